@@ -1,0 +1,1 @@
+"""A dashboard around Keras image classifiers: predict and explain, evaluate, diagnose."""

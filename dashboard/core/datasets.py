@@ -1,0 +1,186 @@
+"""Labelled images as people have them: a ZIP or folder of class folders, the CIFAR-10 archive. Streamed, never unpacked."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import numpy as np
+
+from dashboard.core import cifar10
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.files import sha256_of
+from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image
+
+_JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
+_ONE_FOLDER_A_CLASS = "Give one folder a class: cat/1.png, cat/2.png, dog/1.png ..."
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One entry of a dataset."""
+
+    index: int  # position in Dataset.samples, and what Dataset.image takes
+    name: str  # path inside the dataset
+    label: str | None  # as the dataset spells it; None when it says nothing
+
+
+class Dataset(Protocol):
+    """Images that are read one at a time, so that any number fits."""
+
+    path: Path
+    samples: Sequence[Sample]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest that changes with the content."""
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """Pixels (H, W, 3) uint8 of a sample. Raises ImageError when it cannot be read."""
+
+
+@lru_cache(maxsize=4)
+def _open_cached(path: Path, modified_ns: int) -> Dataset:
+    if path.is_dir():
+        return FolderDataset(path)
+    if zipfile.is_zipfile(path):
+        return ZipDataset(path)
+    if path.name.endswith((".tar.gz", ".tgz")):
+        return Cifar10Dataset(path)
+    if path.suffix.lower() == ".zip":
+        raise DatasetError(
+            f"{path.name} is not a complete ZIP file: its end is missing or damaged.",
+            "Upload or copy it again.", "zip_truncated",
+        )  # fmt: skip
+    raise DatasetError(f"{path.name} is neither a ZIP file nor a folder.", _ONE_FOLDER_A_CLASS, "unknown_format")
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Opens the dataset at `path`; the kind is told from the content.
+
+    Raises:
+        DatasetError: it does not exist, is damaged as a whole, or is of no known kind.
+    """
+    try:
+        modified_ns = path.stat().st_mtime_ns
+    except OSError as error:
+        raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
+    return _open_cached(path.resolve(), modified_ns)
+
+
+class ZipDataset:
+    """A ZIP with one folder a class, at any depth. Members are keyed by position: equal names are different images."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise DatasetError(f"{path.name} is damaged: {error}.", "Upload or copy it again.", "zip_damaged") from error
+        self._refuse_overlaps()
+        self._members = [m for m in self._zip.infolist() if not m.is_dir() and not _is_junk(m.filename)]
+        self.samples = _samples([m.filename for m in self._members], path.name)
+
+    def _refuse_overlaps(self) -> None:
+        end = 0
+        for member in sorted(self._zip.infolist(), key=lambda m: m.header_offset):
+            if member.header_offset < end:
+                raise DatasetError(
+                    f"{self.path.name} has overlapping members, as archives made to exhaust memory do.",
+                    "Make the ZIP again from the images.", "zip_overlap",
+                )  # fmt: skip
+            end = member.header_offset + member.compress_size
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return sha256_of(self.path)
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        member = self._members[index]
+        if member.flag_bits & 0x1:
+            raise ImageError("It is encrypted.", "Make the ZIP without a password.", "encrypted")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise ImageError("It is a symbolic link.", "Put the image itself into the ZIP.", "symlink")
+        _refuse_other_types(member.filename)
+        try:
+            with self._zip.open(member) as file:
+                data = file.read(MAX_FILE_BYTES + 1)  # the size in the header may lie
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            raise ImageError(f"It is damaged inside the ZIP ({error}).", "Make the ZIP again.", "zip_member") from error
+        return decode_image(data, shrink_to).pixels
+
+
+class FolderDataset:
+    """A folder with one folder a class, at any depth; links are not followed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        files = (p for p in sorted(path.rglob("*")) if p.is_file() and not p.is_symlink())
+        names = [p.relative_to(path).as_posix() for p in files]
+        self.samples = _samples([n for n in names if not _is_junk(n)], path.name)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for sample in self.samples:
+            info = (self.path / sample.name).stat()
+            digest.update(f"{sample.name}\0{info.st_size}\0{info.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        name = self.samples[index].name
+        _refuse_other_types(name)
+        try:
+            with (self.path / name).open("rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise ImageError(f"It cannot be opened ({error.strerror}).", code="unreadable") from error
+        return decode_image(data, shrink_to).pixels
+
+
+class Cifar10Dataset:
+    """The test images of the official CIFAR-10 archive."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._data = cifar10.read(path, "test")
+        self.samples = tuple(
+            Sample(i, f"{cifar10.CLASS_NAMES[label]}/{name}", cifar10.CLASS_NAMES[label])
+            for i, (name, label) in enumerate(zip(self._data.file_names, self._data.labels, strict=True))
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return sha256_of(self.path)
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        return self._data.images[index]
+
+
+def _samples(names: Sequence[str], dataset_name: str) -> tuple[Sample, ...]:
+    if not any(PurePosixPath(name).suffix.lower() in SUFFIXES for name in names):
+        raise DatasetError(f"{dataset_name} holds no images.", _ONE_FOLDER_A_CLASS, "no_images")
+    return tuple(Sample(i, name, _class_folder(name)) for i, name in enumerate(names))
+
+
+def _class_folder(name: str) -> str | None:
+    parts = PurePosixPath(name).parts
+    return parts[-2] if len(parts) > 1 and parts[-2] not in ("/", "..", ".") else None
+
+
+def _is_junk(name: str) -> bool:
+    path = PurePosixPath(name)
+    return "__MACOSX" in path.parts or path.name.lower() in _JUNK_NAMES or path.name.startswith("._")
+
+
+def _refuse_other_types(name: str) -> None:
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ImageError(f"A {suffix or 'file without an extension'} is no image that is read here.", code="other_type")

@@ -1,0 +1,73 @@
+"""What an evaluation says, computed from the prediction table by scikit-learn and SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A share with the sample size and interval that belong to it."""
+
+    value: float  # in [0, 1]
+    low: float  # 95% Wilson interval
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} ({100 * self.low:.1f}-{100 * self.high:.1f})"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of a run on labelled images."""
+
+    accuracy: Proportion
+    macro_f1: float  # over the classes that occur as true labels
+    confusion: np.ndarray  # (K, K) counts; rows are true labels, columns predicted
+    per_class: pd.DataFrame  # one row a class: class, images, precision, recall, f1
+    class_names: tuple[str, ...]
+
+
+def proportion(successes: int, n: int) -> Proportion:
+    """Share of successes with its 95% Wilson interval. Raises ValueError for n = 0."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(successes, n).proportion_ci(method="wilson")
+    return Proportion(successes / n, float(interval.low), float(interval.high), n)
+
+
+def evaluate_labels(true_ids: np.ndarray, predicted_ids: np.ndarray, class_names: Sequence[str]) -> Evaluation:
+    """Accuracy, macro F1, confusion and the per-class table.
+
+    Args:
+        true_ids, predicted_ids: (N,) class ids in [0, K), N >= 1.
+
+    Raises:
+        ValueError: no images.
+    """
+    if len(true_ids) == 0:
+        raise ValueError("there are no labelled images to evaluate")
+    from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+
+    ids = np.arange(len(class_names))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        true_ids, predicted_ids, labels=ids, zero_division=0.0
+    )
+    occurring = ids[support > 0]
+    per_class = pd.DataFrame(
+        {"class": list(class_names), "images": support, "precision": precision, "recall": recall, "f1": f1}
+    )
+    per_class.loc[per_class["images"] == 0, ["recall", "f1"]] = np.nan
+    per_class.loc[~np.isin(ids, predicted_ids), "precision"] = np.nan
+    return Evaluation(
+        accuracy=proportion(int((true_ids == predicted_ids).sum()), len(true_ids)),
+        macro_f1=float(f1_score(true_ids, predicted_ids, labels=occurring, average="macro", zero_division=0.0)),
+        confusion=confusion_matrix(true_ids, predicted_ids, labels=ids),
+        per_class=per_class,
+        class_names=tuple(class_names),
+    )

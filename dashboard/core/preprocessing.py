@@ -1,0 +1,121 @@
+"""From a decoded picture to the numbers a model version expects, by that version's own recipe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from dashboard.core.errors import ModelError
+
+Fit = Literal["stretch", "center-crop", "pad"]
+ColorMode = Literal["rgb", "bgr", "grayscale"]
+
+# name -> (scale, mean, std), applied as (pixel * scale - mean) / std
+SCALINGS: dict[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
+    "1/255": (1 / 255, (0.0,), (1.0,)),
+    "raw": (1.0, (0.0,), (1.0,)),
+    "-1..1": (1 / 127.5, (1.0,), (1.0,)),
+    "imagenet": (1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes a model's input: fit it to height x width, then (pixel * scale - mean) / std."""
+
+    height: int
+    width: int
+    fit: Fit = "stretch"
+    color: ColorMode = "rgb"
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = (0.0,)  # one value, or one a channel
+    std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.height <= 4096 and 1 <= self.width <= 4096):
+            raise ModelError(f"An input of {self.height}x{self.width} pixels is outside 1-4096.")
+        if self.fit not in get_args(Fit) or self.color not in get_args(ColorMode):
+            raise ModelError(f"Unknown fit {self.fit!r} or color {self.color!r} in the preprocessing.")
+        if any(len(v) not in (1, self.channels) for v in (self.mean, self.std)) or 0 in self.std:
+            raise ModelError("Mean and std need one value, or one for each channel, and std may not be 0.")
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.color == "grayscale" else 3
+
+    @property
+    def scaling_name(self) -> str:
+        """The name in SCALINGS, or 'custom'."""
+        mine = (self.scale, self.mean, self.std)
+        return next((name for name, values in SCALINGS.items() if values == mine), "custom")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Preprocessing:
+        """Raises ModelError when the record has other fields or values."""
+        try:
+            values = dict(record)
+            for name in ("mean", "std"):
+                if name in values:
+                    values[name] = tuple(float(v) for v in values[name])
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"The preprocessing in model.json is not usable: {error}.") from error
+
+
+def fit_image(image: np.ndarray, recipe: Preprocessing) -> np.ndarray:
+    """Brings one picture to the model's input size: what the model sees, before scaling.
+
+    Pillow's Lanczos filter is antialiased when it shrinks (support grows with the ratio), unlike cv2.INTER_LINEAR.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (recipe.height, recipe.width, 3) uint8 RGB.
+    """
+    target = (recipe.width, recipe.height)
+    height, width = image.shape[:2]
+    if (width, height) == target:
+        return image
+    picture = Image.fromarray(image)
+    if recipe.fit == "stretch":
+        box = (0.0, 0.0, float(width), float(height))
+        return np.asarray(picture.resize(target, Image.Resampling.LANCZOS, box, reducing_gap=3.0))
+    if recipe.fit == "center-crop":
+        ratio = min(width / recipe.width, height / recipe.height)
+        w, h = recipe.width * ratio, recipe.height * ratio
+        box = ((width - w) / 2, (height - h) / 2, (width + w) / 2, (height + h) / 2)
+        return np.asarray(picture.resize(target, Image.Resampling.LANCZOS, box, reducing_gap=3.0))
+    ratio = max(width / recipe.width, height / recipe.height)
+    inner = (max(1, round(width / ratio)), max(1, round(height / ratio)))
+    canvas = np.zeros((recipe.height, recipe.width, 3), np.uint8)
+    top, left = (recipe.height - inner[1]) // 2, (recipe.width - inner[0]) // 2
+    small = picture.resize(inner, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    canvas[top : top + inner[1], left : left + inner[0]] = np.asarray(small)
+    return canvas
+
+
+def normalize(images: np.ndarray, recipe: Preprocessing) -> np.ndarray:
+    """The model's input numbers.
+
+    Args:
+        images: (N, height, width, 3) uint8 RGB, as `fit_image` gives them.
+
+    Returns:
+        (N, height, width, channels) float32.
+    """
+    if images.ndim != 4 or images.shape[1:] != (recipe.height, recipe.width, 3) or images.dtype != np.uint8:
+        raise ValueError(f"expected uint8 (N, {recipe.height}, {recipe.width}, 3), got {images.dtype} {images.shape}")
+    values = images.astype(np.float32)
+    if recipe.color == "grayscale":
+        values = values @ np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R 601, as Pillow's "L"
+    elif recipe.color == "bgr":
+        values = values[..., ::-1]
+    values = values * np.float32(recipe.scale)
+    return (values - np.asarray(recipe.mean, np.float32)) / np.asarray(recipe.std, np.float32)

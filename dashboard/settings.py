@@ -1,0 +1,54 @@
+"""Every setting, read once from the environment (DASHBOARD_...) or a .env file."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Settings(BaseSettings):
+    """The dashboard's settings; immutable."""
+
+    model_config = SettingsConfigDict(env_prefix="DASHBOARD_", env_file=".env", extra="ignore", frozen=True)
+
+    models_dir: Path = ROOT / "models"
+    data_dir: Path = ROOT / "data"
+    model: str = Field("", description="NAME or NAME@VERSION served by default; empty: models/active.json")
+    workers: int = Field(min(2, os.cpu_count() or 1), ge=1, le=64, description="worker processes")
+    worker_start_s: float = Field(120.0, gt=0, description="how long a worker may take to import TensorFlow")
+    task_s: float = Field(120.0, gt=0, description="how long one chunk or one prediction may take")
+    chunk_size: int = Field(128, ge=1, le=4096, description="images a chunk of an evaluation")
+    max_upload_mb: int = Field(2048, ge=1, description="largest dataset that can be uploaded")
+
+    @property
+    def samples_dir(self) -> Path:
+        return self.data_dir / "samples"
+
+    @property
+    def datasets_dir(self) -> Path:
+        """Datasets lying on the server, offered on the Batch evaluation page."""
+        return self.data_dir / "datasets"
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.data_dir / "uploads"
+
+    @property
+    def downloads_dir(self) -> Path:
+        return self.data_dir / "downloads"
+
+    @property
+    def runs_dir(self) -> Path:
+        return self.data_dir / "runs"
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process."""
+    return Settings()

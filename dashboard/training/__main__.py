@@ -1,0 +1,107 @@
+"""python -m dashboard.training: trains one of our own models and writes it as a new version into models/."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from dashboard.core import cifar10
+from dashboard.core.errors import DashboardError
+from dashboard.core.files import sha256_of
+from dashboard.core.preprocessing import Preprocessing
+from dashboard.training.recipes import RECIPES, Recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+CHANNEL_MEAN = (0.4914, 0.4822, 0.4465)  # of CIFAR-10's training images
+CHANNEL_STD = (0.247, 0.2435, 0.2616)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dashboard.training", description=__doc__)
+    parser.add_argument("--recipe", choices=RECIPES, default="cifar10-resnet")
+    parser.add_argument("--data", type=Path, help="the CIFAR-10 archive (default: download it into data/downloads)")
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="mixed_bfloat16")
+    parser.add_argument("--name", help="name of the model in models/ (default: the recipe's)")
+    parser.add_argument("--models", type=Path, default=ROOT / "models", help="where versions are written")
+    parser.add_argument("--work", type=Path, default=ROOT / ".training", help="checkpoints and prepared data")
+    return parser.parse_args()
+
+
+def _photos(images: np.ndarray, preprocessing: Preprocessing, seed: int, cache: Path) -> np.ndarray:
+    from dashboard.training.photos import as_photos
+
+    if cache.exists():
+        return np.load(cache, allow_pickle=False)
+    photos = as_photos(
+        images, preprocessing, seed, lambda done: print(f"\rPhoto versions: {done:,} of {len(images):,}", end="", flush=True)
+    )
+    print()
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    part = cache.with_suffix(".part.npy")
+    np.save(part, photos)
+    part.replace(cache)
+    return photos
+
+
+def split_holdout(labels: np.ndarray, holdout: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices (kept for training, held out), the held-out ones the same number from each class."""
+    rng = np.random.default_rng(seed)
+    classes = np.unique(labels)
+    held = np.concatenate([rng.permutation(np.flatnonzero(labels == c))[: holdout // len(classes)] for c in classes])
+    return np.setdiff1d(np.arange(len(labels)), held), np.sort(held)
+
+
+def train(recipe: Recipe, args: argparse.Namespace) -> Path:
+    """Trains by `recipe` and returns the folder of the new version."""
+    archive: Path = args.data or cifar10.download(ROOT / "data" / "downloads")
+    data = cifar10.read(archive, "train")
+    checksum = sha256_of(archive)
+    preprocessing = Preprocessing(32, 32, mean=CHANNEL_MEAN, std=CHANNEL_STD)
+    photos = _photos(data.images, preprocessing, recipe.seed, args.work / f"photos-{checksum[:12]}-{recipe.seed}.npy")
+
+    import keras
+
+    keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy(args.precision)
+    from dashboard.training.fit import fit
+
+    kept, held = split_holdout(data.labels, recipe.holdout, recipe.seed)
+    model = fit(
+        recipe, preprocessing, data.images[kept], photos[kept], data.labels[kept], len(cifar10.CLASS_NAMES),
+        args.work / f"{recipe.name}-{recipe.epochs}", verbose=1 if sys.stderr.isatty() else 2,
+    )
+    from dashboard.training.publish import publish
+
+    return publish(
+        model, recipe, preprocessing, args.precision, checksum,
+        holdout=(data.images[held], data.labels[held]), test=cifar10.read(archive, "test"),
+        folder=args.models / (args.name or recipe.name),
+    )
+
+
+def main() -> int:
+    args = _arguments()
+    recipe = RECIPES[args.recipe]
+    if args.epochs:
+        recipe = dataclasses.replace(recipe, epochs=args.epochs)
+    try:
+        print(f"Wrote {train(recipe, args)}")
+    except DashboardError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. The same command goes on from the last finished epoch.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

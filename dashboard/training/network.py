@@ -1,0 +1,84 @@
+"""The network of our own models: a whitening convolution, then residual blocks that halve the resolution.
+
+Follows the networks of K. Jordan (arXiv 2404.00498, section 3 and the 96% variant with residual blocks), ending in
+global average pooling over a 4x4 grid, so that a class activation map has something to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import layers
+
+WHITENING_KERNEL = 2
+WHITENING_LAYER = "whiten"
+
+
+def build(widths: Sequence[int], num_classes: int, side: int = 32) -> keras.Model:
+    """An untrained classifier from (N, side, side, 3) to logits (N, num_classes), float32 in and out."""
+    inputs = keras.Input((side, side, 3), name="image")
+    filters = 2 * WHITENING_KERNEL**2 * 3
+    x = layers.Conv2D(
+        filters, WHITENING_KERNEL, padding="same", use_bias=False, trainable=False, name=WHITENING_LAYER
+    )(inputs)
+    x = layers.Activation("silu", name="whiten_out")(x)
+    for i, width in enumerate(widths, start=1):
+        x = _block(x, width, f"block{i}")
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    model = keras.Model(inputs, logits, name="cifar10_resnet")
+    _start_as_identity(model)
+    return model
+
+
+def _block(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
+    def conv(x: keras.KerasTensor, i: int) -> keras.KerasTensor:
+        return layers.Conv2D(
+            width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv{i}"
+        )(x)
+
+    def norm(x: keras.KerasTensor, i: int) -> keras.KerasTensor:
+        return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm{i}")(x)
+
+    x = norm(layers.MaxPooling2D(2, name=f"{name}_pool")(conv(x, 1)), 1)
+    x = skip = layers.Activation("silu", name=f"{name}_act1")(x)
+    x = layers.Activation("silu", name=f"{name}_act2")(norm(conv(x, 2), 2))
+    x = layers.Add(name=f"{name}_add")([norm(conv(x, 3), 3), skip])
+    return layers.Activation("silu", name=f"{name}_out")(x)
+
+
+def _start_as_identity(model: keras.Model) -> None:
+    """The first filters of each 3x3 convolution pass their input on (dirac initialisation, arXiv 2404.00498, 3.2)."""
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2D) and layer.name != WHITENING_LAYER:
+            kernel = np.array(layer.kernel)
+            n = min(kernel.shape[2:])
+            kernel[:, :, :n, :n] = 0
+            kernel[1, 1, range(n), range(n)] = 1
+            layer.set_weights([kernel])
+
+
+def whiten(model: keras.Model, images: np.ndarray, epsilon: float = 5e-4) -> None:
+    """Sets the first layer to the eigenvectors of the image patches, each and its negative, to unit variance.
+
+    Args:
+        images: (N, side, side, 3) float32 model inputs; a few thousand are enough.
+    """
+    k = WHITENING_KERNEL
+    patches = np.lib.stride_tricks.sliding_window_view(images, (k, k), axis=(1, 2))  # (N, h, w, 3, k, k)
+    flat = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, k * k * 3)[:: 7]
+    values, vectors = np.linalg.eigh(flat.T @ flat / len(flat))
+    kernel = (vectors / np.sqrt(values + epsilon)).reshape(k, k, 3, -1)
+    model.get_layer(WHITENING_LAYER).set_weights([np.concatenate([kernel, -kernel], axis=-1).astype(np.float32)])
+
+
+def count_flops(model: keras.Model) -> int:
+    """Floating-point operations of one image's forward pass in convolutions and dense layers; a multiply-add is two."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, (layers.Conv2D, layers.Dense)):
+            positions = np.prod(layer.output.shape[1:-1], dtype=np.int64)
+            total += 2 * int(np.prod(layer.kernel.shape)) * int(positions)
+    return total
