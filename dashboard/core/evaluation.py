@@ -1,0 +1,180 @@
+"""Evaluating a dataset with a model version: cut into chunks, done by the engine, written to the run store as it goes."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from dashboard.core.datasets import Dataset, Sample, open_dataset
+from dashboard.core.engine import Engine
+from dashboard.core.errors import DashboardError, DatasetError, WorkerError
+from dashboard.core.labels import LabelMapping, match_labels
+from dashboard.core.records import Failure, Prediction
+from dashboard.core.registry import ModelVersion
+from dashboard.core.runs import Row, RunManifest, RunStore
+
+CHUNKS_AHEAD = 2  # waiting for each worker, so that none idles and an urgent task waits for one chunk at most
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an evaluation is."""
+
+    done: int
+    total: int
+    failed: int
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        return self.done / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Estimated, None before the first images are through."""
+        return (self.total - self.done) / self.images_per_second if self.done else None
+
+
+def start_run(store: RunStore, dataset: Dataset, version: ModelVersion) -> tuple[RunManifest, LabelMapping]:
+    """A new run in the store.
+
+    Raises:
+        DatasetError: the dataset has labels, and not one is a class of the model.
+    """
+    labels = {sample.label for sample in dataset.samples if sample.label is not None}
+    mapping = match_labels(labels, version.class_names)
+    if labels and not mapping.class_of:
+        raise DatasetError(
+            f"None of the folders ({_listed(mapping.unknown)}) is a class of {version.ref}.",
+            f"Name the folders after its classes: {', '.join(version.class_names)}.",
+            "labels_unknown",
+        )
+    now = datetime.now(timezone.utc)
+    manifest = RunManifest(
+        run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
+        created_utc=now.isoformat(timespec="seconds"),
+        dataset=str(dataset.path),
+        dataset_sha256=dataset.fingerprint,
+        model=version.ref,
+        model_sha256=version.sha256,
+        class_names=version.class_names,
+        n_images=len(dataset.samples),
+        unknown_labels=mapping.unknown,
+    )
+    store.create(manifest)
+    return manifest, mapping
+
+
+def _listed(names: tuple[str, ...], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def evaluate(
+    path: Path,
+    version: ModelVersion,
+    engine: Engine,
+    store: RunStore,
+    chunk_size: int = 128,
+    on_start: Callable[[RunManifest], None] = lambda manifest: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    cancelled: threading.Event | None = None,
+) -> RunManifest:
+    """Evaluates the dataset at `path` and returns the manifest of the stored run.
+
+    An image that cannot be read, whose folder is no class of the model, or that kills its worker is a failed row; the
+    rest goes on. When `cancelled` is set, what is done stays.
+
+    Raises:
+        DatasetError: the dataset cannot be used at all.
+        DependencyError, ModelError: nothing can be predicted; the run is stored as failed.
+    """
+    cancelled = cancelled or threading.Event()
+    dataset = open_dataset(path)
+    manifest, mapping = start_run(store, dataset, version)
+    on_start(manifest)
+    start = time.perf_counter()
+    done = failed = 0
+    try:
+        rows_by_chunk = _predict_chunks(dataset, mapping, version, engine, chunk_size, cancelled)
+        for part, rows in enumerate(rows_by_chunk):
+            store.add_part(manifest.run_id, part, rows)
+            done += len(rows)
+            failed += sum(row.status == "failed" for row in rows)
+            on_progress(Progress(done, len(dataset.samples), failed, time.perf_counter() - start))
+    except DashboardError as error:
+        store.finish(manifest, "failed", time.perf_counter() - start, str(error))
+        raise
+    except OSError as error:
+        reason = f"The results cannot be written to {store.root}: {error.strerror or error}."
+        store.finish(manifest, "failed", time.perf_counter() - start, reason)
+        raise DatasetError(reason, "Free some space, then evaluate again.", "storage") from error
+    state = "cancelled" if cancelled.is_set() and done < len(dataset.samples) else "finished"
+    return store.finish(manifest, state, time.perf_counter() - start)
+
+
+def _predict_chunks(
+    dataset: Dataset,
+    mapping: LabelMapping,
+    version: ModelVersion,
+    engine: Engine,
+    chunk_size: int,
+    cancelled: threading.Event,
+) -> Iterator[list[Row]]:
+    """Rows, a chunk at a time, in the order in which chunks finish."""
+    known = [s for s in dataset.samples if s.label is None or s.label in mapping.class_of]
+    unknown = [s for s in dataset.samples if not (s.label is None or s.label in mapping.class_of)]
+    if unknown:
+        yield [_failed(s, None, f"Its folder {s.label!r} is no class of {version.ref}.") for s in unknown]
+    chunks = iter([known[i : i + chunk_size] for i in range(0, len(known), chunk_size)])
+    pending: dict[Future[list[Prediction | Failure]], list[Sample]] = {}
+
+    def submit(chunk: list[Sample]) -> None:
+        future = engine.submit("predict_samples", version, dataset.path, [s.index for s in chunk])
+        pending[future] = chunk
+
+    try:
+        while not cancelled.is_set():
+            while len(pending) < CHUNKS_AHEAD * len(engine.workers()) and (chunk := next(chunks, None)):
+                submit(chunk)
+            if not pending:
+                return
+            finished, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in finished:
+                chunk = pending.pop(future)
+                try:
+                    answers = future.result()
+                except WorkerError as error:
+                    if len(chunk) == 1:
+                        yield [_failed(chunk[0], _true_label(chunk[0], mapping), error.message)]
+                        continue
+                    half = len(chunk) // 2  # one of them kills its worker: halve until it stands alone
+                    submit(chunk[:half])
+                    submit(chunk[half:])
+                    continue
+                yield [_row(s, _true_label(s, mapping), a, version) for s, a in zip(chunk, answers, strict=True)]
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _true_label(sample: Sample, mapping: LabelMapping) -> str | None:
+    return None if sample.label is None else mapping.class_of[sample.label]
+
+
+def _row(sample: Sample, true_label: str | None, answer: Prediction | Failure, version: ModelVersion) -> Row:
+    if isinstance(answer, Failure):
+        return _failed(sample, true_label, answer.message)
+    return Row(
+        sample.index, sample.name, true_label, version.class_names[answer.class_id], answer.confidence,
+        answer.pred_probs.tolist(), answer.logits.tolist(), "ok", "",
+    )  # fmt: skip
+
+
+def _failed(sample: Sample, true_label: str | None, reason: str) -> Row:
+    return Row(sample.index, sample.name, true_label, None, None, None, None, "failed", reason)

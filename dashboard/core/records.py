@@ -1,0 +1,81 @@
+"""What travels between server and workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that got no prediction."""
+
+    code: str
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A model version's answer for one image."""
+
+    logits: np.ndarray  # (K,) float32, before temperature and softmax
+    pred_probs: np.ndarray  # (K,) float64, calibrated, sums to 1
+
+    @property
+    def class_id(self) -> int:
+        return int(self.pred_probs.argmax())
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the predicted class, in [0, 1]."""
+        return float(self.pred_probs.max())
+
+
+@dataclass(frozen=True)
+class ConvLayer:
+    """A layer whose activation is a grid, so that a class activation map can be made from it."""
+
+    name: str  # path through nested models, joined by "/"
+    grid: tuple[int, int]  # height, width
+    channels: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A prediction with a heatmap for one class."""
+
+    prediction: Prediction
+    heatmap: np.ndarray  # (h, w) float32 in [0, 1], the layer's own grid
+    empty: bool  # nothing in this layer speaks for the class: the map is all zero
+    method: str
+    layer: ConvLayer
+    target_class: int
+    layers: tuple[ConvLayer, ...]  # all that could have been chosen, in the order of the forward pass
+
+
+@dataclass(frozen=True)
+class TensorFlowFacts:
+    """TensorFlow as a worker found it."""
+
+    version: str
+    keras_version: str
+    built_with_cuda: bool
+    cpu_features: tuple[str, ...]  # instruction sets that the CPU has and this build can use
+    gpus: tuple[str, ...]
+    threads: int
+    import_s: float
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """A model version as a worker loaded it."""
+
+    input_shape: tuple[int | None, ...]
+    output_shape: tuple[int | None, ...]
+    parameters: int
+    layers: int
+    load_s: float
+    latency_ms: float  # median of a warm prediction of one image
+    conv_layers: tuple[ConvLayer, ...]

@@ -1,0 +1,162 @@
+"""The run store: one folder a run, with a manifest and Parquet parts, each written whole or not at all.
+
+A run is one evaluation of one dataset by one model version; its table has one row an image.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.files import write_atomically, write_json
+from dashboard.core.metrics import Evaluation, evaluate_labels
+
+State = Literal["running", "finished", "cancelled", "failed"]
+COLUMNS = (
+    "index", "file", "true_label", "predicted_label", "confidence", "pred_probs", "logits", "status", "reason",
+)  # fmt: skip
+EXPORT_COLUMNS = ("file", "true_label", "predicted_label", "confidence", "status", "reason")
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image of a run."""
+
+    index: int  # position in the dataset
+    file: str
+    true_label: str | None  # a class of the model; None where the dataset says nothing or something unknown
+    predicted_label: str | None  # None when status is "failed"
+    confidence: float | None  # in [0, 1]
+    pred_probs: Sequence[float] | None  # (K,), calibrated
+    logits: Sequence[float] | None  # (K,)
+    status: Literal["ok", "failed"]
+    reason: str  # "" when ok
+
+
+@dataclass(frozen=True)
+class RunManifest:
+    """What was evaluated, by what, and how far it got."""
+
+    run_id: str
+    created_utc: str  # ISO 8601
+    dataset: str  # path on the server
+    dataset_sha256: str
+    model: str  # NAME@VERSION
+    model_sha256: str
+    class_names: tuple[str, ...]
+    n_images: int
+    unknown_labels: tuple[str, ...] = ()  # folder names that mean none of the model's classes
+    state: State = "running"
+    seconds: float = 0.0
+    message: str = ""  # why it failed
+
+    @property
+    def dataset_name(self) -> str:
+        return Path(self.dataset).name
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stored run with its rows."""
+
+    manifest: RunManifest
+    table: pd.DataFrame  # COLUMNS, sorted by index
+
+    @property
+    def evaluated(self) -> pd.DataFrame:
+        return self.table[self.table["status"] == "ok"]
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        return self.table[self.table["status"] == "failed"]
+
+    def evaluation(self) -> Evaluation | None:
+        """Metrics over the rows that have a true label and a prediction; None when there are none."""
+        rows = self.evaluated.dropna(subset=["true_label"])
+        if rows.empty:
+            return None
+        ids = {name: i for i, name in enumerate(self.manifest.class_names)}
+        true, predicted = (rows[c].map(ids).to_numpy(np.int64) for c in ("true_label", "predicted_label"))
+        return evaluate_labels(true, predicted, self.manifest.class_names)
+
+
+class RunStore:
+    """The runs below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def create(self, manifest: RunManifest) -> None:
+        """Starts a run with no rows."""
+        self.save(manifest)
+
+    def save(self, manifest: RunManifest) -> None:
+        """Writes the manifest."""
+        write_json(self._folder(manifest.run_id) / _MANIFEST, asdict(manifest))
+
+    def add_part(self, run_id: str, part: int, rows: Sequence[Row]) -> None:
+        """Writes rows as part number `part`; a part written twice counts once."""
+        buffer = io.BytesIO()
+        pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS)).to_parquet(buffer, index=False)
+        write_atomically(self._folder(run_id) / f"part-{part:05d}.parquet", buffer.getvalue())
+
+    def manifest(self, run_id: str) -> RunManifest:
+        """Raises DatasetError when there is no such run."""
+        try:
+            record = json.loads((self._folder(run_id) / _MANIFEST).read_text(encoding="utf-8"))
+            for name in ("class_names", "unknown_labels"):
+                record[name] = tuple(record[name])
+            return RunManifest(**record)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DatasetError(f"There is no run {run_id!r}.", "Evaluate the dataset again.", "run_unknown") from error
+
+    def load(self, run_id: str) -> Run:
+        """The run with the rows written so far. Raises DatasetError when there is no such run."""
+        manifest = self.manifest(run_id)
+        parts = [pd.read_parquet(path) for path in sorted(self._folder(run_id).glob("part-*.parquet"))]
+        table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+        return Run(manifest, table.sort_values("index", ignore_index=True))
+
+    def list(self) -> list[RunManifest]:
+        """All runs, newest first."""
+        found = []
+        for path in self.root.glob(f"*/{_MANIFEST}"):
+            try:
+                found.append(self.manifest(path.parent.name))
+            except DatasetError:
+                continue
+        return sorted(found, key=lambda m: m.created_utc, reverse=True)
+
+    def delete(self, run_id: str) -> None:
+        """Removes a run and its rows."""
+        shutil.rmtree(self._folder(run_id), ignore_errors=True)
+
+    def finish(self, manifest: RunManifest, state: State, seconds: float, message: str = "") -> RunManifest:
+        """Writes and returns the manifest in its last state."""
+        finished = replace(manifest, state=state, seconds=round(seconds, 3), message=message)
+        self.save(finished)
+        return finished
+
+    def _folder(self, run_id: str) -> Path:
+        if not run_id or run_id != Path(run_id).name or run_id.startswith("."):
+            raise DatasetError(f"{run_id!r} is no run.", code="run_unknown")
+        return self.root / run_id
+
+
+def safe_for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before texts that a spreadsheet would take for a formula."""
+
+    def defuse(value: object) -> object:
+        return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+    return table.map(defuse)

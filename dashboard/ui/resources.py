@@ -1,0 +1,43 @@
+"""What all sessions share: workers, registry, run store, jobs. Made once a server process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard.core.engine import Engine
+from dashboard.core.inference import Inference
+from dashboard.core.jobs import JobRunner
+from dashboard.core.registry import Registry
+from dashboard.core.runs import RunStore
+from dashboard.core.worker_pool import WorkerPool
+from dashboard.settings import Settings, get_settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything behind the pages."""
+
+    settings: Settings
+    engine: Engine
+    inference: Inference
+    registry: Registry
+    runs: RunStore
+    jobs: JobRunner
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda services: services.engine.close())
+def get_services() -> Services:
+    """The services of this server process; the first call starts the workers in the background."""
+    settings = get_settings()
+    engine = WorkerPool(settings.workers, settings.worker_start_s, settings.task_s)
+    runs = RunStore(settings.runs_dir)
+    return Services(
+        settings=settings,
+        engine=engine,
+        inference=Inference(engine),
+        registry=Registry(settings.models_dir, settings.model),
+        runs=runs,
+        jobs=JobRunner(engine, runs, settings.chunk_size),
+    )

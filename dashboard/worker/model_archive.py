@@ -1,0 +1,66 @@
+"""Looks into a `.keras` file before Keras does: Keras' safe mode refuses code, but not every harmful config."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from typing import Any
+
+from dashboard.core.errors import ModelError
+
+MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+MAX_CONFIG_BYTES = 8 * 2**20
+MAX_UNPACKED_BYTES = 4 * 2**30
+MAX_UNITS = 1_000_000  # of one layer; a larger number is a way to exhaust memory
+_MODULES = re.compile(r"keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|ops|saving|dtype_policies)(\..*)?)?|builtins")
+_REFUSED_CLASSES = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__", "function"}
+_ADD_AGAIN = "Only add model files from people you trust. A plain image classifier saved with `model.save(\"x.keras\")` is accepted."
+
+
+def check_archive(data: bytes, what: str) -> None:
+    """Raises ModelError when the bytes are no `.keras` archive or hold anything but Keras' own layers."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = {m.filename for m in archive.infolist()}
+            if missing := {"config.json", "model.weights.h5"} - names:
+                raise _refused(what, f"it lacks {', '.join(sorted(missing))}")
+            if extra := names - MEMBERS:
+                raise _refused(what, f"it also holds {', '.join(sorted(extra)[:3])}")
+            if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
+                raise _refused(what, "its config is too large")
+            if sum(m.file_size for m in archive.infolist()) > MAX_UNPACKED_BYTES:
+                raise _refused(what, "it unpacks to more than 4 GB")
+            config = json.loads(archive.read("config.json"))
+    except zipfile.BadZipFile as error:
+        raise ModelError(
+            f"{what} is damaged or cut off: it is not a complete .keras archive.",
+            "Restore it from version control, or train or add the model again.", "model_damaged",
+        ) from error  # fmt: skip
+    except (ValueError, RuntimeError, NotImplementedError, RecursionError) as error:
+        raise _refused(what, f"its config cannot be read ({error})") from error
+    _check_config(config, what)
+
+
+def _check_config(node: Any, what: str) -> None:
+    """Every class named anywhere in the config must come from Keras itself."""
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, list):
+            todo.extend(item)
+        elif isinstance(item, dict):
+            todo.extend(item.values())
+            name, module = item.get("class_name"), item.get("module")
+            if isinstance(name, str) and name in _REFUSED_CLASSES:
+                raise _refused(what, f"it holds a {name}, which can run any code")
+            if isinstance(module, str) and "class_name" in item and not _MODULES.fullmatch(module):
+                raise _refused(what, f"it asks for {name} from {module}")
+            for key in ("units", "filters", "input_dim", "output_dim"):
+                if isinstance(item.get(key), (int, float)) and item[key] > MAX_UNITS:
+                    raise _refused(what, f"a layer has {item[key]:.0e} {key}")
+
+
+def _refused(what: str, reason: str) -> ModelError:
+    return ModelError(f"{what} was refused: {reason}.", _ADD_AGAIN, "model_refused")

@@ -1,0 +1,153 @@
+"""Any Keras image classifier with its logits and its inner activations within reach.
+
+The model's graph is walked through once more on a new input, through nested models, sharing all weights; the last
+softmax or sigmoid is left out. The model itself is not changed. A Sequential loaded from a file, whose layers were never
+called one by one, works like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from dashboard.core.errors import ModelError
+from dashboard.core.records import ConvLayer
+
+_SQUASHING = ("softmax", "sigmoid")
+
+
+class Taps:
+    """Compiled functions from a model's input to its logits, and to the activation of one layer besides."""
+
+    def __init__(self, model: keras.Model, output: str) -> None:
+        self._activations: dict[str, keras.KerasTensor] = {}
+        self._inputs = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)
+        self._last = _last_operation(model)
+        self._drop_squashing = output == "probabilities"
+        logits = self._walk(model, self._inputs, "")
+        if logits.shape[-1] == 1:  # one sigmoid unit: class 1 against class 0
+            logits = keras.ops.concatenate([-logits / 2, logits / 2], axis=-1)
+        self._logits = logits
+        to_logits = keras.Model(self._inputs, logits)
+        self.logits: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+            lambda x: tf.cast(to_logits(x, training=False), tf.float32), reduce_retracing=True
+        )
+        self._gradients: dict[str, Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]] = {}
+
+    @property
+    def conv_layers(self) -> tuple[ConvLayer, ...]:
+        """Layers with a grid of 2x2 or more behind at least one convolution, in the order of the forward pass."""
+        found = []
+        for name, tensor in self._activations.items():
+            height, width, channels = tensor.shape[1:]
+            if None not in (height, width) and min(height, width) > 1:
+                found.append(ConvLayer(name, (int(height), int(width)), int(channels)))
+        return tuple(found)
+
+    def default_layer(self) -> ConvLayer:
+        """The deepest layer with a grid of at least 4x4; where there is none, the finest of the deepest.
+
+        Raises:
+            ModelError: the model has no layer with a grid.
+        """
+        layers = self.conv_layers
+        if not layers:
+            raise ModelError("This model has no layer with a grid to make a map from.", code="no_conv_layer")
+        deep = [layer for layer in layers if min(layer.grid) >= 4]
+        return deep[-1] if deep else max(reversed(layers), key=lambda layer: layer.grid)
+
+    def layer(self, name: str | None) -> ConvLayer:
+        """The layer of that name, or the default. Raises ModelError when there is none such."""
+        if name is None:
+            return self.default_layer()
+        for layer in self.conv_layers:
+            if layer.name == name:
+                return layer
+        names = ", ".join(layer.name for layer in self.conv_layers)
+        raise ModelError(f"This model has no layer {name!r} with a grid.", f"Choose one of: {names}.", "layer_unknown")
+
+    def gradients(self, inputs: tf.Tensor, target_class: tf.Tensor, layer: ConvLayer) -> tuple[tf.Tensor, ...]:
+        """The logits, a layer's activations, and the derivative of each target logit by them.
+
+        Args:
+            inputs: (N, H, W, C) model inputs.
+            target_class: (N,) int32.
+
+        Returns:
+            logits (N, K), activations (N, h, w, c), gradients (N, h, w, c); float32.
+        """
+        if layer.name not in self._gradients:
+            self._gradients[layer.name] = self._trace(layer.name)
+        return self._gradients[layer.name](inputs, target_class)
+
+    def _trace(self, name: str) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]:
+        model = keras.Model(self._inputs, [self._activations[name], self._logits])
+
+        @tf.function(reduce_retracing=True)
+        def run(inputs: tf.Tensor, target_class: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)  # so that the activations, whatever their weights, are on the tape
+                activations, logits = model(inputs, training=False)
+                target = tf.gather(tf.cast(logits, tf.float32), target_class, axis=1, batch_dims=1)
+            gradients = tape.gradient(target, activations, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return tuple(tf.cast(t, tf.float32) for t in (logits, activations, gradients))
+
+        return run
+
+    def _walk(self, model: keras.Model, inputs: Any, prefix: str) -> Any:
+        if isinstance(model, keras.Sequential):
+            x = inputs
+            for layer in model.layers:
+                x = self._call(layer, prefix, x)
+            return x
+        if not hasattr(model, "_run_through_graph"):
+            raise ModelError(
+                f"{model.name} is a subclassed model, whose layers cannot be looked into.",
+                "Save it as a functional or Sequential model.", "model_subclassed",
+            )  # fmt: skip
+        clone = keras.models.clone_model(
+            model,
+            input_tensors=inputs if isinstance(model.input, keras.KerasTensor) else [inputs],
+            clone_function=lambda layer: layer,
+            call_function=lambda layer, *args, **kwargs: self._call(layer, prefix, *args, **kwargs),
+        )
+        return clone.outputs[0]
+
+    def _call(self, layer: Any, prefix: str, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(layer, keras.Model):
+            return self._walk(layer, args[0], f"{prefix}{layer.name}/")
+        if layer is self._last and self._drop_squashing:
+            return _without_squashing(layer, args[0])
+        output = layer(*args, **kwargs)
+        seen_convolution = bool(self._activations) or "Conv" in type(layer).__name__
+        if isinstance(output, keras.KerasTensor) and len(output.shape) == 4 and seen_convolution:
+            self._activations[prefix + layer.name] = output
+        return output
+
+
+def _last_operation(model: keras.Model) -> Any:
+    last = model.layers[-1] if isinstance(model, keras.Sequential) else model.outputs[0]._keras_history.operation
+    return _last_operation(last) if isinstance(last, keras.Model) else last
+
+
+def _without_squashing(layer: Any, x: Any) -> Any:
+    """What `layer` gives before its softmax or sigmoid."""
+    if isinstance(layer, keras.layers.Softmax):
+        return x
+    activation = getattr(layer, "activation", None)
+    if getattr(activation, "__name__", "") not in _SQUASHING:
+        raise ModelError(
+            f"The model gives probabilities, but its last layer, {layer.name}, is no softmax or sigmoid.",
+            "Without logits it cannot be explained or calibrated: end the model in a Dense layer with softmax.",
+            "no_logits",
+        )
+    if isinstance(layer, keras.layers.Activation):
+        return x
+    config = {**layer.get_config(), "activation": "linear", "name": f"{layer.name}_logits"}
+    linear = type(layer).from_config(config)
+    logits = linear(x)
+    linear.set_weights(layer.get_weights())
+    return logits

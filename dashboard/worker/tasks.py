@@ -1,0 +1,165 @@
+"""What the server can ask of a worker. Arguments and results are plain records; every task may be done twice."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dashboard.core.datasets import open_dataset
+from dashboard.core.errors import DashboardError, DependencyError
+from dashboard.core.images import decode_image
+from dashboard.core.preprocessing import fit_image, normalize
+from dashboard.core.records import ConvLayer, Explanation, Failure, ModelFacts, Prediction, TensorFlowFacts
+from dashboard.core.registry import ModelVersion
+
+SHRINK_MARGIN = 4  # JPEGs are decoded at a scale that leaves at least this many times the model's input
+_INSTALL = "Install what the dashboard needs with `pip install -r requirements.txt`, then restart it."
+
+
+@lru_cache(maxsize=1)
+def _import_tensorflow() -> TensorFlowFacts | DependencyError:
+    start = time.perf_counter()
+    try:
+        import keras
+        import tensorflow as tf
+    except Exception as error:  # broken builds raise anything from ImportError to TypeError
+        missing = isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in ("tensorflow", "keras")
+        if missing:
+            return DependencyError(f"{_title(error.name)} is not installed.", _INSTALL, "tensorflow_missing")
+        return DependencyError(
+            f"TensorFlow is installed but cannot be imported: {type(error).__name__}: {str(error)[:300]}.",
+            f"Its build and another package do not fit together. {_INSTALL}",
+            "tensorflow_broken",
+        )
+    threads = int(os.environ.get("DASHBOARD_WORKER_THREADS", "0"))
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    return TensorFlowFacts(
+        version=tf.__version__,
+        keras_version=keras.__version__,
+        built_with_cuda=tf.test.is_built_with_cuda(),
+        cpu_features=_cpu_features(),
+        gpus=tuple(device.name for device in tf.config.list_physical_devices("GPU")),
+        threads=threads or os.cpu_count() or 1,
+        import_s=time.perf_counter() - start,
+    )
+
+
+def _title(name: str | None) -> str:
+    return "Keras" if (name or "").startswith("keras") else "TensorFlow"
+
+
+def _cpu_features() -> tuple[str, ...]:
+    """Instruction sets of this CPU that oneDNN, which TensorFlow calls, chooses its kernels by. Linux only."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
+    except (OSError, IndexError):
+        return ()
+    wanted = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+    return tuple(flag for flag in wanted if flag in flags)
+
+
+def warm_up() -> None:
+    """Imports TensorFlow; that it fails is kept for the first task that needs it."""
+    _import_tensorflow()
+
+
+def probe_tensorflow() -> TensorFlowFacts:
+    """Raises DependencyError when TensorFlow is missing or broken."""
+    facts = _import_tensorflow()
+    if isinstance(facts, DependencyError):
+        raise facts
+    return facts
+
+
+def _load(version: ModelVersion) -> Any:
+    probe_tensorflow()
+    from dashboard.worker import keras_model
+
+    return keras_model.load(version)
+
+
+def describe_model(version: ModelVersion) -> ModelFacts:
+    """Loads the model and tells its shape, size and speed. Raises DependencyError, ModelError."""
+    facts: ModelFacts = _load(version).facts()
+    return facts
+
+
+def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction | Failure]:
+    """One answer a file, in the given order. Raises DependencyError, ModelError."""
+    return _predict(version, [lambda data=data: decode_image(data, _enough(version)).pixels for data in files])
+
+
+def predict_samples(version: ModelVersion, dataset: Path, indices: list[int]) -> list[Prediction | Failure]:
+    """One answer for each sample of the dataset at a path. Raises DependencyError, ModelError, DatasetError."""
+    samples = open_dataset(dataset)
+    return _predict(version, [lambda i=i: samples.image(i, _enough(version)) for i in indices])
+
+
+def _enough(version: ModelVersion) -> tuple[int, int]:
+    return (version.preprocessing.width * SHRINK_MARGIN, version.preprocessing.height * SHRINK_MARGIN)
+
+
+def _predict(version: ModelVersion, readers: list[Callable[[], np.ndarray]]) -> list[Prediction | Failure]:
+    model = _load(version)
+    answers: list[Prediction | Failure | None] = [None] * len(readers)
+    inputs, places = [], []
+    for place, read in enumerate(readers):
+        try:
+            inputs.append(fit_image(read(), version.preprocessing))
+            places.append(place)
+        except DashboardError as error:
+            answers[place] = Failure(error.code, error.message, error.fix)
+    if inputs:
+        for place, prediction in zip(places, model.predict(np.stack(inputs)), strict=True):
+            answers[place] = prediction
+    return [answer for answer in answers if answer is not None]
+
+
+def explain(version: ModelVersion, file: bytes, layer: str | None, target_class: int | None) -> Explanation:
+    """Grad-CAM of one image file.
+
+    Args:
+        layer: name of a layer in `Explanation.layers`; None for the default.
+        target_class: class id; None for the predicted class.
+
+    Raises:
+        DependencyError, ModelError, ImageError.
+    """
+    model = _load(version)
+    import tensorflow as tf
+
+    from dashboard.worker.grad_cam import grad_cam, to_unit_range
+
+    image = fit_image(decode_image(file, _enough(version)).pixels, version.preprocessing)
+    [prediction] = model.predict(image[None])
+    target = prediction.class_id if target_class is None else target_class
+    chosen: ConvLayer = model.taps.layer(layer)
+    _, activations, gradients = model.taps.gradients(
+        tf.constant(normalize(image[None], version.preprocessing)), tf.constant([target], tf.int32), chosen
+    )
+    heatmaps, empty = to_unit_range(grad_cam(activations.numpy(), gradients.numpy()))
+    return Explanation(
+        prediction, heatmaps[0], bool(empty[0]), "grad-cam", chosen, target, model.taps.conv_layers
+    )
+
+
+def inspect_model_file(file: Path) -> dict[str, Any]:
+    """See `dashboard.worker.new_model.inspect`."""
+    probe_tensorflow()
+    from dashboard.worker.new_model import inspect
+
+    return inspect(file)
+
+
+TASKS: dict[str, Callable[..., Any]] = {
+    task.__name__: task
+    for task in (probe_tensorflow, describe_model, predict_files, predict_samples, explain, inspect_model_file)
+}
