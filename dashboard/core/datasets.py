@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
+import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -19,6 +22,7 @@ from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image
 
+_LOCAL_HEADER_BYTES = 30  # without the name, which the header repeats
 _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
 _ONE_FOLDER_A_CLASS = "Give one folder a class: cat/1.png, cat/2.png, dog/1.png ..."
 
@@ -72,6 +76,8 @@ def open_dataset(path: Path) -> Dataset:
         modified_ns = path.stat().st_mtime_ns
     except OSError as error:
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
+    if path.is_dir():  # a file added to a class folder changes that folder's time only
+        modified_ns = hash(tuple(os.stat(folder).st_mtime_ns for folder, _, _ in os.walk(path)))
     return _open_cached(path.resolve(), modified_ns)
 
 
@@ -82,11 +88,12 @@ class ZipDataset:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
             raise DatasetError(f"{path.name} is damaged: {error}.", "Upload or copy it again.", "zip_damaged") from error
         self._refuse_overlaps()
         self._members = [m for m in self._zip.infolist() if not m.is_dir() and not _is_junk(m.filename)]
-        self.samples = _samples([m.filename for m in self._members], path.name)
+        names = [m.filename.replace("\\", "/") for m in self._members]  # some Windows programs write it so
+        self.samples = _samples(names, path.name)
 
     def _refuse_overlaps(self) -> None:
         end = 0
@@ -96,7 +103,7 @@ class ZipDataset:
                     f"{self.path.name} has overlapping members, as archives made to exhaust memory do.",
                     "Make the ZIP again from the images.", "zip_overlap",
                 )  # fmt: skip
-            end = member.header_offset + member.compress_size
+            end = member.header_offset + _LOCAL_HEADER_BYTES + member.compress_size
 
     @cached_property
     def fingerprint(self) -> str:
@@ -112,7 +119,9 @@ class ZipDataset:
         try:
             with self._zip.open(member) as file:
                 data = file.read(MAX_FILE_BYTES + 1)  # the size in the header may lie
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
+        ) as error:  # fmt: skip
             raise ImageError(f"It is damaged inside the ZIP ({error}).", "Make the ZIP again.", "zip_member") from error
         return decode_image(data, shrink_to).pixels
 
@@ -123,22 +132,22 @@ class FolderDataset:
     def __init__(self, path: Path) -> None:
         self.path = path
         files = (p for p in sorted(path.rglob("*")) if p.is_file() and not p.is_symlink())
-        names = [p.relative_to(path).as_posix() for p in files]
-        self.samples = _samples([n for n in names if not _is_junk(n)], path.name)
+        self._files = [p for p in files if not _is_junk(p.relative_to(path).as_posix())]
+        self.samples = _samples([_readable(p.relative_to(path).as_posix()) for p in self._files], path.name)
 
     @cached_property
     def fingerprint(self) -> str:
         digest = hashlib.sha256()
-        for sample in self.samples:
-            info = (self.path / sample.name).stat()
-            digest.update(f"{sample.name}\0{info.st_size}\0{info.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+        for file in self._files:
+            info = file.stat()
+            digest.update(os.fsencode(file.relative_to(self.path)))
+            digest.update(f"\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
-        name = self.samples[index].name
-        _refuse_other_types(name)
+        _refuse_other_types(self.samples[index].name)
         try:
-            with (self.path / name).open("rb") as file:
+            with self._files[index].open("rb") as file:
                 data = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             raise ImageError(f"It cannot be opened ({error.strerror}).", code="unreadable") from error
@@ -162,6 +171,11 @@ class Cifar10Dataset:
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         return self._data.images[index]
+
+
+def _readable(name: str) -> str:
+    """The name as text that can be stored; bytes that are no UTF-8 become replacement characters."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _samples(names: Sequence[str], dataset_name: str) -> tuple[Sample, ...]:

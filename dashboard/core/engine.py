@@ -31,11 +31,12 @@ class Engine(Protocol):
             timeout_s: after which the worker is killed and the task tried once more.
 
         Returns:
-            A future that fails with the task's own DashboardError, or with WorkerError when its worker died each time.
+            A future that fails with the task's own DashboardError, or with WorkerError when its worker died each time;
+            that has the code `worker_unavailable` when no worker could be started.
         """
 
     def workers(self) -> list[WorkerStatus]:
         """The state of every worker."""
 
     def close(self) -> None:
-        """Ends all workers; what waits is cancelled."""
+        """Ends all workers; what waits or runs fails with Cancelled."""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -92,7 +93,7 @@ def evaluate(
 
     Raises:
         DatasetError: the dataset cannot be used at all.
-        DependencyError, ModelError: nothing can be predicted; the run is stored as failed.
+        DependencyError, ModelError, WorkerError: nothing can be predicted; the run is stored as failed.
     """
     cancelled = cancelled or threading.Event()
     dataset = open_dataset(path)
@@ -112,7 +113,8 @@ def evaluate(
         raise
     except OSError as error:
         reason = f"The results cannot be written to {store.root}: {error.strerror or error}."
-        store.finish(manifest, "failed", time.perf_counter() - start, reason)
+        with suppress(OSError):
+            store.finish(manifest, "failed", time.perf_counter() - start, reason)
         raise DatasetError(reason, "Free some space, then evaluate again.", "storage") from error
     state = "cancelled" if cancelled.is_set() and done < len(dataset.samples) else "finished"
     return store.finish(manifest, state, time.perf_counter() - start)
@@ -135,7 +137,7 @@ def _predict_chunks(
     pending: dict[Future[list[Prediction | Failure]], list[Sample]] = {}
 
     def submit(chunk: list[Sample]) -> None:
-        future = engine.submit("predict_samples", version, dataset.path, [s.index for s in chunk])
+        future = engine.submit("predict_samples", version, dataset.path, chunk)
         pending[future] = chunk
 
     try:
@@ -150,6 +152,8 @@ def _predict_chunks(
                 try:
                     answers = future.result()
                 except WorkerError as error:
+                    if error.code == "worker_unavailable":
+                        raise
                     if len(chunk) == 1:
                         yield [_failed(chunk[0], _true_label(chunk[0], mapping), error.message)]
                         continue

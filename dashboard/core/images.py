@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from dashboard.core.errors import ImageError
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # Pillow would otherwise try 43 openers, EPS among them; JPEG covers MPO
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 MAX_PIXELS = 16_000_000
+MAX_PROGRESSIVE_PIXELS = 4 * MAX_PIXELS  # libjpeg holds all coefficients of a progressive JPEG, at any scale
 MAX_FILE_BYTES = 64 * 2**20
 
 _ACCEPTED = "Use a PNG, JPEG, WebP, BMP, GIF or TIFF file."
@@ -48,6 +48,7 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # bad metadata is no reason to refuse pixels; the size is checked below
+            _verify_checksums(data)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 return _decode(image, shrink_to)
     except ImageError:
@@ -56,12 +57,12 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
         raise ImageError("The file is not an image of a known format.", _ACCEPTED, "not_an_image") from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
-    except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, TypeError) as error:
+    except MemoryError as error:
+        raise _too_many_pixels() from error
+    except Exception as error:  # Pillow's decoders raise a dozen kinds of errors on damaged files
         raise ImageError(
             f"The image is damaged or cut off ({error}).", "Export or copy it again.", "truncated"
         ) from error
-    except MemoryError as error:
-        raise _too_many_pixels() from error
 
 
 def _too_many_pixels(size: tuple[int, int] | None = None) -> ImageError:
@@ -70,8 +71,16 @@ def _too_many_pixels(size: tuple[int, int] | None = None) -> ImageError:
     return ImageError(f"{what} more than the {limit} megapixels allowed.", "Save it smaller.", "too_many_pixels")
 
 
+def _verify_checksums(data: bytes) -> None:
+    if data.startswith(b"\x89PNG"):  # decoding skips the checksums of the pixel data
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            image.verify()
+
+
 def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedImage:
     notes = []
+    if "progressive" in image.info and image.width * image.height > MAX_PROGRESSIVE_PIXELS:
+        raise _too_many_pixels(image.size)
     if shrink_to and image.format in ("JPEG", "MPO"):
         # orientation may swap the sides, so ask for the longer one both ways
         image.draft("RGB", (max(shrink_to), max(shrink_to)))
@@ -81,7 +90,7 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         notes.append("Only the first frame is used.")
         image.seek(0)
     image.load()
-    upright = ImageOps.exif_transpose(image)
+    upright = _upright(image)
     if upright.mode in ("F", "I"):
         raise ImageError(
             "Its pixels are 32-bit numbers without a known range.", "Save it with 8 bits a channel.", "unsupported_pixels"
@@ -91,10 +100,18 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         gray = (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)
         return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes))
     if upright.has_transparency_data:
-        notes.append("Transparent parts are shown on white.")
         rgba = upright.convert("RGBA")
+        if rgba.getextrema()[3][0] < 255:
+            notes.append("Transparent parts are shown on white.")
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return DecodedImage(np.array(upright.convert("RGB")), tuple(notes))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF data says nothing about the orientation
+        return image
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

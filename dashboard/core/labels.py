@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,11 +23,11 @@ class LabelMapping:
 
 def match_labels(names: Iterable[str], class_names: Sequence[str]) -> LabelMapping:
     """Matches without regard to case, white space, `-` and `_`; by common aliases where the model has that class."""
-    by_key = {_key(name): name for name in class_names}
+    by_key = {_key(name): name for name in reversed(class_names)}
     class_of, unknown = {}, []
     for name in sorted(set(names)):
         key = _key(name)
-        match = by_key.get(key) or by_key.get(ALIASES.get(key, ""))
+        match = name if name in class_names else by_key.get(key) or by_key.get(ALIASES.get(key, key))
         if match is None:
             unknown.append(name)
         else:
@@ -35,4 +36,4 @@ def match_labels(names: Iterable[str], class_names: Sequence[str]) -> LabelMappi
 
 
 def _key(name: str) -> str:
-    return "".join(c for c in name.casefold() if c not in " _-")
+    return "".join(c for c in unicodedata.normalize("NFC", name).casefold() if c not in " _-")  # macOS writes NFD

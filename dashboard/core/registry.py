@@ -132,7 +132,7 @@ class Registry:
         return str(max(taken, default=0) + 1)
 
     def _scan(self) -> list[ModelVersion | BrokenVersion]:
-        folders = [p for p in self.root.glob("*/*") if p.is_dir() and not p.name.startswith(".")]
+        folders = [p for p in self.root.glob("*/*") if p.is_dir() and not p.name.startswith(".") and not p.parent.name.startswith(".")]
         folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
         return [_read(folder) for folder in folders]
 
@@ -181,7 +181,7 @@ def _parse(folder: Path) -> ModelVersion:
         raise ModelError(f"{RECORD} cannot be used ({type(error).__name__}: {error}).", restore, "model_record") from error
     if len(set(version.class_names)) != len(version.class_names) or len(version.class_names) < 2:
         raise ModelError("class_names needs two or more different names.", restore, "model_record")
-    if version.output not in ("logits", "probabilities") or not version.temperature > 0:
+    if version.output not in ("logits", "probabilities") or not 0 < version.temperature < float("inf"):
         raise ModelError("output or temperature make no sense.", restore, "model_record")
     return version
 

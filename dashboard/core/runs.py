@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -160,3 +160,33 @@ def safe_for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
         return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
     return table.map(defuse)
+
+
+def mistakes_first(evaluated: pd.DataFrame, cell: tuple[str, str] | None) -> pd.DataFrame:
+    """Rows to look at: those of a confusion cell (true, predicted), or all mistakes; the surest first."""
+    if cell is None:
+        labelled = evaluated.dropna(subset=["true_label"])
+        rows = labelled[labelled["true_label"] != labelled["predicted_label"]]
+    else:
+        rows = evaluated[(evaluated["true_label"] == cell[0]) & (evaluated["predicted_label"] == cell[1])]
+    return rows.sort_values("confidence", ascending=False, kind="stable")
+
+
+def run_record(run: Run) -> dict[str, Any]:
+    """A run as JSON: figures, confusion counts (rows are true labels), and every image that failed."""
+    evaluation, manifest = run.evaluation(), run.manifest
+    name, _, version = manifest.model.partition("@")
+    return {
+        "run_id": manifest.run_id,
+        "model": {"name": name, "version": version},
+        "n_images": manifest.n_images,
+        "n_evaluated": len(run.evaluated),
+        "n_failed": len(run.failed),
+        "failed": run.failed[["file", "reason"]].to_dict("records"),
+        "accuracy": evaluation.accuracy.value if evaluation else None,
+        "accuracy_ci95": [evaluation.accuracy.low, evaluation.accuracy.high] if evaluation else None,
+        "macro_f1": evaluation.macro_f1 if evaluation else None,
+        "confusion": {"labels": list(manifest.class_names), "counts": evaluation.confusion.tolist()} if evaluation else None,
+        "seconds": manifest.seconds,
+        "images_per_second": round(len(run.table) / manifest.seconds, 1) if manifest.seconds else None,
+    }

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,6 +34,7 @@ FIRST_RESTART_DELAY_S = 0.1
 LONGEST_RESTART_DELAY_S = 10.0
 IDLE_CHECK_S = 0.5
 ROOT = Path(__file__).resolve().parents[2]
+COMMAND = (sys.executable, "-m", "dashboard.worker")
 
 
 class _Job:
@@ -42,9 +44,20 @@ class _Job:
         self.order, self.task, self.args, self.timeout_s = order, task, args, timeout_s
         self.future: Future[Any] = Future()
         self.deaths = 0
+        self._begun = False
 
     def __lt__(self, other: _Job) -> bool:
         return self.order < other.order
+
+    def begin(self) -> bool:
+        """False when it was cancelled before; one that comes back to the queue has begun already."""
+        self._begun = self._begun or self.future.set_running_or_notify_cancel()
+        return self._begun
+
+    def abandon(self) -> None:
+        """Fails it, because the pool is closed."""
+        if self.begin():
+            self.future.set_exception(Cancelled("The dashboard is shutting down."))
 
 
 class _Died(Exception):
@@ -54,7 +67,7 @@ class _Died(Exception):
 class _Worker:
     """One worker process and our end of its pipe."""
 
-    def __init__(self, threads: int, start_s: float) -> None:
+    def __init__(self, command: Sequence[str], threads: int, start_s: float) -> None:
         ours, theirs = socket.socketpair()
         self._log: IO[bytes] = tempfile.TemporaryFile()
         environment = {
@@ -62,12 +75,18 @@ class _Worker:
             "DASHBOARD_WORKER_THREADS": str(threads),
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
-        with theirs:
+        try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dashboard.worker", str(theirs.fileno())],
+                [*command, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()], cwd=ROOT, env=environment,
                 stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
             )  # fmt: skip
+        except OSError:
+            ours.close()
+            self._log.close()
+            raise
+        finally:
+            theirs.close()
         self._pipe = Connection(ours.detach())
         self._start_s = start_s
 
@@ -79,7 +98,7 @@ class _Worker:
         """The task's result. Raises the task's own error, or _Died."""
         try:
             self._pipe.send((job.task, job.args))
-        except (BrokenPipeError, ConnectionError) as error:
+        except OSError as error:
             raise _Died(self._how_it_ended()) from error
         ok, value = self._receive(job.timeout_s, job.task)
         if ok:
@@ -92,7 +111,7 @@ class _Worker:
                 self.kill()
                 raise _Died(f"did not answer within {limit_s:.0f} s while {doing}")
             return self._pipe.recv()
-        except (EOFError, ConnectionError) as error:
+        except (EOFError, OSError) as error:  # OSError also when it dies in the middle of its answer
             raise _Died(f"{self._how_it_ended()} while {doing}") from error
 
     def _how_it_ended(self) -> str:
@@ -124,8 +143,10 @@ class _Worker:
 class WorkerPool:
     """`size` workers that are started in the background and replaced when they die. Thread-safe; see `Engine`."""
 
-    def __init__(self, size: int, start_s: float = 120.0, task_s: float = 120.0) -> None:
-        self._start_s, self._task_s = start_s, task_s
+    def __init__(
+        self, size: int, start_s: float = 120.0, task_s: float = 120.0, command: Sequence[str] = COMMAND
+    ) -> None:
+        self._start_s, self._task_s, self._command = start_s, task_s, command
         self._threads_each = max(1, (os.cpu_count() or 1) // size)
         self._changed = threading.Condition()
         self._waiting: list[_Job] = []
@@ -137,7 +158,8 @@ class WorkerPool:
 
     def submit(self, task: str, *args: Any, urgent: bool = False, timeout_s: float | None = None) -> Future[Any]:
         job = _Job((not urgent, next(self._arrivals)), task, args, timeout_s or self._task_s)
-        self._give(job)
+        if not self._give(job):
+            raise WorkerError("The workers have been shut down.", "Restart the dashboard.")
         return job.future
 
     def workers(self) -> list[WorkerStatus]:
@@ -149,16 +171,21 @@ class WorkerPool:
             abandoned, self._waiting = self._waiting, []
             self._changed.notify_all()
         for job in abandoned:
-            job.future.cancel()
+            job.abandon()
         for slot in self._slots:
             slot.close()
 
-    def _give(self, job: _Job) -> None:
+    def _give(self, job: _Job) -> bool:
+        """False when the pool is closed."""
         with self._changed:
-            if self._closed:
-                raise WorkerError("The workers have been shut down.", "Restart the dashboard.")
-            heapq.heappush(self._waiting, job)
-            self._changed.notify()
+            if not self._closed:
+                heapq.heappush(self._waiting, job)
+                self._changed.notify()
+            return not self._closed
+
+    def _give_back(self, job: _Job) -> None:
+        if not self._give(job):
+            job.abandon()
 
     def _take(self) -> _Job | None:
         """The next job, or None after a short while, or when closed."""
@@ -167,20 +194,21 @@ class WorkerPool:
                 self._changed.wait(IDLE_CHECK_S)
             while self._waiting:
                 job = heapq.heappop(self._waiting)
-                if job.deaths or job.future.set_running_or_notify_cancel():
+                if job.begin():
                     return job
             return None
 
-    def _after_death(self, job: _Job, reason: str) -> None:
+    def _after_death(self, job: _Job, reason: str, code: str | None = None) -> None:
         job.deaths += 1
-        if job.deaths < ATTEMPTS and not self._closed:
-            self._give(job)
+        if job.deaths < ATTEMPTS:
+            self._give_back(job)
         else:
             what = "predictions" if job.task != "probe_tensorflow" else "TensorFlow"
             job.future.set_exception(
                 WorkerError(
                     f"The worker process for {what} {reason}.",
                     "Try again; if it stays so, open Diagnostics or run `python -m dashboard doctor`.",
+                    code,
                 )
             )
 
@@ -227,7 +255,7 @@ class _Slot:
             if self._worker.process.poll() is not None:
                 self._bury("died while idle")
                 if job:  # not its fault
-                    self._pool._give(_resumed(job))
+                    self._pool._give_back(job)
             elif job:
                 self._run(job)
         if self._worker:
@@ -240,20 +268,27 @@ class _Slot:
 
     def _start(self) -> bool:
         self._state = "starting"
-        self._worker = _Worker(self._pool._threads_each, self._pool._start_s)
         try:
+            self._worker = _Worker(self._pool._command, self._pool._threads_each, self._pool._start_s)
+            if self._pool._closed:  # perhaps too late for close() to see it
+                self._worker.kill()
             self._worker.wait_until_ready()
         except _Died as death:
             self._bury(str(death), "failed")
+            return False
+        except OSError as error:
+            self._bury(f"cannot be started ({error})", "failed")
             return False
         self._state = "idle"
         return True
 
     def _refuse_one(self) -> None:
-        """No worker can be started here: let one waiting task know, rather than let it wait forever."""
+        """No worker can be started anywhere: let one waiting task know, rather than let it wait forever."""
+        if any(slot._state in ("idle", "busy") for slot in self._pool._slots):
+            return
         job = self._pool._take()
         if job:
-            self._pool._after_death(job, self._fault)
+            self._pool._after_death(job, self._fault, "worker_unavailable")
 
     def _run(self, job: _Job) -> None:
         assert self._worker is not None
@@ -262,13 +297,15 @@ class _Slot:
             result = self._worker.run(job)
         except _Died as death:
             if self._pool._closed:
-                job.future.set_exception(Cancelled("The dashboard is shutting down."))
+                job.abandon()
             else:
                 self._bury(str(death))
                 self._pool._after_death(job, str(death))
             return
         except DashboardError as error:
             job.future.set_exception(error)
+        except Exception as error:  # what cannot be pickled or unpickled; the pipe is at a message's end all the same
+            job.future.set_exception(WorkerError(f"{job.task} cannot be passed on: {type(error).__name__}: {error}"))
         else:
             job.future.set_result(result)
         self._tasks_done += 1
@@ -280,9 +317,3 @@ class _Slot:
         self._worker, self._state, self._fault = None, state, reason
         self._restarts += 1
 
-
-def _resumed(job: _Job) -> _Job:
-    """The job as one that is running already, so that it is not asked again whether it was cancelled."""
-    again = _Job(job.order, job.task, job.args, job.timeout_s)
-    again.future, again.deaths = job.future, job.deaths
-    return again

@@ -6,7 +6,11 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+from typing import Any
+
+from dashboard.core.errors import DashboardError, WorkerError
 
 
 def _die_with_parent(parent: int) -> None:
@@ -15,19 +19,17 @@ def _die_with_parent(parent: int) -> None:
     os._exit(0)
 
 
-def main(descriptor: int) -> None:
+def serve(descriptor: int, tasks: Mapping[str, Callable[..., Any]], prepare: Callable[[], None]) -> None:
+    """Does tasks until the other end of the pipe is closed; ends at once when the parent process has died."""
     threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
     pipe = Connection(descriptor)
-    from dashboard.core.errors import DashboardError, WorkerError
-    from dashboard.worker import tasks
-
-    tasks.warm_up()
+    prepare()
     try:
         pipe.send("ready")
         while True:
             task, args = pipe.recv()
             try:
-                answer = (True, tasks.TASKS[task](*args))
+                answer = (True, tasks[task](*args))
             except DashboardError as error:
                 answer = (False, error)
             except Exception as error:  # told to the caller; the worker itself is fine
@@ -37,5 +39,11 @@ def main(descriptor: int) -> None:
         return  # the server is gone or has closed the pipe
 
 
+def main() -> None:
+    from dashboard.worker import tasks
+
+    serve(int(sys.argv[1]), tasks.TASKS, tasks.warm_up)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main()

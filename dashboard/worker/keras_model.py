@@ -56,7 +56,7 @@ class LoadedModel:
 
     @cached_property
     def taps(self) -> Taps:
-        return Taps(self.model, self.version.output)
+        return Taps(self.model, self.version.output, self.version.input_shape)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Logits (N, K) float32 for what `fit_image` gave, (N, height, width, 3) uint8.
@@ -158,14 +158,19 @@ def load(version: ModelVersion) -> LoadedModel:
 
 def check_shapes(model: keras.Model, version: ModelVersion) -> None:
     """Raises ModelError unless the model maps the version's input to one number a class."""
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:
+        raise ModelError(
+            f"{version.ref} does not say what it takes.", "Begin the model with keras.Input(...), then add it again.", "model_shape"
+        )
+    if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(f"{version.ref} has several inputs or outputs.", "Add a plain image classifier.", "model_shape")
     wanted, found = version.input_shape, tuple(model.input_shape[1:])
     if len(found) != 3 or any(f not in (None, w) for f, w in zip(found, wanted, strict=True)):
         raise ModelError(f"{version.ref} takes {found}, but model.json says {wanted}.", "Add it again.", "model_shape")
-    classes, outputs = len(version.class_names), tuple(model.output_shape[1:])
-    if outputs != (classes,) and not (outputs == (1,) and classes == 2):
+    classes, numbers = len(version.class_names), tuple(model.output_shape[1:])
+    if numbers != (classes,) and not (numbers == (1,) and classes == 2):
         raise ModelError(
-            f"{version.ref} gives {outputs} numbers for {classes} class names.",
+            f"{version.ref} gives {numbers} numbers for {classes} class names.",
             "Name as many classes as the model has outputs.", "model_shape",
         )  # fmt: skip

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from typing import Any
 
 from dashboard.core.errors import ModelError
@@ -16,6 +17,8 @@ MAX_UNPACKED_BYTES = 4 * 2**30
 MAX_UNITS = 1_000_000  # of one layer; a larger number is a way to exhaust memory
 _MODULES = re.compile(r"keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|ops|saving|dtype_policies)(\..*)?)?|builtins")
 _REFUSED_CLASSES = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__", "function"}
+_CLASS = re.compile(r"[A-Z][A-Za-z0-9_]*")  # Keras resolves functions and dotted paths just as well
+_VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
 _ADD_AGAIN = "Only add model files from people you trust. A plain image classifier saved with `model.save(\"x.keras\")` is accepted."
 
 
@@ -28,19 +31,21 @@ def check_archive(data: bytes, what: str) -> None:
                 raise _refused(what, f"it lacks {', '.join(sorted(missing))}")
             if extra := names - MEMBERS:
                 raise _refused(what, f"it also holds {', '.join(sorted(extra)[:3])}")
-            if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
+            if any(m.file_size > MAX_CONFIG_BYTES for m in archive.infolist() if m.filename.endswith(".json")):
                 raise _refused(what, "its config is too large")
             if sum(m.file_size for m in archive.infolist()) > MAX_UNPACKED_BYTES:
                 raise _refused(what, "it unpacks to more than 4 GB")
             config = json.loads(archive.read("config.json"))
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ModelError(
             f"{what} is damaged or cut off: it is not a complete .keras archive.",
             "Restore it from version control, or train or add the model again.", "model_damaged",
         ) from error  # fmt: skip
     except (ValueError, RuntimeError, NotImplementedError, RecursionError) as error:
         raise _refused(what, f"its config cannot be read ({error})") from error
-    _check_config(config, what)
+    if not isinstance(config, dict):
+        raise _refused(what, "its config describes no model")
+    _check_config({**config, "compile_config": None}, what)  # which is never read
 
 
 def _check_config(node: Any, what: str) -> None:
@@ -53,6 +58,8 @@ def _check_config(node: Any, what: str) -> None:
         elif isinstance(item, dict):
             todo.extend(item.values())
             name, module = item.get("class_name"), item.get("module")
+            if isinstance(name, str) and not (_CLASS.fullmatch(name) or name in _VALUES | _REFUSED_CLASSES):
+                raise _refused(what, f"it asks for {name!r}, which is no class")
             if isinstance(name, str) and name in _REFUSED_CLASSES:
                 raise _refused(what, f"it holds a {name}, which can run any code")
             if isinstance(module, str) and "class_name" in item and not _MODULES.fullmatch(module):

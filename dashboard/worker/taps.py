@@ -22,9 +22,10 @@ _SQUASHING = ("softmax", "sigmoid")
 class Taps:
     """Compiled functions from a model's input to its logits, and to the activation of one layer besides."""
 
-    def __init__(self, model: keras.Model, output: str) -> None:
+    def __init__(self, model: keras.Model, output: str, input_shape: tuple[int, int, int] | None = None) -> None:
+        """`input_shape` (height, width, channels) is needed for a model that takes any size."""
         self._activations: dict[str, keras.KerasTensor] = {}
-        self._inputs = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)
+        self._inputs = keras.Input(input_shape or model.input_shape[1:], dtype=model.inputs[0].dtype)
         self._last = _last_operation(model)
         self._drop_squashing = output == "probabilities"
         logits = self._walk(model, self._inputs, "")

@@ -11,11 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.core.datasets import open_dataset
-from dashboard.core.errors import DashboardError, DependencyError
+from dashboard.core.datasets import Sample, open_dataset
+from dashboard.core.errors import DashboardError, DatasetError, DependencyError
 from dashboard.core.images import decode_image
 from dashboard.core.preprocessing import fit_image, normalize
-from dashboard.core.records import ConvLayer, Explanation, Failure, ModelFacts, Prediction, TensorFlowFacts
+from dashboard.core.records import (
+    ConvLayer,
+    Explanation,
+    Failure,
+    ForeignModel,
+    ForeignModelFacts,
+    ModelFacts,
+    Prediction,
+    TensorFlowFacts,
+)
 from dashboard.core.registry import ModelVersion
 
 SHRINK_MARGIN = 4  # JPEGs are decoded at a scale that leaves at least this many times the model's input
@@ -97,10 +106,17 @@ def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction 
     return _predict(version, [lambda data=data: decode_image(data, _enough(version)).pixels for data in files])
 
 
-def predict_samples(version: ModelVersion, dataset: Path, indices: list[int]) -> list[Prediction | Failure]:
-    """One answer for each sample of the dataset at a path. Raises DependencyError, ModelError, DatasetError."""
-    samples = open_dataset(dataset)
-    return _predict(version, [lambda i=i: samples.image(i, _enough(version)) for i in indices])
+def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> list[Prediction | Failure]:
+    """One answer for each of these samples of the dataset at `path`.
+
+    Raises:
+        DependencyError, ModelError; DatasetError also when the samples are not where they were, for then a label would
+        be compared with another image.
+    """
+    dataset = open_dataset(path)
+    if any(s.index >= len(dataset.samples) or dataset.samples[s.index] != s for s in samples):
+        raise DatasetError(f"{path.name} was changed while it was evaluated.", "Evaluate it again.", "dataset_changed")
+    return _predict(version, [lambda i=s.index: dataset.image(i, _enough(version)) for s in samples])
 
 
 def _enough(version: ModelVersion) -> tuple[int, int]:
@@ -151,12 +167,12 @@ def explain(version: ModelVersion, file: bytes, layer: str | None, target_class:
     )
 
 
-def inspect_model_file(file: Path) -> dict[str, Any]:
+def inspect_model_file(order: ForeignModel) -> ForeignModelFacts:
     """See `dashboard.worker.new_model.inspect`."""
     probe_tensorflow()
     from dashboard.worker.new_model import inspect
 
-    return inspect(file)
+    return inspect(order)
 
 
 TASKS: dict[str, Callable[..., Any]] = {

@@ -1,0 +1,120 @@
+"""Does a model answer sensibly on a handful of labelled samples, and would another input scaling make it?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dashboard.core.checks import Status
+from dashboard.core.errors import DatasetError, ModelError
+from dashboard.core.labels import match_labels
+from dashboard.core.metrics import Proportion, proportion
+from dashboard.core.preprocessing import SCALINGS
+from dashboard.core.records import Failure, Prediction
+from dashboard.core.registry import ModelVersion
+
+SURPRISE = 0.01  # a result that a model of the stated accuracy gives less often than this is worth a warning
+
+Predict = Callable[[ModelVersion, Sequence[bytes]], list[Prediction | Failure]]
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """A sample image with its folder's name."""
+
+    label: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """How a model version did on the samples."""
+
+    accuracy: Proportion
+    answer: str  # the most frequent one
+    share: float  # of that answer, in (0, 1]
+    classes: int  # different true labels among the samples
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What that says about the model."""
+
+    status: Status
+    summary: str
+
+
+def read_samples(folder: Path) -> list[LabelledFile]:
+    """The images `folder`/CLASS/*.png, in a fixed order; empty when there are none."""
+    return [LabelledFile(path.parent.name, path.read_bytes()) for path in sorted(folder.glob("*/*.png"))]
+
+
+def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict) -> SelfTest:
+    """Predicts the samples and counts.
+
+    Args:
+        samples: their labels are classes of the model.
+        predict: as `Inference.predict`; what it raises passes through.
+
+    Raises:
+        DatasetError: none of the samples can be read.
+    """
+    class_of = match_labels((s.label for s in samples), version.class_names).class_of
+    answers = predict(version, [s.data for s in samples])
+    pairs = [
+        (class_of[sample.label], version.class_names[answer.class_id])
+        for sample, answer in zip(samples, answers, strict=True)
+        if isinstance(answer, Prediction)
+    ]
+    if not pairs:
+        raise DatasetError("None of the sample images can be read.", "Restore them with `git restore data/samples`.")
+    answer, count = Counter(predicted for _, predicted in pairs).most_common(1)[0]
+    right = sum(true == predicted for true, predicted in pairs)
+    classes = len({true for true, _ in pairs})
+    return SelfTest(proportion(right, len(pairs)), answer, count / len(pairs), classes)
+
+
+def judge(test: SelfTest, version: ModelVersion) -> Verdict:
+    """An error for a model that answers one class or guesses, a warning for one far below what model.json states."""
+    n = test.accuracy.n
+    if test.share == 1 and test.classes > 1:
+        return Verdict("error", f"{version.ref} answers {test.answer!r} for 100% of the samples, whatever they show")
+    right = f"is right for {test.accuracy} of {n} labelled samples"
+    if test.accuracy.low <= 1 / len(version.class_names):
+        guess = f"no better than guessing; it answers {test.answer!r} for {test.share:.0%} of them"
+        return Verdict("error", f"{version.ref} {right}, {guess}")
+    stated = version.metrics.get("accuracy")
+    if isinstance(stated, (int, float)) and 0 < stated < 1 and _chance_of_at_most(test.accuracy, stated) < SURPRISE:
+        return Verdict("warning", f"{version.ref} {right}, although its model.json states {stated:.1%}")
+    return Verdict("ok", f"{version.ref} {right}")
+
+
+def _chance_of_at_most(found: Proportion, stated: float) -> float:
+    from scipy.stats import binomtest
+
+    return float(binomtest(round(found.value * found.n), found.n, stated, alternative="less").pvalue)
+
+
+def better_scaling(
+    version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict, found: SelfTest
+) -> tuple[str, SelfTest] | None:
+    """The scaling in SCALINGS with which the version does best, if it then does well and better than `found`."""
+    best: tuple[str, SelfTest] | None = None
+    for name, candidate in _rescaled(version):
+        try:
+            test = self_test(candidate, samples, predict)
+        except ModelError:  # numbers that are not finite, say
+            continue
+        to_beat = best[1] if best else found
+        if judge(test, candidate).status != "error" and test.accuracy.value > to_beat.accuracy.value:
+            best = (name, test)
+    return best
+
+
+def _rescaled(version: ModelVersion) -> Iterator[tuple[str, ModelVersion]]:
+    recipe = version.preprocessing
+    for name, (scale, mean, std) in SCALINGS.items():
+        if name != recipe.scaling_name and len(mean) in (1, recipe.channels):
+            yield name, replace(version, preprocessing=replace(recipe, scale=scale, mean=mean, std=std))

@@ -1,0 +1,128 @@
+"""Tables to Altair charts. No Streamlit here: a chart can be tested, and drawn into a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+ACCENT = "#2f7dc8"  # at least 3:1 on white and on the dark background
+MUTED = "#98a3ae"
+SELECTED = "#e08a1e"
+_LIGHT_CELLS = ("#eaf1f9", "#0d3a6e")  # from few to many
+_DARK_CELLS = ("#1b2c3f", "#a9cdf0")
+CELL = "cell"  # name of the confusion chart's selection
+
+Measure = Literal["count", "share"]
+
+
+def _ink(dark: bool) -> str:
+    return "#e6ebf0" if dark else "#1c2530"
+
+
+def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: bool) -> alt.LayerChart:
+    """All classes by probability (K,), the highest in the accent colour."""
+    table = pd.DataFrame({"class": list(class_names), "probability": pred_probs})
+    table["top"] = table["probability"] == table["probability"].max()
+    order = alt.EncodingSortField("probability", order="descending")
+    base = alt.Chart(table).encode(
+        y=alt.Y("class:N", sort=order, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False)),
+        x=alt.X(
+            "probability:Q",
+            scale=alt.Scale(domain=[0, 1.12]),
+            axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title="Probability", grid=True),
+        ),
+        tooltip=[alt.Tooltip("class:N", title="Class"), alt.Tooltip("probability:Q", format=".2%", title="Probability")],
+    )
+    bars = base.mark_bar(cornerRadiusEnd=3).encode(
+        color=alt.condition("datum.top", alt.value(ACCENT), alt.value(MUTED)),
+    )
+    text = base.mark_text(align="left", dx=5, color=_ink(dark)).encode(text=alt.Text("probability:Q", format=".1%"))
+    return (bars + text).properties(height=26 * len(class_names) + 40)
+
+
+def confusion_table(confusion: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
+    """Counts (K, K), rows true, as one row a cell: true_label, predicted_label, count, share of the true class."""
+    totals = confusion.sum(axis=1, keepdims=True)
+    shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
+    rows, columns = np.indices(confusion.shape)
+    names = np.asarray(class_names, dtype=object)
+    return pd.DataFrame(
+        {
+            "true_label": names[rows.ravel()],
+            "predicted_label": names[columns.ravel()],
+            "count": confusion.ravel(),
+            "share": shares.ravel(),
+        }
+    )
+
+
+def confusion_chart(
+    table: pd.DataFrame, class_names: Sequence[str], measure: Measure, hide_diagonal: bool, dark: bool
+) -> alt.LayerChart:
+    """True classes down, predicted across; cells can be clicked (selection `cell`), those without images are blank.
+
+    Args:
+        table: as `confusion_table` gives it.
+    """
+    shown = table[table["count"] > 0]
+    if hide_diagonal:
+        shown = shown[shown["true_label"] != shown["predicted_label"]]
+    top = float(shown[measure].max()) if len(shown) else 1.0
+    order = list(class_names)
+    colours = _DARK_CELLS if dark else _LIGHT_CELLS
+    few, many = _ink(dark), "#0b1a2b" if dark else "#ffffff"
+    side = max(360, 44 * len(order))
+    selection = alt.selection_point(
+        name=CELL, fields=["true_label", "predicted_label"], on="click", clear="dblclick", empty=False
+    )
+    base = alt.Chart(shown).encode(
+        x=alt.X("predicted_label:N", sort=order, scale=alt.Scale(domain=order), title="Predicted class",
+                axis=alt.Axis(labelAngle=-45, labelOverlap=False, labelFlush=False, ticks=False, domain=False, grid=False)),
+        y=alt.Y("true_label:N", sort=order, scale=alt.Scale(domain=order), title="True class",
+                axis=alt.Axis(labelFlush=False, labelOverlap=False, ticks=False, domain=False, grid=False)),
+        tooltip=[
+            alt.Tooltip("true_label:N", title="True class"),
+            alt.Tooltip("predicted_label:N", title="Predicted class"),
+            alt.Tooltip("count:Q", format=",", title="Images"),
+            alt.Tooltip("share:Q", format=".1%", title="Share of the true class"),
+        ],
+    )  # fmt: skip
+    # a square root keeps the few wrong ones visible beside the diagonal
+    scale = alt.Scale(type="pow", exponent=0.5, domain=[0, top], range=list(colours))
+    cells = base.mark_rect(cornerRadius=2, cursor="pointer").encode(
+        color=alt.Color(f"{measure}:Q", scale=scale, legend=None),
+        stroke=alt.condition(selection, alt.value(SELECTED), alt.value("transparent")),
+        strokeWidth=alt.value(3),
+    ).add_params(selection)  # fmt: skip
+    label = base.mark_text(fontSize=12 if len(order) <= 12 else 9).encode(
+        text=alt.Text(f"{measure}:Q", format="," if measure == "count" else ".1%"),
+        color=alt.condition(f"datum.{measure} > {0.3 * top}", alt.value(many), alt.value(few)),
+    )
+    return (cells + label).properties(height=side)
+
+
+def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
+    """Precision and recall of each class as two points on a line; the class with the least F1 on top."""
+    table = per_class.dropna(subset=["f1"]).sort_values("f1")
+    order = table["class"].tolist()
+    long = table.melt(["class", "images"], ["precision", "recall"], "measure", "value").dropna()
+    low = float(long["value"].min()) if len(long) else 0.0
+    scale = alt.Scale(domain=[max(0.0, np.floor(low * 20) / 20 - 0.05), 1.0], clamp=True)
+    y = alt.Y("class:N", sort=order, title=None, axis=alt.Axis(labelFlush=False, ticks=False, domain=False, grid=True))
+    line = alt.Chart(table).mark_rule(color=MUTED, strokeWidth=2).encode(
+        y=y, x=alt.X("precision:Q", scale=scale, title="Precision and recall", axis=alt.Axis(format=".0%")), x2="recall:Q"
+    )  # fmt: skip
+    points = alt.Chart(long).mark_point(size=90, filled=True, opacity=1).encode(
+        y=y, x=alt.X("value:Q", scale=scale),
+        color=alt.Color("measure:N", title=None, scale=alt.Scale(range=[ACCENT, SELECTED]), legend=alt.Legend(orient="top")),
+        shape=alt.Shape("measure:N", title=None, scale=alt.Scale(range=["circle", "diamond"])),
+        tooltip=[
+            alt.Tooltip("class:N", title="Class"), alt.Tooltip("measure:N", title="Measure"),
+            alt.Tooltip("value:Q", format=".1%", title="Value"), alt.Tooltip("images:Q", format=",", title="Images"),
+        ],
+    )  # fmt: skip
+    return (line + points).properties(height=28 * max(1, len(order)) + 60)

@@ -1,0 +1,72 @@
+"""Pieces that several pages show in the same way."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.registry import ModelVersion
+from dashboard.ui.resources import get_services
+
+MODEL_KEY = "model"
+_COMMAND = re.compile(r"`([^`]+)`")
+
+
+def plain(text: str) -> str:
+    """User text where Streamlit would read Markdown: every special character escaped."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", text)
+
+
+def show_error(error: DashboardError, title: str) -> None:
+    """What happened, why, what to do; commands to be copied."""
+    with st.container(border=True, key=f"error-{error.code}"):
+        st.error(plain(title), icon=":material/error:")
+        st.text(error.message)
+        if error.fix:
+            st.text(error.fix.replace("`", ""))
+            for command in _COMMAND.findall(error.fix):
+                st.code(command, language="bash")
+        st.page_link("../pages/diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")
+
+
+def choose_model() -> None:
+    """The model version in use, chosen once in the sidebar."""
+    versions = get_services().registry.versions()
+    if not versions:
+        st.caption("No usable model")
+        return
+    refs = [v.ref for v in versions]
+    try:
+        active = get_services().registry.active().ref
+    except DashboardError:
+        active = refs[0]
+    if st.session_state.get(MODEL_KEY) not in refs:
+        st.session_state[MODEL_KEY] = active
+    st.selectbox("Model", refs, key=MODEL_KEY, persist_state="session", help="Used on every page.")
+    accuracy = next(v for v in versions if v.ref == st.session_state[MODEL_KEY]).metrics.get("accuracy")
+    st.caption(f"{accuracy:.1%} on its test images" if accuracy else "Accuracy not measured")
+
+
+def model_in_use() -> ModelVersion:
+    """The version chosen in the sidebar. Raises ModelError when none is usable."""
+    return get_services().registry.get(st.session_state.get(MODEL_KEY, ""))
+
+
+def local_time(utc_iso: str) -> str:
+    """A UTC time stamp in the reader's own time zone."""
+    offset_min = st.context.timezone_offset or 0  # minutes to add to local time to get UTC
+    there = datetime.fromisoformat(utc_iso).astimezone(timezone(timedelta(minutes=-offset_min)))
+    return f"{there:%d %b %Y, %H:%M}"
+
+
+def duration(seconds: float) -> str:
+    """'8 s', '3 min 20 s', '1 h 5 min'."""
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60} s"
+    return f"{total // 3600} h {total % 3600 // 60} min"

@@ -1,0 +1,398 @@
+"""A model file from elsewhere: checked, loaded with a limit on memory, tried, and saved again without its training state.
+
+Runs in a worker that is thrown away afterwards. Nothing of the file is used later, only what this Keras saved anew.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py  # type: ignore[import-untyped]
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dashboard.core.datasets import open_dataset
+from dashboard.core.errors import DashboardError, ModelError
+from dashboard.core.model_import import scaled
+from dashboard.core.preprocessing import SCALINGS, ColorMode, Preprocessing, fit_image, normalize
+from dashboard.core.records import ForeignModel, ForeignModelFacts
+from dashboard.core.registry import Output
+from dashboard.worker.keras_model import load_file
+from dashboard.worker.model_archive import MAX_CONFIG_BYTES, MEMBERS, _check_config
+
+BATCH = 4  # images a call: the first layers of a large model need a hundred megabytes an image
+SUM_TOLERANCE = 1e-3  # how far from 1 probabilities of half precision add up
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK"
+_HOW_TO_SAVE = 'Save the whole model with `model.save("x.keras")`, then add that file.'
+_PLAIN = "Save it as a functional or Sequential model of Keras' own layers."
+_FIRST_LAYERS = ("InputLayer", "Resizing", "CenterCrop", "Reshape", "ZeroPadding2D", "GetItem", "Cast")
+_SCALING_LAYERS = ("Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract", "Add")
+_CLASSES = {
+    name
+    for module in (keras.layers, keras.initializers, keras.regularizers, keras.constraints, keras.dtype_policies)
+    for name, thing in vars(module).items()
+    if isinstance(thing, type)
+} | {"Sequential", "Functional", "Model", "__keras_tensor__"}
+
+
+def inspect(order: ForeignModel) -> ForeignModelFacts:
+    """Loads the file, tries it, and writes `order.converted`.
+
+    Raises:
+        ModelError: no such file, damaged, refused, not an image classifier, or in need of more memory than allowed.
+    """
+    limit_memory(order.memory_bytes)
+    try:
+        return _inspect(order)
+    except Exception as error:
+        if _is_out_of_memory(error) or _is_out_of_memory(error.__cause__):
+            raise _out_of_memory(order) from error
+        raise
+    finally:
+        gc.collect()  # models are full of reference cycles, and the next one loaded here falls under the same limit
+
+
+def _out_of_memory(order: ForeignModel) -> ModelError:
+    return ModelError(
+        f"{order.shown_as} needs more than the {order.memory_bytes / 2**30:.3g} GB of memory that a new model may use.",
+        "If you trust it and it is that large, allow more with --memory-gb.", "model_memory",
+    )  # fmt: skip
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    # Keras reports NumPy's MemoryError, met while it fills in weights, as text in a ValueError
+    return isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)) or "Unable to allocate" in str(error)
+
+
+def limit_memory(more_bytes: int) -> bool:
+    """Lets this process grow by so many bytes and no further. False where the system has no such limit.
+
+    It bounds private writable memory (RLIMIT_DATA), for TensorFlow reserves gigabytes of addresses it never touches.
+    """
+    try:
+        import resource
+
+        line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmData"))
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        soft = int(line.split()[1]) * 1024 + more_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+    except (ImportError, OSError, ValueError, StopIteration):  # macOS has neither /proc nor an enforced limit
+        return False
+    return True
+
+
+def _inspect(order: ForeignModel) -> ForeignModelFacts:
+    model = load_foreign(order.file, order.shown_as)
+    height, width, channels = _input_shape(model, order)
+    outputs = _outputs(model, order.shown_as)
+    _refuse_broken_weights(model, order.shown_as)
+    scales_itself = _scales_itself(model)
+    color: ColorMode = order.color or ("grayscale" if channels == 1 else "rgb")
+    scaling = scaled(Preprocessing(height, width, order.fit, color), "raw" if scales_itself else "1/255")
+    output, notes = _kind_of_output(model, outputs, _probe_answers(model, scaling, order.shown_as), order.shown_as)
+    model.save(order.converted)
+    return ForeignModelFacts(
+        input_shape=(height, width, channels),
+        outputs=outputs,
+        output=output,
+        scales_itself=scales_itself,
+        keras_version=keras.__version__,
+        sample_classes=_classes_of_samples(model, scaling, output, order.samples) if order.samples else {},
+        notes=notes,
+    )
+
+
+def load_foreign(file: Path, what: str) -> keras.Model:
+    """The uncompiled model of a `.keras` or `.h5` file; told apart by content. Raises ModelError."""
+    with file.open("rb") as opened:
+        start = opened.read(len(_HDF5))
+    if start == _HDF5:
+        return _load_hdf5(file, what)
+    if start.startswith(_ZIP):
+        return load_file(_without_training(file.read_bytes(), what), what)
+    if not start:
+        raise ModelError(f"{what} is empty.", _HOW_TO_SAVE, "model_damaged")
+    raise ModelError(f"{what} is neither a .keras nor an .h5 file.", _HOW_TO_SAVE, "model_format")
+
+
+def _without_training(data: bytes, what: str) -> bytes:
+    """The archive without optimizers, losses and metrics, which serving does not need and the allow-list refuses.
+
+    An archive that is not as it should be is returned as it is, for `load_file` to say what is wrong with it.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if set(archive.namelist()) - MEMBERS or archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
+                return data
+            config = json.loads(archive.read("config.json"))
+            _refuse_subclassed(config, what)
+            if not _strip_training(config):
+                return data
+            buffer = io.BytesIO()
+            with zipfile.ZipFile(buffer, "w") as stripped:
+                stripped.writestr("config.json", json.dumps(config))
+                for name in set(archive.namelist()) - {"config.json"}:
+                    with archive.open(name) as source, stripped.open(name, "w", force_zip64=True) as copy:
+                        while block := source.read(2**20):
+                            copy.write(block)
+            return buffer.getvalue()
+    except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError, NotImplementedError, EOFError):
+        return data
+
+
+def _load_hdf5(file: Path, what: str) -> keras.Model:
+    try:
+        with h5py.File(file, "r+") as opened:  # a private copy
+            config = _hdf5_config(opened, what)
+            _refuse_links(opened, what)
+            _refuse_subclassed(config, what)
+            _strip_training(config)
+            _check_config(config, what)
+            _refuse_other_classes(config, what)
+            _drop_group_counts(config)
+            del opened.attrs["model_config"]
+            opened.attrs["model_config"] = json.dumps(config).encode()
+        named = file.rename(file.with_suffix(".h5"))  # Keras tells the format from the name
+        return keras.saving.load_model(named, compile=False, safe_mode=True)
+    except DashboardError:
+        raise
+    except OSError as error:
+        raise ModelError(
+            f"{what} is damaged or cut off: HDF5 cannot read it ({str(error)[:200]}).",
+            "Copy it again.",
+            "model_damaged",
+        ) from error
+    except Exception as error:  # Keras raises whatever its layers raise
+        raise ModelError(
+            f"{what} cannot be loaded by Keras {keras.__version__}: {type(error).__name__}: {str(error)[:300]}",
+            'Load it with the version of Keras that saved it and save it as .keras: `model.save("x.keras")`.',
+            "model_unreadable",
+        ) from error
+
+
+def _hdf5_config(opened: h5py.File, what: str) -> Any:
+    text = opened.attrs.get("model_config")
+    if text is None:
+        raise ModelError(f"{what} holds weights only, no model.", _HOW_TO_SAVE, "model_weights_only")
+    if len(text) > MAX_CONFIG_BYTES:
+        raise ModelError(f"{what} was refused: its config is too large.", _HOW_TO_SAVE, "model_refused")
+    return json.loads(text)
+
+
+def _refuse_links(group: h5py.Group, what: str) -> None:
+    """HDF5 can point into other files of this machine, whose content would then be read as weights."""
+    for name in group:
+        link = group.get(name, getlink=True)
+        item = group[name] if isinstance(link, h5py.HardLink) else None
+        if item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)):
+            raise ModelError(f"{what} was refused: {name} points outside the file.", _HOW_TO_SAVE, "model_refused")
+        if isinstance(item, h5py.Group):
+            _refuse_links(item, what)
+
+
+def _nodes(config: Any) -> Iterator[dict[str, Any]]:
+    todo = [config]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            yield item
+            todo.extend(item.values())
+        elif isinstance(item, list):
+            todo.extend(item)
+
+
+def _refuse_subclassed(config: Any, what: str) -> None:
+    name = config.get("class_name") if isinstance(config, dict) else None
+    if name not in ("Sequential", "Functional", "Model"):
+        raise ModelError(
+            f"{what} is of the class {name}: a subclassed model, whose layers cannot be looked into.",
+            _PLAIN, "model_subclassed",
+        )  # fmt: skip
+
+
+def _refuse_other_classes(config: Any, what: str) -> None:
+    """In HDF5 a class has a name only, and Keras looks that up among more than its layers."""
+    for node in _nodes(config):
+        name = node.get("class_name")
+        if name is not None and name not in _CLASSES:
+            raise ModelError(
+                f"{what} was refused: it asks for {name}, which is no part of Keras.", _PLAIN, "model_refused"
+            )
+
+
+def _strip_training(config: Any) -> bool:
+    """Removes what `compile` left in the model and in models inside it; True when there was something."""
+    trained = [node for node in _nodes(config) if node.get("compile_config") is not None]
+    for node in trained:
+        del node["compile_config"]
+    return bool(trained)
+
+
+def _drop_group_counts(config: Any) -> None:
+    """Keras 2 wrote `groups: 1` into depthwise convolutions, and Keras 3 does not know that argument."""
+    for node in _nodes(config):
+        inner = node.get("config")
+        if node.get("class_name") == "DepthwiseConv2D" and isinstance(inner, dict) and inner.get("groups") == 1:
+            del inner["groups"]
+
+
+def _input_shape(model: keras.Model, order: ForeignModel) -> tuple[int, int, int]:
+    """Height, width and channels."""
+    what = order.shown_as
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:
+        raise ModelError(
+            f"{what} does not say what it takes: it was never built.",
+            "Begin the model with `keras.Input((height, width, channels))`, or call it once before saving.", "model_shape",
+        )  # fmt: skip
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ModelError(
+            f"{what} has {len(inputs)} inputs and {len(outputs)} outputs.",
+            "A classifier for this dashboard takes one image and gives one row of numbers.", "model_shape",
+        )  # fmt: skip
+    shape = tuple(inputs[0].shape[1:])
+    if len(shape) != 3:
+        raise ModelError(
+            f"{what} is no image model: it takes {shape}, not (height, width, channels).",
+            "Add a model whose input is a picture, with a channel axis also for gray ones.", "model_shape",
+        )  # fmt: skip
+    height, width, channels = shape
+    if channels is None:
+        channels = 1 if order.color == "grayscale" else 3
+    if channels not in (1, 3):
+        first = " It seems to want the channels first." if height in (1, 3) else ""
+        raise ModelError(
+            f"{what} takes {shape}: {channels} channels, not 1 (gray) or 3 (colour).{first}",
+            "Save a model that takes (height, width, 1) or (height, width, 3).", "model_shape",
+        )  # fmt: skip
+    if (order.color == "grayscale") != (channels == 1) and order.color is not None:
+        raise ModelError(
+            f"{what} takes {channels} channels, which is not {order.color}.", "Leave --color out.", "model_shape"
+        )
+    wanted = order.input_size or (height, width)
+    if None in wanted:
+        raise ModelError(
+            f"{what} takes pictures of any size ({shape}).",
+            "Say at which size it was trained, for example --input-size 224x224.", "input_size",
+        )  # fmt: skip
+    if any(f not in (None, w) for f, w in zip((height, width), wanted, strict=True)):
+        raise ModelError(
+            f"{what} takes {height}x{width} pixels, not {wanted[0]}x{wanted[1]}.",
+            "Leave --input-size out.",
+            "input_size",
+        )
+    return (int(wanted[0]), int(wanted[1]), int(channels))  # type: ignore[arg-type]
+
+
+def _outputs(model: keras.Model, what: str) -> int:
+    shape = tuple(model.outputs[0].shape[1:])
+    if len(shape) != 1 or shape[0] is None:
+        raise ModelError(
+            f"{what} is no classifier: for an image it gives {shape}, not one row of numbers.",
+            "End the model in a Dense layer with one unit a class.", "model_shape",
+        )  # fmt: skip
+    return int(shape[0])
+
+
+def _refuse_broken_weights(model: keras.Model, what: str) -> None:
+    for weight in model.weights:
+        value = keras.ops.convert_to_numpy(weight)
+        if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+            raise ModelError(
+                f"The weights of {what} are not all finite numbers ({weight.path}).",
+                "Its training diverged or the file is damaged: train or copy it again.", "not_finite",
+            )  # fmt: skip
+
+
+def _scales_itself(model: keras.Model) -> bool:
+    """Whether arithmetic on the pixels comes before the first layer with learnt features."""
+    for layer in model.layers if isinstance(model, keras.Sequential) else model.operations:
+        name = type(layer).__name__
+        if isinstance(layer, keras.Model):
+            return _scales_itself(layer)
+        if name in _SCALING_LAYERS:
+            return True
+        if name not in _FIRST_LAYERS and not name.startswith("Random"):
+            return False
+    return False
+
+
+def _call(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """The model's own output (N, outputs) float64."""
+    parts = [
+        keras.ops.convert_to_numpy(keras.ops.cast(model(inputs[i : i + BATCH], training=False), "float32"))
+        for i in range(0, len(inputs), BATCH)
+    ]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _probe_answers(model: keras.Model, recipe: Preprocessing, what: str) -> np.ndarray:
+    """What the model gives for black, white and noise. Raises ModelError when it cannot be called or is not finite."""
+    size = (recipe.height, recipe.width, 3)
+    noise = np.random.default_rng(0).integers(0, 256, (2, *size), np.uint8)
+    images = np.concatenate([np.zeros((1, *size), np.uint8), np.full((1, *size), 255, np.uint8), noise])
+    try:
+        answers = _call(model, normalize(images, recipe))
+    except tf.errors.ResourceExhaustedError:
+        raise
+    except Exception as error:  # Keras raises whatever its layers raise
+        raise ModelError(
+            f"{what} cannot answer for {size[0]}x{size[1]} pixels: {type(error).__name__}: {str(error)[:300]}",
+            "Give the size it was trained at with --input-size HxW.",
+            "model_unusable",
+        ) from error
+    if not np.isfinite(answers).all():
+        raise ModelError(f"{what} answers with numbers that are not finite.", "Train or copy it again.", "not_finite")
+    return answers
+
+
+def _kind_of_output(model: keras.Model, outputs: int, answers: np.ndarray, what: str) -> tuple[Output, tuple[str, ...]]:
+    activation = _last_activation(model)
+    if activation == "sigmoid":
+        if outputs == 1:
+            return "probabilities", ("One output: near 0 it means the first class name, near 1 the second.",)
+        return "probabilities", ("Its classes do not exclude each other (sigmoid); they are shown as if they did.",)
+    if outputs == 1:
+        if activation == "linear":
+            return "logits", ("One output: below 0 it means the first class name, above 0 the second.",)
+        raise ModelError(
+            f"{what} ends in one number that is neither a logit nor a sigmoid ({activation}): a regression?",
+            "End a two-class model in a Dense layer with one sigmoid unit or two softmax units.", "model_shape",
+        )  # fmt: skip
+    sums_to_one = np.abs(answers.sum(axis=1) - 1).max() < SUM_TOLERANCE and answers.min() >= 0
+    return ("probabilities", ()) if sums_to_one else ("logits", ())
+
+
+def _last_activation(model: keras.Model) -> str:
+    last: Any = model
+    while isinstance(last, keras.Model):
+        last = last.layers[-1] if isinstance(last, keras.Sequential) else last.outputs[0]._keras_history.operation
+    if isinstance(last, keras.layers.Softmax):
+        return "softmax"
+    return str(getattr(getattr(last, "activation", None), "__name__", type(last).__name__))
+
+
+def _classes_of_samples(
+    model: keras.Model, recipe: Preprocessing, output: Output, samples: Path
+) -> dict[str, tuple[int, ...]]:
+    dataset = open_dataset(samples)
+    images = np.stack([fit_image(dataset.image(s.index), recipe) for s in dataset.samples])
+    found = {}
+    for name, (_, mean, _) in SCALINGS.items():
+        if len(mean) not in (1, recipe.channels):
+            continue
+        answers = _call(model, normalize(images, scaled(recipe, name)))
+        if answers.shape[1] == 1:
+            classes = answers[:, 0] > (0.5 if output == "probabilities" else 0)
+        else:
+            classes = answers.argmax(axis=1)
+        found[name] = tuple(int(c) for c in classes)
+    return found

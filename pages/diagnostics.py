@@ -1,0 +1,152 @@
+"""Diagnostics: one status line, then what fails with its fix, then what passes, folded."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.checks import TITLES, Check, Report, report_as_text
+from dashboard.core.checkup import Checkup
+from dashboard.core.model_checks import ACCURACY, LATENCY
+from dashboard.ui.checkup import get_checkup
+from dashboard.ui.components import local_time, plain
+from dashboard.ui.resources import get_services
+
+ICONS = {
+    "ok": ":material/check_circle:",
+    "warning": ":material/warning:",
+    "error": ":material/error:",
+    "skipped": ":material/do_not_disturb_on:",
+}
+POLL_S = 0.5
+WORKERS_POLL_S = 3.0
+MIB = 2**20
+
+
+@st.fragment(run_every=POLL_S)
+def show_progress(checkup: Checkup) -> None:
+    doing = checkup.doing
+    if doing is None:
+        st.rerun()
+    with st.container(key="checking", horizontal=True, vertical_alignment="center"):
+        st.badge("Checking", icon=":material/hourglass_top:")
+        st.text(f"{doing} ...")
+
+
+def show_status_line(report: Report) -> None:
+    show = {"ok": st.success, "warning": st.warning, "error": st.error}[report.status]
+    with st.container(key=f"status-{report.status}"):
+        show(f"**{plain(report.headline)}**", icon=ICONS[report.status])
+
+
+def show_metrics(report: Report) -> None:
+    of_model = f"model.{report.active_model}"
+    tested, loaded = report.check(f"{of_model}.self_test"), report.check(f"{of_model}.load")
+    memory = sum(worker.memory_bytes or 0 for worker in get_services().engine.workers())
+    accuracy, latency, memory_column = st.columns(3)
+    accuracy.metric(
+        "Accuracy on samples",
+        (tested.detail(ACCURACY).partition(" ")[0] if tested else "") or "Not tested",
+        help="Share of the labelled sample images in data/samples that the model in use by default gets right.",
+    )
+    latency.metric(
+        "Median latency",
+        (loaded.detail(LATENCY) if loaded else "") or "Not measured",
+        help="Time for one image once the model is loaded, measured inside a worker.",
+    )
+    memory_column.metric(
+        "Memory of workers",
+        f"{memory / MIB:,.0f} MiB" if memory else "None running",
+        help="Resident memory of all worker processes, TensorFlow and loaded models included.",
+    )
+
+
+def show_group(title: str, checks: tuple[Check, ...]) -> None:
+    wrong = [check for check in checks if check.status in ("error", "warning")]
+    fine = [check for check in checks if check.status not in ("error", "warning")]
+    st.subheader(title, anchor=False)
+    for check in wrong:
+        show_wrong(check)
+    if fine:
+        skipped = sum(check.status == "skipped" for check in fine)
+        passed = len(fine) - skipped
+        parts = [f"{passed} passed"] * bool(passed) + [f"{skipped} skipped"] * bool(skipped)
+        icon = ICONS["ok"] if passed else ICONS["skipped"]
+        with st.expander(", ".join(parts), icon=icon, key=f"passed-{fine[0].group}"):
+            rows = [(c.status, c.summary, "; ".join(f"{n}: {v}" for n, v in c.details)) for c in fine]
+            table = pd.DataFrame(rows, columns=["Status", "Check", "Details"])
+            st.dataframe(table, hide_index=True, width="stretch", alt=f"Checks that passed: {title}")
+
+
+def show_wrong(check: Check) -> None:
+    with st.container(border=True, key=f"check-{check.group}-{check.id}"):
+        st.badge(
+            check.status.capitalize(), icon=ICONS[check.status], color="red" if check.status == "error" else "orange"
+        )
+        st.text(check.summary)
+        if check.fix:
+            st.text(check.fix.replace("`", ""))
+        for command in check.commands:
+            st.code(command, language="bash", wrap_lines=True)
+        if check.details:
+            with st.expander("Details", key=f"details-{check.group}-{check.id}"):
+                st.text("\n".join(f"{name}: {value}" for name, value in check.details))
+
+
+@st.fragment(run_every=WORKERS_POLL_S)
+def show_workers() -> None:
+    workers = get_services().engine.workers()
+    table = pd.DataFrame(
+        {
+            "Worker": [w.slot + 1 for w in workers],
+            "State": [w.state for w in workers],
+            "Process": [w.pid for w in workers],
+            "Memory (MiB)": [None if w.memory_bytes is None else round(w.memory_bytes / MIB) for w in workers],
+            "Restarts": [w.restarts for w in workers],
+            "Tasks done": [w.tasks_done for w in workers],
+            "Last fault": [w.fault or "none" for w in workers],
+        }
+    )
+    st.caption("Worker processes now")
+    st.dataframe(table, hide_index=True, width="stretch", key="workers", alt="State of the worker processes")
+
+
+def show_report_text(report: Report) -> None:
+    text = report_as_text(report)
+    with st.expander("Report as text, to copy or download", icon=":material/content_copy:", key="report-text"):
+        st.download_button(
+            "Download report",
+            text,
+            file_name="diagnostics.txt",
+            mime="text/plain",
+            icon=":material/download:",
+            on_click="ignore",
+            key="download-report",
+        )
+        st.code(text, language=None, height=400)
+
+
+checkup = get_checkup()
+st.title("Diagnostics", anchor=False)
+if checkup.report is None:
+    checkup.start()
+running = checkup.doing is not None
+report = checkup.report
+
+if report:
+    show_status_line(report)
+with st.container(horizontal=True, vertical_alignment="center"):
+    if st.button("Check again", icon=":material/refresh:", disabled=running, key="check-again"):
+        checkup.start()
+        st.rerun()
+    if report:
+        st.caption(f"Checked {local_time(report.created_utc)}", help=f"{report.created_utc} (UTC)")
+if running:
+    show_progress(checkup)
+if report:
+    show_metrics(report)
+    for group, title in TITLES.items():
+        show_group(title, report.of(group))
+        if group == "workers":
+            show_workers()
+    show_report_text(report)

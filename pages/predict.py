@@ -1,0 +1,186 @@
+"""One picture: what is it, how sure is the model, and where did it look?"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from dashboard.core.answers import Answer, answer_key, ask
+from dashboard.core.dataset_library import plain_name
+from dashboard.core.errors import DashboardError
+from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image, encode_png, enlarge
+from dashboard.core.overlay import DEFAULT_OPACITY, overlay
+from dashboard.core.records import stages
+from dashboard.core.registry import ModelVersion
+from dashboard.ui.charts import probability_bars
+from dashboard.ui.components import model_in_use, plain, show_error
+from dashboard.ui.resources import get_services
+
+SIDE = 512  # pixels of the enlarged pictures
+KEPT_ANSWERS = 32
+SAMPLES_SHOWN = 8
+PREDICTED = "the predicted class"
+
+services = get_services()
+
+
+def sample_files() -> list[Path]:
+    """One picture of each class, then more, as far as they are shown."""
+    by_class = [sorted(folder.glob("*.png")) for folder in sorted(services.settings.samples_dir.glob("*/"))]
+    return [files[0] for files in by_class if files][:SAMPLES_SHOWN]
+
+
+def choose_picture() -> tuple[str, bytes] | None:
+    """Name and content of the picture to look at, None when there is none yet."""
+    source = st.segmented_control(
+        "Picture from", ["Upload", "Camera", "Sample"], default="Upload", required=True, key="source", persist_state="session"
+    )
+    if source == "Camera":
+        shot = st.camera_input("Take a picture", key="camera")
+        return ("camera.jpg", shot.getvalue()) if shot else None
+    if source == "Upload":
+        types = sorted(suffix[1:] for suffix in SUFFIXES)
+        upload = st.file_uploader("PNG, JPEG, WebP, BMP, GIF or TIFF", type=types, key="upload", max_upload_size=MAX_FILE_BYTES // 2**20)
+        if upload:
+            return upload.name, upload.getvalue()
+        st.caption("Nothing at hand? Take a sample.")
+    return choose_sample()
+
+
+def choose_sample() -> tuple[str, bytes] | None:
+    files = sample_files()
+    with st.container(horizontal=True, gap="small", key="samples"):
+        for path in files:
+            with st.container(width=84, gap="xsmall"):
+                st.image(thumbnail(path), width=80, alt=f"Sample of class {path.parent.name}")
+                if st.button(path.parent.name, key=f"sample-{path.parent.name}", width="stretch", type="tertiary"):
+                    st.session_state["sample"] = str(path)
+    chosen = Path(st.session_state.get("sample", ""))
+    return (chosen.name, chosen.read_bytes()) if chosen in files else None
+
+
+@st.cache_data(show_spinner=False)
+def thumbnail(path: Path) -> np.ndarray:
+    return enlarge(decode_image(path.read_bytes()).pixels, 96)
+
+
+def answer_for(version: ModelVersion, name: str, data: bytes, layer: str | None, target: str | None) -> Answer:
+    """From this session's memory, or from a worker."""
+    kept: OrderedDict[tuple[str, ...], Answer] = st.session_state.setdefault("answers", OrderedDict())
+    key = answer_key(data, version, layer, target)
+    if key not in kept:
+        starting = all(worker.state in ("starting", "failed") for worker in services.engine.workers())
+        text = "Starting TensorFlow, about 5 seconds the first time ..." if starting else "Predicting ..."
+        with st.spinner(text):
+            kept[key] = ask(services.inference, version, name, data, layer, target)
+        while len(kept) > KEPT_ANSWERS:
+            kept.popitem(last=False)
+    return kept[key]
+
+
+def show_pictures(answer: Answer, first: Answer) -> None:
+    """The picture beside its overlay, and the controls of the overlay below it."""
+    seen = enlarge(answer.model_input, SIDE)
+    size = "x".join(str(n) for n in answer.model_input.shape[1::-1])
+    base = enlarge(answer.picture, SIDE) if answer.map_covers_picture else seen
+    left, right = st.columns(2, gap="small")
+    with left:
+        if answer.is_model_input:
+            st.image(seen, caption=f"What the model sees, {size} pixels", width="stretch", alt="The model's input, enlarged")
+        else:
+            st.image(base, caption="The picture", width="stretch", alt="The picture")
+    if answer.explanation is None:
+        right.info(plain(answer.explanation_fault), icon=":material/info:")
+        return
+    explanation = answer.explanation
+    with right:
+        place = st.empty()
+    stage_names = [layer.name for layer in stages(explanation.layers)]
+    if explanation.layer.name not in stage_names:
+        stage_names.append(explanation.layer.name)
+    grids = {layer.name: f"{layer.grid[0]}x{layer.grid[1]}" for layer in explanation.layers}
+    if answer.is_model_input:
+        controls = st.container(key="map-controls")
+    else:
+        small, controls = st.columns([1, 3], gap="small")
+        small.image(seen, caption=f"What the model sees, {size} pixels", width="stretch", alt="The model's input, enlarged")
+    with controls:
+        target_column, layer_column = st.columns(2)
+        target_column.selectbox(
+            "Evidence for", [PREDICTED, *answer.version.class_names], key="target",
+            help="The map shows what speaks for this class.",
+        )  # fmt: skip
+        default = first.explanation.layer.name if first.explanation else stage_names[-1]
+        layer_column.selectbox(
+            "Layer", stage_names, index=stage_names.index(default), key="layer",
+            format_func=lambda name: f"{name} ({grids[name]})",
+            help="Deeper layers know more about the class, earlier ones more about the place.",
+        )  # fmt: skip
+        opacity = st.slider("Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="opacity")
+    blended = overlay(base, explanation.heatmap, opacity)
+    target = answer.version.class_names[explanation.target_class]
+    caption = f"What speaks for {plain(target)}: bright is much"
+    place.image(blended, caption=caption, width="stretch", alt=f"Grad-CAM heatmap for {target} over the picture")
+    if explanation.empty:
+        st.warning(f"Nothing in this layer speaks for {plain(target)}: the map is empty.", icon=":material/info:")
+    stem = Path(plain_name(answer.name)).stem
+    with st.container(horizontal=True):
+        st.download_button(
+            "Overlay (PNG)", encode_png(blended), f"{stem}-{plain_name(target)}.png", "image/png", key="download-overlay",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "Result (JSON)", answer.to_json(), f"{stem}.json", "application/json", key="download-result",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+
+
+def show_answer(answer: Answer, threshold: float) -> None:
+    """The class, how sure the model is, and all classes."""
+    confidence = answer.prediction.confidence
+    st.metric("Predicted class", answer.predicted_label)
+    st.progress(confidence, text=f"Confidence {confidence:.1%}")
+    if confidence < threshold:
+        second = answer.version.class_names[int(answer.prediction.pred_probs.argsort()[-2])]
+        st.warning(
+            f"Unsure: the confidence is under your threshold of {threshold:.0%}. It could also be {plain(second)}.",
+            icon=":material/help:",
+        )
+    for note in answer.notes:
+        st.caption(note)
+    chart = probability_bars(answer.version.class_names, answer.prediction.pred_probs, st.context.theme.type == "dark")
+    st.altair_chart(chart, width="stretch", key="probabilities", alt="Probability of each class, highest first")
+
+
+st.title("Predict")
+with st.sidebar:
+    threshold = st.slider(
+        "Warn below a confidence of", 0, 100, 60, 5, format="%d%%", key="threshold", persist_state="session",
+        help="Predict says so when the model is less sure than this.",
+    )  # fmt: skip
+
+picture = choose_picture()
+if picture:
+    name, data = picture
+    try:
+        version = model_in_use()
+        first = answer_for(version, name, data, None, None)
+        known = {layer.name for layer in first.explanation.layers} if first.explanation else set()
+        layer = st.session_state.get("layer")
+        target = st.session_state.get("target")
+        answer = answer_for(
+            version, name, data,
+            layer if layer in known and first.explanation and layer != first.explanation.layer.name else None,
+            target if target in version.class_names and target != first.predicted_label else None,
+        )  # fmt: skip
+    except DashboardError as error:
+        show_error(error, "There is no prediction.")
+    else:
+        pictures, result = st.columns([3, 2], gap="large")
+        with pictures:
+            show_pictures(answer, first)
+        with result:
+            show_answer(answer, threshold / 100)

@@ -1,0 +1,116 @@
+"""A worker with tasks that misbehave, and no TensorFlow, so that it starts quickly: `python -m tests.worker.hostile_worker`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dashboard.core.datasets import Sample, open_dataset
+from dashboard.core.errors import ImageError
+from dashboard.core.records import Failure, Prediction
+from dashboard.core.registry import ModelVersion
+from dashboard.worker.__main__ import serve
+
+COMMAND = (sys.executable, "-m", "tests.worker.hostile_worker")
+KILLER = (255, 0, 0)  # an image of this colour kills the worker that looks at it
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def sleep(seconds: float) -> str:
+    time.sleep(seconds)
+    return "slept"
+
+
+def log(file: Path, line: str, seconds: float = 0.0) -> None:
+    """Leaves a trace, so that a test can see what ran, how often and in which order."""
+    with file.open("a") as out:
+        out.write(f"{line}\n")
+    time.sleep(seconds)
+
+
+def die(file: Path | None = None) -> None:
+    if file:
+        log(file, "died")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_once(marker: Path) -> str:
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+def die_while_answering() -> None:
+    """The answer's length and a little of it have been sent."""
+    os.write(int(sys.argv[1]), struct.pack("!i", 1000) + bytes(10))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave() -> None:
+    sys.stderr.write("out of order\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+
+def fail() -> None:
+    raise ImageError("It is not nice.", "Paint another.", "not_nice")
+
+
+def fail_unexpectedly() -> None:
+    raise ZeroDivisionError("oh")
+
+
+def answer_that_cannot_be_sent() -> Callable[[], None]:
+    return lambda: None
+
+
+def hang() -> None:
+    while True:
+        time.sleep(60)
+
+
+def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> list[Prediction | Failure]:
+    """The class is the mean brightness modulo the number of classes; takes 10 ms an image."""
+    dataset = open_dataset(path)
+    answers: list[Prediction | Failure] = []
+    for sample in samples:
+        time.sleep(0.01)
+        try:
+            pixels = dataset.image(sample.index)
+        except ImageError as error:
+            answers.append(Failure(error.code, error.message, error.fix))
+            continue
+        if (pixels == KILLER).all():
+            os.kill(os.getpid(), signal.SIGKILL)
+        probs = np.full(len(version.class_names), 0.01)
+        probs[int(pixels.mean()) % len(probs)] = 1 - 0.01 * (len(probs) - 1)
+        answers.append(Prediction(np.log(probs).astype(np.float32), probs))
+    return answers
+
+
+TASKS: dict[str, Callable[..., Any]] = {
+    task.__name__: task
+    for task in (
+        add, pid, sleep, log, die, die_once, die_while_answering, leave, fail, fail_unexpectedly,
+        answer_that_cannot_be_sent, hang, predict_samples,
+    )
+}  # fmt: skip
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), TASKS, prepare=lambda: None)
