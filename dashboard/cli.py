@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast, get_args
 
 import typer
 from rich.console import Console
@@ -21,7 +21,7 @@ from dashboard.core.evaluation import evaluate as evaluate_dataset
 from dashboard.core.images import decode_image, encode_png, enlarge
 from dashboard.core.inference import Inference
 from dashboard.core.overlay import overlay
-from dashboard.core.preprocessing import SCALINGS, fit_image
+from dashboard.core.preprocessing import SCALINGS, ColorMode, Fit, fit_image
 from dashboard.core.records import Failure, Prediction
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.runs import Run, RunStore, run_record
@@ -113,7 +113,13 @@ def _predict_one(inference: Inference, version: ModelVersion, path: Path) -> dic
     try:
         data = path.read_bytes()
     except OSError as error:
-        return {"error": {"code": "unreadable", "message": f"It cannot be opened: {error.strerror}.", "fix": "Check the path."}}
+        return {
+            "error": {
+                "code": "unreadable",
+                "message": f"It cannot be opened: {error.strerror}.",
+                "fix": "Check the path.",
+            }
+        }
     [answer] = inference.predict(version, [data])
     if isinstance(answer, Failure):
         return {"error": _error_record(answer)}
@@ -136,7 +142,9 @@ def explain(
     image: Path,
     out: Annotated[Path, typer.Option(help="Where the overlay goes, a PNG file.")] = Path("overlay.png"),
     method: Annotated[str, typer.Option(help="How the map is made.")] = "grad-cam",
-    layer: Annotated[str | None, typer.Option(help="A convolutional layer; the deepest of at least 4x4 by default.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="A convolutional layer; the deepest of at least 4x4 by default.")
+    ] = None,
     target: Annotated[str | None, typer.Option(help="Class to explain; the predicted one by default.")] = None,
     model: ModelRef = "",
     as_json: AsJson = False,
@@ -211,11 +219,14 @@ def _show_run(run: Run) -> None:
         _say("No image has both a known label and a prediction: there is nothing to compare.", "yellow")
     else:
         table = Table("class", "images", "precision", "recall", "F1")
-        for row in evaluation.per_class.itertuples(index=False):
-            scores = (f"{value:.1%}" if value == value else "-" for value in (row.precision, row.recall, row.f1))
-            table.add_row(Text(str(row[0])), f"{row.images:,}", *scores)
+        for row in evaluation.per_class.to_dict("records"):
+            scores = (f"{row[name]:.1%}" if row[name] == row[name] else "-" for name in ("precision", "recall", "f1"))
+            table.add_row(Text(row["class"]), f"{row['images']:,}", *scores)
         _err.print(table)
-        _say(f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {evaluation.accuracy.n:,} images", "bold")
+        _say(
+            f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {evaluation.accuracy.n:,} images",
+            "bold",
+        )
     for name in run.manifest.unknown_labels:
         _say(f"The folder {name!r} is no class of {run.manifest.model}; its images were left out.", "yellow")
     for row in run.failed.head(10).itertuples(index=False):
@@ -291,34 +302,49 @@ def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
 def models_add(
     file: Annotated[Path, typer.Argument(help="A .keras or .h5 file from someone you trust.")],
     name: Annotated[str, typer.Option(help="Name of the model; an existing name gets a new version.")],
-    class_names: Annotated[str, typer.Option(help="Class names in the order of the outputs: a,b,c or a text file, one a line.")] = "",
+    class_names: Annotated[
+        str, typer.Option(help="In the order of the outputs: a,b,c or a text file, one a line.")
+    ] = "",
     scale: Annotated[str, typer.Option(help=f"What happens to pixel values: {', '.join(SCALINGS)}.")] = "",
+    fit: Annotated[
+        str, typer.Option(help=f"How a picture is brought to size: {', '.join(get_args(Fit))}.")
+    ] = "stretch",
+    color: Annotated[
+        str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; told from the model if empty.")
+    ] = "",
+    input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that takes any size.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Add a Keras image classifier made elsewhere."""
-    from dashboard.core.model_import import add_model
+    from dashboard.core.model_import import add_model, read_class_names, read_input_size
 
-    if scale and scale not in SCALINGS:
-        raise typer.BadParameter(f"one of: {', '.join(SCALINGS)}", param_hint="--scale")
+    _check_choice("--scale", scale, tuple(SCALINGS))
+    _check_choice("--fit", fit, get_args(Fit))
+    _check_choice("--color", color, get_args(ColorMode))
+    settings = get_settings()
     try:
-        with _engine() as engine, _err.status("Looking into the file ..."):
-            version, notes = add_model(
-                file, name, _registry(get_settings()), engine, class_names=_names(class_names), scaling=scale or None
-            )
+        with _err.status("Looking into the file ..."):
+            version = add_model(
+                file, name, _registry(settings),
+                class_names=read_class_names(class_names) if class_names else None,
+                scaling=scale or None,
+                fit=cast(Fit, fit),
+                color=cast(ColorMode, color) if color else None,
+                input_size=read_input_size(input_size) if input_size else None,
+                samples=settings.samples_dir,
+            )  # fmt: skip
     except DashboardError as error:
         _stop(error, as_json)
-    for note in notes:
+    for note in version.provenance.get("notes", ()):
         _say(note, "yellow")
     if as_json:
         _print_json(_version_record(version, active=False))
     _say(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {version.ref}")
 
 
-def _names(text: str) -> tuple[str, ...] | None:
-    if not text:
-        return None
-    lines = Path(text).read_text(encoding="utf-8").splitlines() if Path(text).is_file() else text.split(",")
-    return tuple(line.strip() for line in lines if line.strip())
+def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
+    if value and value not in choices:
+        raise typer.BadParameter(f"one of: {', '.join(choices)}", param_hint=option)
 
 
 @data_app.command("get-cifar10")
@@ -329,7 +355,9 @@ def get_cifar10() -> None:
             task = bar.add_task("CIFAR-10", total=None, rate="")
             path = cifar10.download(
                 get_settings().downloads_dir,
-                lambda done, total: bar.update(task, completed=done, total=total or None, rate=f"{done / 2**20:.0f} MB"),
+                lambda done, total: bar.update(
+                    task, completed=done, total=total or None, rate=f"{done / 2**20:.0f} MB"
+                ),
             )
     except DashboardError as error:
         _stop(error, as_json=False)

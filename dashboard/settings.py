@@ -19,12 +19,12 @@ class Settings(BaseSettings):
 
     models_dir: Path = ROOT / "models"
     data_dir: Path = ROOT / "data"
-    model: str = Field("", description="NAME or NAME@VERSION served by default; empty: models/active.json")
-    workers: int = Field(min(2, os.cpu_count() or 1), ge=1, le=64, description="worker processes")
-    worker_start_s: float = Field(120.0, gt=0, description="how long a worker may take to import TensorFlow")
-    task_s: float = Field(120.0, gt=0, description="how long one chunk or one prediction may take")
-    chunk_size: int = Field(128, ge=1, le=4096, description="images a chunk of an evaluation")
-    max_upload_mb: int = Field(2048, ge=1, description="largest dataset that can be uploaded")
+    model: str = Field(default="", description="NAME or NAME@VERSION served by default; empty: models/active.json")
+    workers: int = Field(default=min(2, os.cpu_count() or 1), ge=1, le=64, description="worker processes")
+    worker_start_s: float = Field(default=120.0, gt=0, description="how long a worker may take to import TensorFlow")
+    task_s: float = Field(default=120.0, gt=0, description="how long one chunk or one prediction may take")
+    chunk_size: int = Field(default=128, ge=1, le=4096, description="images a chunk of an evaluation")
+    max_upload_mb: int = Field(default=2048, ge=1, description="largest dataset that can be uploaded")
 
     @property
     def samples_dir(self) -> Path:

@@ -21,6 +21,7 @@ ICONS = {
 POLL_S = 0.5
 WORKERS_POLL_S = 3.0
 MIB = 2**20
+LONG_COMMAND = 80  # characters
 
 
 @st.fragment(run_every=POLL_S)
@@ -67,15 +68,28 @@ def show_group(title: str, checks: tuple[Check, ...]) -> None:
     st.subheader(title, anchor=False)
     for check in wrong:
         show_wrong(check)
-    if fine:
-        skipped = sum(check.status == "skipped" for check in fine)
-        passed = len(fine) - skipped
-        parts = [f"{passed} passed"] * bool(passed) + [f"{skipped} skipped"] * bool(skipped)
-        icon = ICONS["ok"] if passed else ICONS["skipped"]
-        with st.expander(", ".join(parts), icon=icon, key=f"passed-{fine[0].group}"):
-            rows = [(c.status, c.summary, "; ".join(f"{n}: {v}" for n, v in c.details)) for c in fine]
-            table = pd.DataFrame(rows, columns=["Status", "Check", "Details"])
-            st.dataframe(table, hide_index=True, width="stretch", alt=f"Checks that passed: {title}")
+    if not fine:
+        return
+    with st.expander(folded_label(fine), icon=ICONS[fine[0].status], key=f"passed-{fine[0].group}"):
+        rows = [
+            row for check in fine for row in ((check.status, check.summary, ""), *(("", *d) for d in check.details))
+        ]
+        table = pd.DataFrame(rows, columns=["Status", "Check", "Value"])
+        if (table["Value"] == "").all():
+            table = table.drop(columns="Value")
+        widths = {"Status": 70, "Check": 430, "Value": 430}  # pixels
+        columns = {name: st.column_config.TextColumn(width=width) for name, width in widths.items()}
+        st.dataframe(
+            table, hide_index=True, width="stretch", height="content", column_config=columns,
+            alt=f"Checks that passed: {title}",
+        )  # fmt: skip
+
+
+def folded_label(fine: list[Check]) -> str:
+    if len(fine) == 1:
+        return plain(fine[0].summary)
+    counts = {word: sum((c.status == "skipped") == (word == "skipped") for c in fine) for word in ("passed", "skipped")}
+    return ", ".join(f"{n} {word}" for word, n in counts.items() if n)
 
 
 def show_wrong(check: Check) -> None:
@@ -85,12 +99,21 @@ def show_wrong(check: Check) -> None:
         )
         st.text(check.summary)
         if check.fix:
-            st.text(check.fix.replace("`", ""))
+            st.text(fix_in_words(check))
         for command in check.commands:
             st.code(command, language="bash", wrap_lines=True)
         if check.details:
             with st.expander("Details", key=f"details-{check.group}-{check.id}"):
                 st.text("\n".join(f"{name}: {value}" for name, value in check.details))
+
+
+def fix_in_words(check: Check) -> str:
+    """The fix as prose; a long command stands below only, where it can be copied."""
+    text = check.fix
+    for command in check.commands:
+        if len(command) > LONG_COMMAND:
+            text = text.replace(f"`{command}`", "the command below")
+    return text.replace("`", "")
 
 
 @st.fragment(run_every=WORKERS_POLL_S)

@@ -11,10 +11,9 @@ import streamlit as st
 
 from dashboard.core import cifar10
 from dashboard.core.dataset_library import keep_upload, library
-from dashboard.core.datasets import open_dataset
+from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.images import enlarge
-from dashboard.core.jobs import Job
 from dashboard.core.metrics import Evaluation
 from dashboard.core.runs import EXPORT_COLUMNS, Run, mistakes_first, run_record, safe_for_spreadsheets
 from dashboard.ui.charts import CELL, confusion_chart, confusion_table, per_class_chart
@@ -30,26 +29,24 @@ services = get_services()
 
 
 def start(path: Path) -> None:
-    """Queues an evaluation and shows its progress from now on."""
-    job = services.jobs.start(path, model_in_use())
-    st.session_state["job"] = job.job_id
-    st.query_params["job"] = str(job.job_id)
-    st.query_params.pop("run", None)
+    """Queues an evaluation and shows it from now on."""
+    show(services.jobs.start(path, model_in_use()).run_id)
 
 
-def current_job() -> Job | None:
-    """The evaluation that this session, or this address after a reload, is about."""
-    wanted = st.session_state.get("job", st.query_params.get("job"))
-    job = services.jobs.get(int(wanted)) if str(wanted).isdecimal() else None
-    if job:
-        st.session_state["job"] = job.job_id
-    return job
+def show(run_id: str) -> None:
+    """Makes this session, and its address after a reload, be about one run."""
+    st.session_state["run_id"] = st.query_params["run"] = run_id
 
 
 def choose_dataset() -> None:
     """Upload or pick, then start."""
     source = st.segmented_control(
-        "Dataset from", ["Upload", "This server"], default="Upload", required=True, key="dataset-source", persist_state="session"
+        "Dataset from",
+        ["Upload", "This server"],
+        default="Upload",
+        required=True,
+        key="dataset-source",
+        persist_state="session",
     )
     if source == "Upload":
         upload = st.file_uploader(
@@ -83,14 +80,17 @@ def choose_dataset() -> None:
 
 def get_cifar10() -> None:
     """Downloads CIFAR-10, with progress."""
-    if not st.button("Get CIFAR-10", key="get-cifar10", icon=":material/download:", help="163 MB from its official address"):
+    if not st.button(
+        "Get CIFAR-10", key="get-cifar10", icon=":material/download:", help="163 MB from its official address"
+    ):
         return
     bar = st.progress(0.0, "Connecting ...")
+
+    def advance(done: int, total: int) -> None:
+        bar.progress(done / total if total else 0.0, f"{done / 2**20:.0f} MB")
+
     try:
-        cifar10.download(
-            services.settings.downloads_dir,
-            lambda done, total: bar.progress(done / total if total else 0.0, f"{done / 2**20:.0f} MB"),
-        )
+        cifar10.download(services.settings.downloads_dir, advance)
     except DashboardError as error:
         show_error(error, "CIFAR-10 is not here yet.")
     else:
@@ -98,9 +98,9 @@ def get_cifar10() -> None:
 
 
 @st.fragment(run_every=POLL_S)
-def watch(job_id: int) -> None:
+def watch(run_id: str) -> None:
     """Polls a job until it ends, then shows its result by one full rerun."""
-    job = services.jobs.get(job_id)
+    job = services.jobs.get(run_id)
     if job is None or not job.active:
         st.rerun()
         return
@@ -113,9 +113,11 @@ def watch(job_id: int) -> None:
         else:
             p = job.progress
             left = f", about {duration(p.remaining_s)} left" if p.remaining_s is not None else ""
-            st.progress(p.done / p.total, f"{p.done:,} of {p.total:,} images, {p.images_per_second:,.0f} a second{left}")
+            st.progress(
+                p.done / p.total, f"{p.done:,} of {p.total:,} images, {p.images_per_second:,.0f} a second{left}"
+            )
         if st.button("Cancel", key="cancel", icon=":material/close:", help="What is done is kept."):
-            services.jobs.cancel(job_id)
+            services.jobs.cancel(run_id)
 
 
 def load_run(run_id: str) -> Run:
@@ -168,7 +170,12 @@ def show_figures(run: Run, evaluation: Evaluation | None) -> None:
                 "Accuracy", f"{a.value:.1%}", f"{100 * a.low:.1f}-{100 * a.high:.1f} %", delta_color="off", delta_arrow="off",
                 width=190, help=f"With its 95% interval (Wilson) from {a.n:,} images.",
             )  # fmt: skip
-            st.metric("Macro F1", f"{evaluation.macro_f1:.1%}", width=150, help="Mean of the classes' F1, each counting the same.")
+            st.metric(
+                "Macro F1",
+                f"{evaluation.macro_f1:.1%}",
+                width=150,
+                help="Mean of the classes' F1, each counting the same.",
+            )
         st.metric("Images", f"{len(run.evaluated):,}", width=150, help="With a prediction.")
         st.metric("Could not be read", f"{len(run.failed):,}", width=190, help="Listed below with the reason.")
 
@@ -181,7 +188,9 @@ def show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
             "Show", ["Counts", "Share of the true class"], default="Counts", required=True, key="measure",
             label_visibility="collapsed",
         )  # fmt: skip
-        hide = st.toggle("Only mistakes", key="hide-diagonal", help="Hides the diagonal, so that the colours show mistakes.")
+        hide = st.toggle(
+            "Only mistakes", key="hide-diagonal", help="Hides the diagonal, so that the colours show mistakes."
+        )
     chart = confusion_chart(
         confusion_table(evaluation.confusion, evaluation.class_names), evaluation.class_names,
         "count" if measure == "Counts" else "share", hide, st.context.theme.type == "dark",
@@ -198,9 +207,14 @@ def show_images(run: Run, cell: tuple[str, str] | None) -> None:
     """The images of the clicked cell, or the worst mistakes of all."""
     rows = mistakes_first(run.evaluated, cell)
     if cell is None:
-        st.markdown("**Worst mistakes**", help="Wrong answers, the surest first. Click a cell of the chart to see its images.")
+        st.markdown(
+            "**Worst mistakes**", help="Wrong answers, the surest first. Click a cell of the chart to see its images."
+        )
     else:
-        st.markdown(f"**True {plain(cell[0])}, predicted {plain(cell[1])}**", help="The surest first. Double-click the chart to clear.")
+        st.markdown(
+            f"**True {plain(cell[0])}, predicted {plain(cell[1])}**",
+            help="The surest first. Double-click the chart to clear.",
+        )
     if rows.empty:
         st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
         return
@@ -215,18 +229,24 @@ def show_images(run: Run, cell: tuple[str, str] | None) -> None:
     with st.container(horizontal=True, gap="small", key="gallery"):
         for row in shown.itertuples(index=False):
             with st.container(width=TILE + 8, gap=None):
-                st.image(tile(dataset, int(row.index)), width=TILE, alt=f"True {row.true_label}, predicted {row.predicted_label}")
+                st.image(
+                    tile(dataset, int(row.index)),
+                    width=TILE,
+                    alt=f"True {row.true_label}, predicted {row.predicted_label}",
+                )
                 label = plain(str(row.predicted_label)) if cell is None else ""
-                st.caption(f"{label} {row.confidence:.1%}" + (f"  \nis {plain(str(row.true_label))}" if cell is None else ""))
+                st.caption(
+                    f"{label} {row.confidence:.1%}" + (f"  \nis {plain(str(row.true_label))}" if cell is None else "")
+                )
     if pages > 1:
         st.pagination(pages, key=f"page-{cell}")
     with st.expander("File names"):
         st.dataframe(shown[["file", "true_label", "predicted_label", "confidence"]], hide_index=True)
 
 
-def tile(dataset: object, index: int) -> np.ndarray:
+def tile(dataset: Dataset, index: int) -> np.ndarray:
     try:
-        pixels = dataset.image(index, (TILE, TILE))  # type: ignore[attr-defined]
+        pixels = dataset.image(index, (TILE, TILE))
     except ImageError:
         return np.full((TILE, TILE, 3), 127, np.uint8)
     return enlarge(pixels, TILE)
@@ -236,7 +256,10 @@ def show_per_class(evaluation: Evaluation) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.altair_chart(
-            per_class_chart(evaluation.per_class), width="stretch", key="per-class", alt="Precision and recall of each class"
+            per_class_chart(evaluation.per_class),
+            width="stretch",
+            key="per-class",
+            alt="Precision and recall of each class",
         )
     scores = ["precision", "recall", "f1"]
     percent = evaluation.per_class.assign(**{name: 100 * evaluation.per_class[name] for name in scores})
@@ -267,7 +290,9 @@ def show_downloads(run: Run) -> None:
             "Result (JSON)", lambda: json.dumps(run_record(run), indent=2, ensure_ascii=False), f"{run_id}.json",
             "application/json", key="download-json", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
-    st.caption("CSV: one row an image with its label, prediction, confidence, all probabilities and, where it failed, the reason.")
+    st.caption(
+        "CSV: one row an image with its label, prediction, confidence, all probabilities and, where it failed, the reason."
+    )
 
 
 def predictions_csv(run: Run) -> bytes:
@@ -287,10 +312,7 @@ def earlier_runs() -> None:
 
     def show_chosen() -> None:
         if chosen := st.session_state["earlier"]:
-            st.query_params["run"] = chosen
-            st.session_state["shown_run"] = chosen
-            st.session_state.pop("job", None)
-            st.query_params.pop("job", None)
+            show(chosen)
 
     st.selectbox(
         "Earlier evaluations", list(titles), index=None, format_func=lambda run_id: titles[run_id], key="earlier",
@@ -299,19 +321,18 @@ def earlier_runs() -> None:
 
 
 st.title("Batch evaluation")
-job = current_job()
+run_id = st.session_state.get("run_id") or st.query_params.get("run")
+job = services.jobs.get(run_id) if run_id else None
+if run_id:
+    show(run_id)
 if job and job.active:
-    watch(job.job_id)
+    watch(job.run_id)
 else:
     choose_dataset()
     earlier_runs()
     if job and job.error:
         show_error(job.error, "The dataset was not evaluated.")
-    if job and job.run_id and job.state in ("finished", "cancelled"):
-        st.session_state["shown_run"] = job.run_id
-        st.query_params["run"] = job.run_id
-    run_id = st.session_state.get("shown_run", st.query_params.get("run"))
-    if run_id and not (job and job.error):
+    elif run_id and not (job and job.state == "cancelled" and job.progress is None):
         try:
             show_run(load_run(run_id))
         except DashboardError as error:

@@ -15,7 +15,6 @@ from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image, encode
 from dashboard.core.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.records import stages
 from dashboard.core.registry import ModelVersion
-from dashboard.ui.charts import probability_bars
 from dashboard.ui.components import model_in_use, plain, show_error
 from dashboard.ui.resources import get_services
 
@@ -36,14 +35,21 @@ def sample_files() -> list[Path]:
 def choose_picture() -> tuple[str, bytes] | None:
     """Name and content of the picture to look at, None when there is none yet."""
     source = st.segmented_control(
-        "Picture from", ["Upload", "Camera", "Sample"], default="Upload", required=True, key="source", persist_state="session"
+        "Picture from",
+        ["Upload", "Camera", "Sample"],
+        default="Upload",
+        required=True,
+        key="source",
+        persist_state="session",
     )
     if source == "Camera":
         shot = st.camera_input("Take a picture", key="camera")
         return ("camera.jpg", shot.getvalue()) if shot else None
     if source == "Upload":
         types = sorted(suffix[1:] for suffix in SUFFIXES)
-        upload = st.file_uploader("PNG, JPEG, WebP, BMP, GIF or TIFF", type=types, key="upload", max_upload_size=MAX_FILE_BYTES // 2**20)
+        upload = st.file_uploader(
+            "PNG, JPEG, WebP, BMP, GIF or TIFF", type=types, key="upload", max_upload_size=MAX_FILE_BYTES // 2**20
+        )
         if upload:
             return upload.name, upload.getvalue()
         st.caption("Nothing at hand? Take a sample.")
@@ -89,7 +95,9 @@ def show_pictures(answer: Answer, first: Answer) -> None:
     left, right = st.columns(2, gap="small")
     with left:
         if answer.is_model_input:
-            st.image(seen, caption=f"What the model sees, {size} pixels", width="stretch", alt="The model's input, enlarged")
+            st.image(
+                seen, caption=f"What the model sees, {size} pixels", width="stretch", alt="The model's input, enlarged"
+            )
         else:
             st.image(base, caption="The picture", width="stretch", alt="The picture")
     if answer.explanation is None:
@@ -106,7 +114,9 @@ def show_pictures(answer: Answer, first: Answer) -> None:
         controls = st.container(key="map-controls")
     else:
         small, controls = st.columns([1, 3], gap="small")
-        small.image(seen, caption=f"What the model sees, {size} pixels", width="stretch", alt="The model's input, enlarged")
+        small.image(
+            seen, caption=f"What the model sees, {size} pixels", width="stretch", alt="The model's input, enlarged"
+        )
     with controls:
         target_column, layer_column = st.columns(2)
         target_column.selectbox(
@@ -140,6 +150,8 @@ def show_pictures(answer: Answer, first: Answer) -> None:
 
 def show_answer(answer: Answer, threshold: float) -> None:
     """The class, how sure the model is, and all classes."""
+    from dashboard.ui.charts import probability_bars  # Altair takes 0.4 s to import; the first page can do without
+
     confidence = answer.prediction.confidence
     st.metric("Predicted class", answer.predicted_label)
     st.progress(confidence, text=f"Confidence {confidence:.1%}")

@@ -18,7 +18,7 @@ TITLES: dict[Group, str] = {
     "workers": "Workers",
     "storage": "Storage",
 }
-_COMMAND = re.compile(r"`((?:\S*pip3?|\S*python[\d.]*|git|export) [^`]+)`")
+_COMMAND = re.compile(r"`((?:\S*pip3?|\S*python[\d.]*|git|grep|export) [^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Report:
         if self.predictions_off:
             return f"Predictions are off: {without_full_stop(self.predictions_off)}"
         if errors := [check for check in self.checks if check.status == "error"]:
-            return f"{_counted(len(errors), 'error')}{', the first' if len(errors) > 1 else ''}: {errors[0].summary}"
+            first = errors[0].summary.partition("; ")[0]  # the rest stands with the check
+            return f"{_counted(len(errors), 'error')}{', the first' if len(errors) > 1 else ''}: {first}"
         if warnings := sum(check.status == "warning" for check in self.checks):
             return f"Works, with {_counted(warnings, 'warning')}"
         return "Everything works"

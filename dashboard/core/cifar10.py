@@ -5,6 +5,7 @@ Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import pickle
@@ -75,12 +76,14 @@ def read_batches(archive: Path, split: Split) -> Iterator[LabelledImages]:
     """Reads the split a batch file at a time. Raises DatasetError as `read` does."""
     wanted = set(_MEMBERS[split])
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with gzip.open(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
             for member in tar:
                 name = Path(member.name).name
                 if name in wanted and member.isfile():
                     wanted.remove(name)
                     yield _read_member(tar, member, archive)
+            while unpacked.read(CHUNK_BYTES):  # gzip compares its checksum at the very end
+                pass
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise DatasetError(
             f"{archive.name} cannot be read as the CIFAR-10 archive: {error}.",
@@ -178,6 +181,8 @@ def download(folder: Path, on_progress: Callable[[int, int], None] = lambda done
                     on_progress(out.tell(), total)
         except (urllib.error.URLError, OSError) as error:
             part.unlink(missing_ok=True)
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             reason = getattr(error, "reason", error)
             raise DatasetError(f"CIFAR-10 could not be downloaded: {reason}.", by_hand, "download_failed") from error
         os.replace(part, target)

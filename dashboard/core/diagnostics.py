@@ -33,6 +33,7 @@ _DEATHS = {
         "Give it 2 GB of memory, or use one worker: `export DASHBOARD_WORKERS=1`, then restart the dashboard.",
     ),
 }
+_OTHER_FOLDER = "or name another folder with `export DASHBOARD_DATA_DIR=/path/to/folder`, then restart the dashboard."
 
 
 def run_checks(
@@ -152,7 +153,6 @@ def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:
 
 def check_storage(data_dir: Path, max_upload_mb: int) -> Iterator[Check]:
     """Can runs and uploads be stored?"""
-    another = "or name another folder with `export DASHBOARD_DATA_DIR=/path/to/folder`, then restart the dashboard."
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=data_dir) as file:
@@ -161,20 +161,22 @@ def check_storage(data_dir: Path, max_upload_mb: int) -> Iterator[Check]:
     except OSError as error:
         summary = f"The data folder {data_dir} cannot be written to: {error.strerror}"
         yield Check(
-            "storage.writable", "storage", "error", summary, f"Give this user the right to write there, {another}"
+            "storage.writable", "storage", "error", summary, f"Give this user the right to write there, {_OTHER_FOLDER}"
         )
     else:
         yield Check("storage.writable", "storage", "ok", f"The data folder {data_dir} can be written to")
     place = next(p for p in (data_dir, *data_dir.absolute().parents) if p.is_dir())
-    free_mib = shutil.disk_usage(place).free // MIB
+    yield check_space(data_dir, shutil.disk_usage(place).free // MIB, max_upload_mb)
+
+
+def check_space(data_dir: Path, free_mib: int, max_upload_mb: int) -> Check:
+    """Is there room for an upload, or at least for an evaluation?"""
     summary = f"{free_mib / 1024:,.1f} GiB of disk are free for {data_dir}"
     if free_mib >= max(max_upload_mb, LEAST_FREE_MIB):
-        yield Check("storage.space", "storage", "ok", summary)
-        return
-    fix = f"Remove old evaluations in {data_dir / 'runs'} and datasets in {data_dir / 'uploads'}, {another}"
+        return Check("storage.space", "storage", "ok", summary)
+    fix = f"Remove old evaluations in {data_dir / 'runs'} and datasets in {data_dir / 'uploads'}, {_OTHER_FOLDER}"
     if free_mib >= LEAST_FREE_MIB:
-        yield Check(
+        return Check(
             "storage.space", "storage", "warning", f"{summary}, less than one upload of {max_upload_mb:,} MB", fix
         )
-    else:
-        yield Check("storage.space", "storage", "error", f"{summary}, too little to store an evaluation", fix)
+    return Check("storage.space", "storage", "error", f"{summary}, too little to store an evaluation", fix)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,7 +18,7 @@ from dashboard.core.errors import DashboardError, DatasetError, WorkerError
 from dashboard.core.labels import LabelMapping, match_labels
 from dashboard.core.records import Failure, Prediction
 from dashboard.core.registry import ModelVersion
-from dashboard.core.runs import Row, RunManifest, RunStore
+from dashboard.core.runs import Row, RunManifest, RunStore, State
 
 CHUNKS_AHEAD = 2  # waiting for each worker, so that none idles and an urgent task waits for one chunk at most
 
@@ -42,7 +42,14 @@ class Progress:
         return (self.total - self.done) / self.images_per_second if self.done else None
 
 
-def start_run(store: RunStore, dataset: Dataset, version: ModelVersion) -> tuple[RunManifest, LabelMapping]:
+def new_run_id() -> str:
+    """A name that sorts by time and cannot be guessed."""
+    return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+
+def start_run(
+    run_id: str, store: RunStore, dataset: Dataset, version: ModelVersion
+) -> tuple[RunManifest, LabelMapping]:
     """A new run in the store.
 
     Raises:
@@ -56,10 +63,9 @@ def start_run(store: RunStore, dataset: Dataset, version: ModelVersion) -> tuple
             f"Name the folders after its classes: {', '.join(version.class_names)}.",
             "labels_unknown",
         )
-    now = datetime.now(timezone.utc)
     manifest = RunManifest(
-        run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
-        created_utc=now.isoformat(timespec="seconds"),
+        run_id=run_id,
+        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         dataset=str(dataset.path),
         dataset_sha256=dataset.fingerprint,
         model=version.ref,
@@ -82,7 +88,7 @@ def evaluate(
     engine: Engine,
     store: RunStore,
     chunk_size: int = 128,
-    on_start: Callable[[RunManifest], None] = lambda manifest: None,
+    run_id: str | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: threading.Event | None = None,
 ) -> RunManifest:
@@ -97,8 +103,7 @@ def evaluate(
     """
     cancelled = cancelled or threading.Event()
     dataset = open_dataset(path)
-    manifest, mapping = start_run(store, dataset, version)
-    on_start(manifest)
+    manifest, mapping = start_run(run_id or new_run_id(), store, dataset, version)
     start = time.perf_counter()
     done = failed = 0
     try:
@@ -108,15 +113,18 @@ def evaluate(
             done += len(rows)
             failed += sum(row.status == "failed" for row in rows)
             on_progress(Progress(done, len(dataset.samples), failed, time.perf_counter() - start))
-    except DashboardError as error:
-        store.finish(manifest, "failed", time.perf_counter() - start, str(error))
-        raise
     except OSError as error:
         reason = f"The results cannot be written to {store.root}: {error.strerror or error}."
-        with suppress(OSError):
+        with contextlib.suppress(OSError):
             store.finish(manifest, "failed", time.perf_counter() - start, reason)
         raise DatasetError(reason, "Free some space, then evaluate again.", "storage") from error
-    state = "cancelled" if cancelled.is_set() and done < len(dataset.samples) else "finished"
+    except Exception as error:  # a run that has ended must not be shown as running
+        with contextlib.suppress(OSError):
+            store.finish(manifest, "failed", time.perf_counter() - start, str(error))
+        raise
+    with contextlib.suppress(DashboardError):  # then whoever reads the run computes them
+        engine.submit("measure_run", store.root, manifest.run_id).result()
+    state: State = "cancelled" if cancelled.is_set() and done < len(dataset.samples) else "finished"
     return store.finish(manifest, state, time.perf_counter() - start)
 
 

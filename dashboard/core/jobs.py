@@ -10,9 +10,9 @@ from typing import Literal
 
 from dashboard.core.engine import Engine
 from dashboard.core.errors import DashboardError
-from dashboard.core.evaluation import Progress, evaluate
+from dashboard.core.evaluation import Progress, evaluate, new_run_id
 from dashboard.core.registry import ModelVersion
-from dashboard.core.runs import RunManifest, RunStore
+from dashboard.core.runs import RunStore
 
 JobState = Literal["waiting", "running", "finished", "cancelled", "failed"]
 
@@ -21,11 +21,10 @@ JobState = Literal["waiting", "running", "finished", "cancelled", "failed"]
 class Job:
     """A snapshot of one evaluation under way."""
 
-    job_id: int
+    run_id: str  # of the run that it writes
     dataset: Path
     model: str  # NAME@VERSION
     state: JobState = "waiting"
-    run_id: str = ""  # "" until it has started
     progress: Progress | None = None
     error: DashboardError | None = None
 
@@ -40,62 +39,59 @@ class JobRunner:
     def __init__(self, engine: Engine, store: RunStore, chunk_size: int = 128) -> None:
         self._engine, self._store, self._chunk_size = engine, store, chunk_size
         self._changed = threading.Condition()
-        self._jobs: dict[int, Job] = {}
-        self._cancelled: dict[int, threading.Event] = {}
-        self._queue: deque[tuple[int, ModelVersion]] = deque()
+        self._jobs: dict[str, Job] = {}
+        self._cancelled: dict[str, threading.Event] = {}
+        self._queue: deque[tuple[str, ModelVersion]] = deque()
         threading.Thread(target=self._loop, name="jobs", daemon=True).start()
 
     def start(self, dataset: Path, version: ModelVersion) -> Job:
         """Queues an evaluation."""
         with self._changed:
-            job = Job(len(self._jobs), dataset, version.ref)
-            self._jobs[job.job_id] = job
-            self._cancelled[job.job_id] = threading.Event()
-            self._queue.append((job.job_id, version))
+            job = Job(new_run_id(), dataset, version.ref)
+            self._jobs[job.run_id] = job
+            self._cancelled[job.run_id] = threading.Event()
+            self._queue.append((job.run_id, version))
             self._changed.notify()
         return job
 
-    def get(self, job_id: int) -> Job | None:
+    def get(self, run_id: str) -> Job | None:
         """The job as it is now."""
-        return self._jobs.get(job_id)
+        return self._jobs.get(run_id)
 
     def active(self) -> list[Job]:
         """Jobs that wait or run, oldest first."""
         with self._changed:
             return [job for job in self._jobs.values() if job.active]
 
-    def cancel(self, job_id: int) -> None:
+    def cancel(self, run_id: str) -> None:
         """Stops a job; what is done is kept."""
-        self._cancelled[job_id].set()
+        self._cancelled[run_id].set()
 
     def _loop(self) -> None:
         while True:
             with self._changed:
                 while not self._queue:
                     self._changed.wait()
-                job_id, version = self._queue.popleft()
-            self._run(job_id, version)
+                run_id, version = self._queue.popleft()
+            self._run(run_id, version)
 
-    def _run(self, job_id: int, version: ModelVersion) -> None:
-        def started(manifest: RunManifest) -> None:
-            self._update(job_id, state="running", run_id=manifest.run_id, progress=Progress(0, manifest.n_images, 0, 0.0))
-
-        if self._cancelled[job_id].is_set():
-            self._update(job_id, state="cancelled")
+    def _run(self, run_id: str, version: ModelVersion) -> None:
+        if self._cancelled[run_id].is_set():
+            self._update(run_id, state="cancelled")
             return
-        self._update(job_id, state="running")
+        self._update(run_id, state="running")
         try:
             manifest = evaluate(
-                self._jobs[job_id].dataset, version, self._engine, self._store, self._chunk_size,
-                on_start=started, on_progress=lambda p: self._update(job_id, progress=p), cancelled=self._cancelled[job_id],
+                self._jobs[run_id].dataset, version, self._engine, self._store, self._chunk_size,
+                run_id, on_progress=lambda p: self._update(run_id, progress=p), cancelled=self._cancelled[run_id],
             )  # fmt: skip
-            self._update(job_id, state=manifest.state)
+            self._update(run_id, state=manifest.state)
         except DashboardError as error:
-            self._update(job_id, state="failed", error=error)
+            self._update(run_id, state="failed", error=error)
         except Exception as error:  # the runner must outlive any job
             fault = DashboardError(f"The evaluation stopped: {type(error).__name__}: {error}.", "Please report this.")
-            self._update(job_id, state="failed", error=fault)
+            self._update(run_id, state="failed", error=fault)
 
-    def _update(self, job_id: int, **changes: object) -> None:
+    def _update(self, run_id: str, **changes: object) -> None:
         with self._changed:
-            self._jobs[job_id] = replace(self._jobs[job_id], **changes)  # type: ignore[arg-type]
+            self._jobs[run_id] = replace(self._jobs[run_id], **changes)  # type: ignore[arg-type]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,29 @@ class Evaluation:
     confusion: np.ndarray  # (K, K) counts; rows are true labels, columns predicted
     per_class: pd.DataFrame  # one row a class: class, images, precision, recall, f1
     class_names: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; `from_dict` is its inverse."""
+        return {
+            "accuracy": asdict(self.accuracy),
+            "macro_f1": self.macro_f1,
+            "confusion": self.confusion.tolist(),
+            "per_class": self.per_class.astype(object).where(self.per_class.notna(), None).to_dict("list"),
+            "class_names": list(self.class_names),
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Evaluation:
+        """The evaluation that `to_dict` wrote."""
+        per_class = pd.DataFrame(record["per_class"])
+        scores = {name: per_class[name].astype(float) for name in ("precision", "recall", "f1")}
+        return cls(
+            accuracy=Proportion(**record["accuracy"]),
+            macro_f1=record["macro_f1"],
+            confusion=np.asarray(record["confusion"], np.int64),
+            per_class=per_class.assign(**scores),
+            class_names=tuple(record["class_names"]),
+        )
 
 
 def proportion(successes: int, n: int) -> Proportion:

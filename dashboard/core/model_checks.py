@@ -32,9 +32,7 @@ def check_models(
 ) -> Iterator[Check]:
     """The checks of every version: its file, loading it, and a self-test. What cannot follow is skipped, not failed."""
     samples = read_samples(samples_dir)
-    broken = registry.broken()
-    yield from (_check_broken(version, registry.root) for version in broken)
-    for version in registry.versions():
+    for version in _active_first(registry):
         on_progress(f"Loading {version.ref}")
         file = check_file(version)
         yield file
@@ -47,7 +45,17 @@ def check_models(
             why_not = "it cannot be loaded"
         on_progress(f"Testing {version.ref} on {len(samples)} labelled samples")
         yield _skipped(version, "self_test", why_not) if why_not else check_self_test(version, inference, samples)
+    broken = registry.broken()
+    yield from (_check_broken(version, registry.root) for version in broken)
     yield from _check_active(registry, {version.ref for version in broken})
+
+
+def _active_first(registry: Registry) -> list[ModelVersion]:
+    try:
+        active = registry.active().ref
+    except DashboardError:
+        active = ""
+    return sorted(registry.versions(), key=lambda version: version.ref != active)
 
 
 def _check_broken(version: BrokenVersion, root: Path) -> Check:
@@ -84,7 +92,7 @@ def check_file(version: ModelVersion) -> Check:
         ("SHA-256", digest),
     )
     if digest == version.sha256:
-        return Check(check_id, "models", "ok", f"{what} is the file that model.json describes", "", details)
+        return Check(check_id, "models", "ok", f"{what} is as model.json describes", "", details)
     details += (("SHA-256 in model.json", version.sha256),)
     fault = "differs from the file that model.json describes" if whole else "is cut off or damaged"
     return Check(check_id, "models", "error", f"{what} {fault} (its SHA-256 is another)", restore, details)

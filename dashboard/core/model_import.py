@@ -30,6 +30,9 @@ MEMORY_PER_FILE_BYTE = 8  # Keras holds several copies of the weights while it l
 TASK_S = 600.0
 CLEARLY = 0.05  # one-sided sign test between two scalings
 _BLOCK_BYTES = 2**20
+_STARTS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")  # of .keras and .h5 files
+_HOW_TO_SAVE = 'Save the whole Keras model as one file, `model.save("x.keras")`, then add that.'
+_HOW_TO_NAME = "Give them in the order of the outputs: --class-names a,b,c or --class-names names.txt (one a line)."
 
 
 def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
@@ -99,6 +102,10 @@ def add_model(
     check_name(name)
     if scaling is not None:
         scaled(Preprocessing(1, 1), scaling)
+    if class_names is not None and (
+        len(set(class_names)) < len(class_names) or not all(n.strip() for n in class_names)
+    ):
+        raise ModelError("The class names must be different and not empty.", _HOW_TO_NAME, "class_names")
     folder = _temporary_folder(registry)
     try:
         original = folder / "original"
@@ -149,10 +156,7 @@ def _temporary_folder(registry: Registry) -> Path:
 def _copy(file: Path, target: Path) -> str:
     """Copies the file, so that what is checked is what is loaded; returns its SHA-256."""
     if file.is_dir():
-        raise ModelError(
-            f"{file} is a folder, perhaps a TensorFlow SavedModel.",
-            'Save the Keras model as one file: `model.save("x.keras")`.', "model_format",
-        )  # fmt: skip
+        raise ModelError(f"{file} is a folder, perhaps a TensorFlow SavedModel.", _HOW_TO_SAVE, "model_format")
     digest, done = hashlib.sha256(), 0
     try:
         source = file.open("rb")
@@ -162,11 +166,19 @@ def _copy(file: Path, target: Path) -> str:
         ) from error
     with source, target.open("wb") as copy:
         while block := source.read(_BLOCK_BYTES):
+            if not done and not block.startswith(_STARTS):
+                raise ModelError(f"{file.name} is neither a .keras nor an .h5 file.", _HOW_TO_SAVE, "model_format")
             done += len(block)
             if done > MAX_FILE_BYTES:
-                raise ModelError(f"{file.name} is larger than {MAX_FILE_BYTES // 2**30} GB.", code="too_large")
+                raise ModelError(
+                    f"{file.name} is larger than {MAX_FILE_BYTES // 2**30} GB.",
+                    "Save it without its optimizer.",
+                    "too_large",
+                )
             digest.update(block)
             copy.write(block)
+    if not done:
+        raise ModelError(f"{file.name} is empty.", _HOW_TO_SAVE, "model_damaged")
     return digest.hexdigest()
 
 
@@ -249,18 +261,17 @@ def _class_names(
     order: ForeignModel, facts: ForeignModelFacts, given: Sequence[str] | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     wanted = 2 if facts.outputs == 1 else facts.outputs
-    how = "Give them in the order of the outputs: --class-names a,b,c or --class-names names.txt (one a line)."
     if given is None:
         if wanted == len(CLASS_NAMES) and facts.input_shape[2] == 3:
             return CLASS_NAMES, (f"No class names were given; CIFAR-10's are assumed: {', '.join(CLASS_NAMES)}.",)
-        raise ModelError(f"{order.shown_as} has {wanted} classes, and their names are not known.", how, "class_names")
+        raise ModelError(
+            f"{order.shown_as} has {wanted} classes, and their names are not known.", _HOW_TO_NAME, "class_names"
+        )
     names = tuple(given)
     if len(names) != wanted:
         raise ModelError(
             f"{order.shown_as} has {wanted} classes, but {len(names)} names were given.", how, "class_names"
         )
-    if len(set(names)) != len(names) or not all(n.strip() for n in names):
-        raise ModelError("The class names must be different and not empty.", how, "class_names")
     if len(names) < 2:
         raise ModelError(f"{order.shown_as} knows one class only.", "A classifier needs two or more.", "class_names")
     return names, ()

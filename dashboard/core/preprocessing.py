@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -35,10 +36,14 @@ class Preprocessing:
     std: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
+        if not all(isinstance(side, int) for side in (self.height, self.width)):
+            raise ModelError("Height and width in the preprocessing need whole numbers.")
         if not (1 <= self.height <= 4096 and 1 <= self.width <= 4096):
             raise ModelError(f"An input of {self.height}x{self.width} pixels is outside 1-4096.")
         if self.fit not in get_args(Fit) or self.color not in get_args(ColorMode):
             raise ModelError(f"Unknown fit {self.fit!r} or color {self.color!r} in the preprocessing.")
+        if not all(math.isfinite(v) for v in (self.scale, *self.mean, *self.std)):
+            raise ModelError("Scale, mean and std in the preprocessing need finite numbers.")
         if any(len(v) not in (1, self.channels) for v in (self.mean, self.std)) or 0 in self.std:
             raise ModelError("Mean and std need one value, or one for each channel, and std may not be 0.")
 

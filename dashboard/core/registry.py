@@ -163,6 +163,8 @@ def _parse(folder: Path) -> ModelVersion:
         raise ModelError(f"{WEIGHTS} is missing.", restore, "model_missing")
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        if not isinstance(record["class_names"], list):
+            raise TypeError("class_names is no list")
         version = ModelVersion(
             name=folder.parent.name,
             version=folder.name,
@@ -177,7 +179,7 @@ def _parse(folder: Path) -> ModelVersion:
         )
     except FileNotFoundError as error:
         raise ModelError(f"{RECORD} is missing.", restore, "model_record") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{RECORD} cannot be used ({type(error).__name__}: {error}).", restore, "model_record") from error
     if len(set(version.class_names)) != len(version.class_names) or len(version.class_names) < 2:
         raise ModelError("class_names needs two or more different names.", restore, "model_record")

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import write_atomically, write_json
@@ -25,7 +26,10 @@ COLUMNS = (
     "index", "file", "true_label", "predicted_label", "confidence", "pred_probs", "logits", "status", "reason",
 )  # fmt: skip
 EXPORT_COLUMNS = ("file", "true_label", "predicted_label", "confidence", "status", "reason")
+_NUMBERS = {"index": pa.int64(), "confidence": pa.float64(), "pred_probs": pa.list_(pa.float64()), "logits": pa.list_(pa.float32())}
+_SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # also where a part holds failures only
 _MANIFEST = "manifest.json"
+_EVALUATION = "evaluation.json"
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Run:
 
     manifest: RunManifest
     table: pd.DataFrame  # COLUMNS, sorted by index
+    measured: Evaluation | None = None  # as a worker computed and stored it
 
     @property
     def evaluated(self) -> pd.DataFrame:
@@ -82,6 +87,8 @@ class Run:
 
     def evaluation(self) -> Evaluation | None:
         """Metrics over the rows that have a true label and a prediction; None when there are none."""
+        if self.measured:
+            return self.measured
         rows = self.evaluated.dropna(subset=["true_label"])
         if rows.empty:
             return None
@@ -107,7 +114,7 @@ class RunStore:
     def add_part(self, run_id: str, part: int, rows: Sequence[Row]) -> None:
         """Writes rows as part number `part`; a part written twice counts once."""
         buffer = io.BytesIO()
-        pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS)).to_parquet(buffer, index=False)
+        pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS)).to_parquet(buffer, index=False, schema=_SCHEMA)
         write_atomically(self._folder(run_id) / f"part-{part:05d}.parquet", buffer.getvalue())
 
     def manifest(self, run_id: str) -> RunManifest:
@@ -121,11 +128,24 @@ class RunStore:
             raise DatasetError(f"There is no run {run_id!r}.", "Evaluate the dataset again.", "run_unknown") from error
 
     def load(self, run_id: str) -> Run:
-        """The run with the rows written so far. Raises DatasetError when there is no such run."""
+        """The run with the rows written so far. Raises DatasetError when there is no such run, or it is damaged."""
         manifest = self.manifest(run_id)
-        parts = [pd.read_parquet(path) for path in sorted(self._folder(run_id).glob("part-*.parquet"))]
-        table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
-        return Run(manifest, table.sort_values("index", ignore_index=True))
+        try:
+            parts = [pd.read_parquet(path) for path in sorted(self._folder(run_id).glob("part-*.parquet"))]
+        except (OSError, pa.ArrowException) as error:
+            raise DatasetError(f"Run {run_id} cannot be read ({error}).", "Evaluate the dataset again.", "run_damaged") from error
+        table = pd.concat(parts, ignore_index=True) if parts else _SCHEMA.empty_table().to_pandas()
+        stored = self._folder(run_id) / _EVALUATION
+        measured = Evaluation.from_dict(json.loads(stored.read_text())) if stored.exists() else None
+        return Run(manifest, table.sort_values("index", ignore_index=True), measured)
+
+    def measure(self, run_id: str) -> None:
+        """Computes the metrics of a run and stores them beside its rows.
+
+        Imports scikit-learn and SciPy, 100 MB that a server need not hold: let a worker do it.
+        """
+        if evaluation := self.load(run_id).evaluation():
+            write_json(self._folder(run_id) / _EVALUATION, evaluation.to_dict())
 
     def list(self) -> list[RunManifest]:
         """All runs, newest first."""

@@ -35,7 +35,10 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
             scale=alt.Scale(domain=[0, 1.12]),
             axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title="Probability", grid=True),
         ),
-        tooltip=[alt.Tooltip("class:N", title="Class"), alt.Tooltip("probability:Q", format=".2%", title="Probability")],
+        tooltip=[
+            alt.Tooltip("class:N", title="Class"),
+            alt.Tooltip("probability:Q", format=".2%", title="Probability"),
+        ],
     )
     bars = base.mark_bar(cornerRadiusEnd=3).encode(
         color=alt.condition("datum.top", alt.value(ACCENT), alt.value(MUTED)),

@@ -13,6 +13,9 @@ from typing import Any
 from dashboard.core.errors import DashboardError, WorkerError
 
 
+NICENESS = 5  # the pages stay quick while workers import TensorFlow or compute
+
+
 def _die_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
@@ -22,6 +25,7 @@ def _die_with_parent(parent: int) -> None:
 def serve(descriptor: int, tasks: Mapping[str, Callable[..., Any]], prepare: Callable[[], None]) -> None:
     """Does tasks until the other end of the pipe is closed; ends at once when the parent process has died."""
     threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
+    os.nice(NICENESS)
     pipe = Connection(descriptor)
     prepare()
     try:

@@ -29,8 +29,6 @@ from dashboard.worker.model_archive import MAX_CONFIG_BYTES, MEMBERS, _check_con
 
 BATCH = 4  # images a call: the first layers of a large model need a hundred megabytes an image
 SUM_TOLERANCE = 1e-3  # how far from 1 probabilities of half precision add up
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_ZIP = b"PK"
 _HOW_TO_SAVE = 'Save the whole model with `model.save("x.keras")`, then add that file.'
 _PLAIN = "Save it as a functional or Sequential model of Keras' own layers."
 _FIRST_LAYERS = ("InputLayer", "Resizing", "CenterCrop", "Reshape", "ZeroPadding2D", "GetItem", "Cast")
@@ -112,15 +110,9 @@ def _inspect(order: ForeignModel) -> ForeignModelFacts:
 
 def load_foreign(file: Path, what: str) -> keras.Model:
     """The uncompiled model of a `.keras` or `.h5` file; told apart by content. Raises ModelError."""
-    with file.open("rb") as opened:
-        start = opened.read(len(_HDF5))
-    if start == _HDF5:
+    if h5py.is_hdf5(file):
         return _load_hdf5(file, what)
-    if start.startswith(_ZIP):
-        return load_file(_without_training(file.read_bytes(), what), what)
-    if not start:
-        raise ModelError(f"{what} is empty.", _HOW_TO_SAVE, "model_damaged")
-    raise ModelError(f"{what} is neither a .keras nor an .h5 file.", _HOW_TO_SAVE, "model_format")
+    return load_file(_without_training(file.read_bytes(), what), what)
 
 
 def _without_training(data: bytes, what: str) -> bytes:

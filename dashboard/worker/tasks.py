@@ -26,6 +26,7 @@ from dashboard.core.records import (
     TensorFlowFacts,
 )
 from dashboard.core.registry import ModelVersion
+from dashboard.core.runs import RunStore
 
 SHRINK_MARGIN = 4  # JPEGs are decoded at a scale that leaves at least this many times the model's input
 _INSTALL = "Install what the dashboard needs with `pip install -r requirements.txt`, then restart it."
@@ -175,7 +176,14 @@ def inspect_model_file(order: ForeignModel) -> ForeignModelFacts:
     return inspect(order)
 
 
+def measure_run(runs: Path, run_id: str) -> None:
+    """See `RunStore.measure`."""
+    RunStore(runs).measure(run_id)
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     task.__name__: task
-    for task in (probe_tensorflow, describe_model, predict_files, predict_samples, explain, inspect_model_file)
+    for task in (
+        probe_tensorflow, describe_model, predict_files, predict_samples, explain, inspect_model_file, measure_run,
+    )  # fmt: skip
 }

@@ -16,7 +16,9 @@ CLASSES = ("dark", "red", "green", "blue")
 DARK_UP_TO = 5.0  # logit of "dark": above what a channel can reach unless pixels go up to 255
 
 
-def make_registry(root: Path, scaling: str = "raw", class_names: tuple[str, ...] = CLASSES, name: str = "colour") -> Registry:
+def make_registry(
+    root: Path, scaling: str = "raw", class_names: tuple[str, ...] = CLASSES, name: str = "colour"
+) -> Registry:
     """A models folder with one version, NAME@1."""
     import keras
 

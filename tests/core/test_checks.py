@@ -2,7 +2,9 @@ from dashboard.core.checks import Check, Report, report_as_text, report_to_dict
 
 OK = Check("a", "packages", "ok", "numpy 2.4 (>=2 is required)", "", (("Size", "3 MB"),))
 WARNING = Check("b", "storage", "warning", "little disk is free", "Free some.")
-ERROR = Check("c", "models", "error", "m@1 is cut off", "Run `git restore models/m/1`, then `python -m dashboard doctor`.")
+ERROR = Check(
+    "c", "models", "error", "m@1 is cut off", "Run `git restore models/m/1`, then `python -m dashboard doctor`."
+)
 SKIPPED = Check("d", "models", "skipped", "m@1 skipped")
 NOW = "2026-01-02T03:04:05+00:00"
 
@@ -23,6 +25,8 @@ def test_headlines() -> None:
     assert report(WARNING, WARNING).headline == "Works, with 2 warnings"
     assert report(ERROR, WARNING).headline == "1 error: m@1 is cut off"
     assert report(ERROR, ERROR).headline == "2 errors, the first: m@1 is cut off"
+    long = Check("e", "models", "error", "it guesses; more about that")
+    assert report(long).headline == "1 error: it guesses"
     off = report(ERROR, off="TensorFlow is not installed.")
     assert off.headline == "Predictions are off: TensorFlow is not installed"
 

@@ -17,7 +17,9 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def checked(registry: Registry, inference: Inference, samples: Path, works: bool = True) -> dict[str, Check]:
-    return {check.id.removeprefix("model.colour@1."): check for check in check_models(registry, inference, samples, works)}
+    return {
+        check.id.removeprefix("model.colour@1."): check for check in check_models(registry, inference, samples, works)
+    }
 
 
 def statuses(checks: dict[str, Check]) -> dict[str, str]:
@@ -40,7 +42,9 @@ def test_a_sound_model_passes_and_is_described(tmp_path: Path, inference: Infere
     assert all(check.fix == "" for check in checks.values())
 
 
-def test_a_wrong_scaling_is_named_with_the_step_that_mends_it(tmp_path: Path, inference: Inference, samples: Path) -> None:
+def test_a_wrong_scaling_is_named_with_the_step_that_mends_it(
+    tmp_path: Path, inference: Inference, samples: Path
+) -> None:
     check = checked(make_registry(tmp_path, "1/255"), inference, samples)["self_test"]
     assert check.status == "error"
     assert "answers 'dark' for 100% of the samples" in check.summary

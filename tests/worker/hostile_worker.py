@@ -17,6 +17,7 @@ from dashboard.core.datasets import Sample, open_dataset
 from dashboard.core.errors import ImageError
 from dashboard.core.records import Failure, Prediction
 from dashboard.core.registry import ModelVersion
+from dashboard.core.runs import RunStore
 from dashboard.worker.__main__ import serve
 
 COMMAND = (sys.executable, "-m", "tests.worker.hostile_worker")
@@ -104,11 +105,15 @@ def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) ->
     return answers
 
 
+def measure_run(runs: Path, run_id: str) -> None:
+    RunStore(runs).measure(run_id)
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     task.__name__: task
     for task in (
         add, pid, sleep, log, die, die_once, die_while_answering, leave, fail, fail_unexpectedly,
-        answer_that_cannot_be_sent, hang, predict_samples,
+        answer_that_cannot_be_sent, hang, predict_samples, measure_run,
     )
 }  # fmt: skip
 

@@ -1,0 +1,348 @@
+"""Hostile archives: shared/design/hostile-inputs.md, items 19-31."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import struct
+import time
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.errors import DatasetError, ImageError
+from tests.conftest import MakeZip, encoded, picture
+
+
+def names(dataset: Dataset) -> list[str]:
+    return [s.name for s in dataset.samples]
+
+
+def refused(path: Path) -> DatasetError:
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(path)
+    assert path.name in caught.value.message and caught.value.fix
+    return caught.value
+
+
+def reason(dataset: Dataset, index: int) -> ImageError:
+    with pytest.raises(ImageError) as caught:
+        dataset.image(index)
+    return caught.value
+
+
+def test_class_folders_and_pixels(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({"cat": 2, "dog": 1}))
+    assert [(s.index, s.name, s.label) for s in dataset.samples] == [
+        (0, "cat/0.png", "cat"), (1, "cat/1.png", "cat"), (2, "dog/0.png", "dog"),
+    ]  # fmt: skip
+    for i in range(3):
+        assert np.array_equal(dataset.image(i), picture(i))
+
+
+def test_prefix_folders_are_no_classes(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({"cat": 1}, prefix="my data/test/"))
+    assert names(dataset) == ["my data/test/cat/0.png"] and dataset.samples[0].label == "cat"
+
+
+def test_images_at_the_top_have_no_label(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({}, extra={"a.png": encoded(picture(1))}))
+    assert dataset.samples[0].label is None
+
+
+def test_backslashes_separate_folders_too(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({}, extra={"set\\cat\\a.png": encoded(picture(1))}))
+    assert dataset.samples[0].label == "cat" and np.array_equal(dataset.image(0), picture(1))
+
+
+def test_what_systems_leave_behind_is_ignored(make_zip: MakeZip) -> None:
+    junk = ["__MACOSX/cat/._0.png", "cat/.DS_Store", "cat/Thumbs.db", "cat/desktop.ini", "dog/._1.png"]
+    dataset = open_dataset(make_zip({"cat": 1}, extra=dict.fromkeys(junk, b"x")))
+    assert names(dataset) == ["cat/0.png"]
+
+
+def test_other_files_are_listed_and_refused_one_by_one(make_zip: MakeZip) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("cat/0.png", encoded(picture(0)))
+    extra = {"README": b"hello", "cat/notes.txt": b"hello", "dog/more.zip": inner.getvalue()}  # 26: zip in zip
+    dataset = open_dataset(make_zip({"cat": 1}, extra=extra))
+    assert len(dataset.samples) == 4
+    assert [reason(dataset, i).code for i in (1, 2, 3)] == ["other_type"] * 3
+
+
+def test_no_images_at_all(make_zip: MakeZip) -> None:
+    assert refused(make_zip({}, extra={"cat/readme.txt": b"x"})).code == "no_images"
+    assert refused(make_zip({}, name="empty.zip")).code == "no_images"
+
+
+def test_19_names_that_climb_out_are_only_names(make_zip: MakeZip, tmp_path: Path) -> None:
+    evil = {"../../cat/a.png": encoded(picture(1)), "/etc/cat/b.png": encoded(picture(2)), "../c.png": encoded(picture(3))}
+    before = set(tmp_path.parent.rglob("*"))
+    dataset = open_dataset(make_zip({}, extra=evil))
+    assert [s.label for s in dataset.samples] == ["cat", "cat", None]
+    assert np.array_equal(dataset.image(1), picture(2))
+    assert set(tmp_path.parent.rglob("*")) == before | {tmp_path / "images.zip"}
+
+
+def test_20_a_symlink_is_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "links.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        link = zipfile.ZipInfo("cat/link.png")
+        link.create_system, link.external_attr = 3, 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("cat/real.png", encoded(picture(1)))
+    dataset = open_dataset(path)
+    assert reason(dataset, 0).code == "symlink" and np.array_equal(dataset.image(1), picture(1))
+
+
+def central_entry(data: bytearray, name: bytes) -> int:
+    """Where the central directory's entry of a member begins."""
+    return data.rindex(name) - 46
+
+
+def test_21_an_encrypted_member_is_refused_and_the_others_are_read(make_zip: MakeZip) -> None:
+    path = make_zip({"cat": 1, "dog": 1})
+    data = bytearray(path.read_bytes())
+    data[central_entry(data, b"cat/0.png") + 8] |= 1
+    data[data.index(b"cat/0.png") - 30 + 6] |= 1
+    path.write_bytes(data)
+    dataset = open_dataset(path)
+    assert reason(dataset, 0).code == "encrypted" and np.array_equal(dataset.image(1), picture(1))
+
+
+def test_an_unknown_compression_method_concerns_its_member_only(make_zip: MakeZip) -> None:
+    path = make_zip({"cat": 1, "dog": 1})
+    data = bytearray(path.read_bytes())
+    data[central_entry(data, b"cat/0.png") + 10] = 97
+    path.write_bytes(data)
+    dataset = open_dataset(path)
+    assert "damaged inside the ZIP" in reason(dataset, 0).message and np.array_equal(dataset.image(1), picture(1))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_within_a_member_is_a_reason_whatever_the_method(tmp_path: Path, method: int) -> None:
+    rng = np.random.default_rng(3)
+    clean = tmp_path / "clean.zip"
+    with zipfile.ZipFile(clean, "w", method) as archive:
+        for i in range(20):
+            archive.writestr(f"cat/{i}.bmp", encoded(picture(i), "BMP"))
+    data = bytearray(clean.read_bytes())
+    with zipfile.ZipFile(clean) as archive:
+        for member in archive.infolist():
+            place = member.header_offset + 30 + len(member.filename) + int(rng.integers(4, member.compress_size))
+            data[place] ^= int(rng.integers(1, 256))
+    (tmp_path / "damaged.zip").write_bytes(data)
+    dataset = open_dataset(tmp_path / "damaged.zip")
+    assert {reason(dataset, i).code for i in range(20)} == {"zip_member"}
+
+
+def test_22_23_equal_names_are_different_images(tmp_path: Path) -> None:
+    path = tmp_path / "equal.zip"
+    with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("cat/a.png", encoded(picture(1)))
+        archive.writestr("cat/a.png", encoded(picture(2)))
+        archive.writestr("Cat/A.png", encoded(picture(3)))
+    dataset = open_dataset(path)
+    assert names(dataset) == ["cat/a.png", "cat/a.png", "Cat/A.png"]
+    for i in range(3):
+        assert np.array_equal(dataset.image(i), picture(i + 1))
+
+
+def overlap_bomb(members: int = 2000, kernel_bytes: int = 250_000) -> bytes:
+    """Every entry of the directory points to the same compressed kernel (the idea of D. Fifield's zip bombs)."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    kernel = compressor.compress(bytes(kernel_bytes)) + compressor.flush()
+    fields = (0, 8, 0, 0, zlib.crc32(bytes(kernel_bytes)), len(kernel), kernel_bytes, 9, 0)
+    local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, *fields[:1], *fields[1:2], 0, 0, *fields[4:]) + b"cat/0.png" + kernel
+    central = b"".join(
+        struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, 0, 8, 0, 0, *fields[4:8], 0, 0, 0, 0, 0, 0) + b"cat/0.png"
+        for _ in range(members)
+    )
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, members, members, len(central), len(local), 0)
+    return local + central + end
+
+
+def test_24_an_overlap_bomb_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    path.write_bytes(overlap_bomb())
+    with zipfile.ZipFile(path) as archive:
+        assert sum(m.file_size for m in archive.infolist()) == 500_000_000 and path.stat().st_size < 200_000
+    start, before = time.perf_counter(), psutil.Process().memory_info().rss
+    assert refused(path).code == "zip_overlap"
+    assert time.perf_counter() - start < 2 and psutil.Process().memory_info().rss - before < 50 * 2**20
+
+
+def test_one_entry_of_the_bomb_alone_is_no_overlap(tmp_path: Path) -> None:
+    path = tmp_path / "single.zip"
+    path.write_bytes(overlap_bomb(members=1))
+    assert len(open_dataset(path).samples) == 1
+
+
+def test_a_member_that_unpacks_to_gigabytes_is_stopped_at_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "big.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("cat/a.png", "w") as member:
+        for _ in range(300):
+            member.write(bytes(2**20))
+    dataset = open_dataset(path)
+    before = psutil.Process().memory_info().rss
+    assert reason(dataset, 0).code == "too_large"
+    assert psutil.Process().memory_info().rss - before < 200 * 2**20
+
+
+def test_25_very_many_members_open_in_seconds(tmp_path: Path) -> None:
+    path = tmp_path / "many.zip"
+    data = encoded(picture(0, 2, 2))
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(20_000):
+            archive.writestr(f"cat/{i}.png", data)
+    start = time.perf_counter()
+    dataset = open_dataset(path)
+    assert len(dataset.samples) == 20_000 and time.perf_counter() - start < 3
+    assert dataset.image(19_999).shape == (2, 2, 3)
+
+
+def test_27_a_wrong_checksum_concerns_its_member_only(tmp_path: Path) -> None:
+    path = tmp_path / "crc.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(3):
+            archive.writestr(f"cat/{i}.bmp", encoded(picture(i), "BMP"))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"cat/1.bmp") + 600] ^= 0xFF  # a pixel of the second image
+    path.write_bytes(data)
+    dataset = open_dataset(path)
+    assert "CRC" in reason(dataset, 1).message
+    assert np.array_equal(dataset.image(0), picture(0)) and np.array_equal(dataset.image(2), picture(2))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+def test_28_a_zip_that_was_cut_off_says_so(make_zip: MakeZip, share: float) -> None:
+    path = make_zip({"cat": 5})
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    error = refused(path)
+    assert error.code == "zip_truncated" and "not a complete ZIP" in error.message and "again" in error.fix
+
+
+def test_damage_anywhere_in_a_zip_gives_dataset_errors_and_image_errors_only(make_zip: MakeZip) -> None:
+    rng = np.random.default_rng(5)
+    path = make_zip({"cat": 3, "dog": 3})
+    data = path.read_bytes()
+    directory = data.index(b"PK\x01\x02")
+    outcomes = set()
+    for i in range(300):
+        damaged = bytearray(data)
+        for place in rng.integers(directory if i % 2 else 0, len(data), 3):
+            damaged[place] = rng.integers(0, 256)
+        path.write_bytes(damaged)
+        try:
+            dataset = open_dataset(path)
+        except DatasetError as error:
+            outcomes.add(error.code)
+            continue
+        for sample in dataset.samples:
+            try:
+                dataset.image(sample.index)
+                outcomes.add("image")
+            except ImageError:
+                outcomes.add("reason")
+    assert {"image", "reason", "zip_damaged"} <= outcomes
+
+
+def test_29_zip64(tmp_path: Path) -> None:
+    path = tmp_path / "zip64.zip"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("cat/a.png", "w", force_zip64=True) as member:
+        member.write(encoded(picture(1)))
+    assert np.array_equal(open_dataset(path).image(0), picture(1))
+
+
+def test_30_strange_names_are_kept(make_zip: MakeZip) -> None:
+    strange = ["cat/\u202egnp.exe.png", f"cat/{'x' * 300}.png", "cat/<img onerror=alert(1)>.png", "cat/ü 猫.png", "cat/a\nb.png"]
+    dataset = open_dataset(make_zip({}, extra={n: encoded(picture(i)) for i, n in enumerate(strange)}))
+    assert names(dataset) == strange and {s.label for s in dataset.samples} == {"cat"}
+    for i in range(len(strange)):
+        assert np.array_equal(dataset.image(i), picture(i))
+
+
+def test_30_a_nul_in_a_name_ends_it(make_zip: MakeZip) -> None:
+    path = make_zip({}, extra={"cat/a_b.png": encoded(picture(1)), "cat/c.png": encoded(picture(2))})
+    path.write_bytes(path.read_bytes().replace(b"a_b.png", b"a\0b.png"))
+    dataset = open_dataset(path)
+    assert "\0" not in "".join(names(dataset)) and len(dataset.samples) == 2
+    assert np.array_equal(dataset.image(1), picture(2))
+
+
+def test_what_is_neither_zip_nor_folder(tmp_path: Path) -> None:
+    (tmp_path / "data.rar").write_bytes(b"Rar!" * 20)
+    assert refused(tmp_path / "data.rar").code == "unknown_format"
+    with pytest.raises(DatasetError, match="does not exist"):
+        open_dataset(tmp_path / "missing.zip")
+    (tmp_path / "archive.tar.gz").write_bytes(b"\x1f\x8b" + bytes(40))
+    refused(tmp_path / "archive.tar.gz")
+
+
+def test_the_fingerprint_follows_the_content(make_zip: MakeZip) -> None:
+    one, same, other = make_zip({"cat": 1}), make_zip({"cat": 1}, name="copy.zip"), make_zip({"cat": 2}, name="two.zip")
+    shutil.copy(one, same)
+    assert open_dataset(one).fingerprint == open_dataset(same).fingerprint != open_dataset(other).fingerprint
+
+
+def test_a_replaced_zip_is_opened_anew(make_zip: MakeZip) -> None:
+    assert len(open_dataset(make_zip({"cat": 1})).samples) == 1
+    assert len(open_dataset(make_zip({"cat": 3})).samples) == 3
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "pets"
+    for i, name in enumerate(["cat/0.png", "cat/deeper/kitten/1.png", "dog/2.png"]):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(encoded(picture(i)))
+    return root
+
+
+def test_a_folder_of_class_folders(folder: Path) -> None:
+    dataset = open_dataset(folder)
+    assert [(s.name, s.label) for s in dataset.samples] == [
+        ("cat/0.png", "cat"), ("cat/deeper/kitten/1.png", "kitten"), ("dog/2.png", "dog"),
+    ]  # fmt: skip
+    assert all(np.array_equal(dataset.image(i), picture(i)) for i in range(3))
+
+
+def test_links_in_a_folder_are_not_followed(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "secret.png").write_bytes(encoded(picture(9)))
+    (folder / "cat" / "link.png").symlink_to(elsewhere / "secret.png")
+    (folder / "linked").symlink_to(elsewhere, target_is_directory=True)
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
+    assert names(open_dataset(folder)) == ["cat/0.png", "cat/deeper/kitten/1.png", "dog/2.png"]
+
+
+def test_a_file_added_deep_in_a_folder_is_seen(folder: Path) -> None:
+    before = open_dataset(folder)
+    (folder / "cat" / "deeper" / "kitten" / "0.png").write_bytes(encoded(picture(7)))
+    after = open_dataset(folder)
+    assert len(after.samples) == len(before.samples) + 1
+    assert after.fingerprint != before.fingerprint
+
+
+def test_names_that_are_no_utf8_can_be_shown_and_read(folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/cat/\xff.png")).write_bytes(encoded(picture(8)))
+    dataset = open_dataset(folder)
+    [sample] = [s for s in dataset.samples if "\ufffd" in s.name]
+    sample.name.encode("utf-8")
+    assert np.array_equal(dataset.image(sample.index), picture(8))
+    assert len(dataset.fingerprint) == 64
+
+
+def test_a_file_that_has_gone_is_a_reason(folder: Path) -> None:
+    dataset = open_dataset(folder)
+    (folder / "cat" / "0.png").unlink()
+    assert reason(dataset, 0).code == "unreadable"

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.files import sha256_of, write_atomically, write_json
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_sha256_of_a_file_larger_than_a_block(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 10_000
+    (tmp_path / "f").write_bytes(data)
+    assert sha256_of(tmp_path / "f") == hashlib.sha256(data).hexdigest()
+
+
+def test_writes_into_new_folders_and_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "f.bin"
+    write_atomically(path, b"old")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new" and [p.name for p in path.parent.iterdir()] == ["f.bin"]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.mkdir()  # os.replace cannot put a file in its place
+    with pytest.raises(OSError):
+        write_atomically(path, b"new")
+    assert path.is_dir() and [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_json_is_readable(tmp_path: Path) -> None:
+    write_json(tmp_path / "r.json", {"name": "Käfer", "values": [1, 2]})
+    text = (tmp_path / "r.json").read_text(encoding="utf-8")
+    assert "Käfer" in text and text.endswith("}\n") and json.loads(text) == {"name": "Käfer", "values": [1, 2]}
+
+
+def test_a_reader_never_sees_a_part_even_when_the_writer_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    size = 2**20
+    program = (
+        "import itertools, sys\nfrom pathlib import Path\nfrom dashboard.core.files import write_atomically\n"
+        f"for i in itertools.count(): write_atomically(Path({str(path)!r}), bytes([i % 256]) * {size})\n"
+    )
+    write_atomically(path, bytes(size))
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) as writer:
+        seen = set()
+        end = time.monotonic() + 20
+        while len(seen) < 5 and time.monotonic() < end:
+            data = path.read_bytes()
+            assert len(data) == size and len(set(data)) == 1
+            seen.add(data[0])
+        writer.send_signal(signal.SIGKILL)
+    assert len(seen) == 5
+    data = path.read_bytes()
+    assert len(data) == size and len(set(data)) == 1

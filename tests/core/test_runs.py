@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.runs import COLUMNS, Row, RunManifest, RunStore, safe_for_spreadsheets
+
+NAMES = ("cat", "dog")
+
+
+def manifest(run_id: str = "20260101-000000-abc", **changes: object) -> RunManifest:
+    values = {
+        "run_id": run_id, "created_utc": "2026-01-01T00:00:00+00:00", "dataset": "/data/pets.zip", "dataset_sha256": "d",
+        "model": "pets@1", "model_sha256": "m", "class_names": NAMES, "n_images": 4, "unknown_labels": ("ant",),
+    }  # fmt: skip
+    return RunManifest(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def ok(index: int, true: str | None, predicted: str) -> Row:
+    p = [0.75, 0.25] if predicted == "cat" else [0.25, 0.75]
+    return Row(index, f"{true}/{index}.png", true, predicted, 0.75, p, [1.0, -1.0], "ok", "")
+
+
+def failed(index: int) -> Row:
+    return Row(index, f"cat/{index}.png", None, None, None, None, None, "failed", "It is damaged.")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+def test_a_manifest_survives_the_round_trip(store: RunStore) -> None:
+    store.create(manifest())
+    assert store.manifest(manifest().run_id) == manifest() and manifest().dataset_name == "pets.zip"
+
+
+def test_rows_come_back_sorted_whatever_the_order_of_the_parts(store: RunStore) -> None:
+    store.create(manifest())
+    store.add_part(manifest().run_id, 1, [ok(0, "cat", "cat"), ok(1, "dog", "cat")])
+    store.add_part(manifest().run_id, 0, [ok(3, None, "dog"), failed(2)])
+    run = store.load(manifest().run_id)
+    assert run.table["index"].tolist() == [0, 1, 2, 3] and tuple(run.table.columns) == COLUMNS
+    assert run.evaluated["index"].tolist() == [0, 1, 3] and run.failed["reason"].tolist() == ["It is damaged."]
+    assert np.asarray(run.table["pred_probs"][1]).tolist() == [0.75, 0.25]
+
+
+@pytest.mark.parametrize("parts", [[[0], [1, 2]], [[1, 2], [0]], [[0, 1, 2]], [[0]], [[1, 2]]])
+def test_columns_have_the_same_types_also_when_a_part_holds_failures_only(store: RunStore, parts: list[list[int]]) -> None:
+    rows = [failed(0), ok(1, "cat", "cat"), ok(2, None, "dog")]
+    store.create(manifest())
+    for i, part in enumerate(parts):
+        store.add_part(manifest().run_id, i, [rows[j] for j in part])
+    table = store.load(manifest().run_id).table
+    assert table["confidence"].dtype == np.float64 and table["index"].dtype == np.int64
+    assert table["confidence"].isna().tolist() == (table["status"] == "failed").tolist()
+    assert table.loc[table["status"] == "failed", ["true_label", "predicted_label"]].isna().all().all()
+
+
+def test_a_part_written_twice_counts_once(store: RunStore) -> None:
+    store.create(manifest())
+    for _ in range(2):
+        store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat")])
+    assert len(store.load(manifest().run_id).table) == 1
+
+
+def test_a_run_without_rows(store: RunStore) -> None:
+    store.create(manifest())
+    run = store.load(manifest().run_id)
+    assert run.table.empty and run.evaluated.empty and run.failed.empty and run.evaluation() is None
+
+
+def test_evaluation_counts_only_rows_with_label_and_prediction(store: RunStore) -> None:
+    store.create(manifest())
+    store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat"), ok(1, "dog", "cat"), failed(2), ok(3, None, "dog")])
+    evaluation = store.load(manifest().run_id).evaluation()
+    assert evaluation is not None
+    assert evaluation.accuracy.n == 2 and evaluation.confusion.tolist() == [[1, 0], [1, 0]]
+
+
+def test_a_run_without_labels_has_no_evaluation(store: RunStore) -> None:
+    store.create(manifest())
+    store.add_part(manifest().run_id, 0, [ok(0, None, "cat")])
+    assert store.load(manifest().run_id).evaluation() is None
+
+
+def test_strange_file_names_are_stored(store: RunStore) -> None:
+    store.create(manifest(dataset="/data/ü 猫.zip"))
+    names = ["<img onerror=1>.png", "\u202egnp.exe", "a\nb", "x" * 5000, "\ufffd"]
+    rows = [Row(i, n, None, "cat", 0.5, [0.5, 0.5], [0.0, 0.0], "ok", "") for i, n in enumerate(names)]
+    store.add_part(manifest().run_id, 0, rows)
+    assert store.load(manifest().run_id).table["file"].tolist() == names
+
+
+def test_finish(store: RunStore) -> None:
+    store.create(manifest())
+    done = store.finish(manifest(), "failed", 1.23456, "No.")
+    assert store.manifest(done.run_id) == done
+    assert (done.state, done.seconds, done.message) == ("failed", 1.235, "No.")
+
+
+def test_list_is_newest_first_and_skips_what_is_damaged(store: RunStore) -> None:
+    for run_id, day in (("a", 1), ("b", 3), ("c", 2)):
+        store.create(manifest(run_id, created_utc=f"2026-01-0{day}T00:00:00+00:00"))
+    (store.root / "d").mkdir()
+    (store.root / "d" / "manifest.json").write_text("{")
+    (store.root / "file").write_text("")
+    assert [m.run_id for m in store.list()] == ["b", "c", "a"]
+
+
+def test_delete(store: RunStore) -> None:
+    store.create(manifest())
+    store.delete(manifest().run_id)
+    store.delete(manifest().run_id)
+    assert store.list() == []
+
+
+@pytest.mark.parametrize("run_id", ["", ".", "..", "../x", "/etc", "a/b", ".hidden", "missing"])
+def test_there_is_no_such_run(store: RunStore, run_id: str) -> None:
+    with pytest.raises(DatasetError) as caught:
+        store.load(run_id)
+    assert caught.value.code == "run_unknown"
+
+
+@pytest.mark.parametrize("run_id", ["", "..", "../x", "/etc"])
+def test_nothing_outside_the_store_is_deleted(store: RunStore, run_id: str) -> None:
+    store.root.mkdir()
+    (store.root.parent / "x").mkdir()
+    with pytest.raises(DatasetError):
+        store.delete(run_id)
+    assert (store.root.parent / "x").exists()
+
+
+def test_a_damaged_part_is_an_error_that_names_the_run(store: RunStore) -> None:
+    store.create(manifest())
+    store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat")])
+    part = store.root / manifest().run_id / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-20])
+    with pytest.raises(DatasetError, match=manifest().run_id):
+        store.load(manifest().run_id)
+
+
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+def test_54_formulas_are_defused(text: str) -> None:
+    table = safe_for_spreadsheets(pd.DataFrame({"file": [text, "cat.png"], "confidence": [-0.5, 1.0]}))
+    assert table["file"].tolist() == [f"'{text}", "cat.png"] and table["confidence"].tolist() == [-0.5, 1.0]

@@ -1,0 +1,43 @@
+"""A browser and a running dashboard, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.dashboard_server import Server, chromium, running_server
+
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = chromium()
+    if path is None:
+        pytest.skip("there is no Chromium on this machine: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        instance = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield instance
+        instance.close()
+
+
+@pytest.fixture(scope="session")
+def server(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser, server: Server) -> Iterator[object]:
+    opened = browser.new_page(viewport={"width": 1440, "height": 1200}, base_url=server.url)
+    opened.set_default_timeout(60_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    return Path(__file__).resolve().parents[2] / "data" / "samples"

@@ -1,0 +1,219 @@
+"""The product as its users meet it: a real server, real workers, a real browser."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import time
+import zipfile
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+
+from tests.e2e.dashboard_server import Server, running_server
+
+pytestmark = pytest.mark.browser
+
+UPLOAD = "[data-testid=stFileUploaderDropzoneInput]"
+CELLS = "[data-testid=stVegaLiteChart] svg .mark-rect.role-mark path"
+
+
+def open_page(page, path: str = "/") -> None:
+    page.goto(path)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def choose_sample(page, name: str) -> None:
+    page.locator(f".st-key-sample-{name} button").click()
+    page.get_by_text("Predicted class").wait_for()
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def predicted_class(page) -> str:
+    return page.locator("[data-testid=stMetricValue]").first.inner_text().strip()
+
+
+def evaluate(page, archive: Path) -> None:
+    open_page(page, "/evaluate")
+    page.locator(UPLOAD).set_input_files(archive)
+    page.get_by_text("What is taken for what").wait_for(timeout=120_000)
+    page.locator(CELLS).first.wait_for()
+
+
+def metric(page, label: str) -> str:
+    box = page.locator("[data-testid=stMetric]").filter(has_text=label)
+    return box.locator("[data-testid=stMetricValue]").inner_text().strip()
+
+
+@pytest.fixture(scope="module")
+def samples_zip(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The samples, each in eight sizes and one file that is no image; `plane` stands for airplane."""
+    path = tmp_path_factory.mktemp("zip") / "my pictures.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(samples.glob("*/*.png")):
+            folder = "Plane" if file.parent.name == "airplane" else file.parent.name.upper()
+            picture = Image.open(file)
+            for side in range(24, 56, 4):
+                buffer = io.BytesIO()
+                picture.resize((side, side)).save(buffer, "PNG")
+                archive.writestr(f"pictures/{folder}/{file.stem}-{side}.png", buffer.getvalue())
+        archive.writestr("pictures/CAT/<img src=x onerror=alert(1)>.png", b"no image at all")
+        archive.writestr("__MACOSX/pictures/CAT/._x.png", b"junk")
+    return path
+
+
+def test_predict_a_sample_and_ask_for_another_class(page) -> None:
+    open_page(page)
+    choose_sample(page, "frog")
+    assert predicted_class(page) == "frog"
+    page.get_by_text("What speaks for frog").wait_for()
+    overlay = page.get_by_alt_text("Grad-CAM heatmap for frog over the picture").get_attribute("src")
+    page.locator(".st-key-target input").click()
+    page.get_by_role("option", name="truck").click()
+    page.get_by_text("What speaks for truck").wait_for()
+    assert page.get_by_alt_text("Grad-CAM heatmap for truck over the picture").get_attribute("src") != overlay
+    assert predicted_class(page) == "frog"
+
+
+def test_downloads_hold_what_the_page_shows(page) -> None:
+    open_page(page)
+    choose_sample(page, "ship")
+    with page.expect_download() as download:
+        page.locator(".st-key-download-result button").click()
+    record = json.loads(Path(download.value.path()).read_text())
+    assert record["predicted_label"] == predicted_class(page) == "ship"
+    assert sum(record["pred_probs"].values()) == pytest.approx(1)
+    assert max(max(row) for row in record["explanation"]["heatmap"]) == 1
+    with page.expect_download() as download:
+        page.locator(".st-key-download-overlay button").click()
+    with Image.open(download.value.path()) as overlay:
+        assert overlay.format == "PNG"
+        assert overlay.size == (512, 512)
+
+
+def test_a_file_that_is_no_image_is_refused_in_words(page, tmp_path: Path) -> None:
+    alerts = []
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    fake = tmp_path / "<img src=x onerror=alert(1)>.png"
+    fake.write_text("hello")
+    open_page(page)
+    page.locator(UPLOAD).set_input_files(fake)
+    page.get_by_text("The file is not an image of a known format.").wait_for()
+    assert page.get_by_text("Predicted class").count() == 0
+    assert alerts == []
+
+
+def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> None:
+    alerts = []
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    evaluate(page, samples_zip)
+    assert metric(page, "Images") == "160"
+    assert metric(page, "Could not be read") == "1"
+    accuracy = metric(page, "Accuracy")
+    cell = page.locator(f"{CELLS}[aria-label*='True class: airplane'][aria-label*='Predicted class: airplane']")
+    count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
+    cell.click(force=True)  # the number lies on top and lets the click through
+    page.get_by_text("True airplane, predicted airplane").wait_for()
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    assert page.locator(".st-key-gallery img").count() == min(count, 15)
+
+    page.reload()
+    page.get_by_text("What is taken for what").wait_for()
+    assert metric(page, "Accuracy") == accuracy
+    page.get_by_role("link", name="Predict").click()
+    page.get_by_text("Nothing at hand").wait_for()
+    page.get_by_role("link", name="Batch evaluation").click()
+    page.get_by_text("What is taken for what").wait_for()
+    assert metric(page, "Accuracy") == accuracy
+    assert alerts == []
+
+
+def test_downloaded_predictions_have_a_row_for_every_file(page, samples_zip: Path) -> None:
+    evaluate(page, samples_zip)
+    page.get_by_role("tab", name="Downloads").click()
+    with page.expect_download() as download:
+        page.locator(".st-key-download-csv button").click()
+    lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 1 + 161
+    assert sum(",failed," in line for line in lines) == 1
+
+
+def test_a_zip_that_was_cut_off_is_refused(page, samples_zip: Path, tmp_path: Path) -> None:
+    half = tmp_path / "half.zip"
+    half.write_bytes(samples_zip.read_bytes()[: samples_zip.stat().st_size // 2])
+    open_page(page, "/evaluate")
+    page.locator(UPLOAD).set_input_files(half)
+    page.get_by_text("not a complete ZIP file").wait_for()
+
+
+def test_diagnostics_find_everything_in_order(page) -> None:
+    open_page(page, "/diagnostics")
+    page.get_by_text("Everything works").wait_for(timeout=120_000)
+
+
+def test_killed_workers_are_replaced_and_the_page_answers(page, server: Server) -> None:
+    open_page(page)
+    choose_sample(page, "horse")
+    before = server.workers()
+    assert before
+    for worker in before:
+        worker.send_signal(signal.SIGKILL)
+    choose_sample(page, "truck")
+    page.get_by_text("What speaks for truck").wait_for()
+    assert predicted_class(page) == "truck"
+
+
+@pytest.mark.parametrize("path", ["/", "/evaluate", "/diagnostics"])
+def test_nothing_overflows_on_a_phone(page, path: str) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
+    open_page(page, path)
+    page.wait_for_timeout(500)
+    widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert widths[0] <= widths[1]
+
+
+def test_the_server_stays_small_and_never_loads_tensorflow(page, server: Server) -> None:
+    open_page(page)
+    choose_sample(page, "dog")
+    assert server.memory_mb() < 250
+    maps = Path(f"/proc/{server.process.pid}/maps")
+    if not maps.exists():
+        pytest.skip("this system does not show a process's libraries in /proc")
+    libraries = maps.read_text()
+    assert "libpython" in libraries or "python" in libraries
+    assert "tensorflow" not in libraries
+
+
+def test_workers_die_with_a_killed_server(browser, tmp_path: Path) -> None:
+    with running_server(tmp_path / "data") as server:
+        until = time.monotonic() + 30
+        while not (workers := server.workers()) and time.monotonic() < until:
+            time.sleep(0.2)
+        assert workers
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+        _, alive = psutil.wait_procs(workers, timeout=10)
+        assert alive == []
+
+
+def test_two_thousand_images_survive_a_killed_worker(page, server: Server, shared_dir: Path) -> None:
+    open_page(page, "/evaluate")
+    page.locator(UPLOAD).set_input_files(shared_dir / "cifar10" / "cifar10-test-2000.zip")
+    page.locator(".st-key-progress").wait_for()
+    page.get_by_role("link", name="Predict").click()  # the evaluation goes on meanwhile
+    page.get_by_text("Nothing at hand").wait_for()
+    for worker in server.workers()[:1]:
+        worker.send_signal(signal.SIGKILL)
+    page.get_by_role("link", name="Batch evaluation").click()
+    page.get_by_text("What is taken for what").wait_for(timeout=120_000)
+    assert metric(page, "Images") == "2,000"
+    assert metric(page, "Could not be read") == "0"
+    cell = page.locator(f"{CELLS}[aria-label*='True class: cat'][aria-label*='Predicted class: dog']")
+    count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
+    cell.click(force=True)
+    page.get_by_text("True cat, predicted dog").wait_for()
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    assert page.locator(".st-key-gallery img").count() == min(count, 15)
