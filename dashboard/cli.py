@@ -252,7 +252,11 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @models_app.callback()
-def models(context: typer.Context, as_json: AsJson = False) -> None:
+def models(
+    context: typer.Context,
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table of measured versions.")] = False,
+) -> None:
     """List the model versions."""
     if context.invoked_subcommand:
         return
@@ -262,7 +266,9 @@ def models(context: typer.Context, as_json: AsJson = False) -> None:
     except DashboardError:
         active = ""
     versions = registry.versions()
-    if as_json:
+    if markdown:
+        sys.stdout.writelines(f"{_markdown_row(version)}\n" for version in versions if "accuracy" in version.metrics)
+    elif as_json:
         _print_json([_version_record(version, version.ref == active) for version in versions])
     else:
         table = Table("model", "version", "active", "input", "classes", "accuracy")
@@ -275,6 +281,13 @@ def models(context: typer.Context, as_json: AsJson = False) -> None:
         _err.print(table)
     for broken in registry.broken():
         _say(str(broken.error), "red")
+
+
+def _markdown_row(version: ModelVersion) -> str:
+    m = version.metrics
+    low, high = (f"{100 * bound:.1f}" for bound in m["accuracy_ci95"])
+    figures = f"{m['n']:,} | {m['accuracy']:.1%} ({low}-{high}) | {m['flops'] / 1e6:,.0f} | {m['parameters']:,}"
+    return f"| {version.ref} | {figures} |"
 
 
 def _version_record(version: ModelVersion, active: bool) -> dict[str, Any]:
@@ -313,6 +326,7 @@ def models_add(
         str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; told from the model if empty.")
     ] = "",
     input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that takes any size.")] = "",
+    memory_gb: Annotated[float, typer.Option(min=0.0, help="Memory that loading may take; by the file's size if 0.")] = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Add a Keras image classifier made elsewhere."""
@@ -332,6 +346,7 @@ def models_add(
                 color=cast(ColorMode, color) if color else None,
                 input_size=read_input_size(input_size) if input_size else None,
                 samples=settings.samples_dir,
+                memory_bytes=int(memory_gb * 2**30) or None,
             )  # fmt: skip
     except DashboardError as error:
         _stop(error, as_json)

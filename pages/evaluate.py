@@ -131,7 +131,6 @@ def load_run(run_id: str) -> Run:
 def show_run(run: Run) -> None:
     """Figures, confusion with the images behind it, details."""
     manifest = run.manifest
-    st.subheader("Result")
     st.text(
         f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}, took {duration(manifest.seconds)}"
     )
@@ -328,8 +327,9 @@ if run_id:
 if job and job.active:
     watch(job.run_id)
 else:
-    choose_dataset()
-    earlier_runs()
+    with st.expander("Evaluate another dataset", icon=":material/add:") if run_id else st.container():
+        choose_dataset()
+        earlier_runs()
     if job and job.error:
         show_error(job.error, "The dataset was not evaluated.")
     elif run_id and not (job and job.state == "cancelled" and job.progress is None):

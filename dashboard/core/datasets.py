@@ -81,6 +81,19 @@ def open_dataset(path: Path) -> Dataset:
     return _open_cached(path.resolve(), modified_ns)
 
 
+def open_unchanged(path: Path, samples: Sequence[Sample]) -> Dataset:
+    """Opens the dataset at `path` in another process than the one that listed the samples.
+
+    Raises:
+        DatasetError: as `open_dataset`, and when the samples are not where they were, for then a label would be
+            compared with another image.
+    """
+    dataset = open_dataset(path)
+    if any(s.index >= len(dataset.samples) or dataset.samples[s.index] != s for s in samples):
+        raise DatasetError(f"{path.name} was changed while it was evaluated.", "Evaluate it again.", "dataset_changed")
+    return dataset
+
+
 class ZipDataset:
     """A ZIP with one folder a class, at any depth. Members are keyed by position: equal names are different images."""
 

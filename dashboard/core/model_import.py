@@ -111,6 +111,7 @@ def add_model(
         original = folder / "original"
         sha256 = _copy(file, original)
         size = original.stat().st_size
+        samples = samples if samples is not None and samples.exists() else None
         limit = memory_bytes or BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * size
         order = ForeignModel(original, file.name, folder / WEIGHTS, input_size, fit, color, samples, limit)
         with _Quarantine(order) as quarantine:
@@ -270,7 +271,7 @@ def _class_names(
     names = tuple(given)
     if len(names) != wanted:
         raise ModelError(
-            f"{order.shown_as} has {wanted} classes, but {len(names)} names were given.", how, "class_names"
+            f"{order.shown_as} has {wanted} classes, but {len(names)} names were given.", _HOW_TO_NAME, "class_names"
         )
     if len(names) < 2:
         raise ModelError(f"{order.shown_as} knows one class only.", "A classifier needs two or more.", "class_names")
@@ -303,11 +304,11 @@ def _sample_results(order: ForeignModel, facts: ForeignModelFacts, names: Sequen
     """None without samples, or when they have labels that are no classes of the model."""
     if order.samples is None:
         return None
-    labels = [sample.label for sample in open_dataset(order.samples).samples]
-    mapping = match_labels({label for label in labels if label is not None}, names)
-    if mapping.unknown or None in labels:
+    labels = [sample.label for sample in open_dataset(order.samples).samples if sample.label is not None]
+    mapping = match_labels(labels, names)
+    if mapping.unknown:
         return None
-    true = np.array([names.index(mapping.class_of[label]) for label in labels if label is not None])
+    true = np.array([names.index(mapping.class_of[label]) for label in labels])
     return SampleResults({name: np.array(classes) == true for name, classes in facts.sample_classes.items()})
 
 

@@ -45,10 +45,10 @@ def check_archive(data: bytes, what: str) -> None:
         raise _refused(what, f"its config cannot be read ({error})") from error
     if not isinstance(config, dict):
         raise _refused(what, "its config describes no model")
-    _check_config({**config, "compile_config": None}, what)  # which is never read
+    check_config({**config, "compile_config": None}, what)  # which is never read
 
 
-def _check_config(node: Any, what: str) -> None:
+def check_config(node: Any, what: str) -> None:
     """Every class named anywhere in the config must come from Keras itself."""
     todo = [node]
     while todo:

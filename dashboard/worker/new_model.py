@@ -25,7 +25,7 @@ from dashboard.core.preprocessing import SCALINGS, ColorMode, Preprocessing, fit
 from dashboard.core.records import ForeignModel, ForeignModelFacts
 from dashboard.core.registry import Output
 from dashboard.worker.keras_model import load_file
-from dashboard.worker.model_archive import MAX_CONFIG_BYTES, MEMBERS, _check_config
+from dashboard.worker.model_archive import MAX_CONFIG_BYTES, MEMBERS, check_config
 
 BATCH = 4  # images a call: the first layers of a large model need a hundred megabytes an image
 SUM_TOLERANCE = 1e-3  # how far from 1 probabilities of half precision add up
@@ -147,7 +147,7 @@ def _load_hdf5(file: Path, what: str) -> keras.Model:
             _refuse_links(opened, what)
             _refuse_subclassed(config, what)
             _strip_training(config)
-            _check_config(config, what)
+            check_config(config, what)
             _refuse_other_classes(config, what)
             _drop_group_counts(config)
             del opened.attrs["model_config"]
@@ -376,7 +376,7 @@ def _classes_of_samples(
     model: keras.Model, recipe: Preprocessing, output: Output, samples: Path
 ) -> dict[str, tuple[int, ...]]:
     dataset = open_dataset(samples)
-    images = np.stack([fit_image(dataset.image(s.index), recipe) for s in dataset.samples])
+    images = np.stack([fit_image(dataset.image(s.index), recipe) for s in dataset.samples if s.label is not None])
     found = {}
     for name, (_, mean, _) in SCALINGS.items():
         if len(mean) not in (1, recipe.channels):

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.core.datasets import Sample, open_dataset
-from dashboard.core.errors import DashboardError, DatasetError, DependencyError
+from dashboard.core.datasets import Sample, open_unchanged
+from dashboard.core.errors import DashboardError, DependencyError
 from dashboard.core.images import decode_image
 from dashboard.core.preprocessing import fit_image, normalize
 from dashboard.core.records import (
@@ -111,12 +111,9 @@ def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) ->
     """One answer for each of these samples of the dataset at `path`.
 
     Raises:
-        DependencyError, ModelError; DatasetError also when the samples are not where they were, for then a label would
-        be compared with another image.
+        DependencyError, ModelError; DatasetError, see `open_unchanged`.
     """
-    dataset = open_dataset(path)
-    if any(s.index >= len(dataset.samples) or dataset.samples[s.index] != s for s in samples):
-        raise DatasetError(f"{path.name} was changed while it was evaluated.", "Evaluate it again.", "dataset_changed")
+    dataset = open_unchanged(path, samples)
     return _predict(version, [lambda i=s.index: dataset.image(i, _enough(version)) for s in samples])
 
 

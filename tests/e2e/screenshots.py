@@ -25,14 +25,15 @@ CELLS = "[data-testid=stVegaLiteChart] svg .mark-rect.role-mark path"
 
 
 def disturbed_samples(path: Path) -> Path:
-    """A ZIP of the samples, each turned by six angles, with three strengths of blur and of noise."""
+    """A ZIP of the samples, each turned, mirrored, blurred and noisy in several strengths."""
     rng = np.random.default_rng(1)
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted((ROOT / "data" / "samples").glob("*/*.png")):
             picture = Image.open(file).convert("RGB")
-            variants = {f"turned{angle}": picture.rotate(angle) for angle in (15, 30, 60, 90, 180, 270)}
-            variants |= {f"blur{r}": picture.filter(ImageFilter.GaussianBlur(r)) for r in (1, 2, 3)}
-            for sigma in (15, 30, 60):
+            variants = {f"turned{angle}": picture.rotate(angle) for angle in (-20, -10, 10, 20, 45)}
+            variants["mirrored"] = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            variants |= {f"blur{r}": picture.filter(ImageFilter.GaussianBlur(r)) for r in (0.5, 0.8, 1.1)}
+            for sigma in (6, 12, 20):
                 noisy = np.asarray(picture, float) + rng.normal(0, sigma, (32, 32, 3))
                 variants[f"noise{sigma}"] = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
             for name, variant in variants.items():
@@ -88,7 +89,7 @@ def main() -> int:
         archive = disturbed_samples(Path(folder) / "disturbed-samples.zip")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-            page = browser.new_page(viewport={"width": 1360, "height": 1000}, base_url=server.url)
+            page = browser.new_page(viewport={"width": 1360, "height": 1080}, base_url=server.url)
             page.set_default_timeout(60_000)
             take_all(page, archive)
             browser.close()
