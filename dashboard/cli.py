@@ -192,11 +192,19 @@ def evaluate(dataset: Path, model: ModelRef = "", as_json: AsJson = False) -> No
         with _engine(settings.workers) as engine, _progress() as bar:
             task = bar.add_task("Starting TensorFlow", total=None, rate="")
             manifest = evaluate_dataset(
-                dataset.absolute(), version, engine, store, settings.chunk_size,
+                dataset.absolute(),
+                version,
+                engine,
+                store,
+                settings.chunk_size,
                 on_progress=lambda p: bar.update(
-                    task, description="Evaluating", completed=p.done, total=p.total, rate=f"{p.images_per_second:,.0f} images/s"
+                    task,
+                    description="Evaluating",
+                    completed=p.done,
+                    total=p.total,
+                    rate=f"{p.images_per_second:,.0f} images/s",
                 ),
-            )  # fmt: skip
+            )
     except DashboardError as error:
         _stop(error, as_json)
     run = store.load(manifest.run_id)
@@ -208,9 +216,13 @@ def evaluate(dataset: Path, model: ModelRef = "", as_json: AsJson = False) -> No
 
 def _progress() -> Progress:
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(), console=_err,
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=_err,
+    )
 
 
 def _show_run(run: Run) -> None:
@@ -242,12 +254,14 @@ def doctor(as_json: AsJson = False) -> None:
     from dashboard.core.diagnostics import report_as_text, report_to_dict, run_checks
 
     settings = get_settings()
-    with _engine() as engine, _err.status("Checking ..."):
-        report = run_checks(settings, Inference(engine), _registry(settings), engine)
+    with _engine() as engine, _err.status("Checking ...") as status:
+        report = run_checks(
+            settings, Inference(engine), _registry(settings), engine, on_progress=lambda text: status.update(Text(text))
+        )
     if as_json:
         _print_json(report_to_dict(report))
     else:
-        _say(report_as_text(report))
+        typer.echo(report_as_text(report), err=True)  # not wrapped: it holds commands to copy
     raise typer.Exit(1 if report.status == "error" else 0)
 
 
@@ -255,7 +269,9 @@ def doctor(as_json: AsJson = False) -> None:
 def models(
     context: typer.Context,
     as_json: AsJson = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table of measured versions.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the README's table of measured versions.")
+    ] = False,
 ) -> None:
     """List the model versions."""
     if context.invoked_subcommand:
@@ -275,9 +291,13 @@ def models(
         for v in versions:
             accuracy = v.metrics.get("accuracy")
             table.add_row(
-                v.name, v.version, "yes" if v.ref == active else "", "x".join(map(str, v.input_shape)),
-                str(len(v.class_names)), f"{accuracy:.1%}" if accuracy else "not measured",
-            )  # fmt: skip
+                v.name,
+                v.version,
+                "yes" if v.ref == active else "",
+                "x".join(map(str, v.input_shape)),
+                str(len(v.class_names)),
+                f"{accuracy:.1%}" if accuracy else "not measured",
+            )
         _err.print(table)
     for broken in registry.broken():
         _say(str(broken.error), "red")
@@ -326,7 +346,9 @@ def models_add(
         str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; told from the model if empty.")
     ] = "",
     input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that takes any size.")] = "",
-    memory_gb: Annotated[float, typer.Option(min=0.0, help="Memory that loading may take; by the file's size if 0.")] = 0.0,
+    memory_gb: Annotated[
+        float, typer.Option(min=0.0, help="Memory that loading may take; by the file's size if 0.")
+    ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Add a Keras image classifier made elsewhere."""
@@ -339,7 +361,9 @@ def models_add(
     try:
         with _err.status("Looking into the file ..."):
             version = add_model(
-                file, name, _registry(settings),
+                file,
+                name,
+                _registry(settings),
                 class_names=read_class_names(class_names) if class_names else None,
                 scaling=scale or None,
                 fit=cast(Fit, fit),
@@ -347,7 +371,7 @@ def models_add(
                 input_size=read_input_size(input_size) if input_size else None,
                 samples=settings.samples_dir,
                 memory_bytes=int(memory_gb * 2**30) or None,
-            )  # fmt: skip
+            )
     except DashboardError as error:
         _stop(error, as_json)
     for note in version.provenance.get("notes", ()):

@@ -50,9 +50,11 @@ def choose_dataset() -> None:
     )
     if source == "Upload":
         upload = st.file_uploader(
-            ONE_FOLDER_A_CLASS, type=["zip"], key=f"zip-{st.session_state.get('uploads', 0)}",
+            ONE_FOLDER_A_CLASS,
+            type=["zip"],
+            key=f"zip-{st.session_state.get('uploads', 0)}",
             help="Names match the model's classes without regard to case; plane and car are understood.",
-        )  # fmt: skip
+        )
         if upload:
             try:
                 with st.spinner("Storing the upload ..."):
@@ -166,9 +168,14 @@ def show_figures(run: Run, evaluation: Evaluation | None) -> None:
         if evaluation:
             a = evaluation.accuracy
             st.metric(
-                "Accuracy", f"{a.value:.1%}", f"{100 * a.low:.1f}-{100 * a.high:.1f} %", delta_color="off", delta_arrow="off",
-                width=190, help=f"With its 95% interval (Wilson) from {a.n:,} images.",
-            )  # fmt: skip
+                "Accuracy",
+                f"{a.value:.1%}",
+                f"{100 * a.low:.1f}-{100 * a.high:.1f} %",
+                delta_color="off",
+                delta_arrow="off",
+                width=190,
+                help=f"With its 95% interval (Wilson) from {a.n:,} images.",
+            )
             st.metric(
                 "Macro F1",
                 f"{evaluation.macro_f1:.1%}",
@@ -184,20 +191,31 @@ def show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
     st.markdown("**What is taken for what**")
     with st.container(horizontal=True, vertical_alignment="center"):
         measure = st.segmented_control(
-            "Show", ["Counts", "Share of the true class"], default="Counts", required=True, key="measure",
+            "Show",
+            ["Counts", "Share of the true class"],
+            default="Counts",
+            required=True,
+            key="measure",
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         hide = st.toggle(
             "Only mistakes", key="hide-diagonal", help="Hides the diagonal, so that the colours show mistakes."
         )
     chart = confusion_chart(
-        confusion_table(evaluation.confusion, evaluation.class_names), evaluation.class_names,
-        "count" if measure == "Counts" else "share", hide, st.context.theme.type == "dark",
-    )  # fmt: skip
+        confusion_table(evaluation.confusion, evaluation.class_names),
+        evaluation.class_names,
+        "count" if measure == "Counts" else "share",
+        hide,
+        st.context.theme.type == "dark",
+    )
     event = st.altair_chart(
-        chart, width="stretch", on_select="rerun", selection_mode=CELL, key=f"confusion-{run.manifest.run_id}-{hide}",
+        chart,
+        width="stretch",
+        on_select="rerun",
+        selection_mode=CELL,
+        key=f"confusion-{run.manifest.run_id}-{hide}",
         alt="Confusion: true classes down, predicted classes across, number of images in each cell",
-    )  # fmt: skip
+    )
     picked = event.get("selection", {}).get(CELL) or []
     return (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
 
@@ -265,9 +283,16 @@ def show_per_class(evaluation: Evaluation) -> None:
     columns = {name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%") for name in scores}
     with right:
         st.dataframe(
-            percent, hide_index=True, key="per-class-table", height=36 * (len(percent) + 1),
-            column_config={"class": "Class", "images": st.column_config.NumberColumn("Images", format="localized"), **columns},
-        )  # fmt: skip
+            percent,
+            hide_index=True,
+            key="per-class-table",
+            height=36 * (len(percent) + 1),
+            column_config={
+                "class": "Class",
+                "images": st.column_config.NumberColumn("Images", format="localized"),
+                **columns,
+            },
+        )
 
 
 def show_failures(run: Run) -> None:
@@ -282,13 +307,23 @@ def show_downloads(run: Run) -> None:
     run_id = run.manifest.run_id
     with st.container(horizontal=True):
         st.download_button(
-            "Predictions (CSV)", lambda: predictions_csv(run), f"{run_id}.csv", "text/csv", key="download-csv",
-            icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Predictions (CSV)",
+            lambda: predictions_csv(run),
+            f"{run_id}.csv",
+            "text/csv",
+            key="download-csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
         st.download_button(
-            "Result (JSON)", lambda: json.dumps(run_record(run), indent=2, ensure_ascii=False), f"{run_id}.json",
-            "application/json", key="download-json", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Result (JSON)",
+            lambda: json.dumps(run_record(run), indent=2, ensure_ascii=False),
+            f"{run_id}.json",
+            "application/json",
+            key="download-json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
     st.caption(
         "CSV: one row an image with its label, prediction, confidence, all probabilities and, where it failed, the reason."
     )
@@ -314,9 +349,15 @@ def earlier_runs() -> None:
             show(chosen)
 
     st.selectbox(
-        "Earlier evaluations", list(titles), index=None, format_func=lambda run_id: titles[run_id], key="earlier",
-        placeholder="Choose one to see it again", on_change=show_chosen, width=520,
-    )  # fmt: skip
+        "Earlier evaluations",
+        list(titles),
+        index=None,
+        format_func=lambda run_id: titles[run_id],
+        key="earlier",
+        placeholder="Choose one to see it again",
+        on_change=show_chosen,
+        width=520,
+    )
 
 
 st.title("Batch evaluation")

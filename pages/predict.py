@@ -120,15 +120,20 @@ def show_pictures(answer: Answer, first: Answer) -> None:
     with controls:
         target_column, layer_column = st.columns(2)
         target_column.selectbox(
-            "Evidence for", [PREDICTED, *answer.version.class_names], key="target",
+            "Evidence for",
+            [PREDICTED, *answer.version.class_names],
+            key="target",
             help="The map shows what speaks for this class.",
-        )  # fmt: skip
+        )
         default = first.explanation.layer.name if first.explanation else stage_names[-1]
         layer_column.selectbox(
-            "Layer", stage_names, index=stage_names.index(default), key="layer",
+            "Layer",
+            stage_names,
+            index=stage_names.index(default),
+            key="layer",
             format_func=lambda name: f"{name} ({grids[name]})",
             help="Deeper layers know more about the class, earlier ones more about the place.",
-        )  # fmt: skip
+        )
         opacity = st.slider("Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="opacity")
     blended = overlay(base, explanation.heatmap, opacity)
     target = answer.version.class_names[explanation.target_class]
@@ -139,13 +144,23 @@ def show_pictures(answer: Answer, first: Answer) -> None:
     stem = Path(plain_name(answer.name)).stem
     with st.container(horizontal=True):
         st.download_button(
-            "Overlay (PNG)", encode_png(blended), f"{stem}-{plain_name(target)}.png", "image/png", key="download-overlay",
-            icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Overlay (PNG)",
+            encode_png(blended),
+            f"{stem}-{plain_name(target)}.png",
+            "image/png",
+            key="download-overlay",
+            icon=":material/download:",
+            on_click="ignore",
+        )
         st.download_button(
-            "Result (JSON)", answer.to_json(), f"{stem}.json", "application/json", key="download-result",
-            icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Result (JSON)",
+            answer.to_json(),
+            f"{stem}.json",
+            "application/json",
+            key="download-result",
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 def show_answer(answer: Answer, threshold: float) -> None:
@@ -170,9 +185,16 @@ def show_answer(answer: Answer, threshold: float) -> None:
 st.title("Predict")
 with st.sidebar:
     threshold = st.slider(
-        "Warn below a confidence of", 0, 100, 60, 5, format="%d%%", key="threshold", persist_state="session",
+        "Warn below a confidence of",
+        0,
+        100,
+        60,
+        5,
+        format="%d%%",
+        key="threshold",
+        persist_state="session",
         help="Predict says so when the model is less sure than this.",
-    )  # fmt: skip
+    )
 
 picture = choose_picture()
 if picture:
@@ -184,10 +206,12 @@ if picture:
         layer = st.session_state.get("layer")
         target = st.session_state.get("target")
         answer = answer_for(
-            version, name, data,
+            version,
+            name,
+            data,
             layer if layer in known and first.explanation and layer != first.explanation.layer.name else None,
             target if target in version.class_names and target != first.predicted_label else None,
-        )  # fmt: skip
+        )
     except DashboardError as error:
         show_error(error, "There is no prediction.")
     else:

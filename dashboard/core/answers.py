@@ -92,6 +92,12 @@ def ask(
             raise
         prediction, fault = answer, error.message
     return Answer(
-        name, version, decoded.pixels, decoded.notes, fit_image(decoded.pixels, version.preprocessing), prediction,
-        explanation, fault,
-    )  # fmt: skip
+        name,
+        version,
+        decoded.pixels,
+        decoded.notes,
+        fit_image(decoded.pixels, version.preprocessing),
+        prediction,
+        explanation,
+        fault,
+    )

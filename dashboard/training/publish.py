@@ -17,6 +17,7 @@ from dashboard.core.metrics import evaluate_labels
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.core.registry import RECORD, WEIGHTS, ModelVersion, Registry, to_record
 from dashboard.training.network import count_flops
+from dashboard.training.portable import save_portably
 from dashboard.training.recipes import Recipe
 
 
@@ -47,7 +48,7 @@ def publish(
     result = evaluate_labels(test.labels, logits.argmax(axis=1), CLASS_NAMES)
     target = folder / Registry(folder.parent).next_version(folder.name)
     target.mkdir(parents=True)
-    model.save(target / WEIGHTS)
+    save_portably(model, target / WEIGHTS)
     version = ModelVersion(
         name=folder.name,
         version=target.name,

@@ -83,24 +83,38 @@ def confusion_chart(
         name=CELL, fields=["true_label", "predicted_label"], on="click", clear="dblclick", empty=False
     )
     base = alt.Chart(shown).encode(
-        x=alt.X("predicted_label:N", sort=order, scale=alt.Scale(domain=order), title="Predicted class",
-                axis=alt.Axis(labelAngle=-45, labelOverlap=False, labelFlush=False, ticks=False, domain=False, grid=False)),
-        y=alt.Y("true_label:N", sort=order, scale=alt.Scale(domain=order), title="True class",
-                axis=alt.Axis(labelFlush=False, labelOverlap=False, ticks=False, domain=False, grid=False)),
+        x=alt.X(
+            "predicted_label:N",
+            sort=order,
+            scale=alt.Scale(domain=order),
+            title="Predicted class",
+            axis=alt.Axis(labelAngle=-45, labelOverlap=False, labelFlush=False, ticks=False, domain=False, grid=False),
+        ),
+        y=alt.Y(
+            "true_label:N",
+            sort=order,
+            scale=alt.Scale(domain=order),
+            title="True class",
+            axis=alt.Axis(labelFlush=False, labelOverlap=False, ticks=False, domain=False, grid=False),
+        ),
         tooltip=[
             alt.Tooltip("true_label:N", title="True class"),
             alt.Tooltip("predicted_label:N", title="Predicted class"),
             alt.Tooltip("count:Q", format=",", title="Images"),
             alt.Tooltip("share:Q", format=".1%", title="Share of the true class"),
         ],
-    )  # fmt: skip
+    )
     # a square root keeps the few wrong ones visible beside the diagonal
     scale = alt.Scale(type="pow", exponent=0.5, domain=[0, top], range=list(colours))
-    cells = base.mark_rect(cornerRadius=2, cursor="pointer").encode(
-        color=alt.Color(f"{measure}:Q", scale=scale, legend=None),
-        stroke=alt.condition(selection, alt.value(SELECTED), alt.value("transparent")),
-        strokeWidth=alt.value(3),
-    ).add_params(selection)  # fmt: skip
+    cells = (
+        base.mark_rect(cornerRadius=2, cursor="pointer")
+        .encode(
+            color=alt.Color(f"{measure}:Q", scale=scale, legend=None),
+            stroke=alt.condition(selection, alt.value(SELECTED), alt.value("transparent")),
+            strokeWidth=alt.value(3),
+        )
+        .add_params(selection)
+    )
     label = base.mark_text(fontSize=12 if len(order) <= 12 else 9).encode(
         text=alt.Text(f"{measure}:Q", format="," if measure == "count" else ".1%"),
         color=alt.condition(f"datum.{measure} > {0.3 * top}", alt.value(many), alt.value(few)),
@@ -116,16 +130,31 @@ def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
     low = float(long["value"].min()) if len(long) else 0.0
     scale = alt.Scale(domain=[max(0.0, np.floor(low * 20) / 20 - 0.05), 1.0], clamp=True)
     y = alt.Y("class:N", sort=order, title=None, axis=alt.Axis(labelFlush=False, ticks=False, domain=False, grid=True))
-    line = alt.Chart(table).mark_rule(color=MUTED, strokeWidth=2).encode(
-        y=y, x=alt.X("precision:Q", scale=scale, title="Precision and recall", axis=alt.Axis(format=".0%")), x2="recall:Q"
-    )  # fmt: skip
-    points = alt.Chart(long).mark_point(size=90, filled=True, opacity=1).encode(
-        y=y, x=alt.X("value:Q", scale=scale),
-        color=alt.Color("measure:N", title=None, scale=alt.Scale(range=[ACCENT, SELECTED]), legend=alt.Legend(orient="top")),
-        shape=alt.Shape("measure:N", title=None, scale=alt.Scale(range=["circle", "diamond"])),
-        tooltip=[
-            alt.Tooltip("class:N", title="Class"), alt.Tooltip("measure:N", title="Measure"),
-            alt.Tooltip("value:Q", format=".1%", title="Value"), alt.Tooltip("images:Q", format=",", title="Images"),
-        ],
-    )  # fmt: skip
+    line = (
+        alt.Chart(table)
+        .mark_rule(color=MUTED, strokeWidth=2)
+        .encode(
+            y=y,
+            x=alt.X("precision:Q", scale=scale, title="Precision and recall", axis=alt.Axis(format=".0%")),
+            x2="recall:Q",
+        )
+    )
+    points = (
+        alt.Chart(long)
+        .mark_point(size=90, filled=True, opacity=1)
+        .encode(
+            y=y,
+            x=alt.X("value:Q", scale=scale),
+            color=alt.Color(
+                "measure:N", title=None, scale=alt.Scale(range=[ACCENT, SELECTED]), legend=alt.Legend(orient="top")
+            ),
+            shape=alt.Shape("measure:N", title=None, scale=alt.Scale(range=["circle", "diamond"])),
+            tooltip=[
+                alt.Tooltip("class:N", title="Class"),
+                alt.Tooltip("measure:N", title="Measure"),
+                alt.Tooltip("value:Q", format=".1%", title="Value"),
+                alt.Tooltip("images:Q", format=",", title="Images"),
+            ],
+        )
+    )
     return (line + points).properties(height=28 * max(1, len(order)) + 60)

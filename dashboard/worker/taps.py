@@ -28,6 +28,11 @@ class Taps:
         self._inputs = keras.Input(input_shape or model.input_shape[1:], dtype=model.inputs[0].dtype)
         self._last = _last_operation(model)
         self._drop_squashing = output == "probabilities"
+        if not self._drop_squashing and _squashes(self._last):
+            raise ModelError(
+                f"The model is said to give logits, but its last layer, {self._last.name}, makes probabilities of them.",
+                'Set "output" to "probabilities" in model.json.', "no_logits",
+            )  # fmt: skip
         logits = self._walk(model, self._inputs, "")
         if logits.shape[-1] == 1:  # one sigmoid unit: class 1 against class 0
             logits = keras.ops.concatenate([-logits / 2, logits / 2], axis=-1)
@@ -134,12 +139,16 @@ def _last_operation(model: keras.Model) -> Any:
     return _last_operation(last) if isinstance(last, keras.Model) else last
 
 
+def _squashes(layer: Any) -> bool:
+    activation = getattr(layer, "activation", None)
+    return isinstance(layer, keras.layers.Softmax) or getattr(activation, "__name__", "") in _SQUASHING
+
+
 def _without_squashing(layer: Any, x: Any) -> Any:
     """What `layer` gives before its softmax or sigmoid."""
     if isinstance(layer, keras.layers.Softmax):
         return x
-    activation = getattr(layer, "activation", None)
-    if getattr(activation, "__name__", "") not in _SQUASHING:
+    if not _squashes(layer):
         raise ModelError(
             f"The model gives probabilities, but its last layer, {layer.name}, is no softmax or sigmoid.",
             "Without logits it cannot be explained or calibrated: end the model in a Dense layer with softmax.",

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,13 @@ def _import_tensorflow() -> TensorFlowFacts | DependencyError:
     try:
         import keras
         import tensorflow as tf
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("tensorflow", "keras"):
+            return _broken(error)
+        absent = "Keras" if find_spec("tensorflow") else "TensorFlow"
+        return DependencyError(f"{absent} is not installed.", _INSTALL, "tensorflow_missing")
     except Exception as error:  # broken builds raise anything from ImportError to TypeError
-        missing = isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in ("tensorflow", "keras")
-        if missing:
-            return DependencyError(f"{_title(error.name)} is not installed.", _INSTALL, "tensorflow_missing")
-        return DependencyError(
-            f"TensorFlow is installed but cannot be imported: {type(error).__name__}: {str(error)[:300]}.",
-            f"Its build and another package do not fit together. {_INSTALL}",
-            "tensorflow_broken",
-        )
+        return _broken(error)
     threads = int(os.environ.get("DASHBOARD_WORKER_THREADS", "0"))
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -62,8 +61,13 @@ def _import_tensorflow() -> TensorFlowFacts | DependencyError:
     )
 
 
-def _title(name: str | None) -> str:
-    return "Keras" if (name or "").startswith("keras") else "TensorFlow"
+def _broken(error: Exception) -> DependencyError:
+    return DependencyError(
+        f"TensorFlow is installed but cannot be imported: {type(error).__name__}: {str(error)[:300]}.",
+        "Its build and another package do not fit together: "
+        "`pip install --force-reinstall -r requirements.txt`, then restart the dashboard.",
+        "tensorflow_broken",
+    )
 
 
 def _cpu_features() -> tuple[str, ...]:

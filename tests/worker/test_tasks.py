@@ -1,0 +1,157 @@
+"""What the server asks of a worker, asked of a real one."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard.core.errors import DashboardError, DependencyError, ImageError, ModelError
+from dashboard.core.inference import Inference
+from dashboard.core.records import Failure, Prediction
+from dashboard.core.registry import ModelVersion
+from dashboard.core.worker_pool import WorkerPool
+from tests.conftest import ROOT, encoded, picture
+
+
+def test_predictions_come_in_the_given_order_with_failures_in_their_places(
+    inference: Inference, tiny_version: ModelVersion
+) -> None:
+    files = [encoded(picture(0)), b"", encoded(picture(1)), b"text", encoded(picture(0))]
+    answers = inference.predict(tiny_version, files)
+    assert [type(a) for a in answers] == [Prediction, Failure, Prediction, Failure, Prediction]
+    assert [a.code for a in answers if isinstance(a, Failure)] == ["empty", "not_an_image"]
+    first, _, other, _, again = answers
+    assert isinstance(first, Prediction) and isinstance(other, Prediction) and isinstance(again, Prediction)
+    assert np.allclose(first.pred_probs, again.pred_probs) and not np.allclose(first.pred_probs, other.pred_probs)
+    assert first.pred_probs.sum() == pytest.approx(1) and first.confidence == first.pred_probs[first.class_id]
+
+
+def test_no_images_and_images_that_all_fail(inference: Inference, tiny_version: ModelVersion) -> None:
+    assert inference.predict(tiny_version, []) == []
+    assert [type(a) for a in inference.predict(tiny_version, [b"", b"x"])] == [Failure, Failure]
+
+
+def test_images_of_any_size_and_kind(inference: Inference, tiny_version: ModelVersion) -> None:
+    files = [encoded(picture(1, w, h), f) for w, h, f in ((1, 1, "PNG"), (3000, 2000, "JPEG"), (31, 500, "GIF"))]
+    assert all(isinstance(a, Prediction) for a in inference.predict(tiny_version, files))
+
+
+def test_a_large_jpeg_gets_the_answer_of_the_same_picture_as_png(inference: Inference, tiny_version: ModelVersion) -> None:
+    large = Image.fromarray(picture(4)).resize((2000, 2000), Image.Resampling.BICUBIC)
+    jpeg, png = encoded(large, "JPEG", quality=95), encoded(large)
+    one, other = inference.predict(tiny_version, [jpeg, png])
+    assert isinstance(one, Prediction) and isinstance(other, Prediction)
+    assert np.abs(one.pred_probs - other.pred_probs).max() < 0.05
+
+
+def test_explain(inference: Inference, tiny_version: ModelVersion) -> None:
+    file = encoded(picture(2))
+    [prediction] = inference.predict(tiny_version, [file])
+    assert isinstance(prediction, Prediction)
+    shown = inference.explain(tiny_version, file)
+    assert shown.target_class == shown.prediction.class_id == prediction.class_id
+    assert shown.layer.name == "conv_b" and shown.heatmap.shape == shown.layer.grid == (8, 8)
+    assert shown.empty or (shown.heatmap.max() == 1 and shown.heatmap.min() >= 0)
+    assert [layer.name for layer in shown.layers] == ["conv_a", "conv_b"]
+
+
+def test_explain_another_layer_and_target(inference: Inference, tiny_version: ModelVersion) -> None:
+    file = encoded(picture(2))
+    maps = [inference.explain(tiny_version, file, "conv_b", name) for name in tiny_version.class_names]
+    assert [m.target_class for m in maps] == list(range(10))
+    assert len({m.heatmap.tobytes() for m in maps}) >= 8
+    assert inference.explain(tiny_version, file, "conv_a").heatmap.shape == (16, 16)
+
+
+def test_explain_what_cannot_be_explained(inference: Inference, tiny_version: ModelVersion) -> None:
+    with pytest.raises(ImageError):
+        inference.explain(tiny_version, b"text")
+    with pytest.raises(ModelError, match="conv_a, conv_b"):
+        inference.explain(tiny_version, encoded(picture(1)), "nothing")
+    with pytest.raises(ValueError, match="zebra|tuple.index"):
+        inference.explain(tiny_version, encoded(picture(1)), target="zebra")
+
+
+def test_facts(inference: Inference, tiny_version: ModelVersion) -> None:
+    facts = inference.tensorflow()
+    assert facts.version.startswith("2.") and facts.keras_version.startswith("3.") and facts.threads >= 1
+    assert facts.import_s > 0.1 and facts.gpus == ()
+    described = inference.describe(tiny_version)
+    assert described.input_shape == (None, 32, 32, 3) and described.output_shape == (None, 10)
+
+
+def test_a_missing_model_is_an_error_and_the_worker_lives_on(
+    pool: WorkerPool, inference: Inference, tiny_version: ModelVersion, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    pid = pool.workers()[0].pid
+    with pytest.raises(ModelError, match="missing"):
+        inference.predict(replace(tiny_version, folder=tmp_path), [encoded(picture(1))])
+    assert isinstance(inference.predict(tiny_version, [encoded(picture(1))])[0], Prediction)
+    assert pool.workers()[0].pid == pid
+
+
+@pytest.mark.parametrize(
+    "module, body, code, words",
+    [
+        ("tensorflow", "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')", "tensorflow_missing", "not installed"),
+        ("keras", "raise ModuleNotFoundError(\"No module named 'keras'\", name='keras')", "tensorflow_missing", "Keras is not installed"),
+        ("tensorflow", "raise ImportError('libfoo.so: undefined symbol')", "tensorflow_broken", "undefined symbol"),
+        ("tensorflow", "raise TypeError('Descriptors cannot be created directly')", "tensorflow_broken", "Descriptors"),
+        ("keras", "import numpy_that_is_missing", "tensorflow_broken", "numpy_that_is_missing"),
+    ],
+)  # fmt: skip
+def test_52_a_tensorflow_that_is_missing_or_broken_is_told_with_its_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_version: ModelVersion, module: str, body: str, code: str, words: str
+) -> None:
+    (tmp_path / f"{module}.py").write_text(body)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    pool = WorkerPool(1)
+    try:
+        with pytest.raises(DependencyError, match=words) as caught:
+            Inference(pool).predict(tiny_version, [encoded(picture(1))])
+        assert caught.value.code == code and "requirements.txt" in caught.value.fix
+        with pytest.raises(DependencyError):
+            Inference(pool).tensorflow()
+    finally:
+        pool.close()
+
+
+def test_a_worker_ends_when_its_pipe_is_closed() -> None:
+    import socket
+
+    ours, theirs = socket.socketpair()
+    program = "import sys; from dashboard.worker.__main__ import serve; serve(int(sys.argv[1]), {}, lambda: None)"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(theirs.fileno())], pass_fds=[theirs.fileno()], cwd=ROOT
+    ) as worker:
+        theirs.close()
+        assert ours.recv(1)
+        ours.close()
+        assert worker.wait(timeout=10) == 0
+
+
+def test_errors_travel_whole() -> None:
+    import pickle
+
+    for error in (ImageError("m", "f", "c"), ModelError("m"), DashboardError("m", "f")):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error) and (again.message, again.fix, again.code) == (error.message, error.fix, error.code)
+
+
+def test_16_bit_gray_reaches_the_model_with_the_right_pixels(inference: Inference, tiny_version: ModelVersion) -> None:
+    gray = picture(8)[..., 0]
+    sixteen = io.BytesIO()
+    Image.fromarray(gray.astype(np.uint16) * 256 + 77).save(sixteen, "PNG")
+    eight = encoded(np.repeat(gray[..., None], 3, axis=2))
+    one, other = inference.predict(tiny_version, [sixteen.getvalue(), eight])
+    assert isinstance(one, Prediction) and isinstance(other, Prediction)
+    assert np.allclose(one.pred_probs, other.pred_probs)
