@@ -33,6 +33,7 @@ class Answer:
 
     @property
     def predicted_label(self) -> str:
+        """Name of the predicted class."""
         return self.version.class_names[self.prediction.class_id]
 
     @property

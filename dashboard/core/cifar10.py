@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import pickle
 import pickletools
 import tarfile
@@ -97,7 +96,9 @@ def read_batches(archive: Path, split: Split) -> Iterator[LabelledImages]:
 
 def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path) -> LabelledImages:
     if member.size > MAX_BATCH_BYTES:
-        raise DatasetError(f"{archive.name}: {member.name} is {member.size / 2**20:.0f} MB, too large for a CIFAR-10 batch.")
+        raise DatasetError(
+            f"{archive.name}: {member.name} is {member.size / 2**20:.0f} MB, too large for a CIFAR-10 batch."
+        )
     file = tar.extractfile(member)
     assert file is not None  # a regular file
     return _parse_batch(file.read(), f"{archive.name}: {member.name}")
@@ -109,7 +110,12 @@ def _parse_batch(data: bytes, where: str) -> LabelledImages:
         pixels = record["data"]
         labels = np.asarray(record["labels"], dtype=np.int64)
         names = tuple(n.decode() if isinstance(n, bytes) else str(n) for n in record["filenames"])
-        if labels.ndim != 1 or pixels.dtype != np.uint8 or pixels.shape != (len(labels), 3072) or len(names) != len(labels):
+        if (
+            labels.ndim != 1
+            or pixels.dtype != np.uint8
+            or pixels.shape != (len(labels), 3072)
+            or len(names) != len(labels)
+        ):
             raise ValueError(f"data is {pixels.dtype} {pixels.shape} for {len(labels)} labels and {len(names)} names")
         if labels.min() < 0 or labels.max() >= len(CLASS_NAMES):
             raise ValueError("labels outside 0-9")
@@ -147,7 +153,7 @@ def load_restricted(data: bytes, where: str) -> dict[str, Any]:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             if count > MAX_OPCODES:
                 raise pickle.UnpicklingError("it has more parts than a CIFAR-10 batch")
-            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument) > MAX_MEMO_INDEX:
+            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > MAX_MEMO_INDEX:
                 raise pickle.UnpicklingError("its memo index is out of bounds")
         record = _RestrictedUnpickler(io.BytesIO(data), encoding="latin1").load()
     except Exception as error:  # a hostile pickle can raise anything
@@ -185,7 +191,9 @@ def download(folder: Path, on_progress: Callable[[int, int], None] = lambda done
                 error.close()
             reason = getattr(error, "reason", error)
             raise DatasetError(f"CIFAR-10 could not be downloaded: {reason}.", by_hand, "download_failed") from error
-        os.replace(part, target)
+        part.replace(target)
     if sha256_of(target) != SHA256:
-        raise DatasetError(f"{target} is not the official archive: its SHA-256 differs.", f"Delete it. {by_hand}", "checksum")
+        raise DatasetError(
+            f"{target} is not the official archive: its SHA-256 differs.", f"Delete it. {by_hand}", "checksum"
+        )
     return target

@@ -62,7 +62,7 @@ def keep_upload(file: IO[bytes], name: str, settings: Settings) -> Path:
                     )
         target = settings.uploads_dir / digest.hexdigest()[:16] / plain_name(name)
         target.parent.mkdir(exist_ok=True)
-        os.replace(temporary, target)
+        Path(temporary).replace(target)
     except OSError as error:
         raise DatasetError(
             f"{name} could not be stored: {error.strerror}.", "Free some space on the server, then upload it again."

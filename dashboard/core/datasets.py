@@ -40,7 +40,10 @@ class Dataset(Protocol):
     """Images that are read one at a time, so that any number fits."""
 
     path: Path
-    samples: Sequence[Sample]
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """Every entry, also those that turn out to be no image."""
 
     @property
     def fingerprint(self) -> str:
@@ -77,7 +80,7 @@ def open_dataset(path: Path) -> Dataset:
     except OSError as error:
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
     if path.is_dir():  # a file added to a class folder changes that folder's time only
-        modified_ns = hash(tuple(os.stat(folder).st_mtime_ns for folder, _, _ in os.walk(path)))
+        modified_ns = hash(tuple(Path(folder).stat().st_mtime_ns for folder, _, _ in os.walk(path)))
     return _open_cached(path.resolve(), modified_ns)
 
 
@@ -102,7 +105,9 @@ class ZipDataset:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-            raise DatasetError(f"{path.name} is damaged: {error}.", "Upload or copy it again.", "zip_damaged") from error
+            raise DatasetError(
+                f"{path.name} is damaged: {error}.", "Upload or copy it again.", "zip_damaged"
+            ) from error
         self._refuse_overlaps()
         self._members = [m for m in self._zip.infolist() if not m.is_dir() and not _is_junk(m.filename)]
         names = [m.filename.replace("\\", "/") for m in self._members]  # some Windows programs write it so
@@ -120,9 +125,11 @@ class ZipDataset:
 
     @cached_property
     def fingerprint(self) -> str:
+        """SHA-256 of the file."""
         return sha256_of(self.path)
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
         member = self._members[index]
         if member.flag_bits & 0x1:
             raise ImageError("It is encrypted.", "Make the ZIP without a password.", "encrypted")
@@ -150,6 +157,7 @@ class FolderDataset:
 
     @cached_property
     def fingerprint(self) -> str:
+        """Of names, sizes and times: reading every file would take too long."""
         digest = hashlib.sha256()
         for file in self._files:
             info = file.stat()
@@ -158,6 +166,7 @@ class FolderDataset:
         return digest.hexdigest()
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
         _refuse_other_types(self.samples[index].name)
         try:
             with self._files[index].open("rb") as file:
@@ -180,9 +189,11 @@ class Cifar10Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
+        """SHA-256 of the file."""
         return sha256_of(self.path)
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
         return self._data.images[index]
 
 

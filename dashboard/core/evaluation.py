@@ -34,6 +34,7 @@ class Progress:
 
     @property
     def images_per_second(self) -> float:
+        """Mean since the start."""
         return self.done / self.seconds if self.seconds > 0 else 0.0
 
     @property

@@ -11,7 +11,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dashboard.core.errors import ImageError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # Pillow would otherwise try 43 openers, EPS among them; JPEG covers MPO
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "BMP",
+    "GIF",
+    "TIFF",
+)  # Pillow would otherwise try 43 openers, EPS among them; JPEG covers MPO
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 MAX_PIXELS = 16_000_000
 MAX_PROGRESSIVE_PIXELS = 4 * MAX_PIXELS  # libjpeg holds all coefficients of a progressive JPEG, at any scale
@@ -93,7 +100,9 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
     upright = _upright(image)
     if upright.mode in ("F", "I"):
         raise ImageError(
-            "Its pixels are 32-bit numbers without a known range.", "Save it with 8 bits a channel.", "unsupported_pixels"
+            "Its pixels are 32-bit numbers without a known range.",
+            "Save it with 8 bits a channel.",
+            "unsupported_pixels",
         )
     if upright.mode.startswith("I;16"):
         notes.append("16-bit gray, shown with 8 bits.")
@@ -101,7 +110,7 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes))
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
-        if rgba.getextrema()[3][0] < 255:
+        if np.asarray(rgba.getchannel("A")).min() < 255:
             notes.append("Transparent parts are shown on white.")
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return DecodedImage(np.array(upright.convert("RGB")), tuple(notes))

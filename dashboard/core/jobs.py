@@ -30,6 +30,7 @@ class Job:
 
     @property
     def active(self) -> bool:
+        """It waits or runs."""
         return self.state in ("waiting", "running")
 
 

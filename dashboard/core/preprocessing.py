@@ -49,6 +49,7 @@ class Preprocessing:
 
     @property
     def channels(self) -> int:
+        """Of the model's input."""
         return 1 if self.color == "grayscale" else 3
 
     @property
@@ -58,6 +59,7 @@ class Preprocessing:
         return next((name for name, values in SCALINGS.items() if values == mine), "custom")
 
     def to_dict(self) -> dict[str, Any]:
+        """For model.json; `from_dict` is its inverse."""
         return asdict(self)
 
     @classmethod

@@ -30,6 +30,7 @@ class Prediction:
 
     @property
     def class_id(self) -> int:
+        """The predicted class."""
         return int(self.pred_probs.argmax())
 
     @property

@@ -40,10 +40,12 @@ class ModelVersion:
 
     @property
     def file(self) -> Path:
+        """The Keras model."""
         return self.folder / WEIGHTS
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
         p = self.preprocessing
         return (p.height, p.width, p.channels)
 
@@ -58,6 +60,7 @@ class BrokenVersion:
 
     @property
     def ref(self) -> str:
+        """NAME@VERSION."""
         return f"{self.name}@{self.version}"
 
 
@@ -132,7 +135,11 @@ class Registry:
         return str(max(taken, default=0) + 1)
 
     def _scan(self) -> list[ModelVersion | BrokenVersion]:
-        folders = [p for p in self.root.glob("*/*") if p.is_dir() and not p.name.startswith(".") and not p.parent.name.startswith(".")]
+        folders = [
+            p
+            for p in self.root.glob("*/*")
+            if p.is_dir() and not p.name.startswith(".") and not p.parent.name.startswith(".")
+        ]
         folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
         return [_read(folder) for folder in folders]
 
@@ -180,7 +187,9 @@ def _parse(folder: Path) -> ModelVersion:
     except FileNotFoundError as error:
         raise ModelError(f"{RECORD} is missing.", restore, "model_record") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{RECORD} cannot be used ({type(error).__name__}: {error}).", restore, "model_record") from error
+        raise ModelError(
+            f"{RECORD} cannot be used ({type(error).__name__}: {error}).", restore, "model_record"
+        ) from error
     if len(set(version.class_names)) != len(version.class_names) or len(version.class_names) < 2:
         raise ModelError("class_names needs two or more different names.", restore, "model_record")
     if version.output not in ("logits", "probabilities") or not 0 < version.temperature < float("inf"):

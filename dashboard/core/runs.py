@@ -26,8 +26,15 @@ COLUMNS = (
     "index", "file", "true_label", "predicted_label", "confidence", "pred_probs", "logits", "status", "reason",
 )  # fmt: skip
 EXPORT_COLUMNS = ("file", "true_label", "predicted_label", "confidence", "status", "reason")
-_NUMBERS = {"index": pa.int64(), "confidence": pa.float64(), "pred_probs": pa.list_(pa.float64()), "logits": pa.list_(pa.float32())}
-_SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # also where a part holds failures only
+_NUMBERS = {
+    "index": pa.int64(),
+    "confidence": pa.float64(),
+    "pred_probs": pa.list_(pa.float64()),
+    "logits": pa.list_(pa.float32()),
+}
+_SCHEMA = pa.schema(
+    [(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS]
+)  # also where a part holds failures only
 _MANIFEST = "manifest.json"
 _EVALUATION = "evaluation.json"
 
@@ -66,6 +73,7 @@ class RunManifest:
 
     @property
     def dataset_name(self) -> str:
+        """Without its folder."""
         return Path(self.dataset).name
 
 
@@ -79,10 +87,12 @@ class Run:
 
     @property
     def evaluated(self) -> pd.DataFrame:
+        """Rows with a prediction."""
         return self.table[self.table["status"] == "ok"]
 
     @property
     def failed(self) -> pd.DataFrame:
+        """Rows without one, and why."""
         return self.table[self.table["status"] == "failed"]
 
     def evaluation(self) -> Evaluation | None:
@@ -114,7 +124,9 @@ class RunStore:
     def add_part(self, run_id: str, part: int, rows: Sequence[Row]) -> None:
         """Writes rows as part number `part`; a part written twice counts once."""
         buffer = io.BytesIO()
-        pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS)).to_parquet(buffer, index=False, schema=_SCHEMA)
+        pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS)).to_parquet(
+            buffer, index=False, schema=_SCHEMA
+        )
         write_atomically(self._folder(run_id) / f"part-{part:05d}.parquet", buffer.getvalue())
 
     def manifest(self, run_id: str) -> RunManifest:
@@ -133,7 +145,9 @@ class RunStore:
         try:
             parts = [pd.read_parquet(path) for path in sorted(self._folder(run_id).glob("part-*.parquet"))]
         except (OSError, pa.ArrowException) as error:
-            raise DatasetError(f"Run {run_id} cannot be read ({error}).", "Evaluate the dataset again.", "run_damaged") from error
+            raise DatasetError(
+                f"Run {run_id} cannot be read ({error}).", "Evaluate the dataset again.", "run_damaged"
+            ) from error
         table = pd.concat(parts, ignore_index=True) if parts else _SCHEMA.empty_table().to_pandas()
         stored = self._folder(run_id) / _EVALUATION
         measured = Evaluation.from_dict(json.loads(stored.read_text())) if stored.exists() else None
@@ -206,7 +220,9 @@ def run_record(run: Run) -> dict[str, Any]:
         "accuracy": evaluation.accuracy.value if evaluation else None,
         "accuracy_ci95": [evaluation.accuracy.low, evaluation.accuracy.high] if evaluation else None,
         "macro_f1": evaluation.macro_f1 if evaluation else None,
-        "confusion": {"labels": list(manifest.class_names), "counts": evaluation.confusion.tolist()} if evaluation else None,
+        "confusion": {"labels": list(manifest.class_names), "counts": evaluation.confusion.tolist()}
+        if evaluation
+        else None,
         "seconds": manifest.seconds,
         "images_per_second": round(len(run.table) / manifest.seconds, 1) if manifest.seconds else None,
     }

@@ -69,7 +69,7 @@ class _Worker:
 
     def __init__(self, command: Sequence[str], threads: int, start_s: float) -> None:
         ours, theirs = socket.socketpair()
-        self._log: IO[bytes] = tempfile.TemporaryFile()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         environment = {
             **os.environ,
             "DASHBOARD_WORKER_THREADS": str(threads),
@@ -157,15 +157,18 @@ class WorkerPool:
             slot.thread.start()
 
     def submit(self, task: str, *args: Any, urgent: bool = False, timeout_s: float | None = None) -> Future[Any]:
+        """See `Engine`."""
         job = _Job((not urgent, next(self._arrivals)), task, args, timeout_s or self._task_s)
         if not self._give(job):
             raise WorkerError("The workers have been shut down.", "Restart the dashboard.")
         return job.future
 
     def workers(self) -> list[WorkerStatus]:
+        """See `Engine`."""
         return [slot.status() for slot in self._slots]
 
     def close(self) -> None:
+        """See `Engine`."""
         with self._changed:
             self._closed = True
             abandoned, self._waiting = self._waiting, []
@@ -316,4 +319,3 @@ class _Slot:
             self._worker.close()
         self._worker, self._state, self._fault = None, state, reason
         self._restarts += 1
-

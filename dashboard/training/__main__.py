@@ -41,7 +41,10 @@ def _photos(images: np.ndarray, preprocessing: Preprocessing, seed: int, cache: 
     if cache.exists():
         return np.load(cache, allow_pickle=False)
     photos = as_photos(
-        images, preprocessing, seed, lambda done: print(f"\rPhoto versions: {done:,} of {len(images):,}", end="", flush=True)
+        images,
+        preprocessing,
+        seed,
+        lambda done: print(f"\rPhoto versions: {done:,} of {len(images):,}", end="", flush=True),
     )
     print()
     cache.parent.mkdir(parents=True, exist_ok=True)
@@ -75,19 +78,31 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
 
     kept, held = split_holdout(data.labels, recipe.holdout, recipe.seed)
     model = fit(
-        recipe, preprocessing, data.images[kept], photos[kept], data.labels[kept], len(cifar10.CLASS_NAMES),
-        args.work / f"{recipe.name}-{recipe.epochs}", verbose=1 if sys.stderr.isatty() else 2,
+        recipe,
+        preprocessing,
+        data.images[kept],
+        photos[kept],
+        data.labels[kept],
+        len(cifar10.CLASS_NAMES),
+        args.work / f"{recipe.name}-{recipe.epochs}",
+        verbose=1 if sys.stderr.isatty() else 2,
     )
     from dashboard.training.publish import publish
 
     return publish(
-        model, recipe, preprocessing, args.precision, checksum,
-        holdout=(data.images[held], data.labels[held]), test=cifar10.read(archive, "test"),
+        model,
+        recipe,
+        preprocessing,
+        args.precision,
+        checksum,
+        holdout=(data.images[held], data.labels[held]),
+        test=cifar10.read(archive, "test"),
         folder=args.models / (args.name or recipe.name),
     )
 
 
 def main() -> int:
+    """Returns the exit code."""
     args = _arguments()
     recipe = RECIPES[args.recipe]
     if args.epochs:

@@ -23,6 +23,7 @@ class Triangular(keras.optimizers.schedules.LearningRateSchedule):
         self.peak, self.total_steps, self.rise_share = peak, total_steps, rise_share
 
     def __call__(self, step: object) -> object:
+        """The learning rate at `step`."""
         at = keras.ops.cast(step, "float32") / self.total_steps
         rising = 0.2 + 0.8 * at / self.rise_share
         falling = (1 - at) / (1 - self.rise_share)
@@ -70,8 +71,13 @@ def fit(
     def prepare(epoch: int) -> tuple[np.ndarray, np.ndarray]:
         order = np.random.default_rng([recipe.seed, epoch, 1]).permutation(len(images))
         seen = augment_epoch(
-            images, photos, epoch, recipe.seed,
-            photo_share=recipe.photo_share, crop_padding=recipe.crop_padding, cutout=recipe.cutout,
+            images,
+            photos,
+            epoch,
+            recipe.seed,
+            photo_share=recipe.photo_share,
+            crop_padding=recipe.crop_padding,
+            cutout=recipe.cutout,
         )
         return normalize(seen[order], preprocessing), targets[order]
 
@@ -80,9 +86,7 @@ def fit(
         for epoch in range(first, recipe.epochs):
             x, y = upcoming.result()
             upcoming = ahead.submit(prepare, epoch + 1) if epoch + 1 < recipe.epochs else upcoming
-            model.fit(
-                x, y, recipe.batch_size, epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=verbose
-            )
+            model.fit(x, y, recipe.batch_size, epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=verbose)
             partial = checkpoint / "partial.weights.h5"
             checkpoint.mkdir(parents=True, exist_ok=True)
             model.save_weights(partial)

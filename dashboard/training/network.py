@@ -20,9 +20,9 @@ def build(widths: Sequence[int], num_classes: int, side: int = 32) -> keras.Mode
     """An untrained classifier from (N, side, side, 3) to logits (N, num_classes), float32 in and out."""
     inputs = keras.Input((side, side, 3), name="image")
     filters = 2 * WHITENING_KERNEL**2 * 3
-    x = layers.Conv2D(
-        filters, WHITENING_KERNEL, padding="same", use_bias=False, trainable=False, name=WHITENING_LAYER
-    )(inputs)
+    x = layers.Conv2D(filters, WHITENING_KERNEL, padding="same", use_bias=False, trainable=False, name=WHITENING_LAYER)(
+        inputs
+    )
     x = layers.Activation("silu", name="whiten_out")(x)
     for i, width in enumerate(widths, start=1):
         x = _block(x, width, f"block{i}")
@@ -68,7 +68,7 @@ def whiten(model: keras.Model, images: np.ndarray, epsilon: float = 5e-4) -> Non
     """
     k = WHITENING_KERNEL
     patches = np.lib.stride_tricks.sliding_window_view(images, (k, k), axis=(1, 2))  # (N, h, w, 3, k, k)
-    flat = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, k * k * 3)[:: 7]
+    flat = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, k * k * 3)[::7]
     values, vectors = np.linalg.eigh(flat.T @ flat / len(flat))
     kernel = (vectors / np.sqrt(values + epsilon)).reshape(k, k, 3, -1)
     model.get_layer(WHITENING_LAYER).set_weights([np.concatenate([kernel, -kernel], axis=-1).astype(np.float32)])

@@ -66,7 +66,9 @@ def publish(
             "macro_f1": round(result.macro_f1, 5),
             "ece15": round(expected_calibration_error(softmax(logits, temperature), test.labels), 5),
             "ece15_raw": round(expected_calibration_error(softmax(logits), test.labels), 5),
-            "recall": {name: round(float(r), 5) for name, r in zip(CLASS_NAMES, result.per_class["recall"], strict=True)},
+            "recall": {
+                name: round(float(r), 5) for name, r in zip(CLASS_NAMES, result.per_class["recall"], strict=True)
+            },
             "flops": count_flops(model),
             "parameters": model.count_params(),
         },
@@ -87,6 +89,10 @@ def publish(
 
 def _revision() -> str:
     found = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        ["git", "rev-parse", "--short=12", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return found.stdout.strip() or "unknown"

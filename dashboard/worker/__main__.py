@@ -12,7 +12,6 @@ from typing import Any
 
 from dashboard.core.errors import DashboardError, WorkerError
 
-
 NICENESS = 5  # the pages stay quick while workers import TensorFlow or compute
 
 
@@ -44,6 +43,7 @@ def serve(descriptor: int, tasks: Mapping[str, Callable[..., Any]], prepare: Cal
 
 
 def main() -> None:
+    """Serves the tasks of the dashboard; the argument is the descriptor of the pipe."""
     from dashboard.worker import tasks
 
     serve(int(sys.argv[1]), tasks.TASKS, tasks.warm_up)

@@ -56,6 +56,7 @@ class LoadedModel:
 
     @cached_property
     def taps(self) -> Taps:
+        """Its logits and activations, traced at first use."""
         return Taps(self.model, self.version.output, self.version.input_shape)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
@@ -161,10 +162,14 @@ def check_shapes(model: keras.Model, version: ModelVersion) -> None:
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
         raise ModelError(
-            f"{version.ref} does not say what it takes.", "Begin the model with keras.Input(...), then add it again.", "model_shape"
+            f"{version.ref} does not say what it takes.",
+            "Begin the model with keras.Input(...), then add it again.",
+            "model_shape",
         )
     if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(f"{version.ref} has several inputs or outputs.", "Add a plain image classifier.", "model_shape")
+        raise ModelError(
+            f"{version.ref} has several inputs or outputs.", "Add a plain image classifier.", "model_shape"
+        )
     wanted, found = version.input_shape, tuple(model.input_shape[1:])
     if len(found) != 3 or any(f not in (None, w) for f, w in zip(found, wanted, strict=True)):
         raise ModelError(f"{version.ref} takes {found}, but model.json says {wanted}.", "Add it again.", "model_shape")

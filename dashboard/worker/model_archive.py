@@ -15,11 +15,13 @@ MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 MAX_CONFIG_BYTES = 8 * 2**20
 MAX_UNPACKED_BYTES = 4 * 2**30
 MAX_UNITS = 1_000_000  # of one layer; a larger number is a way to exhaust memory
-_MODULES = re.compile(r"keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|ops|saving|dtype_policies)(\..*)?)?|builtins")
+_MODULES = re.compile(
+    r"keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|ops|saving|dtype_policies)(\..*)?)?|builtins"
+)
 _REFUSED_CLASSES = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__", "function"}
 _CLASS = re.compile(r"[A-Z][A-Za-z0-9_]*")  # Keras resolves functions and dotted paths just as well
 _VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
-_ADD_AGAIN = "Only add model files from people you trust. A plain image classifier saved with `model.save(\"x.keras\")` is accepted."
+_ADD_AGAIN = 'Only add model files from people you trust. A plain image classifier saved with `model.save("x.keras")` is accepted.'
 
 
 def check_archive(data: bytes, what: str) -> None:

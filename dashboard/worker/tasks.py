@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,11 @@ def describe_model(version: ModelVersion) -> ModelFacts:
 
 def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction | Failure]:
     """One answer a file, in the given order. Raises DependencyError, ModelError."""
-    return _predict(version, [lambda data=data: decode_image(data, _enough(version)).pixels for data in files])
+
+    def pixels(data: bytes) -> np.ndarray:
+        return decode_image(data, _enough(version)).pixels
+
+    return _predict(version, [partial(pixels, data) for data in files])
 
 
 def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> list[Prediction | Failure]:
@@ -118,7 +122,7 @@ def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) ->
         DependencyError, ModelError; DatasetError, see `open_unchanged`.
     """
     dataset = open_unchanged(path, samples)
-    return _predict(version, [lambda i=s.index: dataset.image(i, _enough(version)) for s in samples])
+    return _predict(version, [partial(dataset.image, s.index, _enough(version)) for s in samples])
 
 
 def _enough(version: ModelVersion) -> tuple[int, int]:
@@ -164,9 +168,7 @@ def explain(version: ModelVersion, file: bytes, layer: str | None, target_class:
         tf.constant(normalize(image[None], version.preprocessing)), tf.constant([target], tf.int32), chosen
     )
     heatmaps, empty = to_unit_range(grad_cam(activations.numpy(), gradients.numpy()))
-    return Explanation(
-        prediction, heatmaps[0], bool(empty[0]), "grad-cam", chosen, target, model.taps.conv_layers
-    )
+    return Explanation(prediction, heatmaps[0], bool(empty[0]), "grad-cam", chosen, target, model.taps.conv_layers)
 
 
 def inspect_model_file(order: ForeignModel) -> ForeignModelFacts:
@@ -185,6 +187,12 @@ def measure_run(runs: Path, run_id: str) -> None:
 TASKS: dict[str, Callable[..., Any]] = {
     task.__name__: task
     for task in (
-        probe_tensorflow, describe_model, predict_files, predict_samples, explain, inspect_model_file, measure_run,
-    )  # fmt: skip
+        probe_tensorflow,
+        describe_model,
+        predict_files,
+        predict_samples,
+        explain,
+        inspect_model_file,
+        measure_run,
+    )
 }

@@ -81,7 +81,10 @@ def test_the_dataset_of_an_archive_is_its_test_images(small: Path) -> None:
     dataset = open_dataset(small)
     assert len(dataset.samples) == 20
     sample = dataset.samples[3]
-    assert sample.label == cifar10.CLASS_NAMES[batch(seed=5)["labels"][3]] and sample.name == f"{sample.label}/picture_5_3.png"
+    assert (
+        sample.label == cifar10.CLASS_NAMES[batch(seed=5)["labels"][3]]
+        and sample.name == f"{sample.label}/picture_5_3.png"
+    )
     assert np.array_equal(dataset.image(3), cifar10.read(small, "test").images[3])
 
 

@@ -83,7 +83,11 @@ def test_no_images_at_all(make_zip: MakeZip) -> None:
 
 
 def test_19_names_that_climb_out_are_only_names(make_zip: MakeZip, tmp_path: Path) -> None:
-    evil = {"../../cat/a.png": encoded(picture(1)), "/etc/cat/b.png": encoded(picture(2)), "../c.png": encoded(picture(3))}
+    evil = {
+        "../../cat/a.png": encoded(picture(1)),
+        "/etc/cat/b.png": encoded(picture(2)),
+        "../c.png": encoded(picture(3)),
+    }
     before = set(tmp_path.parent.rglob("*"))
     dataset = open_dataset(make_zip({}, extra=evil))
     assert [s.label for s in dataset.samples] == ["cat", "cat", None]
@@ -160,7 +164,11 @@ def overlap_bomb(members: int = 2000, kernel_bytes: int = 250_000) -> bytes:
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     kernel = compressor.compress(bytes(kernel_bytes)) + compressor.flush()
     fields = (0, 8, 0, 0, zlib.crc32(bytes(kernel_bytes)), len(kernel), kernel_bytes, 9, 0)
-    local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, *fields[:1], *fields[1:2], 0, 0, *fields[4:]) + b"cat/0.png" + kernel
+    local = (
+        struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, *fields[:1], *fields[1:2], 0, 0, *fields[4:])
+        + b"cat/0.png"
+        + kernel
+    )
     central = b"".join(
         struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, 0, 8, 0, 0, *fields[4:8], 0, 0, 0, 0, 0, 0) + b"cat/0.png"
         for _ in range(members)
@@ -263,7 +271,13 @@ def test_29_zip64(tmp_path: Path) -> None:
 
 
 def test_30_strange_names_are_kept(make_zip: MakeZip) -> None:
-    strange = ["cat/\u202egnp.exe.png", f"cat/{'x' * 300}.png", "cat/<img onerror=alert(1)>.png", "cat/ü 猫.png", "cat/a\nb.png"]
+    strange = [
+        "cat/\u202egnp.exe.png",
+        f"cat/{'x' * 300}.png",
+        "cat/<img onerror=alert(1)>.png",
+        "cat/ü 猫.png",
+        "cat/a\nb.png",
+    ]
     dataset = open_dataset(make_zip({}, extra={n: encoded(picture(i)) for i, n in enumerate(strange)}))
     assert names(dataset) == strange and {s.label for s in dataset.samples} == {"cat"}
     for i in range(len(strange)):

@@ -90,7 +90,7 @@ def test_folders_that_are_no_classes_at_all(
     fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
 ) -> None:
     names = {f"class{i:02}": 1 for i in range(12)}
-    with pytest.raises(DatasetError, match="class00, class01.*and 4 more") as caught:
+    with pytest.raises(DatasetError, match=r"class00, class01.*and 4 more") as caught:
         evaluate(make_zip(names), tiny_version, fast, store)
     assert caught.value.code == "labels_unknown" and "airplane" in caught.value.fix
     assert store.list() == []
@@ -122,7 +122,9 @@ def test_cancel_keeps_what_is_done(
         if progress.done >= 20:
             cancelled.set()
 
-    manifest = evaluate(make_zip({"cat": 200}), tiny_version, fast, store, 10, on_progress=stop_soon, cancelled=cancelled)
+    manifest = evaluate(
+        make_zip({"cat": 200}), tiny_version, fast, store, 10, on_progress=stop_soon, cancelled=cancelled
+    )
     run = store.load(manifest.run_id)
     assert manifest.state == "cancelled" == store.manifest(manifest.run_id).state
     assert 20 <= len(run.table) < 200 and len(run.evaluated) == len(run.table)

@@ -262,7 +262,9 @@ def test_16_garbage_in_icc_and_exif_is_accepted(exif: bytes) -> None:
 
 
 def test_17_mpo_shows_its_first_picture() -> None:
-    data = encoded(Image.new("RGB", (64, 48), RED), "MPO", save_all=True, append_images=[Image.new("RGB", (64, 48), BLUE)])
+    data = encoded(
+        Image.new("RGB", (64, 48), RED), "MPO", save_all=True, append_images=[Image.new("RGB", (64, 48), BLUE)]
+    )
     assert data.startswith(b"\xff\xd8")
     decoded = decode_image(data, shrink_to=(16, 16))
     assert close(tuple(decoded.pixels[5, 5]), RED) and "first frame" in decoded.notes[0]

@@ -43,7 +43,9 @@ def wait(runner: JobRunner, job: Job, condition: Callable[[Job], bool] = lambda 
     raise AssertionError(f"waited in vain: {found}")
 
 
-def test_a_job_runs_to_its_end(runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip) -> None:
+def test_a_job_runs_to_its_end(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
     started = runner.start(make_zip({"cat": 12}), tiny_version)
     assert started.state == "waiting" and started.active
     done = wait(runner, started)

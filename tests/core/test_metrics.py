@@ -68,7 +68,9 @@ def test_on_the_oracles(shared_dir: Path) -> None:
     predicted = probs.argmax(1)
     result = evaluate_labels(labels, predicted, tuple("abcdefghij"))
     assert result.accuracy.value == 0.9294 == accuracy_score(labels, predicted)
-    assert result.accuracy.low == pytest.approx(0.92421, abs=1e-5) and result.accuracy.high == pytest.approx(0.93426, abs=1e-5)
+    assert result.accuracy.low == pytest.approx(0.92421, abs=1e-5) and result.accuracy.high == pytest.approx(
+        0.93426, abs=1e-5
+    )
     assert np.array_equal(result.confusion, confusion_matrix(labels, predicted))
     assert result.macro_f1 == pytest.approx(f1_score(labels, predicted, average="macro"), abs=1e-12)
     assert np.allclose(result.per_class["precision"], precision_score(labels, predicted, average=None), atol=1e-12)

@@ -88,7 +88,9 @@ def test_named_scalings_are_recognised(name: str) -> None:
     assert Preprocessing(8, 8, scale=2.0).scaling_name == "custom"
 
 
-@pytest.mark.parametrize("images", [np.zeros((1, 8, 9, 3), np.uint8), np.zeros((8, 8, 3), np.uint8), np.zeros((1, 8, 8, 3))])
+@pytest.mark.parametrize(
+    "images", [np.zeros((1, 8, 9, 3), np.uint8), np.zeros((8, 8, 3), np.uint8), np.zeros((1, 8, 8, 3))]
+)
 def test_normalize_takes_nothing_but_fitted_images(images: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected uint8"):
         normalize(images, Preprocessing(8, 8))

@@ -84,7 +84,7 @@ def test_the_active_version(tmp_path: Path) -> None:
 
 def test_only_broken_versions_say_what_is_wrong(tmp_path: Path) -> None:
     (add(tmp_path, "pets", "1") / "model.json").unlink()
-    with pytest.raises(ModelError, match="pets@1: model.json is missing"):
+    with pytest.raises(ModelError, match=r"pets@1: model\.json is missing"):
         Registry(tmp_path).active()
 
 

@@ -50,7 +50,9 @@ def test_rows_come_back_sorted_whatever_the_order_of_the_parts(store: RunStore) 
 
 
 @pytest.mark.parametrize("parts", [[[0], [1, 2]], [[1, 2], [0]], [[0, 1, 2]], [[0]], [[1, 2]]])
-def test_columns_have_the_same_types_also_when_a_part_holds_failures_only(store: RunStore, parts: list[list[int]]) -> None:
+def test_columns_have_the_same_types_also_when_a_part_holds_failures_only(
+    store: RunStore, parts: list[list[int]]
+) -> None:
     rows = [failed(0), ok(1, "cat", "cat"), ok(2, None, "dog")]
     store.create(manifest())
     for i, part in enumerate(parts):

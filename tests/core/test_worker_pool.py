@@ -63,7 +63,11 @@ def test_a_task_is_done_in_another_process(one: WorkerPool) -> None:
 def test_the_error_of_a_task_arrives_with_its_message_fix_and_code(one: WorkerPool) -> None:
     with pytest.raises(ImageError) as caught:
         result(one.submit("fail"))
-    assert (caught.value.message, caught.value.fix, caught.value.code) == ("It is not nice.", "Paint another.", "not_nice")
+    assert (caught.value.message, caught.value.fix, caught.value.code) == (
+        "It is not nice.",
+        "Paint another.",
+        "not_nice",
+    )
 
 
 @pytest.mark.parametrize(

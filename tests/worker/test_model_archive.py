@@ -23,7 +23,12 @@ Config = dict[str, Any]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     model = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3, name="conv"), keras.layers.Flatten(), keras.layers.Dense(2, name="out")]
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.Conv2D(2, 3, name="conv"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2, name="out"),
+        ]
     )
     path = tmp_path_factory.mktemp("model") / "m.keras"
     model.save(path)
@@ -103,7 +108,12 @@ GADGETS = {
     "nested load_model": {"module": "keras.models", "class_name": "load_model", "config": {"filepath": "/x"}},
     "dotted path": {"module": "keras", "class_name": "config.set_floatx", "config": {"floatx": "float64"}},
     "config": {"module": "keras.config", "class_name": "set_floatx", "config": {"floatx": "float64"}},
-    "function": {"module": "keras.config", "class_name": "function", "config": "set_floatx", "registered_name": "set_floatx"},
+    "function": {
+        "module": "keras.config",
+        "class_name": "function",
+        "config": "set_floatx",
+        "registered_name": "set_floatx",
+    },
     "lambda": {"class_name": "__lambda__", "config": {"value": "AAAA"}},
     "type of TensorFlow": {"module": "tensorflow", "class_name": "__typespec__", "spec_name": "X", "config": []},
     "saved model": {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/x"}},
@@ -127,7 +137,11 @@ def test_39_gadgets_are_refused_wherever_they_are(whole: bytes, gadget: Config, 
 
 def test_39_an_operation_that_would_set_floatx_is_refused(whole: bytes) -> None:
     """Disconnected from the outputs, and called all the same while Keras builds the graph."""
-    for module, name in (("keras.config", "set_floatx"), ("keras", "config.set_floatx"), ("keras.src.backend.config", "set_floatx")):
+    for module, name in (
+        ("keras.config", "set_floatx"),
+        ("keras", "config.set_floatx"),
+        ("keras.src.backend.config", "set_floatx"),
+    ):
         gadget = {
             "module": module, "class_name": name, "config": {}, "registered_name": None, "name": "gadget",
             "inbound_nodes": [{"args": ["float64"], "kwargs": {}}],
@@ -145,7 +159,9 @@ def test_39_a_layer_of_absurd_size_is_refused(whole: bytes, key: str, value: flo
     assert refused(with_config(whole, config)).code == "model_refused"
 
 
-@pytest.mark.parametrize("name", ["evil.py", "assets/x", "../model.weights.h5", "config.json/x", "/config.json", "Config.json"])
+@pytest.mark.parametrize(
+    "name", ["evil.py", "assets/x", "../model.weights.h5", "config.json/x", "/config.json", "Config.json"]
+)
 def test_39_other_members_are_refused(whole: bytes, name: str) -> None:
     assert "also holds" in refused(packed({**members(whole), name: b"x"})).message
 
@@ -156,7 +172,9 @@ def test_39_a_config_or_metadata_of_hundreds_of_megabytes_is_refused(whole: byte
         assert len(huge) < 100_000 and "too large" in refused(huge).message
 
 
-@pytest.mark.parametrize("config", [b"", b"{", b"[]", b"3", b"null", b"\xff\xfe", b"[" * 100_000, b'{"class_name": []}'])
+@pytest.mark.parametrize(
+    "config", [b"", b"{", b"[]", b"3", b"null", b"\xff\xfe", b"[" * 100_000, b'{"class_name": []}']
+)
 def test_a_config_that_is_none(whole: bytes, config: bytes) -> None:
     assert refused(packed({**members(whole), "config.json": config})).code in ("model_refused", "model_unreadable")
 

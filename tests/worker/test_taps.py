@@ -47,7 +47,9 @@ def features(prefix: str = "") -> list[layers.Layer]:
 
 def heads(kind: str, width: int = K) -> list[layers.Layer]:
     """From features to the output, in a list whose members before the squashing give the logits."""
-    pool = [layers.Flatten(name="flatten")] if kind.startswith("flatten") else [layers.GlobalAveragePooling2D(name="gap")]
+    pool = (
+        [layers.Flatten(name="flatten")] if kind.startswith("flatten") else [layers.GlobalAveragePooling2D(name="gap")]
+    )
     hidden = [layers.Dense(9, activation="tanh", name="hidden"), layers.Dropout(0.5, name="drop")]
     end = {
         "fused": [layers.Dense(width, activation="softmax", name="out")],
@@ -132,7 +134,9 @@ def reference(parts: list[layers.Layer], upto: str, x: Array, target: Array) -> 
     for n in range(len(x)):
         flat = activations[n].ravel()
         moves = np.eye(flat.size) * step
-        values = logits_of(np.concatenate([flat + moves, flat - moves]).reshape(-1, *activations.shape[1:]))[:, target[n]]
+        values = logits_of(np.concatenate([flat + moves, flat - moves]).reshape(-1, *activations.shape[1:]))[
+            :, target[n]
+        ]
         gradients[n] = ((values[: flat.size] - values[flat.size :]) / (2 * step)).reshape(activations.shape[1:])
     return logits_of(activations), activations, gradients
 
@@ -149,7 +153,9 @@ def check(
     wanted_logits, wanted_activations, wanted_gradients = reference(parts, upto, x, target)
     scale = np.abs(wanted_gradients).max()
     assert np.abs(logits - wanted_logits).max() < 1e-4 * max(1, np.abs(wanted_logits).max())
-    assert np.abs(taps.logits(tf.constant(x)).numpy() - wanted_logits).max() < 1e-4 * max(1, np.abs(wanted_logits).max())
+    assert np.abs(taps.logits(tf.constant(x)).numpy() - wanted_logits).max() < 1e-4 * max(
+        1, np.abs(wanted_logits).max()
+    )
     assert np.abs(activations - wanted_activations).max() < 1e-4
     assert scale > 1e-3, "a gradient of zero would prove nothing"
     assert np.abs(gradients - wanted_gradients).max() < tolerance * max(1, scale)
@@ -157,10 +163,14 @@ def check(
     weights = wanted_gradients.mean(axis=(1, 2))  # Grad-CAM once more, in loops
     wanted_maps = np.zeros(wanted_activations.shape[:3])
     for n, h, w in np.ndindex(wanted_maps.shape):
-        wanted_maps[n, h, w] = max(0.0, sum(a * b for a, b in zip(wanted_activations[n, h, w], weights[n], strict=True)))
+        wanted_maps[n, h, w] = max(
+            0.0, sum(a * b for a, b in zip(wanted_activations[n, h, w], weights[n], strict=True))
+        )
     peaks = wanted_maps.max(axis=(1, 2), keepdims=True)
     assert peaks.max() > 0
-    assert np.abs(maps - np.divide(wanted_maps, peaks, out=np.zeros_like(wanted_maps), where=peaks > 0)).max() < tolerance
+    assert (
+        np.abs(maps - np.divide(wanted_maps, peaks, out=np.zeros_like(wanted_maps), where=peaks > 0)).max() < tolerance
+    )
     return maps
 
 
@@ -221,7 +231,11 @@ def test_a_model_for_any_size_has_layers_once_a_size_is_given() -> None:
 
 @pytest.mark.parametrize("fused", [True, False])
 def test_a_one_sigmoid_unit(fused: bool) -> None:
-    end = [layers.Dense(1, activation="sigmoid", name="out")] if fused else [layers.Dense(1), layers.Activation("sigmoid")]
+    end = (
+        [layers.Dense(1, activation="sigmoid", name="out")]
+        if fused
+        else [layers.Dense(1), layers.Activation("sigmoid")]
+    )
     parts = [*features(), layers.GlobalAveragePooling2D(), *end]
     model = as_functional(parts)
     scramble(model)
@@ -260,7 +274,11 @@ def test_a_mixed_bfloat16() -> None:
 def test_a_residual_model_with_a_shared_layer() -> None:
     """A graph that is no chain: the activation at the end of a block, against automatic differentiation by hand."""
     conv, again = layers.Conv2D(4, 3, padding="same", name="conv"), layers.Conv2D(4, 3, padding="same", name="again")
-    act, gap, out = layers.Activation("silu", name="act"), layers.GlobalAveragePooling2D(), layers.Dense(K, activation="softmax")
+    act, gap, out = (
+        layers.Activation("silu", name="act"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(K, activation="softmax"),
+    )
     inputs = keras.Input((12, 12, 3))
     x = conv(inputs)
     x = layers.Add(name="add")([again(act(x)), x])
@@ -332,7 +350,10 @@ def test_b_softmax_fused_and_logit_copies_give_the_same_map_also_when_the_softma
     plain.set_weights(fused.get_weights())
     assert fused.predict(images(), verbose=0).max() == 1.0
     for target in range(K):
-        (one, empty), (other, _) = maps_of(fused, "probabilities", target, images()), maps_of(plain, "logits", target, images())
+        (one, empty), (other, _) = (
+            maps_of(fused, "probabilities", target, images()),
+            maps_of(plain, "logits", target, images()),
+        )
         assert np.abs(one - other).max() < 1e-5
     assert not empty.all()
 
@@ -346,7 +367,11 @@ def test_g_another_target_gives_another_map() -> None:
 
 def test_a_map_without_positive_evidence_is_empty_and_said_to_be() -> None:
     model = as_functional(
-        [layers.Conv2D(3, 3, activation="relu", name="conv"), layers.GlobalAveragePooling2D(), layers.Dense(2, name="out")]
+        [
+            layers.Conv2D(3, 3, activation="relu", name="conv"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(2, name="out"),
+        ]
     )
     conv, out = model.get_layer("conv"), model.get_layer("out")
     conv.set_weights([np.abs(conv.kernel.numpy()), np.ones(3)])
@@ -378,7 +403,9 @@ def test_the_default_layer_is_the_deepest_with_a_grid_of_4() -> None:
 def test_without_a_grid_there_is_no_map_but_there_are_logits() -> None:
     model = keras.Sequential([keras.Input((12, 12, 3)), layers.Flatten(), layers.Dense(K, activation="softmax")])
     taps = Taps(model, "probabilities")
-    assert np.allclose(keras.ops.softmax(taps.logits(tf.constant(images()))), model.predict(images(), verbose=0), atol=1e-6)
+    assert np.allclose(
+        keras.ops.softmax(taps.logits(tf.constant(images()))), model.predict(images(), verbose=0), atol=1e-6
+    )
     with pytest.raises(ModelError) as caught:
         taps.default_layer()
     assert caught.value.code == "no_conv_layer"

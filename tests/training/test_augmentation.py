@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard.training.augmentation import alternating_flip, augment_epoch, translate
+
+OPTIONS: dict[str, Any] = {"photo_share": 0.0, "crop_padding": 0, "cutout": 0}
+
+
+def pictures(n: int = 40, side: int = 8) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, side, side, 3), np.uint8)
+
+
+class Offsets:
+    """Stands for the random generator: draws the offsets it was given."""
+
+    def __init__(self, *offsets: tuple[int, int]) -> None:
+        self.offsets = np.array(offsets)
+
+    def integers(self, low: int, high: int, size: tuple[int, int]) -> np.ndarray:
+        assert (low, high, size) == (0, 3, self.offsets.shape)
+        return self.offsets
+
+
+def test_translate_by_hand() -> None:
+    """3 x 3 numbered pixels, one pixel of reflected border: [1 0 1 2 1] around the first row's neighbours."""
+    image = np.arange(9, dtype=np.uint8).reshape(1, 3, 3, 1)
+    moved = translate(np.repeat(image, 3, axis=0), 1, Offsets((1, 1), (0, 0), (2, 1)))  # type: ignore[arg-type]
+    assert moved[0, ..., 0].tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert moved[1, ..., 0].tolist() == [[4, 3, 4], [1, 0, 1], [4, 3, 4]]
+    assert moved[2, ..., 0].tolist() == [[3, 4, 5], [6, 7, 8], [3, 4, 5]]
+
+
+def test_translate_moves_every_image_somewhere_and_loses_none() -> None:
+    images = pictures(200)
+    moved = translate(images, 2, np.random.default_rng(1))
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+    seen = set()
+    for image, around in zip(moved, padded, strict=True):
+        places = [(t, s) for t in range(5) for s in range(5) if np.array_equal(image, around[t : t + 8, s : s + 8])]
+        assert places
+        seen.add(places[0])
+    assert len(seen) == 25
+
+
+def test_the_same_seed_and_epoch_give_the_same_and_others_do_not() -> None:
+    images = pictures()
+    options = {"photo_share": 0.5, "crop_padding": 2, "cutout": 3}
+    one = augment_epoch(images, images[::-1], 3, 7, **options)
+    assert np.array_equal(one, augment_epoch(images, images[::-1], 3, 7, **options))
+    assert not np.array_equal(one, augment_epoch(images, images[::-1], 4, 7, **options))
+    assert not np.array_equal(one, augment_epoch(images, images[::-1], 3, 8, **options))
+    assert np.array_equal(images, pictures()), "the training images themselves were changed"
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 6])
+def test_two_epochs_in_a_row_show_every_image_both_ways(epoch: int) -> None:
+    images = pictures()
+    views = [augment_epoch(images, images, e, 5, **OPTIONS) for e in (epoch, epoch + 1)]
+    for image, first, second in zip(images, *views, strict=True):
+        mirrored = image[:, ::-1]
+        assert {first.tobytes(), second.tobytes()} == {image.tobytes(), mirrored.tobytes()}
+
+
+def test_about_half_are_mirrored_in_the_first_epoch() -> None:
+    flipped = alternating_flip(10_000, 0, 1)
+    assert 0.47 < flipped.mean() < 0.53 and np.array_equal(alternating_flip(10_000, 1, 1), ~flipped)
+
+
+def test_the_share_of_photos() -> None:
+    images, photos = np.zeros((4000, 4, 4, 3), np.uint8), np.full((4000, 4, 4, 3), 200, np.uint8)
+    seen = augment_epoch(images, photos, 0, 1, photo_share=0.15, crop_padding=1, cutout=0)
+    assert (seen == seen[:, :1, :1, :1]).all() and 0.12 < (seen[:, 0, 0, 0] == 200).mean() < 0.18
+
+
+def test_cutout_covers_a_square_that_lies_inside() -> None:
+    images = np.zeros((300, 8, 8, 3), np.uint8)
+    seen = augment_epoch(images, images, 0, 1, photo_share=0.0, crop_padding=0, cutout=3)
+    covered = (seen == 127).all(axis=-1)
+    assert (covered.sum(axis=(1, 2)) == 9).all() and (covered.any(axis=2).sum(axis=1) == 3).all()
+    assert covered.any(axis=0).all(), "some place is never covered"

@@ -1,0 +1,82 @@
+"""A real training run of two epochs, broken off after the first and resumed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from dashboard.core.preprocessing import Preprocessing, normalize
+from dashboard.training import fit as fit_module
+from dashboard.training.fit import Triangular, fit
+from dashboard.training.recipes import RECIPES, Recipe
+
+RECIPE = Recipe("tiny", widths=(4, 8), epochs=2, batch_size=16, peak_lr=0.05, crop_padding=1, cutout=0, holdout=0)
+INPUT = Preprocessing(8, 8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
+LABELS = np.arange(64) % 3
+
+
+def train(checkpoint: Path, recipe: Recipe = RECIPE) -> keras.Model:
+    keras.utils.set_random_seed(9)
+    return fit(recipe, INPUT, IMAGES, IMAGES, LABELS, 3, checkpoint, verbose=0)
+
+
+class BrokenOff(Exception):
+    pass
+
+
+def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbroken_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unbroken = train(tmp_path / "unbroken")
+    write_json = fit_module.write_json
+
+    def write_and_break_off(path: Path, record: Any) -> None:
+        write_json(path, record)
+        raise BrokenOff
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module, "write_json", write_and_break_off)
+        with pytest.raises(BrokenOff):
+            train(tmp_path / "broken")
+    assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 1}
+    resumed = train(tmp_path / "broken")
+    assert "after epoch 1 of 2" in capsys.readouterr().out
+    assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 2}
+    for a, b in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
+        assert np.allclose(a, b, atol=1e-4)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    done, again = train(tmp_path), train(tmp_path)
+    assert all(np.array_equal(a, b) for a, b in zip(done.get_weights(), again.get_weights(), strict=True))
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    """Three plain colours."""
+    images = np.zeros((96, 8, 8, 3), np.uint8)
+    labels = np.arange(96) % 3
+    images[np.arange(96), ..., labels] = 200
+    recipe = replace(RECIPE, epochs=4, weight_decay=0.0)
+    keras.utils.set_random_seed(9)
+    model = fit(recipe, INPUT, images, images, labels, 3, tmp_path, verbose=0)
+    logits = model.predict(normalize(images, INPUT), verbose=0)
+    assert (logits.argmax(axis=1) == labels).all()
+    assert not model.compiled and {w.dtype for w in model.weights} == {"float32"}
+
+
+def test_the_schedule_rises_and_falls_to_zero() -> None:
+    schedule = Triangular(0.5, 100)
+    at = [float(keras.ops.convert_to_numpy(schedule(step))) for step in range(101)]
+    assert at[0] == pytest.approx(0.1) and at[25] == pytest.approx(0.5) and at[100] == pytest.approx(0, abs=1e-6)
+    assert int(np.argmax(at)) == 25 and at[62] == pytest.approx(0.5 * 38 / 75, rel=1e-4)
+
+
+def test_recipes_are_named_as_they_are_looked_up() -> None:
+    assert all(recipe.name == name and recipe.epochs > 0 for name, recipe in RECIPES.items())

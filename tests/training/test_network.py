@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from dashboard.training import network
+from tests.conftest import picture
+
+
+@pytest.fixture
+def model() -> keras.Model:
+    keras.utils.set_random_seed(1)
+    return network.build((8, 12), 5, side=16)
+
+
+def test_shapes_and_names(model: keras.Model) -> None:
+    assert model.input_shape == (None, 16, 16, 3) and model.output_shape == (None, 5)
+    assert model.get_layer("block2_out").output.shape == (None, 4, 4, 12)
+    assert model.get_layer("logits").activation.__name__ == "linear"
+
+
+def test_whitening_gives_uncorrelated_filters_of_unit_variance(model: keras.Model) -> None:
+    images = np.stack([picture(i, 16, 16) for i in range(400)]).astype(np.float32) / 127.5 - 1
+    images += np.random.default_rng(0).normal(0, 0.3, images.shape).astype(np.float32)  # no direction without variance
+    network.whiten(model, images)
+    first = model.get_layer(network.WHITENING_LAYER)
+    inner = np.asarray(keras.ops.convert_to_numpy(first(images)))[:, :-1, :-1].reshape(-1, 24)  # the rim sees zeros
+    assert np.allclose((inner**2).mean(axis=0), 1, atol=0.05)
+    assert np.allclose(inner[:, :12], -inner[:, 12:], atol=1e-3)
+    second_moments = inner[:, :12].T @ inner[:, :12] / len(inner)
+    assert np.abs(second_moments - np.eye(12)).max() < 0.05
+    assert not first.trainable
+
+
+def test_convolutions_begin_as_the_identity(model: keras.Model) -> None:
+    conv = model.get_layer("block1_conv2")
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 8)).astype(np.float32)
+    assert np.allclose(keras.ops.convert_to_numpy(conv(x)), x, atol=1e-6)
+    wider = model.get_layer("block2_conv1")  # 8 -> 12 channels: the first 8 pass through
+    out = keras.ops.convert_to_numpy(wider(x))
+    assert np.allclose(out[..., :8], x, atol=1e-6) and not np.allclose(out[..., 8:], 0)
+
+
+def test_count_flops_by_hand() -> None:
+    inputs = keras.Input((10, 10, 3))
+    x = layers.Conv2D(4, 3, padding="valid", use_bias=False)(inputs)  # 8 x 8 places, 3*3*3*4 multiply-adds each
+    x = layers.Conv2D(2, 1, strides=2)(x)  # 4 x 4 places, 4*2 each
+    x = layers.Dense(5)(layers.Flatten()(x))  # 32 * 5
+    assert network.count_flops(keras.Model(inputs, x)) == 2 * (64 * 108 + 16 * 8 + 160)

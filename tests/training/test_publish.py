@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from dashboard.core.calibration import softmax
+from dashboard.core.cifar10 import CLASS_NAMES, LabelledImages
+from dashboard.core.inference import Inference
+from dashboard.core.preprocessing import Preprocessing, normalize
+from dashboard.core.records import Prediction
+from dashboard.core.registry import Registry
+from dashboard.training import network
+from dashboard.training.__main__ import split_holdout
+from dashboard.training.photos import as_photo, as_photos
+from dashboard.training.publish import publish
+from dashboard.training.recipes import Recipe
+from tests.conftest import encoded, picture
+
+INPUT = Preprocessing(32, 32, mean=(0.5,), std=(0.25,))
+
+
+def test_split_holdout_is_balanced_and_disjoint() -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(10), 100))
+    kept, held = split_holdout(labels, 250, seed=1)
+    assert np.bincount(labels[held]).tolist() == [25] * 10
+    assert sorted([*kept, *held]) == list(range(1000)) and not set(kept) & set(held)
+    again = split_holdout(labels, 250, seed=1)
+    assert np.array_equal(kept, again[0]) and not np.array_equal(held, split_holdout(labels, 250, seed=2)[1])
+
+
+def test_photos_look_like_the_pictures() -> None:
+    images = np.stack([picture(i) for i in range(12)])
+    calls: list[int] = []
+    photos = as_photos(images, INPUT, seed=1, on_progress=calls.append)
+    assert photos.shape == images.shape and photos.dtype == np.uint8
+    difference = np.abs(photos.astype(int) - images).mean(axis=(1, 2, 3))
+    assert (difference > 0).all() and difference.max() < 12
+    assert np.array_equal(photos, as_photos(images, INPUT, seed=1))
+    assert np.abs(as_photo(images[0], 4, 95, INPUT).astype(int) - images[0]).mean() < 6
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, keras.Model, np.ndarray]:
+    keras.utils.set_random_seed(4)
+    model = network.build((4, 4), 10, side=32)
+    images = np.stack([picture(i) for i in range(60)])
+    labels = np.arange(60) % 10
+    test = LabelledImages(images[30:], labels[30:], tuple(f"{i}.png" for i in range(30)))
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    recipe = Recipe("tiny", widths=(4, 4), epochs=1)
+    for _ in range(2):
+        target = publish(model, recipe, INPUT, "float32", "d" * 64, (images[:30], labels[:30]), test, folder)
+    return target, model, images
+
+
+def test_a_published_version_can_be_served(
+    published: tuple[Path, keras.Model, np.ndarray], inference: Inference
+) -> None:
+    target, model, images = published
+    version = Registry(target.parents[1]).get("tiny")
+    assert version.version == "2" and version.folder == target
+    answers = inference.predict(version, [encoded(image) for image in images[:5]])
+    logits = model.predict(normalize(images[:5], INPUT), verbose=0)
+    for answer, probs in zip(answers, softmax(logits, version.temperature), strict=True):
+        assert isinstance(answer, Prediction) and np.allclose(answer.pred_probs, probs, atol=1e-5)
+
+
+def test_the_record_says_what_was_measured_on_what(published: tuple[Path, keras.Model, np.ndarray]) -> None:
+    target, model, images = published
+    version = Registry(target.parents[1]).get("tiny")
+    predicted = model.predict(normalize(images[30:], INPUT), verbose=0).argmax(axis=1)
+    assert version.metrics["accuracy"] == pytest.approx((predicted == np.arange(30, 60) % 10).mean(), abs=1e-5)
+    assert version.metrics["n"] == 30 and version.metrics["flops"] == network.count_flops(model)
+    assert version.metrics["accuracy_ci95"][0] <= version.metrics["accuracy"] <= version.metrics["accuracy_ci95"][1]
+    assert set(version.metrics["recall"]) == set(version.class_names) == set(CLASS_NAMES)
+    assert version.provenance["recipe"]["name"] == "tiny" and version.provenance["data_sha256"] == "d" * 64
