@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+ATTEMPTS = 2
+
 
 @dataclass(frozen=True)
 class WorkerStatus:
@@ -23,7 +25,9 @@ class WorkerStatus:
 class Engine(Protocol):
     """Runs functions of `dashboard.worker.tasks` outside this process. A task may be run twice, so it must not matter."""
 
-    def submit(self, task: str, *args: Any, urgent: bool = False, timeout_s: float | None = None) -> Future[Any]:
+    def submit(
+        self, task: str, *args: Any, urgent: bool = False, timeout_s: float | None = None, attempts: int = ATTEMPTS
+    ) -> Future[Any]:
         """Runs the task named `task`.
 
         Args:

@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, Sample, open_dataset
-from dashboard.core.engine import Engine
+from dashboard.core.engine import ATTEMPTS, Engine
 from dashboard.core.errors import DashboardError, DatasetError, WorkerError
 from dashboard.core.labels import LabelMapping, match_labels
 from dashboard.core.records import Failure, Prediction
 from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import Row, RunManifest, RunStore, State
 
+SHORTEST_LIMIT_S = 30.0  # loading the model is part of a new worker's first chunk, however small
 CHUNKS_AHEAD = 2  # waiting for each worker, so that none idles and an urgent task waits for one chunk at most
 
 
@@ -89,6 +91,7 @@ def evaluate(
     engine: Engine,
     store: RunStore,
     chunk_size: int = 128,
+    chunk_s: float = 120.0,
     run_id: str | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: threading.Event | None = None,
@@ -97,6 +100,10 @@ def evaluate(
 
     An image that cannot be read, whose folder is no class of the model, or that kills its worker is a failed row; the
     rest goes on. When `cancelled` is set, what is done stays.
+
+    Args:
+        chunk_size: images that a worker takes at a time.
+        chunk_s: how long it may take for so many.
 
     Raises:
         DatasetError: the dataset cannot be used at all.
@@ -108,7 +115,7 @@ def evaluate(
     start = time.perf_counter()
     done = failed = 0
     try:
-        rows_by_chunk = _predict_chunks(dataset, mapping, version, engine, chunk_size, cancelled)
+        rows_by_chunk = _predict_chunks(dataset, mapping, version, engine, chunk_size, chunk_s, cancelled)
         for part, rows in enumerate(rows_by_chunk):
             store.add_part(manifest.run_id, part, rows)
             done += len(rows)
@@ -119,9 +126,9 @@ def evaluate(
         with contextlib.suppress(OSError):
             store.finish(manifest, "failed", time.perf_counter() - start, reason)
         raise DatasetError(reason, "Free some space, then evaluate again.", "storage") from error
-    except Exception as error:  # a run that has ended must not be shown as running
+    except BaseException as error:  # a run that has ended, by Ctrl-C too, must not be shown as running
         with contextlib.suppress(OSError):
-            store.finish(manifest, "failed", time.perf_counter() - start, str(error))
+            store.finish(manifest, "failed", time.perf_counter() - start, str(error) or "It was interrupted.")
         raise
     with contextlib.suppress(DashboardError):  # then whoever reads the run computes them
         engine.submit("measure_run", store.root, manifest.run_id).result()
@@ -135,26 +142,24 @@ def _predict_chunks(
     version: ModelVersion,
     engine: Engine,
     chunk_size: int,
+    chunk_s: float,
     cancelled: threading.Event,
 ) -> Iterator[list[Row]]:
     """Rows, a chunk at a time, in the order in which chunks finish."""
     known = [s for s in dataset.samples if s.label is None or s.label in mapping.class_of]
-    unknown = [s for s in dataset.samples if not (s.label is None or s.label in mapping.class_of)]
-    if unknown:
-        yield [_failed(s, None, f"Its folder {s.label!r} is no class of {version.ref}.") for s in unknown]
-    chunks = iter([known[i : i + chunk_size] for i in range(0, len(known), chunk_size)])
+    todo = deque(known[i : i + chunk_size] for i in range(0, len(known), chunk_size))
     pending: dict[Future[list[Prediction | Failure]], list[Sample]] = {}
 
-    def submit(chunk: list[Sample]) -> None:
-        future = engine.submit("predict_samples", version, dataset.path, chunk)
-        pending[future] = chunk
-
     try:
-        while not cancelled.is_set():
-            while len(pending) < CHUNKS_AHEAD * len(engine.workers()) and (chunk := next(chunks, None)):
-                submit(chunk)
-            if not pending:
-                return
+        while (todo or pending) and not cancelled.is_set():
+            while todo and len(pending) < CHUNKS_AHEAD * len(engine.workers()):
+                chunk = todo.popleft()
+                limit_s = max(min(chunk_s, SHORTEST_LIMIT_S), chunk_s * len(chunk) / chunk_size)
+                attempts = ATTEMPTS if len(chunk) == 1 else 1  # a larger one is halved instead
+                future = engine.submit(
+                    "predict_samples", version, dataset.path, chunk, timeout_s=limit_s, attempts=attempts
+                )
+                pending[future] = chunk
             finished, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in finished:
                 chunk = pending.pop(future)
@@ -166,14 +171,22 @@ def _predict_chunks(
                     if len(chunk) == 1:
                         yield [_failed(chunk[0], _true_label(chunk[0], mapping), error.message)]
                         continue
-                    half = len(chunk) // 2  # one of them kills its worker: halve until it stands alone
-                    submit(chunk[:half])
-                    submit(chunk[half:])
+                    if error.code == "worker_hung":  # perhaps the model is slow: spare the others the wait
+                        todo = deque(half for each in todo for half in _halves(each))
+                    todo.extendleft(_halves(chunk))  # or one image is the cause: halve until it stands alone
                     continue
                 yield [_row(s, _true_label(s, mapping), a, version) for s, a in zip(chunk, answers, strict=True)]
+        unknown = [s for s in dataset.samples if not (s.label is None or s.label in mapping.class_of)]
+        if unknown:
+            yield [_failed(s, None, f"Its folder {s.label!r} is no class of {version.ref}.") for s in unknown]
     finally:
         for future in pending:
             future.cancel()
+
+
+def _halves(chunk: list[Sample]) -> list[list[Sample]]:
+    middle = len(chunk) // 2
+    return [half for half in (chunk[:middle], chunk[middle:]) if half]
 
 
 def _true_label(sample: Sample, mapping: LabelMapping) -> str | None:

@@ -37,8 +37,8 @@ class Job:
 class JobRunner:
     """Does one evaluation after the other on a thread of its own. Thread-safe."""
 
-    def __init__(self, engine: Engine, store: RunStore, chunk_size: int = 128) -> None:
-        self._engine, self._store, self._chunk_size = engine, store, chunk_size
+    def __init__(self, engine: Engine, store: RunStore, chunk_size: int = 128, chunk_s: float = 120.0) -> None:
+        self._engine, self._store, self._chunk_size, self._chunk_s = engine, store, chunk_size, chunk_s
         self._changed = threading.Condition()
         self._jobs: dict[str, Job] = {}
         self._cancelled: dict[str, threading.Event] = {}
@@ -66,7 +66,10 @@ class JobRunner:
 
     def cancel(self, run_id: str) -> None:
         """Stops a job; what is done is kept."""
-        self._cancelled[run_id].set()
+        with self._changed:
+            self._cancelled[run_id].set()
+            if self._jobs[run_id].state == "waiting":
+                self._jobs[run_id] = replace(self._jobs[run_id], state="cancelled")
 
     def _loop(self) -> None:
         while True:
@@ -77,15 +80,22 @@ class JobRunner:
             self._run(run_id, version)
 
     def _run(self, run_id: str, version: ModelVersion) -> None:
-        if self._cancelled[run_id].is_set():
-            self._update(run_id, state="cancelled")
-            return
-        self._update(run_id, state="running")
+        with self._changed:
+            if self._jobs[run_id].state == "cancelled":
+                return
+            self._jobs[run_id] = replace(self._jobs[run_id], state="running")
         try:
             manifest = evaluate(
-                self._jobs[run_id].dataset, version, self._engine, self._store, self._chunk_size,
-                run_id, on_progress=lambda p: self._update(run_id, progress=p), cancelled=self._cancelled[run_id],
-            )  # fmt: skip
+                self._jobs[run_id].dataset,
+                version,
+                self._engine,
+                self._store,
+                self._chunk_size,
+                self._chunk_s,
+                run_id,
+                on_progress=lambda p: self._update(run_id, progress=p),
+                cancelled=self._cancelled[run_id],
+            )
             self._update(run_id, state=manifest.state)
         except DashboardError as error:
             self._update(run_id, state="failed", error=error)

@@ -39,5 +39,5 @@ def get_services() -> Services:
         inference=Inference(engine),
         registry=Registry(settings.models_dir, settings.model),
         runs=runs,
-        jobs=JobRunner(engine, runs, settings.chunk_size),
+        jobs=JobRunner(engine, runs, settings.chunk_size, settings.task_s),
     )

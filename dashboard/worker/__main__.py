@@ -31,6 +31,7 @@ def serve(descriptor: int, tasks: Mapping[str, Callable[..., Any]], prepare: Cal
         pipe.send("ready")
         while True:
             task, args = pipe.recv()
+            pipe.send("begun")
             try:
                 answer = (True, tasks[task](*args))
             except DashboardError as error:

@@ -21,7 +21,7 @@ from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.runs import Run, RunStore
 from dashboard.core.worker_pool import WorkerPool
 from tests.conftest import ROOT, MakeZip, encoded, picture
-from tests.worker.hostile_worker import COMMAND, KILLER
+from tests.worker.hostile_worker import COMMAND, HANGER, KILLER
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_cancel_keeps_what_is_done(
     assert fast.submit("add", 1, 2).result(timeout=5) == 3  # chunks that waited are not done
 
 
-def test_45_an_image_that_kills_its_worker_fails_alone(
+def test_an_image_that_kills_its_worker_fails_alone(
     fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
 ) -> None:
     killer = encoded(np.full((8, 8, 3), KILLER, np.uint8))
@@ -140,6 +140,17 @@ def test_45_an_image_that_kills_its_worker_fails_alone(
     assert [name for name, status in rows(run).items() if status == "failed"] == ["cat/killer.png"]
     assert "SIGKILL" in run.failed["reason"].iloc[0] and run.failed["true_label"].iloc[0] == "cat"
     assert len(run.evaluated) == 15 and run.manifest.state == "finished"
+
+
+def test_an_image_that_hangs_its_worker_fails_alone(
+    fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
+) -> None:
+    hanger = encoded(np.full((8, 8, 3), HANGER, np.uint8))
+    path = make_zip({"cat": 20}, extra={"cat/hanger.png": hanger})
+    run = store.load(evaluate(path, tiny_version, fast, store, chunk_size=8, chunk_s=1.0).run_id)
+    assert [name for name, status in rows(run).items() if status == "failed"] == ["cat/hanger.png"]
+    assert "did not answer within 1 s" in run.failed["reason"].iloc[0]
+    assert len(run.evaluated) == 20 and run.table["index"].is_unique
 
 
 def test_an_engine_whose_workers_cannot_start_fails_the_run_instead_of_every_image(
@@ -170,7 +181,7 @@ def test_a_pool_that_is_closed_ends_the_run(tiny_version: ModelVersion, store: R
     assert manifest.state == "failed" and len(store.load(manifest.run_id).table) >= 5
 
 
-def test_48_a_store_that_cannot_be_written_is_an_error_with_its_cause(
+def test_a_store_that_cannot_be_written_is_an_error_with_its_cause(
     fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
 ) -> None:
     def replace_folder_by_file(progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""Hostile images: shared/design/hostile-inputs.md, items 1-18."""
+"""Hostile images."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def refused(data: bytes) -> ImageError:
     return caught.value
 
 
-def test_1_empty() -> None:
+def test_empty() -> None:
     assert refused(b"").code == "empty"
 
 
@@ -79,31 +79,31 @@ def test_1_empty() -> None:
         b"P6 2 2 255\n" + bytes(12),
         b"\x00\x00\x01\x00\x01\x00\x01\x01" + bytes(60),
     ],
-    ids=["2-text", "3-svg", "4-eps", "ppm", "ico"],
+    ids=["text", "svg", "eps", "ppm", "ico"],
 )
-def test_2_to_4_other_content_is_refused_whatever_its_name(data: bytes) -> None:
+def test_to_4_other_content_is_refused_whatever_its_name(data: bytes) -> None:
     assert refused(data).code == "not_an_image"
 
 
-def test_4_a_real_eps_is_not_given_to_ghostscript() -> None:
+def test_a_real_eps_is_not_given_to_ghostscript() -> None:
     assert refused(encoded(quadrants(), "EPS")).code == "not_an_image"
     assert "EPS" not in FORMATS
 
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("share", [0.5, 0.9])
-def test_5_6_a_truncated_file_is_refused(format: str, share: float) -> None:
+def test_6_a_truncated_file_is_refused(format: str, share: float) -> None:
     data = encoded(picture(1, 200, 200), format)
     assert refused(data[: int(share * len(data))]).code in ("truncated", "not_an_image")
 
 
-def test_5_the_message_about_a_truncated_jpeg_says_so() -> None:
+def test_the_message_about_a_truncated_jpeg_says_so() -> None:
     data = encoded(picture(1, 200, 200), "JPEG")
     assert "cut off" in refused(data[: len(data) // 2]).message
 
 
 @pytest.mark.parametrize("level", [0, 9], ids=["stored", "deflated"])
-def test_7_no_bit_flip_in_the_pixel_data_goes_unnoticed(level: int) -> None:
+def test_no_bit_flip_in_the_pixel_data_goes_unnoticed(level: int) -> None:
     data = encoded(picture(2), compress_level=level)
     start = data.index(b"IDAT") + 4
     end = data.index(b"IEND") - 8
@@ -114,13 +114,13 @@ def test_7_no_bit_flip_in_the_pixel_data_goes_unnoticed(level: int) -> None:
         assert refused(bytes(flipped)).code == "truncated", place
 
 
-def test_8_a_header_of_50000_x_50000_is_refused_before_memory_is_taken() -> None:
+def test_a_header_of_50000_x_50000_is_refused_before_memory_is_taken() -> None:
     start = time.perf_counter()
     error = refused(png_file(50_000, 50_000, 8, 2, b"\0" * 1000))
     assert error.code == "too_many_pixels" and time.perf_counter() - start < 0.5
 
 
-def test_9_a_real_9000_x_9000_image_is_refused_before_memory_is_taken() -> None:
+def test_a_real_9000_x_9000_image_is_refused_before_memory_is_taken() -> None:
     data = encoded(Image.new("1", (9000, 9000)))
     assert len(data) < 500_000
     before = psutil.Process().memory_info().rss
@@ -146,7 +146,7 @@ def test_shrinking_never_goes_below_what_is_asked() -> None:
     assert decode_image(data, shrink_to=(64, 64)).pixels.shape == (65, 200, 3)
 
 
-def test_10_one_pixel() -> None:
+def test_one_pixel() -> None:
     assert decode_image(encoded(Image.new("RGB", (1, 1), BLUE))).pixels.tolist() == [[list(BLUE)]]
 
 
@@ -154,7 +154,7 @@ def test_a_file_over_the_limit_is_refused() -> None:
     assert refused(b"\x89PNG" + bytes(MAX_FILE_BYTES)).code == "too_large"
 
 
-def test_11_16_bit_gray_keeps_its_high_byte() -> None:
+def test_16_bit_gray_keeps_its_high_byte() -> None:
     values = np.array([[0, 255, 256, 0x7FFF], [0x8000, 0xFEFF, 0xFF00, 0xFFFF]], np.uint16)
     high = (values >> 8).astype(np.uint8)
     big_endian = values.astype(">u2")
@@ -166,19 +166,19 @@ def test_11_16_bit_gray_keeps_its_high_byte() -> None:
         assert "16-bit" in decoded.notes[0]
 
 
-def test_11_16_bit_rgb_keeps_its_high_bytes() -> None:
+def test_16_bit_rgb_keeps_its_high_bytes() -> None:
     values = np.array([[[0xFFFF, 0x8000, 0x00FF], [0x1234, 0xABCD, 0x0000]]], ">u2")
     pixels = decode_image(png_file(2, 1, 16, 2, b"\0" + values.tobytes())).pixels
     assert pixels.tolist() == [[[255, 128, 0], [0x12, 0xAB, 0]]]
 
 
-def test_12_cmyk() -> None:
+def test_cmyk() -> None:
     image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
     pixels = decode_image(encoded(image, "JPEG", quality=95)).pixels
     assert close(tuple(pixels[8, 8]), RED)
 
 
-def test_13_a_transparent_palette_is_composited_on_white_and_said_so() -> None:
+def test_a_transparent_palette_is_composited_on_white_and_said_so() -> None:
     image = Image.new("P", (4, 4), 0)
     image.putpalette([*RED, *BLUE])
     image.paste(1, (2, 0, 4, 4))
@@ -188,7 +188,7 @@ def test_13_a_transparent_palette_is_composited_on_white_and_said_so() -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
-def test_13_rgba_is_composited_on_white(format: str) -> None:
+def test_rgba_is_composited_on_white(format: str) -> None:
     image = Image.new("RGBA", (3, 1))
     for x, alpha in enumerate((0, 128, 255)):
         image.putpixel((x, 0), (255, 0, 0, alpha))
@@ -198,7 +198,7 @@ def test_13_rgba_is_composited_on_white(format: str) -> None:
     assert decoded.notes == ("Transparent parts are shown on white.",)
 
 
-def test_13_gray_with_alpha_and_opaque_alpha() -> None:
+def test_gray_with_alpha_and_opaque_alpha() -> None:
     gray = Image.new("LA", (1, 1), (0, 0))
     assert decode_image(encoded(gray)).pixels.tolist() == [[list(WHITE)]]
     opaque = decode_image(encoded(quadrants().convert("RGBA")))
@@ -206,7 +206,7 @@ def test_13_gray_with_alpha_and_opaque_alpha() -> None:
 
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_14_an_animation_shows_its_first_frame(format: str) -> None:
+def test_an_animation_shows_its_first_frame(format: str) -> None:
     frames = [Image.new("RGB", (16, 16), color) for color in (RED, GREEN, BLUE)]
     options = {"lossless": True} if format == "WEBP" else {}
     data = encoded(frames[0], format, save_all=True, append_images=frames[1:], **options)
@@ -222,7 +222,7 @@ def exif_with(orientation: int) -> Image.Exif:
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
-def test_15_exif_orientation_6_is_turned_upright(format: str) -> None:
+def test_exif_orientation_6_is_turned_upright(format: str) -> None:
     options = {"quality": 95} if format in ("JPEG", "WEBP") else {}
     lying = Image.new("RGB", (64, 32))
     lying.paste(RED, (0, 0, 32, 32))  # the left half, which is the top once turned a quarter clockwise
@@ -232,7 +232,7 @@ def test_15_exif_orientation_6_is_turned_upright(format: str) -> None:
     assert close(tuple(pixels[5, 16]), RED) and close(tuple(pixels[-5, 16]), BLUE)
 
 
-def test_15_all_orientations() -> None:
+def test_all_orientations() -> None:
     upright = quadrants()
     undo = {
         1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -253,7 +253,7 @@ def test_15_all_orientations() -> None:
         b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x05abcde\0\0\0\0",  # the orientation is text
     ],
 )
-def test_16_garbage_in_icc_and_exif_is_accepted(exif: bytes) -> None:
+def test_garbage_in_icc_and_exif_is_accepted(exif: bytes) -> None:
     for format in ("JPEG", "PNG"):
         data = encoded(quadrants(), format, exif=exif, icc_profile=b"\0\1no profile at all" * 9)
         assert all(
@@ -261,7 +261,7 @@ def test_16_garbage_in_icc_and_exif_is_accepted(exif: bytes) -> None:
         )
 
 
-def test_17_mpo_shows_its_first_picture() -> None:
+def test_mpo_shows_its_first_picture() -> None:
     data = encoded(
         Image.new("RGB", (64, 48), RED), "MPO", save_all=True, append_images=[Image.new("RGB", (64, 48), BLUE)]
     )
@@ -271,7 +271,7 @@ def test_17_mpo_shows_its_first_picture() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_18_numbers_without_a_known_range_are_refused(dtype: type) -> None:
+def test_numbers_without_a_known_range_are_refused(dtype: type) -> None:
     data = encoded(Image.fromarray(np.linspace(0, 1, 64).reshape(8, 8).astype(dtype)), "TIFF")
     assert refused(data).code == "unsupported_pixels"
 

@@ -72,6 +72,8 @@ def test_cancel_a_running_and_a_waiting_job(
     waiting = runner.start(make_zip({"cat": 1}, name="b.zip"), tiny_version)
     wait(runner, running, lambda job: job.progress is not None and job.progress.done > 0)
     runner.cancel(waiting.run_id)
+    found = runner.get(waiting.run_id)
+    assert found is not None and found.state == "cancelled"  # at once, though another one is running
     runner.cancel(running.run_id)
     assert wait(runner, running).state == "cancelled" and wait(runner, waiting).state == "cancelled"
     assert 0 < len(store.load(running.run_id).table) < 500

@@ -1,4 +1,4 @@
-"""Faults of workers: shared/design/hostile-inputs.md, items 44-47 and 52. Real processes, really killed."""
+"""Faults of workers. Real processes, really killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from dashboard.core.errors import Cancelled, ImageError, WorkerError
-from dashboard.core.worker_pool import ROOT, WorkerPool
+from dashboard.core.worker_pool import WorkerPool
+from dashboard.core.worker_process import ROOT
 from tests.worker.hostile_worker import COMMAND
 
 PATIENCE_S = 20.0  # for things that take tenths of a second on an idle machine
@@ -93,7 +94,7 @@ def test_an_answer_that_cannot_be_sent_fails_its_task_only(one: WorkerPool) -> N
     assert result(one.submit("add", 1, 1)) == 2
 
 
-def test_44_an_idle_worker_that_is_killed_is_replaced(one: WorkerPool) -> None:
+def test_an_idle_worker_that_is_killed_is_replaced(one: WorkerPool) -> None:
     pid = pid_of(one)
     os.kill(pid, signal.SIGKILL)
     until(lambda: one.workers()[0].state == "idle" and one.workers()[0].pid != pid, "a new worker")
@@ -101,13 +102,13 @@ def test_44_an_idle_worker_that_is_killed_is_replaced(one: WorkerPool) -> None:
     assert pid_of(one) != pid
 
 
-def test_44_tasks_given_right_after_the_death_of_an_idle_worker_are_done(one: WorkerPool) -> None:
+def test_tasks_given_right_after_the_death_of_an_idle_worker_are_done(one: WorkerPool) -> None:
     for i in range(5):
         os.kill(pid_of(one), signal.SIGKILL)
         assert result(one.submit("add", i, 1)) == i + 1
 
 
-def test_44_a_task_whose_worker_is_killed_is_done_again(one: WorkerPool, tmp_path: Path) -> None:
+def test_a_task_whose_worker_is_killed_is_done_again(one: WorkerPool, tmp_path: Path) -> None:
     file = tmp_path / "log"
     pid = pid_of(one)
     future = one.submit("log", file, "line", 0.5)
@@ -123,7 +124,7 @@ def test_a_worker_that_dies_in_the_middle_of_its_answer_fails_its_task_only(one:
     assert result(one.submit("add", 1, 1)) == 2
 
 
-def test_45_a_task_that_kills_every_worker_is_given_up_and_the_others_are_done(two: WorkerPool, tmp_path: Path) -> None:
+def test_a_task_that_kills_every_worker_is_given_up_and_the_others_are_done(two: WorkerPool, tmp_path: Path) -> None:
     file = tmp_path / "log"
     before = [two.submit("add", i, 0) for i in range(10)]
     culprit = two.submit("die", file)
@@ -144,7 +145,7 @@ def test_the_last_words_of_a_worker_are_told(one: WorkerPool) -> None:
         result(one.submit("leave"))
 
 
-def test_46_a_hang_overruns_its_time_and_the_worker_is_replaced(one: WorkerPool) -> None:
+def test_a_hang_overruns_its_time_and_the_worker_is_replaced(one: WorkerPool) -> None:
     pid = pid_of(one)
     start = time.monotonic()
     future = one.submit("hang", timeout_s=0.5)
@@ -153,6 +154,24 @@ def test_46_a_hang_overruns_its_time_and_the_worker_is_replaced(one: WorkerPool)
     assert 1.0 <= time.monotonic() - start < 10  # tried twice
     assert pid_of(one) != pid
     assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize("size", [10, 5_000_000], ids=["small", "more-than-the-pipe-holds"])
+def test_a_stopped_worker_is_replaced_whatever_it_was_given(one: WorkerPool, size: int) -> None:
+    pid = pid_of(one)
+    os.kill(pid, signal.SIGSTOP)
+    assert result(one.submit("add", bytes(size), b"!", timeout_s=1.0)) == bytes(size) + b"!"
+    assert not psutil.pid_exists(pid)
+
+
+def test_workers_killed_before_a_task_begins_do_not_count_against_it(two: WorkerPool) -> None:
+    """Both at once, so that the task meets one dead worker after the other."""
+    for _ in range(3):
+        until(lambda: [w.state for w in two.workers()] == ["idle", "idle"], "two idle workers")
+        for worker in two.workers():
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGKILL)
+        assert result(two.submit("add", 1, 2, attempts=1)) == 3
 
 
 def test_nothing_is_lost_and_nothing_doubled_while_workers_are_killed(two: WorkerPool) -> None:
@@ -234,9 +253,9 @@ def test_close_while_workers_start_leaves_none_behind() -> None:
         (("/nowhere/python",), "cannot be started"),
         ((sys.executable, "-c", "import time; time.sleep(60)"), "did not answer within"),
     ],
-    ids=["exits", "52-sigill", "no-program", "hangs"],
+    ids=["exits", "sigill", "no-program", "hangs"],
 )
-def test_52_a_worker_that_cannot_start_is_an_error_with_its_cause(command: tuple[str, ...], message: str) -> None:
+def test_a_worker_that_cannot_start_is_an_error_with_its_cause(command: tuple[str, ...], message: str) -> None:
     pool = WorkerPool(1, start_s=0.5 if "60" in command[-1] else 30, command=command)
     try:
         with pytest.raises(WorkerError, match=message) as caught:

@@ -22,6 +22,7 @@ from dashboard.worker.__main__ import serve
 
 COMMAND = (sys.executable, "-m", "tests.worker.hostile_worker")
 KILLER = (255, 0, 0)  # an image of this colour kills the worker that looks at it
+HANGER = (0, 0, 255)  # and of this one hangs it
 
 
 def add(a: int, b: int) -> int:
@@ -99,6 +100,8 @@ def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) ->
             continue
         if (pixels == KILLER).all():
             os.kill(os.getpid(), signal.SIGKILL)
+        if (pixels == HANGER).all():
+            hang()
         probs = np.full(len(version.class_names), 0.01)
         probs[int(pixels.mean()) % len(probs)] = 1 - 0.01 * (len(probs) - 1)
         answers.append(Prediction(np.log(probs).astype(np.float32), probs))
