@@ -5,6 +5,8 @@ The entry script does not lie beside pages/, because Streamlit would then serve 
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,14 +14,23 @@ from typing import Any
 
 import streamlit as st
 
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps what it once had
+
 
 @asynccontextmanager
 async def _lifespan(app: Any) -> AsyncIterator[None]:
+    # on a thread, because the first page need not wait for what it imports; the workers import TensorFlow meanwhile
+    threading.Thread(target=_start_services, name="start", daemon=True).start()
+    yield
     from dashboard.ui.resources import get_services
 
-    services = get_services()  # the workers import TensorFlow while the first page is on its way
-    yield
-    services.engine.close()
+    get_services().engine.close()
+
+
+def _start_services() -> None:
+    from dashboard.ui.resources import get_services
+
+    get_services()
 
 
 app = st.App(Path(__file__).parent / "dashboard" / "main.py", lifespan=_lifespan)

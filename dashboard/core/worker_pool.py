@@ -26,6 +26,7 @@ LOSSES = 5  # a task whose worker is gone before it begins, this often, is given
 FIRST_RESTART_DELAY_S = 0.1
 LONGEST_RESTART_DELAY_S = 10.0
 IDLE_CHECK_S = 0.5
+STAGGER_S = 4.0  # between the first starts: one import of TensorFlow at a time leaves a core for the first page
 
 
 class _Job:
@@ -62,9 +63,14 @@ class WorkerPool:
     """`size` workers that are started in the background and replaced when they die. Thread-safe; see `Engine`."""
 
     def __init__(
-        self, size: int, start_s: float = 120.0, task_s: float = 120.0, command: Sequence[str] = COMMAND
+        self,
+        size: int,
+        start_s: float = 120.0,
+        task_s: float = 120.0,
+        command: Sequence[str] = COMMAND,
+        stagger_s: float = STAGGER_S,
     ) -> None:
-        self._start_s, self._task_s, self._command = start_s, task_s, command
+        self._start_s, self._task_s, self._command, self._stagger_s = start_s, task_s, command, stagger_s
         self._threads_each = max(1, (os.cpu_count() or 1) // size)
         self._changed = threading.Condition()
         self._waiting: list[_Job] = []
@@ -176,8 +182,7 @@ class _Slot:
             self.thread.join(5.0)
 
     def _loop(self) -> None:
-        # one import of TensorFlow at a time leaves a core for the first page
-        self._pause(1.5 * self._number)
+        self._pause(self._pool._stagger_s * self._number)
         delay_s = FIRST_RESTART_DELAY_S
         while not self._pool._closed:
             if self._worker is None:

@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> RunStore:
 @pytest.fixture(scope="module")
 def fast() -> Iterator[WorkerPool]:
     """Workers without TensorFlow, whose answers are the brightness of the image."""
-    pool = WorkerPool(2, task_s=20, command=COMMAND)
+    pool = WorkerPool(2, task_s=20, command=COMMAND, stagger_s=0)
     yield pool
     pool.close()
 

@@ -39,7 +39,7 @@ def one() -> Iterator[WorkerPool]:
 
 @pytest.fixture
 def two() -> Iterator[WorkerPool]:
-    pool = WorkerPool(2, task_s=PATIENCE_S, command=COMMAND)
+    pool = WorkerPool(2, task_s=PATIENCE_S, command=COMMAND, stagger_s=0)
     yield pool
     pool.close()
 
@@ -272,7 +272,7 @@ def test_workers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         "import sys, time\n"
         "from dashboard.core.worker_pool import WorkerPool\n"
         "from tests.worker.hostile_worker import COMMAND\n"
-        "pool = WorkerPool(2, command=COMMAND)\n"
+        "pool = WorkerPool(2, command=COMMAND, stagger_s=0)\n"
         "while [s.state for s in pool.workers()] != ['idle', 'idle']: time.sleep(0.05)\n"
         "pool.submit('sleep', 60.0)\n"
         "while 'busy' not in [s.state for s in pool.workers()]: time.sleep(0.05)\n"
