@@ -250,7 +250,7 @@ def _show_run(run: Run) -> None:
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Check packages, TensorFlow, models, workers and storage. Exits with 1 when predictions do not work."""
+    """Check packages, TensorFlow, models, workers and storage. Exits with 1 when something is broken."""
     from dashboard.core.diagnostics import report_as_text, report_to_dict, run_checks
 
     settings = get_settings()
@@ -324,11 +324,14 @@ def _version_record(version: ModelVersion, active: bool) -> dict[str, Any]:
 @models_app.command("use")
 def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]) -> None:
     """Make a version the one used when none is named."""
+    settings = get_settings()
     try:
-        version = _registry(get_settings()).activate(ref)
+        version = _registry(settings).activate(ref)
     except DashboardError as error:
         _stop(error, as_json=False)
     _say(f"{version.ref} is now active.")
+    if settings.model:
+        _say(f"But DASHBOARD_MODEL={settings.model} is set, and the setting wins.", "yellow")
 
 
 @models_app.command("add")

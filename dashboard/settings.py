@@ -28,6 +28,7 @@ class Settings(BaseSettings):
 
     @property
     def samples_dir(self) -> Path:
+        """Labelled pictures that come with the dashboard."""
         return self.data_dir / "samples"
 
     @property
@@ -37,14 +38,17 @@ class Settings(BaseSettings):
 
     @property
     def uploads_dir(self) -> Path:
+        """Datasets that were uploaded."""
         return self.data_dir / "uploads"
 
     @property
     def downloads_dir(self) -> Path:
+        """Archives that were downloaded."""
         return self.data_dir / "downloads"
 
     @property
     def runs_dir(self) -> Path:
+        """Evaluations."""
         return self.data_dir / "runs"
 
 

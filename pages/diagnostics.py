@@ -66,8 +66,8 @@ def show_group(title: str, checks: tuple[Check, ...]) -> None:
     wrong = [check for check in checks if check.status in ("error", "warning")]
     fine = [check for check in checks if check.status not in ("error", "warning")]
     st.subheader(title, anchor=False)
-    for check in wrong:
-        show_wrong(check)
+    for number, check in enumerate(wrong):
+        show_wrong(check, number)
     if not fine:
         return
     with st.expander(folded_label(fine), icon=ICONS[fine[0].status], key=f"passed-{fine[0].group}"):
@@ -92,8 +92,9 @@ def folded_label(fine: list[Check]) -> str:
     return ", ".join(f"{n} {word}" for word, n in counts.items() if n)
 
 
-def show_wrong(check: Check) -> None:
-    with st.container(border=True, key=f"check-{check.group}-{check.id}"):
+def show_wrong(check: Check, number: int) -> None:
+    key = f"{check.group}-{number}-{check.id}"  # an id may come twice
+    with st.container(border=True, key=f"check-{key}"):
         st.badge(
             check.status.capitalize(), icon=ICONS[check.status], color="red" if check.status == "error" else "orange"
         )
@@ -103,7 +104,7 @@ def show_wrong(check: Check) -> None:
         for command in check.commands:
             st.code(command, language="bash", wrap_lines=True)
         if check.details:
-            with st.expander("Details", key=f"details-{check.group}-{check.id}"):
+            with st.expander("Details", key=f"details-{key}"):
                 st.text("\n".join(f"{name}: {value}" for name, value in check.details))
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from dashboard.core.answers import Answer, answer_key, ask
+from dashboard.core.answers import Answer, answer_key, ask, explain_again
 from dashboard.core.dataset_library import plain_name
 from dashboard.core.errors import DashboardError
 from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image, encode_png, enlarge
 from dashboard.core.overlay import DEFAULT_OPACITY, overlay
-from dashboard.core.records import stages
+from dashboard.core.records import Explanation, stages
 from dashboard.core.registry import ModelVersion
 from dashboard.ui.components import model_in_use, plain, show_error
 from dashboard.ui.resources import get_services
@@ -62,7 +63,9 @@ def choose_sample() -> tuple[str, bytes] | None:
         for path in files:
             with st.container(width=84, gap="xsmall"):
                 st.image(thumbnail(path), width=80, alt=f"Sample of class {path.parent.name}")
-                if st.button(path.parent.name, key=f"sample-{path.parent.name}", width="stretch", type="tertiary"):
+                if st.button(
+                    plain(path.parent.name), key=f"sample-{path.parent.name}", width="stretch", type="tertiary"
+                ):
                     st.session_state["sample"] = str(path)
     chosen = Path(st.session_state.get("sample", ""))
     return (chosen.name, chosen.read_bytes()) if chosen in files else None
@@ -73,94 +76,117 @@ def thumbnail(path: Path) -> np.ndarray:
     return enlarge(decode_image(path.read_bytes()).pixels, 96)
 
 
-def answer_for(version: ModelVersion, name: str, data: bytes, layer: str | None, target: str | None) -> Answer:
+def first_answer(version: ModelVersion, name: str, data: bytes) -> Answer:
     """From this session's memory, or from a worker."""
-    kept: OrderedDict[tuple[str, ...], Answer] = st.session_state.setdefault("answers", OrderedDict())
-    key = answer_key(data, version, layer, target)
+    starting = all(worker.state in ("starting", "failed") for worker in services.engine.workers())
+    text = "Starting TensorFlow, about 5 seconds the first time ..." if starting else "Predicting ..."
+    key = answer_key(name, data, version, None, None)
+    return remembered(key, text, lambda: ask(services.inference, version, name, data))
+
+
+def answer_for(first: Answer, data: bytes, layer: str | None, target: str | None) -> Answer:
+    """The first answer, or the one with the map that was asked for instead."""
+    explanation = first.explanation
+    if explanation is None:
+        return first
+    if layer == explanation.layer.name or layer not in {known.name for known in explanation.layers}:
+        layer = None
+    if target == first.predicted_label or target not in first.version.class_names:
+        target = None
+    if layer is None and target is None:
+        return first
+    key = answer_key(first.name, data, first.version, layer, target)
+    return remembered(key, "Explaining ...", lambda: explain_again(services.inference, first, data, layer, target))
+
+
+def remembered(key: Hashable, doing: str, make: Callable[[], Answer]) -> Answer:
+    """Made once a session, as long as it is one of the last KEPT_ANSWERS."""
+    kept: OrderedDict[Hashable, Answer] = st.session_state.setdefault("answers", OrderedDict())
     if key not in kept:
-        starting = all(worker.state in ("starting", "failed") for worker in services.engine.workers())
-        text = "Starting TensorFlow, about 5 seconds the first time ..." if starting else "Predicting ..."
-        with st.spinner(text):
-            kept[key] = ask(services.inference, version, name, data, layer, target)
+        with st.spinner(doing):
+            kept[key] = make()
         while len(kept) > KEPT_ANSWERS:
             kept.popitem(last=False)
     return kept[key]
 
 
 def show_pictures(answer: Answer, first: Answer) -> None:
-    """The picture beside its overlay, and the controls of the overlay below it."""
+    """The picture beside its overlay, the controls of the overlay below it, and the downloads."""
     seen = enlarge(answer.model_input, SIDE)
-    size = "x".join(str(n) for n in answer.model_input.shape[1::-1])
-    base = enlarge(answer.picture, SIDE) if answer.map_covers_picture else seen
+    seen_caption = f"What the model sees, {'x'.join(str(n) for n in answer.model_input.shape[1::-1])} pixels"
     left, right = st.columns(2, gap="small")
-    with left:
-        if answer.is_model_input:
-            st.image(
-                seen, caption=f"What the model sees, {size} pixels", width="stretch", alt="The model's input, enlarged"
-            )
-        else:
-            st.image(base, caption="The picture", width="stretch", alt="The picture")
+    if answer.is_model_input:
+        left.image(seen, caption=seen_caption, width="stretch", alt="The model's input, enlarged")
+        controls = st.container()
+    else:
+        picture = enlarge(answer.picture, SIDE)
+        left.image(picture, caption="The picture", width="stretch", alt="The picture")
+        small, controls = st.columns([1, 3], gap="small")
+        small.image(seen, caption=seen_caption, width="stretch", alt="The model's input, enlarged")
+    stem = Path(plain_name(answer.name)).stem
+    downloads = st.container(horizontal=True)
     if answer.explanation is None:
         right.info(plain(answer.explanation_fault), icon=":material/info:")
-        return
-    explanation = answer.explanation
-    with right:
-        place = st.empty()
-    stage_names = [layer.name for layer in stages(explanation.layers)]
-    if explanation.layer.name not in stage_names:
-        stage_names.append(explanation.layer.name)
-    grids = {layer.name: f"{layer.grid[0]}x{layer.grid[1]}" for layer in explanation.layers}
-    if answer.is_model_input:
-        controls = st.container(key="map-controls")
     else:
-        small, controls = st.columns([1, 3], gap="small")
-        small.image(
-            seen, caption=f"What the model sees, {size} pixels", width="stretch", alt="The model's input, enlarged"
+        with controls:
+            opacity = choose_map(answer.explanation, first)
+        base = enlarge(answer.picture, SIDE) if answer.map_covers_picture else seen
+        blended = overlay(base, answer.explanation.heatmap, opacity)
+        target = answer.version.class_names[answer.explanation.target_class]
+        of_what = "" if answer.map_covers_picture or answer.is_model_input else " in what the model sees"
+        right.image(
+            blended,
+            caption=f"What speaks for {plain(target)}{of_what}: bright is much",
+            width="stretch",
+            alt=f"Grad-CAM heatmap for {target} over the picture",
         )
-    with controls:
-        target_column, layer_column = st.columns(2)
-        target_column.selectbox(
-            "Evidence for",
-            [PREDICTED, *answer.version.class_names],
-            key="target",
-            help="The map shows what speaks for this class.",
-        )
-        default = first.explanation.layer.name if first.explanation else stage_names[-1]
-        layer_column.selectbox(
-            "Layer",
-            stage_names,
-            index=stage_names.index(default),
-            key="layer",
-            format_func=lambda name: f"{name} ({grids[name]})",
-            help="Deeper layers know more about the class, earlier ones more about the place.",
-        )
-        opacity = st.slider("Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="opacity")
-    blended = overlay(base, explanation.heatmap, opacity)
-    target = answer.version.class_names[explanation.target_class]
-    caption = f"What speaks for {plain(target)}: bright is much"
-    place.image(blended, caption=caption, width="stretch", alt=f"Grad-CAM heatmap for {target} over the picture")
-    if explanation.empty:
-        st.warning(f"Nothing in this layer speaks for {plain(target)}: the map is empty.", icon=":material/info:")
-    stem = Path(plain_name(answer.name)).stem
-    with st.container(horizontal=True):
-        st.download_button(
+        if answer.explanation.empty:
+            right.warning(
+                f"Nothing in this layer speaks for {plain(target)}: the map is empty.", icon=":material/info:"
+            )
+        downloads.download_button(
             "Overlay (PNG)",
-            encode_png(blended),
+            lambda: encode_png(blended),
             f"{stem}-{plain_name(target)}.png",
             "image/png",
             key="download-overlay",
             icon=":material/download:",
             on_click="ignore",
         )
-        st.download_button(
-            "Result (JSON)",
-            answer.to_json(),
-            f"{stem}.json",
-            "application/json",
-            key="download-result",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+    downloads.download_button(
+        "Result (JSON)",
+        answer.to_json(),
+        f"{stem}.json",
+        "application/json",
+        key="download-result",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def choose_map(explanation: Explanation, first: Answer) -> float:
+    """The controls of the map: class, layer, and opacity, which is returned."""
+    names = [layer.name for layer in stages(explanation.layers)]
+    default = first.explanation.layer.name if first.explanation else names[-1]
+    if default not in names:
+        names.append(default)
+    grids = {layer.name: f"{layer.grid[0]}x{layer.grid[1]}" for layer in explanation.layers}
+    target_column, layer_column = st.columns(2)
+    target_column.selectbox(
+        "Evidence for",
+        [PREDICTED, *first.version.class_names],
+        key="target",
+        help="The map shows what speaks for this class.",
+    )
+    layer_column.selectbox(
+        "Layer",
+        names,
+        index=names.index(default),
+        key="layer",
+        format_func=lambda name: f"{name} ({grids[name]})",
+        help="Deeper layers know more about the class, earlier ones more about the place.",
+    )
+    return st.slider("Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="opacity")
 
 
 def show_answer(answer: Answer, threshold: float) -> None:
@@ -168,7 +194,7 @@ def show_answer(answer: Answer, threshold: float) -> None:
     from dashboard.ui.charts import probability_bars  # Altair takes 0.4 s to import; the first page can do without
 
     confidence = answer.prediction.confidence
-    st.metric("Predicted class", answer.predicted_label)
+    st.metric("Predicted class", plain(answer.predicted_label))
     st.progress(confidence, text=f"Confidence {confidence:.1%}")
     if confidence < threshold:
         second = answer.version.class_names[int(answer.prediction.pred_probs.argsort()[-2])]
@@ -200,18 +226,8 @@ picture = choose_picture()
 if picture:
     name, data = picture
     try:
-        version = model_in_use()
-        first = answer_for(version, name, data, None, None)
-        known = {layer.name for layer in first.explanation.layers} if first.explanation else set()
-        layer = st.session_state.get("layer")
-        target = st.session_state.get("target")
-        answer = answer_for(
-            version,
-            name,
-            data,
-            layer if layer in known and first.explanation and layer != first.explanation.layer.name else None,
-            target if target in version.class_names and target != first.predicted_label else None,
-        )
+        first = first_answer(model_in_use(), name, data)
+        answer = answer_for(first, data, st.session_state.get("layer"), st.session_state.get("target"))
     except DashboardError as error:
         show_error(error, "There is no prediction.")
     else:

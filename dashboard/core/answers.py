@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
-from dashboard.core.errors import ModelError
+from dashboard.core.errors import ImageError, ModelError
 from dashboard.core.images import decode_image
 from dashboard.core.inference import Inference
-from dashboard.core.preprocessing import fit_image
+from dashboard.core.model_input import read_model_input
 from dashboard.core.records import Explanation, Failure, Prediction
 from dashboard.core.registry import ModelVersion
 
-DISPLAY_SIDE = 1024  # pixels; a larger JPEG is decoded at a reduced scale
+DISPLAY_SIDE = 1024  # pixels that the longer side of a picture is shown with at most
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Answer:
 
     name: str
     version: ModelVersion
-    picture: np.ndarray  # (H, W, 3) uint8 RGB, upright
+    picture: np.ndarray  # (H, W, 3) uint8 RGB, upright, at most DISPLAY_SIDE high and wide
     notes: tuple[str, ...]  # what had to be done to the file
     model_input: np.ndarray  # (height, width, 3) uint8 RGB: what the model sees
     prediction: Prediction
@@ -39,7 +41,7 @@ class Answer:
     @property
     def is_model_input(self) -> bool:
         """The picture has the size that the model takes: nothing was resized."""
-        return self.picture.shape == self.model_input.shape
+        return np.array_equal(self.picture, self.model_input)
 
     @property
     def map_covers_picture(self) -> bool:
@@ -67,38 +69,50 @@ class Answer:
         return json.dumps(record, indent=2, ensure_ascii=False)
 
 
-def answer_key(data: bytes, version: ModelVersion, layer: str | None, target: str | None) -> tuple[str, ...]:
-    """Equal for the same picture, model file, layer and target."""
-    return (hashlib.sha256(data).hexdigest(), version.ref, version.sha256, layer or "", target or "")
+def answer_key(
+    name: str, data: bytes, version: ModelVersion, layer: str | None, target: str | None
+) -> tuple[Hashable, ...]:
+    """Equal where `ask` and `explain_again` give the same answer."""
+    model = (version.ref, version.sha256, version.preprocessing, version.output, version.temperature)
+    return (name, hashlib.sha256(data).hexdigest(), *model, version.class_names, layer, target)
 
 
-def ask(
-    inference: Inference, version: ModelVersion, name: str, data: bytes, layer: str | None, target: str | None
-) -> Answer:
+def ask(inference: Inference, version: ModelVersion, name: str, data: bytes) -> Answer:
     """Predicts and explains one image file.
 
     Raises:
         ImageError, DependencyError, ModelError, WorkerError: there is no prediction.
     """
     decoded = decode_image(data, (DISPLAY_SIDE, DISPLAY_SIDE))
+    picture = _for_display(decoded.pixels)
+    model_input = read_model_input(data, version.preprocessing)
     explanation, fault = None, ""
     try:
-        explanation = inference.explain(version, data, layer, target)
+        explanation = inference.explain(version, data)
         prediction = explanation.prediction
     except ModelError as error:
         if error.code != "no_conv_layer":
             raise
         [answer] = inference.predict(version, [data])
         if isinstance(answer, Failure):
-            raise
+            raise ImageError(answer.message, answer.fix, answer.code) from error
         prediction, fault = answer, error.message
-    return Answer(
-        name,
-        version,
-        decoded.pixels,
-        decoded.notes,
-        fit_image(decoded.pixels, version.preprocessing),
-        prediction,
-        explanation,
-        fault,
-    )
+    return Answer(name, version, picture, decoded.notes, model_input, prediction, explanation, fault)
+
+
+def explain_again(inference: Inference, answer: Answer, data: bytes, layer: str | None, target: str | None) -> Answer:
+    """The answer for the same image file with the map of another layer, or for another class; None: as the model says.
+
+    Raises:
+        DependencyError, ModelError, WorkerError.
+    """
+    return replace(answer, explanation=inference.explain(answer.version, data, layer, target))
+
+
+def _for_display(pixels: np.ndarray) -> np.ndarray:
+    """The same, or a reduced copy that lets go of the large one."""
+    if max(pixels.shape[:2]) <= DISPLAY_SIDE:
+        return pixels
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((DISPLAY_SIDE, DISPLAY_SIDE), Image.Resampling.LANCZOS)  # keeps the proportions
+    return np.asarray(picture)

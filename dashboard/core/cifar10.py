@@ -10,16 +10,15 @@ import io
 import pickle
 import pickletools
 import tarfile
-import urllib.error
-import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from dashboard.core.download import OnProgress, fetch
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of
 
@@ -165,7 +164,9 @@ def load_restricted(data: bytes, where: str) -> dict[str, Any]:
     return {k.decode() if isinstance(k, bytes) else str(k): v for k, v in record.items()}
 
 
-def download(folder: Path, on_progress: Callable[[int, int], None] = lambda done, total: None, url: str = URL) -> Path:
+def download(
+    folder: Path, on_progress: OnProgress = lambda done, total: None, url: str = URL, sha256: str = SHA256
+) -> Path:
     """Downloads the archive into `folder` and verifies it; a file that is there already is verified only.
 
     Args:
@@ -175,25 +176,12 @@ def download(folder: Path, on_progress: Callable[[int, int], None] = lambda done
         DatasetError: no network, or the content is not the official one; says where to put a file fetched by hand.
     """
     target = folder / FILE_NAME
-    by_hand = f"Fetch {URL} elsewhere and put it at {target}."
     if not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(".part")
-        try:
-            with urllib.request.urlopen(url, timeout=30) as response, part.open("wb") as out:
-                total = int(response.headers.get("Content-Length") or 0)
-                while block := response.read(CHUNK_BYTES):
-                    out.write(block)
-                    on_progress(out.tell(), total)
-        except (urllib.error.URLError, OSError) as error:
-            part.unlink(missing_ok=True)
-            if isinstance(error, urllib.error.HTTPError):
-                error.close()
-            reason = getattr(error, "reason", error)
-            raise DatasetError(f"CIFAR-10 could not be downloaded: {reason}.", by_hand, "download_failed") from error
-        part.replace(target)
-    if sha256_of(target) != SHA256:
+        fetch(url, target, sha256, on_progress)
+    elif sha256_of(target) != sha256:
         raise DatasetError(
-            f"{target} is not the official archive: its SHA-256 differs.", f"Delete it. {by_hand}", "checksum"
+            f"{target} is there already, but is not the official archive: its SHA-256 differs.",
+            "Delete it, then download it again with `python -m dashboard data get-cifar10`.",
+            "checksum",
         )
     return target

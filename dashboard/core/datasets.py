@@ -153,7 +153,7 @@ class FolderDataset:
         self.path = path
         files = (p for p in sorted(path.rglob("*")) if p.is_file() and not p.is_symlink())
         self._files = [p for p in files if not _is_junk(p.relative_to(path).as_posix())]
-        self.samples = _samples([_readable(p.relative_to(path).as_posix()) for p in self._files], path.name)
+        self.samples = _samples([readable_name(p.relative_to(path).as_posix()) for p in self._files], path.name)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -197,7 +197,7 @@ class Cifar10Dataset:
         return self._data.images[index]
 
 
-def _readable(name: str) -> str:
+def readable_name(name: str) -> str:
     """The name as text that can be stored; bytes that are no UTF-8 become replacement characters."""
     return os.fsencode(name).decode("utf-8", "replace")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 ALIASES = {
@@ -22,12 +23,14 @@ class LabelMapping:
 
 
 def match_labels(names: Iterable[str], class_names: Sequence[str]) -> LabelMapping:
-    """Matches without regard to case, white space, `-` and `_`; by common aliases where the model has that class."""
-    by_key = {_key(name): name for name in reversed(class_names)}
+    """Matches a name as it is; else without regard to case, white space, `-` and `_`; else by common aliases, both ways.
+
+    Where two classes of the model would fit, none is taken.
+    """
+    by_key, by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
     class_of, unknown = {}, []
     for name in sorted(set(names)):
-        key = _key(name)
-        match = name if name in class_names else by_key.get(key) or by_key.get(ALIASES.get(key, key))
+        match = name if name in class_names else by_key.get(_key(name)) or by_meaning.get(_meaning(name))
         if match is None:
             unknown.append(name)
         else:
@@ -35,5 +38,15 @@ def match_labels(names: Iterable[str], class_names: Sequence[str]) -> LabelMappi
     return LabelMapping(class_of, tuple(unknown))
 
 
+def _only_ones(class_names: Sequence[str], key_of: Callable[[str], str]) -> dict[str, str]:
+    """The class of each key that exactly one class has."""
+    keys = Counter(map(key_of, class_names))
+    return {key_of(name): name for name in class_names if key_of(name) and keys[key_of(name)] == 1}
+
+
 def _key(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFC", name).casefold() if c not in " _-")  # macOS writes NFD
+
+
+def _meaning(name: str) -> str:
+    return ALIASES.get(_key(name), _key(name))

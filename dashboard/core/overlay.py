@@ -25,5 +25,5 @@ def overlay(image: np.ndarray, heatmap: np.ndarray, opacity: float = DEFAULT_OPA
     height, width = image.shape[:2]
     enlarged = cv2.resize(np.asarray(heatmap, np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     levels = np.round(255 * np.clip(enlarged, 0, 1)).astype(np.uint8)
-    colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
-    return np.round((1 - opacity) * image + opacity * colours).astype(np.uint8)
+    colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    return cv2.addWeighted(image, 1 - opacity, colours, opacity, 0)

@@ -149,36 +149,39 @@ def _contradictions(requirements: Iterable[Requirement], installed: Mapping[str,
     ours = _closure([canonicalize_name(r.name) for r in requirements], installed)
     top = {canonicalize_name(r.name) for r in requirements}
     for package in sorted(installed.values(), key=lambda p: p.name):
-        for need in _needs(package):
-            name = canonicalize_name(need.name)
+        for name, specifier in _needs(package).items():
             found = installed.get(name) or _stand_in(name, installed)
             if found is None:
                 # a missing requirement of ours has its own check; of a stranger's, it is the stranger's concern
                 if package.name not in ours or name in top:
                     continue
                 state = f"{name} is not installed"
-            elif (name in ours or package.name in ours) and not _fits(found.version, need.specifier):
+            elif (name in ours or package.name in ours) and not _fits(found.version, specifier):
                 state = f"{found.name} {found.version} is installed"
             else:
                 continue
-            mend = pip_command(f'install -r requirements.txt "{need.name}{need.specifier}"')
+            mend = pip_command(f'install -r requirements.txt "{name}{specifier}"')
             fix = f"Run `{mend}`, then restart the dashboard."
             if package.name not in ours:
                 fix = f"The dashboard does not use {package.name}: remove it with `{pip_command(f'uninstall {package.name}')}`."
             yield Check(
                 f"conflict.{package.name}.{name}", "packages", "warning",
-                f"{package.name} {package.version} needs {name}{need.specifier}, but {state}", fix,
+                f"{package.name} {package.version} needs {name}{specifier}, but {state}", fix,
             )  # fmt: skip
 
 
-def _needs(package: Installed) -> Iterator[Requirement]:
+def _needs(package: Installed) -> dict[str, SpecifierSet]:
+    """What the package needs, by canonical name; of a name given several times, all bounds together."""
+    needs: dict[str, SpecifierSet] = {}
     for line in package.requires:
         try:
             need = Requirement(line)
         except InvalidRequirement:
             continue  # written by an old tool; pip passes over it too
         if need.marker is None or need.marker.evaluate({"extra": ""}):
-            yield need
+            name = canonicalize_name(need.name)
+            needs[name] = needs.get(name, SpecifierSet()) & need.specifier
+    return needs
 
 
 def _closure(names: Iterable[str], installed: Mapping[str, Installed]) -> set[str]:
@@ -189,5 +192,5 @@ def _closure(names: Iterable[str], installed: Mapping[str, Installed]) -> set[st
         name = todo.pop()
         if name in installed and name not in found:
             found.add(name)
-            todo += [canonicalize_name(need.name) for need in _needs(installed[name])]
+            todo += _needs(installed[name])
     return found

@@ -22,7 +22,7 @@ def plain(text: str) -> str:
 
 def show_error(error: DashboardError, title: str) -> None:
     """What happened, why, what to do; commands to be copied."""
-    with st.container(border=True, key=f"error-{error.code}"):
+    with st.container(border=True, key=f"error-{error.code}-{title}"):
         st.error(plain(title), icon=":material/error:")
         st.text(error.message)
         if error.fix:
@@ -38,21 +38,32 @@ def choose_model() -> None:
     if not versions:
         st.caption("No usable model")
         return
-    refs = [v.ref for v in versions]
-    try:
-        active = get_services().registry.active().ref
-    except DashboardError:
-        active = refs[0]
-    if st.session_state.get(MODEL_KEY) not in refs:
-        st.session_state[MODEL_KEY] = active
-    st.selectbox("Model", refs, key=MODEL_KEY, persist_state="session", help="Used on every page.")
-    accuracy = next(v for v in versions if v.ref == st.session_state[MODEL_KEY]).metrics.get("accuracy")
-    st.caption(f"{accuracy:.1%} on its test images" if accuracy else "Accuracy not measured")
+    accuracy = {v.ref: v.metrics.get("accuracy") for v in versions}
+    fault = ""
+    if st.session_state.get(MODEL_KEY) not in accuracy:
+        try:
+            st.session_state[MODEL_KEY] = get_services().registry.active().ref
+        except DashboardError as error:  # nothing is chosen in its place silently
+            st.session_state[MODEL_KEY] = None
+            fault = error.message
+    chosen = st.selectbox(
+        "Model",
+        list(accuracy),
+        index=None,
+        key=MODEL_KEY,
+        persist_state="session",
+        placeholder="Choose one",
+        help="Used on every page.",
+    )
+    if chosen is None:
+        st.caption(plain(fault or "No model is chosen."))
+    else:
+        st.caption(f"{accuracy[chosen]:.1%} on its test images" if accuracy[chosen] else "Accuracy not measured")
 
 
 def model_in_use() -> ModelVersion:
     """The version chosen in the sidebar. Raises ModelError when none is usable."""
-    return get_services().registry.get(st.session_state.get(MODEL_KEY, ""))
+    return get_services().registry.get(st.session_state.get(MODEL_KEY) or "")
 
 
 def local_time(utc_iso: str) -> str:

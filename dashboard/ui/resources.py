@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from dashboard.core import cifar10
+from dashboard.core.download import Download
 from dashboard.core.engine import Engine
 from dashboard.core.inference import Inference
 from dashboard.core.jobs import JobRunner
@@ -41,3 +43,9 @@ def get_services() -> Services:
         runs=runs,
         jobs=JobRunner(engine, runs, settings.chunk_size, settings.task_s),
     )
+
+
+@st.cache_resource(show_spinner=False)
+def get_download() -> Download:
+    """The download of CIFAR-10 that all sessions watch."""
+    return Download(lambda on_progress: cifar10.download(get_settings().downloads_dir, on_progress))

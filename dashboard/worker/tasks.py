@@ -15,6 +15,7 @@ import numpy as np
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import DashboardError, DependencyError
 from dashboard.core.images import decode_image
+from dashboard.core.model_input import enough_pixels, read_model_input
 from dashboard.core.preprocessing import fit_image, normalize
 from dashboard.core.records import (
     ConvLayer,
@@ -29,7 +30,6 @@ from dashboard.core.records import (
 from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import RunStore
 
-SHRINK_MARGIN = 4  # JPEGs are decoded at a scale that leaves at least this many times the model's input
 _INSTALL = "Install what the dashboard needs with `pip install -r requirements.txt`, then restart it."
 
 
@@ -110,7 +110,7 @@ def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction 
     """One answer a file, in the given order. Raises DependencyError, ModelError."""
 
     def pixels(data: bytes) -> np.ndarray:
-        return decode_image(data, _enough(version)).pixels
+        return decode_image(data, enough_pixels(version.preprocessing)).pixels
 
     return _predict(version, [partial(pixels, data) for data in files])
 
@@ -122,11 +122,7 @@ def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) ->
         DependencyError, ModelError; DatasetError, see `open_unchanged`.
     """
     dataset = open_unchanged(path, samples)
-    return _predict(version, [partial(dataset.image, s.index, _enough(version)) for s in samples])
-
-
-def _enough(version: ModelVersion) -> tuple[int, int]:
-    return (version.preprocessing.width * SHRINK_MARGIN, version.preprocessing.height * SHRINK_MARGIN)
+    return _predict(version, [partial(dataset.image, s.index, enough_pixels(version.preprocessing)) for s in samples])
 
 
 def _predict(version: ModelVersion, readers: list[Callable[[], np.ndarray]]) -> list[Prediction | Failure]:
@@ -160,7 +156,7 @@ def explain(version: ModelVersion, file: bytes, layer: str | None, target_class:
 
     from dashboard.worker.grad_cam import grad_cam, to_unit_range
 
-    image = fit_image(decode_image(file, _enough(version)).pixels, version.preprocessing)
+    image = read_model_input(file, version.preprocessing)
     [prediction] = model.predict(image[None])
     target = prediction.class_id if target_class is None else target_class
     chosen: ConvLayer = model.taps.layer(layer)

@@ -59,7 +59,7 @@ def test_get_by_name_takes_the_newest_usable_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ref", ["dogs", "pets@7", "../pets@1", "pets@../1", "pets/1", "@1", "@", "pets@1@1"])
-def test_55_an_unknown_name_is_an_error_that_lists_the_known_ones(tmp_path: Path, ref: str) -> None:
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(tmp_path: Path, ref: str) -> None:
     add(tmp_path, "pets", "1")
     with pytest.raises(ModelError) as caught:
         Registry(tmp_path).get(ref)

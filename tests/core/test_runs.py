@@ -147,6 +147,6 @@ def test_a_damaged_part_is_an_error_that_names_the_run(store: RunStore) -> None:
 
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
-def test_54_formulas_are_defused(text: str) -> None:
+def test_formulas_are_defused(text: str) -> None:
     table = safe_for_spreadsheets(pd.DataFrame({"file": [text, "cat.png"], "confidence": [-0.5, 1.0]}))
     assert table["file"].tolist() == [f"'{text}", "cat.png"] and table["confidence"].tolist() == [-0.5, 1.0]

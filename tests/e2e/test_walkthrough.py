@@ -111,7 +111,7 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
     evaluate(page, samples_zip)
     assert metric(page, "Images") == "160"
-    assert metric(page, "Could not be read") == "1"
+    assert metric(page, "Not evaluated") == "1"
     accuracy = metric(page, "Accuracy")
     cell = page.locator(f"{CELLS}[aria-label*='True class: airplane'][aria-label*='Predicted class: airplane']")
     count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
@@ -215,7 +215,7 @@ def test_two_thousand_images_survive_a_killed_worker(page, server: Server, share
     page.get_by_role("link", name="Batch evaluation").click()
     page.get_by_text("What is taken for what").wait_for(timeout=120_000)
     assert metric(page, "Images") == "2,000"
-    assert metric(page, "Could not be read") == "0"
+    assert metric(page, "Not evaluated") == "0"
     cell = page.locator(f"{CELLS}[aria-label*='True class: cat'][aria-label*='Predicted class: dog']")
     count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
     cell.click(force=True)

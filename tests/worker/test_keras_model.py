@@ -1,4 +1,4 @@
-"""Loading and calling: shared/design/hostile-inputs.md, items 40-43."""
+"""Loading and calling."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_model_is_loaded_once_and_again_when_its_file_changes(make_version: Ma
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_40_weights_that_are_no_numbers_are_refused(make_version: MakeVersion, value: float) -> None:
+def test_weights_that_are_no_numbers_are_refused(make_version: MakeVersion, value: float) -> None:
     model = small()
     model.layers[-1].bias.assign([0.0, value, 0.0])
     assert refused(make_version(model)).code == "not_finite"
@@ -117,20 +117,20 @@ def test_40_weights_that_are_no_numbers_are_refused(make_version: MakeVersion, v
         (lambda: keras.Model(i := keras.Input((8, 8, 3)), [layers.Flatten()(i), layers.Flatten()(i)]), {}),
     ],
 )
-def test_41_shapes_that_are_not_those_of_the_record_are_refused(
+def test_shapes_that_are_not_those_of_the_record_are_refused(
     make_version: MakeVersion, model: Callable[[], keras.Model], changes: dict[str, Any]
 ) -> None:
     assert refused(make_version(model(), **changes)).code == "model_shape"
 
 
-def test_41_a_model_that_was_never_built_is_refused(make_version: MakeVersion) -> None:
+def test_a_model_that_was_never_built_is_refused(make_version: MakeVersion) -> None:
     never = keras.Sequential([layers.Flatten(), layers.Dense(3)])
     with pytest.warns(UserWarning, match="not yet been built"):
         version = make_version(never)
     assert refused(version).code in ("model_shape", "model_unreadable")
 
 
-def test_42_another_file_than_the_recorded_one_is_refused(make_version: MakeVersion) -> None:
+def test_another_file_than_the_recorded_one_is_refused(make_version: MakeVersion) -> None:
     version = make_version(small())
     data = bytearray(version.file.read_bytes())
     data[len(data) // 2] ^= 1
@@ -142,7 +142,7 @@ def test_42_another_file_than_the_recorded_one_is_refused(make_version: MakeVers
     assert refused(version).code == "model_missing"
 
 
-def test_43_a_file_replaced_while_it_is_used_is_old_or_new_or_refused_never_mixed(make_version: MakeVersion) -> None:
+def test_a_file_replaced_while_it_is_used_is_old_or_new_or_refused_never_mixed(make_version: MakeVersion) -> None:
     old = make_version(small())
     before = [p.logits for p in keras_model.load(old).predict(batch(3))]
     other = small()

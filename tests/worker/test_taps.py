@@ -1,4 +1,4 @@
-"""Logits and activations of every kind of model: shared/design/evaluation-and-explanation.md, checks (a), (b) and (g).
+"""Logits and activations of every kind of model.
 
 The reference shares no code with what it checks: every layer is computed in NumPy, in float64, and the derivative of
 the logit by each activation is a central difference.

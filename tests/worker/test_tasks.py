@@ -111,7 +111,7 @@ def test_a_missing_model_is_an_error_and_the_worker_lives_on(
         ("keras", "import numpy_that_is_missing", "tensorflow_broken", "numpy_that_is_missing"),
     ],
 )  # fmt: skip
-def test_52_a_tensorflow_that_is_missing_or_broken_is_told_with_its_cause(
+def test_a_tensorflow_that_is_missing_or_broken_is_told_with_its_cause(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     tiny_version: ModelVersion,
@@ -159,7 +159,7 @@ def test_errors_travel_whole() -> None:
         )
 
 
-def test_16_bit_gray_reaches_the_model_with_the_right_pixels(inference: Inference, tiny_version: ModelVersion) -> None:
+def test_bit_gray_reaches_the_model_with_the_right_pixels(inference: Inference, tiny_version: ModelVersion) -> None:
     gray = picture(8)[..., 0]
     sixteen = io.BytesIO()
     Image.fromarray(gray.astype(np.uint16) * 256 + 77).save(sixteen, "PNG")

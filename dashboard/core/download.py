@@ -1,0 +1,119 @@
+"""A file from the network, whole and verified or not there at all; and one download that all sessions watch."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dashboard.core.errors import DashboardError, DatasetError
+
+BLOCK_BYTES = 2**18
+SILENCE_S = 30  # after which the connection counts as lost
+ABANDONED_S = 3600  # a part that nobody wrote to for so long belongs to a process that was killed
+
+OnProgress = Callable[[int, int], None]  # bytes so far, bytes in all or 0 when the server does not say
+
+
+def fetch(url: str, target: Path, sha256: str, on_progress: OnProgress = lambda done, total: None) -> None:
+    """Downloads `url` to `target`. Length and SHA-256 are compared before the file gets its name.
+
+    Several processes may do so at once: each writes a file of its own.
+
+    Raises:
+        DatasetError: `download_failed` when the file did not come whole, `checksum` when it is another one; the fix says
+            where to put a file fetched by hand.
+    """
+    by_hand = f"Try again, or fetch {url} elsewhere and put it at {target}."
+    part: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        part = Path(name)
+        with os.fdopen(handle, "wb") as out, urllib.request.urlopen(url, timeout=SILENCE_S) as response:
+            total = int(response.headers.get("Content-Length") or 0)
+            done, digest = 0, hashlib.sha256()
+            while block := response.read(BLOCK_BYTES):
+                out.write(block)
+                digest.update(block)
+                done += len(block)
+                on_progress(done, total)
+        if total and done != total:
+            raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
+        if digest.hexdigest() != sha256:
+            raise DatasetError(
+                f"What {url} sent is not the file that is expected: its SHA-256 differs. It was not kept.",
+                by_hand,
+                "checksum",
+            )
+        part.chmod(0o644)
+        part.replace(target)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise DatasetError(f"{target.name} could not be downloaded: {reason}.", by_hand, "download_failed") from error
+    finally:
+        if part:
+            part.unlink(missing_ok=True)
+
+
+def _remove_abandoned(target: Path) -> None:
+    for part in target.parent.glob(f".{target.name}.*.part"):
+        if time.time() - part.stat().st_mtime > ABANDONED_S:
+            part.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class DownloadState:
+    """How far a download is."""
+
+    active: bool = False
+    done_bytes: int = 0
+    total_bytes: int = 0  # 0 while unknown
+    error: DashboardError | None = None  # why the last one failed
+
+
+class Download:
+    """A download on a thread of its own, one at a time however many sessions ask for it. Thread-safe."""
+
+    def __init__(self, work: Callable[[OnProgress], object]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._state = DownloadState()
+
+    @property
+    def state(self) -> DownloadState:
+        """As it is now."""
+        return self._state
+
+    def start(self) -> None:
+        """Starts it unless it is under way."""
+        with self._lock:
+            if self._state.active:
+                return
+            self._state = DownloadState(active=True)
+        threading.Thread(target=self._run, name="download", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._work(self._advance)
+        except DashboardError as error:
+            self._state = DownloadState(error=error)
+        except Exception as error:  # the button must come back whatever happens
+            fault = DashboardError(f"The download stopped: {type(error).__name__}: {error}.", "Please report this.")
+            self._state = DownloadState(error=fault)
+        else:
+            self._state = DownloadState()
+
+    def _advance(self, done: int, total: int) -> None:
+        self._state = replace(self._state, done_bytes=done, total_bytes=total)
