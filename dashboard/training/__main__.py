@@ -84,7 +84,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
         photos[kept],
         data.labels[kept],
         len(cifar10.CLASS_NAMES),
-        args.work / f"{recipe.name}-{recipe.epochs}",
+        args.work / f"{recipe.name}-{recipe.epochs}-{args.precision}-{checksum[:12]}",
         verbose=1 if sys.stderr.isatty() else 2,
     )
     from dashboard.training.publish import publish

@@ -236,21 +236,31 @@ def server(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
-def test_download_verifies_and_does_it_once(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_verifies_and_does_it_once(tmp_path: Path, server: str) -> None:
     content = os.urandom(2**20)
     (tmp_path / "served" / "a.tar.gz").write_bytes(content)
-    monkeypatch.setattr(cifar10, "SHA256", hashlib.sha256(content).hexdigest())
+    checksum = hashlib.sha256(content).hexdigest()
     seen: list[tuple[int, int]] = []
-    path = cifar10.download(tmp_path / "to", lambda done, total: seen.append((done, total)), f"{server}/a.tar.gz")
+    path = cifar10.download(
+        tmp_path / "to", lambda done, total: seen.append((done, total)), f"{server}/a.tar.gz", checksum
+    )
     assert path.read_bytes() == content and seen[-1] == (2**20, 2**20) and len(seen) > 1
-    assert cifar10.download(tmp_path / "to", url="http://127.0.0.1:1/never") == path
+    assert cifar10.download(tmp_path / "to", url="http://127.0.0.1:1/never", sha256=checksum) == path
 
 
-def test_a_download_of_something_else_is_refused(tmp_path: Path, server: str) -> None:
+def test_a_download_of_something_else_is_refused_and_not_kept(tmp_path: Path, server: str) -> None:
     (tmp_path / "served" / "a.tar.gz").write_bytes(b"something else")
     with pytest.raises(DatasetError, match="SHA-256") as caught:
         cifar10.download(tmp_path / "to", url=f"{server}/a.tar.gz")
-    assert caught.value.code == "checksum" and cifar10.URL in caught.value.fix
+    assert caught.value.code == "checksum" and str(tmp_path / "to") in caught.value.fix
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+def test_another_file_in_its_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / cifar10.FILE_NAME).write_bytes(b"something else")
+    with pytest.raises(DatasetError, match="is there already") as caught:
+        cifar10.download(tmp_path)
+    assert str(tmp_path / cifar10.FILE_NAME) in caught.value.message and "Delete it" in caught.value.fix
 
 
 @pytest.mark.parametrize("path", ["missing.tar.gz", None])
