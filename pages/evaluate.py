@@ -188,7 +188,10 @@ else:
         earlier_runs()
     if job and job.error:
         show_error(job.error, "The dataset was not evaluated.")
-    elif run_id and not (job and job.state == "cancelled" and job.progress is None):
+    nothing_done = job is not None and job.state in ("cancelled", "failed") and job.progress is None
+    if run_id and nothing_done and not (job and job.error):
+        st.info("Cancelled before the first image.", icon=":material/info:")
+    elif run_id and not nothing_done:
         try:
             run = load_run(run_id)
             evaluate_again(run)

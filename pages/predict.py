@@ -89,7 +89,7 @@ def answer_for(first: Answer, data: bytes, layer: str | None, target: str | None
     explanation = first.explanation
     if explanation is None:
         return first
-    if layer == explanation.layer.name or layer not in {known.name for known in explanation.layers}:
+    if layer == explanation.layer.name or layer not in {known.name for known in stages(explanation.layers)}:
         layer = None
     if target == first.predicted_label or target not in first.version.class_names:
         target = None
@@ -155,7 +155,7 @@ def show_pictures(answer: Answer, first: Answer) -> None:
         )
     downloads.download_button(
         "Result (JSON)",
-        answer.to_json(),
+        answer.to_json,
         f"{stem}.json",
         "application/json",
         key="download-result",

@@ -57,7 +57,7 @@ def test_tensorflow_is_imported_by_workers_and_training_only() -> None:
         ("dashboard/ui/", ("dashboard.worker", "dashboard.training", "dashboard.cli", "pages")),
         ("dashboard/worker/", ("dashboard.ui", "dashboard.training", "streamlit", "altair", "pages")),
         ("dashboard/training/", ("dashboard.ui", "dashboard.worker", "streamlit", "altair", "pages")),
-        ("dashboard/cli.py", ("dashboard.ui", "dashboard.worker", "streamlit", "pages")),
+        ("dashboard/cli", ("dashboard.ui", "dashboard.worker", "streamlit", "pages")),
         ("pages/", ("dashboard.worker", "dashboard.training", "dashboard.cli", "sklearn", "scipy", "PIL", "cv2")),
     ],
 )  # fmt: skip

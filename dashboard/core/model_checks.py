@@ -15,9 +15,10 @@ from dashboard.core.labels import match_labels
 from dashboard.core.preprocessing import SCALINGS
 from dashboard.core.records import ModelFacts
 from dashboard.core.registry import BrokenVersion, ModelVersion, Registry
-from dashboard.core.self_test import LabelledFile, better_scaling, judge, read_samples, self_test
+from dashboard.core.scalings import better_scaling
+from dashboard.core.self_test import LabelledFile, judge, read_samples, self_test
+from dashboard.settings import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 LATENCY = "Median latency, warm"
 ACCURACY = "Accuracy on samples"
 _TENSORFLOW = "TensorFlow is not usable"

@@ -15,8 +15,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from dashboard.core.checks import Check, Status
+from dashboard.settings import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements.txt"
 PYTHON = SpecifierSet(">=3.10,<3.14")  # as in pyproject.toml
 

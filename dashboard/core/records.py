@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-
-from dashboard.core.preprocessing import ColorMode, Fit
-from dashboard.core.registry import Output
 
 
 @dataclass(frozen=True)
@@ -46,6 +42,7 @@ class ConvLayer:
     name: str  # path through nested models, joined by "/"
     grid: tuple[int, int]  # height, width
     channels: int
+    activated: bool = True  # False for a bare convolution or normalisation, whose activation function comes later
 
 
 @dataclass(frozen=True)
@@ -88,33 +85,9 @@ class ModelFacts:
 
 
 def stages(layers: Sequence[ConvLayer]) -> list[ConvLayer]:
-    """The last layer of each grid size, in the order of the forward pass: the ones worth choosing from."""
-    last_of_grid = {layer.grid: layer for layer in layers}
+    """The last activated layer of each grid size, in the order of the forward pass: the ones worth choosing from."""
+    last_of_grid: dict[tuple[int, int], ConvLayer] = {}
+    for layer in layers:
+        if layer.activated or not last_of_grid.get(layer.grid, layer).activated:
+            last_of_grid[layer.grid] = layer
     return [layer for layer in layers if last_of_grid[layer.grid] is layer]
-
-
-@dataclass(frozen=True)
-class ForeignModel:
-    """A model file from elsewhere, and how it shall be tried."""
-
-    file: Path  # a private copy, which may be changed
-    shown_as: str  # what messages call it
-    converted: Path  # where to save it, ending in .keras
-    input_size: tuple[int, int] | None  # height, width; None: as the model says
-    fit: Fit
-    color: ColorMode | None  # None: by the number of channels
-    samples: Path | None  # a dataset to try the scalings on
-    memory_bytes: int  # that loading and trying may use
-
-
-@dataclass(frozen=True)
-class ForeignModelFacts:
-    """What a worker found in a model file from elsewhere."""
-
-    input_shape: tuple[int, int, int]  # height, width, channels
-    outputs: int  # numbers an image
-    output: Output
-    scales_itself: bool  # it begins with arithmetic on the pixels
-    keras_version: str
-    sample_classes: dict[str, tuple[int, ...]]  # name in SCALINGS -> class id of each sample
-    notes: tuple[str, ...]

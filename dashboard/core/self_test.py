@@ -1,17 +1,16 @@
-"""Does a model answer sensibly on a handful of labelled samples, and would another input scaling make it?"""
+"""Does a model answer sensibly on a handful of labelled samples?"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.core.checks import Status
-from dashboard.core.errors import DatasetError, ModelError
+from dashboard.core.errors import DatasetError
 from dashboard.core.labels import match_labels
 from dashboard.core.metrics import Proportion, proportion
-from dashboard.core.preprocessing import SCALINGS
 from dashboard.core.records import Failure, Prediction
 from dashboard.core.registry import ModelVersion
 
@@ -30,12 +29,22 @@ class LabelledFile:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """How a model version did on the samples."""
+    """How a model version did on the samples that can be read."""
 
-    accuracy: Proportion
+    correct: tuple[bool, ...]  # of each sample
     answer: str  # the most frequent one
     share: float  # of that answer, in (0, 1]
     classes: int  # different true labels among the samples
+
+    @property
+    def right(self) -> int:
+        """How many are answered rightly."""
+        return sum(self.correct)
+
+    @property
+    def accuracy(self) -> Proportion:
+        """The share of them."""
+        return proportion(self.right, len(self.correct))
 
 
 @dataclass(frozen=True)
@@ -71,9 +80,8 @@ def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: P
     if not pairs:
         raise DatasetError("None of the sample images can be read.", "Restore them with `git restore data/samples`.")
     answer, count = Counter(predicted for _, predicted in pairs).most_common(1)[0]
-    right = sum(true == predicted for true, predicted in pairs)
-    classes = len({true for true, _ in pairs})
-    return SelfTest(proportion(right, len(pairs)), answer, count / len(pairs), classes)
+    correct = tuple(true == predicted for true, predicted in pairs)
+    return SelfTest(correct, answer, count / len(pairs), len({true for true, _ in pairs}))
 
 
 def judge(test: SelfTest, version: ModelVersion) -> Verdict:
@@ -86,35 +94,12 @@ def judge(test: SelfTest, version: ModelVersion) -> Verdict:
         guess = f"no better than guessing; it answers {test.answer!r} for {test.share:.0%} of them"
         return Verdict("error", f"{version.ref} {right}, {guess}")
     stated = version.metrics.get("accuracy")
-    if isinstance(stated, (int, float)) and 0 < stated < 1 and _chance_of_at_most(test.accuracy, stated) < SURPRISE:
+    if isinstance(stated, (int, float)) and 0 < stated < 1 and _chance_of_at_most(test.right, n, stated) < SURPRISE:
         return Verdict("warning", f"{version.ref} {right}, although its model.json states {stated:.1%}")
     return Verdict("ok", f"{version.ref} {right}")
 
 
-def _chance_of_at_most(found: Proportion, stated: float) -> float:
+def _chance_of_at_most(right: int, n: int, stated: float) -> float:
     from scipy.stats import binomtest
 
-    return float(binomtest(round(found.value * found.n), found.n, stated, alternative="less").pvalue)
-
-
-def better_scaling(
-    version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict, found: SelfTest
-) -> tuple[str, SelfTest] | None:
-    """The scaling in SCALINGS with which the version does best, if it then does well and better than `found`."""
-    best: tuple[str, SelfTest] | None = None
-    for name, candidate in _rescaled(version):
-        try:
-            test = self_test(candidate, samples, predict)
-        except ModelError:  # numbers that are not finite, say
-            continue
-        to_beat = best[1] if best else found
-        if judge(test, candidate).status != "error" and test.accuracy.value > to_beat.accuracy.value:
-            best = (name, test)
-    return best
-
-
-def _rescaled(version: ModelVersion) -> Iterator[tuple[str, ModelVersion]]:
-    recipe = version.preprocessing
-    for name, (scale, mean, std) in SCALINGS.items():
-        if name != recipe.scaling_name and len(mean) in (1, recipe.channels):
-            yield name, replace(version, preprocessing=replace(recipe, scale=scale, mean=mean, std=std))
+    return float(binomtest(right, n, stated, alternative="less").pvalue)

@@ -147,6 +147,8 @@ def _show_images(run: Run, cell: tuple[str, str] | None) -> None:
     pages = -(-len(rows) // IMAGES_A_PAGE)
     page_key = f"page-{run.manifest.run_id}-{cell}"
     page = min(st.session_state.get(page_key, 1), pages)
+    if page_key in st.session_state:
+        st.session_state[page_key] = page
     shown = rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
     with st.container(horizontal=True, gap="small", key="gallery"):
         for row in shown.to_dict("records"):

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from dashboard.core.errors import ModelError
-from dashboard.core.records import ConvLayer
+from dashboard.core.records import ConvLayer, stages
 
 _SQUASHING = ("softmax", "sigmoid")
 
@@ -25,8 +25,9 @@ class Taps:
     def __init__(self, model: keras.Model, output: str, input_shape: tuple[int, int, int] | None = None) -> None:
         """`input_shape` (height, width, channels) is needed for a model that takes any size."""
         self._activations: dict[str, keras.KerasTensor] = {}
+        self._bare: set[str] = set()  # those before their activation function
         self._inputs = keras.Input(input_shape or model.input_shape[1:], dtype=model.inputs[0].dtype)
-        self._last = _last_operation(model)
+        self._last = last_operation(model)
         self._drop_squashing = output == "probabilities"
         if not self._drop_squashing and _squashes(self._last):
             raise ModelError(
@@ -50,11 +51,11 @@ class Taps:
         for name, tensor in self._activations.items():
             height, width, channels = tensor.shape[1:]
             if None not in (height, width) and min(height, width) > 1:
-                found.append(ConvLayer(name, (int(height), int(width)), int(channels)))
+                found.append(ConvLayer(name, (int(height), int(width)), int(channels), name not in self._bare))
         return tuple(found)
 
     def default_layer(self) -> ConvLayer:
-        """The deepest layer with a grid of at least 4x4; where there is none, the finest of the deepest.
+        """The deepest activated layer with a grid of at least 4x4; where there is none, the finest of the deepest.
 
         Raises:
             ModelError: the model has no layer with a grid.
@@ -62,7 +63,7 @@ class Taps:
         layers = self.conv_layers
         if not layers:
             raise ModelError("This model has no layer with a grid to make a map from.", code="no_conv_layer")
-        deep = [layer for layer in layers if min(layer.grid) >= 4]
+        deep = [layer for layer in stages(layers) if min(layer.grid) >= 4]
         return deep[-1] if deep else max(reversed(layers), key=lambda layer: layer.grid)
 
     def layer(self, name: str | None) -> ConvLayer:
@@ -131,12 +132,15 @@ class Taps:
         seen_convolution = bool(self._activations) or "Conv" in type(layer).__name__
         if isinstance(output, keras.KerasTensor) and len(output.shape) == 4 and seen_convolution:
             self._activations[prefix + layer.name] = output
+            if _is_bare(layer):
+                self._bare.add(prefix + layer.name)
         return output
 
 
-def _last_operation(model: keras.Model) -> Any:
+def last_operation(model: keras.Model) -> Any:
+    """The layer or operation that gives the model's first output, inside nested models too."""
     last = model.layers[-1] if isinstance(model, keras.Sequential) else model.outputs[0]._keras_history.operation
-    return _last_operation(last) if isinstance(last, keras.Model) else last
+    return last_operation(last) if isinstance(last, keras.Model) else last
 
 
 def _squashes(layer: Any) -> bool:
@@ -161,3 +165,10 @@ def _without_squashing(layer: Any, x: Any) -> Any:
     logits = linear(x)
     linear.set_weights(layer.get_weights())
     return logits
+
+
+def _is_bare(layer: Any) -> bool:
+    """A convolution or normalisation without an activation function of its own."""
+    kind, activation = type(layer).__name__, getattr(layer, "activation", None)
+    linear = activation is None or getattr(activation, "__name__", "") == "linear"
+    return linear and ("Conv" in kind or "Normalization" in kind)

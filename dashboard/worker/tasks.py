@@ -14,6 +14,7 @@ import numpy as np
 
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import DashboardError, DependencyError
+from dashboard.core.foreign_model import ForeignModel, ForeignModelFacts
 from dashboard.core.images import decode_image
 from dashboard.core.model_input import enough_pixels, read_model_input
 from dashboard.core.preprocessing import fit_image, normalize
@@ -21,8 +22,6 @@ from dashboard.core.records import (
     ConvLayer,
     Explanation,
     Failure,
-    ForeignModel,
-    ForeignModelFacts,
     ModelFacts,
     Prediction,
     TensorFlowFacts,

@@ -43,3 +43,26 @@ def test_both_ways_to_write_an_umlaut_are_the_same() -> None:
 
 def test_a_class_without_letters_catches_nothing() -> None:
     assert match_labels(["anything"], ["_", "cat"]).unknown == ("anything",)
+
+
+@pytest.mark.parametrize(
+    "folder, model_class",
+    [("automobile", "car"), ("Auto", "Car"), ("airplane", "plane"), ("jet", "aircraft"), ("cat", "Kitty")],
+)
+def test_aliases_work_both_ways(folder: str, model_class: str) -> None:
+    assert match_labels([folder], ["bird", model_class]).class_of == {folder: model_class}
+
+
+def test_nothing_is_guessed_where_two_classes_mean_the_same() -> None:
+    mapping = match_labels(["jet", "Plane", "airplane"], ["plane", "airplane"])
+    assert mapping.class_of == {"Plane": "plane", "airplane": "airplane"}
+    assert mapping.unknown == ("jet",)
+
+
+def test_nothing_is_guessed_where_two_classes_differ_in_case_only() -> None:
+    mapping = match_labels(["POLISH", "polish"], ["polish", "Polish"])
+    assert mapping.class_of == {"polish": "polish"} and mapping.unknown == ("POLISH",)
+
+
+def test_a_name_of_separators_only_means_nothing() -> None:
+    assert match_labels([" ", "--"], ["_", "cat"]).unknown == (" ", "--")

@@ -14,7 +14,7 @@ import pytest
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.training import fit as fit_module
 from dashboard.training.fit import Triangular, fit
-from dashboard.training.recipes import RECIPES, Recipe
+from dashboard.training.recipes import QUICK, RECIPES, Recipe
 
 RECIPE = Recipe("tiny", widths=(4, 8), epochs=2, batch_size=16, peak_lr=0.05, crop_padding=1, cutout=0, holdout=0)
 INPUT = Preprocessing(8, 8)
@@ -80,3 +80,4 @@ def test_the_schedule_rises_and_falls_to_zero() -> None:
 
 def test_recipes_are_named_as_they_are_looked_up() -> None:
     assert all(recipe.name == name and recipe.epochs > 0 for name, recipe in RECIPES.items())
+    assert RECIPES[QUICK].epochs < RECIPES["cifar10-resnet"].epochs

@@ -1,0 +1,147 @@
+"""`python -m dashboard models`: list, add and choose model versions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args
+
+import typer
+from rich.table import Table
+
+from dashboard.cli_output import AsJson, console, model_record, plain_text, print_json, say, stop
+from dashboard.core.errors import DashboardError
+from dashboard.core.preprocessing import SCALINGS, ColorMode, Fit
+from dashboard.core.registry import ModelVersion, Registry
+from dashboard.settings import Settings, get_settings
+
+models_app = typer.Typer(invoke_without_command=True, help="List, add and choose model versions.")
+
+
+def _registry(settings: Settings) -> Registry:
+    return Registry(settings.models_dir, settings.model)
+
+
+@models_app.callback()
+def models(
+    context: typer.Context,
+    as_json: AsJson = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the README's table of measured versions.")
+    ] = False,
+) -> None:
+    """List the model versions."""
+    if context.invoked_subcommand:
+        return
+    registry = _registry(get_settings())
+    try:
+        active = registry.active().ref
+    except DashboardError:
+        active = ""
+    versions = registry.versions()
+    if markdown:
+        sys.stdout.writelines(f"{_markdown_row(version)}\n" for version in versions if "accuracy" in version.metrics)
+    elif as_json:
+        print_json([_version_record(version, version.ref == active) for version in versions])
+    else:
+        table = Table("model", "version", "active", "input", "classes", "accuracy")
+        for v in versions:
+            accuracy = v.metrics.get("accuracy")
+            table.add_row(
+                plain_text(v.name),
+                plain_text(v.version),
+                "yes" if v.ref == active else "",
+                "x".join(map(str, v.input_shape)),
+                str(len(v.class_names)),
+                f"{accuracy:.1%}" if accuracy else "not measured",
+            )
+        console.print(table)
+    for broken in registry.broken():
+        say(str(broken.error), "red")
+
+
+def _markdown_row(version: ModelVersion) -> str:
+    m = version.metrics
+    low, high = (f"{100 * bound:.1f}" for bound in m["accuracy_ci95"])
+    figures = f"{m['n']:,} | {m['accuracy']:.1%} ({low}-{high}) | {m['flops'] / 1e6:,.0f} | {m['parameters']:,}"
+    return f"| {version.ref} | {figures} |"
+
+
+def _version_record(version: ModelVersion, active: bool) -> dict[str, Any]:
+    return {
+        **model_record(version),
+        "active": active,
+        "input_shape": list(version.input_shape),
+        "class_names": list(version.class_names),
+        "preprocessing": version.preprocessing.to_dict(),
+        "metrics": version.metrics,
+    }
+
+
+@models_app.command("use")
+def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]) -> None:
+    """Make a version the one used when none is named."""
+    settings = get_settings()
+    try:
+        version = _registry(settings).activate(ref)
+    except DashboardError as error:
+        stop(error, as_json=False)
+    say(f"{version.ref} is now active.")
+    if settings.model:
+        say(f"But DASHBOARD_MODEL={settings.model} is set, and the setting wins.", "yellow")
+
+
+@models_app.command("add")
+def models_add(
+    file: Annotated[Path, typer.Argument(help="A .keras or .h5 file from someone you trust.")],
+    name: Annotated[str, typer.Option(help="Name of the model; an existing name gets a new version.")],
+    class_names: Annotated[
+        str, typer.Option(help="In the order of the outputs: a,b,c or a text file, one a line.")
+    ] = "",
+    scale: Annotated[str, typer.Option(help=f"What happens to pixel values: {', '.join(SCALINGS)}.")] = "",
+    fit: Annotated[
+        str, typer.Option(help=f"How a picture is brought to size: {', '.join(get_args(Fit))}.")
+    ] = "stretch",
+    color: Annotated[
+        str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; told from the model if empty.")
+    ] = "",
+    input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that takes any size.")] = "",
+    memory_gb: Annotated[
+        float, typer.Option(min=0.0, help="Memory that loading may take; by the file's size if 0.")
+    ] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Add a Keras image classifier made elsewhere."""
+    from dashboard.core.model_import import add_model, read_class_names, read_input_size
+
+    _check_choice("--scale", scale, tuple(SCALINGS))
+    _check_choice("--fit", fit, get_args(Fit))
+    _check_choice("--color", color, get_args(ColorMode))
+    settings = get_settings()
+    try:
+        with console.status("Looking into the file ..."):
+            version = add_model(
+                file,
+                name,
+                _registry(settings),
+                class_names=read_class_names(class_names) if class_names else None,
+                scaling=scale or None,
+                fit=cast(Fit, fit),
+                color=cast(ColorMode, color) if color else None,
+                input_size=read_input_size(input_size) if input_size else None,
+                samples=settings.samples_dir,
+                memory_bytes=int(memory_gb * 2**30) or None,
+            )
+    except DashboardError as error:
+        stop(error, as_json)
+    for note in version.provenance.get("notes", ()):
+        say(note, "yellow")
+    if as_json:
+        print_json(_version_record(version, active=False))
+    say(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {version.ref}")
+
+
+def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
+    if value and value not in choices:
+        raise typer.BadParameter(f"one of: {', '.join(choices)}", param_hint=option)

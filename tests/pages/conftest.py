@@ -1,0 +1,58 @@
+"""The dashboard over the worker that all tests share, with data and models folders of the test's own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.inference import Inference
+from dashboard.core.jobs import JobRunner
+from dashboard.core.registry import Registry
+from dashboard.core.runs import RunStore
+from dashboard.core.worker_pool import WorkerPool
+from dashboard.settings import Settings
+from dashboard.ui.resources import Services, get_download
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def dashboard(
+    tmp_path: Path,
+    pool: WorkerPool,
+    inference: Inference,
+    tiny_registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Services:
+    """Services over the models of the project and a tiny one; the samples lie in the data folder."""
+    shutil.copytree(ROOT / "models", tmp_path / "models")
+    shutil.copytree(tiny_registry.root / "tiny", tmp_path / "models" / "tiny")
+    shutil.copytree(ROOT / "data" / "samples", tmp_path / "data" / "samples")
+    settings = Settings(models_dir=tmp_path / "models", data_dir=tmp_path / "data", max_upload_mb=1)
+    store = RunStore(settings.runs_dir)
+    services = Services(settings, pool, inference, Registry(settings.models_dir), store, JobRunner(pool, store, 8))
+    for module in ("resources", "components"):
+        monkeypatch.setattr(f"dashboard.ui.{module}.get_services", lambda: services)
+    get_download.clear()
+    return services
+
+
+@pytest.fixture
+def open_page(dashboard: Services) -> Callable[[str], AppTest]:
+    """`open_page("predict")` gives the page within the whole dashboard, run once."""
+
+    def opened(name: str) -> AppTest:
+        at = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60).run()
+        return at.switch_page(str(ROOT / "pages" / f"{name}.py")).run()
+
+    return opened
+
+
+def text_of(at: AppTest) -> str:
+    """All that is written on the page, but for tables."""
+    kinds = (at.text, at.markdown, at.caption, at.error, at.warning, at.info, at.success, at.code)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)

@@ -1,0 +1,205 @@
+"""The Batch evaluation page: real uploads, a real worker, real runs on disk."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.evaluation import evaluate
+from dashboard.core.runs import RunManifest
+from dashboard.ui.resources import Services
+from tests.conftest import MakeZip
+from tests.pages.conftest import text_of
+
+Open = Callable[[str], AppTest]
+PATIENCE_S = 60
+
+
+def until(at: AppTest, condition: Callable[[AppTest], object]) -> AppTest:
+    end = time.monotonic() + PATIENCE_S
+    while not condition(at):
+        assert time.monotonic() < end, text_of(at)
+        time.sleep(0.2)
+        at.run()
+    return at
+
+
+def metrics(at: AppTest) -> dict[str, str]:
+    return {m.label: str(m.value) for m in at.metric}
+
+
+@pytest.fixture
+def run(dashboard: Services) -> RunManifest:
+    """A finished evaluation of the samples by the project's own model."""
+    version = dashboard.registry.get("cifar10-resnet")
+    return evaluate(dashboard.settings.samples_dir, version, dashboard.engine, dashboard.runs, chunk_size=8)
+
+
+def open_run(open_page: Open, run: RunManifest) -> AppTest:
+    at = open_page("evaluate")
+    at.selectbox(key="earlier").select(run.run_id).run()
+    assert not at.exception
+    return at
+
+
+def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
+    at = open_page("evaluate")
+    path = make_zip({"cat": 3, "Plane": 2, "unicorn": 2}, extra={"cat/broken.png": b"no"})
+    at.file_uploader(key="zip-0").upload("my pets.zip", path.read_bytes()).run()
+    until(at, lambda at: at.metric)
+    assert not at.exception
+    shown = metrics(at)
+    assert (shown["Images"], shown["Not evaluated"]) == ("5", "3") and shown["Accuracy"].endswith("%")
+    assert "unicorn" in [c.value for c in at.code]
+    [failed] = [d.value for d in at.dataframe if list(d.value.columns) == ["file", "reason"]]
+    assert sorted(failed["file"]) == ["cat/broken.png", "unicorn/0.png", "unicorn/1.png"]
+    assert list(dashboard.settings.uploads_dir.glob("*/my_pets.zip"))
+
+
+def test_an_upload_that_is_no_zip(open_page: Open) -> None:
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("fake.zip", b"no zip at all").run()
+    until(at, lambda at: "was not evaluated" in text_of(at))
+    assert "not a complete ZIP file" in text_of(at) and not at.metric
+
+
+def test_an_upload_over_the_limit_is_refused(open_page: Open, dashboard: Services) -> None:
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("big.zip", bytes(2**20 + 1)).run()
+    assert "larger than the 1 MB allowed" in text_of(at)
+    assert list(dashboard.settings.uploads_dir.iterdir()) == []
+
+
+def test_no_folder_is_a_class(open_page: Open, make_zip: MakeZip) -> None:
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({"unicorn": 1, "![x](y)": 1}).read_bytes()).run()
+    until(at, lambda at: "was not evaluated" in text_of(at))
+    assert "None of the folders" in text_of(at) and "unicorn" in text_of(at)
+
+
+def test_a_dataset_on_the_server(open_page: Open) -> None:
+    at = open_page("evaluate")
+    at.segmented_control(key="dataset-source").set_value("This server").run()
+    at.selectbox(key="library").select("Sample images").run()
+    at.button(key="evaluate").click().run()
+    until(at, lambda at: at.metric)
+    assert metrics(at)["Images"] == "20" and metrics(at)["Not evaluated"] == "0"
+
+
+def test_a_clicked_cell_shows_its_images(open_page: Open, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    assert "No mistakes here" in text_of(at)
+    key = f"confusion-{run.run_id}-False"
+    at.session_state[key] = {"selection": {"cell": [{"true_label": "frog", "predicted_label": "frog"}]}}
+    at.run()
+    assert not at.exception
+    assert "True frog, predicted frog" in text_of(at)
+    assert len(at.image) == 4
+
+
+def test_an_interrupted_run_says_so(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    dashboard.runs.save(replace(run, state="running", n_images=50))
+    at = open_run(open_page, run)
+    assert "Not finished: 20 of 50 images" in text_of(at)
+    at.button(key="again").click().run()
+    until(at, lambda at: at.metric and "Not finished" not in text_of(at))
+    assert metrics(at)["Images"] == "20"
+
+
+def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    for part in (dashboard.settings.runs_dir / run.run_id).glob("part-*"):
+        part.unlink()
+    dashboard.runs.save(replace(run, state="failed", message="The disk is full."))
+    at = open_run(open_page, run)
+    assert "Not finished: 0 of 20" in text_of(at) and "The disk is full." in text_of(at)
+    assert not at.metric
+
+
+def test_a_dataset_that_has_gone_leaves_the_figures(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    shutil.rmtree(dashboard.settings.samples_dir)
+    at = open_run(open_page, run)
+    at.session_state[f"confusion-{run.run_id}-False"] = {
+        "selection": {"cell": [{"true_label": "cat", "predicted_label": "cat"}]}
+    }
+    at.run()
+    assert not at.exception and metrics(at)["Images"] == "20"
+    assert "not on the server any more" in text_of(at)
+
+
+def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
+    open_page: Open, dashboard: Services, run: RunManifest
+) -> None:
+    folder = dashboard.settings.samples_dir / "airplane"
+    shutil.copy(next(folder.glob("*.png")), folder / "a.png")  # every index behind it moves
+    at = open_run(open_page, run)
+    at.session_state[f"confusion-{run.run_id}-False"] = {
+        "selection": {"cell": [{"true_label": "truck", "predicted_label": "truck"}]}
+    }
+    at.run()
+    assert not at.exception
+    assert "The dataset has changed" in text_of(at)
+
+
+def test_a_run_that_does_not_exist(open_page: Open) -> None:
+    at = open_page("evaluate")
+    at.session_state["run_id"] = "../../etc"
+    at.run()
+    assert not at.exception and "cannot be shown" in text_of(at)
+
+
+def test_jobs_of_others_can_be_watched_and_cancelled(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
+    job = dashboard.jobs.start(make_zip({"cat": 400}), dashboard.registry.get("tiny"))
+    at = open_page("evaluate")
+    at.button(key=f"show-{job.run_id}").click().run()
+    assert at.button(key="cancel")
+    at.button(key="cancel").click().run()
+    until(at, lambda at: not dashboard.jobs.active())
+    at.run()
+    assert not at.exception
+    found = dashboard.jobs.get(job.run_id)
+    assert found is not None and found.state == "cancelled"
+
+
+def test_a_page_number_of_another_run_does_not_hide_images(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    version = dashboard.registry.get("tiny")
+    run = evaluate(make_zip({"cat": 20, "dog": 20}), version, dashboard.engine, dashboard.runs)
+    at = open_page("evaluate")
+    at.session_state[f"page-{run.run_id}-None"] = 99
+    at.selectbox(key="earlier").select(run.run_id).run()
+    assert not at.exception
+    assert len(at.image) > 0
+
+
+def test_downloads(open_page: Open, run: RunManifest, dashboard: Services) -> None:
+    from dashboard.ui.run_view import _predictions_csv
+
+    at = open_run(open_page, run)
+    assert {b.proto.label for b in at.get("download_button")} == {"Predictions (CSV)", "Result (JSON)"}
+    lines = _predictions_csv(dashboard.runs.load(run.run_id)).decode("utf-8-sig").splitlines()
+    assert len(lines) == 21 and lines[0].startswith(
+        "file,true_label,predicted_label,confidence,status,reason,p_airplane"
+    )
+
+
+def test_cifar10_that_cannot_be_fetched_says_where_to_put_it(
+    open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from dashboard.core import cifar10
+    from dashboard.core.download import Download
+
+    target = tmp_path / "downloads"
+    download = Download(lambda on_progress: cifar10.download(target, on_progress, "http://127.0.0.1:1/x"))
+    monkeypatch.setattr("dashboard.ui.resources.get_download", lambda: download)
+    at = open_page("evaluate")
+    at.segmented_control(key="dataset-source").set_value("This server").run()
+    at.button(key="get-cifar10").click().run()
+    until(at, lambda at: "could not be downloaded" in text_of(at))
+    assert str(target / cifar10.FILE_NAME) in text_of(at)

@@ -1,0 +1,273 @@
+"""The Predict page with the model that comes with the project."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.files import sha256_of
+from dashboard.core.registry import Registry, to_record
+from dashboard.ui.resources import Services
+from tests.conftest import encoded, picture
+from tests.core.colour_model import CLASSES, make_registry
+from tests.pages.conftest import ROOT, text_of
+
+Open = Callable[[str], AppTest]
+OURS = "cifar10-resnet@1"
+
+
+def metric(at: AppTest) -> str:
+    [element] = at.metric
+    return str(element.value)
+
+
+def captions(at: AppTest) -> list[str]:
+    """What stands under the pictures."""
+    return [caption for image in at.image for caption in image.captions if caption]
+
+
+def map_caption(at: AppTest) -> str:
+    [caption] = [caption for caption in captions(at) if caption.startswith("What speaks for")]
+    return caption
+
+
+def first_layer(at: AppTest) -> str:
+    """The earliest layer that is offered."""
+    return str(at.selectbox(key="layer").options[0].split(" (")[0])
+
+
+@pytest.fixture
+def page(open_page: Open) -> AppTest:
+    at = open_page("predict")
+    at.selectbox(key="model").select(OURS).run()
+    return at
+
+
+def test_it_opens_with_samples_and_no_answer(page: AppTest) -> None:
+    assert not page.exception and not page.metric
+    assert {b.label for b in page.button} >= {"airplane", "cat", "truck"}
+
+
+@pytest.mark.parametrize("name", ["frog", "ship"])
+def test_a_sample_is_predicted_and_explained(page: AppTest, name: str) -> None:
+    page.button(key=f"sample-{name}").click().run()
+    assert not page.exception
+    assert metric(page) == name
+    assert page.selectbox(key="layer").value == "block3_out"
+    assert len(page.get("download_button")) == 2
+
+
+def test_an_upload_goes_before_a_sample(page: AppTest) -> None:
+    page.button(key="sample-frog").click().run()
+    data = next((ROOT / "data" / "samples" / "truck").glob("*.png")).read_bytes()
+    page.file_uploader(key="upload").upload("my truck.png", data).run()
+    assert metric(page) == "truck"
+
+
+def test_a_photo_shows_itself_and_what_the_model_sees(page: AppTest) -> None:
+    sample = Image.open(next((ROOT / "data" / "samples" / "horse").glob("*.png")))
+    page.file_uploader(key="upload").upload("photo.jpg", encoded(sample.resize((900, 600)), "JPEG")).run()
+    assert not page.exception and metric(page) == "horse"
+    assert {"The picture", "What the model sees, 32x32 pixels"} < set(captions(page))
+
+
+@pytest.mark.parametrize(
+    "name, data, reason",
+    [
+        ("text.png", b"hello", "not an image of a known format"),
+        ("empty.png", b"", "The file is empty"),
+        ("![x](http://example.org/x.png).png", b"hello", "not an image of a known format"),
+    ],
+)
+def test_what_is_no_image_is_refused_with_the_reason(page: AppTest, name: str, data: bytes, reason: str) -> None:
+    page.file_uploader(key="upload").upload(name, data).run()
+    assert not page.exception and not page.metric
+    assert "There is no prediction" in text_of(page) and reason in text_of(page)
+    assert "example.org" not in text_of(page)
+
+
+def test_it_says_when_it_is_unsure(page: AppTest) -> None:
+    page.button(key="sample-cat").click().run()
+    assert not page.warning
+    page.slider(key="threshold").set_value(100).run()
+    [warning] = page.warning
+    assert "under your threshold of 100" in warning.value
+
+
+def test_another_class_and_another_layer(page: AppTest, dashboard: Services) -> None:
+    page.button(key="sample-frog").click().run()
+    page.selectbox(key="target").select("truck").run()
+    layer = first_layer(page)
+    assert page.selectbox(key="layer").value != layer
+    page.selectbox(key="layer").set_value(layer).run()
+    assert not page.exception and metric(page) == "frog"
+    latest = list(page.session_state["answers"].values())[-1]
+    assert latest.explanation.layer.name == layer
+    assert latest.version.class_names[latest.explanation.target_class] == "truck"
+
+
+def test_a_layer_of_another_model_is_not_asked_for(page: AppTest) -> None:
+    page.button(key="sample-frog").click().run()
+    page.selectbox(key="layer").set_value(first_layer(page)).run()
+    page.selectbox(key="model").select("tiny@1").run()
+    assert not page.exception
+    latest = list(page.session_state["answers"].values())[-1]
+    assert latest.version.ref == "tiny@1" and latest.explanation.layer.name == "conv_b"
+    assert page.selectbox(key="layer").value == "conv_b"
+
+
+def test_a_record_that_is_edited_changes_the_answer(page: AppTest, dashboard: Services) -> None:
+    page.button(key="sample-frog").click().run()
+    before = list(page.session_state["answers"].values())[-1].prediction.confidence
+    record = dashboard.settings.models_dir / "cifar10-resnet" / "1" / "model.json"
+    text = record.read_text()
+    record.write_text(text.replace('"temperature": ', '"temperature": 9'))
+    assert record.read_text() != text
+    page.run()
+    after = list(page.session_state["answers"].values())[-1].prediction.confidence
+    assert metric(page) == "frog" and after < before / 2
+
+
+def test_a_damaged_model_gives_no_prediction_but_the_cause(page: AppTest, dashboard: Services) -> None:
+    file = dashboard.settings.models_dir / "cifar10-resnet" / "1" / "model.keras"
+    file.write_bytes(file.read_bytes()[:100_000])
+    page.button(key="sample-frog").click().run()
+    assert not page.exception and not page.metric
+    assert "SHA-256 differs" in text_of(page)
+
+
+def test_a_model_that_is_set_but_missing_is_not_replaced_silently(
+    open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = replace(dashboard, registry=Registry(dashboard.settings.models_dir, "nonesuch"))
+    for module in ("resources", "components"):
+        monkeypatch.setattr(f"dashboard.ui.{module}.get_services", lambda: changed)
+    at = open_page("predict")
+    at.button(key="sample-frog").click().run()
+    assert not at.exception and not at.metric
+    assert "There is no model 'nonesuch'" in text_of(at)
+    at.selectbox(key="model").select(OURS).run()
+    assert metric(at) == "frog"
+
+
+def test_the_overlay_of_a_large_picture_is_small(page: AppTest) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1500, 2500, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "BMP")
+    page.file_uploader(key="upload").upload("large.bmp", buffer.getvalue()).run()
+    assert not page.exception
+    [answer] = page.session_state["answers"].values()
+    assert max(answer.picture.shape) <= 1024
+
+
+def test_samples_are_read_from_the_data_folder(open_page: Open, dashboard: Services, tmp_path: Path) -> None:
+    for folder in (tmp_path / "data" / "samples").iterdir():
+        for file in folder.iterdir():
+            file.unlink()
+    at = open_page("predict")
+    assert not at.exception
+    assert [b for b in at.button if str(b.key).startswith("sample-")] == []
+
+
+def test_the_map_is_of_the_class_that_the_selector_shows(page: AppTest) -> None:
+    page.button(key="sample-frog").click().run()
+    page.selectbox(key="target").select("truck").run()
+    page.selectbox(key="model").select("tiny@1").run()
+    assert not page.exception
+    assert page.selectbox(key="target").value == "truck" and "for truck:" in map_caption(page)
+    page.button(key="sample-ship").click().run()
+    assert page.selectbox(key="target").value == "truck" and "for truck:" in map_caption(page)
+
+
+def test_a_class_of_another_model_is_not_asked_for(page: AppTest, dashboard: Services) -> None:
+    folder = shutil.copytree(dashboard.settings.models_dir / "tiny", dashboard.settings.models_dir / "letters") / "1"
+    record = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**record, "class_names": list("abcdefghij")}))
+    page.button(key="sample-frog").click().run()
+    page.selectbox(key="target").select("truck").run()
+    page.selectbox(key="model").select("letters@1").run()
+    assert not page.exception
+    assert page.selectbox(key="target").value == "the predicted class"
+    assert f"for {metric(page)}:" in map_caption(page)
+
+
+def test_a_layer_that_the_selector_does_not_offer_is_not_drawn(page: AppTest, dashboard: Services) -> None:
+    """The other model has a layer of the same name, but a later one of the same grid is offered in its place."""
+    import keras
+
+    tiny = dashboard.registry.get("tiny@1")
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="conv_a"),
+            keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv_c"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(len(tiny.class_names)),
+        ]
+    )
+    folder = dashboard.settings.models_dir / "other" / "1"
+    folder.mkdir(parents=True)
+    other = replace(tiny, name="other", folder=folder)
+    model.save(other.file)
+    (folder / "model.json").write_text(json.dumps(to_record(replace(other, sha256=sha256_of(other.file)))))
+    page.button(key="sample-frog").click().run()
+    page.selectbox(key="model").select("tiny@1").run()
+    page.selectbox(key="layer").set_value("conv_a").run()
+    page.selectbox(key="model").select("other@1").run()
+    assert not page.exception and page.selectbox(key="layer").value == "conv_c"
+    answers = [a for a in page.session_state["answers"].values() if a.version.ref == "other@1"]
+    assert [a.explanation.layer.name for a in answers] == ["conv_c"]
+
+
+def test_a_model_without_a_convolution_says_why_there_is_no_map(page: AppTest, dashboard: Services) -> None:
+    make_registry(dashboard.settings.models_dir)
+    page.button(key="sample-frog").click().run()
+    page.selectbox(key="model").select("colour@1").run()
+    assert not page.exception and metric(page) in CLASSES
+    assert "no layer with a grid" in page.info[0].value.replace("\\", "")
+    assert captions(page) == ["The picture", "What the model sees, 8x8 pixels"]
+    assert [b.proto.label for b in page.get("download_button")] == ["Result (JSON)"]
+    page.selectbox(key="model").select(OURS).run()
+    assert metric(page) == "frog" and len(page.get("download_button")) == 2
+
+
+@pytest.mark.parametrize("fit", ["center-crop", "pad"])
+def test_where_the_model_sees_a_part_only_the_map_says_so(page: AppTest, dashboard: Services, fit: str) -> None:
+    file = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
+    record = json.loads(file.read_text())
+    record["preprocessing"]["fit"] = fit
+    file.write_text(json.dumps(record))
+    page.selectbox(key="model").select("tiny@1").run()
+    page.file_uploader(key="upload").upload("wide.png", encoded(picture(0, 60, 30))).run()
+    assert not page.exception
+    assert "The picture" in captions(page) and "What the model sees, 32x32 pixels" in captions(page)
+    assert "in what the model sees" in map_caption(page)
+    [answer] = page.session_state["answers"].values()
+    assert answer.picture.shape == (30, 60, 3)
+
+
+def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -> None:
+    names = [f"**{c}** ![x](http://example.org/{c}.png)" for c in "abcdefghij"]
+    file = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "class_names": names}))
+    page.selectbox(key="model").select("tiny@1").run()
+    page.slider(key="threshold").set_value(100).run()
+    page.button(key="sample-frog").click().run()
+    assert not page.exception and page.warning
+    read_as_markdown = [
+        metric(page),
+        map_caption(page),
+        *(w.value for w in page.warning),
+        *(c.value for c in page.caption),
+    ]
+    assert any("example" in text for text in read_as_markdown)
+    assert not any("![x](" in text or "**" in text.replace("\\*", "") for text in read_as_markdown)

@@ -1,0 +1,243 @@
+"""The command line as scripts use it: real processes, the model and the samples that come with the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard.core.cifar10 import CLASS_NAMES, FILE_NAME
+from tests.conftest import ROOT
+
+FROG = sorted((ROOT / "data" / "samples" / "frog").glob("*.png"))[0]
+SHIP = sorted((ROOT / "data" / "samples" / "ship").glob("*.png"))[0]
+MODEL = {"name": "cifar10-resnet", "version": "1"}
+
+Done = subprocess.CompletedProcess[bytes]
+
+
+def dashboard(*arguments: str | bytes | Path, data_dir: Path, **settings: str) -> Done:
+    """One command, with settings of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DASHBOARD_")}
+    environment |= {"DASHBOARD_DATA_DIR": str(data_dir), "DASHBOARD_WORKERS": "1", "COLUMNS": "200", **settings}
+    command = [sys.executable, "-m", "dashboard", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=240)
+
+
+def only_json(done: Done) -> Any:
+    """What a command printed, which must be one JSON value and nothing else."""
+    return json.loads(done.stdout.decode("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures that can be read and one that cannot, one with a name that is no UTF-8; also the data folder."""
+    folder = tmp_path_factory.mktemp("cli")
+    shutil.copytree(ROOT / "data" / "samples", folder / "data" / "samples")
+    shutil.copy(FROG, os.fsencode(folder) + b"/gr\xfcn.png")
+    (folder / "broken.png").write_bytes(FROG.read_bytes()[:500])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predicted(folder: Path) -> Done:
+    names = (FROG, folder / "broken.png", os.fsencode(folder) + b"/gr\xfcn.png", folder / "nowhere.png")
+    return dashboard("predict", *names, "--json", data_dir=folder / "data")
+
+
+@pytest.fixture(scope="module")
+def evaluated(folder: Path) -> Done:
+    with zipfile.ZipFile(folder / "pictures.zip", "w") as archive:
+        for path in (FROG, SHIP):
+            archive.write(path, f"{path.parent.name.upper()}/{path.name}")
+        archive.writestr("frog/broken.png", b"no image")
+        archive.write(SHIP, "zebra/1.png")
+    return dashboard("evaluate", folder / "pictures.zip", "--json", data_dir=folder / "data")
+
+
+def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) -> None:
+    answers = only_json(predicted)
+    assert [answer["file"] for answer in answers] == [
+        str(FROG), str(folder / "broken.png"), f"{folder}/gr\ufffdn.png", str(folder / "nowhere.png"),
+    ]  # fmt: skip
+    for answer in (answers[0], answers[2]):
+        assert set(answer) == {"file", "predicted_label", "confidence", "pred_probs", "model"}
+        assert answer["predicted_label"] == "frog" and answer["model"] == MODEL
+        assert tuple(answer["pred_probs"]) == CLASS_NAMES
+        assert answer["confidence"] == answer["pred_probs"]["frog"] == max(answer["pred_probs"].values())
+        assert sum(answer["pred_probs"].values()) == pytest.approx(1)
+
+
+def test_predict_tells_why_a_file_failed_and_exits_with_1(predicted: Done) -> None:
+    _, broken, _, missing = only_json(predicted)
+    assert predicted.returncode == 1
+    assert broken["error"]["code"] == "truncated" and missing["error"]["code"] == "unreadable"
+    for answer in (broken, missing):
+        assert set(answer) == {"file", "error"}
+        assert set(answer["error"]) == {"code", "message", "fix"} and answer["error"]["message"]
+
+
+def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
+    out = folder / "overlay.png"
+    done = dashboard("explain", FROG, "--target", "truck", "--out", out, "--json", data_dir=folder / "data")
+    record = only_json(done)
+    assert done.returncode == 0
+    assert {"file", "method", "layer", "grid", "target_label", "heatmap", "predicted_label", "confidence"} <= set(
+        record
+    )
+    assert (record["file"], record["method"], record["target_label"]) == (str(FROG), "grad-cam", "truck")
+    assert record["predicted_label"] == "frog" and 0.1 < record["confidence"] <= 1
+    assert min(record["grid"]) >= 4
+    heatmap = record["heatmap"]
+    assert 0 <= heatmap["min"] < heatmap["mean"] < heatmap["max"] == 1
+    with Image.open(out) as overlay:
+        assert (overlay.format, overlay.size) == ("PNG", (512, 512))
+        assert np.asarray(overlay).std() > 5
+
+
+def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
+    record = only_json(evaluated)
+    assert evaluated.returncode == 0
+    assert set(record) == {
+        "run_id", "model", "n_images", "n_evaluated", "n_failed", "failed", "accuracy", "accuracy_ci95", "macro_f1",
+        "confusion", "seconds", "images_per_second",
+    }  # fmt: skip
+    assert record["model"] == MODEL
+    assert (record["n_images"], record["n_evaluated"], record["n_failed"]) == (4, 2, 2)
+    reasons = {row["file"]: row["reason"] for row in record["failed"]}
+    assert set(reasons) == {"frog/broken.png", "zebra/1.png"}
+    assert "not an image" in reasons["frog/broken.png"] and "zebra" in reasons["zebra/1.png"]
+    assert record["accuracy"] == 1 and record["macro_f1"] == 1
+    low, high = record["accuracy_ci95"]
+    assert 0.3 < low < 0.4 and high == 1  # Wilson's interval of 2 of 2 begins at 0.342
+    assert record["confusion"]["labels"] == list(CLASS_NAMES)
+    counts = np.array(record["confusion"]["counts"])
+    frog, ship = CLASS_NAMES.index("frog"), CLASS_NAMES.index("ship")
+    assert counts.shape == (10, 10) and counts.sum() == 2 and counts[frog, frog] == counts[ship, ship] == 1
+    assert record["seconds"] > 0 and record["images_per_second"] > 0
+    assert (folder / "data" / "runs" / record["run_id"] / "manifest.json").is_file()
+
+
+def test_evaluate_says_in_words_what_it_left_out(evaluated: Done) -> None:
+    told = evaluated.stderr.decode()
+    assert "'zebra' is no class" in told and "frog/broken.png: " in told
+
+
+def test_doctor_reports_every_check(folder: Path) -> None:
+    done = dashboard("doctor", "--json", data_dir=folder / "data")
+    report = only_json(done)
+    assert report["status"] in ("ok", "warning") and done.returncode == 0, report
+    checks = {check["id"]: check for check in report["checks"]}
+    assert all({"id", "status", "summary", "fix"} <= set(check) for check in report["checks"])
+    assert checks["tensorflow"]["status"] == "ok" and "package.streamlit" in checks
+
+
+def test_doctor_exits_with_1_when_something_is_broken(folder: Path) -> None:
+    done = dashboard("doctor", "--json", data_dir=folder / "data", DASHBOARD_MODELS_DIR=str(folder / "no-models"))
+    report = only_json(done)
+    assert report["status"] == "error" and done.returncode == 1
+    assert any(check["status"] == "error" and check["fix"] for check in report["checks"])
+
+
+def test_models_lists_what_each_version_takes_and_gives(folder: Path) -> None:
+    done = dashboard("models", "--json", data_dir=folder)
+    [record] = [version for version in only_json(done) if version["name"] == "cifar10-resnet"]
+    assert done.returncode == 0
+    assert set(record) == {"name", "version", "active", "input_shape", "class_names", "preprocessing", "metrics"}
+    assert record["active"] is True and record["input_shape"] == [32, 32, 3]
+    assert tuple(record["class_names"]) == CLASS_NAMES
+    assert record["preprocessing"]["height"] == 32 and record["metrics"]["accuracy"] > 0.9
+
+
+def test_the_readme_holds_the_table_of_models(folder: Path) -> None:
+    done = dashboard("models", "--markdown", data_dir=folder)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [table] = [part for part in readme.split("\n\n") if part.startswith("| model | test images |")]
+    assert "\n".join(table.splitlines()[2:]) == done.stdout.decode().strip() != ""
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """The project's model twice, as @1 and @2."""
+    for version in "12":
+        shutil.copytree(ROOT / "models" / "cifar10-resnet" / "1", tmp_path / "models" / "cifar10-resnet" / version)
+    return tmp_path / "models"
+
+
+def active(models: Path, **settings: str) -> list[str]:
+    done = dashboard("models", "--json", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models), **settings)
+    return [version["version"] for version in only_json(done) if version["active"]]
+
+
+def test_models_use_changes_the_active_version(models: Path) -> None:
+    assert active(models) == ["2"]
+    done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models))
+    assert done.returncode == 0 and b"setting wins" not in done.stderr
+    assert active(models) == ["1"]
+
+
+def test_models_use_says_when_a_setting_wins(models: Path) -> None:
+    setting = {"DASHBOARD_MODELS_DIR": str(models), "DASHBOARD_MODEL": "cifar10-resnet@2"}
+    done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, **setting)
+    assert done.returncode == 0
+    assert b"DASHBOARD_MODEL=cifar10-resnet@2" in done.stderr and b"the setting wins" in done.stderr
+    assert active(models, DASHBOARD_MODEL="cifar10-resnet@2") == ["2"]
+
+
+def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
+    done = dashboard("predict", FROG, SHIP, "--model", "[bold]none", "--json", data_dir=folder)
+    answers = only_json(done)
+    assert done.returncode == 1
+    assert [answer["file"] for answer in answers] == [str(FROG), str(SHIP)]
+    assert all(answer["error"]["code"] == "model_unknown" for answer in answers)
+    assert all("[bold]none" in answer["error"]["message"] for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "--json"), ("predict", "x.png", "--nonsense"), ("explain", "x.png", "--target", "zebra", "--json"),
+        ("explain", "x.png", "--method", "magic"), ("nonsense",),
+    ],
+    ids=["no picture", "option", "class", "method", "command"],
+)  # fmt: skip
+def test_wrong_usage_exits_with_2_and_prints_nothing(arguments: tuple[str, ...], folder: Path) -> None:
+    done = dashboard(*arguments, data_dir=folder)
+    assert done.returncode == 2
+    assert done.stdout == b"" and b"Usage" in done.stderr
+
+
+def test_get_cifar10_without_a_network_says_where_to_put_the_file(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9"  # the port of the discard service, which no machine runs
+    done = dashboard("data", "get-cifar10", data_dir=tmp_path, https_proxy=nobody, http_proxy=nobody, no_proxy="")
+    assert done.returncode == 1 and done.stdout == b""
+    told = "".join(done.stderr.decode().split())  # Rich wraps long lines
+    assert f"putitat{tmp_path / 'downloads' / FILE_NAME}" in told
+    assert list((tmp_path / "downloads").iterdir()) == []
+
+
+def test_json_is_utf8_whatever_the_terminal_speaks(tmp_path: Path) -> None:
+    path = tmp_path / "Käfer-小.png"
+    path.write_bytes(b"")
+    done = dashboard("evaluate", path, "--json", data_dir=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 1
+    assert "Käfer-小.png" in only_json(done)["error"]["message"]
+
+
+def test_a_dataset_whose_name_is_no_utf8_is_refused_in_words(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/b\xfcro/frog"
+    os.makedirs(folder)  # noqa: PTH103  # pathlib takes no bytes
+    shutil.copy(FROG, folder + b"/1.png")
+    done = dashboard("evaluate", os.fsencode(tmp_path) + b"/b\xfcro", "--json", data_dir=tmp_path)
+    assert done.returncode == 1
+    assert only_json(done)["error"]["code"] == "bad_name"
+    assert b"Traceback" not in done.stderr
