@@ -23,8 +23,7 @@ from dashboard.cli_output import (
     say,
     stop,
 )
-from dashboard.core.datasets import readable_name
-from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation import evaluate as evaluate_dataset
 from dashboard.core.images import encode_png, enlarge
 from dashboard.core.inference import Inference
@@ -168,8 +167,6 @@ def evaluate(dataset: Path, model: ModelRef = "", as_json: AsJson = False) -> No
     settings = get_settings()
     store = RunStore(settings.runs_dir)
     try:
-        if readable_name(str(dataset)) != str(dataset):
-            raise DatasetError(f"The name of {dataset} is no UTF-8.", "Rename it.", "bad_name")
         version = _registry(settings).get(model)
         with _engine(settings.workers) as engine, progress() as bar:
             task = bar.add_task("Starting TensorFlow", total=None, rate="")

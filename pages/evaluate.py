@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.core.dataset_library import keep_upload, library
+from dashboard.core.datasets import readable_name
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs import Run
 from dashboard.ui.components import duration, local_time, model_in_use, show_error
@@ -104,7 +105,7 @@ def watch(run_id: str) -> None:
         st.rerun()
         return
     with st.container(border=True, key="progress"):
-        st.text(f"Evaluating {job.dataset.name} with {job.model}")
+        st.text(f"Evaluating {readable_name(job.dataset.name)} with {job.model}")
         if job.progress is None or not job.progress.done:
             ready = any(worker.state in ("idle", "busy") for worker in services.engine.workers())
             waiting = "Waiting for another evaluation ..." if job.state == "waiting" else "Reading the first images ..."
@@ -131,7 +132,7 @@ def earlier_runs() -> None:
     """A way back to what was evaluated before, and to what others evaluate now."""
     for job in services.jobs.active():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.text(f"{job.dataset.name} with {job.model} is {job.state}.", width="content")
+            st.text(f"{readable_name(job.dataset.name)} with {job.model} is {job.state}.", width="content")
             st.button("Show", key=f"show-{job.run_id}", on_click=show, args=(job.run_id,))
     active = {job.run_id for job in services.jobs.active()}
     titles = {

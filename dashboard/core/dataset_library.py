@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from dashboard.core import cifar10
+from dashboard.core.datasets import readable_name
 from dashboard.core.errors import DatasetError
 from dashboard.settings import Settings
 
@@ -31,7 +32,7 @@ def library(settings: Settings) -> list[LibraryEntry]:
     if settings.datasets_dir.is_dir():
         for path in sorted(settings.datasets_dir.iterdir()):
             if path.is_dir() or path.suffix.lower() == ".zip":
-                entries.append(LibraryEntry(path.name, path))
+                entries.append(LibraryEntry(readable_name(path.name), path))
     if (archive := settings.downloads_dir / cifar10.FILE_NAME).is_file():
         entries.append(LibraryEntry("CIFAR-10 test set", archive))
     if settings.samples_dir.is_dir():

@@ -75,6 +75,8 @@ def open_dataset(path: Path) -> Dataset:
     Raises:
         DatasetError: it does not exist, is damaged as a whole, or is of no known kind.
     """
+    if readable_name(str(path)) != str(path):
+        raise DatasetError(f"The name of {readable_name(str(path))} is no UTF-8.", "Rename it.", "bad_name")
     try:
         modified_ns = path.stat().st_mtime_ns
     except OSError as error:

@@ -49,7 +49,7 @@ def choose_model() -> None:
     chosen = st.selectbox(
         "Model",
         list(accuracy),
-        index=None,
+        index=None if fault else 0,  # without a choice it could be cleared
         key=MODEL_KEY,
         persist_state="session",
         placeholder="Choose one",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -90,6 +91,20 @@ def test_a_dataset_on_the_server(open_page: Open) -> None:
     at.button(key="evaluate").click().run()
     until(at, lambda at: at.metric)
     assert metrics(at)["Images"] == "20" and metrics(at)["Not evaluated"] == "0"
+
+
+def test_a_folder_whose_name_is_no_utf8_is_refused_and_the_page_lives_on(open_page: Open, dashboard: Services) -> None:
+    folder = dashboard.settings.datasets_dir / os.fsdecode(b"caf\xe9")
+    try:
+        shutil.copytree(dashboard.settings.samples_dir, folder)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    at = open_page("evaluate")
+    at.segmented_control(key="dataset-source").set_value("This server").run()
+    at.selectbox(key="library").select("caf\ufffd").run()
+    at.button(key="evaluate").click().run()
+    until(at, lambda at: "was not evaluated" in text_of(at))
+    assert not at.exception and "is no UTF-8" in text_of(at)
 
 
 def test_a_clicked_cell_shows_its_images(open_page: Open, run: RunManifest) -> None:
