@@ -51,7 +51,7 @@ def _registry(settings: Settings) -> Registry:
 @contextmanager
 def _engine(size: int = 1) -> Iterator[WorkerPool]:
     settings = get_settings()
-    pool = WorkerPool(size, settings.worker_start_s, settings.task_s)
+    pool = WorkerPool(size, settings.worker_start_s, settings.task_s, stagger_s=0)
     try:
         yield pool
     finally:
