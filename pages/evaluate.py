@@ -25,6 +25,16 @@ def start(path: Path) -> None:
     show(services.jobs.start(path, model_in_use()).run_id)
 
 
+def start_or_explain(path: Path) -> None:
+    """What a button does: starts, or says why that cannot be."""
+    try:
+        start(path)
+    except DashboardError as error:
+        show_error(error, "The dataset was not evaluated.")
+    else:
+        st.rerun()
+
+
 def show(run_id: str) -> None:
     """Makes this session, and its address after a reload, be about one run."""
     st.session_state["run_id"] = st.query_params["run"] = run_id
@@ -62,12 +72,7 @@ def choose_dataset() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         title = st.selectbox("Dataset", list(entries), key="library", width=360)
         if st.button("Evaluate", key="evaluate", type="primary", disabled=title is None) and title:
-            try:
-                start(entries[title].path)
-            except DashboardError as error:
-                show_error(error, "The dataset was not evaluated.")
-            else:
-                st.rerun()
+            start_or_explain(entries[title].path)
         if "CIFAR-10 test set" not in entries:
             get_cifar10()
 
@@ -168,12 +173,7 @@ def evaluate_again(run: Run) -> None:
     if st.button(
         "Evaluate again", key="again", icon=":material/refresh:", help="From the start, with the model in use."
     ):
-        try:
-            start(dataset)
-        except DashboardError as error:
-            show_error(error, "The dataset was not evaluated.")
-        else:
-            st.rerun()
+        start_or_explain(dataset)
 
 
 st.title("Batch evaluation")

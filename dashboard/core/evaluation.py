@@ -77,7 +77,7 @@ def start_run(
         n_images=len(dataset.samples),
         unknown_labels=mapping.unknown,
     )
-    store.create(manifest)
+    store.save(manifest)
     return manifest, mapping
 
 
@@ -146,10 +146,12 @@ def _predict_chunks(
     cancelled: threading.Event,
 ) -> Iterator[list[Row]]:
     """Rows, a chunk at a time, in the order in which chunks finish."""
-    known = [s for s in dataset.samples if s.label is None or s.label in mapping.class_of]
+    known: list[Sample] = []
+    unknown: list[Sample] = []
+    for sample in dataset.samples:
+        (known if sample.label is None or sample.label in mapping.class_of else unknown).append(sample)
     todo = deque(known[i : i + chunk_size] for i in range(0, len(known), chunk_size))
     pending: dict[Future[list[Prediction | Failure]], list[Sample]] = {}
-
     try:
         while (todo or pending) and not cancelled.is_set():
             while todo and len(pending) < CHUNKS_AHEAD * len(engine.workers()):
@@ -176,7 +178,6 @@ def _predict_chunks(
                     todo.extendleft(_halves(chunk))  # or one image is the cause: halve until it stands alone
                     continue
                 yield [_row(s, _true_label(s, mapping), a, version) for s, a in zip(chunk, answers, strict=True)]
-        unknown = [s for s in dataset.samples if not (s.label is None or s.label in mapping.class_of)]
         if unknown:
             yield [_failed(s, None, f"Its folder {s.label!r} is no class of {version.ref}.") for s in unknown]
     finally:

@@ -113,12 +113,8 @@ class RunStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def create(self, manifest: RunManifest) -> None:
-        """Starts a run with no rows."""
-        self.save(manifest)
-
     def save(self, manifest: RunManifest) -> None:
-        """Writes the manifest."""
+        """Writes the manifest; the first time, this starts a run with no rows."""
         write_json(self._folder(manifest.run_id) / _MANIFEST, asdict(manifest))
 
     def add_part(self, run_id: str, part: int, rows: Sequence[Row]) -> None:

@@ -35,12 +35,12 @@ def store(tmp_path: Path) -> RunStore:
 
 
 def test_a_manifest_survives_the_round_trip(store: RunStore) -> None:
-    store.create(manifest())
+    store.save(manifest())
     assert store.manifest(manifest().run_id) == manifest() and manifest().dataset_name == "pets.zip"
 
 
 def test_rows_come_back_sorted_whatever_the_order_of_the_parts(store: RunStore) -> None:
-    store.create(manifest())
+    store.save(manifest())
     store.add_part(manifest().run_id, 1, [ok(0, "cat", "cat"), ok(1, "dog", "cat")])
     store.add_part(manifest().run_id, 0, [ok(3, None, "dog"), failed(2)])
     run = store.load(manifest().run_id)
@@ -54,7 +54,7 @@ def test_columns_have_the_same_types_also_when_a_part_holds_failures_only(
     store: RunStore, parts: list[list[int]]
 ) -> None:
     rows = [failed(0), ok(1, "cat", "cat"), ok(2, None, "dog")]
-    store.create(manifest())
+    store.save(manifest())
     for i, part in enumerate(parts):
         store.add_part(manifest().run_id, i, [rows[j] for j in part])
     table = store.load(manifest().run_id).table
@@ -64,20 +64,20 @@ def test_columns_have_the_same_types_also_when_a_part_holds_failures_only(
 
 
 def test_a_part_written_twice_counts_once(store: RunStore) -> None:
-    store.create(manifest())
+    store.save(manifest())
     for _ in range(2):
         store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat")])
     assert len(store.load(manifest().run_id).table) == 1
 
 
 def test_a_run_without_rows(store: RunStore) -> None:
-    store.create(manifest())
+    store.save(manifest())
     run = store.load(manifest().run_id)
     assert run.table.empty and run.evaluated.empty and run.failed.empty and run.evaluation() is None
 
 
 def test_evaluation_counts_only_rows_with_label_and_prediction(store: RunStore) -> None:
-    store.create(manifest())
+    store.save(manifest())
     store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat"), ok(1, "dog", "cat"), failed(2), ok(3, None, "dog")])
     evaluation = store.load(manifest().run_id).evaluation()
     assert evaluation is not None
@@ -85,13 +85,13 @@ def test_evaluation_counts_only_rows_with_label_and_prediction(store: RunStore) 
 
 
 def test_a_run_without_labels_has_no_evaluation(store: RunStore) -> None:
-    store.create(manifest())
+    store.save(manifest())
     store.add_part(manifest().run_id, 0, [ok(0, None, "cat")])
     assert store.load(manifest().run_id).evaluation() is None
 
 
 def test_strange_file_names_are_stored(store: RunStore) -> None:
-    store.create(manifest(dataset="/data/ü 猫.zip"))
+    store.save(manifest(dataset="/data/ü 猫.zip"))
     names = ["<img onerror=1>.png", "\u202egnp.exe", "a\nb", "x" * 5000, "\ufffd"]
     rows = [Row(i, n, None, "cat", 0.5, [0.5, 0.5], [0.0, 0.0], "ok", "") for i, n in enumerate(names)]
     store.add_part(manifest().run_id, 0, rows)
@@ -99,7 +99,7 @@ def test_strange_file_names_are_stored(store: RunStore) -> None:
 
 
 def test_finish(store: RunStore) -> None:
-    store.create(manifest())
+    store.save(manifest())
     done = store.finish(manifest(), "failed", 1.23456, "No.")
     assert store.manifest(done.run_id) == done
     assert (done.state, done.seconds, done.message) == ("failed", 1.235, "No.")
@@ -107,7 +107,7 @@ def test_finish(store: RunStore) -> None:
 
 def test_list_is_newest_first_and_skips_what_is_damaged(store: RunStore) -> None:
     for run_id, day in (("a", 1), ("b", 3), ("c", 2)):
-        store.create(manifest(run_id, created_utc=f"2026-01-0{day}T00:00:00+00:00"))
+        store.save(manifest(run_id, created_utc=f"2026-01-0{day}T00:00:00+00:00"))
     (store.root / "d").mkdir()
     (store.root / "d" / "manifest.json").write_text("{")
     (store.root / "file").write_text("")
@@ -115,7 +115,7 @@ def test_list_is_newest_first_and_skips_what_is_damaged(store: RunStore) -> None
 
 
 def test_delete(store: RunStore) -> None:
-    store.create(manifest())
+    store.save(manifest())
     store.delete(manifest().run_id)
     store.delete(manifest().run_id)
     assert store.list() == []
@@ -138,7 +138,7 @@ def test_nothing_outside_the_store_is_deleted(store: RunStore, run_id: str) -> N
 
 
 def test_a_damaged_part_is_an_error_that_names_the_run(store: RunStore) -> None:
-    store.create(manifest())
+    store.save(manifest())
     store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat")])
     part = store.root / manifest().run_id / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:-20])
