@@ -16,6 +16,7 @@ from dashboard.core import cifar10
 from dashboard.core.errors import DashboardError
 from dashboard.core.files import sha256_of
 from dashboard.core.preprocessing import Preprocessing
+from dashboard.core.registry import Registry
 from dashboard.settings import ROOT
 from dashboard.training.recipes import QUICK, RECIPES, Recipe
 
@@ -31,6 +32,9 @@ def _arguments() -> argparse.Namespace:
         "--quick", action="store_const", dest="recipe", const=QUICK, help="to 90%% in under 20 minutes on two cores"
     )
     parser.add_argument("--data", type=Path, help="the CIFAR-10 archive (default: download it into data/downloads)")
+    parser.add_argument(
+        "--start-from", metavar="NAME[@VERSION]", help="begin with this version's weights, for a further cycle of training"
+    )
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="mixed_bfloat16")
     parser.add_argument("--name", help="name of the model in models/ (default: the recipe's)")
@@ -74,22 +78,30 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     preprocessing = Preprocessing(32, 32, mean=CHANNEL_MEAN, std=CHANNEL_STD)
     photos = _photos(data.images, preprocessing, recipe.seed, args.work / f"photos-{checksum[:12]}-{recipe.seed}.npy")
 
+    kept, held = split_holdout(data.labels, recipe.holdout, recipe.seed)
+
     import keras
 
+    from dashboard.training.fit import fit
+    from dashboard.training.targets import load_version, smoothed_labels, taught
+
+    registry = Registry(args.models)
+    start = load_version(registry.get(args.start_from)) if args.start_from else None
+    targets = smoothed_labels(data.labels[kept], len(cifar10.CLASS_NAMES), recipe.label_smoothing)
+    if recipe.teacher:
+        teacher = registry.get(recipe.teacher)
+        targets = taught(targets, teacher, [data.images[kept], photos[kept]], recipe.teacher_weight)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(args.precision)
-    from dashboard.training.fit import fit
-
-    kept, held = split_holdout(data.labels, recipe.holdout, recipe.seed)
     model = fit(
         recipe,
         preprocessing,
         data.images[kept],
         photos[kept],
-        data.labels[kept],
-        len(cifar10.CLASS_NAMES),
+        targets,
         args.work / f"{recipe.name}-{recipe.epochs}-{args.precision}-{checksum[:12]}",
         verbose=1 if sys.stderr.isatty() else 2,
+        start=start,
     )
     from dashboard.training.publish import publish
 

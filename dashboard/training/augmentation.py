@@ -6,22 +6,34 @@ import numpy as np
 
 
 def augment_epoch(
-    images: np.ndarray, photos: np.ndarray, epoch: int, seed: int, *, photo_share: float, crop_padding: int, cutout: int
+    images: np.ndarray,
+    photos: np.ndarray,
+    epoch: int,
+    seed: int,
+    *,
+    photo_share: float,
+    crop_padding: int,
+    cutout: int,
+    side: int,
 ) -> np.ndarray:
     """One epoch's view of the training set.
 
     Args:
         images: (N, S, S, 3) uint8.
         photos: (N, S, S, 3) uint8, the same pictures after enlarging, JPEG and shrinking.
+        crop_padding: by how many pixels an image is moved each way at most, where `side` is S.
+        cutout: side in pixels of the covered square in an image of S, in proportion in a smaller one; 0 for none.
+        side: of what is shown; where it is less than S, a crop from anywhere in the image.
 
     Returns:
-        (N, S, S, 3) uint8 in the given order; the same for the same seed and epoch.
+        (N, side, side, 3) uint8 in the given order; the same for the same seed and epoch.
     """
     rng = np.random.default_rng([seed, epoch])
-    n, side = images.shape[:2]
+    n, full = images.shape[:2]
     out = np.where(rng.random((n, 1, 1, 1)) < photo_share, photos, images)
     out = np.where(alternating_flip(n, epoch, seed)[:, None, None, None], out[:, :, ::-1], out)
-    out = translate(out, crop_padding, rng)
+    out = translate(out, crop_padding, rng) if side == full else crop(out, side, rng)
+    cutout = cutout * side // full
     if cutout:
         top, left = rng.integers(0, side - cutout + 1, (2, n))
         rows = np.arange(side)
@@ -42,12 +54,18 @@ def alternating_flip(n: int, epoch: int, seed: int) -> np.ndarray:
 
 def translate(images: np.ndarray, padding: int, rng: np.random.Generator) -> np.ndarray:
     """Moves each image by up to `padding` pixels each way, reflecting at the border."""
-    n, side = images.shape[:2]
     padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)), mode="reflect")
-    moved = np.empty_like(images)
-    offsets = rng.integers(0, 2 * padding + 1, (n, 2))
-    for top in range(2 * padding + 1):
-        for left in range(2 * padding + 1):
+    return crop(padded, images.shape[1], rng)
+
+
+def crop(images: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """A square of `side` pixels from anywhere in each of the square images (N, S, S, C)."""
+    n, full, _, channels = images.shape
+    cut = np.empty((n, side, side, channels), images.dtype)
+    places = full - side + 1
+    offsets = rng.integers(0, places, (n, 2))
+    for top in range(places):
+        for left in range(places):
             chosen = (offsets[:, 0] == top) & (offsets[:, 1] == left)
-            moved[chosen] = padded[chosen, top : top + side, left : left + side]
-    return moved
+            cut[chosen] = images[chosen, top : top + side, left : left + side]
+    return cut

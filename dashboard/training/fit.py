@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,30 +15,58 @@ from dashboard.core.files import write_json
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.training import network
 from dashboard.training.augmentation import augment_epoch
+from dashboard.training.pruning import draw_epoch
 from dashboard.training.recipes import Recipe
 
 
-class Triangular(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear from 0.2 of the peak up over the first quarter of the steps, then linear down to zero."""
-
-    def __init__(self, peak: float, total_steps: int, rise_share: float = 0.25) -> None:
-        self.peak, self.total_steps, self.rise_share = peak, total_steps, rise_share
-
-    def __call__(self, step: object) -> object:
-        """The learning rate at `step`."""
-        at = keras.ops.cast(step, "float32") / self.total_steps
-        rising = 0.2 + 0.8 * at / self.rise_share
-        falling = (1 - at) / (1 - self.rise_share)
-        return self.peak * keras.ops.maximum(keras.ops.minimum(rising, falling), 0.0)
+def learning_rate(recipe: Recipe, progress: float) -> float:
+    """Linear from 0.2 of the peak up, then linear down to zero; `progress` is the share of the training that is done."""
+    rising = 0.2 + 0.8 * progress / recipe.rise_share
+    falling = (1 - progress) / (1 - recipe.rise_share)
+    return recipe.peak_lr * max(0.0, min(rising, falling))
 
 
-def _compile(model: keras.Model, recipe: Recipe, steps: int) -> None:
+class SampleLosses(keras.metrics.Metric):
+    """Not a mean, but the last loss of each training image: -log p of its class, in nats.
+
+    The targets are (N, K + 1): K probabilities, then the image's number.
+    """
+
+    def __init__(self, n: int) -> None:
+        super().__init__(name="mean_loss")
+        self.losses = self.add_variable((n,), "zeros", name="losses")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Keeps the losses of one batch."""
+        numbers = keras.ops.cast(y_true[:, -1:], "int32")
+        chances = keras.ops.take_along_axis(
+            keras.ops.log_softmax(keras.ops.cast(y_pred, "float32")), keras.ops.argmax(y_true[:, :-1], axis=1)[:, None], axis=1
+        )
+        self.losses.assign(keras.ops.scatter_update(self.losses, numbers, -chances[:, 0]))
+
+    def result(self) -> Any:
+        """The mean over all images as they were last seen."""
+        return keras.ops.mean(self.losses)
+
+    def reset_state(self) -> None:
+        """Keeps them: they are for the next epoch."""
+
+
+def _loss(y_true: Any, y_pred: Any) -> Any:
+    return keras.losses.categorical_crossentropy(y_true[:, :-1], y_pred, from_logits=True)
+
+
+def accuracy(y_true: Any, y_pred: Any) -> Any:
+    return keras.ops.equal(keras.ops.argmax(y_true[:, :-1], axis=1), keras.ops.argmax(y_pred, axis=1))
+
+
+def _compile(model: keras.Model, recipe: Recipe, losses: SampleLosses) -> None:
     optimizer = keras.optimizers.SGD(
-        Triangular(recipe.peak_lr, steps), recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
+        recipe.peak_lr, recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    model.compile(optimizer, _loss, metrics=[accuracy, losses])
+    optimizer.build(model.trainable_variables)
 
 
 def fit(
@@ -44,33 +74,38 @@ def fit(
     preprocessing: Preprocessing,
     images: np.ndarray,
     photos: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
+    targets: np.ndarray,
     checkpoint: Path,
     verbose: int,
+    start: keras.Model | None = None,
 ) -> keras.Model:
     """Trains, or goes on from the checkpoint folder, and returns the model in float32, uncompiled.
 
     Args:
         images, photos: (N, S, S, 3) uint8; see `augment_epoch`.
-        labels: (N,) class ids.
+        targets: (N, K) probabilities to be learnt.
         verbose: as in `keras.Model.fit`.
+        start: a trained model whose weights to begin with, where layers have the same names.
     """
-    model = network.build(recipe.widths, num_classes, preprocessing.width)
+    num_classes = targets.shape[1]
+    model = network.build(recipe.widths, num_classes, None, recipe.squeeze)
     network.whiten(model, normalize(images[:5000], preprocessing))
-    _compile(model, recipe, recipe.epochs * -(-len(images) // recipe.batch_size))
-    model.optimizer.build(model.trainable_variables)
+    if start:
+        network.copy_weights(start, model)
+    losses = SampleLosses(len(images))
+    _compile(model, recipe, losses)
     weights, state = checkpoint / "latest.weights.h5", checkpoint / "state.json"
     first = 0
     if state.exists():
         first = json.loads(state.read_text())["epochs_done"]
         model.load_weights(weights)
+        losses.losses.assign(np.load(checkpoint / f"losses-{first}.npy"))
         print(f"Going on after epoch {first} of {recipe.epochs}.")
-    targets = keras.utils.to_categorical(labels, num_classes)
+    numbered = np.concatenate([targets, np.arange(len(images))[:, None]], axis=1, dtype=np.float32)
 
-    def prepare(epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        order = np.random.default_rng([recipe.seed, epoch, 1]).permutation(len(images))
-        seen = augment_epoch(
+    def views(epoch: int) -> np.ndarray:
+        small = epoch < recipe.small_share * recipe.epochs
+        return augment_epoch(
             images,
             photos,
             epoch,
@@ -78,28 +113,53 @@ def fit(
             photo_share=recipe.photo_share,
             crop_padding=recipe.crop_padding,
             cutout=recipe.cutout,
+            side=recipe.small_side if small else images.shape[1],
         )
-        return normalize(seen[order], preprocessing), targets[order]
 
     with ThreadPoolExecutor(1) as ahead:
-        upcoming = ahead.submit(prepare, first)
+        upcoming = ahead.submit(views, first)
         for epoch in range(first, recipe.epochs):
-            x, y = upcoming.result()
-            upcoming = ahead.submit(prepare, epoch + 1) if epoch + 1 < recipe.epochs else upcoming
-            model.fit(x, y, recipe.batch_size, epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=verbose)
+            seen = upcoming.result()
+            upcoming = ahead.submit(views, epoch + 1) if epoch + 1 < recipe.epochs else upcoming
+            chosen, weight = draw_epoch(
+                keras.ops.convert_to_numpy(losses.losses),
+                np.random.default_rng([recipe.seed, epoch, 1]),
+                easy_kept=recipe.easy_kept if 0 < epoch < (1 - recipe.all_share) * recipe.epochs else 1.0,
+                batch_size=recipe.batch_size,
+            )
+            model.fit(
+                normalize(seen[chosen], replace(preprocessing, height=seen.shape[1], width=seen.shape[2])),
+                numbered[chosen],
+                recipe.batch_size,
+                epochs=epoch + 1,
+                initial_epoch=epoch,
+                shuffle=False,
+                sample_weight=weight,
+                verbose=verbose,
+                callbacks=[_schedule(model, recipe, epoch, len(chosen) / recipe.batch_size)],
+            )
             partial = checkpoint / "partial.weights.h5"
             checkpoint.mkdir(parents=True, exist_ok=True)
             model.save_weights(partial)
+            np.save(checkpoint / f"losses-{epoch + 1}.npy", keras.ops.convert_to_numpy(losses.losses))
             partial.replace(weights)
             write_json(state, {"epochs_done": epoch + 1})
+            (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
     return _in_float32(model, recipe, num_classes, preprocessing.width)
+
+
+def _schedule(model: keras.Model, recipe: Recipe, epoch: int, steps: float) -> keras.callbacks.Callback:
+    def before(batch: int, logs: Any) -> None:
+        model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + batch / steps) / recipe.epochs))
+
+    return keras.callbacks.LambdaCallback(on_train_batch_begin=before)
 
 
 def _in_float32(model: keras.Model, recipe: Recipe, num_classes: int, side: int) -> keras.Model:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
-        served = network.build(recipe.widths, num_classes, side)
+        served = network.build(recipe.widths, num_classes, side, recipe.squeeze)
     finally:
         keras.config.set_dtype_policy(policy)
     served.set_weights(model.get_weights())

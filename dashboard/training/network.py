@@ -16,8 +16,13 @@ WHITENING_KERNEL = 2
 WHITENING_LAYER = "whiten"
 
 
-def build(widths: Sequence[int], num_classes: int, side: int = 32) -> keras.Model:
-    """An untrained classifier from (N, side, side, 3) to logits (N, num_classes), float32 in and out."""
+def build(widths: Sequence[int], num_classes: int, side: int | None = 32, squeeze: bool = False) -> keras.Model:
+    """An untrained classifier from (N, side, side, 3) to logits (N, num_classes), float32 in and out.
+
+    Args:
+        side: None for a network that takes any size.
+        squeeze: adds squeeze-and-excitation to each block.
+    """
     inputs = keras.Input((side, side, 3), name="image")
     filters = 2 * WHITENING_KERNEL**2 * 3
     x = layers.Conv2D(filters, WHITENING_KERNEL, padding="same", use_bias=False, trainable=False, name=WHITENING_LAYER)(
@@ -25,7 +30,7 @@ def build(widths: Sequence[int], num_classes: int, side: int = 32) -> keras.Mode
     )
     x = layers.Activation("silu", name="whiten_out")(x)
     for i, width in enumerate(widths, start=1):
-        x = _block(x, width, f"block{i}")
+        x = _block(x, width, f"block{i}", squeeze)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     model = keras.Model(inputs, logits, name="cifar10_resnet")
@@ -33,7 +38,7 @@ def build(widths: Sequence[int], num_classes: int, side: int = 32) -> keras.Mode
     return model
 
 
-def _block(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
+def _block(x: keras.KerasTensor, width: int, name: str, squeeze: bool) -> keras.KerasTensor:
     def conv(x: keras.KerasTensor, i: int) -> keras.KerasTensor:
         return layers.Conv2D(
             width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv{i}"
@@ -45,8 +50,21 @@ def _block(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
     x = norm(layers.MaxPooling2D(2, name=f"{name}_pool")(conv(x, 1)), 1)
     x = skip = layers.Activation("silu", name=f"{name}_act1")(x)
     x = layers.Activation("silu", name=f"{name}_act2")(norm(conv(x, 2), 2))
-    x = layers.Add(name=f"{name}_add")([norm(conv(x, 3), 3), skip])
+    x = norm(conv(x, 3), 3)
+    if squeeze:
+        x = _squeeze_and_excite(x, f"{name}_se")
+    x = layers.Add(name=f"{name}_add")([x, skip])
     return layers.Activation("silu", name=f"{name}_out")(x)
+
+
+def _squeeze_and_excite(x: keras.KerasTensor, name: str, ratio: int = 8) -> keras.KerasTensor:
+    """Weighs channels by what the whole image holds (arXiv 1709.01507, section 3). Begins by changing nothing."""
+    width = x.shape[-1]
+    gate = layers.GlobalAveragePooling2D(name=f"{name}_squeeze")(x)
+    gate = layers.Dense(max(8, width // ratio), activation="silu", name=f"{name}_reduce")(gate)
+    gate = layers.Dense(width, "sigmoid", kernel_initializer="zeros", name=f"{name}_gate")(gate)
+    gate = layers.Rescaling(2.0, name=f"{name}_scale")(gate)  # sigmoid(0) = 1/2
+    return layers.Multiply(name=f"{name}_excite")([x, layers.Reshape((1, 1, width), name=f"{name}_reshape")(gate)])
 
 
 def _start_as_identity(model: keras.Model) -> None:
@@ -72,6 +90,18 @@ def whiten(model: keras.Model, images: np.ndarray, epsilon: float = 5e-4) -> Non
     values, vectors = np.linalg.eigh(flat.T @ flat / len(flat))
     kernel = (vectors / np.sqrt(values + epsilon)).reshape(k, k, 3, -1)
     model.get_layer(WHITENING_LAYER).set_weights([np.concatenate([kernel, -kernel], axis=-1).astype(np.float32)])
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Gives each layer of `target` the weights of the layer of that name, where `source` has one.
+
+    Raises:
+        ValueError: a layer of the same name has other shapes.
+    """
+    known = {layer.name: layer for layer in source.layers}
+    for layer in target.layers:
+        if layer.name in known:
+            layer.set_weights(known[layer.name].get_weights())
 
 
 def count_flops(model: keras.Model) -> int:
