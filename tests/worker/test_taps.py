@@ -24,6 +24,7 @@ from tests.worker.reference_models import (
     features,
     heads,
     images,
+    in_numpy,
     reference,
     scramble,
 )
@@ -312,3 +313,41 @@ def test_a_softmax_that_is_said_to_give_logits_is_refused(kind: str) -> None:
     with pytest.raises(ModelError) as caught:
         Taps(as_functional([*features(), *heads(kind)]), "logits")
     assert caught.value.code == "no_logits"
+
+
+def embedding_of(model: keras.Model, output: str, x: Array) -> Array:
+    return Taps(model, output).embeddings(tf.constant(x)).numpy()
+
+
+@pytest.mark.parametrize("kind", ["gap-fused", "gap-activation", "gap-layer", "gap-logits", "flatten-fused"])
+def test_embeddings_are_what_the_last_dense_layer_is_given(kind: str) -> None:
+    parts = [*features(), *heads(kind)]
+    model = as_functional(parts)
+    scramble(model)
+    x = images()
+    wanted: Array = x.astype(np.float64)
+    for part in parts:
+        wanted = in_numpy(part, wanted, True)
+        if part.name == "drop":
+            break
+    output = "logits" if kind.endswith("logits") else "probabilities"
+    assert np.abs(embedding_of(model, output, x) - wanted).max() < 1e-5
+
+
+def test_embeddings_where_the_last_layer_with_weights_is_a_convolution_or_there_is_none() -> None:
+    x = images()
+    body = features()
+    end = [layers.Conv2D(K, 1, name="classes"), layers.GlobalAveragePooling2D(), layers.Softmax()]
+    model = as_sequential([*body, *end])
+    scramble(model)
+    wanted: Array = x.astype(np.float64)
+    for part in body:
+        wanted = in_numpy(part, wanted, True)
+    assert np.abs(embedding_of(model, "probabilities", x) - wanted.mean(axis=(1, 2))).max() < 1e-5
+    bare = keras.Sequential([keras.Input((12, 12, 3)), layers.GlobalAveragePooling2D(), layers.Softmax()])
+    assert np.allclose(embedding_of(bare, "probabilities", x), x.mean(axis=(1, 2)), atol=1e-6)
+
+
+def test_embeddings_inside_a_nested_head() -> None:
+    classifier = keras.Sequential([keras.Input((6, 6, 7)), *heads("gap-fused")])
+    assert embedding_of(as_functional([*features(), classifier]), "probabilities", images()).shape == (2, 9)
