@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,12 +60,15 @@ def _engine(size: int = 1) -> Iterator[WorkerPool]:
 
 
 def _prediction_record(version: ModelVersion, prediction: Prediction) -> dict[str, Any]:
-    return {
+    record: dict[str, Any] = {
         "predicted_label": version.class_names[prediction.class_id],
         "confidence": prediction.confidence,
         "pred_probs": dict(zip(version.class_names, prediction.pred_probs.tolist(), strict=True)),
         "model": model_record(version),
     }
+    if version.familiarity:
+        record["doubt"] = asdict(version.familiarity.doubts(prediction.logits, prediction.pred_probs))
+    return record
 
 
 @app.command()
@@ -110,8 +114,11 @@ def _show_predictions(answers: list[dict[str, Any]]) -> None:
             problem = f"{answer['error']['message']} {answer['error']['fix']}"
             table.add_row(plain_text(answer["file"]), plain_text(problem, style="red"), "")
         else:
+            unknown = " (probably none of the classes)" if answer.get("doubt", {}).get("unknown") else ""
             table.add_row(
-                plain_text(answer["file"]), plain_text(answer["predicted_label"]), f"{answer['confidence']:.1%}"
+                plain_text(answer["file"]),
+                plain_text(answer["predicted_label"]),
+                f"{answer['confidence']:.1%}{unknown}",
             )
     console.print(table)
 

@@ -81,6 +81,8 @@ class ModelFacts:
     layers: int
     load_s: float
     latency_ms: float  # median of a warm prediction of one image
+    images_per_second: float  # in full batches, warm
+    precision: str  # that predictions are computed in: "float32", "bfloat16", ...
     conv_layers: tuple[ConvLayer, ...]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.core.cpu import cpu_features
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import DashboardError, DependencyError
 from dashboard.core.foreign_model import ForeignModel, ForeignModelFacts
@@ -53,7 +54,7 @@ def _import_tensorflow() -> TensorFlowFacts | DependencyError:
         version=tf.__version__,
         keras_version=keras.__version__,
         built_with_cuda=tf.test.is_built_with_cuda(),
-        cpu_features=_cpu_features(),
+        cpu_features=cpu_features(),
         gpus=tuple(device.name for device in tf.config.list_physical_devices("GPU")),
         threads=threads or os.cpu_count() or 1,
         import_s=time.perf_counter() - start,
@@ -67,16 +68,6 @@ def _broken(error: Exception) -> DependencyError:
         "`pip install --force-reinstall -r requirements.txt`, then restart the dashboard.",
         "tensorflow_broken",
     )
-
-
-def _cpu_features() -> tuple[str, ...]:
-    """Instruction sets of this CPU that oneDNN, which TensorFlow calls, chooses its kernels by. Linux only."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
-    except (OSError, IndexError):
-        return ()
-    wanted = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
-    return tuple(flag for flag in wanted if flag in flags)
 
 
 def warm_up() -> None:
