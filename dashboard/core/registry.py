@@ -31,10 +31,10 @@ class ModelVersion:
     output: Output  # what the file's last layer gives
     sha256: str  # of model.keras
     temperature: float = 1.0  # pred_probs = softmax(logits / temperature)
-    familiarity: Familiarity | None = None  # None: it never doubts that a picture shows one of its classes
-    bfloat16: bool = False  # may be served in bfloat16: measured to answer as well as in float32
     metrics: dict[str, Any] = field(default_factory=dict)  # as measured when it was made; shown, never computed with
     provenance: dict[str, Any] = field(default_factory=dict)
+    familiarity: Familiarity | None = None  # None: it never doubts that a picture shows one of its classes
+    bfloat16: bool = False  # may be served in bfloat16: measured to answer as well as in float32
 
     @property
     def ref(self) -> str:
