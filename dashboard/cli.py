@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +22,8 @@ from dashboard.cli_output import (
     say,
     stop,
 )
+from dashboard.cli_services import model_registry as _registry
+from dashboard.cli_services import running_engine as _engine
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation import evaluate as evaluate_dataset
 from dashboard.core.images import encode_png, enlarge
@@ -31,10 +31,9 @@ from dashboard.core.inference import Inference
 from dashboard.core.model_input import read_model_input
 from dashboard.core.overlay import overlay
 from dashboard.core.records import Failure, Prediction
-from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import Run, RunStore, run_record
-from dashboard.core.worker_pool import WorkerPool
-from dashboard.settings import Settings, get_settings
+from dashboard.settings import get_settings
 
 OVERLAY_SIDE = 512  # pixels
 
@@ -43,20 +42,6 @@ app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 
 ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; the active one when not given.")]
-
-
-def _registry(settings: Settings) -> Registry:
-    return Registry(settings.models_dir, settings.model)
-
-
-@contextmanager
-def _engine(size: int = 1) -> Iterator[WorkerPool]:
-    settings = get_settings()
-    pool = WorkerPool(size, settings.worker_start_s, settings.task_s, stagger_s=0)
-    try:
-        yield pool
-    finally:
-        pool.close()
 
 
 def _prediction_record(version: ModelVersion, prediction: Prediction) -> dict[str, Any]:

@@ -83,8 +83,10 @@ def answer_key(
     name: str, data: bytes, version: ModelVersion, layer: str | None, target: str | None
 ) -> tuple[Hashable, ...]:
     """Equal where `ask` and `explain_again` give the same answer."""
-    model = (version.ref, version.sha256, version.preprocessing, version.output, version.temperature)
-    return (name, hashlib.sha256(data).hexdigest(), *model, version.class_names, layer, target)
+    model = (version.ref, version.sha256, version.preprocessing, version.output, version.temperature, version.bfloat16)
+    return (
+        name, hashlib.sha256(data).hexdigest(), *model, version.class_names, version.familiarity, layer, target
+    )  # fmt: skip
 
 
 def ask(inference: Inference, version: ModelVersion, name: str, data: bytes) -> Answer:

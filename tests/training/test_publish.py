@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -63,10 +64,11 @@ def test_a_published_version_can_be_served(
     target, model, images = published
     version = Registry(target.parents[1]).get("tiny")
     assert version.version == "2" and version.folder == target
-    answers = inference.predict(version, [encoded(image) for image in images[:5]])
     logits = model.predict(normalize(images[:5], INPUT), verbose=0)
-    for answer, probs in zip(answers, softmax(logits, version.temperature), strict=True):
-        assert isinstance(answer, Prediction) and np.allclose(answer.pred_probs, probs, atol=1e-5)
+    for bfloat16, tolerance in ((False, 1e-5), (True, 1e-3)):
+        answers = inference.predict(replace(version, bfloat16=bfloat16), [encoded(image) for image in images[:5]])
+        for answer, probs in zip(answers, softmax(logits, version.temperature), strict=True):
+            assert isinstance(answer, Prediction) and np.allclose(answer.pred_probs, probs, atol=tolerance)
 
 
 def test_the_record_says_what_was_measured_on_what(published: tuple[Path, keras.Model, np.ndarray]) -> None:
