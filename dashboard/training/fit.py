@@ -128,6 +128,8 @@ def fit(
                 easy_kept=recipe.easy_kept if 0 < epoch < (1 - recipe.all_share) * recipe.epochs else 1.0,
                 batch_size=recipe.batch_size,
             )
+            # once an epoch: what is assigned within one, the compiled step of JAX would not see
+            model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + 0.5) / recipe.epochs))
             model.fit(
                 normalize(seen[chosen], replace(preprocessing, height=seen.shape[1], width=seen.shape[2])),
                 numbered[chosen],
@@ -137,7 +139,6 @@ def fit(
                 shuffle=False,
                 sample_weight=weight,
                 verbose=verbose,
-                callbacks=[_schedule(model, recipe, epoch, len(chosen) / recipe.batch_size)],
             )
             partial = checkpoint / "partial.weights.h5"
             checkpoint.mkdir(parents=True, exist_ok=True)
@@ -149,10 +150,3 @@ def fit(
     served = network.build_in("float32", recipe.widths, num_classes, preprocessing.width, recipe.squeeze)
     served.set_weights(model.get_weights())
     return served
-
-
-def _schedule(model: keras.Model, recipe: Recipe, epoch: int, steps: float) -> keras.callbacks.Callback:
-    def before(batch: int, logs: Any) -> None:
-        model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + batch / steps) / recipe.epochs))
-
-    return keras.callbacks.LambdaCallback(on_train_batch_begin=before)

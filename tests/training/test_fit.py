@@ -80,11 +80,11 @@ def test_the_schedule_rises_and_falls_to_zero() -> None:
     assert int(np.argmax(at)) == 25 and at[62] == pytest.approx(0.5 * 38 / 75, rel=1e-4)
 
 
-def test_every_batch_gets_the_learning_rate_of_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_epoch_gets_the_learning_rate_of_its_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
     monkeypatch.setattr(fit_module, "learning_rate", lambda recipe, progress: asked.append(progress) or 0.01)
-    train(tmp_path, replace(RECIPE, easy_kept=1.0))  # three epochs of four batches
-    assert asked == pytest.approx(np.arange(12) / 12)
+    train(tmp_path)
+    assert asked == pytest.approx([1 / 6, 3 / 6, 5 / 6])
 
 
 def test_training_can_start_from_a_trained_network(tmp_path: Path) -> None:
