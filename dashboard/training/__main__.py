@@ -92,7 +92,9 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     targets = smoothed_labels(data.labels[kept], len(cifar10.CLASS_NAMES), recipe.label_smoothing)
     if recipe.teacher:
         teacher = registry.get(recipe.teacher)
-        targets = taught(targets, teacher, [data.images[kept], photos[kept]], recipe.teacher_weight)
+        print(f"Asking {teacher.ref} about {len(kept):,} images", flush=True)
+        network = load_version(teacher, args.precision)
+        targets = taught(targets, network, teacher.preprocessing, data.images[kept], recipe.teacher_weight)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(args.precision)
     model = fit(
