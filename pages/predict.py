@@ -56,7 +56,7 @@ def answer_for(first: Answer, data: bytes, layer: str | None, target: str | None
     explanation = first.explanation
     if explanation is None:
         return first
-    if layer == explanation.layer.name or layer not in {known.name for known in stages(explanation.layers)}:
+    if layer == explanation.layer_name or layer not in {known.name for known in stages(explanation.layers)}:
         layer = None
     if target == first.predicted_label or target not in first.version.class_names:
         target = None
@@ -125,7 +125,7 @@ def show_pictures(answer: Answer, first: Answer) -> None:
 def choose_map(explanation: Explanation, first: Answer) -> float:
     """The controls of the map: class, layer, and opacity, which is returned."""
     names = [layer.name for layer in stages(explanation.layers)]
-    default = first.explanation.layer.name if first.explanation else names[-1]
+    default = (first.explanation and first.explanation.layer_name) or names[-1]
     if default not in names:
         names.append(default)
     grids = {layer.name: f"{layer.grid[0]}x{layer.grid[1]}" for layer in explanation.layers}

@@ -17,9 +17,8 @@ from dashboard.core.errors import DashboardError, DependencyError
 from dashboard.core.foreign_model import ForeignModel, ForeignModelFacts
 from dashboard.core.images import decode_image
 from dashboard.core.model_input import enough_pixels, read_model_input
-from dashboard.core.preprocessing import fit_image, normalize
+from dashboard.core.preprocessing import fit_image
 from dashboard.core.records import (
-    ConvLayer,
     Explanation,
     Failure,
     ModelFacts,
@@ -140,30 +139,28 @@ def _predict(version: ModelVersion, readers: list[Callable[[], np.ndarray]]) -> 
     return [answer for answer in answers if answer is not None]
 
 
-def explain(version: ModelVersion, file: bytes, layer: str | None, target_class: int | None) -> Explanation:
-    """Grad-CAM of one image file.
-
-    Args:
-        layer: name of a layer in `Explanation.layers`; None for the default.
-        target_class: class id; None for the predicted class.
-
-    Raises:
-        DependencyError, ModelError, ImageError.
-    """
+def explain(
+    version: ModelVersion,
+    file: bytes,
+    layer: str | None,
+    target_class: int | None,
+    methods: list[str],
+    faithfulness: bool,
+) -> list[Explanation]:
+    """One explanation a method, see `dashboard.worker.explaining.explain`. Raises DependencyError, ModelError, ImageError."""
     model = _load(version)
-    import tensorflow as tf
-
-    from dashboard.worker.grad_cam import grad_cam, to_unit_range
+    from dashboard.worker import explaining
 
     image = read_model_input(file, version.preprocessing)
-    [prediction] = model.predict(image[None])
-    target = prediction.class_id if target_class is None else target_class
-    chosen: ConvLayer = model.taps.layer(layer)
-    _, activations, gradients = model.taps.gradients(
-        tf.constant(normalize(image[None], version.preprocessing)), tf.constant([target], tf.int32), chosen
-    )
-    heatmaps, empty = to_unit_range(grad_cam(activations.numpy(), gradients.numpy()))
-    return Explanation(prediction, heatmaps[0], bool(empty[0]), "grad-cam", chosen, target, model.taps.conv_layers)
+    return explaining.explain(model, image, layer, target_class, methods, faithfulness)
+
+
+def explain_layers(version: ModelVersion, file: bytes, target_class: int | None, method: str) -> list[Explanation]:
+    """One explanation a stage of the network. Raises DependencyError, ModelError, ImageError."""
+    model = _load(version)
+    from dashboard.worker import explaining
+
+    return explaining.explain_layers(model, read_model_input(file, version.preprocessing), target_class, method)
 
 
 def inspect_model_file(order: ForeignModel) -> ForeignModelFacts:
@@ -187,6 +184,7 @@ TASKS: dict[str, Callable[..., Any]] = {
         predict_files,
         predict_samples,
         explain,
+        explain_layers,
         inspect_model_file,
         measure_run,
     )
