@@ -189,6 +189,6 @@ else:
         try:
             run = stored_run(services, run_id)
             evaluate_again(run)
-            show_run(run)
+            show_run(services, run)
         except DashboardError as error:
             show_error(error, "This evaluation cannot be shown.")

@@ -14,7 +14,7 @@ from dashboard.core.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.records import Explanation, stages
 from dashboard.ui.components import model_in_use, plain, show_error
 from dashboard.ui.memory import first_answer, remembered
-from dashboard.ui.picture_choice import clicked_sample, sample_files, upload_picture
+from dashboard.ui.picture_choice import clicked_sample, hand_over, sample_files, upload_picture
 from dashboard.ui.resources import get_services
 
 SIDE = 512  # pixels of the enlarged pictures
@@ -192,5 +192,7 @@ if picture:
         pictures, result = st.columns([3, 2], gap="large")
         with pictures:
             show_pictures(answer, first)
+            if st.button("Explain further", key="explain-further", icon=":material/visibility:"):
+                hand_over(name, data)
         with result:
             show_answer(answer, threshold / 100)

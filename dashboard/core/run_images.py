@@ -42,12 +42,7 @@ def run_image(run: Run, index: int) -> RunImage:
         )
     row = rows.iloc[0]
     dataset = open_dataset(Path(run.manifest.dataset))
-    if not still_there(dataset, index, row["file"]):
-        raise DatasetError(
-            f"{dataset.path.name} was changed since it was evaluated: {row['file']} is not where it was.",
-            "Evaluate it again.",
-            "dataset_changed",
-        )
+    check_still_there(dataset, index, row["file"])
     return RunImage(
         run_id=run.manifest.run_id,
         index=index,
@@ -62,3 +57,13 @@ def run_image(run: Run, index: int) -> RunImage:
 def still_there(dataset: Dataset, index: int, file: str) -> bool:
     """The image at that position is the one that was evaluated."""
     return 0 <= index < len(dataset.samples) and dataset.samples[index].name == file
+
+
+def check_still_there(dataset: Dataset, index: int, file: str) -> None:
+    """Raises DatasetError when another image than the one that was evaluated is at that position."""
+    if not still_there(dataset, index, file):
+        raise DatasetError(
+            f"{dataset.path.name} was changed since it was evaluated: {file} is not where it was.",
+            "Evaluate it again.",
+            "dataset_changed",
+        )

@@ -41,13 +41,16 @@ def choose_method(question: Question, only_layers: bool = False) -> Method | Non
         return None
     if st.session_state.get(METHOD_KEY) not in methods:
         st.session_state[METHOD_KEY] = next(iter(methods))
-    name = st.selectbox(
-        "Method",
-        list(methods),
-        format_func=lambda name: METHODS[name].title,
-        key=METHOD_KEY,
-        persist_state="session",
-        width=260,
+    names = list(methods)
+    name = str(
+        st.selectbox(
+            "Method",
+            names,
+            format_func=lambda name: METHODS[name].title,
+            key=METHOD_KEY,
+            persist_state="session",
+            width=260,
+        )
     )
     return methods[name]
 
@@ -64,7 +67,12 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
     wanted = st.session_state.get("slow-wanted") == question.key
     if missing and not wanted:
         names = ", ".join(method.title for method in missing)
-        if st.button("Make the slower maps too", key="slow-methods", icon=":material/more_time:", help=f"{names}: some seconds each."):
+        if st.button(
+            "Make the slower maps too",
+            key="slow-methods",
+            icon=":material/more_time:",
+            help=f"{names}: some seconds each.",
+        ):
             st.session_state["slow-wanted"] = question.key
             wanted = True
     shown = [*quick, *(method for method in slow if wanted or method not in missing)]
@@ -98,7 +106,9 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
         _show_tile(place, question, explanation, look)
 
 
-def _show_tile(place: st.delta_generator.DeltaGenerator, question: Question, explanation: Explanation, look: Look) -> None:
+def _show_tile(
+    place: st.delta_generator.DeltaGenerator, question: Question, explanation: Explanation, look: Look
+) -> None:
     blended = overlay(base_picture(question.answer, TILE_SIDE), explanation.heatmap, look.opacity, look.smooth)
     title = METHODS[explanation.method].title
     with place.container(gap="xsmall"):
@@ -155,14 +165,20 @@ def show_closely(services: Services, question: Question, look: Look) -> None:
             table = curves_table(faithfulness)
             removed, added = st.columns(2, gap="medium")
             with removed:
-                st.markdown("**Removing pixels**", help="Deletion: the sooner the probability falls, the better the map (RISE, arXiv 1806.07421).")
+                st.markdown(
+                    "**Removing pixels**",
+                    help="Deletion: the sooner the probability falls, the better the map (RISE, arXiv 1806.07421).",
+                )
                 st.altair_chart(
                     curve_chart(table, "deletion", question.target),
                     key="deletion",
                     alt="Probability of the class as the most important pixels are removed: this map and two controls",
                 )
             with added:
-                st.markdown("**Adding pixels**", help="Insertion: the sooner the probability rises, the better the map (RISE, arXiv 1806.07421).")
+                st.markdown(
+                    "**Adding pixels**",
+                    help="Insertion: the sooner the probability rises, the better the map (RISE, arXiv 1806.07421).",
+                )
                 st.altair_chart(
                     curve_chart(table, "insertion", question.target),
                     key="insertion",
@@ -175,7 +191,11 @@ def _show_scores(faithfulness: Faithfulness) -> None:
     """The figures of the map and both controls."""
     import pandas as pd
 
-    rows = [("This map", faithfulness.map), ("Random map", faithfulness.random), ("Centred spot", faithfulness.gaussian)]
+    rows = [
+        ("This map", faithfulness.map),
+        ("Random map", faithfulness.random),
+        ("Centred spot", faithfulness.gaussian),
+    ]
     table = pd.DataFrame(
         [(name, s.score, s.insertion_auc, s.deletion_auc, s.average_drop) for name, s in rows],
         columns=["map", "score", "insertion", "deletion", "drop"],
@@ -188,7 +208,9 @@ def _show_scores(faithfulness: Faithfulness) -> None:
         column_config={
             "map": "Map",
             "score": number("Score", format="%.2f", help="Insertion minus deletion: high is good."),
-            "insertion": number("Insertion", format="%.2f", help="Area under the curve of adding pixels: high is good."),
+            "insertion": number(
+                "Insertion", format="%.2f", help="Area under the curve of adding pixels: high is good."
+            ),
             "deletion": number("Deletion", format="%.2f", help="Area under the curve of removing pixels: low is good."),
             "drop": number(
                 "Average drop",
@@ -226,7 +248,9 @@ def _show_randomization(services: Services, question: Question, method: Method, 
             st.text(
                 "With shuffled weights the map looks much the same: it shows the picture or the network's build, not what was learnt."
             )
-        st.caption(f"Rank correlation of both maps (Spearman) {result.spearman:.2f}; under 0.2 is told apart, 1 is the same map.")
+        st.caption(
+            f"Rank correlation of both maps (Spearman) {result.spearman:.2f}; under 0.2 is told apart, 1 is the same map."
+        )
 
 
 def show_layers(services: Services, question: Question, look: Look) -> None:
@@ -267,15 +291,17 @@ def show_two_classes(services: Services, question: Question, look: Look) -> None
         return
     names = list(question.answer.version.class_names)
     ranked = [names[i] for i in question.answer.prediction.pred_probs.argsort()[::-1]]
-    other = next(name for name in ranked if name != question.target)
-    with st.container(horizontal=True):
-        second = st.selectbox(
+    runner_up = next(name for name in ranked if name != question.target)
+    others = [name for name in names if name != question.target]
+    second = str(
+        st.selectbox(
             f"Why {plain(question.target)} rather than",
-            [name for name in names if name != question.target],
-            index=[name for name in names if name != question.target].index(other),
+            others,
+            index=others.index(runner_up),
             key=f"rather-than-{question.target}",
             width=260,
         )
+    )
     try:
         pair = [
             explanations(services, asked, [method.name], f"{method.title} ...", faithfulness=False)[0]

@@ -1,16 +1,77 @@
-"""Where a picture comes from: an upload, or one of the samples."""
+"""Where a picture comes from: an upload, one of the samples, another page, an image of an evaluation."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
+from dashboard.core.errors import DatasetError
 from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image, enlarge
+from dashboard.core.run_images import RunImage, run_image
 from dashboard.ui.components import plain
+from dashboard.ui.memory import stored_run
+from dashboard.ui.resources import Services
 
 SAMPLES_SHOWN = 8
+RUN, IMAGE = "run", "image"  # in the address
+_KEPT = "picture-to-explain"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image file to explain."""
+
+    name: str
+    data: bytes
+    from_run: RunImage | None = None
+
+
+def hand_over(name: str, data: bytes) -> None:
+    """Opens the Explain page with this picture."""
+    st.session_state[_KEPT] = Picture(name, data)
+    st.switch_page("../pages/explain.py")
+
+
+def link_to_run_image(run_id: str, index: int) -> None:
+    """A link to the Explain page about an image of an evaluation, good for any session."""
+    st.page_link("../pages/explain.py", label="Explain", query_params={RUN: run_id, IMAGE: str(index)})
+
+
+def picture_to_explain(services: Services) -> Picture | None:
+    """The one that the address names, or the one that this session chose before.
+
+    Raises:
+        DatasetError, ImageError: the address names an image that is not there.
+    """
+    if RUN not in st.query_params and IMAGE not in st.query_params:
+        kept = st.session_state.get(_KEPT)
+        return kept if isinstance(kept, Picture) else None
+    run_id, index = st.query_params.get(RUN, ""), st.query_params.get(IMAGE, "")
+    if not index.isdecimal():
+        raise DatasetError(f"{index!r} is no number of an image.", "Choose one on Batch evaluation.", "image_unknown")
+    image = run_image(stored_run(services, run_id), int(index))
+    return Picture(image.name, image.data, image)
+
+
+def forget_picture() -> None:
+    """Lets another one be chosen."""
+    st.query_params.clear()
+    st.session_state.pop(_KEPT, None)
+
+
+def choose_picture(samples_dir: Path) -> None:
+    """Lets one be uploaded or taken from the samples, and keeps it for `picture_to_explain`."""
+    picture = upload_picture("explain-upload")
+    if picture is None:
+        st.caption("Nothing at hand? Take a sample. Images of an evaluation carry a link to this page.")
+        clicked = clicked_sample(sample_files(samples_dir))
+        picture = (clicked.name, clicked.read_bytes()) if clicked else None
+    if picture:
+        st.session_state[_KEPT] = Picture(*picture)
+        st.rerun()
 
 
 def sample_files(samples_dir: Path) -> list[Path]:

@@ -1,0 +1,114 @@
+"""The top of the Explain page: the picture and its answer, what is asked, and how maps are drawn."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.answers import Answer
+from dashboard.core.images import fit_side
+from dashboard.core.overlay import DEFAULT_OPACITY
+from dashboard.core.records import stages
+from dashboard.ui.components import plain
+from dashboard.ui.explain_question import Look, Question
+from dashboard.ui.picture_choice import Picture, forget_picture
+
+SIDE = 160  # pixels of the small picture
+PREDICTED = "the predicted class"
+
+
+def show_head(picture: Picture, answer: Answer) -> None:
+    """The picture, the answer that all maps below belong to, and a way to another one."""
+    version = answer.version
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="head"):
+        shown = fit_side(answer.picture, SIDE)
+        st.image(shown, width=min(SIDE, shown.shape[1]), alt="The picture")
+        with st.container(width=420, gap="xsmall"):
+            st.text(picture.name)
+            st.metric("Predicted class", plain(answer.predicted_label))
+            st.progress(answer.prediction.confidence, text=f"Confidence {answer.prediction.confidence:.1%}")
+            st.caption(
+                f"By {plain(version.ref)}, as all maps below; probabilities calibrated at a temperature of {version.temperature:.2f}."
+            )
+    if picture.from_run:
+        _show_origin(picture, answer)
+    for note in answer.notes:
+        st.caption(note)
+    if not answer.map_covers_picture:
+        st.caption("The model sees a part of the picture only; the maps lie over that part.")
+    if answer.explanation is None:
+        st.info(
+            f"{plain(answer.explanation_fault)} The methods that look at pixels work all the same.",
+            icon=":material/info:",
+        )
+    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
+
+
+def _show_origin(picture: Picture, answer: Answer) -> None:
+    """What the evaluation said about it."""
+    image = picture.from_run
+    if image is None:
+        return
+    if image.true_label:
+        right = image.true_label == answer.predicted_label
+        label = f"Right: it is {plain(image.true_label)}" if right else f"Wrong: it is {plain(image.true_label)}"
+        icon = ":material/check:" if right else ":material/close:"
+        st.badge(label, icon=icon, color="green" if right else "red")
+    if image.model != answer.version.ref:
+        st.warning(
+            f"It was evaluated by {plain(image.model)}, which said {plain(image.predicted_label or 'nothing')}. "
+            f"The answer and the maps here are those of {plain(answer.version.ref)}, chosen in the sidebar.",
+            icon=":material/info:",
+        )
+
+
+def choose_question(answer: Answer, data: bytes) -> Question:
+    """For which class, and from which layer."""
+    choices = [PREDICTED, *answer.version.class_names]
+    with st.container(horizontal=True, key="question"):
+        chosen = str(
+            st.selectbox(
+                "Evidence for",
+                choices,
+                key="explain-target",
+                help="The maps show what speaks for this class.",
+                persist_state="session",
+                width=220,
+            )
+        )
+        layer = _choose_layer(answer)
+    target = chosen if chosen in answer.version.class_names else answer.predicted_label
+    return Question(answer, data, target, layer)
+
+
+def _choose_layer(answer: Answer) -> str | None:
+    """None for the default layer, or where there is none."""
+    explanation = answer.explanation
+    if explanation is None or explanation.layer is None:
+        return None
+    default = explanation.layer.name
+    layers = {layer.name: layer for layer in (*stages(explanation.layers), explanation.layer)}
+    if st.session_state.get("explain-layer") not in layers:
+        st.session_state["explain-layer"] = default
+    names = list(layers)
+    chosen = str(
+        st.selectbox(
+            "Layer",
+            names,
+            key="explain-layer",
+            format_func=lambda name: f"{name} ({layers[name].grid[0]}x{layers[name].grid[1]})",
+            help="Deeper layers know more about the class, earlier ones more about the place.",
+            persist_state="session",
+            width=220,
+        )
+    )
+    return None if chosen == default else chosen
+
+
+def choose_look() -> Look:
+    """How the maps are drawn."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="look"):
+        opacity = st.slider("Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="explain-opacity", width=220)
+        smooth = st.toggle(
+            "Smooth", value=True, key="explain-smooth", help="Off: every cell of the map as a square of its own."
+        )
+    return Look(opacity, smooth)

@@ -1,0 +1,47 @@
+"""Why does the model say so? The maps of one picture, each beside its proof, and the images most like it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.ui.components import model_in_use, show_error
+from dashboard.ui.explain_head import choose_look, choose_question, show_head
+from dashboard.ui.explain_view import show_closely, show_layers, show_methods, show_two_classes
+from dashboard.ui.memory import first_answer
+from dashboard.ui.neighbours_view import show_neighbours
+from dashboard.ui.picture_choice import Picture, choose_picture, forget_picture, picture_to_explain
+from dashboard.ui.resources import get_services
+
+VIEWS = {"Methods": show_methods, "Closely": show_closely, "Layers": show_layers, "Two classes": show_two_classes}
+SIMILAR = "Similar images"
+
+services = get_services()
+
+
+def show(picture: Picture) -> None:
+    """The answer, then the views; only the open one is worked out."""
+    answer = first_answer(services, model_in_use(), picture.name, picture.data)
+    show_head(picture, answer)
+    question = choose_question(answer, picture.data)
+    look = choose_look()
+    *tabs, similar = st.tabs([*VIEWS, SIMILAR], key="view", on_change="rerun")
+    for tab, show_view in zip(tabs, VIEWS.values(), strict=True):
+        if tab.open:
+            with tab:
+                show_view(services, question, look)
+    if similar.open:
+        with similar:
+            show_neighbours(services, picture, answer)
+
+
+st.title("Explain")
+try:
+    picture = picture_to_explain(services)
+    if picture:
+        show(picture)
+    else:
+        choose_picture(services.settings.samples_dir)
+except DashboardError as error:
+    show_error(error, "There is nothing to explain.")
+    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
