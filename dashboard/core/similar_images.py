@@ -30,5 +30,5 @@ def summary(similar: pd.DataFrame) -> str:
     counts = [f"{count} {label}" for label, count in labels.value_counts().items()]
     listed = counts[0] if len(counts) == 1 else f"{', '.join(counts[:-1])} and {counts[-1]}"
     wrong = int((similar["true_label"].notna() & (similar["true_label"] != similar["predicted_label"])).sum())
-    mistakes = "none of them mistaken" if not wrong else f"{wrong} of them mistaken"
-    return f"Of the {len(similar)} most similar images, {listed}; {mistakes}."
+    mistakes = "no mistake among them" if not wrong else f"{wrong} taken for something else"
+    return f"The {len(similar)} most similar: {listed}; {mistakes}."
