@@ -5,13 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.ui.closely_view import show_closely
 from dashboard.ui.components import model_in_use, show_error
-from dashboard.ui.explain_head import choose_look, choose_question, show_head
-from dashboard.ui.explain_view import show_closely, show_layers, show_methods, show_two_classes
+from dashboard.ui.explain_head import choose_question, show_head
+from dashboard.ui.explain_view import show_layers, show_methods
 from dashboard.ui.memory import first_answer
 from dashboard.ui.neighbours_view import show_neighbours
 from dashboard.ui.picture_choice import Picture, choose_picture, forget_picture, picture_to_explain
 from dashboard.ui.resources import get_services
+from dashboard.ui.two_classes_view import show_two_classes
 
 VIEWS = {"Methods": show_methods, "Closely": show_closely, "Layers": show_layers, "Two classes": show_two_classes}
 SIMILAR = "Similar images"
@@ -23,8 +25,7 @@ def show(picture: Picture) -> None:
     """The answer, then the views; only the open one is worked out."""
     answer = first_answer(services, model_in_use(), picture.name, picture.data)
     show_head(picture, answer)
-    question = choose_question(answer, picture.data)
-    look = choose_look()
+    question, look = choose_question(answer, picture.data)
     *tabs, similar = st.tabs([*VIEWS, SIMILAR], key="view", on_change="rerun")
     for tab, show_view in zip(tabs, VIEWS.values(), strict=True):
         if tab.open:
@@ -41,6 +42,7 @@ try:
     if picture:
         show(picture)
     else:
+        st.text("Where does the model look, and is that true? Eight methods, each tested on the picture itself.")
         choose_picture(services.settings.samples_dir)
 except DashboardError as error:
     show_error(error, "There is nothing to explain.")

@@ -7,7 +7,6 @@ import numpy as np
 DEFAULT_OPACITY = 0.5
 FOR_FIRST = (230, 97, 1)  # the ends of ColorBrewer's PuOr, told apart with every common colour vision deficiency
 FOR_SECOND = (94, 60, 153)
-_NEUTRAL = (247, 247, 247)
 
 
 def overlay(
@@ -34,12 +33,13 @@ def overlay(
 def overlay_difference(
     image: np.ndarray, difference: np.ndarray, opacity: float = DEFAULT_OPACITY, smooth: bool = True
 ) -> np.ndarray:
-    """Blends the difference of two heatmaps over an image in gray: FOR_FIRST where it is positive, FOR_SECOND where
-    negative, nearly white where there is none.
+    """Tints an image in gray by the difference of two heatmaps: FOR_FIRST where it is positive, FOR_SECOND where it is
+    negative, the more the larger it is, and not at all where there is none.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         difference: (h, w) in [-1, 1], covering the whole image.
+        opacity: of the largest difference, in [0, 1].
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -47,11 +47,11 @@ def overlay_difference(
     import cv2
 
     enlarged = np.clip(_enlarged(difference, image, smooth), -1, 1)[..., None]
-    ends = np.where(enlarged > 0, np.array(FOR_FIRST, np.float32), np.array(FOR_SECOND, np.float32))
-    neutral = np.array(_NEUTRAL, np.float32)
-    colours = neutral + np.abs(enlarged) * (ends - neutral)
+    tint = np.where(enlarged > 0, np.array(FOR_FIRST, np.float32), np.array(FOR_SECOND, np.float32))
     gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return cv2.addWeighted(gray, 1 - opacity, np.round(colours).astype(np.uint8), opacity, 0)
+    share = opacity * np.abs(enlarged)
+    tinted: np.ndarray = np.round((1 - share) * gray + share * tint).astype(np.uint8)
+    return tinted
 
 
 def contact_sheet(tiles: np.ndarray, columns: int, gap: int = 4) -> np.ndarray:
@@ -73,10 +73,23 @@ def contact_sheet(tiles: np.ndarray, columns: int, gap: int = 4) -> np.ndarray:
     return sheet
 
 
+def resize_maps(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Maps (N, h, w) enlarged bilinearly to `size` (height, width), (N, height, width) float32.
+
+    Bicubic interpolation would overshoot below zero.
+    """
+    import cv2
+
+    height, width = size
+    planes = [cv2.resize(np.asarray(m, np.float32), (width, height), interpolation=cv2.INTER_LINEAR) for m in maps]
+    return np.stack(planes) if planes else np.zeros((0, height, width), np.float32)
+
+
 def _enlarged(values: np.ndarray, image: np.ndarray, smooth: bool) -> np.ndarray:
-    """(h, w) to the size of the image; bicubic interpolation would overshoot below zero."""
+    """(h, w) to the size of the image."""
     import cv2
 
     height, width = image.shape[:2]
-    how = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
-    return cv2.resize(np.asarray(values, np.float32), (width, height), interpolation=how)
+    if smooth:
+        return resize_maps(values[None], (height, width))[0]
+    return cv2.resize(np.asarray(values, np.float32), (width, height), interpolation=cv2.INTER_NEAREST)

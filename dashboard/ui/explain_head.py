@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.answers import Answer
+from dashboard.core.explanation_methods import METHODS, Method
 from dashboard.core.images import fit_side
 from dashboard.core.overlay import DEFAULT_OPACITY
 from dashboard.core.records import stages
@@ -14,11 +15,13 @@ from dashboard.ui.picture_choice import Picture, forget_picture
 
 SIDE = 160  # pixels of the small picture
 PREDICTED = "the predicted class"
+METHOD_KEY = "explain-method"
 
 
 def show_head(picture: Picture, answer: Answer) -> None:
     """The picture, the answer that all maps below belong to, and a way to another one."""
     version = answer.version
+    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="head"):
         shown = fit_side(answer.picture, SIDE)
         st.image(shown, width=min(SIDE, shown.shape[1]), alt="The picture")
@@ -40,7 +43,6 @@ def show_head(picture: Picture, answer: Answer) -> None:
             f"{plain(answer.explanation_fault)} The methods that look at pixels work all the same.",
             icon=":material/info:",
         )
-    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
 
 
 def _show_origin(picture: Picture, answer: Answer) -> None:
@@ -61,10 +63,10 @@ def _show_origin(picture: Picture, answer: Answer) -> None:
         )
 
 
-def choose_question(answer: Answer, data: bytes) -> Question:
-    """For which class, and from which layer."""
+def choose_question(answer: Answer, data: bytes) -> tuple[Question, Look]:
+    """For which class, from which layer, and how the maps are drawn."""
     choices = [PREDICTED, *answer.version.class_names]
-    with st.container(horizontal=True, key="question"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="question"):
         chosen = str(
             st.selectbox(
                 "Evidence for",
@@ -76,8 +78,18 @@ def choose_question(answer: Answer, data: bytes) -> Question:
             )
         )
         layer = _choose_layer(answer)
+        opacity = st.slider(
+            "Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="explain-opacity", persist_state="session", width=180
+        )
+        smooth = st.toggle(
+            "Smooth",
+            value=True,
+            key="explain-smooth",
+            persist_state="session",
+            help="Off: every cell of the map as a square of its own.",
+        )
     target = chosen if chosen in answer.version.class_names else answer.predicted_label
-    return Question(answer, data, target, layer)
+    return Question(answer, data, target, layer), Look(opacity, smooth)
 
 
 def _choose_layer(answer: Answer) -> str | None:
@@ -104,11 +116,22 @@ def _choose_layer(answer: Answer) -> str | None:
     return None if chosen == default else chosen
 
 
-def choose_look() -> Look:
-    """How the maps are drawn."""
-    with st.container(horizontal=True, vertical_alignment="bottom", key="look"):
-        opacity = st.slider("Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="explain-opacity", width=220)
-        smooth = st.toggle(
-            "Smooth", value=True, key="explain-smooth", help="Off: every cell of the map as a square of its own."
+def choose_method(question: Question, only_layers: bool = False) -> Method | None:
+    """The method to look at, the same in every tab."""
+    methods = {method.name: method for method in question.methods if method.uses_layer or not only_layers}
+    if not methods:
+        return None
+    if st.session_state.get(METHOD_KEY) not in methods:
+        st.session_state[METHOD_KEY] = next(iter(methods))
+    names = list(methods)
+    name = str(
+        st.selectbox(
+            "Method",
+            names,
+            format_func=lambda name: METHODS[name].title,
+            key=METHOD_KEY,
+            persist_state="session",
+            width=260,
         )
-    return Look(opacity, smooth)
+    )
+    return methods[name]

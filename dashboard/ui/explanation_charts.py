@@ -14,7 +14,7 @@ from dashboard.core.records import Faithfulness
 from dashboard.ui.charts import ACCENT, MUTED, SELECTED
 
 THIS_MAP, RANDOM, GAUSSIAN = "This map", "Random map", "Centred Gaussian"
-MAP_SIDE = 440  # pixels
+MAP_SIDE = 400  # pixels
 CURVES_HEIGHT = 220
 CELLS_A_SIDE = 44  # more would be drawn on a canvas, and finer than a pointer
 
