@@ -29,15 +29,14 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
     missing = [method for method in slow if not is_made(question, method.name)]
     wanted = st.session_state.get("slow-wanted") == question.key
     if missing and not wanted:
-        names = ", ".join(method.title for method in missing)
-        if st.button(
+        st.button(
             "Make the slower maps too",
             key="slow-methods",
             icon=":material/more_time:",
-            help=f"{names}: some seconds each.",
-        ):
-            st.session_state["slow-wanted"] = question.key
-            wanted = True
+            help=f"{', '.join(method.title for method in missing)}: some seconds each.",
+            on_click=st.session_state.update,
+            args=({"slow-wanted": question.key},),
+        )
     shown = [*quick, *(method for method in slow if wanted or method not in missing)]
     places = {}
     for start in range(0, len(shown), TILES_A_ROW):
