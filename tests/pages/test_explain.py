@@ -230,6 +230,7 @@ def test_the_maps_of_another_model_than_the_evaluation_say_so(page: AppTest, run
 
 def test_a_model_without_a_convolution_is_explained_by_its_pixels(page: AppTest, dashboard: Services) -> None:
     make_registry(dashboard.settings.models_dir)
+    page.run()
     page.selectbox(key="model").select("colour@1").run()
     page.button(key="sample-frog").click().run()
     assert not page.exception and "no layer with a grid" in page.info[0].value.replace("\\", "")
