@@ -40,7 +40,11 @@ def measure(image: np.ndarray, maps: Sequence[np.ndarray], probability: Probabil
     rng = np.random.default_rng(zlib.crc32(image.tobytes()))  # the same image, the same random maps
     grids = list(dict.fromkeys(m.shape for m in maps))
     controls = [rng.random((RANDOM_MAPS, *grid)) for grid in grids]
-    stacks = [gaussian(*size)[None], *(resize_maps(c, size) for c in controls), *(resize_maps(m[None], size) for m in maps)]
+    stacks = [
+        gaussian(*size)[None],
+        *(resize_maps(c, size) for c in controls),
+        *(resize_maps(m[None], size) for m in maps),
+    ]
     stack = np.concatenate(stacks)
     scores = read_scores(probability(variants(image, stack, removal_order(stack, rng))), len(stack))
     centred, rest = scores[0], scores[1 + RANDOM_MAPS * len(grids) :]

@@ -9,33 +9,43 @@ from dashboard.core.explanation_methods import METHODS, Method
 from dashboard.core.images import fit_side
 from dashboard.core.overlay import DEFAULT_OPACITY
 from dashboard.core.records import stages
+from dashboard.core.run_images import RunImage
 from dashboard.ui.components import plain
 from dashboard.ui.explain_question import Look, Question
 from dashboard.ui.picture_choice import Picture, forget_picture
 
-SIDE = 160  # pixels of the small picture
+SIDE = 256  # pixels of the small picture
 PREDICTED = "the predicted class"
 METHOD_KEY = "explain-method"
 
 
 def show_head(picture: Picture, answer: Answer) -> None:
-    """The picture, the answer that all maps below belong to, and a way to another one."""
-    version = answer.version
+    """A way to another picture, this one, and the answer that all maps below belong to."""
     st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
-    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="head"):
-        shown = fit_side(answer.picture, SIDE)
-        st.image(shown, width=min(SIDE, shown.shape[1]), alt="The picture")
-        with st.container(width=420, gap="xsmall"):
-            st.text(picture.name)
-            st.metric("Predicted class", plain(answer.predicted_label))
-            st.progress(answer.prediction.confidence, text=f"Confidence {answer.prediction.confidence:.1%}")
-            st.caption(
-                f"By {plain(version.ref)}, as all maps below; probabilities calibrated at a temperature of {version.temperature:.2f}."
-            )
-    if picture.from_run:
-        _show_origin(picture, answer)
+    small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
+    small.image(fit_side(answer.picture, SIDE), width="stretch", alt="The picture")
+    with words, st.container(width=440, gap="xsmall"):
+        st.text(picture.name)
+        st.metric("Predicted class", plain(answer.predicted_label))
+        st.progress(answer.prediction.confidence, text=f"Confidence {answer.prediction.confidence:.1%}")
+        if picture.from_run:
+            _show_truth(picture.from_run, answer)
+        temperature = answer.version.temperature
+        st.caption(
+            f"By {plain(answer.version.ref)}, as all maps below.",
+            help=f"Probabilities are calibrated: the logits are divided by {temperature:.2f} first."
+            if temperature != 1
+            else "Probabilities are as the model gives them, not calibrated.",
+        )
     for note in answer.notes:
         st.caption(note)
+    if picture.from_run and picture.from_run.model != answer.version.ref:
+        said = picture.from_run.predicted_label or "nothing"
+        st.warning(
+            f"It was evaluated by {plain(picture.from_run.model)}, which said {plain(said)}. The answer and the maps here "
+            f"are those of {plain(answer.version.ref)}, chosen in the sidebar.",
+            icon=":material/info:",
+        )
     if not answer.map_covers_picture:
         st.caption("The model sees a part of the picture only; the maps lie over that part.")
     if answer.explanation is None:
@@ -45,22 +55,14 @@ def show_head(picture: Picture, answer: Answer) -> None:
         )
 
 
-def _show_origin(picture: Picture, answer: Answer) -> None:
-    """What the evaluation said about it."""
-    image = picture.from_run
-    if image is None:
+def _show_truth(image: RunImage, answer: Answer) -> None:
+    """What the evaluation's dataset says it is."""
+    if image.true_label is None:
         return
-    if image.true_label:
-        right = image.true_label == answer.predicted_label
-        label = f"Right: it is {plain(image.true_label)}" if right else f"Wrong: it is {plain(image.true_label)}"
-        icon = ":material/check:" if right else ":material/close:"
-        st.badge(label, icon=icon, color="green" if right else "red")
-    if image.model != answer.version.ref:
-        st.warning(
-            f"It was evaluated by {plain(image.model)}, which said {plain(image.predicted_label or 'nothing')}. "
-            f"The answer and the maps here are those of {plain(answer.version.ref)}, chosen in the sidebar.",
-            icon=":material/info:",
-        )
+    if image.true_label == answer.predicted_label:
+        st.badge(f"Right: it is {plain(image.true_label)}", icon=":material/check:", color="green")
+    else:
+        st.badge(f"Wrong: it is {plain(image.true_label)}", icon=":material/close:", color="red")
 
 
 def choose_question(answer: Answer, data: bytes) -> tuple[Question, Look]:

@@ -12,9 +12,9 @@ from dashboard.ui.components import plain, show_error
 from dashboard.ui.explain_head import choose_method
 from dashboard.ui.explain_question import Look, Question, base_picture, explanations, is_made, through_layers
 from dashboard.ui.resources import Services
+from dashboard.ui.thumbnails import four_a_row
 from dashboard.ui.verdict import show_verdict
 
-TILES_A_ROW = 4
 TILE_SIDE = 320  # pixels
 
 
@@ -39,14 +39,12 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
         )
     shown = [*quick, *(method for method in slow if wanted or method not in missing)]
     places = {}
-    for start in range(0, len(shown), TILES_A_ROW):
-        row = shown[start : start + TILES_A_ROW]
-        for method, column in zip(row, st.columns(TILES_A_ROW, gap="medium"), strict=False):
-            with column:
-                st.markdown(f"**{method.title}**", help=f"{method.summary} {method.paper}")
-                places[method.name] = st.empty()
-                if method in missing:
-                    places[method.name].caption("Waiting for its turn ...")
+    for method, place in zip(shown, four_a_row(len(shown)), strict=True):
+        with place:
+            st.markdown(f"**{method.title}**", help=f"{method.summary} {method.paper}")
+            places[method.name] = st.empty()
+            if method in missing:
+                places[method.name].caption("Waiting for its turn ...")
     if quick:
         try:
             found = explanations(services, question, [m.name for m in quick], "Making the maps and testing them ...")
@@ -95,17 +93,16 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
         return
     st.caption("From the first layers, which know the place better, to the last, which know the class better.")
     base = base_picture(question.answer, TILE_SIDE)
-    for start in range(0, len(found), TILES_A_ROW):
-        for explanation, column in zip(found[start : start + TILES_A_ROW], st.columns(TILES_A_ROW), strict=False):
-            layer = explanation.layer
-            if layer is None:
-                continue
-            with column:
-                st.image(
-                    overlay(base, explanation.heatmap, look.opacity, look.smooth),
-                    width="stretch",
-                    alt=f"{method.title} heatmap for {question.target} from layer {layer.name}",
-                )
-                st.markdown(f"**{plain(layer.name)}**")
-                nothing = "; nothing speaks for the class here" if explanation.empty else ""
-                st.caption(f"{layer.grid[0]}x{layer.grid[1]} cells, {layer.channels:,} channels{nothing}")
+    for explanation, place in zip(found, four_a_row(len(found)), strict=True):
+        layer = explanation.layer
+        if layer is None:
+            continue
+        with place:
+            st.image(
+                overlay(base, explanation.heatmap, look.opacity, look.smooth),
+                width="stretch",
+                alt=f"{method.title} heatmap for {question.target} from layer {layer.name}",
+            )
+            st.markdown(f"**{plain(layer.name)}**")
+            nothing = "; nothing speaks for the class here" if explanation.empty else ""
+            st.caption(f"{layer.grid[0]}x{layer.grid[1]} cells, {layer.channels:,} channels{nothing}")

@@ -7,8 +7,8 @@ import streamlit as st
 from dashboard.core.records import Faithfulness, Verdict
 
 _BADGES: dict[Verdict, tuple[str, str, str]] = {
-    "better": ("Better than both controls", ":material/check_circle:", "green"),
-    "mixed": ("Better than random only", ":material/help:", "orange"),
+    "better": ("Beats both controls", ":material/check_circle:", "green"),
+    "mixed": ("Beats random only", ":material/help:", "orange"),
     "chance": ("No better than chance", ":material/warning:", "orange"),
     "empty": ("Empty map", ":material/block:", "gray"),
 }
