@@ -15,7 +15,7 @@ from dashboard.ui.picture_choice import Picture, choose_picture, forget_picture,
 from dashboard.ui.resources import get_services
 from dashboard.ui.two_classes_view import show_two_classes
 
-VIEWS = {"Methods": show_methods, "Closely": show_closely, "Layers": show_layers, "Two classes": show_two_classes}
+VIEWS = {"Methods": show_methods, "One map": show_closely, "Layers": show_layers, "Two classes": show_two_classes}
 SIMILAR = "Similar images"
 
 services = get_services()

@@ -29,7 +29,7 @@ def show_closely(services: Services, question: Question, look: Look) -> None:
     except DashboardError as error:
         show_error(error, "There is no map.")
         return
-    from dashboard.ui.explanation_charts import curve_chart, curves_table, map_chart  # Altair takes 0.4 s to import
+    from dashboard.ui.explanation_charts import map_chart  # Altair takes 0.4 s to import
 
     left, right = st.columns([4, 5], gap="large")
     target = plain(question.target)
@@ -48,6 +48,7 @@ def show_closely(services: Services, question: Question, look: Look) -> None:
             f"What speaks for {target}: bright is much, from 0 to 1. {where.capitalize()}{grid} cells. Point at one for its value."
         )
         st.caption(f"{method.title} ({method.paper}). {method.summary}")
+        _show_randomization(services, question, method, look)
     with right:
         faithfulness = explanation.faithfulness
         if explanation.empty:
@@ -56,38 +57,39 @@ def show_closely(services: Services, question: Question, look: Look) -> None:
             show_verdict(faithfulness)
             st.markdown(f"**{plain(faithfulness.sentence)}**")
             _show_scores(faithfulness)
-            table = curves_table(faithfulness)
-            removed, added = st.columns(2, gap="medium")
-            with removed:
-                st.markdown(
-                    "**Removing pixels**",
-                    help="Deletion: the sooner the probability falls, the better the map (RISE, arXiv 1806.07421).",
-                )
-                st.altair_chart(
-                    curve_chart(table, "deletion", question.target),
-                    key="deletion",
-                    alt="Probability of the class as the most important pixels are removed: this map and two controls",
-                )
-            with added:
-                st.markdown(
-                    "**Adding pixels**",
-                    help="Insertion: the sooner the probability rises, the better the map (RISE, arXiv 1806.07421).",
-                )
-                st.altair_chart(
-                    curve_chart(table, "insertion", question.target),
-                    key="insertion",
-                    alt="Probability of the class as the most important pixels are added: this map and two controls",
-                )
-        _show_randomization(services, question, method, look)
+            _show_curves(faithfulness, question.target)
+
+
+def _show_curves(faithfulness: Faithfulness, target: str) -> None:
+    """Deletion and insertion, of the map and both controls."""
+    from dashboard.ui.explanation_charts import curve_chart, curves_table
+
+    table = curves_table(faithfulness)
+    st.markdown(
+        "**The marked pixels removed**",
+        help="Deletion (RISE, arXiv 1806.07421): the sooner the probability falls, the better the map.",
+    )
+    st.altair_chart(
+        curve_chart(table, "deletion", target),
+        key="deletion",
+        alt="Probability of the class as the most important pixels are removed: this map and two controls",
+    )
+    st.markdown(
+        "**The marked pixels added to the blurred picture**",
+        help="Insertion (RISE, arXiv 1806.07421): the sooner the probability rises, the better the map.",
+    )
+    st.altair_chart(
+        curve_chart(table, "insertion", target),
+        key="insertion",
+        alt="Probability of the class as the most important pixels are added: this map and two controls",
+    )
 
 
 def _show_scores(faithfulness: Faithfulness) -> None:
     """The figures of the map and both controls."""
-    rows = [
-        ("This map", faithfulness.map),
-        ("Random map", faithfulness.random),
-        ("Centred spot", faithfulness.gaussian),
-    ]
+    from dashboard.ui.explanation_charts import GAUSSIAN, RANDOM, THIS_MAP
+
+    rows = [(THIS_MAP, faithfulness.map), (RANDOM, faithfulness.random), (GAUSSIAN, faithfulness.gaussian)]
     table = pd.DataFrame(
         [(name, s.score, s.insertion_auc, s.deletion_auc, s.average_drop) for name, s in rows],
         columns=["map", "score", "insertion", "deletion", "drop"],

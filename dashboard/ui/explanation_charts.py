@@ -13,9 +13,9 @@ from dashboard.core.images import encode_png
 from dashboard.core.records import Faithfulness
 from dashboard.ui.charts import ACCENT, MUTED, SELECTED
 
-THIS_MAP, RANDOM, GAUSSIAN = "This map", "Random map", "Centred Gaussian"
+THIS_MAP, RANDOM, GAUSSIAN = "This map", "Random maps", "Centred spot"
 MAP_SIDE = 400  # pixels
-CURVES_HEIGHT = 220
+CURVES_HEIGHT = 230
 CELLS_A_SIDE = 44  # more would be drawn on a canvas, and finer than a pointer
 
 Curve = Literal["deletion", "insertion"]
@@ -63,7 +63,7 @@ def curve_chart(table: pd.DataFrame, curve: Curve, target: str) -> alt.LayerChar
             title=None,
             sort=order,
             scale=alt.Scale(domain=order, range=[ACCENT, MUTED, SELECTED]),
-            legend=alt.Legend(orient="bottom", symbolType="stroke", symbolStrokeWidth=3),
+            legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, offset=4),
         ),
         strokeDash=alt.StrokeDash(
             "map:N", title=None, sort=order, scale=alt.Scale(domain=order, range=[[1, 0], [2, 3], [7, 3]])

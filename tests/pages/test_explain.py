@@ -112,19 +112,19 @@ def test_another_class_gives_other_maps(frog: AppTest) -> None:
 
 def test_one_map_closely_with_its_curves(frog: AppTest) -> None:
     frog.selectbox(key="explain-target").select("truck").run()
-    view(frog, "Closely")
+    view(frog, "One map")
     assert len(frog.get("vega_lite_chart")) == 3
     frog.selectbox(key="explain-method").select("occlusion").run()
     assert not frog.exception
     [large] = maps(frog)
     assert large.startswith("Occlusion heatmap for truck")
     [scores] = [d.value for d in frog.dataframe]
-    assert scores["map"].tolist() == ["This map", "Random map", "Centred spot"]
+    assert scores["map"].tolist() == ["This map", "Random maps", "Centred spot"]
     assert np.isfinite(scores[["score", "insertion", "deletion", "drop"]].to_numpy()).all()
 
 
 def test_the_weight_check_says_in_words_what_it_found(frog: AppTest) -> None:
-    view(frog, "Closely")
+    view(frog, "One map")
     assert "Spearman" not in text_of(frog)
     frog.button(key="randomize").click().run()
     assert not frog.exception and "Spearman" in text_of(frog)
@@ -252,7 +252,7 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
     file = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "class_names": names}))
     page.button(key="sample-frog").click().run()
-    for name in ("Methods", "Closely", "Layers", "Two classes"):
+    for name in ("Methods", "One map", "Layers", "Two classes"):
         view(page, name)
         kinds = (page.markdown, page.caption, page.warning, page.info, page.metric)
         read_as_markdown = [str(element.value) for kind in kinds for element in kind]
