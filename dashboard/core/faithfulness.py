@@ -17,8 +17,7 @@ from dashboard.core.overlay import resize_maps
 from dashboard.core.records import Faithfulness, MapScores, Verdict
 
 SHARES = np.linspace(0, 1, 11)
-RANDOM_MAPS = 8
-CHANCE = 2.0  # standard deviations: 7 of 8 + 1 random maps stay below (one-sided 95% prediction interval, t with 7 df)
+RANDOM_MAPS = 8  # a map that beats them all did so by luck in 1 of 9 cases
 BLUR = 1 / 8  # standard deviation of the blur, as a share of the image's side
 SPREAD = 1 / 4  # standard deviation of the centred Gaussian, likewise
 
@@ -119,17 +118,16 @@ def area(curve: np.ndarray) -> float:
 
 
 def judge(own: MapScores, randoms: Sequence[MapScores], centred: MapScores, empty: bool) -> Faithfulness:
-    """The verdict: a map has to beat what random maps reach by luck, and then the centred Gaussian."""
-    scores = np.array([scores.score for scores in randoms])
-    spread = float(scores.std(ddof=1))
+    """The verdict: a map has to beat each of the random maps, and then the centred Gaussian."""
+    scores = np.array([random.score for random in randoms])
     verdict: Verdict
     if empty:
         verdict = "empty"
-    elif own.score <= scores.mean() + CHANCE * spread:
+    elif own.score <= scores.max():
         verdict = "chance"
     else:
         verdict = "better" if own.score > centred.score else "mixed"
-    return Faithfulness(SHARES, own, mean_scores(randoms), centred, verdict, spread)
+    return Faithfulness(SHARES, own, mean_scores(randoms), centred, verdict, scores)
 
 
 def mean_scores(scores: Sequence[MapScores]) -> MapScores:

@@ -136,7 +136,10 @@ class Inference:
         """
         chunks = _chunks(samples, SAMPLES_A_TASK["instant"])
         futures = [self._engine.submit("embed_samples", version, dataset, chunk, urgent=True) for chunk in chunks]
-        return np.concatenate([future.result() for future in futures])
+        answers: list[np.ndarray | Failure] = [answer for future in futures for answer in future.result()]
+        width = next((len(answer) for answer in answers if not isinstance(answer, Failure)), 1)
+        unknown = np.full(width, np.nan, np.float32)
+        return np.array([unknown if isinstance(answer, Failure) else answer for answer in answers], np.float32)
 
     def tensorflow(self) -> TensorFlowFacts:
         """Raises DependencyError, WorkerError."""

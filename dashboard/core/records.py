@@ -73,7 +73,7 @@ class Faithfulness:
     random: MapScores  # mean over several random maps of the same grid
     gaussian: MapScores  # a centred Gaussian, for most objects are in the middle
     verdict: Verdict
-    random_spread: float  # standard deviation of the random maps' scores
+    random_scores: np.ndarray  # (R,) insertion minus deletion of each random map
 
     @property
     def sentence(self) -> str:
@@ -82,8 +82,8 @@ class Faithfulness:
 
 
 _SENTENCES: dict[Verdict, str] = {
-    "better": "Better than a random map and than a centred spot: the marked pixels matter to the model.",
-    "mixed": "Better than a random map, but no better than a spot in the middle of the picture.",
+    "better": "Better than every random map and than a spot in the middle: the marked pixels matter to the model.",
+    "mixed": "Better than every random map, but no better than a spot in the middle of the picture.",
     "chance": "No better than chance: do not rely on this map.",
     "empty": "The map is empty: nothing speaks for this class, and there is nothing to check.",
 }

@@ -29,7 +29,8 @@ class Taps:
         self._bare: set[str] = set()  # those before their activation function
         # float32 also for a model that takes whole numbers, through which there would be no gradient
         self._inputs = keras.Input(input_shape or model.input_shape[1:], dtype="float32")
-        self._embedding: Any = None
+        self._signature = (tf.TensorSpec(self._inputs.shape, tf.float32), tf.TensorSpec((None,), tf.int32))
+        self._embedding: Any = None  # what the last layer with a kernel is given
         self._last = last_operation(model)
         self._drop_squashing = output == "probabilities"
         if not self._drop_squashing and _squashes(self._last):
@@ -97,7 +98,7 @@ class Taps:
     def _trace(self, name: str) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]:
         model = keras.Model(self._inputs, [self._activations[name], self._logits])
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(input_signature=self._signature)
         def run(inputs: tf.Tensor, target_class: tf.Tensor) -> tuple[tf.Tensor, ...]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(inputs)  # so that the activations, whatever their weights, are on the tape
@@ -111,7 +112,7 @@ class Taps:
     def _trace_input(self, to_logits: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         """The derivative (N, H, W, C) float32 of each target logit by the input."""
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(input_signature=self._signature)
         def run(inputs: tf.Tensor, target_class: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(inputs)
@@ -128,7 +129,7 @@ class Taps:
         to_embedding = keras.Model(self._inputs, embedding)
         places = list(range(1, len(embedding.shape) - 1))
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(input_signature=self._signature[:1])
         def run(inputs: tf.Tensor) -> tf.Tensor:
             return tf.reduce_mean(tf.cast(to_embedding(inputs, training=False), tf.float32), axis=places)
 

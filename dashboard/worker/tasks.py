@@ -23,6 +23,8 @@ from dashboard.core.records import (
     Failure,
     ModelFacts,
     Prediction,
+    RandomizationResult,
+    SampleMap,
     TensorFlowFacts,
 )
 from dashboard.core.registry import ModelVersion
@@ -119,13 +121,18 @@ def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) ->
     Raises:
         DependencyError, ModelError; DatasetError, see `open_unchanged`.
     """
-    dataset = open_unchanged(path, samples)
-    return _predict(version, [partial(dataset.image, s.index, enough_pixels(version.preprocessing)) for s in samples])
+    return _predict(version, _readers(version, path, samples))
 
 
 def _predict(version: ModelVersion, readers: list[Callable[[], np.ndarray]]) -> list[Prediction | Failure]:
-    model = _load(version)
-    answers: list[Prediction | Failure | None] = [None] * len(readers)
+    return _answer(version, readers, _load(version).predict)
+
+
+def _answer(
+    version: ModelVersion, readers: list[Callable[[], np.ndarray]], work: Callable[[np.ndarray], Any]
+) -> list[Any]:
+    """One answer a reader: what `work` makes of its image among the others, or a Failure in its place."""
+    answers: list[Any] = [None] * len(readers)
     inputs, places = [], []
     for place, read in enumerate(readers):
         try:
@@ -134,9 +141,14 @@ def _predict(version: ModelVersion, readers: list[Callable[[], np.ndarray]]) -> 
         except DashboardError as error:
             answers[place] = Failure(error.code, error.message, error.fix)
     if inputs:
-        for place, prediction in zip(places, model.predict(np.stack(inputs)), strict=True):
-            answers[place] = prediction
-    return [answer for answer in answers if answer is not None]
+        for place, answer in zip(places, work(np.stack(inputs)), strict=True):
+            answers[place] = answer
+    return answers
+
+
+def _readers(version: ModelVersion, path: Path, samples: list[Sample]) -> list[Callable[[], np.ndarray]]:
+    dataset = open_unchanged(path, samples)
+    return [partial(dataset.image, s.index, enough_pixels(version.preprocessing)) for s in samples]
 
 
 def explain(
@@ -163,6 +175,38 @@ def explain_layers(version: ModelVersion, file: bytes, target_class: int | None,
     return explaining.explain_layers(model, read_model_input(file, version.preprocessing), target_class, method)
 
 
+def check_randomization(
+    version: ModelVersion, file: bytes, method: str, layer: str | None, target_class: int | None
+) -> RandomizationResult:
+    """A map against those of networks with shuffled weights. Raises DependencyError, ModelError, ImageError."""
+    model = _load(version)
+    from dashboard.worker import explaining
+
+    image = read_model_input(file, version.preprocessing)
+    return explaining.check_randomization(model, image, method, layer, target_class)
+
+
+def explain_samples(
+    version: ModelVersion, path: Path, samples: list[Sample], target_class: int | None, method: str, layer: str | None
+) -> list[SampleMap | Failure]:
+    """One heatmap for each of these samples of the dataset at `path`. Raises as `predict_samples`."""
+    model = _load(version)
+    from dashboard.worker import explaining
+
+    def work(images: np.ndarray) -> list[SampleMap]:
+        return explaining.explain_many(model, images, target_class, method, layer)
+
+    return _answer(version, _readers(version, path, samples), work)
+
+
+def embed_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> list[np.ndarray | Failure]:
+    """What the model's last layer is given for each of these samples, (d,) float32. Raises as `predict_samples`."""
+    model = _load(version)
+    from dashboard.worker import explaining
+
+    return _answer(version, _readers(version, path, samples), partial(explaining.embed, model))
+
+
 def inspect_model_file(order: ForeignModel) -> ForeignModelFacts:
     """See `dashboard.worker.new_model.inspect`."""
     probe_tensorflow()
@@ -185,6 +229,9 @@ TASKS: dict[str, Callable[..., Any]] = {
         predict_samples,
         explain,
         explain_layers,
+        check_randomization,
+        explain_samples,
+        embed_samples,
         inspect_model_file,
         measure_run,
     )

@@ -20,6 +20,8 @@ def grad_cam_plus_plus(activations: np.ndarray, gradients: np.ndarray) -> np.nda
     """
     sums = np.maximum(activations.sum(axis=(1, 2), keepdims=True), 0)  # (N, 1, 1, c)
     positive = np.maximum(gradients, 0)
-    alphas = 1 / (2 + sums * positive)  # (N, h, w, c), eq. 19 divided by the squared gradient; used where that is positive
+    alphas = 1 / (
+        2 + sums * positive
+    )  # (N, h, w, c), eq. 19 divided by the squared gradient; used where that is positive
     weights = (alphas * positive).sum(axis=(1, 2))  # (N, c), eq. 8
     return np.maximum(np.einsum("nhwc,nc->nhw", activations, weights), 0).astype(np.float32)

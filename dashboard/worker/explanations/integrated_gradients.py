@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from dashboard.worker.explanations.baseline import mean_colour
@@ -9,11 +10,16 @@ from dashboard.worker.explanations.network import Network
 
 STEPS = (32, 64, 128, 256)  # more until the attributions are complete; the paper: 20 to 300
 TOLERATED = 0.01  # completeness error
+NEIGHBOURHOOD = 1 / 20  # standard deviation of its weights, as a share of the image's side
 
 
 def integrated_gradients(network: Network, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Where the way from the image's mean colour to the image raises the class's logit: (N, H, W) float32, not negative."""
-    return np.maximum(attributions(network, images, targets).sum(axis=-1), 0)
+    """Where the way from the image's mean colour to the image raises the class's logit: (N, H, W) float32, not negative.
+
+    Neighbouring pixels often get large attributions that cancel out, so those of a neighbourhood are added up, as XRAI
+    does with regions (Kapishnikov et al., arXiv 1906.02825).
+    """
+    return np.maximum(gather(attributions(network, images, targets)), 0)
 
 
 def attributions(network: Network, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -54,6 +60,14 @@ def path(image: np.ndarray, baseline: np.ndarray, places: np.ndarray) -> np.ndar
 def integrate(image: np.ndarray, baseline: np.ndarray, gradients: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Eq. 1: (H, W, C) from the gradients (S, H, W, C) along the path."""
     return (image - baseline) * np.einsum("shwc,s->hwc", gradients, weights)
+
+
+def gather(attribution: np.ndarray) -> np.ndarray:
+    """Attributions (N, H, W, C) added up over channels and, with Gaussian weights, over neighbours: (N, H, W) float32."""
+    height, width = attribution.shape[1:3]
+    sums = attribution.sum(axis=-1)
+    blurred = [cv2.GaussianBlur(plane, (0, 0), NEIGHBOURHOOD * width, sigmaY=NEIGHBOURHOOD * height) for plane in sums]
+    return np.stack(blurred)
 
 
 def completeness_error(attribution: np.ndarray, rise: float) -> float:

@@ -53,7 +53,9 @@ class Network:
         return _batched(lambda x: (self.taps.embeddings(tf.constant(x)),), images)[0]
 
 
-def _batched(run: Callable[..., tuple[tf.Tensor, ...]], images: np.ndarray, *more: np.ndarray) -> tuple[np.ndarray, ...]:
+def _batched(
+    run: Callable[..., tuple[tf.Tensor, ...]], images: np.ndarray, *more: np.ndarray
+) -> tuple[np.ndarray, ...]:
     height, width = images.shape[1:3]
     size = min(BATCH, 1 << max(0, (PIXELS // (height * width)).bit_length() - 1))
     return in_batches(lambda *rows: tuple(tensor.numpy() for tensor in run(*rows)), images, *more, size=size)

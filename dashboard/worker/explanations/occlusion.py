@@ -7,8 +7,8 @@ import numpy as np
 from dashboard.worker.explanations.baseline import mean_colour
 from dashboard.worker.explanations.network import Network
 
-PATCH = 1 / 4  # of the image's side
-POSITIONS = 13  # along each side
+PATCH = 3 / 8  # of the image's side
+POSITIONS = 9  # along each side
 
 
 def occlusion(network: Network, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
