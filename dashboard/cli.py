@@ -140,8 +140,8 @@ def explain(
     record = {
         "file": str(image),
         "method": explanation.method,
-        "layer": explanation.layer.name,
-        "grid": list(explanation.layer.grid),
+        "layer": explanation.layer_name,
+        "grid": list(explanation.heatmap.shape),
         "target_label": version.class_names[explanation.target_class],
         "heatmap": {"min": float(heatmap.min()), "max": float(heatmap.max()), "mean": float(heatmap.mean())},
         **_prediction_record(version, prediction),

@@ -70,8 +70,8 @@ class Answer:
         if self.explanation:
             record["explanation"] = {
                 "method": self.explanation.method,
-                "layer": self.explanation.layer.name,
-                "grid": list(self.explanation.layer.grid),
+                "layer": self.explanation.layer_name,
+                "grid": list(self.explanation.heatmap.shape),
                 "target_label": self.version.class_names[self.explanation.target_class],
                 "empty": self.explanation.empty,
                 "heatmap": np.round(self.explanation.heatmap.astype(float), 4).tolist(),

@@ -20,7 +20,7 @@ import numpy as np
 from dashboard.core import cifar10
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
-from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image
+from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image, encode_png
 
 _LOCAL_HEADER_BYTES = 30  # without the name, which the header repeats
 _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
@@ -48,6 +48,9 @@ class Dataset(Protocol):
     @property
     def fingerprint(self) -> str:
         """Hex digest that changes with the content."""
+
+    def file(self, index: int) -> bytes:
+        """A sample as an image file. Raises ImageError when it cannot be read."""
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """Pixels (H, W, 3) uint8 of a sample. Raises ImageError when it cannot be read."""
@@ -130,7 +133,7 @@ class ZipDataset:
         """SHA-256 of the file."""
         return sha256_of(self.path)
 
-    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+    def file(self, index: int) -> bytes:
         """See `Dataset`."""
         member = self._members[index]
         if member.flag_bits & 0x1:
@@ -140,12 +143,15 @@ class ZipDataset:
         _refuse_other_types(member.filename)
         try:
             with self._zip.open(member) as file:
-                data = file.read(MAX_FILE_BYTES + 1)  # the size in the header may lie
+                return file.read(MAX_FILE_BYTES + 1)  # the size in the header may lie
         except (
             zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
         ) as error:  # fmt: skip
             raise ImageError(f"It is damaged inside the ZIP ({error}).", "Make the ZIP again.", "zip_member") from error
-        return decode_image(data, shrink_to).pixels
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to).pixels
 
 
 class FolderDataset:
@@ -167,15 +173,18 @@ class FolderDataset:
             digest.update(f"\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
-    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+    def file(self, index: int) -> bytes:
         """See `Dataset`."""
         _refuse_other_types(self.samples[index].name)
         try:
             with self._files[index].open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
+                return file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             raise ImageError(f"It cannot be opened ({error.strerror}).", code="unreadable") from error
-        return decode_image(data, shrink_to).pixels
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to).pixels
 
 
 class Cifar10Dataset:
@@ -193,6 +202,10 @@ class Cifar10Dataset:
     def fingerprint(self) -> str:
         """SHA-256 of the file."""
         return sha256_of(self.path)
+
+    def file(self, index: int) -> bytes:
+        """See `Dataset`; made into a PNG."""
+        return encode_png(self.image(index))
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""

@@ -21,11 +21,12 @@ from dashboard.core.preprocessing import normalize
 from dashboard.core.records import ModelFacts, Prediction
 from dashboard.core.registry import ModelVersion
 from dashboard.settings import get_settings
+from dashboard.worker.batches import BATCH, in_batches
+from dashboard.worker.explanations.network import Network
 from dashboard.worker.half_precision import in_bfloat16
 from dashboard.worker.model_archive import check_archive
 from dashboard.worker.taps import Taps
 
-BATCH = 128  # images a forward pass
 THROUGHPUT_S = 0.5  # for how long it is measured
 
 
@@ -75,19 +76,18 @@ class LoadedModel:
             return self.taps
         return Taps(in_bfloat16(self.model), self.version.output, self.version.input_shape)
 
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits (N, K) float32 for what `fit_image` gave, (N, height, width, 3) uint8.
+    @cached_property
+    def network(self) -> Network:
+        """What the methods of explanation ask, in NumPy arrays; in the precision of the file."""
+        return Network(self.taps)
 
-        Batches are padded to a power of two, so that TensorFlow traces a handful of shapes only.
-        """
-        parts = []
-        for start in range(0, len(images), BATCH):
-            part = images[start : start + BATCH]
-            size = min(BATCH, 1 << (len(part) - 1).bit_length())
-            padded = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-            inputs = tf.constant(normalize(padded, self.version.preprocessing))
-            parts.append(self._predictor.logits(inputs).numpy()[: len(part)])
-        return np.concatenate(parts)
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Logits (N, K) float32 for what `fit_image` gave, (N, height, width, 3) uint8."""
+
+        def run(batch: np.ndarray) -> tuple[np.ndarray]:
+            return (self._predictor.logits(tf.constant(normalize(batch, self.version.preprocessing))).numpy(),)
+
+        return in_batches(run, images)[0]
 
     def predict(self, images: np.ndarray) -> list[Prediction]:
         """One prediction an image; see `logits` for the input.
