@@ -37,6 +37,9 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(best.x))
 
 
+_COLUMNS = ("upper", "images", "confidence", "accuracy")
+
+
 @dataclass(frozen=True)
 class Reliability:
     """Confidence against accuracy in equal-width bins of confidence; (B,) each."""
@@ -51,6 +54,17 @@ class Reliability:
         """Mean distance of confidence and accuracy, weighted by size (1706.04599, eq. 3); in [0, 1]."""
         gap = np.abs(self.confidence - self.accuracy)
         return float(np.nansum(gap * self.images) / self.images.sum())
+
+    def to_dict(self) -> dict[str, list[float | None]]:
+        """For JSON; `from_dict` is its inverse."""
+        columns = {name: getattr(self, name).tolist() for name in _COLUMNS}
+        return {name: [None if value != value else value for value in column] for name, column in columns.items()}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, list[float | None]]) -> Reliability:
+        """The diagram that `to_dict` wrote."""
+        numbers = {name: np.asarray(record[name], np.float64) for name in _COLUMNS}
+        return cls(**{**numbers, "images": numbers["images"].astype(np.int64)})
 
 
 def reliability(pred_probs: np.ndarray, labels: np.ndarray, bins: int = 15) -> Reliability:

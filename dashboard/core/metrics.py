@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard.core.calibration import expected_calibration_error
+from dashboard.core.calibration import Reliability, reliability
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,12 @@ class Evaluation:
     confusion: np.ndarray  # (K, K) counts; rows are true labels, columns predicted
     per_class: pd.DataFrame  # one row a class: class, images, precision, recall, f1
     class_names: tuple[str, ...]
-    ece15: float | None = None  # expected calibration error, 15 equal-width bins; None where there are no probabilities
+    reliability: Reliability | None = None  # None where there are no probabilities
+
+    @property
+    def ece15(self) -> float | None:
+        """Expected calibration error of 15 equal-width bins, in [0, 1]."""
+        return self.reliability.ece if self.reliability else None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; `from_dict` is its inverse."""
@@ -44,7 +49,7 @@ class Evaluation:
             "confusion": self.confusion.tolist(),
             "per_class": self.per_class.astype(object).where(self.per_class.notna(), None).to_dict("list"),
             "class_names": list(self.class_names),
-            "ece15": self.ece15,
+            "reliability": self.reliability.to_dict() if self.reliability else None,
         }
 
     @classmethod
@@ -58,7 +63,7 @@ class Evaluation:
             confusion=np.asarray(record["confusion"], np.int64),
             per_class=per_class.assign(**scores),
             class_names=tuple(record["class_names"]),
-            ece15=record.get("ece15"),
+            reliability=Reliability.from_dict(record["reliability"]) if record.get("reliability") else None,
         )
 
 
@@ -73,7 +78,7 @@ def proportion(successes: int, n: int) -> Proportion:
 def evaluate_labels(
     true_ids: np.ndarray, predicted_ids: np.ndarray, class_names: Sequence[str], pred_probs: np.ndarray | None = None
 ) -> Evaluation:
-    """Accuracy, macro F1, confusion, calibration error and the per-class table.
+    """Accuracy, macro F1, confusion, calibration and the per-class table.
 
     Args:
         true_ids, predicted_ids: (N,) class ids in [0, K), N >= 1.
@@ -102,5 +107,5 @@ def evaluate_labels(
         confusion=confusion_matrix(true_ids, predicted_ids, labels=ids),
         per_class=per_class,
         class_names=tuple(class_names),
-        ece15=None if pred_probs is None else expected_calibration_error(pred_probs, true_ids),
+        reliability=None if pred_probs is None else reliability(pred_probs, true_ids),
     )
