@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dashboard.core.registry import Registry
+from dashboard.core.start_engine import start_engine
 from dashboard.core.worker_pool import WorkerPool
 from dashboard.settings import Settings, get_settings
 
@@ -18,8 +19,7 @@ def model_registry(settings: Settings) -> Registry:
 @contextmanager
 def running_engine(size: int = 1) -> Iterator[WorkerPool]:
     """Workers that end with the block; all start at once."""
-    settings = get_settings()
-    pool = WorkerPool(size, settings.worker_start_s, settings.task_s, stagger_s=0)
+    pool = start_engine(get_settings(), size, stagger_s=0)
     try:
         yield pool
     finally:

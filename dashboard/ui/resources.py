@@ -14,7 +14,7 @@ from dashboard.core.jobs import JobRunner
 from dashboard.core.registry import Registry
 from dashboard.core.run_embeddings import RunEmbeddings
 from dashboard.core.runs import RunStore
-from dashboard.core.worker_pool import WorkerPool
+from dashboard.core.start_engine import start_engine
 from dashboard.settings import Settings, get_settings
 
 
@@ -34,7 +34,7 @@ class Services:
 def get_services() -> Services:
     """The services of this server process; the first call starts the workers in the background."""
     settings = get_settings()
-    engine = WorkerPool(settings.workers, settings.worker_start_s, settings.task_s)
+    engine = start_engine(settings, settings.workers)
     runs = RunStore(settings.runs_dir)
     return Services(
         settings=settings,
