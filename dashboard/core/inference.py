@@ -141,6 +141,11 @@ class Inference:
         unknown = np.full(width, np.nan, np.float32)
         return np.array([unknown if isinstance(answer, Failure) else answer for answer in answers], np.float32)
 
+    def embed_file(self, version: ModelVersion, file: bytes) -> np.ndarray:
+        """The same of one image file, (d,) float32. Raises DependencyError, ModelError, ImageError, WorkerError."""
+        embedding: np.ndarray = self._engine.submit("embed_file", version, file, urgent=True).result()
+        return embedding
+
     def tensorflow(self) -> TensorFlowFacts:
         """Raises DependencyError, WorkerError."""
         facts: TensorFlowFacts = self._engine.submit("probe_tensorflow", urgent=True).result()
