@@ -134,4 +134,4 @@ def _words(row: dict[Hashable, Any]) -> str:
         label = f":green[:material/check:] {plain(true)}"
     else:
         label = f":red[:material/close:] {plain(true)}, taken for {plain(predicted)}"
-    return f"{label}  \n{row['similarity']:.2f} similar"
+    return f"{label}  \nsimilarity {row['similarity']:.2f}"
