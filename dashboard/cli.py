@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,50 +9,30 @@ import typer
 from rich.table import Table
 
 from dashboard.cli_data import data_app
+from dashboard.cli_explain import explain
 from dashboard.cli_models import models_app
 from dashboard.cli_output import (
     AsJson,
     console,
     error_record,
-    model_record,
     plain_text,
     print_json,
     progress,
     say,
     stop,
 )
-from dashboard.cli_services import model_registry as _registry
-from dashboard.cli_services import running_engine as _engine
+from dashboard.cli_services import ModelRef, engine, prediction_record, registry
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation import evaluate as evaluate_dataset
-from dashboard.core.images import encode_png, enlarge
 from dashboard.core.inference import Inference
-from dashboard.core.model_input import read_model_input
-from dashboard.core.overlay import overlay
-from dashboard.core.records import Failure, Prediction
+from dashboard.core.records import Failure
 from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import Run, RunStore, run_record
 from dashboard.settings import get_settings
 
-OVERLAY_SIDE = 512  # pixels
-
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
-
-ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; the active one when not given.")]
-
-
-def _prediction_record(version: ModelVersion, prediction: Prediction) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "predicted_label": version.class_names[prediction.class_id],
-        "confidence": prediction.confidence,
-        "pred_probs": dict(zip(version.class_names, prediction.pred_probs.tolist(), strict=True)),
-        "model": model_record(version),
-    }
-    if version.familiarity:
-        record["doubt"] = asdict(version.familiarity.doubts(prediction.logits, prediction.pred_probs))
-    return record
 
 
 @app.command()
@@ -61,9 +40,9 @@ def predict(images: Annotated[list[Path], typer.Argument()], model: ModelRef = "
     """Predict the class of each image. Exits with 1 when some could not be predicted."""
     answers: list[dict[str, Any]] = []
     try:
-        version = _registry(get_settings()).get(model)
-        with _engine() as engine, console.status("Starting TensorFlow ..."):
-            inference = Inference(engine)
+        version = registry().get(model)
+        with engine() as pool, console.status("Starting TensorFlow ..."):
+            inference = Inference(pool)
             for path in images:
                 answers.append({"file": str(path), **_predict_one(inference, version, path)})
     except DashboardError as error:
@@ -89,7 +68,7 @@ def _predict_one(inference: Inference, version: ModelVersion, path: Path) -> dic
     [answer] = inference.predict(version, [data])
     if isinstance(answer, Failure):
         return {"error": error_record(answer)}
-    return _prediction_record(version, answer)
+    return prediction_record(version, answer)
 
 
 def _show_predictions(answers: list[dict[str, Any]]) -> None:
@@ -99,58 +78,13 @@ def _show_predictions(answers: list[dict[str, Any]]) -> None:
             problem = f"{answer['error']['message']} {answer['error']['fix']}"
             table.add_row(plain_text(answer["file"]), plain_text(problem, style="red"), "")
         else:
-            unknown = " (probably none of the classes)" if answer.get("doubt", {}).get("unknown") else ""
             table.add_row(
-                plain_text(answer["file"]),
-                plain_text(answer["predicted_label"]),
-                f"{answer['confidence']:.1%}{unknown}",
+                plain_text(answer["file"]), plain_text(answer["predicted_label"]), f"{answer['confidence']:.1%}"
             )
     console.print(table)
 
 
-@app.command()
-def explain(
-    image: Path,
-    out: Annotated[Path, typer.Option(help="Where the overlay goes, a PNG file.")] = Path("overlay.png"),
-    method: Annotated[str, typer.Option(help="How the map is made.")] = "grad-cam",
-    layer: Annotated[
-        str | None, typer.Option(help="A convolutional layer; the deepest of at least 4x4 by default.")
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="Class to explain; the predicted one by default.")] = None,
-    model: ModelRef = "",
-    as_json: AsJson = False,
-) -> None:
-    """Show where a model looked: Grad-CAM of one image, as an overlay."""
-    if method != "grad-cam":
-        raise typer.BadParameter("the only method is grad-cam", param_hint="--method")
-    try:
-        version = _registry(get_settings()).get(model)
-        if target is not None and target not in version.class_names:
-            raise typer.BadParameter(f"one of: {', '.join(version.class_names)}", param_hint="--target")
-        data = image.read_bytes()
-        with _engine() as engine, console.status("Starting TensorFlow ..."):
-            explanation = Inference(engine).explain(version, data, layer, target)
-        pixels = read_model_input(data, version.preprocessing)
-        out.write_bytes(encode_png(overlay(enlarge(pixels, OVERLAY_SIDE), explanation.heatmap)))
-    except DashboardError as error:
-        stop(error, as_json)
-    except OSError as error:
-        stop(DashboardError(f"{error.filename}: {error.strerror}.", "Check the path.", "unreadable"), as_json)
-    heatmap, prediction = explanation.heatmap, explanation.prediction
-    record = {
-        "file": str(image),
-        "method": explanation.method,
-        "layer": explanation.layer_name,
-        "grid": list(explanation.heatmap.shape),
-        "target_label": version.class_names[explanation.target_class],
-        "heatmap": {"min": float(heatmap.min()), "max": float(heatmap.max()), "mean": float(heatmap.mean())},
-        **_prediction_record(version, prediction),
-    }
-    if as_json:
-        print_json(record)
-    say(f"{record['predicted_label']} ({prediction.confidence:.1%}); evidence for {record['target_label']} in {out}")
-    if explanation.empty:
-        say("The map is empty: nothing in this layer speaks for that class.", "yellow")
+app.command()(explain)
 
 
 @app.command()
@@ -159,13 +93,13 @@ def evaluate(dataset: Path, model: ModelRef = "", as_json: AsJson = False) -> No
     settings = get_settings()
     store = RunStore(settings.runs_dir)
     try:
-        version = _registry(settings).get(model)
-        with _engine(settings.workers) as engine, progress() as bar:
+        version = registry().get(model)
+        with engine(settings.workers) as pool, progress() as bar:
             task = bar.add_task("Starting TensorFlow", total=None, rate="")
             manifest = evaluate_dataset(
                 dataset.absolute(),
                 version,
-                engine,
+                pool,
                 store,
                 settings.chunk_size,
                 on_progress=lambda p: bar.update(
@@ -214,12 +148,12 @@ def doctor(as_json: AsJson = False) -> None:
     from dashboard.core.diagnostics import report_as_text, report_to_dict, run_checks
 
     settings = get_settings()
-    with _engine() as engine, console.status("Checking ...") as status:
+    with engine() as pool, console.status("Checking ...") as status:
         report = run_checks(
             settings,
-            Inference(engine),
-            _registry(settings),
-            engine,
+            Inference(pool),
+            registry(),
+            pool,
             on_progress=lambda text: status.update(plain_text(text)),
         )
     if as_json:

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli_output import AsJson, console, model_record, plain_text, print_json, say, stop
-from dashboard.cli_services import model_registry, running_engine
+from dashboard.cli_services import engine, registry
 from dashboard.core.errors import DashboardError
 from dashboard.core.inference import Inference
 from dashboard.core.model_table import markdown_table
@@ -33,14 +33,14 @@ def models(
     """List the model versions."""
     if context.invoked_subcommand:
         return
-    registry = model_registry(get_settings())
+    known = registry()
     try:
-        active = registry.active().ref
+        active = known.active().ref
     except DashboardError:
         active = ""
-    versions = registry.versions()
+    versions = known.versions()
     if markdown:
-        _print_markdown(registry)
+        _print_markdown(known)
     elif as_json:
         print_json([_version_record(version, version.ref == active) for version in versions])
     else:
@@ -56,15 +56,15 @@ def models(
                 f"{accuracy:.1%}" if accuracy else "not measured",
             )
         console.print(table)
-    for broken in registry.broken():
+    for broken in known.broken():
         say(str(broken.error), "red")
 
 
-def _print_markdown(registry: Registry) -> None:
-    measured = [version for version in registry.versions() if "accuracy" in version.metrics]
+def _print_markdown(known: Registry) -> None:
+    measured = [version for version in known.versions() if "accuracy" in version.metrics]
     try:
-        with running_engine() as engine, console.status("Measuring the speed of each model ..."):
-            facts = {version.ref: Inference(engine).describe(version) for version in measured}
+        with engine() as pool, console.status("Measuring the speed of each model ..."):
+            facts = {version.ref: Inference(pool).describe(version) for version in measured}
     except DashboardError as error:
         stop(error, as_json=False)
     sys.stdout.writelines(f"{line}\n" for line in markdown_table(measured, facts))
@@ -86,7 +86,7 @@ def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
     """Make a version the one used when none is named."""
     settings = get_settings()
     try:
-        version = model_registry(settings).activate(ref)
+        version = registry().activate(ref)
     except DashboardError as error:
         stop(error, as_json=False)
     say(f"{version.ref} is now active.")
@@ -126,7 +126,7 @@ def models_add(
             version = add_model(
                 file,
                 name,
-                model_registry(settings),
+                registry(),
                 class_names=read_class_names(class_names) if class_names else None,
                 scaling=scale or None,
                 fit=cast(Fit, fit),

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from dashboard.core.cifar10 import CLASS_NAMES, FILE_NAME
+from dashboard.core.explanation_methods import METHODS
 from tests.conftest import ROOT
 
 FROG = sorted((ROOT / "data" / "samples" / "frog").glob("*.png"))[0]
@@ -102,6 +103,39 @@ def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
     with Image.open(out) as overlay:
         assert (overlay.format, overlay.size) == ("PNG", (512, 512))
         assert np.asarray(overlay).std() > 5
+
+
+@pytest.fixture(scope="module")
+def explained(folder: Path) -> Done:
+    """Two pictures of the same name and a broken one, by every method."""
+    twin = folder / "twin" / FROG.name
+    twin.parent.mkdir()
+    shutil.copy(SHIP, twin)
+    images, out = (FROG, folder / "broken.png", twin), folder / "maps"
+    arguments = ("--method", "all", "--faithfulness", "--out", out, "--json")
+    return dashboard("explain", *images, *arguments, data_dir=folder / "data")
+
+
+def test_explain_goes_on_after_a_bad_picture_and_exits_with_1(explained: Done, folder: Path) -> None:
+    first, broken, twin = only_json(explained)
+    assert explained.returncode == 1 and broken["error"]["code"] == "truncated"
+    assert (first["predicted_label"], twin["predicted_label"]) == ("frog", "ship")
+    assert len(list((folder / "maps").iterdir())) == 2 * 2 * len(METHODS)
+
+
+def test_explain_by_every_method_with_overlays_arrays_and_what_they_are_worth(explained: Done) -> None:
+    answers = [answer for answer in only_json(explained) if "error" not in answer]
+    for answer in answers:
+        assert [record["method"] for record in answer["explanations"]] == list(METHODS)
+        for record in answer["explanations"]:
+            heatmap = np.load(record["array"], allow_pickle=False)
+            assert list(heatmap.shape) == record["grid"] and heatmap.min() >= 0 and heatmap.max() == 1
+            with Image.open(record["overlay"]) as overlay:
+                assert overlay.size == (512, 512)
+            worth = record["faithfulness"]
+            assert worth["verdict"] in ("better", "mixed", "chance") and worth["sentence"]
+            assert len(worth["map"]["deletion"]) == len(worth["shares"])
+            assert worth["map"]["deletion"][0] == pytest.approx(answer["confidence"], abs=1e-3)
 
 
 def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
@@ -206,9 +240,9 @@ def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
     "arguments",
     [
         ("predict", "--json"), ("predict", "x.png", "--nonsense"), ("explain", "x.png", "--target", "zebra", "--json"),
-        ("explain", "x.png", "--method", "magic"), ("nonsense",),
+        ("explain", "x.png", "--method", "magic"), ("explain", "x.png", "y.png", "--out", "one.png"), ("nonsense",),
     ],
-    ids=["no picture", "option", "class", "method", "command"],
+    ids=["no picture", "option", "class", "method", "one file for two", "command"],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2_and_prints_nothing(arguments: tuple[str, ...], folder: Path) -> None:
     done = dashboard(*arguments, data_dir=folder)

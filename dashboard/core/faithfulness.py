@@ -61,9 +61,12 @@ def gaussian(height: int, width: int) -> np.ndarray:
 
 
 def removal_order(maps: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The rank of each pixel, 0 for the highest, (M, H, W) int; equal ones, as in an empty map, in random order."""
+    """The rank of each pixel, 0 for the highest, (M, H, W) int.
+
+    Equal ones, as in an empty map, come in random order, the same for all maps.
+    """
     flat = maps.reshape(len(maps), -1)
-    order = np.lexsort((rng.random(flat.shape), -flat), axis=-1)
+    order = np.lexsort((np.broadcast_to(rng.random(flat.shape[1]), flat.shape), -flat), axis=-1)
     ranks = np.empty_like(order)
     np.put_along_axis(ranks, order, np.arange(flat.shape[1])[None], axis=1)
     return ranks.reshape(maps.shape)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +24,8 @@ from dashboard.core.records import (
 from dashboard.core.registry import ModelVersion
 
 PREDICTED = "predicted"
-SAMPLES_A_TASK = {"instant": 128, "seconds": 8}  # by Method.cost: a task ends well within the engine's time limit
+SAMPLES_A_TASK = {"instant": 128, "seconds": 8}  # by Method.cost
+SLOW_TASK_S = 900.0  # hundreds of forward passes, of a large model on few cores
 
 
 class Inference:
@@ -75,8 +78,9 @@ class Inference:
         Raises:
             As `explain`; ModelError `no_conv_layer` when the model has no layer that one of the methods could use.
         """
+        slow = faithfulness or any(get_method(name).cost == "seconds" for name in methods)
         arguments = (version, file, layer, _class_id(version, target), list(methods), faithfulness)
-        explanations: list[Explanation] = self._engine.submit("explain", *arguments, urgent=True).result()
+        explanations: list[Explanation] = self._submit("explain", *arguments, slow=slow).result()
         return explanations
 
     def explain_layers(
@@ -84,7 +88,8 @@ class Inference:
     ) -> list[Explanation]:
         """The same method through the layers of `records.stages`, in the order of the forward pass. See `explain`."""
         arguments = (version, file, _class_id(version, target), method)
-        explanations: list[Explanation] = self._engine.submit("explain_layers", *arguments, urgent=True).result()
+        slow = get_method(method).cost == "seconds"
+        explanations: list[Explanation] = self._submit("explain_layers", *arguments, slow=slow).result()
         return explanations
 
     def randomization_check(
@@ -97,7 +102,7 @@ class Inference:
     ) -> RandomizationResult:
         """Whether a map depends on what the model learnt. See `explain`."""
         arguments = (version, file, method, layer, _class_id(version, target))
-        result: RandomizationResult = self._engine.submit("check_randomization", *arguments, urgent=True).result()
+        result: RandomizationResult = self._submit("check_randomization", *arguments, slow=True).result()
         return result
 
     def explain_samples(
@@ -118,10 +123,10 @@ class Inference:
             As `explain`; DatasetError when the dataset cannot be read or was changed.
         """
         class_id = None if target == PREDICTED else _class_id(version, target)
-        size = SAMPLES_A_TASK[get_method(method).cost]
+        cost = get_method(method).cost
         futures = [
-            self._engine.submit("explain_samples", version, dataset, chunk, class_id, method, layer, urgent=True)
-            for chunk in _chunks(samples, size)
+            self._submit("explain_samples", version, dataset, chunk, class_id, method, layer, slow=cost == "seconds")
+            for chunk in _chunks(samples, SAMPLES_A_TASK[cost])
         ]
         return [answer for future in futures for answer in future.result()]
 
@@ -135,11 +140,20 @@ class Inference:
             DependencyError, ModelError, WorkerError; DatasetError when the dataset cannot be read or was changed.
         """
         chunks = _chunks(samples, SAMPLES_A_TASK["instant"])
-        futures = [self._engine.submit("embed_samples", version, dataset, chunk, urgent=True) for chunk in chunks]
+        futures = [self._submit("embed_samples", version, dataset, chunk) for chunk in chunks]
         answers: list[np.ndarray | Failure] = [answer for future in futures for answer in future.result()]
         width = next((len(answer) for answer in answers if not isinstance(answer, Failure)), 1)
         unknown = np.full(width, np.nan, np.float32)
         return np.array([unknown if isinstance(answer, Failure) else answer for answer in answers], np.float32)
+
+    def embed_file(self, version: ModelVersion, file: bytes) -> np.ndarray:
+        """The same of one image file, (d,) float32. Raises DependencyError, ModelError, ImageError, WorkerError."""
+        embedding: np.ndarray = self._submit("embed_file", version, file).result()
+        return embedding
+
+    def _submit(self, task: str, *arguments: Any, slow: bool = False) -> Future[Any]:
+        """At the head of the queue; a slow task gets more time than the engine's own limit."""
+        return self._engine.submit(task, *arguments, urgent=True, timeout_s=SLOW_TASK_S if slow else None)
 
     def tensorflow(self) -> TensorFlowFacts:
         """Raises DependencyError, WorkerError."""

@@ -5,23 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dashboard.core.neighbours import nearest
 
-def similar_images(
-    evaluated: pd.DataFrame, embeddings: np.ndarray, query: np.ndarray, most: int, without: int | None = None
-) -> pd.DataFrame:
+
+def similar_images(evaluated: pd.DataFrame, embeddings: np.ndarray, query: np.ndarray, most: int) -> pd.DataFrame:
     """Rows of a run, the most similar first, with a column `similarity`: the cosine of the embeddings, in [-1, 1].
 
     Args:
         evaluated: `Run.evaluated`.
         embeddings: (N, d), one for each of these rows; NaN where there is none.
-        query: (d,).
-        without: `index` of an image that is left out, the query itself.
+        query: (d,), of the image to compare with.
     """
-    lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(query)
-    cosine = np.divide(embeddings @ query, lengths, out=np.full(len(embeddings), np.nan), where=lengths > 0)
-    table = evaluated.assign(similarity=cosine).dropna(subset=["similarity"])
-    table = table[table["index"] != without]
-    return table.sort_values("similarity", ascending=False, kind="stable").head(most)
+    found = nearest(np.vstack([embeddings, query]), len(embeddings), most)
+    rows = evaluated.iloc[[neighbour.index for neighbour in found]]
+    return rows.assign(similarity=[neighbour.similarity for neighbour in found])
 
 
 def summary(similar: pd.DataFrame) -> str:

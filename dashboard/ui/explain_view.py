@@ -77,7 +77,10 @@ def _show_tile(
             show_verdict(explanation.faithfulness)
             f = explanation.faithfulness
             if f.verdict != "empty":
-                st.caption(f"Score {f.map.score:.2f}; random {f.random.score:.2f}, centred spot {f.gaussian.score:.2f}")
+                st.caption(
+                    f"Score {f.map.score:.2f}  \nrandom maps up to {f.random_scores.max():.2f}, "
+                    f"centred spot {f.gaussian.score:.2f}"
+                )
 
 
 def show_layers(services: Services, question: Question, look: Look) -> None:

@@ -142,4 +142,4 @@ def map_chart(blended: np.ndarray, values: np.ndarray, value_title: str) -> alt.
         .add_params(pointed)
     )
     size = round(MAP_SIDE * height / max(height, width))
-    return (picture + cells).properties(height=size, padding=0).configure_view(strokeWidth=0)
+    return (picture + cells).properties(height=size, padding=0, background="transparent").configure_view(strokeWidth=0)

@@ -91,9 +91,13 @@ def _watch(run_id: str) -> None:
 
 
 def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture: Picture, answer: Answer) -> None:
-    own = picture.from_run.index if picture.from_run and picture.from_run.run_id == run.manifest.run_id else None
-    if own is not None and own in run.evaluated["index"].values:
-        query = embeddings[run.evaluated["index"] == own][0]
+    rows = run.evaluated
+    if picture.from_run and picture.from_run.run_id == run.manifest.run_id:
+        own = (rows["index"] == picture.from_run.index).to_numpy()
+    else:
+        own = np.zeros(len(rows), bool)
+    if own.any():
+        query = embeddings[own][0]
     else:
         key = answer_key(picture.name, picture.data, answer.version, None, None)
         query = remembered(
@@ -102,7 +106,7 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture:
             "Looking at the picture ...",
             lambda: services.inference.embed_file(answer.version, picture.data),
         )
-    found = similar_images(run.evaluated, embeddings, query, SHOWN, own)
+    found = similar_images(rows[~own], embeddings[~own], query, SHOWN)
     if found.empty:
         st.info("There is no other image in this evaluation.", icon=":material/info:")
         return
@@ -130,4 +134,4 @@ def _words(row: dict[Hashable, Any]) -> str:
         label = f":green[:material/check:] {plain(true)}"
     else:
         label = f":red[:material/close:] {plain(true)}, taken for {plain(predicted)}"
-    return f"{label}  \n{row['similarity']:.2f} similar"
+    return f"{label}  \nsimilarity {row['similarity']:.2f}"

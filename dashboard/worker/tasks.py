@@ -198,6 +198,15 @@ def embed_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> l
     return _answer(version, _readers(version, path, samples), partial(explaining.embed, model))
 
 
+def embed_file(version: ModelVersion, file: bytes) -> np.ndarray:
+    """The same of one image file. Raises DependencyError, ModelError, ImageError."""
+    model = _load(version)
+    from dashboard.worker import explaining
+
+    embedding: np.ndarray = explaining.embed(model, read_model_input(file, version.preprocessing)[None])[0]
+    return embedding
+
+
 def inspect_model_file(order: ForeignModel) -> ForeignModelFacts:
     """See `dashboard.worker.new_model.inspect`."""
     probe_tensorflow()
@@ -223,6 +232,7 @@ TASKS: dict[str, Callable[..., Any]] = {
         check_randomization,
         explain_samples,
         embed_samples,
+        embed_file,
         inspect_model_file,
         measure_run,
     )

@@ -22,8 +22,8 @@ def test_the_most_similar_come_first_whatever_their_length() -> None:
     assert found["similarity"].tolist() == pytest.approx([1, 0.5**0.5, -1])
 
 
-def test_the_image_itself_is_left_out_and_no_more_are_given_than_asked_for() -> None:
-    assert similar_images(EVALUATED, EMBEDDINGS, np.array([5.0, 0]), most=1, without=3)["index"].tolist() == [4]
+def test_no_more_are_given_than_asked_for() -> None:
+    assert similar_images(EVALUATED, EMBEDDINGS, np.array([5.0, 0]), most=1)["index"].tolist() == [3]
 
 
 def test_an_embedding_of_zeros_is_like_nothing() -> None:

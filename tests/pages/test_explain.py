@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,22 +12,16 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.core.evaluation import evaluate
 from dashboard.core.explanation_methods import METHODS
+from dashboard.core.registry import Registry
 from dashboard.core.runs import RunManifest
 from dashboard.ui.resources import Services
 from tests.conftest import MakeZip, encoded, picture
-from tests.core.colour_model import make_registry
-from tests.pages.conftest import text_of
+from tests.pages.conftest import alts, text_of
 
 Open = Callable[[str], AppTest]
 TINY = "tiny@1"
 INSTANT = [m.name for m in METHODS.values() if m.cost == "instant"]
 SLOW = [m.name for m in METHODS.values() if m.cost == "seconds"]
-
-
-def alts(at: AppTest) -> list[str]:
-    """The alternative texts of all pictures and charts."""
-    images = [image.alt for element in at.image for image in element.proto.imgs]
-    return [*images, *(chart.proto.alt for chart in at.get("vega_lite_chart"))]
 
 
 def maps(at: AppTest) -> list[str]:
@@ -44,11 +36,15 @@ def view(at: AppTest, name: str) -> AppTest:
 
 
 @pytest.fixture
+def models_dir(tiny_registry: Registry) -> Path:
+    """The tiny model only, the same file for all tests: the worker keeps what it has traced of it."""
+    return tiny_registry.root
+
+
+@pytest.fixture
 def page(open_page: Open) -> AppTest:
-    """The page with the tiny model, before a picture is chosen."""
-    at = open_page("explain")
-    at.selectbox(key="model").select(TINY).run()
-    return at
+    """The page before a picture is chosen."""
+    return open_page("explain")
 
 
 @pytest.fixture
@@ -184,7 +180,6 @@ def test_what_is_no_image_says_so_and_lets_another_be_chosen(page: AppTest) -> N
 
 def test_predict_hands_its_picture_over(open_page: Open) -> None:
     at = open_page("predict")
-    at.selectbox(key="model").select(TINY).run()
     at.button(key="sample-ship").click().run()
     at.button(key="explain-further").click().run()
     assert not at.exception
@@ -218,47 +213,6 @@ def test_an_image_that_has_gone_is_not_replaced_by_another(page: AppTest, run: R
     Path(run.dataset).unlink()
     of_run(page, run.run_id, 0)
     assert not page.exception and not maps(page) and "does not exist" in text_of(page)
-
-
-def test_the_maps_of_another_model_than_the_evaluation_say_so(page: AppTest, run: RunManifest) -> None:
-    page.selectbox(key="model").select("cifar10-resnet@1").run()
-    of_run(page, run.run_id, 0)
-    assert not page.exception
-    [warning] = page.warning
-    assert "evaluated by tiny" in warning.value.replace("\\", "")
-
-
-def test_a_model_without_a_convolution_is_explained_by_its_pixels(page: AppTest, dashboard: Services) -> None:
-    make_registry(dashboard.settings.models_dir)
-    page.run()
-    page.selectbox(key="model").select("colour@1").run()
-    page.button(key="sample-frog").click().run()
-    assert not page.exception and "no layer with a grid" in page.info[0].value.replace("\\", "")
-    page.button(key="slow-methods").click().run()
-    assert len(maps(page)) == len([m for m in METHODS.values() if not m.uses_layer])
-    view(page, "Layers")
-    assert "no layer with a grid" in page.info[-1].value.replace("\\", "")
-
-
-def test_a_damaged_model_gives_no_maps_but_the_cause(page: AppTest, dashboard: Services) -> None:
-    file = dashboard.settings.models_dir / "tiny" / "1" / "model.keras"
-    file.write_bytes(file.read_bytes()[:1000])
-    page.button(key="sample-frog").click().run()
-    assert not page.exception and not page.metric and "SHA-256 differs" in text_of(page)
-
-
-def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -> None:
-    names = [f"**{c}** ![x](http://example.org/{c}.png)" for c in "abcdefghij"]
-    file = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "class_names": names}))
-    page.button(key="sample-frog").click().run()
-    for name in ("Methods", "One map", "Layers", "Two classes"):
-        view(page, name)
-        kinds = (page.markdown, page.caption, page.warning, page.info, page.metric)
-        read_as_markdown = [str(element.value) for kind in kinds for element in kind]
-        read_as_markdown += [box.label for box in page.selectbox]
-        assert any("example" in text for text in read_as_markdown)
-        assert not any("![x](" in text for text in read_as_markdown), name
 
 
 def test_similar_images_need_an_evaluation_first(frog: AppTest) -> None:
@@ -311,12 +265,3 @@ def test_what_the_images_of_an_evaluation_look_at_together(open_page: Open, run:
     assert f"All {len(mistakes)}." in text_of(at)
     at.selectbox(key="bulk-target").select("cat").run()
     assert not at.exception and len(at.session_state["bulk"]) == 2
-
-
-def test_many_maps_by_a_model_that_has_gone_say_so(open_page: Open, dashboard: Services, run: RunManifest) -> None:
-    shutil.rmtree(dashboard.settings.models_dir / "tiny")
-    at = open_page("evaluate")
-    at.selectbox(key="earlier").select(run.run_id).run()
-    at.session_state[f"bulk-{run.run_id}"] = True
-    at.run()
-    assert not at.exception and "There are no maps" in text_of(at)

@@ -34,7 +34,7 @@ FAITHFULNESS = Faithfulness(
     random=scores([0.9, 0.6, 0.1], [0.1, 0.3, 0.9]),
     gaussian=scores([0.9, 0.5, 0.1], [0.1, 0.4, 0.9]),
     verdict="better",
-    random_spread=0.1,
+    random_scores=np.array([0.1, 0.2]),
 )
 
 

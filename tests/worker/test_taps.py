@@ -1,12 +1,8 @@
-"""Logits and activations of every kind of model.
-
-The reference shares no code with what it checks: every layer is computed in NumPy, in float64, and the derivative of
-the logit by each activation is a central difference.
-"""
+"""Logits and activations of every kind of model, against a reference in NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -20,126 +16,20 @@ from dashboard.worker.explanations.grad_cam import grad_cam
 from dashboard.worker.explanations.unit_range import to_unit_range
 from dashboard.worker.keras_model import load_file
 from dashboard.worker.taps import Taps
+from tests.worker.reference_models import (
+    Array,
+    K,
+    as_functional,
+    as_sequential,
+    features,
+    heads,
+    images,
+    in_numpy,
+    reference,
+    scramble,
+)
 
-K = 5
-Array = np.ndarray
-
-
-@pytest.fixture(autouse=True)
-def fixed() -> Iterator[None]:
-    keras.utils.set_random_seed(3)
-    yield
-    keras.config.set_dtype_policy("float32")
-
-
-def images(channels: int = 3, n: int = 2, side: int = 12) -> Array:
-    return np.random.default_rng(1).normal(size=(n, side, side, channels)).astype(np.float32)
-
-
-def features(prefix: str = "") -> list[layers.Layer]:
-    """To a grid of 6 x 6; silu, because a kink of relu would spoil the differences."""
-    return [
-        layers.Conv2D(6, 3, padding="same", activation="silu", name=f"{prefix}conv1"),
-        layers.BatchNormalization(name=f"{prefix}norm"),
-        layers.AveragePooling2D(2, name=f"{prefix}pool"),
-        layers.Conv2D(7, 3, padding="same", activation="silu", name=f"{prefix}conv2"),
-    ]
-
-
-def heads(kind: str, width: int = K) -> list[layers.Layer]:
-    """From features to the output, in a list whose members before the squashing give the logits."""
-    pool = (
-        [layers.Flatten(name="flatten")] if kind.startswith("flatten") else [layers.GlobalAveragePooling2D(name="gap")]
-    )
-    hidden = [layers.Dense(9, activation="tanh", name="hidden"), layers.Dropout(0.5, name="drop")]
-    end = {
-        "fused": [layers.Dense(width, activation="softmax", name="out")],
-        "activation": [layers.Dense(width, name="logits"), layers.Activation("softmax", name="out")],
-        "layer": [layers.Dense(width, name="logits"), layers.Softmax(name="out")],
-        "logits": [layers.Dense(width, name="out")],
-    }[kind.split("-")[-1]]
-    return [*pool, *hidden, *end]
-
-
-def scramble(model: keras.Model) -> None:
-    """Weights that neither saturate nor vanish, and moving averages that matter."""
-    rng = np.random.default_rng(2)
-    for weight in model.weights:
-        noise = rng.normal(0, 2 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.5, weight.shape)
-        weight.assign(np.abs(noise) + 0.5 if "variance" in weight.path else noise)
-
-
-def as_sequential(parts: list[layers.Layer], channels: int = 3) -> keras.Model:
-    return keras.Sequential([keras.Input((12, 12, channels)), *parts])
-
-
-def as_functional(parts: list[layers.Layer], channels: int = 3) -> keras.Model:
-    inputs = x = keras.Input((12, 12, channels))
-    for part in parts:
-        x = part(x)
-    return keras.Model(inputs, x)
-
-
-def in_numpy(part: layers.Layer, x: Array, squash: bool) -> Array:
-    """What a layer does at inference, in float64; its softmax or sigmoid only with `squash`."""
-    weights = [np.asarray(keras.ops.convert_to_numpy(w), np.float64) for w in part.weights]
-    match type(part).__name__:
-        case "Conv2D":
-            rim = part.kernel_size[0] // 2 if part.padding == "same" else 0
-            padded = np.pad(x, ((0, 0), (rim, rim), (rim, rim), (0, 0)))
-            windows = np.lib.stride_tricks.sliding_window_view(padded, part.kernel_size, axis=(1, 2))
-            x = np.einsum("nhwcij,ijco->nhwo", windows, weights[0], optimize=True) + weights[1]
-        case "Dense":
-            x = x @ weights[0] + weights[1]
-        case "BatchNormalization":
-            gamma, beta, mean, variance = weights
-            return (x - mean) / np.sqrt(variance + part.epsilon) * gamma + beta
-        case "AveragePooling2D":
-            return (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) / 4
-        case "MaxPooling2D":
-            return np.maximum.reduce([x[:, ::2, ::2], x[:, 1::2, ::2], x[:, ::2, 1::2], x[:, 1::2, 1::2]])
-        case "GlobalAveragePooling2D":
-            return x.mean(axis=(1, 2))
-        case "Flatten":
-            return x.reshape(len(x), -1)
-        case "Dropout" | "Softmax":
-            return x
-    match part.activation.__name__:
-        case "silu":
-            return x / (1 + np.exp(-x))
-        case "relu":
-            return np.maximum(x, 0)
-        case "tanh":
-            return np.tanh(x)
-        case "linear":
-            return x
-        case "softmax" | "sigmoid" if not squash:
-            return x
-    raise NotImplementedError(part)
-
-
-def reference(parts: list[layers.Layer], upto: str, x: Array, target: Array) -> tuple[Array, Array, Array]:
-    """Logits, activations of layer `upto`, and d target logit / d activations by central differences."""
-    cut = [p.name for p in parts].index(upto) + 1
-    activations = x.astype(np.float64)
-    for part in parts[:cut]:
-        activations = in_numpy(part, activations, True)
-
-    def logits_of(a: Array) -> Array:
-        for part in parts[cut:]:
-            a = in_numpy(part, a, False)
-        return np.concatenate([-a / 2, a / 2], axis=1) if a.shape[1] == 1 else a
-
-    gradients = np.zeros_like(activations)
-    step = 1e-4
-    for n in range(len(x)):
-        flat = activations[n].ravel()
-        moves = np.eye(flat.size) * step
-        values = logits_of(np.concatenate([flat + moves, flat - moves]).reshape(-1, *activations.shape[1:]))[
-            :, target[n]
-        ]
-        gradients[n] = ((values[: flat.size] - values[flat.size :]) / (2 * step)).reshape(activations.shape[1:])
-    return logits_of(activations), activations, gradients
+pytestmark = pytest.mark.usefixtures("fixed")
 
 
 def check(
@@ -423,3 +313,41 @@ def test_a_softmax_that_is_said_to_give_logits_is_refused(kind: str) -> None:
     with pytest.raises(ModelError) as caught:
         Taps(as_functional([*features(), *heads(kind)]), "logits")
     assert caught.value.code == "no_logits"
+
+
+def embedding_of(model: keras.Model, output: str, x: Array) -> Array:
+    return Taps(model, output).embeddings(tf.constant(x)).numpy()
+
+
+@pytest.mark.parametrize("kind", ["gap-fused", "gap-activation", "gap-layer", "gap-logits", "flatten-fused"])
+def test_embeddings_are_what_the_last_dense_layer_is_given(kind: str) -> None:
+    parts = [*features(), *heads(kind)]
+    model = as_functional(parts)
+    scramble(model)
+    x = images()
+    wanted: Array = x.astype(np.float64)
+    for part in parts:
+        wanted = in_numpy(part, wanted, True)
+        if part.name == "drop":
+            break
+    output = "logits" if kind.endswith("logits") else "probabilities"
+    assert np.abs(embedding_of(model, output, x) - wanted).max() < 1e-5
+
+
+def test_embeddings_where_the_last_layer_with_weights_is_a_convolution_or_there_is_none() -> None:
+    x = images()
+    body = features()
+    end = [layers.Conv2D(K, 1, name="classes"), layers.GlobalAveragePooling2D(), layers.Softmax()]
+    model = as_sequential([*body, *end])
+    scramble(model)
+    wanted: Array = x.astype(np.float64)
+    for part in body:
+        wanted = in_numpy(part, wanted, True)
+    assert np.abs(embedding_of(model, "probabilities", x) - wanted.mean(axis=(1, 2))).max() < 1e-5
+    bare = keras.Sequential([keras.Input((12, 12, 3)), layers.GlobalAveragePooling2D(), layers.Softmax()])
+    assert np.allclose(embedding_of(bare, "probabilities", x), x.mean(axis=(1, 2)), atol=1e-6)
+
+
+def test_embeddings_inside_a_nested_head() -> None:
+    classifier = keras.Sequential([keras.Input((6, 6, 7)), *heads("gap-fused")])
+    assert embedding_of(as_functional([*features(), classifier]), "probabilities", images()).shape == (2, 9)

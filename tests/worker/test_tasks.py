@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard.core.datasets import open_dataset
 from dashboard.core.errors import DashboardError, DependencyError, ImageError, ModelError
+from dashboard.core.explanation_methods import METHODS
 from dashboard.core.inference import Inference
-from dashboard.core.records import Failure, Prediction
+from dashboard.core.records import Failure, Prediction, SampleMap
 from dashboard.core.registry import ModelVersion
 from dashboard.core.worker_pool import WorkerPool
-from tests.conftest import ROOT, encoded, picture
+from tests.conftest import ROOT, MakeZip, encoded, picture
 
 
 def test_predictions_come_in_the_given_order_with_failures_in_their_places(
@@ -72,11 +74,100 @@ def test_explain_another_layer_and_target(inference: Inference, tiny_version: Mo
     assert inference.explain(tiny_version, file, "conv_a").heatmap.shape == (16, 16)
 
 
+def test_explain_by_every_method_with_one_prediction(inference: Inference, tiny_version: ModelVersion) -> None:
+    file = encoded(picture(2))
+    [prediction] = inference.predict(tiny_version, [file])
+    assert isinstance(prediction, Prediction)
+    shown = inference.explain_all(tiny_version, file, target="dog")
+    assert [e.method for e in shown] == list(METHODS)
+    for explanation in shown:
+        assert np.allclose(explanation.prediction.pred_probs, prediction.pred_probs, atol=1e-6)
+        uses_layer = METHODS[explanation.method].uses_layer
+        assert explanation.heatmap.shape == ((8, 8) if uses_layer else (32, 32))
+        assert explanation.layer_name == ("conv_b" if uses_layer else None)
+        assert explanation.target_class == tiny_version.class_names.index("dog")
+        proof = explanation.faithfulness
+        assert proof is not None and (proof.verdict == "empty") == explanation.empty
+        p_dog = prediction.pred_probs[explanation.target_class]
+        assert proof.map.deletion[0] == pytest.approx(p_dog, abs=1e-5) == proof.map.insertion[-1]
+        assert proof.map.deletion[0] == pytest.approx(proof.random.deletion[0]) == proof.gaussian.deletion[0]
+        assert all(0 <= x <= 1 for x in (proof.map.deletion_auc, proof.map.insertion_auc, proof.map.average_drop))
+    alone = inference.explain(tiny_version, file, target="dog", method="layer-cam", faithfulness=True)
+    assert np.allclose(alone.heatmap, shown[2].heatmap, atol=1e-5) and alone.faithfulness is not None
+    assert inference.explain(tiny_version, file).faithfulness is None
+
+
+def test_explain_through_the_layers(inference: Inference, tiny_version: ModelVersion) -> None:
+    file = encoded(picture(2))
+    shown = inference.explain_layers(tiny_version, file, "cat", "hires-cam")
+    assert [(e.layer_name, e.heatmap.shape) for e in shown] == [("conv_a", (16, 16)), ("conv_b", (8, 8))]
+    again = inference.explain(tiny_version, file, "conv_a", "cat", "hires-cam")
+    assert np.allclose(again.heatmap, shown[0].heatmap, atol=1e-6)
+
+
+def test_a_map_that_depends_on_the_weights(inference: Inference, tiny_version: ModelVersion) -> None:
+    file = encoded(picture(2))
+    own = inference.explain(tiny_version, file)
+    result = inference.randomization_check(tiny_version, file)
+    assert -1 <= result.spearman <= 1 and result.passed == (result.spearman < 0.2 and not own.empty)
+    assert result.heatmap.shape == own.heatmap.shape and not np.allclose(result.heatmap, own.heatmap)
+    assert np.array_equal(inference.explain(tiny_version, file).heatmap, own.heatmap)  # the model is as it was
+
+
+def test_samples_are_explained_as_files_are(
+    inference: Inference, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 2, "dog": 1}, extra={"dog/broken.png": b"..."})
+    samples = list(open_dataset(path).samples)
+    for target in ("predicted", "ship"):
+        answers = inference.explain_samples(tiny_version, path, samples, target)
+        assert [type(a) for a in answers] == [SampleMap, SampleMap, SampleMap, Failure]
+        for seed, answer in enumerate(answers[:3]):
+            wanted = inference.explain(
+                tiny_version, encoded(picture(seed)), target=None if target == "predicted" else target
+            )
+            assert isinstance(answer, SampleMap) and answer.target_class == wanted.target_class
+            assert np.allclose(answer.heatmap, wanted.heatmap, atol=1e-5) and answer.empty == wanted.empty
+    assert inference.explain_samples(tiny_version, path, []) == []
+
+
+def test_chunks_of_samples_come_back_in_order(
+    inference: Inference, tiny_version: ModelVersion, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_zip({"cat": 5})
+    samples = list(open_dataset(path).samples)
+    whole = inference.explain_samples(tiny_version, path, samples), inference.embed(tiny_version, path, samples)
+    monkeypatch.setattr("dashboard.core.inference.SAMPLES_A_TASK", {"instant": 2, "seconds": 1})
+    parts = inference.explain_samples(tiny_version, path, samples), inference.embed(tiny_version, path, samples)
+    for one, other in zip(whole[0], parts[0], strict=True):
+        assert isinstance(one, SampleMap) and isinstance(other, SampleMap)
+        assert np.allclose(one.heatmap, other.heatmap, atol=1e-5)
+    assert np.allclose(whole[1], parts[1], atol=1e-5)
+
+
+def test_embeddings_are_what_the_last_layer_is_given(
+    inference: Inference, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 3}, extra={"cat/broken.png": b"..."})
+    samples = list(open_dataset(path).samples)
+    embeddings = inference.embed(tiny_version, path, samples)
+    assert embeddings.shape == (4, 8) and np.isnan(embeddings[3]).all() and (embeddings[:3] >= 0).all()
+    import keras
+
+    kernel, bias = keras.models.load_model(tiny_version.file).layers[-1].get_weights()
+    for seed, embedding in enumerate(embeddings[:3]):
+        [prediction] = inference.predict(tiny_version, [encoded(picture(seed))])
+        assert isinstance(prediction, Prediction)
+        assert np.allclose(embedding @ kernel + bias, prediction.logits, atol=1e-4)
+
+
 def test_explain_what_cannot_be_explained(inference: Inference, tiny_version: ModelVersion) -> None:
     with pytest.raises(ImageError):
         inference.explain(tiny_version, b"text")
     with pytest.raises(ModelError, match="conv_a, conv_b"):
         inference.explain(tiny_version, encoded(picture(1)), "nothing")
+    with pytest.raises(ModelError, match="smooth-grad"):
+        inference.explain(tiny_version, encoded(picture(1)), method="guesswork")
     with pytest.raises(ValueError, match=r"zebra|tuple\.index"):
         inference.explain(tiny_version, encoded(picture(1)), target="zebra")
 

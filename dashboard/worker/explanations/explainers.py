@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dashboard.core.errors import ModelError
 from dashboard.core.records import ConvLayer
 from dashboard.worker.explanations.grad_cam import grad_cam
 from dashboard.worker.explanations.grad_cam_plus_plus import grad_cam_plus_plus
@@ -57,5 +58,15 @@ def explain(
 def heatmaps(
     network: Network, method: str, images: np.ndarray, targets: np.ndarray, layer: ConvLayer | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """See `explain`: (N, h, w) float32 in [0, 1], and which of them are empty, (N,) bool."""
-    return to_unit_range(explain(network, method, images, targets, layer))
+    """See `explain`: (N, h, w) float32 in [0, 1], and which of them are empty, (N,) bool.
+
+    Raises:
+        ModelError: the model's gradients are not finite.
+    """
+    raw = explain(network, method, images, targets, layer)
+    if not np.isfinite(raw).all():
+        raise ModelError(
+            "The model's gradients are not finite: it cannot be explained this way.",
+            "Choose a method without gradients, such as occlusion.", "not_finite",
+        )  # fmt: skip
+    return to_unit_range(raw)

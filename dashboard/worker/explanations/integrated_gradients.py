@@ -8,7 +8,7 @@ import numpy as np
 from dashboard.worker.explanations.baseline import mean_colour
 from dashboard.worker.explanations.network import Network
 
-STEPS = (32, 64, 128, 256)  # more until the attributions are complete; the paper: 20 to 300
+STEPS = (32, 64, 128)  # more until the attributions are complete; the paper: 20 to 300
 TOLERATED = 0.01  # completeness error
 NEIGHBOURHOOD = 1 / 20  # standard deviation of its weights, as a share of the image's side
 

@@ -8,7 +8,7 @@ from dashboard.worker.explanations.baseline import mean_colour
 from dashboard.worker.explanations.network import Network
 
 PATCH = 3 / 8  # of the image's side
-POSITIONS = 9  # along each side
+POSITIONS = 13  # along each side, from where the patch covers the first row of pixels to where it covers the last
 
 
 def occlusion(network: Network, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -32,15 +32,21 @@ def occlusion(network: Network, images: np.ndarray, targets: np.ndarray) -> np.n
 
 
 def patches(height: int, width: int) -> np.ndarray:
-    """Which pixels each patch covers, (P, height, width) bool; the patches reach every pixel."""
-    tall, wide = max(1, round(height * PATCH)), max(1, round(width * PATCH))
-    rows = np.unique(np.linspace(0, height - tall, POSITIONS).round().astype(int))
-    columns = np.unique(np.linspace(0, width - wide, POSITIONS).round().astype(int))
-    covers = np.zeros((len(rows), len(columns), height, width), bool)
-    for i, top in enumerate(rows):
-        for j, left in enumerate(columns):
-            covers[i, j, top : top + tall, left : left + wide] = True
-    return covers.reshape(-1, height, width)
+    """Which pixels each patch covers, (P, height, width) bool.
+
+    Patches reach over the rim, so that a pixel there is covered about as often as any other: with fewer, a single patch
+    that also covers something else would decide.
+    """
+    rows, columns = (_covers(side) for side in (height, width))
+    return (rows[:, None, :, None] & columns[None, :, None, :]).reshape(-1, height, width)
+
+
+def _covers(side: int) -> np.ndarray:
+    """Along one side: (POSITIONS or fewer, side) bool."""
+    length = max(1, round(side * PATCH))
+    starts = np.unique(np.linspace(1 - length, side - 1, POSITIONS).round())[:, None]
+    places = np.arange(side)[None]
+    return (places >= starts) & (places < starts + length)
 
 
 def spread(falls: np.ndarray, covers: np.ndarray) -> np.ndarray:

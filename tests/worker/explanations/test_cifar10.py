@@ -1,0 +1,58 @@
+"""Checks (c), (d) and (e) on CIFAR-10's test images; `python -m dashboard.worker.faithfulness` does it on 500 and more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.datasets import open_dataset
+from dashboard.core.preprocessing import normalize
+from dashboard.core.registry import Registry
+from dashboard.worker.explanations.integrated_gradients import attributions
+from dashboard.worker.explanations.study import MethodStudy, study
+from dashboard.worker.faithfulness import correctly_classified
+from dashboard.worker.keras_model import LoadedModel, load
+from tests.conftest import ROOT
+
+IMAGES = 48
+Known = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def model() -> LoadedModel:
+    return load(Registry(ROOT / "models").get("cifar10-resnet@1"))
+
+
+@pytest.fixture(scope="module")
+def known(model: LoadedModel, shared_dir: Path) -> Known:
+    """Images that the model is right about, and their classes."""
+    return correctly_classified(model, open_dataset(shared_dir / "cifar10" / "cifar10-test-2000.zip"), IMAGES)
+
+
+@pytest.fixture(scope="module")
+def studies(model: LoadedModel, known: Known) -> dict[str, MethodStudy]:
+    found = study(model, *known, ["grad-cam", "integrated-gradients"], randomized=16)
+    return {each.method: each for each in found}
+
+
+def test_c_maps_are_better_than_random_ones(studies: dict[str, MethodStudy]) -> None:
+    assert all(each.images == IMAGES and each.over_random.low > 0.1 for each in studies.values())
+
+
+def test_c_and_than_a_centred_spot(studies: dict[str, MethodStudy]) -> None:
+    """CIFAR-10's objects are in the middle; Integrated Gradients is clear of that with few images."""
+    assert studies["integrated-gradients"].verdict == "better"
+
+
+def test_d_shuffled_weights_give_other_maps(studies: dict[str, MethodStudy]) -> None:
+    assert all(each.randomized == 16 and each.spearman < 0.2 for each in studies.values())
+
+
+def test_e_attributions_add_up_to_the_logits_rise(model: LoadedModel, known: Known) -> None:
+    inputs, targets = normalize(known[0][:12], model.version.preprocessing), known[1][:12]
+    plain = np.broadcast_to(inputs.mean(axis=(1, 2), keepdims=True), inputs.shape).astype(np.float32)
+    rises = model.network.target_logits(inputs, targets) - model.network.target_logits(plain, targets)
+    sums = attributions(model.network, inputs, targets).sum(axis=(1, 2, 3), dtype=np.float64)
+    assert np.abs(rises).min() > 0.1 and (np.abs(sums - rises) / np.abs(rises)).max() < 0.01
