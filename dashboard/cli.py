@@ -31,7 +31,8 @@ from dashboard.core.model_input import read_model_input
 from dashboard.core.overlay import overlay
 from dashboard.core.records import Failure, Prediction
 from dashboard.core.registry import ModelVersion, Registry
-from dashboard.core.runs import Run, RunStore, run_record
+from dashboard.core.run_export import run_record
+from dashboard.core.runs import Run, RunStore
 from dashboard.core.worker_pool import WorkerPool
 from dashboard.settings import Settings, get_settings
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.images import enlarge
 from dashboard.core.metrics import Evaluation
-from dashboard.core.runs import EXPORT_COLUMNS, Run, mistakes_first, run_record, safe_for_spreadsheets
+from dashboard.core.run_export import run_record, safe_for_spreadsheets, write_csv
+from dashboard.core.runs import Run, mistakes_first
 from dashboard.ui.charts import CELL, confusion_chart, confusion_table, per_class_chart
 from dashboard.ui.components import duration, local_time, plain, show_error
 
 IMAGES_A_PAGE = 15
 TILE = 96  # pixels
+FAILURES_SHOWN = 1000
 
 
 def show_run(run: Run) -> None:
@@ -150,6 +152,7 @@ def _show_images(run: Run, cell: tuple[str, str] | None) -> None:
     if page_key in st.session_state:
         st.session_state[page_key] = page
     shown = rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
+    shown = shown.assign(file=run.detail(shown, ["file"])["file"])
     with st.container(horizontal=True, gap="small", key="gallery"):
         for row in shown.to_dict("records"):
             with st.container(width=TILE + 8, gap=None):
@@ -213,9 +216,10 @@ def _show_failures(run: Run) -> None:
         st.caption("Every image was evaluated.")
     else:
         columns = {"file": "File", "reason": "Reason"}
-        st.dataframe(
-            safe_for_spreadsheets(run.failed[list(columns)]), hide_index=True, column_config=columns, key="failed"
-        )
+        table = safe_for_spreadsheets(run.detail(run.failed.head(FAILURES_SHOWN), list(columns)))
+        st.dataframe(table, hide_index=True, column_config=columns, key="failed")
+        if len(run.failed) > len(table):
+            st.caption(f"The first {len(table):,} of {len(run.failed):,}; the downloads hold all of them.")
 
 
 def _show_downloads(run: Run) -> None:
@@ -245,8 +249,6 @@ def _show_downloads(run: Run) -> None:
 
 
 def _predictions_csv(run: Run) -> bytes:
-    table = safe_for_spreadsheets(run.table[list(EXPORT_COLUMNS)])
-    blank = [np.nan] * len(run.manifest.class_names)
-    probs = [row if row is not None else blank for row in run.table["pred_probs"]]
-    names = [f"p_{name}" for name in run.manifest.class_names]
-    return pd.concat([table, pd.DataFrame(probs, columns=names)], axis=1).to_csv(index=False).encode("utf-8-sig")
+    out = io.BytesIO()
+    write_csv(run, out)
+    return out.getvalue()

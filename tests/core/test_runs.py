@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.runs import COLUMNS, Row, RunManifest, RunStore, safe_for_spreadsheets
+from dashboard.core.run_export import safe_for_spreadsheets
+from dashboard.core.run_rows import COLUMNS, Row
+from dashboard.core.runs import RunManifest, RunStore
 
 NAMES = ("cat", "dog")
 
@@ -39,10 +41,10 @@ def test_a_manifest_survives_the_round_trip(store: RunStore) -> None:
     assert store.manifest(manifest().run_id) == manifest() and manifest().dataset_name == "pets.zip"
 
 
-def test_rows_come_back_sorted_whatever_the_order_of_the_parts(store: RunStore) -> None:
+def test_rows_come_back_sorted_whatever_the_order_in_which_they_were_written(store: RunStore) -> None:
     store.save(manifest())
-    store.add_part(manifest().run_id, 1, [ok(0, "cat", "cat"), ok(1, "dog", "cat")])
-    store.add_part(manifest().run_id, 0, [ok(3, None, "dog"), failed(2)])
+    store.add_part(manifest().run_id, 1, [ok(3, None, "dog"), failed(2)])
+    store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat"), ok(1, "dog", "cat")])
     run = store.load(manifest().run_id)
     assert run.table["index"].tolist() == [0, 1, 2, 3] and tuple(run.table.columns) == COLUMNS
     assert run.evaluated["index"].tolist() == [0, 1, 3] and run.failed["reason"].tolist() == ["It is damaged."]
@@ -140,7 +142,7 @@ def test_nothing_outside_the_store_is_deleted(store: RunStore, run_id: str) -> N
 def test_a_damaged_part_is_an_error_that_names_the_run(store: RunStore) -> None:
     store.save(manifest())
     store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat")])
-    part = store.root / manifest().run_id / "part-00000.parquet"
+    part = store.root / manifest().run_id / "part-0000000.parquet"
     part.write_bytes(part.read_bytes()[:-20])
     with pytest.raises(DatasetError, match=manifest().run_id):
         store.load(manifest().run_id)
