@@ -24,7 +24,7 @@ from dashboard.core.engine import ATTEMPTS, Engine
 from dashboard.core.errors import DashboardError, DatasetError, WorkerError
 from dashboard.core.records import ChunkAnswers, Failure
 from dashboard.core.registry import ModelVersion
-from dashboard.core.run_plan import OpenRun, begin_run, evaluated_before, plan_run
+from dashboard.core.run_plan import OpenRun, RunPlan, begin_run, plan_run
 from dashboard.core.runs import RunManifest, RunStore, State
 
 SHORTEST_LIMIT_S = 30.0  # loading the model is part of a new worker's first chunk, however small
@@ -196,7 +196,6 @@ def evaluate(
     chunk_s: float = 120.0,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: threading.Event | None = None,
-    use_stored: bool = False,
 ) -> RunManifest:
     """Evaluates the dataset at `path` and returns the manifest of the stored run.
 
@@ -206,20 +205,20 @@ def evaluate(
     Args:
         chunk_size: images that a worker takes at a time.
         chunk_s: how long it may take for so many.
-        use_stored: return a finished run with the same answers, if there is one.
 
     Raises:
         DatasetError: the dataset cannot be used at all, or the results cannot be written.
         DependencyError, ModelError, WorkerError: nothing can be predicted; the run is stored as failed.
     """
-    plan = plan_run(path, version)
-    if use_stored and (found := evaluated_before(plan, store)):
-        return found
+    return go_on(begin(plan_run(path, version), store, chunk_size), engine, store, chunk_s, on_progress, cancelled)
+
+
+def begin(plan: RunPlan, store: RunStore, chunk_size: int) -> OpenRun:
+    """A new run, for `go_on`. Raises DatasetError when it cannot be written."""
     try:
-        run = begin_run(plan, store, chunk_size, new_run_id())
+        return begin_run(plan, store, chunk_size, new_run_id())
     except OSError as error:
         raise storage_error(store, error) from error
-    return go_on(run, engine, store, chunk_s, on_progress, cancelled)
 
 
 def go_on(
