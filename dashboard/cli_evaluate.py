@@ -14,7 +14,8 @@ from rich.table import Table
 from dashboard.cli_output import AsJson, console, plain_text, print_json, progress, say, stop
 from dashboard.cli_services import ModelRef, engine, registry, run_store
 from dashboard.core.errors import DashboardError
-from dashboard.core.evaluation import Progress, begin, go_on
+from dashboard.core.evaluation import begin, go_on
+from dashboard.core.evaluation_work import Progress
 from dashboard.core.run_export import export_run, run_record
 from dashboard.core.run_plan import evaluated_before, plan_run, take_up_run
 from dashboard.core.run_rows import VIEW_COLUMNS

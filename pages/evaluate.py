@@ -191,7 +191,7 @@ def show_stored(run_id: str) -> None:
             show_error(error, "It was not deleted.")
         if run.manifest.state == "running" and services.runs.is_owned(run_id):
             st.info("Another process is evaluating it; this is what is done.", icon=":material/hourglass_top:")
-        show_run(run)
+        show_run(run, services.runs)
     except DashboardError as fault:
         show_error(fault, "This evaluation cannot be shown.")
 

@@ -17,14 +17,8 @@ from typing import Literal
 from dashboard.core.chunks import Chunk
 from dashboard.core.engine import Engine
 from dashboard.core.errors import Cancelled, DashboardError
-from dashboard.core.evaluation import (
-    CHUNKS_AHEAD,
-    EvaluationWork,
-    Progress,
-    disk_is_full,
-    new_run_id,
-    storage_error,
-)
+from dashboard.core.evaluation import CHUNKS_AHEAD, disk_is_full, new_run_id, storage_error
+from dashboard.core.evaluation_work import EvaluationWork, Progress
 from dashboard.core.records import ChunkAnswers
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_plan import OpenRun, begin_run, evaluated_before, plan_run, take_up_run

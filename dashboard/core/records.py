@@ -43,6 +43,7 @@ class ChunkAnswers:
     logits: np.ndarray  # (M, K) float32, before temperature and softmax
     pred_probs: np.ndarray  # (M, K) float64, calibrated, each sums to 1
     failures: dict[int, Failure]  # the other positions
+    thumbnails: np.ndarray | None = None  # (M, h, w, 3) uint8, see `make_thumbnail`
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,13 @@ from dashboard.core.files import open_atomically, write_json
 from dashboard.core.metrics import Evaluation, evaluate_labels
 from dashboard.core.run_owner import RunOwner, is_owned
 from dashboard.core.run_rows import COLUMNS, Row, RowFiles, rows_table
+from dashboard.core.thumbnails import MOST_BYTES, ThumbnailFile
 
 State = Literal["running", "finished", "cancelled", "failed"]
 _MANIFEST = "manifest.json"
 _EVALUATION = "evaluation.json"
 _PACKED = "rows.parquet"
+_THUMBNAILS = "thumbnails.npy"
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,20 @@ class RunStore:
             except (OSError, ValueError, pa.ArrowException):
                 continue  # then it is written once more
         return found
+
+    def keep_thumbnails(self, run_id: str, n: int, shape: tuple[int, int]) -> ThumbnailFile | None:
+        """Where they go; None when there would be too much of them. Raises OSError."""
+        if n * shape[0] * shape[1] * 3 > MOST_BYTES:
+            return None
+        return ThumbnailFile(self._folder(run_id) / _THUMBNAILS, n, shape)
+
+    def thumbnails(self, run_id: str) -> np.ndarray | None:
+        """(N, height, width, 3) uint8 by `index`, read when looked at; None when the run has none."""
+        try:
+            thumbnails: np.ndarray = np.load(self._folder(run_id) / _THUMBNAILS, mmap_mode="r")
+        except (OSError, ValueError):
+            return None
+        return thumbnails
 
     def is_packed(self, run_id: str) -> bool:
         """All rows are there, in one file."""

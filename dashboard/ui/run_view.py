@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
-from dashboard.core.datasets import Dataset, open_dataset
-from dashboard.core.errors import DashboardError, ImageError
+from dashboard.core.errors import DashboardError
 from dashboard.core.images import enlarge
 from dashboard.core.metrics import Evaluation
 from dashboard.core.run_export import run_record, safe_for_spreadsheets, write_csv
-from dashboard.core.runs import Run, mistakes_first
+from dashboard.core.run_images import RunImages
+from dashboard.core.runs import Run, RunStore, mistakes_first
 from dashboard.ui.charts import CELL, confusion_chart, confusion_table, per_class_chart
 from dashboard.ui.components import duration, local_time, plain, show_error
 
@@ -24,7 +23,7 @@ TILE = 96  # pixels
 FAILURES_SHOWN = 1000
 
 
-def show_run(run: Run) -> None:
+def show_run(run: Run, store: RunStore) -> None:
     """Figures, confusion with the images behind it, details."""
     manifest = run.manifest
     st.text(
@@ -49,7 +48,7 @@ def show_run(run: Run) -> None:
         with left:
             cell = _show_confusion(run, evaluation)
         with right:
-            _show_images(run, cell)
+            _show_images(run, store, cell)
         details, failures, downloads = st.tabs(
             ["Per class", f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details"
         )
@@ -126,7 +125,7 @@ def _show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
     return (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
 
 
-def _show_images(run: Run, cell: tuple[str, str] | None) -> None:
+def _show_images(run: Run, store: RunStore, cell: tuple[str, str] | None) -> None:
     """The images of the clicked cell, or the worst mistakes of all."""
     rows = mistakes_first(run.evaluated, cell)
     if cell is None:
@@ -142,10 +141,13 @@ def _show_images(run: Run, cell: tuple[str, str] | None) -> None:
         st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
         return
     try:
-        dataset = open_dataset(Path(run.manifest.dataset))
+        images = RunImages(store, run.manifest)
     except DashboardError as error:
-        show_error(error, "The images of this run are not on the server any more.")
-        return
+        images = None
+        if run.manifest.dataset:
+            show_error(error, "The images of this run are not on the server any more.")
+        else:
+            st.text(error.message)
     pages = -(-len(rows) // IMAGES_A_PAGE)
     page_key = f"page-{run.manifest.run_id}-{cell}"
     page = min(st.session_state.get(page_key, 1), pages)
@@ -153,36 +155,32 @@ def _show_images(run: Run, cell: tuple[str, str] | None) -> None:
         st.session_state[page_key] = page
     shown = rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
     shown = shown.assign(file=run.detail(shown, ["file"])["file"])
-    with st.container(horizontal=True, gap="small", key="gallery"):
-        for row in shown.to_dict("records"):
-            with st.container(width=TILE + 8, gap=None):
-                alt = f"True {row['true_label']}, predicted {row['predicted_label']}"
-                st.image(_tile(dataset, row["index"], row["file"]), width=TILE, alt=alt)
-                if cell is None:
-                    st.caption(
-                        f"{plain(row['predicted_label'])} {row['confidence']:.1%}  \nis {plain(row['true_label'])}"
-                    )
-                else:
-                    st.caption(f"{row['confidence']:.1%}")
-    if any(not _still_there(dataset, row["index"], row["file"]) for row in shown.to_dict("records")):
-        st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
+    if images:
+        _show_gallery(images, shown, with_classes=cell is None)
     if pages > 1:
         st.pagination(pages, key=page_key)
-    with st.expander("File names"):
+    with st.expander("File names", expanded=images is None):
         columns = ["file", "true_label", "predicted_label", "confidence"]
         st.dataframe(safe_for_spreadsheets(shown[columns]), hide_index=True)
 
 
-def _tile(dataset: Dataset, index: int, name: str) -> np.ndarray:
-    """The image, enlarged; gray where it cannot be read or is not the one that was evaluated."""
-    if _still_there(dataset, index, name):
-        with contextlib.suppress(ImageError):
-            return enlarge(dataset.image(index, (TILE, TILE)), TILE)
-    return np.full((TILE, TILE, 3), 127, np.uint8)
-
-
-def _still_there(dataset: Dataset, index: int, name: str) -> bool:
-    return index < len(dataset.samples) and dataset.samples[index].name == name
+def _show_gallery(images: RunImages, shown: pd.DataFrame, with_classes: bool) -> None:
+    missing = np.full((TILE, TILE, 3), 127, np.uint8)
+    gone = False
+    with st.container(horizontal=True, gap="small", key="gallery"):
+        for row in shown.to_dict("records"):
+            picture = images.image(row["index"], row["file"], (TILE, TILE))
+            gone = gone or picture is None
+            with st.container(width=TILE + 8, gap=None):
+                alt = f"True {row['true_label']}, predicted {row['predicted_label']}"
+                st.image(missing if picture is None else enlarge(picture, TILE), width=TILE, alt=alt)
+                share = f"{row['confidence']:.1%}"
+                if with_classes:
+                    st.caption(f"{plain(row['predicted_label'])} {share}  \nis {plain(row['true_label'])}")
+                else:
+                    st.caption(share)
+    if gone:
+        st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
 
 
 def _show_per_class(evaluation: Evaluation) -> None:

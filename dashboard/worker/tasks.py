@@ -31,6 +31,7 @@ from dashboard.core.records import (
 )
 from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import RunStore
+from dashboard.core.thumbnails import make_thumbnail
 
 BATCH = 32  # images a forward pass, few enough that the next ones are read meanwhile
 _INSTALL = "Install what the dashboard needs with `pip install -r requirements.txt`, then restart it."
@@ -122,17 +123,22 @@ def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction 
     return [found[place] for place in range(len(files))]
 
 
-def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> ChunkAnswers:
+def predict_samples(
+    version: ModelVersion, path: Path, samples: list[Sample], with_thumbnails: bool = False
+) -> ChunkAnswers:
     """Answers for these samples of the dataset at `path`.
 
     Raises:
         DependencyError, ModelError; DatasetError, see `open_unchanged`.
     """
     dataset = open_unchanged(path, samples)
-    return _predict(version, [partial(dataset.image, s.index, enough_pixels(version.preprocessing)) for s in samples])
+    enough = enough_pixels(version.preprocessing)
+    return _predict(version, [partial(dataset.image, s.index, enough) for s in samples], with_thumbnails)
 
 
-def _predict(version: ModelVersion, readers: Sequence[Callable[[], np.ndarray]]) -> ChunkAnswers:
+def _predict(
+    version: ModelVersion, readers: Sequence[Callable[[], np.ndarray]], with_thumbnails: bool = False
+) -> ChunkAnswers:
     """Reads the next pictures on a thread while the model computes; Pillow and TensorFlow let each other run."""
     model = _load(version)
     failures: dict[int, Failure] = {}
@@ -150,6 +156,7 @@ def _predict(version: ModelVersion, readers: Sequence[Callable[[], np.ndarray]])
     n_classes = len(version.class_names)
     places: list[int] = []
     logits, pred_probs = [np.empty((0, n_classes), np.float32)], [np.empty((0, n_classes))]
+    thumbnails: list[np.ndarray] = []
     with ThreadPoolExecutor(1, "read") as ahead:
         batches = deque([ahead.submit(read, 0)])
         for start in range(BATCH, len(readers) + BATCH, BATCH):
@@ -160,7 +167,12 @@ def _predict(version: ModelVersion, readers: Sequence[Callable[[], np.ndarray]])
                 answer = model.answers(np.stack(inputs))
                 logits.append(answer[0])
                 pred_probs.append(answer[1])
-    return ChunkAnswers(np.array(places, np.int64), np.concatenate(logits), np.concatenate(pred_probs), failures)
+            if with_thumbnails:
+                thumbnails += [make_thumbnail(image, version.preprocessing) for image in inputs]
+    return ChunkAnswers(
+        np.array(places, np.int64), np.concatenate(logits), np.concatenate(pred_probs), failures,
+        np.stack(thumbnails) if thumbnails else None,
+    )  # fmt: skip
 
 
 def explain(version: ModelVersion, file: bytes, layer: str | None, target_class: int | None) -> Explanation:

@@ -18,7 +18,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.evaluation import Progress, evaluate, go_on
+from dashboard.core.evaluation import evaluate, go_on
+from dashboard.core.evaluation_work import Progress
 from dashboard.core.jobs import JobRunner
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_plan import OpenRun, take_up_run

@@ -87,7 +87,9 @@ def hang() -> None:
         time.sleep(60)
 
 
-def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> ChunkAnswers:
+def predict_samples(
+    version: ModelVersion, path: Path, samples: list[Sample], with_thumbnails: bool = False
+) -> ChunkAnswers:
     """The class is the mean brightness modulo the number of classes; takes 10 ms an image."""
     dataset = open_unchanged(path, samples)
     places: list[int] = []
