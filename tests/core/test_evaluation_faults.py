@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -67,7 +68,15 @@ def undisturbed(
     two: WorkerPool, tiny_version: ModelVersion, dataset: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> pd.DataFrame:
     store = RunStore(tmp_path_factory.mktemp("undisturbed"))
-    return store.load(evaluate(dataset, tiny_version, two, store, 16).run_id).table
+    return rows_and_thumbnails(store, evaluate(dataset, tiny_version, two, store, 16).run_id)
+
+
+def rows_and_thumbnails(store: RunStore, run_id: str) -> pd.DataFrame:
+    """The rows, with a checksum of each one's thumbnail."""
+    table = store.load(run_id).table
+    thumbnails = store.thumbnails(run_id)
+    assert thumbnails is not None and len(thumbnails) == 242
+    return table.assign(thumbnail=[zlib.crc32(thumbnails[i].tobytes()) for i in table["index"]])
 
 
 def test_workers_killed_at_random_cost_no_row(
@@ -93,7 +102,7 @@ def test_workers_killed_at_random_cost_no_row(
         over.set()
         killer.join()
     assert kills >= 2 and manifest.state == "finished"
-    assert_frame_equal(store.load(manifest.run_id).table, undisturbed)
+    assert_frame_equal(rows_and_thumbnails(store, manifest.run_id), undisturbed)
 
 
 def test_a_worker_that_hangs_is_replaced_and_costs_no_row(
@@ -111,7 +120,7 @@ def test_a_worker_that_hangs_is_replaced_and_costs_no_row(
     manifest = evaluate(dataset, tiny_version, two, store, 16, chunk_s=2.0, on_progress=stop_one)
     assert stopped and manifest.state == "finished"
     assert stopped[0] not in [w.pid for w in two.workers()]
-    assert_frame_equal(store.load(manifest.run_id).table, undisturbed)
+    assert_frame_equal(rows_and_thumbnails(store, manifest.run_id), undisturbed)
 
 
 SERVER = """
@@ -153,7 +162,7 @@ def test_a_killed_server_goes_on_from_the_last_part_when_it_is_started_again(
         printed, _ = second.communicate(timeout=PATIENCE_S)
     assert printed.split() == ["finished", str(sum(done.values()))]
     assert store.manifest(manifest.run_id).seconds > 0
-    assert_frame_equal(store.load(manifest.run_id).table, undisturbed)
+    assert_frame_equal(rows_and_thumbnails(store, manifest.run_id), undisturbed)
 
 
 def test_only_one_of_two_servers_takes_up_a_run(
@@ -174,10 +183,10 @@ def test_only_one_of_two_servers_takes_up_a_run(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB; `fill` in it takes all that is free."""
+    """A file system of 2 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
     try:
         done = subprocess.run(mount, capture_output=True)
     except OSError:
@@ -201,13 +210,13 @@ def test_a_full_disk_pauses_the_job_and_it_goes_on_by_itself(
 ) -> None:
     """48."""
     store = RunStore(small_disk / "runs")
-    ballast = fill(small_disk, leave=60_000)
+    ballast = fill(small_disk, leave=300_000)
     jobs = JobRunner(two, store, chunk_size=16, retry_s=0.3)
     run_id = jobs.start(dataset, tiny_version).run_id
     until(lambda: (job := jobs.get(run_id)) and job.state == "paused")
     job = jobs.get(run_id)
     assert job and job.active and job.error and "No space left" in job.error.message
-    written = store.load(run_id).table
+    written = rows_and_thumbnails(store, run_id)
     assert 0 < len(written) < len(undisturbed)
     assert_frame_equal(written, undisturbed[undisturbed["index"].isin(written["index"])].reset_index(drop=True))
     time.sleep(0.7)  # it tries again in vain
@@ -215,7 +224,7 @@ def test_a_full_disk_pauses_the_job_and_it_goes_on_by_itself(
     ballast.unlink()
     until(lambda: (job := jobs.get(run_id)) and not job.active)
     assert (job := jobs.get(run_id)) and job.state == "finished" and job.error is None
-    assert_frame_equal(store.load(run_id).table, undisturbed)
+    assert_frame_equal(rows_and_thumbnails(store, run_id), undisturbed)
     assert not list(store.root.glob("*/.*"))  # nothing half written is left
 
 
@@ -228,7 +237,7 @@ def test_a_full_disk_ends_a_command_which_can_go_on_later(
     undisturbed: pd.DataFrame,
 ) -> None:
     store = RunStore(small_disk / "runs")
-    ballast = fill(small_disk, leave=60_000)
+    ballast = fill(small_disk, leave=300_000)
     with pytest.raises(DatasetError, match="No space left") as caught:
         evaluate(dataset, tiny_version, two, store, 16)
     [manifest] = store.list()
@@ -239,4 +248,4 @@ def test_a_full_disk_ends_a_command_which_can_go_on_later(
     seen: list[Progress] = []
     assert go_on(run, two, store, on_progress=seen.append).state == "finished"
     assert seen[0].before > 0
-    assert_frame_equal(store.load(manifest.run_id).table, undisturbed)
+    assert_frame_equal(rows_and_thumbnails(store, manifest.run_id), undisturbed)

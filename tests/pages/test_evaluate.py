@@ -168,15 +168,21 @@ def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run
     assert not at.metric
 
 
-def test_a_dataset_that_has_gone_leaves_the_figures(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+def test_a_dataset_that_has_gone_leaves_figures_and_thumbnails(
+    open_page: Open, dashboard: Services, run: RunManifest
+) -> None:
     shutil.rmtree(dashboard.settings.samples_dir)
     at = open_run(open_page, run)
     at.session_state[f"confusion-{run.run_id}-False"] = {
         "selection": {"cell": [{"true_label": "cat", "predicted_label": "cat"}]}
     }
     at.run()
-    assert not at.exception and metrics(at)["Images"] == "20"
+    assert not at.exception and metrics(at)["Images"] == "20" and len(at.image) == 2
+    (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
+    at.run()
+    assert not at.exception and metrics(at)["Images"] == "20" and len(at.image) == 0
     assert "not on the server any more" in text_of(at)
+    assert "cat" in str([d.value for d in at.dataframe if "file" in d.value.columns])
 
 
 def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
@@ -184,6 +190,7 @@ def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
 ) -> None:
     folder = dashboard.settings.samples_dir / "airplane"
     shutil.copy(next(folder.glob("*.png")), folder / "a.png")  # every index behind it moves
+    (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at = open_run(open_page, run)
     at.session_state[f"confusion-{run.run_id}-False"] = {
         "selection": {"cell": [{"true_label": "truck", "predicted_label": "truck"}]}

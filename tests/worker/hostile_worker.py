@@ -15,9 +15,11 @@ import numpy as np
 
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import ImageError
+from dashboard.core.preprocessing import fit_image
 from dashboard.core.records import ChunkAnswers, Failure
 from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import RunStore
+from dashboard.core.thumbnails import make_thumbnail
 from dashboard.worker.__main__ import serve
 
 COMMAND = (sys.executable, "-m", "tests.worker.hostile_worker")
@@ -94,6 +96,7 @@ def predict_samples(
     dataset = open_unchanged(path, samples)
     places: list[int] = []
     rows: list[np.ndarray] = []
+    thumbnails: list[np.ndarray] = []
     failures: dict[int, Failure] = {}
     for place, sample in enumerate(samples):
         time.sleep(0.01)
@@ -110,8 +113,12 @@ def predict_samples(
         probs[int(pixels.mean()) % len(probs)] = 1 - 0.01 * (len(probs) - 1)
         places.append(place)
         rows.append(probs)
+        thumbnails.append(make_thumbnail(fit_image(pixels, version.preprocessing), version.preprocessing))
     pred_probs = np.array(rows).reshape(-1, len(version.class_names))
-    return ChunkAnswers(np.array(places, np.int64), np.log(pred_probs).astype(np.float32), pred_probs, failures)
+    pictures = np.stack(thumbnails) if with_thumbnails and thumbnails else None
+    return ChunkAnswers(
+        np.array(places, np.int64), np.log(pred_probs).astype(np.float32), pred_probs, failures, pictures
+    )
 
 
 def measure_run(runs: Path, run_id: str) -> None:
