@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections import deque
@@ -139,20 +140,24 @@ class JobRunner:
                 call = self._inbox.get(timeout=max(0.0, self._retry_at - time.monotonic()) if paused else None)
             except Empty:
                 call = self._retry_paused
-            call()
+            try:
+                call()
+            except Exception:  # the runner must outlive any fault
+                logging.getLogger(__name__).exception("A step of an evaluation failed.")
 
     def _give_out(self) -> None:
         """Chunks of each run in turn, as many as the workers need."""
         room = CHUNKS_AHEAD * len(self._engine.workers()) - sum(work.pending for work in self._works.values())
         while self._turns and room > 0:
             run_id = self._turns.popleft()
+            work = self._works[run_id]
             with self._guarded(run_id):
-                if self._works[run_id].submit_next(lambda *args, run_id=run_id: self._settled(run_id, *args)):
+                if work.submit_next(partial(self._settled, work)):
                     self._turns.append(run_id)
                     room -= 1
 
-    def _settled(self, run_id: str, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
-        self._inbox.put(partial(self._settle, run_id, chunk, future))
+    def _settled(self, work: EvaluationWork, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
+        self._inbox.put(partial(self._settle, work, chunk, future))
 
     @contextlib.contextmanager
     def _guarded(self, run_id: str) -> Iterator[None]:
@@ -176,9 +181,9 @@ class JobRunner:
         with self._guarded(run_id):
             self._advance(run_id)
 
-    def _settle(self, run_id: str, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
-        work = self._works.get(run_id)
-        if work is None:
+    def _settle(self, work: EvaluationWork, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
+        run_id = work.manifest.run_id
+        if self._works.get(run_id) is not work:  # it was stopped, and perhaps taken up since
             return
         with self._guarded(run_id):
             work.settle(chunk, future)
@@ -203,7 +208,8 @@ class JobRunner:
                 self._update(run_id, state="finished")
 
     def _cancel(self, run_id: str) -> None:
-        if (job := self.get(run_id)) and job.active:
+        work = self._works.get(run_id)
+        if self._jobs[run_id].active and not (work and work.complete):
             self._stop(run_id, "cancelled")
 
     def _stop(self, run_id: str, state: Literal["cancelled", "failed"], error: DashboardError | None = None) -> None:
