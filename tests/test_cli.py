@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from dashboard.core.cifar10 import CLASS_NAMES, FILE_NAME
 from dashboard.core.explanation_methods import METHODS
+from dashboard.core.registry import Registry
+from dashboard.core.run_plan import begin_run, plan_run
+from dashboard.core.runs import RunStore
 from tests.conftest import ROOT
 
 FROG = sorted((ROOT / "data" / "samples" / "frog").glob("*.png"))[0]
@@ -166,6 +170,59 @@ def test_evaluate_says_in_words_what_it_left_out(evaluated: Done) -> None:
     assert "'zebra' is no class" in told and "frog/broken.png: " in told
 
 
+def test_evaluate_exports_and_gates(evaluated: Done, folder: Path, tmp_path: Path) -> None:
+    """The same dataset again comes from the store, which needs no TensorFlow."""
+    run_id = only_json(evaluated)["run_id"]
+    arguments = ("evaluate", folder / "pictures.zip", "--json", "--out", tmp_path / "out")
+    passed, failed = (
+        dashboard(*arguments, "--min-accuracy", least, data_dir=folder / "data", PYTHONPATH=no_tensorflow(tmp_path))
+        for least in ("100%", "1")
+    )
+    assert (passed.returncode, failed.returncode) == (0, 0) and only_json(passed) == only_json(evaluated)
+    assert run_id.encode() in passed.stderr
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == only_json(evaluated)
+    csv = (tmp_path / "out" / "rows.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert len(csv) == 5 and csv[0].endswith("reason," + ",".join(f"p_{name}" for name in CLASS_NAMES))
+    rows = pd.read_parquet(tmp_path / "out" / "rows.parquet")
+    assert rows["status"].tolist() == ["ok", "ok", "failed", "failed"] and rows["index"].tolist() == [0, 1, 2, 3]
+
+
+def no_tensorflow(folder: Path) -> str:
+    (folder / "tensorflow.py").write_text("raise ImportError('not needed')")
+    return str(folder)
+
+
+def test_evaluate_below_the_accuracy_asked_for_exits_with_1(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "wrong.zip", "w") as archive:
+        archive.write(FROG, "ship/1.png")
+        archive.write(SHIP, "ship/2.png")
+    command = ("evaluate", folder / "wrong.zip", "--workers", "1", "--json", "--min-accuracy")
+    failed = dashboard(*command, "0.6", data_dir=folder / "data")
+    passed = dashboard(*command, "50%", data_dir=folder / "data")
+    assert only_json(failed)["accuracy"] == only_json(passed)["accuracy"] == 0.5
+    assert (failed.returncode, passed.returncode) == (1, 0)
+    assert b"The accuracy 50.00% is below the 60.00% asked for." in failed.stderr
+
+
+def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(folder / "data" / "samples", data / "samples")
+    plan = plan_run(data / "samples", Registry(ROOT / "models").get("cifar10-resnet"))
+    begin_run(plan, RunStore(data / "runs"), 8, "begun").owner.release()
+    [listed] = only_json(dashboard("runs", "list", "--json", data_dir=data))
+    assert (listed["run_id"], listed["state"], listed["n_images"]) == ("begun", "interrupted", 20)
+    resumed = dashboard("evaluate", "--resume", "begun", "--json", data_dir=data)
+    assert resumed.returncode == 0 and only_json(resumed)["n_evaluated"] == 20
+    shown = dashboard("runs", "show", "begun", "--json", data_dir=data)
+    assert only_json(shown) == only_json(resumed)
+    done = dashboard("runs", "export", "begun", "--out", tmp_path / "out", data_dir=data)
+    assert done.returncode == 0 and len(list((tmp_path / "out").iterdir())) == 3
+    asked = dashboard("runs", "delete", "begun", data_dir=data)  # nobody answers
+    assert asked.returncode == 1 and (data / "runs" / "begun").exists()
+    deleted = dashboard("runs", "delete", "begun", "--yes", "--json", data_dir=data)
+    assert only_json(deleted) == {"deleted": ["begun"]} and not (data / "runs" / "begun").exists()
+
+
 def test_doctor_reports_every_check(folder: Path) -> None:
     done = dashboard("doctor", "--json", data_dir=folder / "data")
     report = only_json(done)
@@ -241,8 +298,12 @@ def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
     [
         ("predict", "--json"), ("predict", "x.png", "--nonsense"), ("explain", "x.png", "--target", "zebra", "--json"),
         ("explain", "x.png", "--method", "magic"), ("explain", "x.png", "y.png", "--out", "one.png"), ("nonsense",),
+        ("evaluate", "--json"), ("evaluate", "x.zip", "--resume", "y"), ("evaluate", "x.zip", "--min-accuracy", "93"),
     ],
-    ids=["no picture", "option", "class", "method", "one file for two", "command"],
+    ids=[
+        "no picture", "option", "class", "method", "one file for two", "command", "no dataset", "dataset and run",
+        "share",
+    ],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2_and_prints_nothing(arguments: tuple[str, ...], folder: Path) -> None:
     done = dashboard(*arguments, data_dir=folder)

@@ -86,7 +86,7 @@ class WorkerPool:
         """See `Engine`."""
         job = _Job((not urgent, next(self._arrivals)), task, args, timeout_s or self._task_s, attempts)
         if not self._give(job):
-            raise WorkerError("The workers have been shut down.", "Restart the dashboard.")
+            raise WorkerError("The workers have been shut down.", "Restart the dashboard.", "engine_closed")
         return job.future
 
     def workers(self) -> list[WorkerStatus]:

@@ -35,15 +35,11 @@ def get_services() -> Services:
     """The services of this server process; the first call starts the workers in the background."""
     settings = get_settings()
     engine = start_engine(settings, settings.workers)
+    registry = Registry(settings.models_dir, settings.model)
     runs = RunStore(settings.runs_dir)
-    return Services(
-        settings=settings,
-        engine=engine,
-        inference=Inference(engine),
-        registry=Registry(settings.models_dir, settings.model),
-        runs=runs,
-        jobs=JobRunner(engine, runs, settings.chunk_size, settings.task_s),
-    )
+    jobs = JobRunner(engine, runs, settings.chunk_size, settings.task_s)
+    jobs.go_on_with_interrupted(registry)
+    return Services(settings, engine, Inference(engine), registry, runs, jobs)
 
 
 @st.cache_resource(show_spinner=False)

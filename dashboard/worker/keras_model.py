@@ -89,8 +89,8 @@ class LoadedModel:
 
         return in_batches(run, images)[0]
 
-    def predict(self, images: np.ndarray) -> list[Prediction]:
-        """One prediction an image; see `logits` for the input.
+    def answers(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (N, K) float32 and calibrated probabilities (N, K) float64; see `logits` for the input.
 
         Raises:
             ModelError: the model answers with numbers that are not finite.
@@ -102,7 +102,11 @@ class LoadedModel:
                 "Its weights are damaged or its preprocessing is wrong: add it again, or use another version.",
                 "not_finite",
             )
-        return [Prediction(row, p) for row, p in zip(logits, softmax(logits, self.version.temperature), strict=True)]
+        return logits, softmax(logits, self.version.temperature)
+
+    def predict(self, images: np.ndarray) -> list[Prediction]:
+        """One prediction an image; see `answers`."""
+        return [Prediction(row, p) for row, p in zip(*self.answers(images), strict=True)]
 
     def facts(self) -> ModelFacts:
         """Shape, size and speed."""

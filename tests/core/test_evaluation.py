@@ -15,7 +15,8 @@ import pytest
 
 from dashboard.core.datasets import open_dataset
 from dashboard.core.errors import DatasetError, ModelError, WorkerError
-from dashboard.core.evaluation import Progress, evaluate
+from dashboard.core.evaluation import evaluate
+from dashboard.core.evaluation_work import Progress
 from dashboard.core.inference import Inference
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.runs import Run, RunStore

@@ -9,10 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from pandas.testing import assert_frame_equal
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.evaluation import evaluate
+from dashboard.core.run_plan import begin_run, plan_run
+from dashboard.core.run_rows import COLUMNS, SCHEMA
 from dashboard.core.runs import RunManifest
 from dashboard.ui.resources import Services
 from tests.conftest import MakeZip
@@ -118,17 +123,44 @@ def test_a_clicked_cell_shows_its_images(open_page: Open, run: RunManifest) -> N
     assert len(at.image) == 4
 
 
-def test_an_interrupted_run_says_so(open_page: Open, dashboard: Services, run: RunManifest) -> None:
-    dashboard.runs.save(replace(run, state="running", n_images=50))
-    at = open_run(open_page, run)
-    assert "Not finished: 20 of 50 images" in text_of(at)
-    at.button(key="again").click().run()
+def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    plan = plan_run(dashboard.settings.samples_dir, dashboard.registry.get("cifar10-resnet"))
+    interrupted = begin_run(plan, dashboard.runs, 8, "interrupted")
+    rows = dashboard.runs.load(run.run_id).files.take(np.arange(8), COLUMNS)
+    dashboard.runs.add_part("interrupted", 0, pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))
+    at = open_run(open_page, interrupted.manifest)
+    assert "Not finished: 8 of 20 images" in text_of(at) and "Another process is evaluating it" in text_of(at)
+    assert not [b for b in at.button if b.key in ("go-on", "delete")]
+    interrupted.owner.release()
+    at.run().button(key="go-on").click().run()
     until(at, lambda at: at.metric and "Not finished" not in text_of(at))
     assert metrics(at)["Images"] == "20"
+    tables = [dashboard.runs.load(run_id).table for run_id in ("interrupted", run.run_id)]
+    assert_frame_equal(*tables, atol=1e-4)
+
+
+def test_a_dataset_evaluated_before_is_shown_at_once(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    at = open_page("evaluate")
+    at.segmented_control(key="dataset-source").set_value("This server").run()
+    at.selectbox(key="library").select("Sample images").run()
+    at.button(key="evaluate").click().run()
+    until(at, lambda at: at.metric)
+    assert "Evaluated before, on " in text_of(at) and at.query_params["run"] == run.run_id
+    at.button(key="again").click().run()
+    until(at, lambda at: at.metric and at.query_params["run"] != run.run_id)
+    assert "Evaluated before" not in text_of(at) and len(dashboard.runs.list()) == 2
+
+
+def test_an_evaluation_is_deleted_after_asking(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    at.button(key="delete").click().run()
+    assert dashboard.runs.list() == [run]
+    at.button(key="delete-for-good").click().run()
+    assert not at.exception and not at.metric and dashboard.runs.list() == []
 
 
 def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run: RunManifest) -> None:
-    for part in (dashboard.settings.runs_dir / run.run_id).glob("part-*"):
+    for part in (dashboard.settings.runs_dir / run.run_id).glob("*.parquet"):
         part.unlink()
     dashboard.runs.save(replace(run, state="failed", message="The disk is full."))
     at = open_run(open_page, run)
@@ -136,15 +168,21 @@ def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run
     assert not at.metric
 
 
-def test_a_dataset_that_has_gone_leaves_the_figures(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+def test_a_dataset_that_has_gone_leaves_figures_and_thumbnails(
+    open_page: Open, dashboard: Services, run: RunManifest
+) -> None:
     shutil.rmtree(dashboard.settings.samples_dir)
     at = open_run(open_page, run)
     at.session_state[f"confusion-{run.run_id}-False"] = {
         "selection": {"cell": [{"true_label": "cat", "predicted_label": "cat"}]}
     }
     at.run()
-    assert not at.exception and metrics(at)["Images"] == "20"
+    assert not at.exception and metrics(at)["Images"] == "20" and len(at.image) == 2
+    (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
+    at.run()
+    assert not at.exception and metrics(at)["Images"] == "20" and len(at.image) == 0
     assert "not on the server any more" in text_of(at)
+    assert "cat" in str([d.value for d in at.dataframe if "file" in d.value.columns])
 
 
 def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
@@ -152,6 +190,7 @@ def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
 ) -> None:
     folder = dashboard.settings.samples_dir / "airplane"
     shutil.copy(next(folder.glob("*.png")), folder / "a.png")  # every index behind it moves
+    (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at = open_run(open_page, run)
     at.session_state[f"confusion-{run.run_id}-False"] = {
         "selection": {"cell": [{"true_label": "truck", "predicted_label": "truck"}]}
@@ -169,16 +208,17 @@ def test_a_run_that_does_not_exist(open_page: Open) -> None:
 
 
 def test_jobs_of_others_can_be_watched_and_cancelled(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
-    job = dashboard.jobs.start(make_zip({"cat": 400}), dashboard.registry.get("tiny"))
+    version = dashboard.registry.get("cifar10-resnet")
+    mine, other = (dashboard.jobs.start(make_zip({"cat": 1500, "dog": i}, name=f"{i}.zip"), version) for i in range(2))
     at = open_page("evaluate")
-    at.button(key=f"show-{job.run_id}").click().run()
-    assert at.button(key="cancel")
+    at.button(key=f"show-{mine.run_id}").click().run()
+    assert at.button(key=f"show-{other.run_id}") and not [b for b in at.button if b.key == f"show-{mine.run_id}"]
     at.button(key="cancel").click().run()
+    dashboard.jobs.cancel(other.run_id)
     until(at, lambda at: not dashboard.jobs.active())
     at.run()
     assert not at.exception
-    found = dashboard.jobs.get(job.run_id)
-    assert found is not None and found.state == "cancelled"
+    assert {j.state for job in (mine, other) if (j := dashboard.jobs.get(job.run_id))} == {"cancelled"}
 
 
 def test_a_page_number_of_another_run_does_not_hide_images(
