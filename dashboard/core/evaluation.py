@@ -7,13 +7,13 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from dashboard.core.datasets import Dataset, Sample, open_dataset
+from dashboard.core.datasets import Dataset, Sample, distinct_labels, open_dataset
 from dashboard.core.engine import ATTEMPTS, Engine
 from dashboard.core.errors import DashboardError, DatasetError, WorkerError
 from dashboard.core.labels import LabelMapping, match_labels
@@ -51,19 +51,26 @@ def new_run_id() -> str:
 
 
 def start_run(
-    run_id: str, store: RunStore, dataset: Dataset, version: ModelVersion
+    run_id: str,
+    store: RunStore,
+    dataset: Dataset,
+    version: ModelVersion,
+    label_map: Mapping[str, str] | None = None,
 ) -> tuple[RunManifest, LabelMapping]:
     """A new run in the store.
 
+    Args:
+        label_map: what some labels mean, see `match_labels`.
+
     Raises:
-        DatasetError: the dataset has labels, and not one is a class of the model.
+        DatasetError: the dataset has labels, and not one is a class of the model; or the label map does not fit.
     """
-    labels = {sample.label for sample in dataset.samples if sample.label is not None}
-    mapping = match_labels(labels, version.class_names)
+    labels = distinct_labels(dataset.samples)
+    mapping = match_labels(labels, version.class_names, label_map)
     if labels and not mapping.class_of:
         raise DatasetError(
-            f"None of the folders ({_listed(mapping.unknown)}) is a class of {version.ref}.",
-            f"Name the folders after its classes: {', '.join(version.class_names)}.",
+            f"None of the labels ({_listed(mapping.unknown or mapping.left_out)}) is a class of {version.ref}.",
+            f"Name the folders after its classes ({_listed(version.class_names, 20)}), or say what each label means.",
             "labels_unknown",
         )
     manifest = RunManifest(
@@ -76,6 +83,8 @@ def start_run(
         class_names=version.class_names,
         n_images=len(dataset.samples),
         unknown_labels=mapping.unknown,
+        label_map=mapping.chosen(),
+        notes=(*dataset.notes, *mapping.notes),
     )
     store.save(manifest)
     return manifest, mapping
@@ -95,6 +104,7 @@ def evaluate(
     run_id: str | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: threading.Event | None = None,
+    label_map: Mapping[str, str] | None = None,
 ) -> RunManifest:
     """Evaluates the dataset at `path` and returns the manifest of the stored run.
 
@@ -104,6 +114,7 @@ def evaluate(
     Args:
         chunk_size: images that a worker takes at a time.
         chunk_s: how long it may take for so many.
+        label_map: what some labels mean, see `match_labels`.
 
     Raises:
         DatasetError: the dataset cannot be used at all.
@@ -111,7 +122,7 @@ def evaluate(
     """
     cancelled = cancelled or threading.Event()
     dataset = open_dataset(path)
-    manifest, mapping = start_run(run_id or new_run_id(), store, dataset, version)
+    manifest, mapping = start_run(run_id or new_run_id(), store, dataset, version, label_map)
     start = time.perf_counter()
     done = failed = 0
     try:
@@ -179,7 +190,7 @@ def _predict_chunks(
                     continue
                 yield [_row(s, _true_label(s, mapping), a, version) for s, a in zip(chunk, answers, strict=True)]
         if unknown:
-            yield [_failed(s, None, f"Its folder {s.label!r} is no class of {version.ref}.") for s in unknown]
+            yield [_failed(s, None, _why_left_out(s, mapping, version)) for s in unknown]
     finally:
         for future in pending:
             future.cancel()
@@ -201,6 +212,12 @@ def _row(sample: Sample, true_label: str | None, answer: Prediction | Failure, v
         sample.index, sample.name, true_label, version.class_names[answer.class_id], answer.confidence,
         answer.pred_probs.tolist(), answer.logits.tolist(), "ok", "",
     )  # fmt: skip
+
+
+def _why_left_out(sample: Sample, mapping: LabelMapping, version: ModelVersion) -> str:
+    if sample.label in mapping.left_out:
+        return f"Its label {sample.label!r} was left out."
+    return f"Its label {sample.label!r} is no class of {version.ref}."
 
 
 def _failed(sample: Sample, true_label: str | None, reason: str) -> Row:

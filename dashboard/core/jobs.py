@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,7 @@ class Job:
     state: JobState = "waiting"
     progress: Progress | None = None
     error: DashboardError | None = None
+    label_map: Mapping[str, str] = field(default_factory=dict)  # see `match_labels`
 
     @property
     def active(self) -> bool:
@@ -45,10 +47,10 @@ class JobRunner:
         self._queue: deque[tuple[str, ModelVersion]] = deque()
         threading.Thread(target=self._loop, name="jobs", daemon=True).start()
 
-    def start(self, dataset: Path, version: ModelVersion) -> Job:
-        """Queues an evaluation."""
+    def start(self, dataset: Path, version: ModelVersion, label_map: Mapping[str, str] | None = None) -> Job:
+        """Queues an evaluation; the label map is as `match_labels` takes it."""
         with self._changed:
-            job = Job(new_run_id(), dataset, version.ref)
+            job = Job(new_run_id(), dataset, version.ref, label_map=label_map or {})
             self._jobs[job.run_id] = job
             self._cancelled[job.run_id] = threading.Event()
             self._queue.append((job.run_id, version))
@@ -95,6 +97,7 @@ class JobRunner:
                 run_id,
                 on_progress=lambda p: self._update(run_id, progress=p),
                 cancelled=self._cancelled[run_id],
+                label_map=self._jobs[run_id].label_map,
             )
             self._update(run_id, state=manifest.state)
         except DashboardError as error:

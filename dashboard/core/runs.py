@@ -9,13 +9,14 @@ import io
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import write_atomically, write_json
@@ -32,7 +33,7 @@ _NUMBERS = {
     "pred_probs": pa.list_(pa.float64()),
     "logits": pa.list_(pa.float32()),
 }
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS]
 )  # also where a part holds failures only
 _MANIFEST = "manifest.json"
@@ -66,7 +67,10 @@ class RunManifest:
     model_sha256: str
     class_names: tuple[str, ...]
     n_images: int
-    unknown_labels: tuple[str, ...] = ()  # folder names that mean none of the model's classes
+    unknown_labels: tuple[str, ...] = ()  # names in the dataset that mean none of the model's classes
+    label_map: dict[str, str] = field(default_factory=dict)  # what the others meant, as `match_labels` takes it
+    notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
+    imported: bool = False  # predictions made elsewhere: `dataset` is their file, and there are no images
     state: State = "running"
     seconds: float = 0.0
     message: str = ""  # why it failed
@@ -74,7 +78,7 @@ class RunManifest:
     @property
     def dataset_name(self) -> str:
         """Without its folder."""
-        return Path(self.dataset).name
+        return Path(self.dataset).name.removesuffix(".dataset.json")
 
 
 @dataclass(frozen=True)
@@ -119,18 +123,20 @@ class RunStore:
 
     def add_part(self, run_id: str, part: int, rows: Sequence[Row]) -> None:
         """Writes rows as part number `part`; a part written twice counts once."""
+        self.add_table(run_id, part, pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA))
+
+    def add_table(self, run_id: str, part: int, table: pa.Table) -> None:
+        """Writes a table of SCHEMA as part number `part`."""
         buffer = io.BytesIO()
-        pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS)).to_parquet(
-            buffer, index=False, schema=_SCHEMA
-        )
+        pq.write_table(table, buffer)
         write_atomically(self._folder(run_id) / f"part-{part:05d}.parquet", buffer.getvalue())
 
     def manifest(self, run_id: str) -> RunManifest:
         """Raises DatasetError when there is no such run."""
         try:
             record = json.loads((self._folder(run_id) / _MANIFEST).read_text(encoding="utf-8"))
-            for name in ("class_names", "unknown_labels"):
-                record[name] = tuple(record[name])
+            for name in ("class_names", "unknown_labels", "notes"):
+                record[name] = tuple(record.get(name, ()))
             return RunManifest(**record)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DatasetError(f"There is no run {run_id!r}.", "Evaluate the dataset again.", "run_unknown") from error
@@ -144,7 +150,7 @@ class RunStore:
             raise DatasetError(
                 f"Run {run_id} cannot be read ({error}).", "Evaluate the dataset again.", "run_damaged"
             ) from error
-        table = pd.concat(parts, ignore_index=True) if parts else _SCHEMA.empty_table().to_pandas()
+        table = pd.concat(parts, ignore_index=True) if parts else SCHEMA.empty_table().to_pandas()
         stored = self._folder(run_id) / _EVALUATION
         measured = Evaluation.from_dict(json.loads(stored.read_text())) if stored.exists() else None
         return Run(manifest, table.sort_values("index", ignore_index=True), measured)
@@ -155,7 +161,11 @@ class RunStore:
         Imports scikit-learn and SciPy, 100 MB that a server need not hold: let a worker do it.
         """
         if evaluation := self.load(run_id).evaluation():
-            write_json(self._folder(run_id) / _EVALUATION, evaluation.to_dict())
+            self.keep_evaluation(run_id, evaluation)
+
+    def keep_evaluation(self, run_id: str, evaluation: Evaluation) -> None:
+        """Stores metrics that were computed while the rows were made."""
+        write_json(self._folder(run_id) / _EVALUATION, evaluation.to_dict())
 
     def list(self) -> list[RunManifest]:
         """All runs, newest first."""

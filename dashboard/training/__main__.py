@@ -33,7 +33,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, help="the CIFAR-10 archive (default: download it into data/downloads)")
     parser.add_argument(
-        "--start-from", metavar="NAME[@VERSION]", help="begin with this version's weights, for a further cycle of training"
+        "--start-from",
+        metavar="NAME[@VERSION]",
+        help="begin with this version's weights, for a further cycle of training",
     )
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="mixed_bfloat16")

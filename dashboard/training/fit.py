@@ -40,7 +40,9 @@ class SampleLosses(keras.metrics.Metric):
         """Keeps the losses of one batch."""
         numbers = keras.ops.cast(y_true[:, -1:], "int32")
         chances = keras.ops.take_along_axis(
-            keras.ops.log_softmax(keras.ops.cast(y_pred, "float32")), keras.ops.argmax(y_true[:, :-1], axis=1)[:, None], axis=1
+            keras.ops.log_softmax(keras.ops.cast(y_pred, "float32")),
+            keras.ops.argmax(y_true[:, :-1], axis=1)[:, None],
+            axis=1,
         )
         self.losses.assign(keras.ops.scatter_update(self.losses, numbers, -chances[:, 0]))
 
@@ -61,9 +63,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 def _compile(model: keras.Model, recipe: Recipe, losses: SampleLosses) -> None:
-    optimizer = keras.optimizers.SGD(
-        recipe.peak_lr, recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
-    )
+    optimizer = keras.optimizers.SGD(recipe.peak_lr, recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     model.compile(optimizer, _loss, metrics=[accuracy, losses])
     optimizer.build(model.trainable_variables)

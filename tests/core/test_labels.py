@@ -18,7 +18,7 @@ def test_names_that_certainly_mean_a_class(name: str, meant: str) -> None:
     assert mapping.class_of == {name: meant} and mapping.unknown == ()
 
 
-@pytest.mark.parametrize("name", ["cats", "bus", "", " ", "1", "catdog", "автомобиль"])
+@pytest.mark.parametrize("name", ["cats", "bus", "", " ", "10", "-1", "1.0", "catdog", "автомобиль"])
 def test_names_that_are_not_guessed(name: str) -> None:
     assert match_labels([name], CLASS_NAMES).unknown == (name,)
 
