@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli_data import data_app
+from dashboard.cli_import import LabelMap, import_command
 from dashboard.cli_models import models_app
 from dashboard.cli_output import (
     AsJson,
@@ -23,10 +24,12 @@ from dashboard.cli_output import (
     say,
     stop,
 )
+from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation import evaluate as evaluate_dataset
 from dashboard.core.images import encode_png, enlarge
 from dashboard.core.inference import Inference
+from dashboard.core.labels import read_label_map
 from dashboard.core.model_input import read_model_input
 from dashboard.core.overlay import overlay
 from dashboard.core.records import Failure, Prediction
@@ -40,6 +43,7 @@ OVERLAY_SIDE = 512  # pixels
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
+app.command("import")(import_command)
 
 ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; the active one when not given.")]
 
@@ -162,16 +166,32 @@ def explain(
 
 
 @app.command()
-def evaluate(dataset: Path, model: ModelRef = "", as_json: AsJson = False) -> None:
-    """Evaluate a model on a ZIP or folder of class folders, or on the CIFAR-10 archive."""
+def evaluate(
+    dataset: Annotated[
+        Path,
+        typer.Argument(
+            help="ZIP, folder, pattern ('photos/**/*.jpg'), image, .npz, .npy, Parquet, TFRecord, CIFAR-10."
+        ),
+    ],
+    model: ModelRef = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="A labels file elsewhere: CSV, JSON or Parquet of file and label; .npy for arrays."),
+    ] = None,
+    label_map: LabelMap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate a model on a dataset of images."""
     settings = get_settings()
     store = RunStore(settings.runs_dir)
     try:
         version = _registry(settings).get(model)
+        meanings = read_label_map(label_map or ())
+        path = describe(dataset, labels, settings.described_dir) if labels else dataset.absolute()
         with _engine(settings.workers) as engine, progress() as bar:
             task = bar.add_task("Starting TensorFlow", total=None, rate="")
             manifest = evaluate_dataset(
-                dataset.absolute(),
+                path,
                 version,
                 engine,
                 store,
@@ -183,6 +203,7 @@ def evaluate(dataset: Path, model: ModelRef = "", as_json: AsJson = False) -> No
                     total=p.total,
                     rate=f"{p.images_per_second:,.0f} images/s",
                 ),
+                label_map=meanings,
             )
     except DashboardError as error:
         stop(error, as_json)
@@ -194,6 +215,8 @@ def evaluate(dataset: Path, model: ModelRef = "", as_json: AsJson = False) -> No
 
 
 def _show_run(run: Run) -> None:
+    for note in run.manifest.notes:
+        say(note)
     evaluation = run.evaluation()
     if evaluation is None:
         say("No image has both a known label and a prediction: there is nothing to compare.", "yellow")
@@ -208,7 +231,7 @@ def _show_run(run: Run) -> None:
             "bold",
         )
     for name in run.manifest.unknown_labels:
-        say(f"The folder {name!r} is no class of {run.manifest.model}; its images were left out.", "yellow")
+        say(f"The label {name!r} is no class of {run.manifest.model}; its images were left out.", "yellow")
     for row in run.failed.head(10).itertuples(index=False):
         say(f"{row.file}: {row.reason}", "yellow")
     if len(run.failed) > 10:

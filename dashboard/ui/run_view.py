@@ -20,6 +20,7 @@ from dashboard.ui.components import duration, local_time, plain, show_error
 
 IMAGES_A_PAGE = 15
 TILE = 96  # pixels
+ROWS_OF_IMPORTED = 200
 
 
 def show_run(run: Run) -> None:
@@ -38,8 +39,10 @@ def show_run(run: Run) -> None:
     if run.table.empty:
         return
     if manifest.unknown_labels:
-        st.warning("Some folders are no class of this model; their images were left out:", icon=":material/folder_off:")
+        st.warning("Some labels are no class of this model; their images were left out:", icon=":material/folder_off:")
         st.code("\n".join(manifest.unknown_labels), language=None)
+    for note in manifest.notes:
+        st.text(note)
     evaluation = run.evaluation()
     _show_figures(run, evaluation)
     if evaluation:
@@ -138,6 +141,15 @@ def _show_images(run: Run, cell: tuple[str, str] | None) -> None:
         )
     if rows.empty:
         st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
+        return
+    if run.manifest.imported:
+        st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
+        st.dataframe(
+            safe_for_spreadsheets(rows[["file", "true_label", "predicted_label", "confidence"]].head(ROWS_OF_IMPORTED)),
+            hide_index=True,
+            key="imported-rows",
+            alt="The rows behind the chosen cell, the surest first",
+        )
         return
     try:
         dataset = open_dataset(Path(run.manifest.dataset))

@@ -29,7 +29,7 @@ def refused(path: Path) -> DatasetError:
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize("keys", [("images", "labels"), ("x_test", "y_test"), ("X", "Y"), ("data", "targets")])
-def test_images_and_labels(tmp_path: Path, save, keys: tuple[str, str]) -> None:  # type: ignore[no-untyped-def]
+def test_images_and_labels(tmp_path: Path, save, keys: tuple[str, str]) -> None:
     save(tmp_path / "set.npz", **{keys[0]: IMAGES, keys[1]: LABELS})
     dataset = open_dataset(tmp_path / "set.npz")
     assert [s.label for s in dataset.samples] == ["3", "5", "3", "0", "9"]
@@ -163,7 +163,7 @@ def test_a_bomb_of_600_kb_is_not_unpacked_into_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_27_damage_anywhere_is_an_error_that_names_the_file(tmp_path: Path, save) -> None:  # type: ignore[no-untyped-def]
+def test_27_damage_anywhere_is_an_error_that_names_the_file(tmp_path: Path, save) -> None:
     buffer = io.BytesIO()
     save(buffer, images=IMAGES, labels=LABELS)
     rng = np.random.default_rng(3)

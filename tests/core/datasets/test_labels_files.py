@@ -18,7 +18,7 @@ NAMES = ("a.png", "b.png", "c.png")
 
 
 @pytest.fixture
-def labelled(make_zip: MakeZip):  # type: ignore[no-untyped-def]
+def labelled(make_zip: MakeZip):
     """`labelled("labels.csv", b"...")` opens a ZIP of three images with that file beside them."""
 
     def opened(name: str, content: bytes | str, images: tuple[str, ...] = NAMES) -> Dataset:
@@ -58,7 +58,7 @@ RECORDS = [{"file": name, "label": label} for name, label in ALL.items()]
         ("labels.parquet", parquet(pd.DataFrame(RECORDS))),
     ],
 )
-def test_every_way_to_write_labels(labelled, name: str, content: bytes | str) -> None:  # type: ignore[no-untyped-def]
+def test_every_way_to_write_labels(labelled, name: str, content: bytes | str) -> None:
     dataset = labelled(name, content)
     assert labels(dataset) == ALL
     assert all(np.array_equal(dataset.image(i), picture(i)) for i in range(3))
@@ -66,13 +66,13 @@ def test_every_way_to_write_labels(labelled, name: str, content: bytes | str) ->
 
 
 @pytest.mark.parametrize("at", ["0labels.csv", "b.csv", "z/labels.csv"])
-def test_images_keep_their_pixels_wherever_the_labels_file_lies(labelled, at: str) -> None:  # type: ignore[no-untyped-def]
+def test_images_keep_their_pixels_wherever_the_labels_file_lies(labelled, at: str) -> None:
     dataset = labelled(at, "file,label\n" + "".join(f"{n},{v}\n" for n, v in ALL.items()))
     assert [s.name for s in dataset.samples] == list(NAMES)
     assert all(np.array_equal(dataset.image(i), picture(i)) for i in range(3))
 
 
-def test_numbers_are_labels_too(labelled) -> None:  # type: ignore[no-untyped-def]
+def test_numbers_are_labels_too(labelled) -> None:
     table = pd.DataFrame({"file": NAMES, "label": [3.0, np.nan, 5.0]})
     assert labels(labelled("labels.parquet", parquet(table))) == {"a.png": "3", "b.png": None, "c.png": "5"}
     assert labels(labelled("labels.json", json.dumps({"a.png": 3, "b.png": None, "c.png": "07"}))) == {
@@ -80,7 +80,7 @@ def test_numbers_are_labels_too(labelled) -> None:  # type: ignore[no-untyped-de
     }  # fmt: skip
 
 
-def test_an_image_without_a_row_stays_unlabelled_and_a_row_without_an_image_fails(labelled) -> None:  # type: ignore[no-untyped-def]
+def test_an_image_without_a_row_stays_unlabelled_and_a_row_without_an_image_fails(labelled) -> None:
     dataset = labelled("labels.csv", "file,label\na.png,cat\nb.png,\ngone.png,dog\n")
     assert labels(dataset) == {"a.png": "cat", "b.png": None, "c.png": None, "gone.png": "dog"}
     notes = " ".join(dataset.notes)
@@ -90,7 +90,7 @@ def test_an_image_without_a_row_stays_unlabelled_and_a_row_without_an_image_fail
     assert caught.value.code == "missing"
 
 
-def test_two_rows_for_one_image(labelled) -> None:  # type: ignore[no-untyped-def]
+def test_two_rows_for_one_image(labelled) -> None:
     dataset = labelled("labels.csv", "file,label\na.png,cat\na.png,cat\nb.png,cat\nb.png,dog\nc.png,dog\n")
     assert labels(dataset) == {"a.png": "cat", "b.png": None, "c.png": "dog"}
     assert "Named there more than once: a.png, b.png." in dataset.notes
@@ -99,7 +99,7 @@ def test_two_rows_for_one_image(labelled) -> None:  # type: ignore[no-untyped-de
     assert np.array_equal(dataset.image(0), picture(0))
 
 
-def test_names_are_found_in_folders_but_never_guessed(labelled) -> None:  # type: ignore[no-untyped-def]
+def test_names_are_found_in_folders_but_never_guessed(labelled) -> None:
     images = ("set/a.png", "set/x/b.png", "set/y/b.png")
     dataset = labelled("set/labels.csv", "file,label\na,cat\nb.png,cat\nx/b.png,dog\nz/b.png,dog\n", images)
     assert [(s.name, s.label) for s in dataset.samples] == [
@@ -131,7 +131,7 @@ def test_names_are_found_in_folders_but_never_guessed(labelled) -> None:  # type
         ("truth.csv", "foo,bar,baz\n1,2,3\n", "no columns"),  # nothing else would say the labels
     ],
 )  # fmt: skip
-def test_a_labels_file_that_cannot_be_used_is_refused(labelled, name: str, content: bytes | str, reason: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_labels_file_that_cannot_be_used_is_refused(labelled, name: str, content: bytes | str, reason: str) -> None:
     with pytest.raises(DatasetError) as caught:
         labelled(name, content)
     assert name in caught.value.message and reason in caught.value.message and caught.value.fix
