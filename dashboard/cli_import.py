@@ -18,7 +18,11 @@ from dashboard.settings import get_settings
 
 LabelMap = Annotated[
     list[str] | None,
-    typer.Option("--map", help="What a label means: LABEL=CLASS, LABEL= to leave it out, or a JSON file of both."),
+    typer.Option(
+        "--map",
+        help="What a label means: LABEL=CLASS, LABEL= to leave it out, 'LABEL=(no label)' to predict only, or a JSON "
+        "file of these.",
+    ),
 ]
 
 

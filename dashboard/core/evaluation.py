@@ -70,7 +70,7 @@ def start_run(
     if labels and not mapping.class_of:
         raise DatasetError(
             f"None of the labels ({_listed(mapping.unknown or mapping.left_out)}) is a class of {version.ref}.",
-            f"Name the folders after its classes ({_listed(version.class_names, 20)}), or say what each label means.",
+            f"Name the folders after its classes ({_listed(version.class_names, 20)}), or say what each label means (--map LABEL=CLASS).",
             "labels_unknown",
         )
     manifest = RunManifest(

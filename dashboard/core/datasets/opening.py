@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -77,14 +77,36 @@ def _state(path: Path) -> tuple[object, ...]:
 
 
 def _folder_state(folder: Path) -> tuple[object, ...]:
-    """A file that comes or goes changes its folder's time only; a labels file may be rewritten."""
-    times: list[object] = []
+    """Times of what must be looked at: folders, since a file that comes or goes changes its folder, and labels files."""
+    watched, state = _watched.get(folder, ((), ()))
+    if not watched or _times(watched) != state:  # walking through a million files takes a second, so not each time
+        watched = tuple(_folders_and_tables(folder))
+        state = _times(watched)
+        if len(_watched) >= _MOST_WATCHED:
+            _watched.clear()
+        _watched[folder] = (watched, state)
+    return state
+
+
+_watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}
+_MOST_WATCHED = 16
+
+
+def _folders_and_tables(folder: Path) -> Iterator[str]:
     for root, _, files in os.walk(folder):
-        times.append(os.stat(root).st_mtime_ns)  # noqa: PTH116
-        for name in files:
-            if name[name.rfind(".") :].lower() in LABELS_SUFFIXES:
-                info = os.lstat(f"{root}/{name}")
-                times.append((info.st_mtime_ns, info.st_size))
+        yield root
+        yield from (f"{root}/{name}" for name in files if name[name.rfind(".") :].lower() in LABELS_SUFFIXES)
+
+
+def _times(paths: Sequence[str]) -> tuple[object, ...]:
+    """Of each path; None where it has gone."""
+    times: list[object] = []
+    for path in paths:
+        try:
+            info = os.lstat(path)
+            times.append((info.st_mtime_ns, info.st_size))
+        except OSError:
+            times.append(None)
     return tuple(times)
 
 

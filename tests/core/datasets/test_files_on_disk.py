@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dashboard.core.datasets import open_dataset, open_unchanged
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError, ImageError
 from tests.conftest import MakeZip, encoded, picture
+from tests.core.datasets.test_tfrecord import example, write
 
 
 @pytest.fixture
@@ -130,3 +133,29 @@ def test_a_description_that_describes_itself_is_refused(tmp_path: Path) -> None:
     path.write_text('{"images": "x.dataset.json", "labels": "x.dataset.json"}')
     with pytest.raises(DatasetError, match="describes no dataset"):
         open_dataset(path)
+
+
+def test_large_photos_are_decoded_at_reduced_scale_whatever_they_lie_in(make_zip: MakeZip, tmp_path: Path) -> None:
+    photo = encoded(picture(1, 1600, 1200), "JPEG")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.jpg").write_bytes(photo)
+    (tmp_path / "labels.csv").write_text("file,label\na.jpg,cat\n")
+    pq.write_table(pa.table({"image": pa.array([photo], pa.binary())}), tmp_path / "x.parquet")
+    for path in (
+        make_zip({}, extra={"cat/a.jpg": photo}), tmp_path / "folder", tmp_path / "folder" / "*.jpg",
+        tmp_path / "folder" / "a.jpg", tmp_path / "x.parquet", write(tmp_path / "x.tfrecord", [example(image=photo)]),
+        describe(tmp_path / "folder", tmp_path / "labels.csv", tmp_path),
+    ):  # fmt: skip
+        dataset = open_dataset(path)
+        assert dataset.image(0, (128, 128)).shape == (150, 200, 3), path  # at 1/8
+        assert dataset.image(0).shape == (1200, 1600, 3)
+
+
+def test_a_folder_is_not_walked_again_while_nothing_changes(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = open_dataset(photos)
+    monkeypatch.setattr("os.walk", lambda *_: pytest.fail("walked again"))
+    assert open_dataset(photos) is first
+    monkeypatch.undo()
+    (photos / "dog" / "a" / "b").mkdir()
+    (photos / "dog" / "a" / "b" / "new.png").write_bytes(encoded(picture(1)))
+    assert len(open_dataset(photos).samples) == len(first.samples) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,7 @@ def test_names_are_found_in_folders_but_never_guessed(labelled) -> None:
         ("labels.csv", b"\x00\x01\x02\xff", "UTF-8"),
         ("labels.json", "[1, 2]", "neither a list of records"),
         ("labels.json", "{", "labels file"),
-        ("labels.json", "[" * 100_000, "labels file"),
+        ("labels.json", "[" * 50_000, "labels file"),
         ("labels.json", '[{"file": "a.png", "label": [1]}]', "no label"),
         ("labels.json", '[{"file": "a.png", "label": true}]', "no label"),
         ("labels.parquet", b"PAR1 no parquet PAR1", "labels file"),
@@ -166,14 +167,12 @@ def test_a_folder_whose_labels_file_is_rewritten_is_opened_anew(tmp_path: Path) 
 
 
 def test_very_many_rows_are_joined_in_seconds(make_zip: MakeZip) -> None:
-    import time
-
     from dashboard.core.datasets.labelling import by_labels_file
     from dashboard.core.datasets.labels_file import read_labels_file
 
-    names = [f"{i:06}.png" for i in range(100_000)]
+    names = [f"{i:06}.png" for i in range(50_000)]
     data = ("file,label\n" + "".join(f"{n},{i % 10}\n" for i, n in enumerate(names))).encode()
-    start = time.perf_counter()
+    start = time.process_time()
     labelling = by_labels_file(names, read_labels_file(data, "labels.csv", set()))
-    assert time.perf_counter() - start < 5
-    assert labelling.samples[99_999].label == "9" and labelling.samples.counts.tolist() == [10_000] * 10
+    assert time.process_time() - start < 3
+    assert labelling.samples[49_999].label == "9" and labelling.samples.counts.tolist() == [5_000] * 10
