@@ -41,8 +41,8 @@ def show_run(run: Run) -> None:
     if manifest.unknown_labels:
         st.warning("Some labels are no class of this model; their images were left out:", icon=":material/folder_off:")
         st.code("\n".join(manifest.unknown_labels), language=None)
-    for note in manifest.notes:
-        st.text(note)
+    if manifest.notes:
+        st.caption(plain(" ".join(manifest.notes)))
     evaluation = run.evaluation()
     _show_figures(run, evaluation)
     if evaluation:
