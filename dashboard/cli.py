@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +23,8 @@ from dashboard.cli_output import (
     say,
     stop,
 )
+from dashboard.cli_services import model_registry as _registry
+from dashboard.cli_services import running_engine as _engine
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation import evaluate as evaluate_dataset
@@ -33,10 +34,9 @@ from dashboard.core.labels import read_label_map
 from dashboard.core.model_input import read_model_input
 from dashboard.core.overlay import overlay
 from dashboard.core.records import Failure, Prediction
-from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import Run, RunStore, run_record
-from dashboard.core.worker_pool import WorkerPool
-from dashboard.settings import Settings, get_settings
+from dashboard.settings import get_settings
 
 OVERLAY_SIDE = 512  # pixels
 
@@ -48,27 +48,16 @@ app.command("import")(import_command)
 ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; the active one when not given.")]
 
 
-def _registry(settings: Settings) -> Registry:
-    return Registry(settings.models_dir, settings.model)
-
-
-@contextmanager
-def _engine(size: int = 1) -> Iterator[WorkerPool]:
-    settings = get_settings()
-    pool = WorkerPool(size, settings.worker_start_s, settings.task_s, stagger_s=0)
-    try:
-        yield pool
-    finally:
-        pool.close()
-
-
 def _prediction_record(version: ModelVersion, prediction: Prediction) -> dict[str, Any]:
-    return {
+    record: dict[str, Any] = {
         "predicted_label": version.class_names[prediction.class_id],
         "confidence": prediction.confidence,
         "pred_probs": dict(zip(version.class_names, prediction.pred_probs.tolist(), strict=True)),
         "model": model_record(version),
     }
+    if version.familiarity:
+        record["doubt"] = asdict(version.familiarity.doubts(prediction.logits, prediction.pred_probs))
+    return record
 
 
 @app.command()
@@ -114,8 +103,11 @@ def _show_predictions(answers: list[dict[str, Any]]) -> None:
             problem = f"{answer['error']['message']} {answer['error']['fix']}"
             table.add_row(plain_text(answer["file"]), plain_text(problem, style="red"), "")
         else:
+            unknown = " (probably none of the classes)" if answer.get("doubt", {}).get("unknown") else ""
             table.add_row(
-                plain_text(answer["file"]), plain_text(answer["predicted_label"]), f"{answer['confidence']:.1%}"
+                plain_text(answer["file"]),
+                plain_text(answer["predicted_label"]),
+                f"{answer['confidence']:.1%}{unknown}",
             )
     console.print(table)
 
@@ -152,8 +144,8 @@ def explain(
     record = {
         "file": str(image),
         "method": explanation.method,
-        "layer": explanation.layer.name,
-        "grid": list(explanation.layer.grid),
+        "layer": explanation.layer_name,
+        "grid": list(explanation.heatmap.shape),
         "target_label": version.class_names[explanation.target_class],
         "heatmap": {"min": float(heatmap.min()), "max": float(heatmap.max()), "mean": float(heatmap.mean())},
         **_prediction_record(version, prediction),

@@ -20,6 +20,7 @@ from dashboard.ui.dataset_upload import (
     undecided_dataset,
     upload_dataset,
 )
+from dashboard.ui.memory import stored_run
 from dashboard.ui.resources import get_download, get_services
 from dashboard.ui.run_view import show_run
 
@@ -129,14 +130,6 @@ def watch(run_id: str) -> None:
             services.jobs.cancel(run_id)
 
 
-def load_run(run_id: str) -> Run:
-    """The run, from this session's memory while it stays the same."""
-    kept = st.session_state.get("run")
-    if kept is None or kept.manifest.run_id != run_id or kept.manifest != services.runs.manifest(run_id):
-        kept = st.session_state["run"] = services.runs.load(run_id)
-    return kept
-
-
 def earlier_runs() -> None:
     """A way back to what was evaluated before, and to what others evaluate now."""
     for job in services.jobs.active():
@@ -199,8 +192,8 @@ else:
         st.info("Cancelled before the first image.", icon=":material/info:")
     elif run_id and not nothing_done:
         try:
-            run = load_run(run_id)
+            run = stored_run(services, run_id)
             evaluate_again(run)
-            show_run(run)
+            show_run(services, run)
         except DashboardError as error:
             show_error(error, "This evaluation cannot be shown.")

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
+
+from dashboard.core.datasets import Sample
 from dashboard.core.engine import Engine
-from dashboard.core.records import Explanation, Failure, ModelFacts, Prediction, TensorFlowFacts
+from dashboard.core.explanation_methods import DEFAULT_METHOD, METHODS, get_method
+from dashboard.core.records import (
+    Explanation,
+    Failure,
+    ModelFacts,
+    Prediction,
+    RandomizationResult,
+    SampleMap,
+    TensorFlowFacts,
+)
 from dashboard.core.registry import ModelVersion
+
+PREDICTED = "predicted"
+SAMPLES_A_TASK = {"instant": 128, "seconds": 8}  # by Method.cost: a task ends well within the engine's time limit
 
 
 class Inference:
@@ -23,20 +39,107 @@ class Inference:
         return answers
 
     def explain(
-        self, version: ModelVersion, file: bytes, layer: str | None = None, target: str | None = None
+        self,
+        version: ModelVersion,
+        file: bytes,
+        layer: str | None = None,
+        target: str | None = None,
+        method: str = DEFAULT_METHOD,
+        faithfulness: bool = False,
     ) -> Explanation:
-        """A prediction with its Grad-CAM map.
+        """A prediction with a heatmap.
 
         Args:
             layer: a name from `Explanation.layers`; None for the default.
             target: a class name; None for the predicted class.
+            method: a name in `METHODS`.
+            faithfulness: measure also what the map is worth.
 
         Raises:
             DependencyError, ModelError, ImageError, WorkerError; ValueError for a target the model does not know.
         """
-        class_id = None if target is None else version.class_names.index(target)
-        explanation: Explanation = self._engine.submit("explain", version, file, layer, class_id, urgent=True).result()
+        [explanation] = self.explain_all(version, file, layer, target, [method], faithfulness)
         return explanation
+
+    def explain_all(
+        self,
+        version: ModelVersion,
+        file: bytes,
+        layer: str | None = None,
+        target: str | None = None,
+        methods: Sequence[str] = tuple(METHODS),
+        faithfulness: bool = True,
+    ) -> list[Explanation]:
+        """One explanation a method, all with the same prediction. See `explain`.
+
+        Raises:
+            As `explain`; ModelError `no_conv_layer` when the model has no layer that one of the methods could use.
+        """
+        arguments = (version, file, layer, _class_id(version, target), list(methods), faithfulness)
+        explanations: list[Explanation] = self._engine.submit("explain", *arguments, urgent=True).result()
+        return explanations
+
+    def explain_layers(
+        self, version: ModelVersion, file: bytes, target: str | None = None, method: str = DEFAULT_METHOD
+    ) -> list[Explanation]:
+        """The same method through the layers of `records.stages`, in the order of the forward pass. See `explain`."""
+        arguments = (version, file, _class_id(version, target), method)
+        explanations: list[Explanation] = self._engine.submit("explain_layers", *arguments, urgent=True).result()
+        return explanations
+
+    def randomization_check(
+        self,
+        version: ModelVersion,
+        file: bytes,
+        method: str = DEFAULT_METHOD,
+        layer: str | None = None,
+        target: str | None = None,
+    ) -> RandomizationResult:
+        """Whether a map depends on what the model learnt. See `explain`."""
+        arguments = (version, file, method, layer, _class_id(version, target))
+        result: RandomizationResult = self._engine.submit("check_randomization", *arguments, urgent=True).result()
+        return result
+
+    def explain_samples(
+        self,
+        version: ModelVersion,
+        dataset: Path,
+        samples: Sequence[Sample],
+        target: str = PREDICTED,
+        method: str = DEFAULT_METHOD,
+        layer: str | None = None,
+    ) -> list[SampleMap | Failure]:
+        """The heatmap of each of these samples of the dataset at that path, in their order; made by all workers.
+
+        Args:
+            target: a class name, or PREDICTED for the predicted class of each image.
+
+        Raises:
+            As `explain`; DatasetError when the dataset cannot be read or was changed.
+        """
+        class_id = None if target == PREDICTED else _class_id(version, target)
+        size = SAMPLES_A_TASK[get_method(method).cost]
+        futures = [
+            self._engine.submit("explain_samples", version, dataset, chunk, class_id, method, layer, urgent=True)
+            for chunk in _chunks(samples, size)
+        ]
+        return [answer for future in futures for answer in future.result()]
+
+    def embed(self, version: ModelVersion, dataset: Path, samples: Sequence[Sample]) -> np.ndarray:
+        """What the model's last layer is given for each of these samples of the dataset at that path.
+
+        Returns:
+            (N, d) float32; rows of NaN for what cannot be read. `core.neighbours.nearest` compares them.
+
+        Raises:
+            DependencyError, ModelError, WorkerError; DatasetError when the dataset cannot be read or was changed.
+        """
+        chunks = _chunks(samples, SAMPLES_A_TASK["instant"])
+        futures = [self._engine.submit("embed_samples", version, dataset, chunk, urgent=True) for chunk in chunks]
+        answers: list[np.ndarray | Failure] = [answer for future in futures for answer in future.result()]
+        width = next((len(answer) for answer in answers if not isinstance(answer, Failure)), 1)
+        unknown = np.full(width, np.nan, np.float32)
+        return np.array([unknown if isinstance(answer, Failure) else answer for answer in answers], np.float32)
 
     def tensorflow(self) -> TensorFlowFacts:
         """Raises DependencyError, WorkerError."""
@@ -47,3 +150,11 @@ class Inference:
         """Loads the model in a worker. Raises DependencyError, ModelError, WorkerError."""
         facts: ModelFacts = self._engine.submit("describe_model", version, urgent=True).result()
         return facts
+
+
+def _class_id(version: ModelVersion, target: str | None) -> int | None:
+    return None if target is None else version.class_names.index(target)
+
+
+def _chunks(samples: Sequence[Sample], size: int) -> list[list[Sample]]:
+    return [list(samples[i : i + size]) for i in range(0, len(samples), size)]

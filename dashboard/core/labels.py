@@ -117,7 +117,9 @@ def _check_chosen(chosen: Mapping[str, str], names: Sequence[str], class_names: 
 
 def _about_ids(ids: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
     meant = ", ".join(f"{each} is {class_names[int(each)]}" for each in sorted(ids, key=int)[:3])
-    return (f"The labels are numbers and taken as class ids, counted from 0: {meant}{' and so on' if len(ids) > 3 else ''}.",)
+    return (
+        f"The labels are numbers and taken as class ids, counted from 0: {meant}{' and so on' if len(ids) > 3 else ''}.",
+    )
 
 
 def _only_ones(class_names: Sequence[str], key_of: Callable[[str], str]) -> dict[str, str]:

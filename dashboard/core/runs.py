@@ -119,7 +119,7 @@ class RunStore:
 
     def save(self, manifest: RunManifest) -> None:
         """Writes the manifest; the first time, this starts a run with no rows."""
-        write_json(self._folder(manifest.run_id) / _MANIFEST, asdict(manifest))
+        write_json(self.folder(manifest.run_id) / _MANIFEST, asdict(manifest))
 
     def add_part(self, run_id: str, part: int, rows: Sequence[Row]) -> None:
         """Writes rows as part number `part`; a part written twice counts once."""
@@ -129,12 +129,12 @@ class RunStore:
         """Writes a table of SCHEMA as part number `part`."""
         buffer = io.BytesIO()
         pq.write_table(table, buffer)
-        write_atomically(self._folder(run_id) / f"part-{part:05d}.parquet", buffer.getvalue())
+        write_atomically(self.folder(run_id) / f"part-{part:05d}.parquet", buffer.getvalue())
 
     def manifest(self, run_id: str) -> RunManifest:
         """Raises DatasetError when there is no such run."""
         try:
-            record = json.loads((self._folder(run_id) / _MANIFEST).read_text(encoding="utf-8"))
+            record = json.loads((self.folder(run_id) / _MANIFEST).read_text(encoding="utf-8"))
             for name in ("class_names", "unknown_labels", "notes"):
                 record[name] = tuple(record.get(name, ()))
             return RunManifest(**record)
@@ -145,13 +145,13 @@ class RunStore:
         """The run with the rows written so far. Raises DatasetError when there is no such run, or it is damaged."""
         manifest = self.manifest(run_id)
         try:
-            parts = [pd.read_parquet(path) for path in sorted(self._folder(run_id).glob("part-*.parquet"))]
+            parts = [pd.read_parquet(path) for path in sorted(self.folder(run_id).glob("part-*.parquet"))]
         except (OSError, pa.ArrowException) as error:
             raise DatasetError(
                 f"Run {run_id} cannot be read ({error}).", "Evaluate the dataset again.", "run_damaged"
             ) from error
         table = pd.concat(parts, ignore_index=True) if parts else SCHEMA.empty_table().to_pandas()
-        stored = self._folder(run_id) / _EVALUATION
+        stored = self.folder(run_id) / _EVALUATION
         measured = Evaluation.from_dict(json.loads(stored.read_text())) if stored.exists() else None
         return Run(manifest, table.sort_values("index", ignore_index=True), measured)
 
@@ -165,7 +165,7 @@ class RunStore:
 
     def keep_evaluation(self, run_id: str, evaluation: Evaluation) -> None:
         """Stores metrics that were computed while the rows were made."""
-        write_json(self._folder(run_id) / _EVALUATION, evaluation.to_dict())
+        write_json(self.folder(run_id) / _EVALUATION, evaluation.to_dict())
 
     def list(self) -> list[RunManifest]:
         """All runs, newest first."""
@@ -179,7 +179,7 @@ class RunStore:
 
     def delete(self, run_id: str) -> None:
         """Removes a run and its rows."""
-        shutil.rmtree(self._folder(run_id), ignore_errors=True)
+        shutil.rmtree(self.folder(run_id), ignore_errors=True)
 
     def finish(self, manifest: RunManifest, state: State, seconds: float, message: str = "") -> RunManifest:
         """Writes and returns the manifest in its last state."""
@@ -187,7 +187,8 @@ class RunStore:
         self.save(finished)
         return finished
 
-    def _folder(self, run_id: str) -> Path:
+    def folder(self, run_id: str) -> Path:
+        """Where a run lies. Raises DatasetError for what is no name of a run."""
         if not run_id or run_id != Path(run_id).name or run_id.startswith("."):
             raise DatasetError(f"{run_id!r} is no run.", code="run_unknown")
         return self.root / run_id

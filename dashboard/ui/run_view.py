@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 
@@ -10,20 +9,23 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.datasets import Dataset, open_dataset
-from dashboard.core.errors import DashboardError, ImageError
-from dashboard.core.images import enlarge
+from dashboard.core.datasets import open_dataset
+from dashboard.core.errors import DashboardError
 from dashboard.core.metrics import Evaluation
+from dashboard.core.run_images import still_there
 from dashboard.core.runs import EXPORT_COLUMNS, Run, mistakes_first, run_record, safe_for_spreadsheets
+from dashboard.ui.bulk_view import show_bulk
 from dashboard.ui.charts import CELL, confusion_chart, confusion_table, per_class_chart
 from dashboard.ui.components import duration, local_time, plain, show_error
+from dashboard.ui.picture_choice import link_to_run_image
+from dashboard.ui.resources import Services
+from dashboard.ui.thumbnails import TILE, tile
 
 IMAGES_A_PAGE = 15
-TILE = 96  # pixels
 ROWS_OF_IMPORTED = 200
 
 
-def show_run(run: Run) -> None:
+def show_run(services: Services, run: Run) -> None:
     """Figures, confusion with the images behind it, details."""
     manifest = run.manifest
     st.text(
@@ -50,7 +52,10 @@ def show_run(run: Run) -> None:
         with left:
             cell = _show_confusion(run, evaluation)
         with right:
-            _show_images(run, cell)
+            rows = mistakes_first(run.evaluated, cell)
+            _show_images(run, cell, rows)
+        if len(rows) and not manifest.imported:
+            show_bulk(services, run, rows)
         details, failures, downloads = st.tabs(
             ["Per class", f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details"
         )
@@ -127,9 +132,8 @@ def _show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
     return (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
 
 
-def _show_images(run: Run, cell: tuple[str, str] | None) -> None:
+def _show_images(run: Run, cell: tuple[str, str] | None, rows: pd.DataFrame) -> None:
     """The images of the clicked cell, or the worst mistakes of all."""
-    rows = mistakes_first(run.evaluated, cell)
     if cell is None:
         st.markdown(
             "**Worst mistakes**", help="Wrong answers, the surest first. Click a cell of the chart to see its images."
@@ -166,32 +170,21 @@ def _show_images(run: Run, cell: tuple[str, str] | None) -> None:
         for row in shown.to_dict("records"):
             with st.container(width=TILE + 8, gap=None):
                 alt = f"True {row['true_label']}, predicted {row['predicted_label']}"
-                st.image(_tile(dataset, row["index"], row["file"]), width=TILE, alt=alt)
+                st.image(tile(dataset, row["index"], row["file"]), width=TILE, alt=alt)
                 if cell is None:
                     st.caption(
                         f"{plain(row['predicted_label'])} {row['confidence']:.1%}  \nis {plain(row['true_label'])}"
                     )
                 else:
                     st.caption(f"{row['confidence']:.1%}")
-    if any(not _still_there(dataset, row["index"], row["file"]) for row in shown.to_dict("records")):
+                link_to_run_image(run.manifest.run_id, row["index"])
+    if any(not still_there(dataset, row["index"], row["file"]) for row in shown.to_dict("records")):
         st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
     if pages > 1:
         st.pagination(pages, key=page_key)
     with st.expander("File names"):
         columns = ["file", "true_label", "predicted_label", "confidence"]
         st.dataframe(safe_for_spreadsheets(shown[columns]), hide_index=True)
-
-
-def _tile(dataset: Dataset, index: int, name: str) -> np.ndarray:
-    """The image, enlarged; gray where it cannot be read or is not the one that was evaluated."""
-    if _still_there(dataset, index, name):
-        with contextlib.suppress(ImageError):
-            return enlarge(dataset.image(index, (TILE, TILE)), TILE)
-    return np.full((TILE, TILE, 3), 127, np.uint8)
-
-
-def _still_there(dataset: Dataset, index: int, name: str) -> bool:
-    return index < len(dataset.samples) and dataset.samples[index].name == name
 
 
 def _show_per_class(evaluation: Evaluation) -> None:

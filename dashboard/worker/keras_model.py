@@ -15,14 +15,19 @@ import numpy as np
 import tensorflow as tf
 
 from dashboard.core.calibration import softmax
+from dashboard.core.cpu import computes_bfloat16
 from dashboard.core.errors import ModelError
 from dashboard.core.preprocessing import normalize
 from dashboard.core.records import ModelFacts, Prediction
 from dashboard.core.registry import ModelVersion
+from dashboard.settings import get_settings
+from dashboard.worker.batches import BATCH, in_batches
+from dashboard.worker.explanations.network import Network
+from dashboard.worker.half_precision import in_bfloat16
 from dashboard.worker.model_archive import check_archive
 from dashboard.worker.taps import Taps
 
-BATCH = 128  # images a forward pass
+THROUGHPUT_S = 0.5  # for how long it is measured
 
 
 def load_file(data: bytes, what: str) -> keras.Model:
@@ -56,22 +61,33 @@ class LoadedModel:
 
     @cached_property
     def taps(self) -> Taps:
-        """Its logits and activations, traced at first use."""
+        """Its activations and their gradients, in the precision of the file."""
         return Taps(self.model, self.version.output, self.version.input_shape)
 
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits (N, K) float32 for what `fit_image` gave, (N, height, width, 3) uint8.
+    @property
+    def precision(self) -> str:
+        """What predictions are computed in: bfloat16 where the version allows it and the CPU gains by it."""
+        fast = self.version.bfloat16 and get_settings().precision == "auto" and computes_bfloat16()
+        return "bfloat16" if fast else str(self.model.compute_dtype)
 
-        Batches are padded to a power of two, so that TensorFlow traces a handful of shapes only.
-        """
-        parts = []
-        for start in range(0, len(images), BATCH):
-            part = images[start : start + BATCH]
-            size = min(BATCH, 1 << (len(part) - 1).bit_length())
-            padded = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-            inputs = tf.constant(normalize(padded, self.version.preprocessing))
-            parts.append(self.taps.logits(inputs).numpy()[: len(part)])
-        return np.concatenate(parts)
+    @cached_property
+    def _predictor(self) -> Taps:
+        if self.precision == self.model.compute_dtype:
+            return self.taps
+        return Taps(in_bfloat16(self.model), self.version.output, self.version.input_shape)
+
+    @cached_property
+    def network(self) -> Network:
+        """What the methods of explanation ask, in NumPy arrays; in the precision of the file."""
+        return Network(self.taps)
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Logits (N, K) float32 for what `fit_image` gave, (N, height, width, 3) uint8."""
+
+        def run(batch: np.ndarray) -> tuple[np.ndarray]:
+            return (self._predictor.logits(tf.constant(normalize(batch, self.version.preprocessing))).numpy(),)
+
+        return in_batches(run, images)[0]
 
     def predict(self, images: np.ndarray) -> list[Prediction]:
         """One prediction an image; see `logits` for the input.
@@ -98,6 +114,12 @@ class LoadedModel:
             start = time.perf_counter()
             self.logits(image)
             latencies.append(1000 * (time.perf_counter() - start))
+        batch = np.zeros((BATCH, *image.shape[1:]), np.uint8)
+        self.logits(batch)
+        start, rounds = time.perf_counter(), 0
+        while time.perf_counter() - start < THROUGHPUT_S:
+            self.logits(batch)
+            rounds += 1
         return ModelFacts(
             input_shape=tuple(self.model.input_shape),
             output_shape=tuple(self.model.output_shape),
@@ -105,6 +127,8 @@ class LoadedModel:
             layers=sum(1 for _ in self.model._flatten_layers(include_self=False)),
             load_s=self.load_s,
             latency_ms=median(latencies),
+            images_per_second=rounds * BATCH / (time.perf_counter() - start),
+            precision=self.precision,
             conv_layers=self.taps.conv_layers,
         )
 
@@ -133,7 +157,9 @@ class _Key:
 
     def __init__(self, version: ModelVersion) -> None:
         self.version = version
-        self._key = (version.sha256, version.preprocessing, version.output, version.temperature, version.class_names)
+        self._key = (
+            version.sha256, version.preprocessing, version.output, version.temperature, version.bfloat16, version.class_names
+        )  # fmt: skip
 
     def __hash__(self) -> int:
         return hash(self._key)

@@ -8,6 +8,7 @@ called one by one, works like any other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -26,7 +27,10 @@ class Taps:
         """`input_shape` (height, width, channels) is needed for a model that takes any size."""
         self._activations: dict[str, keras.KerasTensor] = {}
         self._bare: set[str] = set()  # those before their activation function
-        self._inputs = keras.Input(input_shape or model.input_shape[1:], dtype=model.inputs[0].dtype)
+        # float32 also for a model that takes whole numbers, through which there would be no gradient
+        self._inputs = keras.Input(input_shape or model.input_shape[1:], dtype="float32")
+        self._signature = (tf.TensorSpec(self._inputs.shape, tf.float32), tf.TensorSpec((None,), tf.int32))
+        self._embedding: Any = None  # what the last layer with a kernel is given
         self._last = last_operation(model)
         self._drop_squashing = output == "probabilities"
         if not self._drop_squashing and _squashes(self._last):
@@ -43,6 +47,7 @@ class Taps:
             lambda x: tf.cast(to_logits(x, training=False), tf.float32), reduce_retracing=True
         )
         self._gradients: dict[str, Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]] = {}
+        self.input_gradients: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = self._trace_input(to_logits)
 
     @property
     def conv_layers(self) -> tuple[ConvLayer, ...]:
@@ -93,14 +98,40 @@ class Taps:
     def _trace(self, name: str) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]:
         model = keras.Model(self._inputs, [self._activations[name], self._logits])
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(input_signature=self._signature)
         def run(inputs: tf.Tensor, target_class: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            with tf.GradientTape() as tape:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(inputs)  # so that the activations, whatever their weights, are on the tape
                 activations, logits = model(inputs, training=False)
                 target = tf.gather(tf.cast(logits, tf.float32), target_class, axis=1, batch_dims=1)
             gradients = tape.gradient(target, activations, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             return tuple(tf.cast(t, tf.float32) for t in (logits, activations, gradients))
+
+        return run
+
+    def _trace_input(self, to_logits: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """The derivative (N, H, W, C) float32 of each target logit by the input."""
+
+        @tf.function(input_signature=self._signature)
+        def run(inputs: tf.Tensor, target_class: tf.Tensor) -> tf.Tensor:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(inputs)
+                logits = tf.cast(to_logits(inputs, training=False), tf.float32)
+                target = tf.gather(logits, target_class, axis=1, batch_dims=1)
+            return tape.gradient(target, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+        return run
+
+    @cached_property
+    def embeddings(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """From inputs to what the last layer with a kernel is given, averaged over its places, (N, d) float32."""
+        embedding = self._logits if self._embedding is None else self._embedding
+        to_embedding = keras.Model(self._inputs, embedding)
+        places = list(range(1, len(embedding.shape) - 1))
+
+        @tf.function(input_signature=self._signature[:1])
+        def run(inputs: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_mean(tf.cast(to_embedding(inputs, training=False), tf.float32), axis=places)
 
         return run
 
@@ -126,6 +157,8 @@ class Taps:
     def _call(self, layer: Any, prefix: str, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, keras.Model):
             return self._walk(layer, args[0], f"{prefix}{layer.name}/")
+        if hasattr(layer, "kernel"):
+            self._embedding = args[0]
         if layer is self._last and self._drop_squashing:
             return _without_squashing(layer, args[0])
         output = layer(*args, **kwargs)

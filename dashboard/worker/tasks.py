@@ -12,18 +12,20 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.core.cpu import cpu_features
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import DashboardError, DependencyError
 from dashboard.core.foreign_model import ForeignModel, ForeignModelFacts
 from dashboard.core.images import decode_image
 from dashboard.core.model_input import enough_pixels, read_model_input
-from dashboard.core.preprocessing import fit_image, normalize
+from dashboard.core.preprocessing import fit_image
 from dashboard.core.records import (
-    ConvLayer,
     Explanation,
     Failure,
     ModelFacts,
     Prediction,
+    RandomizationResult,
+    SampleMap,
     TensorFlowFacts,
 )
 from dashboard.core.registry import ModelVersion
@@ -53,7 +55,7 @@ def _import_tensorflow() -> TensorFlowFacts | DependencyError:
         version=tf.__version__,
         keras_version=keras.__version__,
         built_with_cuda=tf.test.is_built_with_cuda(),
-        cpu_features=_cpu_features(),
+        cpu_features=cpu_features(),
         gpus=tuple(device.name for device in tf.config.list_physical_devices("GPU")),
         threads=threads or os.cpu_count() or 1,
         import_s=time.perf_counter() - start,
@@ -67,16 +69,6 @@ def _broken(error: Exception) -> DependencyError:
         "`pip install --force-reinstall -r requirements.txt`, then restart the dashboard.",
         "tensorflow_broken",
     )
-
-
-def _cpu_features() -> tuple[str, ...]:
-    """Instruction sets of this CPU that oneDNN, which TensorFlow calls, chooses its kernels by. Linux only."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
-    except (OSError, IndexError):
-        return ()
-    wanted = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
-    return tuple(flag for flag in wanted if flag in flags)
 
 
 def warm_up() -> None:
@@ -120,13 +112,18 @@ def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) ->
     Raises:
         DependencyError, ModelError; DatasetError, see `open_unchanged`.
     """
-    dataset = open_unchanged(path, samples)
-    return _predict(version, [partial(dataset.image, s.index, enough_pixels(version.preprocessing)) for s in samples])
+    return _predict(version, _readers(version, path, samples))
 
 
 def _predict(version: ModelVersion, readers: list[Callable[[], np.ndarray]]) -> list[Prediction | Failure]:
-    model = _load(version)
-    answers: list[Prediction | Failure | None] = [None] * len(readers)
+    return _answer(version, readers, _load(version).predict)
+
+
+def _answer(
+    version: ModelVersion, readers: list[Callable[[], np.ndarray]], work: Callable[[np.ndarray], Any]
+) -> list[Any]:
+    """One answer a reader: what `work` makes of its image among the others, or a Failure in its place."""
+    answers: list[Any] = [None] * len(readers)
     inputs, places = [], []
     for place, read in enumerate(readers):
         try:
@@ -135,35 +132,70 @@ def _predict(version: ModelVersion, readers: list[Callable[[], np.ndarray]]) -> 
         except DashboardError as error:
             answers[place] = Failure(error.code, error.message, error.fix)
     if inputs:
-        for place, prediction in zip(places, model.predict(np.stack(inputs)), strict=True):
-            answers[place] = prediction
-    return [answer for answer in answers if answer is not None]
+        for place, answer in zip(places, work(np.stack(inputs)), strict=True):
+            answers[place] = answer
+    return answers
 
 
-def explain(version: ModelVersion, file: bytes, layer: str | None, target_class: int | None) -> Explanation:
-    """Grad-CAM of one image file.
+def _readers(version: ModelVersion, path: Path, samples: list[Sample]) -> list[Callable[[], np.ndarray]]:
+    dataset = open_unchanged(path, samples)
+    return [partial(dataset.image, s.index, enough_pixels(version.preprocessing)) for s in samples]
 
-    Args:
-        layer: name of a layer in `Explanation.layers`; None for the default.
-        target_class: class id; None for the predicted class.
 
-    Raises:
-        DependencyError, ModelError, ImageError.
-    """
+def explain(
+    version: ModelVersion,
+    file: bytes,
+    layer: str | None,
+    target_class: int | None,
+    methods: list[str],
+    faithfulness: bool,
+) -> list[Explanation]:
+    """One explanation a method, see `dashboard.worker.explaining.explain`. Raises DependencyError, ModelError, ImageError."""
     model = _load(version)
-    import tensorflow as tf
-
-    from dashboard.worker.grad_cam import grad_cam, to_unit_range
+    from dashboard.worker import explaining
 
     image = read_model_input(file, version.preprocessing)
-    [prediction] = model.predict(image[None])
-    target = prediction.class_id if target_class is None else target_class
-    chosen: ConvLayer = model.taps.layer(layer)
-    _, activations, gradients = model.taps.gradients(
-        tf.constant(normalize(image[None], version.preprocessing)), tf.constant([target], tf.int32), chosen
-    )
-    heatmaps, empty = to_unit_range(grad_cam(activations.numpy(), gradients.numpy()))
-    return Explanation(prediction, heatmaps[0], bool(empty[0]), "grad-cam", chosen, target, model.taps.conv_layers)
+    return explaining.explain(model, image, layer, target_class, methods, faithfulness)
+
+
+def explain_layers(version: ModelVersion, file: bytes, target_class: int | None, method: str) -> list[Explanation]:
+    """One explanation a stage of the network. Raises DependencyError, ModelError, ImageError."""
+    model = _load(version)
+    from dashboard.worker import explaining
+
+    return explaining.explain_layers(model, read_model_input(file, version.preprocessing), target_class, method)
+
+
+def check_randomization(
+    version: ModelVersion, file: bytes, method: str, layer: str | None, target_class: int | None
+) -> RandomizationResult:
+    """A map against those of networks with shuffled weights. Raises DependencyError, ModelError, ImageError."""
+    model = _load(version)
+    from dashboard.worker import explaining
+
+    image = read_model_input(file, version.preprocessing)
+    return explaining.check_randomization(model, image, method, layer, target_class)
+
+
+def explain_samples(
+    version: ModelVersion, path: Path, samples: list[Sample], target_class: int | None, method: str, layer: str | None
+) -> list[SampleMap | Failure]:
+    """One heatmap for each of these samples of the dataset at `path`. Raises as `predict_samples`."""
+    model = _load(version)
+    from dashboard.worker import explaining
+
+    def work(images: np.ndarray) -> list[SampleMap]:
+        return explaining.explain_many(model, images, target_class, method, layer)
+
+    return _answer(version, _readers(version, path, samples), work)
+
+
+def embed_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> list[np.ndarray | Failure]:
+    """What the model's last layer is given for each of these samples, (d,) float32. Raises as `predict_samples`."""
+    model = _load(version)
+    from dashboard.worker import explaining
+
+    return _answer(version, _readers(version, path, samples), partial(explaining.embed, model))
 
 
 def inspect_model_file(order: ForeignModel) -> ForeignModelFacts:
@@ -187,6 +219,10 @@ TASKS: dict[str, Callable[..., Any]] = {
         predict_files,
         predict_samples,
         explain,
+        explain_layers,
+        check_randomization,
+        explain_samples,
+        embed_samples,
         inspect_model_file,
         measure_run,
     )

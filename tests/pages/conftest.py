@@ -15,7 +15,7 @@ from dashboard.core.registry import Registry
 from dashboard.core.runs import RunStore
 from dashboard.core.worker_pool import WorkerPool
 from dashboard.settings import Settings
-from dashboard.ui.resources import Services, get_download
+from dashboard.ui.resources import Services, get_download, get_run_embeddings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,6 +38,7 @@ def dashboard(
     for module in ("resources", "components"):
         monkeypatch.setattr(f"dashboard.ui.{module}.get_services", lambda: services)
     get_download.clear()
+    get_run_embeddings.clear()
     return services
 
 

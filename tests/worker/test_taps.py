@@ -16,7 +16,8 @@ import tensorflow as tf
 from keras import layers
 
 from dashboard.core.errors import ModelError
-from dashboard.worker.grad_cam import grad_cam, to_unit_range
+from dashboard.worker.explanations.grad_cam import grad_cam
+from dashboard.worker.explanations.unit_range import to_unit_range
 from dashboard.worker.keras_model import load_file
 from dashboard.worker.taps import Taps
 

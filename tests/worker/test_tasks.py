@@ -59,7 +59,7 @@ def test_explain(inference: Inference, tiny_version: ModelVersion) -> None:
     assert isinstance(prediction, Prediction)
     shown = inference.explain(tiny_version, file)
     assert shown.target_class == shown.prediction.class_id == prediction.class_id
-    assert shown.layer.name == "conv_b" and shown.heatmap.shape == shown.layer.grid == (8, 8)
+    assert shown.layer and shown.layer.name == "conv_b" and shown.heatmap.shape == shown.layer.grid == (8, 8)
     assert shown.empty or (shown.heatmap.max() == 1 and shown.heatmap.min() >= 0)
     assert [layer.name for layer in shown.layers] == ["conv_a", "conv_b"]
 

@@ -14,7 +14,7 @@ from dashboard.core.datasets.npy import StoredArray, key_among, open_npy, open_n
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
-from dashboard.core.images import MAX_PIXELS
+from dashboard.core.images import MAX_PIXELS, encode_png
 
 IMAGE_KEYS = ("images", "x_test", "test_images", "x", "image", "data", "x_train", "train_images", "imgs", "arr_0")
 LABEL_KEYS = ("labels", "y_test", "test_labels", "y", "label", "targets", "y_train", "train_labels", "arr_1")
@@ -41,6 +41,10 @@ class ArrayImages:
     def fingerprint(self) -> str:
         """SHA-256 of the file."""
         return sha256_of(self.path)
+
+    def file(self, index: int) -> bytes:
+        """See `Dataset`; made into a PNG."""
+        return encode_png(self.image(index))
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""

@@ -10,6 +10,7 @@ import numpy as np
 from dashboard.core import cifar10
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.files import sha256_of
+from dashboard.core.images import encode_png
 
 
 class Cifar10Images:
@@ -28,6 +29,10 @@ class Cifar10Images:
     def fingerprint(self) -> str:
         """SHA-256 of the file."""
         return sha256_of(self.path)
+
+    def file(self, index: int) -> bytes:
+        """See `Dataset`; made into a PNG."""
+        return encode_png(self.image(index))
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""

@@ -40,5 +40,8 @@ class Dataset(Protocol):
     def fingerprint(self) -> str:
         """Hex digest that changes with the content."""
 
+    def file(self, index: int) -> bytes:
+        """A sample as an image file. Raises ImageError when it cannot be read."""
+
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """Pixels (H, W, 3) uint8 of a sample. Raises ImageError when it cannot be read."""

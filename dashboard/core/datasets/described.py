@@ -91,6 +91,12 @@ class DescribedDataset:
         """Of the images and the labels."""
         return joint_fingerprint(self._images.fingerprint, sha256_of(self._labels))
 
+    def file(self, index: int) -> bytes:
+        """See `Dataset`."""
+        if index in self._faults:
+            raise self._faults[index]
+        return self._images.file(index)
+
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
         if index in self._faults:

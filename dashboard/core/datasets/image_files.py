@@ -76,13 +76,17 @@ class ImageFiles:
         """See `Dataset`."""
         return self._source.fingerprint
 
-    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+    def file(self, index: int) -> bytes:
         """See `Dataset`."""
         if index in self._faults:
             raise self._faults[index]
         refuse_other_types(self.samples.names[index])
         position = index + (self._labels_at is not None and index >= self._labels_at)
-        return decode_image(self._source.read(position, MAX_FILE_BYTES + 1), shrink_to).pixels
+        return self._source.read(position, MAX_FILE_BYTES + 1)
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to).pixels
 
 
 def refuse_other_types(name: str) -> None:

@@ -91,7 +91,7 @@ class ParquetImages:
         """SHA-256 of the files."""
         return joint_fingerprint(*map(sha256_of, self._paths)) if len(self._paths) > 1 else sha256_of(self._paths[0])
 
-    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+    def file(self, index: int) -> bytes:
         """See `Dataset`."""
         try:
             with self._lock:
@@ -101,7 +101,11 @@ class ParquetImages:
         data = value.get("bytes") if isinstance(value, dict) else value
         if data is None:
             raise ImageError("Its row holds no image.", "Store the image's bytes in the file.", "missing")
-        return decode_image(data, shrink_to).pixels
+        return bytes(data)
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to).pixels
 
 
 class _Reader:

@@ -64,7 +64,7 @@ class TFRecordImages:
         """SHA-256 of the files."""
         return joint_fingerprint(*map(sha256_of, self._paths)) if len(self._paths) > 1 else sha256_of(self._paths[0])
 
-    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+    def file(self, index: int) -> bytes:
         """See `Dataset`."""
         try:
             with self._lock:
@@ -78,7 +78,11 @@ class TFRecordImages:
             raise ImageError(
                 f"Its feature {self._image} holds numbers, no image file.", "Store PNG or JPEG files.", "record"
             )
-        return decode_image(data, shrink_to).pixels
+        return data
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to).pixels
 
 
 def _feature_names(examples: Iterator[Mapping[str, Feature]], file_name: str) -> tuple[str, str | None, str | None]:

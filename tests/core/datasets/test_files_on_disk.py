@@ -13,6 +13,7 @@ import pytest
 from dashboard.core.datasets import open_dataset, open_unchanged
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.images import decode_image
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.datasets.test_tfrecord import example, write
 
@@ -159,3 +160,19 @@ def test_a_folder_is_not_walked_again_while_nothing_changes(photos: Path, monkey
     (photos / "dog" / "a" / "b").mkdir()
     (photos / "dog" / "a" / "b" / "new.png").write_bytes(encoded(picture(1)))
     assert len(open_dataset(photos).samples) == len(first.samples) + 1
+
+
+def test_every_kind_gives_an_image_as_a_file(make_zip: MakeZip, tmp_path: Path) -> None:
+    data = encoded(picture(1))
+    np.save(tmp_path / "x.npy", picture(1)[None])
+    pq.write_table(pa.table({"image": pa.array([data], pa.binary())}), tmp_path / "x.parquet")
+    kinds = [
+        make_zip({}, extra={"cat/a.png": data}), tmp_path / "x.npy", tmp_path / "x.parquet",
+        write(tmp_path / "x.tfrecord", [example(image=data)]),
+    ]  # fmt: skip
+    (tmp_path / "labels.csv").write_text("file,label\na.png,cat\nb.png,dog\n")
+    kinds.append(describe(kinds[0], tmp_path / "labels.csv", tmp_path))
+    for path in kinds:
+        assert np.array_equal(decode_image(open_dataset(path).file(0)).pixels, picture(1)), path
+    with pytest.raises(ImageError, match="no such image"):
+        open_dataset(kinds[-1]).file(1)

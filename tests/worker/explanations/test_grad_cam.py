@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard.worker.grad_cam import grad_cam, to_unit_range
+from dashboard.worker.explanations.grad_cam import grad_cam
+from dashboard.worker.explanations.unit_range import to_unit_range
 
 
 def test_by_hand() -> None:

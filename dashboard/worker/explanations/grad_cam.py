@@ -17,14 +17,3 @@ def grad_cam(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """
     weights = gradients.mean(axis=(1, 2))  # (N, c), eq. 1
     return np.maximum(np.einsum("nhwc,nc->nhw", activations, weights), 0).astype(np.float32)  # eq. 2
-
-
-def to_unit_range(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Divides each map by its maximum.
-
-    Returns:
-        Maps (N, h, w) in [0, 1], and which of them are empty, (N,) bool: all zero, "no positive evidence".
-    """
-    peak = maps.max(axis=(1, 2), keepdims=True)
-    empty = peak[:, 0, 0] <= 0
-    return np.divide(maps, peak, out=np.zeros_like(maps), where=peak > 0), empty

@@ -1,0 +1,34 @@
+"""The images of a run that a model sees most like another one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def similar_images(
+    evaluated: pd.DataFrame, embeddings: np.ndarray, query: np.ndarray, most: int, without: int | None = None
+) -> pd.DataFrame:
+    """Rows of a run, the most similar first, with a column `similarity`: the cosine of the embeddings, in [-1, 1].
+
+    Args:
+        evaluated: `Run.evaluated`.
+        embeddings: (N, d), one for each of these rows; NaN where there is none.
+        query: (d,).
+        without: `index` of an image that is left out, the query itself.
+    """
+    lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(query)
+    cosine = np.divide(embeddings @ query, lengths, out=np.full(len(embeddings), np.nan), where=lengths > 0)
+    table = evaluated.assign(similarity=cosine).dropna(subset=["similarity"])
+    table = table[table["index"] != without]
+    return table.sort_values("similarity", ascending=False, kind="stable").head(most)
+
+
+def summary(similar: pd.DataFrame) -> str:
+    """What most of them are, in one sentence."""
+    labels = similar["true_label"].fillna(similar["predicted_label"])
+    counts = [f"{count} {label}" for label, count in labels.value_counts().items()]
+    listed = counts[0] if len(counts) == 1 else f"{', '.join(counts[:-1])} and {counts[-1]}"
+    wrong = int((similar["true_label"].notna() & (similar["true_label"] != similar["predicted_label"])).sum())
+    mistakes = "no mistake among them" if not wrong else f"{wrong} taken for something else"
+    return f"The {len(similar)} most similar: {listed}; {mistakes}."

@@ -1,0 +1,27 @@
+"""Any number of images through a traced function, in batches of few sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+BATCH = 128  # images a forward pass
+
+
+def in_batches(
+    function: Callable[..., tuple[np.ndarray, ...]], *arrays: np.ndarray, size: int = BATCH
+) -> tuple[np.ndarray, ...]:
+    """The same as `function(*arrays)`, for arrays of N rows of which `function` takes at most `size` at a time.
+
+    Batches are padded to a power of two by repeating the last row, so that TensorFlow traces a handful of shapes only.
+    """
+    parts = []
+    for start in range(0, len(arrays[0]), size):
+        rows = [array[start : start + size] for array in arrays]
+        n = len(rows[0])
+        missing = min(size, 1 << (n - 1).bit_length()) - n
+        if missing:
+            rows = [np.concatenate([row, np.repeat(row[-1:], missing, axis=0)]) for row in rows]
+        parts.append([result[:n] for result in function(*rows)])
+    return tuple(np.concatenate(column) if len(column) > 1 else column[0] for column in zip(*parts, strict=True))

@@ -1,0 +1,19 @@
+"""LayerCAM (Jiang et al., "LayerCAM: Exploring Hierarchical Class Activation Maps", IEEE TIP 2021, section III-B)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def layer_cam(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Where a layer's features speak for a class, each place of a channel weighted by its own gradient.
+
+    Args:
+        activations: (N, h, w, c), A in the paper.
+        gradients: (N, h, w, c), the derivative of the class's logit by A.
+
+    Returns:
+        (N, h, w) float32, not negative, not normalised.
+    """
+    weights = np.maximum(gradients, 0)  # eq. 6
+    return np.maximum((weights * activations).sum(axis=-1), 0).astype(np.float32)  # eq. 7, 8

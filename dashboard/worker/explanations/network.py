@@ -1,0 +1,61 @@
+"""What the methods of explanation ask of a network, from NumPy arrays to NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from dashboard.core.records import ConvLayer
+from dashboard.worker.batches import BATCH, in_batches
+from dashboard.worker.taps import Taps
+
+PIXELS = BATCH * 64 * 64  # of a batch: a gradient keeps the activations of all layers in memory
+
+
+class Network:
+    """A classifier as a function of its input; y_c in the papers is always the logit of the target class.
+
+    Images are model inputs (N, H, W, C) float32, targets class ids (N,); any N, batched here.
+    """
+
+    def __init__(self, taps: Taps) -> None:
+        self.taps = taps
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """(N, K) float32."""
+        return _batched(lambda x: (self.taps.logits(tf.constant(x)),), images)[0]
+
+    def target_logits(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """y_c of each image, (N,) float32."""
+        return np.take_along_axis(self.logits(images), targets[:, None], axis=1)[:, 0]
+
+    def activations(self, images: np.ndarray, targets: np.ndarray, layer: ConvLayer) -> tuple[np.ndarray, np.ndarray]:
+        """A layer's activations and the derivative of y_c by them, both (N, h, w, c) float32."""
+
+        def run(x: np.ndarray, target: np.ndarray) -> tuple[tf.Tensor, ...]:
+            return self.taps.gradients(tf.constant(x), tf.constant(target, tf.int32), layer)[1:]
+
+        activations, gradients = _batched(run, images, targets)
+        return activations, gradients
+
+    def input_gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """The derivative of y_c by the input, (N, H, W, C) float32."""
+
+        def run(x: np.ndarray, target: np.ndarray) -> tuple[tf.Tensor]:
+            return (self.taps.input_gradients(tf.constant(x), tf.constant(target, tf.int32)),)
+
+        return _batched(run, images, targets)[0]
+
+    def embeddings(self, images: np.ndarray) -> np.ndarray:
+        """What the last layer with a kernel is given, (N, d) float32."""
+        return _batched(lambda x: (self.taps.embeddings(tf.constant(x)),), images)[0]
+
+
+def _batched(
+    run: Callable[..., tuple[tf.Tensor, ...]], images: np.ndarray, *more: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    height, width = images.shape[1:3]
+    size = min(BATCH, 1 << max(0, (PIXELS // (height * width)).bit_length() - 1))
+    return in_batches(lambda *rows: tuple(tensor.numpy() for tensor in run(*rows)), images, *more, size=size)

@@ -1,0 +1,58 @@
+"""Score-CAM (Wang et al., arXiv 1910.01279, section 3, algorithm 1): no gradients, one forward pass a channel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dashboard.core.overlay import resize_maps
+from dashboard.core.records import ConvLayer
+from dashboard.worker.explanations.baseline import mean_colour
+from dashboard.worker.explanations.network import Network
+
+MAX_CHANNELS = 256  # those that vary most over the image; 2,048 forward passes an image would take minutes
+
+
+def score_cam(network: Network, images: np.ndarray, targets: np.ndarray, layer: ConvLayer) -> np.ndarray:
+    """The channels of a layer, weighted by the class's logit for the image masked with each.
+
+    Args:
+        images: (N, H, W, C) model inputs.
+        targets: (N,) class ids.
+
+    Returns:
+        (N, h, w) float32, not negative, not normalised.
+    """
+    activations, _ = network.activations(images, targets, layer)
+    maps = []
+    for image, target, features in zip(images, targets, activations, strict=True):
+        channels = features.transpose(2, 0, 1)  # (c, h, w)
+        channels = channels[varying(channels)]
+        masked = mask(image, channels)
+        scores = network.target_logits(masked, np.full(len(masked), target)) if len(masked) else np.zeros(0)
+        maps.append(combine(channels, scores))
+    return np.stack(maps)
+
+
+def varying(channels: np.ndarray) -> np.ndarray:
+    """Which of the channels (c, h, w) to use, as indices: a constant one masks nothing."""
+    spread = channels.std(axis=(1, 2))
+    order = np.argsort(-spread, kind="stable")[:MAX_CHANNELS]
+    return np.sort(order[spread[order] > 0])
+
+
+def mask(image: np.ndarray, channels: np.ndarray) -> np.ndarray:
+    """The image (H, W, C) shown through each channel (c, h, w), enlarged and stretched to [0, 1]: (c, H, W, C)."""
+    low, high = channels.min(axis=(1, 2), keepdims=True), channels.max(axis=(1, 2), keepdims=True)
+    masks = resize_maps((channels - low) / (high - low), image.shape[:2])[..., None]  # eq. 5, 6
+    background = mean_colour(image[None])[0]
+    return (background + masks * (image - background)).astype(np.float32)
+
+
+def combine(channels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """ReLU of the channels (c, h, w) weighted by the softmax of their scores (c,): (h, w) float32.
+
+    The score of the background, which the paper subtracts, is the same for all channels and leaves the softmax as it is.
+    """
+    raised = np.exp(scores - scores.max(initial=0))
+    weights = raised / max(raised.sum(), np.finfo(np.float32).tiny)
+    return np.maximum(np.einsum("chw,c->hw", channels, weights), 0).astype(np.float32)
