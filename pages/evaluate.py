@@ -171,7 +171,7 @@ def evaluate_again(run: Run) -> None:
         "Evaluate again", key="again", icon=":material/refresh:", help="From the start, with the model in use."
     ):
         same_classes = model_in_use().class_names == run.manifest.class_names
-        start_or_explain(dataset, run.manifest.label_map if same_classes else None)
+        start_or_explain(dataset, dict(run.manifest.label_map) if same_classes else None)
 
 
 st.title("Batch evaluation")

@@ -147,7 +147,7 @@ def test_evaluate_a_pattern_with_labels_elsewhere_and_a_map(folder: Path) -> Non
     reasons = {row["file"]: row["reason"] for row in record["failed"]}
     assert "was left out" in reasons["2.png"] and "no such image" in reasons["9.png"]
     manifest = json.loads((folder / "data" / "runs" / record["run_id"] / "manifest.json").read_text())
-    assert manifest["label_map"] == {"croaker": "frog", "ship": "ship", "zebra": "(leave out)"}
+    assert dict(manifest["label_map"]) == {"croaker": "frog", "ship": "ship", "zebra": "(leave out)"}
     assert "Labels are taken from truth.csv." in manifest["notes"]
 
 

@@ -83,7 +83,7 @@ def start_run(
         class_names=version.class_names,
         n_images=len(dataset.samples),
         unknown_labels=mapping.unknown,
-        label_map=mapping.chosen(),
+        label_map=tuple(mapping.chosen().items()),
         notes=(*dataset.notes, *mapping.notes),
     )
     store.save(manifest)

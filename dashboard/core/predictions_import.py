@@ -76,7 +76,7 @@ def import_predictions(
         class_names=names,
         n_images=predictions.n_rows,
         unknown_labels=mapping.unknown,
-        label_map=mapping.chosen(),
+        label_map=tuple(mapping.chosen().items()),
         notes=(*notes, *(given.notes if given else ()), *mapping.notes),
         imported=True,
     )

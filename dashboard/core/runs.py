@@ -9,7 +9,7 @@ import io
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,7 +68,7 @@ class RunManifest:
     class_names: tuple[str, ...]
     n_images: int
     unknown_labels: tuple[str, ...] = ()  # names in the dataset that mean none of the model's classes
-    label_map: dict[str, str] = field(default_factory=dict)  # what the others meant, as `match_labels` takes it
+    label_map: tuple[tuple[str, str], ...] = ()  # what the others meant; as a dict, what `match_labels` takes
     notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
     imported: bool = False  # predictions made elsewhere: `dataset` is their file, and there are no images
     state: State = "running"
@@ -137,6 +137,7 @@ class RunStore:
             record = json.loads((self.folder(run_id) / _MANIFEST).read_text(encoding="utf-8"))
             for name in ("class_names", "unknown_labels", "notes"):
                 record[name] = tuple(record.get(name, ()))
+            record["label_map"] = tuple((label, meant) for label, meant in record.get("label_map", ()))
             return RunManifest(**record)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DatasetError(f"There is no run {run_id!r}.", "Evaluate the dataset again.", "run_unknown") from error

@@ -101,7 +101,7 @@ def test_what_labels_mean_is_asked_before_anything_starts(
     until(at, lambda at: at.metric)
     assert not at.exception and (metrics(at)["Images"], metrics(at)["Not evaluated"]) == ("4", "1")
     [manifest] = dashboard.runs.list()
-    assert manifest.label_map == {"kitten": "cat", "dog": "dog", "thing": "(no label)", "![x](y)": "(leave out)"}
+    assert dict(manifest.label_map) == {"kitten": "cat", "dog": "dog", "thing": "(no label)", "![x](y)": "(leave out)"}
     table = dashboard.runs.load(manifest.run_id).table
     assert table["true_label"].dropna().tolist() == ["cat", "cat", "dog"]
 
