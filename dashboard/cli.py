@@ -11,6 +11,7 @@ from rich.table import Table
 from dashboard.cli_data import data_app
 from dashboard.cli_evaluate import evaluate
 from dashboard.cli_explain import explain
+from dashboard.cli_import import import_command
 from dashboard.cli_models import models_app
 from dashboard.cli_output import (
     AsJson,
@@ -31,6 +32,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
+app.command("import")(import_command)
 
 
 @app.command()

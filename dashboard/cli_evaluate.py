@@ -11,13 +11,16 @@ from rich.progress import Progress as Bar
 from rich.progress import TaskID
 from rich.table import Table
 
+from dashboard.cli_import import LabelMap
 from dashboard.cli_output import AsJson, console, plain_text, print_json, progress, say, stop
 from dashboard.cli_services import ModelRef, engine, registry, run_store
+from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation import begin, go_on
 from dashboard.core.evaluation_work import Progress
+from dashboard.core.labels import read_label_map
 from dashboard.core.run_export import export_run, run_record
-from dashboard.core.run_plan import evaluated_before, plan_run, take_up_run
+from dashboard.core.run_plan import OpenRun, evaluated_before, plan_run, take_up_run
 from dashboard.core.run_rows import VIEW_COLUMNS
 from dashboard.core.runs import Run, RunManifest
 from dashboard.settings import get_settings
@@ -38,8 +41,18 @@ def read_share(text: str) -> float:
 
 
 def evaluate(
-    dataset: Annotated[Path | None, typer.Argument(help="A ZIP or folder of class folders, or CIFAR-10.")] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(
+            help="ZIP, folder, pattern ('photos/**/*.jpg'), image, .npz, .npy, Parquet, TFRecord, CIFAR-10."
+        ),
+    ] = None,
     model: ModelRef = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="A labels file elsewhere: CSV, JSON or Parquet of file and label; .npy for arrays."),
+    ] = None,
+    label_map: LabelMap = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.json, rows.csv and rows.parquet; made if it is not there.")
     ] = None,
@@ -60,11 +73,15 @@ def evaluate(
     least = read_share(min_accuracy) if min_accuracy else None
     if (dataset is None) == (not resume):
         raise typer.BadParameter("give either a dataset or --resume RUN_ID")
-    if resume and (model or no_cache):
-        raise typer.BadParameter("a run goes on with its own model: leave --model and --no-cache out")
+    if resume and (model or no_cache or labels or label_map):
+        raise typer.BadParameter("a run goes on as it began: leave --model, --labels, --map and --no-cache out")
     store = run_store()
     try:
-        manifest = _evaluate(dataset, resume, model, workers or get_settings().workers, not no_cache)
+        opened = (
+            take_up_run(resume, store, registry()) if resume else _open(dataset, model, labels, label_map, no_cache)
+        )
+        processes = workers or get_settings().workers
+        manifest = opened if isinstance(opened, RunManifest) else _evaluate(opened, processes)
         run = store.load(manifest.run_id, VIEW_COLUMNS)
         written = export_run(run, out) if out else []
         record = run_record(run)
@@ -78,21 +95,25 @@ def evaluate(
     raise typer.Exit(_verdict(run, least))
 
 
-def _evaluate(dataset: Path | None, resume: str, model: str, workers: int, use_stored: bool) -> RunManifest:
+def _open(
+    dataset: Path | None, model: str, labels: Path | None, label_map: list[str] | None, no_cache: bool
+) -> OpenRun | RunManifest:
+    """A new run, or a finished one with the same answers."""
+    assert dataset is not None
     settings, store = get_settings(), run_store()
-    if dataset is None:
-        opened = take_up_run(resume, store, registry())
-        if isinstance(opened, RunManifest):
-            return opened
-    else:
-        plan = plan_run(dataset.absolute(), registry().get(model))
-        if use_stored and (found := evaluated_before(plan, store)):
-            return found
-        opened = begin(plan, store, settings.chunk_size)
+    version = registry().get(model)
+    meanings = read_label_map(label_map or ())
+    path = describe(dataset, labels, settings.described_dir) if labels else dataset.absolute()
+    plan = plan_run(path, version, meanings)
+    found = None if no_cache else evaluated_before(plan, store)
+    return found or begin(plan, store, settings.chunk_size)
+
+
+def _evaluate(opened: OpenRun, workers: int) -> RunManifest:
     with engine(workers) as pool, progress() as bar:
         task = bar.add_task("Starting TensorFlow", total=None, rate="")
         try:
-            return go_on(opened, pool, store, settings.task_s, lambda p: _show_progress(bar, task, p))
+            return go_on(opened, pool, run_store(), get_settings().task_s, lambda p: _show_progress(bar, task, p))
         except KeyboardInterrupt:
             say(f"Stopped. Go on with: python -m dashboard evaluate --resume {opened.manifest.run_id}", "yellow")
             raise
@@ -119,6 +140,8 @@ def _verdict(run: Run, least: float | None) -> int:
 
 def show_run(run: Run) -> None:
     """A run's figures for people."""
+    for note in run.manifest.notes:
+        say(note)
     evaluation = run.evaluation()
     if evaluation is None:
         say("No image has both a known label and a prediction: there is nothing to compare.", "yellow")
@@ -133,7 +156,7 @@ def show_run(run: Run) -> None:
             "bold",
         )
     for name in run.manifest.unknown_labels:
-        say(f"The folder {name!r} is no class of {run.manifest.model}; its images were left out.", "yellow")
+        say(f"The label {name!r} is no class of {run.manifest.model}; its images were left out.", "yellow")
     for failed in run.detail(run.failed.head(FAILURES_SHOWN), ["file", "reason"]).to_dict("records"):
         say(f"{failed['file']}: {failed['reason']}", "yellow")
     if len(run.failed) > FAILURES_SHOWN:

@@ -47,6 +47,11 @@ class Settings(BaseSettings):
         return self.data_dir / "uploads"
 
     @property
+    def described_dir(self) -> Path:
+        """Datasets whose labels lie elsewhere, see `core.datasets.described`."""
+        return self.data_dir / "described"
+
+    @property
     def downloads_dir(self) -> Path:
         """Archives that were downloaded."""
         return self.data_dir / "downloads"

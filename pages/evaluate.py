@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
-from dashboard.core.dataset_library import keep_upload, library
+from dashboard.core.dataset_library import library
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs import Run, RunManifest
 from dashboard.ui.components import local_time, model_in_use, show_error
+from dashboard.ui.dataset_upload import (
+    NOT_EVALUATED,
+    begin,
+    decide_labels,
+    forget_undecided,
+    undecided_dataset,
+    upload_dataset,
+)
 from dashboard.ui.job_view import POLL_S, list_jobs, watch_job
 from dashboard.ui.memory import stored_run
 from dashboard.ui.resources import get_download, get_services
 from dashboard.ui.run_view import show_run
 
-ONE_FOLDER_A_CLASS = "A ZIP with one folder a class: cat/1.png, cat/2.png, dog/1.png ..."
-
 services = get_services()
 
 
-def start(path: Path, use_stored: bool = True) -> None:
+def start(path: Path, label_map: Mapping[str, str], use_stored: bool = True) -> None:
     """Begins an evaluation and shows it from now on."""
-    show(services.jobs.start(path, model_in_use(), use_stored).run_id)
+    show(services.jobs.start(path, model_in_use(), label_map, use_stored).run_id)
 
 
-def start_or_explain(path: Path, use_stored: bool = True) -> None:
-    """What a button does: starts, or says why that cannot be."""
+def start_or_explain(path: Path, label_map: Mapping[str, str] | None = None, use_stored: bool = True) -> None:
+    """What a button does: starts, asks what labels mean, or says why that cannot be."""
     try:
-        start(path, use_stored)
+        if label_map is None:
+            begin(path, model_in_use(), partial(start, use_stored=use_stored))
+        else:
+            start(path, label_map, use_stored)
     except DashboardError as error:
-        show_error(error, "The dataset was not evaluated.")
+        show_error(error, NOT_EVALUATED)
     else:
         st.rerun()
 
@@ -41,7 +52,14 @@ def show(run_id: str) -> None:
 
 
 def choose_dataset() -> None:
-    """Upload or pick, then start."""
+    """Upload or pick, say what labels mean where that is not clear, then start."""
+    if path := undecided_dataset():
+        try:
+            decide_labels(path, model_in_use(), start_or_explain)
+        except DashboardError as error:
+            forget_undecided()
+            show_error(error, NOT_EVALUATED)
+        return
     source = st.segmented_control(
         "Dataset from",
         ["Upload", "This server"],
@@ -51,22 +69,8 @@ def choose_dataset() -> None:
         persist_state="session",
     )
     if source == "Upload":
-        upload = st.file_uploader(
-            ONE_FOLDER_A_CLASS,
-            type=["zip"],
-            key=f"zip-{st.session_state.get('uploads', 0)}",
-            help="Names match the model's classes without regard to case; plane and car are understood.",
-        )
-        if upload:
-            try:
-                with st.spinner("Storing the upload ..."):
-                    path = keep_upload(upload, upload.name, services.settings)
-                start(path)
-            except DashboardError as error:
-                show_error(error, "The dataset was not evaluated.")
-                return
-            st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # frees the upload's memory
-            st.rerun()
+        if path := upload_dataset(services.settings):
+            start_or_explain(path)
         return
     entries = {entry.title: entry for entry in library(services.settings)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -134,7 +138,7 @@ def offer_actions(run: Run) -> None:
     """Go on, do it anew, or delete it."""
     manifest = run.manifest
     dataset = Path(manifest.dataset)
-    there = manifest.dataset != "" and dataset.exists()
+    there = not manifest.imported and dataset.exists()
     in_use = manifest.state == "running" and services.runs.is_owned(manifest.run_id)
     with st.container(horizontal=True, key="actions"):
         go_on = there and manifest.state != "finished" and not in_use
@@ -146,7 +150,8 @@ def offer_actions(run: Run) -> None:
         if there and st.button(
             "Evaluate again", key="again", icon=":material/refresh:", help="From the start, with the model in use."
         ):
-            start_or_explain(dataset, use_stored=False)
+            same_classes = model_in_use().class_names == manifest.class_names
+            start_or_explain(dataset, dict(manifest.label_map) if same_classes else None, use_stored=False)
         if not in_use and st.button("Delete", key="delete", icon=":material/delete:", type="tertiary"):
             confirm_deletion(manifest)
 
@@ -207,7 +212,7 @@ if others:
 if run_id and not (job and job.active):
     nothing_done = job is not None and job.state in ("cancelled", "failed") and not (job.progress and job.progress.done)
     if job and job.error:
-        show_error(job.error, "The dataset was not evaluated." if nothing_done else "The evaluation stopped.")
+        show_error(job.error, NOT_EVALUATED if nothing_done else "The evaluation stopped.")
     elif nothing_done:
         st.info("Cancelled before the first image.", icon=":material/info:")
     if not nothing_done:

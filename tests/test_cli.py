@@ -223,6 +223,41 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     assert only_json(deleted) == {"deleted": ["begun"]} and not (data / "runs" / "begun").exists()
 
 
+def test_evaluate_a_pattern_with_labels_elsewhere_and_a_map(folder: Path) -> None:
+    """A labels file for pictures of a pattern; one of its labels is a word of the user's own, one is left out."""
+    pictures = folder / "loose"
+    pictures.mkdir()
+    for i, path in enumerate((FROG, SHIP, SHIP)):
+        shutil.copy(path, pictures / f"{i}.png")
+    (pictures / "notes.txt").write_text("not part of the pattern")
+    (folder / "truth.csv").write_text("file;label\n0.png;croaker\n1.png;ship\n2.png;zebra\n9.png;ship\n")
+    options = ("--labels", folder / "truth.csv", "--map", "croaker=frog", "--map", "zebra=")
+    done = dashboard("evaluate", pictures / "*.png", *options, "--json", data_dir=folder / "data")
+    record = only_json(done)
+    assert done.returncode == 0 and (record["n_images"], record["n_evaluated"], record["accuracy"]) == (4, 2, 1)
+    reasons = {row["file"]: row["reason"] for row in record["failed"]}
+    assert "was left out" in reasons["2.png"] and "no such image" in reasons["9.png"]
+    manifest = json.loads((folder / "data" / "runs" / record["run_id"] / "manifest.json").read_text())
+    assert dict(manifest["label_map"]) == {"croaker": "frog", "ship": "ship", "zebra": "(leave out)"}
+    assert "Labels are taken from truth.csv." in manifest["notes"]
+
+
+def test_import_makes_a_run(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,hound,0.2,0.8\n")
+    options = ("--map", "hound=dog", "--name", "theirs", "--json")
+    done = dashboard("import", tmp_path / "theirs.csv", *options, data_dir=tmp_path)
+    record = only_json(done)
+    assert done.returncode == 0 and (record["model"], record["n_images"], record["accuracy"]) == ("theirs", 2, 1)
+    assert (tmp_path / "runs" / record["run_id"] / "manifest.json").is_file()
+
+
+def test_import_refuses_logits_in_words(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([[3.0, -1.0]]))
+    done = dashboard("import", tmp_path / "x.npy", "--json", data_dir=tmp_path)
+    assert done.returncode == 1 and only_json(done)["error"]["code"] == "pred_probs"
+    assert "softmax" in only_json(done)["error"]["fix"] and b"Traceback" not in done.stderr
+
+
 def test_doctor_reports_every_check(folder: Path) -> None:
     done = dashboard("doctor", "--json", data_dir=folder / "data")
     report = only_json(done)
@@ -299,10 +334,11 @@ def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
         ("predict", "--json"), ("predict", "x.png", "--nonsense"), ("explain", "x.png", "--target", "zebra", "--json"),
         ("explain", "x.png", "--method", "magic"), ("explain", "x.png", "y.png", "--out", "one.png"), ("nonsense",),
         ("evaluate", "--json"), ("evaluate", "x.zip", "--resume", "y"), ("evaluate", "x.zip", "--min-accuracy", "93"),
+        ("import", "x", "--model", "a", "--class-names", "b,c"),
     ],
     ids=[
         "no picture", "option", "class", "method", "one file for two", "command", "no dataset", "dataset and run",
-        "share",
+        "share", "two names",
     ],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2_and_prints_nothing(arguments: tuple[str, ...], folder: Path) -> None:
@@ -321,11 +357,11 @@ def test_get_cifar10_without_a_network_says_where_to_put_the_file(tmp_path: Path
 
 
 def test_json_is_utf8_whatever_the_terminal_speaks(tmp_path: Path) -> None:
-    path = tmp_path / "Käfer-小.png"
-    path.write_bytes(b"")
+    path = tmp_path / "Käfer-小.rar"
+    path.write_bytes(b"Rar!")
     done = dashboard("evaluate", path, "--json", data_dir=tmp_path, PYTHONIOENCODING="ascii")
     assert done.returncode == 1
-    assert "Käfer-小.png" in only_json(done)["error"]["message"]
+    assert "Käfer-小.rar" in only_json(done)["error"]["message"]
 
 
 def test_a_dataset_whose_name_is_no_utf8_is_refused_in_words(tmp_path: Path) -> None:

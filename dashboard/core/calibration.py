@@ -67,10 +67,13 @@ class Reliability:
         return cls(**{**numbers, "images": numbers["images"].astype(np.int64)})
 
 
-def reliability(pred_probs: np.ndarray, labels: np.ndarray, bins: int = 15) -> Reliability:
-    """The reliability diagram of probabilities (N, K) and class ids (N,) (Guo et al., arXiv 1706.04599, section 2)."""
-    confidence = pred_probs.max(axis=1)
-    correct = pred_probs.argmax(axis=1) == labels
+def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> Reliability:
+    """The reliability diagram of answers (Guo et al., arXiv 1706.04599, section 2).
+
+    Args:
+        confidence: (N,), probability of the predicted class, in [0, 1].
+        correct: (N,) bool.
+    """
     bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # bins are (low, high]
     images = np.bincount(bin_of, minlength=bins)
     with np.errstate(invalid="ignore"):
@@ -79,5 +82,5 @@ def reliability(pred_probs: np.ndarray, labels: np.ndarray, bins: int = 15) -> R
 
 
 def expected_calibration_error(pred_probs: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
-    """See `Reliability.ece`."""
-    return reliability(pred_probs, labels, bins).ece
+    """See `Reliability.ece`; of probabilities (N, K) and class ids (N,)."""
+    return reliability(pred_probs.max(axis=1), pred_probs.argmax(axis=1) == labels, bins).ece

@@ -29,10 +29,7 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
     places = np.flatnonzero(is_known)
     ok = np.zeros(n, bool)
     ok[places[answers.places]] = True
-    reasons = [
-        "" if k else f"Its folder {s.label!r} is no class of {manifest.model}."
-        for s, k in zip(samples, is_known, strict=True)
-    ]
+    reasons = ["" if k else _why_left_out(s, manifest) for s, k in zip(samples, is_known, strict=True)]
     for place, failure in answers.failures.items():
         reasons[places[place]] = failure.message
     labels, confidence = np.full(n, None, object), np.full(n, np.nan)
@@ -52,6 +49,12 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
         ],
         schema=SCHEMA,
     )
+
+
+def _why_left_out(sample: Sample, manifest: RunManifest) -> str:
+    if sample.label in manifest.left_out:
+        return f"Its label {sample.label!r} was left out."
+    return f"Its label {sample.label!r} is no class of {manifest.model}."
 
 
 def _vectors(ok: np.ndarray, values: np.ndarray, length: int) -> pa.Array:

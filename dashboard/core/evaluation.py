@@ -6,7 +6,7 @@ import contextlib
 import errno
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime, timezone
 from pathlib import Path
@@ -39,6 +39,7 @@ def evaluate(
     chunk_s: float = 120.0,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: threading.Event | None = None,
+    label_map: Mapping[str, str] | None = None,
 ) -> RunManifest:
     """Evaluates the dataset at `path` and returns the manifest of the stored run.
 
@@ -48,12 +49,14 @@ def evaluate(
     Args:
         chunk_size: images that a worker takes at a time.
         chunk_s: how long it may take for so many.
+        label_map: what some labels mean, see `match_labels`.
 
     Raises:
         DatasetError: the dataset cannot be used at all, or the results cannot be written.
         DependencyError, ModelError, WorkerError: nothing can be predicted; the run is stored as failed.
     """
-    return go_on(begin(plan_run(path, version), store, chunk_size), engine, store, chunk_s, on_progress, cancelled)
+    run = begin(plan_run(path, version, label_map), store, chunk_size)
+    return go_on(run, engine, store, chunk_s, on_progress, cancelled)
 
 
 def begin(plan: RunPlan, store: RunStore, chunk_size: int) -> OpenRun:

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -65,15 +65,22 @@ class JobRunner:
         self._works: dict[str, EvaluationWork] = {}
         threading.Thread(target=self._loop, name="jobs", daemon=True).start()
 
-    def start(self, dataset: Path, version: ModelVersion, use_stored: bool = True) -> Job:
+    def start(
+        self,
+        dataset: Path,
+        version: ModelVersion,
+        label_map: Mapping[str, str] | None = None,
+        use_stored: bool = True,
+    ) -> Job:
         """Begins an evaluation.
 
         Args:
+            label_map: what some labels mean, see `match_labels`.
             use_stored: where a finished run has the same answers, that is the result, see `Job.found`.
         """
 
         def open_run(run_id: str) -> OpenRun | RunManifest:
-            plan = plan_run(dataset, version)
+            plan = plan_run(dataset, version, label_map)
             found = evaluated_before(plan, self._store) if use_stored else None
             return found or begin_run(plan, self._store, self._chunk_size, run_id)
 

@@ -76,13 +76,13 @@ def proportion(successes: int, n: int) -> Proportion:
 
 
 def evaluate_labels(
-    true_ids: np.ndarray, predicted_ids: np.ndarray, class_names: Sequence[str], pred_probs: np.ndarray | None = None
+    true_ids: np.ndarray, predicted_ids: np.ndarray, class_names: Sequence[str], confidence: np.ndarray | None = None
 ) -> Evaluation:
     """Accuracy, macro F1, confusion, calibration and the per-class table.
 
     Args:
         true_ids, predicted_ids: (N,) class ids in [0, K), N >= 1.
-        pred_probs: (N, K), calibrated.
+        confidence: (N,), calibrated probability of the predicted class.
 
     Raises:
         ValueError: no images.
@@ -107,5 +107,5 @@ def evaluate_labels(
         confusion=confusion_matrix(true_ids, predicted_ids, labels=ids),
         per_class=per_class,
         class_names=tuple(class_names),
-        reliability=None if pred_probs is None else reliability(pred_probs, true_ids),
+        reliability=None if confidence is None else reliability(confidence, true_ids == predicted_ids),
     )

@@ -21,7 +21,7 @@ class RunPictures:
         self._thumbnails = store.thumbnails(manifest.run_id)
         if self._thumbnails is not None:
             return
-        if not manifest.dataset:
+        if manifest.imported:
             raise DatasetError("This evaluation came without images.", code="no_images_kept")
         self._dataset = open_dataset(Path(manifest.dataset))
 

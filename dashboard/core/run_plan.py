@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets import Dataset, distinct_labels, open_dataset
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
 from dashboard.core.labels import LabelMapping, match_labels
 from dashboard.core.registry import ModelVersion, Registry
@@ -38,32 +39,37 @@ class OpenRun:
     seconds_before: float = 0.0  # spent on it by others
 
 
-def plan_run(path: Path, version: ModelVersion) -> RunPlan:
+def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | None = None) -> RunPlan:
     """Opens the dataset at `path` and matches its labels.
 
+    Args:
+        label_map: what some labels mean, see `match_labels`.
+
     Raises:
-        DatasetError: it cannot be used, or it has labels and not one is a class of the model.
+        DatasetError: it cannot be used, or it has labels and not one is a class of the model; or the label map does
+            not fit.
     """
     dataset = open_dataset(path)
-    labels = {sample.label for sample in dataset.samples if sample.label is not None}
-    mapping = match_labels(labels, version.class_names)
+    labels = distinct_labels(dataset.samples)
+    mapping = match_labels(labels, version.class_names, label_map)
     if labels and not mapping.class_of:
         raise DatasetError(
-            f"None of the folders ({_listed(mapping.unknown)}) is a class of {version.ref}.",
-            f"Name the folders after its classes: {', '.join(version.class_names)}.",
+            f"None of the labels ({_listed(mapping.unknown or mapping.left_out)}) is a class of {version.ref}.",
+            f"Name the folders after its classes ({_listed(version.class_names, 20)}), "
+            "or say what each label means (--map LABEL=CLASS).",
             "labels_unknown",
         )
-    return RunPlan(dataset, version, mapping, _key(dataset.fingerprint, version, mapping.class_of))
+    return RunPlan(dataset, version, mapping, _key(dataset.fingerprint, version, mapping.chosen()))
 
 
 def _listed(names: tuple[str, ...], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _key(dataset_sha256: str, version: ModelVersion, class_of: dict[str, str]) -> str:
+def _key(dataset_sha256: str, version: ModelVersion, label_map: dict[str, str]) -> str:
     recipe = [
         dataset_sha256, version.sha256, version.preprocessing.to_dict(), version.output, version.temperature,
-        version.class_names, class_of,
+        version.class_names, label_map,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
@@ -90,7 +96,8 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         class_names=plan.version.class_names,
         n_images=len(plan.dataset.samples),
         unknown_labels=plan.mapping.unknown,
-        class_of=plan.mapping.class_of,
+        label_map=tuple(plan.mapping.chosen().items()),
+        notes=(*plan.dataset.notes, *plan.mapping.notes),
         chunk_size=chunk_size,
         key=plan.key,
     )
@@ -135,7 +142,7 @@ def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion,
             "Evaluate it again, from the start.",
             "dataset_changed",
         )
-    if _key(dataset.fingerprint, version, manifest.class_of) != manifest.key:
+    if _key(dataset.fingerprint, version, dict(manifest.label_map)) != manifest.key:
         raise ModelError(
             f"{manifest.model} was changed before the evaluation was through.",
             "Evaluate the dataset again, from the start.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import open_atomically, write_json
+from dashboard.core.labels import LEAVE_OUT, NO_LABEL
 from dashboard.core.metrics import Evaluation, evaluate_labels
 from dashboard.core.run_owner import RunOwner, is_owned
 from dashboard.core.run_rows import COLUMNS, Row, RowFiles, rows_table
@@ -45,8 +46,10 @@ class RunManifest:
     model_sha256: str
     class_names: tuple[str, ...]
     n_images: int
-    unknown_labels: tuple[str, ...] = ()  # folder names that mean none of the model's classes
-    class_of: dict[str, str] = field(default_factory=dict)  # name in the dataset -> class of the model
+    unknown_labels: tuple[str, ...] = ()  # names in the dataset that mean none of the model's classes
+    label_map: tuple[tuple[str, str], ...] = ()  # what the others meant; as a dict, what `match_labels` takes
+    notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
+    imported: bool = False  # predictions made elsewhere: `dataset` is their file, and there are no images
     chunk_size: int = 128  # images a part
     key: str = ""  # equal where dataset, model version and labels are: the same answers; "" where unknown
     state: State = "running"  # whether somebody works on it is told by its owner
@@ -57,6 +60,16 @@ class RunManifest:
     def dataset_name(self) -> str:
         """Without its folder."""
         return Path(self.dataset).name
+
+    @cached_property
+    def class_of(self) -> dict[str, str | None]:
+        """Class of the model by name in the dataset, of those that are evaluated; None: compared with nothing."""
+        return {name: None if meant == NO_LABEL else meant for name, meant in self.label_map if meant != LEAVE_OUT}
+
+    @cached_property
+    def left_out(self) -> frozenset[str]:
+        """Names in the dataset whose images the user wanted left out."""
+        return frozenset(name for name, meant in self.label_map if meant == LEAVE_OUT)
 
 
 @dataclass(frozen=True)
@@ -93,8 +106,7 @@ class Run:
         if rows.empty:
             return None
         true, predicted = (rows[c].cat.codes.to_numpy(np.int64) for c in ("true_label", "predicted_label"))
-        probs = np.stack(rows["pred_probs"].to_list()) if "pred_probs" in rows else None
-        return evaluate_labels(true, predicted, self.manifest.class_names, probs)
+        return evaluate_labels(true, predicted, self.manifest.class_names, rows["confidence"].to_numpy())
 
 
 class RunStore:
@@ -149,8 +161,9 @@ class RunStore:
         """Raises DatasetError when there is no such run."""
         try:
             record = json.loads((self.folder(run_id) / _MANIFEST).read_text(encoding="utf-8"))
-            for name in ("class_names", "unknown_labels"):
-                record[name] = tuple(record[name])
+            for name in ("class_names", "unknown_labels", "notes"):
+                record[name] = tuple(record.get(name, ()))
+            record["label_map"] = tuple((label, meant) for label, meant in record.get("label_map", ()))
             return RunManifest(**record)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise _unknown(run_id) from error
@@ -181,13 +194,17 @@ class RunStore:
 
         Imports scikit-learn and SciPy, 100 MB that a server need not hold: let a worker do it.
         """
-        run = self.load(run_id, ("true_label", "predicted_label", "status", "pred_probs"))
+        run = self.load(run_id, ("true_label", "predicted_label", "confidence", "status"))
         if evaluation := replace(run, measured=None).evaluation():
-            write_json(self.folder(run_id) / _EVALUATION, evaluation.to_dict())
+            self.keep_evaluation(run_id, evaluation)
         if len(run.table) == run.manifest.n_images:
             run.files.pack(self.folder(run_id) / _PACKED)
             for path in self._part_paths(run_id):
                 path.unlink()
+
+    def keep_evaluation(self, run_id: str, evaluation: Evaluation) -> None:
+        """Stores metrics beside the rows."""
+        write_json(self.folder(run_id) / _EVALUATION, evaluation.to_dict())
 
     def list(self) -> list[RunManifest]:
         """All runs, newest first."""

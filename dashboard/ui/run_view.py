@@ -22,6 +22,7 @@ from dashboard.ui.thumbnails import TILE, tile
 
 IMAGES_A_PAGE = 15
 FAILURES_SHOWN = 1000
+ROWS_OF_IMPORTED = 200
 
 
 def show_run(services: Services, run: Run) -> None:
@@ -51,7 +52,7 @@ def show_run(services: Services, run: Run) -> None:
         with right:
             rows = mistakes_first(run.evaluated, cell)
             _show_images(run, services.runs, cell, rows)
-        if len(rows):
+        if len(rows) and not manifest.imported:
             show_bulk(services, run, rows)
         details, calibration, failures, downloads = st.tabs(
             ["Per class", "Calibration", f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details"
@@ -144,6 +145,17 @@ def _show_images(run: Run, store: RunStore, cell: tuple[str, str] | None, rows: 
         )
     if rows.empty:
         st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
+        return
+    if run.manifest.imported:
+        st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
+        some = rows.head(ROWS_OF_IMPORTED)
+        some = some.assign(file=run.detail(some, ["file"])["file"])
+        st.dataframe(
+            safe_for_spreadsheets(some[["file", "true_label", "predicted_label", "confidence"]]),
+            hide_index=True,
+            key="imported-rows",
+            alt="The rows behind the chosen cell, the surest first",
+        )
         return
     try:
         images: RunPictures | None = RunPictures(store, run.manifest)

@@ -82,7 +82,7 @@ def test_on_the_oracles(shared_dir: Path) -> None:
 def test_probabilities_bring_a_reliability_diagram_that_survives_the_record() -> None:
     probs = np.array([[0.9, 0.1, 0.0], [0.62, 0.38, 0.0], [0.2, 0.61, 0.19], [0.0, 0.0, 1.0]])
     true = np.array([0, 1, 1, 2])
-    result = evaluate_labels(true, probs.argmax(axis=1), NAMES, probs)
+    result = evaluate_labels(true, probs.argmax(axis=1), NAMES, probs.max(axis=1))
     assert result.reliability is not None
     # bins (0.6, 0.667]: confidence 0.615, accuracy 0.5; (0.867, 0.933]: 0.9 and 1; (0.933, 1]: 1 and 1
     assert result.ece15 == pytest.approx((2 * 0.115 + 0.1 + 0) / 4)

@@ -38,6 +38,9 @@ def store(tmp_path: Path) -> RunStore:
 
 
 def test_a_manifest_survives_the_round_trip(store: RunStore) -> None:
+    mapped = manifest("mapped", label_map=(("kitten", "cat"),), notes=("A note.",), imported=True)
+    store.save(mapped)
+    assert store.manifest("mapped") == mapped and hash(mapped)
     store.save(manifest())
     assert store.manifest(manifest().run_id) == manifest() and manifest().dataset_name == "pets.zip"
 

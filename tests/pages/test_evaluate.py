@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import time
@@ -10,17 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pandas.testing import assert_frame_equal
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.evaluation import evaluate
+from dashboard.core.predictions_import import import_predictions
 from dashboard.core.run_plan import begin_run, plan_run
 from dashboard.core.run_rows import COLUMNS, SCHEMA
 from dashboard.core.runs import RunManifest
 from dashboard.ui.resources import Services
-from tests.conftest import MakeZip
+from tests.conftest import MakeZip, encoded, picture
 from tests.pages.conftest import text_of
 
 Open = Callable[[str], AppTest]
@@ -58,13 +61,15 @@ def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZ
     at = open_page("evaluate")
     path = make_zip({"cat": 3, "Plane": 2, "unicorn": 2}, extra={"cat/broken.png": b"no"})
     at.file_uploader(key="zip-0").upload("my pets.zip", path.read_bytes()).run()
+    assert "1 label is no class of" in text_of(at) and not dashboard.jobs.active()
+    at.button(key="evaluate-mapped").click().run()
     until(at, lambda at: at.metric)
     assert not at.exception
     shown = metrics(at)
     assert (shown["Images"], shown["Not evaluated"]) == ("5", "3") and shown["Accuracy"].endswith("%")
-    assert "unicorn" in [c.value for c in at.code]
     [failed] = [d.value for d in at.dataframe if list(d.value.columns) == ["file", "reason"]]
     assert sorted(failed["file"]) == ["cat/broken.png", "unicorn/0.png", "unicorn/1.png"]
+    assert "Its label 'unicorn' was left out." in failed["reason"].tolist()
     assert list(dashboard.settings.uploads_dir.glob("*/my_pets.zip"))
 
 
@@ -82,11 +87,79 @@ def test_an_upload_over_the_limit_is_refused(open_page: Open, dashboard: Service
     assert list(dashboard.settings.uploads_dir.iterdir()) == []
 
 
-def test_no_folder_is_a_class(open_page: Open, make_zip: MakeZip) -> None:
+def test_what_labels_mean_is_asked_before_anything_starts(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
     at = open_page("evaluate")
-    at.file_uploader(key="zip-0").upload("x.zip", make_zip({"unicorn": 1, "![x](y)": 1}).read_bytes()).run()
-    until(at, lambda at: "was not evaluated" in text_of(at))
-    assert "None of the folders" in text_of(at) and "unicorn" in text_of(at)
+    path = make_zip({"kitten": 2, "![x](y)": 1, "dog": 1, "thing": 1})
+    at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
+    assert not at.exception and "3 labels are no class of" in text_of(at)
+    [editor] = at.data_editor
+    assert editor.value["label"].tolist() == ["![x](y)", "kitten", "thing", "dog"]
+    assert editor.value["meaning"].tolist() == ["(leave out)", "(leave out)", "(leave out)", "dog"]
+    at.session_state[editor.key] = {
+        "edited_rows": {1: {"meaning": "cat"}, 2: {"meaning": "(no label)"}}, "added_rows": [], "deleted_rows": [],
+    }  # fmt: skip
+    at.run()
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    assert not at.exception and (metrics(at)["Images"], metrics(at)["Not evaluated"]) == ("4", "1")
+    [manifest] = dashboard.runs.list()
+    assert dict(manifest.label_map) == {"kitten": "cat", "dog": "dog", "thing": "(no label)", "![x](y)": "(leave out)"}
+    table = dashboard.runs.load(manifest.run_id).table
+    assert table["true_label"].dropna().tolist() == ["cat", "cat", "dog"]
+
+
+def test_nothing_starts_while_every_label_is_left_out(open_page: Open, make_zip: MakeZip) -> None:
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({"unicorn": 1}).read_bytes()).run()
+    assert at.button(key="evaluate-mapped").disabled
+    at.button(key="discard-dataset").click().run()
+    assert not at.data_editor and at.file_uploader(key="zip-1")
+
+
+def test_loose_images_with_a_labels_file(open_page: Open) -> None:
+    at = open_page("evaluate")
+    uploader = at.file_uploader(key="zip-0")
+    uploader.set_value(
+        [("a b.png", encoded(picture(1)), "image/png"), ("c.png", encoded(picture(2)), "image/png"),
+         ("labels.csv", b"file;label\na b.png;cat\nc.png;3\n", "text/csv")]
+    ).run()  # fmt: skip
+    at.button(key="evaluate-files").click().run()
+    assert not at.exception and "1 label is no class of" in text_of(at)
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    assert metrics(at)["Images"] == "1" and "Labels are taken from" in text_of(at)
+
+
+def test_an_array_without_labels(open_page: Open) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.stack([picture(i) for i in range(3)]))
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.npy", buffer.getvalue()).run()
+    at.button(key="evaluate-files").click().run()
+    until(at, lambda at: at.metric)
+    assert metrics(at) == {"Images": "3", "Not evaluated": "0"} and "predicted, but not compared" in text_of(at)
+
+
+def test_an_array_that_is_no_images_is_refused_at_once(open_page: Open) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros((2, 3, 8, 8), np.uint8))
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.npy", buffer.getvalue()).run()
+    at.button(key="evaluate-files").click().run()
+    assert "was not evaluated" in text_of(at) and "colour channels come first" in text_of(at)
+
+
+def test_an_imported_run_shows_figures_and_says_that_there_are_no_images(
+    open_page: Open, dashboard: Services, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,cat,0.2,0.8\n")
+    imported = import_predictions(tmp_path / "theirs.csv", dashboard.runs)
+    at = open_run(open_page, imported.manifest)
+    assert metrics(at)["Accuracy"] == "50.0%" and not at.image
+    assert "These predictions were imported, so there are no images to show." in text_of(at)
+    assert any("b.png" in frame.value.get("file", pd.Series(dtype=str)).tolist() for frame in at.dataframe)
 
 
 def test_a_dataset_on_the_server(open_page: Open) -> None:

@@ -149,8 +149,8 @@ def test_classes_by_f1_with_the_worst_on_top_and_those_without_images_left_out()
 
 
 def test_the_reliability_chart_shows_full_bins_and_on_which_side_they_are() -> None:
-    probs = np.array([[0.9, 0.1], [0.92, 0.08], [0.3, 0.7]])
-    spec = reliability_chart(reliability(probs, np.array([0, 1, 1])), dark=False).to_dict()
+    answers = reliability(np.array([0.9, 0.92, 0.7]), np.array([True, False, True]))
+    spec = reliability_chart(answers, dark=False).to_dict()
     found = [row for data in spec["datasets"].values() for row in data if "images" in row]
     assert {(row["images"], row["accuracy"], row["surplus"]) for row in found} == {
         (1, 1.0, "Not sure enough"), (2, 0.5, "Too sure"),
