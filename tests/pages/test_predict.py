@@ -23,7 +23,7 @@ from tests.core.colour_model import CLASSES, make_registry
 from tests.pages.conftest import ROOT, text_of
 
 Open = Callable[[str], AppTest]
-OURS = "cifar10-resnet@1"
+OURS = Registry(ROOT / "models").get("cifar10-resnet").ref
 
 
 def metric(at: AppTest) -> str:
@@ -153,7 +153,7 @@ def test_a_layer_of_another_model_is_not_asked_for(page: AppTest) -> None:
 def test_a_record_that_is_edited_changes_the_answer(page: AppTest, dashboard: Services) -> None:
     page.button(key="sample-frog").click().run()
     before = list(page.session_state["answers"].values())[-1].prediction.confidence
-    record = dashboard.settings.models_dir / "cifar10-resnet" / "1" / "model.json"
+    record = dashboard.registry.get(OURS).folder / "model.json"
     text = record.read_text()
     record.write_text(text.replace('"temperature": ', '"temperature": 9'))
     assert record.read_text() != text
@@ -163,7 +163,7 @@ def test_a_record_that_is_edited_changes_the_answer(page: AppTest, dashboard: Se
 
 
 def test_a_damaged_model_gives_no_prediction_but_the_cause(page: AppTest, dashboard: Services) -> None:
-    file = dashboard.settings.models_dir / "cifar10-resnet" / "1" / "model.keras"
+    file = dashboard.registry.get(OURS).file
     file.write_bytes(file.read_bytes()[:100_000])
     page.button(key="sample-frog").click().run()
     assert not page.exception and not page.metric
