@@ -32,7 +32,7 @@ def test_a_killed_server_takes_up_its_evaluations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_registry: Registry, pool: WorkerPool, make_zip: MakeZip
 ) -> None:
     monkeypatch.setenv("DASHBOARD_MODELS_DIR", str(tiny_registry.root))
-    path, version = make_zip({"cat": 900, "dog": 700}), tiny_registry.get("tiny@1")
+    path, version = make_zip({"cat": 350, "dog": 290}), tiny_registry.get("tiny@1")
     store, undisturbed = RunStore(tmp_path / "data" / "runs"), RunStore(tmp_path / "undisturbed")
     run_id = "interrupted"
     begin_run(plan_run(path, version), store, CHUNK, run_id).owner.release()
@@ -41,7 +41,7 @@ def test_a_killed_server_takes_up_its_evaluations(
         first.process.send_signal(signal.SIGKILL)
         first.process.wait()
     done = len(store.parts(run_id))
-    assert store.manifest(run_id).state == "running" and 3 <= done < 100
+    assert store.manifest(run_id).state == "running" and 3 <= done < 40
     with running_server(tmp_path / "data"):
         until(lambda: store.manifest(run_id).state == "finished")
     expected = undisturbed.load(evaluate(path, version, pool, undisturbed, CHUNK).run_id)
