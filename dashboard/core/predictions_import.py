@@ -87,7 +87,7 @@ def import_predictions(
         done = 0
         for part, piece in enumerate(_with_labels(predictions.pieces(), given)):
             piece = replace(piece, pred_probs=piece.pred_probs[:, order])
-            store.add_table(manifest.run_id, part, _as_table(piece, done, names, ids, counted, path.name))
+            store.add_part(manifest.run_id, part, _as_table(piece, done, names, ids, counted, path.name))
             done += len(piece.pred_probs)
             on_progress(done, predictions.n_rows)
         evaluation = counted.evaluation(names)

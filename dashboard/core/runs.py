@@ -121,12 +121,9 @@ class RunStore:
         """Writes the manifest; the first time, this starts a run with no rows."""
         write_json(self.folder(manifest.run_id) / _MANIFEST, asdict(manifest))
 
-    def add_part(self, run_id: str, part: int, rows: Sequence[Row]) -> None:
-        """Writes rows as part number `part`; a part written twice counts once."""
-        self.add_table(run_id, part, pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA))
-
-    def add_table(self, run_id: str, part: int, table: pa.Table) -> None:
-        """Writes a table of SCHEMA as part number `part`."""
+    def add_part(self, run_id: str, part: int, rows: Sequence[Row] | pa.Table) -> None:
+        """Writes rows, or a table of SCHEMA, as part number `part`; a part written twice counts once."""
+        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist([asdict(r) for r in rows], schema=SCHEMA)
         buffer = io.BytesIO()
         pq.write_table(table, buffer)
         write_atomically(self.folder(run_id) / f"part-{part:05d}.parquet", buffer.getvalue())
