@@ -22,6 +22,8 @@ from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image
 
+_JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
+
 
 class FileSource(Protocol):
     """Files with names; a position counts them from 0."""
@@ -94,9 +96,6 @@ def refuse_other_types(name: str) -> None:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in SUFFIXES:
         raise ImageError(f"A {suffix or 'file without an extension'} is no image that is read here.", code="other_type")
-
-
-_JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
 
 
 def is_junk(name: str) -> bool:

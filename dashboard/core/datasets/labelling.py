@@ -13,7 +13,8 @@ from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.images import SUFFIXES
 
-_SURE_STEMS = frozenset({"labels", "label", "metadata", "annotations"})
+_LABELS_STEMS = frozenset({"labels", "label"})
+_LIKELY_STEMS = frozenset({*_LABELS_STEMS, "metadata", "annotations"})
 _NAMED = 5  # entries that a note names
 
 
@@ -56,15 +57,17 @@ def find_labels_file(names: Sequence[str], dataset_name: str) -> tuple[int | Non
         DatasetError: there are several.
     """
     tables = [i for i, name in enumerate(names) if _suffix(name) in LABELS_SUFFIXES]
-    sure = [i for i in tables if file_stem(names[i]).lower() in _SURE_STEMS]
+    likely = [i for i in tables if file_stem(names[i]).lower() in _LIKELY_STEMS]
     folders = {class_folder(name) for name in names if is_image_name(name)} if tables else set()
-    candidates = sure or (tables if len(folders) < 2 else [])
+    candidates = likely or (tables if len(folders) < 2 else [])
     if len(candidates) > 1:
         raise DatasetError(
             f"{dataset_name} holds several files that could be its labels: {listed([names[i] for i in candidates])}.",
             "Leave one of them, or call one labels.csv.", "labels_file",
         )  # fmt: skip
-    return (candidates[0], bool(sure) or folders == {None}) if candidates else (None, False)
+    if not candidates:
+        return None, False
+    return candidates[0], folders == {None} or file_stem(names[candidates[0]]).lower() in _LABELS_STEMS
 
 
 def by_labels_file(names: Sequence[str], table: LabelsTable) -> Labelling:

@@ -36,6 +36,8 @@ KINDS = (
     "images, a Parquet or TFRecord file of images, or the CIFAR-10 archive."
 )
 _FIRST_BYTES = 16
+_watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # of a folder: what is looked at, its times
+_MOST_WATCHED = 16
 
 
 def open_dataset(path: Path) -> Dataset:
@@ -86,10 +88,6 @@ def _folder_state(folder: Path) -> tuple[object, ...]:
             _watched.clear()
         _watched[folder] = (watched, state)
     return state
-
-
-_watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}
-_MOST_WATCHED = 16
 
 
 def _folders_and_tables(folder: Path) -> Iterator[str]:

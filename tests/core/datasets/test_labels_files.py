@@ -155,6 +155,12 @@ def test_class_folders_win_over_other_tables(make_zip: MakeZip) -> None:
     assert dataset.samples[0].label == "cat" and "sizes.csv cannot be used" in " ".join(dataset.notes)
 
 
+def test_metadata_that_says_something_else_leaves_the_class_folders(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({"cat": 1, "dog": 1}, extra={"metadata.json": b'{"author": "me"}'}))
+    assert [s.label for s in dataset.samples] == ["cat", "dog", None]
+    assert "metadata.json names none of the 2 images" in " ".join(dataset.notes)
+
+
 def test_a_folder_whose_labels_file_is_rewritten_is_opened_anew(tmp_path: Path) -> None:
     folder = tmp_path / "pets"
     folder.mkdir()
