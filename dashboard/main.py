@@ -14,6 +14,7 @@ st.set_page_config(page_title="Classifier dashboard", page_icon=":material/cente
 page = st.navigation(
     [
         st.Page(PAGES / "predict.py", title="Predict", icon=":material/image_search:", default=True),
+        st.Page(PAGES / "explain.py", title="Explain", icon=":material/visibility:", url_path="explain"),
         st.Page(PAGES / "evaluate.py", title="Batch evaluation", icon=":material/dataset:", url_path="evaluate"),
         st.Page(PAGES / "diagnostics.py", title="Diagnostics", icon=":material/stethoscope:", url_path="diagnostics"),
     ]

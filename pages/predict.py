@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
-from dashboard.core.answers import Answer, answer_key, ask, explain_again
+from dashboard.core.answers import Answer, answer_key, explain_again
 from dashboard.core.dataset_library import plain_name
 from dashboard.core.errors import DashboardError
-from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image, encode_png, enlarge
+from dashboard.core.images import encode_png, enlarge
+from dashboard.core.out_of_distribution import Doubt
 from dashboard.core.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.records import Explanation, stages
 from dashboard.core.registry import ModelVersion
 from dashboard.ui.components import model_in_use, plain, show_error
+from dashboard.ui.memory import first_answer, remembered
+from dashboard.ui.picture_choice import clicked_sample, hand_over, sample_files, upload_picture
 from dashboard.ui.resources import get_services
 
 SIDE = 512  # pixels of the enlarged pictures
-KEPT_ANSWERS = 32
-SAMPLES_SHOWN = 8
 PREDICTED = "the predicted class"
 
 services = get_services()
-
-
-def sample_files() -> list[Path]:
-    """One picture of each class, then more, as far as they are shown."""
-    by_class = [sorted(folder.glob("*.png")) for folder in sorted(services.settings.samples_dir.glob("*/"))]
-    return [files[0] for files in by_class if files][:SAMPLES_SHOWN]
 
 
 def choose_picture() -> tuple[str, bytes] | None:
@@ -47,41 +39,18 @@ def choose_picture() -> tuple[str, bytes] | None:
         shot = st.camera_input("Take a picture", key="camera")
         return ("camera.jpg", shot.getvalue()) if shot else None
     if source == "Upload":
-        types = sorted(suffix[1:] for suffix in SUFFIXES)
-        upload = st.file_uploader(
-            "PNG, JPEG, WebP, BMP, GIF or TIFF", type=types, key="upload", max_upload_size=MAX_FILE_BYTES // 2**20
-        )
-        if upload:
-            return upload.name, upload.getvalue()
+        if upload := upload_picture("upload"):
+            return upload
         st.caption("Nothing at hand? Take a sample.")
     return choose_sample()
 
 
 def choose_sample() -> tuple[str, bytes] | None:
-    files = sample_files()
-    with st.container(horizontal=True, gap="small", key="samples"):
-        for path in files:
-            with st.container(width=84, gap="xsmall"):
-                st.image(thumbnail(path), width=80, alt=f"Sample of class {path.parent.name}")
-                if st.button(
-                    plain(path.parent.name), key=f"sample-{path.parent.name}", width="stretch", type="tertiary"
-                ):
-                    st.session_state["sample"] = str(path)
+    files = sample_files(services.settings.samples_dir)
+    if clicked := clicked_sample(files):
+        st.session_state["sample"] = str(clicked)
     chosen = Path(st.session_state.get("sample", ""))
     return (chosen.name, chosen.read_bytes()) if chosen in files else None
-
-
-@st.cache_data(show_spinner=False)
-def thumbnail(path: Path) -> np.ndarray:
-    return enlarge(decode_image(path.read_bytes()).pixels, 96)
-
-
-def first_answer(version: ModelVersion, name: str, data: bytes) -> Answer:
-    """From this session's memory, or from a worker."""
-    starting = all(worker.state in ("starting", "failed") for worker in services.engine.workers())
-    text = "Starting TensorFlow, about 5 seconds the first time ..." if starting else "Predicting ..."
-    key = answer_key(name, data, version, None, None)
-    return remembered(key, text, lambda: ask(services.inference, version, name, data))
 
 
 def answer_for(first: Answer, data: bytes, layer: str | None, target: str | None) -> Answer:
@@ -96,18 +65,9 @@ def answer_for(first: Answer, data: bytes, layer: str | None, target: str | None
     if layer is None and target is None:
         return first
     key = answer_key(first.name, data, first.version, layer, target)
-    return remembered(key, "Explaining ...", lambda: explain_again(services.inference, first, data, layer, target))
-
-
-def remembered(key: Hashable, doing: str, make: Callable[[], Answer]) -> Answer:
-    """Made once a session, as long as it is one of the last KEPT_ANSWERS."""
-    kept: OrderedDict[Hashable, Answer] = st.session_state.setdefault("answers", OrderedDict())
-    if key not in kept:
-        with st.spinner(doing):
-            kept[key] = make()
-        while len(kept) > KEPT_ANSWERS:
-            kept.popitem(last=False)
-    return kept[key]
+    return remembered(
+        "answers", key, "Explaining ...", lambda: explain_again(services.inference, first, data, layer, target)
+    )
 
 
 def show_pictures(answer: Answer, first: Answer) -> None:
@@ -202,10 +162,31 @@ def show_answer(answer: Answer, threshold: float) -> None:
             f"Unsure: the confidence is under your threshold of {threshold:.0%}. It could also be {plain(second)}.",
             icon=":material/help:",
         )
+    if answer.doubt:
+        show_doubt(answer.doubt, answer.version)
     for note in answer.notes:
         st.caption(note)
     chart = probability_bars(answer.version.class_names, answer.prediction.pred_probs, st.context.theme.type == "dark")
     st.altair_chart(chart, width="stretch", key="probabilities", alt="Probability of each class, highest first")
+
+
+def show_doubt(doubt: Doubt, version: ModelVersion) -> None:
+    """Says so when the picture probably shows none of the classes; both scores on request."""
+    known = version.familiarity
+    assert known is not None
+    if doubt.unknown:
+        st.warning(
+            f"Probably none of the {len(version.class_names)} classes: the model knows {known.kept:.0%} of their "
+            "pictures better than this one.",
+            icon=":material/question_mark:",
+        )
+    st.caption(
+        f"Energy {doubt.energy:.2f} (doubtful above {known.max_energy:.2f}), "
+        f"highest probability {doubt.msp:.1%} (doubtful below {known.min_msp:.1%})",
+        help="Two ways to ask whether the picture shows any of the classes. Each lets "
+        f"{known.kept:.0%} of held-out pictures of the classes pass. The "
+        f"{'energy' if known.decides == 'energy' else 'probability'} decides: it told foreign pictures apart better.",
+    )
 
 
 st.title("Predict")
@@ -226,7 +207,7 @@ picture = choose_picture()
 if picture:
     name, data = picture
     try:
-        first = first_answer(model_in_use(), name, data)
+        first = first_answer(services, model_in_use(), name, data)
         answer = answer_for(first, data, st.session_state.get("layer"), st.session_state.get("target"))
     except DashboardError as error:
         show_error(error, "There is no prediction.")
@@ -234,5 +215,7 @@ if picture:
         pictures, result = st.columns([3, 2], gap="large")
         with pictures:
             show_pictures(answer, first)
+            if st.button("Explain further", key="explain-further", icon=":material/visibility:"):
+                hand_over(name, data)
         with result:
             show_answer(answer, threshold / 100)

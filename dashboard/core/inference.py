@@ -146,6 +146,11 @@ class Inference:
         unknown = np.full(width, np.nan, np.float32)
         return np.array([unknown if isinstance(answer, Failure) else answer for answer in answers], np.float32)
 
+    def embed_file(self, version: ModelVersion, file: bytes) -> np.ndarray:
+        """The same of one image file, (d,) float32. Raises DependencyError, ModelError, ImageError, WorkerError."""
+        embedding: np.ndarray = self._submit("embed_file", version, file).result()
+        return embedding
+
     def _submit(self, task: str, *arguments: Any, slow: bool = False) -> Future[Any]:
         """At the head of the queue; a slow task gets more time than the engine's own limit."""
         return self._engine.submit(task, *arguments, urgent=True, timeout_s=SLOW_TASK_S if slow else None)

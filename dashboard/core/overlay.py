@@ -5,25 +5,72 @@ from __future__ import annotations
 import numpy as np
 
 DEFAULT_OPACITY = 0.5
+FOR_FIRST = (230, 97, 1)  # the ends of ColorBrewer's PuOr, told apart with every common colour vision deficiency
+FOR_SECOND = (94, 60, 153)
 
 
-def overlay(image: np.ndarray, heatmap: np.ndarray, opacity: float = DEFAULT_OPACITY) -> np.ndarray:
+def overlay(
+    image: np.ndarray, heatmap: np.ndarray, opacity: float = DEFAULT_OPACITY, smooth: bool = True
+) -> np.ndarray:
     """Blends a heatmap in the perceptually uniform colours of Inferno over an image.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         heatmap: (h, w) in [0, 1], covering the whole image.
         opacity: of the heatmap, in [0, 1].
+        smooth: interpolate between the map's cells; otherwise each is a rectangle.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
     import cv2  # 40 MB that a server without explanations does not need
 
-    [enlarged] = resize_maps(heatmap[None], image.shape[:2])
-    levels = np.round(255 * np.clip(enlarged, 0, 1)).astype(np.uint8)
+    levels = np.round(255 * np.clip(_enlarged(heatmap, image, smooth), 0, 1)).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     return cv2.addWeighted(image, 1 - opacity, colours, opacity, 0)
+
+
+def overlay_difference(
+    image: np.ndarray, difference: np.ndarray, opacity: float = DEFAULT_OPACITY, smooth: bool = True
+) -> np.ndarray:
+    """Tints an image in gray by the difference of two heatmaps: FOR_FIRST where it is positive, FOR_SECOND where it is
+    negative, the more the larger it is, and not at all where there is none.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        difference: (h, w) in [-1, 1], covering the whole image.
+        opacity: of the largest difference, in [0, 1].
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    import cv2
+
+    enlarged = np.clip(_enlarged(difference, image, smooth), -1, 1)[..., None]
+    tint = np.where(enlarged > 0, np.array(FOR_FIRST, np.float32), np.array(FOR_SECOND, np.float32))
+    gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    share = opacity * np.abs(enlarged)
+    tinted: np.ndarray = np.round((1 - share) * gray + share * tint).astype(np.uint8)
+    return tinted
+
+
+def contact_sheet(tiles: np.ndarray, columns: int, gap: int = 4) -> np.ndarray:
+    """One picture of many of the same size, row by row, white in between.
+
+    Args:
+        tiles: (N, H, W, 3) uint8, N at least 1.
+
+    Returns:
+        (rows * (H + gap) - gap, columns * (W + gap) - gap, 3) uint8; no more columns than tiles.
+    """
+    count, height, width, _ = tiles.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for place, tile in enumerate(tiles):
+        top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
 
 
 def resize_maps(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
@@ -36,3 +83,13 @@ def resize_maps(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     height, width = size
     planes = [cv2.resize(np.asarray(m, np.float32), (width, height), interpolation=cv2.INTER_LINEAR) for m in maps]
     return np.stack(planes) if planes else np.zeros((0, height, width), np.float32)
+
+
+def _enlarged(values: np.ndarray, image: np.ndarray, smooth: bool) -> np.ndarray:
+    """(h, w) to the size of the image."""
+    import cv2
+
+    height, width = image.shape[:2]
+    if smooth:
+        return resize_maps(values[None], (height, width))[0]
+    return cv2.resize(np.asarray(values, np.float32), (width, height), interpolation=cv2.INTER_NEAREST)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard.core.overlay import overlay
+from dashboard.core.overlay import FOR_FIRST, FOR_SECOND, contact_sheet, overlay, overlay_difference
 
 # the ends of Inferno as matplotlib publishes it
 DARKEST, BRIGHTEST = (0, 0, 4), (252, 255, 164)
@@ -50,3 +50,34 @@ def test_the_picture_is_not_changed_and_the_shape_stays() -> None:
     blended = overlay(picture, np.eye(4))
     assert blended.shape == picture.shape and blended.dtype == np.uint8
     assert (picture == 50).all()
+
+
+def test_hard_pixels_keep_every_cell_whole() -> None:
+    heatmap = np.array([[0.0, 1.0]], np.float32)
+    hard = overlay(grey(0, 10, 20), heatmap, 1.0, smooth=False)
+    assert np.abs(hard[:, :10].astype(int) - DARKEST).max() <= 1
+    assert np.abs(hard[:, 10:].astype(int) - BRIGHTEST).max() <= 1
+    between = overlay(grey(0, 10, 20), heatmap, 1.0)[0, 9].astype(int)
+    assert DARKEST[0] + 20 < between[0] < BRIGHTEST[0] - 20
+
+
+@pytest.mark.parametrize(
+    "value, colour", [(1.0, FOR_FIRST), (-1.0, FOR_SECOND), (0.0, (100, 100, 100)), (9.0, FOR_FIRST)]
+)
+def test_a_difference_has_one_colour_for_each_side(value: float, colour: tuple[int, int, int]) -> None:
+    assert np.abs(overlay_difference(grey(100), np.full((2, 2), value), 1.0).astype(int) - colour).max() <= 1
+
+
+def test_the_picture_under_a_difference_is_gray() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    shown = overlay_difference(picture, np.zeros((2, 2)), 0.0)
+    assert (shown.max(axis=2) == shown.min(axis=2)).all() and shown.std() > 0
+
+
+def test_a_contact_sheet_keeps_every_tile_in_its_place() -> None:
+    tiles = np.stack([grey(10 * i, 3, 5) for i in range(5)])
+    sheet = contact_sheet(tiles, columns=2, gap=1)
+    assert sheet.shape == (3 * 4 - 1, 2 * 6 - 1, 3)
+    assert (sheet[0:3, 0:5] == 0).all() and (sheet[0:3, 6:11] == 10).all() and (sheet[8:11, 0:5] == 40).all()
+    assert (sheet[8:11, 6:11] == 255).all() and (sheet[3] == 255).all()
+    assert contact_sheet(tiles[:1], columns=8).shape == (3, 5, 3)

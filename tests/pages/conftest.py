@@ -15,29 +15,36 @@ from dashboard.core.registry import Registry
 from dashboard.core.runs import RunStore
 from dashboard.core.worker_pool import WorkerPool
 from dashboard.settings import Settings
-from dashboard.ui.resources import Services, get_download
+from dashboard.ui.resources import Services, get_download, get_run_embeddings
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def dashboard(
-    tmp_path: Path,
-    pool: WorkerPool,
-    inference: Inference,
-    tiny_registry: Registry,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Services:
-    """Services over the models of the project and a tiny one; the samples lie in the data folder."""
+def models_dir(tmp_path: Path, tiny_registry: Registry) -> Path:
+    """The models of the project and a tiny one, as files of the test's own."""
     shutil.copytree(ROOT / "models", tmp_path / "models")
     shutil.copytree(tiny_registry.root / "tiny", tmp_path / "models" / "tiny")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def dashboard(
+    tmp_path: Path,
+    models_dir: Path,
+    pool: WorkerPool,
+    inference: Inference,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Services:
+    """Services over these models; the samples lie in the data folder."""
     shutil.copytree(ROOT / "data" / "samples", tmp_path / "data" / "samples")
-    settings = Settings(models_dir=tmp_path / "models", data_dir=tmp_path / "data", max_upload_mb=1)
+    settings = Settings(models_dir=models_dir, data_dir=tmp_path / "data", max_upload_mb=1)
     store = RunStore(settings.runs_dir)
     services = Services(settings, pool, inference, Registry(settings.models_dir), store, JobRunner(pool, store, 8))
     for module in ("resources", "components"):
         monkeypatch.setattr(f"dashboard.ui.{module}.get_services", lambda: services)
     get_download.clear()
+    get_run_embeddings.clear()
     return services
 
 
@@ -56,3 +63,9 @@ def text_of(at: AppTest) -> str:
     """All that is written on the page, but for tables."""
     kinds = (at.text, at.markdown, at.caption, at.error, at.warning, at.info, at.success, at.code)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def alts(at: AppTest) -> list[str]:
+    """The alternative texts of all pictures and charts."""
+    images = [image.alt for element in at.image for image in element.proto.imgs]
+    return [*images, *(chart.proto.alt for chart in at.get("vega_lite_chart"))]

@@ -22,7 +22,7 @@ Known = tuple[np.ndarray, np.ndarray]
 
 @pytest.fixture(scope="module")
 def model() -> LoadedModel:
-    return load(Registry(ROOT / "models").get("cifar10-resnet@1"))
+    return load(Registry(ROOT / "models").get("cifar10-resnet"))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,31 @@
+"""The images of a run that a model sees most like another one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dashboard.core.neighbours import nearest
+
+
+def similar_images(evaluated: pd.DataFrame, embeddings: np.ndarray, query: np.ndarray, most: int) -> pd.DataFrame:
+    """Rows of a run, the most similar first, with a column `similarity`: the cosine of the embeddings, in [-1, 1].
+
+    Args:
+        evaluated: `Run.evaluated`.
+        embeddings: (N, d), one for each of these rows; NaN where there is none.
+        query: (d,), of the image to compare with.
+    """
+    found = nearest(np.vstack([embeddings, query]), len(embeddings), most)
+    rows = evaluated.iloc[[neighbour.index for neighbour in found]]
+    return rows.assign(similarity=[neighbour.similarity for neighbour in found])
+
+
+def summary(similar: pd.DataFrame) -> str:
+    """What most of them are, in one sentence."""
+    labels = similar["true_label"].fillna(similar["predicted_label"]).astype(str)
+    counts = [f"{count} {label}" for label, count in labels.value_counts().items()]
+    listed = counts[0] if len(counts) == 1 else f"{', '.join(counts[:-1])} and {counts[-1]}"
+    wrong = int((similar["true_label"].notna() & (similar["true_label"] != similar["predicted_label"])).sum())
+    mistakes = "no mistake among them" if not wrong else f"{wrong} taken for something else"
+    return f"The {len(similar)} most similar: {listed}; {mistakes}."

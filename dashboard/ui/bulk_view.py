@@ -1,0 +1,105 @@
+"""Many images of an evaluation together: their mean map, and a sheet of their overlays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.bulk_maps import BulkMaps, bulk_maps, version_of_run
+from dashboard.core.errors import DashboardError
+from dashboard.core.explanation_methods import METHODS
+from dashboard.core.images import encode_png, enlarge
+from dashboard.core.inference import PREDICTED
+from dashboard.core.overlay import DEFAULT_OPACITY, overlay
+from dashboard.core.runs import Run
+from dashboard.ui.components import plain, show_error
+from dashboard.ui.memory import is_remembered, remembered
+from dashboard.ui.resources import Services
+
+MOST = 48  # images, so that it takes seconds
+COLUMNS = 8
+TILE = 96  # pixels
+MEAN_SIDE = 320
+EACH_PREDICTED = "what each was taken for"
+
+
+def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
+    """An expander; opened, it makes the maps of the first MOST of these rows."""
+    run_id = run.manifest.run_id
+    box = st.expander("What do they look at?", icon=":material/visibility:", key=f"bulk-{run_id}", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        some = rows.head(MOST)
+        some = some.assign(file=run.detail(some, ["file"])["file"])
+        names = run.manifest.class_names
+        with st.container(horizontal=True):
+            target = str(st.selectbox("Evidence for", [EACH_PREDICTED, *names], key="bulk-target", width=240))
+            quick = [name for name, method in METHODS.items() if method.cost == "instant"]
+            method = str(
+                st.selectbox(
+                    "Method", quick, format_func=lambda name: METHODS[name].title, key="bulk-method", width=200
+                )
+            )
+        wanted = target if target in names else PREDICTED
+        try:
+            maps = _maps(services, run, some, wanted, method)
+        except DashboardError as error:
+            show_error(error, "There are no maps.")
+            return
+        if maps is None:
+            st.info("None of these images has a map.", icon=":material/info:")
+            return
+        _show(maps, len(rows), f"{run_id}-maps.png", target)
+
+
+def _maps(services: Services, run: Run, rows: pd.DataFrame, target: str, method: str) -> BulkMaps | None:
+    """From this session's memory, or made with progress."""
+    key = (run.manifest.run_id, run.manifest.model_sha256, tuple(rows["index"]), target, method)
+    if is_remembered("bulk", key):
+        return remembered("bulk", key, "", lambda: None)
+    version = version_of_run(services.registry, run.manifest)
+    bar = st.progress(0.0, "Making the maps ...")
+
+    def tell(done: int) -> None:
+        bar.progress(done / len(rows), f"{done:,} of {len(rows):,} maps")
+
+    maps = bulk_maps(services.inference, version, Path(run.manifest.dataset), rows, target, method, tell)
+    bar.empty()
+    return remembered("bulk", key, "", lambda: maps, most=8)
+
+
+def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
+    mean = maps.mean_map / max(float(maps.mean_map.max()), np.finfo(np.float32).tiny)
+    left, right = st.columns([1, 2], gap="large")
+    count = len(maps.heatmaps)
+    with left:
+        st.markdown("**On average**")
+        st.image(
+            overlay(enlarge(maps.mean_picture, MEAN_SIDE), mean, DEFAULT_OPACITY),
+            width="stretch",
+            alt=f"Mean of {count} maps over the mean of their images",
+        )
+        st.caption("Mean map over the mean picture, scaled to its highest value: bright is where most of them look.")
+    sheet = maps.sheet(DEFAULT_OPACITY, COLUMNS, max(1, TILE // max(maps.pictures.shape[1:3])))
+    with right:
+        st.markdown("**One by one**")
+        st.image(sheet, width="stretch", alt=f"{count} images with their maps, the surest first")
+        notes = [f"The {count} surest of {of:,}." if of > count + maps.n_failed else f"All {count}."]
+        if maps.n_empty:
+            notes.append(f"{maps.n_empty} maps are empty: nothing speaks for {plain(target)} there.")
+        if maps.n_failed:
+            notes.append(f"{maps.n_failed} could not be read.")
+        st.caption(" ".join(notes))
+        st.download_button(
+            "Sheet (PNG)",
+            lambda: encode_png(sheet),
+            file_name,
+            "image/png",
+            key="download-sheet",
+            icon=":material/download:",
+            on_click="ignore",
+        )

@@ -1,0 +1,139 @@
+"""The top of the Explain page: the picture and its answer, what is asked, and how maps are drawn."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.answers import Answer
+from dashboard.core.explanation_methods import METHODS, Method
+from dashboard.core.images import fit_side
+from dashboard.core.overlay import DEFAULT_OPACITY
+from dashboard.core.records import stages
+from dashboard.core.run_images import RunImage
+from dashboard.ui.components import plain
+from dashboard.ui.explain_question import Look, Question
+from dashboard.ui.picture_choice import Picture, forget_picture
+
+SIDE = 256  # pixels of the small picture
+PREDICTED = "the predicted class"
+METHOD_KEY = "explain-method"
+
+
+def show_head(picture: Picture, answer: Answer) -> None:
+    """A way to another picture, this one, and the answer that all maps below belong to."""
+    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
+    small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
+    small.image(fit_side(answer.picture, SIDE), width="stretch", alt="The picture")
+    with words, st.container(width=440, gap="xsmall"):
+        st.text(picture.name)
+        st.metric("Predicted class", plain(answer.predicted_label))
+        st.progress(answer.prediction.confidence, text=f"Confidence {answer.prediction.confidence:.1%}")
+        if picture.from_run:
+            _show_truth(picture.from_run, answer)
+        temperature = answer.version.temperature
+        st.caption(
+            f"By {plain(answer.version.ref)}, as all maps below.",
+            help=f"Probabilities are calibrated: the logits are divided by {temperature:.2f} first."
+            if temperature != 1
+            else "Probabilities are as the model gives them, not calibrated.",
+        )
+    for note in answer.notes:
+        st.caption(note)
+    if picture.from_run and picture.from_run.model != answer.version.ref:
+        said = picture.from_run.predicted_label or "nothing"
+        st.warning(
+            f"It was evaluated by {plain(picture.from_run.model)}, which said {plain(said)}. The answer and the maps here "
+            f"are those of {plain(answer.version.ref)}, chosen in the sidebar.",
+            icon=":material/info:",
+        )
+    if not answer.map_covers_picture:
+        st.caption("The model sees a part of the picture only; the maps lie over that part.")
+    if answer.explanation is None:
+        st.info(
+            f"{plain(answer.explanation_fault)} The methods that look at pixels work all the same.",
+            icon=":material/info:",
+        )
+
+
+def _show_truth(image: RunImage, answer: Answer) -> None:
+    """What the evaluation's dataset says it is."""
+    if image.true_label is None:
+        return
+    if image.true_label == answer.predicted_label:
+        st.badge(f"Right: it is {plain(image.true_label)}", icon=":material/check:", color="green")
+    else:
+        st.badge(f"Wrong: it is {plain(image.true_label)}", icon=":material/close:", color="red")
+
+
+def choose_question(answer: Answer, data: bytes) -> tuple[Question, Look]:
+    """For which class, from which layer, and how the maps are drawn."""
+    choices = [PREDICTED, *answer.version.class_names]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="question"):
+        chosen = str(
+            st.selectbox(
+                "Evidence for",
+                choices,
+                key="explain-target",
+                help="The maps show what speaks for this class.",
+                persist_state="session",
+                width=220,
+            )
+        )
+        layer = _choose_layer(answer)
+        opacity = st.slider(
+            "Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="explain-opacity", persist_state="session", width=180
+        )
+        smooth = st.toggle(
+            "Smooth",
+            value=True,
+            key="explain-smooth",
+            persist_state="session",
+            help="Off: every cell of the map as a square of its own.",
+        )
+    target = chosen if chosen in answer.version.class_names else answer.predicted_label
+    return Question(answer, data, target, layer), Look(opacity, smooth)
+
+
+def _choose_layer(answer: Answer) -> str | None:
+    """None for the default layer, or where there is none."""
+    explanation = answer.explanation
+    if explanation is None or explanation.layer is None:
+        return None
+    default = explanation.layer.name
+    layers = {layer.name: layer for layer in (*stages(explanation.layers), explanation.layer)}
+    if st.session_state.get("explain-layer") not in layers:
+        st.session_state["explain-layer"] = default
+    names = list(layers)
+    chosen = str(
+        st.selectbox(
+            "Layer",
+            names,
+            key="explain-layer",
+            format_func=lambda name: f"{name} ({layers[name].grid[0]}x{layers[name].grid[1]})",
+            help="Deeper layers know more about the class, earlier ones more about the place.",
+            persist_state="session",
+            width=220,
+        )
+    )
+    return None if chosen == default else chosen
+
+
+def choose_method(question: Question, only_layers: bool = False) -> Method | None:
+    """The method to look at, the same in every tab."""
+    methods = {method.name: method for method in question.methods if method.uses_layer or not only_layers}
+    if not methods:
+        return None
+    if st.session_state.get(METHOD_KEY) not in methods:
+        st.session_state[METHOD_KEY] = next(iter(methods))
+    names = list(methods)
+    name = str(
+        st.selectbox(
+            "Method",
+            names,
+            format_func=lambda name: METHODS[name].title,
+            key=METHOD_KEY,
+            persist_state="session",
+            width=260,
+        )
+    )
+    return methods[name]

@@ -1,0 +1,137 @@
+"""The images of an evaluation that are most like a picture, as the model sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard.core.answers import Answer, answer_key
+from dashboard.core.errors import DashboardError
+from dashboard.core.run_pictures import RunPictures
+from dashboard.core.runs import Run
+from dashboard.core.similar_images import similar_images, summary
+from dashboard.ui.components import local_time, plain, show_error
+from dashboard.ui.memory import remembered, stored_run
+from dashboard.ui.picture_choice import Picture
+from dashboard.ui.resources import Services, get_run_embeddings
+from dashboard.ui.thumbnails import TILE, tile
+
+SHOWN = 12
+POLL_S = 0.5
+
+
+def show_neighbours(services: Services, picture: Picture, answer: Answer) -> None:
+    """Lets an evaluation be chosen, and shows its most similar images."""
+    version = answer.version
+    titles = {
+        m.run_id: f"{m.dataset_name}, {local_time(m.created_utc)}, {m.n_images:,} images"
+        for m in services.runs.list()
+        if m.state == "finished" and m.model_sha256 == version.sha256 and m.model == version.ref
+    }
+    if not titles:
+        st.info(
+            f"There is no finished evaluation by {plain(version.ref)} yet. Evaluate a dataset, then the images most like "
+            "this one can be looked up in it.",
+            icon=":material/info:",
+        )
+        st.page_link("../pages/evaluate.py", label="Batch evaluation", icon=":material/dataset:")
+        return
+    if st.session_state.get("neighbours-run") not in titles:
+        own = picture.from_run.run_id if picture.from_run else ""
+        st.session_state["neighbours-run"] = own if own in titles else next(iter(titles))
+    run_ids = list(titles)
+    run_id = str(
+        st.selectbox(
+            "Images of",
+            run_ids,
+            format_func=lambda run_id: titles[run_id],
+            key="neighbours-run",
+            help="Evaluations by the model in use.",
+            persist_state="session",
+            width=480,
+        )
+    )
+    try:
+        run = stored_run(services, run_id)
+        embeddings = get_run_embeddings().stored(run)
+        if embeddings is None:
+            _offer_embeddings(run, answer)
+        else:
+            _show_similar(services, run, embeddings, picture, answer)
+    except DashboardError as error:
+        show_error(error, "The similar images cannot be shown.")
+
+
+def _offer_embeddings(run: Run, answer: Answer) -> None:
+    """A button that starts it, or how far it is."""
+    jobs = get_run_embeddings()
+    state = jobs.state(run.manifest.run_id)
+    if state.active:
+        _watch(run.manifest.run_id)
+        return
+    if state.error:
+        show_error(state.error, "The images could not be compared.")
+    st.text(f"The model has to look at all {len(run.evaluated):,} images once more; then what it saw is kept.")
+    if st.button("Compare with all of them", key="embed", type="primary"):
+        jobs.start(run, answer.version)
+        st.rerun()
+
+
+@st.fragment(run_every=POLL_S)
+def _watch(run_id: str) -> None:
+    """Polls until all images are looked at, then shows the result by one full rerun."""
+    state = get_run_embeddings().state(run_id)
+    if not state.active:
+        st.rerun()
+    st.progress(state.done / max(1, state.total), f"{state.done:,} of {state.total:,} images looked at")
+
+
+def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture: Picture, answer: Answer) -> None:
+    rows = run.evaluated
+    if picture.from_run and picture.from_run.run_id == run.manifest.run_id:
+        own = (rows["index"] == picture.from_run.index).to_numpy()
+    else:
+        own = np.zeros(len(rows), bool)
+    if own.any():
+        query = embeddings[own][0]
+    else:
+        key = answer_key(picture.name, picture.data, answer.version, None, None)
+        query = remembered(
+            "embedding",
+            key,
+            "Looking at the picture ...",
+            lambda: services.inference.embed_file(answer.version, picture.data),
+        )
+    found = similar_images(rows[~own], embeddings[~own], query, SHOWN)
+    if found.empty:
+        st.info("There is no other image in this evaluation.", icon=":material/info:")
+        return
+    st.text(summary(found))
+    found = found.assign(file=run.detail(found, ["file"])["file"])
+    pictures = RunPictures(services.runs, run.manifest)
+    with st.container(horizontal=True, gap="small", key="similar"):
+        for row in found.to_dict("records"):
+            with st.container(width=TILE + 24, gap=None):
+                alt = f"{row['true_label'] or 'No label'}, predicted {row['predicted_label']}"
+                st.image(tile(pictures.image(row["index"], row["file"], (TILE, TILE))), width=TILE, alt=alt)
+                st.caption(_words(row))
+    with st.expander("File names"):
+        columns = ["file", "true_label", "predicted_label", "similarity"]
+        st.dataframe(
+            found[columns], hide_index=True, column_config={"similarity": st.column_config.NumberColumn(format="%.3f")}
+        )
+
+
+def _words(row: dict[Hashable, Any]) -> str:
+    """True label, what the model took it for where that is another, and how similar."""
+    true, predicted = row["true_label"], str(row["predicted_label"])
+    if not isinstance(true, str):
+        label = f"taken for {plain(predicted)}"
+    elif true == predicted:
+        label = f":green[:material/check:] {plain(true)}"
+    else:
+        label = f":red[:material/close:] {plain(true)}, taken for {plain(predicted)}"
+    return f"{label}  \nsimilarity {row['similarity']:.2f}"

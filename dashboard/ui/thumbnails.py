@@ -1,0 +1,26 @@
+"""Small pictures, and where they stand."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.core.images import enlarge
+
+TILE = 96  # pixels
+
+
+def tile(picture: np.ndarray | None) -> np.ndarray:
+    """The picture, enlarged; gray where there is none."""
+    return np.full((TILE, TILE, 3), 127, np.uint8) if picture is None else enlarge(picture, TILE)
+
+
+def four_a_row(count: int) -> list[DeltaGenerator]:
+    """Places for `count` pictures, row by row: four beside each other, on a phone two."""
+    places: list[DeltaGenerator] = []
+    while len(places) < count:
+        for half in st.columns(2, gap="medium"):
+            with half:
+                places += st.columns(2, gap="medium", wrap=False)
+    return places[:count]

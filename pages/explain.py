@@ -1,0 +1,49 @@
+"""Why does the model say so? The maps of one picture, each beside its proof, and the images most like it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.ui.closely_view import show_closely
+from dashboard.ui.components import model_in_use, show_error
+from dashboard.ui.explain_head import choose_question, show_head
+from dashboard.ui.explain_view import show_layers, show_methods
+from dashboard.ui.memory import first_answer
+from dashboard.ui.neighbours_view import show_neighbours
+from dashboard.ui.picture_choice import Picture, choose_picture, forget_picture, picture_to_explain
+from dashboard.ui.resources import get_services
+from dashboard.ui.two_classes_view import show_two_classes
+
+VIEWS = {"Methods": show_methods, "One map": show_closely, "Layers": show_layers, "Two classes": show_two_classes}
+SIMILAR = "Similar images"
+
+services = get_services()
+
+
+def show(picture: Picture) -> None:
+    """The answer, then the views; only the open one is worked out."""
+    answer = first_answer(services, model_in_use(), picture.name, picture.data)
+    show_head(picture, answer)
+    question, look = choose_question(answer, picture.data)
+    *tabs, similar = st.tabs([*VIEWS, SIMILAR], key="view", on_change="rerun")
+    for tab, show_view in zip(tabs, VIEWS.values(), strict=True):
+        if tab.open:
+            with tab:
+                show_view(services, question, look)
+    if similar.open:
+        with similar:
+            show_neighbours(services, picture, answer)
+
+
+st.title("Explain")
+try:
+    picture = picture_to_explain(services)
+    if picture:
+        show(picture)
+    else:
+        st.text("Where does the model look, and is that true? Eight methods, each tested on the picture itself.")
+        choose_picture(services.settings.samples_dir)
+except DashboardError as error:
+    show_error(error, "There is nothing to explain.")
+    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)

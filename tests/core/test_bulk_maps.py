@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.bulk_maps import BulkMaps, bulk_maps, version_of_run
+from dashboard.core.errors import DatasetError, ModelError
+from dashboard.core.evaluation import evaluate
+from dashboard.core.inference import PREDICTED, Inference
+from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.runs import Run, RunStore
+from dashboard.core.worker_pool import WorkerPool
+from tests.conftest import MakeZip, picture
+
+
+@pytest.fixture
+def run(tmp_path: Path, pool: WorkerPool, tiny_version: ModelVersion, make_zip: MakeZip) -> Run:
+    store = RunStore(tmp_path / "runs")
+    return store.load(evaluate(make_zip({"cat": 20}), tiny_version, pool, store).run_id)
+
+
+def test_maps_of_the_given_rows_in_their_order_with_progress(
+    run: Run, inference: Inference, tiny_version: ModelVersion
+) -> None:
+    rows, told = run.evaluated.iloc[::-1], list[int]()
+    path = Path(run.manifest.dataset)
+    maps = bulk_maps(inference, tiny_version, path, rows, PREDICTED, "grad-cam", told.append)
+    assert maps and told == [16, 20] and maps.n_failed == 0
+    assert np.array_equal(maps.pictures[0], picture(19)) and maps.heatmaps.shape == (20, 8, 8)
+    other = bulk_maps(inference, tiny_version, path, rows, "truck", "grad-cam")
+    assert other and not np.array_equal(other.heatmaps, maps.heatmaps)
+
+
+def test_a_dataset_that_was_changed_is_refused(
+    run: Run, inference: Inference, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"dog": 20})
+    with pytest.raises(DatasetError, match="was changed"):
+        bulk_maps(inference, tiny_version, path, run.evaluated, PREDICTED, "grad-cam")
+
+
+def test_only_the_very_model_that_made_a_run_will_do(run: Run, tiny_registry: Registry) -> None:
+    assert version_of_run(tiny_registry, run.manifest).ref == "tiny@1"
+    with pytest.raises(ModelError, match="another file"):
+        version_of_run(tiny_registry, replace(run.manifest, model_sha256="0" * 64))
+
+
+def test_means_and_sheet() -> None:
+    pictures = np.stack([np.full((2, 3, 3), value, np.uint8) for value in (0, 100, 200)])
+    maps = BulkMaps(pictures, np.array([[[0.0]], [[0.5]], [[1.0]]], np.float32), n_empty=1, n_failed=0)
+    assert (maps.mean_picture == 100).all() and maps.mean_map.tolist() == [[0.5]]
+    sheet = maps.sheet(0.0, columns=2, factor=10)
+    assert sheet.shape == (2 * 20 + 4, 2 * 30 + 4, 3)
+    assert (sheet[:20, 34:] == 100).all() and (sheet[24:, :30] == 200).all()

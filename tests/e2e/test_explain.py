@@ -1,0 +1,69 @@
+"""From an evaluation's mistake to why: the Explain page in a browser."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+CELLS = "[data-testid=stVegaLiteChart] svg .mark-rect.role-mark path"
+
+
+@pytest.fixture
+def upside_down(samples: Path, tmp_path: Path) -> Path:
+    """The samples on their heads, so that some are mistaken."""
+    path = tmp_path / "upside-down.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(samples.glob("*/*.png")):
+            buffer = io.BytesIO()
+            Image.open(file).rotate(180).save(buffer, "PNG")
+            archive.writestr(f"{file.parent.name}/{file.name}", buffer.getvalue())
+    return path
+
+
+def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Path) -> None:
+    page.goto("/evaluate")
+    page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(upside_down)
+    page.get_by_text("What is taken for what").wait_for(timeout=120_000)
+    page.get_by_text("What do they look at?").click()
+    page.get_by_alt_text("maps over the mean of their images", exact=False).wait_for()
+    page.locator(".st-key-gallery a").first.click()
+    page.get_by_alt_text("Grad-CAM heatmap for", exact=False).wait_for()
+    page.get_by_text("Wrong: it is").wait_for()
+    predicted = page.locator("[data-testid=stMetricValue]").inner_text()
+
+    page.reload()  # the address says which image it is
+    page.get_by_text("Wrong: it is").wait_for()
+    assert page.locator("[data-testid=stMetricValue]").inner_text() == predicted
+
+    page.get_by_role("tab", name="One map").click()
+    page.get_by_text("The marked pixels removed").wait_for()
+    page.locator(CELLS).first.hover(force=True)
+    tip = page.locator("#vg-tooltip-element.visible")
+    tip.wait_for()
+    assert f"Evidence for {predicted}" in tip.inner_text()
+
+    page.get_by_role("tab", name="Similar images").click()
+    page.get_by_role("button", name="Compare with all of them").click()
+    page.get_by_text("12 most similar").wait_for()
+    page.locator(".st-key-similar img").nth(11).wait_for()
+
+
+def test_predict_leads_to_it_and_nothing_overflows_on_a_phone(page) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.goto("/")
+    page.locator(".st-key-sample-frog button").click()
+    page.get_by_role("button", name="Explain further").click()
+    page.get_by_alt_text("HiResCAM heatmap for frog", exact=False).wait_for()
+    for view in ("Methods", "One map", "Layers", "Two classes"):
+        page.get_by_role("tab", name=view).click()
+        page.wait_for_selector(IDLE)
+        page.wait_for_timeout(500)
+        widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        assert widths[0] <= widths[1], view

@@ -1,0 +1,267 @@
+"""The Explain page: real maps by a real worker, of samples, of a picture from Predict, of an image of an evaluation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.evaluation import evaluate
+from dashboard.core.explanation_methods import METHODS
+from dashboard.core.registry import Registry
+from dashboard.core.runs import RunManifest
+from dashboard.ui.resources import Services
+from tests.conftest import MakeZip, encoded, picture
+from tests.pages.conftest import alts, text_of
+
+Open = Callable[[str], AppTest]
+TINY = "tiny@1"
+INSTANT = [m.name for m in METHODS.values() if m.cost == "instant"]
+SLOW = [m.name for m in METHODS.values() if m.cost == "seconds"]
+
+
+def maps(at: AppTest) -> list[str]:
+    return [alt for alt in alts(at) if " heatmap for " in alt]
+
+
+def view(at: AppTest, name: str) -> AppTest:
+    at.session_state["view"] = name
+    at.run()
+    assert not at.exception
+    return at
+
+
+@pytest.fixture
+def models_dir(tiny_registry: Registry) -> Path:
+    """The tiny model only, the same file for all tests: the worker keeps what it has traced of it."""
+    return tiny_registry.root
+
+
+@pytest.fixture
+def page(open_page: Open) -> AppTest:
+    """The page before a picture is chosen."""
+    return open_page("explain")
+
+
+@pytest.fixture
+def frog(page: AppTest) -> AppTest:
+    """The page about the frog among the samples."""
+    page.button(key="sample-frog").click().run()
+    assert not page.exception
+    return page
+
+
+@pytest.fixture
+def run(dashboard: Services, make_zip: MakeZip) -> RunManifest:
+    """A finished evaluation by the tiny model, of 3 cats and 2 dogs."""
+    dataset = make_zip({"cat": 3, "dog": 2})
+    return evaluate(dataset, dashboard.registry.get(TINY), dashboard.engine, dashboard.runs)
+
+
+def of_run(at: AppTest, run_id: str, image: object) -> AppTest:
+    at.query_params["run"], at.query_params["image"] = run_id, str(image)
+    return at.run()
+
+
+def test_it_opens_with_samples_and_says_what_it_is_for(page: AppTest) -> None:
+    assert not page.exception and not page.metric
+    assert "Where does the model look" in text_of(page)
+    assert {b.label for b in page.button} >= {"airplane", "cat", "truck"}
+
+
+def test_quick_methods_stand_side_by_side_each_with_its_verdict(frog: AppTest) -> None:
+    assert [alt.split(" heatmap")[0] for alt in maps(frog)] == [METHODS[name].title for name in INSTANT]
+    verdicts = [m.value for m in frog.markdown if "-badge[" in m.value]
+    assert len(verdicts) == len(INSTANT)
+    assert text_of(frog).count("Score ") >= len(INSTANT) - text_of(frog).count("Empty map")
+
+
+def test_slow_methods_come_when_asked_for(frog: AppTest) -> None:
+    frog.button(key="slow-methods").click().run()
+    assert not frog.exception
+    assert [alt.split(" heatmap")[0] for alt in maps(frog)] == [METHODS[name].title for name in (*INSTANT, *SLOW)]
+    assert "slow-methods" not in [b.key for b in frog.button]
+
+
+def test_prediction_and_maps_are_of_one_model_version(frog: AppTest) -> None:
+    [answer] = frog.session_state["answers"].values()
+    assert answer.version.ref == TINY and "tiny" in text_of(frog)
+    assert [str(m.value) for m in frog.metric] == [answer.predicted_label]
+    found = list(frog.session_state["maps"].values())
+    assert len(found) == len(INSTANT)
+    for explanation in found:
+        assert np.array_equal(explanation.prediction.pred_probs, answer.prediction.pred_probs)
+        assert explanation.target_class == answer.prediction.class_id
+
+
+def test_another_class_gives_other_maps(frog: AppTest) -> None:
+    frog.selectbox(key="explain-target").select("truck").run()
+    assert not frog.exception
+    assert all("for truck" in alt for alt in maps(frog))
+    [answer] = frog.session_state["answers"].values()
+    assert [str(m.value) for m in frog.metric] == [answer.predicted_label]  # the answer stays
+
+
+def test_one_map_closely_with_its_curves(frog: AppTest) -> None:
+    frog.selectbox(key="explain-target").select("truck").run()
+    view(frog, "One map")
+    assert len(frog.get("vega_lite_chart")) == 3
+    frog.selectbox(key="explain-method").select("occlusion").run()
+    assert not frog.exception
+    [large] = maps(frog)
+    assert large.startswith("Occlusion heatmap for truck")
+    [scores] = [d.value for d in frog.dataframe]
+    assert scores["map"].tolist() == ["This map", "Random maps", "Centred spot"]
+    assert np.isfinite(scores[["score", "insertion", "deletion", "drop"]].to_numpy()).all()
+
+
+def test_the_weight_check_says_in_words_what_it_found(frog: AppTest) -> None:
+    view(frog, "One map")
+    assert "Spearman" not in text_of(frog)
+    frog.button(key="randomize").click().run()
+    assert not frog.exception and "Spearman" in text_of(frog)
+    [result] = frog.session_state["randomizations"].values()
+    assert ("It does" in text_of(frog)) == result.passed
+    frog.run()
+    assert "Spearman" in text_of(frog)  # it stays, without another click
+
+
+def test_one_method_through_the_layers(frog: AppTest) -> None:
+    view(frog, "Layers")
+    assert [alt.rsplit(" ", 1)[1] for alt in maps(frog)] == ["conv_a", "conv_b"]
+    assert "16x16 cells" in text_of(frog) and "8x8 cells" in text_of(frog)
+    assert not {"occlusion", "smooth-grad"} & set(frog.selectbox(key="explain-method").options)
+
+
+def test_two_classes_against_each_other(frog: AppTest) -> None:
+    frog.selectbox(key="explain-target").select("truck").run()
+    view(frog, "Two classes")
+    frog.selectbox(key="rather-than-truck").select("ship").run()
+    assert not frog.exception
+    assert any("more speaks for truck, orange" in alt and "for ship, purple" in alt for alt in alts(frog))
+    assert "speaks more for truck" in text_of(frog) and "speaks more for ship" in text_of(frog)
+    assert "truck" not in frog.selectbox(key="rather-than-truck").options
+
+
+def test_hard_pixels_and_opacity_change_the_drawing_but_make_no_new_map(frog: AppTest) -> None:
+    before = [image.url for element in frog.image for image in element.proto.imgs]
+    frog.toggle(key="explain-smooth").set_value(False).run()
+    frog.slider(key="explain-opacity").set_value(0.9).run()
+    assert not frog.exception
+    after = [image.url for element in frog.image for image in element.proto.imgs]
+    assert before[0] == after[0] and not set(before[1:]) & set(after[1:])
+    assert len(frog.session_state["maps"]) == len(INSTANT)
+
+
+def test_the_picture_stays_until_another_one_is_wanted(frog: AppTest) -> None:
+    frog.run()
+    assert maps(frog)
+    frog.button(key="another").click().run()
+    assert not frog.exception and not frog.metric and frog.button(key="sample-ship")
+
+
+def test_an_upload(page: AppTest) -> None:
+    page.file_uploader(key="explain-upload").upload("![x](y).png", encoded(picture(5))).run()
+    assert not page.exception and maps(page)
+    assert "![x](y).png" in [t.value for t in page.text]
+    assert not any("![x](y)" in m.value for kind in (page.markdown, page.caption) for m in kind)
+
+
+def test_what_is_no_image_says_so_and_lets_another_be_chosen(page: AppTest) -> None:
+    page.file_uploader(key="explain-upload").upload("text.png", b"hello").run()
+    assert not page.exception and "not an image of a known format" in text_of(page)
+    page.button(key="another").click().run()
+    assert page.button(key="sample-frog")
+
+
+def test_predict_hands_its_picture_over(open_page: Open) -> None:
+    at = open_page("predict")
+    at.button(key="sample-ship").click().run()
+    at.button(key="explain-further").click().run()
+    assert not at.exception
+    assert [title.value for title in at.title] == ["Explain"] and maps(at)
+    assert len(at.session_state["answers"]) == 1  # the same answer, not another one
+
+
+def test_an_image_of_an_evaluation_has_an_address(page: AppTest, run: RunManifest) -> None:
+    of_run(page, run.run_id, 3)
+    assert not page.exception and maps(page)
+    assert "0.png" in [t.value for t in page.text]
+    assert any("it is dog" in m.value for m in page.markdown)
+
+
+def test_the_gallery_links_to_it(open_page: Open, run: RunManifest) -> None:
+    at = open_page("evaluate")
+    at.selectbox(key="earlier").select(run.run_id).run()
+    links = [link.proto for link in at.get("page_link") if link.proto.label == "Explain"]
+    assert links and all(link.query_string.startswith(f"run={run.run_id}&image=") for link in links)
+
+
+@pytest.mark.parametrize("run_id, image", [("", 99), ("", "x"), ("../../etc", 0), ("nonesuch", 1)])
+def test_an_address_of_nothing_is_refused_in_words(page: AppTest, run: RunManifest, run_id: str, image: object) -> None:
+    of_run(page, run_id or run.run_id, image)
+    assert not page.exception and "There is nothing to explain" in text_of(page)
+    page.button(key="another").click().run()
+    assert page.button(key="sample-frog")
+
+
+def test_an_image_that_has_gone_is_not_replaced_by_another(page: AppTest, run: RunManifest) -> None:
+    Path(run.dataset).unlink()
+    of_run(page, run.run_id, 0)
+    assert not page.exception and not maps(page) and "does not exist" in text_of(page)
+
+
+def test_similar_images_need_an_evaluation_first(frog: AppTest) -> None:
+    view(frog, "Similar images")
+    assert "no finished evaluation by tiny" in frog.info[-1].value.replace("\\", "")
+
+
+def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Services, run: RunManifest) -> None:
+    of_run(page, run.run_id, 3)
+    view(page, "Similar images")
+    page.button(key="embed").click().run()
+    end = time.monotonic() + 30
+    while "most similar" not in text_of(page):
+        assert time.monotonic() < end, text_of(page)
+        time.sleep(0.2)
+        page.run()
+    assert not page.exception
+    assert "The 4 most similar" in text_of(page)  # without the image itself
+    stored = np.load(dashboard.settings.runs_dir / run.run_id / "embeddings.npy")
+    assert len(stored) == 5 and np.isfinite(stored).all()
+    [table] = [d.value for d in page.dataframe]
+    assert "dog/0.png" not in table["file"].tolist() and table["similarity"].is_monotonic_decreasing
+
+
+def test_an_uploaded_copy_is_most_similar_to_its_original(page: AppTest, dashboard: Services, run: RunManifest) -> None:
+    from dashboard.ui.resources import get_run_embeddings
+
+    jobs = get_run_embeddings()
+    jobs.start(dashboard.runs.load(run.run_id), dashboard.registry.get(TINY))
+    end = time.monotonic() + 30
+    while jobs.state(run.run_id).active:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert jobs.state(run.run_id).error is None
+    page.file_uploader(key="explain-upload").upload("copy.png", encoded(picture(4))).run()
+    view(page, "Similar images")
+    [table] = [d.value for d in page.dataframe]
+    assert table["file"].iloc[0] == "dog/1.png" and table["similarity"].iloc[0] == pytest.approx(1, abs=1e-4)
+
+
+def test_what_the_images_of_an_evaluation_look_at_together(open_page: Open, run: RunManifest) -> None:
+    at = open_page("evaluate")
+    at.selectbox(key="earlier").select(run.run_id).run()
+    assert not any("Mean of" in alt for alt in alts(at))
+    at.session_state[f"bulk-{run.run_id}"] = True
+    at.run()
+    assert not at.exception
+    mistakes = [alt for alt in alts(at) if alt.startswith("True ")]
+    assert f"Mean of {len(mistakes)} maps over the mean of their images" in alts(at)
+    assert f"All {len(mistakes)}." in text_of(at)
+    at.selectbox(key="bulk-target").select("cat").run()
+    assert not at.exception and len(at.session_state["bulk"]) == 2

@@ -1,0 +1,95 @@
+"""The Explain page with models of the test's own: other ones, damaged ones, with names that are markup."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.evaluation import evaluate
+from dashboard.core.explanation_methods import METHODS
+from dashboard.core.runs import RunManifest
+from dashboard.ui.resources import Services
+from tests.conftest import MakeZip
+from tests.core.colour_model import make_registry
+from tests.pages.conftest import alts, text_of
+
+Open = Callable[[str], AppTest]
+TINY = "tiny@1"
+
+
+@pytest.fixture
+def run(dashboard: Services, make_zip: MakeZip) -> RunManifest:
+    """A finished evaluation by the tiny model, of 3 cats and 2 dogs."""
+    dataset = make_zip({"cat": 3, "dog": 2})
+    return evaluate(dataset, dashboard.registry.get(TINY), dashboard.engine, dashboard.runs)
+
+
+@pytest.fixture
+def page(open_page: Open) -> AppTest:
+    at = open_page("explain")
+    at.selectbox(key="model").select(TINY).run()
+    return at
+
+
+def test_the_maps_of_another_model_than_the_evaluation_say_so(
+    page: AppTest, dashboard: Services, run: RunManifest
+) -> None:
+    make_registry(dashboard.settings.models_dir)
+    page.run()
+    page.selectbox(key="model").select("colour@1").run()
+    page.query_params["run"], page.query_params["image"] = run.run_id, "0"
+    page.run()
+    assert not page.exception
+    [warning] = page.warning
+    assert "evaluated by tiny" in warning.value.replace("\\", "")
+
+
+def test_a_model_without_a_convolution_is_explained_by_its_pixels(page: AppTest, dashboard: Services) -> None:
+    make_registry(dashboard.settings.models_dir)
+    page.run()
+    page.selectbox(key="model").select("colour@1").run()
+    page.button(key="sample-frog").click().run()
+    assert not page.exception and "no layer with a grid" in page.info[0].value.replace("\\", "")
+    page.button(key="slow-methods").click().run()
+    assert len([alt for alt in alts(page) if " heatmap for " in alt]) == len(
+        [m for m in METHODS.values() if not m.uses_layer]
+    )
+    page.session_state["view"] = "Layers"
+    page.run()
+    assert "no layer with a grid" in page.info[-1].value.replace("\\", "")
+
+
+def test_a_damaged_model_gives_no_maps_but_the_cause(page: AppTest, dashboard: Services) -> None:
+    file = dashboard.settings.models_dir / "tiny" / "1" / "model.keras"
+    file.write_bytes(file.read_bytes()[:1000])
+    page.button(key="sample-frog").click().run()
+    assert not page.exception and not page.metric and "SHA-256 differs" in text_of(page)
+
+
+def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -> None:
+    names = [f"**{c}** ![x](http://example.org/{c}.png)" for c in "abcdefghij"]
+    file = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "class_names": names}))
+    page.button(key="sample-frog").click().run()
+    for name in ("Methods", "One map", "Layers", "Two classes"):
+        page.session_state["view"] = name
+        page.run()
+        assert not page.exception
+        kinds = (page.markdown, page.caption, page.warning, page.info, page.metric)
+        read_as_markdown = [str(element.value) for kind in kinds for element in kind]
+        read_as_markdown += [box.label for box in page.selectbox]
+        assert any("example" in text for text in read_as_markdown)
+        assert not any("![x](" in text for text in read_as_markdown), name
+
+
+def test_many_maps_by_a_model_that_has_gone_say_so(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    shutil.rmtree(dashboard.settings.models_dir / "tiny")
+    at = open_page("evaluate")
+    at.selectbox(key="earlier").select(run.run_id).run()
+    at.session_state[f"bulk-{run.run_id}"] = True
+    at.run()
+    assert not at.exception and "There are no maps" in text_of(at)
