@@ -216,6 +216,6 @@ if picture:
         with pictures:
             show_pictures(answer, first)
             if st.button("Explain further", key="explain-further", icon=":material/visibility:"):
-                hand_over(name, data)
+                hand_over(name, data, st.session_state.get("target"), st.session_state.get("layer"))
         with result:
             show_answer(answer, threshold / 100)

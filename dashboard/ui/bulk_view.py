@@ -37,7 +37,7 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
         some = some.assign(file=run.detail(some, ["file"])["file"])
         names = run.manifest.class_names
         with st.container(horizontal=True):
-            target = str(st.selectbox("Evidence for", [EACH_PREDICTED, *names], key="bulk-target", width=240))
+            target = str(st.selectbox("Evidence for", [EACH_PREDICTED, *names], key=f"bulk-target-{run_id}", width=240))
             quick = [name for name, method in METHODS.items() if method.cost == "instant"]
             method = str(
                 st.selectbox(
@@ -69,7 +69,7 @@ def _maps(services: Services, run: Run, rows: pd.DataFrame, target: str, method:
 
     maps = bulk_maps(services.inference, version, Path(run.manifest.dataset), rows, target, method, tell)
     bar.empty()
-    return remembered("bulk", key, "", lambda: maps, most=8)
+    return remembered("bulk", key, "", lambda: maps, most=2)
 
 
 def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:

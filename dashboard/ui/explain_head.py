@@ -12,7 +12,7 @@ from dashboard.core.records import stages
 from dashboard.core.run_images import RunImage
 from dashboard.ui.components import plain
 from dashboard.ui.explain_question import Look, Question
-from dashboard.ui.picture_choice import Picture, forget_picture
+from dashboard.ui.picture_choice import LAYER_KEY, TARGET_KEY, Picture, forget_picture
 
 SIDE = 256  # pixels of the small picture
 PREDICTED = "the predicted class"
@@ -68,12 +68,14 @@ def _show_truth(image: RunImage, answer: Answer) -> None:
 def choose_question(answer: Answer, data: bytes) -> tuple[Question, Look]:
     """For which class, from which layer, and how the maps are drawn."""
     choices = [PREDICTED, *answer.version.class_names]
+    if st.session_state.get(TARGET_KEY) not in choices:
+        st.session_state[TARGET_KEY] = PREDICTED
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="question"):
         chosen = str(
             st.selectbox(
                 "Evidence for",
                 choices,
-                key="explain-target",
+                key=TARGET_KEY,
                 help="The maps show what speaks for this class.",
                 persist_state="session",
                 width=220,
@@ -101,14 +103,14 @@ def _choose_layer(answer: Answer) -> str | None:
         return None
     default = explanation.layer.name
     layers = {layer.name: layer for layer in (*stages(explanation.layers), explanation.layer)}
-    if st.session_state.get("explain-layer") not in layers:
-        st.session_state["explain-layer"] = default
+    if st.session_state.get(LAYER_KEY) not in layers:
+        st.session_state[LAYER_KEY] = default
     names = list(layers)
     chosen = str(
         st.selectbox(
             "Layer",
             names,
-            key="explain-layer",
+            key=LAYER_KEY,
             format_func=lambda name: f"{name} ({layers[name].grid[0]}x{layers[name].grid[1]})",
             help="Deeper layers know more about the class, earlier ones more about the place.",
             persist_state="session",

@@ -16,7 +16,7 @@ from dashboard.core.records import Explanation, RandomizationResult
 from dashboard.ui.memory import is_remembered, remembered
 from dashboard.ui.resources import Services
 
-KEPT = 96
+KEPT = 48
 
 
 @dataclass(frozen=True)

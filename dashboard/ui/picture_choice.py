@@ -17,6 +17,7 @@ from dashboard.ui.resources import Services
 
 SAMPLES_SHOWN = 8
 RUN, IMAGE = "run", "image"  # in the address
+TARGET_KEY, LAYER_KEY = "explain-target", "explain-layer"  # what is asked about it, see `explain_head`
 _KEPT = "picture-to-explain"
 
 
@@ -29,9 +30,10 @@ class Picture:
     from_run: RunImage | None = None
 
 
-def hand_over(name: str, data: bytes) -> None:
-    """Opens the Explain page with this picture."""
+def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> None:
+    """Opens the Explain page with this picture, about this class and layer where its model has them."""
     st.session_state[_KEPT] = Picture(name, data)
+    st.session_state[TARGET_KEY], st.session_state[LAYER_KEY] = target, layer
     st.switch_page("../pages/explain.py")
 
 

@@ -30,7 +30,7 @@ def show_two_classes(services: Services, question: Question, look: Look) -> None
                 f"Why {plain(question.target)} rather than",
                 others,
                 index=others.index(runner_up),
-                key=f"rather-than-{question.target}",
+                key=f"rather-than-{question.answer.version.ref}-{question.target}",
                 width=260,
             )
         )

@@ -140,11 +140,11 @@ def test_one_method_through_the_layers(frog: AppTest) -> None:
 def test_two_classes_against_each_other(frog: AppTest) -> None:
     frog.selectbox(key="explain-target").select("truck").run()
     view(frog, "Two classes")
-    frog.selectbox(key="rather-than-truck").select("ship").run()
+    frog.selectbox(key="rather-than-tiny@1-truck").select("ship").run()
     assert not frog.exception
     assert any("more speaks for truck, orange" in alt and "for ship, purple" in alt for alt in alts(frog))
     assert "speaks more for truck" in text_of(frog) and "speaks more for ship" in text_of(frog)
-    assert "truck" not in frog.selectbox(key="rather-than-truck").options
+    assert "truck" not in frog.selectbox(key="rather-than-tiny@1-truck").options
 
 
 def test_hard_pixels_and_opacity_change_the_drawing_but_make_no_new_map(frog: AppTest) -> None:
@@ -181,10 +181,13 @@ def test_what_is_no_image_says_so_and_lets_another_be_chosen(page: AppTest) -> N
 def test_predict_hands_its_picture_over(open_page: Open) -> None:
     at = open_page("predict")
     at.button(key="sample-ship").click().run()
+    at.selectbox(key="target").select("truck").run()
+    answers = len(at.session_state["answers"])
     at.button(key="explain-further").click().run()
     assert not at.exception
     assert [title.value for title in at.title] == ["Explain"] and maps(at)
-    assert len(at.session_state["answers"]) == 1  # the same answer, not another one
+    assert all("heatmap for truck" in alt for alt in maps(at))
+    assert len(at.session_state["answers"]) == answers  # the same one, not another
 
 
 def test_an_image_of_an_evaluation_has_an_address(page: AppTest, run: RunManifest) -> None:
@@ -263,5 +266,5 @@ def test_what_the_images_of_an_evaluation_look_at_together(open_page: Open, run:
     mistakes = [alt for alt in alts(at) if alt.startswith("True ")]
     assert f"Mean of {len(mistakes)} maps over the mean of their images" in alts(at)
     assert f"All {len(mistakes)}." in text_of(at)
-    at.selectbox(key="bulk-target").select("cat").run()
+    at.selectbox(key=f"bulk-target-{run.run_id}").select("cat").run()
     assert not at.exception and len(at.session_state["bulk"]) == 2
