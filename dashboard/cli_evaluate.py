@@ -87,6 +87,7 @@ def _evaluate(dataset: Path | None, resume: str, model: str, workers: int, use_s
     else:
         plan = plan_run(dataset.absolute(), registry().get(model))
         if use_stored and (found := evaluated_before(plan, store)):
+            say("This was evaluated before; --no-cache evaluates it anew.")
             return found
         opened = begin(plan, store, settings.chunk_size)
     with engine(workers) as pool, progress() as bar:
