@@ -105,8 +105,10 @@ def _open(
     meanings = read_label_map(label_map or ())
     path = describe(dataset, labels, settings.described_dir) if labels else dataset.absolute()
     plan = plan_run(path, version, meanings)
-    found = None if no_cache else evaluated_before(plan, store)
-    return found or begin(plan, store, settings.chunk_size)
+    if not no_cache and (found := evaluated_before(plan, store)):
+        say("This was evaluated before; --no-cache evaluates it anew.")
+        return found
+    return begin(plan, store, settings.chunk_size)
 
 
 def _evaluate(opened: OpenRun, workers: int) -> RunManifest:

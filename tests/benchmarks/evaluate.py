@@ -3,12 +3,14 @@
     --images 8000      PNG files in the ZIP
     --model REF        a version of the registry; the active one by default
     --workers N        as DASHBOARD_WORKERS
+    --seconds S        that the bare loop takes for each batch size
     --memory           also: peak memory of server and workers for 50,000 images against 5,000
     --json             figures as JSON on standard output
 
 1. Bare: the same model called in a loop on arrays in memory, at its best batch size, with all processors.
 2. End to end: ZIP in, metrics out, workers warm; the ratio to bare is the figure. Bare is measured before and after, and
-   the mean of both taken, for other work on the machine comes and goes.
+   the mean of both taken, for other work on the machine comes and goes. On a busy machine look at the processor time an
+   image instead, which depends on it less.
 3. The article's way: `model.predict` an image at a time.
 """
 
@@ -24,6 +26,8 @@ import tempfile
 import threading
 import time
 import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,15 +36,13 @@ from PIL import Image
 
 from dashboard.core.cifar10 import CLASS_NAMES
 from dashboard.core.evaluation import evaluate
-from dashboard.core.inference import Inference
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.runs import RunStore
 from dashboard.core.worker_pool import WorkerPool
 from dashboard.settings import ROOT, get_settings
 
 BATCHES = (32, 64, 128, 256, 512)
-SECONDS = 4.0  # that a bare measurement takes for each batch size
-SINGLE = 100  # images one at a time
+SINGLE_SHARE = 0.5  # of the time for one batch size, for images one at a time
 
 BARE = """
 import json, sys, time
@@ -51,42 +53,58 @@ from dashboard.core.preprocessing import normalize
 from dashboard.core.registry import Registry
 from dashboard.worker import keras_model
 
-models, ref, seconds, single, *batches = sys.argv[1:]
+models, ref, seconds, single_seconds, *batches = sys.argv[1:]
 loaded = keras_model.load(Registry(Path(models)).get(ref))
 p = loaded.version.preprocessing
 pictures = np.random.default_rng(0).integers(0, 256, (512, p.height, p.width, 3), np.uint8)
 inputs = normalize(pictures, p)
-rates = {}
+rates, cpu = {}, {}
 for batch in map(int, batches):
     parts = [tf.constant(inputs[i : i + batch]) for i in range(0, 512, batch)]
     loaded.taps.logits(parts[0]).numpy()
-    start, done = time.perf_counter(), 0
+    start, start_cpu, done = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - start < float(seconds):
         for part in parts:
             loaded.taps.logits(part).numpy()
             done += len(part)
     rates[batch] = done / (time.perf_counter() - start)
+    cpu[batch] = (time.process_time() - start_cpu) / done
 one = 0.0
-if int(single):
+if float(single_seconds):
     loaded.model.predict(inputs[:1], verbose=0)
-    start = time.perf_counter()
-    for i in range(int(single)):
-        loaded.model.predict(inputs[i : i + 1], verbose=0)
-    one = int(single) / (time.perf_counter() - start)
-print(json.dumps({"rates": rates, "single": one}))
+    start, done = time.perf_counter(), 0
+    while time.perf_counter() - start < float(single_seconds):
+        loaded.model.predict(inputs[done % 512][None], verbose=0)
+        done += 1
+    one = done / (time.perf_counter() - start)
+print(json.dumps({"rates": rates, "cpu": cpu, "single": one}))
 """
 
 
-def bare(version: ModelVersion, batches: tuple[int, ...], single: int) -> tuple[dict[int, float], float]:
-    """Images a second by batch size, and one at a time."""
-    command = [sys.executable, "-c", BARE, str(version.folder.parents[1]), version.ref, str(SECONDS), str(single)]
+@dataclass(frozen=True)
+class Bare:
+    """The model alone."""
+
+    rates: dict[int, float]  # images a second by batch size
+    cpu_s: dict[int, float]  # processor time an image
+    single: float  # images a second, one at a time through model.predict
+
+    @property
+    def best(self) -> int:
+        """The batch size that is fastest."""
+        return max(self.rates, key=lambda batch: self.rates[batch])
+
+
+def bare(version: ModelVersion, batches: Sequence[int], seconds: float, single: bool) -> Bare:
+    settings = (str(version.folder.parents[1]), version.ref, str(seconds), str(SINGLE_SHARE * seconds if single else 0))
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
-        [*command, *map(str, batches)], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True,
-        preexec_fn=lambda: os.nice(5),  # as workers are
+        [sys.executable, "-c", BARE, *settings, *map(str, batches)], cwd=ROOT, env=environment, check=True,
+        stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.nice(5),  # as workers are
     )  # fmt: skip
     record = json.loads(done.stdout.splitlines()[-1])
-    return {int(batch): rate for batch, rate in record["rates"].items()}, record["single"]
+    rates, cpu = ({int(batch): value for batch, value in record[name].items()} for name in ("rates", "cpu"))
+    return Bare(rates, cpu, record["single"])
 
 
 def make_zip(path: Path, n: int, height: int, width: int) -> Path:
@@ -112,15 +130,20 @@ def warm_up(pool: WorkerPool, version: ModelVersion, folder: Path) -> None:
         evaluate(small, version, pool, RunStore(folder / "warm"))
 
 
-def end_to_end(pool: WorkerPool, version: ModelVersion, path: Path, folder: Path) -> float:
-    """Images a second from opening the ZIP to stored metrics."""
+def end_to_end(pool: WorkerPool, version: ModelVersion, path: Path, folder: Path) -> tuple[float, float]:
+    """Images a second from opening the ZIP to stored metrics, and processor time an image of server and workers."""
     store = RunStore(folder / "runs")
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), processor_time()
     manifest = evaluate(path, version, pool, store, get_settings().chunk_size)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, processor_time() - start_cpu
     run = store.load(manifest.run_id)
     assert manifest.state == "finished" and len(run.evaluated) == manifest.n_images and run.measured, manifest
-    return manifest.n_images / seconds
+    return manifest.n_images / seconds, cpu / manifest.n_images
+
+
+def processor_time() -> float:
+    me = psutil.Process()
+    return sum(times.user + times.system for times in (p.cpu_times() for p in (me, *me.children())))
 
 
 class PeakMemory:
@@ -181,6 +204,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=8000)
     parser.add_argument("--model", default="")
     parser.add_argument("--workers", type=int, default=settings.workers)
+    parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--memory-images", type=int, nargs=2, default=[5000, 50_000])
     parser.add_argument("--json", action="store_true")
@@ -195,24 +219,28 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = make_zip(folder / "images.zip", arguments.images, p.height, p.width)
-        rates, single = bare(version, BATCHES, SINGLE)
-        best = max(rates, key=lambda batch: rates[batch])
-        say(f"Bare, by batch size: {', '.join(f'{b}: {r:,.0f}' for b, r in rates.items())} images/s")
+        first = bare(version, BATCHES, arguments.seconds, single=True)
+        best = first.best
+        say(f"Bare, by batch size: {', '.join(f'{b}: {r:,.0f}' for b, r in first.rates.items())} images/s")
         pool = WorkerPool(arguments.workers, settings.worker_start_s, settings.task_s, stagger_s=0)
         warm_up(pool, version, folder)
-        Inference(pool).describe(version)
-        whole = end_to_end(pool, version, path, folder)
+        whole, whole_cpu = end_to_end(pool, version, path, folder)
         pool.close()
-        again, _ = bare(version, (best,), 0)
-        mean = (rates[best] + again[best]) / 2
+        second = bare(version, [best], arguments.seconds, single=False)
+        mean = (first.rates[best] + second.rates[best]) / 2
+        cpu = (first.cpu_s[best] + second.cpu_s[best]) / 2
         record = {
             "model": version.ref, "images": arguments.images, "workers": arguments.workers, "cpus": os.cpu_count(),
-            "load": os.getloadavg()[0], "bare_batch": best, "bare_images_per_s": [rates[best], again[best]],
-            "images_per_s": whole, "share_of_bare": whole / mean, "single_images_per_s": single,
-            "times_single": whole / single,
+            "load": os.getloadavg()[0], "bare_batch": best, "bare_images_per_s": [first.rates[best], second.rates[best]],
+            "images_per_s": whole, "share_of_bare": whole / mean, "single_images_per_s": first.single,
+            "times_single": whole / first.single, "cpu_ms_per_image": 1000 * whole_cpu,
+            "bare_cpu_ms_per_image": 1000 * cpu, "share_of_bare_by_cpu": cpu / whole_cpu,
         }  # fmt: skip
-        say(f"Bare at {best}: {rates[best]:,.0f} before, {again[best]:,.0f} after")
-        say(f"End to end: {whole:,.0f} images/s, {whole / mean:.1%} of bare, {whole / single:.1f} x one at a time")
+        say(f"Bare at {best}: {first.rates[best]:,.0f} before, {second.rates[best]:,.0f} after")
+        say(
+            f"End to end: {whole:,.0f} images/s, {whole / mean:.1%} of bare, {whole / first.single:.1f} x one at a time"
+        )
+        say(f"Processor time an image: {1000 * whole_cpu:.2f} ms, bare {1000 * cpu:.2f} ms: {cpu / whole_cpu:.1%}")
         if arguments.memory:
             few, many = (memory(version, arguments.workers, folder, n) for n in arguments.memory_images)
             record["memory_images"] = arguments.memory_images

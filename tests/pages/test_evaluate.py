@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +23,7 @@ from dashboard.core.evaluation import evaluate
 from dashboard.core.predictions_import import import_predictions
 from dashboard.core.run_plan import begin_run, plan_run
 from dashboard.core.run_rows import COLUMNS, SCHEMA
-from dashboard.core.runs import RunManifest
+from dashboard.core.runs import RunManifest, RunStore
 from dashboard.ui.resources import Services
 from tests.conftest import MakeZip, encoded, picture
 from tests.pages.conftest import text_of
@@ -230,6 +232,29 @@ def test_an_evaluation_is_deleted_after_asking(open_page: Open, dashboard: Servi
     assert dashboard.runs.list() == [run]
     at.button(key="delete-for-good").click().run()
     assert not at.exception and not at.metric and dashboard.runs.list() == []
+
+
+def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
+    open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, full = RunStore.add_part, threading.Event()
+    full.set()
+
+    def write_unless_full(store: RunStore, run_id: str, part: int, rows: pa.Table) -> None:
+        if full.is_set():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(store, run_id, part, rows)
+
+    monkeypatch.setattr(RunStore, "add_part", write_unless_full)
+    job = dashboard.jobs.start(dashboard.settings.samples_dir, dashboard.registry.get("tiny"))
+    at = open_page("evaluate")
+    at.session_state["run_id"] = job.run_id
+    until(at.run(), lambda at: "Paused" in text_of(at))
+    assert "No space left on device" in text_of(at) and "goes on by itself" in text_of(at)
+    full.clear()
+    at.button(key="retry").click().run()
+    until(at, lambda at: at.metric)
+    assert metrics(at)["Images"] == "20" and not at.exception
 
 
 def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run: RunManifest) -> None:
