@@ -104,7 +104,7 @@ class RunStore:
 
     def save(self, manifest: RunManifest) -> None:
         """Writes the manifest."""
-        write_json(self._folder(manifest.run_id) / _MANIFEST, asdict(manifest))
+        write_json(self.folder(manifest.run_id) / _MANIFEST, asdict(manifest))
 
     def add_part(self, run_id: str, part: int, rows: Sequence[Row] | pa.Table) -> None:
         """Writes the rows of chunk number `part`, which come before those of the next; written twice they count once.
@@ -113,7 +113,7 @@ class RunStore:
             OSError: they are not stored, and nothing else has changed.
         """
         table = rows if isinstance(rows, pa.Table) else rows_table(rows)
-        with open_atomically(self._folder(run_id) / f"part-{part:07d}.parquet") as out:
+        with open_atomically(self.folder(run_id) / f"part-{part:07d}.parquet") as out:
             pq.write_table(table.sort_by("index"), out)
 
     def parts(self, run_id: str) -> dict[int, int]:
@@ -130,24 +130,24 @@ class RunStore:
         """Where they go; None when there would be too much of them. Raises OSError."""
         if n * shape[0] * shape[1] * 3 > MOST_BYTES:
             return None
-        return ThumbnailFile(self._folder(run_id) / _THUMBNAILS, n, shape)
+        return ThumbnailFile(self.folder(run_id) / _THUMBNAILS, n, shape)
 
     def thumbnails(self, run_id: str) -> np.ndarray | None:
         """(N, height, width, 3) uint8 by `index`, read when looked at; None when the run has none."""
         try:
-            thumbnails: np.ndarray = np.load(self._folder(run_id) / _THUMBNAILS, mmap_mode="r")
+            thumbnails: np.ndarray = np.load(self.folder(run_id) / _THUMBNAILS, mmap_mode="r")
         except (OSError, ValueError):
             return None
         return thumbnails
 
     def is_packed(self, run_id: str) -> bool:
         """All rows are there, in one file."""
-        return (self._folder(run_id) / _PACKED).exists()
+        return (self.folder(run_id) / _PACKED).exists()
 
     def manifest(self, run_id: str) -> RunManifest:
         """Raises DatasetError when there is no such run."""
         try:
-            record = json.loads((self._folder(run_id) / _MANIFEST).read_text(encoding="utf-8"))
+            record = json.loads((self.folder(run_id) / _MANIFEST).read_text(encoding="utf-8"))
             for name in ("class_names", "unknown_labels"):
                 record[name] = tuple(record[name])
             return RunManifest(**record)
@@ -161,12 +161,12 @@ class RunStore:
             files, table = self._read(manifest, columns)
         except FileNotFoundError:  # its parts were packed meanwhile
             files, table = self._read(manifest, columns)
-        stored = self._folder(run_id) / _EVALUATION
+        stored = self.folder(run_id) / _EVALUATION
         measured = Evaluation.from_dict(json.loads(stored.read_text())) if stored.exists() else None
         return Run(manifest, table, files, measured)
 
     def _read(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
-        packed = self._folder(manifest.run_id) / _PACKED
+        packed = self.folder(manifest.run_id) / _PACKED
         files = RowFiles([packed] if packed.exists() else self._part_paths(manifest.run_id), manifest.class_names)
         try:
             return files, files.read(columns)
@@ -182,9 +182,9 @@ class RunStore:
         """
         run = self.load(run_id, ("true_label", "predicted_label", "status"))
         if evaluation := replace(run, measured=None).evaluation():
-            write_json(self._folder(run_id) / _EVALUATION, evaluation.to_dict())
+            write_json(self.folder(run_id) / _EVALUATION, evaluation.to_dict())
         if len(run.table) == run.manifest.n_images:
-            run.files.pack(self._folder(run_id) / _PACKED)
+            run.files.pack(self.folder(run_id) / _PACKED)
             for path in self._part_paths(run_id):
                 path.unlink()
 
@@ -204,13 +204,13 @@ class RunStore:
 
     def begin(self, manifest: RunManifest) -> RunOwner:
         """Starts a run with no rows. Raises OSError when it cannot be written."""
-        self._folder(manifest.run_id).mkdir(parents=True)
+        self.folder(manifest.run_id).mkdir(parents=True)
         owner = self.own(manifest.run_id)  # before anybody can see that there is a run
         try:
             self.save(manifest)
         except BaseException:
             owner.release()
-            shutil.rmtree(self._folder(manifest.run_id), ignore_errors=True)
+            shutil.rmtree(self.folder(manifest.run_id), ignore_errors=True)
             raise
         return owner
 
@@ -221,17 +221,17 @@ class RunStore:
             DatasetError: with the code `run_in_use` when somebody else has it, `run_unknown` when there is no such run.
         """
         try:
-            return RunOwner(self._folder(run_id))
+            return RunOwner(self.folder(run_id))
         except FileNotFoundError as error:
             raise _unknown(run_id) from error
 
     def is_owned(self, run_id: str) -> bool:
         """Whether some process works on the run."""
-        return is_owned(self._folder(run_id))
+        return is_owned(self.folder(run_id))
 
     def delete(self, run_id: str) -> None:
         """Removes a run and its rows. Raises DatasetError with the code `run_in_use` while somebody works on it."""
-        folder = self._folder(run_id)
+        folder = self.folder(run_id)
         if folder.is_dir():
             owner = self.own(run_id)
             try:
@@ -248,13 +248,14 @@ class RunStore:
 
     def seconds_of_last_leg(self, run_id: str) -> float:
         """From the last time that work on the run began to the last part that was written."""
-        began = (self._folder(run_id) / _MANIFEST).stat().st_mtime
+        began = (self.folder(run_id) / _MANIFEST).stat().st_mtime
         return max((path.stat().st_mtime - began for path in self._part_paths(run_id)), default=0.0)
 
     def _part_paths(self, run_id: str) -> Sequence[Path]:
-        return sorted(self._folder(run_id).glob("part-*.parquet"))
+        return sorted(self.folder(run_id).glob("part-*.parquet"))
 
-    def _folder(self, run_id: str) -> Path:
+    def folder(self, run_id: str) -> Path:
+        """Where a run lies. Raises DatasetError for what is no name of a run."""
         if not run_id or run_id != Path(run_id).name or run_id.startswith("."):
             raise DatasetError(f"{run_id!r} is no run.", code="run_unknown")
         return self.root / run_id

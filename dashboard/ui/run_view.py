@@ -13,7 +13,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.images import enlarge
 from dashboard.core.metrics import Evaluation
 from dashboard.core.run_export import run_record, safe_for_spreadsheets, write_csv
-from dashboard.core.run_images import RunImages
+from dashboard.core.run_pictures import RunPictures
 from dashboard.core.runs import Run, RunStore, mistakes_first
 from dashboard.ui.charts import CELL, confusion_chart, confusion_table, per_class_chart
 from dashboard.ui.components import duration, local_time, plain, show_error
@@ -141,7 +141,7 @@ def _show_images(run: Run, store: RunStore, cell: tuple[str, str] | None) -> Non
         st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
         return
     try:
-        images = RunImages(store, run.manifest)
+        images = RunPictures(store, run.manifest)
     except DashboardError as error:
         images = None
         if run.manifest.dataset:
@@ -164,7 +164,7 @@ def _show_images(run: Run, store: RunStore, cell: tuple[str, str] | None) -> Non
         st.dataframe(safe_for_spreadsheets(shown[columns]), hide_index=True)
 
 
-def _show_gallery(images: RunImages, shown: pd.DataFrame, with_classes: bool) -> None:
+def _show_gallery(images: RunPictures, shown: pd.DataFrame, with_classes: bool) -> None:
     missing = np.full((TILE, TILE, 3), 127, np.uint8)
     gone = False
     with st.container(horizontal=True, gap="small", key="gallery"):

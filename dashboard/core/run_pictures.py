@@ -11,7 +11,7 @@ from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.runs import RunManifest, RunStore
 
 
-class RunImages:
+class RunPictures:
     """Pictures by the `index` and `file` of a row."""
 
     def __init__(self, store: RunStore, manifest: RunManifest) -> None:
