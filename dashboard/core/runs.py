@@ -59,7 +59,7 @@ class RunManifest:
     @property
     def dataset_name(self) -> str:
         """Without its folder."""
-        return Path(self.dataset).name
+        return Path(self.dataset).name.removesuffix(".dataset.json")
 
     @cached_property
     def class_of(self) -> dict[str, str | None]:
