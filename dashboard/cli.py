@@ -9,7 +9,9 @@ import typer
 from rich.table import Table
 
 from dashboard.cli_data import data_app
+from dashboard.cli_evaluate import evaluate
 from dashboard.cli_explain import explain
+from dashboard.cli_import import import_command
 from dashboard.cli_models import models_app
 from dashboard.cli_output import (
     AsJson,
@@ -17,22 +19,20 @@ from dashboard.cli_output import (
     error_record,
     plain_text,
     print_json,
-    progress,
-    say,
-    stop,
 )
-from dashboard.cli_session import ModelRef, own_engine, prediction_record, registry_of
+from dashboard.cli_runs import runs_app
+from dashboard.cli_services import ModelRef, engine, prediction_record, registry
 from dashboard.core.errors import DashboardError
-from dashboard.core.evaluation import evaluate as evaluate_dataset
 from dashboard.core.inference import Inference
 from dashboard.core.records import Failure
 from dashboard.core.registry import ModelVersion
-from dashboard.core.runs import Run, RunStore, run_record
 from dashboard.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
+app.add_typer(runs_app, name="runs")
+app.command("import")(import_command)
 
 
 @app.command()
@@ -40,9 +40,9 @@ def predict(images: Annotated[list[Path], typer.Argument()], model: ModelRef = "
     """Predict the class of each image. Exits with 1 when some could not be predicted."""
     answers: list[dict[str, Any]] = []
     try:
-        version = registry_of(get_settings()).get(model)
-        with own_engine() as engine, console.status("Starting TensorFlow ..."):
-            inference = Inference(engine)
+        version = registry().get(model)
+        with engine() as pool, console.status("Starting TensorFlow ..."):
+            inference = Inference(pool)
             for path in images:
                 answers.append({"file": str(path), **_predict_one(inference, version, path)})
     except DashboardError as error:
@@ -85,61 +85,7 @@ def _show_predictions(answers: list[dict[str, Any]]) -> None:
 
 
 app.command()(explain)
-
-
-@app.command()
-def evaluate(dataset: Path, model: ModelRef = "", as_json: AsJson = False) -> None:
-    """Evaluate a model on a ZIP or folder of class folders, or on the CIFAR-10 archive."""
-    settings = get_settings()
-    store = RunStore(settings.runs_dir)
-    try:
-        version = registry_of(settings).get(model)
-        with own_engine(settings.workers) as engine, progress() as bar:
-            task = bar.add_task("Starting TensorFlow", total=None, rate="")
-            manifest = evaluate_dataset(
-                dataset.absolute(),
-                version,
-                engine,
-                store,
-                settings.chunk_size,
-                on_progress=lambda p: bar.update(
-                    task,
-                    description="Evaluating",
-                    completed=p.done,
-                    total=p.total,
-                    rate=f"{p.images_per_second:,.0f} images/s",
-                ),
-            )
-    except DashboardError as error:
-        stop(error, as_json)
-    run = store.load(manifest.run_id)
-    record = run_record(run)
-    if as_json:
-        print_json(record)
-    _show_run(run)
-
-
-def _show_run(run: Run) -> None:
-    evaluation = run.evaluation()
-    if evaluation is None:
-        say("No image has both a known label and a prediction: there is nothing to compare.", "yellow")
-    else:
-        table = Table("class", "images", "precision", "recall", "F1")
-        for row in evaluation.per_class.to_dict("records"):
-            scores = (f"{row[name]:.1%}" if row[name] == row[name] else "-" for name in ("precision", "recall", "f1"))
-            table.add_row(plain_text(row["class"]), f"{row['images']:,}", *scores)
-        console.print(table)
-        say(
-            f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {evaluation.accuracy.n:,} images",
-            "bold",
-        )
-    for name in run.manifest.unknown_labels:
-        say(f"The folder {name!r} is no class of {run.manifest.model}; its images were left out.", "yellow")
-    for row in run.failed.head(10).itertuples(index=False):
-        say(f"{row.file}: {row.reason}", "yellow")
-    if len(run.failed) > 10:
-        say(f"... {len(run.failed):,} images could not be evaluated; --json lists them all.", "yellow")
-    say(f"Run {run.manifest.run_id}, {run.manifest.seconds:.1f} s")
+app.command()(evaluate)
 
 
 @app.command()
@@ -148,12 +94,12 @@ def doctor(as_json: AsJson = False) -> None:
     from dashboard.core.diagnostics import report_as_text, report_to_dict, run_checks
 
     settings = get_settings()
-    with own_engine() as engine, console.status("Checking ...") as status:
+    with engine() as pool, console.status("Checking ...") as status:
         report = run_checks(
             settings,
-            Inference(engine),
-            registry_of(settings),
-            engine,
+            Inference(pool),
+            registry(),
+            pool,
             on_progress=lambda text: status.update(plain_text(text)),
         )
     if as_json:

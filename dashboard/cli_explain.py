@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli_output import AsJson, console, error_record, plain_text, print_json, say, stop
-from dashboard.cli_session import ModelRef, own_engine, prediction_record, registry_of
+from dashboard.cli_services import ModelRef, engine, prediction_record, registry
 from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.explanation_methods import DEFAULT_METHOD, METHODS
 from dashboard.core.images import encode_png, enlarge
@@ -22,7 +22,6 @@ from dashboard.core.model_input import read_model_input
 from dashboard.core.overlay import overlay
 from dashboard.core.records import Explanation, Faithfulness, MapScores
 from dashboard.core.registry import ModelVersion
-from dashboard.settings import get_settings
 
 OVERLAY_SIDE = 512  # pixels
 ALL = "all"
@@ -76,7 +75,7 @@ def explain(
         raise typer.BadParameter("a folder, for several images or methods", param_hint="--out")
     wish = Wish(tuple(METHODS) if method == ALL else (method,), layer, target, faithfulness)
     try:
-        version = registry_of(get_settings()).get(model)
+        version = registry().get(model)
     except DashboardError as error:
         stop(error, as_json)
     if target is not None and target not in version.class_names:
@@ -90,9 +89,9 @@ def explain(
 def _explain_one(image: Path, out: Path, version: ModelVersion, wish: Wish, as_json: bool) -> None:
     """One image by one method, to a file."""
     try:
-        with own_engine() as engine, console.status("Starting TensorFlow ..."):
+        with engine() as pool, console.status("Starting TensorFlow ..."):
             data = _read(image)
-            [explanation] = _ask(Inference(engine), version, data, wish)
+            [explanation] = _ask(Inference(pool), version, data, wish)
         _write_overlay(out, data, version, explanation)
     except DashboardError as error:
         stop(error, as_json)
@@ -117,8 +116,8 @@ def _explain_many(images: Sequence[Path], folder: Path, version: ModelVersion, w
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with own_engine() as engine, console.status("Starting TensorFlow ..."):
-            inference, names = Inference(engine), _names(images)
+        with engine() as pool, console.status("Starting TensorFlow ..."):
+            inference, names = Inference(pool), _names(images)
             for path in images:
                 try:
                     saved = _save(inference, version, _read(path), folder / names[path], wish)

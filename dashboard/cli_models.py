@@ -11,16 +11,15 @@ import typer
 from rich.table import Table
 
 from dashboard.cli_output import AsJson, console, model_record, plain_text, print_json, say, stop
+from dashboard.cli_services import engine, registry
 from dashboard.core.errors import DashboardError
+from dashboard.core.inference import Inference
+from dashboard.core.model_table import markdown_table
 from dashboard.core.preprocessing import SCALINGS, ColorMode, Fit
 from dashboard.core.registry import ModelVersion, Registry
-from dashboard.settings import Settings, get_settings
+from dashboard.settings import get_settings
 
 models_app = typer.Typer(invoke_without_command=True, help="List, add and choose model versions.")
-
-
-def _registry(settings: Settings) -> Registry:
-    return Registry(settings.models_dir, settings.model)
 
 
 @models_app.callback()
@@ -34,14 +33,14 @@ def models(
     """List the model versions."""
     if context.invoked_subcommand:
         return
-    registry = _registry(get_settings())
+    known = registry()
     try:
-        active = registry.active().ref
+        active = known.active().ref
     except DashboardError:
         active = ""
-    versions = registry.versions()
+    versions = known.versions()
     if markdown:
-        sys.stdout.writelines(f"{_markdown_row(version)}\n" for version in versions if "accuracy" in version.metrics)
+        _print_markdown(known)
     elif as_json:
         print_json([_version_record(version, version.ref == active) for version in versions])
     else:
@@ -57,15 +56,18 @@ def models(
                 f"{accuracy:.1%}" if accuracy else "not measured",
             )
         console.print(table)
-    for broken in registry.broken():
+    for broken in known.broken():
         say(str(broken.error), "red")
 
 
-def _markdown_row(version: ModelVersion) -> str:
-    m = version.metrics
-    low, high = (f"{100 * bound:.1f}" for bound in m["accuracy_ci95"])
-    figures = f"{m['n']:,} | {m['accuracy']:.1%} ({low}-{high}) | {m['flops'] / 1e6:,.0f} | {m['parameters']:,}"
-    return f"| {version.ref} | {figures} |"
+def _print_markdown(known: Registry) -> None:
+    measured = [version for version in known.versions() if "accuracy" in version.metrics]
+    try:
+        with engine() as pool, console.status("Measuring the speed of each model ..."):
+            facts = {version.ref: Inference(pool).describe(version) for version in measured}
+    except DashboardError as error:
+        stop(error, as_json=False)
+    sys.stdout.writelines(f"{line}\n" for line in markdown_table(measured, facts))
 
 
 def _version_record(version: ModelVersion, active: bool) -> dict[str, Any]:
@@ -84,7 +86,7 @@ def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
     """Make a version the one used when none is named."""
     settings = get_settings()
     try:
-        version = _registry(settings).activate(ref)
+        version = registry().activate(ref)
     except DashboardError as error:
         stop(error, as_json=False)
     say(f"{version.ref} is now active.")
@@ -124,7 +126,7 @@ def models_add(
             version = add_model(
                 file,
                 name,
-                _registry(settings),
+                registry(),
                 class_names=read_class_names(class_names) if class_names else None,
                 scaling=scale or None,
                 fit=cast(Fit, fit),

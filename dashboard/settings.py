@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,10 @@ class Settings(BaseSettings):
     worker_start_s: float = Field(default=120.0, gt=0, description="how long a worker may take to import TensorFlow")
     task_s: float = Field(default=120.0, gt=0, description="how long one chunk or one prediction may take")
     chunk_size: int = Field(default=128, ge=1, le=4096, description="images a chunk of an evaluation")
+    cluster: str = Field(default="", description="address of a Ray cluster that does the work; empty: this machine")
+    precision: Literal["auto", "float32"] = Field(
+        default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
+    )
     max_upload_mb: int = Field(default=2048, ge=1, description="largest dataset that can be uploaded")
 
     @property
@@ -40,6 +45,11 @@ class Settings(BaseSettings):
     def uploads_dir(self) -> Path:
         """Datasets that were uploaded."""
         return self.data_dir / "uploads"
+
+    @property
+    def described_dir(self) -> Path:
+        """Datasets whose labels lie elsewhere, see `core.datasets.described`."""
+        return self.data_dir / "described"
 
     @property
     def downloads_dir(self) -> Path:

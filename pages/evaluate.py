@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
-from dashboard.core.dataset_library import keep_upload, library
-from dashboard.core.datasets import readable_name
+from dashboard.core.dataset_library import library
 from dashboard.core.errors import DashboardError
-from dashboard.core.runs import Run
-from dashboard.ui.components import duration, local_time, model_in_use, show_error
+from dashboard.core.runs import Run, RunManifest
+from dashboard.ui.components import local_time, model_in_use, show_error
+from dashboard.ui.dataset_upload import (
+    NOT_EVALUATED,
+    begin,
+    decide_labels,
+    forget_undecided,
+    undecided_dataset,
+    upload_dataset,
+)
+from dashboard.ui.job_view import POLL_S, list_jobs, watch_job
 from dashboard.ui.memory import stored_run
 from dashboard.ui.resources import get_download, get_services
 from dashboard.ui.run_view import show_run
 
-POLL_S = 0.5
-ONE_FOLDER_A_CLASS = "A ZIP with one folder a class: cat/1.png, cat/2.png, dog/1.png ..."
-
 services = get_services()
 
 
-def start(path: Path) -> None:
-    """Queues an evaluation and shows it from now on."""
-    show(services.jobs.start(path, model_in_use()).run_id)
+def start(path: Path, label_map: Mapping[str, str], use_stored: bool = True) -> None:
+    """Begins an evaluation and shows it from now on."""
+    show(services.jobs.start(path, model_in_use(), label_map, use_stored).run_id)
 
 
-def start_or_explain(path: Path) -> None:
-    """What a button does: starts, or says why that cannot be."""
+def start_or_explain(path: Path, label_map: Mapping[str, str] | None = None, use_stored: bool = True) -> None:
+    """What a button does: starts, asks what labels mean, or says why that cannot be."""
     try:
-        start(path)
+        if label_map is None:
+            begin(path, model_in_use(), partial(start, use_stored=use_stored))
+        else:
+            start(path, label_map, use_stored)
     except DashboardError as error:
-        show_error(error, "The dataset was not evaluated.")
+        show_error(error, NOT_EVALUATED)
     else:
         st.rerun()
 
@@ -42,7 +52,14 @@ def show(run_id: str) -> None:
 
 
 def choose_dataset() -> None:
-    """Upload or pick, then start."""
+    """Upload or pick, say what labels mean where that is not clear, then start."""
+    if path := undecided_dataset():
+        try:
+            decide_labels(path, model_in_use(), start_or_explain)
+        except DashboardError as error:
+            forget_undecided()
+            show_error(error, NOT_EVALUATED)
+        return
     source = st.segmented_control(
         "Dataset from",
         ["Upload", "This server"],
@@ -52,22 +69,8 @@ def choose_dataset() -> None:
         persist_state="session",
     )
     if source == "Upload":
-        upload = st.file_uploader(
-            ONE_FOLDER_A_CLASS,
-            type=["zip"],
-            key=f"zip-{st.session_state.get('uploads', 0)}",
-            help="Names match the model's classes without regard to case; plane and car are understood.",
-        )
-        if upload:
-            try:
-                with st.spinner("Storing the upload ..."):
-                    path = keep_upload(upload, upload.name, services.settings)
-                start(path)
-            except DashboardError as error:
-                show_error(error, "The dataset was not evaluated.")
-                return
-            st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # frees the upload's memory
-            st.rerun()
+        if path := upload_dataset(services.settings):
+            start_or_explain(path)
         return
     entries = {entry.title: entry for entry in library(services.settings)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -103,35 +106,8 @@ def watch_download() -> None:
     st.progress(share, f"Getting CIFAR-10, {state.done_bytes / 2**20:.0f} MB", width=320)
 
 
-@st.fragment(run_every=POLL_S)
-def watch(run_id: str) -> None:
-    """Polls a job until it ends, then shows its result by one full rerun."""
-    job = services.jobs.get(run_id)
-    if job is None or not job.active:
-        st.rerun()
-        return
-    with st.container(border=True, key="progress"):
-        st.text(f"Evaluating {readable_name(job.dataset.name)} with {job.model}")
-        if job.progress is None or not job.progress.done:
-            ready = any(worker.state in ("idle", "busy") for worker in services.engine.workers())
-            waiting = "Waiting for another evaluation ..." if job.state == "waiting" else "Reading the first images ..."
-            st.progress(0.0, waiting if ready else "Starting TensorFlow, about 5 seconds ...")
-        else:
-            p = job.progress
-            left = f", about {duration(p.remaining_s)} left" if p.remaining_s is not None else ""
-            st.progress(
-                p.done / p.total, f"{p.done:,} of {p.total:,} images, {p.images_per_second:,.0f} a second{left}"
-            )
-        if st.button("Cancel", key="cancel", icon=":material/close:", help="What is done is kept."):
-            services.jobs.cancel(run_id)
-
-
 def earlier_runs() -> None:
-    """A way back to what was evaluated before, and to what others evaluate now."""
-    for job in services.jobs.active():
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.text(f"{readable_name(job.dataset.name)} with {job.model} is {job.state}.", width="content")
-            st.button("Show", key=f"show-{job.run_id}", on_click=show, args=(job.run_id,))
+    """A way back to what was evaluated before."""
     active = {job.run_id for job in services.jobs.active()}
     titles = {
         m.run_id: f"{m.dataset_name}, {m.model}, {local_time(m.created_utc)}"
@@ -158,37 +134,86 @@ def earlier_runs() -> None:
         )
 
 
-def evaluate_again(run: Run) -> None:
-    """Offers an unfinished run's dataset once more, where it is still there."""
-    dataset = Path(run.manifest.dataset)
-    if run.manifest.state == "finished" or not dataset.exists():
+def offer_actions(run: Run) -> None:
+    """Go on, do it anew, or delete it."""
+    manifest = run.manifest
+    dataset = Path(manifest.dataset)
+    there = not manifest.imported and dataset.exists()
+    in_use = manifest.state == "running" and services.runs.is_owned(manifest.run_id)
+    with st.container(horizontal=True, key="actions"):
+        go_on = there and manifest.state != "finished" and not in_use
+        if go_on and st.button(
+            "Go on", key="go-on", icon=":material/play_arrow:", help="From where it stopped, with the same model."
+        ):
+            services.jobs.go_on(manifest.run_id, services.registry)
+            st.rerun()
+        if there and st.button(
+            "Evaluate again", key="again", icon=":material/refresh:", help="From the start, with the model in use."
+        ):
+            same_classes = model_in_use().class_names == manifest.class_names
+            start_or_explain(dataset, dict(manifest.label_map) if same_classes else None, use_stored=False)
+        if not in_use and st.button("Delete", key="delete", icon=":material/delete:", type="tertiary"):
+            confirm_deletion(manifest)
+
+
+@st.dialog("Delete this evaluation?")
+def confirm_deletion(manifest: RunManifest) -> None:
+    """Asks once more, for everybody loses it."""
+    st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
+    st.caption("Its figures and predictions go, for everyone who uses this dashboard. The dataset stays.")
+    if st.button("Delete", key="delete-for-good", type="primary", on_click=delete, args=(manifest.run_id,)):
+        st.rerun()
+
+
+def delete(run_id: str) -> None:
+    """Deletes a run and shows none, or keeps why it was not deleted."""
+    try:
+        services.runs.delete(run_id)
+    except DashboardError as error:
+        st.session_state["not_deleted"] = error
         return
-    if st.button(
-        "Evaluate again", key="again", icon=":material/refresh:", help="From the start, with the model in use."
-    ):
-        start_or_explain(dataset)
+    st.session_state.pop("run_id", None)
+    st.query_params.clear()
+
+
+def show_stored(run_id: str) -> None:
+    """A run that has ended, or what was done of it."""
+    try:
+        run = stored_run(services, run_id)
+        if st.session_state.get("evaluated_before") == run_id:
+            st.info(f"Evaluated before, on {local_time(run.manifest.created_utc)}.", icon=":material/history:")
+        offer_actions(run)
+        if error := st.session_state.pop("not_deleted", None):
+            show_error(error, "It was not deleted.")
+        if run.manifest.state == "running" and services.runs.is_owned(run_id):
+            st.info("Another process is evaluating it; this is what is done.", icon=":material/hourglass_top:")
+        show_run(services, run)
+    except DashboardError as fault:
+        show_error(fault, "This evaluation cannot be shown.")
 
 
 st.title("Batch evaluation")
 run_id = st.session_state.get("run_id") or st.query_params.get("run")
 job = services.jobs.get(run_id) if run_id else None
+if job and job.found and job.found != run_id:
+    run_id = st.session_state["evaluated_before"] = job.found
+    job = services.jobs.get(run_id)
 if run_id:
     show(run_id)
 if job and job.active:
-    watch(job.run_id)
+    watch_job(services, job.run_id)
 else:
     with st.expander("Evaluate another dataset", icon=":material/add:") if run_id else st.container():
         choose_dataset()
         earlier_runs()
+others = [other for other in services.jobs.active() if other.run_id != run_id]
+if others:
+    list_jobs(services, but=run_id or "")
+if run_id and not (job and job.active):
+    nothing_done = job is not None and job.state in ("cancelled", "failed") and not (job.progress and job.progress.done)
     if job and job.error:
-        show_error(job.error, "The dataset was not evaluated.")
-    nothing_done = job is not None and job.state in ("cancelled", "failed") and job.progress is None
-    if run_id and nothing_done and not (job and job.error):
+        show_error(job.error, NOT_EVALUATED if nothing_done else "The evaluation stopped.")
+    elif nothing_done:
         st.info("Cancelled before the first image.", icon=":material/info:")
-    elif run_id and not nothing_done:
-        try:
-            run = stored_run(services, run_id)
-            evaluate_again(run)
-            show_run(services, run)
-        except DashboardError as error:
-            show_error(error, "This evaluation cannot be shown.")
+    if not nothing_done:
+        show_stored(run_id)

@@ -10,8 +10,10 @@ from dashboard.core.answers import Answer, answer_key, explain_again
 from dashboard.core.dataset_library import plain_name
 from dashboard.core.errors import DashboardError
 from dashboard.core.images import encode_png, enlarge
+from dashboard.core.out_of_distribution import Doubt
 from dashboard.core.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.records import Explanation, stages
+from dashboard.core.registry import ModelVersion
 from dashboard.ui.components import model_in_use, plain, show_error
 from dashboard.ui.memory import first_answer, remembered
 from dashboard.ui.picture_choice import clicked_sample, hand_over, sample_files, upload_picture
@@ -162,10 +164,31 @@ def show_answer(answer: Answer, threshold: float) -> None:
             f"Unsure: the confidence is under your threshold of {threshold:.0%}. It could also be {plain(second)}.",
             icon=":material/help:",
         )
+    if answer.doubt:
+        show_doubt(answer.doubt, answer.version)
     for note in answer.notes:
         st.caption(note)
     chart = probability_bars(answer.version.class_names, answer.prediction.pred_probs, st.context.theme.type == "dark")
     st.altair_chart(chart, width="stretch", key="probabilities", alt="Probability of each class, highest first")
+
+
+def show_doubt(doubt: Doubt, version: ModelVersion) -> None:
+    """Says so when the picture probably shows none of the classes; both scores on request."""
+    known = version.familiarity
+    assert known is not None
+    if doubt.unknown:
+        st.warning(
+            f"Probably none of the {len(version.class_names)} classes: the model knows {known.kept:.0%} of their "
+            "pictures better than this one.",
+            icon=":material/question_mark:",
+        )
+    st.caption(
+        f"Energy {doubt.energy:.2f} (doubtful above {known.max_energy:.2f}), "
+        f"highest probability {doubt.msp:.1%} (doubtful below {known.min_msp:.1%})",
+        help="Two ways to ask whether the picture shows any of the classes. Each lets "
+        f"{known.kept:.0%} of held-out pictures of the classes pass. The "
+        f"{'energy' if known.decides == 'energy' else 'probability'} decides: it told foreign pictures apart better.",
+    )
 
 
 st.title("Predict")

@@ -12,16 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from dashboard.core.cifar10 import CLASS_NAMES, FILE_NAME
 from dashboard.core.explanation_methods import METHODS
+from dashboard.core.registry import Registry
+from dashboard.core.run_plan import begin_run, plan_run
+from dashboard.core.runs import RunStore
 from tests.conftest import ROOT
 
 FROG = sorted((ROOT / "data" / "samples" / "frog").glob("*.png"))[0]
 SHIP = sorted((ROOT / "data" / "samples" / "ship").glob("*.png"))[0]
-MODEL = {"name": "cifar10-resnet", "version": "1"}
+OURS = Registry(ROOT / "models").get("cifar10-resnet")
+MODEL = {"name": OURS.name, "version": OURS.version}
 
 Done = subprocess.CompletedProcess[bytes]
 
@@ -166,6 +171,94 @@ def test_evaluate_says_in_words_what_it_left_out(evaluated: Done) -> None:
     assert "'zebra' is no class" in told and "frog/broken.png: " in told
 
 
+def test_evaluate_exports_and_gates(evaluated: Done, folder: Path, tmp_path: Path) -> None:
+    """The same dataset again comes from the store, which needs no TensorFlow."""
+    run_id = only_json(evaluated)["run_id"]
+    arguments = ("evaluate", folder / "pictures.zip", "--json", "--out", tmp_path / "out")
+    passed, failed = (
+        dashboard(*arguments, "--min-accuracy", least, data_dir=folder / "data", PYTHONPATH=no_tensorflow(tmp_path))
+        for least in ("100%", "1")
+    )
+    assert (passed.returncode, failed.returncode) == (0, 0) and only_json(passed) == only_json(evaluated)
+    assert run_id.encode() in passed.stderr
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == only_json(evaluated)
+    csv = (tmp_path / "out" / "rows.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert len(csv) == 5 and csv[0].endswith("reason," + ",".join(f"p_{name}" for name in CLASS_NAMES))
+    rows = pd.read_parquet(tmp_path / "out" / "rows.parquet")
+    assert rows["status"].tolist() == ["ok", "ok", "failed", "failed"] and rows["index"].tolist() == [0, 1, 2, 3]
+
+
+def no_tensorflow(folder: Path) -> str:
+    (folder / "tensorflow.py").write_text("raise ImportError('not needed')")
+    return str(folder)
+
+
+def test_evaluate_below_the_accuracy_asked_for_exits_with_1(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "wrong.zip", "w") as archive:
+        archive.write(FROG, "ship/1.png")
+        archive.write(SHIP, "ship/2.png")
+    command = ("evaluate", folder / "wrong.zip", "--workers", "1", "--json", "--min-accuracy")
+    failed = dashboard(*command, "0.6", data_dir=folder / "data")
+    passed = dashboard(*command, "50%", data_dir=folder / "data")
+    assert only_json(failed)["accuracy"] == only_json(passed)["accuracy"] == 0.5
+    assert (failed.returncode, passed.returncode) == (1, 0)
+    assert b"The accuracy 50.00% is below the 60.00% asked for." in failed.stderr
+
+
+def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(folder / "data" / "samples", data / "samples")
+    plan = plan_run(data / "samples", Registry(ROOT / "models").get("cifar10-resnet"))
+    begin_run(plan, RunStore(data / "runs"), 8, "begun").owner.release()
+    [listed] = only_json(dashboard("runs", "list", "--json", data_dir=data))
+    assert (listed["run_id"], listed["state"], listed["n_images"]) == ("begun", "interrupted", 20)
+    resumed = dashboard("evaluate", "--resume", "begun", "--json", data_dir=data)
+    assert resumed.returncode == 0 and only_json(resumed)["n_evaluated"] == 20
+    shown = dashboard("runs", "show", "begun", "--json", data_dir=data)
+    assert only_json(shown) == only_json(resumed)
+    done = dashboard("runs", "export", "begun", "--out", tmp_path / "out", data_dir=data)
+    assert done.returncode == 0 and len(list((tmp_path / "out").iterdir())) == 3
+    asked = dashboard("runs", "delete", "begun", data_dir=data)  # nobody answers
+    assert asked.returncode == 1 and (data / "runs" / "begun").exists()
+    deleted = dashboard("runs", "delete", "begun", "--yes", "--json", data_dir=data)
+    assert only_json(deleted) == {"deleted": ["begun"]} and not (data / "runs" / "begun").exists()
+
+
+def test_evaluate_a_pattern_with_labels_elsewhere_and_a_map(folder: Path) -> None:
+    """A labels file for pictures of a pattern; one of its labels is a word of the user's own, one is left out."""
+    pictures = folder / "loose"
+    pictures.mkdir()
+    for i, path in enumerate((FROG, SHIP, SHIP)):
+        shutil.copy(path, pictures / f"{i}.png")
+    (pictures / "notes.txt").write_text("not part of the pattern")
+    (folder / "truth.csv").write_text("file;label\n0.png;croaker\n1.png;ship\n2.png;zebra\n9.png;ship\n")
+    options = ("--labels", folder / "truth.csv", "--map", "croaker=frog", "--map", "zebra=")
+    done = dashboard("evaluate", pictures / "*.png", *options, "--json", data_dir=folder / "data")
+    record = only_json(done)
+    assert done.returncode == 0 and (record["n_images"], record["n_evaluated"], record["accuracy"]) == (4, 2, 1)
+    reasons = {row["file"]: row["reason"] for row in record["failed"]}
+    assert "was left out" in reasons["2.png"] and "no such image" in reasons["9.png"]
+    manifest = json.loads((folder / "data" / "runs" / record["run_id"] / "manifest.json").read_text())
+    assert dict(manifest["label_map"]) == {"croaker": "frog", "ship": "ship", "zebra": "(leave out)"}
+    assert "Labels are taken from truth.csv." in manifest["notes"]
+
+
+def test_import_makes_a_run(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,hound,0.2,0.8\n")
+    options = ("--map", "hound=dog", "--name", "theirs", "--json")
+    done = dashboard("import", tmp_path / "theirs.csv", *options, data_dir=tmp_path)
+    record = only_json(done)
+    assert done.returncode == 0 and (record["model"], record["n_images"], record["accuracy"]) == ("theirs", 2, 1)
+    assert (tmp_path / "runs" / record["run_id"] / "manifest.json").is_file()
+
+
+def test_import_refuses_logits_in_words(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([[3.0, -1.0]]))
+    done = dashboard("import", tmp_path / "x.npy", "--json", data_dir=tmp_path)
+    assert done.returncode == 1 and only_json(done)["error"]["code"] == "pred_probs"
+    assert "softmax" in only_json(done)["error"]["fix"] and b"Traceback" not in done.stderr
+
+
 def test_doctor_reports_every_check(folder: Path) -> None:
     done = dashboard("doctor", "--json", data_dir=folder / "data")
     report = only_json(done)
@@ -195,15 +288,18 @@ def test_models_lists_what_each_version_takes_and_gives(folder: Path) -> None:
 def test_the_readme_holds_the_table_of_models(folder: Path) -> None:
     done = dashboard("models", "--markdown", data_dir=folder)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    [table] = [part for part in readme.split("\n\n") if part.startswith("| model | test images |")]
-    assert "\n".join(table.splitlines()[2:]) == done.stdout.decode().strip() != ""
+    [table] = [part for part in readme.split("\n\n") if part.startswith("| model | accuracy |")]
+    printed, written = (text.strip().splitlines() for text in (done.stdout.decode(), table))
+    assert len(written) > 3 and len(printed) == len(written)
+    for found, wanted in zip(written, printed, strict=True):  # the speed, in the last column, is the machine's own
+        assert found.split("|")[:-2] == wanted.split("|")[:-2]
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     """The project's model twice, as @1 and @2."""
     for version in "12":
-        shutil.copytree(ROOT / "models" / "cifar10-resnet" / "1", tmp_path / "models" / "cifar10-resnet" / version)
+        shutil.copytree(OURS.folder, tmp_path / "models" / "cifar10-resnet" / version)
     return tmp_path / "models"
 
 
@@ -241,8 +337,13 @@ def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
     [
         ("predict", "--json"), ("predict", "x.png", "--nonsense"), ("explain", "x.png", "--target", "zebra", "--json"),
         ("explain", "x.png", "--method", "magic"), ("explain", "x.png", "y.png", "--out", "one.png"), ("nonsense",),
+        ("evaluate", "--json"), ("evaluate", "x.zip", "--resume", "y"), ("evaluate", "x.zip", "--min-accuracy", "93"),
+        ("import", "x", "--model", "a", "--class-names", "b,c"),
     ],
-    ids=["no picture", "option", "class", "method", "one file for two", "command"],
+    ids=[
+        "no picture", "option", "class", "method", "one file for two", "command", "no dataset", "dataset and run",
+        "share", "two names",
+    ],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2_and_prints_nothing(arguments: tuple[str, ...], folder: Path) -> None:
     done = dashboard(*arguments, data_dir=folder)
@@ -260,11 +361,11 @@ def test_get_cifar10_without_a_network_says_where_to_put_the_file(tmp_path: Path
 
 
 def test_json_is_utf8_whatever_the_terminal_speaks(tmp_path: Path) -> None:
-    path = tmp_path / "Käfer-小.png"
-    path.write_bytes(b"")
+    path = tmp_path / "Käfer-小.rar"
+    path.write_bytes(b"Rar!")
     done = dashboard("evaluate", path, "--json", data_dir=tmp_path, PYTHONIOENCODING="ascii")
     assert done.returncode == 1
-    assert "Käfer-小.png" in only_json(done)["error"]["message"]
+    assert "Käfer-小.rar" in only_json(done)["error"]["message"]
 
 
 def test_a_dataset_whose_name_is_no_utf8_is_refused_in_words(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -14,6 +14,7 @@ from dashboard.core.errors import ImageError, ModelError
 from dashboard.core.images import decode_image
 from dashboard.core.inference import Inference
 from dashboard.core.model_input import read_model_input
+from dashboard.core.out_of_distribution import Doubt
 from dashboard.core.records import Explanation, Failure, Prediction
 from dashboard.core.registry import ModelVersion
 
@@ -39,6 +40,13 @@ class Answer:
         return self.version.class_names[self.prediction.class_id]
 
     @property
+    def doubt(self) -> Doubt | None:
+        """Does the picture show any of the classes? None where the version has no thresholds."""
+        if self.version.familiarity is None:
+            return None
+        return self.version.familiarity.doubts(self.prediction.logits, self.prediction.pred_probs)
+
+    @property
     def is_model_input(self) -> bool:
         """The picture has the size that the model takes: nothing was resized."""
         return np.array_equal(self.picture, self.model_input)
@@ -57,6 +65,8 @@ class Answer:
             "pred_probs": dict(zip(self.version.class_names, self.prediction.pred_probs.tolist(), strict=True)),
             "model": {"name": self.version.name, "version": self.version.version},
         }
+        if self.doubt:
+            record["doubt"] = asdict(self.doubt)
         if self.explanation:
             record["explanation"] = {
                 "method": self.explanation.method,
@@ -73,8 +83,10 @@ def answer_key(
     name: str, data: bytes, version: ModelVersion, layer: str | None, target: str | None
 ) -> tuple[Hashable, ...]:
     """Equal where `ask` and `explain_again` give the same answer."""
-    model = (version.ref, version.sha256, version.preprocessing, version.output, version.temperature)
-    return (name, hashlib.sha256(data).hexdigest(), *model, version.class_names, layer, target)
+    model = (version.ref, version.sha256, version.preprocessing, version.output, version.temperature, version.bfloat16)
+    return (
+        name, hashlib.sha256(data).hexdigest(), *model, version.class_names, version.familiarity, layer, target
+    )  # fmt: skip
 
 
 def ask(inference: Inference, version: ModelVersion, name: str, data: bytes) -> Answer:

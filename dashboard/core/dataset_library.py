@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
+import shutil
 import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dashboard.core import cifar10
-from dashboard.core.datasets import readable_name
+from dashboard.core.datasets import KINDS, readable_name
 from dashboard.core.errors import DatasetError
+from dashboard.core.files import sha256_of
+from dashboard.core.images import SUFFIXES
 from dashboard.settings import Settings
 
+WHOLE_DATASETS = (".zip", ".npz", ".parquet", ".tfrecord", ".tfrecords", ".tar.gz", ".tgz")
+LOOSE_FILES = (*sorted(SUFFIXES), ".npy", ".csv", ".tsv", ".json", ".jsonl")  # several of them make one dataset
+UPLOAD_TYPES = (*WHOLE_DATASETS, *LOOSE_FILES)
+_DESCRIPTION = ".dataset.json"  # names files of the server: the operator's only
 _BLOCK_BYTES = 2**20
 
 
@@ -31,7 +39,7 @@ def library(settings: Settings) -> list[LibraryEntry]:
     entries = []
     if settings.datasets_dir.is_dir():
         for path in sorted(settings.datasets_dir.iterdir()):
-            if path.is_dir() or path.suffix.lower() == ".zip":
+            if path.is_dir() or path.name.lower().endswith((*WHOLE_DATASETS, ".npy", _DESCRIPTION)):
                 entries.append(LibraryEntry(readable_name(path.name), path))
     if (archive := settings.downloads_dir / cifar10.FILE_NAME).is_file():
         entries.append(LibraryEntry("CIFAR-10 test set", archive))
@@ -40,37 +48,89 @@ def library(settings: Settings) -> list[LibraryEntry]:
     return entries
 
 
+def is_whole(name: str) -> bool:
+    """A file of this name is a dataset by itself; others may belong together."""
+    return name.lower().endswith(WHOLE_DATASETS)
+
+
 def keep_upload(file: IO[bytes], name: str, settings: Settings) -> Path:
     """Copies an upload to disk block by block, under its content's hash: the same file twice is stored once.
 
     Raises:
-        DatasetError: it is larger than allowed, or the disk is full.
+        DatasetError: it is of no kind that can be evaluated, larger than allowed, or the disk is full.
     """
-    limit = settings.max_upload_mb * 2**20
+    safe_name = plain_name(name)
+    if not safe_name.lower().endswith((*WHOLE_DATASETS, *SUFFIXES, ".npy")):
+        raise DatasetError(f"{name} is no dataset by itself.", KINDS, "unknown_format")
+    return _keep(lambda out: shutil.copyfileobj(file, out, _BLOCK_BYTES), safe_name, name, [file], settings)
+
+
+def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> Path:
+    """Keeps a dataset of one file, or several loose ones together as one ZIP, in which their names stay as they are.
+
+    Raises:
+        DatasetError: as `keep_upload`, and when one of several is a dataset of its own.
+    """
+    if len(files) == 1:
+        return keep_upload(files[0][1], files[0][0], settings)
+    for name, _ in files:
+        if is_whole(name) or not name.lower().endswith(LOOSE_FILES):
+            raise DatasetError(
+                f"{name} cannot be one of several files.", "Drop a dataset alone, or images with a labels file.",
+                "upload_mixed",
+            )  # fmt: skip
+
+    def write(out: IO[bytes]) -> None:
+        taken: set[str] = set()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            for name, file in files:
+                member = zipfile.ZipInfo(_unlike(name, taken))  # its date is always the same, so equal files are equal
+                with archive.open(member, "w", force_zip64=True) as to:
+                    shutil.copyfileobj(file, to, _BLOCK_BYTES)
+
+    return _keep(write, f"{len(files)}_files.zip", f"{len(files)} files", [file for _, file in files], settings)
+
+
+def _keep(
+    write: Callable[[IO[bytes]], None], file_name: str, title: str, files: Sequence[IO[bytes]], settings: Settings
+) -> Path:
     settings.uploads_dir.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
+    if sum(map(_bytes_in, files)) > settings.max_upload_mb * 2**20:
+        raise DatasetError(
+            f"{title}: larger than the {settings.max_upload_mb:,} MB allowed.",
+            "Put it into data/datasets on the server instead.", "upload_too_large",
+        )  # fmt: skip
     handle, temporary = tempfile.mkstemp(dir=settings.uploads_dir, prefix=".upload-")
     try:
         with os.fdopen(handle, "wb") as out:
-            while block := file.read(_BLOCK_BYTES):
-                digest.update(block)
-                out.write(block)
-                if out.tell() > limit:
-                    raise DatasetError(
-                        f"{name} is larger than the {settings.max_upload_mb:,} MB allowed.",
-                        "Put it into data/datasets on the server instead.",
-                        "upload_too_large",
-                    )
-        target = settings.uploads_dir / digest.hexdigest()[:16] / plain_name(name)
+            write(out)
+        target = settings.uploads_dir / sha256_of(Path(temporary))[:16] / file_name
         target.parent.mkdir(exist_ok=True)
         Path(temporary).replace(target)
     except OSError as error:
         raise DatasetError(
-            f"{name} could not be stored: {error.strerror}.", "Free some space on the server, then upload it again."
+            f"{title} could not be stored: {error.strerror}.", "Free some space on the server, then upload it again."
         ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
     return target
+
+
+def _bytes_in(file: IO[bytes]) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
+
+
+def _unlike(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken."""
+    path = PurePosixPath(name)
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{path.with_suffix('')} ({number}){path.suffix}"
+    taken.add(name)
+    return name
 
 
 def plain_name(name: str) -> str:

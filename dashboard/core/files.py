@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _BLOCK_BYTES = 2**20
 
@@ -21,13 +23,14 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes beside `path`, syncs, then renames: a reader sees the old file or the new one, never a part."""
+@contextmanager
+def open_atomically(path: Path) -> Iterator[IO[bytes]]:
+    """A new file beside `path` that is synced and takes its place at the end; after an error it is gone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
@@ -35,6 +38,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes beside `path`, syncs, then renames: a reader sees the old file or the new one, never a part."""
+    with open_atomically(path) as file:
+        file.write(data)
 
 
 def write_json(path: Path, record: Any) -> None:

@@ -2,40 +2,124 @@
 
 from __future__ import annotations
 
+import json
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.core.errors import DatasetError
 
 ALIASES = {
     "plane": "airplane", "aeroplane": "airplane", "aircraft": "airplane", "jet": "airplane",
     "car": "automobile", "auto": "automobile",
     "kitty": "cat", "puppy": "dog", "boat": "ship", "lorry": "truck", "toad": "frog",
 }  # fmt: skip
+LEAVE_OUT = "(leave out)"  # in the place of a class: images with this label are not evaluated
+NO_LABEL = "(no label)"  # they are predicted, but not compared
+_ID = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True)
 class LabelMapping:
     """Which class of the model each name of a dataset means."""
 
-    class_of: dict[str, str]  # name as in the dataset -> class name of the model
+    class_of: dict[str, str | None]  # name as in the dataset -> class name of the model; None: compare with nothing
     unknown: tuple[str, ...]  # names that mean none of the model's classes
+    left_out: tuple[str, ...] = ()  # names that the user wants left out
+    notes: tuple[str, ...] = ()  # what was taken for what, where that is not plain
+
+    def chosen(self) -> dict[str, str]:
+        """As `match_labels` takes it: gives the same mapping again."""
+        known = {name: NO_LABEL if meant is None else meant for name, meant in self.class_of.items()}
+        return known | dict.fromkeys(self.left_out, LEAVE_OUT)
 
 
-def match_labels(names: Iterable[str], class_names: Sequence[str]) -> LabelMapping:
+def match_labels(
+    names: Iterable[str], class_names: Sequence[str], chosen: Mapping[str, str] | None = None
+) -> LabelMapping:
     """Matches a name as it is; else without regard to case, white space, `-` and `_`; else by common aliases, both ways.
 
-    Where two classes of the model would fit, none is taken.
+    Where two classes of the model would fit, none is taken. Numbers are class ids where all names are ids of classes.
+
+    Args:
+        chosen: what the user wants some names to mean: a class, LEAVE_OUT or NO_LABEL.
+
+    Raises:
+        DatasetError: something chosen is no class, or no name of the dataset; code `label_map`.
     """
+    wanted = sorted(set(names))
+    chosen = chosen or {}
+    _check_chosen(chosen, wanted, class_names)
     by_key, by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
-    class_of, unknown = {}, []
-    for name in sorted(set(names)):
+    open_names = [name for name in wanted if name not in chosen]
+    ids = bool(open_names) and all(_ID.fullmatch(name) and int(name) < len(class_names) for name in open_names)
+    ids = ids and not any(name in class_names for name in open_names)
+    class_of: dict[str, str | None] = {}
+    unknown = []
+    for name in open_names:
         match = name if name in class_names else by_key.get(_key(name)) or by_meaning.get(_meaning(name))
+        if match is None and ids:
+            match = class_names[int(name)]
         if match is None:
             unknown.append(name)
         else:
             class_of[name] = match
-    return LabelMapping(class_of, tuple(unknown))
+    class_of |= {n: None if meant == NO_LABEL else meant for n, meant in chosen.items() if meant != LEAVE_OUT}
+    left_out = tuple(name for name in wanted if chosen.get(name) == LEAVE_OUT)
+    return LabelMapping(class_of, tuple(unknown), left_out, _about_ids(open_names, class_names) if ids else ())
+
+
+def read_label_map(arguments: Iterable[str]) -> dict[str, str]:
+    """What labels mean, from `LABEL=CLASS`, `LABEL=` (leave out), or names of JSON files {"LABEL": "CLASS" or null}.
+
+    Raises:
+        DatasetError: with the code `label_map`.
+    """
+    chosen: dict[str, str] = {}
+    for argument in arguments:
+        if argument.lower().endswith(".json") and "=" not in argument:
+            chosen |= _label_map_file(Path(argument))
+            continue
+        label, equals, meant = argument.rpartition("=")
+        if not equals:
+            raise DatasetError(f"{argument!r} does not say what a label means.", "Write LABEL=CLASS.", "label_map")
+        chosen[label.strip()] = meant.strip() or LEAVE_OUT
+    return chosen
+
+
+def _label_map_file(path: Path) -> dict[str, str]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8-sig"))
+        if not isinstance(record, dict) or not all(isinstance(meant, (str, type(None))) for meant in record.values()):
+            raise ValueError("it is no object of labels and classes")
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(
+            f"{path} cannot be read as a label map: {error}.", 'Write {"kitten": "cat", "zebra": null}.', "label_map"
+        ) from error
+    return {label: meant or LEAVE_OUT for label, meant in record.items()}
+
+
+def _check_chosen(chosen: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> None:
+    for label, meant in chosen.items():
+        if label not in names:
+            raise DatasetError(
+                f"{label!r} is no label of the dataset.", f"Its labels: {', '.join(names[:20])}.", "label_map"
+            )
+        if meant not in (*class_names, LEAVE_OUT, NO_LABEL):
+            raise DatasetError(
+                f"{label!r} cannot mean {meant!r}: the model has no such class.",
+                f"Its classes: {', '.join(class_names[:20])}.", "label_map",
+            )  # fmt: skip
+
+
+def _about_ids(ids: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
+    meant = ", ".join(f"{each} is {class_names[int(each)]}" for each in sorted(ids, key=int)[:3])
+    return (
+        f"The labels are numbers and taken as class ids, counted from 0: {meant}{' and so on' if len(ids) > 3 else ''}.",
+    )
 
 
 def _only_ones(class_names: Sequence[str], key_of: Callable[[str], str]) -> dict[str, str]:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dashboard.core.calibration import Reliability, reliability
+
 
 @dataclass(frozen=True)
 class Proportion:
@@ -32,6 +34,12 @@ class Evaluation:
     confusion: np.ndarray  # (K, K) counts; rows are true labels, columns predicted
     per_class: pd.DataFrame  # one row a class: class, images, precision, recall, f1
     class_names: tuple[str, ...]
+    reliability: Reliability | None = None  # None where there are no probabilities
+
+    @property
+    def ece15(self) -> float | None:
+        """Expected calibration error of 15 equal-width bins, in [0, 1]."""
+        return self.reliability.ece if self.reliability else None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; `from_dict` is its inverse."""
@@ -41,6 +49,7 @@ class Evaluation:
             "confusion": self.confusion.tolist(),
             "per_class": self.per_class.astype(object).where(self.per_class.notna(), None).to_dict("list"),
             "class_names": list(self.class_names),
+            "reliability": self.reliability.to_dict() if self.reliability else None,
         }
 
     @classmethod
@@ -54,6 +63,7 @@ class Evaluation:
             confusion=np.asarray(record["confusion"], np.int64),
             per_class=per_class.assign(**scores),
             class_names=tuple(record["class_names"]),
+            reliability=Reliability.from_dict(record["reliability"]) if record.get("reliability") else None,
         )
 
 
@@ -65,11 +75,14 @@ def proportion(successes: int, n: int) -> Proportion:
     return Proportion(successes / n, float(interval.low), float(interval.high), n)
 
 
-def evaluate_labels(true_ids: np.ndarray, predicted_ids: np.ndarray, class_names: Sequence[str]) -> Evaluation:
-    """Accuracy, macro F1, confusion and the per-class table.
+def evaluate_labels(
+    true_ids: np.ndarray, predicted_ids: np.ndarray, class_names: Sequence[str], confidence: np.ndarray | None = None
+) -> Evaluation:
+    """Accuracy, macro F1, confusion, calibration and the per-class table.
 
     Args:
         true_ids, predicted_ids: (N,) class ids in [0, K), N >= 1.
+        confidence: (N,), calibrated probability of the predicted class.
 
     Raises:
         ValueError: no images.
@@ -94,4 +107,5 @@ def evaluate_labels(true_ids: np.ndarray, predicted_ids: np.ndarray, class_names
         confusion=confusion_matrix(true_ids, predicted_ids, labels=ids),
         per_class=per_class,
         class_names=tuple(class_names),
+        reliability=None if confidence is None else reliability(confidence, true_ids == predicted_ids),
     )

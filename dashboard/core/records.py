@@ -39,6 +39,17 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class ChunkAnswers:
+    """A model version's answers for a chunk of images, column by column, so that a million of them stay cheap."""
+
+    places: np.ndarray  # (M,) int64, ascending: positions in the chunk of the images that were predicted
+    logits: np.ndarray  # (M, K) float32, before temperature and softmax
+    pred_probs: np.ndarray  # (M, K) float64, calibrated, each sums to 1
+    failures: dict[int, Failure]  # the other positions
+    thumbnails: np.ndarray | None = None  # (M, h, w, 3) uint8, see `make_thumbnail`
+
+
+@dataclass(frozen=True)
 class ConvLayer:
     """A layer whose activation is a grid, so that a class activation map can be made from it."""
 
@@ -150,6 +161,8 @@ class ModelFacts:
     layers: int
     load_s: float
     latency_ms: float  # median of a warm prediction of one image
+    images_per_second: float  # in full batches, warm
+    precision: str  # that predictions are computed in: "float32", "bfloat16", ...
     conv_layers: tuple[ConvLayer, ...]
 
 

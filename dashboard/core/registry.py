@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.files import write_json
+from dashboard.core.out_of_distribution import Familiarity
 from dashboard.core.preprocessing import Preprocessing
 
 Output = Literal["logits", "probabilities"]
@@ -32,6 +33,8 @@ class ModelVersion:
     temperature: float = 1.0  # pred_probs = softmax(logits / temperature)
     metrics: dict[str, Any] = field(default_factory=dict)  # as measured when it was made; shown, never computed with
     provenance: dict[str, Any] = field(default_factory=dict)
+    familiarity: Familiarity | None = None  # None: it never doubts that a picture shows one of its classes
+    bfloat16: bool = False  # may be served in bfloat16: measured to answer as well as in float32
 
     @property
     def ref(self) -> str:
@@ -181,6 +184,8 @@ def _parse(folder: Path) -> ModelVersion:
             output=record["output"],
             sha256=str(record["sha256"]),
             temperature=float(record.get("temperature", 1.0)),
+            familiarity=Familiarity(**record["familiarity"]) if record.get("familiarity") else None,
+            bfloat16=record.get("bfloat16", False) is True,
             metrics=dict(record.get("metrics", {})),
             provenance=dict(record.get("provenance", {})),
         )
@@ -204,6 +209,8 @@ def to_record(version: ModelVersion) -> dict[str, Any]:
         "preprocessing": version.preprocessing.to_dict(),
         "output": version.output,
         "temperature": version.temperature,
+        "familiarity": version.familiarity.to_dict() if version.familiarity else None,
+        "bfloat16": version.bfloat16,
         "sha256": version.sha256,
         "metrics": version.metrics,
         "provenance": version.provenance,

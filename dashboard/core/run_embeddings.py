@@ -75,7 +75,7 @@ class RunEmbeddings:
     def _compute(self, run: Run, version: ModelVersion) -> None:
         dataset = open_dataset(Path(run.manifest.dataset))
         rows = run.evaluated
-        for index, file in zip(rows["index"], rows["file"], strict=True):
+        for index, file in zip(rows["index"], run.detail(rows, ["file"])["file"], strict=True):
             check_still_there(dataset, int(index), file)
         samples = [dataset.samples[index] for index in rows["index"]]
         parts = []

@@ -40,13 +40,13 @@ def run_image(run: Run, index: int) -> RunImage:
         raise DatasetError(
             f"This evaluation has no image number {index:,}.", "Choose one on Batch evaluation.", "image_unknown"
         )
-    row = rows.iloc[0]
+    row, file = rows.iloc[0], str(run.detail(rows, ["file"])["file"].iloc[0])
     dataset = open_dataset(Path(run.manifest.dataset))
-    check_still_there(dataset, index, row["file"])
+    check_still_there(dataset, index, file)
     return RunImage(
         run_id=run.manifest.run_id,
         index=index,
-        file=row["file"],
+        file=file,
         data=dataset.file(index),
         true_label=row["true_label"] if isinstance(row["true_label"], str) else None,
         predicted_label=row["predicted_label"] if isinstance(row["predicted_label"], str) else None,

@@ -1,57 +1,37 @@
 """The run store: one folder a run, with a manifest and Parquet parts, each written whole or not at all.
 
-A run is one evaluation of one dataset by one model version; its table has one row an image.
+A run is one evaluation of one dataset by one model version; its table has one row an image. Part 7 holds the rows of
+chunk 7, so that what is missing is known; the parts of a complete run are packed into one file.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import write_atomically, write_json
+from dashboard.core.files import open_atomically, write_json
+from dashboard.core.labels import LEAVE_OUT, NO_LABEL
 from dashboard.core.metrics import Evaluation, evaluate_labels
+from dashboard.core.run_owner import RunOwner, is_owned
+from dashboard.core.run_rows import COLUMNS, Row, RowFiles, rows_table
+from dashboard.core.thumbnails import MOST_BYTES, ThumbnailFile
 
 State = Literal["running", "finished", "cancelled", "failed"]
-COLUMNS = (
-    "index", "file", "true_label", "predicted_label", "confidence", "pred_probs", "logits", "status", "reason",
-)  # fmt: skip
-EXPORT_COLUMNS = ("file", "true_label", "predicted_label", "confidence", "status", "reason")
-_NUMBERS = {
-    "index": pa.int64(),
-    "confidence": pa.float64(),
-    "pred_probs": pa.list_(pa.float64()),
-    "logits": pa.list_(pa.float32()),
-}
-_SCHEMA = pa.schema(
-    [(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS]
-)  # also where a part holds failures only
 _MANIFEST = "manifest.json"
 _EVALUATION = "evaluation.json"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One image of a run."""
-
-    index: int  # position in the dataset
-    file: str
-    true_label: str | None  # a class of the model; None where the dataset says nothing or something unknown
-    predicted_label: str | None  # None when status is "failed"
-    confidence: float | None  # in [0, 1]
-    pred_probs: Sequence[float] | None  # (K,), calibrated
-    logits: Sequence[float] | None  # (K,)
-    status: Literal["ok", "failed"]
-    reason: str  # "" when ok
+_PACKED = "rows.parquet"
+_THUMBNAILS = "thumbnails.npy"
 
 
 @dataclass(frozen=True)
@@ -66,9 +46,14 @@ class RunManifest:
     model_sha256: str
     class_names: tuple[str, ...]
     n_images: int
-    unknown_labels: tuple[str, ...] = ()  # folder names that mean none of the model's classes
-    state: State = "running"
-    seconds: float = 0.0
+    unknown_labels: tuple[str, ...] = ()  # names in the dataset that mean none of the model's classes
+    label_map: tuple[tuple[str, str], ...] = ()  # what the others meant; as a dict, what `match_labels` takes
+    notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
+    imported: bool = False  # predictions made elsewhere: `dataset` is their file, and there are no images
+    chunk_size: int = 128  # images a part
+    key: str = ""  # equal where dataset, model version and labels are: the same answers; "" where unknown
+    state: State = "running"  # whether somebody works on it is told by its owner
+    seconds: float = 0.0  # spent on it
     message: str = ""  # why it failed
 
     @property
@@ -76,24 +61,42 @@ class RunManifest:
         """Without its folder."""
         return Path(self.dataset).name
 
+    @cached_property
+    def class_of(self) -> dict[str, str | None]:
+        """Class of the model by name in the dataset, of those that are evaluated; None: compared with nothing."""
+        return {name: None if meant == NO_LABEL else meant for name, meant in self.label_map if meant != LEAVE_OUT}
+
+    @cached_property
+    def left_out(self) -> frozenset[str]:
+        """Names in the dataset whose images the user wanted left out."""
+        return frozenset(name for name, meant in self.label_map if meant == LEAVE_OUT)
+
 
 @dataclass(frozen=True)
 class Run:
     """A stored run with its rows."""
 
     manifest: RunManifest
-    table: pd.DataFrame  # COLUMNS, sorted by index
+    table: pd.DataFrame  # the columns asked for, in the order of `index`; its own index is the row's position
+    files: RowFiles
     measured: Evaluation | None = None  # as a worker computed and stored it
 
-    @property
+    @cached_property
     def evaluated(self) -> pd.DataFrame:
         """Rows with a prediction."""
         return self.table[self.table["status"] == "ok"]
 
-    @property
+    @cached_property
     def failed(self) -> pd.DataFrame:
         """Rows without one, and why."""
         return self.table[self.table["status"] == "failed"]
+
+    def detail(self, rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+        """Columns of some rows of `table` that it need not hold itself. Raises DatasetError when they cannot be read."""
+        try:
+            return self.files.take(rows.index.to_numpy(), columns)
+        except (OSError, pa.ArrowException) as error:
+            raise _damaged(self.manifest.run_id, error) from error
 
     def evaluation(self) -> Evaluation | None:
         """Metrics over the rows that have a true label and a prediction; None when there are none."""
@@ -102,9 +105,8 @@ class Run:
         rows = self.evaluated.dropna(subset=["true_label"])
         if rows.empty:
             return None
-        ids = {name: i for i, name in enumerate(self.manifest.class_names)}
-        true, predicted = (rows[c].map(ids).to_numpy(np.int64) for c in ("true_label", "predicted_label"))
-        return evaluate_labels(true, predicted, self.manifest.class_names)
+        true, predicted = (rows[c].cat.codes.to_numpy(np.int64) for c in ("true_label", "predicted_label"))
+        return evaluate_labels(true, predicted, self.manifest.class_names, rows["confidence"].to_numpy())
 
 
 class RunStore:
@@ -114,48 +116,95 @@ class RunStore:
         self.root = root
 
     def save(self, manifest: RunManifest) -> None:
-        """Writes the manifest; the first time, this starts a run with no rows."""
+        """Writes the manifest."""
         write_json(self.folder(manifest.run_id) / _MANIFEST, asdict(manifest))
 
-    def add_part(self, run_id: str, part: int, rows: Sequence[Row]) -> None:
-        """Writes rows as part number `part`; a part written twice counts once."""
-        buffer = io.BytesIO()
-        pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS)).to_parquet(
-            buffer, index=False, schema=_SCHEMA
-        )
-        write_atomically(self.folder(run_id) / f"part-{part:05d}.parquet", buffer.getvalue())
+    def add_part(self, run_id: str, part: int, rows: Sequence[Row] | pa.Table) -> None:
+        """Writes the rows of chunk number `part`, which come before those of the next; written twice they count once.
+
+        Raises:
+            OSError: they are not stored, and nothing else has changed.
+        """
+        table = rows if isinstance(rows, pa.Table) else rows_table(rows)
+        with open_atomically(self.folder(run_id) / f"part-{part:07d}.parquet") as out:
+            pq.write_table(table.sort_by("index"), out)
+
+    def parts(self, run_id: str) -> dict[int, int]:
+        """Rows in each part that can be read, by its number."""
+        found = {}
+        for path in self._part_paths(run_id):
+            try:
+                found[int(path.stem.partition("-")[2])] = pq.read_metadata(path).num_rows
+            except (OSError, ValueError, pa.ArrowException):
+                continue  # then it is written once more
+        return found
+
+    def keep_thumbnails(self, run_id: str, n: int, shape: tuple[int, int]) -> ThumbnailFile | None:
+        """Where they go; None when there would be too much of them. Raises OSError."""
+        if n * shape[0] * shape[1] * 3 > MOST_BYTES:
+            return None
+        return ThumbnailFile(self.folder(run_id) / _THUMBNAILS, n, shape)
+
+    def thumbnails(self, run_id: str) -> np.ndarray | None:
+        """(N, height, width, 3) uint8 by `index`, read when looked at; None when the run has none."""
+        try:
+            thumbnails: np.ndarray = np.load(self.folder(run_id) / _THUMBNAILS, mmap_mode="r")
+        except (OSError, ValueError):
+            return None
+        return thumbnails
+
+    def is_packed(self, run_id: str) -> bool:
+        """All rows are there, in one file."""
+        return (self.folder(run_id) / _PACKED).exists()
 
     def manifest(self, run_id: str) -> RunManifest:
         """Raises DatasetError when there is no such run."""
         try:
             record = json.loads((self.folder(run_id) / _MANIFEST).read_text(encoding="utf-8"))
-            for name in ("class_names", "unknown_labels"):
-                record[name] = tuple(record[name])
+            for name in ("class_names", "unknown_labels", "notes"):
+                record[name] = tuple(record.get(name, ()))
+            record["label_map"] = tuple((label, meant) for label, meant in record.get("label_map", ()))
             return RunManifest(**record)
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DatasetError(f"There is no run {run_id!r}.", "Evaluate the dataset again.", "run_unknown") from error
+            raise _unknown(run_id) from error
 
-    def load(self, run_id: str) -> Run:
+    def load(self, run_id: str, columns: Sequence[str] = COLUMNS) -> Run:
         """The run with the rows written so far. Raises DatasetError when there is no such run, or it is damaged."""
         manifest = self.manifest(run_id)
         try:
-            parts = [pd.read_parquet(path) for path in sorted(self.folder(run_id).glob("part-*.parquet"))]
-        except (OSError, pa.ArrowException) as error:
-            raise DatasetError(
-                f"Run {run_id} cannot be read ({error}).", "Evaluate the dataset again.", "run_damaged"
-            ) from error
-        table = pd.concat(parts, ignore_index=True) if parts else _SCHEMA.empty_table().to_pandas()
+            files, table = self._read(manifest, columns)
+        except FileNotFoundError:  # its parts were packed meanwhile
+            files, table = self._read(manifest, columns)
         stored = self.folder(run_id) / _EVALUATION
         measured = Evaluation.from_dict(json.loads(stored.read_text())) if stored.exists() else None
-        return Run(manifest, table.sort_values("index", ignore_index=True), measured)
+        return Run(manifest, table, files, measured)
+
+    def _read(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
+        packed = self.folder(manifest.run_id) / _PACKED
+        files = RowFiles([packed] if packed.exists() else self._part_paths(manifest.run_id), manifest.class_names)
+        try:
+            return files, files.read(columns)
+        except FileNotFoundError:
+            raise
+        except (OSError, pa.ArrowException) as error:
+            raise _damaged(manifest.run_id, error) from error
 
     def measure(self, run_id: str) -> None:
-        """Computes the metrics of a run and stores them beside its rows.
+        """Computes the metrics of a run and stores them beside its rows; packs those when none is missing.
 
         Imports scikit-learn and SciPy, 100 MB that a server need not hold: let a worker do it.
         """
-        if evaluation := self.load(run_id).evaluation():
-            write_json(self.folder(run_id) / _EVALUATION, evaluation.to_dict())
+        run = self.load(run_id, ("true_label", "predicted_label", "confidence", "status"))
+        if evaluation := replace(run, measured=None).evaluation():
+            self.keep_evaluation(run_id, evaluation)
+        if len(run.table) == run.manifest.n_images:
+            run.files.pack(self.folder(run_id) / _PACKED)
+            for path in self._part_paths(run_id):
+                path.unlink()
+
+    def keep_evaluation(self, run_id: str, evaluation: Evaluation) -> None:
+        """Stores metrics beside the rows."""
+        write_json(self.folder(run_id) / _EVALUATION, evaluation.to_dict())
 
     def list(self) -> list[RunManifest]:
         """All runs, newest first."""
@@ -167,15 +216,61 @@ class RunStore:
                 continue
         return sorted(found, key=lambda m: m.created_utc, reverse=True)
 
+    def same_as(self, key: str) -> RunManifest | None:
+        """The newest finished run with this key."""
+        return next((m for m in self.list() if m.key == key and m.state == "finished"), None) if key else None
+
+    def begin(self, manifest: RunManifest) -> RunOwner:
+        """Starts a run with no rows. Raises OSError when it cannot be written."""
+        self.folder(manifest.run_id).mkdir(parents=True)
+        owner = self.own(manifest.run_id)  # before anybody can see that there is a run
+        try:
+            self.save(manifest)
+        except BaseException:
+            owner.release()
+            shutil.rmtree(self.folder(manifest.run_id), ignore_errors=True)
+            raise
+        return owner
+
+    def own(self, run_id: str) -> RunOwner:
+        """The right to go on with a run.
+
+        Raises:
+            DatasetError: with the code `run_in_use` when somebody else has it, `run_unknown` when there is no such run.
+        """
+        try:
+            return RunOwner(self.folder(run_id))
+        except FileNotFoundError as error:
+            raise _unknown(run_id) from error
+
+    def is_owned(self, run_id: str) -> bool:
+        """Whether some process works on the run."""
+        return is_owned(self.folder(run_id))
+
     def delete(self, run_id: str) -> None:
-        """Removes a run and its rows."""
-        shutil.rmtree(self.folder(run_id), ignore_errors=True)
+        """Removes a run and its rows. Raises DatasetError with the code `run_in_use` while somebody works on it."""
+        folder = self.folder(run_id)
+        if folder.is_dir():
+            owner = self.own(run_id)
+            try:
+                (folder / _MANIFEST).unlink(missing_ok=True)  # first, so that it is never half a run
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                owner.release()
 
     def finish(self, manifest: RunManifest, state: State, seconds: float, message: str = "") -> RunManifest:
         """Writes and returns the manifest in its last state."""
         finished = replace(manifest, state=state, seconds=round(seconds, 3), message=message)
         self.save(finished)
         return finished
+
+    def seconds_of_last_leg(self, run_id: str) -> float:
+        """From the last time that work on the run began to the last part that was written."""
+        began = (self.folder(run_id) / _MANIFEST).stat().st_mtime
+        return max((path.stat().st_mtime - began for path in self._part_paths(run_id)), default=0.0)
+
+    def _part_paths(self, run_id: str) -> Sequence[Path]:
+        return sorted(self.folder(run_id).glob("part-*.parquet"))
 
     def folder(self, run_id: str) -> Path:
         """Where a run lies. Raises DatasetError for what is no name of a run."""
@@ -184,42 +279,19 @@ class RunStore:
         return self.root / run_id
 
 
-def safe_for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with an apostrophe before texts that a spreadsheet would take for a formula."""
+def _unknown(run_id: str) -> DatasetError:
+    return DatasetError(f"There is no run {run_id!r}.", "Evaluate the dataset again.", "run_unknown")
 
-    def defuse(value: object) -> object:
-        return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
-    return table.map(defuse)
+def _damaged(run_id: str, error: Exception) -> DatasetError:
+    return DatasetError(f"Run {run_id} cannot be read ({error}).", "Evaluate the dataset again.", "run_damaged")
 
 
 def mistakes_first(evaluated: pd.DataFrame, cell: tuple[str, str] | None) -> pd.DataFrame:
     """Rows to look at: those of a confusion cell (true, predicted), or all mistakes; the surest first."""
+    true, predicted = evaluated["true_label"].cat.codes, evaluated["predicted_label"].cat.codes
     if cell is None:
-        labelled = evaluated.dropna(subset=["true_label"])
-        rows = labelled[labelled["true_label"] != labelled["predicted_label"]]
+        rows = evaluated[(true >= 0) & (true != predicted)]
     else:
         rows = evaluated[(evaluated["true_label"] == cell[0]) & (evaluated["predicted_label"] == cell[1])]
     return rows.sort_values("confidence", ascending=False, kind="stable")
-
-
-def run_record(run: Run) -> dict[str, Any]:
-    """A run as JSON: figures, confusion counts (rows are true labels), and every image that failed."""
-    evaluation, manifest = run.evaluation(), run.manifest
-    name, _, version = manifest.model.partition("@")
-    return {
-        "run_id": manifest.run_id,
-        "model": {"name": name, "version": version},
-        "n_images": manifest.n_images,
-        "n_evaluated": len(run.evaluated),
-        "n_failed": len(run.failed),
-        "failed": run.failed[["file", "reason"]].to_dict("records"),
-        "accuracy": evaluation.accuracy.value if evaluation else None,
-        "accuracy_ci95": [evaluation.accuracy.low, evaluation.accuracy.high] if evaluation else None,
-        "macro_f1": evaluation.macro_f1 if evaluation else None,
-        "confusion": {"labels": list(manifest.class_names), "counts": evaluation.confusion.tolist()}
-        if evaluation
-        else None,
-        "seconds": manifest.seconds,
-        "images_per_second": round(len(run.table) / manifest.seconds, 1) if manifest.seconds else None,
-    }

@@ -5,21 +5,18 @@ With a private pipe the death of a worker, idle or busy, concerns its own task o
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import itertools
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-import psutil
-
 from dashboard.core.engine import ATTEMPTS, WorkerStatus
 from dashboard.core.errors import Cancelled, DashboardError, WorkerError
-from dashboard.core.worker_process import COMMAND, WorkerDied, WorkerProcess
+from dashboard.core.worker_process import COMMAND, Worker, WorkerDied, WorkerProcess
 
 REFUSALS = 2  # a task that waits while no worker can be started this often is refused
 LOSSES = 5  # a task whose worker is gone before it begins, this often, is given up
@@ -69,9 +66,12 @@ class WorkerPool:
         task_s: float = 120.0,
         command: Sequence[str] = COMMAND,
         stagger_s: float = STAGGER_S,
+        launch: Callable[[], Worker] | None = None,
     ) -> None:
-        self._start_s, self._task_s, self._command, self._stagger_s = start_s, task_s, command, stagger_s
-        self._threads_each = max(1, (os.cpu_count() or 1) // size)
+        """Workers are processes of this machine that run `command`, or what `launch` gives; it may raise OSError."""
+        self._start_s, self._task_s, self._stagger_s = start_s, task_s, stagger_s
+        threads_each = max(1, (os.cpu_count() or 1) // size)
+        self._launch: Callable[[], Worker] = launch or (lambda: WorkerProcess(command, threads_each))
         self._changed = threading.Condition()
         self._waiting: list[_Job] = []
         self._arrivals = itertools.count()
@@ -86,7 +86,7 @@ class WorkerPool:
         """See `Engine`."""
         job = _Job((not urgent, next(self._arrivals)), task, args, timeout_s or self._task_s, attempts)
         if not self._give(job):
-            raise WorkerError("The workers have been shut down.", "Restart the dashboard.")
+            raise WorkerError("The workers have been shut down.", "Restart the dashboard.", "engine_closed")
         return job.future
 
     def workers(self) -> list[WorkerStatus]:
@@ -156,7 +156,7 @@ class _Slot:
 
     def __init__(self, pool: WorkerPool, number: int) -> None:
         self._pool, self._number = pool, number
-        self._worker: WorkerProcess | None = None
+        self._worker: Worker | None = None
         self._state, self._fault = "starting", ""
         self._restarts = self._tasks_done = 0
         self.thread = threading.Thread(target=self._loop, name=f"worker-{number}", daemon=True)
@@ -168,11 +168,7 @@ class _Slot:
 
     def status(self) -> WorkerStatus:
         worker = self._worker
-        memory, pid = None, None
-        if worker is not None:
-            pid = worker.pid
-            with contextlib.suppress(psutil.Error):
-                memory = psutil.Process(pid).memory_info().rss
+        pid, memory = (worker.pid, worker.memory_bytes) if worker else (None, None)
         return WorkerStatus(self._number, self._state, pid, memory, self._restarts, self._tasks_done, self._fault)
 
     def close(self) -> None:
@@ -211,7 +207,7 @@ class _Slot:
     def _start(self) -> bool:
         self._state = "starting"
         try:
-            self._worker = WorkerProcess(self._pool._command, self._pool._threads_each)
+            self._worker = self._pool._launch()
             if self._pool._closed:  # perhaps too late for close() to see it
                 self._worker.kill()
             self._worker.wait_until_ready(self._pool._start_s)

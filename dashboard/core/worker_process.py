@@ -17,7 +17,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "dashboard.worker")
@@ -31,6 +33,34 @@ class WorkerDied(Exception):
         super().__init__(how)
         self.begun = begun  # the task had begun, so it may be the cause
         self.overran = overran  # it was ended because it took too long
+
+
+class Worker(Protocol):
+    """A process, here or elsewhere, that does one task at a time."""
+
+    @property
+    def pid(self) -> int:
+        """Of the process, also after it has ended."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended, as far as is known."""
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Resident; None when it is not known."""
+
+    def wait_until_ready(self, limit_s: float) -> None:
+        """Raises WorkerDied when it ends, or takes too long, while it starts."""
+
+    def run(self, task: str, args: tuple[Any, ...], limit_s: float) -> Any:
+        """The task's result. Raises the task's own error, or WorkerDied."""
+
+    def kill(self, grace_s: float = 0.0) -> None:
+        """Ends it, if it does not end by itself within the grace."""
+
+    def close(self) -> None:
+        """Ends it and frees what it held here."""
 
 
 class WorkerProcess:
@@ -68,6 +98,13 @@ class WorkerProcess:
     def pid(self) -> int:
         """Of the process, also after it has ended."""
         return self._process.pid
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Resident; None when it has ended."""
+        with contextlib.suppress(psutil.Error):
+            return int(psutil.Process(self.pid).memory_info().rss)
+        return None
 
     @property
     def alive(self) -> bool:

@@ -33,7 +33,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, help="the CIFAR-10 archive (default: download it into data/downloads)")
     parser.add_argument(
-        "--start-from", metavar="NAME[@VERSION]", help="begin with this version's weights, for a further cycle of training"
+        "--start-from",
+        metavar="NAME[@VERSION]",
+        help="begin with this version's weights, for a further cycle of training",
     )
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="mixed_bfloat16")
@@ -86,11 +88,13 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     from dashboard.training.targets import load_version, smoothed_labels, taught
 
     registry = Registry(args.models)
-    start = load_version(registry.get(args.start_from)) if args.start_from else None
+    started_from = registry.get(args.start_from) if args.start_from else None
     targets = smoothed_labels(data.labels[kept], len(cifar10.CLASS_NAMES), recipe.label_smoothing)
     if recipe.teacher:
         teacher = registry.get(recipe.teacher)
-        targets = taught(targets, teacher, [data.images[kept], photos[kept]], recipe.teacher_weight)
+        print(f"Asking {teacher.ref} about {len(kept):,} images", flush=True)
+        network = load_version(teacher, args.precision)
+        targets = taught(targets, network, teacher.preprocessing, data.images[kept], recipe.teacher_weight)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(args.precision)
     model = fit(
@@ -101,7 +105,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
         targets,
         args.work / f"{recipe.name}-{recipe.epochs}-{args.precision}-{checksum[:12]}",
         verbose=1 if sys.stderr.isatty() else 2,
-        start=start,
+        start=load_version(started_from) if started_from else None,
     )
     from dashboard.training.publish import publish
 
@@ -114,6 +118,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
         holdout=(data.images[held], data.labels[held]),
         test=cifar10.read(archive, "test"),
         folder=args.models / (args.name or recipe.name),
+        started_from=started_from,
     )
 
 

@@ -40,7 +40,9 @@ class SampleLosses(keras.metrics.Metric):
         """Keeps the losses of one batch."""
         numbers = keras.ops.cast(y_true[:, -1:], "int32")
         chances = keras.ops.take_along_axis(
-            keras.ops.log_softmax(keras.ops.cast(y_pred, "float32")), keras.ops.argmax(y_true[:, :-1], axis=1)[:, None], axis=1
+            keras.ops.log_softmax(keras.ops.cast(y_pred, "float32")),
+            keras.ops.argmax(y_true[:, :-1], axis=1)[:, None],
+            axis=1,
         )
         self.losses.assign(keras.ops.scatter_update(self.losses, numbers, -chances[:, 0]))
 
@@ -57,13 +59,12 @@ def _loss(y_true: Any, y_pred: Any) -> Any:
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
+    """Of each image (N,): whether the most probable class is the wanted one."""
     return keras.ops.equal(keras.ops.argmax(y_true[:, :-1], axis=1), keras.ops.argmax(y_pred, axis=1))
 
 
 def _compile(model: keras.Model, recipe: Recipe, losses: SampleLosses) -> None:
-    optimizer = keras.optimizers.SGD(
-        recipe.peak_lr, recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
-    )
+    optimizer = keras.optimizers.SGD(recipe.peak_lr, recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     model.compile(optimizer, _loss, metrics=[accuracy, losses])
     optimizer.build(model.trainable_variables)
@@ -127,6 +128,8 @@ def fit(
                 easy_kept=recipe.easy_kept if 0 < epoch < (1 - recipe.all_share) * recipe.epochs else 1.0,
                 batch_size=recipe.batch_size,
             )
+            # once an epoch: what is assigned within one, the compiled step of JAX would not see
+            model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + 0.5) / recipe.epochs))
             model.fit(
                 normalize(seen[chosen], replace(preprocessing, height=seen.shape[1], width=seen.shape[2])),
                 numbered[chosen],
@@ -136,7 +139,6 @@ def fit(
                 shuffle=False,
                 sample_weight=weight,
                 verbose=verbose,
-                callbacks=[_schedule(model, recipe, epoch, len(chosen) / recipe.batch_size)],
             )
             partial = checkpoint / "partial.weights.h5"
             checkpoint.mkdir(parents=True, exist_ok=True)
@@ -145,22 +147,6 @@ def fit(
             partial.replace(weights)
             write_json(state, {"epochs_done": epoch + 1})
             (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
-    return _in_float32(model, recipe, num_classes, preprocessing.width)
-
-
-def _schedule(model: keras.Model, recipe: Recipe, epoch: int, steps: float) -> keras.callbacks.Callback:
-    def before(batch: int, logs: Any) -> None:
-        model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + batch / steps) / recipe.epochs))
-
-    return keras.callbacks.LambdaCallback(on_train_batch_begin=before)
-
-
-def _in_float32(model: keras.Model, recipe: Recipe, num_classes: int, side: int) -> keras.Model:
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        served = network.build(recipe.widths, num_classes, side, recipe.squeeze)
-    finally:
-        keras.config.set_dtype_policy(policy)
+    served = network.build_in("float32", recipe.widths, num_classes, preprocessing.width, recipe.squeeze)
     served.set_weights(model.get_weights())
     return served

@@ -7,6 +7,7 @@ global average pooling over a 4x4 grid, so that a class activation map has somet
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -36,6 +37,16 @@ def build(widths: Sequence[int], num_classes: int, side: int | None = 32, squeez
     model = keras.Model(inputs, logits, name="cifar10_resnet")
     _start_as_identity(model)
     return model
+
+
+def build_in(policy: str, *args: Any, **kwargs: Any) -> keras.Model:
+    """`build` under another dtype policy than the current one."""
+    current = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return build(*args, **kwargs)
+    finally:
+        keras.config.set_dtype_policy(current)
 
 
 def _block(x: keras.KerasTensor, width: int, name: str, squeeze: bool) -> keras.KerasTensor:

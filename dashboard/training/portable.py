@@ -16,6 +16,8 @@ from typing import Any
 
 import keras
 
+_READS_EVERY_SETTING = {"Rescaling"}  # its from_config fails without them
+
 
 def save_portably(model: keras.Model, path: Path) -> None:
     """Saves as `.keras`, leaving out of the config what a constructor would assume anyway."""
@@ -38,6 +40,8 @@ def without_defaults(node: Any) -> Any:
         return node
     copy = {key: without_defaults(value) for key, value in node.items()}
     if isinstance(node.get("config"), dict) and str(node.get("module")).startswith("keras.") and "class_name" in node:
+        if node["class_name"] in _READS_EVERY_SETTING:
+            return copy
         constructor = getattr(importlib.import_module(node["module"]), node["class_name"])
         defaults = {name: p.default for name, p in inspect.signature(constructor.__init__).parameters.items()}
         settings = node["config"].items()

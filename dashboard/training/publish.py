@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
@@ -14,11 +15,20 @@ from dashboard.core.calibration import expected_calibration_error, fit_temperatu
 from dashboard.core.cifar10 import CLASS_NAMES, LabelledImages
 from dashboard.core.files import sha256_of, write_json
 from dashboard.core.metrics import evaluate_labels
+from dashboard.core.out_of_distribution import Score, auroc, energy, fit_familiarity
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.core.registry import RECORD, WEIGHTS, ModelVersion, Registry, to_record
+from dashboard.training import network
 from dashboard.training.network import count_flops
+from dashboard.training.photos import as_photo
 from dashboard.training.portable import save_portably
 from dashboard.training.recipes import Recipe
+from dashboard.training.strangers import strangers
+
+STRANGERS = 1000  # pictures of each kind that the thresholds are tried on
+PHOTO_FACTOR, PHOTO_QUALITY = 12, 75
+SCORES = ("precision", "recall", "f1")
+BFLOAT16_TOLERANCE = 0.001  # of accuracy, up or down
 
 
 def publish(
@@ -30,22 +40,38 @@ def publish(
     holdout: tuple[np.ndarray, np.ndarray],
     test: LabelledImages,
     folder: Path,
+    started_from: ModelVersion | None = None,
 ) -> Path:
     """Calibrates on the held-out images, measures on the test images, writes `folder`/<next version>.
 
     Args:
         holdout: (images (N, S, S, 3) uint8, labels (N,)) that were not trained on.
+        started_from: the version whose weights the training began with.
 
     Returns:
         The folder of the new version.
     """
-
-    def logits_of(images: np.ndarray) -> np.ndarray:
-        return np.asarray(model.predict(normalize(images, preprocessing), batch_size=500, verbose=0))
-
-    temperature = fit_temperature(logits_of(holdout[0]), holdout[1])
-    logits = logits_of(test.images)
+    held, held_labels = holdout
+    held_logits = _logits(model, held, preprocessing)
+    temperature = round(fit_temperature(held_logits, held_labels), 4)
+    held_probs = softmax(held_logits, temperature)
+    logits = _logits(model, test.images, preprocessing)
+    probs = softmax(logits, temperature)
+    strange = {
+        name: _logits(model, images, preprocessing)
+        for name, images in strangers(preprocessing, STRANGERS, recipe.seed).items()
+    }
+    # the score that decides is chosen on the held-out images, what is told is measured on the test images
+    chosen_on = _aurocs(held_logits, held_probs, strange, temperature)
+    decides: Score = max(
+        get_args(Score), key=lambda score: np.mean([by_score[score] for by_score in chosen_on.values()])
+    )
+    in_bfloat16 = _in_bfloat16(model, recipe, preprocessing)
+    change = (_logits(in_bfloat16, held, preprocessing).argmax(axis=1) == held_labels).mean() - (
+        held_logits.argmax(axis=1) == held_labels
+    ).mean()
     result = evaluate_labels(test.labels, logits.argmax(axis=1), CLASS_NAMES)
+    photos = np.stack([as_photo(image, PHOTO_FACTOR, PHOTO_QUALITY, preprocessing) for image in test.images])
     target = folder / Registry(folder.parent).next_version(folder.name)
     target.mkdir(parents=True)
     save_portably(model, target / WEIGHTS)
@@ -57,34 +83,71 @@ def publish(
         preprocessing=preprocessing,
         output="logits",
         sha256=sha256_of(target / WEIGHTS),
-        temperature=round(temperature, 4),
+        temperature=temperature,
+        familiarity=fit_familiarity(held_logits, held_probs, decides),
+        bfloat16=bool(abs(change) <= BFLOAT16_TOLERANCE),
         metrics={
             "measured_on": f"{len(test.labels):,} CIFAR-10 test images, used for nothing else",
             "n": len(test.labels),
             "accuracy": round(result.accuracy.value, 5),
             "accuracy_ci95": [round(result.accuracy.low, 5), round(result.accuracy.high, 5)],
             "macro_f1": round(result.macro_f1, 5),
-            "ece15": round(expected_calibration_error(softmax(logits, temperature), test.labels), 5),
+            "ece15": round(expected_calibration_error(probs, test.labels), 5),
             "ece15_raw": round(expected_calibration_error(softmax(logits), test.labels), 5),
-            "recall": {
-                name: round(float(r), 5) for name, r in zip(CLASS_NAMES, result.per_class["recall"], strict=True)
+            "ece15_held_out": round(expected_calibration_error(held_probs, held_labels), 5),
+            "per_class": {
+                row["class"]: {score: None if np.isnan(row[score]) else round(row[score], 5) for score in SCORES}
+                for row in result.per_class.to_dict("records")
+            },
+            "accuracy_as_photos": round(
+                float((_logits(model, photos, preprocessing).argmax(axis=1) == test.labels).mean()), 5
+            ),
+            "photos": f"the same images enlarged {PHOTO_FACTOR}x (Lanczos), JPEG quality {PHOTO_QUALITY}",
+            "accuracy_change_bfloat16": round(float(change), 5),
+            "auroc": {
+                name: {score: round(value, 4) for score, value in by_score.items()}
+                for name, by_score in _aurocs(logits, probs, strange, temperature).items()
             },
             "flops": count_flops(model),
             "parameters": model.count_params(),
         },
         provenance={
             "recipe": dataclasses.asdict(recipe),
+            "started_from": {"version": started_from.ref, "sha256": started_from.sha256} if started_from else None,
             "precision": precision,
             "backend": keras.backend.backend(),
             "keras": keras.__version__,
             "data_sha256": data_sha256,
             "code_revision": _revision(),
             "trained_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "calibrated_on": f"{len(holdout[1]):,} training images that were not trained on",
+            "calibrated_on": f"{len(held_labels):,} training images that were not trained on",
         },
     )
     write_json(target / RECORD, to_record(version))
     return target
+
+
+def _logits(model: keras.Model, images: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    return np.asarray(model.predict(normalize(images, preprocessing), batch_size=500, verbose=0), np.float32)
+
+
+def _aurocs(
+    logits: np.ndarray, probs: np.ndarray, strange: dict[str, np.ndarray], temperature: float
+) -> dict[str, dict[Score, float]]:
+    """By set of strangers, by score: how well it tells them from known images."""
+    return {
+        name: {
+            "energy": auroc(energy(logits), energy(others)),
+            "msp": auroc(-probs.max(axis=1), -softmax(others, temperature).max(axis=1)),
+        }
+        for name, others in strange.items()
+    }
+
+
+def _in_bfloat16(model: keras.Model, recipe: Recipe, preprocessing: Preprocessing) -> keras.Model:
+    copy = network.build_in("mixed_bfloat16", recipe.widths, len(CLASS_NAMES), preprocessing.width, recipe.squeeze)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _revision() -> str:

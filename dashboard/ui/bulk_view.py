@@ -34,6 +34,7 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
         return
     with box:
         some = rows.head(MOST)
+        some = some.assign(file=run.detail(some, ["file"])["file"])
         names = run.manifest.class_names
         with st.container(horizontal=True):
             target = str(st.selectbox("Evidence for", [EACH_PREDICTED, *names], key=f"bulk-target-{run_id}", width=240))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.preprocessing import Fit
 from dashboard.core.registry import ModelVersion
 from dashboard.ui.resources import get_services
 
 MODEL_KEY = "model"
+FIT_KEY = "fit"
+AS_TRAINED = "as-trained"
+FIT_WORDS: dict[str, str] = {"stretch": "Stretch", "center-crop": "Crop the centre", "pad": "Pad with black"}
 _COMMAND = re.compile(r"`([^`]+)`")
 
 
@@ -59,11 +64,28 @@ def choose_model() -> None:
         st.caption(plain(fault or "No model is chosen."))
     else:
         st.caption(f"{accuracy[chosen]:.1%} on its test images" if accuracy[chosen] else "Accuracy not measured")
+        choose_fit(next(v for v in versions if v.ref == chosen).preprocessing.fit)
+
+
+def choose_fit(of_version: Fit) -> None:
+    """How pictures of another shape become square, when it is not to be as the version says."""
+    st.selectbox(
+        "Pictures of another shape",
+        [AS_TRAINED, *FIT_WORDS],
+        format_func=lambda fit: f"{FIT_WORDS[of_version]}, as trained" if fit == AS_TRAINED else FIT_WORDS[fit],
+        key=FIT_KEY,
+        persist_state="session",
+        help="What happens to a picture whose proportions are not the model's.",
+    )
 
 
 def model_in_use() -> ModelVersion:
-    """The version chosen in the sidebar. Raises ModelError when none is usable."""
-    return get_services().registry.get(st.session_state.get(MODEL_KEY) or "")
+    """The version chosen in the sidebar, with the fit chosen there. Raises ModelError when none is usable."""
+    version = get_services().registry.get(st.session_state.get(MODEL_KEY) or "")
+    fit = st.session_state.get(FIT_KEY)
+    if fit not in FIT_WORDS:
+        return version
+    return replace(version, preprocessing=replace(version.preprocessing, fit=fit))
 
 
 def local_time(utc_iso: str) -> str:

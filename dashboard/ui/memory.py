@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.core.answers import Answer, answer_key, ask
 from dashboard.core.registry import ModelVersion
+from dashboard.core.run_rows import VIEW_COLUMNS
 from dashboard.core.runs import Run
 from dashboard.ui.resources import Services
 
@@ -58,4 +59,4 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
 def stored_run(services: Services, run_id: str) -> Run:
     """A run, from this session's memory while it stays the same. Raises DatasetError."""
     manifest = services.runs.manifest(run_id)
-    return remembered("runs", manifest, "", lambda: services.runs.load(run_id), most=2)
+    return remembered("runs", manifest, "", lambda: services.runs.load(run_id, VIEW_COLUMNS), most=2)

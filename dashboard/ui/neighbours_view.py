@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from dashboard.core.answers import Answer, answer_key
-from dashboard.core.datasets import open_dataset
 from dashboard.core.errors import DashboardError
+from dashboard.core.run_pictures import RunPictures
 from dashboard.core.runs import Run
 from dashboard.core.similar_images import similar_images, summary
 from dashboard.ui.components import local_time, plain, show_error
@@ -111,12 +110,13 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture:
         st.info("There is no other image in this evaluation.", icon=":material/info:")
         return
     st.text(summary(found))
-    dataset = open_dataset(Path(run.manifest.dataset))
+    found = found.assign(file=run.detail(found, ["file"])["file"])
+    pictures = RunPictures(services.runs, run.manifest)
     with st.container(horizontal=True, gap="small", key="similar"):
         for row in found.to_dict("records"):
             with st.container(width=TILE + 24, gap=None):
                 alt = f"{row['true_label'] or 'No label'}, predicted {row['predicted_label']}"
-                st.image(tile(dataset, row["index"], row["file"]), width=TILE, alt=alt)
+                st.image(tile(pictures.image(row["index"], row["file"], (TILE, TILE))), width=TILE, alt=alt)
                 st.caption(_words(row))
     with st.expander("File names"):
         columns = ["file", "true_label", "predicted_label", "similarity"]

@@ -14,7 +14,7 @@ from dashboard.core.jobs import JobRunner
 from dashboard.core.registry import Registry
 from dashboard.core.run_embeddings import RunEmbeddings
 from dashboard.core.runs import RunStore
-from dashboard.core.worker_pool import WorkerPool
+from dashboard.core.start_engine import start_engine
 from dashboard.settings import Settings, get_settings
 
 
@@ -34,16 +34,12 @@ class Services:
 def get_services() -> Services:
     """The services of this server process; the first call starts the workers in the background."""
     settings = get_settings()
-    engine = WorkerPool(settings.workers, settings.worker_start_s, settings.task_s)
+    engine = start_engine(settings, settings.workers)
+    registry = Registry(settings.models_dir, settings.model)
     runs = RunStore(settings.runs_dir)
-    return Services(
-        settings=settings,
-        engine=engine,
-        inference=Inference(engine),
-        registry=Registry(settings.models_dir, settings.model),
-        runs=runs,
-        jobs=JobRunner(engine, runs, settings.chunk_size, settings.task_s),
-    )
+    jobs = JobRunner(engine, runs, settings.chunk_size, settings.task_s)
+    jobs.go_on_with_interrupted(registry)
+    return Services(settings, engine, Inference(engine), registry, runs, jobs)
 
 
 @st.cache_resource(show_spinner=False)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.datasets import open_dataset
 from dashboard.core.errors import DashboardError
 from dashboard.core.metrics import Evaluation
-from dashboard.core.run_images import still_there
-from dashboard.core.runs import EXPORT_COLUMNS, Run, mistakes_first, run_record, safe_for_spreadsheets
+from dashboard.core.run_export import run_record, safe_for_spreadsheets, write_csv
+from dashboard.core.run_pictures import RunPictures
+from dashboard.core.runs import Run, RunStore, mistakes_first
 from dashboard.ui.bulk_view import show_bulk
-from dashboard.ui.charts import CELL, confusion_chart, confusion_table, per_class_chart
+from dashboard.ui.charts import CELL, confusion_chart, confusion_table, per_class_chart, reliability_chart
 from dashboard.ui.components import duration, local_time, plain, show_error
 from dashboard.ui.picture_choice import link_to_run_image
 from dashboard.ui.resources import Services
 from dashboard.ui.thumbnails import TILE, tile
 
 IMAGES_A_PAGE = 15
+FAILURES_SHOWN = 1000
+ROWS_OF_IMPORTED = 200
 
 
 def show_run(services: Services, run: Run) -> None:
@@ -50,14 +51,16 @@ def show_run(services: Services, run: Run) -> None:
             cell = _show_confusion(run, evaluation)
         with right:
             rows = mistakes_first(run.evaluated, cell)
-            _show_images(run, cell, rows)
-        if len(rows):
+            _show_images(run, services.runs, cell, rows)
+        if len(rows) and not manifest.imported:
             show_bulk(services, run, rows)
-        details, failures, downloads = st.tabs(
-            ["Per class", f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details"
+        details, calibration, failures, downloads = st.tabs(
+            ["Per class", "Calibration", f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details"
         )
         with details:
             _show_per_class(evaluation)
+        with calibration:
+            _show_calibration(evaluation)
     else:
         st.info("The images carry no labels the model knows, so there is nothing to compare.", icon=":material/info:")
         failures, downloads = st.tabs([f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details")
@@ -129,7 +132,7 @@ def _show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
     return (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
 
 
-def _show_images(run: Run, cell: tuple[str, str] | None, rows: pd.DataFrame) -> None:
+def _show_images(run: Run, store: RunStore, cell: tuple[str, str] | None, rows: pd.DataFrame) -> None:
     """The images of the clicked cell, or the worst mistakes of all."""
     if cell is None:
         st.markdown(
@@ -143,36 +146,58 @@ def _show_images(run: Run, cell: tuple[str, str] | None, rows: pd.DataFrame) -> 
     if rows.empty:
         st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
         return
-    try:
-        dataset = open_dataset(Path(run.manifest.dataset))
-    except DashboardError as error:
-        show_error(error, "The images of this run are not on the server any more.")
+    if run.manifest.imported:
+        st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
+        some = rows.head(ROWS_OF_IMPORTED)
+        some = some.assign(file=run.detail(some, ["file"])["file"])
+        st.dataframe(
+            safe_for_spreadsheets(some[["file", "true_label", "predicted_label", "confidence"]]),
+            hide_index=True,
+            key="imported-rows",
+            alt="The rows behind the chosen cell, the surest first",
+        )
         return
+    try:
+        images: RunPictures | None = RunPictures(store, run.manifest)
+    except DashboardError as error:
+        images = None
+        if run.manifest.dataset:
+            show_error(error, "The images of this run are not on the server any more.")
+        else:
+            st.text(error.message)
     pages = -(-len(rows) // IMAGES_A_PAGE)
     page_key = f"page-{run.manifest.run_id}-{cell}"
     page = min(st.session_state.get(page_key, 1), pages)
     if page_key in st.session_state:
         st.session_state[page_key] = page
     shown = rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
-    with st.container(horizontal=True, gap="small", key="gallery"):
-        for row in shown.to_dict("records"):
-            with st.container(width=TILE + 8, gap=None):
-                alt = f"True {row['true_label']}, predicted {row['predicted_label']}"
-                st.image(tile(dataset, row["index"], row["file"]), width=TILE, alt=alt)
-                if cell is None:
-                    st.caption(
-                        f"{plain(row['predicted_label'])} {row['confidence']:.1%}  \nis {plain(row['true_label'])}"
-                    )
-                else:
-                    st.caption(f"{row['confidence']:.1%}")
-                link_to_run_image(run.manifest.run_id, row["index"])
-    if any(not still_there(dataset, row["index"], row["file"]) for row in shown.to_dict("records")):
-        st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
+    shown = shown.assign(file=run.detail(shown, ["file"])["file"])
+    if images:
+        _show_gallery(run.manifest.run_id, images, shown, with_classes=cell is None)
     if pages > 1:
         st.pagination(pages, key=page_key)
-    with st.expander("File names"):
+    with st.expander("File names", expanded=images is None):
         columns = ["file", "true_label", "predicted_label", "confidence"]
         st.dataframe(safe_for_spreadsheets(shown[columns]), hide_index=True)
+
+
+def _show_gallery(run_id: str, images: RunPictures, shown: pd.DataFrame, with_classes: bool) -> None:
+    gone = False
+    with st.container(horizontal=True, gap="small", key="gallery"):
+        for row in shown.to_dict("records"):
+            picture = images.image(row["index"], row["file"], (TILE, TILE))
+            gone = gone or picture is None
+            with st.container(width=TILE + 8, gap=None):
+                alt = f"True {row['true_label']}, predicted {row['predicted_label']}"
+                st.image(tile(picture), width=TILE, alt=alt)
+                share = f"{row['confidence']:.1%}"
+                if with_classes:
+                    st.caption(f"{plain(row['predicted_label'])} {share}  \nis {plain(row['true_label'])}")
+                else:
+                    st.caption(share)
+                link_to_run_image(run_id, row["index"])
+    if gone:
+        st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
 
 
 def _show_per_class(evaluation: Evaluation) -> None:
@@ -201,14 +226,35 @@ def _show_per_class(evaluation: Evaluation) -> None:
         )
 
 
+def _show_calibration(evaluation: Evaluation) -> None:
+    if evaluation.reliability is None:
+        st.caption("This evaluation was stored without it: evaluate again.")
+        return
+    figure, chart = st.columns([1, 3], gap="large")
+    figure.metric(
+        "Calibration error (ECE)",
+        f"{evaluation.reliability.ece:.1%}",
+        help="Mean distance of confidence and accuracy over 15 bins of confidence, weighted by their images. "
+        "With few images, chance alone adds to it.",
+    )
+    figure.caption("Of the answers given with 80% confidence, 80% should be right: then bars end on the dashed line.")
+    chart.altair_chart(
+        reliability_chart(evaluation.reliability, st.context.theme.type == "dark"),
+        width="stretch",
+        key="reliability",
+        alt="Accuracy by confidence, in 15 bins",
+    )
+
+
 def _show_failures(run: Run) -> None:
     if run.failed.empty:
         st.caption("Every image was evaluated.")
     else:
         columns = {"file": "File", "reason": "Reason"}
-        st.dataframe(
-            safe_for_spreadsheets(run.failed[list(columns)]), hide_index=True, column_config=columns, key="failed"
-        )
+        table = safe_for_spreadsheets(run.detail(run.failed.head(FAILURES_SHOWN), list(columns)))
+        st.dataframe(table, hide_index=True, column_config=columns, key="failed")
+        if len(run.failed) > len(table):
+            st.caption(f"The first {len(table):,} of {len(run.failed):,}; the downloads hold all of them.")
 
 
 def _show_downloads(run: Run) -> None:
@@ -238,8 +284,6 @@ def _show_downloads(run: Run) -> None:
 
 
 def _predictions_csv(run: Run) -> bytes:
-    table = safe_for_spreadsheets(run.table[list(EXPORT_COLUMNS)])
-    blank = [np.nan] * len(run.manifest.class_names)
-    probs = [row if row is not None else blank for row in run.table["pred_probs"]]
-    names = [f"p_{name}" for name in run.manifest.class_names]
-    return pd.concat([table, pd.DataFrame(probs, columns=names)], axis=1).to_csv(index=False).encode("utf-8-sig")
+    out = io.BytesIO()
+    write_csv(run, out)
+    return out.getvalue()

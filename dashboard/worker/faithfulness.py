@@ -72,7 +72,7 @@ def markdown(studies: Sequence[MethodStudy]) -> str:
     head = "| method | insertion - deletion | over random maps | over a centred Gaussian | average drop | shuffled weights | verdict |"
     rows = [
         f"| {METHODS[s.method].title} | {s.score.value:.3f} | {s.over_random} | {s.over_gaussian} "
-        f"| {s.average_drop:.0%} | {s.spearman:.2f} | {VERDICTS[s.verdict]} |"
+        f"| {s.average_drop:.0%} | {'' if s.spearman is None else f'{s.spearman:.2f}'} | {VERDICTS[s.verdict]} |"
         for s in studies
     ]
     return "\n".join([head, "|---" * 7 + "|", *rows])

@@ -15,14 +15,19 @@ import numpy as np
 import tensorflow as tf
 
 from dashboard.core.calibration import softmax
+from dashboard.core.cpu import computes_bfloat16
 from dashboard.core.errors import ModelError
 from dashboard.core.preprocessing import normalize
 from dashboard.core.records import ModelFacts, Prediction
 from dashboard.core.registry import ModelVersion
-from dashboard.worker.batches import in_batches
+from dashboard.settings import get_settings
+from dashboard.worker.batches import BATCH, in_batches
 from dashboard.worker.explanations.network import Network
+from dashboard.worker.half_precision import in_bfloat16
 from dashboard.worker.model_archive import check_archive
 from dashboard.worker.taps import Taps
+
+THROUGHPUT_S = 0.5  # for how long it is measured
 
 
 def load_file(data: bytes, what: str) -> keras.Model:
@@ -56,24 +61,36 @@ class LoadedModel:
 
     @cached_property
     def taps(self) -> Taps:
-        """Its logits and activations, traced at first use."""
+        """Its activations and their gradients, in the precision of the file."""
         return Taps(self.model, self.version.output, self.version.input_shape)
+
+    @property
+    def precision(self) -> str:
+        """What predictions are computed in: bfloat16 where the version allows it and the CPU gains by it."""
+        fast = self.version.bfloat16 and get_settings().precision == "auto" and computes_bfloat16()
+        return "bfloat16" if fast else str(self.model.compute_dtype)
+
+    @cached_property
+    def _predictor(self) -> Taps:
+        if self.precision == self.model.compute_dtype:
+            return self.taps
+        return Taps(in_bfloat16(self.model), self.version.output, self.version.input_shape)
 
     @cached_property
     def network(self) -> Network:
-        """What the methods of explanation ask, in NumPy arrays."""
+        """What the methods of explanation ask, in NumPy arrays; in the precision of the file."""
         return Network(self.taps)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Logits (N, K) float32 for what `fit_image` gave, (N, height, width, 3) uint8."""
 
         def run(batch: np.ndarray) -> tuple[np.ndarray]:
-            return (self.taps.logits(tf.constant(normalize(batch, self.version.preprocessing))).numpy(),)
+            return (self._predictor.logits(tf.constant(normalize(batch, self.version.preprocessing))).numpy(),)
 
         return in_batches(run, images)[0]
 
-    def predict(self, images: np.ndarray) -> list[Prediction]:
-        """One prediction an image; see `logits` for the input.
+    def answers(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (N, K) float32 and calibrated probabilities (N, K) float64; see `logits` for the input.
 
         Raises:
             ModelError: the model answers with numbers that are not finite.
@@ -85,7 +102,11 @@ class LoadedModel:
                 "Its weights are damaged or its preprocessing is wrong: add it again, or use another version.",
                 "not_finite",
             )
-        return [Prediction(row, p) for row, p in zip(logits, softmax(logits, self.version.temperature), strict=True)]
+        return logits, softmax(logits, self.version.temperature)
+
+    def predict(self, images: np.ndarray) -> list[Prediction]:
+        """One prediction an image; see `answers`."""
+        return [Prediction(row, p) for row, p in zip(*self.answers(images), strict=True)]
 
     def facts(self) -> ModelFacts:
         """Shape, size and speed."""
@@ -97,6 +118,12 @@ class LoadedModel:
             start = time.perf_counter()
             self.logits(image)
             latencies.append(1000 * (time.perf_counter() - start))
+        batch = np.zeros((BATCH, *image.shape[1:]), np.uint8)
+        self.logits(batch)
+        start, rounds = time.perf_counter(), 0
+        while time.perf_counter() - start < THROUGHPUT_S:
+            self.logits(batch)
+            rounds += 1
         return ModelFacts(
             input_shape=tuple(self.model.input_shape),
             output_shape=tuple(self.model.output_shape),
@@ -104,6 +131,8 @@ class LoadedModel:
             layers=sum(1 for _ in self.model._flatten_layers(include_self=False)),
             load_s=self.load_s,
             latency_ms=median(latencies),
+            images_per_second=rounds * BATCH / (time.perf_counter() - start),
+            precision=self.precision,
             conv_layers=self.taps.conv_layers,
         )
 
@@ -132,7 +161,9 @@ class _Key:
 
     def __init__(self, version: ModelVersion) -> None:
         self.version = version
-        self._key = (version.sha256, version.preprocessing, version.output, version.temperature, version.class_names)
+        self._key = (
+            version.sha256, version.preprocessing, version.output, version.temperature, version.bfloat16, version.class_names
+        )  # fmt: skip
 
     def __hash__(self) -> int:
         return hash(self._key)

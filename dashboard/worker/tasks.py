@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.core.cpu import cpu_features
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import DashboardError, DependencyError
 from dashboard.core.foreign_model import ForeignModel, ForeignModelFacts
@@ -19,6 +22,7 @@ from dashboard.core.images import decode_image
 from dashboard.core.model_input import enough_pixels, read_model_input
 from dashboard.core.preprocessing import fit_image
 from dashboard.core.records import (
+    ChunkAnswers,
     Explanation,
     Failure,
     ModelFacts,
@@ -29,7 +33,9 @@ from dashboard.core.records import (
 )
 from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import RunStore
+from dashboard.core.thumbnails import make_thumbnail
 
+BATCH = 32  # images a forward pass, few enough that the next ones are read meanwhile
 _INSTALL = "Install what the dashboard needs with `pip install -r requirements.txt`, then restart it."
 
 
@@ -54,7 +60,7 @@ def _import_tensorflow() -> TensorFlowFacts | DependencyError:
         version=tf.__version__,
         keras_version=keras.__version__,
         built_with_cuda=tf.test.is_built_with_cuda(),
-        cpu_features=_cpu_features(),
+        cpu_features=cpu_features(),
         gpus=tuple(device.name for device in tf.config.list_physical_devices("GPU")),
         threads=threads or os.cpu_count() or 1,
         import_s=time.perf_counter() - start,
@@ -68,16 +74,6 @@ def _broken(error: Exception) -> DependencyError:
         "`pip install --force-reinstall -r requirements.txt`, then restart the dashboard.",
         "tensorflow_broken",
     )
-
-
-def _cpu_features() -> tuple[str, ...]:
-    """Instruction sets of this CPU that oneDNN, which TensorFlow calls, chooses its kernels by. Linux only."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
-    except (OSError, IndexError):
-        return ()
-    wanted = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
-    return tuple(flag for flag in wanted if flag in flags)
 
 
 def warm_up() -> None:
@@ -112,20 +108,61 @@ def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction 
     def pixels(data: bytes) -> np.ndarray:
         return decode_image(data, enough_pixels(version.preprocessing)).pixels
 
-    return _predict(version, [partial(pixels, data) for data in files])
+    answers = _predict(version, [partial(pixels, data) for data in files])
+    found: dict[int, Prediction | Failure] = dict(answers.failures)
+    for place, logits, pred_probs in zip(answers.places, answers.logits, answers.pred_probs, strict=True):
+        found[int(place)] = Prediction(logits, pred_probs)
+    return [found[place] for place in range(len(files))]
 
 
-def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> list[Prediction | Failure]:
-    """One answer for each of these samples of the dataset at `path`.
+def predict_samples(
+    version: ModelVersion, path: Path, samples: list[Sample], with_thumbnails: bool = False
+) -> ChunkAnswers:
+    """Answers for these samples of the dataset at `path`.
 
     Raises:
         DependencyError, ModelError; DatasetError, see `open_unchanged`.
     """
-    return _predict(version, _readers(version, path, samples))
+    return _predict(version, _readers(version, path, samples), with_thumbnails)
 
 
-def _predict(version: ModelVersion, readers: list[Callable[[], np.ndarray]]) -> list[Prediction | Failure]:
-    return _answer(version, readers, _load(version).predict)
+def _predict(
+    version: ModelVersion, readers: Sequence[Callable[[], np.ndarray]], with_thumbnails: bool = False
+) -> ChunkAnswers:
+    """Reads the next pictures on a thread while the model computes; Pillow and TensorFlow let each other run."""
+    model = _load(version)
+    failures: dict[int, Failure] = {}
+
+    def read(start: int) -> tuple[list[int], list[np.ndarray]]:
+        places, inputs = [], []
+        for place in range(start, min(start + BATCH, len(readers))):
+            try:
+                inputs.append(fit_image(readers[place](), version.preprocessing))
+                places.append(place)
+            except DashboardError as error:
+                failures[place] = Failure(error.code, error.message, error.fix)
+        return places, inputs
+
+    n_classes = len(version.class_names)
+    places: list[int] = []
+    logits, pred_probs = [np.empty((0, n_classes), np.float32)], [np.empty((0, n_classes))]
+    thumbnails: list[np.ndarray] = []
+    with ThreadPoolExecutor(1, "read") as ahead:
+        batches = deque([ahead.submit(read, 0)])
+        for start in range(BATCH, len(readers) + BATCH, BATCH):
+            readable, inputs = batches.popleft().result()
+            batches.append(ahead.submit(read, start))
+            if inputs:
+                places += readable
+                answer = model.answers(np.stack(inputs))
+                logits.append(answer[0])
+                pred_probs.append(answer[1])
+            if with_thumbnails:
+                thumbnails += [make_thumbnail(image, version.preprocessing) for image in inputs]
+    return ChunkAnswers(
+        np.array(places, np.int64), np.concatenate(logits), np.concatenate(pred_probs), failures,
+        np.stack(thumbnails) if thumbnails else None,
+    )  # fmt: skip
 
 
 def _answer(

@@ -13,6 +13,7 @@ import pytest
 from dashboard.core.answers import DISPLAY_SIDE, Answer, answer_key, ask, explain_again
 from dashboard.core.errors import ImageError, ModelError
 from dashboard.core.inference import Inference
+from dashboard.core.out_of_distribution import Familiarity
 from dashboard.core.preprocessing import Preprocessing
 from dashboard.core.records import Prediction
 from dashboard.core.registry import ModelVersion
@@ -114,6 +115,7 @@ def test_no_model_no_answer(inference: Inference, tiny_version: ModelVersion, tm
 
 CHANGES: dict[str, dict[str, Any]] = {
     "model": {"name": "other"}, "file": {"sha256": "f" * 64}, "temperature": {"temperature": 3.0},
+    "familiarity": {"familiarity": Familiarity(0.9, 0.0, 0.0, "msp")}, "bfloat16": {"bfloat16": True},
     "output": {"output": "probabilities"}, "class names": {"class_names": tuple("klmnopqrst")},
     "scale": {"preprocessing": Preprocessing(32, 32, scale=1.0)},
 }  # fmt: skip
@@ -141,3 +143,12 @@ def test_a_picture_that_only_shrinks_to_the_models_size_is_not_taken_for_its_inp
     answer = ask(inference, tiny_version, "a.png", encoded(picture(5)))
     other: Answer = replace(answer, model_input=255 - answer.model_input)
     assert answer.is_model_input and not other.is_model_input
+
+
+def test_an_answer_doubts_where_its_version_says_so(inference: Inference, tiny_version: ModelVersion) -> None:
+    answer = ask(inference, tiny_version, "a.png", encoded(picture(0)))
+    assert answer.doubt is None and "doubt" not in json.loads(answer.to_json())
+    strict = replace(answer, version=replace(tiny_version, familiarity=Familiarity(0.95, -1e6, 0.0, "energy")))
+    assert strict.doubt is not None and strict.doubt.unknown and not strict.doubt.by_msp
+    assert strict.doubt.msp == answer.prediction.confidence
+    assert json.loads(strict.to_json())["doubt"]["unknown"] is True

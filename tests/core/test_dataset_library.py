@@ -4,12 +4,15 @@ import hashlib
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboard.core import cifar10
-from dashboard.core.dataset_library import keep_upload, library, plain_name
+from dashboard.core.dataset_library import keep_upload, keep_uploads, library, plain_name
+from dashboard.core.datasets import open_dataset
 from dashboard.core.errors import DatasetError
 from dashboard.settings import Settings
+from tests.conftest import encoded, picture
 
 
 @pytest.fixture
@@ -24,13 +27,13 @@ def test_an_empty_server_offers_nothing(settings: Settings) -> None:
 def test_own_datasets_come_first_and_other_files_are_passed_over(settings: Settings) -> None:
     for folder in (settings.samples_dir, settings.downloads_dir, settings.datasets_dir / "pets"):
         folder.mkdir(parents=True)
-    for name in ("birds.ZIP", "notes.txt"):
+    for name in ("birds.ZIP", "notes.txt", "a.npz", "b.parquet", "c.tfrecord", "d.tar.gz", "e.dataset.json", "f.json"):
         (settings.datasets_dir / name).write_bytes(b"")
     archive = settings.downloads_dir / cifar10.FILE_NAME
     archive.write_bytes(b"")
     assert [(entry.title, entry.path) for entry in library(settings)] == [
-        ("birds.ZIP", settings.datasets_dir / "birds.ZIP"),
-        ("pets", settings.datasets_dir / "pets"),
+        *((n, settings.datasets_dir / n) for n in ("a.npz", "b.parquet", "birds.ZIP", "c.tfrecord", "d.tar.gz")),
+        *((n, settings.datasets_dir / n) for n in ("e.dataset.json", "pets")),
         ("CIFAR-10 test set", archive),
         ("Sample images", settings.samples_dir),
     ]
@@ -75,3 +78,60 @@ def test_a_name_cannot_leave_the_folder(settings: Settings) -> None:
 )  # fmt: skip
 def test_plain_names(name: str, safe: str) -> None:
     assert plain_name(name) == safe
+
+
+def files(**contents: bytes) -> list[tuple[str, io.BytesIO]]:
+    return [(name.replace("__", "."), io.BytesIO(data)) for name, data in contents.items()]
+
+
+def test_several_loose_files_become_one_dataset_that_keeps_their_names(settings: Settings) -> None:
+    given = [
+        ("my cat.png", io.BytesIO(encoded(picture(1)))), ("ü 猫.jpg", io.BytesIO(encoded(picture(2), "JPEG"))),
+        ("my cat.png", io.BytesIO(encoded(picture(3)))), ("labels.csv", io.BytesIO(b"file,label\nmy cat.png,cat\n")),
+    ]  # fmt: skip
+    path = keep_uploads(given, settings)
+    dataset = open_dataset(path)
+    assert [(s.name, s.label) for s in dataset.samples] == [
+        ("my cat.png", "cat"),
+        ("ü 猫.jpg", None),
+        ("my cat (2).png", None),
+    ]
+    assert np.array_equal(dataset.image(2), picture(3))
+    assert keep_uploads(given, settings) == path  # stored once
+    assert [p for p in settings.uploads_dir.rglob("*") if p.is_file()] == [path]
+
+
+def test_images_and_labels_as_arrays_belong_together(settings: Settings) -> None:
+    arrays = {"images__npy": np.stack([picture(0), picture(1)]), "labels__npy": np.array([3, 5])}
+    contents = {}
+    for name, array in arrays.items():
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        contents[name] = buffer.getvalue()
+    dataset = open_dataset(keep_uploads(files(**contents), settings))
+    assert [s.label for s in dataset.samples] == ["3", "5"] and np.array_equal(dataset.image(1), picture(1))
+
+
+def test_one_file_is_kept_as_it_is(settings: Settings) -> None:
+    path = keep_uploads(files(a__png=encoded(picture(1))), settings)
+    assert path.name == "a.png" and np.array_equal(open_dataset(path).image(0), picture(1))
+
+
+@pytest.mark.parametrize("name", ["x__dataset__json", "labels__csv", "x__exe", "x", "x__html"])
+def test_what_is_no_dataset_is_not_kept(settings: Settings, name: str) -> None:
+    with pytest.raises(DatasetError, match="is no dataset by itself"):
+        keep_uploads(files(**{name: b'{"images": "/etc", "labels": "/etc/passwd"}'}), settings)
+    assert not settings.uploads_dir.exists()
+
+
+@pytest.mark.parametrize("other", ["b__zip", "b__parquet", "b__tfrecord", "b__exe"])
+def test_a_dataset_of_its_own_cannot_be_one_of_several(settings: Settings, other: str) -> None:
+    with pytest.raises(DatasetError, match="cannot be one of several files") as caught:
+        keep_uploads(files(a__png=b"x", **{other: b"y"}), settings)
+    assert caught.value.code == "upload_mixed"
+
+
+def test_several_files_over_the_limit_together_are_refused(settings: Settings) -> None:
+    with pytest.raises(DatasetError, match="1 MB allowed"):
+        keep_uploads(files(a__png=bytes(2**19), b__png=bytes(2**19 + 1)), settings)
+    assert list(settings.uploads_dir.iterdir()) == []

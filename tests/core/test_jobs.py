@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pandas.testing import assert_frame_equal
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.jobs import Job, JobRunner
-from dashboard.core.registry import ModelVersion
+from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.run_plan import begin_run, plan_run
 from dashboard.core.runs import RunStore
 from dashboard.core.worker_pool import WorkerPool
 from tests.conftest import MakeZip
@@ -43,6 +47,13 @@ def wait(runner: JobRunner, job: Job, condition: Callable[[Job], bool] = lambda 
     raise AssertionError(f"waited in vain: {found}")
 
 
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_a_job_runs_to_its_end(
     runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
 ) -> None:
@@ -54,30 +65,119 @@ def test_a_job_runs_to_its_end(
     assert len(store.load(done.run_id).table) == 12 and runner.active() == []
 
 
-def test_jobs_are_done_one_after_the_other(
+def test_jobs_share_the_workers_chunk_by_chunk(
     runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
 ) -> None:
-    jobs = [runner.start(make_zip({"cat": 30}, name=f"{i}.zip"), tiny_version) for i in range(3)]
-    assert [j.run_id for j in runner.active()] == [j.run_id for j in jobs]
-    wait(runner, jobs[0])
-    assert sum(j.state == "running" for j in runner.active()) <= 1
-    assert [wait(runner, j).state for j in jobs] == ["finished"] * 3
-    assert len(store.list()) == 3
+    long = runner.start(make_zip({"cat": 400}, name="long.zip"), tiny_version)
+    wait(runner, long, lambda job: job.progress is not None and job.progress.done > 0)
+    short = [runner.start(make_zip({"cat": 20 + i}, name=f"{i}.zip"), tiny_version) for i in range(2)]
+    assert [j.run_id for j in runner.active()] == [long.run_id, *(j.run_id for j in short)]
+    assert [wait(runner, j).state for j in short] == ["finished"] * 2
+    found = runner.get(long.run_id)
+    assert found is not None and found.progress is not None and found.progress.done < 400
+    runner.cancel(long.run_id)
+    assert wait(runner, long).state == "cancelled"
 
 
-def test_cancel_a_running_and_a_waiting_job(
+def test_an_urgent_task_waits_for_one_chunk_at_most(
+    runner: JobRunner, fast: WorkerPool, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    job = runner.start(make_zip({"cat": 500}), tiny_version)
+    wait(runner, job, lambda job: job.progress is not None and job.progress.done > 0)
+    before = runner.get(job.run_id)
+    assert fast.submit("add", 1, 2, urgent=True).result(timeout=10) == 3
+    after = runner.get(job.run_id)
+    assert before and after and before.progress and after.progress
+    assert after.progress.done - before.progress.done <= 2 * 5  # the one that ran, and one that was being stored
+    runner.cancel(job.run_id)
+    wait(runner, job)
+
+
+def test_a_cancelled_job_keeps_what_is_done_and_can_be_taken_up(
+    runner: JobRunner, store: RunStore, tiny_registry: Registry, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 60, "dog": 40})
+    started = runner.start(path, tiny_version)
+    wait(runner, started, lambda job: job.progress is not None and job.progress.done > 0)
+    runner.cancel(started.run_id)
+    assert wait(runner, started).state == "cancelled" == store.manifest(started.run_id).state
+    done = len(store.load(started.run_id).table)
+    assert 0 < done < 100
+    again = runner.go_on(started.run_id, tiny_registry)
+    assert again.run_id == started.run_id
+    finished = wait(runner, again)
+    assert finished.state == "finished" and finished.progress is not None
+    assert (finished.progress.done, finished.progress.before) == (100, done)
+    other = store.load(wait(runner, runner.start(path, tiny_version, use_stored=False)).run_id).table
+    assert_frame_equal(store.load(started.run_id).table, other)
+
+
+def test_a_job_that_is_cancelled_before_it_began_leaves_nothing(
     runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
 ) -> None:
-    running = runner.start(make_zip({"cat": 500}), tiny_version)
-    waiting = runner.start(make_zip({"cat": 1}, name="b.zip"), tiny_version)
-    wait(runner, running, lambda job: job.progress is not None and job.progress.done > 0)
-    runner.cancel(waiting.run_id)
-    found = runner.get(waiting.run_id)
-    assert found is not None and found.state == "cancelled"  # at once, though another one is running
-    runner.cancel(running.run_id)
-    assert wait(runner, running).state == "cancelled" and wait(runner, waiting).state == "cancelled"
-    assert 0 < len(store.load(running.run_id).table) < 500
-    assert [m.run_id for m in store.list()] == [running.run_id]
+    job = runner.start(make_zip({"cat": 5}), tiny_version)
+    runner.cancel(job.run_id)
+    assert wait(runner, job).state in ("cancelled", "finished")
+    until(lambda: not any(store.is_owned(m.run_id) for m in store.list()))
+    assert all(m.state == "finished" for m in store.list())
+
+
+def test_the_same_dataset_and_model_are_not_evaluated_twice(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 6})
+    first = wait(runner, runner.start(path, tiny_version))
+    copy = path.with_name("copy.zip")
+    copy.write_bytes(path.read_bytes())
+    path.unlink()
+    again = wait(runner, runner.start(copy, tiny_version))
+    assert (again.state, again.found) == ("finished", first.run_id) and len(store.list()) == 1
+    assert store.manifest(first.run_id).dataset == str(copy)  # where its images are now
+    warmer = wait(runner, runner.start(copy, replace(tiny_version, temperature=3.0)))
+    anew = wait(runner, runner.start(copy, tiny_version, use_stored=False))
+    assert warmer.found == anew.found == "" and len(store.list()) == 3
+
+
+def test_runs_whose_process_has_gone_are_taken_up(
+    runner: JobRunner,
+    fast: WorkerPool,
+    store: RunStore,
+    tiny_registry: Registry,
+    tiny_version: ModelVersion,
+    make_zip: MakeZip,
+) -> None:
+    plan = plan_run(make_zip({"cat": 12}), tiny_version)
+    mine, gone = (begin_run(plan, store, 5, run_id) for run_id in ("mine", "gone"))
+    gone.owner.release()
+    [job] = JobRunner(fast, store).go_on_with_interrupted(tiny_registry)
+    assert job.run_id == "gone"
+    until(lambda: store.manifest("gone").state == "finished")
+    assert len(store.load("gone").table) == 12 and store.manifest("mine").state == "running"
+    failed = wait(runner, runner.go_on("mine", tiny_registry))
+    assert failed.error is not None and failed.error.code == "run_in_use" and str(os.getpid()) in failed.error.message
+    mine.owner.release()
+
+
+@pytest.mark.parametrize("what", ["changed", "gone", "model"])
+def test_a_run_whose_dataset_or_model_is_another_one_now_is_not_taken_up(
+    runner: JobRunner,
+    store: RunStore,
+    tiny_registry: Registry,
+    tiny_version: ModelVersion,
+    make_zip: MakeZip,
+    what: str,
+) -> None:
+    path = make_zip({"cat": 12})
+    version = replace(tiny_version, temperature=9.0) if what == "model" else tiny_version
+    begin_run(plan_run(path, version), store, 5, "run").owner.release()
+    if what == "changed":
+        make_zip({"cat": 13})
+    elif what == "gone":
+        path.unlink()
+    failed = wait(runner, runner.go_on("run", tiny_registry))
+    words = {"changed": "was changed", "gone": "does not exist", "model": "tiny@1 was changed"}[what]
+    assert failed.state == "failed" and failed.error is not None and words in failed.error.message
+    assert store.manifest("run").state == "failed" and words in store.manifest("run").message
 
 
 def test_a_job_that_fails_says_why_and_the_next_one_runs(

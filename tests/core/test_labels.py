@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dashboard.core.cifar10 import CLASS_NAMES
-from dashboard.core.labels import match_labels
+from dashboard.core.errors import DatasetError
+from dashboard.core.labels import LEAVE_OUT, NO_LABEL, match_labels, read_label_map
 
 
 @pytest.mark.parametrize(
@@ -18,7 +21,7 @@ def test_names_that_certainly_mean_a_class(name: str, meant: str) -> None:
     assert mapping.class_of == {name: meant} and mapping.unknown == ()
 
 
-@pytest.mark.parametrize("name", ["cats", "bus", "", " ", "1", "catdog", "автомобиль"])
+@pytest.mark.parametrize("name", ["cats", "bus", "", " ", "10", "-1", "1.0", "catdog", "автомобиль"])
 def test_names_that_are_not_guessed(name: str) -> None:
     assert match_labels([name], CLASS_NAMES).unknown == (name,)
 
@@ -66,3 +69,54 @@ def test_nothing_is_guessed_where_two_classes_differ_in_case_only() -> None:
 
 def test_a_name_of_separators_only_means_nothing() -> None:
     assert match_labels([" ", "--"], ["_", "cat"]).unknown == (" ", "--")
+
+
+def test_numbers_are_class_ids_where_all_are_and_it_is_said() -> None:
+    mapping = match_labels(["0", "3", "09"], CLASS_NAMES)
+    assert mapping.class_of == {"0": "airplane", "3": "cat", "09": "truck"} and mapping.unknown == ()
+    assert mapping.notes == (
+        "The labels are numbers and taken as class ids, counted from 0: 0 is airplane, 3 is cat, 09 is truck.",
+    )
+
+
+@pytest.mark.parametrize("names", [["1", "10"], ["3", "cat"], ["-1", "3"], ["3", "x"]])
+def test_numbers_are_not_class_ids_where_one_is_none(names: list[str]) -> None:
+    mapping = match_labels(names, CLASS_NAMES)
+    assert not any(name.isdecimal() for name in mapping.class_of) and mapping.notes == ()
+
+
+def test_numbers_that_are_names_of_classes_are_these() -> None:
+    mapping = match_labels(["1", "2"], ["0", "2", "1"])
+    assert mapping.class_of == {"1": "1", "2": "2"} and mapping.notes == ()
+
+
+def test_the_users_map_wins_and_gives_the_same_again() -> None:
+    chosen = {"kitten": "cat", "dog": LEAVE_OUT, "photos": NO_LABEL}
+    names = ["kitten", "dog", "photos", "Plane", "ant"]
+    mapping = match_labels(names, CLASS_NAMES, chosen)
+    assert mapping.class_of == {"Plane": "airplane", "kitten": "cat", "photos": None}
+    assert (mapping.left_out, mapping.unknown) == (("dog",), ("ant",))
+    assert match_labels(names, CLASS_NAMES, mapping.chosen()) == mapping
+
+
+@pytest.mark.parametrize(
+    "chosen, said", [({"zebra": "cat"}, "no label of the dataset"), ({"dog": "hound"}, "the model has no such class")]
+)
+def test_a_map_that_does_not_fit_is_refused(chosen: dict[str, str], said: str) -> None:
+    with pytest.raises(DatasetError, match=said) as caught:
+        match_labels(["dog"], CLASS_NAMES, chosen)
+    assert caught.value.code == "label_map"
+
+
+def test_a_map_in_arguments_and_files(tmp_path: Path) -> None:
+    file = tmp_path / "map.json"
+    file.write_text('{"kitten": "cat", "zebra": null}')
+    assert read_label_map([str(file), "a=b=ship", "x = dog", "y="]) == {
+        "kitten": "cat", "zebra": LEAVE_OUT, "a=b": "ship", "x": "dog", "y": LEAVE_OUT,
+    }  # fmt: skip
+    for wrong in ("kitten", str(tmp_path / "none.json")):
+        with pytest.raises(DatasetError):
+            read_label_map([wrong])
+    file.write_text('{"kitten": 3}')
+    with pytest.raises(DatasetError, match="no object of labels and classes"):
+        read_label_map([str(file)])

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_score, recall_score
 
-from dashboard.core.metrics import evaluate_labels, proportion
+from dashboard.core.metrics import Evaluation, evaluate_labels, proportion
 
 NAMES = ("cat", "dog", "frog")
 
@@ -76,3 +77,17 @@ def test_on_the_oracles(shared_dir: Path) -> None:
     assert np.allclose(result.per_class["precision"], precision_score(labels, predicted, average=None), atol=1e-12)
     assert np.allclose(result.per_class["recall"], recall_score(labels, predicted, average=None), atol=1e-12)
     assert result.per_class["images"].tolist() == np.bincount(labels).tolist()
+
+
+def test_probabilities_bring_a_reliability_diagram_that_survives_the_record() -> None:
+    probs = np.array([[0.9, 0.1, 0.0], [0.62, 0.38, 0.0], [0.2, 0.61, 0.19], [0.0, 0.0, 1.0]])
+    true = np.array([0, 1, 1, 2])
+    result = evaluate_labels(true, probs.argmax(axis=1), NAMES, probs.max(axis=1))
+    assert result.reliability is not None
+    # bins (0.6, 0.667]: confidence 0.615, accuracy 0.5; (0.867, 0.933]: 0.9 and 1; (0.933, 1]: 1 and 1
+    assert result.ece15 == pytest.approx((2 * 0.115 + 0.1 + 0) / 4)
+    assert result.reliability.images.sum() == 4 and np.isnan(result.reliability.accuracy[0])
+    again = Evaluation.from_dict(json.loads(json.dumps(result.to_dict())))
+    assert again.ece15 == result.ece15 and again.reliability is not None
+    assert np.array_equal(again.reliability.accuracy, result.reliability.accuracy, equal_nan=True)
+    assert evaluate_labels(true, true, NAMES).ece15 is None

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dashboard.core.errors import ModelError
+from dashboard.core.out_of_distribution import Familiarity
 from dashboard.core.preprocessing import Preprocessing
 from dashboard.core.registry import ModelVersion, Registry, check_name, to_record
 from tests.conftest import ROOT
@@ -17,6 +18,7 @@ RECORD = {
     "output": "logits",
     "sha256": "0" * 64,
 }
+DOUBTS = {"kept": 0.95, "max_energy": -5.0, "min_msp": 0.5, "decides": "energy"}
 
 
 def add(root: Path, name: str, version: str, **changes: Any) -> Path:
@@ -48,6 +50,14 @@ def test_a_version_as_it_is_read(tmp_path: Path) -> None:
     assert version.file == folder / "model.keras" and version.input_shape == (8, 8, 3)
     (folder / "model.json").write_text(json.dumps(to_record(version)))
     assert Registry(tmp_path).get("pets@3") == version
+
+
+def test_thresholds_and_precision_survive_the_record(tmp_path: Path) -> None:
+    folder = add(tmp_path, "pets", "1", familiarity=DOUBTS, bfloat16=True)
+    version = Registry(tmp_path).get("pets@1")
+    assert version.familiarity == Familiarity(**DOUBTS) and version.bfloat16  # type: ignore[arg-type]
+    (folder / "model.json").write_text(json.dumps(to_record(version)))
+    assert Registry(tmp_path).get("pets@1") == version
 
 
 def test_get_by_name_takes_the_newest_usable_one(tmp_path: Path) -> None:
@@ -95,6 +105,7 @@ def test_only_broken_versions_say_what_is_wrong(tmp_path: Path) -> None:
         {"output": "numbers"}, {"output": None}, {"temperature": 0}, {"temperature": -1}, {"temperature": "warm"},
         {"temperature": float("nan")}, {"temperature": float("inf")}, {"preprocessing": None},
         {"preprocessing": {"height": 0, "width": 8}}, {"metrics": 3},
+        {"familiarity": 3}, {"familiarity": {"kept": 0.95}}, {"familiarity": {**DOUBTS, "kept": 2}},
     ],
 )  # fmt: skip
 def test_a_record_that_makes_no_sense_breaks_its_version_only(tmp_path: Path, changes: dict[str, Any]) -> None:

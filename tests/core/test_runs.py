@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pandas as pd
 import pytest
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.runs import COLUMNS, Row, RunManifest, RunStore, safe_for_spreadsheets
+from dashboard.core.run_export import safe_for_spreadsheets, write_csv
+from dashboard.core.run_rows import COLUMNS, VIEW_COLUMNS, Row
+from dashboard.core.runs import RunManifest, RunStore
 
 NAMES = ("cat", "dog")
 
@@ -35,14 +38,17 @@ def store(tmp_path: Path) -> RunStore:
 
 
 def test_a_manifest_survives_the_round_trip(store: RunStore) -> None:
+    mapped = manifest("mapped", label_map=(("kitten", "cat"),), notes=("A note.",), imported=True)
+    store.save(mapped)
+    assert store.manifest("mapped") == mapped and hash(mapped)
     store.save(manifest())
     assert store.manifest(manifest().run_id) == manifest() and manifest().dataset_name == "pets.zip"
 
 
-def test_rows_come_back_sorted_whatever_the_order_of_the_parts(store: RunStore) -> None:
+def test_rows_come_back_sorted_whatever_the_order_in_which_they_were_written(store: RunStore) -> None:
     store.save(manifest())
-    store.add_part(manifest().run_id, 1, [ok(0, "cat", "cat"), ok(1, "dog", "cat")])
-    store.add_part(manifest().run_id, 0, [ok(3, None, "dog"), failed(2)])
+    store.add_part(manifest().run_id, 1, [ok(3, None, "dog"), failed(2)])
+    store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat"), ok(1, "dog", "cat")])
     run = store.load(manifest().run_id)
     assert run.table["index"].tolist() == [0, 1, 2, 3] and tuple(run.table.columns) == COLUMNS
     assert run.evaluated["index"].tolist() == [0, 1, 3] and run.failed["reason"].tolist() == ["It is damaged."]
@@ -68,6 +74,69 @@ def test_a_part_written_twice_counts_once(store: RunStore) -> None:
     for _ in range(2):
         store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat")])
     assert len(store.load(manifest().run_id).table) == 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_any_rows_are_read_at_any_place(store: RunStore, packed: bool) -> None:
+    store.save(manifest(n_images=40_000))
+    for part in range(4):
+        store.add_part(
+            manifest().run_id, part, [ok(i, "cat", "dog") for i in range(part * 10_000, part * 10_000 + 10_000)]
+        )
+    if packed:
+        store.measure(manifest().run_id)
+    assert store.is_packed(manifest().run_id) is packed and bool(store.parts(manifest().run_id)) is not packed
+    run = store.load(manifest().run_id, ["index", "predicted_label"])
+    rows = run.table.loc[[39_999, 0, 17_000, 17_001, 9_999]]
+    found = run.detail(rows, ["file", "logits"])
+    assert found["file"].tolist() == [f"cat/{i}.png" for i in rows.index] and found.index.equals(rows.index)
+    assert found["logits"].iloc[0].tolist() == [1.0, -1.0]
+    assert run.detail(rows.head(0), ["file"]).empty
+    assert sum(len(batch) for batch in run.files.batches(["file"])) == 40_000
+
+
+def test_a_run_with_missing_rows_is_measured_but_not_packed(store: RunStore) -> None:
+    store.save(manifest(n_images=4))
+    store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat")])
+    store.measure(manifest().run_id)
+    assert not store.is_packed(manifest().run_id) and store.load(manifest().run_id).measured is not None
+
+
+def test_a_part_that_was_cut_off_is_to_be_done_again(store: RunStore) -> None:
+    store.save(manifest())
+    for part in range(2):
+        store.add_part(manifest().run_id, part, [ok(part, "cat", "cat")])
+    path = store.root / manifest().run_id / "part-0000001.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    assert store.parts(manifest().run_id) == {0: 1}
+
+
+def test_labels_are_categories_in_the_order_of_the_classes(store: RunStore) -> None:
+    store.save(manifest())
+    store.add_part(manifest().run_id, 0, [failed(0)])
+    store.add_part(manifest().run_id, 1, [ok(1, "dog", "dog"), ok(2, None, "cat")])
+    table = store.load(manifest().run_id).table
+    assert table["predicted_label"].cat.categories.tolist() == list(NAMES)
+    assert table["predicted_label"].cat.codes.tolist() == [-1, 1, 0]
+    assert table["true_label"].cat.codes.tolist() == [-1, 1, -1]
+
+
+def test_a_run_in_use_is_not_deleted(store: RunStore) -> None:
+    owner = store.begin(manifest())
+    with pytest.raises(DatasetError, match="is being evaluated"):
+        store.delete(manifest().run_id)
+    owner.release()
+    store.delete(manifest().run_id)
+    assert store.list() == []
+
+
+def test_only_a_finished_run_with_the_same_key_has_the_same_answers(store: RunStore) -> None:
+    store.save(manifest("a", key="k", state="finished"))
+    store.save(manifest("b", key="k", state="running"))
+    store.save(manifest("c", key="", state="finished"))
+    found = store.same_as("k")
+    assert found is not None and found.run_id == "a"
+    assert store.same_as("") is None and store.same_as("other") is None
 
 
 def test_a_run_without_rows(store: RunStore) -> None:
@@ -140,13 +209,26 @@ def test_nothing_outside_the_store_is_deleted(store: RunStore, run_id: str) -> N
 def test_a_damaged_part_is_an_error_that_names_the_run(store: RunStore) -> None:
     store.save(manifest())
     store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat")])
-    part = store.root / manifest().run_id / "part-00000.parquet"
+    part = store.root / manifest().run_id / "part-0000000.parquet"
     part.write_bytes(part.read_bytes()[:-20])
     with pytest.raises(DatasetError, match=manifest().run_id):
         store.load(manifest().run_id)
+
+
+def test_the_csv_has_a_row_for_every_image(store: RunStore) -> None:
+    store.save(manifest())
+    store.add_part(manifest().run_id, 0, [ok(0, "cat", "cat"), failed(1), ok(2, None, "dog")])
+    out = io.BytesIO()
+    write_csv(store.load(manifest().run_id, VIEW_COLUMNS), out)
+    table = pd.read_csv(io.BytesIO(out.getvalue()))
+    assert out.getvalue().startswith(b"\xef\xbb\xbffile,") and table["file"].tolist()[0] == "cat/0.png"
+    assert table["p_dog"].tolist() == [0.25, pytest.approx(np.nan, nan_ok=True), 0.75]
+    assert table["reason"].tolist()[1] == "It is damaged." and table["predicted_label"].tolist()[2] == "dog"
 
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
 def test_formulas_are_defused(text: str) -> None:
     table = safe_for_spreadsheets(pd.DataFrame({"file": [text, "cat.png"], "confidence": [-0.5, 1.0]}))
     assert table["file"].tolist() == [f"'{text}", "cat.png"] and table["confidence"].tolist() == [-0.5, 1.0]
+    categories = safe_for_spreadsheets(pd.DataFrame({"label": pd.Categorical([text, None])}))
+    assert categories["label"].tolist()[0] == f"'{text}" and categories["label"].isna().tolist() == [False, True]

@@ -41,7 +41,7 @@ def chromium() -> str | None:
 @contextmanager
 def running_server(data: Path) -> Iterator[Server]:
     """Starts the dashboard as the README does; ends it with everything it started."""
-    shutil.copytree(ROOT / "data" / "samples", data / "samples")
+    shutil.copytree(ROOT / "data" / "samples", data / "samples", dirs_exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import time
@@ -9,13 +10,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
+from pandas.testing import assert_frame_equal
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.evaluation import evaluate
+from dashboard.core.predictions_import import import_predictions
+from dashboard.core.run_plan import begin_run, plan_run
+from dashboard.core.run_rows import COLUMNS, SCHEMA
 from dashboard.core.runs import RunManifest
 from dashboard.ui.resources import Services
-from tests.conftest import MakeZip
+from tests.conftest import MakeZip, encoded, picture
 from tests.pages.conftest import text_of
 
 Open = Callable[[str], AppTest]
@@ -53,13 +61,15 @@ def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZ
     at = open_page("evaluate")
     path = make_zip({"cat": 3, "Plane": 2, "unicorn": 2}, extra={"cat/broken.png": b"no"})
     at.file_uploader(key="zip-0").upload("my pets.zip", path.read_bytes()).run()
+    assert "1 label is no class of" in text_of(at) and not dashboard.jobs.active()
+    at.button(key="evaluate-mapped").click().run()
     until(at, lambda at: at.metric)
     assert not at.exception
     shown = metrics(at)
     assert (shown["Images"], shown["Not evaluated"]) == ("5", "3") and shown["Accuracy"].endswith("%")
-    assert "unicorn" in [c.value for c in at.code]
     [failed] = [d.value for d in at.dataframe if list(d.value.columns) == ["file", "reason"]]
     assert sorted(failed["file"]) == ["cat/broken.png", "unicorn/0.png", "unicorn/1.png"]
+    assert "Its label 'unicorn' was left out." in failed["reason"].tolist()
     assert list(dashboard.settings.uploads_dir.glob("*/my_pets.zip"))
 
 
@@ -77,11 +87,79 @@ def test_an_upload_over_the_limit_is_refused(open_page: Open, dashboard: Service
     assert list(dashboard.settings.uploads_dir.iterdir()) == []
 
 
-def test_no_folder_is_a_class(open_page: Open, make_zip: MakeZip) -> None:
+def test_what_labels_mean_is_asked_before_anything_starts(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
     at = open_page("evaluate")
-    at.file_uploader(key="zip-0").upload("x.zip", make_zip({"unicorn": 1, "![x](y)": 1}).read_bytes()).run()
-    until(at, lambda at: "was not evaluated" in text_of(at))
-    assert "None of the folders" in text_of(at) and "unicorn" in text_of(at)
+    path = make_zip({"kitten": 2, "![x](y)": 1, "dog": 1, "thing": 1})
+    at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
+    assert not at.exception and "3 labels are no class of" in text_of(at)
+    [editor] = at.data_editor
+    assert editor.value["label"].tolist() == ["![x](y)", "kitten", "thing", "dog"]
+    assert editor.value["meaning"].tolist() == ["(leave out)", "(leave out)", "(leave out)", "dog"]
+    at.session_state[editor.key] = {
+        "edited_rows": {1: {"meaning": "cat"}, 2: {"meaning": "(no label)"}}, "added_rows": [], "deleted_rows": [],
+    }  # fmt: skip
+    at.run()
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    assert not at.exception and (metrics(at)["Images"], metrics(at)["Not evaluated"]) == ("4", "1")
+    [manifest] = dashboard.runs.list()
+    assert dict(manifest.label_map) == {"kitten": "cat", "dog": "dog", "thing": "(no label)", "![x](y)": "(leave out)"}
+    table = dashboard.runs.load(manifest.run_id).table
+    assert table["true_label"].dropna().tolist() == ["cat", "cat", "dog"]
+
+
+def test_nothing_starts_while_every_label_is_left_out(open_page: Open, make_zip: MakeZip) -> None:
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({"unicorn": 1}).read_bytes()).run()
+    assert at.button(key="evaluate-mapped").disabled
+    at.button(key="discard-dataset").click().run()
+    assert not at.data_editor and at.file_uploader(key="zip-1")
+
+
+def test_loose_images_with_a_labels_file(open_page: Open) -> None:
+    at = open_page("evaluate")
+    uploader = at.file_uploader(key="zip-0")
+    uploader.set_value(
+        [("a b.png", encoded(picture(1)), "image/png"), ("c.png", encoded(picture(2)), "image/png"),
+         ("labels.csv", b"file;label\na b.png;cat\nc.png;3\n", "text/csv")]
+    ).run()  # fmt: skip
+    at.button(key="evaluate-files").click().run()
+    assert not at.exception and "1 label is no class of" in text_of(at)
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    assert metrics(at)["Images"] == "1" and "Labels are taken from" in text_of(at)
+
+
+def test_an_array_without_labels(open_page: Open) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.stack([picture(i) for i in range(3)]))
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.npy", buffer.getvalue()).run()
+    at.button(key="evaluate-files").click().run()
+    until(at, lambda at: at.metric)
+    assert metrics(at) == {"Images": "3", "Not evaluated": "0"} and "predicted, but not compared" in text_of(at)
+
+
+def test_an_array_that_is_no_images_is_refused_at_once(open_page: Open) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros((2, 3, 8, 8), np.uint8))
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.npy", buffer.getvalue()).run()
+    at.button(key="evaluate-files").click().run()
+    assert "was not evaluated" in text_of(at) and "colour channels come first" in text_of(at)
+
+
+def test_an_imported_run_shows_figures_and_says_that_there_are_no_images(
+    open_page: Open, dashboard: Services, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,cat,0.2,0.8\n")
+    imported = import_predictions(tmp_path / "theirs.csv", dashboard.runs)
+    at = open_run(open_page, imported.manifest)
+    assert metrics(at)["Accuracy"] == "50.0%" and not at.image
+    assert "These predictions were imported, so there are no images to show." in text_of(at)
+    assert any("b.png" in frame.value.get("file", pd.Series(dtype=str)).tolist() for frame in at.dataframe)
 
 
 def test_a_dataset_on_the_server(open_page: Open) -> None:
@@ -118,17 +196,44 @@ def test_a_clicked_cell_shows_its_images(open_page: Open, run: RunManifest) -> N
     assert len(at.image) == 4
 
 
-def test_an_interrupted_run_says_so(open_page: Open, dashboard: Services, run: RunManifest) -> None:
-    dashboard.runs.save(replace(run, state="running", n_images=50))
-    at = open_run(open_page, run)
-    assert "Not finished: 20 of 50 images" in text_of(at)
-    at.button(key="again").click().run()
+def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    plan = plan_run(dashboard.settings.samples_dir, dashboard.registry.get("cifar10-resnet"))
+    interrupted = begin_run(plan, dashboard.runs, 8, "interrupted")
+    rows = dashboard.runs.load(run.run_id).files.take(np.arange(8), COLUMNS)
+    dashboard.runs.add_part("interrupted", 0, pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))
+    at = open_run(open_page, interrupted.manifest)
+    assert "Not finished: 8 of 20 images" in text_of(at) and "Another process is evaluating it" in text_of(at)
+    assert not [b for b in at.button if b.key in ("go-on", "delete")]
+    interrupted.owner.release()
+    at.run().button(key="go-on").click().run()
     until(at, lambda at: at.metric and "Not finished" not in text_of(at))
     assert metrics(at)["Images"] == "20"
+    tables = [dashboard.runs.load(run_id).table for run_id in ("interrupted", run.run_id)]
+    assert_frame_equal(*tables, atol=1e-4)
+
+
+def test_a_dataset_evaluated_before_is_shown_at_once(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    at = open_page("evaluate")
+    at.segmented_control(key="dataset-source").set_value("This server").run()
+    at.selectbox(key="library").select("Sample images").run()
+    at.button(key="evaluate").click().run()
+    until(at, lambda at: at.metric)
+    assert "Evaluated before, on " in text_of(at) and at.query_params["run"] == run.run_id
+    at.button(key="again").click().run()
+    until(at, lambda at: at.metric and at.query_params["run"] != run.run_id)
+    assert "Evaluated before" not in text_of(at) and len(dashboard.runs.list()) == 2
+
+
+def test_an_evaluation_is_deleted_after_asking(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    at.button(key="delete").click().run()
+    assert dashboard.runs.list() == [run]
+    at.button(key="delete-for-good").click().run()
+    assert not at.exception and not at.metric and dashboard.runs.list() == []
 
 
 def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run: RunManifest) -> None:
-    for part in (dashboard.settings.runs_dir / run.run_id).glob("part-*"):
+    for part in (dashboard.settings.runs_dir / run.run_id).glob("*.parquet"):
         part.unlink()
     dashboard.runs.save(replace(run, state="failed", message="The disk is full."))
     at = open_run(open_page, run)
@@ -136,15 +241,21 @@ def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run
     assert not at.metric
 
 
-def test_a_dataset_that_has_gone_leaves_the_figures(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+def test_a_dataset_that_has_gone_leaves_figures_and_thumbnails(
+    open_page: Open, dashboard: Services, run: RunManifest
+) -> None:
     shutil.rmtree(dashboard.settings.samples_dir)
     at = open_run(open_page, run)
     at.session_state[f"confusion-{run.run_id}-False"] = {
         "selection": {"cell": [{"true_label": "cat", "predicted_label": "cat"}]}
     }
     at.run()
-    assert not at.exception and metrics(at)["Images"] == "20"
+    assert not at.exception and metrics(at)["Images"] == "20" and len(at.image) == 2
+    (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
+    at.run()
+    assert not at.exception and metrics(at)["Images"] == "20" and len(at.image) == 0
     assert "not on the server any more" in text_of(at)
+    assert "cat" in str([d.value for d in at.dataframe if "file" in d.value.columns])
 
 
 def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
@@ -152,6 +263,7 @@ def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
 ) -> None:
     folder = dashboard.settings.samples_dir / "airplane"
     shutil.copy(next(folder.glob("*.png")), folder / "a.png")  # every index behind it moves
+    (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at = open_run(open_page, run)
     at.session_state[f"confusion-{run.run_id}-False"] = {
         "selection": {"cell": [{"true_label": "truck", "predicted_label": "truck"}]}
@@ -169,16 +281,17 @@ def test_a_run_that_does_not_exist(open_page: Open) -> None:
 
 
 def test_jobs_of_others_can_be_watched_and_cancelled(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
-    job = dashboard.jobs.start(make_zip({"cat": 400}), dashboard.registry.get("tiny"))
+    version = dashboard.registry.get("cifar10-resnet")
+    mine, other = (dashboard.jobs.start(make_zip({"cat": 1500, "dog": i}, name=f"{i}.zip"), version) for i in range(2))
     at = open_page("evaluate")
-    at.button(key=f"show-{job.run_id}").click().run()
-    assert at.button(key="cancel")
+    at.button(key=f"show-{mine.run_id}").click().run()
+    assert at.button(key=f"show-{other.run_id}") and not [b for b in at.button if b.key == f"show-{mine.run_id}"]
     at.button(key="cancel").click().run()
+    dashboard.jobs.cancel(other.run_id)
     until(at, lambda at: not dashboard.jobs.active())
     at.run()
     assert not at.exception
-    found = dashboard.jobs.get(job.run_id)
-    assert found is not None and found.state == "cancelled"
+    assert {j.state for job in (mine, other) if (j := dashboard.jobs.get(job.run_id))} == {"cancelled"}
 
 
 def test_a_page_number_of_another_run_does_not_hide_images(

@@ -15,6 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.files import sha256_of
+from dashboard.core.out_of_distribution import Familiarity
 from dashboard.core.registry import Registry, to_record
 from dashboard.ui.resources import Services
 from tests.conftest import encoded, picture
@@ -22,7 +23,7 @@ from tests.core.colour_model import CLASSES, make_registry
 from tests.pages.conftest import ROOT, text_of
 
 Open = Callable[[str], AppTest]
-OURS = "cifar10-resnet@1"
+OURS = Registry(ROOT / "models").get("cifar10-resnet").ref
 
 
 def metric(at: AppTest) -> str:
@@ -103,6 +104,30 @@ def test_it_says_when_it_is_unsure(page: AppTest) -> None:
     assert "under your threshold of 100" in warning.value
 
 
+@pytest.mark.parametrize("max_energy, doubts", [(-1e6, True), (1e6, False)])
+def test_it_says_when_the_picture_is_probably_none_of_the_classes(
+    page: AppTest, dashboard: Services, max_energy: float, doubts: bool
+) -> None:
+    record = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
+    version = replace(dashboard.registry.get("tiny"), familiarity=Familiarity(0.95, max_energy, 0.0, "energy"))
+    record.write_text(json.dumps(to_record(version)))
+    page.selectbox(key="model").select("tiny@1").run()
+    page.slider(key="threshold").set_value(0).run()
+    page.button(key="sample-frog").click().run()
+    assert not page.exception
+    warnings = [warning.value for warning in page.warning if "none of the 10 classes" in warning.value]
+    assert bool(warnings) is doubts and "Energy" in text_of(page)
+
+
+def test_the_fit_of_another_shape_can_be_chosen(page: AppTest) -> None:
+    page.file_uploader(key="upload").upload("wide.png", encoded(picture(3, 96, 32))).run()
+    [stretched] = page.session_state["answers"].values()
+    page.selectbox(key="fit").select("pad").run()
+    padded = list(page.session_state["answers"].values())[-1]
+    assert stretched.version.preprocessing.fit == "stretch" and padded.version.preprocessing.fit == "pad"
+    assert not padded.model_input[:8].any() and stretched.model_input[:8].any() and not page.exception
+
+
 def test_another_class_and_another_layer(page: AppTest, dashboard: Services) -> None:
     page.button(key="sample-frog").click().run()
     page.selectbox(key="target").select("truck").run()
@@ -128,7 +153,7 @@ def test_a_layer_of_another_model_is_not_asked_for(page: AppTest) -> None:
 def test_a_record_that_is_edited_changes_the_answer(page: AppTest, dashboard: Services) -> None:
     page.button(key="sample-frog").click().run()
     before = list(page.session_state["answers"].values())[-1].prediction.confidence
-    record = dashboard.settings.models_dir / "cifar10-resnet" / "1" / "model.json"
+    record = dashboard.registry.get(OURS).folder / "model.json"
     text = record.read_text()
     record.write_text(text.replace('"temperature": ', '"temperature": 9'))
     assert record.read_text() != text
@@ -138,7 +163,7 @@ def test_a_record_that_is_edited_changes_the_answer(page: AppTest, dashboard: Se
 
 
 def test_a_damaged_model_gives_no_prediction_but_the_cause(page: AppTest, dashboard: Services) -> None:
-    file = dashboard.settings.models_dir / "cifar10-resnet" / "1" / "model.keras"
+    file = dashboard.registry.get(OURS).file
     file.write_bytes(file.read_bytes()[:100_000])
     page.button(key="sample-frog").click().run()
     assert not page.exception and not page.metric

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.training.augmentation import alternating_flip, augment_epoch, translate
 
-OPTIONS: dict[str, Any] = {"photo_share": 0.0, "crop_padding": 0, "cutout": 0}
+OPTIONS: dict[str, Any] = {"photo_share": 0.0, "crop_padding": 0, "cutout": 0, "side": 8}
 
 
 def pictures(n: int = 40, side: int = 8) -> np.ndarray:
@@ -48,7 +48,7 @@ def test_translate_moves_every_image_somewhere_and_loses_none() -> None:
 
 def test_the_same_seed_and_epoch_give_the_same_and_others_do_not() -> None:
     images = pictures()
-    options = {"photo_share": 0.5, "crop_padding": 2, "cutout": 3}
+    options: dict[str, Any] = {"photo_share": 0.5, "crop_padding": 2, "cutout": 3, "side": 8}
     one = augment_epoch(images, images[::-1], 3, 7, **options)
     assert np.array_equal(one, augment_epoch(images, images[::-1], 3, 7, **options))
     assert not np.array_equal(one, augment_epoch(images, images[::-1], 4, 7, **options))
@@ -72,13 +72,33 @@ def test_about_half_are_mirrored_in_the_first_epoch() -> None:
 
 def test_the_share_of_photos() -> None:
     images, photos = np.zeros((4000, 4, 4, 3), np.uint8), np.full((4000, 4, 4, 3), 200, np.uint8)
-    seen = augment_epoch(images, photos, 0, 1, photo_share=0.15, crop_padding=1, cutout=0)
+    seen = augment_epoch(images, photos, 0, 1, photo_share=0.15, crop_padding=1, cutout=0, side=4)
     assert (seen == seen[:, :1, :1, :1]).all() and 0.12 < (seen[:, 0, 0, 0] == 200).mean() < 0.18
 
 
 def test_cutout_covers_a_square_that_lies_inside() -> None:
     images = np.zeros((300, 8, 8, 3), np.uint8)
-    seen = augment_epoch(images, images, 0, 1, photo_share=0.0, crop_padding=0, cutout=3)
+    seen = augment_epoch(images, images, 0, 1, photo_share=0.0, crop_padding=0, cutout=3, side=8)
     covered = (seen == 127).all(axis=-1)
     assert (covered.sum(axis=(1, 2)) == 9).all() and (covered.any(axis=2).sum(axis=1) == 3).all()
     assert covered.any(axis=0).all(), "some place is never covered"
+
+
+def test_a_smaller_side_is_a_crop_from_anywhere() -> None:
+    images = pictures(300)
+    seen = augment_epoch(images, images, 1, 5, **{**OPTIONS, "side": 6})
+    assert seen.shape == (300, 6, 6, 3)
+    flipped = alternating_flip(300, 1, 5)
+    found = set()
+    for image, mirrored, view in zip(images, flipped, seen, strict=True):
+        whole = image[:, ::-1] if mirrored else image
+        places = [(t, s) for t in range(3) for s in range(3) if np.array_equal(view, whole[t : t + 6, s : s + 6])]
+        assert places
+        found.add(places[0])
+    assert len(found) == 9
+
+
+def test_cutout_shrinks_with_the_crop() -> None:
+    images = np.zeros((50, 8, 8, 3), np.uint8)
+    seen = augment_epoch(images, images, 0, 1, photo_share=0.0, crop_padding=0, cutout=4, side=4)
+    assert ((seen == 127).all(axis=-1).sum(axis=(1, 2)) == 4).all()

@@ -13,18 +13,20 @@ import pytest
 
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.training import fit as fit_module
-from dashboard.training.fit import Triangular, fit
+from dashboard.training.fit import fit, learning_rate
 from dashboard.training.recipes import QUICK, RECIPES, Recipe
 
-RECIPE = Recipe("tiny", widths=(4, 8), epochs=2, batch_size=16, peak_lr=0.05, crop_padding=1, cutout=0, holdout=0)
+RECIPE = Recipe(
+    "tiny", widths=(4, 8), epochs=3, batch_size=16, peak_lr=0.05, crop_padding=1, cutout=0, small_side=4, holdout=0
+)
 INPUT = Preprocessing(8, 8)
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
-LABELS = np.arange(64) % 3
+TARGETS = np.eye(3)[np.arange(64) % 3]
 
 
 def train(checkpoint: Path, recipe: Recipe = RECIPE) -> keras.Model:
     keras.utils.set_random_seed(9)
-    return fit(recipe, INPUT, IMAGES, IMAGES, LABELS, 3, checkpoint, verbose=0)
+    return fit(recipe, INPUT, IMAGES, IMAGES, TARGETS, checkpoint, verbose=0)
 
 
 class BrokenOff(Exception):
@@ -47,8 +49,8 @@ def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbrok
             train(tmp_path / "broken")
     assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 1}
     resumed = train(tmp_path / "broken")
-    assert "after epoch 1 of 2" in capsys.readouterr().out
-    assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 2}
+    assert "after epoch 1 of 3" in capsys.readouterr().out
+    assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 3}
     for a, b in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
         assert np.allclose(a, b, atol=1e-4)
 
@@ -63,19 +65,51 @@ def test_training_learns(tmp_path: Path) -> None:
     images = np.zeros((96, 8, 8, 3), np.uint8)
     labels = np.arange(96) % 3
     images[np.arange(96), ..., labels] = 200
-    recipe = replace(RECIPE, epochs=4, weight_decay=0.0)
+    recipe = replace(RECIPE, epochs=8, weight_decay=0.0)
     keras.utils.set_random_seed(9)
-    model = fit(recipe, INPUT, images, images, labels, 3, tmp_path, verbose=0)
+    model = fit(recipe, INPUT, images, images, np.eye(3)[labels], tmp_path, verbose=0)
     logits = model.predict(normalize(images, INPUT), verbose=0)
     assert (logits.argmax(axis=1) == labels).all()
     assert not model.compiled and {w.dtype for w in model.weights} == {"float32"}
 
 
 def test_the_schedule_rises_and_falls_to_zero() -> None:
-    schedule = Triangular(0.5, 100)
-    at = [float(keras.ops.convert_to_numpy(schedule(step))) for step in range(101)]
+    recipe = replace(RECIPE, peak_lr=0.5, rise_share=0.25)
+    at = [learning_rate(recipe, step / 100) for step in range(101)]
     assert at[0] == pytest.approx(0.1) and at[25] == pytest.approx(0.5) and at[100] == pytest.approx(0, abs=1e-6)
     assert int(np.argmax(at)) == 25 and at[62] == pytest.approx(0.5 * 38 / 75, rel=1e-4)
+
+
+def test_every_epoch_gets_the_learning_rate_of_its_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(fit_module, "learning_rate", lambda recipe, progress: asked.append(progress) or 0.01)
+    train(tmp_path)
+    assert asked == pytest.approx([1 / 6, 3 / 6, 5 / 6])
+
+
+def test_training_can_start_from_a_trained_network(tmp_path: Path) -> None:
+    start = train(tmp_path / "first", replace(RECIPE, squeeze=False))
+    keras.utils.set_random_seed(3)
+    further = fit(
+        replace(RECIPE, peak_lr=0.0, weight_decay=0.0), INPUT, IMAGES, IMAGES, TARGETS, tmp_path / "further", 0, start
+    )
+    kernel = start.get_layer("block1_conv2").get_weights()[0]
+    assert np.allclose(further.get_layer("block1_conv2").get_weights()[0], kernel)
+    assert further.get_layer("block1_se_gate") is not None
+
+
+def test_the_last_losses_are_those_of_the_images(tmp_path: Path) -> None:
+    """Keras' own loss of each image, gathered batch by batch in any order."""
+    losses = fit_module.SampleLosses(6)
+    rng = np.random.default_rng(0)
+    logits, labels, numbers = rng.normal(size=(5, 3)), np.array([0, 2, 1, 1, 0]), np.array([5, 0, 3, 1, 4])
+    truth = np.concatenate([np.eye(3)[labels], numbers[:, None]], axis=1).astype(np.float32)
+    for rows in ([0, 1], [2, 3, 4]):
+        losses.update_state(truth[rows], logits[rows])
+    losses.reset_state()
+    wanted = np.zeros(6)
+    wanted[numbers] = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    assert np.allclose(losses.losses, wanted, atol=1e-6)
 
 
 def test_recipes_are_named_as_they_are_looked_up() -> None:

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 from dashboard.training import network
+from dashboard.training.recipes import RECIPES
 from tests.conftest import picture
 
 
@@ -41,6 +42,37 @@ def test_convolutions_begin_as_the_identity(model: keras.Model) -> None:
     wider = model.get_layer("block2_conv1")  # 8 -> 12 channels: the first 8 pass through
     out = keras.ops.convert_to_numpy(wider(x))
     assert np.allclose(out[..., :8], x, atol=1e-6) and not np.allclose(out[..., 8:], 0)
+
+
+def test_squeeze_and_excitation_begins_by_changing_nothing_and_then_does() -> None:
+    keras.utils.set_random_seed(1)
+    plain, squeezed = (network.build((8, 12), 5, 16, squeeze) for squeeze in (False, True))
+    network.copy_weights(plain, squeezed)
+    x = np.random.default_rng(0).normal(size=(3, 16, 16, 3)).astype(np.float32)
+    assert np.allclose(plain.predict(x, verbose=0), squeezed.predict(x, verbose=0), atol=1e-5)
+    gate = squeezed.get_layer("block1_se_gate")
+    gate.set_weights([np.ones_like(gate.get_weights()[0]), gate.get_weights()[1]])
+    assert not np.allclose(plain.predict(x, verbose=0), squeezed.predict(x, verbose=0), atol=1e-3)
+
+
+def test_a_network_without_a_side_takes_any() -> None:
+    model = network.build((4, 4), 3, None, squeeze=True)
+    assert model.predict(np.zeros((1, 24, 24, 3)), verbose=0).shape == (1, 3)
+    assert model.predict(np.zeros((1, 32, 32, 3)), verbose=0).shape == (1, 3)
+
+
+def test_another_policy_for_one_network_only() -> None:
+    model = network.build_in("mixed_bfloat16", (4,), 3)
+    assert model.get_layer("block1_conv1").compute_dtype == "bfloat16"
+    assert model.get_layer("logits").compute_dtype == "float32" and keras.config.dtype_policy().name == "float32"
+
+
+def test_recipes_stay_within_their_cost() -> None:
+    budget = {"cifar10-resnet": 300e6, "cifar10-small": 90e6}
+    for name, most in budget.items():
+        recipe = RECIPES[name]
+        model = network.build(recipe.widths, 10, 32, recipe.squeeze)
+        assert network.count_flops(model) <= most and model.get_layer("pool").input.shape[1:3] == (4, 4)
 
 
 def test_count_flops_by_hand() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 from dashboard.core.calibration import softmax
 from dashboard.core.cifar10 import CLASS_NAMES, LabelledImages
 from dashboard.core.inference import Inference
+from dashboard.core.out_of_distribution import energy
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.core.records import Prediction
 from dashboard.core.registry import Registry
@@ -45,7 +47,7 @@ def test_photos_look_like_the_pictures() -> None:
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, keras.Model, np.ndarray]:
     keras.utils.set_random_seed(4)
-    model = network.build((4, 4), 10, side=32)
+    model = network.build((4, 4), 10, side=32, squeeze=True)
     images = np.stack([picture(i) for i in range(60)])
     labels = np.arange(60) % 10
     test = LabelledImages(images[30:], labels[30:], tuple(f"{i}.png" for i in range(30)))
@@ -62,10 +64,11 @@ def test_a_published_version_can_be_served(
     target, model, images = published
     version = Registry(target.parents[1]).get("tiny")
     assert version.version == "2" and version.folder == target
-    answers = inference.predict(version, [encoded(image) for image in images[:5]])
     logits = model.predict(normalize(images[:5], INPUT), verbose=0)
-    for answer, probs in zip(answers, softmax(logits, version.temperature), strict=True):
-        assert isinstance(answer, Prediction) and np.allclose(answer.pred_probs, probs, atol=1e-5)
+    for bfloat16, tolerance in ((False, 1e-5), (True, 1e-3)):
+        answers = inference.predict(replace(version, bfloat16=bfloat16), [encoded(image) for image in images[:5]])
+        for answer, probs in zip(answers, softmax(logits, version.temperature), strict=True):
+            assert isinstance(answer, Prediction) and np.allclose(answer.pred_probs, probs, atol=tolerance)
 
 
 def test_the_record_says_what_was_measured_on_what(published: tuple[Path, keras.Model, np.ndarray]) -> None:
@@ -75,5 +78,23 @@ def test_the_record_says_what_was_measured_on_what(published: tuple[Path, keras.
     assert version.metrics["accuracy"] == pytest.approx((predicted == np.arange(30, 60) % 10).mean(), abs=1e-5)
     assert version.metrics["n"] == 30 and version.metrics["flops"] == network.count_flops(model)
     assert version.metrics["accuracy_ci95"][0] <= version.metrics["accuracy"] <= version.metrics["accuracy_ci95"][1]
-    assert set(version.metrics["recall"]) == set(version.class_names) == set(CLASS_NAMES)
-    assert version.provenance["recipe"]["name"] == "tiny" and version.provenance["data_sha256"] == "d" * 64
+    assert set(version.metrics["per_class"]) == set(version.class_names) == set(CLASS_NAMES)
+    photos = np.stack([as_photo(image, 12, 75, INPUT) for image in images[30:]])
+    as_photos = model.predict(normalize(photos, INPUT), verbose=0).argmax(axis=1) == np.arange(30, 60) % 10
+    assert version.metrics["accuracy_as_photos"] == pytest.approx(as_photos.mean(), abs=1e-5)
+    assert version.bfloat16 == (abs(version.metrics["accuracy_change_bfloat16"]) <= 0.001)
+    assert (
+        version.provenance["started_from"] is None
+        and version.provenance["recipe"]["name"] == "tiny"
+        and version.provenance["data_sha256"] == "d" * 64
+    )
+
+
+def test_the_thresholds_come_from_the_held_out_images(published: tuple[Path, keras.Model, np.ndarray]) -> None:
+    target, model, images = published
+    version = Registry(target.parents[1]).get("tiny")
+    logits = model.predict(normalize(images[:30], INPUT), verbose=0)
+    assert version.familiarity is not None
+    assert np.mean(energy(logits) > version.familiarity.max_energy) == pytest.approx(0.05, abs=0.03)
+    assert len(version.metrics["auroc"]) >= 3
+    assert all(0 <= value <= 1 for by_score in version.metrics["auroc"].values() for value in by_score.values())

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dashboard.core.calibration import reliability
 from dashboard.ui.charts import (
     ACCENT,
     CELL,
@@ -16,6 +17,7 @@ from dashboard.ui.charts import (
     confusion_table,
     per_class_chart,
     probability_bars,
+    reliability_chart,
 )
 
 NAMES = ("cat", "dog", "[x](y).z")
@@ -144,3 +146,13 @@ def test_classes_by_f1_with_the_worst_on_top_and_those_without_images_left_out()
     }  # fmt: skip
     low, high = points["encoding"]["x"]["scale"]["domain"]
     assert low <= 0.5 and high == 1
+
+
+def test_the_reliability_chart_shows_full_bins_and_on_which_side_they_are() -> None:
+    answers = reliability(np.array([0.9, 0.92, 0.7]), np.array([True, False, True]))
+    spec = reliability_chart(answers, dark=False).to_dict()
+    found = [row for data in spec["datasets"].values() for row in data if "images" in row]
+    assert {(row["images"], row["accuracy"], row["surplus"]) for row in found} == {
+        (1, 1.0, "Not sure enough"), (2, 0.5, "Too sure"),
+    }  # fmt: skip
+    assert all(row["low"] < row["confidence"] <= row["high"] for row in found)

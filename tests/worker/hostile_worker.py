@@ -15,9 +15,11 @@ import numpy as np
 
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import ImageError
-from dashboard.core.records import Failure, Prediction
+from dashboard.core.preprocessing import fit_image
+from dashboard.core.records import ChunkAnswers, Failure
 from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import RunStore
+from dashboard.core.thumbnails import make_thumbnail
 from dashboard.worker.__main__ import serve
 
 COMMAND = (sys.executable, "-m", "tests.worker.hostile_worker")
@@ -87,16 +89,21 @@ def hang() -> None:
         time.sleep(60)
 
 
-def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> list[Prediction | Failure]:
+def predict_samples(
+    version: ModelVersion, path: Path, samples: list[Sample], with_thumbnails: bool = False
+) -> ChunkAnswers:
     """The class is the mean brightness modulo the number of classes; takes 10 ms an image."""
     dataset = open_unchanged(path, samples)
-    answers: list[Prediction | Failure] = []
-    for sample in samples:
+    places: list[int] = []
+    rows: list[np.ndarray] = []
+    thumbnails: list[np.ndarray] = []
+    failures: dict[int, Failure] = {}
+    for place, sample in enumerate(samples):
         time.sleep(0.01)
         try:
             pixels = dataset.image(sample.index)
         except ImageError as error:
-            answers.append(Failure(error.code, error.message, error.fix))
+            failures[place] = Failure(error.code, error.message, error.fix)
             continue
         if (pixels == KILLER).all():
             os.kill(os.getpid(), signal.SIGKILL)
@@ -104,8 +111,14 @@ def predict_samples(version: ModelVersion, path: Path, samples: list[Sample]) ->
             hang()
         probs = np.full(len(version.class_names), 0.01)
         probs[int(pixels.mean()) % len(probs)] = 1 - 0.01 * (len(probs) - 1)
-        answers.append(Prediction(np.log(probs).astype(np.float32), probs))
-    return answers
+        places.append(place)
+        rows.append(probs)
+        thumbnails.append(make_thumbnail(fit_image(pixels, version.preprocessing), version.preprocessing))
+    pred_probs = np.array(rows).reshape(-1, len(version.class_names))
+    pictures = np.stack(thumbnails) if with_thumbnails and thumbnails else None
+    return ChunkAnswers(
+        np.array(places, np.int64), np.log(pred_probs).astype(np.float32), pred_probs, failures, pictures
+    )
 
 
 def measure_run(runs: Path, run_id: str) -> None:

@@ -46,7 +46,7 @@ class MethodStudy:
     over_gaussian: Mean  # than the centred Gaussian's (paired)
     average_drop: float
     better: float  # share of the images where the map beats all controls, in [0, 1]
-    spearman: float  # mean rank correlation with maps of shuffled weights, over the first `randomized` images
+    spearman: float | None  # mean rank correlation with maps of shuffled weights, over the first `randomized` images
     randomized: int
 
     @property
@@ -124,7 +124,7 @@ def _summary(method: str, results: Sequence[Faithfulness], correlations: np.ndar
         mean(own - centred),
         float(np.mean([result.map.average_drop for result in results])),
         float(np.mean([result.verdict == "better" for result in results])),
-        float(correlations.mean()) if len(correlations) else float("nan"),
+        float(correlations.mean()) if len(correlations) else None,
         len(correlations),
     )
 

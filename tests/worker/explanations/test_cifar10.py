@@ -22,7 +22,7 @@ Known = tuple[np.ndarray, np.ndarray]
 
 @pytest.fixture(scope="module")
 def model() -> LoadedModel:
-    return load(Registry(ROOT / "models").get("cifar10-resnet@1"))
+    return load(Registry(ROOT / "models").get("cifar10-resnet"))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_c_and_than_a_centred_spot(studies: dict[str, MethodStudy]) -> None:
 
 
 def test_d_shuffled_weights_give_other_maps(studies: dict[str, MethodStudy]) -> None:
-    assert all(each.randomized == 8 and each.spearman < 0.2 for each in studies.values())
+    assert all(each.randomized == 8 and (each.spearman or 0) < 0.2 for each in studies.values())
 
 
 def test_e_attributions_add_up_to_the_logits_rise(model: LoadedModel, known: Known) -> None:

@@ -1,0 +1,22 @@
+"""What this processor can do, as far as it matters for predicting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # without one of these bfloat16 is emulated, and slower
+_OF_INTEREST = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+
+
+def cpu_features() -> tuple[str, ...]:
+    """Instruction sets that oneDNN, which TensorFlow calls, chooses its kernels by; empty where the system is no Linux."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
+    except (OSError, IndexError):
+        return ()
+    return tuple(flag for flag in _OF_INTEREST if flag in flags)
+
+
+def computes_bfloat16() -> bool:
+    """Whether it multiplies bfloat16 natively."""
+    return not _BFLOAT16.isdisjoint(cpu_features())

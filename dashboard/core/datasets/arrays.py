@@ -1,0 +1,127 @@
+"""Images in NumPy arrays: an .npz with images and labels, or an .npy of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from dashboard.core.datasets.contract import Sample
+from dashboard.core.datasets.labels_file import as_label
+from dashboard.core.datasets.npy import StoredArray, key_among, open_npy, open_npz
+from dashboard.core.datasets.sample_list import NumberedNames, SampleList
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.files import sha256_of
+from dashboard.core.images import MAX_PIXELS, encode_png
+
+IMAGE_KEYS = ("images", "x_test", "test_images", "x", "image", "data", "x_train", "train_images", "imgs", "arr_0")
+LABEL_KEYS = ("labels", "y_test", "test_labels", "y", "label", "targets", "y_train", "train_labels", "arr_1")
+NO_LABELS = "The file holds no labels: the images are predicted, but not compared."
+_CHANNELS = (1, 3)
+
+
+class ArrayImages:
+    """See `Dataset`."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,), and says why."""
+        self.path = path
+        arrays = {path.stem: open_npy(path)} if path.suffix.lower() == ".npy" else open_npz(path)
+        self._images, labels = _choose(arrays, path.name)
+        _check_images(self._images)
+        self.samples: Sequence[Sample] = SampleList(
+            NumberedNames(len(self._images), "image"),
+            read_labels(labels, len(self._images)) if labels else [None] * len(self._images),
+        )
+        self.notes = (f"Images are {self._images.name}, labels {labels.name}.",) if labels else (NO_LABELS,)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file."""
+        return sha256_of(self.path)
+
+    def file(self, index: int) -> bytes:
+        """See `Dataset`; made into a PNG."""
+        return encode_png(self.image(index))
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        try:
+            [pixels] = self._images.rows(index, 1)
+        except OSError as error:
+            raise ImageError(f"It cannot be read ({error}).", "Copy the file again.", "unreadable") from error
+        if pixels.ndim == 2:
+            pixels = pixels[..., None]
+        return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+
+
+def read_labels(labels: StoredArray, count: int) -> list[str | None]:
+    """Labels (N,) or (N, 1), whole numbers or text. Raises DatasetError when they are not `count` of them."""
+    shape, kind = labels.header.shape, labels.header.dtype.kind
+    if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+        raise DatasetError(
+            f"{labels.name} has the shape {shape}; one label for each image is needed.",
+            "For one-hot labels, save y.argmax(axis=1).", "array_shape",
+        )  # fmt: skip
+    if shape[0] != count:
+        raise DatasetError(
+            f"{labels.name} has {shape[0]:,} labels for {count:,} images.",
+            "Save one label for each image, in the same order.", "label_count",
+        )  # fmt: skip
+    try:
+        if kind == "b":
+            raise ValueError("true and false are no labels")
+        return [as_label(value) for piece in labels.pieces(65536) for value in piece.ravel().tolist()]
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{labels.name} cannot be used as labels: {error}.", "Save class ids or names.", "array_labels"
+        ) from error
+
+
+def _choose(arrays: Mapping[str, StoredArray], name: str) -> tuple[StoredArray, StoredArray | None]:
+    """The images, and the labels where there are any."""
+    keys = list(arrays)
+    if len(keys) == 1:
+        return arrays[keys[0]], None
+    images, labels = key_among(keys, IMAGE_KEYS), key_among(keys, LABEL_KEYS)
+    same_split = images and labels and ("train" in images) == ("train" in labels)
+    if not images or not labels or not same_split:
+        found = ", ".join(f"{key[:40]} {a.header.shape} {a.header.dtype}" for key, a in list(arrays.items())[:12])
+        raise DatasetError(
+            f"{name} does not say which arrays are images and labels; it has {found or 'none'}.",
+            "Save it with np.savez(file, images=..., labels=...).", "array_keys",
+        )  # fmt: skip
+    return arrays[images], arrays[labels]
+
+
+def _check_images(images: StoredArray) -> None:
+    shape, dtype = images.header.shape, images.header.dtype
+    what = f"{images.name} has the shape {shape} of {dtype}"
+    if len(shape) == 4 and shape[3] not in _CHANNELS and shape[1] in _CHANNELS:
+        raise DatasetError(
+            f"{what}: the colour channels come first.", "Save x.transpose(0, 2, 3, 1): (N, height, width, channels).",
+            "array_channels_first",
+        )  # fmt: skip
+    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in _CHANNELS) or 0 in shape:
+        raise DatasetError(
+            f"{what}; images (N, height, width, channels) with 1 or 3 channels are needed.",
+            "For a single image, save x[None].", "array_shape",
+        )  # fmt: skip
+    if len(shape) == 3 and shape[2] in _CHANNELS:
+        raise DatasetError(
+            f"{what}: it may be one image, or many that are {shape[2]} pixels wide.", "For one image, save x[None].",
+            "array_shape",
+        )  # fmt: skip
+    if dtype != np.uint8:
+        scaled = np.issubdtype(dtype, np.floating)
+        raise DatasetError(
+            f"{what}, not uint8; what its numbers mean as colours is not known.",
+            "Save (x * 255).round().astype('uint8') if they go from 0 to 1." if scaled else "Save x.astype('uint8').",
+            "array_type",
+        )  # fmt: skip
+    if shape[1] * shape[2] > MAX_PIXELS:
+        raise DatasetError(
+            f"{what}: more than {MAX_PIXELS // 10**6} megapixels each.", "Save them smaller.", "array_shape"
+        )

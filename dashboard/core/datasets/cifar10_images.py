@@ -1,0 +1,39 @@
+"""The test images of the official CIFAR-10 archive."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from dashboard.core import cifar10
+from dashboard.core.datasets.sample_list import PackedNames, SampleList
+from dashboard.core.files import sha256_of
+from dashboard.core.images import encode_png
+
+
+class Cifar10Images:
+    """See `Dataset`."""
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        data = cifar10.read(path, "test")
+        labels = [cifar10.CLASS_NAMES[label] for label in data.labels]
+        names = (f"{label}/{name}" for label, name in zip(labels, data.file_names, strict=True))
+        self._images, self.samples = data.images, SampleList(PackedNames(names), labels)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file."""
+        return sha256_of(self.path)
+
+    def file(self, index: int) -> bytes:
+        """See `Dataset`; made into a PNG."""
+        return encode_png(self.image(index))
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        return self._images[index]

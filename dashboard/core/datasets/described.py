@@ -1,0 +1,104 @@
+"""A dataset with its labels elsewhere, described by a small file: {"images": "photos.zip", "labels": "truth.csv"}.
+
+The file makes the two one dataset with one path, so that jobs, workers and galleries open it like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dashboard.core.datasets.arrays import read_labels
+from dashboard.core.datasets.contract import Dataset
+from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.labelling import Labelling, by_labels_file, in_order
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, file_stem, read_labels_file
+from dashboard.core.datasets.npy import open_npy
+from dashboard.core.datasets.sample_list import PackedNames, SampleList
+from dashboard.core.errors import DatasetError
+from dashboard.core.files import sha256_of, write_json
+
+SUFFIX = ".dataset.json"
+
+
+def describe(images: Path, labels: Path, folder: Path) -> Path:
+    """Writes the description of a dataset into `folder` and returns its path. Raises DatasetError."""
+    if not labels.exists():
+        raise DatasetError(f"{labels} does not exist.", "Check the path.", "not_found")
+    record = {"images": str(images.absolute()), "labels": str(labels.absolute())}
+    digest = hashlib.sha256(json.dumps(record).encode()).hexdigest()[:16]
+    target = folder / digest / f"{images.name} with {labels.name}{SUFFIX}"
+    write_json(target, record)
+    return target
+
+
+def described_files(path: Path) -> tuple[Path, Path]:
+    """Where the images and the labels of a description lie. Raises DatasetError."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        images, labels = path.parent / record["images"], path.parent / record["labels"]
+        if images.name.endswith(SUFFIX):
+            raise ValueError("its images are a description again")
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DatasetError(
+            f"{path.name} describes no dataset.",
+            'Write {"images": "photos.zip", "labels": "truth.csv"}.',
+            "description",
+        ) from error
+    return images, labels
+
+
+class DescribedDataset:
+    """See `Dataset`."""
+
+    def __init__(self, path: Path, open_images: Callable[[Path], Dataset]) -> None:
+        """Raises DatasetError when the images or the labels cannot be used, or do not belong together."""
+        self.path = path
+        images, self._labels = described_files(path)
+        self._images = open_images(images)
+        inner = self._images.samples
+        names = inner.names if isinstance(inner, SampleList) else PackedNames(sample.name for sample in inner)
+        labelling = self._labelling(names)
+        self.samples, self._faults = labelling.samples, labelling.faults
+        self.notes = labelling.notes
+
+    def _labelling(self, names: Sequence[str]) -> Labelling:
+        labels = self._labels
+        if labels.suffix.lower() == ".npy":
+            array = open_npy(labels)
+            return in_order(names, labels.name, read_labels(array, len(names)))
+        if labels.suffix.lower() not in LABELS_SUFFIXES:
+            raise DatasetError(
+                f"{labels.name} cannot be used as a labels file.",
+                "Give a CSV, JSON, Parquet or .npy file.",
+                "labels_file",
+            )
+        try:
+            with labels.open("rb") as file:
+                data = file.read(MAX_LABELS_BYTES + 1)
+        except OSError as error:
+            raise DatasetError(
+                f"{labels} cannot be opened: {error.strerror}.", "Check the path.", "not_found"
+            ) from error
+        return by_labels_file(names, read_labels_file(data, labels.name, {file_stem(name) for name in names}))
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the images and the labels."""
+        return joint_fingerprint(self._images.fingerprint, sha256_of(self._labels))
+
+    def file(self, index: int) -> bytes:
+        """See `Dataset`."""
+        if index in self._faults:
+            raise self._faults[index]
+        return self._images.file(index)
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        if index in self._faults:
+            raise self._faults[index]
+        return self._images.image(index, shrink_to)

@@ -1,0 +1,94 @@
+"""Files on disk: a folder, a pattern such as photos/**/*.jpg, or one file. Links are not followed."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dashboard.core.datasets.image_files import is_junk
+from dashboard.core.datasets.sample_list import PackedNames
+from dashboard.core.errors import ImageError
+
+
+class FolderFiles:
+    """See `FileSource`."""
+
+    def __init__(self, root: Path, names: list[str]) -> None:
+        """Names: of files, relative to `root`, as the system spells them."""
+        self._root = root
+        self._names = PackedNames(names)
+        self.names = PackedNames(map(readable_name, names))
+
+    @property
+    def fingerprint(self) -> str:
+        """Of names, sizes and times now: reading every file would take too long."""
+        digest = hashlib.sha256()
+        for name in self._names:
+            digest.update(os.fsencode(name))
+            try:
+                info = os.stat(f"{self._root}/{name}")  # noqa: PTH116  # a million of them
+                digest.update(f"\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
+            except OSError:  # it has gone
+                digest.update(b"\0\n")
+        return digest.hexdigest()
+
+    def read(self, position: int, limit: int) -> bytes:
+        """See `FileSource`."""
+        try:
+            with (self._root / self._names[position]).open("rb") as file:
+                return file.read(limit)
+        except OSError as error:
+            raise ImageError(f"It cannot be opened ({error.strerror}).", code="unreadable") from error
+
+
+def files_below(root: Path) -> list[str]:
+    """All regular files in a folder and its folders, relative to it, sorted folder by folder; no links, no junk."""
+    return sorted((name for name in _walk(root, "") if not is_junk(name)), key=lambda name: name.split("/"))
+
+
+def _walk(root: Path, below: str) -> Iterator[str]:
+    with os.scandir(root / below) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(root, f"{below}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield f"{below}{entry.name}"
+
+
+def is_pattern(path: Path) -> bool:
+    """It has wildcards and is no file that happens to be called so."""
+    return glob.has_magic(str(path)) and not path.exists()
+
+
+def pattern_root(pattern: Path) -> Path:
+    """The folder before the first wildcard."""
+    plain = []
+    for part in pattern.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        plain.append(part)
+    return Path(*plain)
+
+
+def files_matching(pattern: Path) -> list[str]:
+    """The regular files that a pattern means, relative to `pattern_root`, sorted folder by folder."""
+    root = pattern_root(pattern)
+    parts = pattern.relative_to(root).parts
+    return [name for name in files_below(root) if _matches(name.split("/"), parts)] if root.is_dir() else []
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":  # any number of folders
+        return any(_matches(parts[i:], pattern[1:]) for i in range(len(parts) + 1))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def readable_name(name: str) -> str:
+    """The name as text that can be stored; bytes that are no UTF-8 become replacement characters."""
+    return os.fsencode(name).decode("utf-8", "replace")

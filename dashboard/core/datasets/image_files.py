@@ -1,0 +1,109 @@
+"""Image files from wherever they lie, one at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import numpy as np
+
+from dashboard.core.datasets.labelling import (
+    Labelling,
+    by_folder,
+    by_labels_file,
+    find_labels_file,
+    is_image_name,
+    no_images,
+)
+from dashboard.core.datasets.labels_file import MAX_LABELS_BYTES, file_stem, read_labels_file
+from dashboard.core.datasets.sample_list import PackedNames, SampleList
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image
+
+_JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
+
+
+class FileSource(Protocol):
+    """Files with names; a position counts them from 0."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Paths inside the dataset, with `/`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest that changes with the content."""
+
+    def read(self, position: int, limit: int) -> bytes:
+        """The content of a file, at most `limit` bytes of it. Raises ImageError."""
+
+
+class ImageFiles:
+    """A dataset of image files, labelled by class folders or by a labels file among them."""
+
+    def __init__(self, path: Path, source: FileSource) -> None:
+        """Raises DatasetError when there are no images, or the labels file cannot be used."""
+        self.path, self._source = path, source
+        if not any(map(is_image_name, source.names)):
+            raise no_images(path.name)
+        self._labels_at: int | None = None
+        labelling = self._labelling()
+        self.samples: SampleList = labelling.samples
+        self.notes, self._faults = labelling.notes, labelling.faults
+
+    def _labelling(self) -> Labelling:
+        names = self._source.names
+        position, must_be = find_labels_file(names, self.path.name)
+        if position is None:
+            return by_folder(names)
+        images = PackedNames(name for i, name in enumerate(names) if i != position)
+        try:
+            data = self._source.read(position, MAX_LABELS_BYTES + 1)
+            stems = {file_stem(name) for name in images if is_image_name(name)}
+            labelling = by_labels_file(images, read_labels_file(data, names[position], stems))
+        except ImageError as error:
+            raise DatasetError(f"{names[position]}: {error.message}", error.fix, error.code) from error
+        except DatasetError as error:
+            if must_be:
+                raise
+            folders = by_folder(names)
+            return Labelling(folders.samples, notes=(*folders.notes, error.message))
+        self._labels_at = position
+        return labelling
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Dataset`."""
+        return self._source.fingerprint
+
+    def file(self, index: int) -> bytes:
+        """See `Dataset`."""
+        if index in self._faults:
+            raise self._faults[index]
+        refuse_other_types(self.samples.names[index])
+        position = index + (self._labels_at is not None and index >= self._labels_at)
+        return self._source.read(position, MAX_FILE_BYTES + 1)
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to).pixels
+
+
+def refuse_other_types(name: str) -> None:
+    """Raises ImageError unless the name has the suffix of an image."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ImageError(f"A {suffix or 'file without an extension'} is no image that is read here.", code="other_type")
+
+
+def is_junk(name: str) -> bool:
+    """What operating systems leave behind."""
+    parts = name.split("/")
+    return "__MACOSX" in parts or parts[-1].lower() in _JUNK_NAMES or parts[-1].startswith("._")
+
+
+def joint_fingerprint(*parts: str) -> str:
+    """One hex digest for several."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

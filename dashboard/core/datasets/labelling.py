@@ -1,0 +1,188 @@
+"""Which label each file has: by its folder, or by a labels file. What does not fit is said by name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, LabelsTable, file_stem
+from dashboard.core.datasets.sample_list import PackedNames, SampleList
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.images import SUFFIXES
+
+_LABELS_STEMS = frozenset({"labels", "label"})
+_LIKELY_STEMS = frozenset({*_LABELS_STEMS, "metadata", "annotations"})
+_NAMED = 5  # entries that a note names
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """The samples of a dataset of files."""
+
+    samples: SampleList  # the files in their order, then what the labels file names beside them
+    faults: dict[int, ImageError] = field(default_factory=dict)  # why a sample cannot be evaluated, by its index
+    notes: tuple[str, ...] = ()
+
+
+def is_image_name(name: str) -> bool:
+    """By its suffix."""
+    return _suffix(name) in SUFFIXES
+
+
+def by_folder(names: Sequence[str]) -> Labelling:
+    """A file's label is the folder it lies in."""
+    samples = SampleList(names, map(class_folder, names))
+    loose = [names[i] for i in samples.unlabelled if is_image_name(names[i])]
+    if not loose:
+        return Labelling(samples)
+    what = "The images lie in no class folder" if len(loose) == len(names) else f"In no class folder: {listed(loose)}"
+    return Labelling(samples, notes=(f"{what}; without a label they are predicted, but not compared.",))
+
+
+def class_folder(name: str) -> str | None:
+    """The folder that a file lies in; None at the top."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    return parts[-2] if len(parts) > 1 and parts[-2] != ".." else None
+
+
+def find_labels_file(names: Sequence[str], dataset_name: str) -> tuple[int | None, bool]:
+    """Where the labels file is among the files of a dataset, and whether it must be one.
+
+    A table of whatever name is tried where the folders say nothing; it must be one where it is called so.
+
+    Raises:
+        DatasetError: there are several.
+    """
+    tables = [i for i, name in enumerate(names) if _suffix(name) in LABELS_SUFFIXES]
+    likely = [i for i in tables if file_stem(names[i]).lower() in _LIKELY_STEMS]
+    folders = {class_folder(name) for name in names if is_image_name(name)} if tables else set()
+    candidates = likely or (tables if len(folders) < 2 else [])
+    if len(candidates) > 1:
+        raise DatasetError(
+            f"{dataset_name} holds several files that could be its labels: {listed([names[i] for i in candidates])}.",
+            "Leave one of them, or call one labels.csv.", "labels_file",
+        )  # fmt: skip
+    if not candidates:
+        return None, False
+    return candidates[0], folders == {None} or file_stem(names[candidates[0]]).lower() in _LABELS_STEMS
+
+
+def by_labels_file(names: Sequence[str], table: LabelsTable) -> Labelling:
+    """A file's label is the one that its row gives it; a row without an image is a sample that cannot be read."""
+    find = _Finder(names, table.name.rpartition("/")[0])
+    labels: list[str | None] = [None] * len(names)
+    faults: dict[int, ImageError] = {}
+    extra: list[tuple[str, str | None]] = []
+    rows_of: dict[int, list[int]] = defaultdict(list)
+    for row, file in enumerate(table.files):
+        found = find(file)
+        if len(found) == 1:
+            rows_of[found[0]].append(row)
+            continue
+        faults[len(names) + len(extra)] = _no_single_image(table.name, file, len(found))
+        extra.append((file, table.labels[row]))
+    repeated = []
+    for i, rows in rows_of.items():
+        given = list(dict.fromkeys(label for row in rows if (label := table.labels[row]) is not None))
+        if len(given) > 1:
+            faults[i] = ImageError(
+                f"{table.name} gives it different labels: {listed(given)}.", "Leave one row for it.", "several_labels"
+            )
+        elif given:
+            labels[i] = given[0]
+        if len(rows) > 1:
+            repeated.append(names[i])
+    without = [names[i] for i in range(len(names)) if labels[i] is None and i not in faults and is_image_name(names[i])]
+    notes = [f"Labels are taken from {table.name}.", *table.notes]
+    if not rows_of:
+        raise DatasetError(
+            f"{table.name} names none of the {len(names):,} images; its first row is for {table.files[0][:80]!r}.",
+            "Write the file names as they are in the dataset.", "labels_file",
+        )  # fmt: skip
+    if without:
+        notes.append(f"Without a label there, so predicted but not compared: {listed(without)}.")
+    if repeated:
+        notes.append(f"Named there more than once: {listed(repeated)}.")
+    if extra:
+        notes.append(f"Named there, but not one image of the dataset: {listed([file for file, _ in extra])}.")
+    all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
+    return Labelling(SampleList(all_names, chain(labels, (label for _, label in extra))), faults, tuple(notes))
+
+
+def in_order(names: Sequence[str], table_name: str, labels: Sequence[str | None]) -> Labelling:
+    """The first label belongs to the first image. Raises DatasetError when there are more or fewer."""
+    if len(labels) != len(names):
+        raise DatasetError(
+            f"{table_name} has {len(labels):,} labels for {len(names):,} images.",
+            "Give one for each image, in the same order.", "label_count",
+        )  # fmt: skip
+    return Labelling(SampleList(names, labels), notes=(f"Labels are taken from {table_name}.",))
+
+
+class _Finder:
+    """Finds the image that a row means: by its path, else by its name or its name without suffix where only one has it."""
+
+    def __init__(self, names: Sequence[str], folder: str) -> None:
+        self._names, self._folder = names, folder
+        self._by_path = self._places(_normal(name) for name in names)
+        last = [_normal(name).rpartition("/")[2] for name in names]
+        self._by_name = self._places(last)
+        self._by_stem = self._places(name.rpartition(".")[0] if is_image_name(name) else "" for name in last)
+
+    @staticmethod
+    def _places(keys: Iterable[str]) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for i, key in enumerate(keys):
+            places.setdefault(key, []).append(i)
+        return places
+
+    def __call__(self, file: str) -> list[int]:
+        path = _normal(file)
+        if not path:
+            return []
+        for key in (f"{self._folder}/{path}" if self._folder else path, path):
+            if found := self._by_path.get(key):
+                return found
+        same_name = self._by_name.get(path.rpartition("/")[2]) or self._by_stem.get(path.rpartition("/")[2], [])
+        return [i for i in same_name if _ends_alike(self._names[i], path)]
+
+
+def _ends_alike(name: str, path: str) -> bool:
+    """One is the end of the other, folder by folder; `path` may lack the suffix."""
+    name = _normal(name)
+    return any(
+        f"/{one}".endswith(f"/{path}") or f"/{path}".endswith(f"/{one}") for one in (name, name[: name.rfind(".")])
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(name[:80] for name in names[:_NAMED]) + more
+
+
+def no_images(dataset_name: str) -> DatasetError:
+    """A dataset in which nothing is called like an image."""
+    return DatasetError(f"{dataset_name} holds no images.", ONE_FOLDER_A_CLASS, "no_images")
+
+
+def _no_single_image(table_name: str, file: str, found: int) -> ImageError:
+    if found:
+        return ImageError(
+            f"{table_name} names it, and {found} images are called so.", "Write its whole path there.", "ambiguous"
+        )
+    return ImageError(
+        f"{table_name} names it, but the dataset has no such image.", "Add it, or leave out its row.", "missing"
+    )
+
+
+def _normal(name: str) -> str:
+    return name.replace("\\", "/").removeprefix("./").lstrip("/")
+
+
+def _suffix(name: str) -> str:
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > name.rfind("/") + 1 else ""

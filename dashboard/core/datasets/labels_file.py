@@ -1,0 +1,167 @@
+"""Labels files: CSV, JSON or Parquet that name a label for each image file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dashboard.core.errors import DatasetError
+
+LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
+MAX_LABELS_BYTES = 512 * 2**20
+FILE_COLUMNS = (
+    "file", "file_name", "filename", "file_path", "filepath", "path", "image", "image_name", "image_path", "img", "name",
+    "image_id", "id",
+)  # fmt: skip  # the surest first
+LABEL_COLUMNS = (
+    "label", "labels", "true_label", "class", "class_name", "category", "target", "y", "class_id", "label_name",
+)  # fmt: skip
+_HEADER = "Begin it with a line that names its columns, such as `file,label`."
+_SEPARATORS = ",;\t|"
+
+
+@dataclass(frozen=True)
+class LabelsTable:
+    """What a labels file says, row by row."""
+
+    name: str  # of the labels file
+    files: tuple[str, ...]
+    labels: tuple[str | None, ...]  # None where the row has no label
+    notes: tuple[str, ...] = ()
+
+
+def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTable:
+    """The rows of the labels file with this content.
+
+    Args:
+        name: its name, whose suffix says what it is.
+        stems: names of the images without folder and suffix; they tell a column of file names that has no header.
+
+    Raises:
+        DatasetError: it is damaged, or its columns cannot be told apart; code `labels_file`.
+    """
+    if len(data) > MAX_LABELS_BYTES:
+        raise _refused(name, f"it is larger than {MAX_LABELS_BYTES // 2**20} MB", "Leave other columns out of it.")
+    suffix = PurePosixPath(name).suffix.lower()
+    try:
+        if suffix == ".parquet":
+            return _from_columns(name, pq.read_table(io.BytesIO(data)))
+        if suffix in (".json", ".jsonl"):
+            return _from_json(name, json_value(data, suffix))
+        return _from_csv(name, read_csv(data), stems)
+    except UnicodeDecodeError as error:
+        raise _refused(name, "it is no UTF-8 text", "Save it as CSV UTF-8.") from error
+    except (ValueError, TypeError, RecursionError, pa.ArrowException, OSError) as error:
+        raise _refused(
+            name, str(error).strip().rstrip(".") or type(error).__name__, "Save or export it again."
+        ) from error
+
+
+def read_csv(data: bytes) -> pd.DataFrame:
+    """All cells as text, no header, whatever the separator. Raises ValueError, UnicodeDecodeError."""
+    text = data.decode("utf-8-sig")
+    first = next(iter(text.splitlines()), "")
+    if not first.strip():
+        raise ValueError("it is empty")
+    counts = {separator: len(next(csv.reader([first], delimiter=separator))) for separator in _SEPARATORS}
+    separator = max(counts, key=lambda each: counts[each])  # the first of equals
+    return pd.read_csv(
+        io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True
+    )
+
+
+def json_value(data: bytes, suffix: str) -> object:
+    """The value of a JSON file, or the list of values of one with a value a line. Raises ValueError."""
+    text = data.decode("utf-8-sig")
+    if suffix == ".jsonl":
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    return json.loads(text)
+
+
+def column_among(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
+    """The column that has the first of the wanted names that occurs, without regard to case; None when none does."""
+    by_key = {column.strip().casefold().replace(" ", "_"): column for column in reversed(columns)}
+    return next((by_key[name] for name in wanted if name in by_key), None)
+
+
+def as_label(value: object) -> str | None:
+    """A label as text: 3 and 3.0 are "3"; None for nothing. Raises ValueError for what is no label."""
+    if value is None or value != value:
+        return None
+    if isinstance(value, bytes):
+        value = value.decode("utf-8")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"{str(value)[:60]!r} is no label: a name or a whole number is needed")
+    return str(value).strip() or None
+
+
+def _from_columns(name: str, table: pa.Table) -> LabelsTable:
+    file, label = column_among(table.column_names, FILE_COLUMNS), column_among(table.column_names, LABEL_COLUMNS)
+    if file is None or label is None:
+        raise _no_columns(name, table.column_names)
+    return _table(name, table[file].to_pylist(), table[label].to_pylist())
+
+
+def _from_json(name: str, value: object) -> LabelsTable:
+    if isinstance(value, dict) and all(isinstance(v, (str, int, float, type(None))) for v in value.values()):
+        return _table(name, list(value), list(value.values()))
+    if not isinstance(value, list) or not all(isinstance(record, dict) for record in value) or not value:
+        raise _refused(
+            name, "it is neither a list of records nor an object of file and label",
+            'Write [{"file": "a.png", "label": "cat"}, ...] or {"a.png": "cat", ...}.',
+        )  # fmt: skip
+    columns = list(dict.fromkeys(str(key) for record in value for key in record))
+    file, label = column_among(columns, FILE_COLUMNS), column_among(columns, LABEL_COLUMNS)
+    if file is None or label is None:
+        raise _no_columns(name, columns)
+    return _table(name, [record.get(file) for record in value], [record.get(label) for record in value])
+
+
+def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsTable:
+    header = [str(cell) for cell in cells.iloc[0]]
+    file, label = column_among(header, FILE_COLUMNS), column_among(header, LABEL_COLUMNS)
+    if file is not None and label is not None:
+        rows = cells.iloc[1:]
+        return _table(name, rows[header.index(file)].tolist(), rows[header.index(label)].tolist())
+    # without a known header: certain only where there are two columns and one of them names images
+    named = [i for i in range(len(header)) if cells[i].map(lambda cell: file_stem(cell) in stems).any()]
+    if len(header) != 2 or len(named) != 1:
+        raise _no_columns(name, header)
+    [column] = named
+    headless = file_stem(header[column]) in stems
+    rows = cells if headless else cells.iloc[1:]
+    what = "no header" if headless else "a header without known names"
+    note = f"{name} has {what}: its {('1st', '2nd')[column]} column names images, the other one is taken as the label."
+    return _table(name, rows[column].tolist(), rows[1 - column].tolist(), (note,))
+
+
+def file_stem(name: str) -> str:
+    """A file's name without folder and suffix."""
+    return PurePosixPath(name.strip().replace("\\", "/")).stem
+
+
+def _table(name: str, files: Sequence[object], labels: Sequence[object], notes: tuple[str, ...] = ()) -> LabelsTable:
+    if not files:
+        raise _refused(name, "it has no rows", _HEADER)
+    return LabelsTable(
+        name, tuple("" if file is None else str(file).strip() for file in files), tuple(map(as_label, labels)), notes
+    )
+
+
+def _no_columns(name: str, columns: Sequence[str]) -> DatasetError:
+    found = ", ".join(repr(column[:40]) for column in columns[:8]) or "none"
+    return _refused(name, f"no columns of file names and labels are found (its first line has {found})", _HEADER)
+
+
+def _refused(name: str, reason: str, fix: str) -> DatasetError:
+    return DatasetError(f"{name} cannot be used as a labels file: {reason}.", fix, "labels_file")

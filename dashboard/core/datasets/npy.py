@@ -1,0 +1,150 @@
+"""NumPy files, whole ones and those inside an .npz: the header is checked before any data are read.
+
+Source of the format: numpy.lib.format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import weakref
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from dashboard.core.datasets.zip_files import MEMBER_ERRORS, open_zip
+from dashboard.core.errors import DatasetError
+
+MAGIC = b"\x93NUMPY"
+_BLOCK_BYTES = 2**20
+_LENGTHS_AT = 26  # in a member's local header: two bytes each for the name's and the extra field's length
+_SAVE_AGAIN = "Save it again with np.save or np.savez, from a plain array."
+
+
+@dataclass(frozen=True)
+class ArrayHeader:
+    """What an array claims to be."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    offset: int  # where the data begin in the file
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one entry along the first axis."""
+        return int(np.prod(self.shape[1:], dtype=object)) * self.dtype.itemsize
+
+
+class StoredArray:
+    """An array on disk whose rows are read when they are asked for. Thread-safe."""
+
+    def __init__(self, name: str, file: IO[bytes], end: int) -> None:
+        """Raises DatasetError when it is no plain array, or not as long as it says.
+
+        Args:
+            name: what it is called in messages.
+            file: stands at the beginning of the array.
+            end: where the array ends in it.
+        """
+        self.name, self._file = name, file
+        weakref.finalize(self, file.close)
+        self._lock = threading.Lock()
+        self.header = _read_header(file, name, end)
+
+    def __len__(self) -> int:
+        return self.header.shape[0]
+
+    def rows(self, start: int, count: int) -> np.ndarray:
+        """Rows [start, start + count). Raises OSError where they cannot be read."""
+        count = max(0, min(count, len(self) - start))
+        header = self.header
+        with self._lock:
+            try:
+                self._file.seek(header.offset + start * header.row_bytes)
+                data = self._file.read(count * header.row_bytes)
+            except MEMBER_ERRORS as error:
+                raise OSError(f"{self.name} is damaged: {error}") from error
+        if len(data) != count * header.row_bytes:
+            raise OSError(f"{self.name} ends too early")
+        return np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
+
+    def pieces(self, rows: int) -> Iterator[np.ndarray]:
+        """All rows, so many at a time. Raises OSError."""
+        for start in range(0, len(self), rows):
+            yield self.rows(start, rows)
+
+
+def open_npy(path: Path) -> StoredArray:
+    """The array of an .npy file. Raises DatasetError."""
+    return StoredArray(path.name, path.open("rb"), path.stat().st_size)
+
+
+def open_npz(path: Path) -> dict[str, StoredArray]:
+    """The arrays of an .npz file by their keys. Raises DatasetError.
+
+    What is stored without compression is read in place; what is compressed is unpacked up to the wanted row, so read
+    it from front to back.
+    """
+    archive = open_zip(path)
+    return {m.filename.removesuffix(".npy"): _member(archive, m, path) for m in array_members(archive)}
+
+
+def array_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The members that are NumPy files by their names."""
+    return [m for m in archive.infolist() if m.filename.endswith(".npy")]
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> StoredArray:
+    name = f"{path.name}: {member.filename.removesuffix('.npy')}"
+    try:
+        with archive.open(member) as file:  # compares the checksum, which reading here and there does not
+            while file.read(_BLOCK_BYTES):
+                pass
+        if member.compress_type != zipfile.ZIP_STORED:
+            return StoredArray(name, archive.open(member), member.file_size)
+        plain = path.open("rb")
+        plain.seek(member.header_offset + _LENGTHS_AT)
+        name_bytes, extra_bytes = struct.unpack("<HH", plain.read(4))
+        start = plain.seek(name_bytes + extra_bytes, os.SEEK_CUR)
+        return StoredArray(name, plain, start + member.file_size)
+    except MEMBER_ERRORS as error:
+        raise DatasetError(f"{name} is damaged: {error}.", "Upload or copy it again.", "array_damaged") from error
+
+
+def _read_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:
+    try:
+        version = np.lib.format.read_magic(file)
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in readers:
+            raise ValueError(f"version {version} of the format is not read")
+        shape, fortran_order, dtype = readers[version](file)
+    except (ValueError, OSError, EOFError, SyntaxError, MemoryError, RecursionError) as error:
+        raise DatasetError(f"{name} is no NumPy array: {str(error)[:200]}.", _SAVE_AGAIN, "array_damaged") from error
+    if dtype.hasobject or dtype.kind not in "biufSU":
+        raise DatasetError(
+            f"{name} holds Python objects or records ({dtype}), which are not read since they can run code.",
+            _SAVE_AGAIN, "array_objects",
+        )  # fmt: skip
+    if fortran_order and len(shape) > 1:
+        raise DatasetError(f"{name} is stored column by column.", "Save np.ascontiguousarray(x).", "array_order")
+    if not shape:
+        raise DatasetError(f"{name} is a single number, no array of images or labels.", _SAVE_AGAIN, "array_shape")
+    header = ArrayHeader(shape, dtype, file.tell())
+    claimed, there = header.row_bytes * shape[0], end - header.offset
+    if claimed != there or min(shape) < 0:
+        raise DatasetError(
+            f"{name} says {shape} of {dtype}, {claimed:,} bytes, but {there:,} bytes follow.",
+            "Copy or save it again.", "array_size",
+        )  # fmt: skip
+    return header
+
+
+def key_among(keys: Sequence[str], wanted: Sequence[str]) -> str | None:
+    """The first of the wanted keys that is there, without regard to case."""
+    by_key = {key.casefold(): key for key in reversed(keys)}
+    return next((by_key[name] for name in wanted if name in by_key), None)

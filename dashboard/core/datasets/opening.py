@@ -1,0 +1,166 @@
+"""Opens a dataset of any kind: what it is, is told from its content."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from dashboard.core.datasets import npy, parquet_images
+from dashboard.core.datasets.arrays import ArrayImages
+from dashboard.core.datasets.cifar10_images import Cifar10Images
+from dashboard.core.datasets.contract import Dataset, Sample
+from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
+from dashboard.core.datasets.described import DescribedDataset, described_files
+from dashboard.core.datasets.folder_files import (
+    FolderFiles,
+    files_below,
+    files_matching,
+    is_pattern,
+    pattern_root,
+    readable_name,
+)
+from dashboard.core.datasets.image_files import ImageFiles
+from dashboard.core.datasets.labelling import is_image_name
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
+from dashboard.core.datasets.parquet_images import ParquetImages
+from dashboard.core.datasets.tfrecord import begins_like_tfrecord
+from dashboard.core.datasets.tfrecord_images import TFRecordImages
+from dashboard.core.datasets.zip_files import ZipFiles
+from dashboard.core.errors import DatasetError
+
+KINDS = (
+    "Give a ZIP or folder of images (with one folder a class or a labels file), image files, an .npz or .npy of uint8 "
+    "images, a Parquet or TFRecord file of images, or the CIFAR-10 archive."
+)
+_FIRST_BYTES = 16
+_watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # of a folder: what is looked at, its times
+_MOST_WATCHED = 16
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Opens the dataset at `path`, which may be a pattern such as photos/**/*.jpg.
+
+    Raises:
+        DatasetError: it does not exist, is damaged as a whole, or is of no known kind.
+    """
+    if readable_name(str(path)) != str(path):
+        raise DatasetError(f"The name of {readable_name(str(path))} is no UTF-8.", "Rename it.", "bad_name")
+    return _open_cached(path.resolve(), _state(path))
+
+
+def open_unchanged(path: Path, samples: Sequence[Sample]) -> Dataset:
+    """Opens the dataset at `path` in another process than the one that listed the samples.
+
+    Raises:
+        DatasetError: as `open_dataset`, and when the samples are not where they were, for then a label would be
+            compared with another image.
+    """
+    dataset = open_dataset(path)
+    if any(s.index >= len(dataset.samples) or dataset.samples[s.index] != s for s in samples):
+        raise DatasetError(f"{path.name} was changed while it was evaluated.", "Evaluate it again.", "dataset_changed")
+    return dataset
+
+
+def _state(path: Path) -> tuple[object, ...]:
+    """Changes when the samples of the dataset may have changed."""
+    try:
+        if is_pattern(path):
+            return _folder_state(pattern_root(path))
+        info = path.stat()
+        if path.is_dir():
+            return _folder_state(path)
+        inner = described_files(path) if path.name.endswith(DESCRIPTION) else ()
+    except OSError as error:
+        raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
+    return (info.st_mtime_ns, info.st_size, *map(_state, inner))
+
+
+def _folder_state(folder: Path) -> tuple[object, ...]:
+    """Times of what must be looked at: folders, since a file that comes or goes changes its folder, and labels files."""
+    watched, state = _watched.get(folder, ((), ()))
+    if not watched or _times(watched) != state:  # walking through a million files takes a second, so not each time
+        watched = tuple(_folders_and_tables(folder))
+        state = _times(watched)
+        if len(_watched) >= _MOST_WATCHED:
+            _watched.clear()
+        _watched[folder] = (watched, state)
+    return state
+
+
+def _folders_and_tables(folder: Path) -> Iterator[str]:
+    for root, _, files in os.walk(folder):
+        yield root
+        yield from (f"{root}/{name}" for name in files if name[name.rfind(".") :].lower() in LABELS_SUFFIXES)
+
+
+def _times(paths: Sequence[str]) -> tuple[object, ...]:
+    """Of each path; None where it has gone."""
+    times: list[object] = []
+    for path in paths:
+        try:
+            info = os.lstat(path)
+            times.append((info.st_mtime_ns, info.st_size))
+        except OSError:
+            times.append(None)
+    return tuple(times)
+
+
+@lru_cache(maxsize=4)
+def _open_cached(path: Path, state: tuple[object, ...]) -> Dataset:
+    if is_pattern(path):
+        root, names = pattern_root(path), files_matching(path)
+        if not names:
+            raise DatasetError(f"{path} means no file.", "Check the path; ** stands for any folders.", "not_found")
+        return _open_files(path, root, names)
+    if path.is_dir():
+        return _open_files(path, path, files_below(path))
+    return _open_file(path)
+
+
+def _open_files(path: Path, root: Path, names: list[str]) -> Dataset:
+    """Images, or, where there are none, the shards of one dataset."""
+    if not any(map(is_image_name, names)):
+        for kind, suffix in ((ParquetImages, ".parquet"), (TFRecordImages, ".tfrecord")):
+            if shards := [root / name for name in names if suffix in Path(name).name.lower()]:
+                return kind(path, shards)
+    return ImageFiles(path, FolderFiles(root, names))
+
+
+def _open_file(path: Path) -> Dataset:
+    with path.open("rb") as file:
+        first_bytes = file.read(_FIRST_BYTES)
+    if path.name.endswith(DESCRIPTION):
+        return DescribedDataset(path, open_dataset)
+    if first_bytes.startswith(npy.MAGIC):
+        return ArrayImages(path)
+    if first_bytes.startswith(parquet_images.MAGIC):
+        return ParquetImages(path, [path])
+    if path.name.lower().endswith((".tar.gz", ".tgz")):
+        return Cifar10Images(path)
+    if is_image_name(path.name):
+        return ImageFiles(path, FolderFiles(path.parent, [path.name]))
+    if zipfile.is_zipfile(path):
+        return _open_archive(path)
+    if begins_like_tfrecord(first_bytes):
+        return TFRecordImages(path, [path])
+    if path.suffix.lower() in (".zip", ".npz"):
+        raise DatasetError(
+            f"{path.name} is not a complete ZIP file: its end is missing or damaged.",
+            "Upload or copy it again.", "zip_truncated",
+        )  # fmt: skip
+    damaged = {".npy": "NumPy", ".parquet": "Parquet", ".tfrecord": "TFRecord", ".tfrecords": "TFRecord"}
+    if kind := damaged.get(path.suffix.lower()):
+        raise DatasetError(
+            f"{path.name} is damaged: it does not begin like a {kind} file.", "Upload or copy it again.", "damaged"
+        )
+    raise DatasetError(f"{path.name} is no dataset that is read here.", KINDS, "unknown_format")
+
+
+def _open_archive(path: Path) -> Dataset:
+    files = ZipFiles(path)
+    if not any(map(is_image_name, files.names)) and any(name.endswith(".npy") for name in files.names):
+        return ArrayImages(path)
+    return ImageFiles(path, files)

@@ -1,0 +1,174 @@
+"""Parquet with a column of image files and one of labels, as Hugging Face stores datasets. Read piece by piece.
+
+Source of the layout: https://huggingface.co/docs/datasets/about_dataset_features (Image, ClassLabel)
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.labels_file import as_label, column_among
+from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
+from dashboard.core.datasets.tables import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.files import sha256_of
+from dashboard.core.images import decode_image
+
+MAGIC = b"PAR1"
+_ROWS_A_PIECE = 64
+_ERRORS = (pa.ArrowException, OSError, ValueError)
+
+
+class ParquetImages:
+    """See `Dataset`. Several files, the shards of one dataset, count as one."""
+
+    def __init__(self, path: Path, files: Sequence[Path]) -> None:
+        """Raises DatasetError when a file is damaged, or its columns are not images and labels."""
+        self.path, self._paths = path, tuple(files)
+        try:
+            self._files = [pq.ParquetFile(file, memory_map=True) for file in files]
+            schema = self._files[0].schema_arrow
+            if not all(file.schema_arrow.equals(schema) for file in self._files):
+                raise ValueError("its files have different columns")
+            self._image, self._nested = _image_column(schema, path.name)
+            label = column_among([n for n in schema.names if n != self._image], LABEL_FEATURES)
+            self._rows_before = np.cumsum([0] + [file.metadata.num_rows for file in self._files])
+            if not self._rows_before[-1]:
+                raise ValueError("it has no rows")
+            names = self._names(schema)
+            labels = self._labels(label, _class_names(schema, label)) if label else [None] * len(names)
+            self.samples = SampleList(names, labels)
+        except _ERRORS as error:
+            reason = str(error).strip().rstrip(".")[:300]
+            raise DatasetError(
+                f"{path.name} cannot be read: {reason}.", "Upload or copy it again.", "parquet"
+            ) from error
+        self.notes: tuple[str, ...] = (f"Images are the column {self._image}, labels {label}.",)
+        if label is None:
+            self.notes = (f"It has no column of labels ({', '.join(schema.names)}): predicted, but not compared.",)
+        self._lock = threading.Lock()
+        self._reader = _Reader(self._files, self._rows_before, self._image)
+
+    def _names(self, schema: pa.Schema) -> Sequence[str]:
+        """From a column of names or the image's own path where every row has one."""
+        own = column_among([n for n in schema.names if pa.types.is_string(schema.field(n).type)], NAME_FEATURES)
+        column = own or (f"{self._image}.path" if self._nested and _has_field(schema, self._image, "path") else None)
+        if column:
+            names: list[str] = []
+            for value in self._column(column):
+                if not value:
+                    break
+                names.append(str(value))
+            if len(names) == self._rows_before[-1]:
+                return PackedNames(names)
+        return NumberedNames(int(self._rows_before[-1]), "row")
+
+    def _labels(self, column: str, class_names: Sequence[str]) -> Iterator[str | None]:
+        for value in self._column(column):
+            if class_names and isinstance(value, int):
+                yield class_names[value] if 0 <= value < len(class_names) else None  # -1: the label is not given
+            else:
+                yield as_label(value)
+
+    def _column(self, column: str) -> Iterator[Any]:
+        for file in self._files:
+            for batch in file.iter_batches(65536, columns=[column]):
+                values = batch.column(0)
+                yield from (values.field("path") if pa.types.is_struct(values.type) else values).to_pylist()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the files."""
+        return joint_fingerprint(*map(sha256_of, self._paths)) if len(self._paths) > 1 else sha256_of(self._paths[0])
+
+    def file(self, index: int) -> bytes:
+        """See `Dataset`."""
+        try:
+            with self._lock:
+                value = self._reader.value(index)
+        except _ERRORS as error:
+            raise ImageError(f"Its row cannot be read ({error}).", "Copy the file again.", "unreadable") from error
+        data = value.get("bytes") if isinstance(value, dict) else value
+        if data is None:
+            raise ImageError("Its row holds no image.", "Store the image's bytes in the file.", "missing")
+        return bytes(data)
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to).pixels
+
+
+class _Reader:
+    """Values of one column, some rows at a time; going forward is cheap."""
+
+    def __init__(self, files: Sequence[pq.ParquetFile], rows_before: np.ndarray, column: str) -> None:
+        self._files, self._column = files, column
+        self._groups = [  # file, row group, first row
+            (file, group, int(first))
+            for file, before in zip(files, rows_before[:-1], strict=True)
+            for group, first in enumerate(
+                before + np.cumsum([0] + [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)])[:-1]
+            )
+        ]
+        self._firsts = np.array([first for _, _, first in self._groups])
+        self._group = -1
+        self._batches: Iterator[pa.RecordBatch] = iter(())
+        self._values: pa.Array = pa.array([])
+        self._first = 0  # row of the first of these values
+
+    def value(self, row: int) -> Any:
+        group = int(np.searchsorted(self._firsts, row, side="right")) - 1
+        if group != self._group or row < self._first:
+            file, number, first = self._groups[group]
+            self._batches = file.iter_batches(_ROWS_A_PIECE, row_groups=[number], columns=[self._column])
+            self._group, self._first, self._values = group, first, pa.array([])
+        while row >= self._first + len(self._values):
+            self._first += len(self._values)
+            try:
+                self._values = next(self._batches).column(0)
+            except StopIteration as error:
+                self._group = -1
+                raise OSError("the file ends too early") from error
+            except _ERRORS:
+                self._group = -1
+                raise
+        return self._values[row - self._first].as_py()
+
+
+def _image_column(schema: pa.Schema, name: str) -> tuple[str, bool]:
+    """The column of images, and whether it is a struct of bytes and path."""
+    nested = [n for n in schema.names if _has_field(schema, n, "bytes")]
+    binary = [n for n in schema.names if pa.types.is_binary(t := schema.field(n).type) or pa.types.is_large_binary(t)]
+    candidates = nested or binary
+    chosen = candidates[0] if len(candidates) == 1 else column_among(candidates, IMAGE_FEATURES)
+    if chosen is None:
+        raise DatasetError(
+            f"{name} does not say which column holds the images; it has {', '.join(f'{f.name} ({f.type})'[:60] for f in schema)}.",
+            "Store image files as a binary column `image`, or as Hugging Face does, and a column `label`.",
+            "parquet_columns",
+        )  # fmt: skip
+    return chosen, bool(nested)
+
+
+def _has_field(schema: pa.Schema, column: str, field: str) -> bool:
+    kind = schema.field(column).type
+    return pa.types.is_struct(kind) and kind.get_field_index(field) >= 0
+
+
+def _class_names(schema: pa.Schema, label: str | None) -> tuple[str, ...]:
+    """The names that Hugging Face's metadata give the numbers of a ClassLabel; () where they do not."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return tuple(map(str, features[label]["names"]))
+    except (KeyError, TypeError, ValueError):
+        return ()

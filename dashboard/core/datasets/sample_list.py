@@ -1,0 +1,117 @@
+"""A million samples in little memory: names in one block of bytes, labels as codes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import overload
+
+import numpy as np
+
+from dashboard.core.datasets.contract import Sample
+
+
+class PackedNames(Sequence[str]):
+    """Strings in one block of bytes, made one at a time."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        encoded = [name.encode("utf-8", "surrogatepass") for name in names]
+        self._ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
+        self._block = b"".join(encoded)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        index = _checked(index, len(self))
+        start = int(self._ends[index - 1]) if index else 0
+        return self._block[start : int(self._ends[index])].decode("utf-8", "surrogatepass")
+
+
+class NumberedNames(Sequence[str]):
+    """Names of rows that have none: `row 0`, `row 1` ..."""
+
+    def __init__(self, count: int, noun: str) -> None:
+        self._count, self._noun = count, noun
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return f"{self._noun} {_checked(index, self._count)}"
+
+
+class SampleList(Sequence[Sample]):
+    """The samples of a dataset, made when they are asked for."""
+
+    def __init__(self, names: Sequence[str], labels: Iterable[str | None]) -> None:
+        """Labels: one for each name. Raises ValueError when there are more or fewer."""
+        ids: dict[str, int] = {}
+        self._names = names
+        self._codes = np.fromiter(
+            (-1 if label is None else ids.setdefault(label, len(ids)) for label in labels), np.int32
+        )
+        self.labels = tuple(ids)  # the different ones
+        if len(self._codes) != len(names):
+            raise ValueError(f"{len(names)} names with {len(self._codes)} labels")
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names alone."""
+        return self._names
+
+    @property
+    def unlabelled(self) -> np.ndarray:
+        """Positions of the samples without a label, ascending."""
+        return np.flatnonzero(self._codes < 0)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Samples of each of `labels`."""
+        return np.bincount(self._codes[self._codes >= 0], minlength=len(self.labels))
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        index = _checked(index, len(self))
+        code = int(self._codes[index])
+        return Sample(index, self._names[index], None if code < 0 else self.labels[code])
+
+
+def distinct_labels(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """The different labels, in the order in which they occur."""
+    if isinstance(samples, SampleList):
+        return samples.labels
+    return tuple(dict.fromkeys(s.label for s in samples if s.label is not None))
+
+
+def label_counts(samples: Sequence[Sample]) -> dict[str, int]:
+    """How many samples each label has."""
+    if isinstance(samples, SampleList):
+        return dict(zip(samples.labels, samples.counts.tolist(), strict=True))
+    return dict(Counter(s.label for s in samples if s.label is not None))
+
+
+def _checked(index: int, length: int) -> int:
+    if not -length <= index < length:
+        raise IndexError(index)
+    return index % length

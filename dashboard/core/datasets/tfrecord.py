@@ -1,0 +1,125 @@
+"""TFRecord files of tf.train.Example, read without TensorFlow: framing, checksums, features.
+
+Source of the framing: https://www.tensorflow.org/tutorials/load_data/tfrecord; of the message:
+tensorflow/core/example/example.proto and feature.proto.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import IO, Any
+
+import google_crc32c
+import numpy as np
+
+_HEADER = struct.Struct("<QI")  # length, its checksum; after the data comes theirs
+_FOOTER_BYTES = 4
+MAX_RECORD_BYTES = 128 * 2**20
+Feature = list[bytes] | list[int] | list[float]
+
+
+class RecordError(ValueError):
+    """A record is damaged."""
+
+
+def begins_like_tfrecord(first_bytes: bytes) -> bool:
+    """The file begins with a length and the checksum that belongs to it."""
+    if len(first_bytes) < _HEADER.size:
+        return False
+    _, checksum = _HEADER.unpack(first_bytes[: _HEADER.size])
+    return masked_crc32c(first_bytes[:8]) == checksum
+
+
+def masked_crc32c(data: bytes) -> int:
+    """The checksum as TFRecord stores it."""
+    crc: int = google_crc32c.value(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def record_starts(file: IO[bytes], size: int) -> np.ndarray:
+    """Where each record's header begins (N,) int64. Raises RecordError where the chain breaks."""
+    starts: list[int] = []
+    position = 0
+    while position < size:
+        file.seek(position)
+        header = file.read(_HEADER.size)
+        if not begins_like_tfrecord(header):
+            raise RecordError(f"record {len(starts)} has no valid header")
+        length, _ = _HEADER.unpack(header)
+        starts.append(position)
+        position += _HEADER.size + length + _FOOTER_BYTES
+    if position != size:
+        raise RecordError(f"record {len(starts) - 1} ends behind the end of the file")
+    return np.array(starts, np.int64)
+
+
+def read_record(file: IO[bytes], start: int) -> bytes:
+    """The data of the record whose header begins at `start`. Raises RecordError, OSError."""
+    file.seek(start)
+    length, _ = _HEADER.unpack(file.read(_HEADER.size))
+    if length > MAX_RECORD_BYTES:
+        raise RecordError(f"it is larger than {MAX_RECORD_BYTES // 2**20} MB")
+    data = file.read(length + _FOOTER_BYTES)
+    if len(data) < length + _FOOTER_BYTES or masked_crc32c(data[:-4]) != int.from_bytes(data[-4:], "little"):
+        raise RecordError("its checksum is wrong")
+    return data[:-4]
+
+
+def features_of(record: bytes) -> Mapping[str, Feature]:
+    """The features of a tf.train.Example. Raises RecordError when it is none."""
+    message, error_type = _example()
+    try:
+        example = message.FromString(record)
+    except error_type as error:
+        raise RecordError("it is no tf.train.Example") from error
+    features = {}
+    for name, feature in example.features.feature.items():
+        kind = feature.WhichOneof("kind")
+        features[name] = list(getattr(feature, kind).value) if kind else []
+    return features
+
+
+@lru_cache(maxsize=1)
+def _example() -> tuple[Any, type[Exception]]:
+    """The message class of tf.train.Example, in a pool of its own, since TensorFlow registers the same names."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="tensorflow", syntax="proto3")
+
+    def add(name: str, *fields: tuple[str, int, int, int, str], parent: Any = file.message_type) -> Any:
+        added = parent.add(name=name)
+        for field_name, number, label, kind, type_name in fields:
+            added.field.add(name=field_name, number=number, label=label, type=kind, type_name=type_name or None)
+        return added
+
+    one, many, inner = field.LABEL_OPTIONAL, field.LABEL_REPEATED, field.TYPE_MESSAGE
+    add("BytesList", ("value", 1, many, field.TYPE_BYTES, ""))
+    add("FloatList", ("value", 1, many, field.TYPE_FLOAT, ""))
+    add("Int64List", ("value", 1, many, field.TYPE_INT64, ""))
+    lists = (("bytes_list", 1, "BytesList"), ("float_list", 2, "FloatList"), ("int64_list", 3, "Int64List"))
+    feature = add("Feature", *((n, i, one, inner, f".tensorflow.{t}") for n, i, t in lists))
+    feature.oneof_decl.add(name="kind")
+    for each in feature.field:
+        each.oneof_index = 0
+    features = add("Features", ("feature", 1, many, inner, ".tensorflow.Features.FeatureEntry"))
+    entry = add(
+        "FeatureEntry", ("key", 1, one, field.TYPE_STRING, ""), ("value", 2, one, inner, ".tensorflow.Feature"),
+        parent=features.nested_type,
+    )  # fmt: skip
+    entry.options.map_entry = True
+    add("Example", ("features", 1, one, inner, ".tensorflow.Features"))
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example")), message.DecodeError
+
+
+def records(file: IO[bytes], starts: np.ndarray) -> Iterator[bytes | RecordError]:
+    """The data of every record, or what is wrong with it."""
+    for start in starts.tolist():
+        try:
+            yield read_record(file, start)
+        except RecordError as error:
+            yield error

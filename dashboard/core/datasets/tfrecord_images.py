@@ -1,0 +1,108 @@
+"""TFRecord files whose examples hold an image file and a label."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.labels_file import as_label, column_among
+from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
+from dashboard.core.datasets.tables import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES
+from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, record_starts, records
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.files import sha256_of
+from dashboard.core.images import decode_image
+
+
+class TFRecordImages:
+    """See `Dataset`. Several files, the shards of one dataset, count as one."""
+
+    def __init__(self, path: Path, files: Sequence[Path]) -> None:
+        """Raises DatasetError when a file is damaged as a whole, or its features are not images and labels."""
+        self.path, self._paths = path, tuple(files)
+        self._files = [file.open("rb") for file in files]
+        for file in self._files:
+            weakref.finalize(self, file.close)
+        self._lock = threading.Lock()
+        try:
+            starts = [record_starts(f, p.stat().st_size) for f, p in zip(self._files, files, strict=True)]
+        except (RecordError, OSError) as error:
+            raise DatasetError(
+                f"{path.name} is damaged as a TFRecord file: {error}.", "Upload or copy it again.", "tfrecord"
+            ) from error
+        self._starts = np.concatenate(starts)
+        self._file_of = np.repeat(np.arange(len(starts), dtype=np.int32), [len(s) for s in starts])
+        if not len(self._starts):
+            raise DatasetError(f"{path.name} holds no records.", "Write it again.", "tfrecord")
+        self._image, label, name = _feature_names(self._features(starts), path.name)
+        facts = [(_single(each, name), _single(each, label)) for each in self._features(starts)]
+        names = [str(n) for n, _ in facts if n]
+        self.samples = SampleList(
+            PackedNames(names) if len(names) == len(facts) else NumberedNames(len(facts), "record"),
+            (label for _, label in facts),
+        )
+        said = f"labels {label}" if label else "and there are no labels: predicted, but not compared"
+        self.notes = (f"Images are the feature {self._image}, {said}.",)
+
+    def _features(self, starts: Iterable[np.ndarray]) -> Iterator[Mapping[str, Feature]]:
+        """Of every record; none where it is damaged."""
+        for file, of_file in zip(self._files, starts, strict=True):
+            for record in records(file, of_file):
+                try:
+                    yield {} if isinstance(record, RecordError) else features_of(record)
+                except RecordError:
+                    yield {}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the files."""
+        return joint_fingerprint(*map(sha256_of, self._paths)) if len(self._paths) > 1 else sha256_of(self._paths[0])
+
+    def file(self, index: int) -> bytes:
+        """See `Dataset`."""
+        try:
+            with self._lock:
+                record = read_record(self._files[self._file_of[index]], int(self._starts[index]))
+            [data] = features_of(record).get(self._image, [])
+        except (OSError, RecordError) as error:
+            raise ImageError(f"Its record cannot be read ({error}).", "Write the file again.", "record") from error
+        except ValueError as error:
+            raise ImageError("Its record does not hold one image.", "Write the file again.", "missing") from error
+        if not isinstance(data, bytes):
+            raise ImageError(
+                f"Its feature {self._image} holds numbers, no image file.", "Store PNG or JPEG files.", "record"
+            )
+        return data
+
+    def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to).pixels
+
+
+def _feature_names(examples: Iterator[Mapping[str, Feature]], file_name: str) -> tuple[str, str | None, str | None]:
+    """Image, label and file name, told from the first record that can be read."""
+    first = next((example for example in examples if example), {})
+    keys = list(first)
+    files = [key for key in keys if first[key] and isinstance(first[key][0], bytes)]
+    image = column_among(files, IMAGE_FEATURES)
+    if image is None:
+        raise DatasetError(
+            f"{file_name} does not say which feature holds the image; it has {', '.join(keys[:12]) or 'none'}.",
+            "Write image files as the feature `image` or `image/encoded`, and `label`.", "tfrecord_features",
+        )  # fmt: skip
+    rest = [key for key in keys if key != image]
+    return image, column_among(rest, LABEL_FEATURES), column_among([k for k in rest if k in files], NAME_FEATURES)
+
+
+def _single(example: Mapping[str, Feature], key: str | None) -> str | None:
+    values = example.get(key, []) if key else []
+    try:
+        return as_label(values[0]) if len(values) == 1 else None
+    except ValueError:  # bytes that are no text
+        return None

@@ -1,0 +1,87 @@
+"""The files in a ZIP, never unpacked. Members are keyed by position: equal names are different files."""
+
+from __future__ import annotations
+
+import lzma
+import stat
+import struct
+import zipfile
+import zlib
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from dashboard.core.datasets.image_files import is_junk
+from dashboard.core.datasets.sample_list import PackedNames
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.files import sha256_of
+
+MEMBER_ERRORS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
+)  # fmt: skip  # what reading a damaged member raises
+_LOCAL_HEADER_BYTES = 30  # without the name, which the header repeats
+
+
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """Opens a ZIP. Raises DatasetError when it is damaged, or its members overlap."""
+    try:
+        opened = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+        raise DatasetError(f"{path.name} is damaged: {error}.", "Upload or copy it again.", "zip_damaged") from error
+    end = 0
+    for member in sorted(opened.infolist(), key=lambda m: m.header_offset):
+        if member.header_offset < end:
+            raise DatasetError(
+                f"{path.name} has overlapping members, as archives made to exhaust memory do.",
+                "Make the ZIP again from the images.", "zip_overlap",
+            )  # fmt: skip
+        end = member.header_offset + _LOCAL_HEADER_BYTES + member.compress_size
+    return opened
+
+
+class ZipFiles:
+    """See `FileSource`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._zip = open_zip(path)
+        members = [m for m in self._zip.infolist() if not m.is_dir() and not is_junk(m.filename)]
+        # some Windows programs write backslashes
+        self.names = PackedNames(m.filename.replace("\\", "/") for m in members)
+        self._stored_names = PackedNames(m.orig_filename for m in members)
+        self._facts = np.array(
+            [
+                (m.header_offset, m.compress_size, m.file_size, m.CRC, m.compress_type, m.flag_bits, m.external_attr)
+                for m in members
+            ],
+            np.int64,
+        ).reshape(len(members), 7)
+        self._zip.filelist.clear()  # half a kilobyte a member
+        self._zip.NameToInfo.clear()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file."""
+        return sha256_of(self._path)
+
+    def read(self, position: int, limit: int) -> bytes:
+        """See `FileSource`."""
+        member = self._member(position)
+        if member.flag_bits & 0x1:
+            raise ImageError("It is encrypted.", "Make the ZIP without a password.", "encrypted")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise ImageError("It is a symbolic link.", "Put the image itself into the ZIP.", "symlink")
+        try:
+            with self._zip.open(member) as file:
+                return file.read(limit)  # the size in the header may lie
+        except MEMBER_ERRORS as error:
+            raise ImageError(f"It is damaged inside the ZIP ({error}).", "Make the ZIP again.", "zip_member") from error
+
+    def _member(self, position: int) -> zipfile.ZipInfo:
+        member = zipfile.ZipInfo(self._stored_names[position])
+        (
+            member.header_offset, member.compress_size, member.file_size, member.CRC, member.compress_type,
+            member.flag_bits, member.external_attr,
+        ) = self._facts[position].tolist()  # fmt: skip
+        return member

@@ -1,0 +1,39 @@
+"""What the labels of a dataset mean to a model, as a table in which the user can change it before a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.datasets import Dataset, label_counts
+from dashboard.core.labels import LEAVE_OUT, NO_LABEL, match_labels
+
+
+@dataclass(frozen=True)
+class LabelChoice:
+    """One label of a dataset."""
+
+    label: str  # as the dataset spells it
+    images: int
+    meaning: str  # a class, or LEAVE_OUT where none is known
+
+
+def label_choices(dataset: Dataset, class_names: Sequence[str]) -> list[LabelChoice]:
+    """Every label with what it would mean, those that mean no class first; empty where all mean one."""
+    counts = label_counts(dataset.samples)
+    mapping = match_labels(counts, class_names)
+    if not mapping.unknown:
+        return []
+    meanings = mapping.chosen() | dict.fromkeys(mapping.unknown, LEAVE_OUT)
+    order = sorted(counts, key=lambda label: (meanings[label] != LEAVE_OUT, label))
+    return [LabelChoice(label, counts[label], meanings[label]) for label in order]
+
+
+def evaluates_something(meanings: Sequence[str]) -> bool:
+    """Some label is not left out."""
+    return any(meaning != LEAVE_OUT for meaning in meanings)
+
+
+def meanings_for(class_names: Sequence[str]) -> list[str]:
+    """All that a label can mean."""
+    return [*class_names, NO_LABEL, LEAVE_OUT]

@@ -1,0 +1,72 @@
+"""Does a picture show any of the classes at all? Two scores, and the thresholds under which a model doubts it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+Score = Literal["energy", "msp"]
+
+
+def energy(logits: np.ndarray) -> np.ndarray:
+    """-logsumexp of logits (N, K): low for what the model knows (Liu et al., arXiv 2010.03759, section 3.1). (N,)."""
+    logits = np.asarray(logits, np.float64)
+    peak = logits.max(axis=1)
+    return -(peak + np.log(np.exp(logits - peak[:, None]).sum(axis=1)))
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """Where a model version draws the line; fitted on images of its classes that it was not trained on."""
+
+    kept: float  # share of such images that each threshold lets pass, in (0, 1)
+    max_energy: float  # of the logits, as they leave the network
+    min_msp: float  # maximum softmax probability, calibrated (Hendrycks & Gimpel, arXiv 1610.02136)
+    decides: Score  # the one that told strangers apart better when both were fitted
+
+    def __post_init__(self) -> None:
+        if not (0 < self.kept < 1 and np.isfinite([self.max_energy, self.min_msp]).all()):
+            raise ValueError(f"thresholds that make no sense: {self}")
+        if self.decides not in get_args(Score):
+            raise ValueError(f"unknown score {self.decides!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For model.json; `Familiarity(**record)` is its inverse."""
+        return asdict(self)
+
+    def doubts(self, logits: np.ndarray, pred_probs: np.ndarray) -> Doubt:
+        """What both scores say of one image with logits (K,) and calibrated probabilities (K,)."""
+        found_energy, msp = float(energy(logits[None])[0]), float(pred_probs.max())
+        by_score: dict[Score, bool] = {"energy": found_energy > self.max_energy, "msp": msp < self.min_msp}
+        return Doubt(found_energy, msp, by_score["energy"], by_score["msp"], by_score[self.decides])
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """How an image stands to the thresholds."""
+
+    energy: float
+    msp: float
+    by_energy: bool
+    by_msp: bool
+    unknown: bool  # by the score that decides: probably none of the classes
+
+
+def fit_familiarity(logits: np.ndarray, pred_probs: np.ndarray, decides: Score, kept: float = 0.95) -> Familiarity:
+    """Thresholds that let the share `kept` of these images, (N, K) each, pass; of images not trained on."""
+    return Familiarity(
+        kept,
+        max_energy=float(np.quantile(energy(logits), kept)),
+        min_msp=float(np.quantile(pred_probs.max(axis=1), 1 - kept)),
+        decides=decides,
+    )
+
+
+def auroc(score_known: np.ndarray, score_strange: np.ndarray) -> float:
+    """Chance that a strange image has the higher score than a known one, in [0, 1]; 0.5 tells nothing apart."""
+    from sklearn.metrics import roc_auc_score
+
+    strange = np.concatenate([np.zeros(len(score_known)), np.ones(len(score_strange))])
+    return float(roc_auc_score(strange, np.concatenate([score_known, score_strange])))

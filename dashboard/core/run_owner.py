@@ -1,0 +1,70 @@
+"""Who works on a run: one process at a time, and nobody once that process is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from dashboard.core.errors import DatasetError
+
+_FILE = "owner.lock"
+_TRIES = 3  # somebody may just be looking whether it is owned
+_PAUSE_S = 0.02
+
+
+class RunOwner:
+    """The right to write to a run's folder; the system takes it back when the process ends, however that happens.
+
+    A lock on a file (flock), since a process id alone may by then be another process's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises DatasetError with the code `run_in_use` when another one has it; OSError when there is no such folder."""
+        self._file = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if left:
+                    time.sleep(_PAUSE_S)
+                    continue
+                by = _pid_in(self._file)
+                os.close(self._file)
+                raise DatasetError(
+                    f"Run {folder.name} is being evaluated{f' by process {by}' if by else ''}.",
+                    "Wait until it has ended, or cancel it there.",
+                    "run_in_use",
+                ) from error
+        with contextlib.suppress(OSError):  # for people only; the disk may be full
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Lets others have it; may be called twice."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def is_owned(folder: Path) -> bool:
+    """Whether some process, perhaps this one, works on the run."""
+    try:
+        file = os.open(folder / _FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _pid_in(file: int) -> str:
+    text = os.pread(file, 20, 0).decode("ascii", "replace").strip()
+    return text if text.isdecimal() else ""

@@ -1,0 +1,151 @@
+"""Which run an evaluation is: a new one, one that was interrupted, or one that is there already."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from dashboard.core.datasets import Dataset, distinct_labels, open_dataset
+from dashboard.core.errors import DashboardError, DatasetError, ModelError
+from dashboard.core.labels import LabelMapping, match_labels
+from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.run_owner import RunOwner
+from dashboard.core.runs import RunManifest, RunStore
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A dataset and the model version that it is to be evaluated with."""
+
+    dataset: Dataset
+    version: ModelVersion
+    mapping: LabelMapping
+    key: str  # equal where the answers are: content of dataset, model, preprocessing, calibration and labels
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that this process, and no other, works on."""
+
+    manifest: RunManifest
+    dataset: Dataset
+    version: ModelVersion
+    owner: RunOwner
+    seconds_before: float = 0.0  # spent on it by others
+
+
+def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | None = None) -> RunPlan:
+    """Opens the dataset at `path` and matches its labels.
+
+    Args:
+        label_map: what some labels mean, see `match_labels`.
+
+    Raises:
+        DatasetError: it cannot be used, or it has labels and not one is a class of the model; or the label map does
+            not fit.
+    """
+    dataset = open_dataset(path)
+    labels = distinct_labels(dataset.samples)
+    mapping = match_labels(labels, version.class_names, label_map)
+    if labels and not mapping.class_of:
+        raise DatasetError(
+            f"None of the labels ({_listed(mapping.unknown or mapping.left_out)}) is a class of {version.ref}.",
+            f"Name the folders after its classes ({_listed(version.class_names, 20)}), "
+            "or say what each label means (--map LABEL=CLASS).",
+            "labels_unknown",
+        )
+    return RunPlan(dataset, version, mapping, _key(dataset.fingerprint, version, mapping.chosen()))
+
+
+def _listed(names: tuple[str, ...], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _key(dataset_sha256: str, version: ModelVersion, label_map: dict[str, str]) -> str:
+    recipe = [
+        dataset_sha256, version.sha256, version.preprocessing.to_dict(), version.output, version.temperature,
+        version.class_names, label_map,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+
+
+def evaluated_before(plan: RunPlan, store: RunStore) -> RunManifest | None:
+    """A finished run that has the same answers."""
+    found = store.same_as(plan.key)
+    if found and not Path(found.dataset).exists():  # the same content lies elsewhere now
+        found = replace(found, dataset=str(plan.dataset.path))
+        with contextlib.suppress(OSError):
+            store.save(found)
+    return found
+
+
+def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> OpenRun:
+    """A new run in the store. Raises OSError when it cannot be written."""
+    manifest = RunManifest(
+        run_id=run_id,
+        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        dataset=str(plan.dataset.path),
+        dataset_sha256=plan.dataset.fingerprint,
+        model=plan.version.ref,
+        model_sha256=plan.version.sha256,
+        class_names=plan.version.class_names,
+        n_images=len(plan.dataset.samples),
+        unknown_labels=plan.mapping.unknown,
+        label_map=tuple(plan.mapping.chosen().items()),
+        notes=(*plan.dataset.notes, *plan.mapping.notes),
+        chunk_size=chunk_size,
+        key=plan.key,
+    )
+    owner = store.begin(manifest)
+    return OpenRun(manifest, plan.dataset, plan.version, owner)
+
+
+def take_up_run(run_id: str, store: RunStore, registry: Registry) -> OpenRun | RunManifest:
+    """An unfinished run, to go on from the last part that was written; its manifest when it is finished.
+
+    Raises:
+        DatasetError: there is no such run, somebody else works on it (`run_in_use`), or its dataset has changed or gone;
+            in the last case the run is stored as failed, with the reason.
+        ModelError: its model version has changed or gone; the run is stored as failed.
+        OSError: its manifest cannot be written.
+    """
+    owner = store.own(run_id)
+    try:
+        manifest = store.manifest(run_id)
+        if manifest.state == "finished":
+            owner.release()
+            return manifest
+        spent = manifest.seconds + (store.seconds_of_last_leg(run_id) if manifest.state == "running" else 0.0)
+        try:
+            version, dataset = _unchanged(manifest, registry)
+        except DashboardError as error:
+            store.finish(manifest, "failed", spent, str(error))
+            raise
+        running = store.finish(manifest, "running", spent)
+        return OpenRun(running, dataset, version, owner, spent)
+    except BaseException:
+        owner.release()
+        raise
+
+
+def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion, Dataset]:
+    version = registry.get(manifest.model)
+    dataset = open_dataset(Path(manifest.dataset))
+    if dataset.fingerprint != manifest.dataset_sha256:
+        raise DatasetError(
+            f"{manifest.dataset_name} was changed before its evaluation was through.",
+            "Evaluate it again, from the start.",
+            "dataset_changed",
+        )
+    if _key(dataset.fingerprint, version, dict(manifest.label_map)) != manifest.key:
+        raise ModelError(
+            f"{manifest.model} was changed before the evaluation was through.",
+            "Evaluate the dataset again, from the start.",
+            "model_changed",
+        )
+    return version, dataset

@@ -1,0 +1,121 @@
+"""The rows of a run on disk: Parquet, read column by column, so that a million rows cost only what is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dashboard.core.files import open_atomically
+
+COLUMNS = (
+    "index", "file", "true_label", "predicted_label", "confidence", "pred_probs", "logits", "status", "reason",
+)  # fmt: skip
+VIEW_COLUMNS = ("index", "true_label", "predicted_label", "confidence", "status")  # all that figures and filters need
+_LABELS = ("true_label", "predicted_label")
+_STATUS = ("ok", "failed")
+_NUMBERS = {
+    "index": pa.int64(),
+    "confidence": pa.float64(),
+    "pred_probs": pa.list_(pa.float64()),
+    "logits": pa.list_(pa.float32()),
+}
+SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # also where all rows failed
+_GROUP_ROWS = 16384  # of a packed file: what is read to show one row
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image of a run."""
+
+    index: int  # position in the dataset
+    file: str
+    true_label: str | None  # a class of the model; None where the dataset says nothing or something unknown
+    predicted_label: str | None  # None when status is "failed"
+    confidence: float | None  # in [0, 1]
+    pred_probs: Sequence[float] | None  # (K,), calibrated
+    logits: Sequence[float] | None  # (K,)
+    status: Literal["ok", "failed"]
+    reason: str  # "" when ok
+
+
+def rows_table(rows: Sequence[Row]) -> pa.Table:
+    """Rows as a table of SCHEMA."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+
+
+class RowFiles:
+    """Parquet files whose rows, one file after the other, are the rows of a run in the order of `index`.
+
+    A position counts these rows from 0. Every method raises OSError or ArrowException when a file is missing or damaged.
+    """
+
+    def __init__(self, paths: Sequence[Path], class_names: Sequence[str]) -> None:
+        self._paths, self._class_names = paths, class_names
+
+    def read(self, columns: Sequence[str]) -> pd.DataFrame:
+        """All rows; labels and status as categories, labels in the order of the classes."""
+        tables = [_open(path).read(list(columns)) for path in self._paths]
+        return self._frame(pa.concat_tables(tables) if tables else SCHEMA.empty_table().select(list(columns)))
+
+    def take(self, positions: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
+        """The rows at these positions, in this order, indexed by them."""
+        groups, ends = self._groups
+        group_of = np.searchsorted(ends, positions, side="right")
+        order = np.argsort(group_of, kind="stable")  # as they will be read
+        tables = [SCHEMA.empty_table().select(list(columns))]
+        for group in np.unique(group_of):
+            path, number = groups[group]
+            first = ends[group - 1] if group else 0
+            here = positions[group_of == group] - first
+            tables.append(_open(path).read_row_group(number, columns=list(columns)).take(pa.array(here)))
+        frame = self._frame(pa.concat_tables(tables[1:] or tables)).set_axis(pd.Index(positions[order]))
+        return frame.iloc[np.argsort(order)]
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """All rows, some thousand at a time."""
+        for path in self._paths:
+            file = _open(path)
+            for number in range(file.num_row_groups):
+                yield self._frame(file.read_row_group(number, columns=list(columns)))
+
+    def pack(self, target: Path) -> None:
+        """Writes all rows into one file, whole or not at all."""
+        waiting: list[pa.Table] = []
+        with open_atomically(target) as out, pq.ParquetWriter(out, SCHEMA) as writer:
+            for path in self._paths:
+                waiting.append(pq.ParquetFile(path).read())
+                if sum(map(len, waiting)) >= _GROUP_ROWS:
+                    writer.write_table(pa.concat_tables(waiting), row_group_size=_GROUP_ROWS)
+                    waiting.clear()
+            if waiting:
+                writer.write_table(pa.concat_tables(waiting), row_group_size=_GROUP_ROWS)
+
+    def _frame(self, table: pa.Table) -> pd.DataFrame:
+        frame = table.unify_dictionaries().to_pandas()
+        categories = {**dict.fromkeys(_LABELS, self._class_names), "status": _STATUS}
+        for name in categories.keys() & set(table.column_names):
+            frame[name] = pd.Categorical(frame[name], dtype=pd.CategoricalDtype(list(categories[name])))
+        return frame
+
+    @cached_property
+    def _groups(self) -> tuple[list[tuple[Path, int]], np.ndarray]:
+        """Every row group (file, number), and the position after its last row."""
+        groups, counts = [], []
+        for path in self._paths:
+            metadata = pq.read_metadata(path)
+            for number in range(metadata.num_row_groups):
+                groups.append((path, number))
+                counts.append(metadata.row_group(number).num_rows)
+        return groups, np.cumsum(counts, dtype=np.int64)
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(path, memory_map=True, read_dictionary=[*_LABELS, "status"])

@@ -1,0 +1,95 @@
+"""Dropping a dataset, and saying what its labels mean where the model does not know them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.core.dataset_library import UPLOAD_TYPES, is_whole, keep_uploads
+from dashboard.core.datasets import open_dataset, readable_name
+from dashboard.core.errors import DashboardError
+from dashboard.core.label_choices import label_choices
+from dashboard.core.registry import ModelVersion
+from dashboard.settings import Settings
+from dashboard.ui.components import plain, show_error
+from dashboard.ui.label_editor import edit_labels
+
+WHAT_CAN_BE_DROPPED = (
+    "A ZIP with one folder a class (cat/1.png, dog/1.png ...) or with a labels file (CSV, JSON or Parquet of file and "
+    "label); image files, alone or with a labels file; an .npz or .npy of uint8 images (N, height, width, channels); a "
+    "Parquet or TFRecord file of images and labels; the CIFAR-10 archive. Images without labels are predicted, but not "
+    "compared. Names match the model's classes without regard to case; plane and car are understood."
+)
+NOT_EVALUATED = "The dataset was not evaluated."
+_UNDECIDED = "dataset-undecided"  # path of a dataset whose labels the user is asked about
+
+Start = Callable[[Path, Mapping[str, str]], None]
+
+
+def upload_dataset(settings: Settings) -> Path | None:
+    """The uploader; returns the path of a dataset once it is complete."""
+    files = st.file_uploader(
+        "A ZIP with one folder a class, images, arrays, Parquet or TFRecord",
+        type=list(UPLOAD_TYPES),
+        accept_multiple_files=True,
+        key=f"zip-{st.session_state.get('uploads', 0)}",
+        help=WHAT_CAN_BE_DROPPED,
+    )
+    if not files:
+        with st.expander("What can be dropped here", icon=":material/help:"):
+            st.markdown(plain(WHAT_CAN_BE_DROPPED))
+        return None
+    alone = len(files) == 1 and is_whole(files[0].name)
+    if not alone:
+        what = "this file" if len(files) == 1 else f"these {len(files):,} files"
+        if not st.button(f"Evaluate {what}", key="evaluate-files", type="primary"):
+            return None
+    try:
+        with st.spinner("Storing the upload ..."):
+            path = keep_uploads([(file.name, file) for file in files], settings)
+    except DashboardError as error:
+        show_error(error, NOT_EVALUATED)
+        return None
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # frees the upload's memory
+    return path
+
+
+def begin(path: Path, version: ModelVersion, start: Start) -> None:
+    """Starts, or asks first where labels are no class of the model. Raises DatasetError."""
+    with st.spinner("Looking at the dataset ..."):
+        undecided = label_choices(open_dataset(path), version.class_names)
+    if undecided:
+        st.session_state[_UNDECIDED] = str(path)
+    else:
+        start(path, {})
+
+
+def undecided_dataset() -> Path | None:
+    """The dataset whose labels the user is asked about."""
+    path = st.session_state.get(_UNDECIDED)
+    return Path(path) if path else None
+
+
+def decide_labels(path: Path, version: ModelVersion, start: Start) -> None:
+    """The editor for the labels of that dataset, with a way on and a way out. Raises DatasetError."""
+    choices = label_choices(open_dataset(path), version.class_names)
+    st.text(readable_name(path.name))
+    meanings: dict[str, str] = {}
+    if choices:  # with another model chosen meanwhile, there may be nothing to ask
+        key = f"labels-{path.parent.name}-{version.ref}"
+        meanings = edit_labels(choices, version.ref, version.class_names, key)
+    with st.container(horizontal=True):
+        go = st.button("Evaluate", key="evaluate-mapped", type="primary", disabled=bool(choices) and not meanings)
+        if st.button("Discard", key="discard-dataset"):
+            forget_undecided()
+            st.rerun()
+    if go:
+        forget_undecided()
+        start(path, meanings)
+
+
+def forget_undecided() -> None:
+    """Nobody is asked any more."""
+    st.session_state.pop(_UNDECIDED, None)

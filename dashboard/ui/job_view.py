@@ -1,0 +1,63 @@
+"""Evaluations under way on the page: how far they are, and what can be done about them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.datasets import readable_name
+from dashboard.core.jobs import Job
+from dashboard.ui.components import duration
+from dashboard.ui.resources import Services
+
+POLL_S = 0.5
+OTHERS_POLL_S = 2.0
+
+
+@st.fragment(run_every=POLL_S)
+def watch_job(services: Services, run_id: str) -> None:
+    """Polls a job until it ends, then shows its result by one full rerun."""
+    job = services.jobs.get(run_id)
+    if job is None or not job.active:
+        st.rerun()
+        return
+    with st.container(border=True, key="progress"):
+        st.text(f"Evaluating {readable_name(job.dataset.name)} with {job.model}")
+        st.progress(_share(job), _in_words(services, job))
+        if job.state == "paused" and job.error:
+            st.warning("Paused. What is done is safe.", icon=":material/pause_circle:")
+            st.text(str(job.error))
+        with st.container(horizontal=True):
+            if st.button("Cancel", key="cancel", icon=":material/close:", help="What is done is kept."):
+                services.jobs.cancel(run_id)
+            if job.state == "paused" and st.button("Try now", key="retry", icon=":material/play_arrow:"):
+                services.jobs.retry()
+
+
+def _share(job: Job) -> float:
+    return job.progress.done / job.progress.total if job.progress else 0.0
+
+
+def _in_words(services: Services, job: Job) -> str:
+    p = job.progress
+    if p is None or not p.done:
+        ready = any(worker.state in ("idle", "busy") for worker in services.engine.workers())
+        reading = "Reading the dataset ..." if job.state == "waiting" else "Evaluating the first images ..."
+        return reading if ready else "Starting TensorFlow, about 5 seconds ..."
+    left = f", about {duration(p.remaining_s)} left" if p.remaining_s is not None else ""
+    rate = f", {p.images_per_second:,.0f} a second" if p.done > p.before else ""
+    return f"{p.done:,} of {p.total:,} images{rate}{left}"
+
+
+@st.fragment(run_every=OTHERS_POLL_S)
+def list_jobs(services: Services, but: str = "") -> None:
+    """The jobs of everybody who uses this server, but for one; ends its polling with the last of them."""
+    jobs = [job for job in services.jobs.active() if job.run_id != but]
+    for job in jobs:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"job-{job.run_id}"):
+            st.progress(_share(job), f"{job.state.capitalize()}: {_in_words(services, job)}", width=320)
+            st.text(f"{readable_name(job.dataset.name)} with {job.model}", width="content")
+            if st.button("Show", key=f"show-{job.run_id}"):
+                st.session_state["run_id"] = st.query_params["run"] = job.run_id
+                st.rerun()
+    if not jobs:
+        st.rerun()

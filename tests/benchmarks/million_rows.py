@@ -1,0 +1,128 @@
+"""How quickly a run of a million rows is opened and explored: `python -m tests.benchmarks.million_rows [ROWS]`.
+
+Prints seconds, and beside them how often one could have read the run's Parquet file as a whole in the same time. The page
+is run as in its tests, without a browser.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.cifar10 import CLASS_NAMES
+from dashboard.core.inference import Inference
+from dashboard.core.jobs import JobRunner
+from dashboard.core.registry import Registry
+from dashboard.core.run_rows import SCHEMA, VIEW_COLUMNS
+from dashboard.core.runs import RunManifest, RunStore, mistakes_first
+from dashboard.core.worker_pool import WorkerPool
+from dashboard.settings import ROOT, Settings
+from dashboard.ui.resources import Services
+from tests.worker.hostile_worker import COMMAND
+
+PART = 16_384
+OPEN_S, CLICK_S = 2.0, 0.5  # the most it may take
+T = TypeVar("T")
+
+
+def made_up_rows(first: int, n: int, rng: np.random.Generator) -> pa.Table:
+    """Rows of a classifier that is right for nine images of ten; one file in a thousand could not be read."""
+    k = len(CLASS_NAMES)
+    true = rng.integers(0, k, n)
+    logits = rng.normal(0, 1, (n, k)).astype(np.float32)
+    logits[np.arange(n), np.where(rng.random(n) < 0.9, true, rng.integers(0, k, n))] += 6
+    probs = np.exp(logits.astype(np.float64))
+    probs /= probs.sum(axis=1, keepdims=True)
+    failed = rng.random(n) < 0.001
+    names = np.array(CLASS_NAMES, object)
+    offsets = pa.array(np.arange(n + 1, dtype=np.int32) * k)
+    columns = [
+        pa.array(np.arange(first, first + n)),
+        pa.array([f"{CLASS_NAMES[t]}/{first + i:07d}.png" for i, t in enumerate(true)]),
+        pa.array(names[true]),
+        pa.array(names[probs.argmax(axis=1)], mask=failed),
+        pa.array(probs.max(axis=1), mask=failed),
+        pa.ListArray.from_arrays(offsets, pa.array(probs.ravel()), mask=pa.array(failed)),
+        pa.ListArray.from_arrays(offsets, pa.array(logits.ravel()), mask=pa.array(failed)),
+        pa.array(np.where(failed, "failed", "ok")),
+        pa.array(np.where(failed, "The file is empty.", "")),
+    ]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def make_run(store: RunStore, rows: int) -> RunManifest:
+    manifest = RunManifest(
+        "million", "2026-01-01T00:00:00+00:00", "", "", "made-up@1", "", CLASS_NAMES, rows, chunk_size=PART
+    )
+    store.begin(manifest).release()
+    rng = np.random.default_rng(1)
+    for part, first in enumerate(range(0, rows, PART)):
+        store.add_part("million", part, made_up_rows(first, min(PART, rows - first), rng))
+    store.measure("million")
+    return store.finish(manifest, "finished", 1000.0)
+
+
+def timed(
+    what: str, call: Callable[[], T], plain_s: float | None = None, most_s: float | None = None
+) -> tuple[T, float]:
+    """Runs it and prints how long it took."""
+    start = time.perf_counter()
+    result = call()
+    seconds = time.perf_counter() - start
+    ratio = f"{seconds / plain_s:6.2f} x reading it all" if plain_s else ""
+    verdict = "" if most_s is None else f"  (at most {most_s} s{'' if seconds < most_s else ': MISSED'})"
+    print(f"{what:44s} {seconds:7.3f} s  {ratio}{verdict}", flush=True)
+    return result, seconds
+
+
+def services(folder: Path, store: RunStore) -> Services:
+    """Those of the page, over workers that have nothing to do."""
+    settings = Settings(data_dir=folder)
+    pool = WorkerPool(1, command=COMMAND)
+    return Services(settings, pool, Inference(pool), Registry(settings.models_dir), store, JobRunner(pool, store))
+
+
+def main() -> None:
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    with tempfile.TemporaryDirectory() as folder:
+        store = RunStore(Path(folder) / "runs")
+        timed(f"Making a run of {rows:,} rows", lambda: make_run(store, rows))
+        file = store.root / "million" / "rows.parquet"
+        print(f"{file.stat().st_size / 2**20:,.0f} MiB")
+        _, plain = timed("Reading its Parquet file as a whole", lambda: pq.read_table(file))
+        run, _ = timed("Opening the run", lambda: store.load("million", VIEW_COLUMNS), plain)
+        cell = (CLASS_NAMES[3], CLASS_NAMES[5])
+        found, _ = timed("Rows of a cell", lambda: mistakes_first(run.evaluated, cell), plain)
+        timed("Names of 15 of them", lambda: run.detail(found.head(15), ["file"]), plain)
+        timed("The surest mistakes", lambda: mistakes_first(run.evaluated, None), plain)
+        offered = services(Path(folder), store)
+        with (
+            mock.patch("dashboard.ui.resources.get_services", lambda: offered),
+            mock.patch("dashboard.ui.components.get_services", lambda: offered),
+        ):
+            at = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60).run()
+            at.switch_page(str(ROOT / "pages" / "evaluate.py")).run()  # what is imported once a server
+            at.session_state["run_id"] = "million"
+            timed("The page, opened", at.run, plain, OPEN_S)
+            at.session_state["confusion-million-False"] = {
+                "selection": {"cell": [{"true_label": cell[0], "predicted_label": cell[1]}]}
+            }
+            timed("The page, a cell clicked", at.run, plain, CLICK_S)
+            at.toggle(key="hide-diagonal").set_value(True)
+            timed("The page, only mistakes", at.run, plain, CLICK_S)
+            assert not at.exception and at.metric[2].value == f"{len(run.evaluated):,}", at
+        offered.engine.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""NumPy arrays: hostile 35 to 37, and the ordinary ones."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from dashboard.core.datasets import open_dataset, open_unchanged
+from dashboard.core.errors import DatasetError
+from tests.conftest import picture
+
+IMAGES = np.stack([picture(i) for i in range(5)])
+LABELS = np.array([3, 5, 3, 0, 9])
+
+
+def refused(path: Path) -> DatasetError:
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(path)
+    assert path.name in caught.value.message and caught.value.fix
+    return caught.value
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("keys", [("images", "labels"), ("x_test", "y_test"), ("X", "Y"), ("data", "targets")])
+def test_images_and_labels(tmp_path: Path, save, keys: tuple[str, str]) -> None:
+    save(tmp_path / "set.npz", **{keys[0]: IMAGES, keys[1]: LABELS})
+    dataset = open_dataset(tmp_path / "set.npz")
+    assert [s.label for s in dataset.samples] == ["3", "5", "3", "0", "9"]
+    assert dataset.samples[4].name == "image 4"
+    for i in (0, 4, 2, 3, 1, 1):  # forwards and backwards
+        assert np.array_equal(dataset.image(i), picture(i))
+    assert len(dataset.fingerprint) == 64
+
+
+@pytest.mark.parametrize(
+    "labels, expected",
+    [
+        (LABELS[:, None].astype(np.uint8), "3"), (np.array(["cat"] * 5), "cat"), (np.array([b"dog"] * 5), "dog"),
+        (LABELS.astype(float), "3"),
+    ],
+)  # fmt: skip
+def test_kinds_of_labels(tmp_path: Path, labels: np.ndarray, expected: str) -> None:
+    np.savez(tmp_path / "set.npz", images=IMAGES, labels=labels)
+    assert open_dataset(tmp_path / "set.npz").samples[0].label == expected
+
+
+def test_the_test_split_is_preferred_and_said(tmp_path: Path) -> None:
+    np.savez(tmp_path / "mnist.npz", x_train=IMAGES[:2], y_train=LABELS[:2], x_test=IMAGES[2:], y_test=LABELS[2:])
+    dataset = open_dataset(tmp_path / "mnist.npz")
+    assert len(dataset.samples) == 3 and "x_test" in dataset.notes[0]
+
+
+def test_images_alone_have_no_labels(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", IMAGES)
+    dataset = open_dataset(tmp_path / "images.npy")
+    assert {s.label for s in dataset.samples} == {None} and "no labels" in dataset.notes[0]
+    assert np.array_equal(dataset.image(3), picture(3))
+
+
+def test_gray_images_get_three_channels(tmp_path: Path) -> None:
+    gray = IMAGES[..., 0]
+    for name, array in (("three.npy", gray), ("four.npy", gray[..., None])):
+        np.save(tmp_path / name, array)
+        pixels = open_dataset(tmp_path / name).image(2)
+        assert pixels.shape == (32, 32, 3) and np.array_equal(pixels[..., 1], gray[2])
+
+
+@pytest.mark.parametrize(
+    "images, code, said",
+    [
+        (IMAGES.transpose(0, 3, 1, 2), "array_channels_first", "transpose(0, 2, 3, 1)"),
+        (IMAGES / 255.0, "array_type", "(x * 255)"),
+        ((IMAGES / 255.0).astype(np.float16), "array_type", "(x * 255)"),
+        (IMAGES.astype(np.int64), "array_type", "astype('uint8')"),
+        (IMAGES[0], "array_shape", "x[None]"),
+        (IMAGES.reshape(5, -1), "array_shape", "height, width"),
+        (np.zeros((5, 8, 8, 2), np.uint8), "array_shape", "1 or 3 channels"),
+        (np.zeros((0, 8, 8, 3), np.uint8), "array_shape", "are needed"),
+        (np.asfortranarray(IMAGES), "array_order", "ascontiguousarray"),
+        (np.uint8(3), "array_shape", "single number"),
+    ],
+    ids=["NCHW", "float", "float16", "int64", "one", "flat", "two channels", "none", "order", "number"],
+)
+def test_37_what_an_array_must_look_like_is_said(tmp_path: Path, images: np.ndarray, code: str, said: str) -> None:
+    np.save(tmp_path / "x.npy", images)
+    error = refused(tmp_path / "x.npy")
+    assert error.code == code and said in str(error)
+
+
+def test_37_a_label_for_each_image(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", images=IMAGES, labels=LABELS[:4])
+    error = refused(tmp_path / "x.npz")
+    assert error.code == "label_count" and "4 labels for 5 images" in error.message
+    np.savez(tmp_path / "y.npz", images=IMAGES, labels=np.eye(5))
+    assert "argmax" in refused(tmp_path / "y.npz").fix
+
+
+def test_keys_that_say_nothing_are_listed(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", foo=IMAGES, bar=LABELS)
+    error = refused(tmp_path / "x.npz")
+    assert error.code == "array_keys" and "foo (5, 32, 32, 3) uint8" in error.message and "bar (5,)" in error.message
+
+
+def test_35_objects_are_not_unpickled(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, (f"touch {tmp_path}/pwned",)
+
+    np.savez(tmp_path / "x.npz", images=np.array([Evil()], dtype=object), labels=LABELS[:1])
+    assert refused(tmp_path / "x.npz").code == "array_objects"
+    np.save(tmp_path / "x.npy", np.array([Evil()], dtype=object), allow_pickle=True)
+    assert refused(tmp_path / "x.npy").code == "array_objects"
+    assert not (tmp_path / "pwned").exists()
+
+
+def lying(shape: str) -> bytes:
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(600_000)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "(200000, 32, 32, 3)",
+        "(10**5, 1, 1, 3)",
+        "(-1, 32, 32, 3)",
+        "(-2, -100, 1000, 3)",
+        "(99999999999999, 32, 32, 3)",
+    ],
+)
+def test_36_a_shape_that_lies_is_found_before_any_data_are_read(tmp_path: Path, shape: str) -> None:
+    path = tmp_path / "x.npy"
+    path.write_bytes(lying(shape))
+    before, start = psutil.Process().memory_info().rss, time.perf_counter()
+    assert refused(path).code in ("array_size", "array_damaged")
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images.npy", lying(shape))
+    assert refused(tmp_path / "x.npz").code in ("array_size", "array_damaged")
+    assert psutil.Process().memory_info().rss - before < 30 * 2**20 and time.perf_counter() - start < 2
+
+
+def test_a_bomb_of_600_kb_is_not_unpacked_into_memory(tmp_path: Path) -> None:
+    with (
+        zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("images.npy", "w") as file,
+    ):
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": (150, 1024, 1024, 1)}
+        )
+        for _ in range(150):
+            file.write(bytes(2**20))
+    before = psutil.Process().memory_info().rss
+    dataset = open_dataset(tmp_path / "x.npz")
+    assert dataset.image(149).shape == (1024, 1024, 3)
+    assert psutil.Process().memory_info().rss - before < 40 * 2**20
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_27_damage_anywhere_is_an_error_that_names_the_file(tmp_path: Path, save) -> None:
+    buffer = io.BytesIO()
+    save(buffer, images=IMAGES, labels=LABELS)
+    rng = np.random.default_rng(3)
+    path = tmp_path / "x.npz"
+    damaged_arrays = 0
+    for _ in range(60):
+        data = bytearray(buffer.getvalue())
+        for place in rng.integers(0, len(data), 3):
+            data[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(data)
+        try:
+            dataset = open_dataset(path)
+        except DatasetError as error:
+            assert path.name in error.message
+            damaged_arrays += error.code == "array_damaged"
+            continue
+        for i in range(len(dataset.samples)):
+            assert np.array_equal(dataset.image(i), picture(i))  # never other pixels
+    assert damaged_arrays > 5
+
+
+def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", IMAGES)
+    data = (tmp_path / "x.npy").read_bytes()
+    (tmp_path / "x.npy").write_bytes(data[: len(data) // 2])
+    assert refused(tmp_path / "x.npy").code == "array_size"
+    (tmp_path / "x.npy").write_bytes(b"")
+    assert refused(tmp_path / "x.npy").code == "damaged"
+
+
+def test_another_process_notices_another_number_of_images(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, images=IMAGES, labels=LABELS)
+    samples = open_dataset(path).samples[3:5]
+    assert len(open_unchanged(path, samples).samples) == 5
+    np.savez(path, images=IMAGES[:4], labels=LABELS[:4])
+    with pytest.raises(DatasetError, match="was changed"):
+        open_unchanged(path, samples)

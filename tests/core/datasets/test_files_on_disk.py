@@ -1,0 +1,178 @@
+"""Loose images, patterns, single files, and labels that lie elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dashboard.core.datasets import open_dataset, open_unchanged
+from dashboard.core.datasets.described import describe
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.images import decode_image
+from tests.conftest import MakeZip, encoded, picture
+from tests.core.datasets.test_tfrecord import example, write
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    for i, name in enumerate(["cat/0.png", "cat/1.jpeg", "dog/a/2.png", "dog/Thumbs.db", "top.png"]):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(encoded(picture(i)))
+    return root
+
+
+def names(path: Path) -> list[str]:
+    return [s.name for s in open_dataset(path).samples]
+
+
+@pytest.mark.parametrize(
+    "pattern, expected",
+    [
+        ("**/*.png", ["cat/0.png", "dog/a/2.png", "top.png"]), ("*/*", ["cat/0.png", "cat/1.jpeg"]), ("*.png", ["top.png"]),
+        ("cat/*.[jp]*", ["0.png", "1.jpeg"]), ("**/2.???", ["dog/a/2.png"]), ("d*/**", ["dog/a/2.png"]),
+    ],
+)  # fmt: skip
+def test_patterns(photos: Path, pattern: str, expected: list[str]) -> None:
+    assert names(photos / pattern) == expected
+    dataset = open_dataset(photos / pattern)
+    assert open_unchanged(photos / pattern, dataset.samples[:1]).image(0).shape == (32, 32, 3)
+
+
+def test_a_pattern_keeps_class_folders(photos: Path) -> None:
+    assert [s.label for s in open_dataset(photos / "**" / "*.png").samples] == ["cat", "a", None]
+
+
+def test_a_pattern_does_not_follow_links(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "s.png").write_bytes(encoded(picture(9)))
+    (photos / "link").symlink_to(tmp_path / "secret")
+    (photos / "loop").symlink_to(photos)
+    (photos / "l.png").symlink_to(tmp_path / "secret" / "s.png")
+    assert names(photos / "**/*.png") == ["cat/0.png", "dog/a/2.png", "top.png"]
+
+
+def test_a_pattern_that_means_nothing(photos: Path) -> None:
+    for pattern in ("*.gif", "nowhere/*.png"):
+        with pytest.raises(DatasetError, match="means no file"):
+            open_dataset(photos / pattern)
+
+
+def test_a_file_called_like_a_pattern_is_that_file(tmp_path: Path) -> None:
+    (tmp_path / "a[1].png").write_bytes(encoded(picture(1)))
+    assert names(tmp_path / "a[1].png") == ["a[1].png"]
+
+
+def test_a_single_image(photos: Path) -> None:
+    dataset = open_dataset(photos / "top.png")
+    assert [(s.name, s.label) for s in dataset.samples] == [("top.png", None)]
+    assert np.array_equal(dataset.image(0), picture(4)) and "not compared" in dataset.notes[0]
+
+
+def test_loose_images_are_said_to_be_without_labels(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({}, extra={f"{i}.png": encoded(picture(i)) for i in range(3)}))
+    assert {s.label for s in dataset.samples} == {None} and "lie in no class folder" in dataset.notes[0]
+    mixed = open_dataset(make_zip({"cat": 2}, name="mixed.zip", extra={"top.png": encoded(picture(3))}))
+    assert "In no class folder: top.png" in mixed.notes[0]
+
+
+def test_a_changed_file_in_a_folder_changes_the_fingerprint(photos: Path) -> None:
+    dataset = open_dataset(photos)
+    before = dataset.fingerprint
+    os.utime(photos / "cat" / "0.png", (1, 1))
+    assert open_dataset(photos).fingerprint != before
+
+
+def test_labels_that_lie_elsewhere(photos: Path, make_zip: MakeZip, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("file,label\ncat/0.png,frog\ntop.png,ship\nmissing.png,cat\n")
+    described = describe(photos, truth, tmp_path / "described")
+    dataset = open_dataset(described)
+    assert [(s.name, s.label) for s in dataset.samples] == [
+        ("cat/0.png", "frog"), ("cat/1.jpeg", None), ("dog/a/2.png", None), ("top.png", "ship"), ("missing.png", "cat"),
+    ]  # fmt: skip
+    assert np.array_equal(dataset.image(3), picture(4))
+    with pytest.raises(ImageError, match="no such image"):
+        dataset.image(4)
+    before = dataset.fingerprint
+    truth.write_text("file,label\ncat/0.png,dog\n")
+    again = open_dataset(described)
+    assert again.samples[0].label == "dog" and again.fingerprint != before
+    with pytest.raises(DatasetError, match="was changed"):
+        open_unchanged(described, dataset.samples[:1])
+
+
+def test_labels_for_an_array(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.stack([picture(i) for i in range(3)]))
+    np.save(tmp_path / "y.npy", np.array([2, 0, 1]))
+    dataset = open_dataset(describe(tmp_path / "x.npy", tmp_path / "y.npy", tmp_path / "described"))
+    assert [s.label for s in dataset.samples] == ["2", "0", "1"] and np.array_equal(dataset.image(2), picture(2))
+    np.save(tmp_path / "z.npy", np.array([2, 0]))
+    with pytest.raises(DatasetError, match="2 labels for 3 images"):
+        open_dataset(describe(tmp_path / "x.npy", tmp_path / "z.npy", tmp_path / "described"))
+
+
+def test_descriptions_that_describe_nothing(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="does not exist"):
+        describe(tmp_path, tmp_path / "no.csv", tmp_path)
+    for i, text in enumerate(
+        ["{", "[]", '{"images": 3, "labels": "x"}', '{"images": "gone.zip", "labels": "gone.csv"}']
+    ):
+        path = tmp_path / f"{i}.dataset.json"
+        path.write_text(text)
+        with pytest.raises(DatasetError):
+            open_dataset(path)
+
+
+def test_a_description_that_describes_itself_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.dataset.json"
+    path.write_text('{"images": "x.dataset.json", "labels": "x.dataset.json"}')
+    with pytest.raises(DatasetError, match="describes no dataset"):
+        open_dataset(path)
+
+
+def test_large_photos_are_decoded_at_reduced_scale_whatever_they_lie_in(make_zip: MakeZip, tmp_path: Path) -> None:
+    photo = encoded(picture(1, 1600, 1200), "JPEG")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.jpg").write_bytes(photo)
+    (tmp_path / "labels.csv").write_text("file,label\na.jpg,cat\n")
+    pq.write_table(pa.table({"image": pa.array([photo], pa.binary())}), tmp_path / "x.parquet")
+    for path in (
+        make_zip({}, extra={"cat/a.jpg": photo}), tmp_path / "folder", tmp_path / "folder" / "*.jpg",
+        tmp_path / "folder" / "a.jpg", tmp_path / "x.parquet", write(tmp_path / "x.tfrecord", [example(image=photo)]),
+        describe(tmp_path / "folder", tmp_path / "labels.csv", tmp_path),
+    ):  # fmt: skip
+        dataset = open_dataset(path)
+        assert dataset.image(0, (128, 128)).shape == (150, 200, 3), path  # at 1/8
+        assert dataset.image(0).shape == (1200, 1600, 3)
+
+
+def test_a_folder_is_not_walked_again_while_nothing_changes(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = open_dataset(photos)
+    monkeypatch.setattr("os.walk", lambda *_: pytest.fail("walked again"))
+    assert open_dataset(photos) is first
+    monkeypatch.undo()
+    (photos / "dog" / "a" / "b").mkdir()
+    (photos / "dog" / "a" / "b" / "new.png").write_bytes(encoded(picture(1)))
+    assert len(open_dataset(photos).samples) == len(first.samples) + 1
+
+
+def test_every_kind_gives_an_image_as_a_file(make_zip: MakeZip, tmp_path: Path) -> None:
+    data = encoded(picture(1))
+    np.save(tmp_path / "x.npy", picture(1)[None])
+    pq.write_table(pa.table({"image": pa.array([data], pa.binary())}), tmp_path / "x.parquet")
+    kinds = [
+        make_zip({}, extra={"cat/a.png": data}), tmp_path / "x.npy", tmp_path / "x.parquet",
+        write(tmp_path / "x.tfrecord", [example(image=data)]),
+    ]  # fmt: skip
+    (tmp_path / "labels.csv").write_text("file,label\na.png,cat\nb.png,dog\n")
+    kinds.append(describe(kinds[0], tmp_path / "labels.csv", tmp_path))
+    for path in kinds:
+        assert np.array_equal(decode_image(open_dataset(path).file(0)).pixels, picture(1)), path
+    with pytest.raises(ImageError, match="no such image"):
+        open_dataset(kinds[-1]).file(1)

@@ -1,0 +1,184 @@
+"""Labels files in ZIPs and folders: every way to write them, and every way to get them wrong (hostile 38)."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.errors import DatasetError, ImageError
+from tests.conftest import MakeZip, encoded, picture
+
+NAMES = ("a.png", "b.png", "c.png")
+
+
+@pytest.fixture
+def labelled(make_zip: MakeZip):
+    """`labelled("labels.csv", b"...")` opens a ZIP of three images with that file beside them."""
+
+    def opened(name: str, content: bytes | str, images: tuple[str, ...] = NAMES) -> Dataset:
+        extra = {image: encoded(picture(i)) for i, image in enumerate(images)}
+        data = content.encode() if isinstance(content, str) else content
+        return open_dataset(make_zip({}, extra={**extra, name: data}))
+
+    return opened
+
+
+def labels(dataset: Dataset) -> dict[str, str | None]:
+    return {s.name: s.label for s in dataset.samples}
+
+
+def parquet(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+ALL = {"a.png": "cat", "b.png": "dog", "c.png": "cat"}
+RECORDS = [{"file": name, "label": label} for name, label in ALL.items()]
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("labels.csv", "file,label\na.png,cat\nb.png,dog\nc.png,cat\n"),
+        ("labels.csv", "\ufefffile;label\r\na.png;cat\r\nb.png;dog\r\nc.png;cat\r\n"),
+        ("anything.tsv", "label\tFile Name\textra\ncat\ta.png\t1\ndog\tb.png\t2\ncat\tc.png\t3\n"),
+        ("labels.csv", 'id,class\n"a","cat"\nb,dog\n\nc,cat\n'),
+        ("labels.csv", "a.png,cat\nb.png,dog\nc.png,cat\n"),
+        ("labels.csv", "bild;tier\na.png;cat\nb.png;dog\nc.png;cat\n"),
+        ("labels.json", json.dumps(ALL)),
+        ("truth.json", json.dumps(RECORDS)),
+        ("metadata.jsonl", "\n".join(json.dumps({"file_name": n, "label": v, "x": [1]}) for n, v in ALL.items())),
+        ("labels.parquet", parquet(pd.DataFrame(RECORDS))),
+    ],
+)
+def test_every_way_to_write_labels(labelled, name: str, content: bytes | str) -> None:
+    dataset = labelled(name, content)
+    assert labels(dataset) == ALL
+    assert all(np.array_equal(dataset.image(i), picture(i)) for i in range(3))
+    assert f"Labels are taken from {name}." in dataset.notes
+
+
+@pytest.mark.parametrize("at", ["0labels.csv", "b.csv", "z/labels.csv"])
+def test_images_keep_their_pixels_wherever_the_labels_file_lies(labelled, at: str) -> None:
+    dataset = labelled(at, "file,label\n" + "".join(f"{n},{v}\n" for n, v in ALL.items()))
+    assert [s.name for s in dataset.samples] == list(NAMES)
+    assert all(np.array_equal(dataset.image(i), picture(i)) for i in range(3))
+
+
+def test_numbers_are_labels_too(labelled) -> None:
+    table = pd.DataFrame({"file": NAMES, "label": [3.0, np.nan, 5.0]})
+    assert labels(labelled("labels.parquet", parquet(table))) == {"a.png": "3", "b.png": None, "c.png": "5"}
+    assert labels(labelled("labels.json", json.dumps({"a.png": 3, "b.png": None, "c.png": "07"}))) == {
+        "a.png": "3", "b.png": None, "c.png": "07",
+    }  # fmt: skip
+
+
+def test_an_image_without_a_row_stays_unlabelled_and_a_row_without_an_image_fails(labelled) -> None:
+    dataset = labelled("labels.csv", "file,label\na.png,cat\nb.png,\ngone.png,dog\n")
+    assert labels(dataset) == {"a.png": "cat", "b.png": None, "c.png": None, "gone.png": "dog"}
+    notes = " ".join(dataset.notes)
+    assert "not compared: b.png, c.png" in notes and "not one image of the dataset: gone.png" in notes
+    with pytest.raises(ImageError, match=r"labels\.csv names it, but the dataset has no such image") as caught:
+        dataset.image(3)
+    assert caught.value.code == "missing"
+
+
+def test_two_rows_for_one_image(labelled) -> None:
+    dataset = labelled("labels.csv", "file,label\na.png,cat\na.png,cat\nb.png,cat\nb.png,dog\nc.png,dog\n")
+    assert labels(dataset) == {"a.png": "cat", "b.png": None, "c.png": "dog"}
+    assert "Named there more than once: a.png, b.png." in dataset.notes
+    with pytest.raises(ImageError, match="different labels: cat, dog"):
+        dataset.image(1)
+    assert np.array_equal(dataset.image(0), picture(0))
+
+
+def test_names_are_found_in_folders_but_never_guessed(labelled) -> None:
+    images = ("set/a.png", "set/x/b.png", "set/y/b.png")
+    dataset = labelled("set/labels.csv", "file,label\na,cat\nb.png,cat\nx/b.png,dog\nz/b.png,dog\n", images)
+    assert [(s.name, s.label) for s in dataset.samples] == [
+        ("set/a.png", "cat"), ("set/x/b.png", "dog"), ("set/y/b.png", None), ("b.png", "cat"), ("z/b.png", "dog"),
+    ]  # fmt: skip
+    with pytest.raises(ImageError, match="2 images are called so"):
+        dataset.image(3)
+    with pytest.raises(ImageError, match="no such image"):
+        dataset.image(4)
+
+
+@pytest.mark.parametrize(
+    "name, content, reason",
+    [
+        ("labels.csv", "", "empty"),
+        ("labels.csv", "file,label\n", "no rows"),
+        ("labels.csv", "one,two,three\na.png,x,y\n", "no columns of file names and labels"),
+        ("labels.csv", "foo,bar\nx,y\n", "'foo', 'bar'"),
+        ("labels.csv", 'file,label\na.png,cat\n"b.png,dog,1,2\n', "labels file"),
+        ("labels.csv", "file,label\na.png,käse\n".encode("latin-1"), "UTF-8"),
+        ("labels.csv", b"\x00\x01\x02\xff", "UTF-8"),
+        ("labels.json", "[1, 2]", "neither a list of records"),
+        ("labels.json", "{", "labels file"),
+        ("labels.json", "[" * 50_000, "labels file"),
+        ("labels.json", '[{"file": "a.png", "label": [1]}]', "no label"),
+        ("labels.json", '[{"file": "a.png", "label": true}]', "no label"),
+        ("labels.parquet", b"PAR1 no parquet PAR1", "labels file"),
+        ("labels.csv", "file,label\nnowhere.png,cat\n", "names none of the 3 images"),
+        ("truth.csv", "foo,bar,baz\n1,2,3\n", "no columns"),  # nothing else would say the labels
+    ],
+)  # fmt: skip
+def test_a_labels_file_that_cannot_be_used_is_refused(labelled, name: str, content: bytes | str, reason: str) -> None:
+    with pytest.raises(DatasetError) as caught:
+        labelled(name, content)
+    assert name in caught.value.message and reason in caught.value.message and caught.value.fix
+    assert caught.value.code == "labels_file"
+
+
+def test_two_labels_files_are_not_chosen_from(make_zip: MakeZip) -> None:
+    table = b"file,label\na.png,cat\n"
+    images = {"a.png": encoded(picture(1))}
+    with pytest.raises(DatasetError, match=r"several files that could be its labels: one\.csv, two\.csv"):
+        open_dataset(make_zip({}, extra={**images, "one.csv": table, "two.csv": table}))
+    dataset = open_dataset(make_zip({}, name="named.zip", extra={**images, "one.csv": table, "labels.csv": table}))
+    assert dataset.samples[0].label == "cat" and dataset.samples[1].name == "one.csv"
+
+
+def test_class_folders_win_over_other_tables(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({"cat": 1, "dog": 1}, extra={"cat/sizes.csv": b"file,label\n0.png,dog\n"}))
+    assert [(s.name, s.label) for s in dataset.samples][:2] == [("cat/0.png", "cat"), ("dog/0.png", "dog")]
+    dataset = open_dataset(make_zip({"cat": 1}, name="one.zip", extra={"cat/sizes.csv": b"width,height\n1,2\n"}))
+    assert dataset.samples[0].label == "cat" and "sizes.csv cannot be used" in " ".join(dataset.notes)
+
+
+def test_metadata_that_says_something_else_leaves_the_class_folders(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({"cat": 1, "dog": 1}, extra={"metadata.json": b'{"author": "me"}'}))
+    assert [s.label for s in dataset.samples] == ["cat", "dog", None]
+    assert "metadata.json names none of the 2 images" in " ".join(dataset.notes)
+
+
+def test_a_folder_whose_labels_file_is_rewritten_is_opened_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "pets"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(encoded(picture(1)))
+    (folder / "labels.csv").write_text("file,label\na.png,cat\n")
+    first = open_dataset(folder)
+    (folder / "labels.csv").write_text("file,label\na.png,kitten\n")
+    second = open_dataset(folder)
+    assert (first.samples[0].label, second.samples[0].label) == ("cat", "kitten")
+
+
+def test_very_many_rows_are_joined_in_seconds(make_zip: MakeZip) -> None:
+    from dashboard.core.datasets.labelling import by_labels_file
+    from dashboard.core.datasets.labels_file import read_labels_file
+
+    names = [f"{i:06}.png" for i in range(50_000)]
+    data = ("file,label\n" + "".join(f"{n},{i % 10}\n" for i, n in enumerate(names))).encode()
+    start = time.process_time()
+    labelling = by_labels_file(names, read_labels_file(data, "labels.csv", set()))
+    assert time.process_time() - start < 3
+    assert labelling.samples[49_999].label == "9" and labelling.samples.counts.tolist() == [5_000] * 10

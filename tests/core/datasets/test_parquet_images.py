@@ -1,0 +1,152 @@
+"""Parquet with images, as Hugging Face stores it and as others do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dashboard.core.datasets import open_dataset, open_unchanged
+from dashboard.core.errors import DatasetError, ImageError
+from tests.conftest import encoded, picture
+
+FILES = [encoded(picture(i)) for i in range(7)]
+NAMES = ("cat", "dog", "frog")
+LABELS = [0, 1, 2, 0, 1, 2, -1]
+
+
+def hugging_face(path: Path, rows: slice = slice(None), **options: object) -> Path:
+    """As `datasets` writes it."""
+    features = {"img": {"_type": "Image"}, "label": {"names": list(NAMES), "_type": "ClassLabel"}}
+    table = pa.table(
+        {
+            "img": pa.array([{"bytes": data, "path": None} for data in FILES[rows]], pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+            "label": pa.array(LABELS[rows], pa.int64()),
+        }
+    ).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})  # fmt: skip
+    pq.write_table(table, path, **options)
+    return path
+
+
+def test_hugging_faces_layout_names_its_classes(tmp_path: Path) -> None:
+    dataset = open_dataset(hugging_face(tmp_path / "test.parquet", row_group_size=3))
+    assert [s.label for s in dataset.samples] == ["cat", "dog", "frog", "cat", "dog", "frog", None]
+    assert dataset.samples[3].name == "row 3" and "column img" in dataset.notes[0]
+    for i in (0, 1, 6, 2, 5, 4, 4):  # over the borders of row groups, forwards and backwards
+        assert np.array_equal(dataset.image(i), picture(i))
+
+
+def test_paths_are_names_where_every_row_has_one(tmp_path: Path) -> None:
+    rows = [{"bytes": data, "path": f"x/{i}.png"} for i, data in enumerate(FILES)]
+    pq.write_table(pa.table({"image": rows, "label": [str(i % 2) for i in range(7)]}), tmp_path / "x.parquet")
+    dataset = open_dataset(tmp_path / "x.parquet")
+    assert [(s.name, s.label) for s in dataset.samples][:2] == [("x/0.png", "0"), ("x/1.png", "1")]
+    assert np.array_equal(dataset.image(6), picture(6))
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+def test_a_binary_column_and_names_of_classes(tmp_path: Path, kind: pa.DataType) -> None:
+    table = pa.table(
+        {"image_bytes": pa.array(FILES, kind), "category": ["cat"] * 7, "file_name": [f"{i}" for i in range(7)]}
+    )
+    pq.write_table(table, tmp_path / "x.parquet")
+    dataset = open_dataset(tmp_path / "x.parquet")
+    assert {s.label for s in dataset.samples} == {"cat"} and dataset.samples[2].name == "2"
+    assert np.array_equal(dataset.image(2), picture(2))
+
+
+def test_without_labels(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": pa.array(FILES, pa.binary())}), tmp_path / "x.parquet")
+    dataset = open_dataset(tmp_path / "x.parquet")
+    assert {s.label for s in dataset.samples} == {None} and "not compared" in dataset.notes[0]
+
+
+def test_one_bad_cell_concerns_its_row_only(tmp_path: Path) -> None:
+    cells = [FILES[0], None, b"no image", FILES[3][:200], FILES[4]]
+    pq.write_table(
+        pa.table({"image": pa.array(cells, pa.binary()), "label": [1, 2, None, 4, 5]}), tmp_path / "x.parquet"
+    )
+    dataset = open_dataset(tmp_path / "x.parquet")
+    codes = {}
+    for i in range(5):
+        try:
+            codes[i] = str(np.array_equal(dataset.image(i), picture(i)))
+        except ImageError as error:
+            codes[i] = error.code
+    assert codes == {0: "True", 1: "missing", 2: "not_an_image", 3: "truncated", 4: "True"}
+    assert [s.label for s in dataset.samples] == ["1", "2", None, "4", "5"]
+
+
+def test_a_folder_of_shards_is_one_dataset(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    hugging_face(folder / "test-00000-of-00002.parquet", slice(0, 4))
+    hugging_face(folder / "test-00001-of-00002.parquet", slice(4, 7))
+    for path in (folder, folder / "test-*.parquet"):
+        dataset = open_dataset(path)
+        assert [s.label for s in dataset.samples] == ["cat", "dog", "frog", "cat", "dog", "frog", None]
+        for i in (0, 4, 6, 3):
+            assert np.array_equal(dataset.image(i), picture(i))
+        assert len(open_unchanged(path, dataset.samples[2:5]).fingerprint) == 64
+
+
+def test_columns_that_say_nothing_are_listed(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"a": pa.array(FILES, pa.binary()), "b": pa.array(FILES, pa.binary())}), tmp_path / "x.parquet"
+    )
+    with pytest.raises(DatasetError, match=r"which column holds the images; it has a \(binary\), b \(binary\)"):
+        open_dataset(tmp_path / "x.parquet")
+
+
+def test_labels_that_are_none(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": pa.array(FILES, pa.binary()), "label": [0.5] * 7}), tmp_path / "x.parquet")
+    with pytest.raises(DatasetError, match=r"'0\.5' is no label"):
+        open_dataset(tmp_path / "x.parquet")
+
+
+def test_damage_gives_dataset_errors_and_image_errors_only(tmp_path: Path) -> None:
+    data = hugging_face(tmp_path / "x.parquet", compression="none").read_bytes()
+    rng = np.random.default_rng(2)
+    outcomes = set()
+    for i in range(80):
+        path = tmp_path / f"{i}.parquet"
+        damaged = bytearray(data)
+        for place in rng.integers(4, len(data), 4):
+            damaged[place] = rng.integers(0, 256)
+        path.write_bytes(damaged if i % 4 else damaged[: int(rng.integers(0, len(data)))])
+        try:
+            dataset = open_dataset(path)
+            for sample in dataset.samples:
+                try:
+                    dataset.image(sample.index)
+                    outcomes.add("image")
+                except ImageError:
+                    outcomes.add("reason")
+        except DatasetError as error:
+            assert path.name in error.message
+            outcomes.add("refused")
+    assert outcomes == {"image", "reason", "refused"}
+
+
+def private_bytes() -> int:
+    """Without what is only mapped from the file."""
+    info = psutil.Process().memory_info()
+    return info.rss - info.shared
+
+
+def test_one_large_row_group_is_read_piece_by_piece(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (400, 200_000), np.uint8)
+    cells = [row.tobytes() for row in noise]
+    pq.write_table(pa.table({"image": pa.array(cells, pa.binary())}), tmp_path / "x.parquet", use_dictionary=False)
+    del noise, cells
+    dataset = open_dataset(tmp_path / "x.parquet")
+    before = private_bytes()
+    for i in range(400):
+        with pytest.raises(ImageError, match="not an image"):
+            dataset.image(i)
+    assert private_bytes() - before < 50 * 2**20  # of 80 MB

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from dashboard.core.datasets import Sample
+from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList, distinct_labels, label_counts
+
+
+def test_packed_names_are_what_was_given() -> None:
+    given = ["", "a.png", "ü 猫", "\udcff", "x" * 5000, ""]
+    packed = PackedNames(given)
+    assert list(packed) == given and packed[-1] == "" and packed[1:3] == given[1:3] and len(packed) == 6
+    with pytest.raises(IndexError):
+        packed[6]
+
+
+def test_samples() -> None:
+    samples = SampleList(PackedNames("abcd"), ["dog", None, "cat", "dog"])
+    assert list(samples) == [Sample(0, "a", "dog"), Sample(1, "b", None), Sample(2, "c", "cat"), Sample(3, "d", "dog")]
+    assert samples[1:3] == list(samples)[1:3] and samples[-1].index == 3
+    assert samples.labels == ("dog", "cat") == distinct_labels(samples) == distinct_labels(list(samples))
+    assert label_counts(samples) == {"dog": 2, "cat": 1} == label_counts(list(samples))
+    assert samples.unlabelled.tolist() == [1]
+    with pytest.raises(ValueError, match="2 names with 1 labels"):
+        SampleList(["a", "b"], [None])
+
+
+def test_a_million_samples_are_small() -> None:
+    samples = SampleList(NumberedNames(1_000_000, "row"), (str(i % 10) for i in range(1_000_000)))
+    assert samples[999_999] == Sample(999_999, "row 999999", "9")
+    assert sys.getsizeof(samples._codes) < 5_000_000

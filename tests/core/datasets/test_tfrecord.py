@@ -1,0 +1,144 @@
+"""TFRecord files read without TensorFlow, compared with what TensorFlow writes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.datasets import open_dataset
+from dashboard.core.datasets.tfrecord import _example, begins_like_tfrecord, features_of, masked_crc32c
+from dashboard.core.errors import DatasetError, ImageError
+from tests.conftest import encoded, picture
+
+FILES = [encoded(picture(i)) for i in range(5)]
+
+
+def example(**features: bytes | int | float | list[int]) -> bytes:
+    """A serialized tf.train.Example; `__` stands for `/` in names."""
+    message = _example()[0]()
+    for name, value in features.items():
+        feature = message.features.feature[name.replace("__", "/")]
+        values = value if isinstance(value, list) else [value]
+        for each in values:
+            kind = {bytes: "bytes_list", int: "int64_list", float: "float_list"}[type(each)]
+            getattr(feature, kind).value.append(each)
+    return message.SerializeToString()
+
+
+def write(path: Path, records: Iterable[bytes]) -> Path:
+    with path.open("wb") as file:
+        for record in records:
+            length = struct.pack("<Q", len(record))
+            file.write(length + struct.pack("<I", masked_crc32c(length)))
+            file.write(record + struct.pack("<I", masked_crc32c(record)))
+    return path
+
+
+def test_what_tensorflow_writes(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    def bytes_feature(value: bytes) -> tf.train.Feature:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    path = tmp_path / "test.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for i, data in enumerate(FILES):
+            features = {
+                "image/encoded": bytes_feature(data),
+                "image/class/label": tf.train.Feature(int64_list=tf.train.Int64List(value=[i + 1])),
+                "image/class/text": bytes_feature(b"cat" if i % 2 else b"dog"),
+                "image/filename": bytes_feature(f"{i}.png".encode()),
+                "weight": tf.train.Feature(float_list=tf.train.FloatList(value=[0.5, -2])),
+            }
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    dataset = open_dataset(path)
+    assert [(s.name, s.label) for s in dataset.samples][:2] == [("0.png", "dog"), ("1.png", "cat")]
+    assert all(np.array_equal(dataset.image(i), picture(i)) for i in (4, 0, 3, 1, 2))
+    assert "image/encoded, labels image/class/text" in dataset.notes[0]
+    assert write(tmp_path / "again.tfrecord", [b"x" * 1000]).stat().st_size == 1016
+
+
+def test_features_of_every_kind_and_negative_numbers() -> None:
+    features = features_of(example(a=b"x", b=[-5, 2**40], c=0.5))
+    assert features == {"a": [b"x"], "b": [-5, 2**40], "c": [0.5]}
+
+
+def test_numbers_as_labels(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.tfrecords", [example(image=data, label=i) for i, data in enumerate(FILES)])
+    dataset = open_dataset(path)
+    assert [(s.name, s.label) for s in dataset.samples][:2] == [("record 0", "0"), ("record 1", "1")]
+    assert len(dataset.fingerprint) == 64
+
+
+def test_without_labels_and_whatever_it_is_called(tmp_path: Path) -> None:
+    dataset = open_dataset(write(tmp_path / "shard-00000-of-00001", [example(image=data) for data in FILES]))
+    assert {s.label for s in dataset.samples} == {None} and "not compared" in dataset.notes[0]
+
+
+def test_a_folder_of_shards_is_one_dataset(tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    write(folder / "t.tfrecord-00000-of-00002", [example(image=data, label=b"cat") for data in FILES[:2]])
+    write(folder / "t.tfrecord-00001-of-00002", [example(image=data, label=b"dog") for data in FILES[2:]])
+    dataset = open_dataset(folder)
+    assert [s.label for s in dataset.samples] == ["cat", "cat", "dog", "dog", "dog"]
+    assert all(np.array_equal(dataset.image(i), picture(i)) for i in range(5))
+
+
+def test_a_wrong_checksum_concerns_its_record_only(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.tfrecord", [example(image=data, label=i) for i, data in enumerate(FILES)])
+    data = bytearray(path.read_bytes())
+    data[data.index(FILES[2]) + 300] ^= 1
+    path.write_bytes(data)
+    dataset = open_dataset(path)
+    assert [s.label for s in dataset.samples] == ["0", "1", None, "3", "4"]
+    with pytest.raises(ImageError, match="checksum"):
+        dataset.image(2)
+    assert np.array_equal(dataset.image(3), picture(3))
+
+
+def test_records_that_hold_something_else(tmp_path: Path) -> None:
+    records = [
+        example(image=FILES[0], label=1), b"\xff\xff\xff", example(label=2), example(image=[1, 2, 3], label=3),
+        example(image=b"no image", label=[1, 2]), example(image=FILES[1], label=b"\xff\xfe"),
+    ]  # fmt: skip
+    dataset = open_dataset(write(tmp_path / "x.tfrecord", records))
+    assert [s.label for s in dataset.samples] == ["1", None, "2", "3", None, None]
+    for i, reason in enumerate(["no tf.train.Example", "not hold one", "not hold one", "not an image"], start=1):
+        with pytest.raises(ImageError, match=reason):
+            dataset.image(i)
+    assert np.array_equal(dataset.image(5), picture(1))
+
+
+@pytest.mark.parametrize("damage", ["header", "cut", "length"])
+def test_a_broken_chain_is_refused(tmp_path: Path, damage: str) -> None:
+    path = write(tmp_path / "x.tfrecord", [example(image=data, label=i) for i, data in enumerate(FILES)])
+    data = bytearray(path.read_bytes())
+    second = 16 + struct.unpack("<Q", data[:8])[0]
+    if damage == "length":
+        length = struct.pack("<Q", 2**60)
+        data[second : second + 12] = length + struct.pack("<I", masked_crc32c(length))
+    elif damage == "header":
+        data[second] ^= 1
+    path.write_bytes(data[: len(data) - 7 if damage == "cut" else None])
+    with pytest.raises(DatasetError, match=r"x\.tfrecord is damaged as a TFRecord file: record \d") as caught:
+        open_dataset(path)
+    assert caught.value.fix
+
+
+def test_features_that_say_nothing_are_listed(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="which feature holds the image; it has foo"):
+        open_dataset(write(tmp_path / "x.tfrecord", [example(foo=FILES[0])]))
+
+
+def test_a_compressed_file_is_refused_in_words(tmp_path: Path) -> None:
+    import gzip
+
+    (tmp_path / "x.tfrecord").write_bytes(gzip.compress(b"x"))
+    with pytest.raises(DatasetError, match="does not begin like a TFRecord file"):
+        open_dataset(tmp_path / "x.tfrecord")
+    assert not begins_like_tfrecord(b"")

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from dashboard.core.chunks import Chunk, ChunkQueue
+from dashboard.core.datasets import Sample
+
+SAMPLES = [Sample(i, f"cat/{i}.png", "cat") for i in range(10)]
+
+
+def left(queue: ChunkQueue) -> list[tuple[int, list[int]]]:
+    found = []
+    while queue:
+        chunk = queue.take()
+        found.append((chunk.part, [s.index for s in chunk.samples]))
+    return found
+
+
+def test_the_cut_is_always_the_same_and_what_is_done_is_left_out() -> None:
+    assert left(ChunkQueue(SAMPLES, 4, set())) == [(0, [0, 1, 2, 3]), (1, [4, 5, 6, 7]), (2, [8, 9])]
+    assert left(ChunkQueue(SAMPLES, 4, {0, 2})) == [(1, [4, 5, 6, 7])]
+    assert not ChunkQueue(SAMPLES, 4, range(3))
+
+
+def test_a_chunk_that_ended_its_worker_comes_back_in_halves_before_the_others() -> None:
+    queue = ChunkQueue(SAMPLES, 4, set())
+    queue.halve(queue.take(), also_the_others=False)
+    assert left(queue) == [(0, [0, 1]), (0, [2, 3]), (1, [4, 5, 6, 7]), (2, [8, 9])]
+
+
+def test_after_a_hang_all_that_is_left_is_halved() -> None:
+    queue = ChunkQueue(SAMPLES[:9], 4, set())
+    queue.halve(queue.take(), also_the_others=True)
+    assert left(queue) == [(0, [0, 1]), (0, [2, 3]), (1, [4, 5]), (1, [6, 7]), (2, [8])]
+
+
+def test_a_single_sample_has_no_halves() -> None:
+    single = Chunk(0, SAMPLES[:1])
+    assert single.halves() == [single]
