@@ -70,8 +70,8 @@ def answer_for(first: Answer, data: bytes, layer: str | None, target: str | None
     )
 
 
-def show_pictures(answer: Answer, first: Answer) -> None:
-    """The picture beside its overlay, the controls of the overlay below it, and the downloads."""
+def show_pictures(answer: Answer, first: Answer, data: bytes) -> None:
+    """The picture beside its overlay, the controls of the overlay below it, the downloads, and the way to more."""
     seen = enlarge(answer.model_input, SIDE)
     seen_caption = f"What the model sees, {'x'.join(str(n) for n in answer.model_input.shape[1::-1])} pixels"
     left, right = st.columns(2, gap="small")
@@ -122,6 +122,8 @@ def show_pictures(answer: Answer, first: Answer) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+    if downloads.button("Explain further", key="explain-further", icon=":material/visibility:"):
+        hand_over(answer.name, data, st.session_state.get("target"), st.session_state.get("layer"))
 
 
 def choose_map(explanation: Explanation, first: Answer) -> float:
@@ -214,8 +216,6 @@ if picture:
     else:
         pictures, result = st.columns([3, 2], gap="large")
         with pictures:
-            show_pictures(answer, first)
-            if st.button("Explain further", key="explain-further", icon=":material/visibility:"):
-                hand_over(name, data, st.session_state.get("target"), st.session_state.get("layer"))
+            show_pictures(answer, first, data)
         with result:
             show_answer(answer, threshold / 100)

@@ -91,7 +91,7 @@ def _show_scores(faithfulness: Faithfulness) -> None:
 
     rows = [(THIS_MAP, faithfulness.map), (RANDOM, faithfulness.random), (GAUSSIAN, faithfulness.gaussian)]
     table = pd.DataFrame(
-        [(name, s.score, s.insertion_auc, s.deletion_auc, s.average_drop) for name, s in rows],
+        [(name, s.score, s.insertion_auc, s.deletion_auc, 100 * s.average_drop) for name, s in rows],
         columns=["map", "score", "insertion", "deletion", "drop"],
     )
     number = st.column_config.NumberColumn
@@ -108,7 +108,7 @@ def _show_scores(faithfulness: Faithfulness) -> None:
             "deletion": number("Deletion", format="%.2f", help="Area under the curve of removing pixels: low is good."),
             "drop": number(
                 "Average drop",
-                format="percent",
+                format="%.1f %%",
                 help="What is lost of the probability when only the marked part is shown: low is good. A map that marks "
                 "everything loses nothing, so look at it beside the others only.",
             ),

@@ -75,7 +75,7 @@ def _offer_embeddings(run: Run, answer: Answer) -> None:
     if state.error:
         show_error(state.error, "The images could not be compared.")
     st.text(f"The model has to look at all {len(run.evaluated):,} images once more; then what it saw is kept.")
-    if st.button("Compare with all of them", key="embed", type="primary"):
+    if st.button("Compare with all of them", key="embed", icon=":material/compare:"):
         jobs.start(run, answer.version)
         st.rerun()
 

@@ -101,8 +101,8 @@ def embed(model: LoadedModel, images: np.ndarray) -> np.ndarray:
 
 
 def probability(model: LoadedModel, target_class: int) -> Probability:
-    """From model inputs (V, H, W, C) to the calibrated probability of a class, (V,)."""
-    return lambda inputs: softmax(model.network.logits(inputs), model.version.temperature)[:, target_class]
+    """From model inputs (V, H, W, C) to the calibrated probability of a class, (V,), computed as predictions are."""
+    return lambda inputs: softmax(model.serving.logits(inputs), model.version.temperature)[:, target_class]
 
 
 def _explanation(

@@ -81,6 +81,11 @@ class LoadedModel:
         """What the methods of explanation ask, in NumPy arrays; in the precision of the file."""
         return Network(self.taps)
 
+    @cached_property
+    def serving(self) -> Network:
+        """The same, in the precision of predictions."""
+        return Network(self._predictor)
+
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Logits (N, K) float32 for what `fit_image` gave, (N, height, width, 3) uint8."""
 
