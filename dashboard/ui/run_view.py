@@ -41,8 +41,10 @@ def show_run(services: Services, run: Run) -> None:
     if run.table.empty:
         return
     if manifest.unknown_labels:
-        st.warning("Some folders are no class of this model; their images were left out:", icon=":material/folder_off:")
+        st.warning("Some labels are no class of this model; their images were left out:", icon=":material/folder_off:")
         st.code("\n".join(manifest.unknown_labels), language=None)
+    if manifest.notes:
+        st.caption(plain(" ".join(manifest.notes)))
     evaluation = run.evaluation()
     _show_figures(run, evaluation)
     if evaluation:
