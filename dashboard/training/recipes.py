@@ -45,7 +45,7 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("cifar10-resnet", widths=(64, 160, 320), epochs=60),
-        Recipe("cifar10-small", widths=(32, 80, 192), epochs=60, cutout=0, teacher="cifar10-resnet"),
+        Recipe("cifar10-small", widths=(32, 80, 192), epochs=44, cutout=0, teacher="cifar10-resnet"),
         Recipe(QUICK, widths=(32, 80, 192), epochs=16, cutout=0, crop_padding=2),
     )
 }
