@@ -76,7 +76,8 @@ def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) 
         str(FROG), str(folder / "broken.png"), f"{folder}/gr\ufffdn.png", str(folder / "nowhere.png"),
     ]  # fmt: skip
     for answer in (answers[0], answers[2]):
-        assert set(answer) == {"file", "predicted_label", "confidence", "pred_probs", "model"}
+        assert set(answer) == {"file", "predicted_label", "confidence", "pred_probs", "model", "doubt"}
+        assert answer["doubt"]["msp"] == answer["confidence"] and answer["doubt"]["unknown"] in (True, False)
         assert answer["predicted_label"] == "frog" and answer["model"] == MODEL
         assert tuple(answer["pred_probs"]) == CLASS_NAMES
         assert answer["confidence"] == answer["pred_probs"]["frog"] == max(answer["pred_probs"].values())
@@ -147,7 +148,7 @@ def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
     record = only_json(evaluated)
     assert evaluated.returncode == 0
     assert set(record) == {
-        "run_id", "model", "n_images", "n_evaluated", "n_failed", "failed", "accuracy", "accuracy_ci95", "macro_f1",
+        "run_id", "model", "n_images", "n_evaluated", "n_failed", "failed", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
         "confusion", "seconds", "images_per_second",
     }  # fmt: skip
     assert record["model"] == MODEL
