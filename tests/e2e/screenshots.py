@@ -56,7 +56,7 @@ def take_all(page: Page, archive: Path) -> None:
     page.get_by_text("What speaks for frog").wait_for()
     photograph(page, "predict")
     page.get_by_text("Explain further").click()
-    page.get_by_text("Occlusion").first.wait_for()
+    page.get_by_text("HiResCAM").first.wait_for()
     page.wait_for_timeout(5000)
     photograph(page, "explain")
     page.goto("/evaluate")
