@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.core.answers import Answer, answer_key, explain_again
 from dashboard.core.dataset_library import plain_name
@@ -15,9 +16,11 @@ from dashboard.core.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.records import Explanation, stages
 from dashboard.core.registry import ModelVersion
 from dashboard.ui.components import model_in_use, plain, show_error
+from dashboard.ui.explain_question import Question, explanations
 from dashboard.ui.memory import first_answer, remembered
 from dashboard.ui.picture_choice import clicked_sample, hand_over, sample_files, upload_picture
 from dashboard.ui.resources import get_services
+from dashboard.ui.verdict import show_verdict
 
 SIDE = 512  # pixels of the enlarged pictures
 PREDICTED = "the predicted class"
@@ -70,8 +73,11 @@ def answer_for(first: Answer, data: bytes, layer: str | None, target: str | None
     )
 
 
-def show_pictures(answer: Answer, first: Answer, data: bytes) -> None:
-    """The picture beside its overlay, the controls of the overlay below it, the downloads, and the way to more."""
+def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
+    """The picture beside its overlay, the controls of the overlay below it, the downloads, and the way to more.
+
+    Returns the place below the overlay.
+    """
     seen = enlarge(answer.model_input, SIDE)
     seen_caption = f"What the model sees, {'x'.join(str(n) for n in answer.model_input.shape[1::-1])} pixels"
     left, right = st.columns(2, gap="small")
@@ -124,6 +130,22 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> None:
     )
     if downloads.button("Explain further", key="explain-further", icon=":material/visibility:"):
         hand_over(answer.name, data, st.session_state.get("target"), st.session_state.get("layer"))
+    return right.container(key="worth")
+
+
+def show_worth(explanation: Explanation, first: Answer, data: bytes) -> None:
+    """Whether the map says anything: tested after all else is on the page, for that takes some hundred predictions."""
+    default = first.explanation and first.explanation.layer_name
+    layer = None if explanation.layer_name == default else explanation.layer_name
+    question = Question(first, data, first.version.class_names[explanation.target_class], layer)
+    try:
+        [tested] = explanations(services, question, [explanation.method], "Testing the map ...")
+    except DashboardError as error:
+        st.caption(plain(f"The map could not be tested. {error.message}"))
+        return
+    if tested.faithfulness:
+        show_verdict(tested.faithfulness)
+        st.caption(tested.faithfulness.sentence)
 
 
 def choose_map(explanation: Explanation, first: Answer) -> float:
@@ -216,6 +238,9 @@ if picture:
     else:
         pictures, result = st.columns([3, 2], gap="large")
         with pictures:
-            show_pictures(answer, first, data)
+            below_map = show_pictures(answer, first, data)
         with result:
             show_answer(answer, threshold / 100)
+        if answer.explanation and not answer.explanation.empty:
+            with below_map:
+                show_worth(answer.explanation, first, data)

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from dashboard.core.cifar10 import CLASS_NAMES as CIFAR10
 from dashboard.core.files import sha256_of
 from dashboard.core.out_of_distribution import Familiarity
 from dashboard.core.registry import Registry, to_record
@@ -65,6 +66,16 @@ def test_a_sample_is_predicted_and_explained(page: AppTest, name: str) -> None:
     assert metric(page) == name
     assert page.selectbox(key="layer").value == "block3_out"
     assert len(page.get("download_button")) == 2
+
+
+def test_the_map_is_tested_and_the_test_is_kept_for_the_explain_page(page: AppTest) -> None:
+    page.button(key="sample-frog").click().run()
+    [tested] = page.session_state["maps"].values()
+    assert tested.method == "grad-cam" and tested.faithfulness is not None
+    assert tested.faithfulness.sentence in text_of(page)
+    page.selectbox(key="target").select("truck").run()
+    again = list(page.session_state["maps"].values())[-1]
+    assert not page.exception and again.target_class == CIFAR10.index("truck") != tested.target_class
 
 
 def test_an_upload_goes_before_a_sample(page: AppTest) -> None:
