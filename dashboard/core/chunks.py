@@ -14,31 +14,25 @@ class Chunk:
     """What a worker takes at a time: the samples of one part of a run, or a piece of it."""
 
     part: int
-    samples: Sequence[Sample]  # in the order of `index`, never empty
-
-    def halves(self) -> list[Chunk]:
-        """Itself when it is a single sample."""
-        middle = len(self.samples) // 2
-        pieces = (self.samples[:middle], self.samples[middle:])
-        return [Chunk(self.part, piece) for piece in pieces if piece]
+    samples: Sequence[Sample]  # in the order of `index`, without gaps, never empty
 
 
 class ChunkQueue:
-    """The chunks of one run that no worker has yet."""
+    """The chunks of one run that no worker has yet. Their samples are made when one is taken."""
 
     def __init__(self, samples: Sequence[Sample], size: int, done: Container[int]) -> None:
         """Part i is of samples [i * size, (i + 1) * size); `done` are parts that need not be done."""
-        starts = range(0, len(samples), size)
-        self._todo = deque(
-            Chunk(part, samples[start : start + size]) for part, start in enumerate(starts) if part not in done
-        )
+        self._samples = samples
+        ends = ((start, min(start + size, len(samples))) for start in range(0, len(samples), size))
+        self._todo = deque((part, range(*places)) for part, places in enumerate(ends) if part not in done)
 
     def __bool__(self) -> bool:
         return bool(self._todo)
 
     def take(self) -> Chunk:
         """The next one. Raises IndexError when there is none."""
-        return self._todo.popleft()
+        part, places = self._todo.popleft()
+        return Chunk(part, self._samples[places.start : places.stop])
 
     def halve(self, chunk: Chunk, also_the_others: bool) -> None:
         """Puts back, in two halves, one that ended its worker: one image may be the cause, and is found in this way.
@@ -47,5 +41,12 @@ class ChunkQueue:
             also_the_others: it hung, so perhaps the model is slow: then the others would, too.
         """
         if also_the_others:
-            self._todo = deque(half for each in self._todo for half in each.halves())
-        self._todo.extendleft(reversed(chunk.halves()))
+            self._todo = deque((part, half) for part, places in self._todo for half in _halves(places))
+        places = range(chunk.samples[0].index, chunk.samples[-1].index + 1)
+        self._todo.extendleft((chunk.part, half) for half in reversed(_halves(places)))
+
+
+def _halves(places: range) -> list[range]:
+    """Itself when it is a single one."""
+    middle = len(places) // 2
+    return [half for half in (places[:middle], places[middle:]) if half]

@@ -6,6 +6,7 @@
     --seconds S        that the bare loop takes for each batch size
     --memory           also: peak memory of server and workers for 50,000 images against 5,000
     --json             figures as JSON on standard output
+    --markdown         the README's table: every measured version (or --model's) in both precisions
 
 1. Bare: the same model called in a loop on arrays in memory, at its best batch size, with all processors.
 2. End to end: ZIP in, metrics out, workers warm; the ratio to bare is the figure. Bare is measured before and after, and
@@ -29,6 +30,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -37,6 +39,7 @@ from PIL import Image
 from dashboard.core.cifar10 import CLASS_NAMES
 from dashboard.core.evaluation import evaluate
 from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.run_rows import VIEW_COLUMNS
 from dashboard.core.runs import RunStore
 from dashboard.core.worker_pool import WorkerPool
 from dashboard.settings import ROOT, get_settings
@@ -78,7 +81,7 @@ if float(single_seconds):
         loaded.model.predict(inputs[done % 512][None], verbose=0)
         done += 1
     one = done / (time.perf_counter() - start)
-print(json.dumps({"rates": rates, "cpu": cpu, "single": one}))
+print(json.dumps({"rates": rates, "cpu": cpu, "single": one, "precision": loaded.precision}))
 """
 
 
@@ -89,6 +92,7 @@ class Bare:
     rates: dict[int, float]  # images a second by batch size
     cpu_s: dict[int, float]  # processor time an image
     single: float  # images a second, one at a time through model.predict
+    precision: str
 
     @property
     def best(self) -> int:
@@ -105,7 +109,7 @@ def bare(version: ModelVersion, batches: Sequence[int], seconds: float, single: 
     )  # fmt: skip
     record = json.loads(done.stdout.splitlines()[-1])
     rates, cpu = ({int(batch): value for batch, value in record[name].items()} for name in ("rates", "cpu"))
-    return Bare(rates, cpu, record["single"])
+    return Bare(rates, cpu, record["single"], record["precision"])
 
 
 def make_zip(path: Path, n: int, height: int, width: int) -> Path:
@@ -137,7 +141,7 @@ def end_to_end(pool: WorkerPool, version: ModelVersion, path: Path, folder: Path
     start, start_cpu = time.perf_counter(), processor_time()
     manifest = evaluate(path, version, pool, store, get_settings().chunk_size)
     seconds, cpu = time.perf_counter() - start, processor_time() - start_cpu
-    run = store.load(manifest.run_id)
+    run = store.load(manifest.run_id, VIEW_COLUMNS)
     assert manifest.state == "finished" and len(run.evaluated) == manifest.n_images and run.measured, manifest
     return manifest.n_images / seconds, cpu / manifest.n_images
 
@@ -199,6 +203,58 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def measure(version: ModelVersion, arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """All figures of one version."""
+    p, settings = version.preprocessing, get_settings()
+    path = folder / f"{arguments.images}-{p.height}x{p.width}.zip"
+    if not path.exists():
+        make_zip(path, arguments.images, p.height, p.width)
+    first = bare(version, BATCHES, arguments.seconds, single=True)
+    best = first.best
+    say(f"{version.ref}, {first.precision}")
+    say(f"Bare, by batch size: {', '.join(f'{b}: {r:,.0f}' for b, r in first.rates.items())} images/s")
+    pool = WorkerPool(arguments.workers, settings.worker_start_s, settings.task_s, stagger_s=0)
+    warm_up(pool, version, folder)
+    whole, whole_cpu = end_to_end(pool, version, path, folder)
+    pool.close()
+    second = bare(version, [best], arguments.seconds, single=False)
+    mean = (first.rates[best] + second.rates[best]) / 2
+    cpu = (first.cpu_s[best] + second.cpu_s[best]) / 2
+    say(f"Bare at {best}: {first.rates[best]:,.0f} before, {second.rates[best]:,.0f} after")
+    say(f"End to end: {whole:,.0f} images/s, {whole / mean:.1%} of bare, {whole / first.single:.1f} x one at a time")
+    say(f"Processor time an image: {1000 * whole_cpu:.2f} ms, bare {1000 * cpu:.2f} ms: {cpu / whole_cpu:.1%}")
+    record: dict[str, Any] = {
+        "model": version.ref, "precision": first.precision, "images": arguments.images, "workers": arguments.workers,
+        "cpus": os.cpu_count(), "load": os.getloadavg()[0], "bare_batch": best,
+        "bare_images_per_s": [first.rates[best], second.rates[best]], "images_per_s": whole,
+        "share_of_bare": whole / mean, "single_images_per_s": first.single, "times_single": whole / first.single,
+        "cpu_ms_per_image": 1000 * whole_cpu, "bare_cpu_ms_per_image": 1000 * cpu, "share_of_bare_by_cpu": cpu / whole_cpu,
+    }  # fmt: skip
+    if arguments.memory:
+        few, many = (memory(version, arguments.workers, folder, n) for n in arguments.memory_images)
+        record["memory_images"] = arguments.memory_images
+        record["server_bytes"], record["workers_bytes"] = [few[0], many[0]], [few[1], many[1]]
+        both = (("Server", few[0], many[0]), ("Workers", few[1], many[1]), ("Together", sum(few), sum(many)))
+        for what, a, b in both:
+            say(f"{what}: {a / 2**20:,.0f} MiB, then {b / 2**20:,.0f} MiB ({b / a - 1:+.1%})")
+    return record
+
+
+def markdown(records: Sequence[dict[str, Any]]) -> str:
+    """The README's table."""
+    lines = [
+        "| model | precision | the model alone, images/s | from ZIP to metrics, images/s | share | `model.predict` one by one |",
+        "|---|---|---|---|---|---|",
+    ]
+    for r in records:
+        alone = sum(r["bare_images_per_s"]) / 2
+        lines.append(
+            f"| {r['model']} | {r['precision']} | {alone:,.0f} | {r['images_per_s']:,.0f} | {r['share_of_bare']:.0%} | "
+            f"{r['single_images_per_s']:,.0f} images/s ({r['times_single']:.0f} times slower) |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     settings = get_settings()
@@ -209,45 +265,25 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--memory-images", type=int, nargs=2, default=[5000, 50_000])
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    version = Registry(settings.models_dir, settings.model).get(arguments.model)
+    registry = Registry(settings.models_dir, settings.model)
     if arguments.peak:
-        peak(version, arguments.workers, arguments.folder, arguments.peak)
+        peak(registry.get(arguments.model), arguments.workers, arguments.folder, arguments.peak)
         return
-    p = version.preprocessing
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = make_zip(folder / "images.zip", arguments.images, p.height, p.width)
-        first = bare(version, BATCHES, arguments.seconds, single=True)
-        best = first.best
-        say(f"Bare, by batch size: {', '.join(f'{b}: {r:,.0f}' for b, r in first.rates.items())} images/s")
-        pool = WorkerPool(arguments.workers, settings.worker_start_s, settings.task_s, stagger_s=0)
-        warm_up(pool, version, folder)
-        whole, whole_cpu = end_to_end(pool, version, path, folder)
-        pool.close()
-        second = bare(version, [best], arguments.seconds, single=False)
-        mean = (first.rates[best] + second.rates[best]) / 2
-        cpu = (first.cpu_s[best] + second.cpu_s[best]) / 2
-        record = {
-            "model": version.ref, "images": arguments.images, "workers": arguments.workers, "cpus": os.cpu_count(),
-            "load": os.getloadavg()[0], "bare_batch": best, "bare_images_per_s": [first.rates[best], second.rates[best]],
-            "images_per_s": whole, "share_of_bare": whole / mean, "single_images_per_s": first.single,
-            "times_single": whole / first.single, "cpu_ms_per_image": 1000 * whole_cpu,
-            "bare_cpu_ms_per_image": 1000 * cpu, "share_of_bare_by_cpu": cpu / whole_cpu,
-        }  # fmt: skip
-        say(f"Bare at {best}: {first.rates[best]:,.0f} before, {second.rates[best]:,.0f} after")
-        say(
-            f"End to end: {whole:,.0f} images/s, {whole / mean:.1%} of bare, {whole / first.single:.1f} x one at a time"
-        )
-        say(f"Processor time an image: {1000 * whole_cpu:.2f} ms, bare {1000 * cpu:.2f} ms: {cpu / whole_cpu:.1%}")
-        if arguments.memory:
-            few, many = (memory(version, arguments.workers, folder, n) for n in arguments.memory_images)
-            record["memory_images"] = arguments.memory_images
-            record["server_bytes"], record["workers_bytes"] = [few[0], many[0]], [few[1], many[1]]
-            for what, a, b in (("Server", few[0], many[0]), ("Workers", few[1], many[1])):
-                say(f"{what}: {a / 2**20:,.0f} MiB, then {b / 2**20:,.0f} MiB ({b / a - 1:+.1%})")
+        if arguments.markdown:
+            versions = [v for v in registry.versions() if v.metrics and arguments.model in ("", v.name, v.ref)]
+            records = []
+            for version in versions:
+                for precision in ("float32", "auto"):
+                    os.environ["DASHBOARD_PRECISION"] = precision  # for the processes that are started from here
+                    records.append(measure(version, arguments, Path(name)))
+            print(markdown(records))
+            return
+        record = measure(registry.get(arguments.model), arguments, Path(name))
     if arguments.json:
         print(json.dumps(record, indent=2))
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dashboard.core.chunks import Chunk, ChunkQueue
+from dashboard.core.chunks import ChunkQueue
 from dashboard.core.datasets import Sample
 
 SAMPLES = [Sample(i, f"cat/{i}.png", "cat") for i in range(10)]
@@ -32,6 +32,21 @@ def test_after_a_hang_all_that_is_left_is_halved() -> None:
     assert left(queue) == [(0, [0, 1]), (0, [2, 3]), (1, [4, 5]), (1, [6, 7]), (2, [8])]
 
 
-def test_a_single_sample_has_no_halves() -> None:
-    single = Chunk(0, SAMPLES[:1])
-    assert single.halves() == [single]
+def test_a_single_sample_comes_back_as_it_is() -> None:
+    queue = ChunkQueue(SAMPLES[:1], 4, set())
+    queue.halve(queue.take(), also_the_others=True)
+    assert left(queue) == [(0, [0])]
+
+
+def test_samples_are_made_when_their_chunk_is_taken() -> None:
+    class Counted(list[Sample]):
+        asked = 0
+
+        def __getitem__(self, places):  # type: ignore[no-untyped-def, override]
+            Counted.asked += 1
+            return super().__getitem__(places)
+
+    queue = ChunkQueue(Counted(SAMPLES), 4, set())
+    assert Counted.asked == 0
+    queue.take()
+    assert Counted.asked == 1
