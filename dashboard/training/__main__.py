@@ -85,16 +85,12 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     import keras
 
     from dashboard.training.fit import fit
-    from dashboard.training.targets import load_version, smoothed_labels, taught
+    from dashboard.training.targets import Teachers, load_version, smoothed_labels
 
     registry = Registry(args.models)
     started_from = registry.get(args.start_from) if args.start_from else None
     targets = smoothed_labels(data.labels[kept], len(cifar10.CLASS_NAMES), recipe.label_smoothing)
-    if recipe.teacher:
-        teacher = registry.get(recipe.teacher)
-        print(f"Asking {teacher.ref} about {len(kept):,} images", flush=True)
-        network = load_version(teacher, args.precision)
-        targets = taught(targets, network, teacher.preprocessing, data.images[kept], recipe.teacher_weight)
+    teaching = [registry.get(reference) for reference in recipe.teachers]
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(args.precision)
     model = fit(
@@ -106,6 +102,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
         args.work / f"{recipe.name}-{recipe.epochs}-{args.precision}-{checksum[:12]}",
         verbose=1 if sys.stderr.isatty() else 2,
         start=load_version(started_from) if started_from else None,
+        teachers=Teachers(teaching, args.precision) if teaching else None,
     )
     from dashboard.training.publish import publish
 
@@ -119,6 +116,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
         test=cifar10.read(archive, "test"),
         folder=args.models / (args.name or recipe.name),
         started_from=started_from,
+        taught_by=teaching,
     )
 
 

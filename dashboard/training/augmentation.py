@@ -35,12 +35,37 @@ def augment_epoch(
     out = translate(out, crop_padding, rng) if side == full else crop(out, side, rng)
     cutout = cutout * side // full
     if cutout:
-        top, left = rng.integers(0, side - cutout + 1, (2, n))
-        rows = np.arange(side)
-        in_rows = (rows >= top[:, None]) & (rows < top[:, None] + cutout)
-        in_columns = (rows >= left[:, None]) & (rows < left[:, None] + cutout)
-        out[in_rows[:, :, None] & in_columns[:, None, :]] = 127
+        corner = rng.integers(0, side - cutout + 1, (2, n))
+        out[_inside(corner, corner + cutout, side)] = 127
     return out
+
+
+def mix_patches(
+    images: np.ndarray, share: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Covers a rectangle of some images with that of another one (Yun et al., "CutMix", arXiv 1905.04899, section 3.1).
+
+    Args:
+        images: (N, S, S, C).
+        share: of the images that are covered, in [0, 1].
+
+    Returns:
+        The images, for each the number of the other one, and which share of its area (N,) the other one took.
+    """
+    n, side = images.shape[:2]
+    others = rng.permutation(n)
+    half = np.sqrt(np.where(rng.random(n) < share, rng.random(n), 0)) * side / 2
+    centre = rng.random((2, n)) * side
+    first, last = (np.rint(np.clip(edge, 0, side)).astype(int) for edge in (centre - half, centre + half))
+    mixed = np.where(_inside(first, last, side)[..., None], images[others], images)
+    return mixed, others, (last - first).prod(axis=0) / side**2
+
+
+def _inside(first: np.ndarray, last: np.ndarray, side: int) -> np.ndarray:
+    """(N, side, side) bool: the pixels from `first` (2, N) to before `last` (2, N), rows then columns."""
+    at = np.arange(side)
+    rows, columns = (at >= first[..., None]) & (at < last[..., None])
+    return rows[:, :, None] & columns[:, None, :]
 
 
 def alternating_flip(n: int, epoch: int, seed: int) -> np.ndarray:

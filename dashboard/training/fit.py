@@ -14,9 +14,10 @@ import numpy as np
 from dashboard.core.files import write_json
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.training import network
-from dashboard.training.augmentation import augment_epoch
+from dashboard.training.augmentation import augment_epoch, mix_patches
 from dashboard.training.pruning import draw_epoch
 from dashboard.training.recipes import Recipe
+from dashboard.training.targets import Teachers
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
@@ -79,6 +80,7 @@ def fit(
     checkpoint: Path,
     verbose: int,
     start: keras.Model | None = None,
+    teachers: Teachers | None = None,
 ) -> keras.Model:
     """Trains, or goes on from the checkpoint folder, and returns the model in float32, uncompiled.
 
@@ -87,6 +89,7 @@ def fit(
         targets: (N, K) probabilities to be learnt.
         verbose: as in `keras.Model.fit`.
         start: a trained model whose weights to begin with, where layers have the same names.
+        teachers: are asked about what each epoch shows; `recipe.teacher_weight` is their share in the targets.
     """
     num_classes = targets.shape[1]
     model = network.build(recipe.widths, num_classes, None, recipe.squeeze)
@@ -102,11 +105,10 @@ def fit(
         model.load_weights(weights)
         losses.losses.assign(np.load(checkpoint / f"losses-{first}.npy"))
         print(f"Going on after epoch {first} of {recipe.epochs}.")
-    numbered = np.concatenate([targets, np.arange(len(images))[:, None]], axis=1, dtype=np.float32)
 
-    def views(epoch: int) -> np.ndarray:
+    def views(epoch: int) -> tuple[np.ndarray, np.ndarray]:
         small = epoch < recipe.small_share * recipe.epochs
-        return augment_epoch(
+        seen = augment_epoch(
             images,
             photos,
             epoch,
@@ -116,11 +118,15 @@ def fit(
             cutout=recipe.cutout,
             side=recipe.small_side if small else images.shape[1],
         )
+        if not recipe.mixed_share:
+            return seen, targets
+        mixed, others, taken = mix_patches(seen, recipe.mixed_share, np.random.default_rng([recipe.seed, epoch, 2]))
+        return mixed, (1 - taken)[:, None] * targets + taken[:, None] * targets[others]
 
     with ThreadPoolExecutor(1) as ahead:
         upcoming = ahead.submit(views, first)
         for epoch in range(first, recipe.epochs):
-            seen = upcoming.result()
+            seen, wanted = upcoming.result()
             upcoming = ahead.submit(views, epoch + 1) if epoch + 1 < recipe.epochs else upcoming
             chosen, weight = draw_epoch(
                 keras.ops.convert_to_numpy(losses.losses),
@@ -128,11 +134,15 @@ def fit(
                 easy_kept=recipe.easy_kept if 0 < epoch < (1 - recipe.all_share) * recipe.epochs else 1.0,
                 batch_size=recipe.batch_size,
             )
+            seen, wanted = seen[chosen], wanted[chosen]
+            if teachers:
+                answers = teachers.answers(seen, np.random.default_rng([recipe.seed, epoch, 3]))
+                wanted = recipe.teacher_weight * answers + (1 - recipe.teacher_weight) * wanted
             # once an epoch: what is assigned within one, the compiled step of JAX would not see
             model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + 0.5) / recipe.epochs))
             model.fit(
-                normalize(seen[chosen], replace(preprocessing, height=seen.shape[1], width=seen.shape[2])),
-                numbered[chosen],
+                normalize(seen, replace(preprocessing, height=seen.shape[1], width=seen.shape[2])),
+                np.concatenate([wanted, chosen[:, None]], axis=1, dtype=np.float32),
                 recipe.batch_size,
                 epochs=epoch + 1,
                 initial_epoch=epoch,

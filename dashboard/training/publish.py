@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import get_args
@@ -41,12 +42,14 @@ def publish(
     test: LabelledImages,
     folder: Path,
     started_from: ModelVersion | None = None,
+    taught_by: Sequence[ModelVersion] = (),
 ) -> Path:
     """Calibrates on the held-out images, measures on the test images, writes `folder`/<next version>.
 
     Args:
         holdout: (images (N, S, S, 3) uint8, labels (N,)) that were not trained on.
         started_from: the version whose weights the training began with.
+        taught_by: the versions whose probabilities were learnt.
 
     Returns:
         The folder of the new version.
@@ -113,7 +116,8 @@ def publish(
         },
         provenance={
             "recipe": dataclasses.asdict(recipe),
-            "started_from": {"version": started_from.ref, "sha256": started_from.sha256} if started_from else None,
+            "started_from": _named(started_from) if started_from else None,
+            "taught_by": [_named(teacher) for teacher in taught_by],
             "precision": precision,
             "backend": keras.backend.backend(),
             "keras": keras.__version__,
@@ -125,6 +129,10 @@ def publish(
     )
     write_json(target / RECORD, to_record(version))
     return target
+
+
+def _named(version: ModelVersion) -> dict[str, str]:
+    return {"version": version.ref, "sha256": version.sha256}
 
 
 def _logits(model: keras.Model, images: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

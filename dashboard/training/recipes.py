@@ -15,7 +15,8 @@ class Recipe:
     whitening first layer, identity-initialised convolutions, Nesterov SGD with a triangular schedule, label smoothing,
     alternating flips, translation and cutout. To that come squeeze-and-excitation (Hu et al., arXiv 1709.01507), small
     images first (Hoffer et al., arXiv 1908.08986), fewer of the easy images (Qin et al., InfoBatch, arXiv 2303.04947),
-    and, where there is a teacher, distillation on the very images that the student sees (Beyer et al., arXiv 2106.05237).
+    patches of other images (CutMix, Yun et al., arXiv 1905.04899), and, where there are teachers, distillation on the
+    very images that the student sees (Beyer et al., arXiv 2106.05237).
     """
 
     name: str
@@ -35,7 +36,8 @@ class Recipe:
     small_share: float = 0.5  # of the epochs, on crops of that side
     easy_kept: float = 0.5  # of the images with less than the mean loss, drawn anew every epoch; 1 for all
     all_share: float = 0.15  # of the epochs, the last ones, that see every image
-    teacher: str = ""  # NAME or NAME@VERSION of a model whose probabilities are learnt
+    mixed_share: float = 0.0  # of the images of an epoch that have a patch of another one
+    teachers: tuple[str, ...] = ()  # NAME or NAME@VERSION of models whose probabilities are learnt
     teacher_weight: float = 0.9  # against the true label's 0.1
     holdout: int = 2500  # training images kept aside for choices: calibration, thresholds
     seed: int = 20
@@ -45,7 +47,16 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("cifar10-resnet", widths=(64, 160, 320), epochs=60),
-        Recipe("cifar10-small", widths=(32, 80, 192), epochs=44, cutout=0, teacher="cifar10-resnet"),
+        Recipe(
+            "cifar10-resnet-taught",
+            widths=(64, 160, 320),
+            epochs=44,
+            peak_lr=0.4,
+            mixed_share=0.5,
+            teachers=("cifar10-resnet", "cifar10-small"),
+            teacher_weight=0.7,
+        ),
+        Recipe("cifar10-small", widths=(32, 80, 192), epochs=44, cutout=0, teachers=("cifar10-resnet",)),
         Recipe(QUICK, widths=(32, 80, 192), epochs=16, cutout=0, crop_padding=2),
     )
 }

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import keras
 import numpy as np
 
 from dashboard.core.calibration import softmax
-from dashboard.core.preprocessing import Preprocessing, normalize
+from dashboard.core.preprocessing import normalize
 from dashboard.core.registry import ModelVersion
 from dashboard.training import network
 
 
-def load_version(version: ModelVersion, precision: str = "float32") -> keras.Model:
-    """The network of one of our own versions, computing in `precision`, a Keras dtype policy."""
+def load_version(version: ModelVersion, precision: str = "float32", any_size: bool = False) -> keras.Model:
+    """The network of one of our own versions, computing in `precision`, a Keras dtype policy.
+
+    Args:
+        any_size: whether it takes images of any size, not only of the version's.
+    """
     model = keras.saving.load_model(version.file, compile=False, safe_mode=True)
-    if precision == "float32":
+    if precision == "float32" and not any_size:
         return model
     recipe = version.provenance["recipe"]
-    side, classes = version.preprocessing.width, len(version.class_names)
-    copy = network.build_in(precision, recipe["widths"], classes, side, recipe.get("squeeze", False))
+    side = None if any_size else version.preprocessing.width
+    copy = network.build_in(precision, recipe["widths"], len(version.class_names), side, recipe.get("squeeze", False))
     copy.set_weights(model.get_weights())
     return copy
 
@@ -28,18 +35,28 @@ def smoothed_labels(labels: np.ndarray, num_classes: int, smoothing: float) -> n
     return np.eye(num_classes)[labels] * (1 - smoothing) + smoothing / num_classes
 
 
-def taught(
-    targets: np.ndarray, teacher: keras.Model, preprocessing: Preprocessing, images: np.ndarray, teacher_weight: float
-) -> np.ndarray:
-    """Targets (N, K) mixed with a teacher's probabilities, which is distillation (Hinton et al., arXiv 1503.02531).
+class Teachers:
+    """Models whose probabilities a network learns, which is distillation (Hinton et al., arXiv 1503.02531)."""
 
-    Args:
-        teacher: gives logits.
-        images: (N, S, S, 3) uint8; each is seen mirrored too, and averaged.
-        teacher_weight: the teacher's share, in [0, 1].
-    """
-    both_ways = [
-        softmax(teacher.predict(normalize(seen, preprocessing), batch_size=500, verbose=0))
-        for seen in (images, images[:, :, ::-1])
-    ]
-    return teacher_weight * np.mean(both_ways, axis=0) + (1 - teacher_weight) * targets
+    def __init__(self, versions: Sequence[ModelVersion], precision: str) -> None:
+        """Loads them; they compute in `precision`, a Keras dtype policy."""
+        self._models = [
+            (load_version(version, precision, any_size=True), version.preprocessing) for version in versions
+        ]
+
+    def answers(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(N, K) probabilities: of one teacher for each image, drawn by chance, mirrored or not by chance.
+
+        Cross-entropy is linear in its targets, so over many epochs that is to learn the mean of all teachers seen both
+        ways, for the price of one.
+
+        Args:
+            images: (N, S, S, 3) uint8, as the student sees them.
+        """
+        seen = np.where(rng.random((len(images), 1, 1, 1)) < 0.5, images, images[:, :, ::-1])
+        of = rng.integers(0, len(self._models), len(images))
+        answers = np.empty((len(images), self._models[0][0].output_shape[-1]), np.float32)
+        for i, (model, preprocessing) in enumerate(self._models):
+            inputs = normalize(seen[of == i], replace(preprocessing, height=seen.shape[1], width=seen.shape[2]))
+            answers[of == i] = softmax(model.predict(inputs, batch_size=500, verbose=0))
+        return answers
