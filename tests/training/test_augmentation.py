@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.training.augmentation import alternating_flip, augment_epoch, translate
+from dashboard.training.augmentation import alternating_flip, augment_epoch, mix_patches, translate
 
 OPTIONS: dict[str, Any] = {"photo_share": 0.0, "crop_padding": 0, "cutout": 0, "side": 8}
 
@@ -102,3 +102,21 @@ def test_cutout_shrinks_with_the_crop() -> None:
     images = np.zeros((50, 8, 8, 3), np.uint8)
     seen = augment_epoch(images, images, 0, 1, photo_share=0.0, crop_padding=0, cutout=4, side=4)
     assert ((seen == 127).all(axis=-1).sum(axis=(1, 2)) == 4).all()
+
+
+def test_patches_cover_the_share_that_is_told() -> None:
+    images = np.broadcast_to(np.arange(500, dtype=np.int16)[:, None, None, None], (500, 16, 16, 1))
+    mixed, others, taken = mix_patches(images, 0.4, np.random.default_rng(3))
+    foreign = mixed != images
+    assert (mixed == np.where(foreign, images[others], images)).all()
+    assert np.allclose(foreign.mean(axis=(1, 2, 3)), np.where(others == np.arange(500), 0, taken))
+    assert 0.3 < (taken > 0).mean() < 0.45 and taken.max() > 0.8
+    covered = foreign[np.argmax(taken), :, :, 0]
+    rows, columns = covered.any(axis=1), covered.any(axis=0)
+    assert (covered == rows[:, None] & columns).all(), "a rectangle"
+
+
+def test_no_share_no_patches() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
+    mixed, _, taken = mix_patches(images, 0.0, np.random.default_rng(3))
+    assert np.array_equal(mixed, images) and not taken.any()

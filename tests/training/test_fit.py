@@ -73,6 +73,25 @@ def test_training_learns(tmp_path: Path) -> None:
     assert not model.compiled and {w.dtype for w in model.weights} == {"float32"}
 
 
+def test_what_is_wanted_follows_patches_and_teachers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain black and plain white: the mean of an image is the share of white in it."""
+    images = np.full((64, 8, 8, 3), 255, np.uint8) * (np.arange(64) % 2).astype(np.uint8)[:, None, None, None]
+    recipe = replace(RECIPE, epochs=1, small_share=0.0, mixed_share=0.5, teacher_weight=0.6)
+    asked, shown = [], []
+
+    class Grey:
+        def answers(self, seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+            asked.append(seen)
+            return np.full((len(seen), 2), 0.5, np.float32)
+
+    real = keras.Model.fit
+    monkeypatch.setattr(keras.Model, "fit", lambda *args, **kw: (shown.append(args[2]), real(*args, **kw))[1])
+    fit(recipe, INPUT, images, images, np.eye(2)[np.arange(64) % 2], tmp_path, 0, teachers=Grey())  # type: ignore[arg-type]
+    white = asked[0].mean(axis=(1, 2, 3)) / 255
+    assert 0.2 < ((white > 0) & (white < 1)).mean() < 0.5, "patches, half of them from an image of the same colour"
+    assert shown[0][:, 1] == pytest.approx(0.6 * 0.5 + 0.4 * white, abs=1e-6)
+
+
 def test_the_schedule_rises_and_falls_to_zero() -> None:
     recipe = replace(RECIPE, peak_lr=0.5, rise_share=0.25)
     at = [learning_rate(recipe, step / 100) for step in range(101)]
