@@ -196,8 +196,9 @@ st.title("Batch evaluation")
 run_id = st.session_state.get("run_id") or st.query_params.get("run")
 job = services.jobs.get(run_id) if run_id else None
 if job and job.found and job.found != run_id:
-    run_id = st.session_state["evaluated_before"] = job.found
-    job = services.jobs.get(run_id)
+    run_id, job = job.found, services.jobs.get(job.found)
+    if not (job and job.active):
+        st.session_state["evaluated_before"] = run_id
 if run_id:
     show(run_id)
 if job and job.active:

@@ -39,7 +39,7 @@ class Job:
     state: JobState = "waiting"
     progress: Progress | None = None
     error: DashboardError | None = None  # why it failed, or what it waits for when paused
-    found: str = ""  # an earlier run that has the same answers, which is the result then
+    found: str = ""  # an earlier run that has, or will have, the same answers, which is the result then
 
     @property
     def active(self) -> bool:
@@ -59,6 +59,7 @@ class JobRunner:
         self._engine, self._store, self._chunk_size, self._chunk_s = engine, store, chunk_size, chunk_s
         self._retry_s, self._retry_at = retry_s, 0.0
         self._lock = threading.Lock()
+        self._beginning = threading.Lock()  # or two with the same answers would both begin
         self._jobs: dict[str, Job] = {}
         self._inbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._turns: deque[str] = deque()  # runs with chunks to give out, the next one first
@@ -76,13 +77,15 @@ class JobRunner:
 
         Args:
             label_map: what some labels mean, see `match_labels`.
-            use_stored: where a finished run has the same answers, that is the result, see `Job.found`.
+            use_stored: where a finished run, or one under way, has the same answers, that is the result; see `Job.found`.
         """
 
         def open_run(run_id: str) -> OpenRun | RunManifest:
             plan = plan_run(dataset, version, label_map)
-            found = evaluated_before(plan, self._store) if use_stored else None
-            return found or begin_run(plan, self._store, self._chunk_size, run_id)
+            with self._beginning:
+                # in this order: a run that ends meanwhile is in the store
+                found = (self._under_way(plan.key) or evaluated_before(plan, self._store)) if use_stored else None
+                return found or begin_run(plan, self._store, self._chunk_size, run_id)
 
         return self._add(Job(new_run_id(), dataset, version.ref), open_run)
 
@@ -116,6 +119,13 @@ class JobRunner:
     def retry(self) -> None:
         """Goes on with paused jobs now."""
         self._inbox.put(self._retry_paused)
+
+    def _under_way(self, key: str) -> RunManifest | None:
+        for job in self.active():
+            with contextlib.suppress(DashboardError):  # it has not begun
+                if (manifest := self._store.manifest(job.run_id)).key == key:
+                    return manifest
+        return None
 
     def _add(self, job: Job, open_run: Callable[[str], OpenRun | RunManifest]) -> Job:
         with self._lock:

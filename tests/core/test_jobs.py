@@ -138,6 +138,22 @@ def test_the_same_dataset_and_model_are_not_evaluated_twice(
     assert warmer.found == anew.found == "" and len(store.list()) == 3
 
 
+def test_the_same_dataset_and_model_at_the_same_time_are_one_run(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 200})
+    one, other = (runner.start(path, tiny_version) for _ in range(2))
+    until(lambda: len(runner.active()) == 1)
+    (active,) = runner.active()
+    waiting = runner.get(({one.run_id, other.run_id} - {active.run_id}).pop())
+    assert waiting is not None and (waiting.state, waiting.found) == ("finished", active.run_id)
+    assert [m.run_id for m in store.list()] == [active.run_id]
+    anew = runner.start(path, tiny_version, use_stored=False)
+    for job in (active, anew):
+        runner.cancel(job.run_id)
+        assert wait(runner, job).found == ""
+
+
 def test_runs_whose_process_has_gone_are_taken_up(
     runner: JobRunner,
     fast: WorkerPool,
