@@ -15,7 +15,7 @@ from dashboard.core.inference import Inference
 from dashboard.core.model_input import enough_pixels
 from dashboard.core.overlay import contact_sheet, overlay
 from dashboard.core.preprocessing import fit_image
-from dashboard.core.records import SampleMap
+from dashboard.core.records import SampleMap, Verdict
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_images import check_still_there
 from dashboard.core.runs import RunManifest
@@ -31,6 +31,7 @@ class BulkMaps:
     heatmaps: np.ndarray  # (N, h, w) float32 in [0, 1]
     n_empty: int  # maps that are all zero
     n_failed: int  # images without a map, left out
+    verdicts: tuple[Verdict, ...]  # of each map; none when they were not asked for
 
     @property
     def mean_picture(self) -> np.ndarray:
@@ -68,6 +69,7 @@ def bulk_maps(
     rows: pd.DataFrame,
     target: str,
     method: str,
+    faithfulness: bool = False,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> BulkMaps | None:
     """The maps of these rows of a run; None when not one could be made.
@@ -75,6 +77,7 @@ def bulk_maps(
     Args:
         rows: of `Run.evaluated`.
         target: a class name, or `inference.PREDICTED` for the predicted class of each image.
+        faithfulness: measure also what each map is worth.
         on_progress: gets the number of images done.
 
     Raises:
@@ -88,7 +91,7 @@ def bulk_maps(
     pictures, maps = [], []
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]
-        answers = inference.explain_samples(version, dataset_path, chunk, target, method)
+        answers = inference.explain_samples(version, dataset_path, chunk, target, method, faithfulness=faithfulness)
         for sample, answer in zip(chunk, answers, strict=True):
             if isinstance(answer, SampleMap):
                 maps.append(answer)
@@ -97,4 +100,6 @@ def bulk_maps(
     if not maps:
         return None
     heatmaps = np.stack([each.heatmap for each in maps])
-    return BulkMaps(np.stack(pictures), heatmaps, sum(each.empty for each in maps), len(samples) - len(maps))
+    verdicts = tuple(each.faithfulness.verdict for each in maps if each.faithfulness)
+    n_empty = sum(each.empty for each in maps)
+    return BulkMaps(np.stack(pictures), heatmaps, n_empty, len(samples) - len(maps), verdicts)

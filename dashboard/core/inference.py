@@ -113,19 +113,22 @@ class Inference:
         target: str = PREDICTED,
         method: str = DEFAULT_METHOD,
         layer: str | None = None,
+        faithfulness: bool = False,
     ) -> list[SampleMap | Failure]:
         """The heatmap of each of these samples of the dataset at that path, in their order; made by all workers.
 
         Args:
             target: a class name, or PREDICTED for the predicted class of each image.
+            faithfulness: measure also what each map is worth.
 
         Raises:
             As `explain`; DatasetError when the dataset cannot be read or was changed.
         """
         class_id = None if target == PREDICTED else _class_id(version, target)
-        cost = get_method(method).cost
+        cost = "seconds" if faithfulness else get_method(method).cost
+        arguments = (class_id, method, layer, faithfulness)
         futures = [
-            self._submit("explain_samples", version, dataset, chunk, class_id, method, layer, slow=cost == "seconds")
+            self._submit("explain_samples", version, dataset, chunk, *arguments, slow=cost == "seconds")
             for chunk in _chunks(samples, SAMPLES_A_TASK[cost])
         ]
         return [answer for future in futures for answer in future.result()]

@@ -136,6 +136,7 @@ class SampleMap:
     empty: bool
     target_class: int
     prediction: Prediction
+    faithfulness: Faithfulness | None = None  # None when it was not asked for
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from dashboard.core.runs import Run
 from dashboard.ui.components import plain, show_error
 from dashboard.ui.memory import is_remembered, remembered
 from dashboard.ui.resources import Services
+from dashboard.ui.verdict import count_verdicts
 
 MOST = 48  # images, so that it takes seconds
 COLUMNS = 8
@@ -44,9 +45,10 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
                     "Method", quick, format_func=lambda name: METHODS[name].title, key="bulk-method", width=200
                 )
             )
+            tested = st.toggle("Test each map", key="bulk-tested", help="Some hundred predictions an image.")
         wanted = target if target in names else PREDICTED
         try:
-            maps = _maps(services, run, some, wanted, method)
+            maps = _maps(services, run, some, wanted, method, tested)
         except DashboardError as error:
             show_error(error, "There are no maps.")
             return
@@ -56,18 +58,18 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
         _show(maps, len(rows), f"{run_id}-maps.png", target)
 
 
-def _maps(services: Services, run: Run, rows: pd.DataFrame, target: str, method: str) -> BulkMaps | None:
+def _maps(services: Services, run: Run, rows: pd.DataFrame, target: str, method: str, tested: bool) -> BulkMaps | None:
     """From this session's memory, or made with progress."""
-    key = (run.manifest.run_id, run.manifest.model_sha256, tuple(rows["index"]), target, method)
+    key = (run.manifest.run_id, run.manifest.model_sha256, tuple(rows["index"]), target, method, tested)
     if is_remembered("bulk", key):
         return remembered("bulk", key, "", lambda: None)
     version = version_of_run(services.registry, run.manifest)
-    bar = st.progress(0.0, "Making the maps ...")
+    bar = st.progress(0.0, "Making and testing the maps ..." if tested else "Making the maps ...")
 
     def tell(done: int) -> None:
         bar.progress(done / len(rows), f"{done:,} of {len(rows):,} maps")
 
-    maps = bulk_maps(services.inference, version, Path(run.manifest.dataset), rows, target, method, tell)
+    maps = bulk_maps(services.inference, version, Path(run.manifest.dataset), rows, target, method, tested, tell)
     bar.empty()
     return remembered("bulk", key, "", lambda: maps, most=2)
 
@@ -93,6 +95,8 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
             notes.append(f"{maps.n_empty} maps are empty: nothing speaks for {plain(target)} there.")
         if maps.n_failed:
             notes.append(f"{maps.n_failed} could not be read.")
+        if maps.verdicts:
+            count_verdicts(maps.verdicts)
         st.caption(" ".join(notes))
         st.download_button(
             "Sheet (PNG)",

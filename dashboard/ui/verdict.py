@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from dashboard.core.records import Faithfulness, Verdict
@@ -16,5 +18,17 @@ _BADGES: dict[Verdict, tuple[str, str, str]] = {
 
 def show_verdict(faithfulness: Faithfulness) -> None:
     """A badge: green only for better than both controls."""
-    label, icon, colour = _BADGES[faithfulness.verdict]
-    st.badge(label, icon=icon, color=colour)  # type: ignore[arg-type]
+    _badge(faithfulness.verdict)
+
+
+def count_verdicts(verdicts: Sequence[Verdict]) -> None:
+    """A badge for each verdict that some of many maps have, with how many."""
+    with st.container(horizontal=True, gap="small"):
+        for verdict in _BADGES:
+            if count := verdicts.count(verdict):
+                _badge(verdict, f"{count} of {len(verdicts)}: ")
+
+
+def _badge(verdict: Verdict, before: str = "") -> None:
+    label, icon, colour = _BADGES[verdict]
+    st.badge(before + (label.lower() if before else label), icon=icon, color=colour)  # type: ignore[arg-type]

@@ -85,14 +85,26 @@ def check_randomization(
 
 
 def explain_many(
-    model: LoadedModel, images: np.ndarray, target_class: int | None, method: str, layer: str | None
+    model: LoadedModel,
+    images: np.ndarray,
+    target_class: int | None,
+    method: str,
+    layer: str | None,
+    faithfulness: bool = False,
 ) -> list[SampleMap]:
     """The map of each of the images (N, height, width, 3) uint8. See `explain`."""
     predictions = model.predict(images)
     targets = np.array([p.class_id if target_class is None else target_class for p in predictions])
-    maps, empty = heatmaps(model.network, method, _inputs(model, images), targets, _layer(model, method, layer))
+    inputs = _inputs(model, images)
+    maps, empty = heatmaps(model.network, method, inputs, targets, _layer(model, method, layer))
     rows = zip(maps, empty.tolist(), targets.tolist(), predictions, strict=True)
-    return [SampleMap(*row) for row in rows]
+    answers = [SampleMap(*row) for row in rows]
+    if not faithfulness:
+        return answers
+    return [
+        replace(a, faithfulness=measure(x, [a.heatmap], probability(model, a.target_class))[0])
+        for a, x in zip(answers, inputs, strict=True)
+    ]
 
 
 def embed(model: LoadedModel, images: np.ndarray) -> np.ndarray:

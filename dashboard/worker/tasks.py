@@ -224,14 +224,20 @@ def check_randomization(
 
 
 def explain_samples(
-    version: ModelVersion, path: Path, samples: list[Sample], target_class: int | None, method: str, layer: str | None
+    version: ModelVersion,
+    path: Path,
+    samples: list[Sample],
+    target_class: int | None,
+    method: str,
+    layer: str | None,
+    faithfulness: bool,
 ) -> list[SampleMap | Failure]:
     """One heatmap for each of these samples of the dataset at `path`. Raises as `predict_samples`."""
     model = _load(version)
     from dashboard.worker import explaining
 
     def work(images: np.ndarray) -> list[SampleMap]:
-        return explaining.explain_many(model, images, target_class, method, layer)
+        return explaining.explain_many(model, images, target_class, method, layer, faithfulness)
 
     return _answer(version, _readers(version, path, samples), work)
 

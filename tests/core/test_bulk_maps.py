@@ -13,7 +13,7 @@ from dashboard.core.inference import PREDICTED, Inference
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.runs import Run, RunStore
 from dashboard.core.worker_pool import WorkerPool
-from tests.conftest import MakeZip, picture
+from tests.conftest import MakeZip, encoded, picture
 
 
 @pytest.fixture
@@ -27,11 +27,23 @@ def test_maps_of_the_given_rows_in_their_order_with_progress(
 ) -> None:
     rows, told = run.evaluated.iloc[::-1], list[int]()
     path = Path(run.manifest.dataset)
-    maps = bulk_maps(inference, tiny_version, path, rows, PREDICTED, "grad-cam", told.append)
+    maps = bulk_maps(inference, tiny_version, path, rows, PREDICTED, "grad-cam", on_progress=told.append)
     assert maps and told == [16, 20] and maps.n_failed == 0
     assert np.array_equal(maps.pictures[0], picture(19)) and maps.heatmaps.shape == (20, 8, 8)
     other = bulk_maps(inference, tiny_version, path, rows, "truck", "grad-cam")
-    assert other and not np.array_equal(other.heatmaps, maps.heatmaps)
+    assert other and not np.array_equal(other.heatmaps, maps.heatmaps) and other.verdicts == ()
+
+
+def test_each_map_is_tested_as_that_of_a_single_image(
+    run: Run, inference: Inference, tiny_version: ModelVersion
+) -> None:
+    path = Path(run.manifest.dataset)
+    maps = bulk_maps(inference, tiny_version, path, run.evaluated.head(3), "cat", "grad-cam", faithfulness=True)
+    assert maps
+    for seed, verdict in enumerate(maps.verdicts):
+        alone = inference.explain(tiny_version, encoded(picture(seed)), target="cat", faithfulness=True)
+        assert alone.faithfulness and alone.faithfulness.verdict == verdict
+    assert len(maps.verdicts) == 3
 
 
 def test_a_dataset_that_was_changed_is_refused(
@@ -50,7 +62,7 @@ def test_only_the_very_model_that_made_a_run_will_do(run: Run, tiny_registry: Re
 
 def test_means_and_sheet() -> None:
     pictures = np.stack([np.full((2, 3, 3), value, np.uint8) for value in (0, 100, 200)])
-    maps = BulkMaps(pictures, np.array([[[0.0]], [[0.5]], [[1.0]]], np.float32), n_empty=1, n_failed=0)
+    maps = BulkMaps(pictures, np.array([[[0.0]], [[0.5]], [[1.0]]], np.float32), n_empty=1, n_failed=0, verdicts=())
     assert (maps.mean_picture == 100).all() and maps.mean_map.tolist() == [[0.5]]
     sheet = maps.sheet(0.0, columns=2, factor=10)
     assert sheet.shape == (2 * 20 + 4, 2 * 30 + 4, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -268,3 +269,7 @@ def test_what_the_images_of_an_evaluation_look_at_together(open_page: Open, run:
     assert f"All {len(mistakes)}." in text_of(at)
     at.selectbox(key=f"bulk-target-{run.run_id}").select("cat").run()
     assert not at.exception and len(at.session_state["bulk"]) == 2
+    at.toggle(key="bulk-tested").set_value(True).run()
+    assert not at.exception
+    counts = re.findall(rf"(\d+) of {len(mistakes)}: (?:beats|no better|empty)", text_of(at))
+    assert sum(map(int, counts)) == len(mistakes)
