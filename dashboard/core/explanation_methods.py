@@ -50,7 +50,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "smooth-grad", "SmoothGrad", "arXiv 1706.03825", False, "seconds",
-            "Averages the gradient over noisy copies: the pixels that the class's logit reacts to.",
+            "Averages the gradient over noisy copies, times the image: where more of it would raise the class's logit.",
         ),
         Method(
             "occlusion", "Occlusion", "arXiv 1311.2901", False, "seconds",

@@ -10,7 +10,7 @@ from dashboard.worker.explanations.network import Network
 
 STEPS = (32, 64, 128)  # more until the attributions are complete; the paper: 20 to 300
 TOLERATED = 0.01  # completeness error
-NEIGHBOURHOOD = 1 / 20  # standard deviation of its weights, as a share of the image's side
+NEIGHBOURHOOD = 1 / 20  # see `gather`
 
 
 def integrated_gradients(network: Network, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -62,11 +62,15 @@ def integrate(image: np.ndarray, baseline: np.ndarray, gradients: np.ndarray, we
     return (image - baseline) * np.einsum("shwc,s->hwc", gradients, weights)
 
 
-def gather(attribution: np.ndarray) -> np.ndarray:
-    """Attributions (N, H, W, C) added up over channels and, with Gaussian weights, over neighbours: (N, H, W) float32."""
+def gather(attribution: np.ndarray, neighbourhood: float = NEIGHBOURHOOD) -> np.ndarray:
+    """Attributions (N, H, W, C) added up over channels and, with Gaussian weights, over neighbours: (N, H, W) float32.
+
+    Args:
+        neighbourhood: the weights' standard deviation, as a share of the image's side.
+    """
     height, width = attribution.shape[1:3]
     sums = attribution.sum(axis=-1)
-    blurred = [cv2.GaussianBlur(plane, (0, 0), NEIGHBOURHOOD * width, sigmaY=NEIGHBOURHOOD * height) for plane in sums]
+    blurred = [cv2.GaussianBlur(plane, (0, 0), neighbourhood * width, sigmaY=neighbourhood * height) for plane in sums]
     return np.stack(blurred)
 
 

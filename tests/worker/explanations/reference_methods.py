@@ -54,9 +54,10 @@ def integrated_gradients(parts: list, image: Array, target: int, places: Array, 
     return (image - mean).ravel()[places] * total / steps
 
 
-def smooth_grad(parts: list, copies: Array, target: int, places: Array) -> Array:
-    """Mean derivative over the given noisy copies, at some places of the input only."""
-    return np.mean([differences(parts, copy, target, places) for copy in copies], axis=0)
+def smooth_grad(parts: list, image: Array, copies: Array, target: int, places: Array) -> Array:
+    """Mean derivative over the given noisy copies times the image, at some places of the input only."""
+    slopes = np.mean([differences(parts, copy, target, places) for copy in copies], axis=0)
+    return (image - image.mean(axis=(0, 1))).ravel()[places] * slopes
 
 
 def occlusion(parts: list, image: Array, target: int, patch: int, positions: list[int]) -> Array:
