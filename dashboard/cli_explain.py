@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from dashboard.cli_output import AsJson, console, error_record, plain_text, print_json, say, stop
 from dashboard.cli_services import ModelRef, engine, prediction_record, registry
@@ -93,6 +93,9 @@ def _explain_one(image: Path, out: Path, version: ModelVersion, wish: Wish, as_j
             data = _read(image)
             [explanation] = _ask(Inference(pool), version, data, wish)
         _write_overlay(out, data, version, explanation)
+    except ImageError as error:
+        named = error if error.code == "unreadable" else ImageError(f"{image}: {error.message}", error.fix, error.code)
+        stop(named, as_json)
     except DashboardError as error:
         stop(error, as_json)
     except OSError as error:
@@ -111,9 +114,8 @@ def _explain_one(image: Path, out: Path, version: ModelVersion, wish: Wish, as_j
 def _explain_many(images: Sequence[Path], folder: Path, version: ModelVersion, wish: Wish, as_json: bool) -> None:
     """Each image by each method, to a folder; an image that fails is told, the rest goes on."""
     answers: list[dict[str, Any]] = []
-    table = Table(
-        "file", "predicted", "method", "evidence for", "written to", *(["worth"] if wish.faithfulness else [])
-    )
+    columns = ["file", "predicted", "method", "evidence for", "written to", *(["worth"] if wish.faithfulness else [])]
+    table = Table(*(Column(name, overflow="fold") for name in columns))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with engine() as pool, console.status("Starting TensorFlow ..."):
@@ -166,11 +168,12 @@ def _write_overlay(path: Path, data: bytes, version: ModelVersion, explanation: 
 
 def _names(images: Sequence[Path]) -> dict[Path, str]:
     """What an image's files are called: as it is, with a number where that is taken."""
+    stems = {path.stem for path in images}  # no number may make a name that another image has
     names: dict[Path, str] = {}
-    taken: Counter[str] = Counter()
     for path in dict.fromkeys(images):
-        taken[path.stem] += 1
-        names[path] = path.stem if taken[path.stem] == 1 else f"{path.stem}-{taken[path.stem]}"
+        numbered = (f"{path.stem}-{n}" for n in count(2))
+        free = (name for name in numbered if name not in stems and name not in names.values())
+        names[path] = next(free) if path.stem in names.values() else path.stem
     return names
 
 

@@ -120,13 +120,17 @@ def models_add(
     _check_choice("--scale", scale, tuple(SCALINGS))
     _check_choice("--fit", fit, get_args(Fit))
     _check_choice("--color", color, get_args(ColorMode))
-    settings = get_settings()
+    settings, known = get_settings(), registry()
+    try:
+        active = known.active().ref
+    except DashboardError:
+        active = ""
     try:
         with console.status("Looking into the file ..."):
             version = add_model(
                 file,
                 name,
-                registry(),
+                known,
                 class_names=read_class_names(class_names) if class_names else None,
                 scaling=scale or None,
                 fit=cast(Fit, fit),
@@ -134,6 +138,11 @@ def models_add(
                 input_size=read_input_size(input_size) if input_size else None,
                 samples=settings.samples_dir,
                 memory_bytes=int(memory_gb * 2**30) or None,
+            )
+        if active and known.active().name != active.partition("@")[0]:  # the new name comes first
+            known.activate(active)
+            say(
+                f"{active} stays the one used when none is named: `python -m dashboard models use {name}` changes that."
             )
     except DashboardError as error:
         stop(error, as_json)

@@ -37,6 +37,7 @@ def show(picture: Picture) -> None:
 
 
 st.title("Explain")
+picture = None
 try:
     picture = picture_to_explain(services)
     if picture:
@@ -45,5 +46,5 @@ try:
         st.text("Where does the model look, and is that true? Eight methods, each tested on the picture itself.")
         choose_picture(services.settings.samples_dir)
 except DashboardError as error:
-    show_error(error, "There is nothing to explain.")
+    show_error(error, f"{picture.name} cannot be explained." if picture else "There is nothing to explain.")
     st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)

@@ -19,6 +19,7 @@ from dashboard.core.records import Faithfulness, MapScores, Verdict
 SHARES = np.linspace(0, 1, 11)
 RANDOM_MAPS = 8  # a map that beats them all did so by luck in 1 of 9 cases
 BLUR = 1 / 8  # standard deviation of the blur, as a share of the image's side
+UNMOVED = 0.02  # largest score of map and controls where the probability hardly moves
 SPREAD = 1 / 4  # standard deviation of the centred Gaussian, likewise
 
 Probability = Callable[[np.ndarray], np.ndarray]
@@ -121,13 +122,18 @@ def area(curve: np.ndarray) -> float:
 
 
 def judge(own: MapScores, randoms: Sequence[MapScores], centred: MapScores, empty: bool) -> Faithfulness:
-    """The verdict: a map has to beat each of the random maps, and then the centred Gaussian."""
+    """The verdict: a map has to beat each of the random maps, and then the centred Gaussian.
+
+    Where it beats no more than half of the random maps, it is one of them.
+    """
     scores = np.array([random.score for random in randoms])
     verdict: Verdict
     if empty:
         verdict = "empty"
+    elif np.abs([own.score, centred.score, *scores]).max() < UNMOVED:
+        verdict = "unmoved"
     elif own.score <= scores.max():
-        verdict = "chance"
+        verdict = "chance" if 2 * (own.score > scores).sum() <= len(scores) else "unsure"
     else:
         verdict = "better" if own.score > centred.score else "mixed"
     return Faithfulness(SHARES, own, mean_scores(randoms), centred, verdict, scores)

@@ -84,11 +84,16 @@ class Inference:
         return explanations
 
     def explain_layers(
-        self, version: ModelVersion, file: bytes, target: str | None = None, method: str = DEFAULT_METHOD
+        self,
+        version: ModelVersion,
+        file: bytes,
+        target: str | None = None,
+        method: str = DEFAULT_METHOD,
+        faithfulness: bool = False,
     ) -> list[Explanation]:
         """The same method through the layers of `records.stages`, in the order of the forward pass. See `explain`."""
-        arguments = (version, file, _class_id(version, target), method)
-        slow = get_method(method).cost == "seconds"
+        arguments = (version, file, _class_id(version, target), method, faithfulness)
+        slow = faithfulness or get_method(method).cost == "seconds"
         explanations: list[Explanation] = self._submit("explain_layers", *arguments, slow=slow).result()
         return explanations
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dashboard.core.class_names import check_class_names, choose_class_names, read_class_names
 from dashboard.core.errors import ModelError
+from dashboard.core.explanation_methods import METHODS
 from dashboard.core.files import sha256_of, write_json
 from dashboard.core.foreign_model import ForeignModel
 from dashboard.core.labels import match_labels
@@ -97,7 +98,10 @@ def add_model(
         scaling, choice = choose_scaling(scaling, facts.scales_itself, tests)
         notes = [*naming, *choice, *facts.notes]
         if not served.conv_layers:
-            notes.append("It has no convolution with a grid: predictions work, explanations do not.")
+            pixel_methods = ", ".join(name for name, method in METHODS.items() if not method.uses_layer)
+            notes.append(
+                f"It has no convolution with a grid: it can be explained by methods that look at pixels ({pixel_methods})."
+            )
         provenance = {
             "original_file": file.name,
             "original_sha256": sha256,

@@ -49,6 +49,9 @@ class Quarantine:
             # once only: the worker that follows a dead one has no limit on its memory
             return self._pool.submit(task, *args, timeout_s=TASK_S, attempts=1).result()
         except WorkerError as error:
+            if error.code == "task_failed":  # the process lives: memory has nothing to do with it
+                message = f"{self._order.shown_as} cannot be used. {error.message}"
+                raise ModelError(message, "It is built in a way that is not supported: please report this.") from error
             limit = self._order.memory_bytes / 2**30
             raise ModelError(
                 f"{self._order.shown_as} ended the process that loaded it. {error.message}",

@@ -40,7 +40,7 @@ class Tasks:
         except DashboardError as error:
             return False, error
         except Exception as error:  # told to the caller; the worker itself is fine
-            return False, WorkerError(f"{task} failed: {type(error).__name__}: {error}")
+            return False, WorkerError(f"{task} failed: {type(error).__name__}: {error}.", code="task_failed")
 
 
 def _connect(address: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-Verdict = Literal["better", "mixed", "chance", "empty"]
+Verdict = Literal["better", "mixed", "unsure", "chance", "unmoved", "empty"]
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,20 @@ class Faithfulness:
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        return _SENTENCES[self.verdict]
+        return _SENTENCES[self.verdict].format(beaten=self.beaten, of=len(self.random_scores))
+
+    @property
+    def beaten(self) -> int:
+        """How many of the random maps it is better than."""
+        return int((self.map.score > self.random_scores).sum())
 
 
 _SENTENCES: dict[Verdict, str] = {
     "better": "Better than every random map and than a spot in the middle: the marked pixels matter to the model.",
     "mixed": "Better than every random map, but no better than a spot in the middle of the picture.",
+    "unsure": "Better than {beaten} of {of} random maps, not than all: do not rely on this map alone.",
     "chance": "No better than chance: do not rely on this map.",
+    "unmoved": "This cannot be judged: whatever is taken away, the probability of this class hardly moves.",
     "empty": "The map is empty: nothing speaks for this class, and there is nothing to check.",
 }
 

@@ -89,7 +89,11 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
     sheet = maps.sheet(DEFAULT_OPACITY, COLUMNS, max(1, TILE // max(maps.pictures.shape[1:3])))
     with right:
         st.markdown("**One by one**")
-        st.image(sheet, width="stretch", alt=f"{count} images with their maps, the surest first")
+        st.image(
+            sheet,
+            width="stretch" if count >= COLUMNS else "content",
+            alt=f"{count} images with their maps, the surest first",
+        )
         notes = [f"The {count} surest of {of:,}." if of > count + maps.n_failed else f"All {count}."]
         if maps.n_empty:
             notes.append(f"{maps.n_empty} maps are empty: nothing speaks for {plain(target)} there.")

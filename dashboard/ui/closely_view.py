@@ -90,6 +90,10 @@ def _show_scores(faithfulness: Faithfulness) -> None:
     from dashboard.ui.explanation_charts import GAUSSIAN, RANDOM, THIS_MAP
 
     rows = [(THIS_MAP, faithfulness.map), (RANDOM, faithfulness.random), (GAUSSIAN, faithfulness.gaussian)]
+    st.caption(
+        f"Beats {faithfulness.beaten} of {len(faithfulness.random_scores)} random maps, whose scores go up to "
+        f"{faithfulness.random_scores.max():.2f}; the table and the curves show their mean."
+    )
     table = pd.DataFrame(
         [(name, s.score, s.insertion_auc, s.deletion_auc, 100 * s.average_drop) for name, s in rows],
         columns=["map", "score", "insertion", "deletion", "drop"],

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import streamlit as st
 
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.preprocessing import Fit
 from dashboard.core.registry import ModelVersion
 from dashboard.ui.resources import get_services
@@ -34,7 +34,8 @@ def show_error(error: DashboardError, title: str) -> None:
             st.text(error.fix.replace("`", ""))
             for command in _COMMAND.findall(error.fix):
                 st.code(command, language="bash")
-        st.page_link("../pages/diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")
+        if not isinstance(error, ImageError):
+            st.page_link("../pages/diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")
 
 
 def choose_model() -> None:

@@ -10,13 +10,13 @@ from dashboard.core.images import fit_side
 from dashboard.core.overlay import DEFAULT_OPACITY
 from dashboard.core.records import stages
 from dashboard.core.run_images import RunImage
-from dashboard.ui.components import plain
+from dashboard.ui.components import FIT_WORDS, plain
 from dashboard.ui.explain_question import Look, Question
 from dashboard.ui.picture_choice import LAYER_KEY, TARGET_KEY, Picture, forget_picture
 
 SIDE = 256  # pixels of the small picture
 PREDICTED = "the predicted class"
-METHOD_KEY = "explain-method"
+METHOD_KEY, LAYERS_METHOD_KEY = "explain-method", "explain-layers-method"
 
 
 def show_head(picture: Picture, answer: Answer) -> None:
@@ -39,18 +39,30 @@ def show_head(picture: Picture, answer: Answer) -> None:
         )
     for note in answer.notes:
         st.caption(note)
-    if picture.from_run and picture.from_run.model != answer.version.ref:
-        said = picture.from_run.predicted_label or "nothing"
-        st.warning(
-            f"It was evaluated by {plain(picture.from_run.model)}, which said {plain(said)}. The answer and the maps here "
-            f"are those of {plain(answer.version.ref)}, chosen in the sidebar.",
-            icon=":material/info:",
-        )
+    if picture.from_run:
+        _warn_of_another_answer(picture.from_run, answer)
     if not answer.map_covers_picture:
         st.caption("The model sees a part of the picture only; the maps lie over that part.")
     if answer.explanation is None:
         st.info(
             f"{plain(answer.explanation_fault)} The methods that look at pixels work all the same.",
+            icon=":material/info:",
+        )
+
+
+def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
+    """Where the evaluation's answer was given by another version, or about another part of the picture."""
+    said = plain(image.predicted_label or "nothing")
+    if image.model != answer.version.ref:
+        st.warning(
+            f"It was evaluated by {plain(image.model)}, which said {said}. The answer and the maps here "
+            f"are those of {plain(answer.version.ref)}, chosen in the sidebar.",
+            icon=":material/info:",
+        )
+    elif image.predicted_label not in (None, answer.predicted_label):
+        st.warning(
+            f"The evaluation said {said}. Here the answer is {plain(answer.predicted_label)}, for pictures of another "
+            f"shape are now made to fit in another way (“{FIT_WORDS[answer.version.preprocessing.fit]}”, in the sidebar).",
             icon=":material/info:",
         )
 
@@ -121,19 +133,21 @@ def _choose_layer(answer: Answer) -> str | None:
 
 
 def choose_method(question: Question, only_layers: bool = False) -> Method | None:
-    """The method to look at, the same in every tab."""
+    """The method to look at, the same in every tab where it can be used."""
     methods = {method.name: method for method in question.methods if method.uses_layer or not only_layers}
     if not methods:
         return None
-    if st.session_state.get(METHOD_KEY) not in methods:
-        st.session_state[METHOD_KEY] = next(iter(methods))
+    key = LAYERS_METHOD_KEY if only_layers else METHOD_KEY
+    if st.session_state.get(key) not in methods:
+        wanted = str(st.session_state.get(METHOD_KEY))
+        st.session_state[key] = wanted if wanted in methods else next(iter(methods))
     names = list(methods)
     name = str(
         st.selectbox(
             "Method",
             names,
             format_func=lambda name: METHODS[name].title,
-            key=METHOD_KEY,
+            key=key,
             persist_state="session",
             width=260,
         )

@@ -81,14 +81,16 @@ def is_made(question: Question, method: str) -> bool:
     return is_remembered("maps", (_key(question, method), True))
 
 
-def through_layers(services: Services, question: Question, method: str) -> list[Explanation]:
+def through_layers(services: Services, question: Question, method: str, faithfulness: bool) -> list[Explanation]:
     """The same map from one layer of each grid size, first to last. Raises DependencyError, ModelError, WorkerError."""
     any_layer = replace(question, layer=None)
     return remembered(
         "layers",
-        (any_layer.key, method),
-        "Going through the layers ...",
-        lambda: services.inference.explain_layers(question.answer.version, question.data, question.target, method),
+        (any_layer.key, method, faithfulness),
+        "Going through the layers and testing each map ..." if faithfulness else "Going through the layers ...",
+        lambda: services.inference.explain_layers(
+            question.answer.version, question.data, question.target, method, faithfulness
+        ),
     )
 
 

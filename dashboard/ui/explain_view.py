@@ -30,7 +30,7 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
     wanted = st.session_state.get("slow-wanted") == question.key
     if missing and not wanted:
         st.button(
-            "Make the slower maps too",
+            "Make the slower maps too" if quick else "Make the maps",
             key="slow-methods",
             icon=":material/more_time:",
             help=f"{', '.join(method.title for method in missing)}: some seconds each.",
@@ -85,12 +85,19 @@ def _show_tile(
 
 def show_layers(services: Services, question: Question, look: Look) -> None:
     """The same method through the network, first layer to last."""
-    method = choose_method(question, only_layers=True)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = choose_method(question, only_layers=True)
+        tested = st.toggle(
+            "Test each map",
+            key="layers-tested",
+            help="Deletion and insertion against random maps and a centred spot: some hundred predictions a layer.",
+            persist_state="session",
+        )
     if method is None:
         st.info("This model has no layer with a grid to make a map from.", icon=":material/info:")
         return
     try:
-        found = through_layers(services, question, method.name)
+        found = through_layers(services, question, method.name, tested)
     except DashboardError as error:
         show_error(error, "There are no maps.")
         return
@@ -107,5 +114,7 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
                 alt=f"{method.title} heatmap for {question.target} from layer {layer.name}",
             )
             st.markdown(f"**{plain(layer.name)}**")
+            if explanation.faithfulness:
+                show_verdict(explanation.faithfulness)
             nothing = "; nothing speaks for the class here" if explanation.empty else ""
             st.caption(f"{layer.grid[0]}x{layer.grid[1]} cells, {layer.channels:,} channels{nothing}")

@@ -10,6 +10,7 @@ from dashboard.ui.components import plain, show_error
 from dashboard.ui.explain_head import choose_method
 from dashboard.ui.explain_question import Look, Question, base_picture, explanations
 from dashboard.ui.resources import Services
+from dashboard.ui.verdict import show_verdict
 
 LARGE_SIDE = 512  # pixels
 SMALL_SIDE = 320
@@ -38,7 +39,7 @@ def show_two_classes(services: Services, question: Question, look: Look) -> None
         return
     try:
         pair = [
-            explanations(services, asked, [method.name], f"{method.title} ...", faithfulness=False)[0]
+            explanations(services, asked, [method.name], f"{method.title} and its test ...")[0]
             for asked in (question, question.about(second))
         ]
     except DashboardError as error:
@@ -75,5 +76,5 @@ def show_two_classes(services: Services, question: Question, look: Look) -> None
                     alt=f"{method.title} heatmap for {name} over the picture",
                 )
                 st.text(f"For {name}, {probs[names.index(name)]:.1%}")
-                if explanation.empty:
-                    st.caption("Empty: nothing speaks for it here.")
+                if explanation.faithfulness:
+                    show_verdict(explanation.faithfulness)

@@ -11,7 +11,9 @@ from dashboard.core.records import Faithfulness, Verdict
 _BADGES: dict[Verdict, tuple[str, str, str]] = {
     "better": ("Beats both controls", ":material/check_circle:", "green"),
     "mixed": ("Beats random only", ":material/help:", "orange"),
+    "unsure": ("Not clear of chance", ":material/help:", "orange"),
     "chance": ("No better than chance", ":material/warning:", "orange"),
+    "unmoved": ("Cannot be judged", ":material/horizontal_rule:", "gray"),
     "empty": ("Empty map", ":material/block:", "gray"),
 }
 

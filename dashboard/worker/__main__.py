@@ -37,7 +37,7 @@ def serve(descriptor: int, tasks: Mapping[str, Callable[..., Any]], prepare: Cal
             except DashboardError as error:
                 answer = (False, error)
             except Exception as error:  # told to the caller; the worker itself is fine
-                answer = (False, WorkerError(f"{task} failed: {type(error).__name__}: {error}"))
+                answer = (False, WorkerError(f"{task} failed: {type(error).__name__}: {error}.", code="task_failed"))
             pipe.send(answer)
     except (EOFError, ConnectionError):
         return  # the server is gone or has closed the pipe

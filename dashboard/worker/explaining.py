@@ -55,19 +55,27 @@ def explain(
     explanations = [
         _explanation(model, image, prediction, target_class, method.name, layer) for method in usable or chosen
     ]
-    if not faithfulness:
-        return explanations
+    return _tested(model, image, explanations) if faithfulness else explanations
+
+
+def _tested(model: LoadedModel, image: np.ndarray, explanations: list[Explanation]) -> list[Explanation]:
+    """With what each is worth; all of one image and class."""
+    if not explanations:
+        return []
     [inputs] = _inputs(model, image[None])
     chance = probability(model, explanations[0].target_class)
     results = measure(inputs, [explanation.heatmap for explanation in explanations], chance)
     return [replace(e, faithfulness=result) for e, result in zip(explanations, results, strict=True)]
 
 
-def explain_layers(model: LoadedModel, image: np.ndarray, target_class: int | None, method: str) -> list[Explanation]:
+def explain_layers(
+    model: LoadedModel, image: np.ndarray, target_class: int | None, method: str, faithfulness: bool
+) -> list[Explanation]:
     """One explanation a stage of the network, in the order of the forward pass. See `explain`."""
     [prediction] = model.predict(image[None])
     layers = stages(model.taps.conv_layers)
-    return [_explanation(model, image, prediction, target_class, method, layer.name) for layer in layers]
+    found = [_explanation(model, image, prediction, target_class, method, layer.name) for layer in layers]
+    return _tested(model, image, found) if faithfulness else found
 
 
 def check_randomization(

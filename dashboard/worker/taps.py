@@ -67,7 +67,11 @@ class Taps:
         """
         layers = self.conv_layers
         if not layers:
-            raise ModelError("This model has no layer with a grid to make a map from.", code="no_conv_layer")
+            raise ModelError(
+                "This model has no layer with a grid to make a map from.",
+                "Choose a method that looks at pixels: integrated-gradients, smooth-grad or occlusion.",
+                "no_conv_layer",
+            )
         deep = [layer for layer in stages(layers) if min(layer.grid) >= 4]
         return deep[-1] if deep else max(reversed(layers), key=lambda layer: layer.grid)
 
@@ -146,13 +150,13 @@ class Taps:
                 f"{model.name} is a subclassed model, whose layers cannot be looked into.",
                 "Save it as a functional or Sequential model.", "model_subclassed",
             )  # fmt: skip
-        clone = keras.models.clone_model(
-            model,
-            input_tensors=inputs if isinstance(model.input, keras.KerasTensor) else [inputs],
-            clone_function=lambda layer: layer,
-            call_function=lambda layer, *args, **kwargs: self._call(layer, prefix, *args, **kwargs),
+        # not `clone_model`: where the inputs are what another layer gave, its outputs are not connected to them
+        outputs = model._run_through_graph(
+            inputs,
+            operation_fn=lambda layer: layer,
+            call_fn=lambda layer, *args, **kwargs: self._call(layer, prefix, *args, **kwargs),
         )
-        return clone.outputs[0]
+        return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
 
     def _call(self, layer: Any, prefix: str, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, keras.Model):

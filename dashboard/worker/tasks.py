@@ -204,12 +204,15 @@ def explain(
     return explaining.explain(model, image, layer, target_class, methods, faithfulness)
 
 
-def explain_layers(version: ModelVersion, file: bytes, target_class: int | None, method: str) -> list[Explanation]:
+def explain_layers(
+    version: ModelVersion, file: bytes, target_class: int | None, method: str, faithfulness: bool
+) -> list[Explanation]:
     """One explanation a stage of the network. Raises DependencyError, ModelError, ImageError."""
     model = _load(version)
     from dashboard.worker import explaining
 
-    return explaining.explain_layers(model, read_model_input(file, version.preprocessing), target_class, method)
+    image = read_model_input(file, version.preprocessing)
+    return explaining.explain_layers(model, image, target_class, method, faithfulness)
 
 
 def check_randomization(

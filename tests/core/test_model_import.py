@@ -111,7 +111,7 @@ class TestGrayHdf5:
 
     def test_says_what_was_assumed(self, digits: ModelVersion) -> None:
         assert "1/255 is assumed" in notes(digits)
-        assert "explanations do not" in notes(digits)
+        assert "methods that look at pixels (integrated-gradients, " in notes(digits)
         assert "labelled samples" not in notes(digits)  # they are no digits
 
     def test_answers_as_it_did(self, digits: ModelVersion, digits_file: Path, inference: Inference, png: Any) -> None:

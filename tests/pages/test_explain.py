@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from streamlit.testing.v1 import AppTest
 from dashboard.core.evaluation import evaluate
 from dashboard.core.explanation_methods import METHODS
 from dashboard.core.registry import Registry
-from dashboard.core.runs import RunManifest
+from dashboard.core.run_images import RunImage
+from dashboard.core.runs import Run, RunManifest
+from dashboard.ui import picture_choice
 from dashboard.ui.resources import Services
 from tests.conftest import MakeZip, encoded, picture
 from tests.pages.conftest import alts, text_of
@@ -27,6 +30,10 @@ SLOW = [m.name for m in METHODS.values() if m.cost == "seconds"]
 
 def maps(at: AppTest) -> list[str]:
     return [alt for alt in alts(at) if " heatmap for " in alt]
+
+
+def badges(at: AppTest) -> list[str]:
+    return [m.value for m in at.markdown if "-badge[" in m.value]
 
 
 def view(at: AppTest, name: str) -> AppTest:
@@ -76,7 +83,7 @@ def test_it_opens_with_samples_and_says_what_it_is_for(page: AppTest) -> None:
 
 def test_quick_methods_stand_side_by_side_each_with_its_verdict(frog: AppTest) -> None:
     assert [alt.split(" heatmap")[0] for alt in maps(frog)] == [METHODS[name].title for name in INSTANT]
-    verdicts = [m.value for m in frog.markdown if "-badge[" in m.value]
+    verdicts = badges(frog)
     assert len(verdicts) == len(INSTANT)
     assert text_of(frog).count("Score ") >= len(INSTANT) - text_of(frog).count("Empty map")
 
@@ -135,7 +142,17 @@ def test_one_method_through_the_layers(frog: AppTest) -> None:
     view(frog, "Layers")
     assert [alt.rsplit(" ", 1)[1] for alt in maps(frog)] == ["conv_a", "conv_b"]
     assert "16x16 cells" in text_of(frog) and "8x8 cells" in text_of(frog)
-    assert not {"occlusion", "smooth-grad"} & set(frog.selectbox(key="explain-method").options)
+    assert not {"occlusion", "smooth-grad"} & set(frog.selectbox(key="explain-layers-method").options)
+    assert not badges(frog)
+    frog.toggle(key="layers-tested").set_value(True).run()
+    assert not frog.exception and len(badges(frog)) == 2
+
+
+def test_the_method_stays_chosen_where_it_can_be_used(frog: AppTest) -> None:
+    view(frog, "One map").selectbox(key="explain-method").select("integrated-gradients").run()
+    view(frog, "Layers")
+    assert not any("Integrated" in alt for alt in maps(frog))
+    assert any("Integrated" in alt for alt in alts(view(frog, "One map")))
 
 
 def test_two_classes_against_each_other(frog: AppTest) -> None:
@@ -144,6 +161,7 @@ def test_two_classes_against_each_other(frog: AppTest) -> None:
     frog.selectbox(key="rather-than-tiny@1-truck").select("ship").run()
     assert not frog.exception
     assert any("more speaks for truck, orange" in alt and "for ship, purple" in alt for alt in alts(frog))
+    assert len(badges(frog)) == 4, "two for the colours, two for what the maps are worth"
     assert "speaks more for truck" in text_of(frog) and "speaks more for ship" in text_of(frog)
     assert "truck" not in frog.selectbox(key="rather-than-tiny@1-truck").options
 
@@ -175,6 +193,7 @@ def test_an_upload(page: AppTest) -> None:
 def test_what_is_no_image_says_so_and_lets_another_be_chosen(page: AppTest) -> None:
     page.file_uploader(key="explain-upload").upload("text.png", b"hello").run()
     assert not page.exception and "not an image of a known format" in text_of(page)
+    assert "text\\.png cannot be explained" in text_of(page) and not page.get("page_link")
     page.button(key="another").click().run()
     assert page.button(key="sample-frog")
 
@@ -196,6 +215,23 @@ def test_an_image_of_an_evaluation_has_an_address(page: AppTest, run: RunManifes
     assert not page.exception and maps(page)
     assert "0.png" in [t.value for t in page.text]
     assert any("it is dog" in m.value for m in page.markdown)
+
+
+def test_an_answer_that_is_not_the_evaluations_is_told(
+    page: AppTest, run: RunManifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the picture is made to fit in another way than when it was evaluated."""
+    of_run(page, run.run_id, 3)
+    assert not page.warning
+    real = picture_choice.run_image
+
+    def evaluated_otherwise(of: Run, index: int) -> RunImage:
+        image = real(of, index)
+        return replace(image, predicted_label="ship" if image.predicted_label == "cat" else "cat")
+
+    monkeypatch.setattr(picture_choice, "run_image", evaluated_otherwise)
+    page.run()
+    assert not page.exception and "The evaluation said" in page.warning[0].value
 
 
 def test_the_gallery_links_to_it(open_page: Open, run: RunManifest) -> None:

@@ -90,6 +90,18 @@ def test_a_nested_backbones(inner: Callable[..., keras.Model], outer: Callable[.
     check(model, [*body, *head], "conv2", f"{backbone.name}/conv2", "probabilities", images(), 1e-4)
 
 
+@pytest.mark.parametrize("outer", [as_sequential, as_functional])
+def test_a_layer_before_a_nested_backbone(outer: Callable[..., keras.Model]) -> None:
+    """As in every example of transfer learning: scaling or augmentation, then the backbone."""
+    body, head = features(), heads("gap-fused")
+    backbone = as_functional(body)
+    before = [layers.RandomFlip("horizontal"), layers.Rescaling(0.5, name="before")]
+    model = outer([*before, as_functional([backbone]), *head])
+    scramble(model)
+    name = next(name for name in (x.name for x in Taps(model, "probabilities").conv_layers) if name.endswith("/conv2"))
+    check(model, [before[1], *body, *head], "conv2", name, "probabilities", images(), 1e-4)
+
+
 def test_a_nested_head() -> None:
     """The softmax is inside a model that is inside the model."""
     body, end = features(), heads("gap-fused")

@@ -161,6 +161,13 @@ def test_embeddings_are_what_the_last_layer_is_given(
         assert np.allclose(embedding @ kernel + bias, prediction.logits, atol=1e-4)
 
 
+@pytest.mark.parametrize("method", ["integrated-gradients", "smooth-grad", "occlusion"])
+def test_one_colour_holds_no_evidence(inference: Inference, tiny_version: ModelVersion, method: str) -> None:
+    """These methods compare with the mean colour; what rounding leaves must not be scaled up to a map."""
+    explanation = inference.explain(tiny_version, encoded(np.full((32, 32, 3), 127, np.uint8)), method=method)
+    assert explanation.empty and not explanation.heatmap.any()
+
+
 def test_explain_what_cannot_be_explained(inference: Inference, tiny_version: ModelVersion) -> None:
     with pytest.raises(ImageError):
         inference.explain(tiny_version, b"text")

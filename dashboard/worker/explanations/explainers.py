@@ -30,6 +30,7 @@ _FROM_PIXELS: dict[str, Callable[[Network, np.ndarray, np.ndarray], np.ndarray]]
     "smooth-grad": smooth_grad,
     "occlusion": occlusion,
 }
+LEAST_EVIDENCE = 0.01  # of the logit, over all pixels of a map: less is rounding, as in a picture of one colour
 
 
 def explain(
@@ -69,4 +70,6 @@ def heatmaps(
             "The model's gradients are not finite: it cannot be explained this way.",
             "Choose a method without gradients, such as occlusion.", "not_finite",
         )  # fmt: skip
+    if method in _FROM_PIXELS:
+        raw[raw.sum(axis=(1, 2)) < LEAST_EVIDENCE] = 0
     return to_unit_range(raw)
