@@ -18,7 +18,7 @@ from PIL import Image
 
 from dashboard.core.cifar10 import CLASS_NAMES, FILE_NAME
 from dashboard.core.explanation_methods import METHODS
-from dashboard.core.registry import Registry
+from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_plan import begin_run, plan_run
 from dashboard.core.runs import RunStore
 from tests.conftest import ROOT
@@ -322,6 +322,16 @@ def test_models_use_says_when_a_setting_wins(models: Path) -> None:
     assert done.returncode == 0
     assert b"DASHBOARD_MODEL=cifar10-resnet@2" in done.stderr and b"the setting wins" in done.stderr
     assert active(models, DASHBOARD_MODEL="cifar10-resnet@2") == ["2"]
+
+
+def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny_version: ModelVersion) -> None:
+    """Though its name comes first."""
+    arguments = ("--name", "a-model", "--class-names", ",".join(CLASS_NAMES), "--scale", "1/255")
+    added = dashboard(
+        "models", "add", tiny_version.file, *arguments, data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models)
+    )
+    assert added.returncode == 0 and b"cifar10-resnet@2 stays the one used" in added.stderr
+    assert active(models) == ["2"]
 
 
 def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
