@@ -19,7 +19,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation import begin, go_on
 from dashboard.core.evaluation_work import Progress
 from dashboard.core.labels import read_label_map
-from dashboard.core.run_export import export_run, run_record
+from dashboard.core.run_export import export_run, make_export_folder, run_record
 from dashboard.core.run_plan import OpenRun, evaluated_before, plan_run, take_up_run
 from dashboard.core.run_rows import VIEW_COLUMNS
 from dashboard.core.runs import Run, RunManifest
@@ -77,6 +77,8 @@ def evaluate(
         raise typer.BadParameter("a run goes on as it began: leave --model, --labels, --map and --no-cache out")
     store = run_store()
     try:
+        if out:
+            make_export_folder(out)  # before the work, not after it
         opened = (
             take_up_run(resume, store, registry()) if resume else _open(dataset, model, labels, label_map, no_cache)
         )
@@ -157,6 +159,8 @@ def show_run(run: Run) -> None:
             f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {evaluation.accuracy.n:,} images",
             "bold",
         )
+    if run.manifest.state != "finished":
+        say(f"Not finished: {len(run.table):,} of {run.manifest.n_images:,} images.", "yellow")
     for name in run.manifest.unknown_labels:
         say(f"The label {name!r} is no class of {run.manifest.model}; its images were left out.", "yellow")
     for failed in run.detail(run.failed.head(FAILURES_SHOWN), ["file", "reason"]).to_dict("records"):

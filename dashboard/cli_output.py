@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -20,6 +21,7 @@ from dashboard.core.registry import ModelVersion
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 console = Console(stderr=True, highlight=False)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def print_json(value: Any) -> None:
@@ -30,13 +32,13 @@ def print_json(value: Any) -> None:
 
 
 def plain_text(text: str | Path, style: str = "") -> Text:
-    """Names of files and classes as they are, never markup, printable in any case."""
-    return Text(readable_name(str(text)), style=style)
+    """Names of files and classes as they are, never markup, printable in any case: no line breaks, no escape sequences."""
+    return Text(_CONTROL.sub(lambda found: repr(found[0])[1:-1], readable_name(str(text))), style=style)
 
 
 def say(text: str, style: str = "") -> None:
-    """One line for people."""
-    console.print(plain_text(text, style))
+    """One line for people, broken by the terminal only, so that what it holds can be copied."""
+    console.print(plain_text(text, style), soft_wrap=True)
 
 
 def error_record(error: DashboardError | Failure) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from dashboard.cli_evaluate import show_run
 from dashboard.cli_output import AsJson, console, plain_text, print_json, say, stop
@@ -29,7 +29,7 @@ def list_runs(as_json: AsJson = False) -> None:
     if as_json:
         print_json([_record(store, manifest) for manifest in manifests])
         return
-    table = Table("run", "dataset", "model", "images", "state", "created (UTC)")
+    table = Table(Column("run", no_wrap=True, min_width=24), "dataset", "model", "images", "state", "created (UTC)")
     for m in manifests:
         created = m.created_utc.replace("T", " ").removesuffix("+00:00")
         state = _state(store, m)

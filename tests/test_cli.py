@@ -148,10 +148,10 @@ def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
     record = only_json(evaluated)
     assert evaluated.returncode == 0
     assert set(record) == {
-        "run_id", "model", "n_images", "n_evaluated", "n_failed", "failed", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
+        "run_id", "state", "model", "n_images", "n_evaluated", "n_failed", "failed", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
         "confusion", "seconds", "images_per_second",
     }  # fmt: skip
-    assert record["model"] == MODEL
+    assert record["model"] == MODEL and record["state"] == "finished"
     assert (record["n_images"], record["n_evaluated"], record["n_failed"]) == (4, 2, 2)
     reasons = {row["file"]: row["reason"] for row in record["failed"]}
     assert set(reasons) == {"frog/broken.png", "zebra/1.png"}

@@ -54,6 +54,7 @@ def run_record(run: Run) -> dict[str, Any]:
     name, _, version = manifest.model.partition("@")
     return {
         "run_id": manifest.run_id,
+        "state": manifest.state,
         "model": {"name": name, "version": version},
         "n_images": manifest.n_images,
         "n_evaluated": len(run.evaluated),
@@ -69,6 +70,14 @@ def run_record(run: Run) -> dict[str, Any]:
         "seconds": manifest.seconds,
         "images_per_second": round(len(run.table) / manifest.seconds, 1) if manifest.seconds else None,
     }
+
+
+def make_export_folder(folder: Path) -> None:
+    """Raises DatasetError when it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(f"{folder} cannot be made: {error.strerror}.", "Name another folder.", "storage") from error
 
 
 def export_run(run: Run, folder: Path) -> list[Path]:

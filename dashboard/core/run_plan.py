@@ -53,13 +53,19 @@ def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | N
     labels = distinct_labels(dataset.samples)
     mapping = match_labels(labels, version.class_names, label_map)
     if labels and not mapping.class_of:
+        counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
+        told = f"None of the labels ({_listed(mapping.unknown or mapping.left_out)}) is a class of {version.ref}."
         raise DatasetError(
-            f"None of the labels ({_listed(mapping.unknown or mapping.left_out)}) is a class of {version.ref}.",
+            " ".join((*dataset.notes, told)) + counting,
             f"Name the folders after its classes ({_listed(version.class_names, 20)}), "
             "or say what each label means (--map LABEL=CLASS).",
             "labels_unknown",
         )
     return RunPlan(dataset, version, mapping, _key(dataset.fingerprint, version, mapping.chosen()))
+
+
+def _is_number(label: str) -> bool:
+    return label.removeprefix("-").isdecimal()
 
 
 def _listed(names: tuple[str, ...], most: int = 8) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dashboard.core.datasets.image_files import is_junk
 from dashboard.core.datasets.sample_list import PackedNames
-from dashboard.core.errors import ImageError
+from dashboard.core.errors import DatasetError, ImageError
 
 
 class FolderFiles:
@@ -51,7 +51,15 @@ def files_below(root: Path) -> list[str]:
 
 
 def _walk(root: Path, below: str) -> Iterator[str]:
-    with os.scandir(root / below) as entries:
+    try:
+        entries = os.scandir(root / below)
+    except OSError as error:
+        raise DatasetError(
+            f"The folder {root / below} cannot be opened: {error.strerror}.",
+            "Let the dashboard's user read it, or evaluate the other folders without it.",
+            "unreadable",
+        ) from error
+    with entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(root, f"{below}{entry.name}/")

@@ -130,8 +130,13 @@ def _open_files(path: Path, root: Path, names: list[str]) -> Dataset:
 
 
 def _open_file(path: Path) -> Dataset:
-    with path.open("rb") as file:
-        first_bytes = file.read(_FIRST_BYTES)
+    try:
+        with path.open("rb") as file:
+            first_bytes = file.read(_FIRST_BYTES)
+    except OSError as error:
+        raise DatasetError(
+            f"{path} cannot be opened: {error.strerror}.", "Let the dashboard's user read it.", "unreadable"
+        ) from error
     if path.name.endswith(DESCRIPTION):
         return DescribedDataset(path, open_dataset)
     if first_bytes.startswith(npy.MAGIC):

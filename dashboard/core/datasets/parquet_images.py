@@ -76,7 +76,9 @@ class ParquetImages:
     def _labels(self, column: str, class_names: Sequence[str]) -> Iterator[str | None]:
         for value in self._column(column):
             if class_names and isinstance(value, int):
-                yield class_names[value] if 0 <= value < len(class_names) else None  # -1: the label is not given
+                known = 0 <= value < len(class_names)
+                # -1: the label is not given; any other number is told as a label that is no class
+                yield class_names[value] if known else None if value == -1 else f"id {value}"
             else:
                 yield as_label(value)
 

@@ -7,7 +7,7 @@ import numpy as np
 from dashboard.worker.explanations.baseline import mean_colour
 from dashboard.worker.explanations.network import Network
 
-PATCH = 1 / 2  # of the image's side
+PATCH = 3 / 8  # of the image's side
 POSITIONS = 13  # along each side, from where the patch covers the first row of pixels to where it covers the last
 
 

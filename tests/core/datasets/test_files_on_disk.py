@@ -176,3 +176,29 @@ def test_every_kind_gives_an_image_as_a_file(make_zip: MakeZip, tmp_path: Path) 
         assert np.array_equal(decode_image(open_dataset(path).file(0)).pixels, picture(1)), path
     with pytest.raises(ImageError, match="no such image"):
         open_dataset(kinds[-1]).file(1)
+
+
+def test_a_folder_that_may_not_be_read_is_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a refused call: the tests may run as root, who may read everything."""
+    scandir = os.scandir
+
+    def refuse(path: str | Path) -> object:
+        if Path(path).name == "dog":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DatasetError, match=r"photos/dog cannot be opened: Permission denied") as caught:
+        open_dataset(photos)
+    assert caught.value.code == "unreadable" and caught.value.fix
+
+
+def test_a_file_that_may_not_be_read_is_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = photos / "top.png"
+
+    def refuse(*arguments: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DatasetError, match=r"top\.png cannot be opened: Permission denied"):
+        open_dataset(path)

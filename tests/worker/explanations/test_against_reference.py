@@ -111,7 +111,7 @@ def check_methods(case: Case) -> None:
         agree(found["layer-cam"][n], wanted.layer_cam(a, g))
         agree(found["hires-cam"][n], wanted.hires_cam(a, g))
         agree(found["score-cam"][n], wanted.score_cam(case.parts, image, target, a))
-        patch, positions = 6, [round(-5 + i * 16 / 12) for i in range(13)]  # 1/2 of 12; from 1 - 6 to 12 - 1
+        patch, positions = 4, [round(-3 + i * 14 / 12) for i in range(13)]  # 3/8 of 12; from 1 - 4 to 12 - 1
         agree(found["occlusion"][n], wanted.occlusion(case.parts, image, target, patch, positions))
         some = PLACES[image.size > PLACES]
         agree(
