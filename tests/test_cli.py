@@ -95,13 +95,13 @@ def test_predict_tells_why_a_file_failed_and_exits_with_1(predicted: Done) -> No
 
 def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
     out = folder / "overlay.png"
-    done = dashboard("explain", FROG, "--target", "truck", "--out", out, "--json", data_dir=folder / "data")
+    done = dashboard("explain", FROG, "--target", "bird", "--out", out, "--json", data_dir=folder / "data")
     record = only_json(done)
     assert done.returncode == 0
     assert {"file", "method", "layer", "grid", "target_label", "heatmap", "predicted_label", "confidence"} <= set(
         record
     )
-    assert (record["file"], record["method"], record["target_label"]) == (str(FROG), "grad-cam", "truck")
+    assert (record["file"], record["method"], record["target_label"]) == (str(FROG), "grad-cam", "bird")
     assert record["predicted_label"] == "frog" and 0.1 < record["confidence"] <= 1
     assert min(record["grid"]) >= 4
     heatmap = record["heatmap"]
