@@ -57,28 +57,26 @@ def base_picture(answer: Answer, side: int) -> np.ndarray:
     return fit_side(answer.picture if answer.map_covers_picture else answer.model_input, side)
 
 
-def explanations(
-    services: Services, question: Question, methods: Sequence[str], doing: str, faithfulness: bool = True
-) -> list[Explanation]:
-    """One map a method; those that are not remembered are made in one task.
+def explanations(services: Services, question: Question, methods: Sequence[str], doing: str) -> list[Explanation]:
+    """One map a method, each tested; those that are not remembered are made in one task.
 
     Raises:
         DependencyError, ModelError, WorkerError.
     """
-    keys = {method: (_key(question, method), faithfulness) for method in methods}
+    keys = {method: _key(question, method) for method in methods}
     made: dict[str, Explanation] = {}
     if missing := [method for method, key in keys.items() if not is_remembered("maps", key)]:
         with st.spinner(doing):
             found = services.inference.explain_all(
-                question.answer.version, question.data, question.layer, question.target, missing, faithfulness
+                question.answer.version, question.data, question.layer, question.target, missing
             )
         made = {each.method: each for each in found}
     return [remembered("maps", key, "", partial(made.__getitem__, method), KEPT) for method, key in keys.items()]
 
 
 def is_made(question: Question, method: str) -> bool:
-    """The map is remembered, with its faithfulness."""
-    return is_remembered("maps", (_key(question, method), True))
+    """The map is remembered."""
+    return is_remembered("maps", _key(question, method))
 
 
 def through_layers(services: Services, question: Question, method: str, faithfulness: bool) -> list[Explanation]:

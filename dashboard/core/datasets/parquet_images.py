@@ -75,12 +75,12 @@ class ParquetImages:
 
     def _labels(self, column: str, class_names: Sequence[str]) -> Iterator[str | None]:
         for value in self._column(column):
-            if class_names and isinstance(value, int):
-                known = 0 <= value < len(class_names)
-                # -1: the label is not given; any other number is told as a label that is no class
-                yield class_names[value] if known else None if value == -1 else f"id {value}"
-            else:
+            if not (class_names and isinstance(value, int)):
                 yield as_label(value)
+            elif value == -1:  # the label is not given
+                yield None
+            else:  # a number without a name is told as a label that is no class
+                yield class_names[value] if 0 <= value < len(class_names) else f"id {value}"
 
     def _column(self, column: str) -> Iterator[Any]:
         for file in self._files:
