@@ -38,6 +38,7 @@ def _arguments() -> argparse.Namespace:
         help="begin with this version's weights, for a further cycle of training",
     )
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--teachers", nargs="+", metavar="NAME[@VERSION]", help="instead of the recipe's")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="mixed_bfloat16")
     parser.add_argument("--name", help="name of the model in models/ (default: the recipe's)")
     parser.add_argument("--models", type=Path, default=ROOT / "models", help="where versions are written")
@@ -126,6 +127,8 @@ def main() -> int:
     recipe = RECIPES[args.recipe]
     if args.epochs:
         recipe = dataclasses.replace(recipe, epochs=args.epochs)
+    if args.teachers:
+        recipe = dataclasses.replace(recipe, teachers=tuple(args.teachers))
     try:
         print(f"Wrote {train(recipe, args)}")
     except DashboardError as error:

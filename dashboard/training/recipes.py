@@ -56,7 +56,9 @@ RECIPES = {
             teachers=("cifar10-resnet", "cifar10-small"),
             teacher_weight=0.7,
         ),
-        Recipe("cifar10-small", widths=(32, 80, 192), epochs=44, cutout=0, teachers=("cifar10-resnet",)),
+        Recipe(
+            "cifar10-small", widths=(32, 80, 192), epochs=44, cutout=0, mixed_share=0.25, teachers=("cifar10-resnet",)
+        ),
         Recipe(QUICK, widths=(32, 80, 192), epochs=16, cutout=0, crop_padding=2),
     )
 }
