@@ -10,15 +10,13 @@ import numpy as np
 import pandas as pd
 
 from dashboard.core.datasets import open_dataset
-from dashboard.core.errors import ModelError
 from dashboard.core.inference import Inference
 from dashboard.core.model_input import enough_pixels
-from dashboard.core.overlay import contact_sheet, overlay
+from dashboard.core.overlay import overlay
 from dashboard.core.preprocessing import fit_image
 from dashboard.core.records import SampleMap, Verdict
-from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.registry import ModelVersion
 from dashboard.core.run_images import check_still_there
-from dashboard.core.runs import RunManifest
 
 CHUNK = 16  # images between two reports of progress
 
@@ -45,21 +43,12 @@ class BulkMaps:
         mean: np.ndarray = self.heatmaps.mean(axis=0)
         return mean
 
-    def sheet(self, opacity: float, columns: int, factor: int) -> np.ndarray:
-        """All overlays as one picture, (.., .., 3) uint8; each image enlarged by a whole factor with hard pixels."""
+    def overlays(self, opacity: float, factor: int) -> np.ndarray:
+        """(N, factor * H, factor * W, 3) uint8: each image, enlarged with hard pixels, under its map."""
         large = self.pictures.repeat(factor, axis=1).repeat(factor, axis=2)
-        tiles = [overlay(picture, heatmap, opacity) for picture, heatmap in zip(large, self.heatmaps, strict=True)]
-        return contact_sheet(np.stack(tiles), columns)
-
-
-def version_of_run(registry: Registry, manifest: RunManifest) -> ModelVersion:
-    """The very model version that made a run. Raises ModelError when it is gone or another file."""
-    version = registry.get(manifest.model)
-    if version.sha256 != manifest.model_sha256:
-        raise ModelError(
-            f"{manifest.model} is another file now than when this was evaluated.", "Evaluate the dataset again."
+        return np.stack(
+            [overlay(picture, heatmap, opacity) for picture, heatmap in zip(large, self.heatmaps, strict=True)]
         )
-    return version
 
 
 def bulk_maps(

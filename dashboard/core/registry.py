@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.files import write_json
 from dashboard.core.out_of_distribution import Familiarity
-from dashboard.core.preprocessing import Preprocessing
+from dashboard.core.preprocessing import Fit, Preprocessing
 
 Output = Literal["logits", "probabilities"]
 WEIGHTS = "model.keras"
@@ -51,6 +51,10 @@ class ModelVersion:
         """Height, width, channels."""
         p = self.preprocessing
         return (p.height, p.width, p.channels)
+
+    def fitting(self, fit: Fit) -> ModelVersion:
+        """The same, but pictures of another shape are made to fit in this way."""
+        return replace(self, preprocessing=replace(self.preprocessing, fit=fit))
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         model_sha256=plan.version.sha256,
         class_names=plan.version.class_names,
         n_images=len(plan.dataset.samples),
+        fit=plan.version.preprocessing.fit,
         unknown_labels=plan.mapping.unknown,
         label_map=tuple(plan.mapping.chosen().items()),
         notes=(*plan.dataset.notes, *plan.mapping.notes),
@@ -139,8 +140,22 @@ def take_up_run(run_id: str, store: RunStore, registry: Registry) -> OpenRun | R
         raise
 
 
-def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion, Dataset]:
+def version_of_run(registry: Registry, manifest: RunManifest) -> ModelVersion:
+    """The very model version that made a run. Raises ModelError when it is gone or another file."""
     version = registry.get(manifest.model)
+    if version.sha256 != manifest.model_sha256:
+        raise ModelError(
+            f"{manifest.model} is another file now than when this was evaluated.", "Evaluate the dataset again."
+        )
+    return _fitted(version, manifest)
+
+
+def _fitted(version: ModelVersion, manifest: RunManifest) -> ModelVersion:
+    return version.fitting(manifest.fit) if manifest.fit else version
+
+
+def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion, Dataset]:
+    version = _fitted(registry.get(manifest.model), manifest)
     dataset = open_dataset(Path(manifest.dataset))
     if dataset.fingerprint != manifest.dataset_sha256:
         raise DatasetError(

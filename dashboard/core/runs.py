@@ -23,6 +23,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.files import open_atomically, write_json
 from dashboard.core.labels import LEAVE_OUT, NO_LABEL
 from dashboard.core.metrics import Evaluation, evaluate_labels
+from dashboard.core.preprocessing import Fit
 from dashboard.core.run_owner import RunOwner, is_owned
 from dashboard.core.run_rows import COLUMNS, Row, RowFiles, rows_table
 from dashboard.core.thumbnails import MOST_BYTES, ThumbnailFile
@@ -46,6 +47,7 @@ class RunManifest:
     model_sha256: str
     class_names: tuple[str, ...]
     n_images: int
+    fit: Fit | None = None  # how pictures were made to fit; None: as the model version says
     unknown_labels: tuple[str, ...] = ()  # names in the dataset that mean none of the model's classes
     label_map: tuple[tuple[str, str], ...] = ()  # what the others meant; as a dict, what `match_labels` takes
     notes: tuple[str, ...] = ()  # how the dataset was read, in sentences

@@ -8,17 +8,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.bulk_maps import BulkMaps, bulk_maps, version_of_run
+from dashboard.core.bulk_maps import BulkMaps, bulk_maps
 from dashboard.core.errors import DashboardError
 from dashboard.core.explanation_methods import METHODS
 from dashboard.core.images import encode_png, enlarge
 from dashboard.core.inference import PREDICTED
-from dashboard.core.overlay import DEFAULT_OPACITY, overlay
+from dashboard.core.overlay import DEFAULT_OPACITY, contact_sheet, overlay
+from dashboard.core.run_plan import version_of_run
 from dashboard.core.runs import Run
 from dashboard.ui.components import plain, show_error
+from dashboard.ui.gallery import selected_rows
 from dashboard.ui.memory import is_remembered, remembered
 from dashboard.ui.resources import Services
-from dashboard.ui.verdict import count_verdicts
+from dashboard.ui.verdict import groups_by_verdict, show_count
 
 MOST = 48  # images, so that it takes seconds
 COLUMNS = 8
@@ -28,12 +30,21 @@ EACH_PREDICTED = "what each was taken for"
 
 
 def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
-    """An expander; opened, it makes the maps of the first MOST of these rows."""
+    """An expander; opened, it makes the maps of the selected images, or of the first MOST of these rows."""
     run_id = run.manifest.run_id
+    selected = selected_rows(run)
+    rows = rows if selected.empty else selected
+    if rows.empty or run.manifest.imported:
+        return
     box = st.expander("What do they look at?", icon=":material/visibility:", key=f"bulk-{run_id}", on_change="rerun")
     if not box.open:
         return
     with box:
+        st.caption(
+            "The images above; select some of them, to look at those only."
+            if selected.empty
+            else "The images that you selected, also from other cells and pages."
+        )
         some = rows.head(MOST)
         some = some.assign(file=run.detail(some, ["file"])["file"])
         names = run.manifest.class_names
@@ -86,28 +97,34 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
             alt=f"Mean of {count} maps over the mean of their images",
         )
         st.caption("Mean map over the mean picture, scaled to its highest value: bright is where most of them look.")
-    sheet = maps.sheet(DEFAULT_OPACITY, COLUMNS, max(1, TILE // max(maps.pictures.shape[1:3])))
+    tiles = maps.overlays(DEFAULT_OPACITY, max(1, TILE // max(maps.pictures.shape[1:3])))
     with right:
         st.markdown("**One by one**")
-        st.image(
-            sheet,
-            width="stretch" if count >= COLUMNS else "content",
-            alt=f"{count} images with their maps, the surest first",
-        )
         notes = [f"The {count} surest of {of:,}." if of > count + maps.n_failed else f"All {count}."]
         if maps.n_empty:
             notes.append(f"{maps.n_empty} maps are empty: nothing speaks for {plain(target)} there.")
         if maps.n_failed:
             notes.append(f"{maps.n_failed} could not be read.")
-        if maps.verdicts:
-            count_verdicts(maps.verdicts)
         st.caption(" ".join(notes))
+        if not maps.verdicts:
+            _show_sheet(tiles)
+        for verdict, which in groups_by_verdict(maps.verdicts):
+            show_count(verdict, len(which), count)
+            _show_sheet(tiles[which])
         st.download_button(
             "Sheet (PNG)",
-            lambda: encode_png(sheet),
+            lambda: encode_png(contact_sheet(tiles, COLUMNS)),
             file_name,
             "image/png",
             key="download-sheet",
             icon=":material/download:",
             on_click="ignore",
         )
+
+
+def _show_sheet(tiles: np.ndarray) -> None:
+    st.image(
+        contact_sheet(tiles, COLUMNS),
+        width="stretch" if len(tiles) >= COLUMNS else "content",
+        alt=f"{len(tiles)} images with their maps, in the order of the gallery",
+    )

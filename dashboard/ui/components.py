@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import streamlit as st
@@ -84,9 +83,7 @@ def model_in_use() -> ModelVersion:
     """The version chosen in the sidebar, with the fit chosen there. Raises ModelError when none is usable."""
     version = get_services().registry.get(st.session_state.get(MODEL_KEY) or "")
     fit = st.session_state.get(FIT_KEY)
-    if fit not in FIT_WORDS:
-        return version
-    return replace(version, preprocessing=replace(version.preprocessing, fit=fit))
+    return version.fitting(fit) if fit in FIT_WORDS else version
 
 
 def local_time(utc_iso: str) -> str:

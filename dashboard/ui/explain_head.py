@@ -12,7 +12,7 @@ from dashboard.core.records import stages
 from dashboard.core.run_images import RunImage
 from dashboard.ui.components import FIT_WORDS, plain
 from dashboard.ui.explain_question import Look, Question
-from dashboard.ui.picture_choice import LAYER_KEY, TARGET_KEY, Picture, forget_picture
+from dashboard.ui.picture_choice import LAYER_KEY, RUN, TARGET_KEY, Picture, forget_picture
 
 SIDE = 256  # pixels of the small picture
 PREDICTED = "the predicted class"
@@ -21,7 +21,15 @@ METHOD_KEY, LAYERS_METHOD_KEY = "explain-method", "explain-layers-method"
 
 def show_head(picture: Picture, answer: Answer) -> None:
     """A way to another picture, this one, and the answer that all maps below belong to."""
-    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
+    with st.container(horizontal=True, vertical_alignment="center", key="ways-back"):
+        st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
+        if picture.from_run:
+            st.page_link(
+                "../pages/evaluate.py",
+                label="Its evaluation",
+                icon=":material/dataset:",
+                query_params={RUN: picture.from_run.run_id},
+            )
     small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
     small.image(fit_side(answer.picture, SIDE), width="stretch", alt="The picture")
     with words, st.container(width=440, gap="xsmall"):

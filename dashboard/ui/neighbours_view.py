@@ -11,11 +11,12 @@ import streamlit as st
 from dashboard.core.answers import Answer, answer_key
 from dashboard.core.errors import DashboardError
 from dashboard.core.run_pictures import RunPictures
+from dashboard.core.run_plan import version_of_run
 from dashboard.core.runs import Run
 from dashboard.core.similar_images import similar_images, summary
 from dashboard.ui.components import local_time, plain, show_error
 from dashboard.ui.memory import remembered, stored_run
-from dashboard.ui.picture_choice import Picture
+from dashboard.ui.picture_choice import Picture, turn_to_run_image
 from dashboard.ui.resources import Services, get_run_embeddings
 from dashboard.ui.thumbnails import TILE, tile
 
@@ -58,14 +59,14 @@ def show_neighbours(services: Services, picture: Picture, answer: Answer) -> Non
         run = stored_run(services, run_id)
         embeddings = get_run_embeddings().stored(run)
         if embeddings is None:
-            _offer_embeddings(run, answer)
+            _offer_embeddings(services, run)
         else:
-            _show_similar(services, run, embeddings, picture, answer)
+            _show_similar(services, run, embeddings, picture)
     except DashboardError as error:
         show_error(error, "The similar images cannot be shown.")
 
 
-def _offer_embeddings(run: Run, answer: Answer) -> None:
+def _offer_embeddings(services: Services, run: Run) -> None:
     """A button that starts it, or how far it is."""
     jobs = get_run_embeddings()
     state = jobs.state(run.manifest.run_id)
@@ -76,7 +77,7 @@ def _offer_embeddings(run: Run, answer: Answer) -> None:
         show_error(state.error, "The images could not be compared.")
     st.text(f"The model has to look at all {len(run.evaluated):,} images once more; then what it saw is kept.")
     if st.button("Compare with all of them", key="embed", icon=":material/compare:"):
-        jobs.start(run, answer.version)
+        jobs.start(run, version_of_run(services.registry, run.manifest))
         st.rerun()
 
 
@@ -89,7 +90,7 @@ def _watch(run_id: str) -> None:
     st.progress(state.done / max(1, state.total), f"{state.done:,} of {state.total:,} images looked at")
 
 
-def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture: Picture, answer: Answer) -> None:
+def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture: Picture) -> None:
     rows = run.evaluated
     if picture.from_run and picture.from_run.run_id == run.manifest.run_id:
         own = (rows["index"] == picture.from_run.index).to_numpy()
@@ -98,12 +99,12 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture:
     if own.any():
         query = embeddings[own][0]
     else:
-        key = answer_key(picture.name, picture.data, answer.version, None, None)
+        version = version_of_run(services.registry, run.manifest)  # seen as the images of the run were
         query = remembered(
             "embedding",
-            key,
+            answer_key(picture.name, picture.data, version, None, None),
             "Looking at the picture ...",
-            lambda: services.inference.embed_file(answer.version, picture.data),
+            lambda: services.inference.embed_file(version, picture.data),
         )
     found = similar_images(rows[~own], embeddings[~own], query, SHOWN)
     if found.empty:
@@ -118,6 +119,13 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture:
                 alt = f"{row['true_label'] or 'No label'}, predicted {row['predicted_label']}"
                 st.image(tile(pictures.image(row["index"], row["file"], (TILE, TILE))), width=TILE, alt=alt)
                 st.caption(_words(row))
+                st.button(
+                    "Explain",
+                    key=f"explain-{row['index']}",
+                    type="tertiary",
+                    on_click=turn_to_run_image,
+                    args=(run.manifest.run_id, row["index"]),
+                )
     with st.expander("File names"):
         columns = ["file", "true_label", "predicted_label", "similarity"]
         st.dataframe(

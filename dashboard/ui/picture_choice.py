@@ -42,6 +42,11 @@ def link_to_run_image(run_id: str, index: int) -> None:
     st.page_link("../pages/explain.py", label="Explain", query_params={RUN: run_id, IMAGE: str(index)})
 
 
+def turn_to_run_image(run_id: str, index: int) -> None:
+    """Makes the Explain page, from which it is called, be about another image of an evaluation."""
+    st.query_params.from_dict({RUN: run_id, IMAGE: str(index)})
+
+
 def picture_to_explain(services: Services) -> Picture | None:
     """The one that the address names, or the one that this session chose before.
 

@@ -5,24 +5,18 @@ from __future__ import annotations
 import io
 import json
 
-import pandas as pd
 import streamlit as st
 
-from dashboard.core.errors import DashboardError
 from dashboard.core.metrics import Evaluation
 from dashboard.core.run_export import run_record, safe_for_spreadsheets, write_csv
-from dashboard.core.run_pictures import RunPictures
-from dashboard.core.runs import Run, RunStore, mistakes_first
+from dashboard.core.runs import Run, mistakes_first
 from dashboard.ui.bulk_view import show_bulk
 from dashboard.ui.charts import CELL, confusion_chart, confusion_table, per_class_chart, reliability_chart
-from dashboard.ui.components import duration, local_time, plain, show_error
-from dashboard.ui.picture_choice import link_to_run_image
+from dashboard.ui.components import duration, local_time, plain
+from dashboard.ui.gallery import show_images
 from dashboard.ui.resources import Services
-from dashboard.ui.thumbnails import TILE, tile
 
-IMAGES_A_PAGE = 15
 FAILURES_SHOWN = 1000
-ROWS_OF_IMPORTED = 200
 
 
 def show_run(services: Services, run: Run) -> None:
@@ -48,14 +42,7 @@ def show_run(services: Services, run: Run) -> None:
     evaluation = run.evaluation()
     _show_figures(run, evaluation)
     if evaluation:
-        left, right = st.columns([11, 10], gap="large")
-        with left:
-            cell = _show_confusion(run, evaluation)
-        with right:
-            rows = mistakes_first(run.evaluated, cell)
-            _show_images(run, services.runs, cell, rows)
-        if len(rows) and not manifest.imported:
-            show_bulk(services, run, rows)
+        _show_labelled(services, run, evaluation)
         details, calibration, failures, downloads = st.tabs(
             ["Per class", "Calibration", f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details"
         )
@@ -64,7 +51,8 @@ def show_run(services: Services, run: Run) -> None:
         with calibration:
             _show_calibration(evaluation)
     else:
-        st.info("The images carry no labels the model knows, so there is nothing to compare.", icon=":material/info:")
+        if len(run.evaluated):
+            _show_unlabelled(services, run)
         failures, downloads = st.tabs([f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details")
     with failures:
         _show_failures(run)
@@ -134,72 +122,49 @@ def _show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
     return (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
 
 
-def _show_images(run: Run, store: RunStore, cell: tuple[str, str] | None, rows: pd.DataFrame) -> None:
-    """The images of the clicked cell, or the worst mistakes of all."""
-    if cell is None:
-        st.markdown(
-            "**Worst mistakes**", help="Wrong answers, the surest first. Click a cell of the chart to see its images."
-        )
-    else:
-        st.markdown(
-            f"**True {plain(cell[0])}, predicted {plain(cell[1])}**",
-            help="The surest first. Double-click the chart to clear.",
-        )
-    if rows.empty:
-        st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
-        return
-    if run.manifest.imported:
-        st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
-        some = rows.head(ROWS_OF_IMPORTED)
-        some = some.assign(file=run.detail(some, ["file"])["file"])
-        st.dataframe(
-            safe_for_spreadsheets(some[["file", "true_label", "predicted_label", "confidence"]]),
-            hide_index=True,
-            key="imported-rows",
-            alt="The rows behind the chosen cell, the surest first",
-        )
-        return
-    try:
-        images: RunPictures | None = RunPictures(store, run.manifest)
-    except DashboardError as error:
-        images = None
-        if run.manifest.dataset:
-            show_error(error, "The images of this run are not on the server any more.")
+def _show_labelled(services: Services, run: Run, evaluation: Evaluation) -> None:
+    """The confusion, and beside it the images of the clicked cell or the worst mistakes of all."""
+    left, right = st.columns([11, 10], gap="large")
+    with left:
+        cell = _show_confusion(run, evaluation)
+    with right:
+        rows = mistakes_first(run.evaluated, cell)
+        if cell is None:
+            st.markdown(
+                "**Worst mistakes**",
+                help="Wrong answers, the surest first. Click a cell of the chart to see its images.",
+            )
         else:
-            st.text(error.message)
-    pages = -(-len(rows) // IMAGES_A_PAGE)
-    page_key = f"page-{run.manifest.run_id}-{cell}"
-    page = min(st.session_state.get(page_key, 1), pages)
-    if page_key in st.session_state:
-        st.session_state[page_key] = page
-    shown = rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
-    shown = shown.assign(file=run.detail(shown, ["file"])["file"])
-    if images:
-        _show_gallery(run.manifest.run_id, images, shown, with_classes=cell is None)
-    if pages > 1:
-        st.pagination(pages, key=page_key)
-    with st.expander("File names", expanded=images is None):
-        columns = ["file", "true_label", "predicted_label", "confidence"]
-        st.dataframe(safe_for_spreadsheets(shown[columns]), hide_index=True)
+            st.markdown(
+                f"**True {plain(cell[0])}, predicted {plain(cell[1])}**",
+                help="The surest first. Double-click the chart to clear.",
+            )
+        if rows.empty:
+            st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
+        else:
+            show_images(run, services.runs, rows, cell, with_classes=cell is None)
+    show_bulk(services, run, rows)
 
 
-def _show_gallery(run_id: str, images: RunPictures, shown: pd.DataFrame, with_classes: bool) -> None:
-    gone = False
-    with st.container(horizontal=True, gap="small", key="gallery"):
-        for row in shown.to_dict("records"):
-            picture = images.image(row["index"], row["file"], (TILE, TILE))
-            gone = gone or picture is None
-            with st.container(width=TILE + 8, gap=None):
-                alt = f"True {row['true_label']}, predicted {row['predicted_label']}"
-                st.image(tile(picture), width=TILE, alt=alt)
-                share = f"{row['confidence']:.1%}"
-                if with_classes:
-                    st.caption(f"{plain(row['predicted_label'])} {share}  \nis {plain(row['true_label'])}")
-                else:
-                    st.caption(share)
-                link_to_run_image(run_id, row["index"])
-    if gone:
-        st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
+def _show_unlabelled(services: Services, run: Run) -> None:
+    """What the images were taken for, class by class."""
+    st.info("The images carry no labels the model knows, so there is nothing to compare.", icon=":material/info:")
+    counts = run.evaluated["predicted_label"].value_counts()
+    titles = {"": f"any class ({len(run.evaluated):,})"}
+    titles |= {str(name): f"{name} ({count:,})" for name, count in counts.items() if count}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        taken_for = st.selectbox(
+            "Taken for", list(titles), format_func=lambda name: titles[name], key="taken-for", width=240
+        )
+        first = st.segmented_control(
+            "First", ["Least sure", "Surest"], default="Least sure", required=True, key="first", persist_state="session"
+        )
+    rows = run.evaluated
+    if taken_for:
+        rows = rows[rows["predicted_label"] == taken_for]
+    rows = rows.sort_values("confidence", ascending=first == "Least sure", kind="stable")
+    show_images(run, services.runs, rows, (taken_for, first), with_classes=not taken_for)
+    show_bulk(services, run, rows)
 
 
 def _show_per_class(evaluation: Evaluation) -> None:

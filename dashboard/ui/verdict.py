@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
@@ -23,12 +23,16 @@ def show_verdict(faithfulness: Faithfulness) -> None:
     _badge(faithfulness.verdict)
 
 
-def count_verdicts(verdicts: Sequence[Verdict]) -> None:
-    """A badge for each verdict that some of many maps have, with how many."""
-    with st.container(horizontal=True, gap="small"):
-        for verdict in _BADGES:
-            if count := verdicts.count(verdict):
-                _badge(verdict, f"{count} of {len(verdicts)}: ")
+def groups_by_verdict(verdicts: Sequence[Verdict]) -> Iterator[tuple[Verdict, list[int]]]:
+    """Each verdict that some of many maps have, the best first, and the numbers of those maps."""
+    for verdict in _BADGES:
+        if which := [i for i, each in enumerate(verdicts) if each == verdict]:
+            yield verdict, which
+
+
+def show_count(verdict: Verdict, count: int, of: int) -> None:
+    """A badge that says how many of many maps have this verdict."""
+    _badge(verdict, f"{count} of {of}: ")
 
 
 def _badge(verdict: Verdict, before: str = "") -> None:

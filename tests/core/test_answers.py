@@ -52,7 +52,7 @@ def test_a_picture_of_the_models_size_is_shown_as_it_is(inference: Inference, ti
 def test_what_is_shown_as_the_models_input_is_what_it_predicted_from(
     inference: Inference, tiny_version: ModelVersion, format: str, fit: Any, size: tuple[int, int]
 ) -> None:
-    version = replace(tiny_version, preprocessing=replace(tiny_version.preprocessing, fit=fit))
+    version = tiny_version.fitting(fit)
     answer = ask(inference, version, "a", encoded(detailed(*size), format))
     again = logits_of(inference, version, encoded(answer.model_input))  # of the model's size: nothing is done to it
     assert np.array_equal(again, answer.prediction.logits)

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dashboard.core.bulk_maps import BulkMaps, bulk_maps, version_of_run
-from dashboard.core.errors import DatasetError, ModelError
+from dashboard.core.bulk_maps import BulkMaps, bulk_maps
+from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation import evaluate
 from dashboard.core.inference import PREDICTED, Inference
-from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.overlay import contact_sheet
+from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import Run, RunStore
 from dashboard.core.worker_pool import WorkerPool
 from tests.conftest import MakeZip, encoded, picture
@@ -54,16 +54,10 @@ def test_a_dataset_that_was_changed_is_refused(
         bulk_maps(inference, tiny_version, path, run.evaluated, PREDICTED, "grad-cam")
 
 
-def test_only_the_very_model_that_made_a_run_will_do(run: Run, tiny_registry: Registry) -> None:
-    assert version_of_run(tiny_registry, run.manifest).ref == "tiny@1"
-    with pytest.raises(ModelError, match="another file"):
-        version_of_run(tiny_registry, replace(run.manifest, model_sha256="0" * 64))
-
-
 def test_means_and_sheet() -> None:
     pictures = np.stack([np.full((2, 3, 3), value, np.uint8) for value in (0, 100, 200)])
     maps = BulkMaps(pictures, np.array([[[0.0]], [[0.5]], [[1.0]]], np.float32), n_empty=1, n_failed=0, verdicts=())
     assert (maps.mean_picture == 100).all() and maps.mean_map.tolist() == [[0.5]]
-    sheet = maps.sheet(0.0, columns=2, factor=10)
+    sheet = contact_sheet(maps.overlays(0.0, factor=10), columns=2)
     assert sheet.shape == (2 * 20 + 4, 2 * 30 + 4, 3)
     assert (sheet[:20, 34:] == 100).all() and (sheet[24:, :30] == 200).all()

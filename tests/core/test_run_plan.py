@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dashboard.core.errors import DatasetError
-from dashboard.core.registry import ModelVersion
-from dashboard.core.run_plan import plan_run
+from dashboard.core.errors import DatasetError, ModelError
+from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.run_plan import OpenRun, begin_run, plan_run, take_up_run, version_of_run
+from dashboard.core.runs import RunStore
 from tests.conftest import MakeZip
 
 
@@ -26,3 +28,27 @@ def test_ids_that_do_not_fit_are_told_how_they_count(tmp_path: Path, tiny_versio
     np.savez(path, images=np.zeros((2, 8, 8, 3), np.uint8), labels=np.array([11, 12]))
     with pytest.raises(DatasetError, match="Class ids go from 0 to 9"):
         plan_run(path, tiny_version)
+
+
+def test_a_run_keeps_how_its_pictures_were_made_to_fit(
+    tmp_path: Path, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+) -> None:
+    """It was chosen for that run: what comes later, going on or maps, is about the same pixels."""
+    store, path = RunStore(tmp_path / "runs"), make_zip({"cat": 2})
+    begun = begin_run(plan_run(path, tiny_version.fitting("pad")), store, 1, "padded")
+    assert version_of_run(tiny_registry, begun.manifest).preprocessing.fit == "pad"
+    begun.owner.release()
+    taken_up = take_up_run("padded", store, tiny_registry)
+    assert isinstance(taken_up, OpenRun) and taken_up.version.preprocessing.fit == "pad"
+    taken_up.owner.release()
+
+
+def test_only_the_very_model_that_made_a_run_will_do(
+    tmp_path: Path, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+) -> None:
+    store = RunStore(tmp_path / "runs")
+    begun = begin_run(plan_run(make_zip({"cat": 2}), tiny_version), store, 1, "run")
+    begun.owner.release()
+    assert version_of_run(tiny_registry, begun.manifest) == tiny_version
+    with pytest.raises(ModelError, match="another file"):
+        version_of_run(tiny_registry, replace(begun.manifest, model_sha256="0" * 64))

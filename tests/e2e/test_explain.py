@@ -33,6 +33,11 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.get_by_text("What is taken for what").wait_for(timeout=120_000)
     page.get_by_text("What do they look at?").click()
     page.get_by_alt_text("maps over the mean of their images", exact=False).wait_for()
+    for box in page.locator(".st-key-gallery [data-testid=stCheckbox]").all()[:2]:
+        box.click()
+        page.wait_for_selector(IDLE)
+    page.get_by_text("2 selected").wait_for()
+    page.get_by_alt_text("Mean of 2 maps over the mean of their images").wait_for()
     page.locator(".st-key-gallery a").first.click()
     page.get_by_alt_text("Grad-CAM heatmap for", exact=False).wait_for()
     page.get_by_text("Wrong: it is").wait_for()
@@ -53,6 +58,13 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.get_by_role("button", name="Compare with all of them").click()
     page.get_by_text("12 most similar").wait_for()
     page.locator(".st-key-similar img").nth(11).wait_for()
+    image = page.url
+    page.locator(".st-key-similar").get_by_role("button", name="Explain").first.click()
+    page.wait_for_function("before => location.href != before", arg=image)
+    page.wait_for_selector(IDLE)
+    page.get_by_alt_text("The picture").wait_for()
+    page.get_by_role("link", name="Its evaluation").click()
+    page.get_by_text("What is taken for what").wait_for()
 
 
 def test_predict_leads_to_it_and_nothing_overflows_on_a_phone(page) -> None:

@@ -1,0 +1,143 @@
+"""The images behind rows of an evaluation, page by page, and those of them that were selected."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.run_export import safe_for_spreadsheets
+from dashboard.core.run_pictures import RunPictures
+from dashboard.core.runs import Run, RunStore
+from dashboard.ui.components import plain, show_error
+from dashboard.ui.picture_choice import link_to_run_image
+from dashboard.ui.thumbnails import TILE, tile
+
+IMAGES_A_PAGE = 15
+ROWS_OF_IMPORTED = 200
+COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
+
+
+def show_images(run: Run, store: RunStore, rows: pd.DataFrame, about: Hashable, with_classes: bool) -> None:
+    """A page of the images of these rows, each with a box to select it and a link to its maps.
+
+    Args:
+        rows: of `Run.evaluated`.
+        about: what the rows are, so that each list is turned over by itself.
+        with_classes: say of each image what it is and what it was taken for.
+    """
+    if run.manifest.imported:
+        _show_imported(run, rows)
+        return
+    try:
+        images: RunPictures | None = RunPictures(store, run.manifest)
+    except DashboardError as error:
+        images = None
+        if run.manifest.dataset:
+            show_error(error, "The images of this run are not on the server any more.")
+        else:
+            st.text(error.message)
+    pages = -(-len(rows) // IMAGES_A_PAGE)
+    page_key = f"page-{run.manifest.run_id}-{about}"
+    page = min(st.session_state.get(page_key, 1), pages)
+    if page_key in st.session_state:
+        st.session_state[page_key] = page
+    shown = rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
+    shown = shown.assign(file=run.detail(shown, ["file"])["file"])
+    if images:
+        _show_tiles(run.manifest.run_id, images, shown, with_classes)
+    if pages > 1:
+        st.pagination(pages, key=page_key)
+    if selected := len(_selected(run.manifest.run_id)):
+        with st.container(horizontal=True, vertical_alignment="center", key="selection"):
+            st.text(f"{selected:,} selected", width="content")
+            st.button(
+                "Clear", key="clear-selection", type="tertiary", on_click=_clear_selection, args=(run.manifest.run_id,)
+            )
+    with st.expander("File names", expanded=images is None):
+        st.dataframe(safe_for_spreadsheets(shown[COLUMNS]), hide_index=True)
+
+
+def selected_rows(run: Run) -> pd.DataFrame:
+    """The rows whose images were selected in this session, from whatever page or cell, the surest first."""
+    chosen = run.evaluated[run.evaluated["index"].isin(_selected(run.manifest.run_id))]
+    return chosen.sort_values("confidence", ascending=False, kind="stable")
+
+
+def _show_imported(run: Run, rows: pd.DataFrame) -> None:
+    st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
+    some = rows.head(ROWS_OF_IMPORTED)
+    some = some.assign(file=run.detail(some, ["file"])["file"])
+    st.dataframe(
+        safe_for_spreadsheets(some[COLUMNS]),
+        hide_index=True,
+        key="imported-rows",
+        alt="The rows behind the chosen cell, the surest first",
+    )
+
+
+def _show_tiles(run_id: str, images: RunPictures, shown: pd.DataFrame, with_classes: bool) -> None:
+    gone = False
+    with st.container(horizontal=True, gap="small", key="gallery"):
+        for row in shown.to_dict("records"):
+            picture = images.image(row["index"], row["file"], (TILE, TILE))
+            gone = gone or picture is None
+            with st.container(width=TILE + 8, gap=None):
+                st.image(tile(picture), width=TILE, alt=_in_words(row))
+                share = f"{row['confidence']:.1%}"
+                if with_classes:
+                    truth = f"  \nis {plain(row['true_label'])}" if isinstance(row["true_label"], str) else ""
+                    st.caption(f"{plain(row['predicted_label'])} {share}{truth}")
+                else:
+                    st.caption(share)
+                with st.container(horizontal=True, gap=None, vertical_alignment="center"):
+                    _offer_selection(run_id, row)
+                    link_to_run_image(run_id, row["index"])
+    if gone:
+        st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
+
+
+def _in_words(row: dict[Hashable, Any]) -> str:
+    true = row["true_label"]
+    return f"{f'True {true}' if isinstance(true, str) else 'No label'}, predicted {row['predicted_label']}"
+
+
+def _offer_selection(run_id: str, row: dict[Hashable, Any]) -> None:
+    index = int(row["index"])
+    key = _box(run_id, index)
+    st.session_state.setdefault(key, index in _selected(run_id))
+    st.checkbox(
+        f"Select {plain(row['file'])}",
+        key=key,
+        label_visibility="collapsed",
+        on_change=_take_over,
+        args=(run_id, index),
+        width="content",
+    )
+
+
+def _selected(run_id: str) -> set[int]:
+    """Indices of images; boxes are forgotten when another page is turned to, this is not."""
+    selected: set[int] = st.session_state.setdefault(f"selected-{run_id}", set())
+    return selected
+
+
+def _box(run_id: str, index: int) -> str:
+    return f"select-{run_id}-{index}"
+
+
+def _take_over(run_id: str, index: int) -> None:
+    if st.session_state[_box(run_id, index)]:
+        _selected(run_id).add(index)
+    else:
+        _selected(run_id).discard(index)
+
+
+def _clear_selection(run_id: str) -> None:
+    for index in _selected(run_id):
+        if _box(run_id, index) in st.session_state:
+            st.session_state[_box(run_id, index)] = False
+    _selected(run_id).clear()
