@@ -41,9 +41,9 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
         return
     with box:
         st.caption(
-            "The images above; select some of them, to look at those only."
+            "The images above; tick some of them, to look at those only."
             if selected.empty
-            else "The images that you selected, also from other cells and pages."
+            else "The images that you ticked, also in other cells and on other pages."
         )
         some = rows.head(MOST)
         some = some.assign(file=run.detail(some, ["file"])["file"])

@@ -85,17 +85,12 @@ def _show_tiles(run_id: str, images: RunPictures, shown: pd.DataFrame, with_clas
         for row in shown.to_dict("records"):
             picture = images.image(row["index"], row["file"], (TILE, TILE))
             gone = gone or picture is None
-            with st.container(width=TILE + 8, gap=None):
+            with st.container(width=TILE + 16, gap=None):
                 st.image(tile(picture), width=TILE, alt=_in_words(row))
-                share = f"{row['confidence']:.1%}"
-                if with_classes:
-                    truth = f"  \nis {plain(row['true_label'])}" if isinstance(row["true_label"], str) else ""
-                    st.caption(f"{plain(row['predicted_label'])} {share}{truth}")
-                else:
-                    st.caption(share)
-                with st.container(horizontal=True, gap=None, vertical_alignment="center"):
-                    _offer_selection(run_id, row)
-                    link_to_run_image(run_id, row["index"])
+                _offer_selection(run_id, row, with_classes)
+                if with_classes and isinstance(row["true_label"], str):
+                    st.caption(f"is {plain(row['true_label'])}")
+                link_to_run_image(run_id, row["index"])
     if gone:
         st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
 
@@ -105,17 +100,17 @@ def _in_words(row: dict[Hashable, Any]) -> str:
     return f"{f'True {true}' if isinstance(true, str) else 'No label'}, predicted {row['predicted_label']}"
 
 
-def _offer_selection(run_id: str, row: dict[Hashable, Any]) -> None:
+def _offer_selection(run_id: str, row: dict[Hashable, Any], with_class: bool) -> None:
+    """A box beside what the model said."""
     index = int(row["index"])
     key = _box(run_id, index)
+    share = f"{row['confidence']:.1%}"
     st.session_state.setdefault(key, index in _selected(run_id))
     st.checkbox(
-        f"Select {plain(row['file'])}",
+        f":small[{plain(row['predicted_label'])} {share}]" if with_class else f":small[{share}]",
         key=key,
-        label_visibility="collapsed",
         on_change=_take_over,
         args=(run_id, index),
-        width="content",
     )
 
 
