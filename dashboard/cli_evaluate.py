@@ -100,7 +100,7 @@ def evaluate(
 def _open(
     dataset: Path | None, model: str, labels: Path | None, label_map: list[str] | None, no_cache: bool
 ) -> OpenRun | RunManifest:
-    """A new run, or a finished one with the same answers."""
+    """A new run, or one with the same answers: finished, or interrupted and now taken up."""
     assert dataset is not None
     settings, store = get_settings(), run_store()
     version = registry().get(model)
@@ -110,6 +110,9 @@ def _open(
     if not no_cache and (found := evaluated_before(plan, store)):
         say("This was evaluated before; --no-cache evaluates it anew.")
         return found
+    if not no_cache and (stopped := store.interrupted(plan.key, path)):
+        say(f"Going on with run {stopped.run_id}, which was stopped; --no-cache begins anew.")
+        return take_up_run(stopped.run_id, store, registry())
     return begin(plan, store, settings.chunk_size)
 
 

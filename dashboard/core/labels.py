@@ -19,6 +19,7 @@ ALIASES = {
 }  # fmt: skip
 LEAVE_OUT = "(leave out)"  # in the place of a class: images with this label are not evaluated
 NO_LABEL = "(no label)"  # they are predicted, but not compared
+NO_ID = "-1"  # among class ids, as scikit-learn and Hugging Face mean it
 _ID = re.compile(r"[0-9]{1,6}")
 
 
@@ -42,7 +43,7 @@ def match_labels(
 ) -> LabelMapping:
     """Matches a name as it is; else without regard to case, white space, `-` and `_`; else by common aliases, both ways.
 
-    Where two classes of the model would fit, none is taken. Numbers are class ids where all names are ids of classes.
+    Where two classes of the model would fit, none is taken. Numbers are class ids where all names are ids of classes; then -1 is no label.
 
     Args:
         chosen: what the user wants some names to mean: a class, LEAVE_OUT or NO_LABEL.
@@ -55,11 +56,15 @@ def match_labels(
     _check_chosen(chosen, wanted, class_names)
     by_key, by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
     open_names = [name for name in wanted if name not in chosen]
-    ids = bool(open_names) and all(_ID.fullmatch(name) and int(name) < len(class_names) for name in open_names)
+    given = [name for name in open_names if name != NO_ID]
+    ids = bool(given) and all(_ID.fullmatch(name) and int(name) < len(class_names) for name in given)
     ids = ids and not any(name in class_names for name in open_names)
     class_of: dict[str, str | None] = {}
     unknown = []
     for name in open_names:
+        if ids and name == NO_ID:
+            class_of[name] = None
+            continue
         match = name if name in class_names else by_key.get(_key(name)) or by_meaning.get(_meaning(name))
         if match is None and ids:
             match = class_names[int(name)]
@@ -116,10 +121,11 @@ def _check_chosen(chosen: Mapping[str, str], names: Sequence[str], class_names: 
 
 
 def _about_ids(ids: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
-    meant = ", ".join(f"{each} is {class_names[int(each)]}" for each in sorted(ids, key=int)[:3])
-    return (
-        f"The labels are numbers and taken as class ids, counted from 0: {meant}{' and so on' if len(ids) > 3 else ''}.",
-    )
+    numbers = sorted((each for each in ids if each != NO_ID), key=int)
+    meant = ", ".join(f"{each} is {class_names[int(each)]}" for each in numbers[:3])
+    rest = " and so on" if len(numbers) > 3 else ""
+    absent = f" {NO_ID} is taken as no label." if NO_ID in ids else ""
+    return (f"The labels are numbers and taken as class ids, counted from 0: {meant}{rest}.{absent}",)
 
 
 def _only_ones(class_names: Sequence[str], key_of: Callable[[str], str]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ from dashboard.core.datasets.arrays import LABEL_KEYS, read_labels
 from dashboard.core.datasets.labels_file import FILE_COLUMNS, LABEL_COLUMNS, as_label, column_among
 from dashboard.core.datasets.npy import StoredArray, key_among, open_npy, open_npz
 from dashboard.core.errors import DatasetError
+from dashboard.core.run_rows import CLASS_NAMES
 
 PIECE_ROWS = 65_536
 _PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "p", "arr_0")
@@ -126,7 +128,7 @@ class _Table:
             self._reason = column_among(columns, ("reason",))
             self._list = column_among(columns, _PROBS_NAMES) if path.suffix.lower() == ".parquet" else None
             if self._list:
-                self._probs, self.class_names = [self._list], None
+                self._probs, self.class_names = [self._list], _own_class_names(path)
                 first = next(self._frames([self._list]))[self._list].dropna()
                 self.n_classes = len(first.iloc[0]) if len(first) else 0
             else:
@@ -141,7 +143,7 @@ class _Table:
             file = pq.ParquetFile(self._path)
             return list(file.schema_arrow.names), file.metadata.num_rows
         with self._path.open(encoding="utf-8-sig", newline="") as text:
-            first = text.readline()
+            first = next((line for line in text if line.strip()), "")
             counts = {separator: first.count(separator) for separator in _SEPARATORS}
             self._separator = max(counts, key=lambda each: counts[each])
             columns = next(csv.reader([first], delimiter=self._separator), [])
@@ -154,11 +156,13 @@ class _Table:
             for batch in pq.ParquetFile(self._path).iter_batches(PIECE_ROWS, columns=list(columns)):
                 yield batch.to_pandas()
             return
-        numbers = [column for column in columns if column in self._probs]
+        yield from self._csv(columns, {c: np.float64 if c in self._probs else str for c in columns})
+
+    def _csv(self, columns: Sequence[str], types: Mapping[str, type]) -> Iterator[pd.DataFrame]:
         with pd.read_csv(
             self._path, sep=self._separator, encoding="utf-8-sig", usecols=list(columns), chunksize=PIECE_ROWS,
-            dtype={c: np.float64 if c in numbers else str for c in columns}, keep_default_na=False,
-            na_values={c: ["", "nan", "NaN"] for c in numbers},
+            dtype=types, keep_default_na=False,
+            na_values={c: ["", "nan", "NaN"] for c in columns if c in self._probs},
         ) as reader:  # fmt: skip
             yield from reader
 
@@ -194,12 +198,39 @@ class _Table:
     def _guarded(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         try:
             yield from self._frames(columns)
-        except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+        except ValueError as error:
+            raise self._no_number() or self._refused(error) from error
+        except (OSError, TypeError, pa.ArrowException) as error:
             raise self._refused(error) from error
+
+    def _no_number(self) -> DatasetError | None:
+        """About the first cell of a CSV file that is no number where one is needed; None where all are."""
+        if self._path.suffix.lower() == ".parquet":
+            return None
+        done = 0
+        for frame in self._csv(self._probs, dict.fromkeys(self._probs, str)):
+            wrong = frame.apply(pd.to_numeric, errors="coerce").isna() & frame.notna()
+            if wrong.to_numpy().any():
+                row, column = (int(each[0]) for each in np.nonzero(wrong.to_numpy()))
+                return DatasetError(
+                    f"{self._path.name}: row {done + row} has {str(frame.iloc[row, column])[:40]!r} in the column "
+                    f"{frame.columns[column]}, which is no number.",
+                    "Save numbers from 0 to 1, with a point before the decimals.", "predictions",
+                )  # fmt: skip
+            done += len(frame)
+        return None
 
     def _refused(self, error: Exception) -> DatasetError:
         reason = str(error).strip().rstrip(".")[:300] or type(error).__name__
         return DatasetError(f"{self._path.name} cannot be read: {reason}.", "Save or export it again.", "predictions")
+
+
+def _own_class_names(path: Path) -> tuple[str, ...] | None:
+    """As a run stores them beside its rows; None where there are none."""
+    try:
+        return tuple(map(str, json.loads(pq.read_metadata(path).metadata[CLASS_NAMES.encode()])))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _probability_columns(

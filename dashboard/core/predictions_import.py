@@ -57,6 +57,8 @@ def import_predictions(
     """
     start = time.perf_counter()
     predictions = open_predictions(path, class_names)
+    if not predictions.n_rows:
+        raise DatasetError(f"{path.name} holds no predictions.", "Save or export it again.", "predictions")
     names, notes = _class_names(predictions, class_names, path.name)
     order = _order(predictions, names)
     given = read_given_labels(labels, predictions.n_rows) if labels else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ _NUMBERS = {
     "logits": pa.list_(pa.float32()),
 }
 SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # also where all rows failed
+CLASS_NAMES = "class_names"  # in a file's metadata: of the probabilities, as JSON
 _GROUP_ROWS = 16384  # of a packed file: what is read to show one row
 
 
@@ -87,9 +89,10 @@ class RowFiles:
                 yield self._frame(file.read_row_group(number, columns=list(columns)))
 
     def pack(self, target: Path) -> None:
-        """Writes all rows into one file, whole or not at all."""
+        """Writes all rows into one file, whole or not at all, with the names of the classes as its metadata."""
         waiting: list[pa.Table] = []
-        with open_atomically(target) as out, pq.ParquetWriter(out, SCHEMA) as writer:
+        schema = SCHEMA.with_metadata({CLASS_NAMES: json.dumps(list(self._class_names))})
+        with open_atomically(target) as out, pq.ParquetWriter(out, schema) as writer:
             for path in self._paths:
                 waiting.append(pq.ParquetFile(path).read())
                 if sum(map(len, waiting)) >= _GROUP_ROWS:

@@ -222,6 +222,17 @@ class RunStore:
         """The newest finished run with this key."""
         return next((m for m in self.list() if m.key == key and m.state == "finished"), None) if key else None
 
+    def interrupted(self, key: str, dataset: Path) -> RunManifest | None:
+        """The newest run of this dataset and key that somebody began and nobody works on."""
+        return next(
+            (
+                m
+                for m in self.list()
+                if m.key == key and m.dataset == str(dataset) and m.state != "finished" and not self.is_owned(m.run_id)
+            ),
+            None,
+        )
+
     def begin(self, manifest: RunManifest) -> RunOwner:
         """Starts a run with no rows. Raises OSError when it cannot be written."""
         self.folder(manifest.run_id).mkdir(parents=True)

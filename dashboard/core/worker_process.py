@@ -70,10 +70,13 @@ class WorkerProcess:
         """Raises OSError when no process can be started."""
         ours, theirs = socket.socketpair()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        # TensorFlow writes code that it traces into files there, which a killed process leaves behind
+        self._scratch = tempfile.TemporaryDirectory(prefix="dashboard-worker-", ignore_cleanup_errors=True)
         self._overran = self._begun = False
         environment = {
             **os.environ,
             "DASHBOARD_WORKER_THREADS": str(threads),
+            "TMPDIR": self._scratch.name,
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
         try:
@@ -88,7 +91,7 @@ class WorkerProcess:
             )
         except OSError:
             ours.close()
-            self._log.close()
+            self._free()
             raise
         finally:
             theirs.close()
@@ -171,4 +174,8 @@ class WorkerProcess:
         """Ends it and frees what it held here."""
         self._pipe.close()
         self.kill()
+        self._free()
+
+    def _free(self) -> None:
         self._log.close()
+        self._scratch.cleanup()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import streamlit as st
 
-from dashboard.core.errors import DashboardError, ImageError
+from dashboard.core.errors import DashboardError, DatasetError, ImageError
 from dashboard.core.preprocessing import Fit
 from dashboard.core.registry import ModelVersion
 from dashboard.ui.resources import get_services
@@ -33,7 +33,7 @@ def show_error(error: DashboardError, title: str) -> None:
             st.text(error.fix.replace("`", ""))
             for command in _COMMAND.findall(error.fix):
                 st.code(command, language="bash")
-        if not isinstance(error, ImageError):
+        if not isinstance(error, (ImageError, DatasetError)):
             st.page_link("../pages/diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")
 
 

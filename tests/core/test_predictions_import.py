@@ -162,7 +162,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
     assert refused(tmp_path / "none.csv", store).code == "not_found"
     contents = {
         "a.csv": "file,label\n1,cat\n", "b.csv": "", "c.csv": "p_cat,p_dog\n0.5,x\n", "d.csv": "p_cat,p_cat\n1,0\n",
-        "e.parquet": "PAR1", "f.npy": "x", "g.npz": "x", "h.txt": "x", "i.csv": "p_cat,p_dog\n0.5,0.5,1,2\n1\n",
+        "j.csv": "p_cat,p_dog\n", "e.parquet": "PAR1", "f.npy": "x", "g.npz": "x", "h.txt": "x", "i.csv": "p_cat,p_dog\n0.5,0.5,1,2\n1\n",
     }  # fmt: skip
     for name, content in contents.items():
         (tmp_path / name).write_text(content)
@@ -171,6 +171,12 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
     assert "(N, classes) are needed" in refused(tmp_path / "flat.npy", store).message
     np.savez(tmp_path / "keys.npz", foo=PROBS, bar=LABELS)
     assert "it has foo, bar" in refused(tmp_path / "keys.npz", store).message
+
+
+def test_a_cell_that_is_no_number_is_named(tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictions_file, "PIECE_ROWS", 2)
+    (tmp_path / "x.csv").write_text("\np_cat,p_dog\n1,0\n,\nnan,NaN\n0.5,0,5\n".replace("0,5", '"0,5"'))
+    assert "row 3 has '0,5' in the column p_dog, which is no number" in refused(tmp_path / "x.csv", store).message
 
 
 def test_class_names_and_labels_that_do_not_fit(tmp_path: Path, store: RunStore) -> None:
@@ -200,6 +206,15 @@ def test_what_the_dashboard_exports_can_be_imported(tmp_path: Path, store: RunSt
     first = import_predictions(tmp_path / "x.csv", store)
     (tmp_path / "again.csv").write_bytes(_predictions_csv(store.load(first.manifest.run_id)))
     check(import_predictions(tmp_path / "again.csv", store), store)
+
+
+def test_the_exported_parquet_brings_its_class_names(tmp_path: Path, store: RunStore) -> None:
+    table().to_csv(tmp_path / "x.csv", index=False)
+    first = import_predictions(tmp_path / "x.csv", store)
+    store.load(first.manifest.run_id).files.pack(tmp_path / "again.parquet")
+    again = import_predictions(tmp_path / "again.parquet", store)
+    assert again.manifest.class_names == NAMES
+    check(again, store)
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, store: RunStore) -> None:

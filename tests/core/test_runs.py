@@ -232,3 +232,15 @@ def test_formulas_are_defused(text: str) -> None:
     assert table["file"].tolist() == [f"'{text}", "cat.png"] and table["confidence"].tolist() == [-0.5, 1.0]
     categories = safe_for_spreadsheets(pd.DataFrame({"label": pd.Categorical([text, None])}))
     assert categories["label"].tolist()[0] == f"'{text}" and categories["label"].isna().tolist() == [False, True]
+
+
+def test_an_interrupted_run_is_found_by_what_it_evaluates(store: RunStore) -> None:
+    begun = store.begin(manifest("a", key="k", dataset="/data/x.zip"))
+    assert store.interrupted("k", Path("/data/x.zip")) is None  # somebody works on it
+    begun.release()
+    found = store.interrupted("k", Path("/data/x.zip"))
+    assert found and found.run_id == "a"
+    assert store.interrupted("other", Path("/data/x.zip")) is None
+    assert store.interrupted("k", Path("/data/y.zip")) is None
+    store.finish(found, "finished", 1.0)
+    assert store.interrupted("k", Path("/data/x.zip")) is None

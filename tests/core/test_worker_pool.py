@@ -210,6 +210,13 @@ def test_a_waiting_task_can_be_cancelled(one: WorkerPool, tmp_path: Path) -> Non
     assert file.read_text() == "running\n"
 
 
+def test_what_a_killed_worker_leaves_behind_goes_with_it(one: WorkerPool) -> None:
+    file = Path(str(result(one.submit("leave_a_file"))))
+    assert file.exists()
+    one.submit("die")
+    until(lambda: not file.exists(), "its file has gone")
+
+
 def test_close_ends_every_worker_and_every_task(two: WorkerPool, tmp_path: Path) -> None:
     until(lambda: all(s.state == "idle" for s in two.workers()), "both workers")
     pids = [s.pid for s in two.workers()]

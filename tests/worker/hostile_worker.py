@@ -6,6 +6,7 @@ import os
 import signal
 import struct
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,13 @@ def log(file: Path, line: str, seconds: float = 0.0) -> None:
     with file.open("a") as out:
         out.write(f"{line}\n")
     time.sleep(seconds)
+
+
+def leave_a_file() -> str:
+    """Its name; nobody deletes it."""
+    handle, name = tempfile.mkstemp()
+    os.close(handle)
+    return name
 
 
 def die(file: Path | None = None) -> None:
@@ -128,7 +136,7 @@ def measure_run(runs: Path, run_id: str) -> None:
 TASKS: dict[str, Callable[..., Any]] = {
     task.__name__: task
     for task in (
-        add, pid, sleep, log, die, die_once, die_while_answering, leave, fail, fail_unexpectedly,
+        add, pid, sleep, log, die, die_once, die_while_answering, leave, leave_a_file, fail, fail_unexpectedly,
         answer_that_cannot_be_sent, hang, predict_samples, measure_run,
     )
 }  # fmt: skip

@@ -46,7 +46,13 @@ class FolderFiles:
 
 
 def files_below(root: Path) -> list[str]:
-    """All regular files in a folder and its folders, relative to it, sorted folder by folder; no links, no junk."""
+    """All regular files in a folder and its folders, relative to it, sorted folder by folder; no links, no junk.
+
+    A folder below that cannot be opened stands for its files, with a `/` at its end.
+
+    Raises:
+        DatasetError: `root` itself cannot be opened.
+    """
     return sorted((name for name in _walk(root, "") if not is_junk(name)), key=lambda name: name.split("/"))
 
 
@@ -54,10 +60,11 @@ def _walk(root: Path, below: str) -> Iterator[str]:
     try:
         entries = os.scandir(root / below)
     except OSError as error:
+        if below:
+            yield below
+            return
         raise DatasetError(
-            f"The folder {root / below} cannot be opened: {error.strerror}.",
-            "Let the dashboard's user read it, or evaluate the other folders without it.",
-            "unreadable",
+            f"The folder {root} cannot be opened: {error.strerror}.", "Let the dashboard's user read it.", "unreadable"
         ) from error
     with entries:
         for entry in entries:

@@ -93,6 +93,8 @@ class ImageFiles:
 
 def refuse_other_types(name: str) -> None:
     """Raises ImageError unless the name has the suffix of an image."""
+    if name.endswith("/"):
+        raise ImageError("This folder cannot be opened.", "Let the dashboard's user read it.", "unreadable")
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in SUFFIXES:
         raise ImageError(f"A {suffix or 'file without an extension'} is no image that is read here.", code="other_type")

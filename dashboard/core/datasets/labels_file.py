@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -26,6 +27,7 @@ LABEL_COLUMNS = (
 )  # fmt: skip
 _HEADER = "Begin it with a line that names its columns, such as `file,label`."
 _SEPARATORS = ",;\t|"
+_WHOLE = re.compile(r"^(-?\d+)\.0+$")  # as pandas writes class ids where one is missing
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTa
 def read_csv(data: bytes) -> pd.DataFrame:
     """All cells as text, no header, whatever the separator. Raises ValueError, UnicodeDecodeError."""
     text = data.decode("utf-8-sig")
-    first = next(iter(text.splitlines()), "")
-    if not first.strip():
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if not first:
         raise ValueError("it is empty")
     counts = {separator: len(next(csv.reader([first], delimiter=separator))) for separator in _SEPARATORS}
     separator = max(counts, key=lambda each: counts[each])  # the first of equals
@@ -93,7 +95,7 @@ def column_among(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
 
 
 def as_label(value: object) -> str | None:
-    """A label as text: 3 and 3.0 are "3"; None for nothing. Raises ValueError for what is no label."""
+    """A label as text: 3, 3.0 and "3.0" are "3"; None for nothing. Raises ValueError for what is no label."""
     if value is None or value != value:
         return None
     if isinstance(value, bytes):
@@ -102,7 +104,8 @@ def as_label(value: object) -> str | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ValueError(f"{str(value)[:60]!r} is no label: a name or a whole number is needed")
-    return str(value).strip() or None
+    text = str(value).strip()
+    return _WHOLE.sub(r"\1", text) or None
 
 
 def _from_columns(name: str, table: pa.Table) -> LabelsTable:

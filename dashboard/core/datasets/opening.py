@@ -91,8 +91,9 @@ def _folder_state(folder: Path) -> tuple[object, ...]:
 
 
 def _folders_and_tables(folder: Path) -> Iterator[str]:
-    for root, _, files in os.walk(folder):
-        yield root
+    yield str(folder)
+    for root, folders, files in os.walk(folder):
+        yield from (f"{root}/{name}" for name in folders)  # also one that cannot be opened yet
         yield from (f"{root}/{name}" for name in files if name[name.rfind(".") :].lower() in LABELS_SUFFIXES)
 
 
@@ -102,7 +103,7 @@ def _times(paths: Sequence[str]) -> tuple[object, ...]:
     for path in paths:
         try:
             info = os.lstat(path)
-            times.append((info.st_mtime_ns, info.st_size))
+            times.append((info.st_ctime_ns, info.st_size))  # a change of permissions counts too
         except OSError:
             times.append(None)
     return tuple(times)

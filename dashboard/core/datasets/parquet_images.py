@@ -36,10 +36,11 @@ class ParquetImages:
         """Raises DatasetError when a file is damaged, or its columns are not images and labels."""
         self.path, self._paths = path, tuple(files)
         try:
-            self._files = [pq.ParquetFile(file, memory_map=True) for file in files]
+            self._files = [_open(file) for file in files]
             schema = self._files[0].schema_arrow
-            if not all(file.schema_arrow.equals(schema) for file in self._files):
-                raise ValueError("its files have different columns")
+            for file, opened in zip(files, self._files, strict=True):
+                if not opened.schema_arrow.equals(schema):
+                    raise ValueError(f"{file.name} has other columns than {files[0].name}")
             self._image, self._nested = _image_column(schema, path.name)
             label = column_among([n for n in schema.names if n != self._image], LABEL_FEATURES)
             self._rows_before = np.cumsum([0] + [file.metadata.num_rows for file in self._files])
@@ -108,6 +109,13 @@ class ParquetImages:
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
         return decode_image(self.file(index), shrink_to).pixels
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except _ERRORS as error:
+        raise OSError(f"{path.name}: {error}") from error
 
 
 class _Reader:

@@ -178,19 +178,39 @@ def test_every_kind_gives_an_image_as_a_file(make_zip: MakeZip, tmp_path: Path) 
         open_dataset(kinds[-1]).file(1)
 
 
-def test_a_folder_that_may_not_be_read_is_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a refused call: the tests may run as root, who may read everything."""
+def refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets nobody open folders of this name. By a refused call: the tests may run as root, who may read everything."""
     scandir = os.scandir
 
     def refuse(path: str | Path) -> object:
-        if Path(path).name == "dog":
+        if Path(path).name == name:
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(DatasetError, match=r"photos/dog cannot be opened: Permission denied") as caught:
+
+
+def test_a_folder_that_may_not_be_read_is_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused("photos", monkeypatch)
+    with pytest.raises(DatasetError, match=r"photos cannot be opened: Permission denied") as caught:
         open_dataset(photos)
     assert caught.value.code == "unreadable" and caught.value.fix
+
+
+def test_a_folder_below_that_may_not_be_read_stands_for_its_files(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        refused("a", patched)
+        dataset = open_dataset(photos)
+    assert [(s.name, s.label) for s in dataset.samples] == [
+        ("cat/0.png", "cat"), ("cat/1.jpeg", "cat"), ("dog/a/", None), ("top.png", None),
+    ]  # fmt: skip
+    with pytest.raises(ImageError, match="folder cannot be opened") as caught:
+        dataset.image(2)
+    assert caught.value.fix
+    (photos / "dog" / "a").chmod(0o700)
+    assert "dog/a/2.png" in names(photos)
 
 
 def test_a_file_that_may_not_be_read_is_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,7 @@ RECORDS = [{"file": name, "label": label} for name, label in ALL.items()]
         ("anything.tsv", "label\tFile Name\textra\ncat\ta.png\t1\ndog\tb.png\t2\ncat\tc.png\t3\n"),
         ("labels.csv", 'id,class\n"a","cat"\nb,dog\n\nc,cat\n'),
         ("labels.csv", "a.png,cat\nb.png,dog\nc.png,cat\n"),
+        ("labels.csv", "\n\r\nfile,label\na.png,cat\nb.png,dog\nc.png,cat\n"),
         ("labels.csv", "bild;tier\na.png;cat\nb.png;dog\nc.png;cat\n"),
         ("labels.json", json.dumps(ALL)),
         ("truth.json", json.dumps(RECORDS)),
@@ -79,6 +80,12 @@ def test_numbers_are_labels_too(labelled) -> None:
     assert labels(labelled("labels.json", json.dumps({"a.png": 3, "b.png": None, "c.png": "07"}))) == {
         "a.png": "3", "b.png": None, "c.png": "07",
     }  # fmt: skip
+
+
+def test_ids_as_pandas_writes_them_beside_a_missing_one(labelled) -> None:
+    dataset = labelled("labels.csv", "file,label\na.png,3.0\nb.png,\nc.png,-1.0\n")
+    assert labels(dataset) == {"a.png": "3", "b.png": None, "c.png": "-1"}
+    assert labels(labelled("labels.csv", "file,label\na.png,3.5\nb.png,v1.0\n"))["a.png"] == "3.5"
 
 
 def test_an_image_without_a_row_stays_unlabelled_and_a_row_without_an_image_fails(labelled) -> None:

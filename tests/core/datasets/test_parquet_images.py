@@ -82,6 +82,16 @@ def test_one_bad_cell_concerns_its_row_only(tmp_path: Path) -> None:
     assert [s.label for s in dataset.samples] == ["1", "2", None, "4", "5"]
 
 
+def test_a_shard_that_is_damaged_or_different_is_named(tmp_path: Path) -> None:
+    hugging_face(tmp_path / "a.parquet", slice(0, 4))
+    pq.write_table(pa.table({"image": pa.array(FILES, pa.binary())}), tmp_path / "b.parquet")
+    with pytest.raises(DatasetError, match=r"b\.parquet has other columns than a\.parquet"):
+        open_dataset(tmp_path)
+    (tmp_path / "b.parquet").write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(DatasetError, match=r"cannot be read: b\.parquet: "):
+        open_dataset(tmp_path)
+
+
 def test_a_folder_of_shards_is_one_dataset(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
