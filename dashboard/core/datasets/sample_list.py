@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import overload
@@ -15,9 +16,12 @@ class PackedNames(Sequence[str]):
     """Strings in one block of bytes, made one at a time."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        encoded = [name.encode("utf-8", "surrogatepass") for name in names]
-        self._ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
-        self._block = b"".join(encoded)
+        block, ends = bytearray(), array("q")
+        for name in names:
+            block += name.encode("utf-8", "surrogatepass")
+            ends.append(len(block))
+        self._ends = np.frombuffer(ends, np.int64) if ends else np.empty(0, np.int64)
+        self._block = bytes(block)
 
     def __len__(self) -> int:
         return len(self._ends)

@@ -20,6 +20,7 @@ from dashboard.core.files import sha256_of
 MEMBER_ERRORS = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
 )  # fmt: skip  # what reading a damaged member raises
+_FACTS = ("header_offset", "compress_size", "file_size", "CRC", "compress_type", "flag_bits", "external_attr")
 _LOCAL_HEADER_BYTES = 30  # without the name, which the header repeats
 
 
@@ -50,13 +51,9 @@ class ZipFiles:
         # some Windows programs write backslashes
         self.names = PackedNames(m.filename.replace("\\", "/") for m in members)
         self._stored_names = PackedNames(m.orig_filename for m in members)
-        self._facts = np.array(
-            [
-                (m.header_offset, m.compress_size, m.file_size, m.CRC, m.compress_type, m.flag_bits, m.external_attr)
-                for m in members
-            ],
-            np.int64,
-        ).reshape(len(members), 7)
+        self._facts = np.column_stack(
+            [np.fromiter((getattr(m, fact) for m in members), np.int64, len(members)) for fact in _FACTS]
+        )
         self._zip.filelist.clear()  # half a kilobyte a member
         self._zip.NameToInfo.clear()
 
@@ -80,8 +77,6 @@ class ZipFiles:
 
     def _member(self, position: int) -> zipfile.ZipInfo:
         member = zipfile.ZipInfo(self._stored_names[position])
-        (
-            member.header_offset, member.compress_size, member.file_size, member.CRC, member.compress_type,
-            member.flag_bits, member.external_attr,
-        ) = self._facts[position].tolist()  # fmt: skip
+        for fact, value in zip(_FACTS, self._facts[position].tolist(), strict=True):
+            setattr(member, fact, value)
         return member
