@@ -53,9 +53,9 @@ def show(run_id: str) -> None:
 
 def choose_dataset() -> None:
     """Upload or pick, say what labels mean where that is not clear, then start."""
-    if path := undecided_dataset():
+    if path := undecided_dataset(services.settings):
         try:
-            decide_labels(path, model_in_use(), start_or_explain)
+            decide_labels(path, model_in_use(), services.settings, start_or_explain)
         except DashboardError as error:
             forget_undecided()
             show_error(error, NOT_EVALUATED)

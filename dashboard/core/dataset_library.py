@@ -91,6 +91,13 @@ def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> 
     return _keep(write, f"{len(files)}_files.zip", f"{len(files)} files", [file for _, file in files], settings)
 
 
+def kept_upload(name: str, settings: Settings) -> Path | None:
+    """The upload in this folder of the uploads; None when there is none."""
+    if not re.fullmatch("[0-9a-f]{16}", name):
+        return None
+    return next((path for path in sorted((settings.uploads_dir / name).glob("*")) if path.is_file()), None)
+
+
 def _keep(
     write: Callable[[IO[bytes]], None], file_name: str, title: str, files: Sequence[IO[bytes]], settings: Settings
 ) -> Path:

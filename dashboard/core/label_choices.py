@@ -15,17 +15,20 @@ class LabelChoice:
 
     label: str  # as the dataset spells it
     images: int
-    meaning: str  # a class, or LEAVE_OUT where none is known
+    meaning: str  # a class, LEAVE_OUT or NO_LABEL
 
 
 def label_choices(dataset: Dataset, class_names: Sequence[str]) -> list[LabelChoice]:
-    """Every label with what it would mean, those that mean no class first; empty where all mean one."""
+    """Every label with what it would mean, those that mean no class first; empty where all mean one.
+
+    Images whose label means no class are left out, but where none means one, they are unlabelled: pictures in a folder.
+    """
     counts = label_counts(dataset.samples)
     mapping = match_labels(counts, class_names)
     if not mapping.unknown:
         return []
-    meanings = mapping.chosen() | dict.fromkeys(mapping.unknown, LEAVE_OUT)
-    order = sorted(counts, key=lambda label: (meanings[label] != LEAVE_OUT, label))
+    meanings = mapping.chosen() | dict.fromkeys(mapping.unknown, LEAVE_OUT if mapping.class_of else NO_LABEL)
+    order = sorted(counts, key=lambda label: (label not in mapping.unknown, label))
     return [LabelChoice(label, counts[label], meanings[label]) for label in order]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, open_dataset
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
-from dashboard.core.labels import LabelMapping, match_labels
+from dashboard.core.labels import NO_LABEL, LabelMapping, match_labels
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_owner import RunOwner
 from dashboard.core.runs import RunManifest, RunStore
@@ -58,7 +59,8 @@ def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | N
         raise DatasetError(
             " ".join((*dataset.notes, told)) + counting,
             f"Name the folders after its classes ({_listed(version.class_names, 20)}), "
-            "or say what each label means (--map LABEL=CLASS).",
+            "or say what each label means (--map LABEL=CLASS); to predict without comparing, "
+            f"--map {shlex.quote(f'{labels[0]}={NO_LABEL}')}.",
             "labels_unknown",
         )
     return RunPlan(dataset, version, mapping, _key(dataset.fingerprint, version, mapping.chosen()))

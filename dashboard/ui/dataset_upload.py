@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.core.dataset_library import UPLOAD_TYPES, is_whole, keep_uploads
+from dashboard.core.dataset_library import UPLOAD_TYPES, is_whole, keep_uploads, kept_upload
 from dashboard.core.datasets import open_dataset, readable_name
 from dashboard.core.errors import DashboardError
 from dashboard.core.label_choices import label_choices
@@ -24,6 +24,7 @@ WHAT_CAN_BE_DROPPED = (
 )
 NOT_EVALUATED = "The dataset was not evaluated."
 _UNDECIDED = "dataset-undecided"  # path of a dataset whose labels the user is asked about
+_UPLOAD = "upload"  # in the address: its folder among the uploads
 
 Start = Callable[[Path, Mapping[str, str]], None]
 
@@ -66,16 +67,21 @@ def begin(path: Path, version: ModelVersion, start: Start) -> None:
         start(path, {})
 
 
-def undecided_dataset() -> Path | None:
-    """The dataset whose labels the user is asked about."""
+def undecided_dataset(settings: Settings) -> Path | None:
+    """The dataset whose labels the user is asked about; after a reload the address tells which upload that is."""
     path = st.session_state.get(_UNDECIDED)
-    return Path(path) if path else None
+    return Path(path) if path else kept_upload(st.query_params.get(_UPLOAD, ""), settings)
 
 
-def decide_labels(path: Path, version: ModelVersion, start: Start) -> None:
+def decide_labels(path: Path, version: ModelVersion, settings: Settings, start: Start) -> None:
     """The editor for the labels of that dataset, with a way on and a way out. Raises DatasetError."""
-    choices = label_choices(open_dataset(path), version.class_names)
+    dataset = open_dataset(path)
+    choices = label_choices(dataset, version.class_names)
+    if path.parent.parent == settings.uploads_dir:
+        st.query_params[_UPLOAD] = path.parent.name
     st.text(readable_name(path.name))
+    if dataset.notes:
+        st.caption(plain(" ".join(dataset.notes)))
     meanings: dict[str, str] = {}
     if choices:  # with another model chosen meanwhile, there may be nothing to ask
         key = f"labels-{path.parent.name}-{version.ref}"
@@ -93,3 +99,4 @@ def decide_labels(path: Path, version: ModelVersion, start: Start) -> None:
 def forget_undecided() -> None:
     """Nobody is asked any more."""
     st.session_state.pop(_UNDECIDED, None)
+    st.query_params.pop(_UPLOAD, None)

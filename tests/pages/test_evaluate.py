@@ -112,12 +112,36 @@ def test_what_labels_mean_is_asked_before_anything_starts(
     assert table["true_label"].dropna().tolist() == ["cat", "cat", "dog"]
 
 
-def test_nothing_starts_while_every_label_is_left_out(open_page: Open, make_zip: MakeZip) -> None:
+def test_pictures_in_one_folder_are_predicted_and_nothing_starts_while_they_are_left_out(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    path = make_zip({"my photos": 2}, extra={"top.png": encoded(picture(7))})
     at = open_page("evaluate")
-    at.file_uploader(key="zip-0").upload("x.zip", make_zip({"unicorn": 1}).read_bytes()).run()
+    at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
+    [editor] = at.data_editor
+    assert editor.value["meaning"].tolist() == ["(no label)"] and not at.button(key="evaluate-mapped").disabled
+    assert "In no class folder" in text_of(at)
+    edited = {"edited_rows": {0: {"meaning": "(leave out)"}}, "added_rows": [], "deleted_rows": []}
+    at.session_state[editor.key] = edited
+    at.run()
     assert at.button(key="evaluate-mapped").disabled
+    reloaded = open_page("evaluate")
+    reloaded.query_params["upload"] = at.query_params["upload"]
+    reloaded.run()
+    reloaded.button(key="evaluate-mapped").click().run()
+    until(reloaded, lambda at: at.metric)
+    assert metrics(reloaded)["Images"] == "3" and "upload" not in reloaded.query_params
+    assert "nothing to compare" in text_of(reloaded)
     at.button(key="discard-dataset").click().run()
-    assert not at.data_editor and at.file_uploader(key="zip-1")
+    assert not at.data_editor and at.file_uploader(key="zip-1") and "upload" not in at.query_params
+
+
+@pytest.mark.parametrize("name", ["../../etc", "0" * 16, ""])
+def test_an_address_with_an_upload_that_is_not_there(open_page: Open, name: str) -> None:
+    at = open_page("evaluate")
+    at.query_params["upload"] = name
+    at.run()
+    assert not at.exception and not at.data_editor and at.file_uploader(key="zip-0")
 
 
 def test_loose_images_with_a_labels_file(open_page: Open) -> None:
