@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from dashboard.core.chunk_rows import chunk_rows, known
 from dashboard.core.chunks import Chunk, ChunkQueue
-from dashboard.core.datasets import Sample
+from dashboard.core.datasets import Sample, open_dataset
 from dashboard.core.engine import ATTEMPTS, Engine
-from dashboard.core.errors import WorkerError
+from dashboard.core.errors import DatasetError, WorkerError
 from dashboard.core.records import ChunkAnswers, Failure
 from dashboard.core.run_plan import OpenRun
 from dashboard.core.runs import RunManifest, RunStore, State
@@ -171,11 +171,29 @@ class EvaluationWork:
         return measured
 
     def finish(self, state: State, message: str = "") -> RunManifest:
-        """Ends it in this state. Raises OSError when that cannot be written; it may be called again then."""
+        """Ends it in this state.
+
+        Raises:
+            OSError: that cannot be written; it may be called again.
+            DatasetError: it is finished, but the dataset is not the one that it began with.
+        """
+        if state == "finished":
+            self._check_unchanged()
         seconds = self._run.seconds_before + time.perf_counter() - self._start
         manifest = self._store.finish(self.manifest, state, seconds, message)
         self.leave()
         return manifest
+
+    def _check_unchanged(self) -> None:
+        try:
+            now = open_dataset(self._dataset.path).fingerprint
+        except (DatasetError, OSError):  # it has gone, after all of it was read
+            return
+        if now != self.manifest.dataset_sha256:
+            raise DatasetError(
+                f"{self.manifest.dataset_name} was changed while it was evaluated: some answers may be about what it held "
+                "before, some about what it holds now.", "Evaluate it again.", "dataset_changed",
+            )  # fmt: skip
 
     def leave(self) -> None:
         """Lets go of it as it is, so that it can be taken up again."""

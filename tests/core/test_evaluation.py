@@ -216,6 +216,32 @@ def test_a_dataset_that_changes_meanwhile_is_noticed(
         assert row["true_label"] == Path(row["file"]).parent.name
 
 
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_other_images_under_the_same_names_are_noticed(
+    fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, tmp_path: Path, make_zip: MakeZip, kind: str
+) -> None:
+    path = make_zip({"cat": 30, "dog": 30})
+    if kind == "folder":
+        shutil.unpack_archive(path, tmp_path / "pets")
+        path = tmp_path / "pets"
+
+    def exchange(progress: Progress) -> None:
+        if progress.done < 60:
+            return
+        if kind == "folder":
+            (path / "cat" / "0.png").write_bytes(encoded(picture(99)))
+        else:
+            names = [f"{label}/{i}.png" for label in ("cat", "dog") for i in range(30)]
+            make_zip({}, extra={name: encoded(picture(99)) for name in names}, name=path.name)
+
+    with pytest.raises(DatasetError, match="was changed while") as caught:
+        evaluate(path, tiny_version, fast, store, 5, on_progress=exchange)
+    assert caught.value.code == "dataset_changed"
+    [manifest] = store.list()
+    assert manifest.state == "failed" and "was changed" in manifest.message
+    assert evaluate(path, tiny_version, fast, store, 5).state == "finished"
+
+
 @pytest.fixture(scope="module")
 def shared_zip_run(shared_dir: Path, pool: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Run:
     store = RunStore(tmp_path_factory.mktemp("runs"))
