@@ -15,7 +15,8 @@ from dashboard.ui.picture_choice import Picture, choose_picture, forget_picture,
 from dashboard.ui.resources import get_services
 from dashboard.ui.two_classes_view import show_two_classes
 
-VIEWS = {"Methods": show_methods, "One map": show_closely, "Layers": show_layers, "Two classes": show_two_classes}
+LAYERS = "Layers"
+VIEWS = {"Methods": show_methods, "One map": show_closely, LAYERS: show_layers, "Two classes": show_two_classes}
 SIMILAR = "Similar images"
 
 services = get_services()
@@ -25,7 +26,7 @@ def show(picture: Picture) -> None:
     """The answer, then the views; only the open one is worked out."""
     answer = first_answer(services, model_in_use(), picture.name, picture.data)
     show_head(picture, answer)
-    question, look = choose_question(answer, picture.data)
+    question, look = choose_question(answer, picture.data, all_layers=st.session_state.get("view") == LAYERS)
     *tabs, similar = st.tabs([*VIEWS, SIMILAR], key="view", on_change="rerun")
     for tab, show_view in zip(tabs, VIEWS.values(), strict=True):
         if tab.open:

@@ -85,8 +85,12 @@ def _show_truth(image: RunImage, answer: Answer) -> None:
         st.badge(f"Wrong: it is {plain(image.true_label)}", icon=":material/close:", color="red")
 
 
-def choose_question(answer: Answer, data: bytes) -> tuple[Question, Look]:
-    """For which class, from which layer, and how the maps are drawn."""
+def choose_question(answer: Answer, data: bytes, all_layers: bool) -> tuple[Question, Look]:
+    """For which class, from which layer, and how the maps are drawn.
+
+    Args:
+        all_layers: the open view goes through all of them, so none is chosen.
+    """
     choices = [PREDICTED, *answer.version.class_names]
     if st.session_state.get(TARGET_KEY) not in choices:
         st.session_state[TARGET_KEY] = PREDICTED
@@ -101,7 +105,7 @@ def choose_question(answer: Answer, data: bytes) -> tuple[Question, Look]:
                 width=220,
             )
         )
-        layer = _choose_layer(answer)
+        layer = _choose_layer(answer, disabled=all_layers)
         opacity = st.slider(
             "Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="explain-opacity", persist_state="session", width=180
         )
@@ -116,7 +120,7 @@ def choose_question(answer: Answer, data: bytes) -> tuple[Question, Look]:
     return Question(answer, data, target, layer), Look(opacity, smooth)
 
 
-def _choose_layer(answer: Answer) -> str | None:
+def _choose_layer(answer: Answer, disabled: bool) -> str | None:
     """None for the default layer, or where there is none."""
     explanation = answer.explanation
     if explanation is None or explanation.layer is None:
@@ -134,6 +138,7 @@ def _choose_layer(answer: Answer) -> str | None:
             format_func=lambda name: f"{name} ({layers[name].grid[0]}x{layers[name].grid[1]})",
             help="Deeper layers know more about the class, earlier ones more about the place.",
             persist_state="session",
+            disabled=disabled,
             width=220,
         )
     )

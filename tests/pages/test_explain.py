@@ -139,7 +139,9 @@ def test_the_weight_check_says_in_words_what_it_found(frog: AppTest) -> None:
 
 
 def test_one_method_through_the_layers(frog: AppTest) -> None:
+    assert not frog.selectbox(key="explain-layer").disabled
     view(frog, "Layers")
+    assert frog.selectbox(key="explain-layer").disabled
     assert [alt.rsplit(" ", 1)[1] for alt in maps(frog)] == ["conv_a", "conv_b"]
     assert "16x16 cells" in text_of(frog) and "8x8 cells" in text_of(frog)
     assert not {"occlusion", "smooth-grad"} & set(frog.selectbox(key="explain-layers-method").options)
