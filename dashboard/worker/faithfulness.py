@@ -72,10 +72,16 @@ def markdown(studies: Sequence[MethodStudy]) -> str:
     head = "| method | insertion - deletion | over random maps | over a centred Gaussian | average drop | shuffled weights | verdict |"
     rows = [
         f"| {METHODS[s.method].title} | {s.score.value:.3f} | {s.over_random} | {s.over_gaussian} "
-        f"| {s.average_drop:.0%} | {'' if s.spearman is None else f'{s.spearman:.2f}'} | {VERDICTS[s.verdict]} |"
+        f"| {s.average_drop:.0%} | {'' if s.spearman is None else f'{s.spearman:.2f}'} | {_in_words(s)} |"
         for s in studies
     ]
     return "\n".join([head, "|---" * 7 + "|", *rows])
+
+
+def _in_words(found: MethodStudy) -> str:
+    if found.needs_what_was_learnt is False:
+        return f"{VERDICTS[found.verdict]}, but alike with shuffled weights"
+    return VERDICTS[found.verdict]
 
 
 def _arguments() -> argparse.Namespace:
@@ -111,7 +117,9 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     if args.json:
-        records = [{**asdict(s), "verdict": s.verdict} for s in studies]
+        records = [
+            {**asdict(s), "verdict": s.verdict, "needs_what_was_learnt": s.needs_what_was_learnt} for s in studies
+        ]
         print(json.dumps({"model": model.version.ref, "data": args.data.name, "methods": records}, indent=2))
     else:
         print(f"{model.version.ref}, {len(images):,} correctly classified images of {args.data.name}\n")

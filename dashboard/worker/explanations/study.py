@@ -14,7 +14,7 @@ from dashboard.core.records import Faithfulness, Verdict
 from dashboard.worker.explaining import probability
 from dashboard.worker.explanations.explainers import heatmaps
 from dashboard.worker.explanations.network import Network
-from dashboard.worker.explanations.randomization import compare, shuffled_networks
+from dashboard.worker.explanations.randomization import PASSES_BELOW, compare, shuffled_networks
 from dashboard.worker.keras_model import LoadedModel
 
 CHUNK = 16  # images between two reports of progress
@@ -55,6 +55,11 @@ class MethodStudy:
         if self.over_random.low <= 0:
             return "chance"
         return "better" if self.over_gaussian.low > 0 else "mixed"
+
+    @property
+    def needs_what_was_learnt(self) -> bool | None:
+        """With shuffled weights the maps are others; None where that was not looked at."""
+        return None if self.spearman is None else self.spearman < PASSES_BELOW
 
 
 def study(

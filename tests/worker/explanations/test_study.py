@@ -84,3 +84,11 @@ def test_the_verdict_goes_by_the_intervals(
 ) -> None:
     one, other = Mean(0.2, *over_random), Mean(0.1, *over_gaussian)
     assert MethodStudy("grad-cam", 9, one, one, other, 0.1, 0.5, 0.0, 2).verdict == verdict
+
+
+@pytest.mark.parametrize("spearman, needed", [(0.1, True), (0.3, False), (None, None)])
+def test_maps_that_are_alike_with_shuffled_weights_are_told(spearman: float | None, needed: bool | None) -> None:
+    one = Mean(0.2, 0.1, 0.3)
+    found = MethodStudy("grad-cam", 9, one, one, one, 0.1, 0.5, spearman, 2)
+    assert found.needs_what_was_learnt is needed
+    assert ("alike with shuffled weights" in faithfulness.markdown([found])) == (needed is False)
