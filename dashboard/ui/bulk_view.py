@@ -17,7 +17,7 @@ from dashboard.core.overlay import DEFAULT_OPACITY, contact_sheet, overlay
 from dashboard.core.run_plan import version_of_run
 from dashboard.core.runs import Run
 from dashboard.ui.components import plain, show_error
-from dashboard.ui.gallery import selected_rows
+from dashboard.ui.gallery import selected_rows, show_selection
 from dashboard.ui.memory import is_remembered, remembered
 from dashboard.ui.resources import Services
 from dashboard.ui.verdict import groups_by_verdict, show_count
@@ -36,6 +36,8 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
     rows = rows if selected.empty else selected
     if rows.empty or run.manifest.imported:
         return
+    if not selected.empty:
+        show_selection(run)
     box = st.expander("What do they look at?", icon=":material/visibility:", key=f"bulk-{run_id}", on_change="rerun")
     if not box.open:
         return

@@ -51,12 +51,6 @@ def show_images(run: Run, store: RunStore, rows: pd.DataFrame, about: Hashable, 
         _show_tiles(run.manifest.run_id, images, shown, with_classes)
     if pages > 1:
         st.pagination(pages, key=page_key)
-    if selected := len(_selected(run.manifest.run_id)):
-        with st.container(horizontal=True, vertical_alignment="center", key="selection"):
-            st.text(f"{selected:,} selected", width="content")
-            st.button(
-                "Clear", key="clear-selection", type="tertiary", on_click=_clear_selection, args=(run.manifest.run_id,)
-            )
     with st.expander("File names", expanded=images is None):
         st.dataframe(safe_for_spreadsheets(shown[COLUMNS]), hide_index=True)
 
@@ -67,6 +61,14 @@ def selected_rows(run: Run) -> pd.DataFrame:
     return chosen.sort_values("confidence", ascending=False, kind="stable")
 
 
+def show_selection(run: Run) -> None:
+    """How many are selected, and a way to have none."""
+    run_id = run.manifest.run_id
+    with st.container(horizontal=True, vertical_alignment="center", key="selection"):
+        st.text(f"{len(_selected(run_id)):,} selected", width="content")
+        st.button("Clear", key="clear-selection", type="tertiary", on_click=_clear_selection, args=(run_id,))
+
+
 def _show_imported(run: Run, rows: pd.DataFrame) -> None:
     st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
     some = rows.head(ROWS_OF_IMPORTED)
@@ -75,7 +77,7 @@ def _show_imported(run: Run, rows: pd.DataFrame) -> None:
         safe_for_spreadsheets(some[COLUMNS]),
         hide_index=True,
         key="imported-rows",
-        alt="The rows behind the chosen cell, the surest first",
+        alt="File, labels and confidence of these predictions",
     )
 
 
