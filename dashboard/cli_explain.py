@@ -94,8 +94,7 @@ def _explain_one(image: Path, out: Path, version: ModelVersion, wish: Wish, as_j
             [explanation] = _ask(Inference(pool), version, data, wish)
         _write_overlay(out, data, version, explanation)
     except ImageError as error:
-        named = error if error.code == "unreadable" else ImageError(f"{image}: {error.message}", error.fix, error.code)
-        stop(named, as_json)
+        stop(ImageError(f"{image}: {error.message}", error.fix, error.code), as_json)
     except DashboardError as error:
         stop(error, as_json)
     except OSError as error:
@@ -144,7 +143,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ImageError(f"{path}: {error.strerror}.", "Check the path.", "unreadable") from error
+        raise ImageError(f"It cannot be opened: {error.strerror}.", "Check the path.", "unreadable") from error
 
 
 def _ask(inference: Inference, version: ModelVersion, data: bytes, wish: Wish) -> list[Explanation]:

@@ -61,9 +61,10 @@ def _record(store: RunStore, manifest: RunManifest) -> dict[str, Any]:
 def show(run_id: RunId, as_json: AsJson = False) -> None:
     """Show the figures of one evaluation."""
     try:
-        run = run_store().load(run_id, VIEW_COLUMNS)
+        store = run_store()
+        run = store.load(run_id, VIEW_COLUMNS)
         if as_json:
-            print_json(run_record(run))
+            print_json(run_record(run) | {"state": _state(store, run.manifest)})
         else:
             show_run(run)
     except DashboardError as error:
