@@ -149,7 +149,12 @@ class _Table:
             columns = next(csv.reader([first], delimiter=self._separator), [])
             if len(set(columns)) < len(columns):
                 raise ValueError("two columns have the same name")
-            return columns, sum(1 for line in csv.reader(text, delimiter=self._separator) if line)
+            rows = 0
+            for cells in csv.reader(text, delimiter=self._separator):
+                if any(cells[len(columns) :]):
+                    raise ValueError(f"row {rows} has {len(cells)} cells, but there are {len(columns)} columns")
+                rows += bool(cells)
+            return columns, rows
 
     def _frames(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         if self._path.suffix.lower() == ".parquet":
@@ -161,7 +166,7 @@ class _Table:
     def _csv(self, columns: Sequence[str], types: Mapping[str, type]) -> Iterator[pd.DataFrame]:
         with pd.read_csv(
             self._path, sep=self._separator, encoding="utf-8-sig", usecols=list(columns), chunksize=PIECE_ROWS,
-            dtype=types, keep_default_na=False,
+            dtype=types, keep_default_na=False, index_col=False,  # also where lines end with a separator
             na_values={c: ["", "nan", "NaN"] for c in columns if c in self._probs},
         ) as reader:  # fmt: skip
             yield from reader
@@ -221,6 +226,8 @@ class _Table:
         return None
 
     def _refused(self, error: Exception) -> DatasetError:
+        if isinstance(error, UnicodeDecodeError):
+            return DatasetError(f"{self._path.name} is no UTF-8 text.", "Save it as CSV UTF-8.", "predictions")
         reason = str(error).strip().rstrip(".")[:300] or type(error).__name__
         return DatasetError(f"{self._path.name} cannot be read: {reason}.", "Save or export it again.", "predictions")
 

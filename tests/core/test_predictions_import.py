@@ -179,6 +179,17 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path, store: RunStore, monk
     assert "row 3 has '0,5' in the column p_dog, which is no number" in refused(tmp_path / "x.csv", store).message
 
 
+def test_lines_that_end_with_a_separator_and_lines_that_are_too_long(tmp_path: Path, store: RunStore) -> None:
+    lines = table().to_csv(index=False).splitlines()
+    (tmp_path / "x.csv").write_text("\n".join([lines[0], *(f"{line}," for line in lines[1:])]))
+    check(import_predictions(tmp_path / "x.csv", store), store)
+    store.delete(store.list()[0].run_id)
+    (tmp_path / "y.csv").write_text("\n".join([*lines[:3], f"{lines[3]},0.5", lines[4]]))
+    assert "row 2 has 6 cells, but there are 5 columns" in refused(tmp_path / "y.csv", store).message
+    (tmp_path / "z.csv").write_bytes("\n".join(lines).replace("0.png", "ä.png").encode("latin-1"))
+    assert "z.csv is no UTF-8 text" in refused(tmp_path / "z.csv", store).message
+
+
 def test_class_names_and_labels_that_do_not_fit(tmp_path: Path, store: RunStore) -> None:
     np.save(tmp_path / "x.npy", PROBS)
     assert "2 classes are named" in refused(tmp_path / "x.npy", store, class_names=("a", "b")).message
