@@ -16,7 +16,7 @@ from dashboard.cli_output import AsJson, console, plain_text, print_json, progre
 from dashboard.cli_services import ModelRef, engine, registry, run_store
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DashboardError
-from dashboard.core.evaluation import begin, go_on
+from dashboard.core.evaluation import begin, go_on, storage_error
 from dashboard.core.evaluation_work import Progress
 from dashboard.core.labels import read_label_map
 from dashboard.core.run_export import export_run, make_export_folder, run_record
@@ -89,6 +89,8 @@ def evaluate(
         record = run_record(run)
     except DashboardError as error:
         stop(error, as_json)
+    except OSError as error:
+        stop(storage_error(store, error, resume), as_json)
     if as_json:
         print_json(record)
     show_run(run)
@@ -110,7 +112,7 @@ def _open(
     if not no_cache and (found := evaluated_before(plan, store)):
         say("This was evaluated before; --no-cache evaluates it anew.")
         return found
-    if not no_cache and (stopped := store.interrupted(plan.key, path)):
+    if not no_cache and (stopped := store.interrupted(plan.key, plan.dataset.path)):
         say(f"Going on with run {stopped.run_id}, which was stopped; --no-cache begins anew.")
         return take_up_run(stopped.run_id, store, registry())
     return begin(plan, store, settings.chunk_size)

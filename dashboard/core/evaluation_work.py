@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -72,6 +72,7 @@ class EvaluationWork:
         self._pieces: dict[int, list[_Piece]] = {}  # of parts that are not complete
         self._unwritten: dict[int, list[_Piece]] = {}
         self._thumbnails: ThumbnailFile | None = None
+        self._mixed = False  # some rows are about other images than the dataset holds now
         with contextlib.suppress(OSError, ValueError):  # it goes without
             shape = thumbnail_shape(run.version.preprocessing)
             self._thumbnails = store.keep_thumbnails(self.manifest.run_id, self._total, shape)
@@ -146,6 +147,9 @@ class EvaluationWork:
                 self._chunks.halve(chunk, also_the_others=error.code == "worker_hung")
                 return
             answers = _no_answer(known(chunk.samples, self.manifest), len(self.manifest.class_names), error)
+        except DatasetError as error:
+            self._mixed = error.code == "dataset_changed"
+            raise
         rows = chunk_rows(chunk.samples, answers, self.manifest)
         pieces = self._pieces.setdefault(chunk.part, [])
         pieces.append(_Piece(rows, answers.thumbnails))
@@ -180,7 +184,8 @@ class EvaluationWork:
         if state == "finished":
             self._check_unchanged()
         seconds = self._run.seconds_before + time.perf_counter() - self._start
-        manifest = self._store.finish(self.manifest, state, seconds, message)
+        final = replace(self.manifest, key="") if self._mixed else self.manifest  # its rows answer nothing again
+        manifest = self._store.finish(final, state, seconds, message)
         self.leave()
         return manifest
 
@@ -190,6 +195,7 @@ class EvaluationWork:
         except (DatasetError, OSError):  # it has gone, after all of it was read
             return
         if now != self.manifest.dataset_sha256:
+            self._mixed = True
             raise DatasetError(
                 f"{self.manifest.dataset_name} was changed while it was evaluated: some answers may be about what it held "
                 "before, some about what it holds now.", "Evaluate it again.", "dataset_changed",

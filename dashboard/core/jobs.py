@@ -99,7 +99,8 @@ class JobRunner:
 
     def go_on_with_interrupted(self, registry: Registry) -> list[Job]:
         """Takes up every run that stopped because its process ended."""
-        left = [m.run_id for m in self._store.list() if m.state == "running" and not self._store.is_owned(m.run_id)]
+        begun = [m.run_id for m in self._store.list() if m.state == "running" and not m.imported]
+        left = [run_id for run_id in begun if not self._store.is_owned(run_id)]
         return [self.go_on(run_id, registry) for run_id in reversed(left)]
 
     def get(self, run_id: str) -> Job | None:
@@ -123,7 +124,8 @@ class JobRunner:
     def _under_way(self, key: str) -> RunManifest | None:
         for job in self.active():
             with contextlib.suppress(DashboardError):  # it has not begun
-                if (manifest := self._store.manifest(job.run_id)).key == key:
+                manifest = self._store.manifest(job.run_id)
+                if manifest.key == key and manifest.state == "running":  # it may just have been cancelled
                     return manifest
         return None
 

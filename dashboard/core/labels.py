@@ -21,6 +21,7 @@ LEAVE_OUT = "(leave out)"  # in the place of a class: images with this label are
 NO_LABEL = "(no label)"  # they are predicted, but not compared
 NO_ID = "-1"  # among class ids, as scikit-learn and Hugging Face mean it
 _ID = re.compile(r"[0-9]{1,6}")
+_NEGATIVE = re.compile(r"\s*-\s*[0-9.]+\s*")
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,14 @@ def match_labels(
     by_key, by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
     open_names = [name for name in wanted if name not in chosen]
     given = [name for name in open_names if name != NO_ID]
-    ids = bool(given) and all(_ID.fullmatch(name) and int(name) < len(class_names) for name in given)
+    numbers = bool(given) and all(map(_ID.fullmatch, given))
+    ids = numbers and all(int(name) < len(class_names) for name in given)
     ids = ids and not any(name in class_names for name in open_names)
+    absent = numbers and NO_ID in open_names and NO_ID not in class_names
     class_of: dict[str, str | None] = {}
     unknown = []
     for name in open_names:
-        if ids and name == NO_ID:
+        if absent and name == NO_ID:
             class_of[name] = None
             continue
         match = name if name in class_names else by_key.get(_key(name)) or by_meaning.get(_meaning(name))
@@ -74,7 +77,10 @@ def match_labels(
             class_of[name] = match
     class_of |= {n: None if meant == NO_LABEL else meant for n, meant in chosen.items() if meant != LEAVE_OUT}
     left_out = tuple(name for name in wanted if chosen.get(name) == LEAVE_OUT)
-    return LabelMapping(class_of, tuple(unknown), left_out, _about_ids(open_names, class_names) if ids else ())
+    notes = _about_ids(given, class_names) if ids else ()
+    if absent:
+        notes = (*notes, f"{NO_ID} is taken as no label.")
+    return LabelMapping(class_of, tuple(unknown), left_out, notes)
 
 
 def read_label_map(arguments: Iterable[str]) -> dict[str, str]:
@@ -121,11 +127,10 @@ def _check_chosen(chosen: Mapping[str, str], names: Sequence[str], class_names: 
 
 
 def _about_ids(ids: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
-    numbers = sorted((each for each in ids if each != NO_ID), key=int)
-    meant = ", ".join(f"{each} is {class_names[int(each)]}" for each in numbers[:3])
-    rest = " and so on" if len(numbers) > 3 else ""
-    absent = f" {NO_ID} is taken as no label." if NO_ID in ids else ""
-    return (f"The labels are numbers and taken as class ids, counted from 0: {meant}{rest}.{absent}",)
+    meant = ", ".join(f"{each} is {class_names[int(each)]}" for each in sorted(ids, key=int)[:3])
+    return (
+        f"The labels are numbers and taken as class ids, counted from 0: {meant}{' and so on' if len(ids) > 3 else ''}.",
+    )
 
 
 def _only_ones(class_names: Sequence[str], key_of: Callable[[str], str]) -> dict[str, str]:
@@ -135,6 +140,8 @@ def _only_ones(class_names: Sequence[str], key_of: Callable[[str], str]) -> dict
 
 
 def _key(name: str) -> str:
+    if _NEGATIVE.fullmatch(name):  # -1 is not 1
+        return name
     return "".join(c for c in unicodedata.normalize("NFC", name).casefold() if c not in " _-")  # macOS writes NFD
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,10 @@ _PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob",
 _PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")
 _SEPARATORS = ",;\t"
 _NAME_THE_COLUMNS = "Give one column a class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
+
+
+_ERRORS = (OSError, ValueError, TypeError, KeyError, csv.Error, pa.ArrowException)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class _Table:
             self._label = column_among(columns, LABEL_COLUMNS)
             self._file = column_among(columns, FILE_COLUMNS)
             self._reason = column_among(columns, ("reason",))
-            self._list = column_among(columns, _PROBS_NAMES) if path.suffix.lower() == ".parquet" else None
+            self._list = column_among(_list_columns(path), _PROBS_NAMES)
             if self._list:
                 self._probs, self.class_names = [self._list], _own_class_names(path)
                 first = next(self._frames([self._list]))[self._list].dropna()
@@ -134,7 +139,7 @@ class _Table:
             else:
                 self._probs, self.class_names = _probability_columns(columns, class_names, path.name)
                 self.n_classes = len(self._probs)
-        except (OSError, ValueError, TypeError, StopIteration, pa.ArrowException) as error:
+        except (*_ERRORS, StopIteration) as error:
             raise self._refused(error) from error
 
     def _describe(self) -> tuple[list[str], int]:
@@ -174,19 +179,21 @@ class _Table:
     def labels(self) -> Iterator[str | None]:
         """See `PredictionsFile`."""
         if self._label:
-            for frame in self._guarded([self._label]):
-                yield from map(as_label, frame[self._label])
+            frames = self._frames([self._label])
+            yield from self._guarded(as_label(value) for frame in frames for value in frame[self._label])
 
     def pieces(self) -> Iterator[Piece]:
         """See `PredictionsFile`."""
         others = [column for column in (self._label, self._file, self._reason) if column]
-        for frame in self._guarded([*dict.fromkeys([*self._probs, *others])]):
-            yield Piece(
-                self._matrix(frame),
-                list(map(as_label, frame[self._label])) if self._label else None,
-                frame[self._file].astype(str).tolist() if self._file else None,
-                frame[self._reason].fillna("").astype(str).tolist() if self._reason else None,
-            )
+        yield from self._guarded(map(self._piece, self._frames([*dict.fromkeys([*self._probs, *others])])))
+
+    def _piece(self, frame: pd.DataFrame) -> Piece:
+        return Piece(
+            self._matrix(frame),
+            list(map(as_label, frame[self._label])) if self._label else None,
+            frame[self._file].astype(object).fillna("").astype(str).tolist() if self._file else None,
+            frame[self._reason].fillna("").astype(str).tolist() if self._reason else None,
+        )
 
     def _matrix(self, frame: pd.DataFrame) -> np.ndarray:
         if not self._list:
@@ -200,29 +207,28 @@ class _Table:
             )  # fmt: skip
         return np.stack(rows) if rows else np.empty((0, self.n_classes))
 
-    def _guarded(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+    def _guarded(self, values: Iterator[T]) -> Iterator[T]:
         try:
-            yield from self._frames(columns)
-        except ValueError as error:
+            yield from values
+        except _ERRORS as error:
             raise self._no_number() or self._refused(error) from error
-        except (OSError, TypeError, pa.ArrowException) as error:
-            raise self._refused(error) from error
 
     def _no_number(self) -> DatasetError | None:
         """About the first cell of a CSV file that is no number where one is needed; None where all are."""
         if self._path.suffix.lower() == ".parquet":
             return None
         done = 0
-        for frame in self._csv(self._probs, dict.fromkeys(self._probs, str)):
-            wrong = frame.apply(pd.to_numeric, errors="coerce").isna() & frame.notna()
-            if wrong.to_numpy().any():
-                row, column = (int(each[0]) for each in np.nonzero(wrong.to_numpy()))
-                return DatasetError(
-                    f"{self._path.name}: row {done + row} has {str(frame.iloc[row, column])[:40]!r} in the column "
-                    f"{frame.columns[column]}, which is no number.",
-                    "Save numbers from 0 to 1, with a point before the decimals.", "predictions",
-                )  # fmt: skip
-            done += len(frame)
+        with contextlib.suppress(*_ERRORS):  # it is another fault
+            for frame in self._csv(self._probs, dict.fromkeys(self._probs, str)):
+                wrong = (frame.apply(pd.to_numeric, errors="coerce").isna() & frame.notna()).to_numpy()
+                if wrong.any():
+                    row, column = (int(each[0]) for each in np.nonzero(wrong))
+                    return DatasetError(
+                        f"{self._path.name}: row {done + row} has {str(frame.iloc[row, column])[:40]!r} in the column "
+                        f"{frame.columns[column]}, which is no number.",
+                        "Save numbers from 0 to 1, with a point before the decimals.", "predictions",
+                    )  # fmt: skip
+                done += len(frame)
         return None
 
     def _refused(self, error: Exception) -> DatasetError:
@@ -230,6 +236,13 @@ class _Table:
             return DatasetError(f"{self._path.name} is no UTF-8 text.", "Save it as CSV UTF-8.", "predictions")
         reason = str(error).strip().rstrip(".")[:300] or type(error).__name__
         return DatasetError(f"{self._path.name} cannot be read: {reason}.", "Save or export it again.", "predictions")
+
+
+def _list_columns(path: Path) -> list[str]:
+    if path.suffix.lower() != ".parquet":
+        return []
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return [field.name for field in pq.read_schema(path) if any(is_kind(field.type) for is_kind in kinds)]
 
 
 def _own_class_names(path: Path) -> tuple[str, ...] | None:

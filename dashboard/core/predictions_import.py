@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.evaluation import new_run_id
+from dashboard.core.evaluation import new_run_id, storage_error
 from dashboard.core.files import sha256_of
 from dashboard.core.labels import match_labels
 from dashboard.core.metrics import Evaluation, evaluate_labels
@@ -83,12 +83,15 @@ def import_predictions(
         notes=(*notes, *(given.notes if given else ()), *mapping.notes),
         imported=True,
     )
-    owner = store.begin(manifest)
+    try:
+        owner = store.begin(manifest)
+    except OSError as error:
+        raise storage_error(store, error) from error
     ids = {label: -1 if meant is None else names.index(meant) for label, meant in mapping.class_of.items()}
     counted = _Counted()
     try:
         done = 0
-        for part, piece in enumerate(_with_labels(predictions.pieces(), given)):
+        for part, piece in enumerate(_with_labels(predictions, given, labels)):
             piece = replace(piece, pred_probs=piece.pred_probs[:, order])
             store.add_part(manifest.run_id, part, _as_table(piece, done, names, ids, counted, path.name))
             done += len(piece.pred_probs)
@@ -97,9 +100,11 @@ def import_predictions(
         if evaluation:
             store.keep_evaluation(manifest.run_id, evaluation)
         manifest = store.finish(manifest, "finished", time.perf_counter() - start)
-    except BaseException:
+    except BaseException as error:
         owner.release()
         store.delete(manifest.run_id)
+        if isinstance(error, OSError):
+            raise storage_error(store, error) from error
         raise
     owner.release()
     return Imported(manifest, evaluation, counted.failed)
@@ -174,16 +179,27 @@ def _check(probs: np.ndarray, rows: np.ndarray, source: str) -> None:
             raise DatasetError(f"{source}: row {rows[at]} {what} ({values} ...).", fix, "pred_probs")
 
 
-def _with_labels(pieces: Iterator[Piece], given: GivenLabels | None) -> Iterator[Piece]:
-    """The pieces with the labels of another file."""
-    first = 0
-    for piece in pieces:
+def _with_labels(predictions: PredictionsFile, given: GivenLabels | None, source: Path | None) -> Iterator[Piece]:
+    """The pieces with the labels of another file. Raises DatasetError when these belong to none or other rows."""
+    first = named = 0
+    for piece in predictions.pieces():
         if given:
             last = first + len(piece.pred_probs)
             if given.files and piece.files:
                 labels = [given.by_file.get(file) for file in piece.files]
+                named += sum(file in given.by_file for file in piece.files)
+                if last == predictions.n_rows and not named and source:
+                    raise DatasetError(
+                        f"{source.name} names none of the rows; its first one is for {given.files[0][:80]!r}, "
+                        f"theirs for {piece.files[0][:80]!r}.", "Write the file names in the same way.", "labels_file",
+                    )  # fmt: skip
                 files: Sequence[str] | None = piece.files
             else:
+                if len(given.labels) != predictions.n_rows and source:
+                    raise DatasetError(
+                        f"{source.name} has {len(given.labels):,} labels for {predictions.n_rows:,} predictions, which "
+                        "have no file names.", "Give one for each, in the same order.", "label_count",
+                    )  # fmt: skip
                 labels = list(given.labels[first:last])
                 files = piece.files or (given.files and given.files[first:last])
             piece, first = replace(piece, labels=labels, files=files), last

@@ -18,6 +18,8 @@ from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_owner import RunOwner
 from dashboard.core.runs import RunManifest, RunStore
 
+MAPS_SHOWN = 4  # in advice
+
 
 @dataclass(frozen=True)
 class RunPlan:
@@ -60,10 +62,15 @@ def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | N
             " ".join((*dataset.notes, told)) + counting,
             f"Name the folders after its classes ({_listed(version.class_names, 20)}), "
             "or say what each label means (--map LABEL=CLASS); to predict without comparing, "
-            f"--map {shlex.quote(f'{labels[0]}={NO_LABEL}')}.",
+            f"{_unlabelled(labels)}.",
             "labels_unknown",
         )
     return RunPlan(dataset, version, mapping, _key(dataset.fingerprint, version, mapping.chosen()))
+
+
+def _unlabelled(labels: tuple[str, ...]) -> str:
+    maps = " ".join("--map " + shlex.quote(f"{label}={NO_LABEL}") for label in labels[:MAPS_SHOWN])
+    return maps + (" and so on" if len(labels) > MAPS_SHOWN else "")
 
 
 def _is_number(label: str) -> bool:
@@ -129,17 +136,32 @@ def take_up_run(run_id: str, store: RunStore, registry: Registry) -> OpenRun | R
         if manifest.state == "finished":
             owner.release()
             return manifest
+        _check_it_can_go_on(manifest)
         spent = manifest.seconds + (store.seconds_of_last_leg(run_id) if manifest.state == "running" else 0.0)
         try:
             version, dataset = _unchanged(manifest, registry)
         except DashboardError as error:
             store.finish(manifest, "failed", spent, str(error))
             raise
+        store.forget_evaluation(run_id)  # it is of the rows so far
         running = store.finish(manifest, "running", spent)
         return OpenRun(running, dataset, version, owner, spent)
     except BaseException:
         owner.release()
         raise
+
+
+def _check_it_can_go_on(manifest: RunManifest) -> None:
+    if manifest.imported:
+        raise DatasetError(
+            f"The import of {manifest.dataset_name} was interrupted.", "Import the file again.", "import_interrupted"
+        )
+    if not manifest.key:
+        raise DatasetError(
+            f"{manifest.dataset_name} was changed while it was evaluated.",
+            "Evaluate it again, from the start.",
+            "dataset_changed",
+        )
 
 
 def version_of_run(registry: Registry, manifest: RunManifest) -> ModelVersion:

@@ -204,6 +204,10 @@ class RunStore:
             for path in self._part_paths(run_id):
                 path.unlink()
 
+    def forget_evaluation(self, run_id: str) -> None:
+        """Whoever reads the run computes its metrics. Raises OSError."""
+        (self.folder(run_id) / _EVALUATION).unlink(missing_ok=True)
+
     def keep_evaluation(self, run_id: str, evaluation: Evaluation) -> None:
         """Stores metrics beside the rows."""
         write_json(self.folder(run_id) / _EVALUATION, evaluation.to_dict())

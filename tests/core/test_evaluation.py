@@ -19,6 +19,7 @@ from dashboard.core.evaluation import evaluate
 from dashboard.core.evaluation_work import Progress
 from dashboard.core.inference import Inference
 from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.run_plan import take_up_run
 from dashboard.core.runs import Run, RunStore
 from dashboard.core.worker_pool import WorkerPool
 from tests.conftest import ROOT, MakeZip, encoded, picture
@@ -218,7 +219,13 @@ def test_a_dataset_that_changes_meanwhile_is_noticed(
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
 def test_other_images_under_the_same_names_are_noticed(
-    fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, tmp_path: Path, make_zip: MakeZip, kind: str
+    fast: WorkerPool,
+    tiny_registry: Registry,
+    tiny_version: ModelVersion,
+    store: RunStore,
+    tmp_path: Path,
+    make_zip: MakeZip,
+    kind: str,
 ) -> None:
     path = make_zip({"cat": 30, "dog": 30})
     if kind == "folder":
@@ -239,6 +246,9 @@ def test_other_images_under_the_same_names_are_noticed(
     assert caught.value.code == "dataset_changed"
     [manifest] = store.list()
     assert manifest.state == "failed" and "was changed" in manifest.message
+    with pytest.raises(DatasetError, match="was changed") as caught:  # its rows are of two datasets, whatever comes
+        take_up_run(manifest.run_id, store, tiny_registry)
+    assert caught.value.code == "dataset_changed"
     assert evaluate(path, tiny_version, fast, store, 5).state == "finished"
 
 

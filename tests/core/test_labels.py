@@ -82,11 +82,19 @@ def test_numbers_are_class_ids_where_all_are_and_it_is_said() -> None:
 def test_minus_one_among_class_ids_is_no_label() -> None:
     mapping = match_labels(["-1", "3"], CLASS_NAMES)
     assert mapping.class_of == {"-1": None, "3": "cat"} and mapping.unknown == ()
-    assert mapping.notes[0].endswith("3 is cat. -1 is taken as no label.")
+    assert mapping.notes[0].endswith("3 is cat.") and mapping.notes[1] == "-1 is taken as no label."
     assert match_labels(["-1", "3"], CLASS_NAMES, mapping.chosen()).class_of == mapping.class_of
 
 
-@pytest.mark.parametrize("names", [["1", "10"], ["3", "cat"], ["-1", "30"], ["-1"], ["3", "x"]])
+def test_minus_one_is_not_the_class_one() -> None:
+    digits = [str(i) for i in range(10)]
+    mapping = match_labels(["0", "1", "-1", "7"], digits)
+    assert mapping.class_of == {"0": "0", "1": "1", "7": "7", "-1": None}
+    assert mapping.notes == ("-1 is taken as no label.",)
+    assert match_labels(["0", "-2", "-1"], digits).unknown == ("-1", "-2")
+
+
+@pytest.mark.parametrize("names", [["1", "10"], ["3", "cat"], ["-1"], ["3", "x"]])
 def test_numbers_are_not_class_ids_where_one_is_none(names: list[str]) -> None:
     mapping = match_labels(names, CLASS_NAMES)
     assert not any(name.isdecimal() for name in mapping.class_of) and mapping.notes == ()

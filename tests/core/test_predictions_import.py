@@ -190,6 +190,43 @@ def test_lines_that_end_with_a_separator_and_lines_that_are_too_long(tmp_path: P
     assert "z.csv is no UTF-8 text" in refused(tmp_path / "z.csv", store).message
 
 
+def test_labels_that_are_for_other_rows(tmp_path: Path, store: RunStore) -> None:
+    np.save(tmp_path / "p.npy", PROBS)
+    for count in (3, 5):
+        names = pd.DataFrame({"file": [f"{i}.png" for i in range(count)], "label": ["0"] * count})
+        names.to_csv(tmp_path / "labels.csv", index=False)
+        error = refused(tmp_path / "p.npy", store, labels=tmp_path / "labels.csv")
+        assert f"{count} labels for 4 predictions" in error.message
+    table().drop(columns="label").to_csv(tmp_path / "x.csv", index=False)
+    pd.DataFrame({"file": [f"images/{i}.png" for i in range(4)], "label": LABELS}).to_csv(
+        tmp_path / "labels.csv", index=False
+    )
+    error = refused(tmp_path / "x.csv", store, labels=tmp_path / "labels.csv")
+    assert "names none of the rows" in error.message and "'images/0.png'" in error.message
+
+
+def test_tables_that_pandas_or_arrow_write(tmp_path: Path, store: RunStore) -> None:
+    ids = table().assign(label=pd.array([0, 1, 1, None], "Int64"), predictions=["cat", "dog", "frog", "cat"])
+    ids["file"] = ["0.png", None, "2.png", "3.png"]
+    ids.to_parquet(tmp_path / "x.parquet")
+    found = import_predictions(tmp_path / "x.parquet", store)
+    assert found.evaluation is not None and found.evaluation.accuracy.n == 3
+    assert store.load(found.manifest.run_id).table["file"].tolist()[:2] == ["0.png", ""]
+    store.delete(found.manifest.run_id)
+    (tmp_path / "cut.csv").write_text('file,p_cat,p_dog\n"a.png,0.5,0.5\n')
+    assert refused(tmp_path / "cut.csv", store).code == "predictions"
+    (tmp_path / "long.csv").write_text('file,p_cat,p_dog\n"' + "x" * 140_000 + "\n")
+    assert refused(tmp_path / "long.csv", store).code == "predictions"
+
+
+def test_a_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    np.save(tmp_path / "p.npy", PROBS)
+    (tmp_path / "runs").write_text("a file in the way")
+    with pytest.raises(DatasetError, match="cannot be written") as caught:
+        import_predictions(tmp_path / "p.npy", RunStore(tmp_path / "runs"))
+    assert caught.value.code == "storage"
+
+
 def test_class_names_and_labels_that_do_not_fit(tmp_path: Path, store: RunStore) -> None:
     np.save(tmp_path / "x.npy", PROBS)
     assert "2 classes are named" in refused(tmp_path / "x.npy", store, class_names=("a", "b")).message

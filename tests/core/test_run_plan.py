@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from dashboard.core.errors import DatasetError, ModelError
+from dashboard.core.metrics import evaluate_labels
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_plan import OpenRun, begin_run, plan_run, take_up_run, version_of_run
 from dashboard.core.runs import RunStore
-from tests.conftest import MakeZip
+from tests.conftest import MakeZip, encoded, picture
 
 
 def test_a_labels_file_that_cannot_be_used_is_named(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
@@ -52,3 +53,45 @@ def test_only_the_very_model_that_made_a_run_will_do(
     assert version_of_run(tiny_registry, begun.manifest) == tiny_version
     with pytest.raises(ModelError, match="another file"):
         version_of_run(tiny_registry, replace(begun.manifest, model_sha256="0" * 64))
+
+
+def test_metrics_of_the_rows_so_far_go_when_a_run_goes_on(
+    tmp_path: Path, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+) -> None:
+    store = RunStore(tmp_path / "runs")
+    begun = begin_run(plan_run(make_zip({"cat": 2}), tiny_version), store, 1, "run")
+    begun.owner.release()
+    store.keep_evaluation("run", evaluate_labels(np.array([0]), np.array([1]), tiny_version.class_names, np.ones(1)))
+    assert store.load("run").evaluation() is not None
+    taken_up = take_up_run("run", store, tiny_registry)
+    assert isinstance(taken_up, OpenRun) and store.load("run").evaluation() is None
+    taken_up.owner.release()
+
+
+def test_an_import_that_was_interrupted_is_no_evaluation_to_go_on_with(
+    tmp_path: Path, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+) -> None:
+    store = RunStore(tmp_path / "runs")
+    begun = begin_run(plan_run(make_zip({"cat": 2}), tiny_version), store, 1, "run")
+    store.save(replace(begun.manifest, imported=True, key=""))
+    begun.owner.release()
+    with pytest.raises(DatasetError, match=r"import of images\.zip was interrupted") as caught:
+        take_up_run("run", store, tiny_registry)
+    assert caught.value.fix
+
+
+def test_a_note_beside_the_images_is_no_label(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    extra = {"notes/todo.txt": b"x", "cat\\": b"", "top.png": encoded(picture(0))}
+    plan = plan_run(make_zip({"cat": 1}, extra=extra), tiny_version)
+    assert plan.mapping.class_of == {"cat": "cat"} and plan.mapping.unknown == ()
+    assert [s.name for s in plan.dataset.samples] == ["cat/0.png", "notes/todo.txt", "top.png"]
+
+
+def test_a_folder_behind_a_link_is_looked_at(tmp_path: Path, make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    (tmp_path / "real" / "cat").mkdir(parents=True)
+    (tmp_path / "real" / "cat" / "1.png").write_bytes(encoded(picture(1)))
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    before = plan_run(tmp_path / "link", tiny_version)
+    (tmp_path / "real" / "top.png").write_bytes(encoded(picture(2)))
+    after = plan_run(tmp_path / "link", tiny_version)
+    assert (len(before.dataset.samples), len(after.dataset.samples)) == (1, 2) and before.key != after.key

@@ -33,8 +33,8 @@ def is_image_name(name: str) -> bool:
 
 
 def by_folder(names: Sequence[str]) -> Labelling:
-    """A file's label is the folder it lies in."""
-    samples = SampleList(names, map(class_folder, names))
+    """An image's label is the folder it lies in; what is no image has none."""
+    samples = SampleList(names, (class_folder(name) if is_image_name(name) else None for name in names))
     loose = [names[i] for i in samples.unlabelled if is_image_name(names[i])]
     if not loose:
         return Labelling(samples)

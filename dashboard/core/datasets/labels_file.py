@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -61,7 +62,7 @@ def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTa
         return _from_csv(name, read_csv(data), stems)
     except UnicodeDecodeError as error:
         raise _refused(name, "it is no UTF-8 text", "Save it as CSV UTF-8.") from error
-    except (ValueError, TypeError, RecursionError, pa.ArrowException, OSError) as error:
+    except (ValueError, TypeError, RecursionError, csv.Error, pa.ArrowException, OSError) as error:
         raise _refused(
             name, str(error).strip().rstrip(".") or type(error).__name__, "Save or export it again."
         ) from error
@@ -96,8 +97,10 @@ def column_among(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
 
 def as_label(value: object) -> str | None:
     """A label as text: 3, 3.0 and "3.0" are "3"; None for nothing. Raises ValueError for what is no label."""
-    if value is None or value != value:
+    if value is None or value is pd.NA or value != value:
         return None
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bytes):
         value = value.decode("utf-8")
     if isinstance(value, float) and value.is_integer():

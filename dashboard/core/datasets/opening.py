@@ -48,7 +48,8 @@ def open_dataset(path: Path) -> Dataset:
     """
     if readable_name(str(path)) != str(path):
         raise DatasetError(f"The name of {readable_name(str(path))} is no UTF-8.", "Rename it.", "bad_name")
-    return _open_cached(path.resolve(), _state(path))
+    path = path.resolve()
+    return _open_cached(path, _state(path))
 
 
 def open_unchanged(path: Path, samples: Sequence[Sample]) -> Dataset:
@@ -94,7 +95,11 @@ def _folders_and_tables(folder: Path) -> Iterator[str]:
     yield str(folder)
     for root, folders, files in os.walk(folder):
         yield from (f"{root}/{name}" for name in folders)  # also one that cannot be opened yet
-        yield from (f"{root}/{name}" for name in files if name[name.rfind(".") :].lower() in LABELS_SUFFIXES)
+        yield from (f"{root}/{name}" for name in files if _is_table(name.lower()))
+
+
+def _is_table(name: str) -> bool:
+    return name[name.rfind(".") :] in LABELS_SUFFIXES or ".parquet" in name or ".tfrecord" in name
 
 
 def _times(paths: Sequence[str]) -> tuple[object, ...]:

@@ -47,8 +47,8 @@ class ZipFiles:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._zip = open_zip(path)
-        members = [m for m in self._zip.infolist() if not m.is_dir() and not is_junk(m.filename)]
         # some Windows programs write backslashes
+        members = [m for m in self._zip.infolist() if m.filename[-1:] not in ("/", "\\") and not is_junk(m.filename)]
         self.names = PackedNames(m.filename.replace("\\", "/") for m in members)
         self._stored_names = PackedNames(m.orig_filename for m in members)
         self._facts = np.column_stack(
