@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.core.dataset_library import library
+from dashboard.core.datasets import distinct_labels, open_dataset
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs import Run, RunManifest
-from dashboard.ui.components import local_time, model_in_use, show_error
+from dashboard.ui.components import local_time, model_in_use, show_error, told_apart
 from dashboard.ui.dataset_upload import (
     NOT_EVALUATED,
     begin,
@@ -120,6 +122,7 @@ def earlier_runs() -> None:
         if chosen := st.session_state["earlier"]:
             show(chosen)
 
+    titles = told_apart(titles)
     if titles:
         st.selectbox(
             "Earlier evaluations",
@@ -150,10 +153,19 @@ def offer_actions(run: Run) -> None:
         if there and st.button(
             "Evaluate again", key="again", icon=":material/refresh:", help="From the start, with the model in use."
         ):
-            same_classes = model_in_use().class_names == manifest.class_names
-            start_or_explain(dataset, dict(manifest.label_map) if same_classes else None, use_stored=False)
+            start_or_explain(dataset, label_map_again(manifest), use_stored=False)
         if not in_use and st.button("Delete", key="delete", icon=":material/delete:", type="tertiary"):
             confirm_deletion(manifest)
+
+
+def label_map_again(manifest: RunManifest) -> dict[str, str] | None:
+    """What labels meant, where model and dataset still have the same ones; None: to be asked anew."""
+    with contextlib.suppress(DashboardError):  # told when it starts
+        labels = {*dict(manifest.label_map), *manifest.unknown_labels}
+        same = labels == set(distinct_labels(open_dataset(Path(manifest.dataset)).samples))
+        if same and model_in_use().class_names == manifest.class_names:
+            return dict(manifest.label_map)
+    return None
 
 
 @st.dialog("Delete this evaluation?")
@@ -193,7 +205,7 @@ def show_stored(run_id: str) -> None:
 
 
 st.title("Batch evaluation")
-run_id = st.session_state.get("run_id") or st.query_params.get("run")
+run_id = st.query_params.get("run") or st.session_state.get("run_id")
 job = services.jobs.get(run_id) if run_id else None
 if job and job.found and job.found != run_id:
     run_id, job = job.found, services.jobs.get(job.found)
@@ -204,7 +216,11 @@ if run_id:
 if job and job.active:
     watch_job(services, job.run_id)
 else:
-    with st.expander("Evaluate another dataset", icon=":material/add:") if run_id else st.container():
+    asked = undecided_dataset(services.settings) is not None
+    another = (
+        st.expander("Evaluate another dataset", icon=":material/add:", expanded=asked) if run_id else st.container()
+    )
+    with another:
         choose_dataset()
         earlier_runs()
 others = [other for other in services.jobs.active() if other.run_id != run_id]

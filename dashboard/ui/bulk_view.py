@@ -102,7 +102,7 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
     tiles = maps.overlays(DEFAULT_OPACITY, max(1, TILE // max(maps.pictures.shape[1:3])))
     with right:
         st.markdown("**One by one**")
-        notes = [f"The {count} surest of {of:,}." if of > count + maps.n_failed else f"All {count}."]
+        notes = [f"The first {count} of {of:,}." if of > count + maps.n_failed else f"All {count}."]
         if maps.n_empty:
             notes.append(f"{maps.n_empty} maps are empty: nothing speaks for {plain(target)} there.")
         if maps.n_failed:

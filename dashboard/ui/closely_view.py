@@ -43,12 +43,13 @@ def show_closely(services: Services, question: Question, look: Look) -> None:
             alt=f"{method.title} heatmap for {question.target} over the picture; point at a cell for its value",
         )
         grid = "x".join(str(n) for n in explanation.heatmap.shape)
-        where = f"layer {plain(explanation.layer_name)}, " if explanation.layer_name else ""
+        where = f"Layer {plain(explanation.layer_name)}, " if explanation.layer_name else ""
         st.caption(
-            f"What speaks for {target}: bright is much, from 0 to 1. {where.capitalize()}{grid} cells. Point at one for its value."
+            f"What speaks for {target}: bright is much, from 0 to 1. {where}{grid} cells. Point at one for its value."
         )
         st.caption(f"{method.title} ({method.paper}). {method.summary}")
-        _show_randomization(services, question, method, look)
+        if not explanation.empty:
+            _show_randomization(services, question, method, look)
     with right:
         faithfulness = explanation.faithfulness
         if explanation.empty:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 
 import streamlit as st
@@ -26,7 +28,7 @@ def plain(text: str) -> str:
 
 def show_error(error: DashboardError, title: str) -> None:
     """What happened, why, what to do; commands to be copied."""
-    with st.container(border=True, key=f"error-{error.code}-{title}"):
+    with st.container(border=True):
         st.error(plain(title), icon=":material/error:")
         st.text(error.message)
         if error.fix:
@@ -91,6 +93,12 @@ def local_time(utc_iso: str) -> str:
     offset_min = st.context.timezone_offset or 0  # minutes to add to local time to get UTC
     there = datetime.fromisoformat(utc_iso).astimezone(timezone(timedelta(minutes=-offset_min)))
     return f"{there:%d %b %Y, %H:%M}"
+
+
+def told_apart(titles: Mapping[str, str]) -> dict[str, str]:
+    """Titles by id, each with the end of its id where others are called the same: a select box goes by what it shows."""
+    often = Counter(titles.values())
+    return {key: title if often[title] == 1 else f"{title} ({key[-4:]})" for key, title in titles.items()}
 
 
 def duration(seconds: float) -> str:

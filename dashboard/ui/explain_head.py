@@ -49,8 +49,10 @@ def show_head(picture: Picture, answer: Answer) -> None:
         st.caption(note)
     if picture.from_run:
         _warn_of_another_answer(picture.from_run, answer)
+    fit = answer.version.preprocessing.fit
     if not answer.map_covers_picture:
-        st.caption("The model sees a part of the picture only; the maps lie over that part.")
+        sees = "sees the picture between black bars" if fit == "pad" else "may see a part of the picture only"
+        st.caption(f"The model {sees}; the maps lie over what it sees.")
     if answer.explanation is None:
         st.info(
             f"{plain(answer.explanation_fault)} The methods that look at pixels work all the same.",

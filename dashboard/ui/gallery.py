@@ -88,7 +88,7 @@ def _show_tiles(run_id: str, images: RunPictures, shown: pd.DataFrame, with_clas
             picture = images.image(row["index"], row["file"], (TILE, TILE))
             gone = gone or picture is None
             with st.container(width=TILE + 16, gap=None):
-                st.image(tile(picture), width=TILE, alt=_in_words(row))
+                st.image(tile(picture), width=TILE, alt=labels_in_words(row))
                 _offer_selection(run_id, row, with_classes)
                 if with_classes and isinstance(row["true_label"], str):
                     st.caption(f"is {plain(row['true_label'])}")
@@ -97,7 +97,8 @@ def _show_tiles(run_id: str, images: RunPictures, shown: pd.DataFrame, with_clas
         st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
 
 
-def _in_words(row: dict[Hashable, Any]) -> str:
+def labels_in_words(row: dict[Hashable, Any]) -> str:
+    """What it is and what it was taken for, for those who do not see it."""
     true = row["true_label"]
     return f"{f'True {true}' if isinstance(true, str) else 'No label'}, predicted {row['predicted_label']}"
 

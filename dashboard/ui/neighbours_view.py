@@ -14,7 +14,8 @@ from dashboard.core.run_pictures import RunPictures
 from dashboard.core.run_plan import version_of_run
 from dashboard.core.runs import Run
 from dashboard.core.similar_images import similar_images, summary
-from dashboard.ui.components import local_time, plain, show_error
+from dashboard.ui.components import local_time, plain, show_error, told_apart
+from dashboard.ui.gallery import labels_in_words
 from dashboard.ui.memory import remembered, stored_run
 from dashboard.ui.picture_choice import Picture, turn_to_run_image
 from dashboard.ui.resources import Services, get_run_embeddings
@@ -32,6 +33,7 @@ def show_neighbours(services: Services, picture: Picture, answer: Answer) -> Non
         for m in services.runs.list()
         if m.state == "finished" and m.model_sha256 == version.sha256 and m.model == version.ref
     }
+    titles = told_apart(titles)
     if not titles:
         st.info(
             f"There is no finished evaluation by {plain(version.ref)} yet. Evaluate a dataset, then the images most like "
@@ -116,8 +118,8 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture:
     with st.container(horizontal=True, gap="small", key="similar"):
         for row in found.to_dict("records"):
             with st.container(width=TILE + 24, gap=None):
-                alt = f"{row['true_label'] or 'No label'}, predicted {row['predicted_label']}"
-                st.image(tile(pictures.image(row["index"], row["file"], (TILE, TILE))), width=TILE, alt=alt)
+                picture_of_row = pictures.image(row["index"], row["file"], (TILE, TILE))
+                st.image(tile(picture_of_row), width=TILE, alt=labels_in_words(row))
                 st.caption(_words(row))
                 st.button(
                     "Explain",

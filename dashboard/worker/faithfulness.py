@@ -44,7 +44,7 @@ def correctly_classified(model: LoadedModel, dataset: Dataset, count: int) -> tu
     """
     names = model.version.class_names
     class_of = match_labels((s.label for s in dataset.samples if s.label), names).class_of
-    known = [s for s in dataset.samples if s.label in class_of]
+    known = [s for s in dataset.samples if s.label and class_of.get(s.label)]
     order = np.random.default_rng(0).permutation(len(known))
     images: list[np.ndarray] = []
     targets: list[int] = []
@@ -53,7 +53,7 @@ def correctly_classified(model: LoadedModel, dataset: Dataset, count: int) -> tu
         for place in order[start : start + READ_AT_A_TIME]:
             try:
                 part.append(fit_image(dataset.image(known[place].index), model.version.preprocessing))
-                labels.append(names.index(class_of[known[place].label or ""]))
+                labels.append(names.index(str(class_of[str(known[place].label)])))
             except ImageError:
                 continue
         for image, label, prediction in zip(part, labels, model.predict(np.stack(part)) if part else [], strict=True):

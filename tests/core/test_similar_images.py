@@ -33,4 +33,5 @@ def test_an_embedding_of_zeros_is_like_nothing() -> None:
 def test_the_summary_counts_labels_and_mistakes() -> None:
     said = summary(EVALUATED)
     assert said == "The 4 most similar: 2 cat and 2 dog; 1 taken for something else."
+    assert summary(EVALUATED[2:3]) == "The 1 most similar are taken for: 1 dog."
     assert summary(EVALUATED.head(1)) == "The 1 most similar: 1 cat; no mistake among them."

@@ -364,3 +364,27 @@ def test_it_leads_back_to_the_evaluation(page: AppTest, run: RunManifest) -> Non
     of_run(page, run.run_id, 0)
     [link] = [each.proto for each in page.get("page_link") if each.proto.label != "Batch evaluation"]
     assert link.label == "Its evaluation" and run.run_id in link.query_string
+
+
+def test_the_evaluation_in_the_address_is_the_one_that_is_shown(
+    open_page: Open, dashboard: Services, run: RunManifest, make_zip: MakeZip
+) -> None:
+    other = evaluate(make_zip({"cat": 3, "dog": 2}), dashboard.registry.get(TINY), dashboard.engine, dashboard.runs)
+    at = open_page("evaluate")
+    at.session_state["run_id"] = run.run_id
+    at.query_params["run"] = other.run_id
+    at.run()
+    assert at.query_params["run"] == other.run_id == at.session_state["run_id"]
+    titles = at.selectbox(key="earlier").options
+    assert len(set(titles)) == len(titles) == 2, "of the same dataset in the same minute"
+
+
+def test_a_dataset_that_has_other_labels_now_is_asked_about_again(
+    open_page: Open, run: RunManifest, make_zip: MakeZip
+) -> None:
+    at = open_page("evaluate")
+    at.query_params["run"] = run.run_id
+    at.run()
+    make_zip({"cat": 3, "unicorn": 2})  # in its place
+    at.button(key="again").click().run()
+    assert not at.exception and "1 label is no class of" in text_of(at)

@@ -53,6 +53,6 @@ def combine(channels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
     The score of the background, which the paper subtracts, is the same for all channels and leaves the softmax as it is.
     """
-    raised = np.exp(scores - scores.max(initial=0))
+    raised = np.exp(scores - scores.max(initial=-np.inf))
     weights = raised / max(raised.sum(), np.finfo(np.float32).tiny)
     return np.maximum(np.einsum("chw,c->hw", channels, weights), 0).astype(np.float32)

@@ -42,6 +42,8 @@ def test_score_cam() -> None:
     assert score_cam.varying(channels).tolist() == [0, 1]
     weighted = score_cam.combine(channels[:2], np.log([3.0, 1.0]))  # softmax: 3/4, 1/4
     assert weighted[0] == pytest.approx([0.75, 0.5])
+    far_below = score_cam.combine(channels[:2], np.log([3.0, 1.0]).astype(np.float32) - 300)
+    assert far_below == pytest.approx(weighted, rel=1e-4)
     masked = score_cam.mask(np.array([[[0.0], [4.0]]]), channels[:2])  # on the mean, 2
     assert masked[..., 0].tolist() == [[[0.0, 2.0]], [[2.0, 4.0]]]
 
