@@ -92,7 +92,7 @@ def variants(image: np.ndarray, maps: np.ndarray, ranks: np.ndarray) -> np.ndarr
         top = rank[None, ..., None] < counts  # (S - 2, H, W, 1)
         shown = removed + heatmap[..., None] * (image - removed)
         parts += [np.where(top, removed, image), np.where(top, image, blurred), shown[None]]
-    return np.concatenate(parts).astype(np.float32)
+    return np.concatenate(parts, dtype=np.float32)
 
 
 def blur(image: np.ndarray) -> np.ndarray:

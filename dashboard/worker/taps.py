@@ -167,7 +167,8 @@ class Taps:
             return _without_squashing(layer, args[0])
         output = layer(*args, **kwargs)
         seen_convolution = bool(self._activations) or "Conv" in type(layer).__name__
-        if isinstance(output, keras.KerasTensor) and len(output.shape) == 4 and seen_convolution:
+        framed = isinstance(layer, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))  # what it was given, moved
+        if isinstance(output, keras.KerasTensor) and len(output.shape) == 4 and seen_convolution and not framed:
             self._activations[prefix + layer.name] = output
             if _is_bare(layer):
                 self._bare.add(prefix + layer.name)

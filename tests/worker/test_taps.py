@@ -292,6 +292,16 @@ def test_the_model_itself_is_not_changed() -> None:
     assert model.to_json() == config and np.array_equal(model.predict(images(), verbose=0), before)
 
 
+def test_a_frame_around_a_map_is_no_layer_of_its_own() -> None:
+    """As before the strided convolutions of MobileNet and ResNet."""
+    model = keras.Sequential([
+        layers.Input((16, 16, 3)), layers.Conv2D(4, 3, padding="same", activation="relu", name="conv"),
+        layers.ZeroPadding2D(((0, 1), (0, 1)), name="pad"), layers.Cropping2D(1, name="crop"),
+        layers.Conv2D(4, 3, strides=2, activation="relu", name="deep"), layers.GlobalAveragePooling2D(), layers.Dense(K),
+    ])  # fmt: skip
+    assert [layer.name for layer in Taps(model, "logits").conv_layers] == ["conv", "deep"]
+
+
 def test_the_default_layer_is_the_deepest_with_a_grid_of_4() -> None:
     parts = [*features(), layers.MaxPooling2D(2, name="three"), layers.Conv2D(3, 2, name="two"), *heads("gap-fused")]
     taps = Taps(as_sequential(parts), "probabilities")
