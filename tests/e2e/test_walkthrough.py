@@ -118,7 +118,9 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     cell.click(force=True)  # the number lies on top and lets the click through
     page.get_by_text("True airplane, predicted airplane").wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    assert page.locator(".st-key-gallery img").count() == min(count, 15)
+    images = page.locator(".st-key-gallery img")
+    images.nth(min(count, 15) - 1).wait_for()  # the browser draws them one after the other
+    assert images.count() == min(count, 15)
 
     page.reload()
     page.get_by_text("What is taken for what").wait_for()
@@ -221,4 +223,6 @@ def test_two_thousand_images_survive_a_killed_worker(page, server: Server, share
     cell.click(force=True)
     page.get_by_text("True cat, predicted dog").wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    assert page.locator(".st-key-gallery img").count() == min(count, 15)
+    images = page.locator(".st-key-gallery img")
+    images.nth(min(count, 15) - 1).wait_for()  # the browser draws them one after the other
+    assert images.count() == min(count, 15)
