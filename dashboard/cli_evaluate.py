@@ -109,10 +109,12 @@ def _open(
     meanings = read_label_map(label_map or ())
     path = describe(dataset, labels, settings.described_dir) if labels else dataset.absolute()
     plan = plan_run(path, version, meanings)
-    if not no_cache and (found := evaluated_before(plan, store)):
+    if no_cache:
+        return begin(plan, store, settings.chunk_size)
+    if found := evaluated_before(plan, store):
         say("This was evaluated before; --no-cache evaluates it anew.")
         return found
-    if not no_cache and (stopped := store.interrupted(plan.key, plan.dataset.path)):
+    if stopped := store.interrupted(plan.key, plan.dataset.path):
         say(f"Going on with run {stopped.run_id}, which was stopped; --no-cache begins anew.")
         return take_up_run(stopped.run_id, store, registry())
     return begin(plan, store, settings.chunk_size)

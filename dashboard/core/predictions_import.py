@@ -91,7 +91,7 @@ def import_predictions(
     counted = _Counted()
     try:
         done = 0
-        for part, piece in enumerate(_with_labels(predictions, given, labels)):
+        for part, piece in enumerate(_with_labels(predictions, given)):
             piece = replace(piece, pred_probs=piece.pred_probs[:, order])
             store.add_part(manifest.run_id, part, _as_table(piece, done, names, ids, counted, path.name))
             done += len(piece.pred_probs)
@@ -179,7 +179,7 @@ def _check(probs: np.ndarray, rows: np.ndarray, source: str) -> None:
             raise DatasetError(f"{source}: row {rows[at]} {what} ({values} ...).", fix, "pred_probs")
 
 
-def _with_labels(predictions: PredictionsFile, given: GivenLabels | None, source: Path | None) -> Iterator[Piece]:
+def _with_labels(predictions: PredictionsFile, given: GivenLabels | None) -> Iterator[Piece]:
     """The pieces with the labels of another file. Raises DatasetError when these belong to none or other rows."""
     first = named = 0
     for piece in predictions.pieces():
@@ -188,18 +188,14 @@ def _with_labels(predictions: PredictionsFile, given: GivenLabels | None, source
             if given.files and piece.files:
                 labels = [given.by_file.get(file) for file in piece.files]
                 named += sum(file in given.by_file for file in piece.files)
-                if last == predictions.n_rows and not named and source:
+                if last == predictions.n_rows and not named:
                     raise DatasetError(
-                        f"{source.name} names none of the rows; its first one is for {given.files[0][:80]!r}, "
+                        f"{given.name} names none of the rows; its first one is for {given.files[0][:80]!r}, "
                         f"theirs for {piece.files[0][:80]!r}.", "Write the file names in the same way.", "labels_file",
                     )  # fmt: skip
                 files: Sequence[str] | None = piece.files
             else:
-                if len(given.labels) != predictions.n_rows and source:
-                    raise DatasetError(
-                        f"{source.name} has {len(given.labels):,} labels for {predictions.n_rows:,} predictions, which "
-                        "have no file names.", "Give one for each, in the same order.", "label_count",
-                    )  # fmt: skip
+                given.check_count(predictions.n_rows)
                 labels = list(given.labels[first:last])
                 files = piece.files or (given.files and given.files[first:last])
             piece, first = replace(piece, labels=labels, files=files), last

@@ -25,6 +25,7 @@ from dashboard.core.errors import DatasetError
 class GivenLabels:
     """Labels in the order of the predictions, or by file name."""
 
+    name: str  # of their file
     labels: Sequence[str | None]
     files: Sequence[str] | None
     notes: tuple[str, ...]
@@ -39,6 +40,15 @@ class GivenLabels:
                     f"{file} has two labels: {found[file]}, {label}.", "Leave one row for it.", "labels_file"
                 )
         return found
+
+    def check_count(self, n_rows: int) -> None:
+        """Raises DatasetError unless there is one label for each row, in whose order they are then."""
+        if len(self.labels) != n_rows:
+            raise DatasetError(
+                f"{self.name} has {len(self.labels):,} labels for {n_rows:,} predictions.",
+                "Give one for each, in the same order.",
+                "label_count",
+            )
 
 
 def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
@@ -68,12 +78,10 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
         raise DatasetError(
             f"{path.name} is no file of labels.", "Give a CSV, JSON, Parquet, .npy or .npz file.", "labels_file"
         )
-    if files is None and len(labels) != n_rows:
-        raise DatasetError(
-            f"{path.name} has {len(labels):,} labels for {n_rows:,} predictions.", "Give one for each, in the same order.",
-            "label_count",
-        )  # fmt: skip
-    return GivenLabels(labels, files, (f"Labels are taken from {path.name}.",))
+    given = GivenLabels(path.name, labels, files, (f"Labels are taken from {path.name}.",))
+    if files is None:
+        given.check_count(n_rows)
+    return given
 
 
 def _from_table(path: Path) -> tuple[Sequence[str | None], Sequence[str] | None]:

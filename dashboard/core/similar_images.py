@@ -23,11 +23,10 @@ def similar_images(evaluated: pd.DataFrame, embeddings: np.ndarray, query: np.nd
 
 def summary(similar: pd.DataFrame) -> str:
     """What most of them are, in one sentence."""
-    unlabelled = bool(similar["true_label"].isna().all())
     labels = similar["true_label"].fillna(similar["predicted_label"]).astype(str)
     counts = [f"{count} {label}" for label, count in labels.value_counts().items()]
     listed = counts[0] if len(counts) == 1 else f"{', '.join(counts[:-1])} and {counts[-1]}"
-    if unlabelled:
+    if similar["true_label"].isna().all():
         return f"The {len(similar)} most similar are taken for: {listed}."
     wrong = int((similar["true_label"].notna() & (similar["true_label"] != similar["predicted_label"])).sum())
     mistakes = "no mistake among them" if not wrong else f"{wrong} taken for something else"

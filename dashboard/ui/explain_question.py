@@ -64,13 +64,8 @@ def explanations(services: Services, question: Question, methods: Sequence[str],
         DependencyError, ModelError, WorkerError.
     """
     keys = {method: _key(question, method) for method in methods}
-    kept = {  # looked at now, so that what is made below does not push it out
-        method: remembered("maps", key, "", lambda: None, KEPT)
-        for method, key in keys.items()
-        if is_remembered("maps", key)
-    }
     made: dict[str, Explanation] = {}
-    if missing := [method for method in methods if method not in kept]:
+    if missing := [method for method, key in keys.items() if not is_remembered("maps", key)]:
         with st.spinner(doing):
             found = services.inference.explain_all(
                 question.answer.version, question.data, question.layer, question.target, missing

@@ -40,8 +40,12 @@ def remembered(shelf: str, key: Hashable, doing: str, make: Callable[[], T], mos
 
 
 def is_remembered(shelf: str, key: Hashable) -> bool:
-    """`remembered` would not have to make it."""
-    return key in st.session_state.get(shelf, ())
+    """`remembered` would not have to make it, nor soon: who asks counts as who looks at it."""
+    kept: OrderedDict[Hashable, object] = st.session_state.get(shelf, OrderedDict())
+    if key in kept:
+        kept.move_to_end(key)
+        return True
+    return False
 
 
 def first_answer(services: Services, version: ModelVersion, name: str, data: bytes) -> Answer:

@@ -44,16 +44,21 @@ def correctly_classified(model: LoadedModel, dataset: Dataset, count: int) -> tu
     """
     names = model.version.class_names
     class_of = match_labels((s.label for s in dataset.samples if s.label), names).class_of
-    known = [s for s in dataset.samples if s.label and class_of.get(s.label)]
+    known = [
+        (sample.index, names.index(meant))
+        for sample in dataset.samples
+        if sample.label and (meant := class_of.get(sample.label))
+    ]
     order = np.random.default_rng(0).permutation(len(known))
     images: list[np.ndarray] = []
     targets: list[int] = []
     for start in range(0, len(order), READ_AT_A_TIME):
         part, labels = [], []
         for place in order[start : start + READ_AT_A_TIME]:
+            index, class_id = known[place]
             try:
-                part.append(fit_image(dataset.image(known[place].index), model.version.preprocessing))
-                labels.append(names.index(str(class_of[str(known[place].label)])))
+                part.append(fit_image(dataset.image(index), model.version.preprocessing))
+                labels.append(class_id)
             except ImageError:
                 continue
         for image, label, prediction in zip(part, labels, model.predict(np.stack(part)) if part else [], strict=True):

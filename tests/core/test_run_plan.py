@@ -12,8 +12,20 @@ from dashboard.core.errors import DatasetError, ModelError
 from dashboard.core.metrics import evaluate_labels
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_plan import OpenRun, begin_run, plan_run, take_up_run, version_of_run
-from dashboard.core.runs import RunStore
+from dashboard.core.runs import RunManifest, RunStore
 from tests.conftest import MakeZip, encoded, picture
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+def stopped(store: RunStore, path: Path, version: ModelVersion) -> RunManifest:
+    """A run called "run" that somebody began and nobody works on."""
+    begun = begin_run(plan_run(path, version), store, 1, "run")
+    begun.owner.release()
+    return begun.manifest
 
 
 def test_a_labels_file_that_cannot_be_used_is_named(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
@@ -32,35 +44,29 @@ def test_ids_that_do_not_fit_are_told_how_they_count(tmp_path: Path, tiny_versio
 
 
 def test_a_run_keeps_how_its_pictures_were_made_to_fit(
-    tmp_path: Path, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+    store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
 ) -> None:
     """It was chosen for that run: what comes later, going on or maps, is about the same pixels."""
-    store, path = RunStore(tmp_path / "runs"), make_zip({"cat": 2})
-    begun = begin_run(plan_run(path, tiny_version.fitting("pad")), store, 1, "padded")
-    assert version_of_run(tiny_registry, begun.manifest).preprocessing.fit == "pad"
-    begun.owner.release()
-    taken_up = take_up_run("padded", store, tiny_registry)
+    manifest = stopped(store, make_zip({"cat": 2}), tiny_version.fitting("pad"))
+    assert version_of_run(tiny_registry, manifest).preprocessing.fit == "pad"
+    taken_up = take_up_run("run", store, tiny_registry)
     assert isinstance(taken_up, OpenRun) and taken_up.version.preprocessing.fit == "pad"
     taken_up.owner.release()
 
 
 def test_only_the_very_model_that_made_a_run_will_do(
-    tmp_path: Path, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+    store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
 ) -> None:
-    store = RunStore(tmp_path / "runs")
-    begun = begin_run(plan_run(make_zip({"cat": 2}), tiny_version), store, 1, "run")
-    begun.owner.release()
-    assert version_of_run(tiny_registry, begun.manifest) == tiny_version
+    manifest = stopped(store, make_zip({"cat": 2}), tiny_version)
+    assert version_of_run(tiny_registry, manifest) == tiny_version
     with pytest.raises(ModelError, match="another file"):
-        version_of_run(tiny_registry, replace(begun.manifest, model_sha256="0" * 64))
+        version_of_run(tiny_registry, replace(manifest, model_sha256="0" * 64))
 
 
 def test_metrics_of_the_rows_so_far_go_when_a_run_goes_on(
-    tmp_path: Path, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+    store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
 ) -> None:
-    store = RunStore(tmp_path / "runs")
-    begun = begin_run(plan_run(make_zip({"cat": 2}), tiny_version), store, 1, "run")
-    begun.owner.release()
+    stopped(store, make_zip({"cat": 2}), tiny_version)
     store.keep_evaluation("run", evaluate_labels(np.array([0]), np.array([1]), tiny_version.class_names, np.ones(1)))
     assert store.load("run").evaluation() is not None
     taken_up = take_up_run("run", store, tiny_registry)
@@ -69,12 +75,9 @@ def test_metrics_of_the_rows_so_far_go_when_a_run_goes_on(
 
 
 def test_an_import_that_was_interrupted_is_no_evaluation_to_go_on_with(
-    tmp_path: Path, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+    store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
 ) -> None:
-    store = RunStore(tmp_path / "runs")
-    begun = begin_run(plan_run(make_zip({"cat": 2}), tiny_version), store, 1, "run")
-    store.save(replace(begun.manifest, imported=True, key=""))
-    begun.owner.release()
+    store.save(replace(stopped(store, make_zip({"cat": 2}), tiny_version), imported=True, key=""))
     with pytest.raises(DatasetError, match=r"import of images\.zip was interrupted") as caught:
         take_up_run("run", store, tiny_registry)
     assert caught.value.fix

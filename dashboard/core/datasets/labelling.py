@@ -43,9 +43,7 @@ def by_folder(names: Sequence[str]) -> Labelling:
 
 
 def class_folder(name: str) -> str | None:
-    """The folder that a file lies in; None at the top, and for a folder."""
-    if name.endswith("/"):
-        return None
+    """The folder that a file lies in; None at the top."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     return parts[-2] if len(parts) > 1 and parts[-2] != ".." else None
 
