@@ -72,6 +72,7 @@ class EvaluationWork:
         self._pieces: dict[int, list[_Piece]] = {}  # of parts that are not complete
         self._unwritten: dict[int, list[_Piece]] = {}
         self._thumbnails: ThumbnailFile | None = None
+        self._largest = 0  # images in a chunk that came through
         self._mixed = False  # some rows are about other images than the dataset holds now
         with contextlib.suppress(OSError, ValueError):  # it goes without
             shape = thumbnail_shape(run.version.preprocessing)
@@ -79,16 +80,16 @@ class EvaluationWork:
         self._start = time.perf_counter()
 
     def _done_parts(self) -> set[int]:
-        self._before = self._done = self._failed = 0
         run_id = self.manifest.run_id
-        everything = self._store.is_packed(run_id)
         parts = range(-(-self._total // self._size))
+        if self._store.is_packed(run_id):
+            self._before = self._done = self._total
+            self._failed = len(self._store.load(run_id, ["status"]).failed)
+            return set(parts)
         found = self._store.parts(run_id)
-        done = {part for part in parts if everything or found.get(part) == len(self._samples_of(part))}
-        if done:
-            status = self._store.load(run_id, ["status"]).table["status"]
-            self._before = self._done = sum(len(self._samples_of(part)) for part in done)
-            self._failed = int((status == "failed").sum())
+        done = {part for part in parts if part in found and found[part].rows == len(self._samples_of(part))}
+        self._before = self._done = sum(found[part].rows for part in done)
+        self._failed = sum(found[part].failed for part in done)
         return done
 
     def _samples_of(self, part: int) -> range:
@@ -144,12 +145,15 @@ class EvaluationWork:
             if error.code == "worker_unavailable":
                 raise
             if len(chunk.samples) > 1:
-                self._chunks.halve(chunk, also_the_others=error.code == "worker_hung")
+                slow = error.code == "worker_hung" and len(chunk.samples) > self._largest
+                self._chunks.halve(chunk, also_the_others=slow)
                 return
             answers = _no_answer(known(chunk.samples, self.manifest), len(self.manifest.class_names), error)
         except DatasetError as error:
             self._mixed = error.code == "dataset_changed"
             raise
+        else:
+            self._largest = max(self._largest, len(chunk.samples))
         rows = chunk_rows(chunk.samples, answers, self.manifest)
         pieces = self._pieces.setdefault(chunk.part, [])
         pieces.append(_Piece(rows, answers.thumbnails))

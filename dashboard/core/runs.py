@@ -111,6 +111,14 @@ class Run:
         return evaluate_labels(true, predicted, self.manifest.class_names, rows["confidence"].to_numpy())
 
 
+@dataclass(frozen=True)
+class Part:
+    """What a stored part of a run holds."""
+
+    rows: int
+    failed: int
+
+
 class RunStore:
     """The runs below one folder."""
 
@@ -131,14 +139,15 @@ class RunStore:
         with open_atomically(self.folder(run_id) / f"part-{part:07d}.parquet") as out:
             pq.write_table(table.sort_by("index"), out)
 
-    def parts(self, run_id: str) -> dict[int, int]:
-        """Rows in each part that can be read, by its number."""
+    def parts(self, run_id: str) -> dict[int, Part]:
+        """The parts that can be read, by their number."""
         found = {}
         for path in self._part_paths(run_id):
             try:
-                found[int(path.stem.partition("-")[2])] = pq.read_metadata(path).num_rows
+                status = pq.read_table(path, columns=["status"])["status"].to_pylist()
             except (OSError, ValueError, pa.ArrowException):
                 continue  # then it is written once more
+            found[int(path.stem.partition("-")[2])] = Part(len(status), status.count("failed"))
         return found
 
     def keep_thumbnails(self, run_id: str, n: int, shape: tuple[int, int]) -> ThumbnailFile | None:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,6 +154,25 @@ def test_an_image_that_hangs_its_worker_fails_alone(
     assert [name for name, status in rows(run).items() if status == "failed"] == ["cat/hanger.png"]
     assert "did not answer within 1 s" in run.failed["reason"].iloc[0]
     assert len(run.evaluated) == 20 and run.table["index"].is_unique
+
+
+def test_one_image_that_hangs_leaves_the_other_chunks_as_large_as_they_were(
+    fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, hanger = encoded(picture(1)), encoded(np.full((8, 8, 3), HANGER, np.uint8))
+    path = make_zip({}, extra={f"cat/{i}.png": hanger if i == 40 else good for i in range(100)})
+    sizes: list[int] = []
+    submit = fast.submit
+
+    def record(task: str, *args: Any, **kwargs: Any) -> Any:
+        if task == "predict_samples":
+            sizes.append(len(args[2]))
+        return submit(task, *args, **kwargs)
+
+    monkeypatch.setattr(fast, "submit", record)
+    run = store.load(evaluate(path, tiny_version, fast, store, chunk_size=10, chunk_s=1.0).run_id)
+    assert run.failed["file"].tolist() == ["cat/40.png"] and len(run.evaluated) == 99
+    assert sizes.count(10) == 10 and min(sizes) == 1, sizes
 
 
 def test_an_engine_whose_workers_cannot_start_fails_the_run_instead_of_every_image(

@@ -160,8 +160,31 @@ def test_a_killed_server_goes_on_from_the_last_part_when_it_is_started_again(
     assert manifest.state == "running" and not store.is_owned(manifest.run_id) and 3 <= len(done) < 16
     with server(tiny_registry.root, store.root) as second:
         printed, _ = second.communicate(timeout=PATIENCE_S)
-    assert printed.split() == ["finished", str(sum(done.values()))]
+    assert printed.split() == ["finished", str(sum(part.rows for part in done.values()))]
     assert store.manifest(manifest.run_id).seconds > 0
+    assert_frame_equal(rows_and_thumbnails(store, manifest.run_id), undisturbed)
+
+
+def test_a_part_that_was_damaged_is_evaluated_again(
+    two: WorkerPool,
+    tiny_registry: Registry,
+    tiny_version: ModelVersion,
+    store: RunStore,
+    dataset: Path,
+    undisturbed: pd.DataFrame,
+) -> None:
+    def damage_and_stop(progress: Progress) -> None:
+        if progress.done >= 64:
+            part = next(iter(store.root.glob("*/part-*")))
+            part.write_bytes(part.read_bytes()[:200])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(dataset, tiny_version, two, store, 16, on_progress=damage_and_stop)
+    [manifest] = store.list()
+    run = take_up_run(manifest.run_id, store, tiny_registry)
+    assert isinstance(run, OpenRun)
+    go_on(run, two, store)
     assert_frame_equal(rows_and_thumbnails(store, manifest.run_id), undisturbed)
 
 

@@ -10,7 +10,7 @@ import pytest
 from dashboard.core.errors import DatasetError
 from dashboard.core.run_export import safe_for_spreadsheets, write_csv
 from dashboard.core.run_rows import COLUMNS, VIEW_COLUMNS, Row
-from dashboard.core.runs import RunManifest, RunStore
+from dashboard.core.runs import Part, RunManifest, RunStore
 
 NAMES = ("cat", "dog")
 
@@ -108,7 +108,7 @@ def test_a_part_that_was_cut_off_is_to_be_done_again(store: RunStore) -> None:
         store.add_part(manifest().run_id, part, [ok(part, "cat", "cat")])
     path = store.root / manifest().run_id / "part-0000001.parquet"
     path.write_bytes(path.read_bytes()[:100])
-    assert store.parts(manifest().run_id) == {0: 1}
+    assert store.parts(manifest().run_id) == {0: Part(rows=1, failed=0)}
 
 
 def test_labels_are_categories_in_the_order_of_the_classes(store: RunStore) -> None:
