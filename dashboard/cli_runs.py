@@ -32,15 +32,9 @@ def list_runs(as_json: AsJson = False) -> None:
     table = Table(Column("run", no_wrap=True, min_width=24), "dataset", "model", "images", "state", "created (UTC)")
     for m in manifests:
         created = m.created_utc.replace("T", " ").removesuffix("+00:00")
-        state = _state(store, m)
-        table.add_row(m.run_id, plain_text(m.dataset_name), plain_text(m.model), f"{m.n_images:,}", state, created)
+        name, model = plain_text(m.dataset_name), plain_text(m.model)
+        table.add_row(m.run_id, name, model, f"{m.n_images:,}", store.state(m), created)
     console.print(table)
-
-
-def _state(store: RunStore, manifest: RunManifest) -> str:
-    if manifest.state == "running" and not store.is_owned(manifest.run_id):
-        return "interrupted"
-    return manifest.state
 
 
 def _record(store: RunStore, manifest: RunManifest) -> dict[str, Any]:
@@ -48,7 +42,7 @@ def _record(store: RunStore, manifest: RunManifest) -> dict[str, Any]:
     return {
         "run_id": manifest.run_id,
         "created_utc": manifest.created_utc,
-        "state": _state(store, manifest),
+        "state": store.state(manifest),
         "dataset": manifest.dataset,
         "model": {"name": name, "version": version},
         "n_images": manifest.n_images,
@@ -64,7 +58,7 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
         store = run_store()
         run = store.load(run_id, VIEW_COLUMNS)
         if as_json:
-            print_json(run_record(run) | {"state": _state(store, run.manifest)})
+            print_json(run_record(run))
         else:
             show_run(run)
     except DashboardError as error:

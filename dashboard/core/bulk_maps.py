@@ -65,7 +65,7 @@ def bulk_maps(
 
     Args:
         rows: of `Run.evaluated`.
-        target: a class name, or `inference.PREDICTED` for the predicted class of each image.
+        target: a class name, or `labels.PREDICTED` for the predicted class of each image.
         faithfulness: measure also what each map is worth.
         on_progress: gets the number of images done.
 

@@ -33,6 +33,8 @@ MAX_MEMO_INDEX = 100_000  # the real files use 30,000; unpickling allocates the 
 MAX_OPCODES = 1_000_000  # the real files have 70,000; one byte can make an object of 56
 CHUNK_BYTES = 2**18
 
+_OWN_IMAGES = "images of your own are read from a ZIP"
+
 Split = Literal["train", "test"]
 _MEMBERS: dict[Split, tuple[str, ...]] = {
     "train": tuple(f"data_batch_{i}" for i in range(1, 6)),
@@ -85,11 +87,12 @@ def read_batches(archive: Path, split: Split) -> Iterator[LabelledImages]:
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise DatasetError(
             f"{archive.name} cannot be read as the CIFAR-10 archive: {error}.",
-            "Delete it, then download it again with `python -m dashboard data get-cifar10`.",
+            f"If it is CIFAR-10, delete it and run `python -m dashboard data get-cifar10`; {_OWN_IMAGES}.",
         ) from error
     if wanted:
         raise DatasetError(
-            f"{archive.name} lacks {', '.join(sorted(wanted))}.", f"Use the Python version of the archive, {URL}."
+            f"{archive.name} lacks {', '.join(sorted(wanted))}.",
+            f"Use the Python version of the archive, {URL}; {_OWN_IMAGES}.",
         )
 
 

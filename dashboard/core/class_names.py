@@ -8,6 +8,7 @@ from pathlib import Path
 from dashboard.core.cifar10 import CLASS_NAMES
 from dashboard.core.errors import ModelError
 from dashboard.core.foreign_model import ForeignModelFacts
+from dashboard.core.labels import class_names_fault
 
 _HOW_TO_NAME = "Give them in the order of the outputs: --class-names a,b,c or --class-names names.txt (one a line)."
 
@@ -29,9 +30,9 @@ def read_class_names(argument: str) -> tuple[str, ...]:
 
 
 def check_class_names(given: Sequence[str]) -> None:
-    """Raises ModelError when two are the same or one is empty."""
-    if len(set(given)) < len(given) or not all(name.strip() for name in given):
-        raise ModelError("The class names must be different and not empty.", _HOW_TO_NAME, "class_names")
+    """Raises ModelError when two are the same, one is empty, or one means something else here."""
+    if fault := class_names_fault(given):
+        raise ModelError(f"The class names {fault}.", _HOW_TO_NAME, "class_names")
 
 
 def choose_class_names(

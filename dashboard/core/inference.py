@@ -12,6 +12,7 @@ import numpy as np
 from dashboard.core.datasets import Sample
 from dashboard.core.engine import Engine
 from dashboard.core.explanation_methods import DEFAULT_METHOD, METHODS, get_method
+from dashboard.core.labels import PREDICTED
 from dashboard.core.records import (
     Explanation,
     Failure,
@@ -23,7 +24,6 @@ from dashboard.core.records import (
 )
 from dashboard.core.registry import ModelVersion
 
-PREDICTED = "predicted"
 SAMPLES_A_TASK = {"instant": 128, "seconds": 8}  # by Method.cost
 SLOW_TASK_S = 900.0  # hundreds of forward passes, of a large model on few cores
 

@@ -19,9 +19,18 @@ ALIASES = {
 }  # fmt: skip
 LEAVE_OUT = "(leave out)"  # in the place of a class: images with this label are not evaluated
 NO_LABEL = "(no label)"  # they are predicted, but not compared
+PREDICTED = "predicted"  # explanations: the class that was predicted
 NO_ID = "-1"  # among class ids, as scikit-learn and Hugging Face mean it
 _ID = re.compile(r"[0-9]{1,6}")
 _NEGATIVE = re.compile(r"\s*-\s*[0-9.]+\s*")
+
+
+def class_names_fault(names: Sequence[str]) -> str:
+    """What is wrong with the names of a model's classes; "" when nothing is."""
+    if len(set(names)) < len(names) or not all(name.strip() for name in names):
+        return "must be different and not empty"
+    reserved = [name for name in (LEAVE_OUT, NO_LABEL, PREDICTED) if name in names]
+    return f"must not have {reserved[0]!r} among them, which means something else here" if reserved else ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dashboard.core.datasets.arrays import LABEL_KEYS, read_labels
@@ -21,7 +22,8 @@ from dashboard.core.datasets.npy import StoredArray, key_among, open_npy, open_n
 from dashboard.core.errors import DatasetError
 from dashboard.core.run_rows import CLASS_NAMES
 
-PIECE_ROWS = 65_536
+PIECE_ROWS, PIECE_NUMBERS = 65_536, 4_000_000  # that are in memory at a time, at most
+_FIRST_ROWS = 64
 _PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "p", "arr_0")
 _PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")
 _SEPARATORS = ",;\t"
@@ -40,6 +42,10 @@ class Piece:
     labels: Sequence[str | None] | None  # None where the file has none
     files: Sequence[str] | None
     reasons: Sequence[str] | None = None  # why a row has no prediction
+
+
+def _piece_rows(n_classes: int) -> int:
+    return max(1, min(PIECE_ROWS, PIECE_NUMBERS // max(1, n_classes)))
 
 
 class PredictionsFile(Protocol):
@@ -106,7 +112,7 @@ class _Arrays:
     def pieces(self) -> Iterator[Piece]:
         start = 0
         try:
-            for probs in self._probs.pieces(PIECE_ROWS):
+            for probs in self._probs.pieces(_piece_rows(self.n_classes)):
                 if not np.isfinite(values := probs.astype(np.float64)).all():
                     row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
                     raise DatasetError(
@@ -134,12 +140,11 @@ class _Table:
             self._list = column_among(_list_columns(path), _PROBS_NAMES)
             if self._list:
                 self._probs, self.class_names = [self._list], _own_class_names(path)
-                first = next(self._frames([self._list]))[self._list].dropna()
-                self.n_classes = len(first.iloc[0]) if len(first) else 0
+                self.n_classes = _list_length(path, self._list)
             else:
                 self._probs, self.class_names = _probability_columns(columns, class_names, path.name)
                 self.n_classes = len(self._probs)
-        except (*_ERRORS, StopIteration) as error:
+        except _ERRORS as error:
             raise self._refused(error) from error
 
     def _describe(self) -> tuple[list[str], int]:
@@ -163,15 +168,16 @@ class _Table:
 
     def _frames(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         if self._path.suffix.lower() == ".parquet":
-            for batch in pq.ParquetFile(self._path).iter_batches(PIECE_ROWS, columns=list(columns)):
+            file = pq.ParquetFile(self._path)
+            for batch in file.iter_batches(_piece_rows(self.n_classes), columns=list(columns)):
                 yield batch.to_pandas()
             return
         yield from self._csv(columns, {c: np.float64 if c in self._probs else str for c in columns})
 
     def _csv(self, columns: Sequence[str], types: Mapping[str, type]) -> Iterator[pd.DataFrame]:
         with pd.read_csv(
-            self._path, sep=self._separator, encoding="utf-8-sig", usecols=list(columns), chunksize=PIECE_ROWS,
-            dtype=types, keep_default_na=False, index_col=False,  # also where lines end with a separator
+            self._path, sep=self._separator, encoding="utf-8-sig", usecols=list(columns),
+            chunksize=_piece_rows(self.n_classes), dtype=types, keep_default_na=False, index_col=False,  # also where lines end with a separator
             na_values={c: ["", "nan", "NaN"] for c in columns if c in self._probs},
         ) as reader:  # fmt: skip
             yield from reader
@@ -243,6 +249,14 @@ def _list_columns(path: Path) -> list[str]:
         return []
     kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     return [field.name for field in pq.read_schema(path) if any(is_kind(field.type) for is_kind in kinds)]
+
+
+def _list_length(path: Path, column: str) -> int:
+    """Of the first list that there is; 0 when there is none."""
+    for batch in pq.ParquetFile(path).iter_batches(_FIRST_ROWS, columns=[column]):
+        if len(lengths := pc.list_value_length(batch.column(0)).drop_null()):
+            return int(lengths[0].as_py())
+    return 0
 
 
 def _own_class_names(path: Path) -> tuple[str, ...] | None:

@@ -10,12 +10,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation import new_run_id, storage_error
 from dashboard.core.files import sha256_of
-from dashboard.core.labels import match_labels
+from dashboard.core.labels import class_names_fault, match_labels
 from dashboard.core.metrics import Evaluation, evaluate_labels
 from dashboard.core.predictions_file import Piece, PredictionsFile, open_predictions
 from dashboard.core.predictions_labels import GivenLabels, read_given_labels
@@ -60,6 +61,8 @@ def import_predictions(
     if not predictions.n_rows:
         raise DatasetError(f"{path.name} holds no predictions.", "Save or export it again.", "predictions")
     names, notes = _class_names(predictions, class_names, path.name)
+    if fault := class_names_fault(names):
+        raise DatasetError(f"{path.name}: the class names {fault}.", "Rename the columns.", "class_names")
     order = _order(predictions, names)
     given = read_given_labels(labels, predictions.n_rows) if labels else None
     distinct = {label for label in (given.labels if given else predictions.labels()) if label is not None}
@@ -96,6 +99,10 @@ def import_predictions(
             store.add_part(manifest.run_id, part, _as_table(piece, done, names, ids, counted, path.name))
             done += len(piece.pred_probs)
             on_progress(done, predictions.n_rows)
+        if repeated := counted.repeated():
+            manifest = replace(
+                manifest, notes=(*manifest.notes, f"{repeated:,} rows name a file that another one names.")
+            )
         evaluation = counted.evaluation(names)
         if evaluation:
             store.keep_evaluation(manifest.run_id, evaluation)
@@ -111,13 +118,19 @@ def import_predictions(
 
 
 class _Counted:
-    """What the metrics need of all rows: three numbers each."""
+    """What is to be known of all rows: four numbers each."""
 
     def __init__(self) -> None:
         self.true: list[np.ndarray] = []
         self.predicted: list[np.ndarray] = []
         self.confidence: list[np.ndarray] = []
+        self.files: list[np.ndarray] = []  # hashes of their names
         self.failed = 0
+
+    def repeated(self) -> int:
+        """Rows whose file an earlier row has, too."""
+        hashes = np.concatenate(self.files) if self.files else np.empty(0, np.uint64)
+        return len(hashes) - len(np.unique(hashes))
 
     def evaluation(self, class_names: tuple[str, ...]) -> Evaluation | None:
         true = np.concatenate(self.true) if self.true else np.empty(0, np.int32)
@@ -146,6 +159,8 @@ def _as_table(
     counted.predicted.append(predicted[compared])
     counted.confidence.append(probs[compared].max(axis=1))
     counted.failed += int(failed.sum())
+    if piece.files:
+        counted.files.append(pd.util.hash_array(np.array(piece.files, object)))
     vocabulary = pa.array(names, pa.string())
     offsets = pa.array(np.arange(n + 1) * len(names), pa.int32())
     columns = {

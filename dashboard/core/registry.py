@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.files import write_json
+from dashboard.core.labels import class_names_fault
 from dashboard.core.out_of_distribution import Familiarity
 from dashboard.core.preprocessing import Fit, Preprocessing
 
@@ -199,8 +200,10 @@ def _parse(folder: Path) -> ModelVersion:
         raise ModelError(
             f"{RECORD} cannot be used ({type(error).__name__}: {error}).", restore, "model_record"
         ) from error
-    if len(set(version.class_names)) != len(version.class_names) or len(version.class_names) < 2:
-        raise ModelError("class_names needs two or more different names.", restore, "model_record")
+    if len(version.class_names) < 2:
+        raise ModelError("class_names needs two or more names.", restore, "model_record")
+    if fault := class_names_fault(version.class_names):
+        raise ModelError(f"class_names {fault}.", restore, "model_record")
     if version.output not in ("logits", "probabilities") or not 0 < version.temperature < float("inf"):
         raise ModelError("output or temperature make no sense.", restore, "model_record")
     return version

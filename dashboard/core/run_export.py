@@ -54,7 +54,7 @@ def run_record(run: Run) -> dict[str, Any]:
     name, _, version = manifest.model.partition("@")
     return {
         "run_id": manifest.run_id,
-        "state": manifest.state,
+        "state": run.state,
         "model": {"name": name, "version": version},
         "n_images": manifest.n_images,
         "n_evaluated": len(run.evaluated),

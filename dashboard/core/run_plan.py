@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from dashboard.core.datasets import Dataset, distinct_labels, open_dataset
+from dashboard.core.datasets import Dataset, distinct_labels, open_dataset, unreadable
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
 from dashboard.core.labels import NO_LABEL, LabelMapping, match_labels
 from dashboard.core.registry import ModelVersion, Registry
@@ -26,6 +26,7 @@ class RunPlan:
     """A dataset and the model version that it is to be evaluated with."""
 
     dataset: Dataset
+    fingerprint: str  # of the dataset
     version: ModelVersion
     mapping: LabelMapping
     key: str  # equal where the answers are: content of dataset, model, preprocessing, calibration and labels
@@ -52,7 +53,7 @@ def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | N
         DatasetError: it cannot be used, or it has labels and not one is a class of the model; or the label map does
             not fit.
     """
-    dataset = open_dataset(path)
+    dataset, fingerprint = _opened(path)
     labels = distinct_labels(dataset.samples)
     mapping = match_labels(labels, version.class_names, label_map)
     if labels and not mapping.class_of:
@@ -65,7 +66,16 @@ def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | N
             f"{_unlabelled(labels)}.",
             "labels_unknown",
         )
-    return RunPlan(dataset, version, mapping, _key(dataset.fingerprint, version, mapping.chosen()))
+    return RunPlan(dataset, fingerprint, version, mapping, _key(fingerprint, version, mapping.chosen()))
+
+
+def _opened(path: Path) -> tuple[Dataset, str]:
+    """The dataset and its fingerprint. Raises DatasetError."""
+    dataset = open_dataset(path)
+    try:
+        return dataset, dataset.fingerprint
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _unlabelled(labels: tuple[str, ...]) -> str:
@@ -105,7 +115,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         run_id=run_id,
         created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         dataset=str(plan.dataset.path),
-        dataset_sha256=plan.dataset.fingerprint,
+        dataset_sha256=plan.fingerprint,
         model=plan.version.ref,
         model_sha256=plan.version.sha256,
         class_names=plan.version.class_names,
@@ -180,14 +190,14 @@ def _fitted(version: ModelVersion, manifest: RunManifest) -> ModelVersion:
 
 def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion, Dataset]:
     version = _fitted(registry.get(manifest.model), manifest)
-    dataset = open_dataset(Path(manifest.dataset))
-    if dataset.fingerprint != manifest.dataset_sha256:
+    dataset, fingerprint = _opened(Path(manifest.dataset))
+    if fingerprint != manifest.dataset_sha256:
         raise DatasetError(
             f"{manifest.dataset_name} was changed before its evaluation was through.",
             "Evaluate it again, from the start.",
             "dataset_changed",
         )
-    if _key(dataset.fingerprint, version, dict(manifest.label_map)) != manifest.key:
+    if _key(fingerprint, version, dict(manifest.label_map)) != manifest.key:
         raise ModelError(
             f"{manifest.model} was changed before the evaluation was through.",
             "Evaluate the dataset again, from the start.",

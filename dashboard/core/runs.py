@@ -82,6 +82,7 @@ class Run:
     table: pd.DataFrame  # the columns asked for, in the order of `index`; its own index is the row's position
     files: RowFiles
     measured: Evaluation | None = None  # as a worker computed and stored it
+    state: State | Literal["interrupted"] = "running"
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
@@ -188,7 +189,7 @@ class RunStore:
             files, table = self._read(manifest, columns)
         stored = self.folder(run_id) / _EVALUATION
         measured = Evaluation.from_dict(json.loads(stored.read_text())) if stored.exists() else None
-        return Run(manifest, table, files, measured)
+        return Run(manifest, table, files, measured, self.state(manifest))
 
     def _read(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
         packed = self.folder(manifest.run_id) / _PACKED
@@ -268,6 +269,12 @@ class RunStore:
             return RunOwner(self.folder(run_id))
         except FileNotFoundError as error:
             raise _unknown(run_id) from error
+
+    def state(self, manifest: RunManifest) -> State | Literal["interrupted"]:
+        """As the manifest says, but for a run that nobody works on any more."""
+        if manifest.state == "running" and not self.is_owned(manifest.run_id):
+            return "interrupted"
+        return manifest.state
 
     def is_owned(self, run_id: str) -> bool:
         """Whether some process works on the run."""

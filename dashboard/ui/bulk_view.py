@@ -12,7 +12,7 @@ from dashboard.core.bulk_maps import BulkMaps, bulk_maps
 from dashboard.core.errors import DashboardError
 from dashboard.core.explanation_methods import METHODS
 from dashboard.core.images import encode_png, enlarge
-from dashboard.core.inference import PREDICTED
+from dashboard.core.labels import PREDICTED
 from dashboard.core.overlay import DEFAULT_OPACITY, contact_sheet, overlay
 from dashboard.core.run_plan import version_of_run
 from dashboard.core.runs import Run

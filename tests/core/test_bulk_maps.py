@@ -8,7 +8,8 @@ import pytest
 from dashboard.core.bulk_maps import BulkMaps, bulk_maps
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation import evaluate
-from dashboard.core.inference import PREDICTED, Inference
+from dashboard.core.inference import Inference
+from dashboard.core.labels import PREDICTED
 from dashboard.core.overlay import contact_sheet
 from dashboard.core.registry import ModelVersion
 from dashboard.core.runs import Run, RunStore

@@ -113,6 +113,27 @@ def test_parts_come_back_in_order(tmp_path: Path, store: RunStore, monkeypatch: 
     assert store.load(imported.manifest.run_id).table["file"].tolist() == ["0", "1", "2", "3"]
 
 
+def test_many_classes_come_in_smaller_pieces(tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictions_file, "PIECE_NUMBERS", 6)  # two rows of three classes
+    np.save(tmp_path / "x.npy", PROBS)
+    pq.write_table(pa.table({"pred_probs": PROBS.tolist(), "label": LABELS}), tmp_path / "x.parquet")
+    table().to_csv(tmp_path / "x.csv", index=False)
+    seen = []
+    for suffix in ("npy", "parquet", "csv"):
+        import_predictions(tmp_path / f"x.{suffix}", store, NAMES, on_progress=lambda *p: seen.append(p))
+    assert seen == 3 * [(2, 4), (4, 4)]
+
+
+def test_files_that_are_named_twice_are_counted(
+    tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictions_file, "PIECE_ROWS", 2)
+    table().assign(file=["a", "b", "a", "a"]).to_csv(tmp_path / "x.csv", index=False)
+    imported = import_predictions(tmp_path / "x.csv", store)
+    assert imported.manifest.notes == ("2 rows name a file that another one names.",)
+    assert store.manifest(imported.manifest.run_id).notes == imported.manifest.notes
+
+
 def test_rows_without_a_prediction_or_with_an_unknown_label_are_failed(tmp_path: Path, store: RunStore) -> None:
     rows = table().assign(reason=["", "It is damaged.", "", ""])
     rows.loc[1, ["p_cat", "p_dog", "p_frog"]] = np.nan

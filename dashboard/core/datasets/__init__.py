@@ -1,6 +1,6 @@
 """Labelled images as people have them, read one at a time: files in a ZIP or folder, arrays, Parquet, TFRecord, CIFAR-10."""
 
-from dashboard.core.datasets.contract import Dataset, Sample
+from dashboard.core.datasets.contract import Dataset, Sample, unreadable
 from dashboard.core.datasets.folder_files import readable_name
 from dashboard.core.datasets.opening import KINDS, open_dataset, open_unchanged
 from dashboard.core.datasets.sample_list import distinct_labels, label_counts
@@ -14,4 +14,5 @@ __all__ = [
     "open_dataset",
     "open_unchanged",
     "readable_name",
+    "unreadable",
 ]

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from dashboard.core.errors import DatasetError
+
 ONE_FOLDER_A_CLASS = (
     "Give one folder a class (cat/1.png, cat/2.png, dog/1.png ...), or a labels file beside the images."
 )
@@ -45,3 +47,10 @@ class Dataset(Protocol):
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """Pixels (H, W, 3) uint8 of a sample. Raises ImageError when it cannot be read."""
+
+
+def unreadable(path: Path, error: OSError) -> DatasetError:
+    """The system does not let us read it."""
+    return DatasetError(
+        f"{path} cannot be read: {error.strerror or error}.", "Let the dashboard's user read it.", "unreadable"
+    )

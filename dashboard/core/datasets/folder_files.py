@@ -9,9 +9,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dashboard.core.datasets.contract import unreadable
 from dashboard.core.datasets.image_files import is_junk
 from dashboard.core.datasets.sample_list import PackedNames
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import ImageError
 
 
 class FolderFiles:
@@ -51,7 +52,7 @@ def files_below(root: Path) -> list[str]:
     A folder below that cannot be opened stands for its files, with a `/` at its end.
 
     Raises:
-        DatasetError: `root` itself cannot be opened.
+        DatasetError: `root` itself cannot be read.
     """
     return sorted((name for name in _walk(root, "") if not is_junk(name)), key=lambda name: name.split("/"))
 
@@ -63,9 +64,7 @@ def _walk(root: Path, below: str) -> Iterator[str]:
         if below:
             yield below
             return
-        raise DatasetError(
-            f"The folder {root} cannot be opened: {error.strerror}.", "Let the dashboard's user read it.", "unreadable"
-        ) from error
+        raise unreadable(root, error) from error
     with entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):

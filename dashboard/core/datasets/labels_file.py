@@ -19,6 +19,7 @@ from dashboard.core.errors import DatasetError
 
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
 MAX_LABELS_BYTES = 512 * 2**20
+MAX_LABELS_ROWS = 20_000_000
 FILE_COLUMNS = (
     "file", "file_name", "filename", "file_path", "filepath", "path", "image", "image_name", "image_path", "img", "name",
     "image_id", "id",
@@ -56,7 +57,7 @@ def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTa
     suffix = PurePosixPath(name).suffix.lower()
     try:
         if suffix == ".parquet":
-            return _from_columns(name, pq.read_table(io.BytesIO(data)))
+            return _from_parquet(name, data)
         if suffix in (".json", ".jsonl"):
             return _from_json(name, json_value(data, suffix))
         return _from_csv(name, read_csv(data), stems)
@@ -108,14 +109,37 @@ def as_label(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ValueError(f"{str(value)[:60]!r} is no label: a name or a whole number is needed")
     text = str(value).strip()
-    return _WHOLE.sub(r"\1", text) or None
+    text.encode()  # JSON may hold halves of characters, which cannot be stored
+    whole = _WHOLE.match(text)
+    return whole[1] if whole else text or None
 
 
-def _from_columns(name: str, table: pa.Table) -> LabelsTable:
-    file, label = column_among(table.column_names, FILE_COLUMNS), column_among(table.column_names, LABEL_COLUMNS)
+def _from_parquet(name: str, data: bytes) -> LabelsTable:
+    parquet = pq.ParquetFile(io.BytesIO(data))
+    columns, metadata = parquet.schema_arrow.names, parquet.metadata
+    file, label = column_among(columns, FILE_COLUMNS), column_among(columns, LABEL_COLUMNS)
     if file is None or label is None:
-        raise _no_columns(name, table.column_names)
-    return _table(name, table[file].to_pylist(), table[label].to_pylist())
+        raise _no_columns(name, columns)
+    if len(set(columns)) < len(columns):
+        raise ValueError("two columns have the same name")
+    chunks = [metadata.row_group(g).column(c) for g in range(metadata.num_row_groups) for c in range(len(columns))]
+    unpacked = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in (file, label))
+    if unpacked > MAX_LABELS_BYTES or metadata.num_rows > MAX_LABELS_ROWS:
+        raise ValueError(f"unpacked it has {metadata.num_rows:,} rows and {unpacked / 2**20:,.0f} MB")
+    table = pq.read_table(io.BytesIO(data), columns=[file, label], read_dictionary=[file, label])
+    return _table(name, _values(table[file]), _values(table[label]))
+
+
+def _values(column: pa.ChunkedArray) -> list[object]:
+    """As Python has them; what a file holds once and repeats a million times, is one object."""
+    values: list[object] = []
+    for chunk in column.chunks:
+        if pa.types.is_dictionary(chunk.type):
+            different = [*chunk.dictionary.to_pylist(), None]
+            values += [different[code] for code in chunk.indices.fill_null(-1).to_pylist()]
+        else:
+            values += chunk.to_pylist()
+    return values
 
 
 def _from_json(name: str, value: object) -> LabelsTable:
@@ -160,8 +184,17 @@ def _table(name: str, files: Sequence[object], labels: Sequence[object], notes: 
     if not files:
         raise _refused(name, "it has no rows", _HEADER)
     return LabelsTable(
-        name, tuple("" if file is None else str(file).strip() for file in files), tuple(map(as_label, labels)), notes
+        name, tuple("" if file is None else _text(file) for file in files), tuple(map(as_label, labels)), notes
     )
+
+
+def _text(value: object) -> str:
+    text = str(value).strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
 def _no_columns(name: str, columns: Sequence[str]) -> DatasetError:

@@ -11,7 +11,7 @@ from pathlib import Path
 from dashboard.core.datasets import npy, parquet_images
 from dashboard.core.datasets.arrays import ArrayImages
 from dashboard.core.datasets.cifar10_images import Cifar10Images
-from dashboard.core.datasets.contract import Dataset, Sample
+from dashboard.core.datasets.contract import Dataset, Sample, unreadable
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.described import DescribedDataset, described_files
 from dashboard.core.datasets.folder_files import (
@@ -38,18 +38,22 @@ KINDS = (
 _FIRST_BYTES = 16
 _watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # of a folder: what is looked at, its times
 _MOST_WATCHED = 16
+_MOST_OPEN = 8  # several evaluations take turns, and opening a large dataset takes seconds
 
 
 def open_dataset(path: Path) -> Dataset:
     """Opens the dataset at `path`, which may be a pattern such as photos/**/*.jpg.
 
     Raises:
-        DatasetError: it does not exist, is damaged as a whole, or is of no known kind.
+        DatasetError: it does not exist, cannot be read, is damaged as a whole, or is of no known kind.
     """
     if readable_name(str(path)) != str(path):
         raise DatasetError(f"The name of {readable_name(str(path))} is no UTF-8.", "Rename it.", "bad_name")
     path = path.resolve()
-    return _open_cached(path, _state(path))
+    try:
+        return _open_cached(path, _state(path))
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def open_unchanged(path: Path, samples: Sequence[Sample]) -> Dataset:
@@ -114,7 +118,7 @@ def _times(paths: Sequence[str]) -> tuple[object, ...]:
     return tuple(times)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=_MOST_OPEN)
 def _open_cached(path: Path, state: tuple[object, ...]) -> Dataset:
     if is_pattern(path):
         root, names = pattern_root(path), files_matching(path)
@@ -136,13 +140,8 @@ def _open_files(path: Path, root: Path, names: list[str]) -> Dataset:
 
 
 def _open_file(path: Path) -> Dataset:
-    try:
-        with path.open("rb") as file:
-            first_bytes = file.read(_FIRST_BYTES)
-    except OSError as error:
-        raise DatasetError(
-            f"{path} cannot be opened: {error.strerror}.", "Let the dashboard's user read it.", "unreadable"
-        ) from error
+    with path.open("rb") as file:
+        first_bytes = file.read(_FIRST_BYTES)
     if path.name.endswith(DESCRIPTION):
         return DescribedDataset(path, open_dataset)
     if first_bytes.startswith(npy.MAGIC):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from dashboard.core.files import sha256_of
 from dashboard.core.images import decode_image
 
 MAGIC = b"PAR1"
-_ROWS_A_PIECE = 64
+_PIECE_ROWS, _PIECE_BYTES = 64, 32 * 2**20  # that are in memory at a time, at most
 _ERRORS = (pa.ArrowException, OSError, ValueError)
 
 
@@ -36,19 +37,22 @@ class ParquetImages:
         """Raises DatasetError when a file is damaged, or its columns are not images and labels."""
         self.path, self._paths = path, tuple(files)
         try:
-            self._files = [_open(file) for file in files]
-            schema = self._files[0].schema_arrow
-            for file, opened in zip(files, self._files, strict=True):
+            groups: list[_Group] = []
+            schema = _open(files[0]).schema_arrow
+            for file in files:
+                opened = _open(file)
                 if not opened.schema_arrow.equals(schema):
                     raise ValueError(f"{file.name} has other columns than {files[0].name}")
+                groups += _groups(file, opened.metadata)
+            if len(set(schema.names)) < len(schema.names):
+                raise ValueError("two columns have the same name")
             self._image, self._nested = _image_column(schema, path.name)
             label = column_among([n for n in schema.names if n != self._image], LABEL_FEATURES)
-            self._rows_before = np.cumsum([0] + [file.metadata.num_rows for file in self._files])
-            if not self._rows_before[-1]:
+            count = sum(group.rows for group in groups)
+            if not count:
                 raise ValueError("it has no rows")
-            names = self._names(schema)
-            labels = self._labels(label, _class_names(schema, label)) if label else [None] * len(names)
-            self.samples = SampleList(names, labels)
+            names = self._names(schema, count)
+            self.samples = SampleList(names, self._labels(label, schema) if label else [None] * count)
         except _ERRORS as error:
             reason = str(error).strip().rstrip(".")[:300]
             raise DatasetError(
@@ -58,9 +62,9 @@ class ParquetImages:
         if label is None:
             self.notes = (f"It has no column of labels ({', '.join(schema.names)}): predicted, but not compared.",)
         self._lock = threading.Lock()
-        self._reader = _Reader(self._files, self._rows_before, self._image)
+        self._reader = _Reader(groups, self._image)
 
-    def _names(self, schema: pa.Schema) -> Sequence[str]:
+    def _names(self, schema: pa.Schema, count: int) -> Sequence[str]:
         """From a column of names or the image's own path where every row has one."""
         own = column_among([n for n in schema.names if pa.types.is_string(schema.field(n).type)], NAME_FEATURES)
         column = own or (f"{self._image}.path" if self._nested and _has_field(schema, self._image, "path") else None)
@@ -70,11 +74,17 @@ class ParquetImages:
                 if not value:
                     break
                 names.append(str(value))
-            if len(names) == self._rows_before[-1]:
+            if len(names) == count:
                 return PackedNames(names)
-        return NumberedNames(int(self._rows_before[-1]), "row")
+        return NumberedNames(count, "row")
 
-    def _labels(self, column: str, class_names: Sequence[str]) -> Iterator[str | None]:
+    def _labels(self, column: str, schema: pa.Schema) -> Iterator[str | None]:
+        class_names, kind = _class_names(schema, column), schema.field(column).type
+        if pa.types.is_boolean(kind) or pa.types.is_nested(kind):
+            raise DatasetError(
+                f"The column {column} of {self.path.name} holds {kind}, which is no label.",
+                "Store class ids or names in it.", "parquet_columns",
+            )  # fmt: skip
         for value in self._column(column):
             if not (class_names and isinstance(value, int)):
                 yield as_label(value)
@@ -84,8 +94,8 @@ class ParquetImages:
                 yield class_names[value] if 0 <= value < len(class_names) else f"id {value}"
 
     def _column(self, column: str) -> Iterator[Any]:
-        for file in self._files:
-            for batch in file.iter_batches(65536, columns=[column]):
+        for path in self._paths:
+            for batch in _open(path).iter_batches(65536, columns=[column]):
                 values = batch.column(0)
                 yield from (values.field("path") if pa.types.is_struct(values.type) else values).to_pylist()
 
@@ -118,19 +128,29 @@ def _open(path: Path) -> pq.ParquetFile:
         raise OSError(f"{path.name}: {error}") from error
 
 
-class _Reader:
-    """Values of one column, some rows at a time; going forward is cheap."""
+@dataclass(frozen=True)
+class _Group:
+    """A row group of a file."""
 
-    def __init__(self, files: Sequence[pq.ParquetFile], rows_before: np.ndarray, column: str) -> None:
-        self._files, self._column = files, column
-        self._groups = [  # file, row group, first row
-            (file, group, int(first))
-            for file, before in zip(files, rows_before[:-1], strict=True)
-            for group, first in enumerate(
-                before + np.cumsum([0] + [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)])[:-1]
-            )
-        ]
-        self._firsts = np.array([first for _, _, first in self._groups])
+    path: Path
+    number: int
+    rows: int
+    piece_rows: int  # to be read at a time
+
+
+def _groups(path: Path, metadata: pq.FileMetaData) -> Iterator[_Group]:
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        row_bytes = group.total_byte_size / max(1, group.num_rows)
+        yield _Group(path, number, group.num_rows, int(np.clip(_PIECE_BYTES // max(1, row_bytes), 1, _PIECE_ROWS)))
+
+
+class _Reader:
+    """Values of one column, some rows at a time; going forward is cheap. One file is open at a time."""
+
+    def __init__(self, groups: Sequence[_Group], column: str) -> None:
+        self._groups, self._column = groups, column
+        self._firsts = np.cumsum([0, *(group.rows for group in groups)])[:-1]
         self._group = -1
         self._batches: Iterator[pa.RecordBatch] = iter(())
         self._values: pa.Array = pa.array([])
@@ -139,9 +159,10 @@ class _Reader:
     def value(self, row: int) -> Any:
         group = int(np.searchsorted(self._firsts, row, side="right")) - 1
         if group != self._group or row < self._first:
-            file, number, first = self._groups[group]
-            self._batches = file.iter_batches(_ROWS_A_PIECE, row_groups=[number], columns=[self._column])
-            self._group, self._first, self._values = group, first, pa.array([])
+            wanted = self._groups[group]
+            file = _open(wanted.path)
+            self._batches = file.iter_batches(wanted.piece_rows, row_groups=[wanted.number], columns=[self._column])
+            self._group, self._first, self._values = group, int(self._firsts[group]), pa.array([])
         while row >= self._first + len(self._values):
             self._first += len(self._values)
             try:

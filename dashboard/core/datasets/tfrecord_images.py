@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,16 +24,7 @@ class TFRecordImages:
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         """Raises DatasetError when a file is damaged as a whole, or its features are not images and labels."""
         self.path, self._paths = path, tuple(files)
-        self._files = [file.open("rb") for file in files]
-        for file in self._files:
-            weakref.finalize(self, file.close)
-        self._lock = threading.Lock()
-        try:
-            starts = [record_starts(f, p.stat().st_size) for f, p in zip(self._files, files, strict=True)]
-        except (RecordError, OSError) as error:
-            raise DatasetError(
-                f"{path.name} is damaged as a TFRecord file: {error}.", "Upload or copy it again.", "tfrecord"
-            ) from error
+        starts = list(map(_starts, files))
         self._starts = np.concatenate(starts)
         self._file_of = np.repeat(np.arange(len(starts), dtype=np.int32), [len(s) for s in starts])
         if not len(self._starts):
@@ -52,12 +41,13 @@ class TFRecordImages:
 
     def _features(self, starts: Iterable[np.ndarray]) -> Iterator[Mapping[str, Feature]]:
         """Of every record; none where it is damaged."""
-        for file, of_file in zip(self._files, starts, strict=True):
-            for record in records(file, of_file):
-                try:
-                    yield {} if isinstance(record, RecordError) else features_of(record)
-                except RecordError:
-                    yield {}
+        for path, of_file in zip(self._paths, starts, strict=True):
+            with path.open("rb") as file:
+                for record in records(file, of_file):
+                    try:
+                        yield {} if isinstance(record, RecordError) else features_of(record)
+                    except RecordError:
+                        yield {}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -67,8 +57,8 @@ class TFRecordImages:
     def file(self, index: int) -> bytes:
         """See `Dataset`."""
         try:
-            with self._lock:
-                record = read_record(self._files[self._file_of[index]], int(self._starts[index]))
+            with self._paths[self._file_of[index]].open("rb") as file:  # a system limits how many may be open
+                record = read_record(file, int(self._starts[index]))
             [data] = features_of(record).get(self._image, [])
         except (OSError, RecordError) as error:
             raise ImageError(f"Its record cannot be read ({error}).", "Write the file again.", "record") from error
@@ -83,6 +73,16 @@ class TFRecordImages:
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
         return decode_image(self.file(index), shrink_to).pixels
+
+
+def _starts(path: Path) -> np.ndarray:
+    try:
+        with path.open("rb") as file:
+            return record_starts(file, path.stat().st_size)
+    except RecordError as error:
+        raise DatasetError(
+            f"{path.name} is damaged as a TFRecord file: {error}.", "Upload or copy it again.", "tfrecord"
+        ) from error
 
 
 def _feature_names(examples: Iterator[Mapping[str, Feature]], file_name: str) -> tuple[str, str | None, str | None]:

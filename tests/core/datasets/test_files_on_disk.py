@@ -192,7 +192,7 @@ def refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_folder_that_may_not_be_read_is_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused("photos", monkeypatch)
-    with pytest.raises(DatasetError, match=r"photos cannot be opened: Permission denied") as caught:
+    with pytest.raises(DatasetError, match=r"photos cannot be read: Permission denied") as caught:
         open_dataset(photos)
     assert caught.value.code == "unreadable" and caught.value.fix
 
@@ -220,5 +220,5 @@ def test_a_file_that_may_not_be_read_is_named(photos: Path, monkeypatch: pytest.
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(DatasetError, match=r"top\.png cannot be opened: Permission denied"):
+    with pytest.raises(DatasetError, match=r"top\.png cannot be read: Permission denied"):
         open_dataset(path)

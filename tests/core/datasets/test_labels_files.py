@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets import Dataset, labels_file, open_dataset
+from dashboard.core.datasets.labels_file import read_labels_file
 from dashboard.core.errors import DatasetError, ImageError
 from tests.conftest import MakeZip, encoded, picture
 
@@ -34,9 +37,9 @@ def labels(dataset: Dataset) -> dict[str, str | None]:
     return {s.name: s.label for s in dataset.samples}
 
 
-def parquet(table: pd.DataFrame) -> bytes:
+def parquet(table: pd.DataFrame | pa.Table, **options: object) -> bytes:
     buffer = io.BytesIO()
-    table.to_parquet(buffer)
+    pq.write_table(table if isinstance(table, pa.Table) else pa.Table.from_pandas(table), buffer, **options)
     return buffer.getvalue()
 
 
@@ -134,6 +137,8 @@ def test_names_are_found_in_folders_but_never_guessed(labelled) -> None:
         ("labels.json", "[" * 50_000, "labels file"),
         ("labels.json", '[{"file": "a.png", "label": [1]}]', "no label"),
         ("labels.json", '[{"file": "a.png", "label": true}]', "no label"),
+        ("labels.json", '[{"file": "a.png", "label": "c\\ud800t"}]', "surrogates"),
+        ("labels.parquet", parquet(pa.table([["a.png"], ["cat"], ["dog"]], ["file", "label", "label"])), "the same name"),
         ("labels.parquet", b"PAR1 no parquet PAR1", "labels file"),
         ("labels.csv", "file,label\nnowhere.png,cat\n", "names none of the 3 images"),
         ("truth.csv", "foo,bar,baz\n1,2,3\n", "no columns"),  # nothing else would say the labels
@@ -144,6 +149,28 @@ def test_a_labels_file_that_cannot_be_used_is_refused(labelled, name: str, conte
         labelled(name, content)
     assert name in caught.value.message and reason in caught.value.message and caught.value.fix
     assert caught.value.code == "labels_file"
+
+
+def test_half_characters_in_file_names_can_be_stored(labelled) -> None:
+    dataset = labelled("labels.json", '{"a.png": "cat", "x\\ud800.png": "dog"}')
+    assert dataset.samples[-1].name == "x?.png" and dataset.samples[-1].label == "dog"
+
+
+def test_text_that_parquet_holds_once_is_held_once() -> None:
+    """A million rows may come from a file of a few kilobytes."""
+    long = pa.DictionaryArray.from_arrays(pa.array(np.zeros(500, np.int32)), ["x" * 1_000_000])
+    data = parquet(pa.table({"file": long, "label": long}))
+    assert len(data) < 200_000
+    table = read_labels_file(data, "labels.parquet", ())
+    assert len(table.files) == 500 and len(set(map(id, table.files))) == len(set(map(id, table.labels))) == 1
+
+
+def test_parquet_that_expands_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = parquet(pd.DataFrame({"file": ["a" * 100_000] * 100, "label": ["cat"] * 100}), use_dictionary=False)
+    assert len(data) < 1_000_000
+    monkeypatch.setattr(labels_file, "MAX_LABELS_BYTES", 5_000_000)
+    with pytest.raises(DatasetError, match=r"unpacked it has 100 rows and 10 MB"):
+        read_labels_file(data, "labels.parquet", ())
 
 
 def test_two_labels_files_are_not_chosen_from(make_zip: MakeZip) -> None:

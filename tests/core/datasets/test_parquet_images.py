@@ -104,6 +104,14 @@ def test_a_folder_of_shards_is_one_dataset(tmp_path: Path) -> None:
         assert len(open_unchanged(path, dataset.samples[2:5]).fingerprint) == 64
 
 
+def test_there_may_be_more_shards_than_files_may_be_open(tmp_path: Path, few_open_files: int) -> None:
+    for i in range(2 * few_open_files):
+        hugging_face(tmp_path / f"{i:03}.parquet", slice(i % 7, i % 7 + 1))
+    dataset = open_dataset(tmp_path)
+    for i in range(2 * few_open_files):
+        assert np.array_equal(dataset.image(i), picture(i % 7))
+
+
 def test_columns_that_say_nothing_are_listed(tmp_path: Path) -> None:
     pq.write_table(
         pa.table({"a": pa.array(FILES, pa.binary()), "b": pa.array(FILES, pa.binary())}), tmp_path / "x.parquet"
@@ -115,6 +123,17 @@ def test_columns_that_say_nothing_are_listed(tmp_path: Path) -> None:
 def test_labels_that_are_none(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": pa.array(FILES, pa.binary()), "label": [0.5] * 7}), tmp_path / "x.parquet")
     with pytest.raises(DatasetError, match=r"'0\.5' is no label"):
+        open_dataset(tmp_path / "x.parquet")
+    pq.write_table(pa.table({"image": pa.array(FILES, pa.binary()), "label": [True] * 7}), tmp_path / "y.parquet")
+    with pytest.raises(DatasetError, match=r"column label of y\.parquet holds bool") as caught:
+        open_dataset(tmp_path / "y.parquet")
+    assert "class ids or names" in caught.value.fix
+
+
+def test_two_columns_of_the_same_name(tmp_path: Path) -> None:
+    arrays = [pa.array(FILES, pa.binary()), pa.array(LABELS), pa.array(LABELS)]
+    pq.write_table(pa.table(arrays, names=["image", "label", "label"]), tmp_path / "x.parquet")
+    with pytest.raises(DatasetError, match="two columns have the same name"):
         open_dataset(tmp_path / "x.parquet")
 
 
@@ -140,6 +159,22 @@ def test_damage_gives_dataset_errors_and_image_errors_only(tmp_path: Path) -> No
             assert path.name in error.message
             outcomes.add("refused")
     assert outcomes == {"image", "reason", "refused"}
+
+
+def test_large_images_are_read_few_at_a_time(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (40, 4_000_000), np.uint8)
+    pages = {"use_dictionary": False, "write_batch_size": 1, "data_page_size": 2**20}
+    pq.write_table(
+        pa.table({"image": pa.array([r.tobytes() for r in noise], pa.binary())}), tmp_path / "x.parquet", **pages
+    )
+    del noise
+    dataset = open_dataset(tmp_path / "x.parquet")
+    before, most = pa.total_allocated_bytes(), 0
+    for i in range(40):
+        with pytest.raises(ImageError, match="not an image"):
+            dataset.image(i)
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert 0 < most < 100 * 2**20  # of 160 MB
 
 
 def test_one_large_row_group_is_read_piece_by_piece(tmp_path: Path) -> None:

@@ -89,6 +89,21 @@ def test_a_folder_of_shards_is_one_dataset(tmp_path: Path) -> None:
     assert all(np.array_equal(dataset.image(i), picture(i)) for i in range(5))
 
 
+def test_there_may_be_more_shards_than_files_may_be_open(tmp_path: Path, few_open_files: int) -> None:
+    for i in range(2 * few_open_files):
+        write(tmp_path / f"{i:03}.tfrecord", [example(image=FILES[i % 5], label=b"cat")])
+    dataset = open_dataset(tmp_path)
+    assert all(np.array_equal(dataset.image(i), picture(i % 5)) for i in range(2 * few_open_files))
+
+
+def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.tfrecord", [example(image=FILES[0], label=b"cat")])
+    (tmp_path / "b.tfrecord").write_bytes((tmp_path / "b.tfrecord").read_bytes()[:-3])
+    with pytest.raises(DatasetError, match=r"b\.tfrecord is damaged as a TFRecord file"):
+        open_dataset(tmp_path)
+
+
 def test_a_wrong_checksum_concerns_its_record_only(tmp_path: Path) -> None:
     path = write(tmp_path / "x.tfrecord", [example(image=data, label=i) for i, data in enumerate(FILES)])
     data = bytearray(path.read_bytes())

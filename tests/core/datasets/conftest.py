@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def few_open_files() -> Iterator[int]:
+    """At most 30 more files may be open; gives that number."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 31, hard))
+    yield 30
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
