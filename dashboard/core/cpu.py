@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dashboard.core.registry import ModelVersion
+from dashboard.settings import get_settings
+
 _BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # without one of these bfloat16 is emulated, and slower
 _OF_INTEREST = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
@@ -15,6 +18,11 @@ def cpu_features() -> tuple[str, ...]:
     except (OSError, IndexError):
         return ()
     return tuple(flag for flag in _OF_INTEREST if flag in flags)
+
+
+def serves_in_bfloat16(version: ModelVersion) -> bool:
+    """Whether predictions are computed in it here: the version allows it, the settings too, and the processor gains."""
+    return version.bfloat16 and get_settings().precision == "auto" and computes_bfloat16()
 
 
 def computes_bfloat16() -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from dashboard.core.cpu import serves_in_bfloat16
 from dashboard.core.datasets import Dataset, distinct_labels, open_dataset, unreadable
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
 from dashboard.core.labels import NO_LABEL, LabelMapping, match_labels
@@ -29,7 +30,7 @@ class RunPlan:
     fingerprint: str  # of the dataset
     version: ModelVersion
     mapping: LabelMapping
-    key: str  # equal where the answers are: content of dataset, model, preprocessing, calibration and labels
+    key: str  # equal where the answers are: content of dataset, model, preprocessing, calibration, precision and labels
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _listed(names: tuple[str, ...], most: int = 8) -> str:
 def _key(dataset_sha256: str, version: ModelVersion, label_map: dict[str, str]) -> str:
     recipe = [
         dataset_sha256, version.sha256, version.preprocessing.to_dict(), version.output, version.temperature,
-        version.class_names, label_map,
+        version.class_names, label_map, *(["bfloat16"] if serves_in_bfloat16(version) else []),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 

@@ -15,12 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from dashboard.core.calibration import softmax
-from dashboard.core.cpu import computes_bfloat16
+from dashboard.core.cpu import serves_in_bfloat16
 from dashboard.core.errors import ModelError
 from dashboard.core.preprocessing import normalize
 from dashboard.core.records import ModelFacts, Prediction
 from dashboard.core.registry import ModelVersion
-from dashboard.settings import get_settings
 from dashboard.worker.batches import BATCH, in_batches
 from dashboard.worker.explanations.network import Network
 from dashboard.worker.half_precision import in_bfloat16
@@ -66,9 +65,8 @@ class LoadedModel:
 
     @property
     def precision(self) -> str:
-        """What predictions are computed in: bfloat16 where the version allows it and the CPU gains by it."""
-        fast = self.version.bfloat16 and get_settings().precision == "auto" and computes_bfloat16()
-        return "bfloat16" if fast else str(self.model.compute_dtype)
+        """What predictions are computed in."""
+        return "bfloat16" if serves_in_bfloat16(self.version) else str(self.model.compute_dtype)
 
     @cached_property
     def _predictor(self) -> Taps:

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard.core import cpu
 from dashboard.core.errors import DatasetError, ModelError
 from dashboard.core.metrics import evaluate_labels
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_plan import OpenRun, begin_run, plan_run, take_up_run, version_of_run
 from dashboard.core.runs import RunManifest, RunStore
+from dashboard.settings import Settings
 from tests.conftest import MakeZip, encoded, picture
 
 
@@ -98,3 +100,15 @@ def test_a_folder_behind_a_link_is_looked_at(tmp_path: Path, make_zip: MakeZip, 
     (tmp_path / "real" / "top.png").write_bytes(encoded(picture(2)))
     after = plan_run(tmp_path / "link", tiny_version)
     assert (len(before.dataset.samples), len(after.dataset.samples)) == (1, 2) and before.key != after.key
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_answers_in_another_precision_are_other_answers(
+    make_zip: MakeZip, tiny_version: ModelVersion, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    path, version = make_zip({"cat": 1}), replace(tiny_version, bfloat16=allowed)
+    monkeypatch.setattr(cpu, "computes_bfloat16", lambda: True)
+    fast = plan_run(path, version)
+    monkeypatch.setattr(cpu, "get_settings", lambda: Settings(precision="float32"))
+    exact = plan_run(path, version)
+    assert (fast.key != exact.key) is allowed

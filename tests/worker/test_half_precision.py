@@ -49,8 +49,8 @@ def test_the_copy_computes_in_bfloat16_and_answers_nearly_the_same() -> None:
 def test_bfloat16_needs_a_version_a_cpu_and_a_setting_that_allow_it(
     tiny_version: ModelVersion, monkeypatch: pytest.MonkeyPatch, allowed: bool, native: bool, setting: str, wanted: str
 ) -> None:
-    monkeypatch.setattr(keras_model, "computes_bfloat16", lambda: native)
-    monkeypatch.setattr(keras_model, "get_settings", lambda: Settings(precision=setting))  # type: ignore[arg-type]
+    monkeypatch.setattr(cpu, "computes_bfloat16", lambda: native)
+    monkeypatch.setattr(cpu, "get_settings", lambda: Settings(precision=setting))  # type: ignore[arg-type]
     keras_model._load.cache_clear()
     version = replace(tiny_version, bfloat16=allowed)
     loaded = keras_model.load(version)
