@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +21,13 @@ from dashboard.core.evaluation import begin, go_on, storage_error
 from dashboard.core.evaluation_work import Progress
 from dashboard.core.labels import read_label_map
 from dashboard.core.run_export import export_run, make_export_folder, run_record
-from dashboard.core.run_plan import OpenRun, evaluated_before, plan_run, take_up_run
+from dashboard.core.run_plan import OpenRun, RunPlan, evaluated_before, plan_run, take_up_run
 from dashboard.core.run_rows import VIEW_COLUMNS
-from dashboard.core.runs import Run, RunManifest
+from dashboard.core.runs import Run, RunManifest, RunStore
 from dashboard.settings import get_settings
 
 FAILURES_SHOWN = 10
+_POLL_S = 0.5
 
 
 def read_share(text: str) -> float:
@@ -102,7 +104,7 @@ def evaluate(
 def _open(
     dataset: Path | None, model: str, labels: Path | None, label_map: list[str] | None, no_cache: bool
 ) -> OpenRun | RunManifest:
-    """A new run, or one with the same answers: finished, or interrupted and now taken up."""
+    """A new run, or one with the same answers: finished, perhaps just now, or interrupted and now taken up."""
     assert dataset is not None
     settings, store = get_settings(), run_store()
     version = registry().get(model)
@@ -111,13 +113,23 @@ def _open(
     plan = plan_run(path, version, meanings)
     if no_cache:
         return begin(plan, store, settings.chunk_size)
+    while True:
+        with store.beginning():
+            if not (under_way := store.under_way(plan.key)):
+                return _found(plan, store) or begin(plan, store, settings.chunk_size)
+        say(f"Another process evaluates the same (run {under_way.run_id}); waiting for it. --no-cache begins anew.")
+        while store.is_owned(under_way.run_id):
+            time.sleep(_POLL_S)
+
+
+def _found(plan: RunPlan, store: RunStore) -> OpenRun | RunManifest | None:
     if found := evaluated_before(plan, store):
         say("This was evaluated before; --no-cache evaluates it anew.")
         return found
     if stopped := store.interrupted(plan.key, plan.dataset.path):
         say(f"Going on with run {stopped.run_id}, which was stopped; --no-cache begins anew.")
         return take_up_run(stopped.run_id, store, registry())
-    return begin(plan, store, settings.chunk_size)
+    return None
 
 
 def _evaluate(opened: OpenRun, workers: int) -> RunManifest:

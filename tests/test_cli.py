@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +227,16 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     assert asked.returncode == 1 and (data / "runs" / "begun").exists()
     deleted = dashboard("runs", "delete", "begun", "--yes", "--json", data_dir=data)
     assert only_json(deleted) == {"deleted": ["begun"]} and not (data / "runs" / "begun").exists()
+
+
+def test_two_commands_at_once_are_one_evaluation(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "data" / "samples", tmp_path / "samples")
+    with ThreadPoolExecutor() as both:
+        command = partial(dashboard, "evaluate", tmp_path / "samples", "--json", data_dir=tmp_path)
+        one, other = (done.result() for done in [both.submit(command) for _ in range(2)])
+    assert only_json(one) == only_json(other) and only_json(one)["n_evaluated"] == 20
+    assert len(only_json(dashboard("runs", "list", "--json", data_dir=tmp_path))) == 1
+    assert [b"Another process evaluates the same" in done.stderr for done in (one, other)].count(True) == 1
 
 
 def test_evaluate_a_pattern_with_labels_elsewhere_and_a_map(folder: Path) -> None:

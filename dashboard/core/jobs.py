@@ -59,7 +59,6 @@ class JobRunner:
         self._engine, self._store, self._chunk_size, self._chunk_s = engine, store, chunk_size, chunk_s
         self._retry_s, self._retry_at = retry_s, 0.0
         self._lock = threading.Lock()
-        self._beginning = threading.Lock()  # or two with the same answers would both begin
         self._jobs: dict[str, Job] = {}
         self._inbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._turns: deque[str] = deque()  # runs with chunks to give out, the next one first
@@ -82,9 +81,9 @@ class JobRunner:
 
         def open_run(run_id: str) -> OpenRun | RunManifest:
             plan = plan_run(dataset, version, label_map)
-            with self._beginning:
+            with self._store.beginning():
                 # in this order: a run that ends meanwhile is in the store
-                found = (self._under_way(plan.key) or evaluated_before(plan, self._store)) if use_stored else None
+                found = (self._store.under_way(plan.key) or evaluated_before(plan, self._store)) if use_stored else None
                 return found or begin_run(plan, self._store, self._chunk_size, run_id)
 
         return self._add(Job(new_run_id(), dataset, version.ref), open_run)
@@ -120,14 +119,6 @@ class JobRunner:
     def retry(self) -> None:
         """Goes on with paused jobs now."""
         self._inbox.put(self._retry_paused)
-
-    def _under_way(self, key: str) -> RunManifest | None:
-        for job in self.active():
-            with contextlib.suppress(DashboardError):  # it has not begun
-                manifest = self._store.manifest(job.run_id)
-                if manifest.key == key and manifest.state == "running":  # it may just have been cancelled
-                    return manifest
-        return None
 
     def _add(self, job: Job, open_run: Callable[[str], OpenRun | RunManifest]) -> Job:
         with self._lock:

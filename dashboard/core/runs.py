@@ -6,9 +6,11 @@ chunk 7, so that what is missing is known; the parts of a complete run are packe
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +35,7 @@ _MANIFEST = "manifest.json"
 _EVALUATION = "evaluation.json"
 _PACKED = "rows.parquet"
 _THUMBNAILS = "thumbnails.npy"
+_BEGINNING = ".beginning.lock"
 
 
 @dataclass(frozen=True)
@@ -236,6 +239,11 @@ class RunStore:
         """The newest finished run with this key."""
         return next((m for m in self.list() if m.key == key and m.state == "finished"), None) if key else None
 
+    def under_way(self, key: str) -> RunManifest | None:
+        """The run with this key that some process works on."""
+        same = (m for m in self.list() if m.key == key and m.state == "running") if key else ()
+        return next((m for m in same if self.is_owned(m.run_id)), None)
+
     def interrupted(self, key: str, dataset: Path) -> RunManifest | None:
         """The newest run of this dataset and key that somebody began and nobody works on."""
         return next(
@@ -246,6 +254,18 @@ class RunStore:
             ),
             None,
         )
+
+    @contextlib.contextmanager
+    def beginning(self) -> Iterator[None]:
+        """One process at a time, so that of two that look for a run and then begin it, one finds the other's.
+
+        Raises:
+            OSError: the store cannot be written.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / _BEGINNING).open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def begin(self, manifest: RunManifest) -> RunOwner:
         """Starts a run with no rows. Raises OSError when it cannot be written."""

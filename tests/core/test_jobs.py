@@ -139,7 +139,7 @@ def test_the_same_dataset_and_model_are_not_evaluated_twice(
 
 
 def test_the_same_dataset_and_model_at_the_same_time_are_one_run(
-    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+    fast: WorkerPool, runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
 ) -> None:
     path = make_zip({"cat": 200})
     one, other = (runner.start(path, tiny_version) for _ in range(2))
@@ -148,6 +148,9 @@ def test_the_same_dataset_and_model_at_the_same_time_are_one_run(
     waiting = runner.get(({one.run_id, other.run_id} - {active.run_id}).pop())
     assert waiting is not None and (waiting.state, waiting.found) == ("finished", active.run_id)
     assert [m.run_id for m in store.list()] == [active.run_id]
+    elsewhere = JobRunner(fast, store)  # as another server with the same folder is
+    found = wait(elsewhere, elsewhere.start(path, tiny_version))
+    assert (found.state, found.found) == ("finished", active.run_id)
     anew = runner.start(path, tiny_version, use_stored=False)
     for job in (active, anew):
         runner.cancel(job.run_id)
