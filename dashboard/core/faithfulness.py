@@ -20,13 +20,14 @@ SHARES = np.linspace(0, 1, 11)
 RANDOM_MAPS = 8  # a map that beats them all did so by luck in 1 of 9 cases
 BLUR = 1 / 8  # standard deviation of the blur, as a share of the image's side
 UNMOVED = 0.02  # largest score of map and controls where the probability hardly moves
+VARIANTS_BYTES = 128 * 2**20  # of variants of an image that are in memory at a time
 SPREAD = 1 / 4  # standard deviation of the centred Gaussian, likewise
 
 Probability = Callable[[np.ndarray], np.ndarray]
 
 
 def measure(image: np.ndarray, maps: Sequence[np.ndarray], probability: Probability) -> list[Faithfulness]:
-    """What maps of one image are worth, found with one call of `probability`.
+    """What maps of one image are worth.
 
     Args:
         image: (H, W, C) float32 model input.
@@ -46,7 +47,12 @@ def measure(image: np.ndarray, maps: Sequence[np.ndarray], probability: Probabil
         *(resize_maps(m[None], size) for m in maps),
     ]
     stack = np.concatenate(stacks)
-    scores = read_scores(probability(variants(image, stack, removal_order(stack, rng))), len(stack))
+    ranks = removal_order(stack, rng)
+    maps_at_a_time = max(1, VARIANTS_BYTES // (2 * len(SHARES) * image.nbytes))
+    scores = []
+    for start in range(0, len(stack), maps_at_a_time):
+        some = slice(start, start + maps_at_a_time)
+        scores += read_scores(probability(variants(image, stack[some], ranks[some])), len(stack[some]))
     centred, rest = scores[0], scores[1 + RANDOM_MAPS * len(grids) :]
     results = []
     for heatmap, own in zip(maps, rest, strict=True):

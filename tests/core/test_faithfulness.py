@@ -80,6 +80,22 @@ def test_everything_is_asked_in_one_batch_and_the_same_each_time(image: np.ndarr
     assert np.array_equal(first[0].random_scores, first[1].random_scores)  # the same grid
 
 
+def test_maps_of_a_large_image_are_asked_about_in_turn(image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def probability(images: np.ndarray) -> np.ndarray:
+        sizes.append(images.nbytes)
+        return (images * image).mean(axis=(1, 2, 3))
+
+    maps = [np.random.default_rng(i).random((4, 4)) for i in range(5)]
+    at_once = measure(image, maps, probability)
+    monkeypatch.setattr(faithfulness, "VARIANTS_BYTES", sizes.pop() // 4)
+    in_turn = measure(image, maps, probability)
+    assert len(sizes) > 4 and max(sizes) <= faithfulness.VARIANTS_BYTES
+    for one, other in zip(at_once, in_turn, strict=True):
+        assert one.verdict == other.verdict and one.map.score == pytest.approx(other.map.score)
+
+
 def test_the_order_is_that_of_the_map_and_random_where_it_is_level() -> None:
     heatmap = np.array([[[0.1, 0.9], [0.5, 0.0]]])
     assert removal_order(heatmap, np.random.default_rng(0)).tolist() == [[[2, 0], [1, 3]]]
