@@ -175,7 +175,7 @@ def choose_map(explanation: Explanation, first: Answer) -> float:
 
 def show_answer(answer: Answer, threshold: float) -> None:
     """The class, how sure the model is, and all classes."""
-    from dashboard.ui.charts import probability_bars  # Altair takes 0.4 s to import; the first page can do without
+    from dashboard.ui import charts  # Altair takes 0.4 s to import; the first page can do without
 
     confidence = answer.prediction.confidence
     st.metric("Predicted class", plain(answer.predicted_label))
@@ -190,8 +190,11 @@ def show_answer(answer: Answer, threshold: float) -> None:
         show_doubt(answer.doubt, answer.version)
     for note in answer.notes:
         st.caption(note)
-    chart = probability_bars(answer.version.class_names, answer.prediction.pred_probs, st.context.theme.type == "dark")
-    st.altair_chart(chart, width="stretch", key="probabilities", alt="Probability of each class, highest first")
+    pred_probs = answer.prediction.pred_probs
+    chart = charts.probability_bars(answer.version.class_names, pred_probs, st.context.theme.type == "dark")
+    st.altair_chart(chart, width="stretch", key="probabilities", alt="Classes by probability, highest first")
+    if rest := charts.rest_of_bars(pred_probs):
+        st.caption(rest)
 
 
 def show_doubt(doubt: Doubt, version: ModelVersion) -> None:

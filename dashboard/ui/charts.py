@@ -17,6 +17,8 @@ SELECTED = "#e08a1e"
 _LIGHT_CELLS = ("#eaf1f9", "#0d3a6e")  # from few to many
 _DARK_CELLS = ("#1b2c3f", "#a9cdf0")
 CELL = "cell"  # name of the confusion chart's selection
+MOST_CLASSES = 40  # that are drawn one by one
+OF_MANY = 20  # are chosen where there are more
 
 Measure = Literal["count", "share"]
 
@@ -26,8 +28,10 @@ def _ink(dark: bool) -> str:
 
 
 def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: bool) -> alt.LayerChart:
-    """All classes by probability (K,), the highest in the accent colour."""
+    """All classes by probability (K,), the highest in the accent colour; of many, the OF_MANY most probable ones."""
     table = pd.DataFrame({"class": list(class_names), "probability": pred_probs})
+    if len(table) > MOST_CLASSES:
+        table = table.nlargest(OF_MANY, "probability")
     table["top"] = table["probability"] == table["probability"].max()
     order = alt.EncodingSortField("probability", order="descending")
     base = alt.Chart(table).encode(
@@ -46,15 +50,31 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
         color=alt.condition("datum.top", alt.value(ACCENT), alt.value(MUTED)),
     )
     text = base.mark_text(align="left", dx=5, color=_ink(dark)).encode(text=alt.Text("probability:Q", format=".1%"))
-    return (bars + text).properties(height=26 * len(class_names) + 40)
+    return (bars + text).properties(height=26 * len(table) + 40)
 
 
-def confusion_table(confusion: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
-    """Counts (K, K), rows true, as one row a cell: true_label, predicted_label, count, share of the true class."""
-    totals = confusion.sum(axis=1, keepdims=True)
+def rest_of_bars(pred_probs: np.ndarray) -> str:
+    """What `probability_bars` leaves out of (K,) probabilities, in words; "" for nothing."""
+    if len(pred_probs) <= MOST_CLASSES:
+        return ""
+    rest = np.sort(pred_probs)[:-OF_MANY]
+    return f"And {len(rest):,} more, together {rest.sum():.1%}."
+
+
+def confusion_table(
+    confusion: np.ndarray, class_names: Sequence[str], classes: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Counts (K, K), rows true, as one row a cell: true_label, predicted_label, count, share of the true class.
+
+    Args:
+        classes: ids of those whose cells are wanted; None for all.
+    """
+    classes = np.arange(len(confusion)) if classes is None else classes
+    totals = confusion.sum(axis=1, keepdims=True)[classes]  # also of what is in no cell
+    confusion = confusion[np.ix_(classes, classes)]
     shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
     rows, columns = np.indices(confusion.shape)
-    names = np.asarray(class_names, dtype=object)
+    names = np.asarray(class_names, dtype=object)[classes]
     return pd.DataFrame(
         {
             "true_label": names[rows.ravel()],
@@ -97,7 +117,7 @@ def confusion_chart(
             sort=order,
             scale=alt.Scale(domain=order),
             title="True class",
-            axis=alt.Axis(labelFlush=False, labelOverlap=False, ticks=False, domain=False, grid=False),
+            axis=alt.Axis(labelFlush=False, labelOverlap=False, labelLimit=160, ticks=False, domain=False, grid=False),
         ),
         tooltip=[
             alt.Tooltip("true_label:N", title="True class"),
@@ -125,13 +145,17 @@ def confusion_chart(
 
 
 def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
-    """Precision and recall of each class as two points on a line; the class with the least F1 on top."""
-    table = per_class.dropna(subset=["f1"]).sort_values("f1")
+    """Precision and recall of each class as two points on a line; the class with the least F1 on top.
+
+    Of more than MOST_CLASSES, only those with the least F1.
+    """
+    table = per_class.dropna(subset=["f1"]).sort_values("f1").head(MOST_CLASSES)
     order = table["class"].tolist()
     long = table.melt(["class", "images"], ["precision", "recall"], "measure", "value").dropna()
     low = float(long["value"].min()) if len(long) else 0.0
     scale = alt.Scale(domain=[max(0.0, np.floor(low * 20) / 20 - 0.05), 1.0], clamp=True)
-    y = alt.Y("class:N", sort=order, title=None, axis=alt.Axis(labelFlush=False, ticks=False, domain=False, grid=True))
+    axis = alt.Axis(labelFlush=False, labelLimit=160, ticks=False, domain=False, grid=True)
+    y = alt.Y("class:N", sort=order, title=None, axis=axis)
     line = (
         alt.Chart(table)
         .mark_rule(color=MUTED, strokeWidth=2)

@@ -11,12 +11,14 @@ from dashboard.core.metrics import Evaluation
 from dashboard.core.run_export import run_record, safe_for_spreadsheets, write_csv
 from dashboard.core.runs import Run, mistakes_first
 from dashboard.ui.bulk_view import show_bulk
-from dashboard.ui.charts import CELL, confusion_chart, confusion_table, per_class_chart, reliability_chart
+from dashboard.ui.charts import MOST_CLASSES, per_class_chart, reliability_chart
 from dashboard.ui.components import duration, local_time, plain
+from dashboard.ui.confusion_view import show_confusion
 from dashboard.ui.gallery import show_images
 from dashboard.ui.resources import Services
 
 FAILURES_SHOWN = 1000
+LINES_SHOWN = 12
 
 
 def show_run(services: Services, run: Run) -> None:
@@ -36,7 +38,8 @@ def show_run(services: Services, run: Run) -> None:
         return
     if manifest.unknown_labels:
         st.warning("Some labels are no class of this model; their images were left out:", icon=":material/folder_off:")
-        st.code("\n".join(manifest.unknown_labels), language=None)
+        many = len(manifest.unknown_labels) > LINES_SHOWN
+        st.code("\n".join(manifest.unknown_labels), language=None, height=300 if many else "content")
     if manifest.notes:
         st.caption(plain(" ".join(manifest.notes)))
     evaluation = run.evaluation()
@@ -88,45 +91,11 @@ def _show_figures(run: Run, evaluation: Evaluation | None) -> None:
         )
 
 
-def _show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
-    """The chart; returns the clicked cell (true, predicted)."""
-    st.markdown("**What is taken for what**")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        measure = st.segmented_control(
-            "Show",
-            ["Counts", "Share of the true class"],
-            default="Counts",
-            required=True,
-            key="measure",
-            label_visibility="collapsed",
-        )
-        hide = st.toggle(
-            "Only mistakes", key="hide-diagonal", help="Hides the diagonal, so that the colours show mistakes."
-        )
-    chart = confusion_chart(
-        confusion_table(evaluation.confusion, evaluation.class_names),
-        evaluation.class_names,
-        "count" if measure == "Counts" else "share",
-        hide,
-        st.context.theme.type == "dark",
-    )
-    event = st.altair_chart(
-        chart,
-        width="stretch",
-        on_select="rerun",
-        selection_mode=CELL,
-        key=f"confusion-{run.manifest.run_id}-{hide}",
-        alt="Confusion: true classes down, predicted classes across, number of images in each cell",
-    )
-    picked = event.get("selection", {}).get(CELL) or []
-    return (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
-
-
 def _show_labelled(services: Services, run: Run, evaluation: Evaluation) -> None:
     """The confusion, and beside it the images of the clicked cell or the worst mistakes of all."""
     left, right = st.columns([11, 10], gap="large")
     with left:
-        cell = _show_confusion(run, evaluation)
+        cell = show_confusion(run, evaluation)
     with right:
         rows = mistakes_first(run.evaluated, cell)
         if cell is None:
@@ -174,8 +143,10 @@ def _show_per_class(evaluation: Evaluation) -> None:
             per_class_chart(evaluation.per_class),
             width="stretch",
             key="per-class",
-            alt="Precision and recall of each class",
+            alt="Precision and recall of classes, the least F1 first",
         )
+        if len(evaluation.class_names) > MOST_CLASSES:
+            st.caption(f"At most {MOST_CLASSES} classes, those with the least F1; the table holds all.")
     scores = ["precision", "recall", "f1"]
     percent = evaluation.per_class.assign(**{name: 100 * evaluation.per_class[name] for name in scores})
     columns = {name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%") for name in scores}
@@ -184,7 +155,7 @@ def _show_per_class(evaluation: Evaluation) -> None:
             percent,
             hide_index=True,
             key="per-class-table",
-            height=36 * (len(percent) + 1),
+            height=36 * (min(len(percent), MOST_CLASSES) + 1),
             column_config={
                 "class": "Class",
                 "images": st.column_config.NumberColumn("Images", format="localized"),

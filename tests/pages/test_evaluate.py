@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import shutil
 import threading
@@ -186,6 +187,29 @@ def test_an_imported_run_shows_figures_and_says_that_there_are_no_images(
     assert metrics(at)["Accuracy"] == "50.0%" and not at.image
     assert "These predictions were imported, so there are no images to show." in text_of(at)
     assert any("b.png" in frame.value.get("file", pd.Series(dtype=str)).tolist() for frame in at.dataframe)
+
+
+def test_of_a_thousand_classes_those_that_are_confused_most_are_drawn(
+    open_page: Open, dashboard: Services, tmp_path: Path
+) -> None:
+    labels = np.arange(1000).repeat(2)
+    predicted = labels.copy()
+    predicted[::20] += 1  # class 0 for 1, 10 for 11 ... once each
+    predicted[[900, 901]] = 7  # class 450 for 7, twice
+    np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "probs.npy", np.eye(1000, dtype=np.float32)[predicted])
+    imported = import_predictions(tmp_path / "probs.npy", dashboard.runs, labels=tmp_path / "labels.npy")
+    at = open_run(open_page, imported.manifest)
+    heights = [json.loads(chart.proto.spec)["height"] for chart in at.get("vega_lite_chart")]
+    assert len(heights) == 3 and max(heights) < 1300
+    assert "20 of 1,000 classes" in text_of(at) and "11 of 101 mistakes" in text_of(at)
+    assert [len(d.value) for d in at.dataframe if "f1" in d.value.columns] == [1000]
+    at.selectbox(key=f"around-{imported.manifest.run_id}").select("450").run()
+    assert not at.exception and "450 and, of the 1,000 classes" in text_of(at)
+    key = f"confusion-{imported.manifest.run_id}-False-450"
+    at.session_state[key] = {"selection": {"cell": [{"true_label": "450", "predicted_label": "7"}]}}
+    at.run()
+    assert "True 450, predicted 7" in text_of(at)
 
 
 def test_a_dataset_on_the_server(open_page: Open) -> None:

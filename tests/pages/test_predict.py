@@ -107,6 +107,24 @@ def test_what_is_no_image_is_refused_with_the_reason(page: AppTest, name: str, d
     assert "example.org" not in text_of(page)
 
 
+def test_of_a_thousand_classes_the_most_probable_ones_are_shown(page: AppTest, dashboard: Services) -> None:
+    import keras
+
+    folder = dashboard.settings.models_dir / "many" / "1"
+    folder.mkdir(parents=True)
+    names = tuple(f"class {i}" for i in range(1000))
+    many = replace(dashboard.registry.get("tiny@1"), name="many", folder=folder, class_names=names)
+    layers = [keras.layers.Conv2D(4, 3, strides=8), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1000)]
+    keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(many.file)
+    (folder / "model.json").write_text(json.dumps(to_record(replace(many, sha256=sha256_of(many.file)))))
+    page.button(key="sample-frog").click().run()
+    assert " more, together" not in text_of(page)
+    page.selectbox(key="model").select("many@1").run()
+    assert not page.exception and "And 980 more, together " in text_of(page)
+    [chart] = page.get("vega_lite_chart")
+    assert json.loads(chart.proto.spec)["height"] < 600
+
+
 def test_it_says_when_it_is_unsure(page: AppTest) -> None:
     page.button(key="sample-cat").click().run()
     assert not page.warning

@@ -12,12 +12,15 @@ from dashboard.core.calibration import reliability
 from dashboard.ui.charts import (
     ACCENT,
     CELL,
+    MOST_CLASSES,
     MUTED,
+    OF_MANY,
     confusion_chart,
     confusion_table,
     per_class_chart,
     probability_bars,
     reliability_chart,
+    rest_of_bars,
 )
 
 NAMES = ("cat", "dog", "[x](y).z")
@@ -46,9 +49,19 @@ def test_bars_hold_every_class_and_mark_the_first() -> None:
 def test_more_classes_make_a_higher_chart() -> None:
     heights = [
         probability_bars([str(i) for i in range(n)], np.full(n, 1 / n), dark=False).to_dict()["height"]
-        for n in (2, 10, 100)
+        for n in (2, 10, MOST_CLASSES)
     ]
     assert heights[0] < heights[1] < heights[2]
+
+
+def test_of_many_classes_the_most_probable_ones_are_drawn_and_the_rest_is_told() -> None:
+    pred_probs = np.full(1000, 0.1 / 980)
+    pred_probs[7::50] = 0.9 / 20
+    spec = probability_bars([str(i) for i in range(1000)], pred_probs, dark=False).to_dict()
+    assert {r["class"] for r in rows(spec)} == {str(i) for i in range(7, 1000, 50)} and len(rows(spec)) == OF_MANY
+    assert spec["height"] < 26 * MOST_CLASSES
+    assert rest_of_bars(pred_probs) == "And 980 more, together 10.0%."
+    assert rest_of_bars(np.full(MOST_CLASSES, 1 / MOST_CLASSES)) == ""
 
 
 def test_the_table_of_a_confusion_has_a_row_for_every_cell() -> None:
@@ -62,6 +75,13 @@ def test_the_table_of_a_confusion_has_a_row_for_every_cell() -> None:
     shares = table.set_index(["true_label", "predicted_label"])["share"]
     assert shares[("cat", "cat")] == 0.8 and shares[("dog", "dog")] == 0.5
     assert shares.loc["[x](y).z"].tolist() == [0, 0, 0]  # a class without images has no share, not a NaN
+
+
+def test_the_table_of_some_classes_keeps_their_share_of_all_images() -> None:
+    table = confusion_table(CONFUSION, NAMES, np.array([1]))
+    assert table.to_dict("list") == {
+        "true_label": ["dog"], "predicted_label": ["dog"], "count": [5], "share": [0.5],
+    }  # fmt: skip
 
 
 def drawn(hide_diagonal: bool, measure: Any = "count", dark: bool = False) -> dict[str, Any]:
@@ -146,6 +166,15 @@ def test_classes_by_f1_with_the_worst_on_top_and_those_without_images_left_out()
     }  # fmt: skip
     low, high = points["encoding"]["x"]["scale"]["domain"]
     assert low <= 0.5 and high == 1
+
+
+def test_of_many_classes_those_with_the_least_f1_are_drawn() -> None:
+    scores = np.linspace(1, 0, 1000)
+    names = [str(i) for i in range(1000)]
+    per_class = pd.DataFrame({"class": names, "images": 9, "precision": scores, "recall": scores, "f1": scores})
+    spec = per_class_chart(per_class).to_dict()
+    assert spec["layer"][0]["encoding"]["y"]["sort"] == names[: -MOST_CLASSES - 1 : -1]
+    assert spec["height"] < 30 * MOST_CLASSES
 
 
 def test_the_reliability_chart_shows_full_bins_and_on_which_side_they_are() -> None:
