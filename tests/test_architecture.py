@@ -71,6 +71,23 @@ def test_names_of_modules() -> None:
     assert [str(path) for name, path in names.items() if name in FORBIDDEN_NAMES | stdlib] == []
 
 
+def test_every_table_chart_and_image_has_words_for_those_who_do_not_see_it() -> None:
+    ui = [path for path in SOURCES if path.parent.name in ("ui", "pages")]
+    calls = [
+        (path.name, node.func.attr, {keyword.arg for keyword in node.keywords})
+        for path in ui
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    shown = [
+        c
+        for c in calls
+        if c[1] in ("dataframe", "data_editor", "altair_chart") or (c[1] == "image" and "width" in c[2])
+    ]
+    assert len(shown) > 20
+    assert [(file, name) for file, name, keywords in shown if "alt" not in keywords] == []
+
+
 def test_pages_are_thin() -> None:
     """Widgets and calls: no classes, no reading or writing of files."""
     for path in sorted((ROOT / "pages").rglob("*.py")):

@@ -104,6 +104,7 @@ def _show_scores(faithfulness: Faithfulness) -> None:
         table,
         hide_index=True,
         key="scores",
+        alt="Score, insertion, deletion and average drop of this map and two controls",
         column_config={
             "map": "Map",
             "score": number("Score", format="%.2f", help="Insertion minus deletion: high is good."),

@@ -52,7 +52,9 @@ def show_images(run: Run, store: RunStore, rows: pd.DataFrame, about: Hashable, 
     if pages > 1:
         st.pagination(pages, key=page_key)
     with st.expander("File names", expanded=images is None):
-        st.dataframe(safe_for_spreadsheets(shown[COLUMNS]), hide_index=True)
+        st.dataframe(
+            safe_for_spreadsheets(shown[COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"
+        )
 
 
 def selected_rows(run: Run) -> pd.DataFrame:

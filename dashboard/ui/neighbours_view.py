@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.core.answers import Answer, answer_key
 from dashboard.core.errors import DashboardError
+from dashboard.core.run_export import safe_for_spreadsheets
 from dashboard.core.run_pictures import RunPictures
 from dashboard.core.run_plan import version_of_run
 from dashboard.core.runs import Run
@@ -131,7 +132,10 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture:
     with st.expander("File names"):
         columns = ["file", "true_label", "predicted_label", "similarity"]
         st.dataframe(
-            found[columns], hide_index=True, column_config={"similarity": st.column_config.NumberColumn(format="%.3f")}
+            safe_for_spreadsheets(found[columns]),
+            hide_index=True,
+            alt="File, labels and similarity of these images",
+            column_config={"similarity": st.column_config.NumberColumn(format="%.3f")},
         )
 
 

@@ -152,9 +152,10 @@ def _show_per_class(evaluation: Evaluation) -> None:
     columns = {name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%") for name in scores}
     with right:
         st.dataframe(
-            percent,
+            safe_for_spreadsheets(percent),
             hide_index=True,
             key="per-class-table",
+            alt="Images, precision, recall and F1 of each class",
             height=36 * (min(len(percent), MOST_CLASSES) + 1),
             column_config={
                 "class": "Class",
@@ -190,7 +191,9 @@ def _show_failures(run: Run) -> None:
     else:
         columns = {"file": "File", "reason": "Reason"}
         table = safe_for_spreadsheets(run.detail(run.failed.head(FAILURES_SHOWN), list(columns)))
-        st.dataframe(table, hide_index=True, column_config=columns, key="failed")
+        st.dataframe(
+            table, hide_index=True, column_config=columns, key="failed", alt="Files without a prediction, and why"
+        )
         if len(run.failed) > len(table):
             st.caption(f"The first {len(table):,} of {len(run.failed):,}; the downloads hold all of them.")
 

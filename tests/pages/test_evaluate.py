@@ -189,6 +189,15 @@ def test_an_imported_run_shows_figures_and_says_that_there_are_no_images(
     assert any("b.png" in frame.value.get("file", pd.Series(dtype=str)).tolist() for frame in at.dataframe)
 
 
+def test_names_of_classes_are_no_formulas_for_spreadsheets(
+    open_page: Open, dashboard: Services, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs.csv").write_text("file,label,p_=A1,p_dog\na.png,=A1,0.9,0.1\nb.png,=A1,0.2,0.8\n")
+    at = open_run(open_page, import_predictions(tmp_path / "theirs.csv", dashboard.runs).manifest)
+    [per_class] = [frame.value for frame in at.dataframe if "f1" in frame.value.columns]
+    assert per_class["class"].tolist() == ["'=A1", "dog"] and per_class["images"].tolist() == [2, 0]
+
+
 def test_of_a_thousand_classes_those_that_are_confused_most_are_drawn(
     open_page: Open, dashboard: Services, tmp_path: Path
 ) -> None:

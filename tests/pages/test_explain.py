@@ -18,7 +18,7 @@ from dashboard.core.registry import Registry
 from dashboard.core.run_images import RunImage
 from dashboard.core.runs import Run, RunManifest
 from dashboard.ui import picture_choice
-from dashboard.ui.resources import Services
+from dashboard.ui.resources import Services, get_run_embeddings
 from tests.conftest import MakeZip, encoded, picture
 from tests.pages.conftest import alts, text_of
 
@@ -73,6 +73,17 @@ def run(dashboard: Services, make_zip: MakeZip) -> RunManifest:
 def of_run(at: AppTest, run_id: str, image: object) -> AppTest:
     at.query_params["run"], at.query_params["image"] = run_id, str(image)
     return at.run()
+
+
+def embed(dashboard: Services, run: RunManifest) -> None:
+    """What the model sees in the images of a run, kept beside it."""
+    jobs = get_run_embeddings()
+    jobs.start(dashboard.runs.load(run.run_id), dashboard.registry.get(TINY))
+    end = time.monotonic() + 30
+    while jobs.state(run.run_id).active:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert jobs.state(run.run_id).error is None
 
 
 def test_it_opens_with_samples_and_says_what_it_is_for(page: AppTest) -> None:
@@ -280,19 +291,22 @@ def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Serv
 
 
 def test_an_uploaded_copy_is_most_similar_to_its_original(page: AppTest, dashboard: Services, run: RunManifest) -> None:
-    from dashboard.ui.resources import get_run_embeddings
-
-    jobs = get_run_embeddings()
-    jobs.start(dashboard.runs.load(run.run_id), dashboard.registry.get(TINY))
-    end = time.monotonic() + 30
-    while jobs.state(run.run_id).active:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    assert jobs.state(run.run_id).error is None
+    embed(dashboard, run)
     page.file_uploader(key="explain-upload").upload("copy.png", encoded(picture(4))).run()
     view(page, "Similar images")
     [table] = [d.value for d in page.dataframe]
     assert table["file"].iloc[0] == "dog/1.png" and table["similarity"].iloc[0] == pytest.approx(1, abs=1e-4)
+
+
+def test_names_of_similar_images_are_no_formulas_for_spreadsheets(
+    page: AppTest, dashboard: Services, make_zip: MakeZip
+) -> None:
+    dataset = make_zip({}, extra={f"=1+{i}.png": encoded(picture(i)) for i in range(3)})
+    run = evaluate(dataset, dashboard.registry.get(TINY), dashboard.engine, dashboard.runs)
+    embed(dashboard, run)
+    view(of_run(page, run.run_id, 0), "Similar images")
+    [table] = [d.value for d in page.dataframe]
+    assert sorted(table["file"]) == ["'=1+1.png", "'=1+2.png"]
 
 
 def test_what_the_images_of_an_evaluation_look_at_together(open_page: Open, run: RunManifest) -> None:
