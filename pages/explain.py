@@ -26,7 +26,7 @@ def show(picture: Picture) -> None:
     """The answer, then the views; only the open one is worked out."""
     answer = first_answer(services, model_in_use(), picture.name, picture.data)
     show_head(picture, answer)
-    question, look = choose_question(answer, picture.data, all_layers=st.session_state.get("view") == LAYERS)
+    question, look = choose_question(picture, answer, all_layers=st.session_state.get("view") == LAYERS)
     *tabs, similar = st.tabs([*VIEWS, SIMILAR], key="view", on_change="rerun")
     for tab, show_view in zip(tabs, VIEWS.values(), strict=True):
         if tab.open:

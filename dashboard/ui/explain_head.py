@@ -87,7 +87,7 @@ def _show_truth(image: RunImage, answer: Answer) -> None:
         st.badge(f"Wrong: it is {plain(image.true_label)}", icon=":material/close:", color="red")
 
 
-def choose_question(answer: Answer, data: bytes, all_layers: bool) -> tuple[Question, Look]:
+def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple[Question, Look]:
     """For which class, from which layer, and how the maps are drawn.
 
     Args:
@@ -119,7 +119,8 @@ def choose_question(answer: Answer, data: bytes, all_layers: bool) -> tuple[Ques
             help="Off: every cell of the map as a square of its own.",
         )
     target = chosen if chosen in answer.version.class_names else answer.predicted_label
-    return Question(answer, data, target, layer), Look(opacity, smooth)
+    truth = picture.from_run.true_label if picture.from_run else None
+    return Question(answer, picture.data, target, layer, truth), Look(opacity, smooth)
 
 
 def _choose_layer(answer: Answer, disabled: bool) -> str | None:

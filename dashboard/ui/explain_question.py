@@ -27,6 +27,7 @@ class Question:
     data: bytes  # the image file
     target: str  # a class name
     layer: str | None  # None for the default
+    true_label: str | None = None  # where an evaluation tells it
 
     @property
     def key(self) -> Hashable:

@@ -22,15 +22,15 @@ def show_two_classes(services: Services, question: Question, look: Look) -> None
 
     names = list(question.answer.version.class_names)
     ranked = [names[i] for i in question.answer.prediction.pred_probs.argsort()[::-1]]
-    runner_up = next(name for name in ranked if name != question.target)
     others = [name for name in names if name != question.target]
+    first = next(name for name in (question.true_label, *ranked) if name in others)
     with st.container(horizontal=True):
         method = choose_method(question)
         second = str(
             st.selectbox(
                 f"Why {plain(question.target)} rather than",
                 others,
-                index=others.index(runner_up),
+                index=others.index(first),
                 key=f"rather-than-{question.answer.version.ref}-{question.target}",
                 width=260,
             )

@@ -179,6 +179,19 @@ def test_two_classes_against_each_other(frog: AppTest) -> None:
     assert "truck" not in frog.selectbox(key="rather-than-tiny@1-truck").options
 
 
+def test_a_mistake_is_compared_with_what_it_is(page: AppTest, dashboard: Services, run: RunManifest) -> None:
+    rows = dashboard.runs.load(run.run_id).evaluated
+    ranks = [list(np.argsort(-probs)) for probs in rows["pred_probs"]]
+    true_ranks = [ids.index(run.class_names.index(label)) for ids, label in zip(ranks, rows["true_label"], strict=True)]
+    place = int(np.argmax(true_ranks))
+    assert true_ranks[place] > 1, "neither taken for what it is, nor nearly so"
+    row = rows.iloc[place]
+    view(of_run(page, run.run_id, row["index"]), "Two classes")
+    assert page.selectbox(key=f"rather-than-{TINY}-{row['predicted_label']}").value == row["true_label"]
+    page.selectbox(key="explain-target").select(row["true_label"]).run()
+    assert page.selectbox(key=f"rather-than-{TINY}-{row['true_label']}").value == row["predicted_label"]
+
+
 def test_hard_pixels_and_opacity_change_the_drawing_but_make_no_new_map(frog: AppTest) -> None:
     before = [image.url for element in frog.image for image in element.proto.imgs]
     frog.toggle(key="explain-smooth").set_value(False).run()
