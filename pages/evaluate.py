@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -22,8 +23,8 @@ from dashboard.ui.dataset_upload import (
     undecided_dataset,
     upload_dataset,
 )
-from dashboard.ui.job_view import POLL_S, list_jobs, watch_job
-from dashboard.ui.memory import stored_run
+from dashboard.ui.job_view import POLL_S, follow_run, list_jobs, watch_job
+from dashboard.ui.memory import state_of_run, stored_run
 from dashboard.ui.resources import get_download, get_services
 from dashboard.ui.run_view import show_run
 
@@ -191,6 +192,7 @@ def delete(run_id: str) -> None:
 def show_stored(run_id: str) -> None:
     """A run that has ended, or what was done of it."""
     try:
+        shown = state_of_run(services, run_id)
         run = stored_run(services, run_id)
         if st.session_state.get("evaluated_before") == run_id:
             st.info(f"Evaluated before, on {local_time(run.manifest.created_utc)}.", icon=":material/history:")
@@ -198,7 +200,7 @@ def show_stored(run_id: str) -> None:
         if error := st.session_state.pop("not_deleted", None):
             show_error(error, "It was not deleted.")
         if run.manifest.state == "running" and services.runs.is_owned(run_id):
-            st.info("Another process is evaluating it; this is what is done.", icon=":material/hourglass_top:")
+            follow_run(services, run_id, shown, time.monotonic())
         show_run(services, run)
     except DashboardError as fault:
         show_error(fault, "This evaluation cannot be shown.")

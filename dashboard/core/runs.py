@@ -154,6 +154,10 @@ class RunStore:
             found[int(path.stem.partition("-")[2])] = Part(len(status), status.count("failed"))
         return found
 
+    def growth(self, run_id: str) -> int:
+        """Parts that are not packed, to two digits: it changes when somebody who looks again sees much more."""
+        return int(float(f"{len(self._part_paths(run_id)):.2g}"))
+
     def keep_thumbnails(self, run_id: str, n: int, shape: tuple[int, int]) -> ThumbnailFile | None:
         """Where they go; None when there would be too much of them. Raises OSError."""
         if n * shape[0] * shape[1] * 3 > MOST_BYTES:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Hashable
+
 import streamlit as st
 
 from dashboard.core.datasets import readable_name
+from dashboard.core.errors import DashboardError
 from dashboard.core.jobs import Job
 from dashboard.ui.components import duration
+from dashboard.ui.memory import state_of_run
 from dashboard.ui.resources import Services
 
 POLL_S = 0.5
 OTHERS_POLL_S = 2.0
+FOLLOW_S = 5.0
 
 
 @st.fragment(run_every=POLL_S)
@@ -31,6 +37,26 @@ def watch_job(services: Services, run_id: str) -> None:
                 services.jobs.cancel(run_id)
             if job.state == "paused" and st.button("Try now", key="retry", icon=":material/play_arrow:"):
                 services.jobs.retry()
+
+
+@st.fragment(run_every=FOLLOW_S)
+def follow_run(services: Services, run_id: str, shown: Hashable, since: float) -> None:
+    """Polls a run that another process works on; a full rerun shows that there is more of it, or that it has ended.
+
+    Args:
+        shown: its `state_of_run` when it was last shown, at `since` (time.monotonic).
+    """
+    just_shown = time.monotonic() - since < FOLLOW_S / 2  # or fast writers would keep it from being shown at all
+    if not just_shown and _is_another(services, run_id, shown):
+        st.rerun()
+    st.info("Another process is evaluating it; this is what is done.", icon=":material/hourglass_top:")
+
+
+def _is_another(services: Services, run_id: str, shown: Hashable) -> bool:
+    try:
+        return not services.runs.is_owned(run_id) or state_of_run(services, run_id) != shown
+    except DashboardError:  # it was deleted
+        return True
 
 
 def _share(job: Job) -> float:

@@ -29,7 +29,7 @@ def show_run(services: Services, run: Run) -> None:
     )
     if manifest.state != "finished":
         st.warning(
-            f"Not finished: {len(run.table):,} of {manifest.n_images:,} images were done before it stopped.",
+            f"Not finished: {len(run.table):,} of {manifest.n_images:,} images are done.",
             icon=":material/info:",
         )
         if manifest.message:

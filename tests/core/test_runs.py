@@ -55,6 +55,15 @@ def test_rows_come_back_sorted_whatever_the_order_in_which_they_were_written(sto
     assert np.asarray(run.table["pred_probs"][1]).tolist() == [0.75, 0.25]
 
 
+def test_growth_tells_each_of_the_first_parts_and_then_every_hundredth_or_so(store: RunStore) -> None:
+    store.save(manifest())
+    seen = []
+    for part in range(120):
+        (store.folder(manifest().run_id) / f"part-{part:07d}.parquet").touch()
+        seen.append(store.growth(manifest().run_id))
+    assert seen[:99] == list(range(1, 100)) and len(set(seen[99:])) == 3
+
+
 @pytest.mark.parametrize("parts", [[[0], [1, 2]], [[1, 2], [0]], [[0, 1, 2]], [[0]], [[1, 2]]])
 def test_columns_have_the_same_types_also_when_a_part_holds_failures_only(
     store: RunStore, parts: list[list[int]]

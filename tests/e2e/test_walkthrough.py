@@ -13,7 +13,11 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.e2e.dashboard_server import Server, running_server
+from dashboard.core.registry import Registry
+from dashboard.core.run_plan import begin_run, plan_run
+from dashboard.core.run_rows import Row
+from dashboard.core.runs import RunStore
+from tests.e2e.dashboard_server import ROOT, Server, running_server
 
 pytestmark = pytest.mark.browser
 
@@ -226,3 +230,25 @@ def test_two_thousand_images_survive_a_killed_worker(page, server: Server, share
     images = page.locator(".st-key-gallery img")
     images.nth(min(count, 15) - 1).wait_for()  # the browser draws them one after the other
     assert images.count() == min(count, 15)
+
+
+def test_an_evaluation_of_another_process_is_followed_on_the_page(page, server: Server, samples: Path) -> None:
+    store = RunStore(server.data / "runs")
+    opened = begin_run(plan_run(samples, Registry(ROOT / "models").get("")), store, 10, "of-another-process")
+    labels = ["airplane", "automobile"]
+
+    def add_part(part: int) -> None:
+        rows = [Row(10 * part + i, f"{i}.png", labels[part], labels[0], 0.9, None, None, "ok", "") for i in range(10)]
+        store.add_part("of-another-process", part, rows)
+
+    add_part(0)
+    open_page(page, "/evaluate?run=of-another-process")
+    page.get_by_text("10 of 20 images are done").wait_for()
+    page.get_by_text("Another process is evaluating it").wait_for()
+    add_part(1)
+    page.get_by_text("20 of 20 images are done").wait_for()
+    store.finish(opened.manifest, "finished", 1.0)
+    opened.owner.release()
+    page.get_by_text("Another process is evaluating it").wait_for(state="detached")
+    page.get_by_text("Not finished").wait_for(state="detached")
+    store.delete("of-another-process")

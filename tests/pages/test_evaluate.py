@@ -258,10 +258,16 @@ def test_a_clicked_cell_shows_its_images(open_page: Open, run: RunManifest) -> N
 def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Services, run: RunManifest) -> None:
     plan = plan_run(dashboard.settings.samples_dir, dashboard.registry.get("cifar10-resnet"))
     interrupted = begin_run(plan, dashboard.runs, 8, "interrupted")
-    rows = dashboard.runs.load(run.run_id).files.take(np.arange(8), COLUMNS)
-    dashboard.runs.add_part("interrupted", 0, pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))
+
+    def add_part(part: int) -> None:
+        rows = dashboard.runs.load(run.run_id).files.take(np.arange(8 * part, 8 * part + 8), COLUMNS)
+        dashboard.runs.add_part("interrupted", part, pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))
+
+    add_part(0)
     at = open_run(open_page, interrupted.manifest)
     assert "Not finished: 8 of 20 images" in text_of(at) and "Another process is evaluating it" in text_of(at)
+    add_part(1)
+    assert "Not finished: 16 of 20 images" in text_of(at.run())
     assert not [b for b in at.button if b.key in ("go-on", "delete")]
     interrupted.owner.release()
     at.run().button(key="go-on").click().run()
