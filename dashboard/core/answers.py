@@ -52,6 +52,12 @@ class Answer:
         return np.array_equal(self.picture, self.model_input)
 
     @property
+    def has_other_shape(self) -> bool:
+        """The picture has not the proportions that the model takes, so what it sees depends on the fit."""
+        (height, width), (model_height, model_width) = self.picture.shape[:2], self.model_input.shape[:2]
+        return height * model_width != width * model_height
+
+    @property
     def map_covers_picture(self) -> bool:
         """The heatmap can be laid over the whole picture; otherwise only over the model's input."""
         return self.version.preprocessing.fit == "stretch"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.errors import DatasetError
+from dashboard.core.preprocessing import Fit
 from dashboard.core.runs import Run
 
 
@@ -21,6 +22,8 @@ class RunImage:
     true_label: str | None
     predicted_label: str | None  # None where it was not evaluated
     model: str  # NAME@VERSION that predicted
+    model_sha256: str
+    fit: Fit | None  # how the picture was made to fit; None where that is not known
 
     @property
     def name(self) -> str:
@@ -51,6 +54,8 @@ def run_image(run: Run, index: int) -> RunImage:
         true_label=row["true_label"] if isinstance(row["true_label"], str) else None,
         predicted_label=row["predicted_label"] if isinstance(row["predicted_label"], str) else None,
         model=run.manifest.model,
+        model_sha256=run.manifest.model_sha256,
+        fit=run.manifest.fit,
     )
 
 

@@ -61,20 +61,35 @@ def show_head(picture: Picture, answer: Answer) -> None:
 
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
-    """Where the evaluation's answer was given by another version, or about another part of the picture."""
-    said = plain(image.predicted_label or "nothing")
+    """Where the evaluation's answer was given by another model, or about another part of the picture."""
+    said, ref, fit = (
+        plain(image.predicted_label or "nothing"),
+        plain(answer.version.ref),
+        answer.version.preprocessing.fit,
+    )
     if image.model != answer.version.ref:
-        st.warning(
-            f"It was evaluated by {plain(image.model)}, which said {said}. The answer and the maps here "
-            f"are those of {plain(answer.version.ref)}, chosen in the sidebar.",
-            icon=":material/info:",
+        told = (
+            f"It was evaluated by {plain(image.model)}, which said {said}. The answer and the maps here are those of "
+            f"{ref}, chosen in the sidebar."
+        )
+    elif image.model_sha256 != answer.version.sha256:
+        told = (
+            f"The model file of {ref} was exchanged since the evaluation, which said {said}. The answer and the maps "
+            "here are those of the file that is there now."
+        )
+    elif answer.has_other_shape and image.fit and image.fit != fit:
+        told = (
+            f"The evaluation made the picture fit in another way (“{FIT_WORDS[image.fit]}”), and said {said}. The answer "
+            f"and the maps here are those of “{FIT_WORDS[fit]}”, see the sidebar."
         )
     elif image.predicted_label not in (None, answer.predicted_label):
-        st.warning(
-            f"The evaluation said {said}. Here the answer is {plain(answer.predicted_label)}, for pictures of another "
-            f"shape are now made to fit in another way (“{FIT_WORDS[answer.version.preprocessing.fit]}”, in the sidebar).",
-            icon=":material/info:",
+        told = (
+            f"The evaluation said {said}. Here the answer is {plain(answer.predicted_label)}: the settings of {ref}, or "
+            "how pictures are made to fit, were others then."
         )
+    else:
+        return
+    st.warning(told, icon=":material/info:")
 
 
 def _show_truth(image: RunImage, answer: Answer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -11,9 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.core.evaluation import evaluate
 from dashboard.core.explanation_methods import METHODS
+from dashboard.core.files import sha256_of
 from dashboard.core.runs import RunManifest
 from dashboard.ui.resources import Services
-from tests.conftest import MakeZip
+from tests.conftest import MakeZip, encoded, picture
 from tests.core.colour_model import make_registry
 from tests.pages.conftest import alts, text_of
 
@@ -46,6 +48,38 @@ def test_the_maps_of_another_model_than_the_evaluation_say_so(
     assert not page.exception
     [warning] = page.warning
     assert "evaluated by tiny" in warning.value.replace("\\", "")
+
+
+def test_a_model_file_that_was_exchanged_under_its_version_is_told(
+    page: AppTest, dashboard: Services, run: RunManifest
+) -> None:
+    page.query_params["run"], page.query_params["image"] = run.run_id, "0"
+    page.run()
+    assert not page.exception and not page.warning
+    folder = dashboard.settings.models_dir / "tiny" / "1"
+    with zipfile.ZipFile(folder / "model.keras", "a") as archive:
+        archive.comment = b"another file, with the same answers"
+    record = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**record, "sha256": sha256_of(folder / "model.keras")}))
+    page.run()
+    assert not page.exception and "was exchanged since the evaluation" in page.warning[0].value
+
+
+def test_another_way_to_make_pictures_fit_is_told_where_it_matters(
+    page: AppTest, dashboard: Services, make_zip: MakeZip
+) -> None:
+    dataset = make_zip({}, extra={"square.png": encoded(picture(1)), "wide.png": encoded(picture(1, 64, 32))})
+    padded = dashboard.registry.get(TINY).fitting("pad")
+    run = evaluate(dataset, padded, dashboard.engine, dashboard.runs)
+    warnings = []
+    for index in "01":
+        page.query_params["run"], page.query_params["image"] = run.run_id, index
+        page.run()
+        assert not page.exception
+        warnings.append([warning.value for warning in page.warning])
+    assert warnings[0] == [] and "“Pad with black”" in warnings[1][0] and "“Stretch”" in warnings[1][0]
+    page.selectbox(key="fit").select("pad").run()
+    assert not page.exception and not page.warning
 
 
 def test_a_model_without_a_convolution_is_explained_by_its_pixels(page: AppTest, dashboard: Services) -> None:
