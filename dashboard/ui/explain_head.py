@@ -62,11 +62,8 @@ def show_head(picture: Picture, answer: Answer) -> None:
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
     """Where the evaluation's answer was given by another model, or about another part of the picture."""
-    said, ref, fit = (
-        plain(image.predicted_label or "nothing"),
-        plain(answer.version.ref),
-        answer.version.preprocessing.fit,
-    )
+    said, ref = plain(image.predicted_label or "nothing"), plain(answer.version.ref)
+    fit = answer.version.preprocessing.fit
     if image.model != answer.version.ref:
         told = (
             f"It was evaluated by {plain(image.model)}, which said {said}. The answer and the maps here are those of "

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image, enlarge
 from dashboard.core.run_images import RunImage, run_image
 from dashboard.ui.components import plain
 from dashboard.ui.memory import stored_run
-from dashboard.ui.resources import Services
+from dashboard.ui.resources import Services, get_kept_pictures
 
 SAMPLES_SHOWN = 8
-RUN, IMAGE = "run", "image"  # in the address
+RUN, IMAGE, PICTURE = "run", "image", "picture"  # in the address
 TARGET_KEY, LAYER_KEY = "explain-target", "explain-layer"  # what is asked about it, see `explain_head`
-_KEPT = "picture-to-explain"
+_KEPT = "picture-to-explain"  # its key in the address, and the picture
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Picture:
 
 def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> None:
     """Opens the Explain page with this picture, about this class and layer where its model has them."""
-    st.session_state[_KEPT] = Picture(name, data)
+    _keep(name, data)
     st.session_state[TARGET_KEY], st.session_state[LAYER_KEY] = target, layer
     st.switch_page("../pages/explain.py")
 
@@ -51,16 +51,34 @@ def picture_to_explain(services: Services) -> Picture | None:
     """The one that the address names, or the one that this session chose before.
 
     Raises:
-        DatasetError, ImageError: the address names an image that is not there.
+        DatasetError, ImageError: the address names one that is not there.
     """
     if RUN not in st.query_params and IMAGE not in st.query_params:
-        kept = st.session_state.get(_KEPT)
-        return kept if isinstance(kept, Picture) else None
+        return _kept_picture()
     run_id, index = st.query_params.get(RUN, ""), st.query_params.get(IMAGE, "")
     if not index.isdecimal():
         raise DatasetError(f"{index!r} is no number of an image.", "Choose one on Batch evaluation.", "image_unknown")
     image = run_image(stored_run(services, run_id), int(index))
     return Picture(image.name, image.data, image)
+
+
+def _keep(name: str, data: bytes) -> None:
+    st.session_state[_KEPT] = get_kept_pictures().keep(name, data), Picture(name, data)
+
+
+def _kept_picture() -> Picture | None:
+    """The one that was chosen on a page, which is in the address from then on: it survives a reload."""
+    kept_key, picture = st.session_state.get(_KEPT, ("", None))
+    key = st.query_params.get(PICTURE, kept_key)
+    if key != kept_key:
+        found = get_kept_pictures().get(key)
+        if found is None:
+            raise ImageError("This picture is not kept any more.", "Choose it again.", "picture_gone")
+        picture = Picture(*found)
+        st.session_state[_KEPT] = key, picture
+    if key:
+        st.query_params[PICTURE] = key
+    return picture
 
 
 def forget_picture() -> None:
@@ -77,7 +95,7 @@ def choose_picture(samples_dir: Path) -> None:
         clicked = clicked_sample(sample_files(samples_dir))
         picture = (clicked.name, clicked.read_bytes()) if clicked else None
     if picture:
-        st.session_state[_KEPT] = Picture(*picture)
+        _keep(*picture)
         st.rerun()
 
 

@@ -11,6 +11,7 @@ from dashboard.core.download import Download
 from dashboard.core.engine import Engine
 from dashboard.core.inference import Inference
 from dashboard.core.jobs import JobRunner
+from dashboard.core.kept_pictures import KeptPictures
 from dashboard.core.registry import Registry
 from dashboard.core.run_embeddings import RunEmbeddings
 from dashboard.core.runs import RunStore
@@ -47,6 +48,12 @@ def get_run_embeddings() -> RunEmbeddings:
     """The embeddings of runs that all sessions share."""
     services = get_services()
     return RunEmbeddings(services.inference, services.runs)
+
+
+@st.cache_resource(show_spinner=False)
+def get_kept_pictures() -> KeptPictures:
+    """The pictures that addresses of the Explain page name."""
+    return KeptPictures()
 
 
 @st.cache_resource(show_spinner=False)

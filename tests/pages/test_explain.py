@@ -236,6 +236,27 @@ def test_predict_hands_its_picture_over(open_page: Open) -> None:
     assert len(at.session_state["answers"]) == answers  # the same one, not another
 
 
+def test_a_picture_that_was_handed_over_survives_a_reload(open_page: Open) -> None:
+    at = open_page("predict")
+    at.button(key="sample-ship").click().run()
+    at.button(key="explain-further").click().run()
+    name = next(text.value for text in at.text if text.value.endswith(".png"))
+    reloaded = open_page("explain")
+    reloaded.query_params["picture"] = at.query_params["picture"]
+    reloaded.run()
+    assert not reloaded.exception and maps(reloaded) == maps(at) and name in [text.value for text in reloaded.text]
+    reloaded.button(key="another").click().run()
+    assert "picture" not in reloaded.query_params and not reloaded.metric
+
+
+def test_an_address_of_a_picture_that_has_gone_says_so(page: AppTest) -> None:
+    page.query_params["picture"] = "0" * 32
+    page.run()
+    assert not page.exception and "not kept any more" in text_of(page)
+    page.button(key="another").click().run()
+    assert page.button(key="sample-frog")
+
+
 def test_an_image_of_an_evaluation_has_an_address(page: AppTest, run: RunManifest) -> None:
     of_run(page, run.run_id, 3)
     assert not page.exception and maps(page)
