@@ -14,7 +14,7 @@ from rich.table import Column, Table
 
 from dashboard.cli_output import AsJson, console, error_record, plain_text, print_json, say, stop
 from dashboard.cli_services import ModelRef, engine, prediction_record, registry
-from dashboard.core.errors import DashboardError, ImageError
+from dashboard.core.errors import DashboardError, ImageError, listed
 from dashboard.core.explanation_methods import DEFAULT_METHOD, METHODS
 from dashboard.core.images import encode_png, enlarge
 from dashboard.core.inference import Inference
@@ -79,7 +79,7 @@ def explain(
     except DashboardError as error:
         stop(error, as_json)
     if target is not None and target not in version.class_names:
-        raise typer.BadParameter(f"one of: {', '.join(version.class_names)}", param_hint="--target")
+        raise typer.BadParameter(f"one of: {listed(version.class_names, 20)}", param_hint="--target")
     if one and out.suffix and not out.is_dir():
         _explain_one(images[0], out, version, wish, as_json)
     else:

@@ -267,6 +267,18 @@ def test_import_makes_a_run(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "runs" / record["run_id"] / "manifest.json").is_file()
 
 
+def test_of_many_classes_the_worst_are_printed(tmp_path: Path) -> None:
+    labels = np.arange(100)
+    probs = np.full((100, 100), 0.001)
+    probs[labels, np.where(labels < 5, 99, labels)] = 0.901
+    np.savez(tmp_path / "x.npz", pred_probs=probs, labels=labels)
+    run_id = only_json(dashboard("import", tmp_path / "x.npz", "--json", data_dir=tmp_path))["run_id"]
+    told = dashboard("runs", "show", run_id, data_dir=tmp_path).stderr.decode()
+    rows = [line.split("│")[1].strip() for line in told.splitlines() if line.startswith("│")]
+    assert len(rows) == 40 and set(rows[:6]) == {"0", "1", "2", "3", "4", "99"}
+    assert "The 40 of 100 classes with the least F1" in told
+
+
 def test_import_refuses_logits_in_words(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([[3.0, -1.0]]))
     done = dashboard("import", tmp_path / "x.npy", "--json", data_dir=tmp_path)

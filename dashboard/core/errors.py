@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class DashboardError(Exception):
     """A fault with a known cause.
@@ -56,3 +58,9 @@ class Cancelled(DashboardError):
     """The user stopped the work."""
 
     default_code = "cancelled"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """The first few, none longer than 80 characters, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(name[:80] for name in names[:most]) + more

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, listed
 
 ALIASES = {
     "plane": "airplane", "aeroplane": "airplane", "aircraft": "airplane", "jet": "airplane",
@@ -126,12 +126,12 @@ def _check_chosen(chosen: Mapping[str, str], names: Sequence[str], class_names: 
     for label, meant in chosen.items():
         if label not in names:
             raise DatasetError(
-                f"{label!r} is no label of the dataset.", f"Its labels: {', '.join(names[:20])}.", "label_map"
+                f"{label!r} is no label of the dataset.", f"Its labels: {listed(names, 20)}.", "label_map"
             )
         if meant not in (*class_names, LEAVE_OUT, NO_LABEL):
             raise DatasetError(
                 f"{label!r} cannot mean {meant!r}: the model has no such class.",
-                f"Its classes: {', '.join(class_names[:20])}.", "label_map",
+                f"Its classes: {listed(class_names, 20)}.", "label_map",
             )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dashboard.core.cpu import serves_in_bfloat16
 from dashboard.core.datasets import Dataset, distinct_labels, open_dataset, unreadable
-from dashboard.core.errors import DashboardError, DatasetError, ModelError
+from dashboard.core.errors import DashboardError, DatasetError, ModelError, listed
 from dashboard.core.labels import NO_LABEL, LabelMapping, match_labels
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_owner import RunOwner
@@ -59,10 +59,10 @@ def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | N
     mapping = match_labels(labels, version.class_names, label_map)
     if labels and not mapping.class_of:
         counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
-        told = f"None of the labels ({_listed(mapping.unknown or mapping.left_out)}) is a class of {version.ref}."
+        told = f"None of the labels ({listed(mapping.unknown or mapping.left_out)}) is a class of {version.ref}."
         raise DatasetError(
             " ".join((*dataset.notes, told)) + counting,
-            f"Name the folders after its classes ({_listed(version.class_names, 20)}), "
+            f"Name the folders after its classes ({listed(version.class_names, 20)}), "
             "or say what each label means (--map LABEL=CLASS); to predict without comparing, "
             f"{_unlabelled(labels)}.",
             "labels_unknown",
@@ -86,10 +86,6 @@ def _unlabelled(labels: tuple[str, ...]) -> str:
 
 def _is_number(label: str) -> bool:
     return label.removeprefix("-").isdecimal()
-
-
-def _listed(names: tuple[str, ...], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _key(dataset_sha256: str, version: ModelVersion, label_map: dict[str, str]) -> str:

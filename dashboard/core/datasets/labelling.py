@@ -10,12 +10,11 @@ from itertools import chain
 from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, LabelsTable, file_stem
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.images import SUFFIXES
 
 _LABELS_STEMS = frozenset({"labels", "label"})
 _LIKELY_STEMS = frozenset({*_LABELS_STEMS, "metadata", "annotations"})
-_NAMED = 5  # entries that a note names
 
 
 @dataclass(frozen=True)
@@ -156,12 +155,6 @@ def _ends_alike(name: str, path: str) -> bool:
     return any(
         f"/{one}".endswith(f"/{path}") or f"/{path}".endswith(f"/{one}") for one in (name, name[: name.rfind(".")])
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few, and how many more there are."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(name[:80] for name in names[:_NAMED]) + more
 
 
 def no_images(dataset_name: str) -> DatasetError:
