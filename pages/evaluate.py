@@ -194,7 +194,7 @@ def show_stored(run_id: str) -> None:
     try:
         shown = state_of_run(services, run_id)
         run = stored_run(services, run_id)
-        if st.session_state.get("evaluated_before") == run_id:
+        if st.session_state.get("evaluated_before") == run_id and run.manifest.state == "finished":
             st.info(f"Evaluated before, on {local_time(run.manifest.created_utc)}.", icon=":material/history:")
         offer_actions(run)
         if error := st.session_state.pop("not_deleted", None):

@@ -21,6 +21,7 @@ from dashboard.core.run_plan import OpenRun
 from dashboard.core.runs import RunManifest, RunStore, State
 from dashboard.core.thumbnails import ThumbnailFile, thumbnail_shape
 
+MOST_IN_VAIN = 3  # single images that end their workers before anything came through: then it is not the images
 SHORTEST_LIMIT_S = 30.0  # loading the model is part of a new worker's first chunk, however small
 
 
@@ -73,6 +74,7 @@ class EvaluationWork:
         self._unwritten: dict[int, list[_Piece]] = {}
         self._thumbnails: ThumbnailFile | None = None
         self._largest = 0  # images in a chunk that came through
+        self._in_vain = 0  # single images that ended their workers
         self._mixed = False  # some rows are about other images than the dataset holds now
         with contextlib.suppress(OSError, ValueError):  # it goes without
             shape = thumbnail_shape(run.version.preprocessing)
@@ -148,6 +150,9 @@ class EvaluationWork:
                 slow = error.code == "worker_hung" and len(chunk.samples) > self._largest
                 self._chunks.halve(chunk, also_the_others=slow)
                 return
+            self._in_vain += 1
+            if not (self._largest or self._before) and self._in_vain == MOST_IN_VAIN:
+                raise
             answers = _no_answer(known(chunk.samples, self.manifest), len(self.manifest.class_names), error)
         except DatasetError as error:
             self._mixed = error.code == "dataset_changed"

@@ -156,6 +156,20 @@ def test_an_image_that_hangs_its_worker_fails_alone(
     assert len(run.evaluated) == 20 and run.table["index"].is_unique
 
 
+def test_when_every_image_ends_its_worker_the_run_fails_soon(
+    fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
+) -> None:
+    """A model that crashes when it is loaded, say, or too little memory: no image is to blame."""
+    killer = encoded(np.full((8, 8, 3), KILLER, np.uint8))
+    path = make_zip({}, extra={f"cat/{i}.png": killer for i in range(200)})
+    before = sum(worker.restarts for worker in fast.workers())
+    with pytest.raises(WorkerError, match="SIGKILL"):
+        evaluate(path, tiny_version, fast, store, chunk_size=4)
+    assert sum(worker.restarts for worker in fast.workers()) - before < 50
+    [manifest] = store.list()
+    assert manifest.state == "failed" and "SIGKILL" in manifest.message
+
+
 def test_one_image_that_hangs_leaves_the_other_chunks_as_large_as_they_were(
     fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
