@@ -24,9 +24,8 @@ LINES_SHOWN = 12
 def show_run(services: Services, run: Run) -> None:
     """Figures, confusion with the images behind it, details."""
     manifest = run.manifest
-    st.text(
-        f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}, took {duration(manifest.seconds)}"
-    )
+    took = f", took {duration(manifest.seconds)}" if manifest.state != "running" else ""
+    st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}{took}")
     if manifest.state != "finished":
         st.warning(
             f"Not finished: {len(run.table):,} of {manifest.n_images:,} images are done.",
