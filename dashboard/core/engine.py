@@ -36,7 +36,8 @@ class Engine(Protocol):
 
         Returns:
             A future that fails with the task's own DashboardError, or with WorkerError when its worker died each time;
-            that has the code `worker_unavailable` when no worker could be started.
+            that has the code `worker_unavailable` when no worker could be started, `worker_lost` when they ended before the
+            task began.
         """
 
     def workers(self) -> list[WorkerStatus]:

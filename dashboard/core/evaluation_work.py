@@ -144,7 +144,7 @@ class EvaluationWork:
         try:
             answers = future.result()
         except WorkerError as error:
-            if error.code == "worker_unavailable":
+            if error.code in ("worker_unavailable", "worker_lost"):  # before any image was looked at
                 raise
             if len(chunk.samples) > 1:
                 slow = error.code == "worker_hung" and len(chunk.samples) > self._largest

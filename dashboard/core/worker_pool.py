@@ -22,6 +22,7 @@ REFUSALS = 2  # a task that waits while no worker can be started this often is r
 LOSSES = 5  # a task whose worker is gone before it begins, this often, is given up
 FIRST_RESTART_DELAY_S = 0.1
 LONGEST_RESTART_DELAY_S = 10.0
+LONGEST_DELAY_AFTER_KILL_S = 1.0
 IDLE_CHECK_S = 0.5
 STAGGER_S = 4.0  # between the first starts: one import of TensorFlow at a time leaves a core for the first page
 
@@ -35,7 +36,9 @@ class _Job:
         self.order, self.task, self.args, self.timeout_s, self.attempts = order, task, args, timeout_s, attempts
         self.future: Future[Any] = Future()
         self.deaths = self.losses = self.refusals = 0
+        self.urgent = not order[0]
         self._begun = False
+        self._troubled_at: float | None = None
 
     def __lt__(self, other: _Job) -> bool:
         return self.order < other.order
@@ -44,6 +47,11 @@ class _Job:
         """False when it was cancelled before; one that comes back to the queue has begun already."""
         self._begun = self._begun or self.future.set_running_or_notify_cancel()
         return self._begun
+
+    def can_wait(self, death: WorkerDied, patience_s: float) -> bool:
+        """It need not be given up yet: it is no hurry, and workers that others kill may be left alone again."""
+        self._troubled_at = self._troubled_at or time.monotonic()
+        return death.killed and not self.urgent and time.monotonic() - self._troubled_at < patience_s
 
     def fail(self, reason: str, code: str) -> None:
         """Ends it: its worker `reason`."""
@@ -132,12 +140,14 @@ class WorkerPool:
             job.deaths += 1
         else:  # not the task's fault, so not one of its attempts
             job.losses += 1
-        if job.deaths < job.attempts and job.losses < LOSSES:
+        if job.deaths < job.attempts and (job.losses < LOSSES or job.can_wait(death, self._start_s)):
             self._give_back(job)
+        elif not death.begun:
+            job.fail(str(death), "worker_lost")
         else:
             job.fail(str(death), "worker_hung" if death.overran else "worker_failed")
 
-    def _refuse_one(self, reason: str) -> None:
+    def _refuse_one(self, death: WorkerDied) -> None:
         """No worker can be started: lets a waiting task know, rather than let it wait forever."""
         if any(slot.hopeful for slot in self._slots):
             return
@@ -145,10 +155,11 @@ class WorkerPool:
         if job is None:
             return
         job.refusals += 1
-        if job.refusals < REFUSALS or any(slot.hopeful for slot in self._slots):
+        hope = any(slot.hopeful for slot in self._slots) or job.can_wait(death, self._start_s)
+        if job.refusals < REFUSALS or hope:
             self._give_back(job)
         else:
-            job.fail(reason, "worker_unavailable")
+            job.fail(str(death), "worker_unavailable")
 
 
 class _Slot:
@@ -182,12 +193,13 @@ class _Slot:
         delay_s = FIRST_RESTART_DELAY_S
         while not self._pool._closed:
             if self._worker is None:
-                if self._start():
-                    delay_s = FIRST_RESTART_DELAY_S
-                else:
-                    self._pool._refuse_one(self._fault)
+                if death := self._start():
+                    self._pool._refuse_one(death)
                     self._pause(delay_s)
-                    delay_s = min(2 * delay_s, LONGEST_RESTART_DELAY_S)
+                    longest_s = LONGEST_DELAY_AFTER_KILL_S if death.killed else LONGEST_RESTART_DELAY_S
+                    delay_s = min(2 * delay_s, longest_s)
+                else:
+                    delay_s = FIRST_RESTART_DELAY_S
                 continue
             job = self._pool._take()
             if not self._worker.alive:
@@ -204,21 +216,20 @@ class _Slot:
         while not self._pool._closed and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 0.05))
 
-    def _start(self) -> bool:
+    def _start(self) -> WorkerDied | None:
+        """Why there is no worker; None when there is one."""
         self._state = "starting"
         try:
             self._worker = self._pool._launch()
             if self._pool._closed:  # perhaps too late for close() to see it
                 self._worker.kill()
             self._worker.wait_until_ready(self._pool._start_s)
-        except WorkerDied as death:
+        except (WorkerDied, OSError) as error:
+            death = error if isinstance(error, WorkerDied) else WorkerDied(f"cannot be started ({error})")
             self._bury(str(death), "failed")
-            return False
-        except OSError as error:
-            self._bury(f"cannot be started ({error})", "failed")
-            return False
+            return death
         self._state = "idle"
-        return True
+        return None
 
     def _run(self, job: _Job) -> None:
         assert self._worker is not None

@@ -29,10 +29,11 @@ GRACE_S = 2.0  # a worker whose pipe is closed has this long to end by itself, s
 class WorkerDied(Exception):
     """The worker process ended or was ended; the text says how."""
 
-    def __init__(self, how: str, begun: bool, overran: bool) -> None:
+    def __init__(self, how: str, begun: bool = False, overran: bool = False, killed: bool = False) -> None:
         super().__init__(how)
         self.begun = begun  # the task had begun, so it may be the cause
         self.overran = overran  # it was ended because it took too long
+        self.killed = killed  # somebody else ended it: a person, or the system for want of memory
 
 
 class Worker(Protocol):
@@ -141,7 +142,8 @@ class WorkerProcess:
             yield
         except (EOFError, OSError) as error:  # OSError also when it dies in the middle of its answer
             how = f"did not answer within {limit_s:.0f} s" if self._overran else self._how_it_ended()
-            raise WorkerDied(f"{how} while {doing}", self._begun, self._overran) from error
+            killed = self._process.returncode == -signal.SIGKILL and not self._overran
+            raise WorkerDied(f"{how} while {doing}", self._begun, self._overran, killed) from error
         finally:
             timer.cancel()
 

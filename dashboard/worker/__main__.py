@@ -21,8 +21,18 @@ def _die_with_parent(parent: int) -> None:
     os._exit(0)
 
 
-def serve(descriptor: int, tasks: Mapping[str, Callable[..., Any]], prepare: Callable[[], None]) -> None:
-    """Does tasks until the other end of the pipe is closed; ends at once when the parent process has died."""
+def serve(
+    descriptor: int,
+    tasks: Mapping[str, Callable[..., Any]],
+    prepare: Callable[[], None],
+    prepare_for: Callable[[str, tuple[Any, ...]], None] = lambda task, args: None,
+) -> None:
+    """Does tasks until the other end of the pipe is closed; ends at once when the parent process has died.
+
+    Args:
+        prepare: is called once, before the worker is ready.
+        prepare_for: is called with each task before it counts as begun, and so as the cause when the process ends.
+    """
     threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
     os.nice(NICENESS)
     pipe = Connection(descriptor)
@@ -31,6 +41,7 @@ def serve(descriptor: int, tasks: Mapping[str, Callable[..., Any]], prepare: Cal
         pipe.send("ready")
         while True:
             task, args = pipe.recv()
+            prepare_for(task, args)
             pipe.send("begun")
             try:
                 answer = (True, tasks[task](*args))
@@ -47,7 +58,7 @@ def main() -> None:
     """Serves the tasks of the dashboard; the argument is the descriptor of the pipe."""
     from dashboard.worker import tasks
 
-    serve(int(sys.argv[1]), tasks.TASKS, tasks.warm_up)
+    serve(int(sys.argv[1]), tasks.TASKS, tasks.warm_up, tasks.load_for_chunk)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import deque
@@ -94,6 +95,13 @@ def _load(version: ModelVersion) -> Any:
     from dashboard.worker import keras_model
 
     return keras_model.load(version)
+
+
+def load_for_chunk(task: str, args: tuple[Any, ...]) -> None:
+    """Loads the model of an evaluation's chunk, whose images have nothing to do with it; faults are left to the task."""
+    if task == predict_samples.__name__:
+        with contextlib.suppress(Exception):
+            _load(args[0])
 
 
 def describe_model(version: ModelVersion) -> ModelFacts:

@@ -82,15 +82,15 @@ def rows_and_thumbnails(store: RunStore, run_id: str) -> pd.DataFrame:
 def test_workers_killed_at_random_cost_no_row(
     two: WorkerPool, tiny_version: ModelVersion, store: RunStore, dataset: Path, undisturbed: pd.DataFrame
 ) -> None:
-    """44: the rows equal those of an undisturbed run, none is missing and none is there twice."""
+    """44: the rows equal those of an undisturbed run, none is missing and none is there twice; also where most die young."""
     over, chance = threading.Event(), random.Random(1)
     kills = 0
 
     def kill_some() -> None:
         nonlocal kills
         while not over.wait(0.2):
-            pids = [w.pid for w in two.workers() if w.pid and w.state == "busy"]
-            if pids and kills < 6:
+            pids = [w.pid for w in two.workers() if w.pid]
+            if pids and kills < 30:
                 os.kill(chance.choice(pids), signal.SIGKILL)
                 kills += 1
 
@@ -101,7 +101,7 @@ def test_workers_killed_at_random_cost_no_row(
     finally:
         over.set()
         killer.join()
-    assert kills >= 2 and manifest.state == "finished"
+    assert kills >= 6 and manifest.state == "finished"
     assert_frame_equal(rows_and_thumbnails(store, manifest.run_id), undisturbed)
 
 
