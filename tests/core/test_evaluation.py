@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -168,6 +169,24 @@ def test_when_every_image_ends_its_worker_the_run_fails_soon(
     assert sum(worker.restarts for worker in fast.workers()) - before < 50
     [manifest] = store.list()
     assert manifest.state == "failed" and "SIGKILL" in manifest.message
+
+
+def test_a_model_that_crashes_when_it_is_loaded_fails_the_run_without_blame_for_an_image(
+    tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
+) -> None:
+    program = (
+        "import os, sys\n"
+        "from dashboard.worker.__main__ import serve\n"
+        "serve(int(sys.argv[1]), {}, lambda: None, lambda task, args: os.abort())\n"
+    )
+    pool = WorkerPool(1, command=(sys.executable, "-c", program))
+    try:
+        with pytest.raises(WorkerError, match="SIGABRT") as caught:
+            evaluate(make_zip({"cat": 50}), tiny_version, pool, store, chunk_size=5)
+        assert caught.value.code == "worker_lost" and pool.workers()[0].restarts < 10
+    finally:
+        pool.close()
+    assert store.list()[0].state == "failed"
 
 
 def test_one_image_that_hangs_leaves_the_other_chunks_as_large_as_they_were(

@@ -273,6 +273,28 @@ def test_a_worker_that_cannot_start_is_an_error_with_its_cause(command: tuple[st
         pool.close()
 
 
+def test_where_workers_are_killed_while_they_start_a_person_is_told_and_an_evaluation_waits(tmp_path: Path) -> None:
+    program = (
+        "import os, runpy, signal\n"
+        "from pathlib import Path\n"
+        f"with Path({str(tmp_path / 'starts')!r}).open('a+') as starts:\n"
+        "    starts.write('x')\n"
+        "    starts.seek(0)\n"
+        "    if len(starts.read()) <= 6:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "runpy.run_module('tests.worker.hostile_worker', run_name='__main__')\n"
+    )
+    pool = WorkerPool(1, command=(sys.executable, "-c", program))
+    try:
+        patient, hurried = pool.submit("add", 1, 2), pool.submit("add", 3, 4, urgent=True)
+        with pytest.raises(WorkerError, match="SIGKILL") as caught:
+            result(hurried)
+        assert caught.value.code == "worker_unavailable" and not patient.done()
+        assert result(patient) == 3
+    finally:
+        pool.close()
+
+
 def test_workers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     """51: after SIGKILL of the server neither an idle nor a busy worker is left."""
     program = (
