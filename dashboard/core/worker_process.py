@@ -77,6 +77,7 @@ class WorkerProcess:
         environment = {
             **os.environ,
             "DASHBOARD_WORKER_THREADS": str(threads),
+            "DASHBOARD_PARENT_PID": str(os.getpid()),  # it may be gone before the worker could ask
             "TMPDIR": self._scratch.name,
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }

@@ -33,7 +33,8 @@ def serve(
         prepare: is called once, before the worker is ready.
         prepare_for: is called with each task before it counts as begun, and so as the cause when the process ends.
     """
-    threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
+    parent = int(os.environ.get("DASHBOARD_PARENT_PID", os.getppid()))
+    threading.Thread(target=_die_with_parent, args=(parent,), daemon=True).start()
     os.nice(NICENESS)
     pipe = Connection(descriptor)
     prepare()
