@@ -143,7 +143,7 @@ def offer_actions(run: Run) -> None:
     manifest = run.manifest
     dataset = Path(manifest.dataset)
     there = not manifest.imported and dataset.exists()
-    in_use = manifest.state == "running" and services.runs.is_owned(manifest.run_id)
+    in_use = services.runs.state(manifest) == "running"
     with st.container(horizontal=True, key="actions"):
         go_on = there and manifest.state != "finished" and not in_use
         if go_on and st.button(
@@ -199,7 +199,7 @@ def show_stored(run_id: str) -> None:
         offer_actions(run)
         if error := st.session_state.pop("not_deleted", None):
             show_error(error, "It was not deleted.")
-        if run.manifest.state == "running" and services.runs.is_owned(run_id):
+        if services.runs.state(run.manifest) == "running":
             follow_run(services, run_id, shown, time.monotonic())
         show_run(services, run)
     except DashboardError as fault:

@@ -98,8 +98,7 @@ class JobRunner:
 
     def go_on_with_interrupted(self, registry: Registry) -> list[Job]:
         """Takes up every run that stopped because its process ended."""
-        begun = [m.run_id for m in self._store.list() if m.state == "running" and not m.imported]
-        left = [run_id for run_id in begun if not self._store.is_owned(run_id)]
+        left = [m.run_id for m in self._store.list() if not m.imported and self._store.state(m) == "interrupted"]
         return [self.go_on(run_id, registry) for run_id in reversed(left)]
 
     def get(self, run_id: str) -> Job | None:

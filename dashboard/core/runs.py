@@ -84,8 +84,8 @@ class Run:
     manifest: RunManifest
     table: pd.DataFrame  # the columns asked for, in the order of `index`; its own index is the row's position
     files: RowFiles
-    measured: Evaluation | None = None  # as a worker computed and stored it
-    state: State | Literal["interrupted"] = "running"
+    measured: Evaluation | None  # as a worker computed and stored it
+    state: State | Literal["interrupted"]  # see `RunStore.state`
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
@@ -245,8 +245,7 @@ class RunStore:
 
     def under_way(self, key: str) -> RunManifest | None:
         """The run with this key that some process works on."""
-        same = (m for m in self.list() if m.key == key and m.state == "running") if key else ()
-        return next((m for m in same if self.is_owned(m.run_id)), None)
+        return next((m for m in self.list() if m.key == key and self.state(m) == "running"), None) if key else None
 
     def interrupted(self, key: str, dataset: Path) -> RunManifest | None:
         """The newest run of this dataset and key that somebody began and nobody works on."""

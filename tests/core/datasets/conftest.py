@@ -11,7 +11,7 @@ import pytest
 def few_open_files() -> Iterator[int]:
     """At most 30 more files may be open; gives that number."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    highest = max(int(path.name) for path in Path("/dev/fd").iterdir())
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 31, hard))
     yield 30
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
