@@ -1,5 +1,5 @@
 """python -m dashboard: see `dashboard.cli`."""
 
-from dashboard.cli import app
+from dashboard.cli import main
 
-app(prog_name="python -m dashboard")
+main()

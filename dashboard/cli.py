@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,10 +20,11 @@ from dashboard.cli_output import (
     error_record,
     plain_text,
     print_json,
+    stop,
 )
 from dashboard.cli_runs import runs_app
 from dashboard.cli_services import ModelRef, engine, prediction_record, registry
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, WorkerError
 from dashboard.core.inference import Inference
 from dashboard.core.records import Failure
 from dashboard.core.registry import ModelVersion
@@ -36,7 +38,9 @@ app.command("import")(import_command)
 
 
 @app.command()
-def predict(images: Annotated[list[Path], typer.Argument()], model: ModelRef = "", as_json: AsJson = False) -> None:
+def predict(
+    images: Annotated[list[Path], typer.Argument(readable=False)], model: ModelRef = "", as_json: AsJson = False
+) -> None:
     """Predict the class of each image. Exits with 1 when some could not be predicted."""
     answers: list[dict[str, Any]] = []
     try:
@@ -54,6 +58,22 @@ def predict(images: Annotated[list[Path], typer.Argument()], model: ModelRef = "
     raise typer.Exit(1 if any("error" in answer for answer in answers) else 0)
 
 
+def main() -> None:
+    """Runs the command line. What no command expects, settings and permissions, is told in words as well."""
+    try:
+        try:
+            app(prog_name="python -m dashboard")
+        except DashboardError as error:
+            stop(error, "--json" in sys.argv)
+        except PermissionError as error:
+            fault = DashboardError(
+                f"{error.filename}: {error.strerror}.", "Let this user read and write there.", "permission"
+            )
+            stop(fault, "--json" in sys.argv)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+
+
 def _predict_one(inference: Inference, version: ModelVersion, path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
@@ -65,7 +85,12 @@ def _predict_one(inference: Inference, version: ModelVersion, path: Path) -> dic
                 "fix": "Check the path.",
             }
         }
-    [answer] = inference.predict(version, [data])
+    try:
+        [answer] = inference.predict(version, [data])
+    except WorkerError as error:
+        if error.code == "worker_unavailable":
+            raise
+        return {"error": error_record(error)}
     if isinstance(answer, Failure):
         return {"error": error_record(answer)}
     return prediction_record(version, answer)

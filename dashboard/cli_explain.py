@@ -14,7 +14,7 @@ from rich.table import Column, Table
 
 from dashboard.cli_output import AsJson, console, error_record, plain_text, print_json, say, stop
 from dashboard.cli_services import ModelRef, engine, prediction_record, registry
-from dashboard.core.errors import DashboardError, ImageError, listed
+from dashboard.core.errors import DashboardError, ImageError, WorkerError, listed
 from dashboard.core.explanation_methods import DEFAULT_METHOD, METHODS
 from dashboard.core.images import encode_png, enlarge
 from dashboard.core.inference import Inference
@@ -47,7 +47,7 @@ class Saved:
 
 
 def explain(
-    images: Annotated[list[Path], typer.Argument(show_default=False)],
+    images: Annotated[list[Path], typer.Argument(show_default=False, readable=False)],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -122,7 +122,9 @@ def _explain_many(images: Sequence[Path], folder: Path, version: ModelVersion, w
             for path in images:
                 try:
                     saved = _save(inference, version, _read(path), folder / names[path], wish)
-                except ImageError as error:
+                except (ImageError, WorkerError) as error:
+                    if error.code == "worker_unavailable":
+                        raise
                     answers.append({"file": str(path), "error": error_record(error)})
                     table.add_row(plain_text(path), plain_text(str(error), style="red"))
                     continue

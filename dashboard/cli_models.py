@@ -139,17 +139,19 @@ def models_add(
                 samples=settings.samples_dir,
                 memory_bytes=int(memory_gb * 2**30) or None,
             )
-        if active and known.active().name != active.partition("@")[0]:  # the new name comes first
+        if active and known.active().ref != active:  # a new version of it, or a name that comes before it
             known.activate(active)
             say(
-                f"{active} stays the one used when none is named: `python -m dashboard models use {name}` changes that."
+                f"{active} stays the one used when none is named: `python -m dashboard models use {version.ref}` "
+                "changes that."
             )
+        is_active = known.active().ref == version.ref
     except DashboardError as error:
         stop(error, as_json)
     for note in version.provenance.get("notes", ()):
         say(note, "yellow")
     if as_json:
-        print_json(_version_record(version, active=False))
+        print_json(_version_record(version, is_active))
     say(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {version.ref}")
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.ui.components import choose_model
+from dashboard.core.errors import DashboardError
+from dashboard.ui.components import choose_model, show_error
+from dashboard.ui.resources import get_services
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
@@ -19,6 +21,11 @@ page = st.navigation(
         st.Page(PAGES / "diagnostics.py", title="Diagnostics", icon=":material/stethoscope:", url_path="diagnostics"),
     ]
 )
+try:
+    get_services()
+except DashboardError as error:  # a setting that cannot be used
+    show_error(error, "The dashboard cannot start.")
+    st.stop()
 with st.sidebar:
     choose_model()
 page.run()

@@ -7,8 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dashboard.core.errors import DashboardError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -16,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 class Settings(BaseSettings):
     """The dashboard's settings; immutable."""
 
-    model_config = SettingsConfigDict(env_prefix="DASHBOARD_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="DASHBOARD_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     models_dir: Path = ROOT / "models"
     data_dir: Path = ROOT / "data"
@@ -33,8 +37,9 @@ class Settings(BaseSettings):
 
     @property
     def samples_dir(self) -> Path:
-        """Labelled pictures that come with the dashboard."""
-        return self.data_dir / "samples"
+        """Labelled pictures: those of the data folder, else those that come with the dashboard."""
+        own = self.data_dir / "samples"
+        return own if own.is_dir() else ROOT / "data" / "samples"
 
     @property
     def datasets_dir(self) -> Path:
@@ -64,5 +69,14 @@ class Settings(BaseSettings):
 
 @lru_cache
 def get_settings() -> Settings:
-    """The settings of this process."""
-    return Settings()
+    """The settings of this process. Raises DashboardError when one cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            f"DASHBOARD_{'_'.join(map(str, fault['loc'])).upper()} is {str(fault['input'])!r}: {fault['msg']}."
+            for fault in error.errors()
+        ]
+        raise DashboardError(
+            " ".join(faults), "Change it in the environment or in .env; the README lists the settings.", "settings"
+        ) from error

@@ -13,6 +13,7 @@ import streamlit as st
 from dashboard.core.dataset_library import library
 from dashboard.core.datasets import distinct_labels, open_dataset
 from dashboard.core.errors import DashboardError
+from dashboard.core.jobs import Job
 from dashboard.core.runs import Run, RunManifest
 from dashboard.ui.components import local_time, model_in_use, show_error, told_apart
 from dashboard.ui.dataset_upload import (
@@ -189,6 +190,19 @@ def delete(run_id: str) -> None:
     st.query_params.clear()
 
 
+def show_ended(run_id: str, job: Job | None) -> None:
+    """What became of the job of this server, if it was one, and what is stored, also where the job did nothing for it."""
+    stored: RunManifest | None = None
+    with contextlib.suppress(DashboardError):
+        stored = services.runs.manifest(run_id)
+    if job and job.error and not (stored and stored.state == "finished"):  # else somebody else has finished it since
+        show_error(job.error, "The evaluation stopped." if stored and services.runs.growth(run_id) else NOT_EVALUATED)
+    elif job and job.state == "cancelled" and not stored:
+        st.info("Cancelled before the first image.", icon=":material/info:")
+    if stored or not job:
+        show_stored(run_id)
+
+
 def show_stored(run_id: str) -> None:
     """A run that has ended, or what was done of it."""
     try:
@@ -217,22 +231,13 @@ if run_id:
     show(run_id)
 if job and job.active:
     watch_job(services, job.run_id)
-else:
-    asked = undecided_dataset(services.settings) is not None
-    another = (
-        st.expander("Evaluate another dataset", icon=":material/add:", expanded=asked) if run_id else st.container()
-    )
-    with another:
-        choose_dataset()
-        earlier_runs()
+asked = undecided_dataset(services.settings) is not None
+another = st.expander("Evaluate another dataset", icon=":material/add:", expanded=asked) if run_id else st.container()
+with another:
+    choose_dataset()
+    earlier_runs()
 others = [other for other in services.jobs.active() if other.run_id != run_id]
 if others:
     list_jobs(services, but=run_id or "")
 if run_id and not (job and job.active):
-    nothing_done = job is not None and job.state in ("cancelled", "failed") and not (job.progress and job.progress.done)
-    if job and job.error:
-        show_error(job.error, NOT_EVALUATED if nothing_done else "The evaluation stopped.")
-    elif nothing_done:
-        st.info("Cancelled before the first image.", icon=":material/info:")
-    if not nothing_done:
-        show_stored(run_id)
+    show_ended(run_id, job)

@@ -7,11 +7,11 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.ui.closely_view import show_closely
 from dashboard.ui.components import model_in_use, show_error
-from dashboard.ui.explain_head import choose_question, show_head
+from dashboard.ui.explain_head import choose_question, show_head, show_ways_back
 from dashboard.ui.explain_view import show_layers, show_methods
 from dashboard.ui.memory import first_answer
 from dashboard.ui.neighbours_view import show_neighbours
-from dashboard.ui.picture_choice import Picture, choose_picture, forget_picture, picture_to_explain
+from dashboard.ui.picture_choice import RUN, Picture, choose_picture, picture_to_explain
 from dashboard.ui.resources import get_services
 from dashboard.ui.two_classes_view import show_two_classes
 
@@ -48,4 +48,4 @@ try:
         choose_picture(services.settings.samples_dir)
 except DashboardError as error:
     show_error(error, f"{picture.name} cannot be explained." if picture else "There is nothing to explain.")
-    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
+    show_ways_back(st.query_params.get(RUN))

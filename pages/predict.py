@@ -15,7 +15,7 @@ from dashboard.core.out_of_distribution import Doubt
 from dashboard.core.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.records import Explanation, stages
 from dashboard.core.registry import ModelVersion
-from dashboard.ui.components import model_in_use, plain, show_error
+from dashboard.ui.components import model_in_use, plain, show_error, show_predicted_class
 from dashboard.ui.explain_question import Question, explanations
 from dashboard.ui.memory import first_answer, remembered
 from dashboard.ui.picture_choice import clicked_sample, hand_over, sample_files, upload_picture
@@ -43,6 +43,7 @@ def choose_picture() -> tuple[str, bytes] | None:
         return ("camera.jpg", shot.getvalue()) if shot else None
     if source == "Upload":
         if upload := upload_picture("upload"):
+            st.session_state.pop("sample", None)  # or it would come back, unasked, when the upload goes
             return upload
         st.caption("Nothing at hand? Take a sample.")
     return choose_sample()
@@ -178,7 +179,7 @@ def show_answer(answer: Answer, threshold: float) -> None:
     from dashboard.ui import charts  # Altair takes 0.4 s to import; the first page can do without
 
     confidence = answer.prediction.confidence
-    st.metric("Predicted class", plain(answer.predicted_label))
+    show_predicted_class(answer.predicted_label)
     st.progress(confidence, text=f"Confidence {confidence:.1%}")
     if confidence < threshold:
         second = answer.version.class_names[int(answer.prediction.pred_probs.argsort()[-2])]

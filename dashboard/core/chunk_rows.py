@@ -31,7 +31,7 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
     ok[places[answers.places]] = True
     reasons = ["" if k else _why_left_out(s, manifest) for s, k in zip(samples, is_known, strict=True)]
     for place, failure in answers.failures.items():
-        reasons[places[place]] = failure.message
+        reasons[places[place]] = f"{failure.message} {failure.fix}".strip()
     labels, confidence = np.full(n, None, object), np.full(n, np.nan)
     labels[ok] = np.array(manifest.class_names, object)[answers.pred_probs.argmax(axis=1)]
     confidence[ok] = answers.pred_probs.max(axis=1)

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def confused_classes(confusion: np.ndarray, most: int, around: int | None = None) -> np.ndarray:
-    """Ids of at most `most` classes, ascending: those of the pairs that are confused most often.
+    """Ids of at most `most` classes, ascending: those of the pairs that are confused most often, then of most images.
 
     Args:
         confusion: (K, K) counts; rows are true labels, columns predicted.
@@ -17,7 +17,8 @@ def confused_classes(confusion: np.ndarray, most: int, around: int | None = None
     counts = mistakes[true, predicted]
     pairs = np.stack([true, predicted], axis=1)[np.argsort(-counts, kind="stable")]
     if around is None:
-        by_rank = np.concatenate([pairs.ravel(), np.arange(len(confusion))])
+        images = confusion.sum(axis=0) + confusion.sum(axis=1)
+        by_rank = np.concatenate([pairs.ravel(), np.argsort(-images, kind="stable")[: np.count_nonzero(images)]])
     else:
         by_rank = np.concatenate([[around], pairs[(pairs == around).any(axis=1)].ravel()])
     ids, first_rank = np.unique(by_rank, return_index=True)

@@ -15,7 +15,7 @@ from typing import IO
 from dashboard.core import cifar10
 from dashboard.core.datasets import KINDS, readable_name
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import sha256_of
+from dashboard.core.files import disk_is_full, sha256_of
 from dashboard.core.images import SUFFIXES
 from dashboard.settings import Settings
 
@@ -101,25 +101,29 @@ def kept_upload(name: str, settings: Settings) -> Path | None:
 def _keep(
     write: Callable[[IO[bytes]], None], file_name: str, title: str, files: Sequence[IO[bytes]], settings: Settings
 ) -> Path:
-    settings.uploads_dir.mkdir(parents=True, exist_ok=True)
     if sum(map(_bytes_in, files)) > settings.max_upload_mb * 2**20:
         raise DatasetError(
             f"{title}: larger than the {settings.max_upload_mb:,} MB allowed.",
             "Put it into data/datasets on the server instead.", "upload_too_large",
         )  # fmt: skip
-    handle, temporary = tempfile.mkstemp(dir=settings.uploads_dir, prefix=".upload-")
+    temporary: Path | None = None
     try:
+        settings.uploads_dir.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=settings.uploads_dir, prefix=".upload-")
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as out:
             write(out)
-        target = settings.uploads_dir / sha256_of(Path(temporary))[:16] / file_name
+        target = settings.uploads_dir / sha256_of(temporary)[:16] / file_name
         target.parent.mkdir(exist_ok=True)
-        Path(temporary).replace(target)
+        temporary.replace(target)
     except OSError as error:
+        way_out = "Free some space on the server" if disk_is_full(error) else f"Let it write to {settings.uploads_dir}"
         raise DatasetError(
-            f"{title} could not be stored: {error.strerror}.", "Free some space on the server, then upload it again."
+            f"{title} could not be stored: {error.strerror}.", f"{way_out}, then upload it again."
         ) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary:
+            temporary.unlink(missing_ok=True)
     return target
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -16,13 +15,13 @@ from dashboard.core.chunks import Chunk
 from dashboard.core.engine import Engine
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation_work import EvaluationWork, Progress
+from dashboard.core.files import disk_is_full
 from dashboard.core.records import ChunkAnswers
 from dashboard.core.registry import ModelVersion
 from dashboard.core.run_plan import OpenRun, RunPlan, begin_run, plan_run
 from dashboard.core.runs import RunManifest, RunStore
 
 CHUNKS_AHEAD = 2  # for each worker, so that none idles and an urgent task waits for one chunk at most
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def new_run_id() -> str:
@@ -105,13 +104,9 @@ def go_on(
 def storage_error(store: RunStore, error: OSError, run_id: str = "") -> DatasetError:
     """What to say when the run store cannot be written."""
     more = f"go on with `python -m dashboard evaluate --resume {run_id}`" if run_id else "evaluate again"
+    way_out = "Free some space" if disk_is_full(error) else "Let the dashboard's user write there"
     return DatasetError(
         f"The results cannot be written to {store.root}: {error.strerror or error}.",
-        f"Free some space, then {more}.",
+        f"{way_out}, then {more}.",
         "storage",
     )
-
-
-def disk_is_full(error: OSError) -> bool:
-    """Whether writing may succeed once there is space again."""
-    return error.errno in _FULL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _BLOCK_BYTES = 2**20
 
@@ -49,3 +52,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 def write_json(path: Path, record: Any) -> None:
     """Writes `record` as indented JSON, atomically."""
     write_atomically(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def disk_is_full(error: OSError) -> bool:
+    """Whether writing may succeed once there is space again."""
+    return error.errno in _FULL

@@ -11,6 +11,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dashboard.core.errors import ImageError
 
+BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
+
 FORMATS = (
     "PNG",
     "JPEG",
@@ -105,8 +107,9 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
             "unsupported_pixels",
         )
     if upright.mode.startswith("I;16"):
-        notes.append("16-bit gray, shown with 8 bits.")
-        gray = (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)
+        bits = int(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[0])  # a TIFF may use fewer of the 16
+        notes.append(f"{bits}-bit gray, shown with 8 bits.")
+        gray = (np.asarray(upright).astype(np.uint16) >> (bits - 8)).astype(np.uint8)
         return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes))
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")

@@ -23,6 +23,7 @@ from dashboard.core.records import (
     TensorFlowFacts,
 )
 from dashboard.core.registry import ModelVersion
+from dashboard.settings import get_settings
 
 SAMPLES_A_TASK = {"instant": 128, "seconds": 8}  # by Method.cost
 SLOW_TASK_S = 900.0  # hundreds of forward passes, of a large model on few cores
@@ -161,7 +162,9 @@ class Inference:
 
     def _submit(self, task: str, *arguments: Any, slow: bool = False) -> Future[Any]:
         """At the head of the queue; a slow task gets more time than the engine's own limit."""
-        return self._engine.submit(task, *arguments, urgent=True, timeout_s=SLOW_TASK_S if slow else None)
+        return self._engine.submit(
+            task, *arguments, urgent=True, timeout_s=max(SLOW_TASK_S, get_settings().task_s) if slow else None
+        )
 
     def tensorflow(self) -> TensorFlowFacts:
         """Raises DependencyError, WorkerError."""

@@ -18,8 +18,9 @@ from typing import Literal
 from dashboard.core.chunks import Chunk
 from dashboard.core.engine import Engine
 from dashboard.core.errors import Cancelled, DashboardError
-from dashboard.core.evaluation import CHUNKS_AHEAD, disk_is_full, new_run_id, storage_error
+from dashboard.core.evaluation import CHUNKS_AHEAD, new_run_id, storage_error
 from dashboard.core.evaluation_work import EvaluationWork, Progress
+from dashboard.core.files import disk_is_full
 from dashboard.core.records import ChunkAnswers
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_plan import OpenRun, begin_run, evaluated_before, plan_run, take_up_run
@@ -254,7 +255,7 @@ class JobRunner:
     def _retry_paused(self) -> None:
         self._retry_at = time.monotonic() + self._retry_s
         for job in self.active():
-            if job.state == "paused":
+            if job.state == "paused" and job.run_id in self._works:  # else it was cancelled, and is only measured yet
                 with self._guarded(job.run_id):
                     self._works[job.run_id].write()
                     self._update(job.run_id, state="running", error=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import shutil
 import tempfile
@@ -114,7 +113,7 @@ def add_model(
         write_json(folder / RECORD, to_record(version))
         for left in (original, original.with_suffix(".h5")):
             left.unlink(missing_ok=True)
-        return registry.get(f"{name}@{_publish(folder, registry, name)}")
+        return registry.get(f"{name}@{registry.add(folder, name)}")
     except OSError as error:
         raise _not_written(registry, error) from error
     finally:
@@ -174,20 +173,3 @@ def _copy(file: Path, target: Path) -> str:
     if not done:
         raise ModelError(f"{file.name} is empty.", _HOW_TO_SAVE, "model_damaged")
     return digest.hexdigest()
-
-
-def _publish(folder: Path, registry: Registry, name: str) -> str:
-    """Renames the folder to the next version of `name`, whose number is returned."""
-    parent = registry.root / name
-    parent.mkdir(exist_ok=True)
-    try:
-        while True:
-            target = parent / registry.next_version(name)
-            try:
-                return folder.rename(target).name
-            except OSError:
-                if not target.exists():  # else somebody added a version at the same moment
-                    raise
-    finally:
-        with contextlib.suppress(OSError):
-            parent.rmdir()  # only when it is empty

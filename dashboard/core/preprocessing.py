@@ -96,7 +96,7 @@ def fit_image(image: np.ndarray, recipe: Preprocessing) -> np.ndarray:
         return np.asarray(picture.resize(target, Image.Resampling.LANCZOS, box, reducing_gap=3.0))
     if recipe.fit == "center-crop":
         ratio = min(width / recipe.width, height / recipe.height)
-        w, h = recipe.width * ratio, recipe.height * ratio
+        w, h = min(width, recipe.width * ratio), min(height, recipe.height * ratio)  # rounding may exceed the picture
         box = ((width - w) / 2, (height - h) / 2, (width + w) / 2, (height + h) / 2)
         return np.asarray(picture.resize(target, Image.Resampling.LANCZOS, box, reducing_gap=3.0))
     ratio = max(width / recipe.width, height / recipe.height)

@@ -10,6 +10,7 @@ from dashboard.core.foreign_model import ForeignModel, ForeignModelFacts
 from dashboard.core.records import Failure, ModelFacts, Prediction
 from dashboard.core.registry import ModelVersion
 from dashboard.core.worker_pool import WorkerPool
+from dashboard.settings import get_settings
 
 TASK_S = 600.0
 BATCH = 4  # images a call: the first layers of a large model need a hundred megabytes an image
@@ -20,7 +21,7 @@ class Quarantine:
 
     def __init__(self, order: ForeignModel) -> None:
         self._order = order
-        self._pool = WorkerPool(1)
+        self._pool = WorkerPool(1, get_settings().worker_start_s)
 
     def __enter__(self) -> Quarantine:
         return self

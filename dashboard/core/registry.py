@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass, field, replace
@@ -141,6 +142,27 @@ class Registry:
         check_name(name)
         taken = [int(p.name) for p in (self.root / name).glob("*") if p.name.isdecimal()]
         return str(max(taken, default=0) + 1)
+
+    def add(self, folder: Path, name: str) -> str:
+        """Renames a folder of the same file system to the next version of `name`, whose number is returned.
+
+        Raises:
+            ModelError: the name could leave the folder.
+            OSError: it cannot be renamed.
+        """
+        parent = self.root / name
+        parent.mkdir(parents=True, exist_ok=True)
+        try:
+            while True:
+                target = parent / self.next_version(name)
+                try:
+                    return folder.rename(target).name
+                except OSError:
+                    if not target.exists():  # else somebody added a version at the same moment
+                        raise
+        finally:
+            with contextlib.suppress(OSError):
+                parent.rmdir()  # only when it is empty
 
     def _scan(self) -> list[ModelVersion | BrokenVersion]:
         folders = [

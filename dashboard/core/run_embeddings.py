@@ -44,9 +44,9 @@ class RunEmbeddings:
         return self._states.get(run_id, EmbeddingState())
 
     def stored(self, run: Run) -> np.ndarray | None:
-        """(N, d) float32, a row for each of `run.evaluated`, in that order; None when they were not computed."""
+        """(N, d) float32, a row for each of `run.evaluated`, in that order, read when looked at; None when they were not computed."""
         try:
-            embeddings: np.ndarray = np.load(self._path(run.manifest.run_id), allow_pickle=False)
+            embeddings: np.ndarray = np.load(self._path(run.manifest.run_id), mmap_mode="r")
         except (OSError, ValueError):
             return None
         return embeddings if len(embeddings) == len(run.evaluated) else None
@@ -84,6 +84,7 @@ class RunEmbeddings:
             self._states[run.manifest.run_id] = replace(self.state(run.manifest.run_id), done=start + len(parts[-1]))
         buffer = io.BytesIO()
         np.save(buffer, np.concatenate(parts).astype(np.float32))
+        self._store.manifest(run.manifest.run_id)  # it may have been deleted meanwhile, and writing makes its folder
         write_atomically(self._path(run.manifest.run_id), buffer.getvalue())
 
     def _path(self, run_id: str) -> Path:

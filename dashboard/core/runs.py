@@ -106,8 +106,10 @@ class Run:
 
     def evaluation(self) -> Evaluation | None:
         """Metrics over the rows that have a true label and a prediction; None when there are none."""
-        if self.measured:
-            return self.measured
+        return self.measured or self._evaluation
+
+    @cached_property
+    def _evaluation(self) -> Evaluation | None:
         rows = self.evaluated.dropna(subset=["true_label"])
         if rows.empty:
             return None

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
+import json
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,8 +20,8 @@ from dashboard.core import cifar10
 from dashboard.core.errors import DashboardError
 from dashboard.core.files import sha256_of
 from dashboard.core.preprocessing import Preprocessing
-from dashboard.core.registry import Registry
-from dashboard.settings import ROOT
+from dashboard.core.registry import Registry, check_name
+from dashboard.settings import ROOT, get_settings
 from dashboard.training.recipes import QUICK, RECIPES, Recipe
 
 CHANNEL_MEAN = (0.4914, 0.4822, 0.4465)  # of CIFAR-10's training images
@@ -37,13 +41,20 @@ def _arguments() -> argparse.Namespace:
         metavar="NAME[@VERSION]",
         help="begin with this version's weights, for a further cycle of training",
     )
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--epochs", type=_at_least_one, help="instead of the recipe's")
     parser.add_argument("--teachers", nargs="+", metavar="NAME[@VERSION]", help="instead of the recipe's")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="mixed_bfloat16")
     parser.add_argument("--name", help="name of the model in models/ (default: the recipe's)")
-    parser.add_argument("--models", type=Path, default=ROOT / "models", help="where versions are written")
+    parser.add_argument("--models", type=Path, help="where versions are written (default: where they are served from)")
     parser.add_argument("--work", type=Path, default=ROOT / ".training", help="checkpoints and prepared data")
     return parser.parse_args()
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1 is needed")
+    return number
 
 
 def _photos(images: np.ndarray, preprocessing: Preprocessing, seed: int, cache: Path) -> np.ndarray:
@@ -75,7 +86,13 @@ def split_holdout(labels: np.ndarray, holdout: int, seed: int) -> tuple[np.ndarr
 
 def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     """Trains by `recipe` and returns the folder of the new version."""
-    archive: Path = args.data or cifar10.download(ROOT / "data" / "downloads")
+    settings, revision = get_settings(), _revision()
+    name: str = args.name or recipe.name
+    check_name(name)
+    registry = Registry(args.models or settings.models_dir)
+    started_from = registry.get(args.start_from) if args.start_from else None
+    teaching = [registry.get(reference) for reference in recipe.teachers]
+    archive: Path = args.data or cifar10.download(settings.downloads_dir)
     data = cifar10.read(archive, "train")
     checksum = sha256_of(archive)
     preprocessing = Preprocessing(32, 32, mean=CHANNEL_MEAN, std=CHANNEL_STD)
@@ -88,10 +105,10 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     from dashboard.training.fit import fit
     from dashboard.training.targets import Teachers, load_version, smoothed_labels
 
-    registry = Registry(args.models)
-    started_from = registry.get(args.start_from) if args.start_from else None
     targets = smoothed_labels(data.labels[kept], len(cifar10.CLASS_NAMES), recipe.label_smoothing)
-    teaching = [registry.get(reference) for reference in recipe.teachers]
+    # whatever makes it another training, for it is taken up from there
+    what = [dataclasses.asdict(recipe), args.precision, checksum, *(v.sha256 for v in (started_from, *teaching) if v)]
+    checkpoint = args.work / f"{recipe.name}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]}"
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(args.precision)
     model = fit(
@@ -100,14 +117,14 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
         data.images[kept],
         photos[kept],
         targets,
-        args.work / f"{recipe.name}-{recipe.epochs}-{args.precision}-{checksum[:12]}",
+        checkpoint,
         verbose=1 if sys.stderr.isatty() else 2,
         start=load_version(started_from) if started_from else None,
         teachers=Teachers(teaching, args.precision) if teaching else None,
     )
     from dashboard.training.publish import publish
 
-    return publish(
+    version = publish(
         model,
         recipe,
         preprocessing,
@@ -115,10 +132,23 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
         checksum,
         holdout=(data.images[held], data.labels[held]),
         test=cifar10.read(archive, "test"),
-        folder=args.models / (args.name or recipe.name),
+        folder=registry.root / name,
         started_from=started_from,
         taught_by=teaching,
+        code_revision=revision,
     )
+    shutil.rmtree(checkpoint)  # or the same command would publish it once more
+    return version
+
+
+def _revision() -> str:
+    """Of this code, with `-dirty` where it was changed since."""
+    try:
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:  # there is no git
+        return "unknown"
+    return found.stdout.strip() or "unknown"
 
 
 def main() -> int:

@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from dashboard.core.errors import ModelError
+
 WHITENING_KERNEL = 2
 WHITENING_LAYER = "whiten"
 
@@ -107,12 +109,19 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Gives each layer of `target` the weights of the layer of that name, where `source` has one.
 
     Raises:
-        ValueError: a layer of the same name has other shapes.
+        ModelError: a layer of the same name has other shapes.
     """
     known = {layer.name: layer for layer in source.layers}
     for layer in target.layers:
         if layer.name in known:
-            layer.set_weights(known[layer.name].get_weights())
+            try:
+                layer.set_weights(known[layer.name].get_weights())
+            except ValueError as error:
+                raise ModelError(
+                    f"Its layer {layer.name} is of another size, so training cannot begin with its weights.",
+                    "Begin with a model of the same recipe.",
+                    "other_network",
+                ) from error
 
 
 def count_flops(model: keras.Model) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -43,6 +43,7 @@ def publish(
     folder: Path,
     started_from: ModelVersion | None = None,
     taught_by: Sequence[ModelVersion] = (),
+    code_revision: str = "unknown",
 ) -> Path:
     """Calibrates on the held-out images, measures on the test images, writes `folder`/<next version>.
 
@@ -75,17 +76,15 @@ def publish(
     ).mean()
     result = evaluate_labels(test.labels, logits.argmax(axis=1), CLASS_NAMES)
     photos = np.stack([as_photo(image, PHOTO_FACTOR, PHOTO_QUALITY, preprocessing) for image in test.images])
-    target = folder / Registry(folder.parent).next_version(folder.name)
-    target.mkdir(parents=True)
-    save_portably(model, target / WEIGHTS)
+    registry = Registry(folder.parent)
     version = ModelVersion(
         name=folder.name,
-        version=target.name,
-        folder=target,
+        version=registry.next_version(folder.name),
+        folder=folder,
         class_names=CLASS_NAMES,
         preprocessing=preprocessing,
         output="logits",
-        sha256=sha256_of(target / WEIGHTS),
+        sha256="",
         temperature=temperature,
         familiarity=fit_familiarity(held_logits, held_probs, decides),
         bfloat16=bool(abs(change) <= BFLOAT16_TOLERANCE),
@@ -122,13 +121,18 @@ def publish(
             "backend": keras.backend.backend(),
             "keras": keras.__version__,
             "data_sha256": data_sha256,
-            "code_revision": _revision(),
+            "code_revision": code_revision,
             "trained_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "calibrated_on": f"{len(held_labels):,} training images that were not trained on",
         },
     )
-    write_json(target / RECORD, to_record(version))
-    return target
+    registry.root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".adding-", dir=registry.root, ignore_cleanup_errors=True) as temporary:
+        made = Path(temporary)
+        made.chmod(0o755)
+        save_portably(model, made / WEIGHTS)
+        write_json(made / RECORD, to_record(dataclasses.replace(version, sha256=sha256_of(made / WEIGHTS))))
+        return folder / registry.add(made, folder.name)
 
 
 def _named(version: ModelVersion) -> dict[str, str]:
@@ -156,14 +160,3 @@ def _in_bfloat16(model: keras.Model, recipe: Recipe, preprocessing: Preprocessin
     copy = network.build_in("mixed_bfloat16", recipe.widths, len(CLASS_NAMES), preprocessing.width, recipe.squeeze)
     copy.set_weights(model.get_weights())
     return copy
-
-
-def _revision() -> str:
-    found = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip() or "unknown"

@@ -18,12 +18,27 @@ MODEL_KEY = "model"
 FIT_KEY = "fit"
 AS_TRAINED = "as-trained"
 FIT_WORDS: dict[str, str] = {"stretch": "Stretch", "center-crop": "Crop the centre", "pad": "Pad with black"}
+WIDEST_METRIC = 16  # characters
 _COMMAND = re.compile(r"`([^`]+)`")
 
 
 def plain(text: str) -> str:
-    """User text where Streamlit would read Markdown: every special character escaped."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", text)
+    """User text where Streamlit would read Markdown: every special character escaped.
+
+    Addresses, e-mail addresses and icons are found after that is undone, or before: they are broken by a character
+    that has no width.
+    """
+    unlinked = re.sub(r":(?=[/\w])|@(?=[\w-]+\.)|www(?=\.)", "\\g<0>\N{WORD JOINER}", text, flags=re.IGNORECASE)
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", unlinked)
+
+
+def show_predicted_class(label: str) -> None:
+    """The answer in large letters; a long one on several lines, where a metric would cut it."""
+    if len(label) <= WIDEST_METRIC:
+        st.metric("Predicted class", plain(label))
+    else:
+        st.caption("Predicted class")
+        st.subheader(plain(label), anchor=False)
 
 
 def show_error(error: DashboardError, title: str) -> None:
@@ -65,7 +80,9 @@ def choose_model() -> None:
     if chosen is None:
         st.caption(plain(fault or "No model is chosen."))
     else:
-        st.caption(f"{accuracy[chosen]:.1%} on its test images" if accuracy[chosen] else "Accuracy not measured")
+        stated = accuracy[chosen]  # from a file that anybody may have written
+        known = isinstance(stated, (int, float)) and 0 < stated <= 1
+        st.caption(f"{stated:.1%} on its test images" if known else "Accuracy not measured")
         choose_fit(next(v for v in versions if v.ref == chosen).preprocessing.fit)
 
 

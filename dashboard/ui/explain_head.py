@@ -10,7 +10,7 @@ from dashboard.core.images import fit_side
 from dashboard.core.overlay import DEFAULT_OPACITY
 from dashboard.core.records import stages
 from dashboard.core.run_images import RunImage
-from dashboard.ui.components import FIT_WORDS, plain
+from dashboard.ui.components import FIT_WORDS, plain, show_predicted_class
 from dashboard.ui.explain_question import Look, Question
 from dashboard.ui.picture_choice import LAYER_KEY, RUN, TARGET_KEY, Picture, forget_picture
 
@@ -19,22 +19,24 @@ PREDICTED = "the predicted class"
 METHOD_KEY, LAYERS_METHOD_KEY = "explain-method", "explain-layers-method"
 
 
-def show_head(picture: Picture, answer: Answer) -> None:
-    """A way to another picture, this one, and the answer that all maps below belong to."""
+def show_ways_back(run_id: str | None) -> None:
+    """To another picture, and to the evaluation that this one was chosen in."""
     with st.container(horizontal=True, vertical_alignment="center", key="ways-back"):
         st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
-        if picture.from_run:
+        if run_id:
             st.page_link(
-                "../pages/evaluate.py",
-                label="Its evaluation",
-                icon=":material/dataset:",
-                query_params={RUN: picture.from_run.run_id},
+                "../pages/evaluate.py", label="Its evaluation", icon=":material/dataset:", query_params={RUN: run_id}
             )
+
+
+def show_head(picture: Picture, answer: Answer) -> None:
+    """A way to another picture, this one, and the answer that all maps below belong to."""
+    show_ways_back(picture.from_run.run_id if picture.from_run else None)
     small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
     small.image(fit_side(answer.picture, SIDE), width="stretch", alt="The picture")
     with words, st.container(width=440, gap="xsmall"):
         st.text(picture.name)
-        st.metric("Predicted class", plain(answer.predicted_label))
+        show_predicted_class(answer.predicted_label)
         st.progress(answer.prediction.confidence, text=f"Confidence {answer.prediction.confidence:.1%}")
         if picture.from_run:
             _show_truth(picture.from_run, answer)
@@ -50,7 +52,7 @@ def show_head(picture: Picture, answer: Answer) -> None:
     if picture.from_run:
         _warn_of_another_answer(picture.from_run, answer)
     fit = answer.version.preprocessing.fit
-    if not answer.map_covers_picture:
+    if answer.has_other_shape and not answer.map_covers_picture:
         sees = "sees the picture between black bars" if fit == "pad" else "may see a part of the picture only"
         st.caption(f"The model {sees}; the maps lie over what it sees.")
     if answer.explanation is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -48,9 +49,12 @@ def show_images(run: Run, store: RunStore, rows: pd.DataFrame, about: Hashable, 
     shown = rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
     shown = shown.assign(file=run.detail(shown, ["file"])["file"])
     if images:
-        _show_tiles(run.manifest.run_id, images, shown, with_classes)
+        can_be_explained = Path(run.manifest.dataset).exists()
+        if not can_be_explained:
+            st.caption("The dataset is not on the server any more: its images can be seen, but not explained.")
+        _show_tiles(run.manifest.run_id, images, shown, with_classes, can_be_explained)
     if pages > 1:
-        st.pagination(pages, key=page_key)
+        st.pagination(pages, key=page_key, persist_state="session")
     with st.expander("File names", expanded=images is None):
         st.dataframe(
             safe_for_spreadsheets(shown[COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"
@@ -83,7 +87,9 @@ def _show_imported(run: Run, rows: pd.DataFrame) -> None:
     )
 
 
-def _show_tiles(run_id: str, images: RunPictures, shown: pd.DataFrame, with_classes: bool) -> None:
+def _show_tiles(
+    run_id: str, images: RunPictures, shown: pd.DataFrame, with_classes: bool, can_be_explained: bool
+) -> None:
     gone = False
     with st.container(horizontal=True, gap="small", key="gallery"):
         for row in shown.to_dict("records"):
@@ -94,7 +100,8 @@ def _show_tiles(run_id: str, images: RunPictures, shown: pd.DataFrame, with_clas
                 _offer_selection(run_id, row, with_classes)
                 if with_classes and isinstance(row["true_label"], str):
                     st.caption(f"is {plain(row['true_label'])}")
-                link_to_run_image(run_id, row["index"])
+                if can_be_explained:
+                    link_to_run_image(run_id, row["index"])
     if gone:
         st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
 

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from dashboard.core.answers import Answer, answer_key
@@ -95,21 +96,18 @@ def _watch(run_id: str) -> None:
 
 def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture: Picture) -> None:
     rows = run.evaluated
+    version = version_of_run(services.registry, run.manifest)  # seen as the images of the run were
     if picture.from_run and picture.from_run.run_id == run.manifest.run_id:
         own = (rows["index"] == picture.from_run.index).to_numpy()
     else:
         own = np.zeros(len(rows), bool)
-    if own.any():
-        query = embeddings[own][0]
-    else:
-        version = version_of_run(services.registry, run.manifest)  # seen as the images of the run were
-        query = remembered(
-            "embedding",
-            answer_key(picture.name, picture.data, version, None, None),
-            "Looking at the picture ...",
-            lambda: services.inference.embed_file(version, picture.data),
-        )
-    found = similar_images(rows[~own], embeddings[~own], query, SHOWN)
+
+    def find() -> pd.DataFrame:
+        query = embeddings[own][0] if own.any() else services.inference.embed_file(version, picture.data)
+        return similar_images(rows[~own], embeddings[~own], query, SHOWN)
+
+    key = run.manifest.run_id, own.tobytes(), answer_key(picture.name, picture.data, version, None, None)
+    found = remembered("similar", key, "Looking for similar images ...", find)
     if found.empty:
         st.info("There is no other image in this evaluation.", icon=":material/info:")
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image, enlarge
 from dashboard.core.run_images import RunImage, run_image
 from dashboard.ui.components import plain
@@ -19,6 +19,7 @@ SAMPLES_SHOWN = 8
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # in the address
 TARGET_KEY, LAYER_KEY = "explain-target", "explain-layer"  # what is asked about it, see `explain_head`
 _KEPT = "picture-to-explain"  # its key in the address, and the picture
+_IN_RUN = "run-image-to-explain"  # what the address says of an image of an evaluation
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,14 @@ def picture_to_explain(services: Services) -> Picture | None:
     Raises:
         DatasetError, ImageError: the address names one that is not there.
     """
+    if not {RUN, IMAGE, PICTURE} & set(st.query_params) and _IN_RUN in st.session_state:
+        st.query_params.from_dict(st.session_state[_IN_RUN])  # it was shown before another page was visited
     if RUN not in st.query_params and IMAGE not in st.query_params:
+        st.session_state.pop(_IN_RUN, None)
         return _kept_picture()
+    if st.query_params.to_dict() != st.session_state.get(_IN_RUN):
+        st.session_state[_IN_RUN] = st.query_params.to_dict()
+        st.session_state[TARGET_KEY] = None  # the class that was asked about was that of another picture
     run_id, index = st.query_params.get(RUN, ""), st.query_params.get(IMAGE, "")
     if not index.isdecimal():
         raise DatasetError(f"{index!r} is no number of an image.", "Choose one on Batch evaluation.", "image_unknown")
@@ -64,6 +71,8 @@ def picture_to_explain(services: Services) -> Picture | None:
 
 def _keep(name: str, data: bytes) -> None:
     st.session_state[_KEPT] = get_kept_pictures().keep(name, data), Picture(name, data)
+    st.session_state[TARGET_KEY] = None
+    st.session_state.pop(_IN_RUN, None)
 
 
 def _kept_picture() -> Picture | None:
@@ -84,7 +93,8 @@ def _kept_picture() -> Picture | None:
 def forget_picture() -> None:
     """Lets another one be chosen."""
     st.query_params.clear()
-    st.session_state.pop(_KEPT, None)
+    for key in (_KEPT, _IN_RUN):
+        st.session_state.pop(key, None)
 
 
 def choose_picture(samples_dir: Path) -> None:
@@ -117,14 +127,22 @@ def upload_picture(key: str) -> tuple[str, bytes] | None:
 def clicked_sample(files: list[Path]) -> Path | None:
     """Shows the samples with a button each; the one whose button was clicked just now."""
     clicked = None
+    unreadable = []
     with st.container(horizontal=True, gap="small", key="samples"):
         for path in files:
+            try:
+                thumbnail = _thumbnail(path)
+            except (OSError, ImageError):
+                unreadable.append(path.name)
+                continue
             with st.container(width=84, gap="xsmall"):
-                st.image(_thumbnail(path), width=80, alt=f"Sample of class {path.parent.name}")
+                st.image(thumbnail, width=80, alt=f"Sample of class {path.parent.name}")
                 if st.button(
                     plain(path.parent.name), key=f"sample-{path.parent.name}", width="stretch", type="tertiary"
                 ):
                     clicked = path
+    if unreadable:
+        st.caption(plain(f"Samples that cannot be read: {listed(unreadable)}"))
     return clicked
 
 

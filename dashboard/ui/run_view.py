@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.core.metrics import Evaluation
@@ -44,7 +45,11 @@ def show_run(services: Services, run: Run) -> None:
     evaluation = run.evaluation()
     _show_figures(run, evaluation)
     if evaluation:
-        _show_labelled(services, run, evaluation)
+        unlabelled = run.evaluated[run.evaluated["true_label"].isna()]
+        if len(unlabelled) and _choose_unlabelled(evaluation.accuracy.n, len(unlabelled)):
+            _show_unlabelled(services, run, unlabelled)
+        else:
+            _show_labelled(services, run, evaluation)
         details, calibration, failures, downloads = st.tabs(
             ["Per class", "Calibration", f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details"
         )
@@ -54,7 +59,10 @@ def show_run(services: Services, run: Run) -> None:
             _show_calibration(evaluation)
     else:
         if len(run.evaluated):
-            _show_unlabelled(services, run)
+            st.info(
+                "The images carry no labels the model knows, so there is nothing to compare.", icon=":material/info:"
+            )
+            _show_unlabelled(services, run, run.evaluated)
         failures, downloads = st.tabs([f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details")
     with failures:
         _show_failures(run)
@@ -105,7 +113,7 @@ def _show_labelled(services: Services, run: Run, evaluation: Evaluation) -> None
         else:
             st.markdown(
                 f"**True {plain(cell[0])}, predicted {plain(cell[1])}**",
-                help="The surest first. Double-click the chart to clear.",
+                help="The surest first. Double-click the chart, or clear the box below it, to see the worst mistakes.",
             )
         if rows.empty:
             st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
@@ -114,11 +122,30 @@ def _show_labelled(services: Services, run: Run, evaluation: Evaluation) -> None
     show_bulk(services, run, rows)
 
 
-def _show_unlabelled(services: Services, run: Run) -> None:
-    """What the images were taken for, class by class."""
-    st.info("The images carry no labels the model knows, so there is nothing to compare.", icon=":material/info:")
-    counts = run.evaluated["predicted_label"].value_counts()
-    titles = {"": f"any class ({len(run.evaluated):,})"}
+def _choose_unlabelled(n_labelled: int, n_unlabelled: int) -> bool:
+    """Where only some images can be compared: says so, and lets the others be looked at."""
+    st.caption(
+        f"Accuracy and all that is compared come from the {n_labelled:,} images with a label, of "
+        f"{n_labelled + n_unlabelled:,}."
+    )
+    titles = {False: f"With a label ({n_labelled:,})", True: f"Without ({n_unlabelled:,})"}
+    return bool(
+        st.segmented_control(
+            "Images",
+            list(titles),
+            format_func=lambda without: titles[without],
+            default=False,
+            required=True,
+            key="unlabelled",
+            persist_state="session",
+        )
+    )
+
+
+def _show_unlabelled(services: Services, run: Run, rows: pd.DataFrame) -> None:
+    """What these images were taken for, class by class."""
+    counts = rows["predicted_label"].value_counts()
+    titles = {"": f"any class ({len(rows):,})"}
     titles |= {str(name): f"{name} ({count:,})" for name, count in counts.items() if count}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         taken_for = st.selectbox(
@@ -127,7 +154,6 @@ def _show_unlabelled(services: Services, run: Run) -> None:
         first = st.segmented_control(
             "First", ["Least sure", "Surest"], default="Least sure", required=True, key="first", persist_state="session"
         )
-    rows = run.evaluated
     if taken_for:
         rows = rows[rows["predicted_label"] == taken_for]
     rows = rows.sort_values("confidence", ascending=first == "Least sure", kind="stable")

@@ -18,7 +18,7 @@ from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.labelling import Labelling, by_labels_file, in_order
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, file_stem, read_labels_file
 from dashboard.core.datasets.npy import open_npy
-from dashboard.core.datasets.sample_list import PackedNames, SampleList
+from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of, write_json
 
@@ -59,7 +59,7 @@ class DescribedDataset:
         """Raises DatasetError when the images or the labels cannot be used, or do not belong together."""
         self.path = path
         images, self._labels = described_files(path)
-        self._images = open_images(images)
+        self._images = open_images(images)  # whose own labels file, if it has one, is not asked
         inner = self._images.samples
         names = inner.names if isinstance(inner, SampleList) else PackedNames(sample.name for sample in inner)
         labelling = self._labelling(names)
@@ -69,6 +69,11 @@ class DescribedDataset:
     def _labelling(self, names: Sequence[str]) -> Labelling:
         labels = self._labels
         if labels.suffix.lower() == ".npy":
+            if not isinstance(names, NumberedNames):
+                raise DatasetError(
+                    f"{labels.name} says no file names, so which label belongs to which image would be guessed.",
+                    "Give a CSV, JSON or Parquet file with a file name and a label in each row.", "labels_file",
+                )  # fmt: skip
             array = open_npy(labels)
             return in_order(names, labels.name, read_labels(array, len(names)))
         if labels.suffix.lower() not in LABELS_SUFFIXES:

@@ -43,7 +43,9 @@ class FolderFiles:
             with (self._root / self._names[position]).open("rb") as file:
                 return file.read(limit)
         except OSError as error:
-            raise ImageError(f"It cannot be opened ({error.strerror}).", code="unreadable") from error
+            raise ImageError(
+                f"It cannot be opened ({error.strerror}).", "Let the dashboard's user read it.", "unreadable"
+            ) from error
 
 
 def files_below(root: Path) -> list[str]:

@@ -43,13 +43,17 @@ class FileSource(Protocol):
 class ImageFiles:
     """A dataset of image files, labelled by class folders or by a labels file among them."""
 
-    def __init__(self, path: Path, source: FileSource) -> None:
-        """Raises DatasetError when there are no images, or the labels file cannot be used."""
+    def __init__(self, path: Path, source: FileSource, use_labels_file: bool = True) -> None:
+        """Raises DatasetError when there are no images, or the labels file cannot be used.
+
+        Args:
+            use_labels_file: False where the labels come from elsewhere.
+        """
         self.path, self._source = path, source
         if not any(map(is_image_name, source.names)):
             raise no_images(path.name)
         self._labels_at: int | None = None
-        labelling = self._labelling()
+        labelling = self._labelling() if use_labels_file else by_folder(source.names)
         self.samples: SampleList = labelling.samples
         self.notes, self._faults = labelling.notes, labelling.faults
 

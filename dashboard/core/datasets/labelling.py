@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -50,15 +51,18 @@ def class_folder(name: str) -> str | None:
 def find_labels_file(names: Sequence[str], dataset_name: str) -> tuple[int | None, bool]:
     """Where the labels file is among the files of a dataset, and whether it must be one.
 
-    A table of whatever name is tried where the folders say nothing; it must be one where it is called so.
+    A table of whatever name is tried where the folders say nothing; it must be one where it is called so. What
+    belongs to one image, as `1.jpg.json` does, is none.
 
     Raises:
         DatasetError: there are several.
     """
     tables = [i for i, name in enumerate(names) if _suffix(name) in LABELS_SUFFIXES]
-    likely = [i for i in tables if file_stem(names[i]).lower() in _LIKELY_STEMS]
-    folders = {class_folder(name) for name in names if is_image_name(name)} if tables else set()
-    candidates = likely or (tables if len(folders) < 2 else [])
+    images = {name for name in names if is_image_name(name)} if tables else set()
+    folders = {class_folder(name) for name in images}
+    candidates = [i for i in tables if file_stem(names[i]).lower() in _LIKELY_STEMS]
+    if not candidates and len(folders) < 2:
+        candidates = [i for i in tables if names[i].rpartition(".")[0] not in images]
     if len(candidates) > 1:
         raise DatasetError(
             f"{dataset_name} holds several files that could be its labels: {listed([names[i] for i in candidates])}.",
@@ -173,7 +177,8 @@ def _no_single_image(table_name: str, file: str, found: int) -> ImageError:
 
 
 def _normal(name: str) -> str:
-    return name.replace("\\", "/").removeprefix("./").lstrip("/")
+    composed = unicodedata.normalize("NFC", name)  # macOS writes é as e and an accent
+    return composed.replace("\\", "/").removeprefix("./").lstrip("/")
 
 
 def _suffix(name: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from dashboard.core.datasets import npy, parquet_images
@@ -36,13 +37,17 @@ KINDS = (
     "images, a Parquet or TFRecord file of images, or the CIFAR-10 archive."
 )
 _FIRST_BYTES = 16
+_SPLIT = re.compile(r"(train|test|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
 _watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # of a folder: what is looked at, its times
 _MOST_WATCHED = 16
 _MOST_OPEN = 8  # several evaluations take turns, and opening a large dataset takes seconds
 
 
-def open_dataset(path: Path) -> Dataset:
+def open_dataset(path: Path, use_labels_file: bool = True) -> Dataset:
     """Opens the dataset at `path`, which may be a pattern such as photos/**/*.jpg.
+
+    Args:
+        use_labels_file: whether one among the images gives them their labels.
 
     Raises:
         DatasetError: it does not exist, cannot be read, is damaged as a whole, or is of no known kind.
@@ -51,7 +56,7 @@ def open_dataset(path: Path) -> Dataset:
         raise DatasetError(f"The name of {readable_name(str(path))} is no UTF-8.", "Rename it.", "bad_name")
     path = path.resolve()
     try:
-        return _open_cached(path, _state(path))
+        return _open_cached(path, _state(path), use_labels_file)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -78,7 +83,7 @@ def _state(path: Path) -> tuple[object, ...]:
         if path.is_dir():
             return _folder_state(path)
         inner = described_files(path) if path.name.endswith(DESCRIPTION) else ()
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
     return (info.st_mtime_ns, info.st_size, *map(_state, inner))
 
@@ -119,31 +124,42 @@ def _times(paths: Sequence[str]) -> tuple[object, ...]:
 
 
 @lru_cache(maxsize=_MOST_OPEN)
-def _open_cached(path: Path, state: tuple[object, ...]) -> Dataset:
+def _open_cached(path: Path, state: tuple[object, ...], use_labels_file: bool) -> Dataset:
     if is_pattern(path):
         root, names = pattern_root(path), files_matching(path)
         if not names:
             raise DatasetError(f"{path} means no file.", "Check the path; ** stands for any folders.", "not_found")
-        return _open_files(path, root, names)
+        return _open_files(path, root, names, use_labels_file)
     if path.is_dir():
-        return _open_files(path, path, files_below(path))
-    return _open_file(path)
+        return _open_files(path, path, files_below(path), use_labels_file)
+    return _open_file(path, use_labels_file)
 
 
-def _open_files(path: Path, root: Path, names: list[str]) -> Dataset:
+def _open_files(path: Path, root: Path, names: list[str], use_labels_file: bool) -> Dataset:
     """Images, or, where there are none, the shards of one dataset."""
     if not any(map(is_image_name, names)):
         for kind, suffix in ((ParquetImages, ".parquet"), (TFRecordImages, ".tfrecord")):
             if shards := [root / name for name in names if suffix in Path(name).name.lower()]:
+                _refuse_several_splits(path, shards)
                 return kind(path, shards)
-    return ImageFiles(path, FolderFiles(root, names))
+    return ImageFiles(path, FolderFiles(root, names), use_labels_file)
 
 
-def _open_file(path: Path) -> Dataset:
+def _refuse_several_splits(path: Path, shards: Sequence[Path]) -> None:
+    splits = {found[1]: shard for shard in shards if (found := _SPLIT.match(shard.name))}
+    if len(splits) > 1:
+        split = "test" if "test" in splits else min(splits)
+        raise DatasetError(
+            f"{path.name} holds more than one split: {', '.join(sorted(splits))}.",
+            f"Give the files of one, such as {splits[split].parent / split}*", "several_splits",
+        )  # fmt: skip
+
+
+def _open_file(path: Path, use_labels_file: bool) -> Dataset:
     with path.open("rb") as file:
         first_bytes = file.read(_FIRST_BYTES)
     if path.name.endswith(DESCRIPTION):
-        return DescribedDataset(path, open_dataset)
+        return DescribedDataset(path, partial(open_dataset, use_labels_file=False))
     if first_bytes.startswith(npy.MAGIC):
         return ArrayImages(path)
     if first_bytes.startswith(parquet_images.MAGIC):
@@ -153,7 +169,7 @@ def _open_file(path: Path) -> Dataset:
     if is_image_name(path.name):
         return ImageFiles(path, FolderFiles(path.parent, [path.name]))
     if zipfile.is_zipfile(path):
-        return _open_archive(path)
+        return _open_archive(path, use_labels_file)
     if begins_like_tfrecord(first_bytes):
         return TFRecordImages(path, [path])
     if path.suffix.lower() in (".zip", ".npz"):
@@ -169,8 +185,8 @@ def _open_file(path: Path) -> Dataset:
     raise DatasetError(f"{path.name} is no dataset that is read here.", KINDS, "unknown_format")
 
 
-def _open_archive(path: Path) -> Dataset:
+def _open_archive(path: Path, use_labels_file: bool) -> Dataset:
     files = ZipFiles(path)
     if not any(map(is_image_name, files.names)) and any(name.endswith(".npy") for name in files.names):
         return ArrayImages(path)
-    return ImageFiles(path, files)
+    return ImageFiles(path, files, use_labels_file)

@@ -86,8 +86,10 @@ def _starts(path: Path) -> np.ndarray:
 
 
 def _feature_names(examples: Iterator[Mapping[str, Feature]], file_name: str) -> tuple[str, str | None, str | None]:
-    """Image, label and file name, told from the first record that can be read."""
-    first = next((example for example in examples if example), {})
+    """Image, label and file name, told from all records that can be read: the first one may lack some."""
+    first: dict[str, Feature] = {}
+    for example in examples:
+        first |= {key: values for key, values in example.items() if not first.get(key)}
     keys = list(first)
     files = [key for key in keys if first[key] and isinstance(first[key][0], bytes)]
     image = column_among(files, IMAGE_FEATURES)
@@ -102,7 +104,9 @@ def _feature_names(examples: Iterator[Mapping[str, Feature]], file_name: str) ->
 
 def _single(example: Mapping[str, Feature], key: str | None) -> str | None:
     values = example.get(key, []) if key else []
-    try:
-        return as_label(values[0]) if len(values) == 1 else None
-    except ValueError:  # bytes that are no text
+    if len(values) != 1:
         return None
+    try:
+        return as_label(values[0])
+    except ValueError:  # bytes that are no UTF-8 are shown, so that somebody sees it
+        return values[0].decode(errors="replace") if isinstance(values[0], bytes) else None
