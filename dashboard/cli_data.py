@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from dashboard.cli_output import progress, say, stop
+from dashboard.cli_output import AsJson, print_json, progress, say, stop
 from dashboard.core import cifar10
 from dashboard.core.errors import DashboardError
 from dashboard.settings import get_settings
@@ -13,7 +13,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")
 
 
 @data_app.command("get-cifar10")
-def get_cifar10() -> None:
+def get_cifar10(as_json: AsJson = False) -> None:
     """Download the official CIFAR-10 archive (163 MB) and verify it."""
     try:
         with progress() as bar:
@@ -25,5 +25,7 @@ def get_cifar10() -> None:
                 ),
             )
     except DashboardError as error:
-        stop(error, as_json=False)
+        stop(error, as_json)
+    if as_json:
+        print_json({"path": str(path)})
     say(f"CIFAR-10 is at {path}. Evaluate its test set: python -m dashboard evaluate {path}")

@@ -82,13 +82,15 @@ def _version_record(version: ModelVersion, active: bool) -> dict[str, Any]:
 
 
 @models_app.command("use")
-def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]) -> None:
+def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")], as_json: AsJson = False) -> None:
     """Make a version the one used when none is named."""
     settings = get_settings()
     try:
         version = registry().activate(ref)
     except DashboardError as error:
-        stop(error, as_json=False)
+        stop(error, as_json)
+    if as_json:
+        print_json(_version_record(version, active=True))
     say(f"{version.ref} is now active.")
     if settings.model:
         say(f"But DASHBOARD_MODEL={settings.model} is set, and the setting wins.", "yellow")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from dashboard.cli import app
 from dashboard.core.cifar10 import CLASS_NAMES, FILE_NAME
+from dashboard.core.errors import WorkerError
 from dashboard.core.explanation_methods import METHODS
+from dashboard.core.records import Failure
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_plan import begin_run, plan_run
 from dashboard.core.runs import RunStore
+from dashboard.settings import Settings
 from tests.conftest import ROOT
 
 FROG = sorted((ROOT / "data" / "samples" / "frog").glob("*.png"))[0]
@@ -358,6 +364,12 @@ def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny
     )
     assert added.returncode == 0 and b"cifar10-resnet@2 stays the one used" in added.stderr
     assert active(models) == ["2"]
+    again = dashboard(
+        "models", "add", tiny_version.file, "--json", "--name", "cifar10-resnet", *arguments[2:],
+        data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models),
+    )  # fmt: skip
+    assert only_json(again)["version"] == "3" and only_json(again)["active"] is False
+    assert active(models) == ["2"], "nor does a new version of the active one"
 
 
 def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
@@ -413,3 +425,54 @@ def test_a_dataset_whose_name_is_no_utf8_is_refused_in_words(tmp_path: Path) -> 
     assert done.returncode == 1
     assert only_json(done)["error"]["code"] == "bad_name"
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("DASHBOARD_WORKERS", "0"), ("DASHBOARD_PRECISION", "bfloat16")])
+def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, name: str, value: str) -> None:
+    done = dashboard("runs", "list", "--json", data_dir=tmp_path, **{name: value})
+    assert done.returncode == 1 and b"Traceback" not in done.stderr
+    assert only_json(done)["error"]["code"] == "settings"
+    assert f"{name} is '{value}'" in only_json(done)["error"]["message"]
+
+
+def test_an_empty_setting_is_none(tmp_path: Path) -> None:
+    done = dashboard("runs", "list", "--json", data_dir=tmp_path, DASHBOARD_WORKERS="")
+    assert done.returncode == 0 and only_json(done) == []
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_in_words(models: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    models.chmod(0o500)
+    done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models))
+    models.chmod(0o700)
+    assert done.returncode == 1 and b"Permission denied" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_the_samples_are_there_with_any_data_folder(tmp_path: Path) -> None:
+    assert Settings(data_dir=tmp_path).samples_dir == ROOT / "data" / "samples"
+    (tmp_path / "samples").mkdir()
+    assert Settings(data_dir=tmp_path).samples_dir == tmp_path / "samples"
+
+
+def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Inference:
+        def predict(self, version: ModelVersion, files: list[bytes]) -> list[Failure]:
+            if files == [b"deadly"]:
+                raise WorkerError("Its worker ended.", "Leave it out.", "worker_lost")
+            if files == [b"last"]:
+                raise WorkerError("No worker can be started.", "Look at Diagnostics.", "worker_unavailable")
+            return [Failure("It is no image.", "", "format")]
+
+    monkeypatch.setattr("dashboard.cli.engine", nullcontext)
+    monkeypatch.setattr("dashboard.cli.Inference", lambda pool: Inference())
+    contents = {"a.png": b"deadly", "b.png": b"text", "c.png": b"last", "d.png": b"text"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    done = CliRunner().invoke(app, ["predict", "--json", *(str(tmp_path / name) for name in contents)])
+    answers = json.loads(done.stdout)
+    assert done.exit_code == 1 and [Path(answer["file"]).name for answer in answers] == list(contents)
+    codes = [answer["error"]["code"] for answer in answers]
+    assert codes == ["worker_lost", "format", "worker_unavailable", "worker_unavailable"]

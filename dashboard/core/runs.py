@@ -196,8 +196,9 @@ class RunStore:
             files, table = self._read(manifest, columns)
         except FileNotFoundError:  # its parts were packed meanwhile
             files, table = self._read(manifest, columns)
-        stored = self.folder(run_id) / _EVALUATION
-        measured = Evaluation.from_dict(json.loads(stored.read_text())) if stored.exists() else None
+        measured: Evaluation | None = None
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # computed anew where it cannot be read
+            measured = Evaluation.from_dict(json.loads((self.folder(run_id) / _EVALUATION).read_text()))
         return Run(manifest, table, files, measured, self.state(manifest))
 
     def _read(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
@@ -242,8 +243,15 @@ class RunStore:
         return sorted(found, key=lambda m: m.created_utc, reverse=True)
 
     def same_as(self, key: str) -> RunManifest | None:
-        """The newest finished run with this key."""
-        return next((m for m in self.list() if m.key == key and m.state == "finished"), None) if key else None
+        """The newest finished run with this key that has all its rows."""
+        same = (m for m in self.list() if m.key == key and m.state == "finished") if key else ()
+        return next((m for m in same if self._is_whole(m)), None)
+
+    def _is_whole(self, manifest: RunManifest) -> bool:
+        try:
+            return len(self.load(manifest.run_id, ("status",)).table) == manifest.n_images
+        except DatasetError:
+            return False
 
     def under_way(self, key: str) -> RunManifest | None:
         """The run with this key that some process works on."""

@@ -28,7 +28,7 @@ def plain(text: str) -> str:
     Addresses, e-mail addresses and icons are found after that is undone, or before: they are broken by a character
     that has no width.
     """
-    unlinked = re.sub(r":(?=[/\w])|@(?=[\w-]+\.)|www(?=\.)", "\\g<0>\N{WORD JOINER}", text, flags=re.IGNORECASE)
+    unlinked = re.sub(r":(?=//|[a-z])|@(?=[\w-]+\.)|www(?=\.)", "\\g<0>\N{WORD JOINER}", text, flags=re.IGNORECASE)
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", unlinked)
 
 

@@ -40,3 +40,10 @@ def test_the_counts_stay_as_they_are() -> None:
     before = CONFUSION.copy()
     confused_classes(CONFUSION, 3)
     assert np.array_equal(CONFUSION, before)
+
+
+def test_where_nothing_is_confused_the_classes_of_most_images() -> None:
+    counts = np.zeros(1000, int)
+    counts[[340, 207, 281]] = 5, 50, 20
+    assert confused_classes(np.diag(counts), 2).tolist() == [207, 281]
+    assert confused_classes(np.diag(counts), 20).tolist() == [207, 281, 340], "none that has no image"

@@ -311,3 +311,13 @@ def test_enlarge_repeats_pixels() -> None:
     large = enlarge(small, 6)
     assert large.shape == (3, 6, 3) and (large[:, :3] == small[0, 0]).all() and (large[:, 3:] == small[0, 1]).all()
     assert enlarge(picture(1, 300, 300), 100).shape == (300, 300, 3)
+
+
+def test_a_tiff_of_12_bits_keeps_its_brightness() -> None:
+    """Eight white pixels; Pillow reads such files, but does not write them."""
+    entries = [(256, 4, 8), (257, 4, 1), (258, 3, 12), (259, 3, 1), (262, 3, 1), (273, 4, 8), (278, 4, 1), (279, 4, 12)]
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    tiff = b"II*\0" + struct.pack("<I", 20) + b"\xff" * 12 + struct.pack("<H", len(entries)) + directory + bytes(4)
+    decoded = decode_image(tiff)
+    assert decoded.notes == ("12-bit gray, shown with 8 bits.",)
+    assert decoded.pixels.shape == (1, 8, 3) and (decoded.pixels == 255).all()

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from dashboard.core.errors import DatasetError
+from dashboard.core.evaluation_work import EvaluationWork
 from dashboard.core.jobs import Job, JobRunner
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.core.run_plan import begin_run, plan_run
@@ -220,3 +223,27 @@ def test_an_unexpected_error_ends_its_job_only(
 
 def test_there_is_no_such_job(runner: JobRunner) -> None:
     assert runner.get("nothing") is None
+
+
+def test_a_paused_job_that_is_cancelled_is_not_tried_again_while_it_is_measured(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_part, measured, parts = RunStore.add_part, Future[None](), []
+
+    def full(self: RunStore, run_id: str, part: int, rows: object) -> None:
+        if parts:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        parts.append(part)
+        add_part(self, run_id, part, rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RunStore, "add_part", full)
+    monkeypatch.setattr(EvaluationWork, "measure", lambda self: measured)
+    job = wait(runner, runner.start(make_zip({"cat": 12}), tiny_version), lambda job: job.state == "paused")
+    runner.cancel(job.run_id)
+    until(lambda: store.manifest(job.run_id).state == "cancelled")
+    for _ in range(3):
+        runner.retry()
+        time.sleep(0.05)
+    assert runner.get(job.run_id) == job, "nothing was tried"
+    measured.set_result(None)
+    assert wait(runner, job).state == "cancelled"

@@ -112,3 +112,10 @@ def test_a_record_survives_the_round_trip() -> None:
 def test_records_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ModelError):
         Preprocessing.from_dict({**Preprocessing(32, 32).to_dict(), **changes})
+
+
+@pytest.mark.parametrize(("side", "shorter"), [(224, 450), (224, 900), (299, 900), (240, 500), (380, 1000), (448, 450)])
+def test_rounding_does_not_make_a_crop_larger_than_the_picture(side: int, shorter: int) -> None:
+    recipe = Preprocessing(side, side, "center-crop")
+    for size in ((shorter, shorter + 150), (shorter + 150, shorter)):
+        assert fit_image(np.full((*size, 3), 9, np.uint8), recipe).tolist() == np.full((side, side, 3), 9).tolist()

@@ -140,12 +140,26 @@ def test_a_run_in_use_is_not_deleted(store: RunStore) -> None:
 
 
 def test_only_a_finished_run_with_the_same_key_has_the_same_answers(store: RunStore) -> None:
-    store.save(manifest("a", key="k", state="finished"))
-    store.save(manifest("b", key="k", state="running"))
-    store.save(manifest("c", key="", state="finished"))
+    for run_id, key, state in (("a", "k", "finished"), ("b", "k", "running"), ("c", "", "finished")):
+        store.save(manifest(run_id, key=key, state=state))
+        store.add_part(run_id, 0, [ok(i, "cat", "cat") for i in range(4)])
     found = store.same_as("k")
     assert found is not None and found.run_id == "a"
     assert store.same_as("") is None and store.same_as("other") is None
+
+
+def test_a_damaged_run_does_not_stand_for_a_new_one(store: RunStore) -> None:
+    store.save(manifest(key="k", state="finished"))
+    assert store.same_as("k") is None, "its rows are gone"
+    store.add_part(manifest().run_id, 0, [ok(i, "cat", "cat") for i in range(4)])
+    store.measure(manifest().run_id)
+    (store.folder(manifest().run_id) / "evaluation.json").write_text("{")
+    assert store.same_as("k") is not None
+    evaluation = store.load(manifest().run_id).evaluation()
+    assert evaluation is not None and evaluation.accuracy.n == 4
+    rows = store.folder(manifest().run_id) / "rows.parquet"
+    rows.write_bytes(rows.read_bytes()[:100])
+    assert store.same_as("k") is None
 
 
 def test_a_run_without_rows(store: RunStore) -> None:

@@ -87,7 +87,7 @@ def test_an_upload_over_the_limit_is_refused(open_page: Open, dashboard: Service
     at = open_page("evaluate")
     at.file_uploader(key="zip-0").upload("big.zip", bytes(2**20 + 1)).run()
     assert "larger than the 1 MB allowed" in text_of(at)
-    assert list(dashboard.settings.uploads_dir.iterdir()) == []
+    assert list(dashboard.settings.uploads_dir.glob("*")) == []
 
 
 def test_what_labels_mean_is_asked_before_anything_starts(
@@ -215,9 +215,7 @@ def test_of_a_thousand_classes_those_that_are_confused_most_are_drawn(
     assert [len(d.value) for d in at.dataframe if "f1" in d.value.columns] == [1000]
     at.selectbox(key=f"around-{imported.manifest.run_id}").select("450").run()
     assert not at.exception and "450 and, of the 1,000 classes" in text_of(at)
-    key = f"confusion-{imported.manifest.run_id}-False-450"
-    at.session_state[key] = {"selection": {"cell": [{"true_label": "450", "predicted_label": "7"}]}}
-    at.run()
+    at.selectbox(key=f"cell-{imported.manifest.run_id}").select_index(0).run()
     assert "True 450, predicted 7" in text_of(at)
 
 
@@ -244,12 +242,10 @@ def test_a_folder_whose_name_is_no_utf8_is_refused_and_the_page_lives_on(open_pa
     assert not at.exception and "is no UTF-8" in text_of(at)
 
 
-def test_a_clicked_cell_shows_its_images(open_page: Open, run: RunManifest) -> None:
+def test_a_chosen_cell_shows_its_images(open_page: Open, run: RunManifest) -> None:
     at = open_run(open_page, run)
     assert "No mistakes here" in text_of(at)
-    key = f"confusion-{run.run_id}-False"
-    at.session_state[key] = {"selection": {"cell": [{"true_label": "frog", "predicted_label": "frog"}]}}
-    at.run()
+    at.selectbox(key=f"cell-{run.run_id}").set_value(("frog", "frog")).run()
     assert not at.exception
     assert "True frog, predicted frog" in text_of(at)
     assert len(at.image) == 4
@@ -334,10 +330,7 @@ def test_a_dataset_that_has_gone_leaves_figures_and_thumbnails(
 ) -> None:
     shutil.rmtree(dashboard.settings.samples_dir)
     at = open_run(open_page, run)
-    at.session_state[f"confusion-{run.run_id}-False"] = {
-        "selection": {"cell": [{"true_label": "cat", "predicted_label": "cat"}]}
-    }
-    at.run()
+    at.selectbox(key=f"cell-{run.run_id}").set_value(("cat", "cat")).run()
     assert not at.exception and metrics(at)["Images"] == "20" and len(at.image) == 2
     (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at.run()
@@ -353,10 +346,7 @@ def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
     shutil.copy(next(folder.glob("*.png")), folder / "a.png")  # every index behind it moves
     (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at = open_run(open_page, run)
-    at.session_state[f"confusion-{run.run_id}-False"] = {
-        "selection": {"cell": [{"true_label": "truck", "predicted_label": "truck"}]}
-    }
-    at.run()
+    at.selectbox(key=f"cell-{run.run_id}").set_value(("truck", "truck")).run()
     assert not at.exception
     assert "The dataset has changed" in text_of(at)
 
@@ -419,3 +409,54 @@ def test_cifar10_that_cannot_be_fetched_says_where_to_put_it(
     at.button(key="get-cifar10").click().run()
     until(at, lambda at: "could not be downloaded" in text_of(at))
     assert str(target / cifar10.FILE_NAME) in text_of(at)
+
+
+def test_a_run_that_cannot_go_on_still_shows_what_is_stored(
+    open_page: Open, dashboard: Services, run: RunManifest, tmp_path: Path
+) -> None:
+    dashboard.runs.save(replace(run, state="cancelled", dataset=str(tmp_path / "gone.zip")))
+    dashboard.jobs.go_on(run.run_id, dashboard.registry)
+    at = open_page("evaluate")
+    at.session_state["run_id"] = run.run_id
+    until(at.run(), lambda at: "gone.zip does not exist" in text_of(at))
+    assert metrics(at)["Images"] == "20" and at.button(key="delete")
+    dashboard.runs.save(replace(run, state="finished"))  # by the command line, say
+    assert "does not exist" not in text_of(at.run()) and metrics(at)["Images"] == "20"
+
+
+def test_another_dataset_can_be_chosen_while_one_is_evaluated(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    job = dashboard.jobs.start(make_zip({"cat": 1500}), dashboard.registry.get("cifar10-resnet"))
+    at = open_page("evaluate")
+    at.session_state["run_id"] = job.run_id
+    at.run()
+    assert at.button(key="cancel") and at.file_uploader(key="zip-0")
+    dashboard.jobs.cancel(job.run_id)
+    until(at, lambda at: not dashboard.jobs.active())
+
+
+def test_of_a_partly_labelled_dataset_the_rest_can_be_seen(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    labels = b"file,label\n" + b"".join(b"%d.png,cat\n" % i for i in range(3))
+    dataset = make_zip({}, extra={"labels.csv": labels, **{f"{i}.png": encoded(picture(i)) for i in range(5)}})
+    at = open_run(open_page, evaluate(dataset, dashboard.registry.get("tiny"), dashboard.engine, dashboard.runs))
+    assert "come from the 3 images with a label, of 5" in text_of(at)
+    assert "What is taken for what" in text_of(at) and "nothing to compare" not in text_of(at)
+    at.segmented_control(key="unlabelled").set_value(True).run()
+    assert not at.exception and len(at.image) == 2 and "What is taken for what" not in text_of(at)
+
+
+def test_of_a_thousand_classes_without_mistakes_those_with_images_are_drawn(
+    open_page: Open, dashboard: Services, tmp_path: Path
+) -> None:
+    labels = np.repeat([207, 281, 340], 5)
+    np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "probs.npy", np.eye(1000, dtype=np.float32)[labels])
+    imported = import_predictions(tmp_path / "probs.npy", dashboard.runs, labels=tmp_path / "labels.npy")
+    at = open_run(open_page, imported.manifest)
+    assert "3 of 1,000 classes, those of most images. There are no mistakes." in text_of(at)
+    assert at.selectbox(key=f"cell-{imported.manifest.run_id}").options == [
+        f"{i}, predicted {i} (5)" for i in (207, 281, 340)
+    ]

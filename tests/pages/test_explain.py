@@ -372,9 +372,7 @@ def test_selected_images_stay_selected_from_cell_to_cell(
     first = rows[rows["true_label"] == "cat"].iloc[0]
     other = rows[rows["true_label"] == "dog"].iloc[0]
     for row in (first, other):
-        cell = {"true_label": row["true_label"], "predicted_label": row["predicted_label"]}
-        at.session_state[f"confusion-{run.run_id}-False"] = {"selection": {"cell": [cell]}}
-        at.run()
+        at.selectbox(key=f"cell-{run.run_id}").set_value((row["true_label"], row["predicted_label"])).run()
         at.checkbox(key=f"select-{run.run_id}-{row['index']}").check().run()
     assert "2 selected" in text_of(at)
     at.session_state[f"bulk-{run.run_id}"] = True

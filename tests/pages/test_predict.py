@@ -15,9 +15,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.cifar10 import CLASS_NAMES as CIFAR10
+from dashboard.core.errors import DashboardError
 from dashboard.core.files import sha256_of
 from dashboard.core.out_of_distribution import Familiarity
 from dashboard.core.registry import Registry, to_record
+from dashboard.ui.components import plain
 from dashboard.ui.resources import Services
 from tests.conftest import encoded, picture
 from tests.core.colour_model import CLASSES, make_registry
@@ -325,3 +327,50 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
     ]
     assert any("example" in text for text in read_as_markdown)
     assert not any("![x](" in text or "**" in text.replace("\\*", "") for text in read_as_markdown)
+
+
+def test_a_sample_does_not_come_back_unasked(page: AppTest) -> None:
+    page.button(key="sample-frog").click().run()
+    data = next((ROOT / "data" / "samples" / "truck").glob("*.png")).read_bytes()
+    page.file_uploader(key="upload").upload("my truck.png", data).run()
+    page.file_uploader(key="upload").clear().run()
+    assert not page.exception and not page.metric
+
+
+def test_a_damaged_sample_leaves_the_others(open_page: Open, dashboard: Services) -> None:
+    broken = sorted((dashboard.settings.samples_dir / "cat").glob("*.png"))[0]
+    broken.write_bytes(broken.read_bytes()[:300])
+    at = open_page("predict")
+    assert not at.exception and f"Samples that cannot be read: {plain(broken.name)}" in text_of(at)
+    assert {b.label for b in at.button} >= {"airplane", "truck"} and "cat" not in {b.label for b in at.button}
+
+
+@pytest.mark.parametrize(("stated", "shown"), [("94.75%", "not measured"), (94.75, "not measured"), (0.9475, "94.8%")])
+def test_a_record_with_a_strange_accuracy_does_not_end_the_pages(
+    open_page: Open, dashboard: Services, stated: object, shown: str
+) -> None:
+    record = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "metrics": {"accuracy": stated}}))
+    at = open_page("predict")
+    at.selectbox(key="model").select("tiny@1").run()
+    assert not at.exception and shown in text_of(at)
+
+
+def test_a_long_class_name_is_shown_whole(page: AppTest, dashboard: Services) -> None:
+    name = "American Staffordshire terrier, Staffordshire terrier, American pit bull terrier"
+    record = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
+    changed = json.loads(record.read_text())
+    changed["class_names"] = [f"{name} {i}" for i in range(len(changed["class_names"]))]
+    record.write_text(json.dumps(changed))
+    page.selectbox(key="model").select("tiny@1").run()
+    page.button(key="sample-frog").click().run()
+    assert not page.exception and not page.metric and [h for h in page.subheader if h.value.startswith("American")]
+
+
+def test_a_setting_that_cannot_be_used_is_told_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Services:
+        raise DashboardError("DASHBOARD_WORKERS is '0'.", "Change it.", "settings")
+
+    monkeypatch.setattr("dashboard.ui.resources.get_services", refuse)
+    at = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60).run()
+    assert not at.exception and "DASHBOARD_WORKERS is '0'." in text_of(at)

@@ -98,3 +98,27 @@ def test_the_thresholds_come_from_the_held_out_images(published: tuple[Path, ker
     assert np.mean(energy(logits) > version.familiarity.max_energy) == pytest.approx(0.05, abs=0.03)
     assert len(version.metrics["auroc"]) >= 3
     assert all(0 <= value <= 1 for by_score in version.metrics["auroc"].values() for value in by_score.values())
+
+
+def test_what_cannot_be_finished_leaves_no_version(
+    published: tuple[Path, keras.Model, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, model, images = published
+
+    def refuse(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dashboard.training.publish.write_json", refuse)
+    held, test = (images[:30], np.arange(30) % 10), LabelledImages(images[30:], np.arange(30) % 10, ("x.png",) * 30)
+    with pytest.raises(KeyboardInterrupt):
+        publish(
+            model,
+            Recipe("tiny", widths=(4, 4), epochs=1),
+            INPUT,
+            "float32",
+            "d" * 64,
+            held,
+            test,
+            tmp_path / "m" / "tiny",
+        )
+    assert list((tmp_path / "m").iterdir()) == []

@@ -48,18 +48,23 @@ class FolderFiles:
             ) from error
 
 
-def files_below(root: Path) -> list[str]:
+def files_below(root: Path, links: list[str] | None = None) -> list[str]:
     """All regular files in a folder and its folders, relative to it, sorted folder by folder; no links, no junk.
 
     A folder below that cannot be opened stands for its files, with a `/` at its end.
 
+    Args:
+        links: the symbolic links that were passed over are added here.
+
     Raises:
         DatasetError: `root` itself cannot be read.
     """
-    return sorted((name for name in _walk(root, "") if not is_junk(name)), key=lambda name: name.split("/"))
+    passed_over = [] if links is None else links
+    names = (name for name in _walk(root, "", passed_over) if not is_junk(name))
+    return sorted(names, key=lambda name: name.split("/"))
 
 
-def _walk(root: Path, below: str) -> Iterator[str]:
+def _walk(root: Path, below: str, links: list[str]) -> Iterator[str]:
     try:
         entries = os.scandir(root / below)
     except OSError as error:
@@ -70,9 +75,11 @@ def _walk(root: Path, below: str) -> Iterator[str]:
     with entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(root, f"{below}{entry.name}/")
+                yield from _walk(root, f"{below}{entry.name}/", links)
             elif entry.is_file(follow_symlinks=False):
                 yield f"{below}{entry.name}"
+            elif entry.is_symlink():
+                links.append(readable_name(f"{below}{entry.name}"))
 
 
 def is_pattern(path: Path) -> bool:

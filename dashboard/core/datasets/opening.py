@@ -30,7 +30,7 @@ from dashboard.core.datasets.parquet_images import ParquetImages
 from dashboard.core.datasets.tfrecord import begins_like_tfrecord
 from dashboard.core.datasets.tfrecord_images import TFRecordImages
 from dashboard.core.datasets.zip_files import ZipFiles
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, listed
 
 KINDS = (
     "Give a ZIP or folder of images (with one folder a class or a labels file), image files, an .npz or .npy of uint8 "
@@ -131,18 +131,27 @@ def _open_cached(path: Path, state: tuple[object, ...], use_labels_file: bool) -
             raise DatasetError(f"{path} means no file.", "Check the path; ** stands for any folders.", "not_found")
         return _open_files(path, root, names, use_labels_file)
     if path.is_dir():
-        return _open_files(path, path, files_below(path), use_labels_file)
+        links: list[str] = []
+        return _open_files(path, path, files_below(path, links), use_labels_file, links)
     return _open_file(path, use_labels_file)
 
 
-def _open_files(path: Path, root: Path, names: list[str], use_labels_file: bool) -> Dataset:
+def _open_files(path: Path, root: Path, names: list[str], use_labels_file: bool, links: Sequence[str] = ()) -> Dataset:
     """Images, or, where there are none, the shards of one dataset."""
     if not any(map(is_image_name, names)):
         for kind, suffix in ((ParquetImages, ".parquet"), (TFRecordImages, ".tfrecord")):
             if shards := [root / name for name in names if suffix in Path(name).name.lower()]:
                 _refuse_several_splits(path, shards)
                 return kind(path, shards)
-    return ImageFiles(path, FolderFiles(root, names), use_labels_file)
+        if links:
+            raise DatasetError(
+                f"{path.name} holds no images, only symbolic links, which are not followed: {listed(sorted(links))}.",
+                "Copy the files there.", "no_images",
+            )  # fmt: skip
+    files = ImageFiles(path, FolderFiles(root, names), use_labels_file)
+    if links:
+        files.notes = (*files.notes, f"Symbolic links are not followed: {listed(sorted(links))}.")
+    return files
 
 
 def _refuse_several_splits(path: Path, shards: Sequence[Path]) -> None:

@@ -222,3 +222,41 @@ def test_a_file_that_may_not_be_read_is_named(photos: Path, monkeypatch: pytest.
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DatasetError, match=r"top\.png cannot be read: Permission denied"):
         open_dataset(path)
+
+
+def test_labels_without_names_are_not_given_to_files(photos: Path, tmp_path: Path) -> None:
+    """10.png comes before 2.png, so the order would be a guess."""
+    np.save(tmp_path / "y.npy", np.arange(4))
+    with pytest.raises(DatasetError, match=r"y\.npy says no file names"):
+        open_dataset(describe(photos, tmp_path / "y.npy", tmp_path))
+
+
+def test_labels_that_are_given_stand_above_those_in_the_dataset(make_zip: MakeZip, tmp_path: Path) -> None:
+    inner = {"0.png": encoded(picture(1)), "train.csv": b"file,label\n", "test.csv": b"what,ever\n1,2\n"}
+    (tmp_path / "truth.csv").write_text("file,label\n0.png,cat\n")
+    dataset = open_dataset(describe(make_zip({}, extra=inner), tmp_path / "truth.csv", tmp_path))
+    assert {s.name: s.label for s in dataset.samples}["0.png"] == "cat"
+
+
+def test_links_that_are_not_followed_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    (folder / "dog").mkdir(parents=True)
+    (folder / "dog" / "1.png").write_bytes(encoded(picture(1)))
+    (folder / "cat").symlink_to(folder / "dog")
+    dataset = open_dataset(folder)
+    assert len(dataset.samples) == 1 and dataset.notes[-1] == "Symbolic links are not followed: cat."
+    (folder / "dog" / "1.png").rename(tmp_path / "1.png")
+    (folder / "dog" / "1.png").symlink_to(tmp_path / "1.png")
+    with pytest.raises(DatasetError, match=r"only symbolic links, which are not followed: cat, dog/1\.png"):
+        open_dataset(folder)
+
+
+def test_splits_are_not_evaluated_as_one(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("train-00000-of-00002.tfrecord", "train-00001-of-00002.tfrecord", "test-00000-of-00001.tfrecord"):
+        write(folder / name, [example(image=encoded(picture(1)), label=1)])
+    with pytest.raises(DatasetError, match="more than one split: test, train") as refused:
+        open_dataset(folder)
+    assert str(folder / "test*") in refused.value.fix
+    assert len(open_dataset(folder / "test*").samples) == 1 and len(open_dataset(folder / "train*").samples) == 2

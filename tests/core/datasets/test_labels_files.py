@@ -216,3 +216,16 @@ def test_very_many_rows_are_joined_in_seconds(make_zip: MakeZip) -> None:
     labelling = by_labels_file(names, read_labels_file(data, "labels.csv", set()))
     assert time.process_time() - start < 3
     assert labelling.samples[49_999].label == "9" and labelling.samples.counts.tolist() == [5_000] * 10
+
+
+def test_a_table_beside_each_image_is_no_labels_file(make_zip: MakeZip) -> None:
+    sidecars = {f"{i}.png{end}": data for i in range(3) for end, data in (("", encoded(picture(i))), (".json", b"{}"))}
+    dataset = open_dataset(make_zip({}, extra=sidecars))
+    assert [s.label for s in dataset.samples] == [None] * 6
+
+
+def test_file_names_are_the_same_however_their_accents_are_written(make_zip: MakeZip) -> None:
+    composed, taken_apart = "caf\u00e9.png", "cafe\u0301.png"
+    table = f"file,label\n{composed},cat\n".encode()
+    dataset = open_dataset(make_zip({}, extra={taken_apart: encoded(picture(1)), "labels.csv": table}))
+    assert [(s.name, s.label) for s in dataset.samples] == [(taken_apart, "cat")]

@@ -157,3 +157,8 @@ def test_a_compressed_file_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="does not begin like a TFRecord file"):
         open_dataset(tmp_path / "x.tfrecord")
     assert not begins_like_tfrecord(b"")
+
+
+def test_a_first_record_without_a_label_does_not_cost_the_others_theirs(tmp_path: Path) -> None:
+    records = [example(image=FILES[0]), example(image=FILES[1], label=b"cat")]
+    assert [s.label for s in open_dataset(write(tmp_path / "x.tfrecord", records)).samples] == [None, "cat"]

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from dashboard.ui.components import plain
+
+AUTOLINK = re.compile(r"https?://|www\.|[\w.+-]+@[\w-]+(\.[\w-]+)+", re.IGNORECASE)  # GFM, section 6.9
+
+
+@pytest.mark.parametrize("text", ["www.evil.example", "WWW.evil.example", "https://evil.example/x", "me@evil.example"])
+def test_addresses_are_no_links(text: str) -> None:
+    assert AUTOLINK.search(text) and not AUTOLINK.search(re.sub(r"\\(.)", r"\1", plain(text)))
+
+
+@pytest.mark.parametrize("text", [":material/delete:", ":red[x]", "**x**", "![x](y)", "$x$", "<b>"])
+def test_nothing_is_markup(text: str) -> None:
+    assert ":material/" not in plain(text) and not re.search(r"(?<!\\)[*\[\]()$<>:]", plain(text))
+
+
+def test_names_of_versions_can_be_copied() -> None:
+    assert re.sub(r"\\(.)", r"\1", plain("cifar10-resnet@3 at 12:30")) == "cifar10-resnet@3 at 12:30"
