@@ -464,7 +464,7 @@ def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(
                 raise WorkerError("Its worker ended.", "Leave it out.", "worker_lost")
             if files == [b"last"]:
                 raise WorkerError("No worker can be started.", "Look at Diagnostics.", "worker_unavailable")
-            return [Failure("It is no image.", "", "format")]
+            return [Failure("format", "It is no image.")]
 
     monkeypatch.setattr("dashboard.cli.engine", nullcontext)
     monkeypatch.setattr("dashboard.cli.Inference", lambda pool: Inference())

@@ -126,6 +126,10 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     images.nth(min(count, 15) - 1).wait_for()  # the browser draws them one after the other
     assert images.count() == min(count, 15)
 
+    page.locator(".st-key-gallery").get_by_role("link", name="Explain").first.click()
+    page.get_by_role("link", name="Its evaluation").click()
+    page.get_by_text("True airplane, predicted airplane").wait_for()  # where one was before
+
     page.reload()
     page.get_by_text("What is taken for what").wait_for()
     assert metric(page, "Accuracy") == accuracy
