@@ -77,8 +77,8 @@ def _choose_cell(run_id: str, evaluation: Evaluation, classes: np.ndarray) -> tu
     counts = {(names[true], names[predicted]): confusion[true, predicted] for true, predicted in cells}
     key = _cell_key(run_id)
     chosen = st.session_state.get(key)
-    if chosen is not None and chosen not in counts:  # an empty cell was clicked
-        counts[chosen] = 0
+    if chosen is not None and chosen not in counts:  # an empty cell, or one that the chart does not show now
+        counts[chosen] = confusion[names.index(chosen[0]), names.index(chosen[1])]
 
     def chart_anew() -> None:  # or it would show the cell that was clicked before
         st.session_state[f"cell-chosen-below-{run_id}"] += 1
