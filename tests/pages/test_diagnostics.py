@@ -30,7 +30,7 @@ def services(
 ) -> Iterator[Services]:
     """The page's services, over the worker that all tests share."""
     settings = Settings(models_dir=tmp_path / "models", data_dir=tmp_path / "data", max_upload_mb=1)
-    make_samples(settings.samples_dir)
+    make_samples(settings.data_dir / "samples")
     store = RunStore(settings.runs_dir)
     services = Services(settings, pool, inference, Registry(settings.models_dir), store, JobRunner(pool, store))
     monkeypatch.setattr("dashboard.ui.resources.get_services", lambda: services)
