@@ -17,7 +17,7 @@ from dashboard.training import fit as fit_module
 from dashboard.training.recipes import Recipe
 from tests.conftest import picture
 
-TINY = Recipe("tiny", widths=(4, 4), epochs=2, batch_size=20, small_share=0.0, holdout=20)
+TINY = Recipe("tiny", widths=(4, 4), epochs=1, batch_size=20, small_share=0.0, holdout=20)
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     )
     monkeypatch.setattr("dashboard.core.cifar10.read", lambda path, split: images)
     monkeypatch.setattr(command, "RECIPES", {"tiny": TINY})
+    monkeypatch.setattr("dashboard.training.publish.STRANGERS", 20)
     folders = ["--data", str(archive), "--models", str(tmp_path / "models"), "--work", str(tmp_path / "work")]
     return ["--recipe", "tiny", "--precision", "float32", *folders]
 

@@ -53,8 +53,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, keras.Mod
     test = LabelledImages(images[30:], labels[30:], tuple(f"{i}.png" for i in range(30)))
     folder = tmp_path_factory.mktemp("models") / "tiny"
     recipe = Recipe("tiny", widths=(4, 4), epochs=1)
-    for _ in range(2):
-        target = publish(model, recipe, INPUT, "float32", "d" * 64, (images[:30], labels[:30]), test, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dashboard.training.publish.STRANGERS", 50)
+        for _ in range(2):
+            target = publish(model, recipe, INPUT, "float32", "d" * 64, (images[:30], labels[:30]), test, folder)
     return target, model, images
 
 
@@ -109,6 +111,7 @@ def test_what_cannot_be_finished_leaves_no_version(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dashboard.training.publish.write_json", refuse)
+    monkeypatch.setattr("dashboard.training.publish.STRANGERS", 20)
     held, test = (images[:30], np.arange(30) % 10), LabelledImages(images[30:], np.arange(30) % 10, ("x.png",) * 30)
     with pytest.raises(KeyboardInterrupt):
         publish(
