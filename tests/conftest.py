@@ -6,7 +6,6 @@ import os
 
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # before TensorFlow is imported, here or in a worker
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a worker process
 
 import io
 import zipfile

@@ -19,7 +19,7 @@ from dashboard.settings import get_settings
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PING_S = 30.0  # an idle worker that does not answer for so long is gone
-ENVIRONMENT = {"DASHBOARD_WORKER_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+ENVIRONMENT = {"DASHBOARD_WORKER_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
 _CONNECTING = threading.Lock()
 
 

@@ -79,8 +79,6 @@ class WorkerProcess:
             "DASHBOARD_WORKER_THREADS": str(threads),
             "DASHBOARD_PARENT_PID": str(os.getpid()),  # it may be gone before the worker could ask
             "TMPDIR": self._scratch.name,
-            # faster without AVX512-VNNI too, where TensorFlow leaves it off unless it is asked for
-            "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
         try:

@@ -102,7 +102,7 @@ class Bare:
 
 def bare(version: ModelVersion, batches: Sequence[int], seconds: float, single: bool) -> Bare:
     settings = (str(version.folder.parents[1]), version.ref, str(seconds), str(SINGLE_SHARE * seconds if single else 0))
-    environment = {"TF_ENABLE_ONEDNN_OPTS": "1", **os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}  # as in a worker process
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-c", BARE, *settings, *map(str, batches)], cwd=ROOT, env=environment, check=True,
         stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.nice(5),  # as workers are

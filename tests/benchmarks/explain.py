@@ -8,7 +8,6 @@ from collections.abc import Callable
 from statistics import median
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a worker process
 
 import numpy as np
 
