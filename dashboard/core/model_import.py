@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -76,48 +74,46 @@ def add_model(
     if scaling is not None:
         scaled(Preprocessing(1, 1), scaling)
     check_class_names(class_names or ())
-    folder = _temporary_folder(registry)
     try:
-        original = folder / "original"
-        sha256 = _copy(file, original)
-        size = original.stat().st_size
-        limit = memory_bytes or BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * size
-        order = ForeignModel(original, file.name, folder / WEIGHTS, input_size, color, limit)
-        with Quarantine(order) as quarantine:
-            facts = quarantine.inspect()
-            names, naming = choose_class_names(class_names, facts, file.name)
-            height, width, _ = facts.input_shape
-            recipe = scaled(
-                Preprocessing(height, width, fit, facts.color), scaling or first_scaling(facts.scales_itself)
-            )
-            number = registry.next_version(name)
-            version = ModelVersion(name, number, folder, names, recipe, facts.output, sha256_of(order.converted))
-            served = quarantine.describe(version)
-            tests = _try_scalings(version, samples, quarantine) if samples else {}
-        scaling, choice = choose_scaling(scaling, facts.scales_itself, tests)
-        notes = [*naming, *choice, *facts.notes]
-        if not served.conv_layers:
-            pixel_methods = ", ".join(name for name, method in METHODS.items() if not method.uses_layer)
-            notes.append(
-                f"It has no convolution with a grid: it can be explained by methods that look at pixels ({pixel_methods})."
-            )
-        provenance = {
-            "original_file": file.name,
-            "original_sha256": sha256,
-            "original_bytes": size,
-            "added_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "keras": facts.keras_version,
-            "notes": notes,
-        }
-        version = replace(version, preprocessing=scaled(recipe, scaling), provenance=provenance)
-        write_json(folder / RECORD, to_record(version))
-        for left in (original, original.with_suffix(".h5")):
-            left.unlink(missing_ok=True)
-        return registry.get(f"{name}@{registry.add(folder, name)}")
+        with registry.adding() as folder:
+            original = folder / "original"
+            sha256 = _copy(file, original)
+            size = original.stat().st_size
+            limit = memory_bytes or BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * size
+            order = ForeignModel(original, file.name, folder / WEIGHTS, input_size, color, limit)
+            with Quarantine(order) as quarantine:
+                facts = quarantine.inspect()
+                names, naming = choose_class_names(class_names, facts, file.name)
+                height, width, _ = facts.input_shape
+                recipe = scaled(
+                    Preprocessing(height, width, fit, facts.color), scaling or first_scaling(facts.scales_itself)
+                )
+                number = registry.next_version(name)
+                version = ModelVersion(name, number, folder, names, recipe, facts.output, sha256_of(order.converted))
+                served = quarantine.describe(version)
+                tests = _try_scalings(version, samples, quarantine) if samples else {}
+            scaling, choice = choose_scaling(scaling, facts.scales_itself, tests)
+            notes = [*naming, *choice, *facts.notes]
+            if not served.conv_layers:
+                pixel_methods = ", ".join(name for name, method in METHODS.items() if not method.uses_layer)
+                notes.append(
+                    f"It has no convolution with a grid: it can be explained by methods that look at pixels ({pixel_methods})."
+                )
+            provenance = {
+                "original_file": file.name,
+                "original_sha256": sha256,
+                "original_bytes": size,
+                "added_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "keras": facts.keras_version,
+                "notes": notes,
+            }
+            version = replace(version, preprocessing=scaled(recipe, scaling), provenance=provenance)
+            write_json(folder / RECORD, to_record(version))
+            for left in (original, original.with_suffix(".h5")):
+                left.unlink(missing_ok=True)
+            return registry.get(f"{name}@{registry.add(folder, name)}")
     except OSError as error:
         raise _not_written(registry, error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _try_scalings(version: ModelVersion, folder: Path, quarantine: Quarantine) -> dict[str, SelfTest]:
@@ -134,16 +130,6 @@ def _not_written(registry: Registry, error: OSError) -> ModelError:
         f"The model cannot be written to {registry.root}: {error.strerror or error}.",
         "Free some space or check the folder's permissions.", "storage",
     )  # fmt: skip
-
-
-def _temporary_folder(registry: Registry) -> Path:
-    try:
-        registry.root.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".adding-", dir=registry.root))
-        folder.chmod(0o755)
-    except OSError as error:
-        raise _not_written(registry, error) from error
-    return folder
 
 
 def _copy(file: Path, target: Path) -> str:

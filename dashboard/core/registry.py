@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -143,15 +145,24 @@ class Registry:
         taken = [int(p.name) for p in (self.root / name).glob("*") if p.name.isdecimal()]
         return str(max(taken, default=0) + 1)
 
+    @contextlib.contextmanager
+    def adding(self) -> Iterator[Path]:
+        """A hidden folder for a version in the making; it goes afterwards, unless `add` made it one. Raises OSError."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".adding-", dir=self.root, ignore_cleanup_errors=True) as folder:
+            Path(folder).chmod(0o755)
+            yield Path(folder)
+
     def add(self, folder: Path, name: str) -> str:
-        """Renames a folder of the same file system to the next version of `name`, whose number is returned.
+        """Renames a folder that `adding` gave to the next version of `name`, whose number is returned.
 
         Raises:
             ModelError: the name could leave the folder.
             OSError: it cannot be renamed.
         """
+        check_name(name)
         parent = self.root / name
-        parent.mkdir(parents=True, exist_ok=True)
+        parent.mkdir(exist_ok=True)
         try:
             while True:
                 target = parent / self.next_version(name)

@@ -44,7 +44,7 @@ class RunEmbeddings:
         return self._states.get(run_id, EmbeddingState())
 
     def stored(self, run: Run) -> np.ndarray | None:
-        """(N, d) float32, a row for each of `run.evaluated`, in that order, read when looked at; None when they were not computed."""
+        """(N, d) float32, read when looked at, a row for each of `run.evaluated`, in that order; None before they exist."""
         try:
             embeddings: np.ndarray = np.load(self._path(run.manifest.run_id), mmap_mode="r")
         except (OSError, ValueError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -126,10 +125,7 @@ def publish(
             "calibrated_on": f"{len(held_labels):,} training images that were not trained on",
         },
     )
-    registry.root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".adding-", dir=registry.root, ignore_cleanup_errors=True) as temporary:
-        made = Path(temporary)
-        made.chmod(0o755)
+    with registry.adding() as made:
         save_portably(model, made / WEIGHTS)
         write_json(made / RECORD, to_record(dataclasses.replace(version, sha256=sha256_of(made / WEIGHTS))))
         return folder / registry.add(made, folder.name)

@@ -97,17 +97,24 @@ def _watch(run_id: str) -> None:
 def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture: Picture) -> None:
     rows = run.evaluated
     version = version_of_run(services.registry, run.manifest)  # seen as the images of the run were
-    if picture.from_run and picture.from_run.run_id == run.manifest.run_id:
-        own = (rows["index"] == picture.from_run.index).to_numpy()
-    else:
-        own = np.zeros(len(rows), bool)
+    seen = answer_key(picture.name, picture.data, version, None, None)
+    from_run = picture.from_run
+    index = from_run.index if from_run and from_run.run_id == run.manifest.run_id else None  # its own, to be left out
 
     def find() -> pd.DataFrame:
-        query = embeddings[own][0] if own.any() else services.inference.embed_file(version, picture.data)
+        own = (rows["index"] == index).to_numpy()
+        if own.any():
+            query = embeddings[own][0]
+        else:  # the same for every run of this model
+            query = remembered(
+                "embedding",
+                seen,
+                "Looking at the picture ...",
+                lambda: services.inference.embed_file(version, picture.data),
+            )
         return similar_images(rows[~own], embeddings[~own], query, SHOWN)
 
-    key = run.manifest.run_id, own.tobytes(), answer_key(picture.name, picture.data, version, None, None)
-    found = remembered("similar", key, "Looking for similar images ...", find)
+    found = remembered("similar", (run.manifest.run_id, index, seen), "", find)
     if found.empty:
         st.info("There is no other image in this evaluation.", icon=":material/info:")
         return
