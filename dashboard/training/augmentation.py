@@ -1,8 +1,10 @@
-"""What an epoch shows of the training images. Pure NumPy, the same on every backend."""
+"""What an epoch shows of the training images. Without Keras, the same on every backend."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+from PIL import Image, ImageEnhance, ImageOps
 
 
 def augment_epoch(
@@ -15,6 +17,7 @@ def augment_epoch(
     crop_padding: int,
     cutout: int,
     side: int,
+    distorted_share: float = 0.0,
 ) -> np.ndarray:
     """One epoch's view of the training set.
 
@@ -24,6 +27,7 @@ def augment_epoch(
         crop_padding: by how many pixels an image is moved each way at most, where `side` is S.
         cutout: side in pixels of the covered square in an image of S, in proportion in a smaller one; 0 for none.
         side: of what is shown; where it is less than S, a crop from anywhere in the image.
+        distorted_share: of the images that are shown distorted, in [0, 1]; see `distort`.
 
     Returns:
         (N, side, side, 3) uint8 in the given order; the same for the same seed and epoch.
@@ -32,12 +36,58 @@ def augment_epoch(
     n, full = images.shape[:2]
     out = np.where(rng.random((n, 1, 1, 1)) < photo_share, photos, images)
     out = np.where(alternating_flip(n, epoch, seed)[:, None, None, None], out[:, :, ::-1], out)
+    if distorted_share:
+        at = np.random.default_rng([seed, epoch, 4])  # one of its own: the rest stays what it was without
+        for i in np.flatnonzero(at.random(n) < distorted_share):
+            out[i] = distort(out[i], at)
     out = translate(out, crop_padding, rng) if side == full else crop(out, side, rng)
     cutout = cutout * side // full
     if cutout:
         corner = rng.integers(0, side - cutout + 1, (2, n))
         out[_inside(corner, corner + cutout, side)] = 127
     return out
+
+
+ENHANCED = (ImageEnhance.Brightness, ImageEnhance.Color, ImageEnhance.Contrast, ImageEnhance.Sharpness)
+
+
+def distort(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One change of any kind and strength (Müller and Hutter, "TrivialAugment", arXiv 2103.10158, section 3).
+
+    The kinds and how strong they get are those of RandAugment (arXiv 1909.13719), without translation.
+
+    Args:
+        image: (S, S, 3) uint8. So is what is returned.
+    """
+    kind, strength = rng.integers(12), rng.random()
+    signed = 2 * strength - 1
+    picture = Image.fromarray(image)
+    match kind:
+        case 0:
+            return _turn(image, np.deg2rad(30 * signed), 0, 0)
+        case 1:
+            return _turn(image, 0, 0.3 * signed, 0)
+        case 2:
+            return _turn(image, 0, 0, 0.3 * signed)
+        case 3 | 4 | 5 | 6:
+            picture = ENHANCED[kind - 3](picture).enhance(1 + 0.9 * signed)
+        case 7:
+            picture = ImageOps.posterize(picture, 8 - round(4 * strength))
+        case 8:
+            picture = ImageOps.solarize(picture, 256 - round(256 * strength))
+        case 9:
+            picture = ImageOps.autocontrast(picture)
+        case 10:
+            picture = ImageOps.equalize(picture)
+    return np.asarray(picture)
+
+
+def _turn(image: np.ndarray, angle: float, shear_x: float, shear_y: float) -> np.ndarray:
+    """Turned (radians) and sheared about its middle, reflecting at the border."""
+    turned = np.array([[np.cos(angle), shear_x - np.sin(angle)], [shear_y + np.sin(angle), np.cos(angle)]])
+    middle = (np.array(image.shape[:2]) - 1) / 2
+    matrix = np.column_stack([turned, middle - turned @ middle])
+    return cv2.warpAffine(image, matrix, image.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def mix_patches(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.training import network
 from dashboard.training.augmentation import augment_epoch, mix_patches
 from dashboard.training.pruning import draw_epoch
-from dashboard.training.recipes import Recipe
+from dashboard.training.recipes import Recipe, shape
 from dashboard.training.targets import Teachers
 
 
@@ -92,7 +92,8 @@ def fit(
         teachers: are asked about what each epoch shows; `recipe.teacher_weight` is their share in the targets.
     """
     num_classes = targets.shape[1]
-    model = network.build(recipe.widths, num_classes, None, recipe.squeeze)
+    layout = shape(asdict(recipe))
+    model = network.build(num_classes=num_classes, side=None, **layout)
     network.whiten(model, normalize(images[:5000], preprocessing))
     if start:
         network.copy_weights(start, model)
@@ -117,6 +118,7 @@ def fit(
             crop_padding=recipe.crop_padding,
             cutout=recipe.cutout,
             side=recipe.small_side if small else images.shape[1],
+            distorted_share=0.0 if epoch >= (1 - recipe.all_share) * recipe.epochs else recipe.distorted_share,
         )
         if not recipe.mixed_share:
             return seen, targets
@@ -157,6 +159,6 @@ def fit(
             partial.replace(weights)
             write_json(state, {"epochs_done": epoch + 1})
             (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
-    served = network.build_in("float32", recipe.widths, num_classes, preprocessing.width, recipe.squeeze)
+    served = network.build_in("float32", num_classes=num_classes, side=preprocessing.width, **layout)
     served.set_weights(model.get_weights())
     return served

@@ -19,12 +19,22 @@ WHITENING_KERNEL = 2
 WHITENING_LAYER = "whiten"
 
 
-def build(widths: Sequence[int], num_classes: int, side: int | None = 32, squeeze: bool = False) -> keras.Model:
+def build(
+    widths: Sequence[int],
+    num_classes: int,
+    side: int | None = 32,
+    squeeze: bool = False,
+    inner: Sequence[int] = (),
+    bottlenecks: Sequence[int] = (),
+) -> keras.Model:
     """An untrained classifier from (N, side, side, 3) to logits (N, num_classes), float32 in and out.
 
     Args:
         side: None for a network that takes any size.
-        squeeze: adds squeeze-and-excitation to each block.
+        squeeze: adds squeeze-and-excitation to each residual.
+        inner: channels within the residual of each block; as many as outside if not given.
+        bottlenecks: how many residuals of 1x1, 3x3, 1x1 convolutions (arXiv 1512.03385, section 4.1), half as wide
+            within, follow each block; they begin by changing nothing.
     """
     inputs = keras.Input((side, side, 3), name="image")
     filters = 2 * WHITENING_KERNEL**2 * 3
@@ -32,8 +42,10 @@ def build(widths: Sequence[int], num_classes: int, side: int | None = 32, squeez
         inputs
     )
     x = layers.Activation("silu", name="whiten_out")(x)
-    for i, width in enumerate(widths, start=1):
-        x = _block(x, width, f"block{i}", squeeze)
+    for i, width in enumerate(widths):
+        x = _block(x, width, inner[i] if inner else width, f"block{i + 1}", squeeze)
+        for j in range(bottlenecks[i] if bottlenecks else 0):
+            x = _bottleneck(x, width, f"block{i + 1}_{j + 1}", squeeze)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     model = keras.Model(inputs, logits, name="cifar10_resnet")
@@ -51,23 +63,34 @@ def build_in(policy: str, *args: Any, **kwargs: Any) -> keras.Model:
         keras.config.set_dtype_policy(current)
 
 
-def _block(x: keras.KerasTensor, width: int, name: str, squeeze: bool) -> keras.KerasTensor:
-    def conv(x: keras.KerasTensor, i: int) -> keras.KerasTensor:
-        return layers.Conv2D(
-            width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv{i}"
-        )(x)
+def _conv(x: keras.KerasTensor, width: int, kernel: int, name: str) -> keras.KerasTensor:
+    return layers.Conv2D(width, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(x)
 
-    def norm(x: keras.KerasTensor, i: int) -> keras.KerasTensor:
-        return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm{i}")(x)
 
-    x = norm(layers.MaxPooling2D(2, name=f"{name}_pool")(conv(x, 1)), 1)
+def _norm(x: keras.KerasTensor, name: str, gamma: str = "ones") -> keras.KerasTensor:
+    return layers.BatchNormalization(momentum=0.9, gamma_initializer=gamma, name=name)(x)
+
+
+def _block(x: keras.KerasTensor, width: int, inner: int, name: str, squeeze: bool) -> keras.KerasTensor:
+    x = _norm(layers.MaxPooling2D(2, name=f"{name}_pool")(_conv(x, width, 3, f"{name}_conv1")), f"{name}_norm1")
     x = skip = layers.Activation("silu", name=f"{name}_act1")(x)
-    x = layers.Activation("silu", name=f"{name}_act2")(norm(conv(x, 2), 2))
-    x = norm(conv(x, 3), 3)
+    x = layers.Activation("silu", name=f"{name}_act2")(_norm(_conv(x, inner, 3, f"{name}_conv2"), f"{name}_norm2"))
+    x = _norm(_conv(x, width, 3, f"{name}_conv3"), f"{name}_norm3")
     if squeeze:
         x = _squeeze_and_excite(x, f"{name}_se")
     x = layers.Add(name=f"{name}_add")([x, skip])
     return layers.Activation("silu", name=f"{name}_out")(x)
+
+
+def _bottleneck(x: keras.KerasTensor, width: int, name: str, squeeze: bool) -> keras.KerasTensor:
+    skip = x
+    for i, (channels, kernel) in enumerate(((width // 2, 1), (width // 2, 3)), start=1):
+        x = _norm(_conv(x, channels, kernel, f"{name}_conv{i}"), f"{name}_norm{i}")
+        x = layers.Activation("silu", name=f"{name}_act{i}")(x)
+    x = _norm(_conv(x, width, 1, f"{name}_conv3"), f"{name}_norm3", gamma="zeros")
+    if squeeze:
+        x = _squeeze_and_excite(x, f"{name}_se")
+    return layers.Add(name=f"{name}_out")([x, skip])  # not activated, so that it begins by changing nothing
 
 
 def _squeeze_and_excite(x: keras.KerasTensor, name: str, ratio: int = 8) -> keras.KerasTensor:
@@ -83,7 +106,7 @@ def _squeeze_and_excite(x: keras.KerasTensor, name: str, ratio: int = 8) -> kera
 def _start_as_identity(model: keras.Model) -> None:
     """The first filters of each 3x3 convolution pass their input on (dirac initialisation, arXiv 2404.00498, 3.2)."""
     for layer in model.layers:
-        if isinstance(layer, layers.Conv2D) and layer.name != WHITENING_LAYER:
+        if isinstance(layer, layers.Conv2D) and layer.kernel_size == (3, 3):
             kernel = np.array(layer.kernel)
             n = min(kernel.shape[2:])
             kernel[:, :, :n, :n] = 0
@@ -108,14 +131,26 @@ def whiten(model: keras.Model, images: np.ndarray, epsilon: float = 5e-4) -> Non
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Gives each layer of `target` the weights of the layer of that name, where `source` has one.
 
+    Where a residual of `target` has fewer channels within, it gets those that weigh most: by the scale of their
+    normalisation (Liu et al., "Network Slimming", arXiv 1708.06519) times the norm of the filters that read them.
+
     Raises:
         ModelError: a layer of the same name has other shapes.
     """
-    known = {layer.name: layer for layer in source.layers}
+    known = {layer.name: layer.get_weights() for layer in source.layers}
+    for layer in target.layers:
+        block, _, part = layer.name.rpartition("_")
+        within = [f"{block}_{part}" for part in ("conv2", "norm2", "conv3")]
+        if part == "conv2" and known.keys() >= set(within):
+            (into,), norm, (out_of,) = (known[name] for name in within)
+            weighs = np.abs(norm[0]) * np.sqrt((out_of**2).sum(axis=(0, 1, 3)))
+            kept = np.sort(np.argsort(-weighs)[: layer.filters])
+            pruned = [into[..., kept]], [weight[kept] for weight in norm], [out_of[:, :, kept]]
+            known.update(zip(within, pruned, strict=True))
     for layer in target.layers:
         if layer.name in known:
             try:
-                layer.set_weights(known[layer.name].get_weights())
+                layer.set_weights(known[layer.name])
             except ValueError as error:
                 raise ModelError(
                     f"Its layer {layer.name} is of another size, so training cannot begin with its weights.",

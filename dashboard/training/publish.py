@@ -22,7 +22,7 @@ from dashboard.training import network
 from dashboard.training.network import count_flops
 from dashboard.training.photos import as_photo
 from dashboard.training.portable import save_portably
-from dashboard.training.recipes import Recipe
+from dashboard.training.recipes import Recipe, shape
 from dashboard.training.strangers import strangers
 
 STRANGERS = 1000  # pictures of each kind that the thresholds are tried on
@@ -153,6 +153,11 @@ def _aurocs(
 
 
 def _in_bfloat16(model: keras.Model, recipe: Recipe, preprocessing: Preprocessing) -> keras.Model:
-    copy = network.build_in("mixed_bfloat16", recipe.widths, len(CLASS_NAMES), preprocessing.width, recipe.squeeze)
+    copy = network.build_in(
+        "mixed_bfloat16",
+        num_classes=len(CLASS_NAMES),
+        side=preprocessing.width,
+        **shape(dataclasses.asdict(recipe)),
+    )
     copy.set_weights(model.get_weights())
     return copy

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 QUICK = "cifar10-resnet-short"
 
@@ -15,8 +17,9 @@ class Recipe:
     whitening first layer, identity-initialised convolutions, Nesterov SGD with a triangular schedule, label smoothing,
     alternating flips, translation and cutout. To that come squeeze-and-excitation (Hu et al., arXiv 1709.01507), small
     images first (Hoffer et al., arXiv 1908.08986), fewer of the easy images (Qin et al., InfoBatch, arXiv 2303.04947),
-    patches of other images (CutMix, Yun et al., arXiv 1905.04899), and, where there are teachers, distillation on the
-    very images that the student sees (Beyer et al., arXiv 2106.05237).
+    patches of other images (CutMix, Yun et al., arXiv 1905.04899), one strong change of colour or shape (TrivialAugment,
+    Müller and Hutter, arXiv 2103.10158), and, where there are teachers, distillation on the very images that the student
+    sees (Beyer et al., arXiv 2106.05237).
     """
 
     name: str
@@ -28,19 +31,27 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 0.0125  # decoupled: w -= lr * weight_decay * w
     label_smoothing: float = 0.1
-    squeeze: bool = True  # squeeze-and-excitation in each block
+    squeeze: bool = True  # squeeze-and-excitation in each residual
+    inner: tuple[int, ...] = ()  # channels within the residual of each block; as many as outside if not given
+    bottlenecks: tuple[int, ...] = ()  # further residuals after each block
     crop_padding: int = 4  # pixels
     cutout: int = 8  # side in pixels, 0 for none
     photo_share: float = 0.15  # of the images of an epoch seen as re-compressed photographs
     small_side: int = 24  # side in pixels of the crops that training begins with
     small_share: float = 0.5  # of the epochs, on crops of that side
     easy_kept: float = 0.5  # of the images with less than the mean loss, drawn anew every epoch; 1 for all
-    all_share: float = 0.15  # of the epochs, the last ones, that see every image
+    all_share: float = 0.15  # of the epochs, the last ones, that see every image, and none distorted
     mixed_share: float = 0.0  # of the images of an epoch that have a patch of another one
+    distorted_share: float = 0.0  # of the images of an epoch seen with one strong change, until the last epochs
     teachers: tuple[str, ...] = ()  # NAME or NAME@VERSION of models whose probabilities are learnt
     teacher_weight: float = 0.9  # against the true label's 0.1
     holdout: int = 2500  # training images kept aside for choices: calibration, thresholds
     seed: int = 20
+
+
+def shape(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a recipe, as it is stored with a version, what `network.build` takes."""
+    return {name: recipe[name] for name in ("widths", "squeeze", "inner", "bottlenecks") if name in recipe}
 
 
 RECIPES = {
@@ -53,6 +64,18 @@ RECIPES = {
             epochs=44,
             peak_lr=0.4,
             mixed_share=0.5,
+            teachers=("cifar10-resnet", "cifar10-small"),
+            teacher_weight=0.7,
+        ),
+        Recipe(
+            "cifar10-resnet-deep",
+            widths=(64, 160, 320),
+            inner=(64, 160, 96),
+            bottlenecks=(1, 2, 2),
+            epochs=50,
+            peak_lr=0.4,
+            mixed_share=0.5,
+            distorted_share=0.5,
             teachers=("cifar10-resnet", "cifar10-small"),
             teacher_weight=0.7,
         ),

@@ -12,6 +12,7 @@ from dashboard.core.calibration import softmax
 from dashboard.core.preprocessing import normalize
 from dashboard.core.registry import ModelVersion
 from dashboard.training import network
+from dashboard.training.recipes import shape
 
 
 def load_version(version: ModelVersion, precision: str = "float32", any_size: bool = False) -> keras.Model:
@@ -25,7 +26,7 @@ def load_version(version: ModelVersion, precision: str = "float32", any_size: bo
         return model
     recipe = version.provenance["recipe"]
     side = None if any_size else version.preprocessing.width
-    copy = network.build_in(precision, recipe["widths"], len(version.class_names), side, recipe.get("squeeze", False))
+    copy = network.build_in(precision, num_classes=len(version.class_names), side=side, **shape(recipe))
     copy.set_weights(model.get_weights())
     return copy
 

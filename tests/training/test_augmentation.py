@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.training.augmentation import alternating_flip, augment_epoch, mix_patches, translate
+from dashboard.training.augmentation import alternating_flip, augment_epoch, distort, mix_patches, translate
 
 OPTIONS: dict[str, Any] = {"photo_share": 0.0, "crop_padding": 0, "cutout": 0, "side": 8}
 
@@ -120,3 +120,46 @@ def test_no_share_no_patches() -> None:
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
     mixed, _, taken = mix_patches(images, 0.0, np.random.default_rng(3))
     assert np.array_equal(mixed, images) and not taken.any()
+
+
+class Draws:
+    """Stands for the random generator: draws one kind and one strength."""
+
+    def __init__(self, kind: int, strength: float) -> None:
+        self.integers = lambda below: kind
+        self.random = lambda: strength
+
+
+@pytest.mark.parametrize("kind", range(11))
+def test_every_kind_of_distortion_changes_a_picture_and_keeps_its_shape(kind: int) -> None:
+    image = pictures(1, 32)[0] // 2 + 40
+    out = distort(image, Draws(kind, 0.95))  # type: ignore[arg-type]
+    assert out.shape == image.shape and out.dtype == np.uint8 and not np.array_equal(out, image)
+
+
+def test_one_kind_of_distortion_leaves_the_picture_alone() -> None:
+    image = pictures(1)[0]
+    assert np.array_equal(distort(image, Draws(11, 0.95)), image)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", range(7))
+def test_half_strength_is_no_change_where_strength_has_two_sides(kind: int) -> None:
+    image = pictures(1)[0]
+    assert np.array_equal(distort(image, Draws(kind, 0.5)), image)  # type: ignore[arg-type]
+
+
+def test_a_turn_is_about_the_middle() -> None:
+    """30 degrees at full strength: a bright pixel three to the right of the middle goes to 2.6 right and 1.5 down or up."""
+    image = np.zeros((9, 9, 3), np.uint8)
+    image[4, 7] = 255
+    rows, columns = np.nonzero(distort(image, Draws(0, 1.0))[..., 0])  # type: ignore[arg-type]
+    assert abs(columns.mean() - 6.6) < 0.6 and abs(abs(rows.mean() - 4) - 1.5) < 0.6
+
+
+def test_as_many_as_asked_for_are_distorted() -> None:
+    images = pictures(600, 16)
+    plain = augment_epoch(images, images, 2, 5, **OPTIONS | {"side": 16})
+    seen = augment_epoch(images, images, 2, 5, **OPTIONS | {"side": 16}, distorted_share=0.5)
+    changed = (seen != plain).any(axis=(1, 2, 3)).mean()
+    assert 0.35 < changed < 0.5  # of twelve kinds one is none, and weak ones may change nothing
+    assert np.array_equal(plain, augment_epoch(images, images, 2, 5, **OPTIONS | {"side": 16}, distorted_share=0.0))
