@@ -196,7 +196,8 @@ def show_ended(run_id: str, job: Job | None) -> None:
     with contextlib.suppress(DashboardError):
         stored = services.runs.manifest(run_id)
     if job and job.error and not (stored and stored.state == "finished"):  # else somebody else has finished it since
-        show_error(job.error, "The evaluation stopped." if stored and services.runs.growth(run_id) else NOT_EVALUATED)
+        begun = stored and (services.runs.is_packed(run_id) or services.runs.growth(run_id))
+        show_error(job.error, "The evaluation stopped." if begun else NOT_EVALUATED)
     elif job and job.state == "cancelled" and not stored:
         st.info("Cancelled before the first image.", icon=":material/info:")
     if stored or not job:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from dashboard.core.datasets.labelling import normal_name
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation import new_run_id, storage_error
 from dashboard.core.files import sha256_of
@@ -201,8 +202,9 @@ def _with_labels(predictions: PredictionsFile, given: GivenLabels | None) -> Ite
         if given:
             last = first + len(piece.pred_probs)
             if given.files and piece.files:
-                labels = [given.by_file.get(file) for file in piece.files]
-                named += sum(file in given.by_file for file in piece.files)
+                keys = [normal_name(file) for file in piece.files]
+                labels = [given.by_file.get(key) for key in keys]
+                named += sum(key in given.by_file for key in keys)
                 if last == predictions.n_rows and not named:
                     raise DatasetError(
                         f"{given.name} names none of the rows; its first one is for {given.files[0][:80]!r}, "

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dashboard.core.datasets.arrays import LABEL_KEYS, read_labels
+from dashboard.core.datasets.labelling import normal_name
 from dashboard.core.datasets.labels_file import (
     LABEL_COLUMNS,
     LABELS_SUFFIXES,
@@ -32,13 +33,11 @@ class GivenLabels:
 
     @cached_property
     def by_file(self) -> dict[str, str | None]:
-        """The label of each file. Raises DatasetError when one has two."""
+        """The label of each file by its `normal_name`. Raises DatasetError when one has two."""
         found: dict[str, str | None] = {}
         for file, label in zip(self.files or (), self.labels, strict=True):
-            if found.setdefault(file, label) != label:
-                raise DatasetError(
-                    f"{file} has two labels: {found[file]}, {label}.", "Leave one row for it.", "labels_file"
-                )
+            if (before := found.setdefault(normal_name(file), label)) != label:
+                raise DatasetError(f"{file} has two labels: {before}, {label}.", "Leave one row for it.", "labels_file")
         return found
 
     def check_count(self, n_rows: int) -> None:

@@ -93,6 +93,20 @@ def test_labels_by_file_name_in_any_order(tmp_path: Path, store: RunStore) -> No
     check(import_predictions(tmp_path / "x.csv", store, labels=tmp_path / "truth.json"), store)
 
 
+def test_file_names_match_however_they_are_written(tmp_path: Path, store: RunStore) -> None:
+    """Composed and decomposed accents, the other slash."""
+    table().assign(file=[f"d/\u00e9{i}.png" for i in range(4)]).drop(columns="label").to_csv(
+        tmp_path / "x.csv", index=False
+    )
+    truth = {f".\\d\\e\u0301{i}.png": label for i, label in enumerate(LABELS)}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    check(import_predictions(tmp_path / "x.csv", store, labels=tmp_path / "truth.json"), store)
+    truth = {"d/\u00e90.png": "cat", "d/e\u03010.png": "dog"}
+    (tmp_path / "truth.json").write_text(json.dumps(truth, ensure_ascii=False))
+    with pytest.raises(DatasetError, match="two labels: cat, dog"):
+        import_predictions(tmp_path / "x.csv", store, labels=tmp_path / "truth.json")
+
+
 def test_classes_without_names_go_by_their_numbers(tmp_path: Path, store: RunStore) -> None:
     np.save(tmp_path / "x.npy", PROBS)
     imported = import_predictions(tmp_path / "x.npy", store, model="theirs")

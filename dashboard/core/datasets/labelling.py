@@ -130,8 +130,8 @@ class _Finder:
 
     def __init__(self, names: Sequence[str], folder: str) -> None:
         self._names, self._folder = names, folder
-        self._by_path = self._places(_normal(name) for name in names)
-        last = [_normal(name).rpartition("/")[2] for name in names]
+        self._by_path = self._places(normal_name(name) for name in names)
+        last = [normal_name(name).rpartition("/")[2] for name in names]
         self._by_name = self._places(last)
         self._by_stem = self._places(name.rpartition(".")[0] if is_image_name(name) else "" for name in last)
 
@@ -143,7 +143,7 @@ class _Finder:
         return places
 
     def __call__(self, file: str) -> list[int]:
-        path = _normal(file)
+        path = normal_name(file)
         if not path:
             return []
         for key in (f"{self._folder}/{path}" if self._folder else path, path):
@@ -155,7 +155,7 @@ class _Finder:
 
 def _ends_alike(name: str, path: str) -> bool:
     """One is the end of the other, folder by folder; `path` may lack the suffix."""
-    name = _normal(name)
+    name = normal_name(name)
     return any(
         f"/{one}".endswith(f"/{path}") or f"/{path}".endswith(f"/{one}") for one in (name, name[: name.rfind(".")])
     )
@@ -176,7 +176,8 @@ def _no_single_image(table_name: str, file: str, found: int) -> ImageError:
     )
 
 
-def _normal(name: str) -> str:
+def normal_name(name: str) -> str:
+    """A file's name as others may write it: composed accents, forward slashes, no `./` in front."""
     composed = unicodedata.normalize("NFC", name)  # macOS writes é as e and an accent
     return composed.replace("\\", "/").removeprefix("./").lstrip("/")
 
