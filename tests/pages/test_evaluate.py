@@ -420,7 +420,7 @@ def test_a_run_that_cannot_go_on_still_shows_what_is_stored(
     at.session_state["run_id"] = run.run_id
     until(at.run(), lambda at: "gone.zip does not exist" in text_of(at))
     assert metrics(at)["Images"] == "20" and at.button(key="delete")
-    assert "The evaluation stopped." in text_of(at) and "was not evaluated" not in text_of(at)
+    assert "The evaluation stopped" in text_of(at) and "was not evaluated" not in text_of(at)
     dashboard.runs.save(replace(run, state="finished"))  # by the command line, say
     assert "does not exist" not in text_of(at.run()) and metrics(at)["Images"] == "20"
 
