@@ -21,8 +21,12 @@ def cpu_features() -> tuple[str, ...]:
 
 
 def serves_in_bfloat16(version: ModelVersion) -> bool:
-    """Whether predictions are computed in it here: the version allows it, the settings too, and the processor gains."""
-    return version.bfloat16 and get_settings().precision == "auto" and computes_bfloat16()
+    """Whether predictions are computed in it here: the version allows it, the settings too, and the processor gains.
+
+    Never on a cluster, whose nodes may differ: an evaluation has one precision.
+    """
+    settings = get_settings()
+    return version.bfloat16 and settings.precision == "auto" and not settings.cluster and computes_bfloat16()
 
 
 def computes_bfloat16() -> bool:

@@ -71,7 +71,7 @@ class Preprocessing:
                 if name in values:
                     values[name] = tuple(float(v) for v in values[name])
             return cls(**values)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"The preprocessing in model.json is not usable: {error}.") from error
 
 

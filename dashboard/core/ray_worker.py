@@ -15,11 +15,14 @@ from typing import Any
 
 from dashboard.core.errors import DashboardError, WorkerError
 from dashboard.core.worker_process import WorkerDied
-from dashboard.settings import get_settings
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PING_S = 30.0  # an idle worker that does not answer for so long is gone
-ENVIRONMENT = {"DASHBOARD_WORKER_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+ENVIRONMENT = {
+    "DASHBOARD_WORKER_THREADS": "1",
+    "DASHBOARD_PRECISION": "float32",  # see `cpu.serves_in_bfloat16`
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
 _CONNECTING = threading.Lock()
 
 
@@ -54,8 +57,7 @@ def _connect(address: str) -> Any:
         if not ray.is_initialized():
             try:
                 # the code travels along, so that every node runs what the server runs
-                variables = {**ENVIRONMENT, "DASHBOARD_PRECISION": get_settings().precision}
-                environment = {"py_modules": [str(PACKAGE)], "env_vars": variables}
+                environment = {"py_modules": [str(PACKAGE)], "env_vars": ENVIRONMENT}
                 ray.init(address=address, namespace="dashboard", log_to_driver=False, runtime_env=environment)
             except Exception as error:  # ConnectionError, RuntimeError and more, by Ray's version
                 raise OSError(f"the Ray cluster at {address} does not answer: {str(error)[:200]}") from error

@@ -229,7 +229,7 @@ def _parse(folder: Path) -> ModelVersion:
         )
     except FileNotFoundError as error:
         raise ModelError(f"{RECORD} is missing.", restore, "model_record") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{RECORD} cannot be used ({type(error).__name__}: {error}).", restore, "model_record"
         ) from error

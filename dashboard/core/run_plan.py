@@ -196,7 +196,7 @@ def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion,
         )
     if _key(fingerprint, version, dict(manifest.label_map)) != manifest.key:
         raise ModelError(
-            f"{manifest.model} was changed before the evaluation was through.",
+            f"{manifest.model} was changed before the evaluation was through, or now computes in another precision.",
             "Evaluate the dataset again, from the start.",
             "model_changed",
         )

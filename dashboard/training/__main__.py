@@ -45,7 +45,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--teachers", nargs="+", metavar="NAME[@VERSION]", help="instead of the recipe's")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="mixed_bfloat16")
     parser.add_argument("--name", help="name of the model in models/ (default: the recipe's)")
-    parser.add_argument("--models", type=Path, help="where versions are written (default: where they are served from)")
+    parser.add_argument(
+        "--models", type=Path, help="where versions are read and written (default: where they are served from)"
+    )
     parser.add_argument("--work", type=Path, default=ROOT / ".training", help="checkpoints and prepared data")
     return parser.parse_args()
 
@@ -96,7 +98,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     data = cifar10.read(archive, "train")
     checksum = sha256_of(archive)
     preprocessing = Preprocessing(32, 32, mean=CHANNEL_MEAN, std=CHANNEL_STD)
-    photos = _photos(data.images, preprocessing, recipe.seed, args.work / f"photos-{checksum[:12]}-{recipe.seed}.npy")
+    photos = _photos(data.images, preprocessing, recipe.seed, args.work / f"photos-2-{checksum[:12]}-{recipe.seed}.npy")
 
     kept, held = split_holdout(data.labels, recipe.holdout, recipe.seed)
 

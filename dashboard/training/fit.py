@@ -28,7 +28,7 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
 
 
 class SampleLosses(keras.metrics.Metric):
-    """Not a mean, but the last loss of each training image: -log p of its class, in nats.
+    """Not a mean, but the last loss of each training image: -log p of its most wanted class, in nats.
 
     The targets are (N, K + 1): K probabilities, then the image's number.
     """
@@ -126,10 +126,11 @@ def fit(
         return mixed, (1 - taken)[:, None] * targets + taken[:, None] * targets[others]
 
     with ThreadPoolExecutor(1) as ahead:
-        upcoming = ahead.submit(views, first)
+        upcoming = [ahead.submit(views, first)] if first < recipe.epochs else []
         for epoch in range(first, recipe.epochs):
-            seen, wanted = upcoming.result()
-            upcoming = ahead.submit(views, epoch + 1) if epoch + 1 < recipe.epochs else upcoming
+            seen, wanted = upcoming.pop().result()
+            if epoch + 1 < recipe.epochs:
+                upcoming.append(ahead.submit(views, epoch + 1))
             chosen, weight = draw_epoch(
                 keras.ops.convert_to_numpy(losses.losses),
                 np.random.default_rng([recipe.seed, epoch, 1]),
@@ -142,12 +143,11 @@ def fit(
                 wanted = recipe.teacher_weight * answers + (1 - recipe.teacher_weight) * wanted
             # once an epoch: what is assigned within one, the compiled step of JAX would not see
             model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + 0.5) / recipe.epochs))
+            print(f"Epoch {epoch + 1} of {recipe.epochs}", flush=True)
             model.fit(
                 normalize(seen, replace(preprocessing, height=seen.shape[1], width=seen.shape[2])),
                 np.concatenate([wanted, chosen[:, None]], axis=1, dtype=np.float32),
                 recipe.batch_size,
-                epochs=epoch + 1,
-                initial_epoch=epoch,
                 shuffle=False,
                 sample_weight=weight,
                 verbose=verbose,
@@ -159,6 +159,4 @@ def fit(
             partial.replace(weights)
             write_json(state, {"epochs_done": epoch + 1})
             (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
-    served = network.build_in("float32", num_classes=num_classes, side=preprocessing.width, **layout)
-    served.set_weights(model.get_weights())
-    return served
+    return network.rebuilt(model, "float32", preprocessing.width, **layout)

@@ -17,6 +17,8 @@ from dashboard.core.errors import ModelError
 
 WHITENING_KERNEL = 2
 WHITENING_LAYER = "whiten"
+_WHITENING_EPSILON = 5e-4  # added to the variances
+_SQUEEZE_RATIO = 8
 
 
 def build(
@@ -53,14 +55,21 @@ def build(
     return model
 
 
-def build_in(policy: str, *args: Any, **kwargs: Any) -> keras.Model:
-    """`build` under another dtype policy than the current one."""
+def rebuilt(model: keras.Model, policy: str, side: int | None, **layout: Any) -> keras.Model:
+    """A copy that computes by another Keras dtype policy, for images of another size.
+
+    Args:
+        side: of the images; None for any.
+        layout: what `build` was given for the model.
+    """
     current = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        return build(*args, **kwargs)
+        copy = build(num_classes=model.output_shape[-1], side=side, **layout)
     finally:
         keras.config.set_dtype_policy(current)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _conv(x: keras.KerasTensor, width: int, kernel: int, name: str) -> keras.KerasTensor:
@@ -93,11 +102,11 @@ def _bottleneck(x: keras.KerasTensor, width: int, name: str, squeeze: bool) -> k
     return layers.Add(name=f"{name}_out")([x, skip])  # not activated, so that it begins by changing nothing
 
 
-def _squeeze_and_excite(x: keras.KerasTensor, name: str, ratio: int = 8) -> keras.KerasTensor:
+def _squeeze_and_excite(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Weighs channels by what the whole image holds (arXiv 1709.01507, section 3). Begins by changing nothing."""
     width = x.shape[-1]
     gate = layers.GlobalAveragePooling2D(name=f"{name}_squeeze")(x)
-    gate = layers.Dense(max(8, width // ratio), activation="silu", name=f"{name}_reduce")(gate)
+    gate = layers.Dense(max(8, width // _SQUEEZE_RATIO), activation="silu", name=f"{name}_reduce")(gate)
     gate = layers.Dense(width, "sigmoid", kernel_initializer="zeros", name=f"{name}_gate")(gate)
     gate = layers.Rescaling(2.0, name=f"{name}_scale")(gate)  # sigmoid(0) = 1/2
     return layers.Multiply(name=f"{name}_excite")([x, layers.Reshape((1, 1, width), name=f"{name}_reshape")(gate)])
@@ -114,7 +123,7 @@ def _start_as_identity(model: keras.Model) -> None:
             layer.set_weights([kernel])
 
 
-def whiten(model: keras.Model, images: np.ndarray, epsilon: float = 5e-4) -> None:
+def whiten(model: keras.Model, images: np.ndarray) -> None:
     """Sets the first layer to the eigenvectors of the image patches, each and its negative, to unit variance.
 
     Args:
@@ -124,7 +133,7 @@ def whiten(model: keras.Model, images: np.ndarray, epsilon: float = 5e-4) -> Non
     patches = np.lib.stride_tricks.sliding_window_view(images, (k, k), axis=(1, 2))  # (N, h, w, 3, k, k)
     flat = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, k * k * 3)[::7]
     values, vectors = np.linalg.eigh(flat.T @ flat / len(flat))
-    kernel = (vectors / np.sqrt(values + epsilon)).reshape(k, k, 3, -1)
+    kernel = (vectors / np.sqrt(values + _WHITENING_EPSILON)).reshape(k, k, 3, -1)
     model.get_layer(WHITENING_LAYER).set_weights([np.concatenate([kernel, -kernel], axis=-1).astype(np.float32)])
 
 

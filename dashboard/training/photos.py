@@ -9,15 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import Image
 
-from dashboard.core.preprocessing import Preprocessing, fit_image
+from dashboard.core.model_input import read_model_input
+from dashboard.core.preprocessing import Preprocessing
 
 
 def as_photo(image: np.ndarray, factor: int, quality: int, recipe: Preprocessing) -> np.ndarray:
-    """One (S, S, 3) uint8 image enlarged `factor` times, JPEG of the given quality, then fitted as for serving."""
+    """One (S, S, 3) uint8 image enlarged `factor` times, JPEG of the given quality, then read as for serving."""
     side = image.shape[0] * factor
     buffer = io.BytesIO()
     Image.fromarray(image).resize((side, side), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=quality)
-    return fit_image(np.asarray(Image.open(buffer)), recipe)
+    return read_model_input(buffer.getvalue(), recipe)
 
 
 def as_photos(

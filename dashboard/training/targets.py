@@ -9,26 +9,28 @@ import keras
 import numpy as np
 
 from dashboard.core.calibration import softmax
+from dashboard.core.errors import ModelError
 from dashboard.core.preprocessing import normalize
 from dashboard.core.registry import ModelVersion
 from dashboard.training import network
 from dashboard.training.recipes import shape
 
 
-def load_version(version: ModelVersion, precision: str = "float32", any_size: bool = False) -> keras.Model:
-    """The network of one of our own versions, computing in `precision`, a Keras dtype policy.
+def load_version(version: ModelVersion, precision: str = "float32") -> keras.Model:
+    """The network of one of our own versions, for images of any size, computing in `precision`, a Keras dtype policy.
 
-    Args:
-        any_size: whether it takes images of any size, not only of the version's.
+    Raises:
+        ModelError: it was not trained here.
     """
+    recipe = version.provenance.get("recipe")
+    if not recipe:
+        raise ModelError(
+            f"{version.ref} was not trained by a recipe, so its network is not known.",
+            "Name a version that python -m dashboard.training made.",
+            "other_network",
+        )
     model = keras.saving.load_model(version.file, compile=False, safe_mode=True)
-    if precision == "float32" and not any_size:
-        return model
-    recipe = version.provenance["recipe"]
-    side = None if any_size else version.preprocessing.width
-    copy = network.build_in(precision, num_classes=len(version.class_names), side=side, **shape(recipe))
-    copy.set_weights(model.get_weights())
-    return copy
+    return network.rebuilt(model, precision, None, **shape(recipe))
 
 
 def smoothed_labels(labels: np.ndarray, num_classes: int, smoothing: float) -> np.ndarray:
@@ -41,9 +43,7 @@ class Teachers:
 
     def __init__(self, versions: Sequence[ModelVersion], precision: str) -> None:
         """Loads them; they compute in `precision`, a Keras dtype policy."""
-        self._models = [
-            (load_version(version, precision, any_size=True), version.preprocessing) for version in versions
-        ]
+        self._models = [(load_version(version, precision), version.preprocessing) for version in versions]
 
     def answers(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(N, K) probabilities: of one teacher for each image, drawn by chance, mirrored or not by chance.

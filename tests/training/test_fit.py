@@ -49,7 +49,8 @@ def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbrok
             train(tmp_path / "broken")
     assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 1}
     resumed = train(tmp_path / "broken")
-    assert "after epoch 1 of 3" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "after epoch 1 of 3" in told and "Epoch 3 of 3\n" in told
     assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 3}
     for a, b in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
         assert np.allclose(a, b, atol=1e-4)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import keras
 import numpy as np
@@ -92,8 +93,11 @@ def test_a_network_without_a_side_takes_any() -> None:
 
 
 def test_another_policy_for_one_network_only() -> None:
-    model = network.build_in("mixed_bfloat16", (4,), 3)
-    assert model.get_layer("block1_conv1").compute_dtype == "bfloat16"
+    layout: dict[str, Any] = {"widths": (4,), "squeeze": True}
+    exact = network.build(num_classes=3, **layout)
+    model = network.rebuilt(exact, "mixed_bfloat16", 24, **layout)
+    assert all(np.array_equal(a, b) for a, b in zip(exact.get_weights(), model.get_weights(), strict=True))
+    assert model.input_shape[1:3] == (24, 24) and model.get_layer("block1_conv1").compute_dtype == "bfloat16"
     assert model.get_layer("logits").compute_dtype == "float32" and keras.config.dtype_policy().name == "float32"
 
 

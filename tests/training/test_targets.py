@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard.core.calibration import softmax
+from dashboard.core.errors import ModelError
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.core.registry import ModelVersion, Registry
 from dashboard.training.targets import Teachers, load_version, smoothed_labels
@@ -25,7 +26,7 @@ def test_each_image_is_shown_to_one_teacher_one_way_all_alike_often() -> None:
     found = teachers.answers(np.tile(pictures, (100, 1, 1, 1)), np.random.default_rng(2)).reshape(100, 3, 10)
     can_say = np.stack(
         [
-            softmax(load_version(version, any_size=True).predict(normalize(ways, small(version)), verbose=0))
+            softmax(load_version(version).predict(normalize(ways, small(version)), verbose=0))
             for version in versions
             for ways in (pictures, pictures[:, :, ::-1])
         ]
@@ -37,6 +38,11 @@ def test_each_image_is_shown_to_one_teacher_one_way_all_alike_often() -> None:
 
 def small(version: ModelVersion) -> Preprocessing:
     return replace(version.preprocessing, height=24, width=24)
+
+
+def test_a_model_from_elsewhere_cannot_teach(tiny_version: ModelVersion) -> None:
+    with pytest.raises(ModelError, match=f"{tiny_version.ref} was not trained by a recipe"):
+        Teachers([tiny_version], "float32")
 
 
 def test_our_own_version_in_half_precision() -> None:
