@@ -59,17 +59,17 @@ def predict(
 
 
 def main() -> None:
-    """Runs the command line. What no command expects, settings and permissions, is told in words as well."""
+    """Runs the command line. What no command expects, of settings, permissions and disks, is told as well."""
     try:
         try:
             app(prog_name="python -m dashboard")
         except DashboardError as error:
             stop(error, "--json" in sys.argv)
-        except PermissionError as error:
-            fault = DashboardError(
-                f"{error.filename}: {error.strerror}.", "Let this user read and write there.", "permission"
-            )
-            stop(fault, "--json" in sys.argv)
+        except OSError as error:
+            denied = isinstance(error, PermissionError)
+            way_out = "Let this user read and write there." if denied else "Check the path and the disk."
+            what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
+            stop(DashboardError(what, way_out, "permission" if denied else "system"), "--json" in sys.argv)
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
 

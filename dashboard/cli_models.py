@@ -46,14 +46,13 @@ def models(
     else:
         table = Table("model", "version", "active", "input", "classes", "accuracy")
         for v in versions:
-            accuracy = v.metrics.get("accuracy")
             table.add_row(
                 plain_text(v.name),
                 plain_text(v.version),
                 "yes" if v.ref == active else "",
                 "x".join(map(str, v.input_shape)),
                 str(len(v.class_names)),
-                f"{accuracy:.1%}" if accuracy else "not measured",
+                f"{v.accuracy:.1%}" if v.accuracy else "not measured",
             )
         console.print(table)
     for broken in known.broken():
@@ -90,7 +89,7 @@ def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json(_version_record(version, active=True))
+        print_json(_version_record(version, active=not settings.model or registry().get("").ref == version.ref))
     say(f"{version.ref} is now active.")
     if settings.model:
         say(f"But DASHBOARD_MODEL={settings.model} is set, and the setting wins.", "yellow")
@@ -141,7 +140,9 @@ def models_add(
                 samples=settings.samples_dir,
                 memory_bytes=int(memory_gb * 2**30) or None,
             )
-        if active and known.active().ref != active:  # a new version of it, or a name that comes before it
+        if settings.model and known.active().ref != active:
+            say(f"DASHBOARD_MODEL={settings.model} is set, which means {version.ref} from now on.", "yellow")
+        elif active and known.active().ref != active:  # a new version of it, or a name that comes before it
             known.activate(active)
             say(
                 f"{active} stays the one used when none is named: `python -m dashboard models use {version.ref}` "

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
@@ -34,6 +34,15 @@ class Settings(BaseSettings):
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
     )
     max_upload_mb: int = Field(default=2048, ge=1, description="largest dataset that can be uploaded")
+
+    @field_validator("models_dir", "data_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        """Workers run elsewhere."""
+        try:
+            return folder.expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
 
     @property
     def samples_dir(self) -> Path:

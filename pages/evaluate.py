@@ -11,8 +11,8 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.core.dataset_library import library
-from dashboard.core.datasets import distinct_labels, open_dataset
-from dashboard.core.errors import DashboardError
+from dashboard.core.datasets import distinct_labels, is_there, open_dataset
+from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.jobs import Job
 from dashboard.core.runs import Run, RunManifest
 from dashboard.ui.components import local_time, model_in_use, show_error, told_apart
@@ -123,6 +123,7 @@ def earlier_runs() -> None:
     def show_chosen() -> None:
         if chosen := st.session_state["earlier"]:
             show(chosen)
+            st.session_state["earlier"] = None  # so that it can be chosen again later
 
     titles = told_apart(titles)
     if titles:
@@ -143,7 +144,7 @@ def offer_actions(run: Run) -> None:
     """Go on, do it anew, or delete it."""
     manifest = run.manifest
     dataset = Path(manifest.dataset)
-    there = not manifest.imported and dataset.exists()
+    there = not manifest.imported and is_there(dataset)
     in_use = services.runs.state(manifest) == "running"
     with st.container(horizontal=True, key="actions"):
         go_on = there and manifest.state != "finished" and not in_use
@@ -185,6 +186,10 @@ def delete(run_id: str) -> None:
         services.runs.delete(run_id)
     except DashboardError as error:
         st.session_state["not_deleted"] = error
+        return
+    except OSError as error:
+        fault = f"{error.filename}: {error.strerror}."
+        st.session_state["not_deleted"] = DatasetError(fault, "Let the dashboard's user write there.", "permission")
         return
     st.session_state.pop("run_id", None)
     st.query_params.clear()

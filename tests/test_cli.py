@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -18,8 +19,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from dashboard import cli
 from dashboard.cli import app
 from dashboard.core.cifar10 import CLASS_NAMES, FILE_NAME
 from dashboard.core.errors import WorkerError
@@ -354,6 +357,8 @@ def test_models_use_says_when_a_setting_wins(models: Path) -> None:
     assert done.returncode == 0
     assert b"DASHBOARD_MODEL=cifar10-resnet@2" in done.stderr and b"the setting wins" in done.stderr
     assert active(models, DASHBOARD_MODEL="cifar10-resnet@2") == ["2"]
+    again = dashboard("models", "use", "cifar10-resnet@1", "--json", data_dir=models.parent, **setting)
+    assert only_json(again)["active"] is False
 
 
 def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny_version: ModelVersion) -> None:
@@ -370,6 +375,13 @@ def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny
     )  # fmt: skip
     assert only_json(again)["version"] == "3" and only_json(again)["active"] is False
     assert active(models) == ["2"], "nor does a new version of the active one"
+    by_name = {"DASHBOARD_MODELS_DIR": str(models), "DASHBOARD_MODEL": "cifar10-resnet"}
+    chosen = dashboard(
+        "models", "add", tiny_version.file, "--json", "--name", "cifar10-resnet", *arguments[2:],
+        data_dir=models.parent, **by_name,
+    )  # fmt: skip
+    assert only_json(chosen)["active"] is True and b"means cifar10-resnet@4 from now on" in chosen.stderr
+    assert active(models) == ["2"], "without the setting"
 
 
 def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
@@ -453,6 +465,31 @@ def test_the_samples_are_there_with_any_data_folder(tmp_path: Path) -> None:
     assert Settings(data_dir=tmp_path).samples_dir == ROOT / "data" / "samples"
     (tmp_path / "samples").mkdir()
     assert Settings(data_dir=tmp_path).samples_dir == tmp_path / "samples"
+
+
+def test_folders_are_where_they_were_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for workers, which run elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    settings = Settings(models_dir=Path("lab"), data_dir=Path("~/d"))
+    assert (settings.models_dir, settings.data_dir) == (tmp_path / "lab", Path("/home/me/d"))
+    with pytest.raises(ValidationError):
+        Settings(data_dir=Path("~nobody-of-this-name/d"))
+
+
+@pytest.mark.parametrize("fault, code", [(errno.EACCES, "permission"), (errno.ENOSPC, "system")])
+def test_what_the_system_refuses_is_told_in_words(
+    fault: int, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**kwargs: object) -> None:
+        raise OSError(fault, os.strerror(fault), "models/active.json")
+
+    monkeypatch.setattr(cli, "app", refuse)
+    monkeypatch.setattr("sys.argv", ["dashboard", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert ended.value.code == 1 and told["code"] == code and "active.json: " in told["message"]
 
 
 def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(

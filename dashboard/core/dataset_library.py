@@ -36,16 +36,33 @@ class LibraryEntry:
 
 def library(settings: Settings) -> list[LibraryEntry]:
     """What is there now, own datasets first."""
-    entries = []
-    if settings.datasets_dir.is_dir():
-        for path in sorted(settings.datasets_dir.iterdir()):
-            if path.is_dir() or path.name.lower().endswith((*WHOLE_DATASETS, ".npy", _DESCRIPTION)):
-                entries.append(LibraryEntry(readable_name(path.name), path))
+    others = []
     if (archive := settings.downloads_dir / cifar10.FILE_NAME).is_file():
-        entries.append(LibraryEntry("CIFAR-10 test set", archive))
+        others.append(LibraryEntry("CIFAR-10 test set", archive))
     if settings.samples_dir.is_dir():
-        entries.append(LibraryEntry("Sample images", settings.samples_dir))
-    return entries
+        others.append(LibraryEntry("Sample images", settings.samples_dir))
+    taken = {entry.title for entry in others}
+    own = []
+    for path in _own_datasets(settings.datasets_dir):
+        title = readable_name(path.name)
+        own.append(LibraryEntry(f"{title} (data/datasets)" if title in taken else title, path))
+    return own + others
+
+
+def _own_datasets(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if _is_dataset(entry)]
+    except OSError:  # Diagnostics says what is wrong with the data folder
+        return []
+    return sorted(Path(entry.path) for entry in found)
+
+
+def _is_dataset(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir() or entry.name.lower().endswith((*WHOLE_DATASETS, ".npy", _DESCRIPTION))
+    except OSError:  # a link to where this user may not look
+        return False
 
 
 def is_whole(name: str) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from dashboard.core.datasets.folder_files import check_readable_name
 from dashboard.core.datasets.labelling import normal_name
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation import new_run_id, storage_error
@@ -58,9 +59,15 @@ def import_predictions(
         DatasetError: the file, its probabilities or the labels cannot be used; nothing is stored then.
     """
     start = time.perf_counter()
+    for given_path in filter(None, (path, labels)):
+        check_readable_name(given_path)
     predictions = open_predictions(path, class_names)
     if not predictions.n_rows:
         raise DatasetError(f"{path.name} holds no predictions.", "Save or export it again.", "predictions")
+    if predictions.n_classes < 2:
+        raise DatasetError(
+            f"{path.name} holds no probabilities of two or more classes.", "Save or export it again.", "predictions"
+        )
     names, notes = _class_names(predictions, class_names, path.name)
     if fault := class_names_fault(names):
         raise DatasetError(f"{path.name}: the class names {fault}.", "Rename the columns.", "class_names")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,7 +95,7 @@ def _from_table(path: Path) -> tuple[Sequence[str | None], Sequence[str] | None]
             raise
         try:
             cells = read_csv(data)
-        except ValueError:
+        except (ValueError, csv.Error):
             cells = None
         header = [] if cells is None else [str(cell) for cell in cells.iloc[0]]
         column = column_among(header, LABEL_COLUMNS)

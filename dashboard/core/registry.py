@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -49,6 +50,12 @@ class ModelVersion:
     def file(self) -> Path:
         """The Keras model."""
         return self.folder / WEIGHTS
+
+    @property
+    def accuracy(self) -> float | None:
+        """On its test images, in (0, 1]; None where its record, which anybody may have written, states none."""
+        stated = self.metrics.get("accuracy")
+        return stated if isinstance(stated, (int, float)) and 0 < stated <= 1 else None
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -179,7 +186,7 @@ class Registry:
         folders = [
             p
             for p in self.root.glob("*/*")
-            if p.is_dir() and not p.name.startswith(".") and not p.parent.name.startswith(".")
+            if os.path.isdir(p) and not p.name.startswith(".") and not p.parent.name.startswith(".")  # noqa: PTH112
         ]
         folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
         return [_read(folder) for folder in folders]
@@ -203,6 +210,9 @@ def _read(folder: Path) -> ModelVersion | BrokenVersion:
         return _parse(folder)
     except DashboardError as error:
         return BrokenVersion(name, version, ModelError(f"{name}@{version}: {error.message}", error.fix, error.code))
+    except OSError as error:
+        fault = f"{name}@{version} cannot be opened: {error.strerror}."
+        return BrokenVersion(name, version, ModelError(fault, "Let this user read it.", "model_unreadable"))
 
 
 def _parse(folder: Path) -> ModelVersion:

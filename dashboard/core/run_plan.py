@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from dashboard.core.cpu import serves_in_bfloat16
-from dashboard.core.datasets import Dataset, distinct_labels, open_dataset, unreadable
+from dashboard.core.datasets import Dataset, distinct_labels, is_there, open_dataset, unreadable
 from dashboard.core.errors import DashboardError, DatasetError, ModelError, listed
 from dashboard.core.labels import NO_LABEL, LabelMapping, match_labels
 from dashboard.core.registry import ModelVersion, Registry
@@ -99,7 +99,7 @@ def _key(dataset_sha256: str, version: ModelVersion, label_map: dict[str, str]) 
 def evaluated_before(plan: RunPlan, store: RunStore) -> RunManifest | None:
     """A finished run that has the same answers."""
     found = store.same_as(plan.key)
-    if found and not Path(found.dataset).exists():  # the same content lies elsewhere now
+    if found and not is_there(Path(found.dataset)):  # the same content lies elsewhere now
         found = replace(found, dataset=str(plan.dataset.path))
         with contextlib.suppress(OSError):
             store.save(found)

@@ -333,7 +333,8 @@ class RunStore:
     def seconds_of_last_leg(self, run_id: str) -> float:
         """From the last time that work on the run began to the last part that was written."""
         began = (self.folder(run_id) / _MANIFEST).stat().st_mtime
-        return max((path.stat().st_mtime - began for path in self._part_paths(run_id)), default=0.0)
+        legs = (path.stat().st_mtime - began for path in self._part_paths(run_id))
+        return max([0.0, *legs])  # less than nothing where the clock was set back
 
     def _part_paths(self, run_id: str) -> Sequence[Path]:
         return sorted(self.folder(run_id).glob("part-*.parquet"))

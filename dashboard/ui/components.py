@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -60,7 +61,7 @@ def choose_model() -> None:
     if not versions:
         st.caption("No usable model")
         return
-    accuracy = {v.ref: v.metrics.get("accuracy") for v in versions}
+    accuracy = {v.ref: v.accuracy for v in versions}
     fault = ""
     if st.session_state.get(MODEL_KEY) not in accuracy:
         try:
@@ -80,9 +81,8 @@ def choose_model() -> None:
     if chosen is None:
         st.caption(plain(fault or "No model is chosen."))
     else:
-        stated = accuracy[chosen]  # from a file that anybody may have written
-        known = isinstance(stated, (int, float)) and 0 < stated <= 1
-        st.caption(f"{stated:.1%} on its test images" if known else "Accuracy not measured")
+        stated = accuracy[chosen]
+        st.caption(f"{stated:.1%} on its test images" if stated else "Accuracy not measured")
         choose_fit(next(v for v in versions if v.ref == chosen).preprocessing.fit)
 
 
@@ -107,9 +107,11 @@ def model_in_use() -> ModelVersion:
 
 def local_time(utc_iso: str) -> str:
     """A UTC time stamp in the reader's own time zone."""
-    offset_min = st.context.timezone_offset or 0  # minutes to add to local time to get UTC
-    there = datetime.fromisoformat(utc_iso).astimezone(timezone(timedelta(minutes=-offset_min)))
-    return f"{there:%d %b %Y, %H:%M}"
+    try:
+        zone: tzinfo = ZoneInfo(st.context.timezone or "")
+    except (ValueError, KeyError, OSError):  # not known here; the offset is today's, half a year ago it was another
+        zone = timezone(timedelta(minutes=-(st.context.timezone_offset or 0)))
+    return f"{datetime.fromisoformat(utc_iso).astimezone(zone):%d %b %Y, %H:%M}"
 
 
 def told_apart(titles: Mapping[str, str]) -> dict[str, str]:

@@ -84,7 +84,8 @@ def decide_labels(path: Path, version: ModelVersion, settings: Settings, start: 
         st.caption(plain(" ".join(dataset.notes)))
     meanings: dict[str, str] = {}
     if choices:  # with another model chosen meanwhile, there may be nothing to ask
-        key = f"labels-{path.parent.name}-{version.ref}"
+        about = hash((str(path), tuple(choice.label for choice in choices)))  # edits go by the number of their row
+        key = f"labels-{about}-{version.ref}"
         meanings = edit_labels(choices, version.ref, version.class_names, key)
     with st.container(horizontal=True):
         go = st.button("Evaluate", key="evaluate-mapped", type="primary", disabled=bool(choices) and not meanings)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard.core.datasets import is_there
 from dashboard.core.errors import DashboardError
 from dashboard.core.run_export import safe_for_spreadsheets
 from dashboard.core.run_pictures import RunPictures
@@ -49,7 +50,7 @@ def show_images(run: Run, store: RunStore, rows: pd.DataFrame, about: Hashable, 
     shown = rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
     shown = shown.assign(file=run.detail(shown, ["file"])["file"])
     if images:
-        can_be_explained = Path(run.manifest.dataset).exists()
+        can_be_explained = is_there(Path(run.manifest.dataset))
         if not can_be_explained:
             st.caption("The dataset is not on the server any more: its images can be seen, but not explained.")
         _show_tiles(run.manifest.run_id, images, shown, with_classes, can_be_explained)

@@ -135,3 +135,16 @@ def test_several_files_over_the_limit_together_are_refused(settings: Settings) -
     with pytest.raises(DatasetError, match="1 MB allowed"):
         keep_uploads(files(a__png=bytes(2**19), b__png=bytes(2**19 + 1)), settings)
     assert list(settings.uploads_dir.glob("*")) == []
+
+
+def test_an_own_dataset_is_told_from_those_of_the_dashboard(settings: Settings) -> None:
+    own = settings.datasets_dir / "Sample images"
+    own.mkdir(parents=True)
+    entries = {entry.title: entry.path for entry in library(settings)}
+    assert entries == {"Sample images (data/datasets)": own, "Sample images": settings.samples_dir}
+
+
+def test_an_entry_that_cannot_be_looked_at_is_passed_over(settings: Settings) -> None:
+    (settings.datasets_dir / "pets").mkdir(parents=True)
+    (settings.datasets_dir / "link").symlink_to("x" * 300)  # what it means has too long a name
+    assert [entry.title for entry in library(settings)] == ["pets", "Sample images"]

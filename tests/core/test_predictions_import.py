@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -206,6 +207,27 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
     assert "(N, classes) are needed" in refused(tmp_path / "flat.npy", store).message
     np.savez(tmp_path / "keys.npz", foo=PROBS, bar=LABELS)
     assert "it has foo, bar" in refused(tmp_path / "keys.npz", store).message
+
+
+def test_an_export_in_which_every_row_failed(tmp_path: Path, store: RunStore) -> None:
+    table().to_csv(tmp_path / "x.csv", index=False)
+    rows = import_predictions(tmp_path / "x.csv", store)
+    store.load(rows.manifest.run_id).files.pack(tmp_path / "again.parquet")
+    exported = pq.read_table(tmp_path / "again.parquet")
+    none = pa.array([None] * len(exported), exported.schema.field("pred_probs").type)
+    at = exported.schema.get_field_index("pred_probs")
+    pq.write_table(exported.set_column(at, "pred_probs", none), tmp_path / "failed.parquet")
+    assert "no probabilities of two or more classes" in refused(tmp_path / "failed.parquet", RunStore(tmp_path / "other")).message
+
+
+def test_labels_on_one_line_and_names_that_cannot_be_stored(tmp_path: Path, store: RunStore) -> None:
+    np.save(tmp_path / "p.npy", PROBS)
+    (tmp_path / "y.csv").write_text(",".join(["1"] * 100_000) + '"' + "1" * 200_000)
+    with pytest.raises(DatasetError, match=r"y\.csv"):
+        import_predictions(tmp_path / "p.npy", store, labels=tmp_path / "y.csv")
+    with pytest.raises(DatasetError, match="is no UTF-8"):
+        import_predictions(tmp_path / os.fsdecode(b"p\xe9.npy"), store)
+    assert not store.list()
 
 
 def test_a_cell_that_is_no_number_is_named(tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

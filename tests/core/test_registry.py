@@ -151,3 +151,20 @@ def test_what_is_in_the_project_is_whole() -> None:
     for version in registry.versions():
         assert sha256_of(version.file) == version.sha256
     assert registry.active() in registry.versions()
+
+
+def test_a_version_that_cannot_be_opened_is_broken_and_the_others_are_not(tmp_path: Path) -> None:
+    add(tmp_path, "pets", "1")
+    weights = add(tmp_path, "pets", "2") / "model.keras"
+    weights.unlink()
+    weights.symlink_to("x" * 300)  # what it means has too long a name
+    registry = Registry(tmp_path)
+    assert registry.active().ref == "pets@1" and [broken.ref for broken in registry.broken()] == ["pets@2"]
+
+
+@pytest.mark.parametrize("stated", ["0.95", -1, 2, None, float("nan")])
+def test_an_accuracy_that_can_be_none_is_not_stated(tmp_path: Path, stated: object) -> None:
+    add(tmp_path, "pets", "1", metrics={"accuracy": stated})
+    add(tmp_path, "pets", "2", metrics={"accuracy": 0.95})
+    registry = Registry(tmp_path)
+    assert registry.get("pets@1").accuracy is None and registry.get("pets@2").accuracy == 0.95

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -267,3 +268,13 @@ def test_an_interrupted_run_is_found_by_what_it_evaluates(store: RunStore) -> No
     assert store.interrupted("k", Path("/data/y.zip")) is None
     store.finish(found, "finished", 1.0)
     assert store.interrupted("k", Path("/data/x.zip")) is None
+
+
+def test_a_clock_that_was_set_back_gives_no_negative_time(store: RunStore) -> None:
+    run_id = manifest().run_id
+    store.save(manifest())
+    assert store.seconds_of_last_leg(run_id) == 0.0
+    store.add_part(run_id, 0, [ok(0, "cat", "cat")])
+    for part in store.folder(run_id).glob("part-*"):
+        os.utime(part, (0, 0))
+    assert store.seconds_of_last_leg(run_id) == 0.0

@@ -461,3 +461,32 @@ def test_of_a_thousand_classes_without_mistakes_those_with_images_are_drawn(
     assert at.selectbox(key=f"cell-{imported.manifest.run_id}").options == [
         f"{i}, predicted {i} (5)" for i in (207, 281, 340)
     ]
+
+
+def test_a_run_of_another_user_stays_and_that_is_told(
+    open_page: Open, dashboard: Services, run: RunManifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(run_id: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", f"runs/{run_id}")
+
+    at = open_run(open_page, run)
+    monkeypatch.setattr(dashboard.runs, "delete", denied)
+    at.button(key="delete").click().run()
+    at.button(key="delete-for-good").click().run()
+    assert not at.exception and f"runs/{run.run_id}: Permission denied." in text_of(at)
+
+
+def test_an_earlier_evaluation_can_be_chosen_again(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    assert at.selectbox(key="earlier").value is None
+    at.session_state["run_id"] = at.query_params["run"] = "another"
+    at.run()
+    at.selectbox(key="earlier").select(run.run_id).run()
+    assert metrics(at)["Images"] == "20"
+
+
+def test_a_dataset_given_as_a_pattern_is_still_there(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    pattern = dashboard.settings.samples_dir / "**" / "*.png"
+    dashboard.runs.save(replace(run, dataset=str(pattern)))
+    at = open_run(open_page, run)
+    assert at.button(key="again") and "not on the server any more" not in text_of(at)

@@ -2,7 +2,7 @@
 
 from dashboard.core.datasets.contract import Dataset, Sample, unreadable
 from dashboard.core.datasets.folder_files import readable_name
-from dashboard.core.datasets.opening import KINDS, open_dataset, open_unchanged
+from dashboard.core.datasets.opening import KINDS, is_there, open_dataset, open_unchanged
 from dashboard.core.datasets.sample_list import distinct_labels, label_counts
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Dataset",
     "Sample",
     "distinct_labels",
+    "is_there",
     "label_counts",
     "open_dataset",
     "open_unchanged",

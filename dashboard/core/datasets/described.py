@@ -14,6 +14,7 @@ import numpy as np
 
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.contract import Dataset
+from dashboard.core.datasets.folder_files import check_readable_name
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.labelling import Labelling, by_labels_file, in_order
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, file_stem, read_labels_file
@@ -23,17 +24,29 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of, write_json
 
 SUFFIX = ".dataset.json"
+_NAME_BYTES = 100  # of each of two, for a file name has at most 255
 
 
 def describe(images: Path, labels: Path, folder: Path) -> Path:
     """Writes the description of a dataset into `folder` and returns its path. Raises DatasetError."""
     if not labels.exists():
         raise DatasetError(f"{labels} does not exist.", "Check the path.", "not_found")
+    for path in (images, labels):
+        check_readable_name(path)
     record = {"images": str(images.absolute()), "labels": str(labels.absolute())}
     digest = hashlib.sha256(json.dumps(record).encode()).hexdigest()[:16]
-    target = folder / digest / f"{images.name} with {labels.name}{SUFFIX}"
-    write_json(target, record)
+    target = folder / digest / f"{_shortened(images.name)} with {_shortened(labels.name)}{SUFFIX}"
+    try:
+        write_json(target, record)
+    except OSError as error:
+        raise DatasetError(
+            f"{target} cannot be written: {error.strerror}.", "Let this user write there.", "description"
+        ) from error
     return target
+
+
+def _shortened(name: str) -> str:
+    return name.encode()[:_NAME_BYTES].decode(errors="ignore")
 
 
 def described_files(path: Path) -> tuple[Path, Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from dashboard.core.datasets.contract import unreadable
 from dashboard.core.datasets.image_files import is_junk
 from dashboard.core.datasets.sample_list import PackedNames
-from dashboard.core.errors import ImageError
+from dashboard.core.errors import DatasetError, ImageError
 
 
 class FolderFiles:
@@ -110,6 +110,12 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     if pattern[0] == "**":  # any number of folders
         return any(_matches(parts[i:], pattern[1:]) for i in range(len(parts) + 1))
     return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def check_readable_name(path: Path) -> None:
+    """Raises DatasetError for a path that cannot be stored as text."""
+    if (name := readable_name(str(path))) != str(path):
+        raise DatasetError(f"The name of {name} is no UTF-8.", "Rename it.", "bad_name")
 
 
 def readable_name(name: str) -> str:

@@ -70,7 +70,7 @@ def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTa
 
 
 def read_csv(data: bytes) -> pd.DataFrame:
-    """All cells as text, no header, whatever the separator. Raises ValueError, UnicodeDecodeError."""
+    """All cells as text, no header, whatever the separator. Raises ValueError, UnicodeDecodeError, csv.Error."""
     text = data.decode("utf-8-sig")
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:

@@ -85,13 +85,24 @@ def open_npy(path: Path) -> StoredArray:
 
 
 def open_npz(path: Path) -> dict[str, StoredArray]:
-    """The arrays of an .npz file by their keys. Raises DatasetError.
+    """The arrays of an .npz file by their keys, single numbers beside them left out. Raises DatasetError.
 
     What is stored without compression is read in place; what is compressed is unpacked up to the wanted row, so read
     it from front to back.
     """
     archive = open_zip(path)
-    return {m.filename.removesuffix(".npy"): _member(archive, m, path) for m in array_members(archive)}
+    arrays: dict[str, StoredArray] = {}
+    single: DatasetError | None = None
+    for member in array_members(archive):
+        try:
+            arrays[member.filename.removesuffix(".npy")] = _member(archive, member, path)
+        except DatasetError as error:
+            if error.code != "array_scalar":
+                raise
+            single = error
+    if single and not arrays:
+        raise single
+    return arrays
 
 
 def array_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -125,6 +136,8 @@ def _read_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:
         shape, fortran_order, dtype = readers[version](file)
     except (ValueError, OSError, EOFError, SyntaxError, MemoryError, RecursionError) as error:
         raise DatasetError(f"{name} is no NumPy array: {str(error)[:200]}.", _SAVE_AGAIN, "array_damaged") from error
+    if not shape:
+        raise DatasetError(f"{name} is a single value, no array of images or labels.", _SAVE_AGAIN, "array_scalar")
     if dtype.hasobject or dtype.kind not in "biufSU":
         raise DatasetError(
             f"{name} holds Python objects or records ({dtype}), which are not read since they can run code.",
@@ -132,8 +145,6 @@ def _read_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:
         )  # fmt: skip
     if fortran_order and len(shape) > 1:
         raise DatasetError(f"{name} is stored column by column.", "Save np.ascontiguousarray(x).", "array_order")
-    if not shape:
-        raise DatasetError(f"{name} is a single number, no array of images or labels.", _SAVE_AGAIN, "array_shape")
     header = ArrayHeader(shape, dtype, file.tell())
     claimed, there = header.row_bytes * shape[0], end - header.offset
     if claimed != there or min(shape) < 0:

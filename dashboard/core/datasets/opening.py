@@ -17,11 +17,11 @@ from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.described import DescribedDataset, described_files
 from dashboard.core.datasets.folder_files import (
     FolderFiles,
+    check_readable_name,
     files_below,
     files_matching,
     is_pattern,
     pattern_root,
-    readable_name,
 )
 from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labelling import is_image_name
@@ -37,7 +37,13 @@ KINDS = (
     "images, a Parquet or TFRecord file of images, or the CIFAR-10 archive."
 )
 _FIRST_BYTES = 16
-_SPLIT = re.compile(r"(train|test|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
+_GZIP = b"\x1f\x8b"
+_SPLIT = re.compile(r"(?<![a-z])(train|test|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
+_PACKED = r"(\.(gz|gzip|zlib))?$"
+_SHARDS = (
+    (ParquetImages, re.compile(r"\.parquet" + _PACKED, re.IGNORECASE)),
+    (TFRecordImages, re.compile(r"\.tfrecords?([-_.]?\d+([-_]of[-_]\d+)?)?" + _PACKED, re.IGNORECASE)),
+)  # not what lies beside them: checksums, indices
 _watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # of a folder: what is looked at, its times
 _MOST_WATCHED = 16
 _MOST_OPEN = 8  # several evaluations take turns, and opening a large dataset takes seconds
@@ -52,13 +58,17 @@ def open_dataset(path: Path, use_labels_file: bool = True) -> Dataset:
     Raises:
         DatasetError: it does not exist, cannot be read, is damaged as a whole, or is of no known kind.
     """
-    if readable_name(str(path)) != str(path):
-        raise DatasetError(f"The name of {readable_name(str(path))} is no UTF-8.", "Rename it.", "bad_name")
+    check_readable_name(path)
     path = path.resolve()
     try:
         return _open_cached(path, _state(path), use_labels_file)
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether a dataset, which may be a pattern, has not gone."""
+    return path.exists() or (is_pattern(path) and pattern_root(path).is_dir())
 
 
 def open_unchanged(path: Path, samples: Sequence[Sample]) -> Dataset:
@@ -139,10 +149,10 @@ def _open_cached(path: Path, state: tuple[object, ...], use_labels_file: bool) -
 def _open_files(path: Path, root: Path, names: list[str], use_labels_file: bool, links: Sequence[str] = ()) -> Dataset:
     """Images, or, where there are none, the shards of one dataset."""
     if not any(map(is_image_name, names)):
-        for kind, suffix in ((ParquetImages, ".parquet"), (TFRecordImages, ".tfrecord")):
-            if shards := [root / name for name in names if suffix in Path(name).name.lower()]:
-                _refuse_several_splits(path, shards)
-                return kind(path, shards)
+        for kind, named in _SHARDS:
+            if shards := [name for name in names if named.search(name)]:
+                _refuse_several_splits(path, root, shards)
+                return kind(path, [root / name for name in shards])
         if links:
             raise DatasetError(
                 f"{path.name} holds no images, only symbolic links, which are not followed: {listed(sorted(links))}.",
@@ -154,14 +164,25 @@ def _open_files(path: Path, root: Path, names: list[str], use_labels_file: bool,
     return files
 
 
-def _refuse_several_splits(path: Path, shards: Sequence[Path]) -> None:
-    splits = {found[1]: shard for shard in shards if (found := _SPLIT.match(shard.name))}
+def _refuse_several_splits(path: Path, root: Path, shards: Sequence[str]) -> None:
+    splits = dict(found for shard in shards if (found := _split_of(shard)))
     if len(splits) > 1:
         split = "test" if "test" in splits else min(splits)
         raise DatasetError(
             f"{path.name} holds more than one split: {', '.join(sorted(splits))}.",
-            f"Give the files of one, such as {splits[split].parent / split}*", "several_splits",
+            f"Give one of them: {root / splits[split]}", "several_splits",
         )  # fmt: skip
+
+
+def _split_of(shard: str) -> tuple[str, str] | None:
+    """What split a file belongs to, by its name or else its folders', and what stands for all of that split."""
+    parts = shard.split("/")
+    for depth in range(len(parts), 0, -1):
+        if found := _SPLIT.search(parts[depth - 1]):
+            is_file = depth == len(parts)
+            last = f"{'*' if found.start() else ''}{found[0]}*" if is_file else parts[depth - 1]
+            return found[0].lower(), "/".join((*parts[: depth - 1], last))
+    return None
 
 
 def _open_file(path: Path, use_labels_file: bool) -> Dataset:
@@ -179,6 +200,8 @@ def _open_file(path: Path, use_labels_file: bool) -> Dataset:
         return ImageFiles(path, FolderFiles(path.parent, [path.name]))
     if zipfile.is_zipfile(path):
         return _open_archive(path, use_labels_file)
+    if first_bytes.startswith(_GZIP) and ".tfrecord" in path.name.lower():
+        raise DatasetError(f"{path.name} is compressed.", "Unpack it with gunzip.", "tfrecord_compressed")
     if begins_like_tfrecord(first_bytes):
         return TFRecordImages(path, [path])
     if path.suffix.lower() in (".zip", ".npz"):

@@ -30,14 +30,18 @@ class TFRecordImages:
         if not len(self._starts):
             raise DatasetError(f"{path.name} holds no records.", "Write it again.", "tfrecord")
         self._image, label, name = _feature_names(self._features(starts), path.name)
-        facts = [(_single(each, name), _single(each, label)) for each in self._features(starts)]
+        faults: list[DatasetError] = []
+        facts = [(_name(each, name), _label(each, label, path.name, faults)) for each in self._features(starts)]
+        if faults and not any(label for _, label in facts):
+            raise faults[0]
         names = [str(n) for n, _ in facts if n]
         self.samples = SampleList(
             PackedNames(names) if len(names) == len(facts) else NumberedNames(len(facts), "record"),
             (label for _, label in facts),
         )
         said = f"labels {label}" if label else "and there are no labels: predicted, but not compared"
-        self.notes = (f"Images are the feature {self._image}, {said}.",)
+        told = f"Images are the feature {self._image}, {said}."
+        self.notes = (told, f"Without a usable label: {len(faults):,} records.") if faults else (told,)
 
     def _features(self, starts: Iterable[np.ndarray]) -> Iterator[Mapping[str, Feature]]:
         """Of every record; none where it is damaged."""
@@ -102,11 +106,24 @@ def _feature_names(examples: Iterator[Mapping[str, Feature]], file_name: str) ->
     return image, column_among(rest, LABEL_FEATURES), column_among([k for k in rest if k in files], NAME_FEATURES)
 
 
-def _single(example: Mapping[str, Feature], key: str | None) -> str | None:
+def _name(example: Mapping[str, Feature], key: str | None) -> str | None:
     values = example.get(key, []) if key else []
-    if len(values) != 1:
+    return values[0].decode(errors="replace") if len(values) == 1 and isinstance(values[0], bytes) else None
+
+
+def _label(example: Mapping[str, Feature], key: str | None, file_name: str, faults: list[DatasetError]) -> str | None:
+    """None where there is none; why what is there cannot be one is added to `faults`."""
+    values = example.get(key, []) if key else []
+    if len(values) > 1:
+        what = f"the feature {key} holds {len(values):,} values; one label for each image is needed"
+        faults.append(
+            DatasetError(f"{file_name}: {what}.", "For one-hot labels, store their argmax.", "tfrecord_features")
+        )
         return None
+    if values and isinstance(values[0], bytes):
+        return as_label(values[0].decode(errors="replace"))  # what is no UTF-8 is shown, so that somebody sees it
     try:
-        return as_label(values[0])
-    except ValueError:  # bytes that are no UTF-8 are shown, so that somebody sees it
-        return values[0].decode(errors="replace") if isinstance(values[0], bytes) else None
+        return as_label(values[0]) if values else None
+    except ValueError as error:
+        faults.append(DatasetError(f"{file_name}: {error}.", "Store class ids or names.", "tfrecord_features"))
+        return None

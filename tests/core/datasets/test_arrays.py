@@ -84,7 +84,7 @@ def test_gray_images_get_three_channels(tmp_path: Path) -> None:
         (np.zeros((5, 8, 8, 2), np.uint8), "array_shape", "1 or 3 channels"),
         (np.zeros((0, 8, 8, 3), np.uint8), "array_shape", "are needed"),
         (np.asfortranarray(IMAGES), "array_order", "ascontiguousarray"),
-        (np.uint8(3), "array_shape", "single number"),
+        (np.uint8(3), "array_scalar", "single value"),
     ],
     ids=["NCHW", "float", "float16", "int64", "one", "flat", "two channels", "none", "order", "number"],
 )
@@ -92,6 +92,20 @@ def test_37_what_an_array_must_look_like_is_said(tmp_path: Path, images: np.ndar
     np.save(tmp_path / "x.npy", images)
     error = refused(tmp_path / "x.npy")
     assert error.code == code and said in str(error)
+
+
+def test_single_values_beside_the_arrays_are_passed_over(tmp_path: Path) -> None:
+    facts = np.array({"made": 2026}, dtype=object)
+    np.savez(tmp_path / "x.npz", images=IMAGES, labels=LABELS, num_classes=10, facts=facts)
+    assert len(open_dataset(tmp_path / "x.npz").samples) == 5
+    np.savez(tmp_path / "y.npz", num_classes=10)
+    assert refused(tmp_path / "y.npz").code == "array_scalar"
+
+
+def test_an_array_without_a_suffix(tmp_path: Path) -> None:
+    with (tmp_path / "images").open("wb") as file:
+        np.save(file, IMAGES)
+    assert len(open_dataset(tmp_path / "images").samples) == 5
 
 
 def test_37_a_label_for_each_image(tmp_path: Path) -> None:

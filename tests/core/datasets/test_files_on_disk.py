@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard.core.datasets import open_dataset, open_unchanged
+from dashboard.core.datasets import is_there, open_dataset, open_unchanged
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.images import decode_image
@@ -260,3 +260,57 @@ def test_splits_are_not_evaluated_as_one(tmp_path: Path) -> None:
         open_dataset(folder)
     assert str(folder / "test*") in refused.value.fix
     assert len(open_dataset(folder / "test*").samples) == 1 and len(open_dataset(folder / "train*").samples) == 2
+
+
+@pytest.mark.parametrize(
+    "names, one",
+    [
+        (("mnist-train.tfrecord-00000-of-00001", "mnist-test.tfrecord-00000-of-00001"), "*test*"),
+        (("default/train/0000.tfrecord", "default/test/0000.tfrecord"), "default/test"),
+        (("x_Train.tfrecord", "x_val.tfrecord"), "*Train*"),
+    ],
+    ids=["end of the name", "folders", "upper case"],
+)
+def test_splits_are_told_by_any_word_of_the_path(tmp_path: Path, names: tuple[str, ...], one: str) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / name, [example(image=encoded(picture(1)), label=1)])
+    with pytest.raises(DatasetError, match="more than one split") as refused:
+        open_dataset(tmp_path)
+    assert refused.value.fix.endswith(str(tmp_path / one)) and len(open_dataset(tmp_path / one).samples) == 1
+
+
+def test_words_that_only_contain_a_split_are_none(tmp_path: Path) -> None:
+    for name in ("latest.tfrecord", "trained.tfrecord"):
+        write(tmp_path / name, [example(image=encoded(picture(1)), label=1)])
+    assert len(open_dataset(tmp_path).samples) == 2
+
+
+def test_what_lies_beside_shards_is_no_shard(tmp_path: Path) -> None:
+    write(tmp_path / "a.tfrecord", [example(image=encoded(picture(1)), label=1)])
+    for name in (".a.tfrecord.crc", "a.tfrecord.idx", "a.tfrecord.json"):
+        (tmp_path / name).write_bytes(b"crc")
+    assert len(open_dataset(tmp_path).samples) == 1
+
+
+def test_a_pattern_is_there_as_long_as_its_folder_is(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    assert is_there(tmp_path / "photos") and is_there(tmp_path / "photos" / "**" / "*.jpg")
+    assert not is_there(tmp_path / "x.zip") and not is_there(tmp_path / "gone" / "*.jpg")
+
+
+def test_a_description_of_files_with_long_names(tmp_path: Path) -> None:
+    images, labels = tmp_path / f"{'é' * 120}.png", tmp_path / f"{'x' * 250}.csv"
+    images.write_bytes(encoded(picture(1)))
+    labels.write_text(f"file,label\n{images.name},cat\n")
+    assert [s.label for s in open_dataset(describe(images, labels, tmp_path)).samples] == ["cat"]
+
+
+@pytest.mark.parametrize("at", ["images", "labels"])
+def test_a_description_of_files_whose_names_cannot_be_stored(tmp_path: Path, at: str) -> None:
+    files = {"images": tmp_path / "x.zip", "labels": tmp_path / "y.csv"}
+    files[at] = tmp_path / os.fsdecode(b"l\xe9.csv")
+    for path in files.values():
+        path.write_bytes(b"")
+    with pytest.raises(DatasetError, match="is no UTF-8"):
+        describe(**files, folder=tmp_path)

@@ -153,8 +153,11 @@ def test_features_that_say_nothing_are_listed(tmp_path: Path) -> None:
 def test_a_compressed_file_is_refused_in_words(tmp_path: Path) -> None:
     import gzip
 
-    (tmp_path / "x.tfrecord").write_bytes(gzip.compress(b"x"))
+    (tmp_path / "x.tfrecord").write_bytes(b"x" * 99)
     with pytest.raises(DatasetError, match="does not begin like a TFRecord file"):
+        open_dataset(tmp_path / "x.tfrecord")
+    (tmp_path / "x.tfrecord").write_bytes(gzip.compress(b"x"))
+    with pytest.raises(DatasetError, match=r"is compressed.*gunzip"):
         open_dataset(tmp_path / "x.tfrecord")
     assert not begins_like_tfrecord(b"")
 
@@ -162,3 +165,11 @@ def test_a_compressed_file_is_refused_in_words(tmp_path: Path) -> None:
 def test_a_first_record_without_a_label_does_not_cost_the_others_theirs(tmp_path: Path) -> None:
     records = [example(image=FILES[0]), example(image=FILES[1], label=b"cat")]
     assert [s.label for s in open_dataset(write(tmp_path / "x.tfrecord", records)).samples] == [None, "cat"]
+
+
+@pytest.mark.parametrize(
+    "label, said", [([0, 0, 1], r"holds 3 values.*argmax"), (0.5, "'0.5' is no label")], ids=["one-hot", "share"]
+)
+def test_labels_that_are_none_are_refused(tmp_path: Path, label: list[int] | float, said: str) -> None:
+    with pytest.raises(DatasetError, match=said):
+        open_dataset(write(tmp_path / "x.tfrecord", [example(image=FILES[0], label=label)]))
