@@ -15,7 +15,7 @@ from dashboard.core.out_of_distribution import Doubt
 from dashboard.core.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.records import Explanation, stages
 from dashboard.core.registry import ModelVersion
-from dashboard.ui.components import model_in_use, plain, show_error, show_predicted_class
+from dashboard.ui.components import MAP_LAYER_KEY, model_in_use, plain, show_error, show_predicted_class
 from dashboard.ui.explain_question import Question, explanations
 from dashboard.ui.memory import first_answer, remembered
 from dashboard.ui.picture_choice import clicked_sample, hand_over, sample_files, upload_picture
@@ -130,7 +130,7 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
         on_click="ignore",
     )
     if downloads.button("Explain further", key="explain-further", icon=":material/visibility:"):
-        hand_over(answer.name, data, st.session_state.get("target"), st.session_state.get("layer"))
+        hand_over(answer.name, data, st.session_state.get("target"), st.session_state.get(MAP_LAYER_KEY))
     return right.container(key="worth")
 
 
@@ -156,6 +156,8 @@ def choose_map(explanation: Explanation, first: Answer) -> float:
     if default not in names:
         names.append(default)
     grids = {layer.name: f"{layer.grid[0]}x{layer.grid[1]}" for layer in explanation.layers}
+    if st.session_state.get(MAP_LAYER_KEY) not in names:
+        st.session_state[MAP_LAYER_KEY] = default
     target_column, layer_column = st.columns(2)
     target_column.selectbox(
         "Evidence for",
@@ -166,8 +168,7 @@ def choose_map(explanation: Explanation, first: Answer) -> float:
     layer_column.selectbox(
         "Layer",
         names,
-        index=names.index(default),
-        key="layer",
+        key=MAP_LAYER_KEY,
         format_func=lambda name: f"{name} ({grids[name]})",
         help="Deeper layers know more about the class, earlier ones more about the place.",
     )
@@ -236,7 +237,7 @@ if picture:
     name, data = picture
     try:
         first = first_answer(services, model_in_use(), name, data)
-        answer = answer_for(first, data, st.session_state.get("layer"), st.session_state.get("target"))
+        answer = answer_for(first, data, st.session_state.get(MAP_LAYER_KEY), st.session_state.get("target"))
     except DashboardError as error:
         show_error(error, "There is no prediction.")
     else:

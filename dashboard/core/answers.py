@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from dashboard.core.errors import ImageError, ModelError
-from dashboard.core.images import decode_image
+from dashboard.core.images import DecodedImage, decode_image
 from dashboard.core.inference import Inference
-from dashboard.core.model_input import read_model_input
+from dashboard.core.model_input import enough_pixels, read_model_input
 from dashboard.core.out_of_distribution import Doubt
+from dashboard.core.preprocessing import Preprocessing
 from dashboard.core.records import Explanation, Failure, Prediction
 from dashboard.core.registry import ModelVersion
 
@@ -101,7 +102,7 @@ def ask(inference: Inference, version: ModelVersion, name: str, data: bytes) -> 
     Raises:
         ImageError, DependencyError, ModelError, WorkerError: there is no prediction.
     """
-    decoded = decode_image(data, (DISPLAY_SIDE, DISPLAY_SIDE))
+    decoded = _decode_for_display(data, version.preprocessing)
     picture = _for_display(decoded.pixels)
     model_input = read_model_input(data, version.preprocessing)
     explanation, fault = None, ""
@@ -109,7 +110,7 @@ def ask(inference: Inference, version: ModelVersion, name: str, data: bytes) -> 
         explanation = inference.explain(version, data)
         prediction = explanation.prediction
     except ModelError as error:
-        if error.code != "no_conv_layer":
+        if error.code not in ("no_conv_layer", "map_not_finite"):
             raise
         [answer] = inference.predict(version, [data])
         if isinstance(answer, Failure):
@@ -125,6 +126,15 @@ def explain_again(inference: Inference, answer: Answer, data: bytes, layer: str 
         DependencyError, ModelError, WorkerError.
     """
     return replace(answer, explanation=inference.explain(answer.version, data, layer, target))
+
+
+def _decode_for_display(data: bytes, recipe: Preprocessing) -> DecodedImage:
+    try:
+        return decode_image(data, (DISPLAY_SIDE, DISPLAY_SIDE))
+    except ImageError as error:
+        if error.code != "too_many_pixels":
+            raise
+        return decode_image(data, enough_pixels(recipe))  # a panorama: as it is read for the model
 
 
 def _for_display(pixels: np.ndarray) -> np.ndarray:

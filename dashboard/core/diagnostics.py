@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dashboard.core.checks import Check, Group, Report, report_as_text, report_to_dict, utc_now, without_full_stop
@@ -56,7 +56,8 @@ def run_checks(
     models = _survive("models", lambda: check_models(registry, inference, settings.samples_dir, works, on_progress))
     on_progress("Looking at workers and storage")
     workers = _survive("workers", lambda: [check_worker(w, works) for w in engine.workers()])
-    storage = _survive("storage", lambda: check_storage(settings.data_dir, settings.max_upload_mb))
+    folders = (settings.data_dir, settings.runs_dir, settings.uploads_dir, settings.downloads_dir)
+    storage = _survive("storage", lambda: check_storage(folders, settings.max_upload_mb))
     active, off = _active_model(registry, models)
     return Report(
         checks=(*checks, tensorflow, *models, *workers, *storage),
@@ -151,15 +152,21 @@ def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:
     return Check(check_id, "workers", "ok", f"{name} is {worker.state}", "", details)
 
 
-def check_storage(data_dir: Path, max_upload_mb: int) -> Iterator[Check]:
-    """Can runs and uploads be stored?"""
+def check_storage(folders: Sequence[Path], max_upload_mb: int) -> Iterator[Check]:
+    """Can runs and uploads be stored?
+
+    Args:
+        folders: the data folder, then those in it that are written to once they are there.
+    """
+    data_dir = folder = folders[0]
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=data_dir) as file:
-            file.write(b"written by the diagnostics")
-            file.flush()
+        for folder in filter(Path.exists, folders):
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"written by the diagnostics")
+                file.flush()
     except OSError as error:
-        summary = f"The data folder {data_dir} cannot be written to: {error.strerror}"
+        summary = f"The data folder {folder} cannot be written to: {error.strerror}"
         yield Check(
             "storage.writable", "storage", "error", summary, f"Give this user the right to write there, {_OTHER_FOLDER}"
         )

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dashboard.core.errors import ImageError
 
-BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
+BITS_PER_SAMPLE, PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
 
 FORMATS = (
     "PNG",
@@ -110,6 +110,8 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         bits = int(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[0])  # a TIFF may use fewer of the 16
         notes.append(f"{bits}-bit gray, shown with 8 bits.")
         gray = (np.asarray(upright).astype(np.uint16) >> (bits - 8)).astype(np.uint8)
+        if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
+            gray = 255 - gray  # which Pillow does with 8 bits only
         return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes))
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")

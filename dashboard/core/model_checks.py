@@ -105,9 +105,14 @@ def check_load(version: ModelVersion, inference: Inference) -> Check:
     try:
         facts = inference.describe(version)
     except WorkerError as error:
-        fix = f"Its file ends the worker process: remove the folder {_shown(version.folder)}, then add the model again."
-        if error.code == "worker_unavailable":
-            fix = "No worker process can be started: see the checks of the workers."
+        fix = {
+            "worker_unavailable": "No worker process can be started: see the checks of the workers.",
+            "worker_hung": "Allow more time, for example `export DASHBOARD_TASK_S=600`, or use a smaller model.",
+            "task_failed": "It cannot be served as it is: save it again with this version of Keras, or use another one.",
+        }.get(
+            error.code,
+            f"Its file ends the worker process: remove the folder {_shown(version.folder)}, then add the model again.",
+        )
         return Check(check_id, "models", "error", f"{version.ref}: {without_full_stop(error.message)}", fix)
     except DashboardError as error:
         fix = _fix_shape(version) if error.code == "model_shape" else error.fix

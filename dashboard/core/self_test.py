@@ -85,16 +85,19 @@ def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: P
 
 
 def judge(test: SelfTest, version: ModelVersion) -> Verdict:
-    """An error for a model that answers one class or guesses, a warning for one far below what model.json states."""
+    """An error for a model that answers one class or guesses, a warning for one that may, or is far below what it states."""
     n = test.accuracy.n
     if test.share == 1 and test.classes > 1:
         return Verdict("error", f"{version.ref} answers {test.answer!r} for 100% of the samples, whatever they show")
     right = f"is right for {test.accuracy} of {n} labelled samples"
-    if test.accuracy.low <= 1 / len(version.class_names):
-        guess = f"no better than guessing; it answers {test.answer!r} for {test.share:.0%} of them"
-        return Verdict("error", f"{version.ref} {right}, {guess}")
-    stated = version.metrics.get("accuracy")
-    if isinstance(stated, (int, float)) and 0 < stated < 1 and _chance_of_at_most(test.right, n, stated) < SURPRISE:
+    chance, stated = 1 / len(version.class_names), version.accuracy
+    surprising = stated is not None and _chance_of_at_most(test.right, n, stated) < SURPRISE
+    if test.accuracy.low <= chance:
+        mostly = f"it answers {test.answer!r} for {test.share:.0%} of them"
+        if surprising or test.accuracy.value <= chance:
+            return Verdict("error", f"{version.ref} {right}, no better than guessing; {mostly}")
+        return Verdict("warning", f"{version.ref} {right}, too few to tell it from guessing; {mostly}")
+    if surprising:
         return Verdict("warning", f"{version.ref} {right}, although its model.json states {stated:.1%}")
     return Verdict("ok", f"{version.ref} {right}")
 

@@ -17,6 +17,7 @@ from dashboard.ui.resources import get_services
 
 MODEL_KEY = "model"
 FIT_KEY = "fit"
+MAP_LAYER_KEY, EXPLAIN_LAYER_KEY = "layer", "explain-layer"
 AS_TRAINED = "as-trained"
 FIT_WORDS: dict[str, str] = {"stretch": "Stretch", "center-crop": "Crop the centre", "pad": "Pad with black"}
 WIDEST_METRIC = 16  # characters
@@ -77,6 +78,7 @@ def choose_model() -> None:
         persist_state="session",
         placeholder="Choose one",
         help="Used on every page.",
+        on_change=_forget_layers,
     )
     if chosen is None:
         st.caption(plain(fault or "No model is chosen."))
@@ -84,6 +86,12 @@ def choose_model() -> None:
         stated = accuracy[chosen]
         st.caption(f"{stated:.1%} on its test images" if stated else "Accuracy not measured")
         choose_fit(next(v for v in versions if v.ref == chosen).preprocessing.fit)
+
+
+def _forget_layers() -> None:
+    """Another model may have a layer of the same name elsewhere."""
+    for key in (MAP_LAYER_KEY, EXPLAIN_LAYER_KEY):
+        st.session_state.pop(key, None)
 
 
 def choose_fit(of_version: Fit) -> None:

@@ -11,13 +11,13 @@ import streamlit as st
 from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image, enlarge
 from dashboard.core.run_images import RunImage, run_image
-from dashboard.ui.components import plain
+from dashboard.ui.components import EXPLAIN_LAYER_KEY, plain
 from dashboard.ui.memory import stored_run
 from dashboard.ui.resources import Services, get_kept_pictures
 
 SAMPLES_SHOWN = 8
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # in the address
-TARGET_KEY, LAYER_KEY = "explain-target", "explain-layer"  # what is asked about it, see `explain_head`
+TARGET_KEY, LAYER_KEY = "explain-target", EXPLAIN_LAYER_KEY  # what is asked about it, see `explain_head`
 _KEPT = "picture-to-explain"  # its key in the address, and the picture
 _IN_RUN = "run-image-to-explain"  # what the address says of an image of an evaluation
 

@@ -6,7 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-BATCH = 128  # images a forward pass
+BATCH = 128  # images a forward pass at most
+PIXELS = BATCH * 64 * 64  # of a batch of which all layers' activations are kept in memory, for a gradient
+
+
+def batch_size(height: int, width: int, pixels: int = PIXELS) -> int:
+    """How many images of that size are taken at a time: a power of two, at most BATCH."""
+    return min(BATCH, 1 << max(0, (pixels // (height * width)).bit_length() - 1))
 
 
 def in_batches(

@@ -20,13 +20,14 @@ from dashboard.core.errors import ModelError
 from dashboard.core.preprocessing import normalize
 from dashboard.core.records import ModelFacts, Prediction
 from dashboard.core.registry import ModelVersion
-from dashboard.worker.batches import BATCH, in_batches
+from dashboard.worker.batches import PIXELS, batch_size, in_batches
 from dashboard.worker.explanations.network import Network
 from dashboard.worker.half_precision import in_bfloat16
 from dashboard.worker.model_archive import check_archive
 from dashboard.worker.taps import Taps
 
 THROUGHPUT_S = 0.5  # for how long it is measured
+_FORWARD = 4  # times as many pixels as with a gradient, for of a forward pass few layers are in memory
 
 
 def load_file(data: bytes, what: str) -> keras.Model:
@@ -90,7 +91,12 @@ class LoadedModel:
         def run(batch: np.ndarray) -> tuple[np.ndarray]:
             return (self._predictor.logits(tf.constant(normalize(batch, self.version.preprocessing))).numpy(),)
 
-        return in_batches(run, images)[0]
+        return in_batches(run, images, size=self._batch_size)[0]
+
+    @property
+    def _batch_size(self) -> int:
+        p = self.version.preprocessing
+        return batch_size(p.height, p.width, _FORWARD * PIXELS)
 
     def answers(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, K) float32 and calibrated probabilities (N, K) float64; see `logits` for the input.
@@ -121,7 +127,7 @@ class LoadedModel:
             start = time.perf_counter()
             self.logits(image)
             latencies.append(1000 * (time.perf_counter() - start))
-        batch = np.zeros((BATCH, *image.shape[1:]), np.uint8)
+        batch = np.zeros((self._batch_size, *image.shape[1:]), np.uint8)
         self.logits(batch)
         start, rounds = time.perf_counter(), 0
         while time.perf_counter() - start < THROUGHPUT_S:
@@ -134,7 +140,7 @@ class LoadedModel:
             layers=sum(1 for _ in self.model._flatten_layers(include_self=False)),
             load_s=self.load_s,
             latency_ms=median(latencies),
-            images_per_second=rounds * BATCH / (time.perf_counter() - start),
+            images_per_second=rounds * len(batch) / (time.perf_counter() - start),
             precision=self.precision,
             conv_layers=self.taps.conv_layers,
         )

@@ -18,10 +18,10 @@ from dashboard.core.preprocessing import ColorMode, Preprocessing, normalize
 from dashboard.core.registry import Output
 from dashboard.core.scalings import first_scaling, scaled
 from dashboard.worker.foreign_file import load_foreign
-from dashboard.worker.taps import last_operation
+from dashboard.worker.taps import is_squashing, last_operation
 
 BATCH = 4  # images a call: the first layers of a large model need a hundred megabytes an image
-SUM_TOLERANCE = 1e-3  # how far from 1 probabilities of half precision add up
+SUM_TOLERANCE = 1e-3  # how far from 1 probabilities that some other layer gives add up
 _FIRST_LAYERS = ("InputLayer", "Resizing", "CenterCrop", "Reshape", "ZeroPadding2D", "GetItem", "Cast")
 _SCALING_LAYERS = ("Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract", "Add")
 
@@ -78,7 +78,7 @@ def convert(order: ForeignModel) -> ForeignModelFacts:
     height, width, channels = _input_shape(model, order)
     outputs = _outputs(model, order.shown_as)
     _refuse_broken_weights(model, order.shown_as)
-    scales_itself = _scales_itself(model)
+    scales_itself = bool(_scales_itself(model))
     color: ColorMode = order.color or ("grayscale" if channels == 1 else "rgb")
     recipe = scaled(Preprocessing(height, width, color=color), first_scaling(scales_itself))
     output, notes = _kind_of_output(model, outputs, _probe_answers(model, recipe, order.shown_as), order.shown_as)
@@ -154,17 +154,18 @@ def _refuse_broken_weights(model: keras.Model, what: str) -> None:
             )  # fmt: skip
 
 
-def _scales_itself(model: keras.Model) -> bool:
-    """Whether arithmetic on the pixels comes before the first layer with learnt features."""
+def _scales_itself(model: keras.Model) -> bool | None:
+    """Whether arithmetic on the pixels comes before the first layer with learnt features; None if it has no such layer."""
     for layer in model.layers if isinstance(model, keras.Sequential) else model.operations:
         name = type(layer).__name__
         if isinstance(layer, keras.Model):
-            return _scales_itself(layer)
-        if name in _SCALING_LAYERS:
+            if (within := _scales_itself(layer)) is not None:
+                return within
+        elif name in _SCALING_LAYERS:
             return True
-        if name not in _FIRST_LAYERS and not name.startswith("Random"):
+        elif name not in _FIRST_LAYERS and not name.startswith("Random"):
             return False
-    return False
+    return None
 
 
 def _call(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
@@ -209,12 +210,14 @@ def _kind_of_output(model: keras.Model, outputs: int, answers: np.ndarray, what:
             f"{what} ends in one number that is neither a logit nor a sigmoid ({activation}): a regression?",
             "End a two-class model in a Dense layer with one sigmoid unit or two softmax units.", "model_shape",
         )  # fmt: skip
+    if activation == "softmax":  # of which half precision rounds every number
+        return "probabilities", ()
     sums_to_one = np.abs(answers.sum(axis=1) - 1).max() < SUM_TOLERANCE and answers.min() >= 0
     return ("probabilities", ()) if sums_to_one else ("logits", ())
 
 
 def _last_activation(model: keras.Model) -> str:
     last = last_operation(model)
-    if isinstance(last, keras.layers.Softmax):
-        return "softmax"
+    if is_squashing(last):
+        return type(last).__name__.lower()
     return str(getattr(getattr(last, "activation", None), "__name__", type(last).__name__))

@@ -42,7 +42,13 @@ class Taps:
         if logits.shape[-1] == 1:  # one sigmoid unit: class 1 against class 0
             logits = keras.ops.concatenate([-logits / 2, logits / 2], axis=-1)
         self._logits = logits
-        to_logits = keras.Model(self._inputs, logits)
+        try:
+            to_logits = keras.Model(self._inputs, logits)
+        except ValueError as error:
+            raise ModelError(
+                f"The layers of {model.name}, those inside nested models among them, cannot be looked into together: "
+                f"{error}", "Give all of them different names, then save the model again.", "model_graph",
+            ) from error  # fmt: skip
         self.logits: Callable[[tf.Tensor], tf.Tensor] = tf.function(
             lambda x: tf.cast(to_logits(x, training=False), tf.float32), reduce_retracing=True
         )
@@ -156,7 +162,7 @@ class Taps:
             operation_fn=lambda layer: layer,
             call_fn=lambda layer, *args, **kwargs: self._call(layer, prefix, *args, **kwargs),
         )
-        return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+        return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
     def _call(self, layer: Any, prefix: str, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, keras.Model):
@@ -169,6 +175,7 @@ class Taps:
         seen_convolution = bool(self._activations) or "Conv" in type(layer).__name__
         framed = isinstance(layer, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))  # what it was given, moved
         if isinstance(output, keras.KerasTensor) and len(output.shape) == 4 and seen_convolution and not framed:
+            self._activations.pop(prefix + layer.name, None)  # of a layer that is used again, the last use counts
             self._activations[prefix + layer.name] = output
             if _is_bare(layer):
                 self._bare.add(prefix + layer.name)
@@ -181,14 +188,18 @@ def last_operation(model: keras.Model) -> Any:
     return last_operation(last) if isinstance(last, keras.Model) else last
 
 
+def is_squashing(layer: Any) -> bool:
+    """It is a softmax or sigmoid and nothing else: a layer, or an operation such as `keras.ops.softmax` makes."""
+    return isinstance(layer, keras.Operation) and type(layer).__name__.lower() in _SQUASHING
+
+
 def _squashes(layer: Any) -> bool:
-    activation = getattr(layer, "activation", None)
-    return isinstance(layer, keras.layers.Softmax) or getattr(activation, "__name__", "") in _SQUASHING
+    return is_squashing(layer) or getattr(getattr(layer, "activation", None), "__name__", "") in _SQUASHING
 
 
 def _without_squashing(layer: Any, x: Any) -> Any:
     """What `layer` gives before its softmax or sigmoid."""
-    if isinstance(layer, keras.layers.Softmax):
+    if is_squashing(layer):
         return x
     if not _squashes(layer):
         raise ModelError(

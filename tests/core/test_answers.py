@@ -152,3 +152,23 @@ def test_an_answer_doubts_where_its_version_says_so(inference: Inference, tiny_v
     assert strict.doubt is not None and strict.doubt.unknown and not strict.doubt.by_msp
     assert strict.doubt.msp == answer.prediction.confidence
     assert json.loads(strict.to_json())["doubt"]["unknown"] is True
+
+
+def test_a_panorama_is_answered_as_it_is_in_an_evaluation(inference: Inference, tiny_version: ModelVersion) -> None:
+    panorama = encoded(picture(1, 12_000, 1_500), "JPEG")
+    answer = ask(inference, tiny_version, "panorama.jpg", panorama)
+    [prediction] = inference.predict(tiny_version, [panorama])
+    assert isinstance(prediction, Prediction)
+    assert np.allclose(answer.prediction.pred_probs, prediction.pred_probs, atol=1e-5)
+
+
+def test_a_prediction_without_a_map_is_better_than_none(tiny_version: ModelVersion) -> None:
+    class NoGradient:
+        def explain(self, *arguments: object) -> None:
+            raise ModelError("The model's gradients are not finite.", "Choose occlusion.", "map_not_finite")
+
+        def predict(self, version: ModelVersion, files: list[bytes]) -> list[Prediction]:
+            return [Prediction(np.zeros(10, np.float32), np.full(10, 0.1)) for _ in files]
+
+    answer = ask(NoGradient(), tiny_version, "gray.png", encoded(picture(1)))  # type: ignore[arg-type]
+    assert answer.explanation is None and "not finite" in answer.explanation_fault

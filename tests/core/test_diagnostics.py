@@ -164,7 +164,7 @@ def test_restarts_and_failures_of_a_worker(state: str, restarts: int, status: st
 
 
 def storage(data_dir: Path, max_upload_mb: int = 1) -> dict[str, str]:
-    return {check.id: check.status for check in check_storage(data_dir, max_upload_mb)}
+    return {check.id: check.status for check in check_storage([data_dir, data_dir / "runs"], max_upload_mb)}
 
 
 def test_storage(tmp_path: Path) -> None:
@@ -176,6 +176,9 @@ def test_storage(tmp_path: Path) -> None:
 def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert storage(tmp_path / "file" / "data") == {"storage.writable": "error", "storage.space": "ok"}
+    (tmp_path / "runs").write_text("in the way")
+    found, _ = check_storage([tmp_path, tmp_path / "runs"], 1)
+    assert found.status == "error" and f"{tmp_path / 'runs'} cannot be written to" in found.summary
 
 
 @pytest.mark.parametrize(("free_mib", "status"), [(3000, "ok"), (2048, "ok"), (2047, "warning"), (199, "error")])

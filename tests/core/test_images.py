@@ -321,3 +321,14 @@ def test_a_tiff_of_12_bits_keeps_its_brightness() -> None:
     decoded = decode_image(tiff)
     assert decoded.notes == ("12-bit gray, shown with 8 bits.",)
     assert decoded.pixels.shape == (1, 8, 3) and (decoded.pixels == 255).all()
+
+
+def test_a_tiff_of_16_bits_whose_white_is_zero_is_no_negative() -> None:
+    def tiff(photometric: int) -> bytes:
+        entries = [(256, 4, 2), (257, 4, 1), (258, 3, 16), (259, 3, 1), (262, 3, photometric), (273, 4, 8), (278, 4, 1), (279, 4, 4)]  # fmt: skip
+        directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+        pixels = struct.pack("<HH", 65535, 0)
+        return b"II*\0" + struct.pack("<I", 12) + pixels + struct.pack("<H", len(entries)) + directory + bytes(4)
+
+    assert decode_image(tiff(0)).pixels[0, :, 0].tolist() == [0, 255]
+    assert decode_image(tiff(1)).pixels[0, :, 0].tolist() == [255, 0]

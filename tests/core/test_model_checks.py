@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.checks import Check
+from dashboard.core.errors import WorkerError
 from dashboard.core.files import sha256_of, write_json
 from dashboard.core.inference import Inference
-from dashboard.core.model_checks import ACCURACY, LATENCY, check_models
-from dashboard.core.registry import RECORD, Registry, to_record
+from dashboard.core.model_checks import ACCURACY, LATENCY, check_load, check_models
+from dashboard.core.registry import RECORD, ModelVersion, Registry, to_record
 from tests.core.colour_model import CLASSES, make_registry, make_samples
 
 
@@ -132,3 +133,20 @@ def test_the_setting_names_a_model_that_is_not_there(tmp_path: Path, inference: 
     checks = checked(Registry(tmp_path, "gone@7"), inference, samples)
     assert statuses(checks) == {"file": "ok", "load": "ok", "self_test": "ok", "model.active": "error"}
     assert "gone@7" in checks["model.active"].summary
+
+
+@pytest.mark.parametrize(
+    ("code", "way_out"),
+    [
+        ("worker_unavailable", "see the checks of the workers"), ("worker_hung", "DASHBOARD_TASK_S"),
+        ("task_failed", "save it again"), ("worker_failed", "remove the folder"),
+    ],
+)  # fmt: skip
+def test_a_worker_that_does_not_describe_the_model(code: str, way_out: str, tiny_version: ModelVersion) -> None:
+    class Failing:
+        def describe(self, version: ModelVersion) -> None:
+            raise WorkerError("It failed.", code=code)
+
+    check = check_load(tiny_version, Failing())  # type: ignore[arg-type]
+    assert check.status == "error" and way_out in check.fix
+    assert code == "worker_failed" or "remove the folder" not in check.fix

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import zipfile
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,10 @@ from PIL import Image
 
 from dashboard.core import model_import, quarantine
 from dashboard.core.cifar10 import CLASS_NAMES
-from dashboard.core.errors import DashboardError, ModelError
+from dashboard.core.errors import DashboardError, ModelError, WorkerError
 from dashboard.core.evaluation import evaluate
 from dashboard.core.files import sha256_of
+from dashboard.core.foreign_model import ForeignModel
 from dashboard.core.inference import Inference
 from dashboard.core.model_import import add_model, read_input_size
 from dashboard.core.records import Prediction
@@ -202,3 +205,27 @@ def pixels(data: bytes) -> np.ndarray:
     """(1, H, W, 3) float32 of a PNG file."""
     image = Image.open(io.BytesIO(data))
     return np.asarray(image.convert("RGB"), np.float32)[None]
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "fix"),
+    [
+        ("describe_model failed: ResourceExhaustedError: OOM when allocating", "could not be tried", "--memory-gb"),
+        ("describe_model failed: KeyError: 1", "cannot be used", "please report this"),
+    ],
+)
+def test_a_task_that_runs_out_of_memory_is_told_from_one_that_fails(
+    error: str, said: str, fix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def submit(*arguments: object, **options: object) -> Future[None]:
+        failed: Future[None] = Future()
+        failed.set_exception(WorkerError(error, code="task_failed"))
+        return failed
+
+    tried = quarantine.Quarantine(
+        ForeignModel(tmp_path / "f.keras", "f.keras", tmp_path / "m.keras", None, None, 2**30)
+    )
+    monkeypatch.setattr(tried, "_pool", SimpleNamespace(submit=submit))
+    with pytest.raises(ModelError, match=said) as refused:
+        tried._run("describe_model")
+    assert fix in refused.value.fix

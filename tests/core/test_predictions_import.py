@@ -217,7 +217,10 @@ def test_an_export_in_which_every_row_failed(tmp_path: Path, store: RunStore) ->
     none = pa.array([None] * len(exported), exported.schema.field("pred_probs").type)
     at = exported.schema.get_field_index("pred_probs")
     pq.write_table(exported.set_column(at, "pred_probs", none), tmp_path / "failed.parquet")
-    assert "no probabilities of two or more classes" in refused(tmp_path / "failed.parquet", RunStore(tmp_path / "other")).message
+    assert (
+        "no probabilities of two or more classes"
+        in refused(tmp_path / "failed.parquet", RunStore(tmp_path / "other")).message
+    )
 
 
 def test_labels_on_one_line_and_names_that_cannot_be_stored(tmp_path: Path, store: RunStore) -> None:

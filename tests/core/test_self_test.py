@@ -24,9 +24,19 @@ def test_one_answer_for_everything_is_an_error_and_is_named() -> None:
 
 
 def test_guessing_is_an_error() -> None:
-    assert judge(result(3, 20), VERSION).status == "error"
-    assert "no better than guessing" in judge(result(3, 20), VERSION).summary
+    assert judge(result(2, 20), VERSION).status == "error"
+    assert "no better than guessing" in judge(result(2, 20), VERSION).summary
+    assert judge(result(3, 20), replace(VERSION, metrics={"accuracy": 0.93})).status == "error"
     assert judge(result(12, 20), VERSION).status == "ok"
+
+
+def test_few_samples_cannot_tell_a_model_of_two_classes_from_guessing() -> None:
+    pets = replace(VERSION, class_names=("cat", "dog"))
+    for right, n in ((3, 3), (5, 6), (8, 10)):
+        verdict = judge(result(right, n, share=0.6, classes=2), pets)
+        assert verdict.status == "warning" and "too few to tell it from guessing" in verdict.summary
+    assert judge(result(10, 10, share=0.5, classes=2), pets).status == "ok"
+    assert judge(result(5, 10, share=0.6, classes=2), pets).status == "error"
 
 
 def test_far_below_the_stated_accuracy_is_a_warning() -> None:

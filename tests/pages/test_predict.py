@@ -256,25 +256,38 @@ def test_a_class_of_another_model_is_not_asked_for(page: AppTest, dashboard: Ser
     assert f"for {metric(page)}:" in map_caption(page)
 
 
-def test_a_layer_that_the_selector_does_not_offer_is_not_drawn(page: AppTest, dashboard: Services) -> None:
-    """The other model has a layer of the same name, but a later one of the same grid is offered in its place."""
+def add_other(dashboard: Services, strides: dict[str, int]) -> None:
+    """Another model, `other@1`, of convolutions with these names and strides."""
     import keras
 
     tiny = dashboard.registry.get("tiny@1")
-    model = keras.Sequential(
-        [
-            keras.Input((32, 32, 3)),
-            keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="conv_a"),
-            keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv_c"),
-            keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(len(tiny.class_names)),
-        ]
-    )
+    convolutions = [
+        keras.layers.Conv2D(4, 3, strides=stride, padding="same", activation="relu", name=name)
+        for name, stride in strides.items()
+    ]
+    head = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(len(tiny.class_names))]
+    model = keras.Sequential([keras.Input((32, 32, 3)), *convolutions, *head])
     folder = dashboard.settings.models_dir / "other" / "1"
     folder.mkdir(parents=True)
     other = replace(tiny, name="other", folder=folder)
     model.save(other.file)
     (folder / "model.json").write_text(json.dumps(to_record(replace(other, sha256=sha256_of(other.file)))))
+
+
+def test_the_default_layer_of_one_model_is_not_that_of_another(page: AppTest, dashboard: Services) -> None:
+    add_other(dashboard, {"conv_b": 2, "conv_c": 2})
+    page.button(key="sample-frog").click().run()
+    page.selectbox(key="model").select("tiny@1").run()
+    assert page.selectbox(key="layer").value == "conv_b"
+    page.selectbox(key="model").select("other@1").run()
+    assert not page.exception and page.selectbox(key="layer").value == "conv_c"
+    latest = list(page.session_state["answers"].values())[-1]
+    assert latest.version.ref == "other@1" and latest.explanation.layer.name == "conv_c"
+
+
+def test_a_layer_that_the_selector_does_not_offer_is_not_drawn(page: AppTest, dashboard: Services) -> None:
+    """The other model has a layer of the same name, but a later one of the same grid is offered in its place."""
+    add_other(dashboard, {"conv_a": 2, "conv_c": 1})
     page.button(key="sample-frog").click().run()
     page.selectbox(key="model").select("tiny@1").run()
     page.selectbox(key="layer").set_value("conv_a").run()

@@ -113,3 +113,29 @@ def test_weights_that_are_not_finite(tmp_path: Path) -> None:
     model = small((32, 32, 3), dense(10, "softmax"))
     model.layers[-1].bias.assign(np.full(10, np.nan))
     assert "bias" in refused("not_finite", model, tmp_path).message
+
+
+def test_scaling_behind_nested_augmentation_is_seen(tmp_path: Path) -> None:
+    augmentation = keras.Sequential([keras.layers.RandomFlip("horizontal"), keras.layers.RandomRotation(0.1)])
+    model = small((32, 32, 3), dense(3, None), first=[augmentation, keras.layers.Rescaling(1 / 255)])
+    assert tried(model, tmp_path).scales_itself
+
+
+@pytest.mark.parametrize(
+    ("squash", "outputs"),
+    [(keras.activations.sigmoid, 1), (keras.activations.sigmoid, 5), (keras.activations.softmax, 5)],
+)
+def test_heads_made_with_an_operation_give_probabilities(squash: Any, outputs: int, tmp_path: Path) -> None:
+    model = small((16, 16, 3), dense(outputs, None))
+    assert tried(keras.Model(model.inputs[0], squash(model.outputs[0])), tmp_path).output == "probabilities"
+
+
+def test_softmax_in_half_precision_gives_probabilities(tmp_path: Path) -> None:
+    """Though what it gives adds up to 1 within a hundredth only."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = small((16, 16, 3), dense(10, "softmax"))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.layers[-1].set_weights([8 * weights for weights in model.layers[-1].get_weights()])
+    assert tried(model, tmp_path).output == "probabilities"

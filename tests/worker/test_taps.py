@@ -373,3 +373,50 @@ def test_embeddings_where_the_last_layer_with_weights_is_a_convolution_or_there_
 def test_embeddings_inside_a_nested_head() -> None:
     classifier = keras.Sequential([keras.Input((6, 6, 7)), *heads("gap-fused")])
     assert embedding_of(as_functional([*features(), classifier]), "probabilities", images()).shape == (2, 9)
+
+
+def test_a_layer_that_is_used_again_counts_where_it_is_used_last() -> None:
+    relu = layers.ReLU(name="relu")
+    inputs = x = keras.Input((32, 32, 3))
+    for i, stride in enumerate((1, 2, 2)):
+        x = relu(layers.Conv2D(4, 3, strides=stride, padding="same", name=f"conv{i}")(x))
+    model = keras.Model(inputs, layers.Dense(K)(layers.GlobalAveragePooling2D()(x)))
+    taps = Taps(model, "logits")
+    assert [layer.name for layer in taps.conv_layers] == ["conv0", "conv1", "conv2", "relu"]
+    assert taps.default_layer().name == "relu" and taps.default_layer().grid == (8, 8)
+
+
+@pytest.mark.parametrize("squash", [keras.ops.softmax, keras.activations.softmax, keras.activations.sigmoid])
+def test_a_head_made_with_an_operation(squash: Callable[..., keras.KerasTensor]) -> None:
+    inputs = keras.Input((8, 8, 3))
+    logits = layers.Dense(K)(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(inputs)))
+    model = keras.Model(inputs, squash(logits))
+    x = np.random.default_rng(0).random((2, 8, 8, 3)).astype(np.float32)
+    found = Taps(model, "probabilities").logits(tf.constant(x)).numpy()
+    np.testing.assert_allclose(found, keras.Model(inputs, logits).predict(x, verbose=0), atol=1e-5)
+    with pytest.raises(ModelError, match="makes probabilities"):
+        Taps(model, "logits")
+
+
+def test_a_nested_backbone_with_several_outputs() -> None:
+    inner_inputs = keras.Input((16, 16, 3))
+    first = layers.Conv2D(4, 3, activation="relu", name="first")(inner_inputs)
+    second = layers.Conv2D(4, 3, activation="relu", name="second")(first)
+    backbone = keras.Model(inner_inputs, [first, second], name="backbone")
+    inputs = keras.Input((16, 16, 3))
+    pooled = [layers.GlobalAveragePooling2D()(x) for x in backbone(inputs)]
+    model = keras.Model(inputs, layers.Dense(K)(layers.Concatenate()(pooled)))
+    x = np.random.default_rng(0).random((2, 16, 16, 3)).astype(np.float32)
+    found = Taps(model, "logits").logits(tf.constant(x)).numpy()
+    np.testing.assert_allclose(found, model.predict(x, verbose=0), atol=1e-5)
+
+
+def test_nested_models_whose_layers_have_the_same_names_are_refused_in_words() -> None:
+    def backbone(name: str) -> keras.Model:
+        return keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv"), layers.Flatten()], name=name)
+
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, layers.Dense(K)(layers.Concatenate()([backbone("a")(inputs), backbone("b")(inputs)])))
+    with pytest.raises(ModelError, match="cannot be looked into together") as refused:
+        Taps(model, "logits")
+    assert refused.value.code == "model_graph" and "different names" in refused.value.fix

@@ -11,4 +11,4 @@ def mean_colour(images: np.ndarray) -> np.ndarray:
     Black, the usual choice, would give no attribution to what is black (Sturmfels et al., Distill 2020), is as far from
     some images as can be, and is another number in every preprocessing. The mean is none of these.
     """
-    return images.mean(axis=(1, 2), keepdims=True)
+    return images.mean(axis=(1, 2), keepdims=True, dtype=np.float64).astype(images.dtype)

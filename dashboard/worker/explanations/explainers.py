@@ -30,7 +30,7 @@ _FROM_PIXELS: dict[str, Callable[[Network, np.ndarray, np.ndarray], np.ndarray]]
     "smooth-grad": smooth_grad,
     "occlusion": occlusion,
 }
-LEAST_EVIDENCE = 0.01  # of the logit, over all pixels of a map: less is rounding, as in a picture of one colour
+LEAST_EVIDENCE = 0.01  # of the logit: less is rounding, as in a picture of one colour
 
 
 def explain(
@@ -68,8 +68,9 @@ def heatmaps(
     if not np.isfinite(raw).all():
         raise ModelError(
             "The model's gradients are not finite: it cannot be explained this way.",
-            "Choose a method without gradients, such as occlusion.", "not_finite",
+            "Choose a method without gradients, such as occlusion.", "map_not_finite",
         )  # fmt: skip
-    if method in _FROM_PIXELS:
-        raw[raw.sum(axis=(1, 2)) < LEAST_EVIDENCE] = 0
+    if method in _FROM_PIXELS:  # of which occlusion tells a fall for each pixel, the others a share of the logit
+        evidence = raw.max(axis=(1, 2)) if method == "occlusion" else raw.sum(axis=(1, 2))
+        raw[evidence < LEAST_EVIDENCE] = 0
     return to_unit_range(raw)

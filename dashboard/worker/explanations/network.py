@@ -7,11 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from dashboard.core.faithfulness import VARIANTS_BYTES
 from dashboard.core.records import ConvLayer
-from dashboard.worker.batches import BATCH, in_batches
+from dashboard.worker.batches import batch_size, in_batches
 from dashboard.worker.taps import Taps
-
-PIXELS = BATCH * 64 * 64  # of a batch: a gradient keeps the activations of all layers in memory
 
 
 class Network:
@@ -30,6 +29,20 @@ class Network:
     def target_logits(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """y_c of each image, (N,) float32."""
         return np.take_along_axis(self.logits(images), targets[:, None], axis=1)[:, 0]
+
+    def target_logits_of(
+        self, make: Callable[[np.ndarray], np.ndarray], parts: np.ndarray, image_bytes: int, target: int
+    ) -> np.ndarray:
+        """y_c of variants of an image, (P,) float32, of which few are in memory at a time.
+
+        Args:
+            make: from some of the parts to the variants made with them, (p, H, W, C).
+            parts: (P, ...) what each variant is made with.
+        """
+        size = max(1, VARIANTS_BYTES // image_bytes)
+        made = (make(parts[i : i + size]) for i in range(0, len(parts), size))
+        logits = [self.target_logits(variants, np.full(len(variants), target)) for variants in made]
+        return np.concatenate(logits) if logits else np.zeros(0, np.float32)
 
     def activations(self, images: np.ndarray, targets: np.ndarray, layer: ConvLayer) -> tuple[np.ndarray, np.ndarray]:
         """A layer's activations and the derivative of y_c by them, both (N, h, w, c) float32."""
@@ -56,6 +69,5 @@ class Network:
 def _batched(
     run: Callable[..., tuple[tf.Tensor, ...]], images: np.ndarray, *more: np.ndarray
 ) -> tuple[np.ndarray, ...]:
-    height, width = images.shape[1:3]
-    size = min(BATCH, 1 << max(0, (PIXELS // (height * width)).bit_length() - 1))
+    size = batch_size(*images.shape[1:3])
     return in_batches(lambda *rows: tuple(tensor.numpy() for tensor in run(*rows)), images, *more, size=size)

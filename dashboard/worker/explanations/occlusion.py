@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from dashboard.worker.explanations.baseline import mean_colour
@@ -25,10 +27,14 @@ def occlusion(network: Network, images: np.ndarray, targets: np.ndarray) -> np.n
     covers = patches(images.shape[1], images.shape[2])
     maps = []
     for image, target, logit in zip(images, targets, logits, strict=True):
-        covered = np.where(covers[..., None], mean_colour(image[None]), image).astype(np.float32)
-        falls = logit - network.target_logits(covered, np.full(len(covered), target))
+        falls = logit - network.target_logits_of(partial(cover, image), covers, image.nbytes, target)
         maps.append(spread(falls, covers))
     return np.stack(maps)
+
+
+def cover(image: np.ndarray, covers: np.ndarray) -> np.ndarray:
+    """The image (H, W, C) with its mean colour in each of the patches (P, H, W): (P, H, W, C)."""
+    return np.where(covers[..., None], mean_colour(image[None]), image)
 
 
 def patches(height: int, width: int) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from dashboard.core.overlay import resize_maps
@@ -27,8 +29,7 @@ def score_cam(network: Network, images: np.ndarray, targets: np.ndarray, layer: 
     for image, target, features in zip(images, targets, activations, strict=True):
         channels = features.transpose(2, 0, 1)  # (c, h, w)
         channels = channels[varying(channels)]
-        masked = mask(image, channels)
-        scores = network.target_logits(masked, np.full(len(masked), target)) if len(masked) else np.zeros(0)
+        scores = network.target_logits_of(partial(mask, image), channels, image.nbytes, target)
         maps.append(combine(channels, scores))
     return np.stack(maps)
 
@@ -45,7 +46,7 @@ def mask(image: np.ndarray, channels: np.ndarray) -> np.ndarray:
     low, high = channels.min(axis=(1, 2), keepdims=True), channels.max(axis=(1, 2), keepdims=True)
     masks = resize_maps((channels - low) / (high - low), image.shape[:2])[..., None]  # eq. 5, 6
     background = mean_colour(image[None])[0]
-    return (background + masks * (image - background)).astype(np.float32)
+    return (background + masks * (image - background)).astype(np.float32, copy=False)
 
 
 def combine(channels: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -10,6 +10,8 @@ from dashboard.worker.explanations.grad_cam import grad_cam
 from dashboard.worker.explanations.grad_cam_plus_plus import grad_cam_plus_plus
 from dashboard.worker.explanations.hires_cam import hires_cam
 from dashboard.worker.explanations.layer_cam import layer_cam
+from dashboard.worker.explanations.network import Network
+from dashboard.worker.explanations.occlusion import cover, patches
 from dashboard.worker.explanations.randomization import rank_correlation
 from dashboard.worker.explanations.unit_range import to_unit_range
 
@@ -120,3 +122,25 @@ def test_rank_correlation() -> None:
     one = np.array([[1.0, 2.0], [3.0, 9.0]])
     assert rank_correlation(one, one**3) == pytest.approx(1) and rank_correlation(one, -one) == pytest.approx(-1)
     assert rank_correlation(one, np.zeros((2, 2))) == 0
+
+
+def test_variants_come_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    class Counting(Network):
+        def __init__(self) -> None:
+            pass
+
+        def target_logits(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+            seen.append(len(images))
+            return images.sum(axis=(1, 2, 3)) + targets
+
+    monkeypatch.setattr("dashboard.worker.explanations.network.VARIANTS_BYTES", 4000)
+    parts, image = np.arange(10.0), np.ones((4, 4, 3), np.float32)
+    found = Counting().target_logits_of(lambda some: image * some[:, None, None, None], parts, 1000, 2)
+    assert np.array_equal(found, 48 * parts + 2) and seen == [4, 4, 2]
+
+
+def test_covering_a_picture_of_one_colour_changes_nothing() -> None:
+    image = np.full((380, 380, 3), 128 / 255, np.float32)
+    assert np.array_equal(cover(image, patches(380, 380)[:3]), np.stack([image] * 3))
