@@ -161,7 +161,7 @@ def test_a_zip_that_was_cut_off_is_refused(page, samples_zip: Path, tmp_path: Pa
 
 def test_diagnostics_find_everything_in_order(page) -> None:
     open_page(page, "/diagnostics")
-    page.get_by_role("heading", name="Storage").wait_for(timeout=120_000)
+    page.get_by_role("heading", name="Storage").wait_for(timeout=240_000)  # a worker alone may take 120 s to start
     assert page.get_by_text("Everything works").first.is_visible(), page.locator("[data-testid=stMain]").inner_text()
 
 
