@@ -34,10 +34,7 @@ def models(
     if context.invoked_subcommand:
         return
     known = registry()
-    try:
-        active = known.active().ref
-    except DashboardError:
-        active = ""
+    active = _active_ref(known)
     versions = known.versions()
     if markdown:
         _print_markdown(known)
@@ -57,6 +54,14 @@ def models(
         console.print(table)
     for broken in known.broken():
         say(str(broken.error), "red")
+
+
+def _active_ref(known: Registry) -> str:
+    """Of the version used when none is named; "" where there is none, or the setting names none that is there."""
+    try:
+        return known.active().ref
+    except DashboardError:
+        return ""
 
 
 def _print_markdown(known: Registry) -> None:
@@ -83,13 +88,13 @@ def _version_record(version: ModelVersion, active: bool) -> dict[str, Any]:
 @models_app.command("use")
 def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")], as_json: AsJson = False) -> None:
     """Make a version the one used when none is named."""
-    settings = get_settings()
+    settings, known = get_settings(), registry()
     try:
-        version = registry().activate(ref)
+        version = known.activate(ref)
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json(_version_record(version, active=not settings.model or registry().get("").ref == version.ref))
+        print_json(_version_record(version, active=_active_ref(known) == version.ref))
     say(f"{version.ref} is now active.")
     if settings.model:
         say(f"But DASHBOARD_MODEL={settings.model} is set, and the setting wins.", "yellow")
@@ -122,10 +127,7 @@ def models_add(
     _check_choice("--fit", fit, get_args(Fit))
     _check_choice("--color", color, get_args(ColorMode))
     settings, known = get_settings(), registry()
-    try:
-        active = known.active().ref
-    except DashboardError:
-        active = ""
+    active = _active_ref(known)
     try:
         with console.status("Looking into the file ..."):
             version = add_model(
@@ -140,15 +142,16 @@ def models_add(
                 samples=settings.samples_dir,
                 memory_bytes=int(memory_gb * 2**30) or None,
             )
-        if settings.model and known.active().ref != active:
+        is_other = _active_ref(known) != active
+        if settings.model and is_other:
             say(f"DASHBOARD_MODEL={settings.model} is set, which means {version.ref} from now on.", "yellow")
-        elif active and known.active().ref != active:  # a new version of it, or a name that comes before it
+        elif active and is_other:  # a new version of it, or a name that comes before it
             known.activate(active)
             say(
                 f"{active} stays the one used when none is named: `python -m dashboard models use {version.ref}` "
                 "changes that."
             )
-        is_active = known.active().ref == version.ref
+        is_active = _active_ref(known) == version.ref
     except DashboardError as error:
         stop(error, as_json)
     for note in version.provenance.get("notes", ()):

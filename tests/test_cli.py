@@ -359,6 +359,11 @@ def test_models_use_says_when_a_setting_wins(models: Path) -> None:
     assert active(models, DASHBOARD_MODEL="cifar10-resnet@2") == ["2"]
     again = dashboard("models", "use", "cifar10-resnet@1", "--json", data_dir=models.parent, **setting)
     assert only_json(again)["active"] is False
+    gone = {**setting, "DASHBOARD_MODEL": "gone"}
+    assert (
+        only_json(dashboard("models", "use", "cifar10-resnet@1", "--json", data_dir=models.parent, **gone))["active"]
+        is False
+    )
 
 
 def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny_version: ModelVersion) -> None:

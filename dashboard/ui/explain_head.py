@@ -10,9 +10,9 @@ from dashboard.core.images import fit_side
 from dashboard.core.overlay import DEFAULT_OPACITY
 from dashboard.core.records import stages
 from dashboard.core.run_images import RunImage
-from dashboard.ui.components import FIT_WORDS, plain, show_predicted_class
+from dashboard.ui.components import EXPLAIN_LAYER_KEY, FIT_WORDS, plain, show_predicted_class
 from dashboard.ui.explain_question import Look, Question
-from dashboard.ui.picture_choice import LAYER_KEY, RUN, TARGET_KEY, Picture, forget_picture
+from dashboard.ui.picture_choice import RUN, TARGET_KEY, Picture, forget_picture
 
 SIDE = 256  # pixels of the small picture
 PREDICTED = "the predicted class"
@@ -144,14 +144,14 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
         return None
     default = explanation.layer.name
     layers = {layer.name: layer for layer in (*stages(explanation.layers), explanation.layer)}
-    if st.session_state.get(LAYER_KEY) not in layers:
-        st.session_state[LAYER_KEY] = default
+    if st.session_state.get(EXPLAIN_LAYER_KEY) not in layers:
+        st.session_state[EXPLAIN_LAYER_KEY] = default
     names = list(layers)
     chosen = str(
         st.selectbox(
             "Layer",
             names,
-            key=LAYER_KEY,
+            key=EXPLAIN_LAYER_KEY,
             format_func=lambda name: f"{name} ({layers[name].grid[0]}x{layers[name].grid[1]})",
             help="Deeper layers know more about the class, earlier ones more about the place.",
             persist_state="session",

@@ -17,7 +17,7 @@ from dashboard.ui.resources import Services, get_kept_pictures
 
 SAMPLES_SHOWN = 8
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # in the address
-TARGET_KEY, LAYER_KEY = "explain-target", EXPLAIN_LAYER_KEY  # what is asked about it, see `explain_head`
+TARGET_KEY = "explain-target"  # what is asked about it, see `explain_head`
 _KEPT = "picture-to-explain"  # its key in the address, and the picture
 _IN_RUN = "run-image-to-explain"  # what the address says of an image of an evaluation
 
@@ -34,7 +34,7 @@ class Picture:
 def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> None:
     """Opens the Explain page with this picture, about this class and layer where its model has them."""
     _keep(name, data)
-    st.session_state[TARGET_KEY], st.session_state[LAYER_KEY] = target, layer
+    st.session_state[TARGET_KEY], st.session_state[EXPLAIN_LAYER_KEY] = target, layer
     st.switch_page("../pages/explain.py")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from dashboard.core.datasets.contract import Sample
 from dashboard.core.datasets.labels_file import as_label
-from dashboard.core.datasets.npy import MAGIC, StoredArray, key_among, open_npy, open_npz
+from dashboard.core.datasets.npy import StoredArray, key_among
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
@@ -25,12 +25,13 @@ _CHANNELS = (1, 3)
 class ArrayImages:
     """See `Dataset`."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,), and says why."""
+    def __init__(self, path: Path, arrays: Mapping[str, StoredArray]) -> None:
+        """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,), and says why.
+
+        Args:
+            arrays: those in the file at `path`, by their keys.
+        """
         self.path = path
-        with path.open("rb") as file:
-            is_single = file.read(len(MAGIC)) == MAGIC  # whatever it is called
-        arrays = {path.stem: open_npy(path)} if is_single else open_npz(path)
         self._images, labels = _choose(arrays, path.name)
         _check_images(self._images)
         self.samples: Sequence[Sample] = SampleList(

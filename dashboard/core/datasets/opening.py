@@ -190,8 +190,8 @@ def _open_file(path: Path, use_labels_file: bool) -> Dataset:
         first_bytes = file.read(_FIRST_BYTES)
     if path.name.endswith(DESCRIPTION):
         return DescribedDataset(path, partial(open_dataset, use_labels_file=False))
-    if first_bytes.startswith(npy.MAGIC):
-        return ArrayImages(path)
+    if first_bytes.startswith(npy.MAGIC):  # whatever it is called
+        return ArrayImages(path, {path.stem: npy.open_npy(path)})
     if first_bytes.startswith(parquet_images.MAGIC):
         return ParquetImages(path, [path])
     if path.name.lower().endswith((".tar.gz", ".tgz")):
@@ -220,5 +220,5 @@ def _open_file(path: Path, use_labels_file: bool) -> Dataset:
 def _open_archive(path: Path, use_labels_file: bool) -> Dataset:
     files = ZipFiles(path)
     if not any(map(is_image_name, files.names)) and any(name.endswith(".npy") for name in files.names):
-        return ArrayImages(path)
+        return ArrayImages(path, npy.open_npz(path))
     return ImageFiles(path, files, use_labels_file)
