@@ -15,16 +15,25 @@ from dashboard.core.files import write_json
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.training import network
 from dashboard.training.augmentation import augment_epoch, mix_patches
+from dashboard.training.averaging import SETTLING_STEPS, MeanWeights, settle
 from dashboard.training.pruning import draw_epoch
 from dashboard.training.recipes import Recipe, shape
 from dashboard.training.targets import Teachers
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
-    """Linear from 0.2 of the peak up, then linear down to zero; `progress` is the share of the training that is done."""
+    """Linear from 0.2 of the peak up, then linear down towards zero, but not below `final_lr`.
+
+    Args:
+        progress: the share of the training that is done, in [0, 1].
+    """
     rising = 0.2 + 0.8 * progress / recipe.rise_share
     falling = (1 - progress) / (1 - recipe.rise_share)
-    return recipe.peak_lr * max(0.0, min(rising, falling))
+    return min(recipe.peak_lr * rising, max(recipe.peak_lr * falling, recipe.final_lr))
+
+
+def _is_averaged(recipe: Recipe, epoch: int) -> bool:
+    return epoch >= (1 - recipe.averaged_share) * recipe.epochs
 
 
 class SampleLosses(keras.metrics.Metric):
@@ -100,11 +109,13 @@ def fit(
     losses = SampleLosses(len(images))
     _compile(model, recipe, losses)
     weights, state = checkpoint / "latest.weights.h5", checkpoint / "state.json"
-    first = 0
+    first, mean = 0, MeanWeights()
     if state.exists():
         first = json.loads(state.read_text())["epochs_done"]
         model.load_weights(weights)
         losses.losses.assign(np.load(checkpoint / f"losses-{first}.npy"))
+        if _is_averaged(recipe, first - 1):
+            mean = MeanWeights.load(checkpoint / f"mean-{first}.npz")
         print(f"Going on after epoch {first} of {recipe.epochs}.")
 
     def views(epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +167,15 @@ def fit(
             checkpoint.mkdir(parents=True, exist_ok=True)
             model.save_weights(partial)
             np.save(checkpoint / f"losses-{epoch + 1}.npy", keras.ops.convert_to_numpy(losses.losses))
+            if _is_averaged(recipe, epoch):
+                mean.add(model)
+                mean.save(checkpoint / f"mean-{epoch + 1}.npz")
             partial.replace(weights)
             write_json(state, {"epochs_done": epoch + 1})
-            (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
-    return network.rebuilt(model, "float32", preprocessing.width, **layout)
+            for old in (f"losses-{epoch}.npy", f"mean-{epoch}.npz"):
+                (checkpoint / old).unlink(missing_ok=True)
+    trained = network.rebuilt(model, "float32", preprocessing.width, **layout)
+    if mean.count:
+        mean.give_to(trained)
+        settle(trained, normalize(images[: SETTLING_STEPS * recipe.batch_size], preprocessing), recipe.batch_size)
+    return trained

@@ -19,7 +19,8 @@ class Recipe:
     images first (Hoffer et al., arXiv 1908.08986), fewer of the easy images (Qin et al., InfoBatch, arXiv 2303.04947),
     patches of other images (CutMix, Yun et al., arXiv 1905.04899), one strong change of colour or shape (TrivialAugment,
     Müller and Hutter, arXiv 2103.10158), and, where there are teachers, distillation on the very images that the student
-    sees (Beyer et al., arXiv 2106.05237).
+    sees (Beyer et al., arXiv 2106.05237), and the mean of the weights after many epochs in place of the last (stochastic
+    weight averaging, Izmailov et al., arXiv 1803.05407).
     """
 
     name: str
@@ -28,6 +29,8 @@ class Recipe:
     batch_size: int = 512
     peak_lr: float = 0.5
     rise_share: float = 0.2  # of the training in which the learning rate rises
+    final_lr: float = 0.0  # the learning rate does not fall below it
+    averaged_share: float = 0.0  # of the epochs, the last ones, whose weights are averaged; 0 to take the last weights
     momentum: float = 0.9
     weight_decay: float = 0.0125  # decoupled: w -= lr * weight_decay * w
     label_smoothing: float = 0.1
@@ -78,6 +81,21 @@ RECIPES = {
             distorted_share=0.5,
             teachers=("cifar10-resnet", "cifar10-small"),
             teacher_weight=0.7,
+        ),
+        Recipe(
+            "cifar10-resnet-averaged",
+            widths=(64, 160, 320),
+            epochs=48,
+            peak_lr=0.4,
+            rise_share=0.1,
+            final_lr=0.15,
+            averaged_share=0.7,
+            small_share=0.0,
+            all_share=0.0,
+            mixed_share=0.5,
+            teachers=("cifar10-resnet", "cifar10-small"),
+            teacher_weight=0.7,
+            holdout=1000,
         ),
         Recipe(
             "cifar10-small", widths=(32, 80, 192), epochs=44, cutout=0, mixed_share=0.25, teachers=("cifar10-resnet",)
