@@ -33,10 +33,12 @@ class BrokenOff(Exception):
     pass
 
 
+@pytest.mark.parametrize("averaged_share", [0.0, 1.0])
 def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbroken_one_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    averaged_share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    unbroken = train(tmp_path / "unbroken")
+    recipe = replace(RECIPE, averaged_share=averaged_share)
+    unbroken = train(tmp_path / "unbroken", recipe)
     write_json = fit_module.write_json
 
     def write_and_break_off(path: Path, record: Any) -> None:
@@ -46,9 +48,9 @@ def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbrok
     with monkeypatch.context() as patch:
         patch.setattr(fit_module, "write_json", write_and_break_off)
         with pytest.raises(BrokenOff):
-            train(tmp_path / "broken")
+            train(tmp_path / "broken", recipe)
     assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 1}
-    resumed = train(tmp_path / "broken")
+    resumed = train(tmp_path / "broken", recipe)
     told = capsys.readouterr().out
     assert "after epoch 1 of 3" in told and "Epoch 3 of 3\n" in told
     assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 3}
@@ -59,6 +61,32 @@ def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbrok
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     done, again = train(tmp_path), train(tmp_path)
     assert all(np.array_equal(a, b) for a, b in zip(done.get_weights(), again.get_weights(), strict=True))
+
+
+AVERAGED = replace(RECIPE, averaged_share=2 / 3, final_lr=0.02, all_share=0.0)
+
+
+def test_the_weights_are_the_mean_of_the_last_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    after: list[list[np.ndarray]] = []
+    real = keras.Model.fit
+
+    def fit_and_look(self: keras.Model, *args: Any, **kw: Any) -> Any:
+        history = real(self, *args, **kw)
+        after.append(self.get_weights())
+        return history
+
+    monkeypatch.setattr(keras.Model, "fit", fit_and_look)
+    model = train(tmp_path, AVERAGED)
+    assert len(after) == 3
+    last = {w.path: (b + c) / 2 for w, b, c in zip(model.weights, *after[1:], strict=True)}
+    for weight in model.trainable_weights:
+        assert np.array(weight) == pytest.approx(last[weight.path], abs=1e-6)
+    within = model.get_layer("block1_conv1")(
+        model.get_layer("whiten_out")(model.get_layer("whiten")(normalize(IMAGES, INPUT)))
+    )
+    pooled = np.array(model.get_layer("block1_pool")(within))
+    norm = model.get_layer("block1_norm1")
+    assert np.array(norm.moving_mean) == pytest.approx(pooled.mean(axis=(0, 1, 2)), rel=0.05, abs=0.02), "settled anew"
 
 
 def test_training_learns(tmp_path: Path) -> None:
@@ -98,6 +126,13 @@ def test_the_schedule_rises_and_falls_to_zero() -> None:
     at = [learning_rate(recipe, step / 100) for step in range(101)]
     assert at[0] == pytest.approx(0.1) and at[25] == pytest.approx(0.5) and at[100] == pytest.approx(0, abs=1e-6)
     assert int(np.argmax(at)) == 25 and at[62] == pytest.approx(0.5 * 38 / 75, rel=1e-4)
+
+
+def test_the_schedule_stops_falling_at_its_final_rate() -> None:
+    recipe = replace(RECIPE, peak_lr=0.5, rise_share=0.25, final_lr=0.2)
+    at = [learning_rate(recipe, step / 100) for step in range(101)]
+    assert at[0] == pytest.approx(0.1) and at[25] == pytest.approx(0.5) and at[62] == pytest.approx(0.5 * 38 / 75)
+    assert at[75:] == pytest.approx([0.2] * 26)
 
 
 def test_every_epoch_gets_the_learning_rate_of_its_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
