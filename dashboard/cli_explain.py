@@ -97,8 +97,6 @@ def _explain_one(image: Path, out: Path, version: ModelVersion, wish: Wish, as_j
         stop(ImageError(f"{image}: {error.message}", error.fix, error.code), as_json)
     except DashboardError as error:
         stop(error, as_json)
-    except OSError as error:
-        stop(DashboardError(f"{error.filename}: {error.strerror}.", "Check the path.", "unreadable"), as_json)
     prediction = explanation.prediction
     record = {"file": str(image), **_record(version, explanation), **prediction_record(version, prediction)}
     if as_json:
@@ -132,8 +130,6 @@ def _explain_many(images: Sequence[Path], folder: Path, version: ModelVersion, w
                 _add_rows(table, path, version, saved)
     except DashboardError as error:
         stop(error, as_json)
-    except OSError as error:
-        stop(DashboardError(f"{error.filename}: {error.strerror}.", "Check the path.", "unreadable"), as_json)
     if as_json:
         print_json(answers)
     else:

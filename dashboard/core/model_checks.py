@@ -108,6 +108,7 @@ def check_load(version: ModelVersion, inference: Inference) -> Check:
         fix = {
             "worker_unavailable": "No worker process can be started: see the checks of the workers.",
             "worker_hung": "Allow more time, for example `export DASHBOARD_TASK_S=600`, or use a smaller model.",
+            "out_of_memory": "Give it more memory, or use fewer workers: `export DASHBOARD_WORKERS=1`.",
             "task_failed": "It cannot be served as it is: save it again with this version of Keras, or use another one.",
         }.get(
             error.code,

@@ -13,7 +13,6 @@ from dashboard.core.worker_pool import WorkerPool
 from dashboard.settings import get_settings
 
 TASK_S = 600.0
-_OUT_OF_MEMORY = ("ResourceExhausted", "MemoryError", "Unable to allocate")
 BATCH = 4  # images a call: the first layers of a large model need a hundred megabytes an image
 
 
@@ -51,8 +50,8 @@ class Quarantine:
             # once only: the worker that follows a dead one has no limit on its memory
             return self._pool.submit(task, *args, timeout_s=TASK_S, attempts=1).result()
         except WorkerError as error:
-            ran_out = any(word in error.message for word in _OUT_OF_MEMORY)
-            if error.code == "task_failed" and not ran_out:  # the process lives: memory has nothing to do with it
+            ran_out = error.code == "out_of_memory"
+            if error.code == "task_failed":  # the process lives: memory has nothing to do with it
                 message = f"{self._order.shown_as} cannot be used. {error.message}"
                 raise ModelError(message, "It is built in a way that is not supported: please report this.") from error
             limit = self._order.memory_bytes / 2**30

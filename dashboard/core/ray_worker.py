@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from dashboard.core.errors import DashboardError, WorkerError
+from dashboard.core.task_answer import answer
 from dashboard.core.worker_process import WorkerDied
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -38,13 +38,8 @@ class Tasks:
         return os.getpid()
 
     def run(self, task: str, args: tuple[Any, ...]) -> tuple[bool, Any]:
-        """(True, result) or (False, error), as `dashboard.worker` answers."""
-        try:
-            return True, self._tasks.TASKS[task](*args)
-        except DashboardError as error:
-            return False, error
-        except Exception as error:  # told to the caller; the worker itself is fine
-            return False, WorkerError(f"{task} failed: {type(error).__name__}: {error}.", code="task_failed")
+        """See `answer`."""
+        return answer(self._tasks.TASKS, task, args)
 
 
 def _connect(address: str) -> Any:

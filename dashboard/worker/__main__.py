@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
-from dashboard.core.errors import DashboardError, WorkerError
+from dashboard.core.task_answer import answer
 
 NICENESS = 5  # the pages stay quick while workers import TensorFlow or compute
 
@@ -44,13 +44,7 @@ def serve(
             task, args = pipe.recv()
             prepare_for(task, args)
             pipe.send("begun")
-            try:
-                answer = (True, tasks[task](*args))
-            except DashboardError as error:
-                answer = (False, error)
-            except Exception as error:  # told to the caller; the worker itself is fine
-                answer = (False, WorkerError(f"{task} failed: {type(error).__name__}: {error}.", code="task_failed"))
-            pipe.send(answer)
+            pipe.send(answer(tasks, task, args))
     except (EOFError, ConnectionError):
         return  # the server is gone or has closed the pipe
 

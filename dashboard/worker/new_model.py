@@ -17,6 +17,7 @@ from dashboard.core.foreign_model import ForeignModel, ForeignModelFacts
 from dashboard.core.preprocessing import ColorMode, Preprocessing, normalize
 from dashboard.core.registry import Output
 from dashboard.core.scalings import first_scaling, scaled
+from dashboard.core.task_answer import is_out_of_memory
 from dashboard.worker.foreign_file import load_foreign
 from dashboard.worker.taps import is_squashing, last_operation
 
@@ -32,7 +33,7 @@ def inspect(order: ForeignModel) -> ForeignModelFacts:
     try:
         return convert(order)
     except Exception as error:
-        if _is_out_of_memory(error) or _is_out_of_memory(error.__cause__):
+        if is_out_of_memory(error) or is_out_of_memory(error.__cause__):
             raise _out_of_memory(order) from error
         raise
     finally:
@@ -44,11 +45,6 @@ def _out_of_memory(order: ForeignModel) -> ModelError:
         f"{order.shown_as} needs more than the {order.memory_bytes / 2**30:.3g} GB of memory that a new model may use.",
         "If you trust it and it is that large, allow more with --memory-gb.", "model_memory",
     )  # fmt: skip
-
-
-def _is_out_of_memory(error: BaseException | None) -> bool:
-    # Keras reports NumPy's MemoryError, met while it fills in weights, as text in a ValueError
-    return isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)) or "Unable to allocate" in str(error)
 
 
 def limit_memory(more_bytes: int) -> bool:

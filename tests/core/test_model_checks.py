@@ -139,7 +139,7 @@ def test_the_setting_names_a_model_that_is_not_there(tmp_path: Path, inference: 
     ("code", "way_out"),
     [
         ("worker_unavailable", "see the checks of the workers"), ("worker_hung", "DASHBOARD_TASK_S"),
-        ("task_failed", "save it again"), ("worker_failed", "remove the folder"),
+        ("task_failed", "save it again"), ("out_of_memory", "more memory"), ("worker_failed", "remove the folder"),
     ],
 )  # fmt: skip
 def test_a_worker_that_does_not_describe_the_model(code: str, way_out: str, tiny_version: ModelVersion) -> None:

@@ -208,18 +208,19 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "fix"),
+    ("code", "said", "fix"),
     [
-        ("describe_model failed: ResourceExhaustedError: OOM when allocating", "could not be tried", "--memory-gb"),
-        ("describe_model failed: KeyError: 1", "cannot be used", "please report this"),
+        ("out_of_memory", "could not be tried", "--memory-gb"),
+        ("task_failed", "cannot be used", "please report this"),
+        ("worker_failed", "ended the process", "--memory-gb"),
     ],
 )
 def test_a_task_that_runs_out_of_memory_is_told_from_one_that_fails(
-    error: str, said: str, fix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    code: str, said: str, fix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def submit(*arguments: object, **options: object) -> Future[None]:
         failed: Future[None] = Future()
-        failed.set_exception(WorkerError(error, code="task_failed"))
+        failed.set_exception(WorkerError("describe_model failed.", code=code))
         return failed
 
     tried = quarantine.Quarantine(
