@@ -80,6 +80,18 @@ def _compile(model: keras.Model, recipe: Recipe, losses: SampleLosses) -> None:
     optimizer.build(model.trainable_variables)
 
 
+def _train_epoch(
+    model: keras.Model, inputs: np.ndarray, wanted: np.ndarray, weight: np.ndarray, batch_size: int, verbose: int
+) -> None:
+    # batch by batch: when a long `model.fit` or `predict` ends, TensorFlow waits for its tuning of the input pipeline to
+    # wake up, for up to a minute
+    progress = keras.utils.Progbar(-(-len(inputs) // batch_size), verbose=verbose)
+    for step, start in enumerate(range(0, len(inputs), batch_size), start=1):
+        of = slice(start, start + batch_size)
+        told = model.train_on_batch(inputs[of], wanted[of], sample_weight=weight[of], return_dict=True)
+        progress.update(step, list(told.items()))
+
+
 def fit(
     recipe: Recipe,
     preprocessing: Preprocessing,
@@ -96,7 +108,7 @@ def fit(
     Args:
         images, photos: (N, S, S, 3) uint8; see `augment_epoch`.
         targets: (N, K) probabilities to be learnt.
-        verbose: as in `keras.Model.fit`.
+        verbose: as in `keras.utils.Progbar`.
         start: a trained model whose weights to begin with, where layers have the same names.
         teachers: are asked about what each epoch shows; `recipe.teacher_weight` is their share in the targets.
     """
@@ -155,13 +167,13 @@ def fit(
             # once an epoch: what is assigned within one, the compiled step of JAX would not see
             model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + 0.5) / recipe.epochs))
             print(f"Epoch {epoch + 1} of {recipe.epochs}", flush=True)
-            model.fit(
+            _train_epoch(
+                model,
                 normalize(seen, replace(preprocessing, height=seen.shape[1], width=seen.shape[2])),
                 np.concatenate([wanted, chosen[:, None]], axis=1, dtype=np.float32),
+                weight,
                 recipe.batch_size,
-                shuffle=False,
-                sample_weight=weight,
-                verbose=verbose,
+                verbose,
             )
             partial = checkpoint / "partial.weights.h5"
             checkpoint.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from dashboard.core.registry import ModelVersion
 from dashboard.training import network
 from dashboard.training.recipes import shape
 
+BATCH = 500  # images a call
+
 
 def load_version(version: ModelVersion, precision: str = "float32") -> keras.Model:
     """The network of one of our own versions, for images of any size, computing in `precision`, a Keras dtype policy.
@@ -58,6 +60,7 @@ class Teachers:
         of = rng.integers(0, len(self._models), len(images))
         answers = np.empty((len(images), self._models[0][0].output_shape[-1]), np.float32)
         for i, (model, preprocessing) in enumerate(self._models):
-            inputs = normalize(seen[of == i], replace(preprocessing, height=seen.shape[1], width=seen.shape[2]))
-            answers[of == i] = softmax(model.predict(inputs, batch_size=500, verbose=0))
+            as_seen, rows = replace(preprocessing, height=seen.shape[1], width=seen.shape[2]), np.flatnonzero(of == i)
+            for at in np.split(rows, range(BATCH, len(rows), BATCH)):  # see `fit._train_epoch`
+                answers[at] = softmax(model.predict_on_batch(normalize(seen[at], as_seen)))
         return answers
