@@ -1,4 +1,8 @@
-"""The mean of a network's weights over many epochs (Izmailov et al., arXiv 1803.05407)."""
+"""The mean of a network's weights over many epochs (Izmailov et al., arXiv 1803.05407).
+
+The statistics of the normalisations are averaged with them. Measured anew on the mean network (section 3.2 there), they
+are better only where the learning rate was high.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-
-SETTLING_STEPS = 40  # with a momentum of 0.9, all but 1.5% of the statistics come from them
 
 
 class MeanWeights:
@@ -40,14 +42,3 @@ class MeanWeights:
             mean.count = int(saved["count"])
             mean._sums = [saved[f"arr_{i}"] for i in range(len(saved.files) - 1)]
         return mean
-
-
-def settle(model: keras.Model, inputs: np.ndarray, batch_size: int) -> None:
-    """Measures the means and variances of the normalisations anew, as averaged weights need it (section 3.4).
-
-    Args:
-        inputs: (N, height, width, 3) float32 model inputs, in no order; gone through as often as it takes.
-    """
-    for step in range(SETTLING_STEPS):
-        at = np.arange(step * batch_size, (step + 1) * batch_size) % len(inputs)
-        model(inputs[at], training=True)

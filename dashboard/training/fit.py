@@ -15,7 +15,7 @@ from dashboard.core.files import write_json
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.training import network
 from dashboard.training.augmentation import augment_epoch, mix_patches
-from dashboard.training.averaging import SETTLING_STEPS, MeanWeights, settle
+from dashboard.training.averaging import MeanWeights
 from dashboard.training.pruning import draw_epoch
 from dashboard.training.recipes import Recipe, shape
 from dashboard.training.targets import Teachers
@@ -189,5 +189,4 @@ def fit(
     trained = network.rebuilt(model, "float32", preprocessing.width, **layout)
     if mean.count:
         mean.give_to(trained)
-        settle(trained, normalize(images[: SETTLING_STEPS * recipe.batch_size], preprocessing), recipe.batch_size)
     return trained

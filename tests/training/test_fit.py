@@ -77,15 +77,8 @@ def test_the_weights_are_the_mean_of_the_last_epochs(tmp_path: Path, monkeypatch
     monkeypatch.setattr(fit_module, "_train_epoch", train_and_look)
     model = train(tmp_path, AVERAGED)
     assert len(after) == 3
-    last = {w.path: (b + c) / 2 for w, b, c in zip(model.weights, *after[1:], strict=True)}
-    for weight in model.trainable_weights:
-        assert np.array(weight) == pytest.approx(last[weight.path], abs=1e-6)
-    within = model.get_layer("block1_conv1")(
-        model.get_layer("whiten_out")(model.get_layer("whiten")(normalize(IMAGES, INPUT)))
-    )
-    pooled = np.array(model.get_layer("block1_pool")(within))
-    norm = model.get_layer("block1_norm1")
-    assert np.array(norm.moving_mean) == pytest.approx(pooled.mean(axis=(0, 1, 2)), rel=0.05, abs=0.02), "settled anew"
+    for weight, second, third in zip(model.get_weights(), *after[1:], strict=True):
+        assert weight == pytest.approx((second + third) / 2, abs=1e-6)
 
 
 def test_training_learns(tmp_path: Path) -> None:
