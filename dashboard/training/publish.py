@@ -85,7 +85,7 @@ def publish(
         sha256="",
         temperature=temperature,
         familiarity=fit_familiarity(held_logits, held_probs, decides),
-        bfloat16=bool(abs(change) <= BFLOAT16_TOLERANCE),
+        bfloat16=bool(round(abs(change), 6) <= BFLOAT16_TOLERANCE),
         metrics={
             "measured_on": f"{len(test.labels):,} CIFAR-10 test images, used for nothing else",
             "n": len(test.labels),
