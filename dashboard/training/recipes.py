@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 QUICK = "cifar10-resnet-short"
@@ -57,44 +57,38 @@ def shape(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {name: recipe[name] for name in ("widths", "squeeze", "inner", "bottlenecks") if name in recipe}
 
 
+_TAUGHT = Recipe(
+    "cifar10-resnet-taught",
+    widths=(64, 160, 320),
+    epochs=44,
+    peak_lr=0.4,
+    mixed_share=0.5,
+    teachers=("cifar10-resnet", "cifar10-small"),
+    teacher_weight=0.7,
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("cifar10-resnet", widths=(64, 160, 320), epochs=60),
-        Recipe(
-            "cifar10-resnet-taught",
-            widths=(64, 160, 320),
-            epochs=44,
-            peak_lr=0.4,
-            mixed_share=0.5,
-            teachers=("cifar10-resnet", "cifar10-small"),
-            teacher_weight=0.7,
-        ),
-        Recipe(
-            "cifar10-resnet-deep",
-            widths=(64, 160, 320),
+        _TAUGHT,
+        replace(
+            _TAUGHT,
+            name="cifar10-resnet-deep",
             inner=(64, 160, 96),
             bottlenecks=(1, 2, 2),
             epochs=50,
-            peak_lr=0.4,
-            mixed_share=0.5,
             distorted_share=0.5,
-            teachers=("cifar10-resnet", "cifar10-small"),
-            teacher_weight=0.7,
         ),
-        Recipe(
-            "cifar10-resnet-averaged",
-            widths=(64, 160, 320),
+        replace(
+            _TAUGHT,
+            name="cifar10-resnet-averaged",
             epochs=48,
-            peak_lr=0.4,
             rise_share=0.1,
             final_lr=0.05,
             averaged_share=0.25,
             small_share=0.0,
             all_share=0.0,
-            mixed_share=0.5,
-            teachers=("cifar10-resnet", "cifar10-small"),
-            teacher_weight=0.7,
             holdout=1000,
         ),
         Recipe(
