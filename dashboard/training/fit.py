@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ import numpy as np
 from dashboard.core.files import write_json
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.training import network
-from dashboard.training.augmentation import augment_epoch, mix_patches
 from dashboard.training.averaging import MeanWeights
 from dashboard.training.pruning import draw_epoch
 from dashboard.training.recipes import Recipe, shape
 from dashboard.training.targets import Teachers
+from dashboard.training.views import Views
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
@@ -81,14 +81,26 @@ def _compile(model: keras.Model, recipe: Recipe, losses: SampleLosses) -> None:
 
 
 def _train_epoch(
-    model: keras.Model, inputs: np.ndarray, wanted: np.ndarray, weight: np.ndarray, batch_size: int, verbose: int
+    model: keras.Model,
+    preprocessing: Preprocessing,
+    images: np.ndarray,
+    wanted: np.ndarray,
+    weight: np.ndarray,
+    batch_size: int,
+    verbose: int,
 ) -> None:
-    # batch by batch: when a long `model.fit` or `predict` ends, TensorFlow waits for its tuning of the input pipeline to
-    # wake up, for up to a minute
-    progress = keras.utils.Progbar(-(-len(inputs) // batch_size), verbose=verbose)
-    for step, start in enumerate(range(0, len(inputs), batch_size), start=1):
-        of = slice(start, start + batch_size)
-        told = model.train_on_batch(inputs[of], wanted[of], sample_weight=weight[of], return_dict=True)
+    as_seen = replace(preprocessing, height=images.shape[1], width=images.shape[2])
+    starts = range(0, len(images), batch_size)
+    cuts = (slice(start, start + batch_size) for start in starts)
+    batches = ((normalize(images[of], as_seen), wanted[of], weight[of]) for of in cuts)
+    if keras.backend.backend() != "tensorflow":  # `fit` prepares a batch while a GPU is busy with the last one
+        model.fit(batches, steps_per_epoch=len(starts), shuffle=False, verbose=verbose)
+        return
+    # when a long `model.fit` or `predict` ends, TensorFlow waits for its tuning of the input pipeline to wake up, for up
+    # to a minute
+    progress = keras.utils.Progbar(len(starts), verbose=verbose)
+    for step, (x, y, of_each) in enumerate(batches, start=1):
+        told = model.train_on_batch(x, y, sample_weight=of_each, return_dict=True)
         progress.update(step, list(told.items()))
 
 
@@ -130,30 +142,9 @@ def fit(
             mean = MeanWeights.load(checkpoint / f"mean-{first}.npz")
         print(f"Going on after epoch {first} of {recipe.epochs}.")
 
-    def views(epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        small = epoch < recipe.small_share * recipe.epochs
-        seen = augment_epoch(
-            images,
-            photos,
-            epoch,
-            recipe.seed,
-            photo_share=recipe.photo_share,
-            crop_padding=recipe.crop_padding,
-            cutout=recipe.cutout,
-            side=recipe.small_side if small else images.shape[1],
-            distorted_share=0.0 if epoch >= (1 - recipe.all_share) * recipe.epochs else recipe.distorted_share,
-        )
-        if not recipe.mixed_share:
-            return seen, targets
-        mixed, others, taken = mix_patches(seen, recipe.mixed_share, np.random.default_rng([recipe.seed, epoch, 2]))
-        return mixed, (1 - taken)[:, None] * targets + taken[:, None] * targets[others]
-
-    with ThreadPoolExecutor(1) as ahead:
-        upcoming = [ahead.submit(views, first)] if first < recipe.epochs else []
-        for epoch in range(first, recipe.epochs):
-            seen, wanted = upcoming.pop().result()
-            if epoch + 1 < recipe.epochs:
-                upcoming.append(ahead.submit(views, epoch + 1))
+    views = Views(recipe, images, photos, targets)
+    with closing(views.from_epoch(first)) as shown:
+        for epoch, (seen, wanted) in enumerate(shown, start=first):
             chosen, weight = draw_epoch(
                 keras.ops.convert_to_numpy(losses.losses),
                 np.random.default_rng([recipe.seed, epoch, 1]),
@@ -167,14 +158,8 @@ def fit(
             # once an epoch: what is assigned within one, the compiled step of JAX would not see
             model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + 0.5) / recipe.epochs))
             print(f"Epoch {epoch + 1} of {recipe.epochs}", flush=True)
-            _train_epoch(
-                model,
-                normalize(seen, replace(preprocessing, height=seen.shape[1], width=seen.shape[2])),
-                np.concatenate([wanted, chosen[:, None]], axis=1, dtype=np.float32),
-                weight,
-                recipe.batch_size,
-                verbose,
-            )
+            wanted = np.concatenate([wanted, chosen[:, None]], axis=1, dtype=np.float32)
+            _train_epoch(model, preprocessing, seen, wanted, weight, recipe.batch_size, verbose)
             partial = checkpoint / "partial.weights.h5"
             checkpoint.mkdir(parents=True, exist_ok=True)
             model.save_weights(partial)
@@ -183,7 +168,7 @@ def fit(
                 mean.add(model)
                 mean.save(checkpoint / f"mean-{epoch + 1}.npz")
             partial.replace(weights)
-            write_json(state, {"epochs_done": epoch + 1})
+            write_json(state, {"epochs_done": epoch + 1, "backend": keras.backend.backend()})
             for old in (f"losses-{epoch}.npy", f"mean-{epoch}.npz"):
                 (checkpoint / old).unlink(missing_ok=True)
     trained = network.rebuilt(model, "float32", preprocessing.width, **layout)

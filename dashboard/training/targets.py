@@ -62,5 +62,6 @@ class Teachers:
         for i, (model, preprocessing) in enumerate(self._models):
             as_seen, rows = replace(preprocessing, height=seen.shape[1], width=seen.shape[2]), np.flatnonzero(of == i)
             for at in np.split(rows, range(BATCH, len(rows), BATCH)):  # see `fit._train_epoch`
-                answers[at] = softmax(model.predict_on_batch(normalize(seen[at], as_seen)))
+                filled = np.resize(at, BATCH)  # JAX compiles anew for every other size
+                answers[at] = softmax(model.predict_on_batch(normalize(seen[filled], as_seen)))[: len(at)]
         return answers

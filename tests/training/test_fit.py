@@ -49,11 +49,11 @@ def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbrok
         patch.setattr(fit_module, "write_json", write_and_break_off)
         with pytest.raises(BrokenOff):
             train(tmp_path / "broken", recipe)
-    assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 1}
+    assert json.loads((tmp_path / "broken" / "state.json").read_text())["epochs_done"] == 1
     resumed = train(tmp_path / "broken", recipe)
     told = capsys.readouterr().out
     assert "after epoch 1 of 3" in told and "Epoch 3 of 3\n" in told
-    assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 3}
+    assert json.loads((tmp_path / "broken" / "state.json").read_text())["epochs_done"] == 3
     for a, b in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
         assert np.allclose(a, b, atol=1e-4)
 
@@ -106,7 +106,7 @@ def test_what_is_wanted_follows_patches_and_teachers(tmp_path: Path, monkeypatch
             return np.full((len(seen), 2), 0.5, np.float32)
 
     real = fit_module._train_epoch
-    monkeypatch.setattr(fit_module, "_train_epoch", lambda *args: (shown.append(args[2]), real(*args))[1])
+    monkeypatch.setattr(fit_module, "_train_epoch", lambda *args: (shown.append(args[3]), real(*args))[1])
     fit(recipe, INPUT, images, images, np.eye(2)[np.arange(64) % 2], tmp_path, 0, teachers=Grey())  # type: ignore[arg-type]
     white = asked[0].mean(axis=(1, 2, 3)) / 255
     assert 0.2 < ((white > 0) & (white < 1)).mean() < 0.5, "patches, half of them from an image of the same colour"
