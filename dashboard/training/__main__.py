@@ -104,7 +104,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
 
     import keras
 
-    from dashboard.training.fit import fit
+    from dashboard.training.fit import backend_of, fit
     from dashboard.training.targets import Teachers, load_version, smoothed_labels
 
     targets = smoothed_labels(data.labels[kept], len(cifar10.CLASS_NAMES), recipe.label_smoothing)
@@ -137,6 +137,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
         folder=registry.root / name,
         started_from=started_from,
         taught_by=teaching,
+        backend=backend_of(checkpoint),
         code_revision=revision,
     )
     shutil.rmtree(checkpoint)  # or the same command would publish it once more

@@ -104,6 +104,12 @@ def _train_epoch(
         progress.update(step, list(told.items()))
 
 
+def backend_of(checkpoint: Path) -> str:
+    """The Keras backend that trained last; a run may go on, and be published, under another one."""
+    backend: str = json.loads((checkpoint / "state.json").read_text())["backend"]
+    return backend
+
+
 def fit(
     recipe: Recipe,
     preprocessing: Preprocessing,

@@ -41,6 +41,7 @@ def publish(
     folder: Path,
     started_from: ModelVersion | None = None,
     taught_by: Sequence[ModelVersion] = (),
+    backend: str = "unknown",
     code_revision: str = "unknown",
 ) -> Path:
     """Calibrates on the held-out images, measures on the test images, writes `folder`/<next version>.
@@ -49,6 +50,7 @@ def publish(
         holdout: (images (N, S, S, 3) uint8, labels (N,)) that were not trained on.
         started_from: the version whose weights the training began with.
         taught_by: the versions whose probabilities were learnt.
+        backend: of Keras, that trained it.
 
     Returns:
         The folder of the new version.
@@ -92,6 +94,7 @@ def publish(
             "measured_on": f"{len(test.labels):,} CIFAR-10 test images, used for nothing else",
             "n": len(test.labels),
             "accuracy": round(result.accuracy.value, 5),
+            "accuracy_held_out": round(float(right), 5),
             "accuracy_ci95": [round(result.accuracy.low, 5), round(result.accuracy.high, 5)],
             "macro_f1": round(result.macro_f1, 5),
             "ece15": round(expected_calibration_error(probs, test.labels), 5),
@@ -118,7 +121,7 @@ def publish(
             "started_from": _named(started_from) if started_from else None,
             "taught_by": [_named(teacher) for teacher in taught_by],
             "precision": precision,
-            "backend": keras.backend.backend(),
+            "backend": backend,
             "keras": keras.__version__,
             "data_sha256": data_sha256,
             "code_revision": code_revision,

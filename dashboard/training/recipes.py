@@ -94,7 +94,7 @@ RECIPES = {
         Recipe(
             "cifar10-teacher",
             widths=(128, 384, 512),
-            epochs=80,
+            epochs=110,
             batch_size=1024,
             peak_lr=0.8,
             weight_decay=0.01,
@@ -107,7 +107,7 @@ RECIPES = {
         replace(
             _TAUGHT,
             name="cifar10-resnet-patient",
-            epochs=160,
+            epochs=103,
             batch_size=1024,
             peak_lr=0.8,
             weight_decay=0.006,
