@@ -26,17 +26,12 @@ def build(
     num_classes: int,
     side: int | None = 32,
     squeeze: bool = False,
-    inner: Sequence[int] = (),
-    bottlenecks: Sequence[int] = (),
 ) -> keras.Model:
     """An untrained classifier from (N, side, side, 3) to logits (N, num_classes), float32 in and out.
 
     Args:
         side: None for a network that takes any size.
         squeeze: adds squeeze-and-excitation to each residual.
-        inner: channels within the residual of each block; as many as outside if not given.
-        bottlenecks: how many residuals of 1x1, 3x3, 1x1 convolutions (arXiv 1512.03385, section 4.1), half as wide
-            within, follow each block; they begin by changing nothing.
     """
     inputs = keras.Input((side, side, 3), name="image")
     filters = 2 * WHITENING_KERNEL**2 * 3
@@ -44,10 +39,8 @@ def build(
         inputs
     )
     x = layers.Activation("silu", name="whiten_out")(x)
-    for i, width in enumerate(widths):
-        x = _block(x, width, inner[i] if inner else width, f"block{i + 1}", squeeze)
-        for j in range(bottlenecks[i] if bottlenecks else 0):
-            x = _bottleneck(x, width, f"block{i + 1}_{j + 1}", squeeze)
+    for i, width in enumerate(widths, start=1):
+        x = _block(x, width, f"block{i}", squeeze)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     model = keras.Model(inputs, logits, name="cifar10_resnet")
@@ -76,30 +69,19 @@ def _conv(x: keras.KerasTensor, width: int, kernel: int, name: str) -> keras.Ker
     return layers.Conv2D(width, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(x)
 
 
-def _norm(x: keras.KerasTensor, name: str, gamma: str = "ones") -> keras.KerasTensor:
-    return layers.BatchNormalization(momentum=0.9, gamma_initializer=gamma, name=name)(x)
+def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return layers.BatchNormalization(momentum=0.9, name=name)(x)
 
 
-def _block(x: keras.KerasTensor, width: int, inner: int, name: str, squeeze: bool) -> keras.KerasTensor:
+def _block(x: keras.KerasTensor, width: int, name: str, squeeze: bool) -> keras.KerasTensor:
     x = _norm(layers.MaxPooling2D(2, name=f"{name}_pool")(_conv(x, width, 3, f"{name}_conv1")), f"{name}_norm1")
     x = skip = layers.Activation("silu", name=f"{name}_act1")(x)
-    x = layers.Activation("silu", name=f"{name}_act2")(_norm(_conv(x, inner, 3, f"{name}_conv2"), f"{name}_norm2"))
+    x = layers.Activation("silu", name=f"{name}_act2")(_norm(_conv(x, width, 3, f"{name}_conv2"), f"{name}_norm2"))
     x = _norm(_conv(x, width, 3, f"{name}_conv3"), f"{name}_norm3")
     if squeeze:
         x = _squeeze_and_excite(x, f"{name}_se")
     x = layers.Add(name=f"{name}_add")([x, skip])
     return layers.Activation("silu", name=f"{name}_out")(x)
-
-
-def _bottleneck(x: keras.KerasTensor, width: int, name: str, squeeze: bool) -> keras.KerasTensor:
-    skip = x
-    for i, (channels, kernel) in enumerate(((width // 2, 1), (width // 2, 3)), start=1):
-        x = _norm(_conv(x, channels, kernel, f"{name}_conv{i}"), f"{name}_norm{i}")
-        x = layers.Activation("silu", name=f"{name}_act{i}")(x)
-    x = _norm(_conv(x, width, 1, f"{name}_conv3"), f"{name}_norm3", gamma="zeros")
-    if squeeze:
-        x = _squeeze_and_excite(x, f"{name}_se")
-    return layers.Add(name=f"{name}_out")([x, skip])  # not activated, so that it begins by changing nothing
 
 
 def _squeeze_and_excite(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
@@ -140,22 +122,10 @@ def whiten(model: keras.Model, images: np.ndarray) -> None:
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Gives each layer of `target` the weights of the layer of that name, where `source` has one.
 
-    Where a residual of `target` has fewer channels within, it gets those that weigh most: by the scale of their
-    normalisation (Liu et al., "Network Slimming", arXiv 1708.06519) times the norm of the filters that read them.
-
     Raises:
         ModelError: a layer of the same name has other shapes.
     """
     known = {layer.name: layer.get_weights() for layer in source.layers}
-    for layer in target.layers:
-        block, _, part = layer.name.rpartition("_")
-        within = [f"{block}_{part}" for part in ("conv2", "norm2", "conv3")]
-        if part == "conv2" and known.keys() >= set(within):
-            (into,), norm, (out_of,) = (known[name] for name in within)
-            weighs = np.abs(norm[0]) * np.sqrt((out_of**2).sum(axis=(0, 1, 3)))
-            kept = np.sort(np.argsort(-weighs)[: layer.filters])
-            pruned = [into[..., kept]], [weight[kept] for weight in norm], [out_of[:, :, kept]]
-            known.update(zip(within, pruned, strict=True))
     for layer in target.layers:
         if layer.name in known:
             try:

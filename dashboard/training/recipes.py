@@ -35,8 +35,6 @@ class Recipe:
     weight_decay: float = 0.0125  # decoupled: w -= lr * weight_decay * w
     label_smoothing: float = 0.1
     squeeze: bool = True  # squeeze-and-excitation in each residual
-    inner: tuple[int, ...] = ()  # channels within the residual of each block; as many as outside if not given
-    bottlenecks: tuple[int, ...] = ()  # further residuals after each block
     crop_padding: int = 4  # pixels
     cutout: int = 8  # side in pixels, 0 for none
     photo_share: float = 0.15  # of the images of an epoch seen as re-compressed photographs
@@ -54,7 +52,7 @@ class Recipe:
 
 def shape(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Of a recipe, as it is stored with a version, what `network.build` takes."""
-    return {name: recipe[name] for name in ("widths", "squeeze", "inner", "bottlenecks") if name in recipe}
+    return {name: recipe[name] for name in ("widths", "squeeze") if name in recipe}
 
 
 _TAUGHT = Recipe(
@@ -72,14 +70,6 @@ RECIPES = {
     for recipe in (
         Recipe("cifar10-resnet", widths=(64, 160, 320), epochs=60),
         _TAUGHT,
-        replace(
-            _TAUGHT,
-            name="cifar10-resnet-deep",
-            inner=(64, 160, 96),
-            bottlenecks=(1, 2, 2),
-            epochs=50,
-            distorted_share=0.5,
-        ),
         replace(
             _TAUGHT,
             name="cifar10-resnet-averaged",

@@ -59,31 +59,9 @@ def test_squeeze_and_excitation_begins_by_changing_nothing_and_then_does() -> No
     assert not np.allclose(plain.predict(x, verbose=0), squeezed.predict(x, verbose=0), atol=1e-3)
 
 
-def test_bottlenecks_begin_by_changing_nothing_and_then_do() -> None:
-    keras.utils.set_random_seed(1)
-    plain = network.build((8, 12), 5, 16, True)
-    deeper = network.build((8, 12), 5, 16, True, bottlenecks=(1, 2))
-    assert deeper.get_layer("block2_2_conv2").kernel.shape == (3, 3, 6, 6)
-    network.copy_weights(plain, deeper)
-    x = np.random.default_rng(0).normal(size=(3, 16, 16, 3)).astype(np.float32)
-    assert np.allclose(plain.predict(x, verbose=0), deeper.predict(x, verbose=0), atol=1e-5)
-    last = deeper.get_layer("block2_2_norm3")
-    last.set_weights([np.ones(12), *last.get_weights()[1:]])
-    assert not np.allclose(plain.predict(x, verbose=0), deeper.predict(x, verbose=0), atol=1e-3)
-
-
-def test_a_narrower_residual_keeps_the_channels_that_weigh_most() -> None:
-    """Of eight channels within, the filters behind three read next to nothing."""
-    keras.utils.set_random_seed(1)
-    wide, narrow = network.build((8,), 5, 16), network.build((8,), 5, 16, inner=(5,))
-    read = wide.get_layer("block1_conv3")
-    read.set_weights([read.get_weights()[0] * np.array([1, 0, 1, 1, 1e-9, 0, 1, 1])[:, None]])
-    network.copy_weights(wide, narrow)
-    assert narrow.get_layer("block1_conv2").kernel.shape == (3, 3, 8, 5)
-    x = np.random.default_rng(0).normal(size=(3, 16, 16, 3)).astype(np.float32)
-    assert np.allclose(wide.predict(x, verbose=0), narrow.predict(x, verbose=0), atol=1e-5)
-    with pytest.raises(ModelError, match="block1_conv2 is of another size"):
-        network.copy_weights(narrow, wide)
+def test_a_layer_of_another_size_is_refused() -> None:
+    with pytest.raises(ModelError, match="block1_conv1 is of another size"):
+        network.copy_weights(network.build((8,), 5, 16), network.build((6,), 5, 16))
 
 
 def test_a_network_without_a_side_takes_any() -> None:
@@ -103,7 +81,7 @@ def test_another_policy_for_one_network_only() -> None:
 
 def test_recipes_stay_within_their_cost() -> None:
     for name, recipe in RECIPES.items():
-        most = 90e6 if name in ("cifar10-small", QUICK) else 300e6
+        most = {"cifar10-teacher": np.inf, "cifar10-small": 90e6, QUICK: 90e6}.get(name, 300e6)
         model = network.build(num_classes=10, **shape(asdict(recipe)))
         assert network.count_flops(model) <= most and model.get_layer("pool").input.shape[1:3] == (4, 4)
 
