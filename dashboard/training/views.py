@@ -9,10 +9,12 @@ import threading
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.core.errors import WorkerError
 from dashboard.training.augmentation import augment_epoch, mix_patches
 from dashboard.training.recipes import Recipe
 
@@ -48,15 +50,21 @@ class Views:
         return mixed, (1 - taken)[:, None] * self.targets + taken[:, None] * self.targets[others]
 
     def from_epoch(self, first: int) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-        """`of` each epoch from `first` to the recipe's last."""
+        """`of` each epoch from `first` to the recipe's last. Raises WorkerError when a process was killed."""
         processes = min(MOST_PROCESSES, max(1, (os.cpu_count() or 1) // 2))
         spawn = multiprocessing.get_context("spawn")  # a fork would copy the locks of TensorFlow's threads
         with ProcessPoolExecutor(processes, spawn, initializer=_hold, initargs=(self,)) as pool:
             upcoming = deque(pool.submit(_view, e) for e in range(first, min(first + processes, self.recipe.epochs)))
             for epoch in range(first, self.recipe.epochs):
-                view = upcoming.popleft().result()
-                if epoch + processes < self.recipe.epochs:
-                    upcoming.append(pool.submit(_view, epoch + processes))
+                try:
+                    view = upcoming.popleft().result()
+                    if epoch + processes < self.recipe.epochs:
+                        upcoming.append(pool.submit(_view, epoch + processes))
+                except BrokenProcessPool as error:
+                    raise WorkerError(
+                        "A process that prepares the images was ended from outside, perhaps for want of memory.",
+                        "The same command goes on from the last finished epoch.",
+                    ) from error
                 yield view
 
 
