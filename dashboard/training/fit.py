@@ -14,7 +14,6 @@ import numpy as np
 from dashboard.core.files import write_json
 from dashboard.core.preprocessing import Preprocessing, normalize
 from dashboard.training import network
-from dashboard.training.averaging import MeanWeights
 from dashboard.training.pruning import draw_epoch
 from dashboard.training.recipes import Recipe, shape
 from dashboard.training.targets import Teachers
@@ -22,18 +21,14 @@ from dashboard.training.views import Views
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
-    """Linear from 0.2 of the peak up, then linear down towards zero, but not below `final_lr`.
+    """Linear from 0.2 of the peak up, then linear down to zero.
 
     Args:
         progress: the share of the training that is done, in [0, 1].
     """
     rising = 0.2 + 0.8 * progress / recipe.rise_share
     falling = (1 - progress) / (1 - recipe.rise_share)
-    return min(recipe.peak_lr * rising, max(recipe.peak_lr * falling, recipe.final_lr))
-
-
-def _is_averaged(recipe: Recipe, epoch: int) -> bool:
-    return epoch >= (1 - recipe.averaged_share) * recipe.epochs
+    return recipe.peak_lr * min(rising, falling)
 
 
 class SampleLosses(keras.metrics.Metric):
@@ -139,13 +134,11 @@ def fit(
     losses = SampleLosses(len(images))
     _compile(model, recipe, losses)
     weights, state = checkpoint / "latest.weights.h5", checkpoint / "state.json"
-    first, mean = 0, MeanWeights()
+    first = 0
     if state.exists():
         first = json.loads(state.read_text())["epochs_done"]
         model.load_weights(weights)
         losses.losses.assign(np.load(checkpoint / f"losses-{first}.npy"))
-        if _is_averaged(recipe, first - 1):
-            mean = MeanWeights.load(checkpoint / f"mean-{first}.npz")
         print(f"Going on after epoch {first} of {recipe.epochs}.")
 
     views = Views(recipe, images, photos, targets)
@@ -170,14 +163,10 @@ def fit(
             checkpoint.mkdir(parents=True, exist_ok=True)
             model.save_weights(partial)
             np.save(checkpoint / f"losses-{epoch + 1}.npy", keras.ops.convert_to_numpy(losses.losses))
-            if _is_averaged(recipe, epoch):
-                mean.add(model)
-                mean.save(checkpoint / f"mean-{epoch + 1}.npz")
             partial.replace(weights)
             write_json(state, {"epochs_done": epoch + 1, "backend": keras.backend.backend()})
-            for old in (f"losses-{epoch}.npy", f"mean-{epoch}.npz"):
-                (checkpoint / old).unlink(missing_ok=True)
+            (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
     trained = network.rebuilt(model, "float32", preprocessing.width, **layout)
-    if mean.count:
-        mean.give_to(trained)
+    if start and recipe.kept_share:
+        network.copy_weights(start, trained, recipe.kept_share)
     return trained

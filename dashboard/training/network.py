@@ -119,8 +119,11 @@ def whiten(model: keras.Model, images: np.ndarray) -> None:
     model.get_layer(WHITENING_LAYER).set_weights([np.concatenate([kernel, -kernel], axis=-1).astype(np.float32)])
 
 
-def copy_weights(source: keras.Model, target: keras.Model) -> None:
+def copy_weights(source: keras.Model, target: keras.Model, share: float = 1.0) -> None:
     """Gives each layer of `target` the weights of the layer of that name, where `source` has one.
+
+    Args:
+        share: below 1 for a mean, in which the weights of `source` have this share and its own the rest.
 
     Raises:
         ModelError: a layer of the same name has other shapes.
@@ -128,8 +131,9 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
     known = {layer.name: layer.get_weights() for layer in source.layers}
     for layer in target.layers:
         if layer.name in known:
+            pairs = zip(known[layer.name], layer.get_weights(), strict=True)
             try:
-                layer.set_weights(known[layer.name])
+                layer.set_weights([share * theirs + (1 - share) * own for theirs, own in pairs])
             except ValueError as error:
                 raise ModelError(
                     f"Its layer {layer.name} is of another size, so training cannot begin with its weights.",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import numpy as np
 from PIL import Image
 
 from dashboard.core.model_input import read_model_input
 from dashboard.core.preprocessing import Preprocessing
+from dashboard.training.processes import processes
 
 
 def as_photo(image: np.ndarray, factor: int, quality: int, recipe: Preprocessing) -> np.ndarray:
@@ -29,12 +31,10 @@ def as_photos(
     factors = rng.integers(2, 9, len(images))
     qualities = rng.integers(50, 96, len(images))
     out = np.empty_like(images)
-
-    def convert(i: int) -> None:
-        out[i] = as_photo(images[i], int(factors[i]), int(qualities[i]), recipe)
-
-    with ThreadPoolExecutor() as pool:  # Pillow releases the interpreter lock
-        for done, _ in enumerate(pool.map(convert, range(len(images))), start=1):
+    with processes(os.cpu_count() or 1) as pool:
+        photos = pool.map(as_photo, images, factors.tolist(), qualities.tolist(), repeat(recipe), chunksize=100)
+        for done, photo in enumerate(photos, start=1):
+            out[done - 1] = photo
             if done % 500 == 0:
                 on_progress(done)
     return out

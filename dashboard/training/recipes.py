@@ -19,8 +19,8 @@ class Recipe:
     images first (Hoffer et al., arXiv 1908.08986), fewer of the easy images (Qin et al., InfoBatch, arXiv 2303.04947),
     patches of other images (CutMix, Yun et al., arXiv 1905.04899), one strong change of colour or shape (TrivialAugment,
     Müller and Hutter, arXiv 2103.10158), and, where there are teachers, distillation on the very images that the student
-    sees (Beyer et al., arXiv 2106.05237), and the mean of the weights after many epochs in place of the last (stochastic
-    weight averaging, Izmailov et al., arXiv 1803.05407).
+    sees (Beyer et al., arXiv 2106.05237); after a further cycle, the mean with the weights that it began with (Wortsman et
+    al., arXiv 2109.01903, section 3).
     """
 
     name: str
@@ -29,8 +29,6 @@ class Recipe:
     batch_size: int = 512
     peak_lr: float = 0.5
     rise_share: float = 0.2  # of the training in which the learning rate rises
-    final_lr: float = 0.0  # the learning rate does not fall below it
-    averaged_share: float = 0.0  # of the epochs, the last ones, whose weights are averaged; 0 to take the last weights
     momentum: float = 0.9
     weight_decay: float = 0.0125  # decoupled: w -= lr * weight_decay * w
     label_smoothing: float = 0.1
@@ -46,6 +44,7 @@ class Recipe:
     distorted_share: float = 0.0  # of the images of an epoch seen with one strong change, until the last epochs
     teachers: tuple[str, ...] = ()  # NAME or NAME@VERSION of models whose probabilities are learnt
     teacher_weight: float = 0.9  # against the true label's 0.1
+    kept_share: float = 0.0  # of the weights that training began with, in the mean of those and the trained ones
     holdout: int = 2500  # training images kept aside for choices: calibration, thresholds
     seed: int = 20
 
@@ -56,31 +55,23 @@ def shape(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _TAUGHT = Recipe(
-    "cifar10-resnet-taught",
+    "cifar10-resnet-patient",
     widths=(64, 160, 320),
-    epochs=44,
-    peak_lr=0.4,
+    epochs=103,
+    batch_size=1024,
+    peak_lr=0.8,
+    weight_decay=0.006,
+    small_share=0.0,
     mixed_share=0.5,
-    teachers=("cifar10-resnet", "cifar10-small"),
-    teacher_weight=0.7,
+    distorted_share=0.5,
+    teachers=("cifar10-teacher",),
+    holdout=1000,
 )
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("cifar10-resnet", widths=(64, 160, 320), epochs=60),
-        _TAUGHT,
-        replace(
-            _TAUGHT,
-            name="cifar10-resnet-averaged",
-            epochs=48,
-            rise_share=0.1,
-            final_lr=0.05,
-            averaged_share=0.25,
-            small_share=0.0,
-            all_share=0.0,
-            holdout=1000,
-        ),
         Recipe(
             "cifar10-teacher",
             widths=(128, 384, 512),
@@ -94,47 +85,17 @@ RECIPES = {
             distorted_share=0.5,
             holdout=1000,
         ),
-        replace(
-            _TAUGHT,
-            name="cifar10-resnet-patient",
-            epochs=103,
-            batch_size=1024,
-            peak_lr=0.8,
-            weight_decay=0.006,
-            small_share=0.0,
-            distorted_share=0.5,
-            teachers=("cifar10-teacher",),
-            teacher_weight=0.9,
-            holdout=1000,
-        ),
+        _TAUGHT,
         replace(
             _TAUGHT,
             name="cifar10-resnet-further",
-            epochs=22,
+            epochs=16,
+            batch_size=512,
             peak_lr=0.2,
             rise_share=0.1,
-            weight_decay=0.006,
-            small_share=0.0,
             distorted_share=0.25,
             teachers=("cifar10-teacher", "cifar10-resnet"),
-            teacher_weight=0.9,
-            holdout=1000,
-        ),
-        replace(
-            _TAUGHT,
-            name="cifar10-small-patient",
-            widths=(32, 80, 192),
-            epochs=160,
-            batch_size=1024,
-            peak_lr=1.0,
-            weight_decay=0.006,
-            cutout=0,
-            small_share=0.0,
-            mixed_share=0.25,
-            distorted_share=0.25,
-            teachers=("cifar10-teacher",),
-            teacher_weight=0.9,
-            holdout=1000,
+            kept_share=0.5,
         ),
         Recipe(
             "cifar10-small", widths=(32, 80, 192), epochs=44, cutout=0, mixed_share=0.25, teachers=("cifar10-resnet",)

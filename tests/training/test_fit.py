@@ -33,12 +33,10 @@ class BrokenOff(Exception):
     pass
 
 
-@pytest.mark.parametrize("averaged_share", [0.0, 1.0])
 def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbroken_one_does(
-    averaged_share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = replace(RECIPE, averaged_share=averaged_share)
-    unbroken = train(tmp_path / "unbroken", recipe)
+    unbroken = train(tmp_path / "unbroken")
     write_json = fit_module.write_json
 
     def write_and_break_off(path: Path, record: Any) -> None:
@@ -48,9 +46,9 @@ def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbrok
     with monkeypatch.context() as patch:
         patch.setattr(fit_module, "write_json", write_and_break_off)
         with pytest.raises(BrokenOff):
-            train(tmp_path / "broken", recipe)
+            train(tmp_path / "broken")
     assert json.loads((tmp_path / "broken" / "state.json").read_text())["epochs_done"] == 1
-    resumed = train(tmp_path / "broken", recipe)
+    resumed = train(tmp_path / "broken")
     told = capsys.readouterr().out
     assert "after epoch 1 of 3" in told and "Epoch 3 of 3\n" in told
     assert json.loads((tmp_path / "broken" / "state.json").read_text())["epochs_done"] == 3
@@ -61,24 +59,6 @@ def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbrok
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     done, again = train(tmp_path), train(tmp_path)
     assert all(np.array_equal(a, b) for a, b in zip(done.get_weights(), again.get_weights(), strict=True))
-
-
-AVERAGED = replace(RECIPE, averaged_share=2 / 3, final_lr=0.02, all_share=0.0)
-
-
-def test_the_weights_are_the_mean_of_the_last_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    after: list[list[np.ndarray]] = []
-    real = fit_module._train_epoch
-
-    def train_and_look(model: keras.Model, *args: Any) -> None:
-        real(model, *args)
-        after.append(model.get_weights())
-
-    monkeypatch.setattr(fit_module, "_train_epoch", train_and_look)
-    model = train(tmp_path, AVERAGED)
-    assert len(after) == 3
-    for weight, second, third in zip(model.get_weights(), *after[1:], strict=True):
-        assert weight == pytest.approx((second + third) / 2, abs=1e-6)
 
 
 def test_training_learns(tmp_path: Path) -> None:
@@ -120,13 +100,6 @@ def test_the_schedule_rises_and_falls_to_zero() -> None:
     assert int(np.argmax(at)) == 25 and at[62] == pytest.approx(0.5 * 38 / 75, rel=1e-4)
 
 
-def test_the_schedule_stops_falling_at_its_final_rate() -> None:
-    recipe = replace(RECIPE, peak_lr=0.5, rise_share=0.25, final_lr=0.2)
-    at = [learning_rate(recipe, step / 100) for step in range(101)]
-    assert at[0] == pytest.approx(0.1) and at[25] == pytest.approx(0.5) and at[62] == pytest.approx(0.5 * 38 / 75)
-    assert at[75:] == pytest.approx([0.2] * 26)
-
-
 def test_every_epoch_gets_the_learning_rate_of_its_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
     monkeypatch.setattr(fit_module, "learning_rate", lambda recipe, progress: asked.append(progress) or 0.01)
@@ -143,6 +116,18 @@ def test_training_can_start_from_a_trained_network(tmp_path: Path) -> None:
     kernel = start.get_layer("block1_conv2").get_weights()[0]
     assert np.allclose(further.get_layer("block1_conv2").get_weights()[0], kernel)
     assert further.get_layer("block1_se_gate") is not None
+
+
+def test_the_mean_with_the_weights_that_training_began_with(tmp_path: Path) -> None:
+    start = train(tmp_path / "first")
+    ends = []
+    for share in (0.0, 0.25):
+        keras.utils.set_random_seed(3)
+        recipe = replace(RECIPE, seed=2, kept_share=share)
+        ends.append(fit(recipe, INPUT, IMAGES, IMAGES, TARGETS, tmp_path / f"{share}", 0, start).get_weights())
+    for begun, trained, mean in zip(start.get_weights(), *ends, strict=True):
+        assert np.allclose(mean, 0.25 * begun + 0.75 * trained, atol=1e-6)
+    assert not np.allclose(ends[0][-1], ends[1][-1], atol=1e-4)
 
 
 def test_the_last_losses_are_those_of_the_images(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Processes that prepare images: changing single ones holds Python's lock, so that threads would wait for each other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from dashboard.core.errors import WorkerError
+
+
+@contextmanager
+def processes(count: int, prepare: Callable[..., None] | None = None, *given: Any) -> Iterator[ProcessPoolExecutor]:
+    """A pool of `count`, each of which calls `prepare` first; they end with this process, also when it is killed.
+
+    Raises:
+        WorkerError: one of them was killed.
+    """
+    spawn = multiprocessing.get_context("spawn")  # a fork would copy the locks of TensorFlow's threads
+    try:
+        with ProcessPoolExecutor(count, spawn, initializer=_begin, initargs=(prepare, given)) as pool:
+            yield pool
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "A process that prepares images was ended from outside, perhaps for want of memory.",
+            "The same command goes on from the last finished epoch.",
+        ) from error
+
+
+def _begin(prepare: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if prepare:
+        prepare(*given)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
