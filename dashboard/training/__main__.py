@@ -17,10 +17,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from dashboard.core import cifar10
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.files import sha256_of
 from dashboard.core.preprocessing import Preprocessing
-from dashboard.core.registry import Registry, check_name
+from dashboard.core.registry import ModelVersion, Registry, check_name
 from dashboard.settings import ROOT, get_settings
 from dashboard.training.recipes import QUICK, RECIPES, Recipe
 
@@ -93,7 +93,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     check_name(name)
     registry = Registry(args.models or settings.models_dir)
     started_from = registry.get(args.start_from) if args.start_from else None
-    teaching = [registry.get(reference) for reference in recipe.teachers]
+    teaching = [_teacher(registry, reference) for reference in recipe.teachers]
     archive: Path = args.data or cifar10.download(settings.downloads_dir)
     data = cifar10.read(archive, "train")
     checksum = sha256_of(archive)
@@ -142,6 +142,16 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     )
     shutil.rmtree(checkpoint)  # or the same command would publish it once more
     return version
+
+
+def _teacher(registry: Registry, reference: str) -> ModelVersion:
+    try:
+        return registry.get(reference)
+    except ModelError as error:
+        if error.code != "model_unknown" or reference not in RECIPES:
+            raise
+        first = f"Train it first, with `python -m dashboard.training --recipe {reference}`."
+        raise ModelError(error.message, f"{error.fix} {first}", error.code) from error
 
 
 def _revision() -> str:

@@ -92,3 +92,12 @@ def test_the_revision_says_whether_the_code_was_changed(monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", "")
     assert command._revision() == "unknown", "there is no git"
     assert (ROOT / "dashboard").is_dir()
+
+
+def test_a_teacher_not_trained_yet_is_told_with_its_command(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, *arguments, "--teachers", "tiny") == 1
+    assert "python -m dashboard.training --recipe tiny" in capsys.readouterr().err
+    assert run(monkeypatch, *arguments, "--teachers", "stranger") == 1
+    assert capsys.readouterr().err.startswith("There is no model 'stranger'. Known versions: none.\n")
