@@ -72,18 +72,14 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("cifar10-resnet", widths=(64, 160, 320), epochs=60),
-        Recipe(
-            "cifar10-teacher",
+        replace(
+            _TAUGHT,
+            name="cifar10-teacher",
             widths=(128, 384, 512),
             epochs=110,
-            batch_size=1024,
-            peak_lr=0.8,
             weight_decay=0.01,
             label_smoothing=0.0,
-            small_share=0.0,
-            mixed_share=0.5,
-            distorted_share=0.5,
-            holdout=1000,
+            teachers=(),
         ),
         _TAUGHT,
         replace(
