@@ -147,7 +147,7 @@ def fit(
             chosen, weight = draw_epoch(
                 keras.ops.convert_to_numpy(losses.losses),
                 np.random.default_rng([recipe.seed, epoch, 1]),
-                easy_kept=recipe.easy_kept if 0 < epoch < (1 - recipe.all_share) * recipe.epochs else 1.0,
+                easy_kept=1.0 if epoch == 0 or recipe.shows_all(epoch) else recipe.easy_kept,
                 batch_size=recipe.batch_size,
             )
             seen, wanted = seen[chosen], wanted[chosen]

@@ -131,15 +131,17 @@ def copy_weights(source: keras.Model, target: keras.Model, share: float = 1.0) -
     known = {layer.name: layer.get_weights() for layer in source.layers}
     for layer in target.layers:
         if layer.name in known:
-            pairs = zip(known[layer.name], layer.get_weights(), strict=True)
+            theirs, own = known[layer.name], layer.get_weights()
             try:
-                layer.set_weights([share * theirs + (1 - share) * own for theirs, own in pairs])
+                layer.set_weights(theirs)  # also refuses other shapes, which a mean could stretch
             except ValueError as error:
                 raise ModelError(
                     f"Its layer {layer.name} is of another size, so training cannot begin with its weights.",
                     "Begin with a model of the same recipe.",
                     "other_network",
                 ) from error
+            if share < 1:
+                layer.set_weights([share * a + (1 - share) * b for a, b in zip(theirs, own, strict=True)])
 
 
 def count_flops(model: keras.Model) -> int:

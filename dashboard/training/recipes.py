@@ -48,6 +48,10 @@ class Recipe:
     holdout: int = 2500  # training images kept aside for choices: calibration, thresholds
     seed: int = 20
 
+    def shows_all(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 0, is one of the last ones, that see every image, and none distorted."""
+        return epoch >= (1 - self.all_share) * self.epochs
+
 
 def shape(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Of a recipe, as it is stored with a version, what `network.build` takes."""

@@ -37,7 +37,7 @@ class Views:
             crop_padding=recipe.crop_padding,
             cutout=recipe.cutout,
             side=recipe.small_side if epoch < recipe.small_share * recipe.epochs else full,
-            distorted_share=0.0 if epoch >= (1 - recipe.all_share) * recipe.epochs else recipe.distorted_share,
+            distorted_share=0.0 if recipe.shows_all(epoch) else recipe.distorted_share,
         )
         if not recipe.mixed_share:
             return seen, self.targets

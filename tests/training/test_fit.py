@@ -36,7 +36,7 @@ class BrokenOff(Exception):
 def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbroken_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    unbroken = train(tmp_path / "unbroken")
+    unbroken, backend = train(tmp_path / "unbroken"), keras.backend.backend()
     write_json = fit_module.write_json
 
     def write_and_break_off(path: Path, record: Any) -> None:
@@ -47,11 +47,11 @@ def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbrok
         patch.setattr(fit_module, "write_json", write_and_break_off)
         with pytest.raises(BrokenOff):
             train(tmp_path / "broken")
-    assert json.loads((tmp_path / "broken" / "state.json").read_text())["epochs_done"] == 1
+    assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 1, "backend": backend}
     resumed = train(tmp_path / "broken")
     told = capsys.readouterr().out
     assert "after epoch 1 of 3" in told and "Epoch 3 of 3\n" in told
-    assert json.loads((tmp_path / "broken" / "state.json").read_text())["epochs_done"] == 3
+    assert json.loads((tmp_path / "broken" / "state.json").read_text()) == {"epochs_done": 3, "backend": backend}
     for a, b in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
         assert np.allclose(a, b, atol=1e-4)
 
