@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -57,6 +57,10 @@ class Preprocessing:
         """The name in SCALINGS, or 'custom'."""
         mine = (self.scale, self.mean, self.std)
         return next((name for name, values in SCALINGS.items() if values == mine), "custom")
+
+    def for_size_of(self, images: np.ndarray) -> Preprocessing:
+        """The same for a network that takes these images, (N, H, W, 3), as large as they are."""
+        return replace(self, height=images.shape[1], width=images.shape[2])
 
     def to_dict(self) -> dict[str, Any]:
         """For model.json; `from_dict` is its inverse."""

@@ -49,7 +49,10 @@ def _arguments() -> argparse.Namespace:
         "--models", type=Path, help="where versions are read and written (default: where they are served from)"
     )
     parser.add_argument("--work", type=Path, default=ROOT / ".training", help="checkpoints and prepared data")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if RECIPES[args.recipe].kept_share and not args.start_from:
+        parser.error(f"{args.recipe} goes on from a trained version: name it with --start-from")
+    return args
 
 
 def _at_least_one(text: str) -> int:
@@ -104,7 +107,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
 
     import keras
 
-    from dashboard.training.fit import backend_of, fit
+    from dashboard.training.fit import fit, state_of
     from dashboard.training.targets import Teachers, load_version, smoothed_labels
 
     targets = smoothed_labels(data.labels[kept], len(cifar10.CLASS_NAMES), recipe.label_smoothing)
@@ -137,7 +140,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
         folder=registry.root / name,
         started_from=started_from,
         taught_by=teaching,
-        backend=backend_of(checkpoint),
+        backend=state_of(checkpoint)["backend"],
         code_revision=revision,
     )
     shutil.rmtree(checkpoint)  # or the same command would publish it once more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def _train_epoch(
     batch_size: int,
     verbose: int,
 ) -> None:
-    as_seen = replace(preprocessing, height=images.shape[1], width=images.shape[2])
+    as_seen = preprocessing.for_size_of(images)
     starts = range(0, len(images), batch_size)
     cuts = (slice(start, start + batch_size) for start in starts)
     batches = ((normalize(images[of], as_seen), wanted[of], weight[of]) for of in cuts)
@@ -99,10 +99,11 @@ def _train_epoch(
         progress.update(step, list(told.items()))
 
 
-def backend_of(checkpoint: Path) -> str:
-    """The Keras backend that trained last; a run may go on, and be published, under another one."""
-    backend: str = json.loads((checkpoint / "state.json").read_text())["backend"]
-    return backend
+def state_of(checkpoint: Path) -> dict[str, Any]:
+    """`epochs_done`, and the Keras `backend` that trained last: a run may go on, and be published, under another one."""
+    path = checkpoint / "state.json"
+    state: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"epochs_done": 0}
+    return state
 
 
 def fit(
@@ -133,10 +134,9 @@ def fit(
         network.copy_weights(start, model)
     losses = SampleLosses(len(images))
     _compile(model, recipe, losses)
-    weights, state = checkpoint / "latest.weights.h5", checkpoint / "state.json"
-    first = 0
-    if state.exists():
-        first = json.loads(state.read_text())["epochs_done"]
+    weights = checkpoint / "latest.weights.h5"
+    first: int = state_of(checkpoint)["epochs_done"]
+    if first:
         model.load_weights(weights)
         losses.losses.assign(np.load(checkpoint / f"losses-{first}.npy"))
         print(f"Going on after epoch {first} of {recipe.epochs}.")
@@ -164,7 +164,7 @@ def fit(
             model.save_weights(partial)
             np.save(checkpoint / f"losses-{epoch + 1}.npy", keras.ops.convert_to_numpy(losses.losses))
             partial.replace(weights)
-            write_json(state, {"epochs_done": epoch + 1, "backend": keras.backend.backend()})
+            write_json(checkpoint / "state.json", {"epochs_done": epoch + 1, "backend": keras.backend.backend()})
             (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
     trained = network.rebuilt(model, "float32", preprocessing.width, **layout)
     if start and recipe.kept_share:

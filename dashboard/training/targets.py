@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -60,7 +59,7 @@ class Teachers:
         of = rng.integers(0, len(self._models), len(images))
         answers = np.empty((len(images), self._models[0][0].output_shape[-1]), np.float32)
         for i, (model, preprocessing) in enumerate(self._models):
-            as_seen, rows = replace(preprocessing, height=seen.shape[1], width=seen.shape[2]), np.flatnonzero(of == i)
+            as_seen, rows = preprocessing.for_size_of(seen), np.flatnonzero(of == i)
             for at in np.split(rows, range(BATCH, len(rows), BATCH)):  # see `fit._train_epoch`
                 filled = np.resize(at, BATCH)  # JAX compiles anew for every other size
                 answers[at] = softmax(model.predict_on_batch(normalize(seen[filled], as_seen)))[: len(at)]
