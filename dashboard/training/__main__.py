@@ -49,10 +49,7 @@ def _arguments() -> argparse.Namespace:
         "--models", type=Path, help="where versions are read and written (default: where they are served from)"
     )
     parser.add_argument("--work", type=Path, default=ROOT / ".training", help="checkpoints and prepared data")
-    args = parser.parse_args()
-    if RECIPES[args.recipe].kept_share and not args.start_from:
-        parser.error(f"{args.recipe} goes on from a trained version: name it with --start-from")
-    return args
+    return parser.parse_args()
 
 
 def _at_least_one(text: str) -> int:

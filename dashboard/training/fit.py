@@ -166,7 +166,4 @@ def fit(
             partial.replace(weights)
             write_json(checkpoint / "state.json", {"epochs_done": epoch + 1, "backend": keras.backend.backend()})
             (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
-    trained = network.rebuilt(model, "float32", preprocessing.width, **layout)
-    if start and recipe.kept_share:
-        network.copy_weights(start, trained, recipe.kept_share)
-    return trained
+    return network.rebuilt(model, "float32", preprocessing.width, **layout)

@@ -119,11 +119,8 @@ def whiten(model: keras.Model, images: np.ndarray) -> None:
     model.get_layer(WHITENING_LAYER).set_weights([np.concatenate([kernel, -kernel], axis=-1).astype(np.float32)])
 
 
-def copy_weights(source: keras.Model, target: keras.Model, share: float = 1.0) -> None:
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Gives each layer of `target` the weights of the layer of that name, where `source` has one.
-
-    Args:
-        share: below 1 for a mean, in which the weights of `source` have this share and its own the rest.
 
     Raises:
         ModelError: a layer of the same name has other shapes.
@@ -131,17 +128,14 @@ def copy_weights(source: keras.Model, target: keras.Model, share: float = 1.0) -
     known = {layer.name: layer.get_weights() for layer in source.layers}
     for layer in target.layers:
         if layer.name in known:
-            theirs, own = known[layer.name], layer.get_weights()
             try:
-                layer.set_weights(theirs)  # also refuses other shapes, which a mean could stretch
+                layer.set_weights(known[layer.name])
             except ValueError as error:
                 raise ModelError(
                     f"Its layer {layer.name} is of another size, so training cannot begin with its weights.",
                     "Begin with a model of the same recipe.",
                     "other_network",
                 ) from error
-            if share < 1:
-                layer.set_weights([share * a + (1 - share) * b for a, b in zip(theirs, own, strict=True)])
 
 
 def count_flops(model: keras.Model) -> int:

@@ -19,8 +19,7 @@ class Recipe:
     images first (Hoffer et al., arXiv 1908.08986), fewer of the easy images (Qin et al., InfoBatch, arXiv 2303.04947),
     patches of other images (CutMix, Yun et al., arXiv 1905.04899), one strong change of colour or shape (TrivialAugment,
     Müller and Hutter, arXiv 2103.10158), and, where there are teachers, distillation on the very images that the student
-    sees (Beyer et al., arXiv 2106.05237); after a further cycle, the mean with the weights that it began with (Wortsman et
-    al., arXiv 2109.01903, section 3).
+    sees (Beyer et al., arXiv 2106.05237).
     """
 
     name: str
@@ -44,7 +43,6 @@ class Recipe:
     distorted_share: float = 0.0  # of the images of an epoch seen with one strong change, until the last epochs
     teachers: tuple[str, ...] = ()  # NAME or NAME@VERSION of models whose probabilities are learnt
     teacher_weight: float = 0.9  # against the true label's 0.1
-    kept_share: float = 0.0  # of the weights that training began with, in the mean of those and the trained ones
     holdout: int = 2500  # training images kept aside for choices: calibration, thresholds
     seed: int = 20
 
@@ -61,14 +59,14 @@ def shape(recipe: Mapping[str, Any]) -> dict[str, Any]:
 _TAUGHT = Recipe(
     "cifar10-resnet-patient",
     widths=(64, 160, 320),
-    epochs=103,
+    epochs=162,
     batch_size=1024,
     peak_lr=0.8,
     weight_decay=0.006,
     small_share=0.0,
     mixed_share=0.5,
     distorted_share=0.5,
-    teachers=("cifar10-teacher",),
+    teachers=("cifar10-teacher", "cifar10-resnet"),
     holdout=1000,
 )
 
@@ -86,17 +84,6 @@ RECIPES = {
             teachers=(),
         ),
         _TAUGHT,
-        replace(
-            _TAUGHT,
-            name="cifar10-resnet-further",
-            epochs=16,
-            batch_size=512,
-            peak_lr=0.2,
-            rise_share=0.1,
-            distorted_share=0.25,
-            teachers=("cifar10-teacher", "cifar10-resnet"),
-            kept_share=0.5,
-        ),
         Recipe(
             "cifar10-small", widths=(32, 80, 192), epochs=44, cutout=0, mixed_share=0.25, teachers=("cifar10-resnet",)
         ),

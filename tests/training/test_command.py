@@ -77,15 +77,6 @@ def test_epochs_that_make_no_sense_are_refused(
     assert ended.value.code == 2
 
 
-def test_a_further_cycle_needs_something_to_go_on_from(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(command, "RECIPES", {"tiny": dataclasses.replace(TINY, kept_share=0.5)})
-    with pytest.raises(SystemExit) as ended:
-        run(monkeypatch, *arguments)
-    assert ended.value.code == 2 and "--start-from" in capsys.readouterr().err
-
-
 def test_a_start_of_another_size_is_refused_in_words(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
