@@ -103,9 +103,9 @@ def _show_predictions(answers: list[dict[str, Any]]) -> None:
             problem = f"{answer['error']['message']} {answer['error']['fix']}"
             table.add_row(plain_text(answer["file"]), plain_text(problem, style="red"), "")
         else:
-            table.add_row(
-                plain_text(answer["file"]), plain_text(answer["predicted_label"]), f"{answer['confidence']:.1%}"
-            )
+            unknown = answer.get("doubt", {}).get("unknown")
+            label = answer["predicted_label"] + (", but probably none of the classes" if unknown else "")
+            table.add_row(plain_text(answer["file"]), plain_text(label), f"{answer['confidence']:.1%}")
     console.print(table)
 
 

@@ -104,6 +104,16 @@ def test_predict_tells_why_a_file_failed_and_exits_with_1(predicted: Done) -> No
         assert set(answer["error"]) == {"code", "message", "fix"} and answer["error"]["message"]
 
 
+def test_predict_doubts_a_picture_of_none_of_the_classes(folder: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "noise.png")
+    done = dashboard("predict", folder / "noise.png", FROG, data_dir=folder / "data")
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 0
+    assert any("noise.png" in line and "but probably none of the classes" in line for line in lines)
+    assert any(FROG.name in line and "frog" in line and "none of" not in line for line in lines)
+
+
 def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
     out = folder / "overlay.png"
     done = dashboard("explain", FROG, "--target", "bird", "--out", out, "--json", data_dir=folder / "data")
