@@ -12,6 +12,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
+import cv2
+
 from dashboard.core.errors import WorkerError
 
 
@@ -35,6 +37,7 @@ def processes(count: int, prepare: Callable[..., None] | None = None, *given: An
 
 def _begin(prepare: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training
+    cv2.setNumThreads(1)  # a process a core: more threads wait for each other
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if prepare:
         prepare(*given)

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from dashboard.training.augmentation import augment_epoch, mix_patches
@@ -64,7 +63,6 @@ _held: Views
 
 def _hold(views: Views) -> None:
     global _held
-    cv2.setNumThreads(1)  # a process a core: more threads wait for each other
     _held = views
 
 
