@@ -1,5 +1,5 @@
-"""python -m dashboard: see `dashboard.cli`."""
+"""python -m dashboard: see `dashboard.cli.app`."""
 
-from dashboard.cli import main
+from dashboard.cli.app import main
 
 main()

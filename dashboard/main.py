@@ -7,8 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
-from dashboard.ui.components import choose_model, show_error
+from dashboard.ui.errors import show_error
 from dashboard.ui.resources import get_services
+from dashboard.ui.sidebar import choose_model
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.checks import TITLES, Check, Report, report_as_text
-from dashboard.core.checkup import Checkup
-from dashboard.core.model_checks import ACCURACY, LATENCY
-from dashboard.ui.checkup import get_checkup
-from dashboard.ui.components import local_time, plain
+from dashboard.core.background import BackgroundTask
+from dashboard.core.diagnostics.checks import TITLES, Check, Report, report_as_text
+from dashboard.core.diagnostics.model_checks import ACCURACY, LATENCY
 from dashboard.ui.resources import get_services
+from dashboard.ui.words import local_time, plain
 
 ICONS = {
     "ok": ":material/check_circle:",
@@ -25,13 +24,13 @@ LONG_COMMAND = 80  # characters
 
 
 @st.fragment(run_every=POLL_S)
-def show_progress(checkup: Checkup) -> None:
-    doing = checkup.doing
-    if doing is None:
+def show_progress(diagnosis: BackgroundTask[Report]) -> None:
+    state = diagnosis.state
+    if not state.active:
         st.rerun()
     with st.container(key="checking", horizontal=True, vertical_alignment="center"):
         st.badge("Checking", icon=":material/hourglass_top:")
-        st.text(f"{doing} ...")
+        st.text(f"{state.doing} ...")
 
 
 def show_status_line(report: Report) -> None:
@@ -150,23 +149,23 @@ def show_report_text(report: Report) -> None:
         st.code(text, language=None, height=400)
 
 
-checkup = get_checkup()
+diagnosis = get_services().diagnosis
 st.title("Diagnostics", anchor=False)
-if checkup.report is None:
-    checkup.start()
-running = checkup.doing is not None
-report = checkup.report
+if diagnosis.state.result is None:
+    diagnosis.start()
+running = diagnosis.state.active
+report = diagnosis.state.result
 
 if report:
     show_status_line(report)
 with st.container(horizontal=True, vertical_alignment="center"):
     if st.button("Check again", icon=":material/refresh:", disabled=running, key="check-again"):
-        checkup.start()
+        diagnosis.start()
         st.rerun()
     if report:
         st.caption(f"Checked {local_time(report.created_utc)}", help=f"{report.created_utc} (UTC)")
 if running:
-    show_progress(checkup)
+    show_progress(diagnosis)
 if report:
     show_metrics(report)
     for group, title in TITLES.items():

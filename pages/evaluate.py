@@ -10,13 +10,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.core.dataset_library import library
 from dashboard.core.datasets import distinct_labels, is_there, open_dataset
+from dashboard.core.datasets.library import library
 from dashboard.core.errors import DashboardError, DatasetError
-from dashboard.core.jobs import Job
-from dashboard.core.runs import Run, RunManifest
-from dashboard.ui.components import local_time, model_in_use, show_error, told_apart
-from dashboard.ui.dataset_upload import (
+from dashboard.core.evaluation.jobs import Job
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.run import Run
+from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.dataset_upload import (
     NOT_EVALUATED,
     begin,
     decide_labels,
@@ -24,10 +25,12 @@ from dashboard.ui.dataset_upload import (
     undecided_dataset,
     upload_dataset,
 )
-from dashboard.ui.job_view import POLL_S, follow_run, list_jobs, watch_job
-from dashboard.ui.memory import state_of_run, stored_run
-from dashboard.ui.resources import get_download, get_services
-from dashboard.ui.run_view import show_run
+from dashboard.ui.evaluate.job_view import POLL_S, follow_run, list_jobs, watch_job
+from dashboard.ui.evaluate.run_view import show_run
+from dashboard.ui.resources import get_services
+from dashboard.ui.session import state_of_run, stored_run
+from dashboard.ui.sidebar import model_in_use
+from dashboard.ui.words import local_time, told_apart
 
 services = get_services()
 
@@ -87,14 +90,14 @@ def choose_dataset() -> None:
 
 def get_cifar10() -> None:
     """Offers the download, or shows how far it is."""
-    state = get_download().state
+    state = services.cifar10.state
     if state.active:
         watch_download()
         return
     if st.button(
         "Get CIFAR-10", key="get-cifar10", icon=":material/download:", help="163 MB from its official address"
     ):
-        get_download().start()
+        services.cifar10.start()
         st.rerun()
     if state.error:
         show_error(state.error, "CIFAR-10 is not here yet.")
@@ -103,11 +106,10 @@ def get_cifar10() -> None:
 @st.fragment(run_every=POLL_S)
 def watch_download() -> None:
     """Polls the download until it ends."""
-    state = get_download().state
+    state = services.cifar10.state
     if not state.active:
         st.rerun()
-    share = state.done_bytes / state.total_bytes if state.total_bytes else 0.0
-    st.progress(share, f"Getting CIFAR-10, {state.done_bytes / 2**20:.0f} MB", width=320)
+    st.progress(state.share, f"Getting CIFAR-10, {state.done / 2**20:.0f} MB", width=320)
 
 
 def earlier_runs() -> None:

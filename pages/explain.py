@@ -5,15 +5,18 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
-from dashboard.ui.closely_view import show_closely
-from dashboard.ui.components import model_in_use, show_error
-from dashboard.ui.explain_head import choose_question, show_head, show_ways_back
-from dashboard.ui.explain_view import show_layers, show_methods
-from dashboard.ui.memory import first_answer
-from dashboard.ui.neighbours_view import show_neighbours
-from dashboard.ui.picture_choice import RUN, Picture, choose_picture, picture_to_explain
+from dashboard.ui.errors import show_error
+from dashboard.ui.explain.head import choose_question, show_head, show_ways_back
+from dashboard.ui.explain.layers_view import show_layers
+from dashboard.ui.explain.methods_view import show_methods
+from dashboard.ui.explain.one_map_view import show_closely
+from dashboard.ui.explain.similar_images_view import show_neighbours
+from dashboard.ui.explain.two_classes_view import show_two_classes
+from dashboard.ui.picture_address import RUN, Picture, picture_to_explain
+from dashboard.ui.picture_pickers import choose_picture
 from dashboard.ui.resources import get_services
-from dashboard.ui.two_classes_view import show_two_classes
+from dashboard.ui.session import first_answer
+from dashboard.ui.sidebar import model_in_use
 
 LAYERS = "Layers"
 VIEWS = {"Methods": show_methods, "One map": show_closely, LAYERS: show_layers, "Two classes": show_two_classes}

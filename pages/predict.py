@@ -7,20 +7,24 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.core.answers import Answer, answer_key, explain_again
-from dashboard.core.dataset_library import plain_name
+from dashboard.core.datasets.uploads import plain_name
 from dashboard.core.errors import DashboardError
-from dashboard.core.images import encode_png, enlarge
-from dashboard.core.out_of_distribution import Doubt
-from dashboard.core.overlay import DEFAULT_OPACITY, overlay
-from dashboard.core.records import Explanation, stages
-from dashboard.core.registry import ModelVersion
-from dashboard.ui.components import MAP_LAYER_KEY, model_in_use, plain, show_error, show_predicted_class
-from dashboard.ui.explain_question import Question, explanations
-from dashboard.ui.memory import first_answer, remembered
-from dashboard.ui.picture_choice import clicked_sample, hand_over, sample_files, upload_picture
+from dashboard.core.explanations.answer import Answer, answer_key, explain_again
+from dashboard.core.explanations.overlay import DEFAULT_OPACITY, overlay
+from dashboard.core.explanations.records import Explanation
+from dashboard.core.images.drawing import encode_png, enlarge
+from dashboard.core.models.facts import stages
+from dashboard.core.models.familiarity import Doubt
+from dashboard.core.models.version import ModelVersion
+from dashboard.ui.errors import show_error
+from dashboard.ui.picture_address import hand_over
+from dashboard.ui.picture_pickers import clicked_sample, sample_files, upload_picture
+from dashboard.ui.question import Question, explanations
 from dashboard.ui.resources import get_services
+from dashboard.ui.session import first_answer, remembered
+from dashboard.ui.sidebar import MAP_LAYER_KEY, model_in_use
 from dashboard.ui.verdict import show_verdict
+from dashboard.ui.words import plain, show_predicted_class
 
 SIDE = 512  # pixels of the enlarged pictures
 PREDICTED = "the predicted class"
@@ -177,7 +181,7 @@ def choose_map(explanation: Explanation, first: Answer) -> float:
 
 def show_answer(answer: Answer, threshold: float) -> None:
     """The class, how sure the model is, and all classes."""
-    from dashboard.ui import charts  # Altair takes 0.4 s to import; the first page can do without
+    from dashboard.charts.probabilities import probability_bars, rest_of_bars
 
     confidence = answer.prediction.confidence
     show_predicted_class(answer.predicted_label)
@@ -193,9 +197,9 @@ def show_answer(answer: Answer, threshold: float) -> None:
     for note in answer.notes:
         st.caption(note)
     pred_probs = answer.prediction.pred_probs
-    chart = charts.probability_bars(answer.version.class_names, pred_probs, st.context.theme.type == "dark")
+    chart = probability_bars(answer.version.class_names, pred_probs, st.context.theme.type == "dark")
     st.altair_chart(chart, width="stretch", key="probabilities", alt="Classes by probability, highest first")
-    if rest := charts.rest_of_bars(pred_probs):
+    if rest := rest_of_bars(pred_probs):
         st.caption(rest)
 
 

@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.core.cifar10 import CLASS_NAMES
+from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.files import sha256_of, write_json
-from dashboard.core.inference import Inference
-from dashboard.core.preprocessing import Preprocessing
-from dashboard.core.registry import RECORD, ModelVersion, Registry, to_record
-from dashboard.core.worker_pool import WorkerPool
+from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import RECORD, ModelVersion, to_record
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -1,24 +1,83 @@
-"""The rules of the house, held by walking through the syntax trees: what may import what, and what may not be called so."""
+"""The rules of the house, read from the syntax trees: what may import what, and how modules may be called.
+
+Each rule is a function from a source tree to its breaches. It must find none in this project, and the one that a test
+plants for it.
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py")), *sorted((ROOT / "dashboard").rglob("*.py"))]
 HEAVY = {"tensorflow", "keras"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+MOST_IN_CORE, MOST_LINES_OF_A_PAGE = 8, 100
+
+# The layers of dashboard/core, the lowest first. A file imports its own sub-package or a lower layer; files of the
+# ground import each other.
+LAYERS = (
+    ("errors", "files", "settings", "clock", "background", "download"),
+    ("metrics", "labels", "images", "engine"),
+    ("datasets",),
+    ("models", "runs"),
+    ("explanations", "evaluation", "importing"),
+    ("analysis", "diagnostics"),
+)
+LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+
+# What a part of dashboard/ imports besides itself. ui, cli and api are the faces: none imports another.
+ALLOWED = {
+    "core": (),
+    "charts": ("core",),
+    "schemas": ("core",),
+    "services": ("core",),
+    "worker": ("core",),
+    "training": ("core",),
+    "reports": ("core", "charts"),
+    "studies": ("core", "worker"),
+    "ui": ("core", "charts", "schemas", "services"),
+    "cli": ("core", "schemas", "services"),
+    "api": ("core", "schemas", "services"),
+    "main": ("core", "services", "ui"),
+    "__main__": ("cli",),
+}
+PAGES_MAY_IMPORT = ("core", "services", "ui")
+FORBIDDEN_PACKAGES = {
+    "core": ("streamlit", "altair", *HEAVY),
+    "charts": ("streamlit", *HEAVY),
+    "schemas": ("streamlit", "altair", *HEAVY),
+    "services": ("streamlit", "altair", *HEAVY),
+    "worker": ("streamlit", "altair"),
+    "training": ("streamlit", "altair"),
+    "studies": ("streamlit", "altair"),
+    "cli": ("streamlit", "altair", *HEAVY),
+    "ui": tuple(HEAVY),
+    "main": tuple(HEAVY),
+}
+PAGES_MAY_NOT_IMPORT = ("sklearn", "scipy", "PIL", "cv2", "subprocess", "threading", "zipfile", "tarfile", "pyarrow")
+PAGES_MAY_NOT_CALL = {"open", "write_bytes", "write_text", "unlink", "mkdir", "groupby", "einsum"}
+
+
+def sources(root: Path, *folders: str) -> list[Path]:
+    """The Python files of a source tree, or those below some of its folders."""
+    places = folders or ("dashboard", "pages")
+    found = [path for place in places for path in sorted((root / place).rglob("*.py"))]
+    return found if folders else [*found, *root.glob("app.py")]
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that the file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """Every module that the file imports, anywhere in it; `from a import b` gives both `a` and `a.b`."""
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -27,98 +86,179 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def importing(folder: str, *modules: str) -> list[str]:
-    """The files below `folder` that import one of the modules or something in them."""
-    return [
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in SOURCES
-        if path.relative_to(ROOT).as_posix().startswith(folder)
-        for name in imports(path)
-        if any(name == module or name.startswith(f"{module}.") for module in modules)
-    ]
+def part_of(root: Path, path: Path) -> str:
+    """The part of dashboard/ that a file belongs to: a folder or a single file in it."""
+    return path.relative_to(root / "dashboard").parts[0].removesuffix(".py")
 
 
-def test_core_knows_neither_streamlit_nor_altair_nor_tensorflow() -> None:
-    assert importing("dashboard/core/", "streamlit", "altair", *HEAVY) == []
+def layers_of_core(root: Path) -> Iterator[str]:
+    core = root / "dashboard" / "core"
+    for path in sources(root, "dashboard/core"):
+        own = path.relative_to(core).parts[0].removesuffix(".py")
+        if own == "__init__":
+            continue
+        if own not in LAYER_OF:
+            yield f"{path.relative_to(root)}: {own} has no layer"
+            continue
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[:2] != ["dashboard", "core"] or len(parts) < 3 or parts[2] == own:
+                continue
+            other = LAYER_OF.get(parts[2])
+            if other is None or (other >= LAYER_OF[own] and not other == LAYER_OF[own] == 0):
+                yield f"{path.relative_to(root)}: {name}"
 
 
-def test_tensorflow_is_imported_by_workers_and_training_only() -> None:
-    allowed = ("dashboard/worker/", "dashboard/training/")
-    assert [found for found in importing("", *HEAVY) if not found.startswith(allowed)] == []
-    assert importing("dashboard/worker/", "tensorflow") and importing(
-        "dashboard/training/", "keras"
-    )  # the search finds them
+def few_files_on_the_ground_of_core(root: Path) -> Iterator[str]:
+    files = [path.name for path in (root / "dashboard" / "core").glob("*.py") if path.name != "__init__.py"]
+    if len(files) > MOST_IN_CORE:
+        yield f"dashboard/core holds {len(files)} files: {', '.join(sorted(files))}"
 
 
-@pytest.mark.parametrize(
-    "folder, others",
-    [
-        ("dashboard/core/", ("dashboard.ui", "dashboard.worker", "dashboard.training", "dashboard.cli", "dashboard.main", "pages")),
-        ("dashboard/ui/", ("dashboard.worker", "dashboard.training", "dashboard.cli", "pages")),
-        ("dashboard/worker/", ("dashboard.ui", "dashboard.training", "streamlit", "altair", "pages")),
-        ("dashboard/training/", ("dashboard.ui", "dashboard.worker", "streamlit", "altair", "pages")),
-        ("dashboard/cli", ("dashboard.ui", "dashboard.worker", "streamlit", "pages")),
-        ("pages/", ("dashboard.worker", "dashboard.training", "dashboard.cli", "sklearn", "scipy", "PIL", "cv2")),
-    ],
-)  # fmt: skip
-def test_the_arrows_point_one_way(folder: str, others: tuple[str, ...]) -> None:
-    assert importing(folder, *others) == []
+def parts_import_only_what_they_may(root: Path) -> Iterator[str]:
+    for path in sources(root, "dashboard"):
+        part = part_of(root, path)
+        if part == "__init__":
+            continue
+        if part not in ALLOWED:
+            yield f"{path.relative_to(root)}: {part} is no part of the house"
+            continue
+        for name in imports(path):
+            parts = name.split(".")
+            outside = parts[0] == "dashboard" and len(parts) > 1 and parts[1] not in (part, *ALLOWED[part])
+            if outside or parts[0] == "pages":
+                yield f"{path.relative_to(root)}: {name}"
 
 
-def test_names_of_modules() -> None:
+def no_forbidden_packages(root: Path) -> Iterator[str]:
+    for path in sources(root, "dashboard"):
+        forbidden = FORBIDDEN_PACKAGES.get(part_of(root, path), ())
+        yield from (f"{path.relative_to(root)}: {name}" for name in imports(path) if name.split(".")[0] in forbidden)
+
+
+def tensorflow_in_workers_and_training_only(root: Path) -> Iterator[str]:
+    for path in sources(root):
+        inside = any(path.is_relative_to(root / "dashboard" / part) for part in ("worker", "training"))
+        if not inside:
+            yield from (f"{path.relative_to(root)}: {name}" for name in imports(path) if name.split(".")[0] in HEAVY)
+
+
+def folders_of_pages_do_not_import_each_other(root: Path) -> Iterator[str]:
+    ui = root / "dashboard" / "ui"
+    folders = {path.name for path in ui.iterdir() if path.is_dir()} if ui.is_dir() else set()
+    for path in sources(root, "dashboard/ui"):
+        own = path.relative_to(ui).parts[0]
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[:2] == ["dashboard", "ui"] and len(parts) > 2 and parts[2] in folders - {own}:
+                yield f"{path.relative_to(root)}: {name}"
+
+
+def pages_are_thin(root: Path) -> Iterator[str]:
+    """A page holds widgets and calls: no classes, no reading or writing of files, few lines."""
+    for path in sources(root, "pages"):
+        where, tree = path.relative_to(root), tree_of(path)
+        if len(path.read_text(encoding="utf-8").splitlines()) > MOST_LINES_OF_A_PAGE:
+            yield f"{where}: more than {MOST_LINES_OF_A_PAGE} lines"
+        yield from (f"{where}: class {node.name}" for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+        calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+        called = {function.attr for function in calls if isinstance(function, ast.Attribute)}
+        yield from (f"{where}: calls {name}" for name in sorted(called & PAGES_MAY_NOT_CALL))
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] in PAGES_MAY_NOT_IMPORT:
+                yield f"{where}: {name}"
+            if parts[0] == "dashboard" and len(parts) > 1 and parts[1] not in PAGES_MAY_IMPORT:
+                yield f"{where}: {name}"
+
+
+def names_of_modules_say_something(root: Path) -> Iterator[str]:
+    """Streamlit puts the entry script's folder first on sys.path, where a module could hide one of Python's own."""
     stdlib = {name for name in sys.stdlib_module_names if not name.startswith("_")}
-    names = {path.stem: path for path in SOURCES} | {path.parent.name: path for path in SOURCES if path.parent != ROOT}
-    assert [str(path) for name, path in names.items() if name in FORBIDDEN_NAMES | stdlib] == []
+    for path in sources(root):
+        names = {path.stem} | ({path.parent.name} if path.parent != root else set())
+        yield from (f"{path.relative_to(root)}: {name}" for name in names & (FORBIDDEN_NAMES | stdlib))
 
 
-def test_every_table_chart_and_image_has_words_for_those_who_do_not_see_it() -> None:
-    ui = [path for path in SOURCES if path.parent.name in ("ui", "pages")]
+def shown(root: Path) -> list[tuple[str, str, set[str | None]]]:
+    """Each call in ui and pages that shows a table, a chart or an image: file, function, names of its arguments."""
     calls = [
-        (path.name, node.func.attr, {keyword.arg for keyword in node.keywords})
-        for path in ui
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        (str(path.relative_to(root)), node.func.attr, {keyword.arg for keyword in node.keywords})
+        for path in sources(root, "dashboard/ui", "pages")
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     ]
-    shown = [
-        c
-        for c in calls
-        if c[1] in ("dataframe", "data_editor", "altair_chart") or (c[1] == "image" and "width" in c[2])
+    return [
+        call
+        for call in calls
+        if call[1] in ("dataframe", "data_editor", "altair_chart") or (call[1] == "image" and "width" in call[2])
     ]
-    assert len(shown) > 20
-    assert [(file, name) for file, name, keywords in shown if "alt" not in keywords] == []
 
 
-def test_pages_are_thin() -> None:
-    """Widgets and calls: no classes, no reading or writing of files."""
-    for path in sorted((ROOT / "pages").rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        assert not [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)], path
-        called = {
-            node.func.attr
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        }
-        assert not called & {"open", "write_bytes", "write_text", "unlink", "mkdir", "groupby", "einsum"}, path
-        assert not {"subprocess", "threading", "zipfile", "tarfile", "pyarrow"} & set(imports(path)), path
+def what_is_shown_has_words_for_those_who_do_not_see_it(root: Path) -> Iterator[str]:
+    yield from (f"{file}: {name} without alt" for file, name, keywords in shown(root) if "alt" not in keywords)
+
+
+Rule = Callable[[Path], Iterator[str]]
+PLANTED: dict[Rule, dict[str, str]] = {
+    layers_of_core: {"dashboard/core/metrics/x.py": "from dashboard.core.runs import store\n"},
+    few_files_on_the_ground_of_core: {f"dashboard/core/file_{i}.py": "" for i in range(MOST_IN_CORE + 1)},
+    parts_import_only_what_they_may: {"dashboard/cli/x.py": "def f():\n    from dashboard.ui import words\n"},
+    no_forbidden_packages: {"dashboard/core/runs/deep/x.py": "import streamlit.web\n"},
+    tensorflow_in_workers_and_training_only: {"dashboard/ui/predict/x.py": "def f():\n    import keras\n"},
+    folders_of_pages_do_not_import_each_other: {
+        "dashboard/ui/explain/x.py": "from dashboard.ui.predict import y\n",
+        "dashboard/ui/predict/y.py": "",
+    },
+    pages_are_thin: {"pages/x.py": "from pathlib import Path\nPath('x').write_text('')\n"},
+    names_of_modules_say_something: {"dashboard/core/runs/queue.py": ""},
+    what_is_shown_has_words_for_those_who_do_not_see_it: {"dashboard/ui/evaluate/deep/x.py": "st.dataframe(table)\n"},
+}
+
+
+@pytest.mark.parametrize("rule", PLANTED, ids=lambda rule: rule.__name__)
+def test_the_house_keeps_the_rule(rule: Rule) -> None:
+    assert list(rule(ROOT)) == []
+
+
+@pytest.mark.parametrize("rule", PLANTED, ids=lambda rule: rule.__name__)
+def test_the_rule_finds_a_planted_breach(rule: Rule, tmp_path: Path) -> None:
+    assert list(rule(tmp_path)) == []
+    for name, text in PLANTED[rule].items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert len(list(rule(tmp_path))) >= 1
+
+
+def test_the_rules_look_at_all_of_it() -> None:
+    """The searches above find what is certainly there."""
+    assert len(shown(ROOT)) > 20
+    assert any(name.startswith("tensorflow") for path in sources(ROOT, "dashboard/worker") for name in imports(path))
+    assert any(name.startswith("keras") for path in sources(ROOT, "dashboard/training") for name in imports(path))
+    assert {"core", "ui", "cli", "worker", "services", "charts"} <= {
+        part_of(ROOT, path) for path in sources(ROOT, "dashboard")
+    }
+
+
+def test_every_layer_is_there() -> None:
+    core = ROOT / "dashboard" / "core"
+    assert sorted(LAYER_OF) == sorted(
+        {path.stem for path in core.iterdir() if path.is_dir() or path.suffix == ".py"} - {"__init__", "__pycache__"}
+    )
 
 
 def test_the_server_process_never_imports_tensorflow() -> None:
-    """Everything that app.py, the entry script, the pages, ui and core import, imported in one fresh process."""
-    server = [p for p in SOURCES if not p.is_relative_to(ROOT / "dashboard" / "worker")]
-    server = [p for p in server if not p.is_relative_to(ROOT / "dashboard" / "training")]
-    modules = {name for path in server for name in imports(path) if name.startswith("dashboard.") and _is_module(name)}
-    modules |= {".".join(p.relative_to(ROOT).with_suffix("").parts) for p in server if p.parent.name in ("core", "ui")}
-    modules -= {"dashboard.main"} | {m for m in modules if m.startswith("dashboard.worker")}
-    assert {"dashboard.ui.resources", "dashboard.core.worker_pool", "dashboard.core.diagnostics"} <= modules
+    """Everything that app.py, the entry script, the pages, ui, services and core import, in one fresh process."""
+    parts = ("core", "ui", "charts", "schemas", "services.py", "cli")
+    places = [path for part in parts for path in (ROOT / "dashboard").glob(f"{part}/**/*.py")]
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in [*places, ROOT / "dashboard" / "services.py"]
+    }
+    assert {"dashboard.ui.resources", "dashboard.core.engine.pool", "dashboard.core.diagnostics.diagnosis"} <= modules
     program = "import importlib, sys\nfor m in sys.argv[1:]: importlib.import_module(m)\nprint(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program, *sorted(modules)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.split())
-    assert "dashboard.core.evaluation" in loaded and not loaded & HEAVY
+    assert "dashboard.core.evaluation.driver" in loaded and not loaded & HEAVY
     assert not {name for name in loaded if name.startswith("dashboard.worker")}
-
-
-def _is_module(name: str) -> bool:
-    path = ROOT / Path(*name.split("."))
-    return path.with_suffix(".py").exists() or path.is_dir()

@@ -1,4 +1,4 @@
-"""A file from the network, whole and verified or not there at all; and one download that all sessions watch."""
+"""A file from the network: whole and verified, or not there at all."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import hashlib
 import http.client
 import os
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.errors import DatasetError
 
 BLOCK_BYTES = 2**18
 SILENCE_S = 30  # after which the connection counts as lost
@@ -71,49 +69,3 @@ def _remove_abandoned(target: Path) -> None:
     for part in target.parent.glob(f".{target.name}.*.part"):
         if time.time() - part.stat().st_mtime > ABANDONED_S:
             part.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class DownloadState:
-    """How far a download is."""
-
-    active: bool = False
-    done_bytes: int = 0
-    total_bytes: int = 0  # 0 while unknown
-    error: DashboardError | None = None  # why the last one failed
-
-
-class Download:
-    """A download on a thread of its own, one at a time however many sessions ask for it. Thread-safe."""
-
-    def __init__(self, work: Callable[[OnProgress], object]) -> None:
-        self._work = work
-        self._lock = threading.Lock()
-        self._state = DownloadState()
-
-    @property
-    def state(self) -> DownloadState:
-        """As it is now."""
-        return self._state
-
-    def start(self) -> None:
-        """Starts it unless it is under way."""
-        with self._lock:
-            if self._state.active:
-                return
-            self._state = DownloadState(active=True)
-        threading.Thread(target=self._run, name="download", daemon=True).start()
-
-    def _run(self) -> None:
-        try:
-            self._work(self._advance)
-        except DashboardError as error:
-            self._state = DownloadState(error=error)
-        except Exception as error:  # the button must come back whatever happens
-            fault = DashboardError(f"The download stopped: {type(error).__name__}: {error}.", "Please report this.")
-            self._state = DownloadState(error=fault)
-        else:
-            self._state = DownloadState()
-
-    def _advance(self, done: int, total: int) -> None:
-        self._state = replace(self._state, done_bytes=done, total_bytes=total)

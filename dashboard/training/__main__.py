@@ -16,12 +16,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from dashboard.core import cifar10
+from dashboard.core.datasets import cifar10_archive
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.files import sha256_of
-from dashboard.core.preprocessing import Preprocessing
-from dashboard.core.registry import ModelVersion, Registry, check_name
-from dashboard.settings import ROOT, get_settings
+from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.models.registry import Registry, check_name
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.settings import ROOT, get_settings
 from dashboard.training.recipes import QUICK, RECIPES, Recipe
 
 CHANNEL_MEAN = (0.4914, 0.4822, 0.4465)  # of CIFAR-10's training images
@@ -94,8 +96,8 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     registry = Registry(args.models or settings.models_dir)
     started_from = registry.get(args.start_from) if args.start_from else None
     teaching = [_teacher(registry, reference) for reference in recipe.teachers]
-    archive: Path = args.data or cifar10.download(settings.downloads_dir)
-    data = cifar10.read(archive, "train")
+    archive: Path = args.data or cifar10_archive.download(settings.downloads_dir)
+    data = cifar10_archive.read(archive, "train")
     checksum = sha256_of(archive)
     preprocessing = Preprocessing(32, 32, mean=CHANNEL_MEAN, std=CHANNEL_STD)
     photos = _photos(data.images, preprocessing, recipe.seed, args.work / f"photos-2-{checksum[:12]}-{recipe.seed}.npy")
@@ -107,7 +109,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     from dashboard.training.fit import fit, state_of
     from dashboard.training.targets import Teachers, load_version, smoothed_labels
 
-    targets = smoothed_labels(data.labels[kept], len(cifar10.CLASS_NAMES), recipe.label_smoothing)
+    targets = smoothed_labels(data.labels[kept], len(CLASS_NAMES), recipe.label_smoothing)
     # whatever makes it another training, for it is taken up from there
     what = [dataclasses.asdict(recipe), args.precision, checksum, *(v.sha256 for v in (started_from, *teaching) if v)]
     checkpoint = args.work / f"{recipe.name}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]}"
@@ -133,7 +135,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
         args.precision,
         checksum,
         holdout=(data.images[held], data.labels[held]),
-        test=cifar10.read(archive, "test"),
+        test=cifar10_archive.read(archive, "test"),
         folder=registry.root / name,
         started_from=started_from,
         taught_by=teaching,

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from dashboard.core.files import write_json
-from dashboard.core.preprocessing import Preprocessing, normalize
+from dashboard.core.images.preprocessing import Preprocessing, normalize
 from dashboard.training import network
 from dashboard.training.pruning import draw_epoch
 from dashboard.training.recipes import Recipe, shape

@@ -10,8 +10,8 @@ from itertools import repeat
 import numpy as np
 from PIL import Image
 
-from dashboard.core.model_input import read_model_input
-from dashboard.core.preprocessing import Preprocessing
+from dashboard.core.images.model_input import read_model_input
+from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.training.processes import processes
 
 

@@ -11,13 +11,16 @@ from typing import get_args
 import keras
 import numpy as np
 
-from dashboard.core.calibration import expected_calibration_error, fit_temperature, softmax
-from dashboard.core.cifar10 import CLASS_NAMES, LabelledImages
+from dashboard.core.datasets.cifar10_archive import LabelledImages
 from dashboard.core.files import sha256_of, write_json
-from dashboard.core.metrics import evaluate_labels
-from dashboard.core.out_of_distribution import Score, auroc, energy, fit_familiarity
-from dashboard.core.preprocessing import Preprocessing, normalize
-from dashboard.core.registry import RECORD, WEIGHTS, ModelVersion, Registry, to_record
+from dashboard.core.images.preprocessing import Preprocessing, normalize
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.metrics.calibration import expected_calibration_error
+from dashboard.core.metrics.evaluation import evaluate_labels
+from dashboard.core.metrics.temperature import fit_temperature, softmax
+from dashboard.core.models.familiarity import Score, auroc, energy, fit_familiarity
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import RECORD, WEIGHTS, ModelVersion, to_record
 from dashboard.training import network
 from dashboard.training.photos import as_photo
 from dashboard.training.portable import save_portably

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from dashboard.core.preprocessing import Preprocessing, fit_image
+from dashboard.core.images.preprocessing import Preprocessing, fit_image
 
 
 def strangers(recipe: Preprocessing, n: int, seed: int) -> dict[str, np.ndarray]:

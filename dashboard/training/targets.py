@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from dashboard.core.calibration import softmax
 from dashboard.core.errors import ModelError
-from dashboard.core.preprocessing import normalize
-from dashboard.core.registry import ModelVersion
+from dashboard.core.images.preprocessing import normalize
+from dashboard.core.metrics.temperature import softmax
+from dashboard.core.models.version import ModelVersion
 from dashboard.training import network
 from dashboard.training.recipes import shape
 

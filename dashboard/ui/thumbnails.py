@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.core.images import enlarge
+from dashboard.core.images.drawing import enlarge
 
 TILE = 96  # pixels
 

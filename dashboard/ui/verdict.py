@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
-from dashboard.core.records import Faithfulness, Verdict
+from dashboard.core.explanations.records import Faithfulness, Verdict
 
 _BADGES: dict[Verdict, tuple[str, str, str]] = {
     "better": ("Beats both controls", ":material/check_circle:", "green"),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
-from dashboard.core.task_answer import answer
+from dashboard.core.engine.answer import answer
 
 NICENESS = 5  # the pages stay quick while workers import TensorFlow or compute
 
@@ -51,9 +51,11 @@ def serve(
 
 def main() -> None:
     """Serves the tasks of the dashboard; the argument is the descriptor of the pipe."""
-    from dashboard.worker import tasks
+    from dashboard.worker.predicting import load_for_chunk
+    from dashboard.worker.probe import warm_up
+    from dashboard.worker.tasks import TASKS
 
-    serve(int(sys.argv[1]), tasks.TASKS, tasks.warm_up, tasks.load_for_chunk)
+    serve(int(sys.argv[1]), TASKS, warm_up, load_for_chunk)
 
 
 if __name__ == "__main__":

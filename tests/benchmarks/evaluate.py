@@ -36,13 +36,14 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from dashboard.core.cifar10 import CLASS_NAMES
-from dashboard.core.evaluation import evaluate
-from dashboard.core.registry import ModelVersion, Registry
-from dashboard.core.run_rows import VIEW_COLUMNS
-from dashboard.core.runs import RunStore
-from dashboard.core.worker_pool import WorkerPool
-from dashboard.settings import ROOT, get_settings
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.evaluation.driver import evaluate
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import ROOT, get_settings
 
 BATCHES = (32, 64, 128, 256, 512)
 SINGLE_SHARE = 0.5  # of the time for one batch size, for images one at a time
@@ -54,10 +55,10 @@ import numpy as np
 import tensorflow as tf
 from dashboard.core.preprocessing import normalize
 from dashboard.core.registry import Registry
-from dashboard.worker import keras_model
+from dashboard.worker.models import loading
 
 models, ref, seconds, single_seconds, *batches = sys.argv[1:]
-loaded = keras_model.load(Registry(Path(models)).get(ref))
+loaded = loading.load(Registry(Path(models)).get(ref))
 p = loaded.version.preprocessing
 pictures = np.random.default_rng(0).integers(0, 256, (512, p.height, p.width, 3), np.uint8)
 inputs = normalize(pictures, p)

@@ -11,11 +11,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from dashboard.core.explanation_methods import METHODS
-from dashboard.core.registry import Registry
-from dashboard.settings import get_settings
-from dashboard.worker import explaining
-from dashboard.worker.keras_model import load
+from dashboard.core.explanations.methods import METHODS
+from dashboard.core.models.registry import Registry
+from dashboard.core.settings import get_settings
+from dashboard.worker.explanations import explaining
+from dashboard.worker.models.loading import load
 
 ROUNDS = 15  # of one image; forward pass and explanation take turns, so that both meet the same load
 BULK = 256  # images

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from pandas.testing import assert_frame_equal
 
-from dashboard.core.evaluation import evaluate
-from dashboard.core.registry import Registry
-from dashboard.core.runs import RunStore
-from dashboard.core.worker_pool import WorkerPool
-from dashboard.settings import get_settings
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.evaluation.driver import evaluate
+from dashboard.core.models.registry import Registry
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import get_settings
 from tests.benchmarks.evaluate import make_zip
 
 

@@ -19,15 +19,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.cifar10 import CLASS_NAMES
-from dashboard.core.inference import Inference
-from dashboard.core.jobs import JobRunner
-from dashboard.core.registry import Registry
-from dashboard.core.run_rows import SCHEMA, VIEW_COLUMNS
-from dashboard.core.runs import RunManifest, RunStore, mistakes_first
-from dashboard.core.worker_pool import WorkerPool
-from dashboard.settings import ROOT, Settings
-from dashboard.ui.resources import Services
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS
+from dashboard.core.runs.run import mistakes_first
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import ROOT, Settings
+from dashboard.services import Services, services_of
 from tests.worker.hostile_worker import COMMAND
 
 PART = 16_384
@@ -89,7 +88,7 @@ def services(folder: Path, store: RunStore) -> Services:
     """Those of the page, over workers that have nothing to do."""
     settings = Settings(data_dir=folder)
     pool = WorkerPool(1, command=COMMAND)
-    return Services(settings, pool, Inference(pool), Registry(settings.models_dir), store, JobRunner(pool, store))
+    return services_of(settings, pool)
 
 
 def main() -> None:
@@ -106,10 +105,7 @@ def main() -> None:
         timed("Names of 15 of them", lambda: run.detail(found.head(15), ["file"]), plain)
         timed("The surest mistakes", lambda: mistakes_first(run.evaluated, None), plain)
         offered = services(Path(folder), store)
-        with (
-            mock.patch("dashboard.ui.resources.get_services", lambda: offered),
-            mock.patch("dashboard.ui.components.get_services", lambda: offered),
-        ):
+        with mock.patch("dashboard.ui.resources.get_services", lambda: offered):
             at = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60).run()
             at.switch_page(str(ROOT / "pages" / "evaluate.py")).run()  # what is imported once a server
             at.session_state["run_id"] = "million"

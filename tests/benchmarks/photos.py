@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from dashboard.core.images import decode_image
-from dashboard.core.model_input import read_model_input
-from dashboard.core.preprocessing import Preprocessing, fit_image
+from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.model_input import read_model_input
+from dashboard.core.images.preprocessing import Preprocessing, fit_image
 
 SIZE = (4000, 3000)  # pixels, 12 megapixels
 GRAINS = (1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6)  # standard deviation of the noise, of 255

@@ -15,15 +15,15 @@ import pandas as pd
 import psutil
 import pytest
 
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.engine.ray_worker import RayWorker
+from dashboard.core.engine.start import make_engine
 from dashboard.core.errors import WorkerError
-from dashboard.core.evaluation import Progress, evaluate
-from dashboard.core.inference import Inference
-from dashboard.core.ray_worker import RayWorker
-from dashboard.core.registry import ModelVersion
-from dashboard.core.runs import RunStore
-from dashboard.core.start_engine import start_engine
-from dashboard.core.worker_pool import WorkerPool
-from dashboard.settings import Settings
+from dashboard.core.evaluation.driver import Progress, evaluate
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import Settings
 from tests.conftest import MakeZip, encoded, picture
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-cluster.txt")
@@ -76,7 +76,8 @@ def cluster() -> Iterator[tuple[str, Node]]:
 @pytest.fixture(scope="module")
 def engine(cluster: tuple[str, Node]) -> Iterator[WorkerPool]:
     address, _ = cluster
-    pool = start_engine(Settings(cluster=address, worker_start_s=LIMIT_S), 2)
+    pool = make_engine(Settings(cluster=address, worker_start_s=LIMIT_S), 2, stagger_s=0)
+    pool.start()
     until = time.monotonic() + LIMIT_S
     while time.monotonic() < until and [w.state for w in pool.workers()] != ["idle", "idle"]:
         time.sleep(0.2)
@@ -130,8 +131,8 @@ def test_a_cluster_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch)
     def refuse(address: str) -> RayWorker:
         raise OSError(f"the Ray cluster at {address} does not answer")
 
-    monkeypatch.setattr("dashboard.core.start_engine.RayWorker", refuse)
-    pool = start_engine(Settings(cluster="127.0.0.1:1"), 1)
+    monkeypatch.setattr("dashboard.core.engine.start.RayWorker", refuse)
+    pool = make_engine(Settings(cluster="127.0.0.1:1"), 1, stagger_s=0)
     try:
         with pytest.raises(WorkerError, match=r"127\.0\.0\.1:1 does not answer") as caught:
             pool.submit("probe_tensorflow").result(30)

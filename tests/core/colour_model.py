@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from dashboard.core.files import sha256_of, write_json
-from dashboard.core.preprocessing import SCALINGS, Preprocessing
-from dashboard.core.registry import RECORD, ModelVersion, Registry, to_record
+from dashboard.core.images.preprocessing import SCALINGS, Preprocessing
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import RECORD, ModelVersion, to_record
 
 CLASSES = ("dark", "red", "green", "blue")
 DARK_UP_TO = 5.0  # logit of "dark": above what a channel can reach unless pixels go up to 255

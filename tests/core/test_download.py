@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.download import Download, OnProgress, fetch
+from dashboard.core.background import BackgroundTask
+from dashboard.core.download import OnProgress, fetch
 from dashboard.core.errors import DatasetError
 
 CONTENT = bytes(range(256)) * 4000
@@ -40,7 +41,7 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-def until_ended(download: Download) -> None:
+def until_ended(download: BackgroundTask[None]) -> None:
     end = time.monotonic() + 10
     while download.state.active:
         assert time.monotonic() < end
@@ -84,13 +85,13 @@ def test_one_download_however_often_it_is_started(url: str, tmp_path: Path) -> N
         assert go_on.wait(10)
         fetch(f"{url}/cut", tmp_path / "file", SHA256, on_progress)
 
-    download = Download(work)
+    download = BackgroundTask("download", lambda task: work(task.advance))
     assert not download.state.active and download.state.error is None
     download.start()
     download.start()
     while not begun:
         time.sleep(0.01)
-    assert download.state.active and (download.state.done_bytes, download.state.total_bytes) == (5, 10)
+    assert download.state.active and (download.state.done, download.state.total) == (5, 10)
     go_on.set()
     until_ended(download)
     assert begun == [1]

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from pandas.testing import assert_frame_equal
 
-from dashboard.core.evaluation import evaluate
-from dashboard.core.registry import Registry
-from dashboard.core.run_plan import begin_run, plan_run
-from dashboard.core.runs import RunStore
-from dashboard.core.worker_pool import WorkerPool
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.evaluation.driver import evaluate
+from dashboard.core.evaluation.opening import begin_run
+from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.models.registry import Registry
+from dashboard.core.runs.store import RunStore
 from tests.conftest import MakeZip
 from tests.e2e.dashboard_server import running_server
 

@@ -13,10 +13,11 @@ import psutil
 import pytest
 from PIL import Image
 
-from dashboard.core.registry import Registry
-from dashboard.core.run_plan import begin_run, plan_run
-from dashboard.core.run_rows import Row
-from dashboard.core.runs import RunStore
+from dashboard.core.evaluation.opening import begin_run
+from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.models.registry import Registry
+from dashboard.core.runs.rows import Row
+from dashboard.core.runs.store import RunStore
 from tests.e2e.dashboard_server import ROOT, Server, running_server
 
 pytestmark = pytest.mark.browser

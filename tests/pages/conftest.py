@@ -9,13 +9,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.inference import Inference
-from dashboard.core.jobs import JobRunner
-from dashboard.core.registry import Registry
-from dashboard.core.runs import RunStore
-from dashboard.core.worker_pool import WorkerPool
-from dashboard.settings import Settings
-from dashboard.ui.resources import Services, get_download, get_run_embeddings
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.models.registry import Registry
+from dashboard.core.settings import Settings
+from dashboard.services import Services, services_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,18 +30,13 @@ def dashboard(
     tmp_path: Path,
     models_dir: Path,
     pool: WorkerPool,
-    inference: Inference,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Services:
     """Services over these models; the samples lie in the data folder."""
     shutil.copytree(ROOT / "data" / "samples", tmp_path / "data" / "samples")
-    settings = Settings(models_dir=models_dir, data_dir=tmp_path / "data", max_upload_mb=1)
-    store = RunStore(settings.runs_dir)
-    services = Services(settings, pool, inference, Registry(settings.models_dir), store, JobRunner(pool, store, 8))
-    for module in ("resources", "components"):
-        monkeypatch.setattr(f"dashboard.ui.{module}.get_services", lambda: services)
-    get_download.clear()
-    get_run_embeddings.clear()
+    settings = Settings(models_dir=models_dir, data_dir=tmp_path / "data", max_upload_mb=1, chunk_size=8)
+    services = services_of(settings, pool)
+    monkeypatch.setattr("dashboard.ui.resources.get_services", lambda: services)
     return services
 
 

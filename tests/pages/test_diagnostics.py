@@ -4,39 +4,29 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.checks import Report, utc_now
-from dashboard.core.inference import Inference
-from dashboard.core.jobs import JobRunner
-from dashboard.core.registry import Registry
-from dashboard.core.runs import RunStore
-from dashboard.core.worker_pool import WorkerPool
-from dashboard.settings import Settings
-from dashboard.ui.checkup import get_checkup
-from dashboard.ui.resources import Services
+from dashboard.core.clock import utc_now
+from dashboard.core.diagnostics.checks import Report
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.settings import Settings
+from dashboard.services import Services, services_of
 from tests.core.colour_model import make_registry, make_samples
 
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "diagnostics.py"
 
 
 @pytest.fixture
-def services(
-    tmp_path: Path, pool: WorkerPool, inference: Inference, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Services]:
+def services(tmp_path: Path, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> Services:
     """The page's services, over the worker that all tests share."""
     settings = Settings(models_dir=tmp_path / "models", data_dir=tmp_path / "data", max_upload_mb=1)
     make_samples(settings.data_dir / "samples")
-    store = RunStore(settings.runs_dir)
-    services = Services(settings, pool, inference, Registry(settings.models_dir), store, JobRunner(pool, store))
+    services = services_of(settings, pool)
     monkeypatch.setattr("dashboard.ui.resources.get_services", lambda: services)
-    get_checkup.clear()
-    yield services
-    get_checkup.clear()
+    return services
 
 
 def opened() -> AppTest:
@@ -67,8 +57,8 @@ def test_while_it_checks_it_says_what(services: Services, monkeypatch: pytest.Mo
         go_on.wait(60)
         return Report((), utc_now())
 
-    monkeypatch.setattr("dashboard.ui.checkup.run_checks", slow_checks)
-    get_checkup().start()
+    monkeypatch.setattr("dashboard.core.diagnostics.diagnosis.run_checks", slow_checks)
+    services.diagnosis.start()
     assert told.wait(10)
     at = AppTest.from_file(PAGE, default_timeout=60).run()
     assert at.button(key="check-again").disabled
@@ -127,10 +117,10 @@ def test_names_are_never_markup(services: Services) -> None:
 def test_going_away_and_coming_back_does_not_check_again(services: Services) -> None:
     make_registry(services.settings.models_dir)
     opened()
-    report = get_checkup().report
+    report = services.diagnosis.state.result
     at = AppTest.from_file(PAGE, default_timeout=60).run()
     assert not at.button(key="check-again").disabled
-    assert get_checkup().report is report
+    assert services.diagnosis.state.result is report
 
 
 def test_check_again_sees_what_has_changed(services: Services) -> None:

@@ -20,12 +20,15 @@ import pytest
 from pandas.testing import assert_frame_equal
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.evaluation import evaluate
-from dashboard.core.predictions_import import import_predictions
-from dashboard.core.run_plan import begin_run, plan_run
-from dashboard.core.run_rows import COLUMNS, SCHEMA
-from dashboard.core.runs import RunManifest, RunStore
-from dashboard.ui.resources import Services
+from dashboard.core.background import BackgroundTask
+from dashboard.core.evaluation.driver import evaluate
+from dashboard.core.evaluation.opening import begin_run
+from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.importing.predictions import import_predictions
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.rows import COLUMNS, SCHEMA
+from dashboard.core.runs.store import RunStore
+from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
 from tests.pages.conftest import text_of
 
@@ -385,11 +388,11 @@ def test_a_page_number_of_another_run_does_not_hide_images(
 
 
 def test_downloads(open_page: Open, run: RunManifest, dashboard: Services) -> None:
-    from dashboard.ui.run_view import _predictions_csv
+    from dashboard.ui.evaluate.tabs import predictions_csv
 
     at = open_run(open_page, run)
     assert {b.proto.label for b in at.get("download_button")} == {"Predictions (CSV)", "Result (JSON)"}
-    lines = _predictions_csv(dashboard.runs.load(run.run_id)).decode("utf-8-sig").splitlines()
+    lines = predictions_csv(dashboard.runs.load(run.run_id)).decode("utf-8-sig").splitlines()
     assert len(lines) == 21 and lines[0].startswith(
         "file,true_label,predicted_label,confidence,status,reason,p_airplane"
     )
@@ -398,17 +401,18 @@ def test_downloads(open_page: Open, run: RunManifest, dashboard: Services) -> No
 def test_cifar10_that_cannot_be_fetched_says_where_to_put_it(
     open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from dashboard.core import cifar10
-    from dashboard.core.download import Download
+    from dashboard.core.datasets import cifar10_archive
 
     target = tmp_path / "downloads"
-    download = Download(lambda on_progress: cifar10.download(target, on_progress, "http://127.0.0.1:1/x"))
-    monkeypatch.setattr("dashboard.ui.resources.get_download", lambda: download)
+    download = BackgroundTask[object](
+        "download", lambda task: cifar10_archive.download(target, task.advance, "http://127.0.0.1:1/x")
+    )
+    monkeypatch.setattr("dashboard.ui.resources.get_services", lambda: replace(dashboard, cifar10=download))
     at = open_page("evaluate")
     at.segmented_control(key="dataset-source").set_value("This server").run()
     at.button(key="get-cifar10").click().run()
     until(at, lambda at: "could not be downloaded" in text_of(at))
-    assert str(target / cifar10.FILE_NAME) in text_of(at)
+    assert str(target / cifar10_archive.FILE_NAME) in text_of(at)
 
 
 def test_a_run_that_cannot_go_on_still_shows_what_is_stored(

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.evaluation import evaluate
-from dashboard.core.explanation_methods import METHODS
-from dashboard.core.registry import Registry
-from dashboard.core.run_images import RunImage
-from dashboard.core.runs import Run, RunManifest
-from dashboard.ui import picture_choice
-from dashboard.ui.resources import Services, get_run_embeddings
+from dashboard.core.evaluation.driver import evaluate
+from dashboard.core.explanations.methods import METHODS
+from dashboard.core.models.registry import Registry
+from dashboard.core.runs.images import RunImage
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui import picture_address
 from tests.conftest import MakeZip, encoded, picture
 from tests.pages.conftest import alts, text_of
 
@@ -77,7 +78,7 @@ def of_run(at: AppTest, run_id: str, image: object) -> AppTest:
 
 def embed(dashboard: Services, run: RunManifest) -> None:
     """What the model sees in the images of a run, kept beside it."""
-    jobs = get_run_embeddings()
+    jobs = dashboard.embeddings
     jobs.start(dashboard.runs.load(run.run_id), dashboard.registry.get(TINY))
     end = time.monotonic() + 30
     while jobs.state(run.run_id).active:
@@ -270,13 +271,13 @@ def test_an_answer_that_is_not_the_evaluations_is_told(
     """As when the picture is made to fit in another way than when it was evaluated."""
     of_run(page, run.run_id, 3)
     assert not page.warning
-    real = picture_choice.run_image
+    real = picture_address.run_image
 
     def evaluated_otherwise(of: Run, index: int) -> RunImage:
         image = real(of, index)
         return replace(image, predicted_label="ship" if image.predicted_label == "cat" else "cat")
 
-    monkeypatch.setattr(picture_choice, "run_image", evaluated_otherwise)
+    monkeypatch.setattr(picture_address, "run_image", evaluated_otherwise)
     page.run()
     assert not page.exception and "The evaluation said" in page.warning[0].value
 

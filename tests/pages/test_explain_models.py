@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.evaluation import evaluate
-from dashboard.core.explanation_methods import METHODS
+from dashboard.core.evaluation.driver import evaluate
+from dashboard.core.explanations.methods import METHODS
 from dashboard.core.files import sha256_of
-from dashboard.core.runs import RunManifest
-from dashboard.ui.resources import Services
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.colour_model import make_registry
 from tests.pages.conftest import alts, text_of

@@ -14,13 +14,14 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.cifar10 import CLASS_NAMES as CIFAR10
 from dashboard.core.errors import DashboardError
 from dashboard.core.files import sha256_of
-from dashboard.core.out_of_distribution import Familiarity
-from dashboard.core.registry import Registry, to_record
-from dashboard.ui.components import plain
-from dashboard.ui.resources import Services
+from dashboard.core.labels.cifar10 import CLASS_NAMES as CIFAR10
+from dashboard.core.models.familiarity import Familiarity
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import to_record
+from dashboard.services import Services
+from dashboard.ui.words import plain
 from tests.conftest import encoded, picture
 from tests.core.colour_model import CLASSES, make_registry
 from tests.pages.conftest import ROOT, text_of
@@ -205,8 +206,7 @@ def test_a_model_that_is_set_but_missing_is_not_replaced_silently(
     open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = replace(dashboard, registry=Registry(dashboard.settings.models_dir, "nonesuch"))
-    for module in ("resources", "components"):
-        monkeypatch.setattr(f"dashboard.ui.{module}.get_services", lambda: changed)
+    monkeypatch.setattr("dashboard.ui.resources.get_services", lambda: changed)
     at = open_page("predict")
     at.button(key="sample-frog").click().run()
     assert not at.exception and not at.metric

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.core.cifar10 import CLASS_NAMES, LabelledImages
-from dashboard.settings import ROOT
+from dashboard.core.datasets.cifar10_archive import LabelledImages
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.settings import ROOT
 from dashboard.training import __main__ as command
 from dashboard.training import fit as fit_module
 from dashboard.training.recipes import Recipe
@@ -28,7 +29,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     images = LabelledImages(
         np.stack([picture(i) for i in range(60)]), np.arange(60) % len(CLASS_NAMES), ("x.png",) * 60
     )
-    monkeypatch.setattr("dashboard.core.cifar10.read", lambda path, split: images)
+    monkeypatch.setattr("dashboard.core.datasets.cifar10_archive.read", lambda path, split: images)
     monkeypatch.setattr(command, "RECIPES", {"tiny": TINY})
     monkeypatch.setattr("dashboard.training.publish.STRANGERS", 20)
     folders = ["--data", str(archive), "--models", str(tmp_path / "models"), "--work", str(tmp_path / "work")]

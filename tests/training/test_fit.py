@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from dashboard.core.preprocessing import Preprocessing, normalize
+from dashboard.core.images.preprocessing import Preprocessing, normalize
 from dashboard.training import fit as fit_module
 from dashboard.training.fit import fit, learning_rate
 from dashboard.training.recipes import QUICK, RECIPES, Recipe

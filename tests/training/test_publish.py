@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from dashboard.core.calibration import softmax
-from dashboard.core.cifar10 import CLASS_NAMES, LabelledImages
-from dashboard.core.inference import Inference
-from dashboard.core.out_of_distribution import energy
-from dashboard.core.preprocessing import Preprocessing, normalize
-from dashboard.core.records import Prediction
-from dashboard.core.registry import Registry
+from dashboard.core.datasets.cifar10_archive import LabelledImages
+from dashboard.core.images.preprocessing import Preprocessing, normalize
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.metrics.temperature import softmax
+from dashboard.core.models.familiarity import energy
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.registry import Registry
 from dashboard.training import network
 from dashboard.training.__main__ import split_holdout
 from dashboard.training.photos import as_photo, as_photos

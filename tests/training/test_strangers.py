@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.core.preprocessing import Preprocessing
+from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.training.strangers import strangers
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard.core.calibration import softmax
 from dashboard.core.errors import ModelError
-from dashboard.core.preprocessing import Preprocessing, normalize
-from dashboard.core.registry import ModelVersion, Registry
+from dashboard.core.images.preprocessing import Preprocessing, normalize
+from dashboard.core.metrics.temperature import softmax
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
 from dashboard.training.targets import Teachers, load_version, smoothed_labels
 from tests.conftest import ROOT, picture
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import ImageError
-from dashboard.core.preprocessing import fit_image
-from dashboard.core.records import ChunkAnswers, Failure
-from dashboard.core.registry import ModelVersion
-from dashboard.core.runs import RunStore
-from dashboard.core.thumbnails import make_thumbnail
+from dashboard.core.images.preprocessing import fit_image
+from dashboard.core.images.thumbnails import make_thumbnail
+from dashboard.core.models.prediction import ChunkAnswers, Failure
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.store import RunStore
 from dashboard.worker.__main__ import serve
 
 COMMAND = (sys.executable, "-m", "tests.worker.hostile_worker")

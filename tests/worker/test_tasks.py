@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 
 from dashboard.core.datasets import open_dataset
+from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, DependencyError, ImageError, ModelError
-from dashboard.core.explanation_methods import METHODS
-from dashboard.core.inference import Inference
-from dashboard.core.records import Failure, Prediction, SampleMap
-from dashboard.core.registry import ModelVersion
-from dashboard.core.worker_pool import WorkerPool
+from dashboard.core.explanations.methods import METHODS
+from dashboard.core.explanations.records import SampleMap
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.prediction import Failure, Prediction
+from dashboard.core.models.version import ModelVersion
 from tests.conftest import ROOT, MakeZip, encoded, picture
 
 
@@ -137,7 +138,7 @@ def test_chunks_of_samples_come_back_in_order(
     path = make_zip({"cat": 5})
     samples = list(open_dataset(path).samples)
     whole = inference.explain_samples(tiny_version, path, samples), inference.embed(tiny_version, path, samples)
-    monkeypatch.setattr("dashboard.core.inference.SAMPLES_A_TASK", {"instant": 2, "seconds": 1})
+    monkeypatch.setattr("dashboard.core.models.inference.SAMPLES_A_TASK", {"instant": 2, "seconds": 1})
     parts = inference.explain_samples(tiny_version, path, samples), inference.embed(tiny_version, path, samples)
     for one, other in zip(whole[0], parts[0], strict=True):
         assert isinstance(one, SampleMap) and isinstance(other, SampleMap)

@@ -2,8 +2,9 @@
 
 from dashboard.core.datasets.contract import Dataset, Sample, unreadable
 from dashboard.core.datasets.folder_files import readable_name
-from dashboard.core.datasets.opening import KINDS, is_there, open_dataset, open_unchanged
+from dashboard.core.datasets.opening import KINDS, is_there, open_dataset
 from dashboard.core.datasets.sample_list import distinct_labels, label_counts
+from dashboard.core.datasets.unchanged import open_unchanged
 
 __all__ = [
     "KINDS",

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, key_among
 from dashboard.core.datasets.contract import Sample
 from dashboard.core.datasets.labels_file import as_label
-from dashboard.core.datasets.npy import StoredArray, key_among
+from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
-from dashboard.core.images import MAX_PIXELS, encode_png
+from dashboard.core.images.decoding import MAX_PIXELS
+from dashboard.core.images.drawing import encode_png
 
-IMAGE_KEYS = ("images", "x_test", "test_images", "x", "image", "data", "x_train", "train_images", "imgs", "arr_0")
-LABEL_KEYS = ("labels", "y_test", "test_labels", "y", "label", "targets", "y_train", "train_labels", "arr_1")
 NO_LABELS = "The file holds no labels: the images are predicted, but not compared."
 _CHANNELS = (1, 3)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dashboard.core import cifar10
+from dashboard.core.datasets import cifar10_archive
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.files import sha256_of
-from dashboard.core.images import encode_png
+from dashboard.core.images.drawing import encode_png
+from dashboard.core.labels.cifar10 import CLASS_NAMES
 
 
 class Cifar10Images:
@@ -20,8 +21,8 @@ class Cifar10Images:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        data = cifar10.read(path, "test")
-        labels = [cifar10.CLASS_NAMES[label] for label in data.labels]
+        data = cifar10_archive.read(path, "test")
+        labels = [CLASS_NAMES[label] for label in data.labels]
         names = (f"{label}/{name}" for label, name in zip(labels, data.file_names, strict=True))
         self._images, self.samples = data.images, SampleList(PackedNames(names), labels)
 

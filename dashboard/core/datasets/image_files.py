@@ -20,7 +20,7 @@ from dashboard.core.datasets.labelling import (
 from dashboard.core.datasets.labels_file import MAX_LABELS_BYTES, file_stem, read_labels_file
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.images import MAX_FILE_BYTES, SUFFIXES, decode_image
+from dashboard.core.images.decoding import MAX_FILE_BYTES, SUFFIXES, decode_image
 
 _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
 

@@ -12,7 +12,7 @@ from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, LabelsTable, file_stem
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError, listed
-from dashboard.core.images import SUFFIXES
+from dashboard.core.images.decoding import SUFFIXES
 
 _LABELS_STEMS = frozenset({"labels", "label"})
 _LIKELY_STEMS = frozenset({*_LABELS_STEMS, "metadata", "annotations"})

@@ -15,18 +15,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among
 from dashboard.core.errors import DatasetError
 
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
-FILE_COLUMNS = (
-    "file", "file_name", "filename", "file_path", "filepath", "path", "image", "image_name", "image_path", "img", "name",
-    "image_id", "id",
-)  # fmt: skip  # the surest first
-LABEL_COLUMNS = (
-    "label", "labels", "true_label", "class", "class_name", "category", "target", "y", "class_id", "label_name",
-)  # fmt: skip
 _HEADER = "Begin it with a line that names its columns, such as `file,label`."
 _SEPARATORS = ",;\t|"
 _WHOLE = re.compile(r"^(-?\d+)\.0+$")  # as pandas writes class ids where one is missing
@@ -88,12 +82,6 @@ def json_value(data: bytes, suffix: str) -> object:
     if suffix == ".jsonl":
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     return json.loads(text)
-
-
-def column_among(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The column that has the first of the wanted names that occurs, without regard to case; None when none does."""
-    by_key = {column.strip().casefold().replace(" ", "_"): column for column in reversed(columns)}
-    return next((by_key[name] for name in wanted if name in by_key), None)
 
 
 def as_label(value: object) -> str | None:

@@ -10,7 +10,7 @@ import struct
 import threading
 import weakref
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -153,9 +153,3 @@ def _read_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:
             "Copy or save it again.", "array_size",
         )  # fmt: skip
     return header
-
-
-def key_among(keys: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The first of the wanted keys that is there, without regard to case."""
-    by_key = {key.casefold(): key for key in reversed(keys)}
-    return next((by_key[name] for name in wanted if name in by_key), None)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
 from dashboard.core.datasets import npy, parquet_images
 from dashboard.core.datasets.arrays import ArrayImages
 from dashboard.core.datasets.cifar10_images import Cifar10Images
-from dashboard.core.datasets.contract import Dataset, Sample, unreadable
+from dashboard.core.datasets.contract import Dataset, unreadable
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
-from dashboard.core.datasets.described import DescribedDataset, described_files
+from dashboard.core.datasets.described import DescribedDataset
 from dashboard.core.datasets.folder_files import (
     FolderFiles,
     check_readable_name,
@@ -25,10 +24,10 @@ from dashboard.core.datasets.folder_files import (
 )
 from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labelling import is_image_name
-from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.datasets.parquet_images import ParquetImages
 from dashboard.core.datasets.tfrecord import begins_like_tfrecord
 from dashboard.core.datasets.tfrecord_images import TFRecordImages
+from dashboard.core.datasets.watched import content_state
 from dashboard.core.datasets.zip_files import ZipFiles
 from dashboard.core.errors import DatasetError, listed
 
@@ -44,8 +43,6 @@ _SHARDS = (
     (ParquetImages, re.compile(r"\.parquet" + _PACKED, re.IGNORECASE)),
     (TFRecordImages, re.compile(r"\.tfrecords?([-_.]?\d+([-_]of[-_]\d+)?)?" + _PACKED, re.IGNORECASE)),
 )  # not what lies beside them: checksums, indices
-_watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # of a folder: what is looked at, its times
-_MOST_WATCHED = 16
 _MOST_OPEN = 8  # several evaluations take turns, and opening a large dataset takes seconds
 
 
@@ -61,7 +58,7 @@ def open_dataset(path: Path, use_labels_file: bool = True) -> Dataset:
     check_readable_name(path)
     path = path.resolve()
     try:
-        return _open_cached(path, _state(path), use_labels_file)
+        return _open_cached(path, content_state(path), use_labels_file)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -69,68 +66,6 @@ def open_dataset(path: Path, use_labels_file: bool = True) -> Dataset:
 def is_there(path: Path) -> bool:
     """Whether a dataset, which may be a pattern, has not gone."""
     return path.exists() or (is_pattern(path) and pattern_root(path).is_dir())
-
-
-def open_unchanged(path: Path, samples: Sequence[Sample]) -> Dataset:
-    """Opens the dataset at `path` in another process than the one that listed the samples.
-
-    Raises:
-        DatasetError: as `open_dataset`, and when the samples are not where they were, for then a label would be
-            compared with another image.
-    """
-    dataset = open_dataset(path)
-    if any(s.index >= len(dataset.samples) or dataset.samples[s.index] != s for s in samples):
-        raise DatasetError(f"{path.name} was changed while it was evaluated.", "Evaluate it again.", "dataset_changed")
-    return dataset
-
-
-def _state(path: Path) -> tuple[object, ...]:
-    """Changes when the samples of the dataset may have changed."""
-    try:
-        if is_pattern(path):
-            return _folder_state(pattern_root(path))
-        info = path.stat()
-        if path.is_dir():
-            return _folder_state(path)
-        inner = described_files(path) if path.name.endswith(DESCRIPTION) else ()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
-    return (info.st_mtime_ns, info.st_size, *map(_state, inner))
-
-
-def _folder_state(folder: Path) -> tuple[object, ...]:
-    """Times of what must be looked at: folders, since a file that comes or goes changes its folder, and labels files."""
-    watched, state = _watched.get(folder, ((), ()))
-    if not watched or _times(watched) != state:  # walking through a million files takes a second, so not each time
-        watched = tuple(_folders_and_tables(folder))
-        state = _times(watched)
-        if len(_watched) >= _MOST_WATCHED:
-            _watched.clear()
-        _watched[folder] = (watched, state)
-    return state
-
-
-def _folders_and_tables(folder: Path) -> Iterator[str]:
-    yield str(folder)
-    for root, folders, files in os.walk(folder):
-        yield from (f"{root}/{name}" for name in folders)  # also one that cannot be opened yet
-        yield from (f"{root}/{name}" for name in files if _is_table(name.lower()))
-
-
-def _is_table(name: str) -> bool:
-    return name[name.rfind(".") :] in LABELS_SUFFIXES or ".parquet" in name or ".tfrecord" in name
-
-
-def _times(paths: Sequence[str]) -> tuple[object, ...]:
-    """Of each path; None where it has gone."""
-    times: list[object] = []
-    for path in paths:
-        try:
-            info = os.lstat(path)
-            times.append((info.st_ctime_ns, info.st_size))  # a change of permissions counts too
-        except OSError:
-            times.append(None)
-    return tuple(times)
 
 
 @lru_cache(maxsize=_MOST_OPEN)

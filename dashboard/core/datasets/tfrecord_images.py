@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
-from dashboard.core.datasets.labels_file import as_label, column_among
+from dashboard.core.datasets.labels_file import as_label
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
-from dashboard.core.datasets.tables import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES
 from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, record_starts, records
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
-from dashboard.core.images import decode_image
+from dashboard.core.images.decoding import decode_image
 
 
 class TFRecordImages:

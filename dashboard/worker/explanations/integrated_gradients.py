@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from dashboard.worker.explanations.baseline import mean_colour
-from dashboard.worker.explanations.network import Network
+from dashboard.worker.models.network import Network
 
 STEPS = (32, 64, 128)  # more until the attributions are complete; the paper: 20 to 300
 TOLERATED = 0.01  # completeness error

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from dashboard.worker.explanations.baseline import mean_colour
-from dashboard.worker.explanations.network import Network
+from dashboard.worker.models.network import Network
 
 PATCH = 3 / 8  # of the image's side
 POSITIONS = 13  # along each side, from where the patch covers the first row of pixels to where it covers the last

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import keras
 import numpy as np
 
-from dashboard.worker.explanations.network import Network
-from dashboard.worker.taps import Taps
+from dashboard.worker.models.network import Network
+from dashboard.worker.models.taps import Taps
 
 SEEDS = (0, 1, 2)  # networks with shuffled weights that a map is compared with
 PASSES_BELOW = 0.2  # mean rank correlation

@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from dashboard.core.overlay import resize_maps
-from dashboard.core.records import ConvLayer
+from dashboard.core.explanations.overlay import resize_maps
+from dashboard.core.models.facts import ConvLayer
 from dashboard.worker.explanations.baseline import mean_colour
-from dashboard.worker.explanations.network import Network
+from dashboard.worker.models.network import Network
 
 MAX_CHANNELS = 256  # those that vary most over the image; 2,048 forward passes an image would take minutes
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from dashboard.worker.explanations.baseline import mean_colour
 from dashboard.worker.explanations.integrated_gradients import gather
-from dashboard.worker.explanations.network import Network
+from dashboard.worker.models.network import Network
 
 COPIES = 64
 NOISE = 0.035  # standard deviation, as a share of the image's range; at 32x32, the paper's 10 to 20% give worse maps

@@ -13,7 +13,7 @@ import pytest
 from dashboard.core.datasets import is_there, open_dataset, open_unchanged
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.images import decode_image
+from dashboard.core.images.decoding import decode_image
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.datasets.test_tfrecord import example, write
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from keras import layers
 
-from dashboard.core.explanation_methods import METHODS
+from dashboard.core.explanations.methods import METHODS
 from dashboard.worker.explanations import integrated_gradients, smooth_grad
-from dashboard.worker.explanations.explainers import explain, heatmaps
+from dashboard.worker.explanations.heatmaps import explain, heatmaps
 from dashboard.worker.explanations.integrated_gradients import attributions, completeness_error
-from dashboard.worker.explanations.network import Network
 from dashboard.worker.explanations.smooth_grad import noisy_copies
-from dashboard.worker.keras_model import load_file
-from dashboard.worker.taps import Taps
+from dashboard.worker.models.loading import load_file
+from dashboard.worker.models.network import Network
+from dashboard.worker.models.taps import Taps
 from tests.worker.explanations import reference_methods as wanted
 from tests.worker.reference_models import (
     Array,

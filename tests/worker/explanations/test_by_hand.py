@@ -10,10 +10,10 @@ from dashboard.worker.explanations.grad_cam import grad_cam
 from dashboard.worker.explanations.grad_cam_plus_plus import grad_cam_plus_plus
 from dashboard.worker.explanations.hires_cam import hires_cam
 from dashboard.worker.explanations.layer_cam import layer_cam
-from dashboard.worker.explanations.network import Network
 from dashboard.worker.explanations.occlusion import cover, patches
 from dashboard.worker.explanations.randomization import rank_correlation
 from dashboard.worker.explanations.unit_range import to_unit_range
+from dashboard.worker.models.network import Network
 
 ACTIVATIONS = np.array([[[[1.0, 2.0], [3.0, 0.0]]]])  # (1, 1, 2, 2): two places, two channels
 GRADIENTS = np.array([[[[1.0, -1.0], [0.0, -3.0]]]])
@@ -135,7 +135,7 @@ def test_variants_come_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
             seen.append(len(images))
             return images.sum(axis=(1, 2, 3)) + targets
 
-    monkeypatch.setattr("dashboard.worker.explanations.network.VARIANTS_BYTES", 4000)
+    monkeypatch.setattr("dashboard.worker.models.network.VARIANTS_BYTES", 4000)
     parts, image = np.arange(10.0), np.ones((4, 4, 3), np.float32)
     found = Counting().target_logits_of(lambda some: image * some[:, None, None, None], parts, 1000, 2)
     assert np.array_equal(found, 48 * parts + 2) and seen == [4, 4, 2]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from dashboard.core.explanation_methods import METHODS
-from dashboard.core.overlay import resize_maps
-from dashboard.worker.explanations.explainers import heatmaps
-from dashboard.worker.explanations.network import Network
-from dashboard.worker.taps import Taps
+from dashboard.core.explanations.methods import METHODS
+from dashboard.core.explanations.overlay import resize_maps
+from dashboard.worker.explanations.heatmaps import heatmaps
+from dashboard.worker.models.network import Network
+from dashboard.worker.models.taps import Taps
 from tests.worker.reference_models import K, as_functional, features, heads, images, scramble
 
 pytestmark = pytest.mark.usefixtures("fixed")

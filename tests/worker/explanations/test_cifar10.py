@@ -1,4 +1,4 @@
-"""Checks (c), (d) and (e) on CIFAR-10's test images; `python -m dashboard.worker.faithfulness` does it on 500 and more."""
+"""Checks (c), (d) and (e) on CIFAR-10's test images; `python -m dashboard.studies` does it on 500 and more."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from dashboard.core.datasets import open_dataset
-from dashboard.core.explanation_methods import METHODS
-from dashboard.core.preprocessing import normalize
-from dashboard.core.registry import Registry
+from dashboard.core.explanations.methods import METHODS
+from dashboard.core.images.preprocessing import normalize
+from dashboard.core.models.registry import Registry
+from dashboard.studies.__main__ import correctly_classified
+from dashboard.studies.study import MethodStudy, study
 from dashboard.worker.explanations.integrated_gradients import attributions
-from dashboard.worker.explanations.study import MethodStudy, study
-from dashboard.worker.faithfulness import correctly_classified
-from dashboard.worker.keras_model import LoadedModel, load
+from dashboard.worker.models.loading import LoadedModel, load
 from tests.conftest import ROOT
 
 IMAGES = 40
@@ -35,7 +35,7 @@ def known(model: LoadedModel, shared_dir: Path) -> Known:
 @pytest.fixture(scope="module")
 def studies(model: LoadedModel, known: Known) -> dict[str, MethodStudy]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dashboard.core.faithfulness.RANDOM_MAPS", 3)  # enough for a mean, and faster
+        patch.setattr("dashboard.core.explanations.faithfulness.RANDOM_MAPS", 3)  # enough for a mean, and faster
         found = study(model, *known)
     return {each.method: each for each in found}
 
@@ -57,7 +57,7 @@ SIGNED = [method for method in METHODS if method not in ("grad-cam++", "layer-ca
 @pytest.fixture(scope="module", params=["cifar10-resnet", "cifar10-small"])
 def shuffled(request: pytest.FixtureRequest, known: Known) -> dict[str, MethodStudy]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dashboard.core.faithfulness.RANDOM_MAPS", 3)
+        patch.setattr("dashboard.core.explanations.faithfulness.RANDOM_MAPS", 3)
         found = study(load(Registry(ROOT / "models").get(request.param)), known[0][:8], known[1][:8], SIGNED, 8)
     return {each.method: each for each in found}
 

@@ -1,0 +1,76 @@
+"""Tables to Altair charts. No Streamlit here: a chart can be tested, and drawn into a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import altair as alt
+import pandas as pd
+
+from dashboard.charts.palette import SELECTED, ink
+
+_LIGHT_CELLS = ("#eaf1f9", "#0d3a6e")  # from few to many
+_DARK_CELLS = ("#1b2c3f", "#a9cdf0")
+CELL = "cell"  # name of the confusion chart's selection
+
+Measure = Literal["count", "share"]
+
+
+def confusion_chart(
+    table: pd.DataFrame, class_names: Sequence[str], measure: Measure, hide_diagonal: bool, dark: bool
+) -> alt.LayerChart:
+    """True classes down, predicted across; cells can be clicked (selection `cell`), those without images are blank.
+
+    Args:
+        table: as `confusion_table` gives it.
+    """
+    shown = table[table["count"] > 0]
+    if hide_diagonal:
+        shown = shown[shown["true_label"] != shown["predicted_label"]]
+    top = float(shown[measure].max()) if len(shown) else 1.0
+    order = list(class_names)
+    colours = _DARK_CELLS if dark else _LIGHT_CELLS
+    few, many = ink(dark), "#0b1a2b" if dark else "#ffffff"
+    side = max(360, 44 * len(order))
+    selection = alt.selection_point(
+        name=CELL, fields=["true_label", "predicted_label"], on="click", clear="dblclick", empty=False
+    )
+    base = alt.Chart(shown).encode(
+        x=alt.X(
+            "predicted_label:N",
+            sort=order,
+            scale=alt.Scale(domain=order),
+            title="Predicted class",
+            axis=alt.Axis(labelAngle=-45, labelOverlap=False, labelFlush=False, ticks=False, domain=False, grid=False),
+        ),
+        y=alt.Y(
+            "true_label:N",
+            sort=order,
+            scale=alt.Scale(domain=order),
+            title="True class",
+            axis=alt.Axis(labelFlush=False, labelOverlap=False, labelLimit=160, ticks=False, domain=False, grid=False),
+        ),
+        tooltip=[
+            alt.Tooltip("true_label:N", title="True class"),
+            alt.Tooltip("predicted_label:N", title="Predicted class"),
+            alt.Tooltip("count:Q", format=",", title="Images"),
+            alt.Tooltip("share:Q", format=".1%", title="Share of the true class"),
+        ],
+    )
+    # a square root keeps the few wrong ones visible beside the diagonal
+    scale = alt.Scale(type="pow", exponent=0.5, domain=[0, top], range=list(colours))
+    cells = (
+        base.mark_rect(cornerRadius=2, cursor="pointer")
+        .encode(
+            color=alt.Color(f"{measure}:Q", scale=scale, legend=None),
+            stroke=alt.condition(selection, alt.value(SELECTED), alt.value("transparent")),
+            strokeWidth=alt.value(3),
+        )
+        .add_params(selection)
+    )
+    label = base.mark_text(fontSize=12 if len(order) <= 12 else 9).encode(
+        text=alt.Text(f"{measure}:Q", format="," if measure == "count" else ".1%"),
+        color=alt.condition(f"datum.{measure} > {0.3 * top}", alt.value(many), alt.value(few)),
+    )
+    return (cells + label).properties(height=side)

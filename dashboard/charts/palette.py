@@ -1,0 +1,18 @@
+"""Palette."""
+
+from __future__ import annotations
+
+ACCENT = "#2f7dc8"  # at least 3:1 on white and on the dark background
+
+MUTED = "#98a3ae"
+
+SELECTED = "#e08a1e"
+
+MOST_CLASSES = 40  # that are drawn one by one
+
+OF_MANY = 20  # are chosen where there are more
+
+
+def ink(dark: bool) -> str:
+    """The colour of text."""
+    return "#e6ebf0" if dark else "#1c2530"

@@ -1,0 +1,51 @@
+"""Per_class."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, SELECTED
+
+
+def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
+    """Precision and recall of each class as two points on a line; the class with the least F1 on top.
+
+    Of more than MOST_CLASSES, only those with the least F1.
+    """
+    table = per_class.dropna(subset=["f1"]).sort_values("f1").head(MOST_CLASSES)
+    order = table["class"].tolist()
+    long = table.melt(["class", "images"], ["precision", "recall"], "measure", "value").dropna()
+    low = float(long["value"].min()) if len(long) else 0.0
+    scale = alt.Scale(domain=[max(0.0, np.floor(low * 20) / 20 - 0.05), 1.0], clamp=True)
+    axis = alt.Axis(labelFlush=False, labelLimit=160, ticks=False, domain=False, grid=True)
+    y = alt.Y("class:N", sort=order, title=None, axis=axis)
+    line = (
+        alt.Chart(table)
+        .mark_rule(color=MUTED, strokeWidth=2)
+        .encode(
+            y=y,
+            x=alt.X("precision:Q", scale=scale, title="Precision and recall", axis=alt.Axis(format=".0%")),
+            x2="recall:Q",
+        )
+    )
+    points = (
+        alt.Chart(long)
+        .mark_point(size=90, filled=True, opacity=1)
+        .encode(
+            y=y,
+            x=alt.X("value:Q", scale=scale),
+            color=alt.Color(
+                "measure:N", title=None, scale=alt.Scale(range=[ACCENT, SELECTED]), legend=alt.Legend(orient="top")
+            ),
+            shape=alt.Shape("measure:N", title=None, scale=alt.Scale(range=["circle", "diamond"])),
+            tooltip=[
+                alt.Tooltip("class:N", title="Class"),
+                alt.Tooltip("measure:N", title="Measure"),
+                alt.Tooltip("value:Q", format=".1%", title="Value"),
+                alt.Tooltip("images:Q", format=",", title="Images"),
+            ],
+        )
+    )
+    return (line + points).properties(height=28 * max(1, len(order)) + 60)

@@ -1,0 +1,45 @@
+"""Probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, OF_MANY, ink
+
+
+def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: bool) -> alt.LayerChart:
+    """All classes by probability (K,), the highest in the accent colour; of many, the OF_MANY most probable ones."""
+    table = pd.DataFrame({"class": list(class_names), "probability": pred_probs})
+    if len(table) > MOST_CLASSES:
+        table = table.nlargest(OF_MANY, "probability")
+    table["top"] = table["probability"] == table["probability"].max()
+    order = alt.EncodingSortField("probability", order="descending")
+    base = alt.Chart(table).encode(
+        y=alt.Y("class:N", sort=order, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False)),
+        x=alt.X(
+            "probability:Q",
+            scale=alt.Scale(domain=[0, 1.12]),
+            axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title="Probability", grid=True),
+        ),
+        tooltip=[
+            alt.Tooltip("class:N", title="Class"),
+            alt.Tooltip("probability:Q", format=".2%", title="Probability"),
+        ],
+    )
+    bars = base.mark_bar(cornerRadiusEnd=3).encode(
+        color=alt.condition("datum.top", alt.value(ACCENT), alt.value(MUTED)),
+    )
+    text = base.mark_text(align="left", dx=5, color=ink(dark)).encode(text=alt.Text("probability:Q", format=".1%"))
+    return (bars + text).properties(height=26 * len(table) + 40)
+
+
+def rest_of_bars(pred_probs: np.ndarray) -> str:
+    """What `probability_bars` leaves out of (K,) probabilities, in words; "" for nothing."""
+    if len(pred_probs) <= MOST_CLASSES:
+        return ""
+    rest = np.sort(pred_probs)[:-OF_MANY]
+    return f"And {len(rest):,} more, together {rest.sum():.1%}."

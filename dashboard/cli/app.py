@@ -1,0 +1,42 @@
+"""The command line: the same calls as the pages. JSON goes to standard output, everything for people to standard error."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from dashboard.cli.data import data_app
+from dashboard.cli.evaluate import evaluate
+from dashboard.cli.explain import explain
+from dashboard.cli.import_predictions import import_command
+from dashboard.cli.models import models_app
+from dashboard.cli.output import stop
+from dashboard.cli.runs import runs_app
+from dashboard.core.errors import DashboardError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(models_app, name="models")
+app.add_typer(data_app, name="data")
+app.add_typer(runs_app, name="runs")
+app.command("import")(import_command)
+
+
+def main() -> None:
+    """Runs the command line. What no command expects, of settings, permissions and disks, is told as well."""
+    try:
+        try:
+            app(prog_name="python -m dashboard")
+        except DashboardError as error:
+            stop(error, "--json" in sys.argv)
+        except OSError as error:
+            denied = isinstance(error, PermissionError)
+            way_out = "Let this user read and write there." if denied else "Check the path and the disk."
+            what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
+            stop(DashboardError(what, way_out, "permission" if denied else "system"), "--json" in sys.argv)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+
+
+app.command()(explain)
+app.command()(evaluate)

@@ -1,0 +1,162 @@
+"""`python -m dashboard evaluate`: a model on a whole dataset, also as a gate in a pipeline."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
+
+from dashboard.cli.arguments import AsJson, LabelMap, ModelRef, engine, registry, run_store
+from dashboard.cli.output import print_json, progress, say, stop
+from dashboard.cli.show_run import show_run
+from dashboard.core.datasets.described import describe
+from dashboard.core.errors import DashboardError
+from dashboard.core.evaluation.driver import go_on
+from dashboard.core.evaluation.opening import OpenRun, begin, evaluated_before, take_up_run
+from dashboard.core.evaluation.plan import RunPlan, plan_run
+from dashboard.core.evaluation.work import Progress
+from dashboard.core.labels.label_map import read_label_map
+from dashboard.core.runs.export import export_run, make_export_folder, run_record
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore, storage_error
+from dashboard.core.settings import get_settings
+
+_POLL_S = 0.5
+
+
+def read_share(text: str) -> float:
+    """`0.93` or `93%`, in [0, 1]. Raises typer.BadParameter for anything else: 93 may be meant either way."""
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        share = float(number) / (100 if percent else 1)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise typer.BadParameter(f"{text!r} is no share: write 0.93 or 93%", param_hint="--min-accuracy")
+    return share
+
+
+def evaluate(
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(
+            help="ZIP, folder, pattern ('photos/**/*.jpg'), image, .npz, .npy, Parquet, TFRecord, CIFAR-10."
+        ),
+    ] = None,
+    model: ModelRef = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="A labels file elsewhere: CSV, JSON or Parquet of file and label; .npy for arrays."),
+    ] = None,
+    label_map: LabelMap = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for report.json, rows.csv and rows.parquet; made if it is not there.")
+    ] = None,
+    resume: Annotated[str, typer.Option(metavar="RUN_ID", help="Go on with a run that was interrupted.")] = "",
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes.")] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Evaluate anew what was evaluated by the same version before.")
+    ] = False,
+    min_accuracy: Annotated[
+        str, typer.Option(metavar="SHARE", help="Exit with 1 when the accuracy is below, like 0.93 or 93%.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate a model on a dataset. The same content with the same version is evaluated once, then taken from the store.
+
+    Exits with 1 when there is no result or the accuracy is too low, with 2 on wrong usage.
+    """
+    least = read_share(min_accuracy) if min_accuracy else None
+    if (dataset is None) == (not resume):
+        raise typer.BadParameter("give either a dataset or --resume RUN_ID")
+    if resume and (model or no_cache or labels or label_map):
+        raise typer.BadParameter("a run goes on as it began: leave --model, --labels, --map and --no-cache out")
+    store = run_store()
+    try:
+        if out:
+            make_export_folder(out)  # before the work, not after it
+        opened = (
+            take_up_run(resume, store, registry()) if resume else _open(dataset, model, labels, label_map, no_cache)
+        )
+        processes = workers or get_settings().workers
+        manifest = opened if isinstance(opened, RunManifest) else _evaluate(opened, processes)
+        run = store.load(manifest.run_id, VIEW_COLUMNS)
+        written = export_run(run, out) if out else []
+        record = run_record(run)
+    except DashboardError as error:
+        stop(error, as_json)
+    except OSError as error:
+        stop(storage_error(store, error, resume), as_json)
+    if as_json:
+        print_json(record)
+    show_run(run)
+    for path in written:
+        say(f"Wrote {path}")
+    raise typer.Exit(_verdict(run, least))
+
+
+def _open(
+    dataset: Path | None, model: str, labels: Path | None, label_map: list[str] | None, no_cache: bool
+) -> OpenRun | RunManifest:
+    """A new run, or one with the same answers: finished, perhaps just now, or interrupted and now taken up."""
+    assert dataset is not None
+    settings, store = get_settings(), run_store()
+    version = registry().get(model)
+    meanings = read_label_map(label_map or ())
+    path = describe(dataset, labels, settings.described_dir) if labels else dataset.absolute()
+    plan = plan_run(path, version, meanings)
+    if no_cache:
+        return begin(plan, store, settings.chunk_size)
+    while True:
+        with store.beginning():
+            if not (under_way := store.under_way(plan.key)):
+                return _found(plan, store) or begin(plan, store, settings.chunk_size)
+        say(f"Another process evaluates the same (run {under_way.run_id}); waiting for it. --no-cache begins anew.")
+        while store.is_owned(under_way.run_id):
+            time.sleep(_POLL_S)
+
+
+def _found(plan: RunPlan, store: RunStore) -> OpenRun | RunManifest | None:
+    if found := evaluated_before(plan, store):
+        say("This was evaluated before; --no-cache evaluates it anew.")
+        return found
+    if stopped := store.interrupted(plan.key, plan.dataset.path):
+        say(f"Going on with run {stopped.run_id}, which was stopped; --no-cache begins anew.")
+        return take_up_run(stopped.run_id, store, registry())
+    return None
+
+
+def _evaluate(opened: OpenRun, workers: int) -> RunManifest:
+    with engine(workers) as pool, progress() as bar:
+        task = bar.add_task("Starting TensorFlow", total=None, rate="")
+        try:
+            return go_on(opened, pool, run_store(), get_settings().task_s, lambda p: _show_progress(bar, task, p))
+        except KeyboardInterrupt:
+            say(f"Stopped. Go on with: python -m dashboard evaluate --resume {opened.manifest.run_id}", "yellow")
+            raise
+
+
+def _show_progress(bar: Bar, task: TaskID, p: Progress) -> None:
+    rate = f"{p.images_per_second:,.0f} images/s"
+    bar.update(task, description="Evaluating", completed=p.done, total=p.total, rate=rate)
+
+
+def _verdict(run: Run, least: float | None) -> int:
+    """The exit code."""
+    if least is None:
+        return 0
+    evaluation = run.evaluation()
+    if evaluation is None:
+        say("There is no accuracy to compare with --min-accuracy.", "red")
+        return 1
+    if evaluation.accuracy.value < least:
+        say(f"The accuracy {evaluation.accuracy.value:.2%} is below the {least:.2%} asked for.", "red")
+        return 1
+    return 0

@@ -1,0 +1,88 @@
+"""`python -m dashboard import`: predictions made elsewhere become a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dashboard.cli.arguments import AsJson, LabelMap, registry, run_store
+from dashboard.cli.output import print_json, progress, say, stop
+from dashboard.core.errors import DashboardError
+from dashboard.core.importing.predictions import Imported, import_predictions
+from dashboard.core.labels.class_names import check_class_names, read_class_names
+from dashboard.core.labels.label_map import read_label_map
+
+
+def import_command(
+    predictions: Annotated[
+        Path, typer.Argument(help="CSV or Parquet with columns p_CLASS, or .npy / .npz of pred_probs (N, classes).")
+    ],
+    labels: Annotated[
+        Path | None, typer.Option(help="True labels: .npy, CSV, JSON or Parquet, in the same order or by file name.")
+    ] = None,
+    class_names: Annotated[
+        str, typer.Option(help="In the order of the probabilities: a,b,c or a text file, one a line.")
+    ] = "",
+    model: Annotated[str, typer.Option(help="NAME or NAME@VERSION whose class names these are.")] = "",
+    name: Annotated[str, typer.Option(help="What made the predictions, shown in the place of a model.")] = "",
+    label_map: LabelMap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import predictions made elsewhere as an evaluation without images."""
+    if class_names and model:
+        raise typer.BadParameter("give one of --class-names and --model")
+    try:
+        names: tuple[str, ...] | None = None
+        if class_names:
+            names = read_class_names(class_names)
+            check_class_names(names)
+        elif model:
+            version = registry().get(model)
+            names, model = version.class_names, version.ref
+        with progress() as bar:
+            task = bar.add_task("Importing", total=None, rate="")
+            imported = import_predictions(
+                predictions,
+                run_store(),
+                names,
+                labels,
+                name or model,
+                read_label_map(label_map or ()),
+                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+    except DashboardError as error:
+        stop(error, as_json)
+    if as_json:
+        print_json(_record(imported))
+    _show(imported)
+
+
+def _record(imported: Imported) -> dict[str, object]:
+    manifest, evaluation = imported.manifest, imported.evaluation
+    return {
+        "run_id": manifest.run_id,
+        "model": manifest.model,
+        "n_images": manifest.n_images,
+        "n_failed": imported.n_failed,
+        "accuracy": evaluation.accuracy.value if evaluation else None,
+        "accuracy_ci95": [evaluation.accuracy.low, evaluation.accuracy.high] if evaluation else None,
+        "macro_f1": evaluation.macro_f1 if evaluation else None,
+        "unknown_labels": list(manifest.unknown_labels),
+        "notes": list(manifest.notes),
+    }
+
+
+def _show(imported: Imported) -> None:
+    manifest, evaluation = imported.manifest, imported.evaluation
+    for note in manifest.notes:
+        say(note)
+    if imported.n_failed:
+        say(f"{imported.n_failed:,} rows have no prediction or a label that is no class.", "yellow")
+    if evaluation is None:
+        say("There are no true labels: give them with --labels to compare.", "yellow")
+    else:
+        n = evaluation.accuracy.n
+        say(f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {n:,} images", "bold")
+    say(f"Run {manifest.run_id}, {manifest.seconds:.1f} s")

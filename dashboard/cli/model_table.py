@@ -1,0 +1,58 @@
+"""The README's table of models: ours as measured, beside published networks of like cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard.core.models.facts import ModelFacts
+from dashboard.core.models.version import ModelVersion
+
+HEADER = (
+    "| model | accuracy | ECE | MFLOP | parameters | images a second |",
+    "|---|---|---|---|---|---|",
+)
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """A network's figures as its authors' repository states them, on all 10,000 test images of CIFAR-10."""
+
+    name: str
+    accuracy: float
+    mflop: float  # a multiply-add counts as two
+    parameters: float  # millions
+
+
+ZOO = (  # https://github.com/chenyaofo/pytorch-cifar-models
+    PublishedModel("ResNet-20", 0.9260, 82, 0.27),
+    PublishedModel("MobileNetV2-x0.5", 0.9288, 56, 0.70),
+    PublishedModel("ShuffleNetV2-x1.0", 0.9298, 90, 1.26),
+    PublishedModel("MobileNetV2-x0.75", 0.9372, 119, 1.37),
+    PublishedModel("ResNet-56", 0.9437, 252, 0.86),
+    PublishedModel("RepVGG-A0", 0.9439, 978, 7.84),
+    PublishedModel("RepVGG-A2", 0.9498, 3700, 26.82),
+)
+
+
+def markdown_table(versions: Sequence[ModelVersion], facts: Mapping[str, ModelFacts]) -> Iterator[str]:
+    """Lines of a Markdown table: the measured versions among `versions`, then the published models.
+
+    Args:
+        facts: by NAME@VERSION, as a worker found them; for the speed.
+    """
+    yield from HEADER
+    for version in versions:
+        if "accuracy" in version.metrics:
+            yield _row(version, facts[version.ref])
+    for model in ZOO:
+        yield f"| {model.name} | {model.accuracy:.2%} | | {model.mflop:,.0f} | {model.parameters:.2f} M | |"
+
+
+def _row(version: ModelVersion, facts: ModelFacts) -> str:
+    m = version.metrics
+    low, high = (f"{100 * bound:.1f}" for bound in m["accuracy_ci95"])
+    calibration = f"{m['ece15']:.1%} (uncalibrated {m['ece15_raw']:.1%})"
+    figures = f"{m['accuracy']:.2%} ({low}-{high}) | {calibration} | {m['flops'] / 1e6:,.0f}"
+    speed = f"{facts.images_per_second:,.0f} ({facts.precision})"
+    return f"| **{version.ref}** | {figures} | {m['parameters'] / 1e6:.2f} M | {speed} |"

@@ -1,0 +1,167 @@
+"""`python -m dashboard models`: list, add and choose model versions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args
+
+import typer
+from rich.table import Table
+
+from dashboard.cli.arguments import AsJson, engine, registry
+from dashboard.cli.model_table import markdown_table
+from dashboard.cli.output import console, model_record, plain_text, print_json, say, stop
+from dashboard.core.errors import DashboardError
+from dashboard.core.images.preprocessing import SCALINGS, ColorMode, Fit
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.settings import get_settings
+
+models_app = typer.Typer(invoke_without_command=True, help="List, add and choose model versions.")
+
+
+@models_app.callback()
+def models(
+    context: typer.Context,
+    as_json: AsJson = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the README's table of measured versions.")
+    ] = False,
+) -> None:
+    """List the model versions."""
+    if context.invoked_subcommand:
+        return
+    known = registry()
+    active = _active_ref(known)
+    versions = known.versions()
+    if markdown:
+        _print_markdown(known)
+    elif as_json:
+        print_json([_version_record(version, version.ref == active) for version in versions])
+    else:
+        table = Table("model", "version", "active", "input", "classes", "accuracy")
+        for v in versions:
+            table.add_row(
+                plain_text(v.name),
+                plain_text(v.version),
+                "yes" if v.ref == active else "",
+                "x".join(map(str, v.input_shape)),
+                str(len(v.class_names)),
+                f"{v.accuracy:.1%}" if v.accuracy else "not measured",
+            )
+        console.print(table)
+    for broken in known.broken():
+        say(str(broken.error), "red")
+
+
+def _active_ref(known: Registry) -> str:
+    """Of the version used when none is named; "" where there is none, or the setting names none that is there."""
+    try:
+        return known.active().ref
+    except DashboardError:
+        return ""
+
+
+def _print_markdown(known: Registry) -> None:
+    measured = [version for version in known.versions() if "accuracy" in version.metrics]
+    try:
+        with engine() as pool, console.status("Measuring the speed of each model ..."):
+            facts = {version.ref: Inference(pool).describe(version) for version in measured}
+    except DashboardError as error:
+        stop(error, as_json=False)
+    sys.stdout.writelines(f"{line}\n" for line in markdown_table(measured, facts))
+
+
+def _version_record(version: ModelVersion, active: bool) -> dict[str, Any]:
+    return {
+        **model_record(version),
+        "active": active,
+        "input_shape": list(version.input_shape),
+        "class_names": list(version.class_names),
+        "preprocessing": version.preprocessing.to_dict(),
+        "metrics": version.metrics,
+    }
+
+
+@models_app.command("use")
+def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")], as_json: AsJson = False) -> None:
+    """Make a version the one used when none is named."""
+    settings, known = get_settings(), registry()
+    try:
+        version = known.activate(ref)
+    except DashboardError as error:
+        stop(error, as_json)
+    if as_json:
+        print_json(_version_record(version, active=_active_ref(known) == version.ref))
+    say(f"{version.ref} is now active.")
+    if settings.model:
+        say(f"But DASHBOARD_MODEL={settings.model} is set, and the setting wins.", "yellow")
+
+
+@models_app.command("add")
+def models_add(
+    file: Annotated[Path, typer.Argument(help="A .keras or .h5 file from someone you trust.")],
+    name: Annotated[str, typer.Option(help="Name of the model; an existing name gets a new version.")],
+    class_names: Annotated[
+        str, typer.Option(help="In the order of the outputs: a,b,c or a text file, one a line.")
+    ] = "",
+    scale: Annotated[str, typer.Option(help=f"What happens to pixel values: {', '.join(SCALINGS)}.")] = "",
+    fit: Annotated[
+        str, typer.Option(help=f"How a picture is brought to size: {', '.join(get_args(Fit))}.")
+    ] = "stretch",
+    color: Annotated[
+        str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; told from the model if empty.")
+    ] = "",
+    input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that takes any size.")] = "",
+    memory_gb: Annotated[
+        float, typer.Option(min=0.0, help="Memory that loading may take; by the file's size if 0.")
+    ] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Add a Keras image classifier made elsewhere."""
+    from dashboard.core.models.adding import add_model, read_class_names, read_input_size
+
+    _check_choice("--scale", scale, tuple(SCALINGS))
+    _check_choice("--fit", fit, get_args(Fit))
+    _check_choice("--color", color, get_args(ColorMode))
+    settings, known = get_settings(), registry()
+    active = _active_ref(known)
+    try:
+        with console.status("Looking into the file ..."):
+            version = add_model(
+                file,
+                name,
+                known,
+                class_names=read_class_names(class_names) if class_names else None,
+                scaling=scale or None,
+                fit=cast(Fit, fit),
+                color=cast(ColorMode, color) if color else None,
+                input_size=read_input_size(input_size) if input_size else None,
+                samples=settings.samples_dir,
+                memory_bytes=int(memory_gb * 2**30) or None,
+            )
+        is_other = _active_ref(known) != active
+        if settings.model and is_other:
+            say(f"DASHBOARD_MODEL={settings.model} is set, which means {version.ref} from now on.", "yellow")
+        elif active and is_other:  # a new version of it, or a name that comes before it
+            known.activate(active)
+            say(
+                f"{active} stays the one used when none is named: `python -m dashboard models use {version.ref}` "
+                "changes that."
+            )
+        is_active = _active_ref(known) == version.ref
+    except DashboardError as error:
+        stop(error, as_json)
+    for note in version.provenance.get("notes", ()):
+        say(note, "yellow")
+    if as_json:
+        print_json(_version_record(version, is_active))
+    say(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {version.ref}")
+
+
+def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
+    if value and value not in choices:
+        raise typer.BadParameter(f"one of: {', '.join(choices)}", param_hint=option)

@@ -1,0 +1,50 @@
+"""Show_run."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from dashboard.cli.output import console, plain_text, say
+from dashboard.core.runs.run import Run
+
+FAILURES_SHOWN = 10
+
+CLASSES_SHOWN = 40
+
+
+def show_run(run: Run) -> None:
+    """A run's figures for people."""
+    for note in run.manifest.notes:
+        say(note)
+    evaluation = run.evaluation()
+    if evaluation is None:
+        say("No image has both a known label and a prediction: there is nothing to compare.", "yellow")
+    else:
+        table, per_class = Table("class", "images", "precision", "recall", "F1"), evaluation.per_class
+        if many := len(per_class) > CLASSES_SHOWN:
+            per_class = per_class.sort_values("f1").head(CLASSES_SHOWN)
+        for row in per_class.to_dict("records"):
+            scores = (f"{row[name]:.1%}" if row[name] == row[name] else "-" for name in ("precision", "recall", "f1"))
+            table.add_row(plain_text(row["class"]), f"{row['images']:,}", *scores)
+        console.print(table)
+        if many:
+            say(
+                f"The {CLASSES_SHOWN} of {len(evaluation.class_names):,} classes with the least F1; the page shows all."
+            )
+        say(
+            f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {evaluation.accuracy.n:,} images",
+            "bold",
+        )
+    if run.manifest.state != "finished":
+        say(f"Not finished: {len(run.table):,} of {run.manifest.n_images:,} images.", "yellow")
+    unknown = run.manifest.unknown_labels
+    for name in unknown[:FAILURES_SHOWN]:
+        say(f"The label {name!r} is no class of {run.manifest.model}; its images were left out.", "yellow")
+    if len(unknown) > FAILURES_SHOWN:
+        say(f"... {len(unknown):,} labels are no class; the page lists them all.", "yellow")
+    for failed in run.detail(run.failed.head(FAILURES_SHOWN), ["file", "reason"]).to_dict("records"):
+        say(f"{failed['file']}: {failed['reason']}", "yellow")
+    if len(run.failed) > FAILURES_SHOWN:
+        say(f"... {len(run.failed):,} images could not be evaluated; --json lists them all.", "yellow")
+    m = run.manifest
+    say(f"Run {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}, {m.seconds:.1f} s")

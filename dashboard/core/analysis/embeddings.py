@@ -1,0 +1,72 @@
+"""What a model's last layer is given for every image of a run: computed once, stored beside the run."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from dashboard.core.background import BackgroundTask, TaskState
+from dashboard.core.datasets import open_dataset
+from dashboard.core.datasets.unchanged import check_still_there
+from dashboard.core.files import write_atomically
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore
+
+CHUNK = 256  # images between two reports of progress
+_FILE = "embeddings.npy"
+
+
+class RunEmbeddings:
+    """Computes the embeddings of runs, each run's once however many sessions ask for it. Thread-safe."""
+
+    def __init__(self, inference: Inference, store: RunStore) -> None:
+        self._inference, self._store = inference, store
+        self._lock = threading.Lock()
+        self._tasks: dict[str, BackgroundTask[None]] = {}
+
+    def state(self, run_id: str) -> TaskState[None]:
+        """How many of the run's images are done."""
+        task = self._tasks.get(run_id)
+        return task.state if task else TaskState()
+
+    def stored(self, run: Run) -> np.ndarray | None:
+        """(N, d) float32, read when looked at, a row for each of `run.evaluated`, in that order; None before they exist."""
+        try:
+            embeddings: np.ndarray = np.load(self._path(run.manifest.run_id), mmap_mode="r")
+        except (OSError, ValueError):
+            return None
+        return embeddings if len(embeddings) == len(run.evaluated) else None
+
+    def start(self, run: Run, version: ModelVersion) -> None:
+        """Starts unless it is under way."""
+        run_id = run.manifest.run_id
+        with self._lock:
+            if not self.state(run_id).active:
+                self._tasks[run_id] = BackgroundTask(
+                    "comparison", lambda task: self._compute(run, version, task.advance)
+                )
+                self._tasks[run_id].start()
+
+    def _compute(self, run: Run, version: ModelVersion, on_progress: Callable[[int, int], None]) -> None:
+        dataset = open_dataset(Path(run.manifest.dataset))
+        rows = run.evaluated
+        for index, file in zip(rows["index"], run.detail(rows, ["file"])["file"], strict=True):
+            check_still_there(dataset, int(index), file)
+        samples = [dataset.samples[index] for index in rows["index"]]
+        parts = []
+        for start in range(0, len(samples), CHUNK):
+            on_progress(start, len(samples))
+            parts.append(self._inference.embed(version, dataset.path, samples[start : start + CHUNK]))
+        buffer = io.BytesIO()
+        np.save(buffer, np.concatenate(parts).astype(np.float32))
+        self._store.manifest(run.manifest.run_id)  # it may have been deleted meanwhile, and writing makes its folder
+        write_atomically(self._path(run.manifest.run_id), buffer.getvalue())
+
+    def _path(self, run_id: str) -> Path:
+        return self._store.folder(run_id) / _FILE

@@ -1,0 +1,52 @@
+"""What can be chosen on this server."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.core.datasets import cifar10_archive, readable_name
+from dashboard.core.datasets.uploads import WHOLE_DATASETS
+from dashboard.core.settings import Settings
+
+_DESCRIPTION = ".dataset.json"  # names files of the server: the operator's only
+
+
+@dataclass(frozen=True)
+class LibraryEntry:
+    """A dataset that can be evaluated by choosing it."""
+
+    title: str
+    path: Path
+
+
+def library(settings: Settings) -> list[LibraryEntry]:
+    """What is there now, own datasets first."""
+    others = []
+    if (archive := settings.downloads_dir / cifar10_archive.FILE_NAME).is_file():
+        others.append(LibraryEntry("CIFAR-10 test set", archive))
+    if settings.samples_dir.is_dir():
+        others.append(LibraryEntry("Sample images", settings.samples_dir))
+    taken = {entry.title for entry in others}
+    own = []
+    for path in _own_datasets(settings.datasets_dir):
+        title = readable_name(path.name)
+        own.append(LibraryEntry(f"{title} (data/datasets)" if title in taken else title, path))
+    return own + others
+
+
+def _own_datasets(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if _is_dataset(entry)]
+    except OSError:  # Diagnostics says what is wrong with the data folder
+        return []
+    return sorted(Path(entry.path) for entry in found)
+
+
+def _is_dataset(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir() or entry.name.lower().endswith((*WHOLE_DATASETS, ".npy", _DESCRIPTION))
+    except OSError:  # a link to where this user may not look
+        return False

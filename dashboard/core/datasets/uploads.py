@@ -1,0 +1,126 @@
+"""The datasets on this server: the samples, what lies in data/datasets, CIFAR-10, and what was uploaded."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from dashboard.core.datasets import KINDS
+from dashboard.core.errors import DatasetError
+from dashboard.core.files import disk_is_full, sha256_of
+from dashboard.core.images.decoding import SUFFIXES
+from dashboard.core.settings import Settings
+
+WHOLE_DATASETS = (".zip", ".npz", ".parquet", ".tfrecord", ".tfrecords", ".tar.gz", ".tgz")
+LOOSE_FILES = (*sorted(SUFFIXES), ".npy", ".csv", ".tsv", ".json", ".jsonl")  # several of them make one dataset
+UPLOAD_TYPES = (*WHOLE_DATASETS, *LOOSE_FILES)
+_BLOCK_BYTES = 2**20
+
+
+def is_whole(name: str) -> bool:
+    """A file of this name is a dataset by itself; others may belong together."""
+    return name.lower().endswith(WHOLE_DATASETS)
+
+
+def keep_upload(file: IO[bytes], name: str, settings: Settings) -> Path:
+    """Copies an upload to disk block by block, under its content's hash: the same file twice is stored once.
+
+    Raises:
+        DatasetError: it is of no kind that can be evaluated, larger than allowed, or the disk is full.
+    """
+    safe_name = plain_name(name)
+    if not safe_name.lower().endswith((*WHOLE_DATASETS, *SUFFIXES, ".npy")):
+        raise DatasetError(f"{name} is no dataset by itself.", KINDS, "unknown_format")
+    return _keep(lambda out: shutil.copyfileobj(file, out, _BLOCK_BYTES), safe_name, name, [file], settings)
+
+
+def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> Path:
+    """Keeps a dataset of one file, or several loose ones together as one ZIP, in which their names stay as they are.
+
+    Raises:
+        DatasetError: as `keep_upload`, and when one of several is a dataset of its own.
+    """
+    if len(files) == 1:
+        return keep_upload(files[0][1], files[0][0], settings)
+    for name, _ in files:
+        if is_whole(name) or not name.lower().endswith(LOOSE_FILES):
+            raise DatasetError(
+                f"{name} cannot be one of several files.", "Drop a dataset alone, or images with a labels file.",
+                "upload_mixed",
+            )  # fmt: skip
+
+    def write(out: IO[bytes]) -> None:
+        taken: set[str] = set()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            for name, file in files:
+                member = zipfile.ZipInfo(_unlike(name, taken))  # its date is always the same, so equal files are equal
+                with archive.open(member, "w", force_zip64=True) as to:
+                    shutil.copyfileobj(file, to, _BLOCK_BYTES)
+
+    return _keep(write, f"{len(files)}_files.zip", f"{len(files)} files", [file for _, file in files], settings)
+
+
+def kept_upload(name: str, settings: Settings) -> Path | None:
+    """The upload in this folder of the uploads; None when there is none."""
+    if not re.fullmatch("[0-9a-f]{16}", name):
+        return None
+    return next((path for path in sorted((settings.uploads_dir / name).glob("*")) if path.is_file()), None)
+
+
+def _keep(
+    write: Callable[[IO[bytes]], None], file_name: str, title: str, files: Sequence[IO[bytes]], settings: Settings
+) -> Path:
+    if sum(map(_bytes_in, files)) > settings.max_upload_mb * 2**20:
+        raise DatasetError(
+            f"{title}: larger than the {settings.max_upload_mb:,} MB allowed.",
+            "Put it into data/datasets on the server instead.", "upload_too_large",
+        )  # fmt: skip
+    temporary: Path | None = None
+    try:
+        settings.uploads_dir.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=settings.uploads_dir, prefix=".upload-")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as out:
+            write(out)
+        target = settings.uploads_dir / sha256_of(temporary)[:16] / file_name
+        target.parent.mkdir(exist_ok=True)
+        temporary.replace(target)
+    except OSError as error:
+        way_out = "Free some space on the server" if disk_is_full(error) else f"Let it write to {settings.uploads_dir}"
+        raise DatasetError(
+            f"{title} could not be stored: {error.strerror}.", f"{way_out}, then upload it again."
+        ) from error
+    finally:
+        if temporary:
+            temporary.unlink(missing_ok=True)
+    return target
+
+
+def _bytes_in(file: IO[bytes]) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
+
+
+def _unlike(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken."""
+    path = PurePosixPath(name)
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{path.with_suffix('')} ({number}){path.suffix}"
+    taken.add(name)
+    return name
+
+
+def plain_name(name: str) -> str:
+    """A file name that is safe on any disk, as near to `name` as can be, with its suffix."""
+    path = Path(name.replace("\\", "/"))
+    stem = re.sub(r"[^\w.-]+", "_", path.stem)[:80].strip("._") or "dataset"
+    return stem + re.sub(r"[^\w.]", "", path.suffix)[:10]

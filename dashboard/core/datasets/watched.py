@@ -1,0 +1,66 @@
+"""Has what is on disk changed since it was opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
+from dashboard.core.datasets.described import described_files
+from dashboard.core.datasets.folder_files import is_pattern, pattern_root
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
+from dashboard.core.errors import DatasetError
+
+_watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # of a folder: what is looked at, its times
+
+_MOST_WATCHED = 16
+
+
+def content_state(path: Path) -> tuple[object, ...]:
+    """Changes when the samples of the dataset may have changed."""
+    try:
+        if is_pattern(path):
+            return _folder_state(pattern_root(path))
+        info = path.stat()
+        if path.is_dir():
+            return _folder_state(path)
+        inner = described_files(path) if path.name.endswith(DESCRIPTION) else ()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
+    return (info.st_mtime_ns, info.st_size, *map(content_state, inner))
+
+
+def _folder_state(folder: Path) -> tuple[object, ...]:
+    """Times of what must be looked at: folders, since a file that comes or goes changes its folder, and labels files."""
+    watched, state = _watched.get(folder, ((), ()))
+    if not watched or _times(watched) != state:  # walking through a million files takes a second, so not each time
+        watched = tuple(_folders_and_tables(folder))
+        state = _times(watched)
+        if len(_watched) >= _MOST_WATCHED:
+            _watched.clear()
+        _watched[folder] = (watched, state)
+    return state
+
+
+def _folders_and_tables(folder: Path) -> Iterator[str]:
+    yield str(folder)
+    for root, folders, files in os.walk(folder):
+        yield from (f"{root}/{name}" for name in folders)  # also one that cannot be opened yet
+        yield from (f"{root}/{name}" for name in files if _is_table(name.lower()))
+
+
+def _is_table(name: str) -> bool:
+    return name[name.rfind(".") :] in LABELS_SUFFIXES or ".parquet" in name or ".tfrecord" in name
+
+
+def _times(paths: Sequence[str]) -> tuple[object, ...]:
+    """Of each path; None where it has gone."""
+    times: list[object] = []
+    for path in paths:
+        try:
+            info = os.lstat(path)
+            times.append((info.st_ctime_ns, info.st_size))  # a change of permissions counts too
+        except OSError:
+            times.append(None)
+    return tuple(times)

@@ -1,0 +1,215 @@
+"""Is each model version whole, does it load, and does it answer sensibly?"""
+
+from __future__ import annotations
+
+import shlex
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from dashboard.core.diagnostics.checks import Check, without_full_stop
+from dashboard.core.errors import DashboardError, DatasetError, WorkerError
+from dashboard.core.files import sha256_of
+from dashboard.core.images.preprocessing import SCALINGS
+from dashboard.core.labels.matching import match_labels
+from dashboard.core.models.facts import ModelFacts
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.scalings import better_scaling
+from dashboard.core.models.self_test import LabelledFile, judge, read_samples, self_test
+from dashboard.core.models.version import BrokenVersion, ModelVersion
+from dashboard.core.settings import ROOT
+
+LATENCY = "Median latency, warm"
+ACCURACY = "Accuracy on samples"
+_TENSORFLOW = "TensorFlow is not usable"
+
+
+def check_models(
+    registry: Registry,
+    inference: Inference,
+    samples_dir: Path,
+    tensorflow_works: bool,
+    on_progress: Callable[[str], None] = lambda doing: None,
+) -> Iterator[Check]:
+    """The checks of every version: its file, loading it, and a self-test. What cannot follow is skipped, not failed."""
+    samples = read_samples(samples_dir)
+    for version in _active_first(registry):
+        on_progress(f"Loading {version.ref}")
+        file = check_file(version)
+        yield file
+        why_not = "" if tensorflow_works else _TENSORFLOW
+        if file.status == "error":
+            why_not = "its file is not as it should be"
+        load = _skipped(version, "load", why_not) if why_not else check_load(version, inference)
+        yield load
+        if load.status == "error":
+            why_not = "it cannot be loaded"
+        on_progress(f"Testing {version.ref} on {len(samples)} labelled samples")
+        yield _skipped(version, "self_test", why_not) if why_not else check_self_test(version, inference, samples)
+    broken = registry.broken()
+    yield from (_check_broken(version, registry.root) for version in broken)
+    yield from _check_active(registry, {version.ref for version in broken})
+
+
+def _active_first(registry: Registry) -> list[ModelVersion]:
+    try:
+        active = registry.active().ref
+    except DashboardError:
+        active = ""
+    return sorted(registry.versions(), key=lambda version: version.ref != active)
+
+
+def _check_broken(version: BrokenVersion, root: Path) -> Check:
+    summary, fix = without_full_stop(version.error.message), version.error.fix
+    return Check(
+        f"model.{version.ref}.file", "models", "error", summary, f"{fix}{_git(root / version.name / version.version)}"
+    )
+
+
+def _check_active(registry: Registry, broken: set[str]) -> Iterator[Check]:
+    """Says which version answers; a broken one has been reported already."""
+    try:
+        version = registry.active()
+    except DashboardError as error:
+        if not any(error.message.startswith(f"{ref}: ") for ref in broken):
+            yield Check("model.active", "models", "error", without_full_stop(error.message), error.fix)
+    else:
+        yield Check("model.active", "models", "ok", f"{version.ref} answers when no version is named")
+
+
+def check_file(version: ModelVersion) -> Check:
+    """Is model.keras whole, and the file that model.json describes?"""
+    check_id, what = f"model.{version.ref}.file", f"{version.ref}: {version.file.name}"
+    restore = f"Restore the file, or train or add the model again.{_git(version.folder)}"
+    try:
+        size = version.file.stat().st_size
+        digest = sha256_of(version.file)
+        whole = zipfile.is_zipfile(version.file)
+    except OSError as error:
+        return Check(check_id, "models", "error", f"{what} cannot be read: {error.strerror}", restore)
+    details: tuple[tuple[str, str], ...] = (
+        ("File", str(version.file)),
+        ("Size", f"{size:,} bytes"),
+        ("SHA-256", digest),
+    )
+    if digest == version.sha256:
+        return Check(check_id, "models", "ok", f"{what} is as model.json describes", "", details)
+    details += (("SHA-256 in model.json", version.sha256),)
+    fault = "differs from the file that model.json describes" if whole else "is cut off or damaged"
+    return Check(check_id, "models", "error", f"{what} {fault} (its SHA-256 is another)", restore, details)
+
+
+def check_load(version: ModelVersion, inference: Inference) -> Check:
+    """Loads the version in a worker."""
+    check_id = f"model.{version.ref}.load"
+    try:
+        facts = inference.describe(version)
+    except WorkerError as error:
+        fix = {
+            "worker_unavailable": "No worker process can be started: see the checks of the workers.",
+            "worker_hung": "Allow more time, for example `export DASHBOARD_TASK_S=600`, or use a smaller model.",
+            "out_of_memory": "Give it more memory, or use fewer workers: `export DASHBOARD_WORKERS=1`.",
+            "task_failed": "It cannot be served as it is: save it again with this version of Keras, or use another one.",
+        }.get(
+            error.code,
+            f"Its file ends the worker process: remove the folder {_shown(version.folder)}, then add the model again.",
+        )
+        return Check(check_id, "models", "error", f"{version.ref}: {without_full_stop(error.message)}", fix)
+    except DashboardError as error:
+        fix = _fix_shape(version) if error.code == "model_shape" else error.fix
+        return Check(check_id, "models", "error", without_full_stop(error.message), fix)
+    summary = f"{version.ref} loads in {facts.load_s:.1f} s and answers in {facts.latency_ms:.1f} ms"
+    return Check(check_id, "models", "ok", summary, "", _details(facts))
+
+
+def _details(facts: ModelFacts) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Input", _shape(facts.input_shape)),
+        ("Output", _shape(facts.output_shape)),
+        ("Parameters", f"{facts.parameters:,}"),
+        ("Layers", f"{facts.layers:,}"),
+        ("Layers that can be explained", f"{len(facts.conv_layers):,}"),
+        ("Load time", f"{facts.load_s:.2f} s"),
+        (LATENCY, f"{facts.latency_ms:.1f} ms"),
+        ("Throughput, warm", f"{facts.images_per_second:,.0f} images a second in one worker"),
+        ("Precision of predictions", facts.precision),
+    )
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return " x ".join("any" if side is None else str(side) for side in shape)
+
+
+def check_self_test(version: ModelVersion, inference: Inference, samples: Sequence[LabelledFile]) -> Check:
+    """Predicts the labelled samples; when that goes badly, looks for the input scaling that mends it."""
+    if not samples:
+        return _skipped(version, "self_test", "there are no sample images")
+    if unknown := match_labels((s.label for s in samples), version.class_names).unknown:
+        return _skipped(version, "self_test", f"it has no class {unknown[0]!r}, as the samples have")
+    check_id = f"model.{version.ref}.self_test"
+    try:
+        found = self_test(version, samples, inference.predict)
+        verdict = judge(found, version)
+        better = None if verdict.status == "ok" else better_scaling(version, samples, inference.predict, found)
+    except DatasetError as error:
+        return Check(check_id, "models", "warning", without_full_stop(error.message), error.fix)
+    except DashboardError as error:
+        return Check(check_id, "models", "error", without_full_stop(error.message), error.fix)
+    details = (
+        (ACCURACY, f"{found.accuracy} of {found.accuracy.n}"),
+        ("Most frequent answer", f"{found.answer}, {found.share:.0%}"),
+        ("Input scaling", version.preprocessing.scaling_name),
+    )
+    if verdict.status == "ok":
+        return Check(check_id, "models", "ok", verdict.summary, "", details)
+    if better is None:
+        fix = (
+            "No other input scaling mends it. Compare the order of class_names, and color, in its model.json with how "
+            "the model was trained; or make another version the active one: `python -m dashboard models use NAME@VERSION`."
+        )
+        return Check(check_id, "models", verdict.status, verdict.summary, fix, details)
+    scaling, test = better
+    summary = f"{verdict.summary}; with the input scaling {scaling!r} it is right for {test.accuracy}"
+    return Check(check_id, "models", verdict.status, summary, _fix_scaling(version, scaling), details)
+
+
+def _fix_scaling(version: ModelVersion, scaling: str) -> str:
+    scale, mean, std = SCALINGS[scaling]
+    values = f'"scale": {scale!r}, "mean": {list(mean)}, "std": {list(std)}'
+    add = f"{_add_again(version)} --scale {shlex.quote(scaling)}"
+    return (
+        f"The pixels are scaled wrongly. In {_shown(version.folder / 'model.json')}, under preprocessing, set {values}. "
+        f"Or add the model again with `{add}`."
+    )
+
+
+def _fix_shape(version: ModelVersion) -> str:
+    return (
+        f"Make height, width, color and class_names in {_shown(version.folder / 'model.json')} those of the model, "
+        f"or add it again with `{_add_again(version)}`."
+    )
+
+
+def _add_again(version: ModelVersion) -> str:
+    names = shlex.quote(",".join(version.class_names))
+    return (
+        f"python -m dashboard models add {shlex.quote(_shown(version.file))} --name {shlex.quote(version.name)} "
+        f"--class-names {names}"
+    )
+
+
+def _git(folder: Path) -> str:
+    """The command that restores a version that came with the project."""
+    if not folder.is_relative_to(ROOT):
+        return ""
+    return f" If it came with the project: `git restore {shlex.quote(_shown(folder))}`."
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def _skipped(version: ModelVersion, part: str, why: str) -> Check:
+    what = "loading" if part == "load" else "self-test"
+    return Check(f"model.{version.ref}.{part}", "models", "skipped", f"{version.ref}, {what} skipped: {why}")

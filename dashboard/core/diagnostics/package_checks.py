@@ -1,0 +1,196 @@
+"""Installed packages against what is required, from their metadata: a broken package is never imported to ask about it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from dashboard.core.diagnostics.checks import Check, Status
+from dashboard.core.settings import ROOT
+
+REQUIREMENTS = ROOT / "requirements.txt"
+PYTHON = SpecifierSet(">=3.10,<3.14")  # as in pyproject.toml
+
+# Distributions that install the same import package: one can stand in for another, two overwrite each other's files.
+SAME_FOLDER: dict[str, tuple[str, ...]] = {
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "intel-tensorflow", "tf-nightly", "tf-nightly-cpu"),
+    "keras": ("keras", "keras-nightly"),
+    "cv2": (
+        "opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python",
+    ),
+    "PIL": ("pillow", "pillow-simd"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Installed:
+    """One installed distribution, as its metadata has it."""
+
+    name: str  # canonical
+    version: str
+    requires: tuple[str, ...] = ()  # Requires-Dist
+
+
+def installed_packages() -> dict[str, Installed]:
+    """Everything installed, by canonical name; of a name found twice, the one that is imported."""
+    found: dict[str, Installed] = {}
+    for distribution in metadata.distributions():
+        try:
+            name, version = distribution.metadata["Name"], distribution.version
+        except (KeyError, TypeError, OSError):
+            continue
+        if name and version:  # an interrupted installation leaves metadata without them
+            key = canonicalize_name(name)
+            found.setdefault(key, Installed(key, version, tuple(distribution.requires or ())))
+    return found
+
+
+def read_requirements(path: Path = REQUIREMENTS) -> list[Requirement]:
+    """The requirements of a pip requirements file that apply here; options and comments are passed over."""
+    lines = (line.split("#", 1)[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    found = [Requirement(line) for line in lines if line and not line.startswith("-")]
+    return [r for r in found if r.marker is None or r.marker.evaluate()]
+
+
+def pip_command(arguments: str) -> str:
+    """The pip command for the environment this runs in, to be typed in the project's folder."""
+    python = Path(sys.executable)
+    shown = str(python.relative_to(ROOT)) if python.is_relative_to(ROOT) else str(python)
+    return f"{shown} -m pip {arguments}"
+
+
+def check_packages(requirements: Sequence[Requirement], installed: Mapping[str, Installed]) -> list[Check]:
+    """Python, each requirement, and what contradicts what."""
+    required = [_check_requirement(requirement, installed) for requirement in requirements]
+    conflicts = [*_overwriting(requirements, installed), *_contradictions(requirements, installed)]
+    if not conflicts:
+        conflicts = [Check("conflicts", "packages", "ok", f"No conflict among {len(installed)} installed packages")]
+    return [check_python(platform.python_version()), *required, *conflicts]
+
+
+def check_python(version: str) -> Check:
+    """Is this version of Python one that is supported?"""
+    details = (
+        ("Platform", platform.platform()),
+        ("Processor", platform.machine()),
+        ("Interpreter", sys.executable),
+    )
+    if PYTHON.contains(version, prereleases=True):
+        return Check("python", "packages", "ok", f"Python {version} ({_bounds(PYTHON)} is required)", "", details)
+    fix = "Install Python 3.12, then set up anew with `python3.12 -m venv .venv` and `.venv/bin/python -m pip install -r requirements.txt`."
+    return Check(
+        "python", "packages", "error", f"Python {version} is used, but {_bounds(PYTHON)} is required", fix, details
+    )
+
+
+def _check_requirement(requirement: Requirement, installed: Mapping[str, Installed]) -> Check:
+    name = canonicalize_name(requirement.name)
+    check_id, wanted = f"package.{name}", _bounds(requirement.specifier)
+    fix = f"Run `{pip_command('install -r requirements.txt')}`, then restart the dashboard."
+    package = installed.get(name) or _stand_in(name, installed)
+    if package is None:
+        return Check(check_id, "packages", "error", f"{name} is not installed ({wanted} is required)", fix)
+    if _fits(package.version, requirement.specifier):
+        return Check(check_id, "packages", "ok", f"{package.name} {package.version} ({wanted} is required)")
+    # too old lacks what is called here; too new was only never tried
+    too_old = any(
+        s.operator in (">=", ">", "==", "~=", "===") and not _fits(package.version, SpecifierSet(str(s)))
+        for s in requirement.specifier
+    )
+    status: Status = "error" if too_old else "warning"
+    summary = f"{package.name} {package.version} is installed, but {wanted} is required"
+    return Check(check_id, "packages", status, summary, fix)
+
+
+def _bounds(specifier: SpecifierSet) -> str:
+    """The specifier as people write it, lower bound first."""
+    return ",".join(sorted(map(str, specifier), key=lambda s: (s.startswith("<"), s))) or "any version"
+
+
+def _stand_in(name: str, installed: Mapping[str, Installed]) -> Installed | None:
+    family = next((names for names in SAME_FOLDER.values() if name in names), ())
+    return next((installed[other] for other in family if other in installed), None)
+
+
+def _fits(version: str, specifier: SpecifierSet) -> bool:
+    try:
+        return specifier.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return not specifier
+
+
+def _overwriting(requirements: Iterable[Requirement], installed: Mapping[str, Installed]) -> Iterator[Check]:
+    """Distributions of which only one may be installed."""
+    wanted: dict[str, Requirement] = {canonicalize_name(r.name): r for r in requirements}
+    for folder, family in SAME_FOLDER.items():
+        present = [name for name in family if name in installed]
+        if len(present) < 2:
+            continue
+        keep = next((str(wanted[name]) for name in family if name in wanted), present[0])
+        remove, again = pip_command(f"uninstall -y {' '.join(present)}"), pip_command(f'install "{keep}"')
+        yield Check(
+            f"conflict.{folder}", "packages", "warning",
+            f"{' and '.join(present)} are both installed, and write to the same folder, {folder}",
+            f"Keep one of them: run `{remove}`, then `{again}`.",
+        )  # fmt: skip
+
+
+def _contradictions(requirements: Iterable[Requirement], installed: Mapping[str, Installed]) -> Iterator[Check]:
+    """Installed packages that need another version of one of ours, or a package that is not there."""
+    ours = _closure([canonicalize_name(r.name) for r in requirements], installed)
+    top = {canonicalize_name(r.name) for r in requirements}
+    for package in sorted(installed.values(), key=lambda p: p.name):
+        for name, specifier in _needs(package).items():
+            found = installed.get(name) or _stand_in(name, installed)
+            if found is None:
+                # a missing requirement of ours has its own check; of a stranger's, it is the stranger's concern
+                if package.name not in ours or name in top:
+                    continue
+                state = f"{name} is not installed"
+            elif (name in ours or package.name in ours) and not _fits(found.version, specifier):
+                state = f"{found.name} {found.version} is installed"
+            else:
+                continue
+            mend = pip_command(f'install -r requirements.txt "{name}{specifier}"')
+            fix = f"Run `{mend}`, then restart the dashboard."
+            if package.name not in ours:
+                fix = f"The dashboard does not use {package.name}: remove it with `{pip_command(f'uninstall {package.name}')}`."
+            yield Check(
+                f"conflict.{package.name}.{name}", "packages", "warning",
+                f"{package.name} {package.version} needs {name}{specifier}, but {state}", fix,
+            )  # fmt: skip
+
+
+def _needs(package: Installed) -> dict[str, SpecifierSet]:
+    """What the package needs, by canonical name; of a name given several times, all bounds together."""
+    needs: dict[str, SpecifierSet] = {}
+    for line in package.requires:
+        try:
+            need = Requirement(line)
+        except InvalidRequirement:
+            continue  # written by an old tool; pip passes over it too
+        if need.marker is None or need.marker.evaluate({"extra": ""}):
+            name = canonicalize_name(need.name)
+            needs[name] = needs.get(name, SpecifierSet()) & need.specifier
+    return needs
+
+
+def _closure(names: Iterable[str], installed: Mapping[str, Installed]) -> set[str]:
+    """The given packages and all that they need, as far as installed."""
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name in installed and name not in found:
+            found.add(name)
+            todo += _needs(installed[name])
+    return found

@@ -1,0 +1,63 @@
+"""Tensorflow_checks."""
+
+from __future__ import annotations
+
+from dashboard.core.diagnostics.checks import Check, without_full_stop
+from dashboard.core.diagnostics.package_checks import pip_command
+from dashboard.core.errors import DashboardError, DependencyError
+from dashboard.core.models.inference import Inference
+
+# how a process that imports TensorFlow dies -> why, and what helps
+_DEATHS = {
+    "SIGILL": (
+        "this processor lacks instructions that the installed TensorFlow was built for, such as AVX",
+        "Run the dashboard on a machine whose processor has AVX (`grep -c avx /proc/cpuinfo` is not 0 there), or install a "
+        "TensorFlow that was built for this one.",
+    ),
+    "SIGKILL": (
+        "the system ended it, most likely because memory ran out",
+        "Give it 2 GB of memory, or use one worker: `export DASHBOARD_WORKERS=1`, then restart the dashboard.",
+    ),
+}
+
+
+def check_tensorflow(inference: Inference) -> Check:
+    """Imports TensorFlow in a worker, where a build that kills its process kills only that."""
+    try:
+        facts = inference.tensorflow()
+    except DependencyError as error:
+        summary = without_full_stop(error.message)
+        if error.code == "tensorflow_missing":
+            fix = f"Run `{pip_command('install -r requirements.txt')}`, then restart the dashboard."
+        else:
+            fix = _reinstall("Its build and another package do not fit together.")
+        return Check("tensorflow", "tensorflow", "error", summary, fix)
+    except DashboardError as error:  # WorkerError: it died or did not answer
+        return _check_death(error.message)
+    where = f"on {len(facts.gpus)} GPU(s)" if facts.gpus else "on the CPU"
+    details = (
+        ("Build", "with CUDA" if facts.built_with_cuda else "CPU only"),
+        ("CPU features in use", ", ".join(facts.cpu_features) or "unknown"),
+        ("GPUs", ", ".join(facts.gpus) or "none"),
+        ("Threads a worker", str(facts.threads)),
+        ("Import took", f"{facts.import_s:.1f} s"),
+    )
+    summary = f"TensorFlow {facts.version} with Keras {facts.keras_version} works {where}"
+    return Check("tensorflow", "tensorflow", "ok", summary, "", details)
+
+
+def _check_death(message: str) -> Check:
+    summary = f"TensorFlow cannot be used. {without_full_stop(message)}"
+    for signal_name, (why, fix) in _DEATHS.items():
+        if signal_name in message:
+            return Check("tensorflow", "tensorflow", "error", f"{summary}: {why}", fix)
+    if "did not answer" in message:
+        longer = "Allow it more time with `export DASHBOARD_WORKER_START_S=600`, then restart the dashboard."
+        return Check("tensorflow", "tensorflow", "error", summary, longer)
+    why = "The installed build does not fit this machine or the other packages."
+    return Check("tensorflow", "tensorflow", "error", summary, _reinstall(why))
+
+
+def _reinstall(why: str) -> str:
+    command = pip_command("install --force-reinstall -r requirements.txt")
+    return f"{why} Install everything anew with `{command}`, then restart the dashboard."

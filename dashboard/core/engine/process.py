@@ -1,0 +1,147 @@
+"""One worker process and our end of its pipe.
+
+It is an interpreter of its own (`python -m dashboard.worker`): multiprocessing's children would run the page script again,
+because Streamlit puts it in the place of `__main__`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection
+from typing import IO, Any
+
+import psutil
+
+from dashboard.core.engine.worker import WorkerDied
+from dashboard.core.settings import ROOT
+
+COMMAND = (sys.executable, "-m", "dashboard.worker")
+GRACE_S = 2.0  # a worker whose pipe is closed has this long to end by itself, so that its exit code can be told
+
+
+class WorkerProcess:
+    """Starts a worker, gives it one task at a time, and ends it."""
+
+    def __init__(self, command: Sequence[str], threads: int) -> None:
+        """Raises OSError when no process can be started."""
+        ours, theirs = socket.socketpair()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        # TensorFlow writes code that it traces into files there, which a killed process leaves behind
+        self._scratch = tempfile.TemporaryDirectory(prefix="dashboard-worker-", ignore_cleanup_errors=True)
+        self._overran = self._begun = False
+        environment = {
+            **os.environ,
+            "DASHBOARD_WORKER_THREADS": str(threads),
+            "DASHBOARD_PARENT_PID": str(os.getpid()),  # it may be gone before the worker could ask
+            "TMPDIR": self._scratch.name,
+            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+        }
+        try:
+            self._process = subprocess.Popen(
+                [*command, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+            )
+        except OSError:
+            ours.close()
+            self._free()
+            raise
+        finally:
+            theirs.close()
+        self._pipe = Connection(ours.detach())
+
+    @property
+    def pid(self) -> int:
+        """Of the process, also after it has ended."""
+        return self._process.pid
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Resident; None when it has ended."""
+        with contextlib.suppress(psutil.Error):
+            return int(psutil.Process(self.pid).memory_info().rss)
+        return None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def wait_until_ready(self, limit_s: float) -> None:
+        """Raises WorkerDied when it ends, or takes too long, while it imports TensorFlow."""
+        with self._limited(limit_s, "importing TensorFlow"):
+            self._pipe.recv()
+
+    def run(self, task: str, args: tuple[Any, ...], limit_s: float) -> Any:
+        """The task's result. Raises the task's own error, or WorkerDied."""
+        with self._limited(limit_s, task):
+            self._pipe.send((task, args))
+            self._pipe.recv()  # it has arrived
+            self._begun = True
+            ok, value = self._pipe.recv()
+        if ok:
+            return value
+        raise value
+
+    @contextlib.contextmanager
+    def _limited(self, limit_s: float, doing: str) -> Iterator[None]:
+        """Kills the worker after the limit, which also ends a read or write that blocks on its pipe."""
+        self._begun = False
+        timer = threading.Timer(limit_s, self._overrun)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (EOFError, OSError) as error:  # OSError also when it dies in the middle of its answer
+            how = f"did not answer within {limit_s:.0f} s" if self._overran else self._how_it_ended()
+            killed = self._process.returncode == -signal.SIGKILL and not self._overran
+            raise WorkerDied(f"{how} while {doing}", self._begun, self._overran, killed) from error
+        finally:
+            timer.cancel()
+
+    def _overrun(self) -> None:
+        self._overran = True
+        self.kill()
+
+    def _how_it_ended(self) -> str:
+        self.kill(GRACE_S)
+        code = self._process.returncode
+        if code >= 0:
+            how = f"exited with code {code}"
+        else:
+            with contextlib.suppress(ValueError):
+                return f"was killed by {signal.Signals(-code).name}"
+            how = f"was killed by signal {-code}"
+        self._log.seek(0)
+        last = self._log.read().decode(errors="replace").strip().splitlines()[-1:]
+        return f"{how} ({last[0][:300]})" if last else how
+
+    def kill(self, grace_s: float = 0.0) -> None:
+        """Ends it, if it does not end by itself within the grace."""
+        try:
+            self._process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """Ends it and frees what it held here."""
+        self._pipe.close()
+        self.kill()
+        self._free()
+
+    def _free(self) -> None:
+        self._log.close()
+        self._scratch.cleanup()

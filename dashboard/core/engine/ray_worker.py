@@ -1,0 +1,108 @@
+"""A worker on a Ray cluster, with the same face as a worker process of our own.
+
+The pool keeps what matters: which task goes where, time-outs, attempts, replacing the dead. Ray finds the place and
+tells of a death. Ray itself is imported only where a cluster is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import threading
+from typing import Any
+
+from dashboard.core.engine.answer import answer
+from dashboard.core.engine.worker import WorkerDied
+from dashboard.core.settings import ROOT
+
+PACKAGE = ROOT / "dashboard"
+PING_S = 30.0  # an idle worker that does not answer for so long is gone
+ENVIRONMENT = {
+    "DASHBOARD_WORKER_THREADS": "1",
+    "DASHBOARD_PRECISION": "float32",  # see `precision.serves_in_bfloat16`
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+_CONNECTING = threading.Lock()
+
+
+class Tasks:
+    """What runs on the cluster: the tasks of `dashboard.worker.tasks`, in a process of its own."""
+
+    def __init__(self) -> None:
+        self._tasks = importlib.import_module("dashboard.worker.tasks")  # this layer does not know the workers' code
+        importlib.import_module("dashboard.worker.probe").warm_up()
+
+    def pid(self) -> int:
+        """Of the process, on whichever node it is."""
+        return os.getpid()
+
+    def run(self, task: str, args: tuple[Any, ...]) -> tuple[bool, Any]:
+        """See `answer`."""
+        return answer(self._tasks.TASKS, task, args)
+
+
+def _connect(address: str) -> Any:
+    """Ray, connected once a process. Raises OSError when it is not installed or the cluster does not answer."""
+    try:
+        import ray
+    except ImportError as error:
+        raise OSError("Ray is not installed: pip install -r requirements-cluster.txt") from error
+    with _CONNECTING:
+        if not ray.is_initialized():
+            try:
+                # the code travels along, so that every node runs what the server runs
+                environment = {"py_modules": [str(PACKAGE)], "env_vars": ENVIRONMENT}
+                ray.init(address=address, namespace="dashboard", log_to_driver=False, runtime_env=environment)
+            except Exception as error:  # ConnectionError, RuntimeError and more, by Ray's version
+                raise OSError(f"the Ray cluster at {address} does not answer: {str(error)[:200]}") from error
+    return ray
+
+
+class RayWorker:
+    """One actor. See `WorkerProcess` for what the methods do."""
+
+    def __init__(self, address: str) -> None:
+        """Raises OSError when the cluster cannot be reached."""
+        self._ray = _connect(address)
+        self._actor = self._ray.remote(Tasks).options(num_cpus=1).remote()
+        self.pid = 0
+        self.alive = True
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """None: it may be on another machine."""
+        return None
+
+    def wait_until_ready(self, limit_s: float) -> None:
+        """Waits for a place on the cluster too."""
+        self.pid = self._result(self._actor.pid.remote(), limit_s, "starting on the cluster", begun=False)
+
+    def run(self, task: str, args: tuple[Any, ...], limit_s: float) -> Any:
+        """The task's result. Raises the task's own error, or WorkerDied."""
+        self._result(self._actor.pid.remote(), PING_S, task, begun=False)
+        ok, value = self._result(self._actor.run.remote(task, args), limit_s, task, begun=True)
+        if ok:
+            return value
+        raise value
+
+    def _result(self, reference: Any, limit_s: float, doing: str, begun: bool) -> Any:
+        try:
+            return self._ray.get(reference, timeout=limit_s)
+        except self._ray.exceptions.GetTimeoutError as error:
+            self.kill()
+            raise WorkerDied(f"did not answer within {limit_s:.0f} s while {doing}", begun, True) from error
+        except self._ray.exceptions.RayError as error:
+            self.kill()
+            first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise WorkerDied(f"was lost while {doing} ({first_line[:200]})", begun, False) from error
+
+    def kill(self, grace_s: float = 0.0) -> None:
+        """Ends the actor, wherever it is."""
+        self.alive = False
+        with contextlib.suppress(Exception):  # the cluster may be gone
+            self._ray.kill(self._actor, no_restart=True)
+
+    def close(self) -> None:
+        """Ends it."""
+        self.kill()

@@ -1,0 +1,63 @@
+"""From a worker's answers for a chunk to the rows of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from dashboard.core.datasets import Sample
+from dashboard.core.models.prediction import ChunkAnswers
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.rows import SCHEMA
+
+
+def known(samples: Sequence[Sample], manifest: RunManifest) -> list[Sample]:
+    """Those that are shown to the model: their label is a class of it, or they have none."""
+    return [s for s in samples if s.label is None or s.label in manifest.class_of]
+
+
+def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunManifest) -> pa.Table:
+    """One row a sample.
+
+    Args:
+        answers: for `known(samples, manifest)`.
+    """
+    n, n_classes = len(samples), len(manifest.class_names)
+    is_known = [s.label is None or s.label in manifest.class_of for s in samples]
+    places = np.flatnonzero(is_known)
+    ok = np.zeros(n, bool)
+    ok[places[answers.places]] = True
+    reasons = ["" if k else _why_left_out(s, manifest) for s, k in zip(samples, is_known, strict=True)]
+    for place, failure in answers.failures.items():
+        reasons[places[place]] = f"{failure.message} {failure.fix}".strip()
+    labels, confidence = np.full(n, None, object), np.full(n, np.nan)
+    labels[ok] = np.array(manifest.class_names, object)[answers.pred_probs.argmax(axis=1)]
+    confidence[ok] = answers.pred_probs.max(axis=1)
+    return pa.Table.from_arrays(
+        [
+            pa.array([s.index for s in samples], pa.int64()),
+            pa.array([s.name for s in samples], pa.string()),
+            pa.array([None if s.label is None else manifest.class_of.get(s.label) for s in samples], pa.string()),
+            pa.array(labels, pa.string()),
+            pa.array(confidence, pa.float64(), from_pandas=True),
+            _vectors(ok, answers.pred_probs.astype(np.float64), n_classes),
+            _vectors(ok, answers.logits.astype(np.float32), n_classes),
+            pa.array(np.where(ok, "ok", "failed"), pa.string()),
+            pa.array(reasons, pa.string()),
+        ],
+        schema=SCHEMA,
+    )
+
+
+def _why_left_out(sample: Sample, manifest: RunManifest) -> str:
+    if sample.label in manifest.left_out:
+        return f"Its label {sample.label!r} was left out."
+    return f"Its label {sample.label!r} is no class of {manifest.model}."
+
+
+def _vectors(ok: np.ndarray, values: np.ndarray, length: int) -> pa.Array:
+    """`values` (M, length) at the M places that are ok, null at the others."""
+    offsets = np.concatenate([[0], np.cumsum(ok) * length]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()), mask=pa.array(~ok))

@@ -1,0 +1,276 @@
+"""Evaluations under way: one process-wide runner, so that they outlive page reruns, navigation, reloads and restarts."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Literal
+
+from dashboard.core.engine.contract import Engine
+from dashboard.core.errors import Cancelled, DashboardError
+from dashboard.core.evaluation.chunks import Chunk
+from dashboard.core.evaluation.driver import CHUNKS_AHEAD
+from dashboard.core.evaluation.opening import OpenRun, begin_run, evaluated_before, take_up_run
+from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.evaluation.work import EvaluationWork, Progress
+from dashboard.core.files import disk_is_full
+from dashboard.core.models.prediction import ChunkAnswers
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.manifest import RunManifest, new_run_id
+from dashboard.core.runs.store import RunStore, storage_error
+
+JobState = Literal["waiting", "running", "paused", "finished", "cancelled", "failed"]
+RETRY_S = 30.0  # between attempts to write to a full disk
+
+
+@dataclass(frozen=True)
+class Job:
+    """A snapshot of one evaluation under way."""
+
+    run_id: str  # of the run that it writes
+    dataset: Path
+    model: str  # NAME@VERSION
+    state: JobState = "waiting"
+    progress: Progress | None = None
+    error: DashboardError | None = None  # why it failed, or what it waits for when paused
+    found: str = ""  # an earlier run that has, or will have, the same answers, which is the result then
+
+    @property
+    def active(self) -> bool:
+        """It waits, runs or is paused."""
+        return self.state in ("waiting", "running", "paused")
+
+
+class JobRunner:
+    """Evaluations at the same time, a chunk of each in turn. Thread-safe.
+
+    One thread owns all that changes; others send it functions to call.
+    """
+
+    def __init__(
+        self, engine: Engine, store: RunStore, chunk_size: int = 128, chunk_s: float = 120.0, retry_s: float = RETRY_S
+    ) -> None:
+        self._engine, self._store, self._chunk_size, self._chunk_s = engine, store, chunk_size, chunk_s
+        self._retry_s, self._retry_at = retry_s, 0.0
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        self._inbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self._turns: deque[str] = deque()  # runs with chunks to give out, the next one first
+        self._works: dict[str, EvaluationWork] = {}
+        threading.Thread(target=self._loop, name="jobs", daemon=True).start()
+
+    def start(
+        self,
+        dataset: Path,
+        version: ModelVersion,
+        label_map: Mapping[str, str] | None = None,
+        use_stored: bool = True,
+    ) -> Job:
+        """Begins an evaluation.
+
+        Args:
+            label_map: what some labels mean, see `match_labels`.
+            use_stored: where a finished run, or one under way, has the same answers, that is the result; see `Job.found`.
+        """
+
+        def open_run(run_id: str) -> OpenRun | RunManifest:
+            plan = plan_run(dataset, version, label_map)
+            with self._store.beginning():
+                # in this order: a run that ends meanwhile is in the store
+                found = (self._store.under_way(plan.key) or evaluated_before(plan, self._store)) if use_stored else None
+                return found or begin_run(plan, self._store, self._chunk_size, run_id)
+
+        return self._add(Job(new_run_id(), dataset, version.ref), open_run)
+
+    def go_on(self, run_id: str, registry: Registry) -> Job:
+        """Takes up an unfinished run. Raises DatasetError when there is no such run."""
+        if (job := self.get(run_id)) and job.active:
+            return job
+        manifest = self._store.manifest(run_id)
+        job = Job(run_id, Path(manifest.dataset), manifest.model)
+        return self._add(job, lambda run_id: take_up_run(run_id, self._store, registry))
+
+    def go_on_with_interrupted(self, registry: Registry) -> list[Job]:
+        """Takes up every run that stopped because its process ended."""
+        left = [m.run_id for m in self._store.list() if not m.imported and self._store.state(m) == "interrupted"]
+        return [self.go_on(run_id, registry) for run_id in reversed(left)]
+
+    def get(self, run_id: str) -> Job | None:
+        """The job as it is now."""
+        with self._lock:
+            return self._jobs.get(run_id)
+
+    def active(self) -> list[Job]:
+        """Jobs that have not ended, oldest first."""
+        with self._lock:
+            return [job for job in self._jobs.values() if job.active]
+
+    def cancel(self, run_id: str) -> None:
+        """Stops a job; what is done is kept."""
+        self._inbox.put(partial(self._cancel, run_id))
+
+    def retry(self) -> None:
+        """Goes on with paused jobs now."""
+        self._inbox.put(self._retry_paused)
+
+    def _add(self, job: Job, open_run: Callable[[str], OpenRun | RunManifest]) -> Job:
+        with self._lock:
+            self._jobs[job.run_id] = job
+        # a large dataset takes seconds to open, which must not hold up the jobs that run
+        threading.Thread(target=self._open, args=(job.run_id, open_run), name=f"open-{job.run_id}", daemon=True).start()
+        return job
+
+    def _open(self, run_id: str, open_run: Callable[[str], OpenRun | RunManifest]) -> None:
+        try:
+            opened = open_run(run_id)
+            if isinstance(opened, RunManifest):
+                self._inbox.put(partial(self._update, run_id, state="finished", found=opened.run_id))
+                return
+            try:
+                work = EvaluationWork(opened, self._engine, self._store, self._chunk_s)
+            except BaseException:
+                opened.owner.release()
+                raise
+            self._inbox.put(partial(self._begin, run_id, work))
+        except Exception as error:
+            self._inbox.put(partial(self._update, run_id, state="failed", error=self._told(error)))
+
+    def _loop(self) -> None:
+        while True:
+            self._give_out()
+            paused = any(job.state == "paused" for job in self.active())
+            try:
+                call = self._inbox.get(timeout=max(0.0, self._retry_at - time.monotonic()) if paused else None)
+            except Empty:
+                call = self._retry_paused
+            try:
+                call()
+            except Exception:  # the runner must outlive any fault
+                logging.getLogger(__name__).exception("A step of an evaluation failed.")
+
+    def _give_out(self) -> None:
+        """Chunks of each run in turn, as many as the workers need."""
+        room = CHUNKS_AHEAD * len(self._engine.workers()) - sum(work.pending for work in self._works.values())
+        while self._turns and room > 0:
+            run_id = self._turns.popleft()
+            work = self._works[run_id]
+            with self._guarded(run_id):
+                if work.submit_next(partial(self._settled, work)):
+                    self._turns.append(run_id)
+                    room -= 1
+
+    def _settled(self, work: EvaluationWork, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
+        self._inbox.put(partial(self._settle, work, chunk, future))
+
+    @contextlib.contextmanager
+    def _guarded(self, run_id: str) -> Iterator[None]:
+        """An error ends or pauses its job, and nothing else."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, OSError) and disk_is_full(error):
+                self._pause(run_id, error)
+            elif isinstance(error, Cancelled) or getattr(error, "code", "") == "engine_closed":
+                self._works.pop(run_id).leave()  # the server shuts down, and the next one goes on
+            else:
+                self._stop(run_id, "failed", self._told(error))
+
+    def _begin(self, run_id: str, work: EvaluationWork) -> None:
+        if not self._jobs[run_id].active:  # cancelled meanwhile
+            self._end(work, "cancelled")
+            return
+        self._works[run_id] = work
+        self._update(run_id, state="running")
+        with self._guarded(run_id):
+            self._advance(run_id)
+
+    def _settle(self, work: EvaluationWork, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
+        run_id = work.manifest.run_id
+        if self._works.get(run_id) is not work:  # it was stopped, and perhaps taken up since
+            return
+        with self._guarded(run_id):
+            work.settle(chunk, future)
+            self._advance(run_id)
+
+    def _advance(self, run_id: str) -> None:
+        """After some rows were stored: has the run chunks to give out, or is it through?"""
+        work = self._works[run_id]
+        self._update(run_id, progress=work.progress)
+        if self._jobs[run_id].state != "running":
+            return
+        if work.complete:
+            work.measure().add_done_callback(lambda _: self._inbox.put(partial(self._finish, run_id)))
+        elif run_id not in self._turns:
+            self._turns.append(run_id)
+
+    def _finish(self, run_id: str) -> None:
+        if run_id in self._works:
+            with self._guarded(run_id):
+                self._works[run_id].finish("finished")
+                del self._works[run_id]
+                self._update(run_id, state="finished")
+
+    def _cancel(self, run_id: str) -> None:
+        work = self._works.get(run_id)
+        if self._jobs[run_id].active and not (work and work.complete):
+            self._stop(run_id, "cancelled")
+
+    def _stop(self, run_id: str, state: Literal["cancelled", "failed"], error: DashboardError | None = None) -> None:
+        if run_id in self._turns:
+            self._turns.remove(run_id)
+        update = partial(self._update, run_id, state=state, error=error)
+        work = self._works.pop(run_id, None)
+        if work is None:
+            update()
+            return
+        self._end(work, state, str(error or ""))
+        if state == "cancelled" and work.progress.done:
+            with contextlib.suppress(DashboardError):  # else whoever looks at the run measures it
+                work.measure().add_done_callback(lambda _: self._inbox.put(update))
+                return
+        update()
+
+    def _end(self, work: EvaluationWork, state: Literal["cancelled", "failed"], message: str = "") -> None:
+        with contextlib.suppress(OSError, DashboardError):  # where it cannot be written, it can be taken up again
+            work.finish(state, message)
+            if state == "cancelled" and not work.progress.done:
+                self._store.delete(work.manifest.run_id)
+        work.leave()
+
+    def _pause(self, run_id: str, error: OSError) -> None:
+        if run_id in self._turns:
+            self._turns.remove(run_id)
+        self._retry_at = time.monotonic() + self._retry_s
+        message = f"The results cannot be written to {self._store.root}: {error.strerror or error}."
+        reason = DashboardError(message, "Free some space: it goes on by itself then.", "storage")
+        self._update(run_id, state="paused", error=reason)
+
+    def _retry_paused(self) -> None:
+        self._retry_at = time.monotonic() + self._retry_s
+        for job in self.active():
+            if job.state == "paused" and job.run_id in self._works:  # else it was cancelled, and is only measured yet
+                with self._guarded(job.run_id):
+                    self._works[job.run_id].write()
+                    self._update(job.run_id, state="running", error=None)
+                    self._advance(job.run_id)
+
+    def _told(self, error: Exception) -> DashboardError:
+        if isinstance(error, DashboardError):
+            return error
+        if isinstance(error, OSError):
+            return storage_error(self._store, error)
+        return DashboardError(f"The evaluation stopped: {type(error).__name__}: {error}.", "Please report this.")
+
+    def _update(self, run_id: str, **changes: object) -> None:
+        with self._lock:
+            self._jobs[run_id] = replace(self._jobs[run_id], **changes)  # type: ignore[arg-type]

@@ -1,0 +1,83 @@
+"""Which run an evaluation is: a new one, one that was interrupted, or one that is there already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.core.datasets import Dataset, distinct_labels, open_dataset, unreadable
+from dashboard.core.errors import DatasetError, listed
+from dashboard.core.labels.class_names import NO_LABEL
+from dashboard.core.labels.matching import LabelMapping, match_labels
+from dashboard.core.models.precision import serves_in_bfloat16
+from dashboard.core.models.version import ModelVersion
+
+MAPS_SHOWN = 4  # in advice
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A dataset and the model version that it is to be evaluated with."""
+
+    dataset: Dataset
+    fingerprint: str  # of the dataset
+    version: ModelVersion
+    mapping: LabelMapping
+    key: str  # equal where the answers are: content of dataset, model, preprocessing, calibration, precision and labels
+
+
+def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | None = None) -> RunPlan:
+    """Opens the dataset at `path` and matches its labels.
+
+    Args:
+        label_map: what some labels mean, see `match_labels`.
+
+    Raises:
+        DatasetError: it cannot be used, or it has labels and not one is a class of the model; or the label map does
+            not fit.
+    """
+    dataset, fingerprint = open_with_fingerprint(path)
+    labels = distinct_labels(dataset.samples)
+    mapping = match_labels(labels, version.class_names, label_map)
+    if labels and not mapping.class_of:
+        counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
+        told = f"None of the labels ({listed(mapping.unknown or mapping.left_out)}) is a class of {version.ref}."
+        raise DatasetError(
+            " ".join((*dataset.notes, told)) + counting,
+            f"Name the folders after its classes ({listed(version.class_names, 20)}), "
+            "or say what each label means (--map LABEL=CLASS); to predict without comparing, "
+            f"{_unlabelled(labels)}.",
+            "labels_unknown",
+        )
+    return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.chosen()))
+
+
+def open_with_fingerprint(path: Path) -> tuple[Dataset, str]:
+    """The dataset and its fingerprint. Raises DatasetError."""
+    dataset = open_dataset(path)
+    try:
+        return dataset, dataset.fingerprint
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _unlabelled(labels: tuple[str, ...]) -> str:
+    maps = " ".join("--map " + shlex.quote(f"{label}={NO_LABEL}") for label in labels[:MAPS_SHOWN])
+    return maps + (" and so on" if len(labels) > MAPS_SHOWN else "")
+
+
+def _is_number(label: str) -> bool:
+    return label.removeprefix("-").isdecimal()
+
+
+def run_key(dataset_sha256: str, version: ModelVersion, label_map: dict[str, str]) -> str:
+    """Equal for two evaluations that give the same answers. See `RunPlan.key`."""
+    recipe = [
+        dataset_sha256, version.sha256, version.preprocessing.to_dict(), version.output, version.temperature,
+        version.class_names, label_map, *(["bfloat16"] if serves_in_bfloat16(version) else []),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()

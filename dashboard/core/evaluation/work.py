@@ -1,0 +1,225 @@
+"""One run under way: chunks go to the engine, their rows into the run store, part by part."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from dashboard.core.datasets import Sample, open_dataset
+from dashboard.core.engine.contract import ATTEMPTS, Engine
+from dashboard.core.errors import DatasetError, WorkerError
+from dashboard.core.evaluation.chunk_rows import chunk_rows, known
+from dashboard.core.evaluation.chunks import Chunk, ChunkQueue
+from dashboard.core.evaluation.opening import OpenRun
+from dashboard.core.images.thumbnails import thumbnail_shape
+from dashboard.core.models.prediction import ChunkAnswers, Failure
+from dashboard.core.runs.manifest import RunManifest, State
+from dashboard.core.runs.store import RunStore
+from dashboard.core.runs.thumbnail_file import ThumbnailFile
+
+MOST_IN_VAIN = 3  # single images that end their workers before anything came through: then it is not the images
+SHORTEST_LIMIT_S = 30.0  # loading the model is part of a new worker's first chunk, however small
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an evaluation is."""
+
+    done: int
+    total: int
+    failed: int
+    seconds: float  # since it was started or taken up
+    before: int = 0  # done when it was taken up
+
+    @property
+    def images_per_second(self) -> float:
+        """Mean since it was started or taken up."""
+        return (self.done - self.before) / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Estimated, None before the first images are through."""
+        return (self.total - self.done) / self.images_per_second if self.done > self.before else None
+
+
+Settled = Callable[[Chunk, "Future[ChunkAnswers]"], object]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    rows: pa.Table
+    thumbnails: np.ndarray | None  # of those with a prediction
+
+    def predicted(self) -> np.ndarray:
+        """The `index` of each row with a prediction."""
+        return self.rows["index"].to_numpy()[self.rows["status"].to_numpy() == "ok"]
+
+
+class EvaluationWork:
+    """One run under way. Whoever drives it calls `submit_next` and `settle` from one thread, until `complete`."""
+
+    def __init__(self, run: OpenRun, engine: Engine, store: RunStore, chunk_s: float) -> None:
+        """Raises DatasetError when the rows that are there cannot be read."""
+        self.manifest, self._dataset, self._version = run.manifest, run.dataset, run.version
+        self._run, self._engine, self._store, self._chunk_s = run, engine, store, chunk_s
+        self._size, self._total = run.manifest.chunk_size, run.manifest.n_images
+        done = self._done_parts()
+        self._chunks = ChunkQueue(run.dataset.samples, self._size, done)
+        self._pending: dict[Future[ChunkAnswers], Chunk] = {}
+        self._pieces: dict[int, list[_Piece]] = {}  # of parts that are not complete
+        self._unwritten: dict[int, list[_Piece]] = {}
+        self._thumbnails: ThumbnailFile | None = None
+        self._largest = 0  # images in a chunk that came through
+        self._in_vain = 0  # single images that ended their workers
+        self._mixed = False  # some rows are about other images than the dataset holds now
+        with contextlib.suppress(OSError, ValueError):  # it goes without
+            shape = thumbnail_shape(run.version.preprocessing)
+            self._thumbnails = store.keep_thumbnails(self.manifest.run_id, self._total, shape)
+        self._start = time.perf_counter()
+
+    def _done_parts(self) -> set[int]:
+        run_id = self.manifest.run_id
+        parts = range(-(-self._total // self._size))
+        if self._store.is_packed(run_id):
+            self._before = self._done = self._total
+            self._failed = len(self._store.load(run_id, ["status"]).failed)
+            return set(parts)
+        found = self._store.parts(run_id)
+        done = {part for part in parts if part in found and found[part].rows == len(self._samples_of(part))}
+        self._before = self._done = sum(found[part].rows for part in done)
+        self._failed = sum(found[part].failed for part in done)
+        return done
+
+    def _samples_of(self, part: int) -> range:
+        return range(part * self._size, min(self._total, (part + 1) * self._size))
+
+    @property
+    def progress(self) -> Progress:
+        """As far as it is stored."""
+        seconds = time.perf_counter() - self._start
+        return Progress(self._done, self._total, self._failed, seconds, self._before)
+
+    @property
+    def complete(self) -> bool:
+        """Every row is stored."""
+        return self._done == self._total
+
+    @property
+    def pending(self) -> int:
+        """Chunks that the engine has."""
+        return len(self._pending)
+
+    def submit_next(self, settled: Settled) -> bool:
+        """Gives the engine one more chunk; False when there is none left.
+
+        Args:
+            settled: is called, on any thread, with what `settle` is then to be called with.
+        """
+        if not self._chunks:
+            return False
+        chunk = self._chunks.take()
+        limit_s = max(min(self._chunk_s, SHORTEST_LIMIT_S), self._chunk_s * len(chunk.samples) / self._size)
+        attempts = ATTEMPTS if len(chunk.samples) == 1 else 1  # a larger one is halved instead
+        samples = known(chunk.samples, self.manifest)
+        future: Future[ChunkAnswers] = self._engine.submit(
+            "predict_samples", self._version, self._dataset.path, samples, self._thumbnails is not None,
+            timeout_s=limit_s, attempts=attempts,
+        )  # fmt: skip
+        self._pending[future] = chunk
+        future.add_done_callback(lambda done: settled(chunk, done))
+        return True
+
+    def settle(self, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
+        """Stores the rows of a chunk, or halves it when it ended its worker.
+
+        Raises:
+            OSError: they cannot be written; they are kept, and `write` tries again.
+            DashboardError: nothing can be predicted.
+        """
+        self._pending.pop(future, None)
+        try:
+            answers = future.result()
+        except WorkerError as error:
+            if error.code in ("worker_unavailable", "worker_lost"):  # before any image was looked at
+                raise
+            if len(chunk.samples) > 1:
+                slow = error.code == "worker_hung" and len(chunk.samples) > self._largest
+                self._chunks.halve(chunk, also_the_others=slow)
+                return
+            self._in_vain += 1
+            if not (self._largest or self._before) and self._in_vain == MOST_IN_VAIN:
+                raise
+            answers = _no_answer(known(chunk.samples, self.manifest), len(self.manifest.class_names), error)
+        except DatasetError as error:
+            self._mixed = error.code == "dataset_changed"
+            raise
+        else:
+            self._largest = max(self._largest, len(chunk.samples))
+        rows = chunk_rows(chunk.samples, answers, self.manifest)
+        pieces = self._pieces.setdefault(chunk.part, [])
+        pieces.append(_Piece(rows, answers.thumbnails))
+        if sum(len(piece.rows) for piece in pieces) == len(self._samples_of(chunk.part)):
+            self._unwritten[chunk.part] = self._pieces.pop(chunk.part)
+        self.write()
+
+    def write(self) -> None:
+        """Stores the rows that are complete. Raises OSError as `settle` does."""
+        for part, pieces in list(self._unwritten.items()):
+            for piece in pieces:
+                if self._thumbnails and piece.thumbnails is not None:  # first, for a part says that all is there
+                    self._thumbnails.write(piece.predicted(), piece.thumbnails)
+            rows = pa.concat_tables([piece.rows for piece in pieces])
+            self._store.add_part(self.manifest.run_id, part, rows)
+            del self._unwritten[part]
+            self._done += len(rows)
+            self._failed += rows["status"].to_pylist().count("failed")
+
+    def measure(self) -> Future[None]:
+        """Lets a worker compute the metrics; where that fails, whoever reads the run computes them."""
+        measured: Future[None] = self._engine.submit("measure_run", self._store.root, self.manifest.run_id)
+        return measured
+
+    def finish(self, state: State, message: str = "") -> RunManifest:
+        """Ends it in this state.
+
+        Raises:
+            OSError: that cannot be written; it may be called again.
+            DatasetError: it is finished, but the dataset is not the one that it began with.
+        """
+        if state == "finished":
+            self._check_unchanged()
+        seconds = self._run.seconds_before + time.perf_counter() - self._start
+        final = replace(self.manifest, key="") if self._mixed else self.manifest  # its rows answer nothing again
+        manifest = self._store.finish(final, state, seconds, message)
+        self.leave()
+        return manifest
+
+    def _check_unchanged(self) -> None:
+        try:
+            now = open_dataset(self._dataset.path).fingerprint
+        except (DatasetError, OSError):  # it has gone, after all of it was read
+            return
+        if now != self.manifest.dataset_sha256:
+            self._mixed = True
+            raise DatasetError(
+                f"{self.manifest.dataset_name} was changed while it was evaluated: some answers may be about what it held "
+                "before, some about what it holds now.", "Evaluate it again.", "dataset_changed",
+            )  # fmt: skip
+
+    def leave(self) -> None:
+        """Lets go of it as it is, so that it can be taken up again."""
+        for future in list(self._pending):
+            future.cancel()
+        self._run.owner.release()
+
+
+def _no_answer(samples: Sequence[Sample], n_classes: int, error: WorkerError) -> ChunkAnswers:
+    empty = np.empty((0, n_classes))
+    failure = Failure(error.code, error.message, error.fix)
+    return ChunkAnswers(np.empty(0, np.int64), empty, empty, dict.fromkeys(range(len(samples)), failure))

@@ -1,0 +1,156 @@
+"""Is a map faithful to the model? Pixels are taken away, or shown, in the order of the map; the class's probability tells.
+
+Deletion and insertion: RISE (Petsiuk et al., arXiv 1806.07421, section 4.1); average drop: Grad-CAM++ (arXiv 1710.11063,
+section 4.1). Both depend on what stands where a pixel is missing. As in RISE, what is deleted gives way to a plain
+colour, here the image's mean; what is not yet inserted is blurred, so that the image is completed and no edges appear.
+Every map is judged beside two that know nothing of the model: random ones on the same grid, and a centred Gaussian.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from dashboard.core.explanations.overlay import resize_maps
+from dashboard.core.explanations.records import Faithfulness, MapScores, Verdict
+
+SHARES = np.linspace(0, 1, 11)
+RANDOM_MAPS = 8  # a map that beats them all did so by luck in 1 of 9 cases
+BLUR = 1 / 8  # standard deviation of the blur, as a share of the image's side
+UNMOVED = 0.02  # largest score of map and controls where the probability hardly moves
+VARIANTS_BYTES = 128 * 2**20  # of variants of an image that are in memory at a time
+SPREAD = 1 / 4  # standard deviation of the centred Gaussian, likewise
+
+Probability = Callable[[np.ndarray], np.ndarray]
+
+
+def measure(image: np.ndarray, maps: Sequence[np.ndarray], probability: Probability) -> list[Faithfulness]:
+    """What maps of one image are worth.
+
+    Args:
+        image: (H, W, C) float32 model input.
+        maps: heatmaps (h, w) in [0, 1], each on its own grid; all zero where they are empty.
+        probability: from images (V, H, W, C) to the probability of the class that the maps speak for, (V,).
+
+    Returns:
+        One result a map, in their order.
+    """
+    size = image.shape[:2]
+    rng = np.random.default_rng(zlib.crc32(image.tobytes()))  # the same image, the same random maps
+    grids = list(dict.fromkeys(m.shape for m in maps))
+    controls = [rng.random((RANDOM_MAPS, *grid)) for grid in grids]
+    stacks = [
+        gaussian(*size)[None],
+        *(resize_maps(c, size) for c in controls),
+        *(resize_maps(m[None], size) for m in maps),
+    ]
+    stack = np.concatenate(stacks)
+    ranks = removal_order(stack, rng)
+    maps_at_a_time = max(1, VARIANTS_BYTES // (2 * len(SHARES) * image.nbytes))
+    scores = []
+    for start in range(0, len(stack), maps_at_a_time):
+        some = slice(start, start + maps_at_a_time)
+        scores += read_scores(probability(variants(image, stack[some], ranks[some])), len(stack[some]))
+    centred, rest = scores[0], scores[1 + RANDOM_MAPS * len(grids) :]
+    results = []
+    for heatmap, own in zip(maps, rest, strict=True):
+        first = 1 + RANDOM_MAPS * grids.index(heatmap.shape)
+        results.append(judge(own, scores[first : first + RANDOM_MAPS], centred, empty=not heatmap.any()))
+    return results
+
+
+def gaussian(height: int, width: int) -> np.ndarray:
+    """A centred spot, (height, width) in (0, 1]."""
+    y, x = (np.linspace(-0.5, 0.5, n) / SPREAD for n in (height, width))
+    return np.exp(-(y[:, None] ** 2 + x[None, :] ** 2) / 2).astype(np.float32)
+
+
+def removal_order(maps: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The rank of each pixel, 0 for the highest, (M, H, W) int.
+
+    Equal ones, as in an empty map, come in random order, the same for all maps.
+    """
+    flat = maps.reshape(len(maps), -1)
+    order = np.lexsort((np.broadcast_to(rng.random(flat.shape[1]), flat.shape), -flat), axis=-1)
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(flat.shape[1])[None], axis=1)
+    return ranks.reshape(maps.shape)
+
+
+def variants(image: np.ndarray, maps: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """All images that the scores of M maps are read from.
+
+    Args:
+        image: (H, W, C).
+        maps: (M, H, W) in [0, 1].
+        ranks: (M, H, W), see `removal_order`.
+
+    Returns:
+        (3 + M * (2 * (S - 2) + 1), H, W, C): the image, all of it removed, all of it blurred; then for each map with the
+        shares between none and all removed, with the same shares inserted, and multiplied by the map.
+    """
+    removed, blurred = np.broadcast_to(image.mean(axis=(0, 1)), image.shape), blur(image)
+    counts = np.round(SHARES[1:-1] * ranks[0].size)[:, None, None, None]
+    parts = [np.stack([image, removed, blurred])]
+    for heatmap, rank in zip(maps, ranks, strict=True):
+        top = rank[None, ..., None] < counts  # (S - 2, H, W, 1)
+        shown = removed + heatmap[..., None] * (image - removed)
+        parts += [np.where(top, removed, image), np.where(top, image, blurred), shown[None]]
+    return np.concatenate(parts, dtype=np.float32)
+
+
+def blur(image: np.ndarray) -> np.ndarray:
+    """The image (H, W, C) with nothing left that could be recognised."""
+    import cv2
+
+    sigma = BLUR * max(image.shape[:2])
+    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT).reshape(image.shape)
+
+
+def read_scores(p: np.ndarray, maps: int) -> list[MapScores]:
+    """The scores of each map from the probabilities (V,) of what `variants` gave."""
+    (whole, removed, blurred), rows = p[:3], p[3:].reshape(maps, -1)
+    inner = len(SHARES) - 2
+    results = []
+    for row in rows:
+        deletion = np.array([whole, *row[:inner], removed])
+        insertion = np.array([blurred, *row[inner:-1], whole])
+        drop = max(0.0, float(whole - row[-1])) / max(float(whole), np.finfo(np.float64).tiny)
+        results.append(MapScores(deletion, insertion, area(deletion), area(insertion), drop))
+    return results
+
+
+def area(curve: np.ndarray) -> float:
+    """Under a curve over SHARES, by trapezia; in [0, 1] when the curve is."""
+    return float(((curve[1:] + curve[:-1]) / 2 * np.diff(SHARES)).sum())
+
+
+def judge(own: MapScores, randoms: Sequence[MapScores], centred: MapScores, empty: bool) -> Faithfulness:
+    """The verdict: a map has to beat each of the random maps, and then the centred Gaussian.
+
+    Where it beats no more than half of the random maps, it is one of them.
+    """
+    scores = np.array([random.score for random in randoms])
+    verdict: Verdict
+    if empty:
+        verdict = "empty"
+    elif np.abs([own.score, centred.score, *scores]).max() < UNMOVED:
+        verdict = "unmoved"
+    elif own.score <= scores.max():
+        verdict = "chance" if 2 * (own.score > scores).sum() <= len(scores) else "unsure"
+    else:
+        verdict = "better" if own.score > centred.score else "mixed"
+    return Faithfulness(SHARES, own, mean_scores(randoms), centred, verdict, scores)
+
+
+def mean_scores(scores: Sequence[MapScores]) -> MapScores:
+    """Curves and figures averaged; the area under the mean curve is the mean of the areas."""
+    return MapScores(
+        np.mean([s.deletion for s in scores], axis=0),
+        np.mean([s.insertion for s in scores], axis=0),
+        float(np.mean([s.deletion_auc for s in scores])),
+        float(np.mean([s.insertion_auc for s in scores])),
+        float(np.mean([s.average_drop for s in scores])),
+    )

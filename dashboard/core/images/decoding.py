@@ -1,0 +1,128 @@
+"""From the bytes of an image file to pixels, or to a reason why not."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dashboard.core.errors import ImageError
+
+BITS_PER_SAMPLE, PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
+
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "BMP",
+    "GIF",
+    "TIFF",
+)  # Pillow would otherwise try 43 openers, EPS among them; JPEG covers MPO
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+MAX_PIXELS = 16_000_000
+MAX_PROGRESSIVE_PIXELS = 4 * MAX_PIXELS  # libjpeg holds all coefficients of a progressive JPEG, at any scale
+MAX_FILE_BYTES = 64 * 2**20
+
+_ACCEPTED = "Use a PNG, JPEG, WebP, BMP, GIF or TIFF file."
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """Pixels, and what had to be done to get them."""
+
+    pixels: np.ndarray  # (H, W, 3) uint8 RGB, upright
+    notes: tuple[str, ...] = ()
+
+
+def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+    """Decodes one image file.
+
+    Applies the EXIF orientation, composites transparency on white, keeps the high byte of 16-bit gray, takes the first
+    frame of an animation.
+
+    Args:
+        shrink_to: (width, height) that is enough. A JPEG is then decoded at 1/2, 1/4 or 1/8 scale, never below it.
+
+    Raises:
+        ImageError: with the code `empty`, `too_large`, `not_an_image`, `truncated`, `too_many_pixels` or
+            `unsupported_pixels`.
+    """
+    if not data:
+        raise ImageError("The file is empty.", _ACCEPTED, "empty")
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB.", "Save it smaller.", "too_large")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # bad metadata is no reason to refuse pixels; the size is checked below
+            _verify_checksums(data)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return _decode(image, shrink_to)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError("The file is not an image of a known format.", _ACCEPTED, "not_an_image") from error
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    except MemoryError as error:
+        raise _too_many_pixels() from error
+    except Exception as error:  # Pillow's decoders raise a dozen kinds of errors on damaged files
+        raise ImageError(
+            f"The image is damaged or cut off ({error}).", "Export or copy it again.", "truncated"
+        ) from error
+
+
+def _too_many_pixels(size: tuple[int, int] | None = None) -> ImageError:
+    what = f"{size[0]:,} x {size[1]:,} pixels are" if size else "It has"
+    limit = MAX_PIXELS // 1_000_000
+    return ImageError(f"{what} more than the {limit} megapixels allowed.", "Save it smaller.", "too_many_pixels")
+
+
+def _verify_checksums(data: bytes) -> None:
+    if data.startswith(b"\x89PNG"):  # decoding skips the checksums of the pixel data
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            image.verify()
+
+
+def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedImage:
+    notes = []
+    if "progressive" in image.info and image.width * image.height > MAX_PROGRESSIVE_PIXELS:
+        raise _too_many_pixels(image.size)
+    if shrink_to and image.format in ("JPEG", "MPO"):
+        # orientation may swap the sides, so ask for the longer one both ways
+        image.draft("RGB", (max(shrink_to), max(shrink_to)))
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_many_pixels(image.size)
+    if getattr(image, "n_frames", 1) > 1:
+        notes.append("Only the first frame is used.")
+        image.seek(0)
+    image.load()
+    upright = _upright(image)
+    if upright.mode in ("F", "I"):
+        raise ImageError(
+            "Its pixels are 32-bit numbers without a known range.",
+            "Save it with 8 bits a channel.",
+            "unsupported_pixels",
+        )
+    if upright.mode.startswith("I;16"):
+        bits = int(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[0])  # a TIFF may use fewer of the 16
+        notes.append(f"{bits}-bit gray, shown with 8 bits.")
+        gray = (np.asarray(upright).astype(np.uint16) >> (bits - 8)).astype(np.uint8)
+        if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
+            gray = 255 - gray  # which Pillow does with 8 bits only
+        return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes))
+    if upright.has_transparency_data:
+        rgba = upright.convert("RGBA")
+        if np.asarray(rgba.getchannel("A")).min() < 255:
+            notes.append("Transparent parts are shown on white.")
+        upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return DecodedImage(np.array(upright.convert("RGB")), tuple(notes))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF data says nothing about the orientation
+        return image

@@ -1,0 +1,30 @@
+"""Pixels to PNG, enlarged, shrunk."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def enlarge(pixels: np.ndarray, side: int) -> np.ndarray:
+    """(H, W, 3) uint8 blown up by a whole factor with hard pixels, so that the longer side is about `side`."""
+    factor = max(1, round(side / max(pixels.shape[:2])))
+    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def fit_side(pixels: np.ndarray, side: int) -> np.ndarray:
+    """(H, W, 3) uint8 with the longer side about `side`: shrunk, or enlarged by a whole factor with hard pixels."""
+    if max(pixels.shape[:2]) <= side:
+        return enlarge(pixels, side)
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)  # keeps the proportions
+    return np.asarray(picture)

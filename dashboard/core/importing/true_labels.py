@@ -1,0 +1,97 @@
+"""True labels for predictions, from a file of their own."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from dashboard.core.datasets.arrays import read_labels
+from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among, key_among
+from dashboard.core.datasets.labelling import normal_name
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, as_label, read_csv, read_labels_file
+from dashboard.core.datasets.npy import open_npy, open_npz
+from dashboard.core.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class GivenLabels:
+    """Labels in the order of the predictions, or by file name."""
+
+    name: str  # of their file
+    labels: Sequence[str | None]
+    files: Sequence[str] | None
+    notes: tuple[str, ...]
+
+    @cached_property
+    def by_file(self) -> dict[str, str | None]:
+        """The label of each file by its `normal_name`. Raises DatasetError when one has two."""
+        found: dict[str, str | None] = {}
+        for file, label in zip(self.files or (), self.labels, strict=True):
+            if (before := found.setdefault(normal_name(file), label)) != label:
+                raise DatasetError(f"{file} has two labels: {before}, {label}.", "Leave one row for it.", "labels_file")
+        return found
+
+    def check_count(self, n_rows: int) -> None:
+        """Raises DatasetError unless there is one label for each row, in whose order they are then."""
+        if len(self.labels) != n_rows:
+            raise DatasetError(
+                f"{self.name} has {len(self.labels):,} labels for {n_rows:,} predictions.",
+                "Give one for each, in the same order.",
+                "label_count",
+            )
+
+
+def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
+    """The labels in the file at `path` (.npy, .npz, CSV, JSON, Parquet).
+
+    Raises:
+        DatasetError: it cannot be used, or has no file names and not `n_rows` labels.
+    """
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found")
+    files: Sequence[str] | None = None
+    if suffix == ".npy":
+        labels: Sequence[str | None] = read_labels(open_npy(path), n_rows)
+    elif suffix == ".npz":
+        arrays = open_npz(path)
+        key = key_among(list(arrays), LABEL_KEYS) or (next(iter(arrays)) if len(arrays) == 1 else None)
+        if key is None:
+            raise DatasetError(
+                f"{path.name} does not say which array holds labels; it has {', '.join(arrays)}.",
+                "Save it with np.savez(file, labels=...).", "labels_file",
+            )  # fmt: skip
+        labels = read_labels(arrays[key], n_rows)
+    elif suffix in LABELS_SUFFIXES:
+        labels, files = _from_table(path)
+    else:
+        raise DatasetError(
+            f"{path.name} is no file of labels.", "Give a CSV, JSON, Parquet, .npy or .npz file.", "labels_file"
+        )
+    given = GivenLabels(path.name, labels, files, (f"Labels are taken from {path.name}.",))
+    if files is None:
+        given.check_count(n_rows)
+    return given
+
+
+def _from_table(path: Path) -> tuple[Sequence[str | None], Sequence[str] | None]:
+    with path.open("rb") as file:
+        data = file.read(MAX_LABELS_BYTES + 1)
+    try:
+        table = read_labels_file(data, path.name, ())
+        return table.labels, table.files
+    except DatasetError:
+        if path.suffix.lower() not in (".csv", ".tsv"):
+            raise
+        try:
+            cells = read_csv(data)
+        except (ValueError, csv.Error):
+            cells = None
+        header = [] if cells is None else [str(cell) for cell in cells.iloc[0]]
+        column = column_among(header, LABEL_COLUMNS)
+        if cells is None or column is None:
+            raise
+        return [as_label(cell) for cell in cells.iloc[1:][header.index(column)]], None

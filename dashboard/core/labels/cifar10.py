@@ -1,0 +1,11 @@
+"""CIFAR-10's ten names and their aliases."""
+
+from __future__ import annotations
+
+CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+ALIASES = {
+    "plane": "airplane", "aeroplane": "airplane", "aircraft": "airplane", "jet": "airplane",
+    "car": "automobile", "auto": "automobile",
+    "kitty": "cat", "puppy": "dog", "boat": "ship", "lorry": "truck", "toad": "frog",
+}  # fmt: skip

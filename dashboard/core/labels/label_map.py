@@ -1,0 +1,40 @@
+"""What the user says that labels mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.labels.class_names import LEAVE_OUT
+
+
+def read_label_map(arguments: Iterable[str]) -> dict[str, str]:
+    """What labels mean, from `LABEL=CLASS`, `LABEL=` (leave out), or names of JSON files {"LABEL": "CLASS" or null}.
+
+    Raises:
+        DatasetError: with the code `label_map`.
+    """
+    chosen: dict[str, str] = {}
+    for argument in arguments:
+        if argument.lower().endswith(".json") and "=" not in argument:
+            chosen |= _label_map_file(Path(argument))
+            continue
+        label, equals, meant = argument.rpartition("=")
+        if not equals:
+            raise DatasetError(f"{argument!r} does not say what a label means.", "Write LABEL=CLASS.", "label_map")
+        chosen[label.strip()] = meant.strip() or LEAVE_OUT
+    return chosen
+
+
+def _label_map_file(path: Path) -> dict[str, str]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8-sig"))
+        if not isinstance(record, dict) or not all(isinstance(meant, (str, type(None))) for meant in record.values()):
+            raise ValueError("it is no object of labels and classes")
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(
+            f"{path} cannot be read as a label map: {error}.", 'Write {"kitten": "cat", "zebra": null}.', "label_map"
+        ) from error
+    return {label: meant or LEAVE_OUT for label, meant in record.items()}

@@ -1,0 +1,112 @@
+"""The names in a dataset and the names in a model: matched where that is certain, reported where it is not."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard.core.errors import DatasetError, listed
+from dashboard.core.labels.cifar10 import ALIASES
+from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
+
+NO_ID = "-1"  # among class ids, as scikit-learn and Hugging Face mean it
+_ID = re.compile(r"[0-9]{1,6}")
+_NEGATIVE = re.compile(r"\s*-\s*[0-9.]+\s*")
+
+
+@dataclass(frozen=True)
+class LabelMapping:
+    """Which class of the model each name of a dataset means."""
+
+    class_of: dict[str, str | None]  # name as in the dataset -> class name of the model; None: compare with nothing
+    unknown: tuple[str, ...]  # names that mean none of the model's classes
+    left_out: tuple[str, ...] = ()  # names that the user wants left out
+    notes: tuple[str, ...] = ()  # what was taken for what, where that is not plain
+
+    def chosen(self) -> dict[str, str]:
+        """As `match_labels` takes it: gives the same mapping again."""
+        known = {name: NO_LABEL if meant is None else meant for name, meant in self.class_of.items()}
+        return known | dict.fromkeys(self.left_out, LEAVE_OUT)
+
+
+def match_labels(
+    names: Iterable[str], class_names: Sequence[str], chosen: Mapping[str, str] | None = None
+) -> LabelMapping:
+    """Matches a name as it is; else without regard to case, white space, `-` and `_`; else by common aliases, both ways.
+
+    Where two classes of the model would fit, none is taken. Numbers are class ids where all names are ids of classes; then -1 is no label.
+
+    Args:
+        chosen: what the user wants some names to mean: a class, LEAVE_OUT or NO_LABEL.
+
+    Raises:
+        DatasetError: something chosen is no class, or no name of the dataset; code `label_map`.
+    """
+    wanted = sorted(set(names))
+    chosen = chosen or {}
+    _check_chosen(chosen, wanted, class_names)
+    by_key, by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
+    open_names = [name for name in wanted if name not in chosen]
+    given = [name for name in open_names if name != NO_ID]
+    numbers = bool(given) and all(map(_ID.fullmatch, given))
+    ids = numbers and all(int(name) < len(class_names) for name in given)
+    ids = ids and not any(name in class_names for name in open_names)
+    absent = numbers and NO_ID in open_names and NO_ID not in class_names
+    class_of: dict[str, str | None] = {}
+    unknown = []
+    for name in open_names:
+        if absent and name == NO_ID:
+            class_of[name] = None
+            continue
+        match = name if name in class_names else by_key.get(_key(name)) or by_meaning.get(_meaning(name))
+        if match is None and ids:
+            match = class_names[int(name)]
+        if match is None:
+            unknown.append(name)
+        else:
+            class_of[name] = match
+    class_of |= {n: None if meant == NO_LABEL else meant for n, meant in chosen.items() if meant != LEAVE_OUT}
+    left_out = tuple(name for name in wanted if chosen.get(name) == LEAVE_OUT)
+    notes = _about_ids(given, class_names) if ids else ()
+    if absent:
+        notes = (*notes, f"{NO_ID} is taken as no label.")
+    return LabelMapping(class_of, tuple(unknown), left_out, notes)
+
+
+def _check_chosen(chosen: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> None:
+    for label, meant in chosen.items():
+        if label not in names:
+            raise DatasetError(
+                f"{label!r} is no label of the dataset.", f"Its labels: {listed(names, 20)}.", "label_map"
+            )
+        if meant not in (*class_names, LEAVE_OUT, NO_LABEL):
+            raise DatasetError(
+                f"{label!r} cannot mean {meant!r}: the model has no such class.",
+                f"Its classes: {listed(class_names, 20)}.", "label_map",
+            )  # fmt: skip
+
+
+def _about_ids(ids: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
+    meant = ", ".join(f"{each} is {class_names[int(each)]}" for each in sorted(ids, key=int)[:3])
+    return (
+        f"The labels are numbers and taken as class ids, counted from 0: {meant}{' and so on' if len(ids) > 3 else ''}.",
+    )
+
+
+def _only_ones(class_names: Sequence[str], key_of: Callable[[str], str]) -> dict[str, str]:
+    """The class of each key that exactly one class has."""
+    keys = Counter(map(key_of, class_names))
+    return {key_of(name): name for name in class_names if key_of(name) and keys[key_of(name)] == 1}
+
+
+def _key(name: str) -> str:
+    if _NEGATIVE.fullmatch(name):  # -1 is not 1
+        return name
+    return "".join(c for c in unicodedata.normalize("NFC", name).casefold() if c not in " _-")  # macOS writes NFD
+
+
+def _meaning(name: str) -> str:
+    return ALIASES.get(_key(name), _key(name))

@@ -1,0 +1,59 @@
+"""Which of many classes to look at: a confusion matrix of a thousand classes is too large to be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def confused_classes(confusion: np.ndarray, most: int, around: int | None = None) -> np.ndarray:
+    """Ids of at most `most` classes, ascending: those of the pairs that are confused most often, then of most images.
+
+    Args:
+        confusion: (K, K) counts; rows are true labels, columns predicted.
+        around: id of a class; then only the pairs that it is part of count.
+    """
+    mistakes = without_diagonal(confusion)
+    true, predicted = np.nonzero(mistakes)
+    counts = mistakes[true, predicted]
+    pairs = np.stack([true, predicted], axis=1)[np.argsort(-counts, kind="stable")]
+    if around is None:
+        images = confusion.sum(axis=0) + confusion.sum(axis=1)
+        by_rank = np.concatenate([pairs.ravel(), np.argsort(-images, kind="stable")[: np.count_nonzero(images)]])
+    else:
+        by_rank = np.concatenate([[around], pairs[(pairs == around).any(axis=1)].ravel()])
+    ids, first_rank = np.unique(by_rank, return_index=True)
+    return np.sort(ids[np.argsort(first_rank)][:most])
+
+
+def without_diagonal(confusion: np.ndarray) -> np.ndarray:
+    """The same counts with none for right answers."""
+    mistakes = confusion.copy()
+    np.fill_diagonal(mistakes, 0)
+    return mistakes
+
+
+def confusion_table(
+    confusion: np.ndarray, class_names: Sequence[str], classes: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Counts (K, K), rows true, as one row a cell: true_label, predicted_label, count, share of the true class.
+
+    Args:
+        classes: ids of those whose cells are wanted; None for all.
+    """
+    classes = np.arange(len(confusion)) if classes is None else classes
+    totals = confusion.sum(axis=1, keepdims=True)[classes]  # also of what is in no cell
+    confusion = confusion[np.ix_(classes, classes)]
+    shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
+    rows, columns = np.indices(confusion.shape)
+    names = np.asarray(class_names, dtype=object)[classes]
+    return pd.DataFrame(
+        {
+            "true_label": names[rows.ravel()],
+            "predicted_label": names[columns.ravel()],
+            "count": confusion.ravel(),
+            "share": shares.ravel(),
+        }
+    )

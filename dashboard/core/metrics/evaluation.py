@@ -1,0 +1,91 @@
+"""What an evaluation says, computed from the prediction table by scikit-learn and SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard.core.metrics.calibration import Reliability, reliability
+from dashboard.core.metrics.intervals import Proportion, proportion
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of a run on labelled images."""
+
+    accuracy: Proportion
+    macro_f1: float  # over the classes that occur as true labels
+    confusion: np.ndarray  # (K, K) counts; rows are true labels, columns predicted
+    per_class: pd.DataFrame  # one row a class: class, images, precision, recall, f1
+    class_names: tuple[str, ...]
+    reliability: Reliability | None = None  # None where there are no probabilities
+
+    @property
+    def ece15(self) -> float | None:
+        """Expected calibration error of 15 equal-width bins, in [0, 1]."""
+        return self.reliability.ece if self.reliability else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; `from_dict` is its inverse."""
+        return {
+            "accuracy": asdict(self.accuracy),
+            "macro_f1": self.macro_f1,
+            "confusion": self.confusion.tolist(),
+            "per_class": self.per_class.astype(object).where(self.per_class.notna(), None).to_dict("list"),
+            "class_names": list(self.class_names),
+            "reliability": self.reliability.to_dict() if self.reliability else None,
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Evaluation:
+        """The evaluation that `to_dict` wrote."""
+        per_class = pd.DataFrame(record["per_class"])
+        scores = {name: per_class[name].astype(float) for name in ("precision", "recall", "f1")}
+        return cls(
+            accuracy=Proportion(**record["accuracy"]),
+            macro_f1=record["macro_f1"],
+            confusion=np.asarray(record["confusion"], np.int64),
+            per_class=per_class.assign(**scores),
+            class_names=tuple(record["class_names"]),
+            reliability=Reliability.from_dict(record["reliability"]) if record.get("reliability") else None,
+        )
+
+
+def evaluate_labels(
+    true_ids: np.ndarray, predicted_ids: np.ndarray, class_names: Sequence[str], confidence: np.ndarray | None = None
+) -> Evaluation:
+    """Accuracy, macro F1, confusion, calibration and the per-class table.
+
+    Args:
+        true_ids, predicted_ids: (N,) class ids in [0, K), N >= 1.
+        confidence: (N,), calibrated probability of the predicted class.
+
+    Raises:
+        ValueError: no images.
+    """
+    if len(true_ids) == 0:
+        raise ValueError("there are no labelled images to evaluate")
+    from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+
+    ids = np.arange(len(class_names))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        true_ids, predicted_ids, labels=ids, zero_division=0.0
+    )
+    occurring = ids[support > 0]
+    per_class = pd.DataFrame(
+        {"class": list(class_names), "images": support, "precision": precision, "recall": recall, "f1": f1}
+    )
+    per_class.loc[per_class["images"] == 0, ["recall", "f1"]] = np.nan
+    per_class.loc[~np.isin(ids, predicted_ids), "precision"] = np.nan
+    return Evaluation(
+        accuracy=proportion(int((true_ids == predicted_ids).sum()), len(true_ids)),
+        macro_f1=float(f1_score(true_ids, predicted_ids, labels=occurring, average="macro", zero_division=0.0)),
+        confusion=confusion_matrix(true_ids, predicted_ids, labels=ids),
+        per_class=per_class,
+        class_names=tuple(class_names),
+        reliability=None if confidence is None else reliability(confidence, true_ids == predicted_ids),
+    )

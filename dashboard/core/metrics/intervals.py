@@ -1,0 +1,55 @@
+"""A share or a mean, with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 5000
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over images."""
+
+    value: float
+    low: float  # 95% bootstrap interval
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
+
+
+def mean(values: np.ndarray) -> Mean:
+    """Of (N,), with its 95% percentile interval."""
+    from scipy.stats import bootstrap
+
+    if len(values) < 2 or np.ptp(values) == 0:
+        value = float(values.mean())
+        return Mean(value, value, value)
+    interval = bootstrap(
+        (values,), np.mean, n_resamples=RESAMPLES, batch=500, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    return Mean(float(values.mean()), float(interval.low), float(interval.high))
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A share with the sample size and interval that belong to it."""
+
+    value: float  # in [0, 1]
+    low: float  # 95% Wilson interval
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} ({100 * self.low:.1f}-{100 * self.high:.1f})"
+
+
+def proportion(successes: int, n: int) -> Proportion:
+    """Share of successes with its 95% Wilson interval. Raises ValueError for n = 0."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(successes, n).proportion_ci(method="wilson")
+    return Proportion(successes / n, float(interval.low), float(interval.high), n)

@@ -1,0 +1,179 @@
+"""Adding a model file from elsewhere to the registry. Only an operator does this; see `worker.adding.inspecting` for the checks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from dashboard.core.errors import ModelError
+from dashboard.core.explanations.methods import METHODS
+from dashboard.core.files import sha256_of, write_json
+from dashboard.core.images.preprocessing import ColorMode, Fit, Preprocessing
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.labels.class_names import HOW_TO_NAME, check_class_names, read_class_names
+from dashboard.core.labels.matching import match_labels
+from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
+from dashboard.core.models.quarantine import Quarantine
+from dashboard.core.models.registry import Registry, check_name
+from dashboard.core.models.scalings import choose_scaling, first_scaling, scaled, try_others
+from dashboard.core.models.self_test import SelfTest, read_samples, self_test
+from dashboard.core.models.version import RECORD, WEIGHTS, ModelVersion, to_record
+
+__all__ = ["add_model", "read_class_names", "read_input_size"]
+
+MAX_FILE_BYTES = 4 * 2**30
+BASE_MEMORY_BYTES = 3 * 2**30  # beyond TensorFlow itself; the activations of a ResNet50 take 2 GB
+MEMORY_PER_FILE_BYTE = 8  # Keras holds several copies of the weights while it loads and saves them
+_BLOCK_BYTES = 2**20
+_STARTS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")  # of .keras and .h5 files
+_HOW_TO_SAVE = 'Save the whole Keras model as one file, `model.save("x.keras")`, then add that.'
+
+
+def read_input_size(argument: str) -> tuple[int, int]:
+    """(height, width) from `HxW`. Raises ModelError."""
+    height, _, width = argument.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise ModelError(f"{argument!r} is no input size.", "Give height x width, for example 224x224.", "input_size")
+    return (int(height), int(width))
+
+
+def add_model(
+    file: Path,
+    name: str,
+    registry: Registry,
+    class_names: Sequence[str] | None = None,
+    scaling: str | None = None,
+    fit: Fit = "stretch",
+    color: ColorMode | None = None,
+    input_size: tuple[int, int] | None = None,
+    samples: Path | None = None,
+    memory_bytes: int | None = None,
+) -> ModelVersion:
+    """Adds a `.keras` or `.h5` file as the next version of `name`; the registry gets the whole version or nothing.
+
+    The file is loaded in a worker process of its own, with a limit on its memory where the system has one (Linux).
+
+    Args:
+        class_names: in the order of the outputs; None: CIFAR-10's for a colour model with ten outputs.
+        scaling: a name in SCALINGS; None: "raw" for a model that scales by itself, else "1/255", unless another one is
+            clearly better on `samples`.
+        color: None: by the number of channels.
+        input_size: (height, width), for a model that takes any.
+        samples: a folder of labelled samples to try the scalings on, CLASS/*.png.
+        memory_bytes: the limit, beyond what TensorFlow itself takes; None: by the size of the file.
+
+    Returns:
+        The new version; what was assumed and found is in `provenance["notes"]`.
+
+    Raises:
+        ModelError: the file is no image classifier that can be served, or something must be given that was not.
+        DependencyError, WorkerError: TensorFlow cannot be started.
+    """
+    check_name(name)
+    if scaling is not None:
+        scaled(Preprocessing(1, 1), scaling)
+    check_class_names(class_names or ())
+    try:
+        with registry.adding() as folder:
+            original = folder / "original"
+            sha256 = _copy(file, original)
+            size = original.stat().st_size
+            limit = memory_bytes or BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * size
+            order = ForeignModel(original, file.name, folder / WEIGHTS, input_size, color, limit)
+            with Quarantine(order) as quarantine:
+                facts = quarantine.inspect()
+                names, naming = choose_class_names(class_names, facts, file.name)
+                height, width, _ = facts.input_shape
+                recipe = scaled(
+                    Preprocessing(height, width, fit, facts.color), scaling or first_scaling(facts.scales_itself)
+                )
+                number = registry.next_version(name)
+                version = ModelVersion(name, number, folder, names, recipe, facts.output, sha256_of(order.converted))
+                served = quarantine.describe(version)
+                tests = _try_scalings(version, samples, quarantine) if samples else {}
+            scaling, choice = choose_scaling(scaling, facts.scales_itself, tests)
+            notes = [*naming, *choice, *facts.notes]
+            if not served.conv_layers:
+                pixel_methods = ", ".join(name for name, method in METHODS.items() if not method.uses_layer)
+                notes.append(
+                    f"It has no convolution with a grid: it can be explained by methods that look at pixels ({pixel_methods})."
+                )
+            provenance = {
+                "original_file": file.name,
+                "original_sha256": sha256,
+                "original_bytes": size,
+                "added_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "keras": facts.keras_version,
+                "notes": notes,
+            }
+            version = replace(version, preprocessing=scaled(recipe, scaling), provenance=provenance)
+            write_json(folder / RECORD, to_record(version))
+            for left in (original, original.with_suffix(".h5")):
+                left.unlink(missing_ok=True)
+            return registry.get(f"{name}@{registry.add(folder, name)}")
+    except OSError as error:
+        raise _not_written(registry, error) from error
+
+
+def _try_scalings(version: ModelVersion, folder: Path, quarantine: Quarantine) -> dict[str, SelfTest]:
+    """Empty without samples, or when they have labels that are no classes of the model."""
+    samples = read_samples(folder)
+    if not samples or match_labels((s.label for s in samples), version.class_names).unknown:
+        return {}
+    first = self_test(version, samples, quarantine.predict)
+    return {version.preprocessing.scaling_name: first, **try_others(version, samples, quarantine.predict)}
+
+
+def _not_written(registry: Registry, error: OSError) -> ModelError:
+    return ModelError(
+        f"The model cannot be written to {registry.root}: {error.strerror or error}.",
+        "Free some space or check the folder's permissions.", "storage",
+    )  # fmt: skip
+
+
+def _copy(file: Path, target: Path) -> str:
+    """Copies the file, so that what is checked is what is loaded; returns its SHA-256."""
+    if file.is_dir():
+        raise ModelError(f"{file} is a folder, perhaps a TensorFlow SavedModel.", _HOW_TO_SAVE, "model_format")
+    digest, done = hashlib.sha256(), 0
+    try:
+        source = file.open("rb")
+    except OSError as error:
+        raise ModelError(
+            f"{file} cannot be read: {error.strerror or error}.", "Check the path.", "model_missing"
+        ) from error
+    with source, target.open("wb") as copy:
+        while block := source.read(_BLOCK_BYTES):
+            if not done and not block.startswith(_STARTS):
+                raise ModelError(f"{file.name} is neither a .keras nor an .h5 file.", _HOW_TO_SAVE, "model_format")
+            done += len(block)
+            if done > MAX_FILE_BYTES:
+                raise ModelError(
+                    f"{file.name} is larger than {MAX_FILE_BYTES // 2**30} GB.",
+                    "Save it without its optimizer.",
+                    "too_large",
+                )
+            digest.update(block)
+            copy.write(block)
+    if not done:
+        raise ModelError(f"{file.name} is empty.", _HOW_TO_SAVE, "model_damaged")
+    return digest.hexdigest()
+
+
+def choose_class_names(
+    given: Sequence[str] | None, facts: ForeignModelFacts, what: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """One name for each output, and notes on what was assumed. Raises ModelError."""
+    wanted = 2 if facts.outputs == 1 else facts.outputs
+    if given is None:
+        if wanted == len(CLASS_NAMES) and facts.input_shape[2] == 3:
+            return CLASS_NAMES, (f"No class names were given; CIFAR-10's are assumed: {', '.join(CLASS_NAMES)}.",)
+        raise ModelError(f"{what} has {wanted} classes, and their names are not known.", HOW_TO_NAME, "class_names")
+    if len(given) != wanted:
+        raise ModelError(f"{what} has {wanted} classes, but {len(given)} names were given.", HOW_TO_NAME, "class_names")
+    if wanted < 2:
+        raise ModelError(f"{what} knows one class only.", "A classifier needs two or more.", "class_names")
+    return tuple(given), ()

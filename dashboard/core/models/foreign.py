@@ -1,0 +1,34 @@
+"""What travels to and from the worker that tries a model file from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.core.images.preprocessing import ColorMode
+from dashboard.core.models.version import Output
+
+
+@dataclass(frozen=True)
+class ForeignModel:
+    """A model file from elsewhere, and how it shall be tried."""
+
+    file: Path  # a private copy, which may be changed
+    shown_as: str  # what messages call it
+    converted: Path  # where to save it, ending in .keras
+    input_size: tuple[int, int] | None  # height, width; None: as the model says
+    color: ColorMode | None  # None: by the number of channels
+    memory_bytes: int  # that loading and trying may use
+
+
+@dataclass(frozen=True)
+class ForeignModelFacts:
+    """What a worker found in it."""
+
+    input_shape: tuple[int, int, int]  # height, width, channels
+    color: ColorMode
+    outputs: int  # numbers an image
+    output: Output
+    scales_itself: bool  # it begins with arithmetic on the pixels
+    keras_version: str
+    notes: tuple[str, ...]

@@ -1,0 +1,45 @@
+"""What a version answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that got no prediction."""
+
+    code: str
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A model version's answer for one image."""
+
+    logits: np.ndarray  # (K,) float32, before temperature and softmax
+    pred_probs: np.ndarray  # (K,) float64, calibrated, sums to 1
+
+    @property
+    def class_id(self) -> int:
+        """The predicted class."""
+        return int(self.pred_probs.argmax())
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the predicted class, in [0, 1]."""
+        return float(self.pred_probs.max())
+
+
+@dataclass(frozen=True)
+class ChunkAnswers:
+    """A model version's answers for a chunk of images, column by column, so that a million of them stay cheap."""
+
+    places: np.ndarray  # (M,) int64, ascending: positions in the chunk of the images that were predicted
+    logits: np.ndarray  # (M, K) float32, before temperature and softmax
+    pred_probs: np.ndarray  # (M, K) float64, calibrated, each sums to 1
+    failures: dict[int, Failure]  # the other positions
+    thumbnails: np.ndarray | None = None  # (M, h, w, 3) uint8, see `make_thumbnail`

@@ -1,0 +1,65 @@
+"""A worker process of its own for one model from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.errors import ModelError, WorkerError
+from dashboard.core.models.facts import ModelFacts
+from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
+from dashboard.core.models.prediction import Failure, Prediction
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.settings import get_settings
+
+TASK_S = 600.0
+BATCH = 4  # images a call: the first layers of a large model need a hundred megabytes an image
+
+
+class Quarantine:
+    """The worker ends with the `with` block; what happens to it happens to no other."""
+
+    def __init__(self, order: ForeignModel) -> None:
+        self._order = order
+        self._pool = WorkerPool(1, get_settings().worker_start_s)
+
+    def __enter__(self) -> Quarantine:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.close()
+
+    def inspect(self) -> ForeignModelFacts:
+        """Loads, tries and converts the model; from then on the worker's memory is limited."""
+        self._pool.submit("probe_tensorflow").result()  # its own faults are not the model's
+        facts: ForeignModelFacts = self._run("inspect_model_file", self._order)
+        return facts
+
+    def describe(self, version: ModelVersion) -> ModelFacts:
+        """Loads the converted file the way it will be served."""
+        facts: ModelFacts = self._run("describe_model", version)
+        return facts
+
+    def predict(self, version: ModelVersion, files: Sequence[bytes]) -> list[Prediction | Failure]:
+        """As `Inference.predict`."""
+        parts = [list(files[i : i + BATCH]) for i in range(0, len(files), BATCH)]
+        return [answer for part in parts for answer in self._run("predict_files", version, part)]
+
+    def _run(self, task: str, *args: object) -> Any:
+        try:
+            # once only: the worker that follows a dead one has no limit on its memory
+            return self._pool.submit(task, *args, timeout_s=TASK_S, attempts=1).result()
+        except WorkerError as error:
+            ran_out = error.code == "out_of_memory"
+            if error.code == "task_failed":  # the process lives: memory has nothing to do with it
+                message = f"{self._order.shown_as} cannot be used. {error.message}"
+                raise ModelError(message, "It is built in a way that is not supported: please report this.") from error
+            limit = self._order.memory_bytes / 2**30
+            raise ModelError(
+                f"{self._order.shown_as} {'could not be tried' if ran_out else 'ended the process that loaded it'}. "
+                f"{error.message}",
+                f"It may need more than the {limit:.3g} GB of memory that a new model may use: if you trust it, "
+                "allow more with --memory-gb.",
+                "model_kills_worker",
+            ) from error

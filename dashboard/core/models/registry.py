@@ -1,0 +1,139 @@
+"""The model versions in models/<name>/<version>/: model.keras, and model.json that says how to use it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dashboard.core.errors import ModelError
+from dashboard.core.files import write_json
+from dashboard.core.models.version import BrokenVersion, ModelVersion, read_version
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Registry:
+    """The versions below one folder, read anew at every call, so that an added version needs no restart."""
+
+    def __init__(self, root: Path, default: str = "") -> None:
+        self.root = root
+        self._default = default
+
+    def versions(self) -> list[ModelVersion]:
+        """The usable ones by name, then newest first."""
+        return [v for v in self._scan() if isinstance(v, ModelVersion)]
+
+    def broken(self) -> list[BrokenVersion]:
+        """The ones whose files are missing or make no sense."""
+        return [v for v in self._scan() if isinstance(v, BrokenVersion)]
+
+    def get(self, ref: str = "") -> ModelVersion:
+        """The version NAME@VERSION, the newest of NAME, or, for the empty string, the active one.
+
+        Raises:
+            ModelError: there is none such, or it is broken.
+        """
+        if not ref:
+            return self.active()
+        name, _, version = ref.partition("@")
+        found = [v for v in self._scan() if v.name == name and version in ("", v.version)]
+        for candidate in found:
+            if isinstance(candidate, ModelVersion):
+                return candidate
+            if version:
+                raise candidate.error
+        if found and isinstance(found[0], BrokenVersion):
+            raise found[0].error
+        known = ", ".join(v.ref for v in self.versions()) or "none"
+        raise ModelError(f"There is no model {ref!r}.", f"Known versions: {known}.", "model_unknown")
+
+    def active(self) -> ModelVersion:
+        """The version used when none is named: the setting, else models/active.json, else the first usable one."""
+        ref = self._default or self._active_in_file()
+        if ref:
+            return self.get(ref)
+        versions = self.versions()
+        if versions:
+            return versions[0]
+        broken = self.broken()
+        if broken:
+            raise broken[0].error
+        raise ModelError(
+            f"There is no model in {self.root}.",
+            "Train one with `python -m dashboard.training`, or add one with `python -m dashboard models add FILE --name NAME`.",
+            "model_missing",
+        )
+
+    def _active_in_file(self) -> str:
+        try:
+            return str(json.loads((self.root / "active.json").read_text())["model"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    def activate(self, ref: str) -> ModelVersion:
+        """Makes `ref` the version used when none is named."""
+        version = self.get(ref)
+        write_json(self.root / "active.json", {"model": version.ref})
+        return version
+
+    def next_version(self, name: str) -> str:
+        """The number for a new version of `name`. Raises ModelError for a name that could leave the folder."""
+        check_name(name)
+        taken = [int(p.name) for p in (self.root / name).glob("*") if p.name.isdecimal()]
+        return str(max(taken, default=0) + 1)
+
+    @contextlib.contextmanager
+    def adding(self) -> Iterator[Path]:
+        """A hidden folder for a version in the making; it goes afterwards, unless `add` made it one. Raises OSError."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".adding-", dir=self.root, ignore_cleanup_errors=True) as folder:
+            Path(folder).chmod(0o755)
+            yield Path(folder)
+
+    def add(self, folder: Path, name: str) -> str:
+        """Renames a folder that `adding` gave to the next version of `name`, whose number is returned.
+
+        Raises:
+            ModelError: the name could leave the folder.
+            OSError: it cannot be renamed.
+        """
+        check_name(name)
+        parent = self.root / name
+        parent.mkdir(exist_ok=True)
+        try:
+            while True:
+                target = parent / self.next_version(name)
+                try:
+                    return folder.rename(target).name
+                except OSError:
+                    if not target.exists():  # else somebody added a version at the same moment
+                        raise
+        finally:
+            with contextlib.suppress(OSError):
+                parent.rmdir()  # only when it is empty
+
+    def _scan(self) -> list[ModelVersion | BrokenVersion]:
+        folders = [
+            p
+            for p in self.root.glob("*/*")
+            if os.path.isdir(p) and not p.name.startswith(".") and not p.parent.name.startswith(".")  # noqa: PTH112
+        ]
+        folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
+        return [read_version(folder) for folder in folders]
+
+
+def check_name(name: str) -> None:
+    """Raises ModelError unless `name` is a plain file name."""
+    if not _NAME.fullmatch(name):
+        raise ModelError(
+            f"{name!r} cannot be a model's name.", "Use letters, digits, '.', '_' and '-', at most 64.", "bad_name"
+        )
+
+
+def _newest_first(version: str) -> tuple[int, str]:
+    return (-int(version), "") if version.isdecimal() else (0, version)

@@ -1,0 +1,108 @@
+"""Does a model answer sensibly on a handful of labelled samples?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.labels.matching import match_labels
+from dashboard.core.metrics.intervals import Proportion, proportion
+from dashboard.core.models.prediction import Failure, Prediction
+from dashboard.core.models.version import ModelVersion
+
+SURPRISE = 0.01  # a result that a model of the stated accuracy gives less often than this is worth a warning
+
+Predict = Callable[[ModelVersion, Sequence[bytes]], list[Prediction | Failure]]
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """A sample image with its folder's name."""
+
+    label: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """How a model version did on the samples that can be read."""
+
+    correct: tuple[bool, ...]  # of each sample
+    answer: str  # the most frequent one
+    share: float  # of that answer, in (0, 1]
+    classes: int  # different true labels among the samples
+
+    @property
+    def right(self) -> int:
+        """How many are answered rightly."""
+        return sum(self.correct)
+
+    @property
+    def accuracy(self) -> Proportion:
+        """The share of them."""
+        return proportion(self.right, len(self.correct))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What that says about the model."""
+
+    status: Literal["ok", "warning", "error"]
+    summary: str
+
+
+def read_samples(folder: Path) -> list[LabelledFile]:
+    """The images `folder`/CLASS/*.png, in a fixed order; empty when there are none."""
+    return [LabelledFile(path.parent.name, path.read_bytes()) for path in sorted(folder.glob("*/*.png"))]
+
+
+def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict) -> SelfTest:
+    """Predicts the samples and counts.
+
+    Args:
+        samples: their labels are classes of the model.
+        predict: as `Inference.predict`; what it raises passes through.
+
+    Raises:
+        DatasetError: none of the samples can be read.
+    """
+    class_of = match_labels((s.label for s in samples), version.class_names).class_of
+    answers = predict(version, [s.data for s in samples])
+    pairs = [
+        (class_of[sample.label], version.class_names[answer.class_id])
+        for sample, answer in zip(samples, answers, strict=True)
+        if isinstance(answer, Prediction)
+    ]
+    if not pairs:
+        raise DatasetError("None of the sample images can be read.", "Restore them with `git restore data/samples`.")
+    answer, count = Counter(predicted for _, predicted in pairs).most_common(1)[0]
+    correct = tuple(true == predicted for true, predicted in pairs)
+    return SelfTest(correct, answer, count / len(pairs), len({true for true, _ in pairs}))
+
+
+def judge(test: SelfTest, version: ModelVersion) -> Verdict:
+    """An error for a model that answers one class or guesses, a warning for one that may, or is far below what it states."""
+    n = test.accuracy.n
+    if test.share == 1 and test.classes > 1:
+        return Verdict("error", f"{version.ref} answers {test.answer!r} for 100% of the samples, whatever they show")
+    right = f"is right for {test.accuracy} of {n} labelled samples"
+    chance, stated = 1 / len(version.class_names), version.accuracy
+    surprising = stated is not None and _chance_of_at_most(test.right, n, stated) < SURPRISE
+    if test.accuracy.low <= chance:
+        mostly = f"it answers {test.answer!r} for {test.share:.0%} of them"
+        if surprising or test.accuracy.value <= chance:
+            return Verdict("error", f"{version.ref} {right}, no better than guessing; {mostly}")
+        return Verdict("warning", f"{version.ref} {right}, too few to tell it from guessing; {mostly}")
+    if surprising:
+        return Verdict("warning", f"{version.ref} {right}, although its model.json states {stated:.1%}")
+    return Verdict("ok", f"{version.ref} {right}")
+
+
+def _chance_of_at_most(right: int, n: int, stated: float) -> float:
+    from scipy.stats import binomtest
+
+    return float(binomtest(right, n, stated, alternative="less").pvalue)

@@ -1,0 +1,93 @@
+"""One image of an evaluation: its file, its label, and what the model said then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets.unchanged import check_still_there, still_there
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.images.preprocessing import Fit
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore
+
+
+@dataclass(frozen=True)
+class RunImage:
+    """An image as it was evaluated."""
+
+    run_id: str
+    index: int  # position in the dataset
+    file: str  # path inside the dataset
+    data: bytes  # the image file
+    true_label: str | None
+    predicted_label: str | None  # None where it was not evaluated
+    model: str  # NAME@VERSION that predicted
+    model_sha256: str
+    fit: Fit | None  # how the picture was made to fit; None where that is not known
+
+    @property
+    def name(self) -> str:
+        """Without its folders."""
+        return self.file.rsplit("/", 1)[-1]
+
+
+def run_image(run: Run, index: int) -> RunImage:
+    """The image at a position of a run's dataset.
+
+    Raises:
+        DatasetError: the run has no such image, or the dataset is gone or was changed.
+        ImageError: it cannot be read.
+    """
+    rows = run.table[run.table["index"] == index]
+    if rows.empty:
+        raise DatasetError(
+            f"This evaluation has no image number {index:,}.", "Choose one on Batch evaluation.", "image_unknown"
+        )
+    row, file = rows.iloc[0], str(run.detail(rows, ["file"])["file"].iloc[0])
+    dataset = open_dataset(Path(run.manifest.dataset))
+    check_still_there(dataset, index, file)
+    return RunImage(
+        run_id=run.manifest.run_id,
+        index=index,
+        file=file,
+        data=dataset.file(index),
+        true_label=row["true_label"] if isinstance(row["true_label"], str) else None,
+        predicted_label=row["predicted_label"] if isinstance(row["predicted_label"], str) else None,
+        model=run.manifest.model,
+        model_sha256=run.manifest.model_sha256,
+        fit=run.manifest.fit,
+    )
+
+
+class RunPictures:
+    """Pictures by the `index` and `file` of a row."""
+
+    def __init__(self, store: RunStore, manifest: RunManifest) -> None:
+        """Raises DatasetError when there are no pictures."""
+        self._dataset: Dataset | None = None
+        self._thumbnails = store.thumbnails(manifest.run_id)
+        if self._thumbnails is not None:
+            return
+        if manifest.imported:
+            raise DatasetError("This evaluation came without images.", code="no_images_kept")
+        self._dataset = open_dataset(Path(manifest.dataset))
+
+    def image(self, index: int, name: str, enough: tuple[int, int]) -> np.ndarray | None:
+        """(H, W, 3) uint8; None where it cannot be read, or is not the one that was evaluated.
+
+        Args:
+            enough: (width, height) that a larger one may be shrunk to while it is decoded.
+        """
+        if self._thumbnails is not None:
+            return np.asarray(self._thumbnails[index])
+        if self._dataset is None or not still_there(self._dataset, index, name):
+            return None
+        try:
+            return self._dataset.image(index, enough)
+        except ImageError:
+            return None

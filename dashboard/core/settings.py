@@ -1,0 +1,91 @@
+"""Every setting, read once from the environment (DASHBOARD_...) or a .env file."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dashboard.core.errors import DashboardError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """The dashboard's settings; immutable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DASHBOARD_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    models_dir: Path = ROOT / "models"
+    data_dir: Path = ROOT / "data"
+    model: str = Field(default="", description="NAME or NAME@VERSION served by default; empty: models/active.json")
+    workers: int = Field(default=min(2, os.cpu_count() or 1), ge=1, le=64, description="worker processes")
+    worker_start_s: float = Field(default=120.0, gt=0, description="how long a worker may take to import TensorFlow")
+    task_s: float = Field(default=120.0, gt=0, description="how long one chunk or one prediction may take")
+    chunk_size: int = Field(default=128, ge=1, le=4096, description="images a chunk of an evaluation")
+    cluster: str = Field(default="", description="address of a Ray cluster that does the work; empty: this machine")
+    precision: Literal["auto", "float32"] = Field(
+        default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
+    )
+    max_upload_mb: int = Field(default=2048, ge=1, description="largest dataset that can be uploaded")
+
+    @field_validator("models_dir", "data_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        """Workers run elsewhere."""
+        try:
+            return folder.expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+
+    @property
+    def samples_dir(self) -> Path:
+        """Labelled pictures: those of the data folder, else those that come with the dashboard."""
+        own = self.data_dir / "samples"
+        return own if own.is_dir() else ROOT / "data" / "samples"
+
+    @property
+    def datasets_dir(self) -> Path:
+        """Datasets lying on the server, offered on the Batch evaluation page."""
+        return self.data_dir / "datasets"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Datasets that were uploaded."""
+        return self.data_dir / "uploads"
+
+    @property
+    def described_dir(self) -> Path:
+        """Datasets whose labels lie elsewhere, see `core.datasets.described`."""
+        return self.data_dir / "described"
+
+    @property
+    def downloads_dir(self) -> Path:
+        """Archives that were downloaded."""
+        return self.data_dir / "downloads"
+
+    @property
+    def runs_dir(self) -> Path:
+        """Evaluations."""
+        return self.data_dir / "runs"
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process. Raises DashboardError when one cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            f"DASHBOARD_{'_'.join(map(str, fault['loc'])).upper()} is {str(fault['input'])!r}: {fault['msg']}."
+            for fault in error.errors()
+        ]
+        raise DashboardError(
+            " ".join(faults), "Change it in the environment or in .env; the README lists the settings.", "settings"
+        ) from error

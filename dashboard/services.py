@@ -1,0 +1,76 @@
+"""Everything behind the pages, the command line and the API, put together in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.core.analysis.embeddings import RunEmbeddings
+from dashboard.core.background import BackgroundTask
+from dashboard.core.datasets import cifar10_archive
+from dashboard.core.diagnostics.checks import Report
+from dashboard.core.diagnostics.diagnosis import diagnosis_task
+from dashboard.core.engine.contract import Engine
+from dashboard.core.engine.pool import STAGGER_S
+from dashboard.core.engine.start import make_engine
+from dashboard.core.evaluation.jobs import JobRunner
+from dashboard.core.images.kept_pictures import KeptPictures
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.registry import Registry
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a page, a command or an API route works with. Shared by all threads of a process."""
+
+    settings: Settings
+    engine: Engine
+    registry: Registry
+    runs: RunStore
+    inference: Inference
+    jobs: JobRunner
+    embeddings: RunEmbeddings
+    diagnosis: BackgroundTask[Report]
+    cifar10: BackgroundTask[object]  # its download
+    pictures: KeptPictures
+
+    def start(self) -> None:
+        """What a server does at its start: starts the workers and takes up the evaluations that were interrupted."""
+        self.engine.start()
+        self.jobs.go_on_with_interrupted(self.registry)
+
+    def __enter__(self) -> Services:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.engine.close()
+
+
+def open_services(settings: Settings, workers: int | None = None, stagger_s: float = STAGGER_S) -> Services:
+    """The services for these settings. No worker process starts before the first task, or before `Services.start`.
+
+    Args:
+        workers: how many; None: as many as the settings say.
+        stagger_s: seconds between the first starts of two workers.
+    """
+    return services_of(settings, make_engine(settings, workers or settings.workers, stagger_s))
+
+
+def services_of(settings: Settings, engine: Engine) -> Services:
+    """The services whose heavy work is done by `engine`."""
+    registry = Registry(settings.models_dir, settings.model)
+    runs = RunStore(settings.runs_dir)
+    inference = Inference(engine)
+    return Services(
+        settings,
+        engine,
+        registry,
+        runs,
+        inference,
+        JobRunner(engine, runs, settings.chunk_size, settings.task_s),
+        RunEmbeddings(inference, runs),
+        diagnosis_task(settings, inference, registry, engine),
+        BackgroundTask("download", lambda task: cifar10_archive.download(settings.downloads_dir, task.advance)),
+        KeptPictures(),
+    )

@@ -1,0 +1,25 @@
+"""Errors."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError, DatasetError, ImageError
+from dashboard.ui.words import plain
+
+_COMMAND = re.compile(r"`([^`]+)`")
+
+
+def show_error(error: DashboardError, title: str) -> None:
+    """What happened, why, what to do; commands to be copied."""
+    with st.container(border=True):
+        st.error(plain(title), icon=":material/error:")
+        st.text(error.message)
+        if error.fix:
+            st.text(error.fix.replace("`", ""))
+            for command in _COMMAND.findall(error.fix):
+                st.code(command, language="bash")
+        if not isinstance(error, (ImageError, DatasetError)):
+            st.page_link("../pages/diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")

@@ -1,0 +1,134 @@
+"""The confusion of an evaluation: all classes, or of many those that are confused most often."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from dashboard.charts.confusion import CELL, confusion_chart
+from dashboard.charts.palette import MOST_CLASSES, OF_MANY
+from dashboard.core.metrics.confusion import confused_classes, confusion_table, without_diagonal
+from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.runs.run import Run
+from dashboard.ui.words import plain
+
+
+def show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
+    """The chart; returns the chosen cell (true, predicted), which stays chosen while other pages are visited."""
+    st.markdown("**What is taken for what**")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        measure = st.segmented_control(
+            "Show",
+            ["Counts", "Share of the true class"],
+            default="Counts",
+            required=True,
+            key="measure",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        hide = st.toggle(
+            "Only mistakes",
+            key="hide-diagonal",
+            help="Hides the diagonal, so that the colours show mistakes.",
+            persist_state="session",
+        )
+    around = _choose_class(run.manifest.run_id, evaluation)
+    n_classes = len(evaluation.class_names)
+    classes = confused_classes(evaluation.confusion, n_classes if n_classes <= MOST_CLASSES else OF_MANY, around)
+    chart = confusion_chart(
+        confusion_table(evaluation.confusion, evaluation.class_names, classes),
+        [evaluation.class_names[i] for i in classes],
+        "count" if measure == "Counts" else "share",
+        hide,
+        st.context.theme.type == "dark",
+    )
+    run_id = run.manifest.run_id
+    version = st.session_state.setdefault(f"cell-chosen-below-{run_id}", 0)
+    key = f"confusion-{run_id}-{hide}-{around}-{version}"
+    st.altair_chart(
+        chart,
+        width="stretch",
+        on_select=partial(_take_clicked, run_id, key),
+        selection_mode=CELL,
+        key=key,
+        alt="Confusion: true classes down, predicted classes across, number of images in each cell",
+    )
+    if n_classes > MOST_CLASSES:
+        _say_which(evaluation, classes, around)
+    return _choose_cell(run_id, evaluation, classes)
+
+
+def _cell_key(run_id: str) -> str:
+    return f"cell-{run_id}"
+
+
+def _take_clicked(run_id: str, chart_key: str) -> None:
+    """The cell that was clicked in the chart, none where the chart was cleared."""
+    picked = st.session_state[chart_key].get("selection", {}).get(CELL) or []
+    st.session_state[_cell_key(run_id)] = (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
+
+
+def _choose_cell(run_id: str, evaluation: Evaluation, classes: np.ndarray) -> tuple[str, str] | None:
+    """The same choice without a mouse: of the cells that the chart shows and that hold images, mistakes first."""
+    names, confusion = evaluation.class_names, evaluation.confusion
+    cells = [(true, predicted) for true in classes for predicted in classes if confusion[true, predicted]]
+    cells.sort(key=lambda cell: (cell[0] == cell[1], -confusion[cell]))
+    counts = {(names[true], names[predicted]): confusion[true, predicted] for true, predicted in cells}
+    key = _cell_key(run_id)
+    chosen = st.session_state.get(key)
+    if chosen is not None and chosen not in counts:  # an empty cell, or one that the chart does not show now
+        counts[chosen] = confusion[names.index(chosen[0]), names.index(chosen[1])]
+
+    def chart_anew() -> None:  # or it would show the cell that was clicked before
+        st.session_state[f"cell-chosen-below-{run_id}"] += 1
+
+    cell: tuple[str, str] | None = st.selectbox(
+        "Images of",
+        list(counts),
+        index=None,
+        format_func=lambda cell: f"{cell[0]}, predicted {cell[1]} ({counts[cell]:,})",
+        key=key,
+        placeholder="Worst mistakes",
+        help="A cell of the chart, chosen there or here.",
+        on_change=chart_anew,
+        persist_state="session",
+    )
+    return cell
+
+
+def _choose_class(run_id: str, evaluation: Evaluation) -> int | None:
+    """Id of the class that the chart is about, where there are too many to show them all."""
+    names = evaluation.class_names
+    if len(names) <= MOST_CLASSES:
+        return None
+    chosen = st.selectbox(
+        "Around one class",
+        names,
+        index=None,
+        key=f"around-{run_id}",
+        persist_state="session",
+        placeholder="Those confused most often",
+        help="Shows the classes that this one is confused with.",
+        width=300,
+    )
+    return None if chosen is None else names.index(chosen)
+
+
+def _say_which(evaluation: Evaluation, classes: np.ndarray, around: int | None) -> None:
+    """Which of the classes the chart shows."""
+    n_classes = len(evaluation.class_names)
+    if around is not None:
+        name = plain(evaluation.class_names[around])
+        st.caption(f"{name} and, of the {n_classes:,} classes, those that it is confused with most often.")
+        return
+    mistakes = without_diagonal(evaluation.confusion)
+    if not mistakes.any():
+        st.caption(f"{len(classes)} of {n_classes:,} classes, those of most images. There are no mistakes.")
+        return
+    shown = mistakes[np.ix_(classes, classes)].sum()
+    st.caption(
+        f"{len(classes)} of {n_classes:,} classes, those of the pairs that are confused most often: "
+        f"{shown:,} of {mistakes.sum():,} mistakes."
+    )

@@ -1,0 +1,104 @@
+"""Dropping a dataset, and saying what its labels mean where the model does not know them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.core.datasets import label_counts, open_dataset, readable_name
+from dashboard.core.datasets.uploads import UPLOAD_TYPES, is_whole, keep_uploads, kept_upload
+from dashboard.core.errors import DashboardError
+from dashboard.core.labels.choices import label_choices
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.settings import Settings
+from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.label_editor import edit_labels
+from dashboard.ui.words import plain
+
+WHAT_CAN_BE_DROPPED = (
+    "A ZIP with one folder a class (cat/1.png, dog/1.png ...) or with a labels file (CSV, JSON or Parquet of file and "
+    "label); image files, alone or with a labels file; an .npz or .npy of uint8 images (N, height, width, channels); a "
+    "Parquet or TFRecord file of images and labels; the CIFAR-10 archive. Images without labels are predicted, but not "
+    "compared. Names match the model's classes without regard to case; plane and car are understood."
+)
+NOT_EVALUATED = "The dataset was not evaluated."
+_UNDECIDED = "dataset-undecided"  # path of a dataset whose labels the user is asked about
+_UPLOAD = "upload"  # in the address: its folder among the uploads
+
+Start = Callable[[Path, Mapping[str, str]], None]
+
+
+def upload_dataset(settings: Settings) -> Path | None:
+    """The uploader; returns the path of a dataset once it is complete."""
+    files = st.file_uploader(
+        "A ZIP with one folder a class, images, arrays, Parquet or TFRecord",
+        type=list(UPLOAD_TYPES),
+        accept_multiple_files=True,
+        key=f"zip-{st.session_state.get('uploads', 0)}",
+        help=WHAT_CAN_BE_DROPPED,
+    )
+    if not files:
+        with st.expander("What can be dropped here", icon=":material/help:"):
+            st.markdown(plain(WHAT_CAN_BE_DROPPED))
+        return None
+    alone = len(files) == 1 and is_whole(files[0].name)
+    if not alone:
+        what = "this file" if len(files) == 1 else f"these {len(files):,} files"
+        if not st.button(f"Evaluate {what}", key="evaluate-files", type="primary"):
+            return None
+    try:
+        with st.spinner("Storing the upload ..."):
+            path = keep_uploads([(file.name, file) for file in files], settings)
+    except DashboardError as error:
+        show_error(error, NOT_EVALUATED)
+        return None
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # frees the upload's memory
+    return path
+
+
+def begin(path: Path, version: ModelVersion, start: Start) -> None:
+    """Starts, or asks first where labels are no class of the model. Raises DatasetError."""
+    with st.spinner("Looking at the dataset ..."):
+        undecided = label_choices(label_counts(open_dataset(path).samples), version.class_names)
+    if undecided:
+        st.session_state[_UNDECIDED] = str(path)
+    else:
+        start(path, {})
+
+
+def undecided_dataset(settings: Settings) -> Path | None:
+    """The dataset whose labels the user is asked about; after a reload the address tells which upload that is."""
+    path = st.session_state.get(_UNDECIDED)
+    return Path(path) if path else kept_upload(st.query_params.get(_UPLOAD, ""), settings)
+
+
+def decide_labels(path: Path, version: ModelVersion, settings: Settings, start: Start) -> None:
+    """The editor for the labels of that dataset, with a way on and a way out. Raises DatasetError."""
+    dataset = open_dataset(path)
+    choices = label_choices(label_counts(dataset.samples), version.class_names)
+    if path.parent.parent == settings.uploads_dir:
+        st.query_params[_UPLOAD] = path.parent.name
+    st.text(readable_name(path.name))
+    if dataset.notes:
+        st.caption(plain(" ".join(dataset.notes)))
+    meanings: dict[str, str] = {}
+    if choices:  # with another model chosen meanwhile, there may be nothing to ask
+        about = hash((str(path), tuple(choice.label for choice in choices)))  # edits go by the number of their row
+        key = f"labels-{about}-{version.ref}"
+        meanings = edit_labels(choices, version.ref, version.class_names, key)
+    with st.container(horizontal=True):
+        go = st.button("Evaluate", key="evaluate-mapped", type="primary", disabled=bool(choices) and not meanings)
+        if st.button("Discard", key="discard-dataset"):
+            forget_undecided()
+            st.rerun()
+    if go:
+        forget_undecided()
+        start(path, meanings)
+
+
+def forget_undecided() -> None:
+    """Nobody is asked any more."""
+    st.session_state.pop(_UNDECIDED, None)
+    st.query_params.pop(_UPLOAD, None)

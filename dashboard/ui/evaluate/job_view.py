@@ -1,0 +1,89 @@
+"""Evaluations under way on the page: how far they are, and what can be done about them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable
+
+import streamlit as st
+
+from dashboard.core.datasets import readable_name
+from dashboard.core.errors import DashboardError
+from dashboard.core.evaluation.jobs import Job
+from dashboard.services import Services
+from dashboard.ui.session import state_of_run
+from dashboard.ui.words import duration
+
+POLL_S = 0.5
+OTHERS_POLL_S = 2.0
+FOLLOW_S = 5.0
+
+
+@st.fragment(run_every=POLL_S)
+def watch_job(services: Services, run_id: str) -> None:
+    """Polls a job until it ends, then shows its result by one full rerun."""
+    job = services.jobs.get(run_id)
+    if job is None or not job.active:
+        st.rerun()
+        return
+    with st.container(border=True, key="progress"):
+        st.text(f"Evaluating {readable_name(job.dataset.name)} with {job.model}")
+        st.progress(_share(job), _in_words(services, job))
+        if job.state == "paused" and job.error:
+            st.warning("Paused. What is done is safe.", icon=":material/pause_circle:")
+            st.text(str(job.error))
+        with st.container(horizontal=True):
+            if st.button("Cancel", key="cancel", icon=":material/close:", help="What is done is kept."):
+                services.jobs.cancel(run_id)
+            if job.state == "paused" and st.button("Try now", key="retry", icon=":material/play_arrow:"):
+                services.jobs.retry()
+
+
+@st.fragment(run_every=FOLLOW_S)
+def follow_run(services: Services, run_id: str, shown: Hashable, since: float) -> None:
+    """Polls a run that another process works on; a full rerun shows that there is more of it, or that it has ended.
+
+    Args:
+        shown: its `state_of_run` when it was last shown, at `since` (time.monotonic).
+    """
+    just_shown = time.monotonic() - since < FOLLOW_S / 2  # or fast writers would keep it from being shown at all
+    if not just_shown and _is_another(services, run_id, shown):
+        st.rerun()
+    st.info("Another process is evaluating it; this is what is done.", icon=":material/hourglass_top:")
+
+
+def _is_another(services: Services, run_id: str, shown: Hashable) -> bool:
+    try:
+        return not services.runs.is_owned(run_id) or state_of_run(services, run_id) != shown
+    except DashboardError:  # it was deleted
+        return True
+
+
+def _share(job: Job) -> float:
+    return job.progress.done / job.progress.total if job.progress else 0.0
+
+
+def _in_words(services: Services, job: Job) -> str:
+    p = job.progress
+    if p is None or not p.done:
+        ready = any(worker.state in ("idle", "busy") for worker in services.engine.workers())
+        reading = "Reading the dataset ..." if job.state == "waiting" else "Evaluating the first images ..."
+        return reading if ready else "Starting TensorFlow, about 5 seconds ..."
+    left = f", about {duration(p.remaining_s)} left" if p.remaining_s is not None else ""
+    rate = f", {p.images_per_second:,.0f} a second" if p.done > p.before else ""
+    return f"{p.done:,} of {p.total:,} images{rate}{left}"
+
+
+@st.fragment(run_every=OTHERS_POLL_S)
+def list_jobs(services: Services, but: str = "") -> None:
+    """The jobs of everybody who uses this server, but for one; ends its polling with the last of them."""
+    jobs = [job for job in services.jobs.active() if job.run_id != but]
+    for job in jobs:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"job-{job.run_id}"):
+            st.progress(_share(job), f"{job.state.capitalize()}: {_in_words(services, job)}", width=320)
+            st.text(f"{readable_name(job.dataset.name)} with {job.model}", width="content")
+            if st.button("Show", key=f"show-{job.run_id}"):
+                st.session_state["run_id"] = st.query_params["run"] = job.run_id
+                st.rerun()
+    if not jobs:
+        st.rerun()

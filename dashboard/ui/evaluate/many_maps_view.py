@@ -1,0 +1,133 @@
+"""Many images of an evaluation together: their mean map, and a sheet of their overlays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.evaluation.opening import version_of_run
+from dashboard.core.explanations.bulk_maps import BulkMaps, bulk_maps
+from dashboard.core.explanations.methods import METHODS
+from dashboard.core.explanations.overlay import DEFAULT_OPACITY, contact_sheet, overlay
+from dashboard.core.images.drawing import encode_png, enlarge
+from dashboard.core.labels.class_names import PREDICTED
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.gallery import selected_rows, show_selection
+from dashboard.ui.session import is_remembered, remembered
+from dashboard.ui.verdict import groups_by_verdict, show_count
+from dashboard.ui.words import plain
+
+MOST = 48  # images, so that it takes seconds
+COLUMNS = 8
+TILE = 96  # pixels
+MEAN_SIDE = 320
+EACH_PREDICTED = "what each was taken for"
+
+
+def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
+    """An expander; opened, it makes the maps of the selected images, or of the first MOST of these rows."""
+    run_id = run.manifest.run_id
+    selected = selected_rows(run)
+    rows = rows if selected.empty else selected
+    if rows.empty or run.manifest.imported:
+        return
+    if not selected.empty:
+        show_selection(run)
+    box = st.expander("What do they look at?", icon=":material/visibility:", key=f"bulk-{run_id}", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        st.caption(
+            "The images above; tick some of them, to look at those only."
+            if selected.empty
+            else "The images that you ticked, also in other cells and on other pages."
+        )
+        some = rows.head(MOST)
+        some = some.assign(file=run.detail(some, ["file"])["file"])
+        names = run.manifest.class_names
+        with st.container(horizontal=True):
+            target = str(st.selectbox("Evidence for", [EACH_PREDICTED, *names], key=f"bulk-target-{run_id}", width=240))
+            quick = [name for name, method in METHODS.items() if method.cost == "instant"]
+            method = str(
+                st.selectbox(
+                    "Method", quick, format_func=lambda name: METHODS[name].title, key="bulk-method", width=200
+                )
+            )
+            tested = st.toggle("Test each map", key="bulk-tested", help="Some hundred predictions an image.")
+        wanted = target if target in names else PREDICTED
+        try:
+            maps = _maps(services, run, some, wanted, method, tested)
+        except DashboardError as error:
+            show_error(error, "There are no maps.")
+            return
+        if maps is None:
+            st.info("None of these images has a map.", icon=":material/info:")
+            return
+        _show(maps, len(rows), f"{run_id}-maps.png", target)
+
+
+def _maps(services: Services, run: Run, rows: pd.DataFrame, target: str, method: str, tested: bool) -> BulkMaps | None:
+    """From this session's memory, or made with progress."""
+    key = (run.manifest.run_id, run.manifest.model_sha256, tuple(rows["index"]), target, method, tested)
+    if is_remembered("bulk", key):
+        return remembered("bulk", key, "", lambda: None)
+    version = version_of_run(services.registry, run.manifest)
+    bar = st.progress(0.0, "Making and testing the maps ..." if tested else "Making the maps ...")
+
+    def tell(done: int) -> None:
+        bar.progress(done / len(rows), f"{done:,} of {len(rows):,} maps")
+
+    maps = bulk_maps(services.inference, version, Path(run.manifest.dataset), rows, target, method, tested, tell)
+    bar.empty()
+    return remembered("bulk", key, "", lambda: maps, most=2)
+
+
+def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
+    mean = maps.mean_map / max(float(maps.mean_map.max()), np.finfo(np.float32).tiny)
+    left, right = st.columns([1, 2], gap="large")
+    count = len(maps.heatmaps)
+    with left:
+        st.markdown("**On average**")
+        st.image(
+            overlay(enlarge(maps.mean_picture, MEAN_SIDE), mean, DEFAULT_OPACITY),
+            width="stretch",
+            alt=f"Mean of {count} maps over the mean of their images",
+        )
+        st.caption("Mean map over the mean picture, scaled to its highest value: bright is where most of them look.")
+    tiles = maps.overlays(DEFAULT_OPACITY, max(1, TILE // max(maps.pictures.shape[1:3])))
+    with right:
+        st.markdown("**One by one**")
+        notes = [f"The first {count} of {of:,}." if of > count + maps.n_failed else f"All {count}."]
+        if maps.n_empty:
+            notes.append(f"{maps.n_empty} maps are empty: nothing speaks for {plain(target)} there.")
+        if maps.n_failed:
+            notes.append(f"{maps.n_failed} could not be read.")
+        st.caption(" ".join(notes))
+        if not maps.verdicts:
+            _show_sheet(tiles)
+        for verdict, which in groups_by_verdict(maps.verdicts):
+            show_count(verdict, len(which), count)
+            _show_sheet(tiles[which])
+        st.download_button(
+            "Sheet (PNG)",
+            lambda: encode_png(contact_sheet(tiles, COLUMNS)),
+            file_name,
+            "image/png",
+            key="download-sheet",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _show_sheet(tiles: np.ndarray) -> None:
+    st.image(
+        contact_sheet(tiles, COLUMNS),
+        width="stretch" if len(tiles) >= COLUMNS else "content",
+        alt=f"{len(tiles)} images with their maps, in the order of the gallery",
+    )

@@ -1,0 +1,186 @@
+"""The top of the Explain page: the picture and its answer, what is asked, and how maps are drawn."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.explanations.answer import Answer
+from dashboard.core.explanations.methods import METHODS, Method
+from dashboard.core.explanations.overlay import DEFAULT_OPACITY
+from dashboard.core.images.drawing import fit_side
+from dashboard.core.models.facts import stages
+from dashboard.core.runs.images import RunImage
+from dashboard.ui.picture_address import RUN, TARGET_KEY, Picture, forget_picture
+from dashboard.ui.question import Look, Question
+from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_WORDS
+from dashboard.ui.words import plain, show_predicted_class
+
+SIDE = 256  # pixels of the small picture
+PREDICTED = "the predicted class"
+METHOD_KEY, LAYERS_METHOD_KEY = "explain-method", "explain-layers-method"
+
+
+def show_ways_back(run_id: str | None) -> None:
+    """To another picture, and to the evaluation that this one was chosen in."""
+    with st.container(horizontal=True, vertical_alignment="center", key="ways-back"):
+        st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
+        if run_id:
+            st.page_link(
+                "../pages/evaluate.py", label="Its evaluation", icon=":material/dataset:", query_params={RUN: run_id}
+            )
+
+
+def show_head(picture: Picture, answer: Answer) -> None:
+    """A way to another picture, this one, and the answer that all maps below belong to."""
+    show_ways_back(picture.from_run.run_id if picture.from_run else None)
+    small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
+    small.image(fit_side(answer.picture, SIDE), width="stretch", alt="The picture")
+    with words, st.container(width=440, gap="xsmall"):
+        st.text(picture.name)
+        show_predicted_class(answer.predicted_label)
+        st.progress(answer.prediction.confidence, text=f"Confidence {answer.prediction.confidence:.1%}")
+        if picture.from_run:
+            _show_truth(picture.from_run, answer)
+        temperature = answer.version.temperature
+        st.caption(
+            f"By {plain(answer.version.ref)}, as all maps below.",
+            help=f"Probabilities are calibrated: the logits are divided by {temperature:.2f} first."
+            if temperature != 1
+            else "Probabilities are as the model gives them, not calibrated.",
+        )
+    for note in answer.notes:
+        st.caption(note)
+    if picture.from_run:
+        _warn_of_another_answer(picture.from_run, answer)
+    fit = answer.version.preprocessing.fit
+    if answer.has_other_shape and not answer.map_covers_picture:
+        sees = "sees the picture between black bars" if fit == "pad" else "may see a part of the picture only"
+        st.caption(f"The model {sees}; the maps lie over what it sees.")
+    if answer.explanation is None:
+        st.info(
+            f"{plain(answer.explanation_fault)} The methods that look at pixels work all the same.",
+            icon=":material/info:",
+        )
+
+
+def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
+    """Where the evaluation's answer was given by another model, or about another part of the picture."""
+    said, ref = plain(image.predicted_label or "nothing"), plain(answer.version.ref)
+    fit = answer.version.preprocessing.fit
+    if image.model != answer.version.ref:
+        told = (
+            f"It was evaluated by {plain(image.model)}, which said {said}. The answer and the maps here are those of "
+            f"{ref}, chosen in the sidebar."
+        )
+    elif image.model_sha256 != answer.version.sha256:
+        told = (
+            f"The model file of {ref} was exchanged since the evaluation, which said {said}. The answer and the maps "
+            "here are those of the file that is there now."
+        )
+    elif answer.has_other_shape and image.fit and image.fit != fit:
+        told = (
+            f"The evaluation made the picture fit in another way (“{FIT_WORDS[image.fit]}”), and said {said}. The answer "
+            f"and the maps here are those of “{FIT_WORDS[fit]}”, see the sidebar."
+        )
+    elif image.predicted_label not in (None, answer.predicted_label):
+        told = (
+            f"The evaluation said {said}. Here the answer is {plain(answer.predicted_label)}: the settings of {ref}, or "
+            "how pictures are made to fit, were others then."
+        )
+    else:
+        return
+    st.warning(told, icon=":material/info:")
+
+
+def _show_truth(image: RunImage, answer: Answer) -> None:
+    """What the evaluation's dataset says it is."""
+    if image.true_label is None:
+        return
+    if image.true_label == answer.predicted_label:
+        st.badge(f"Right: it is {plain(image.true_label)}", icon=":material/check:", color="green")
+    else:
+        st.badge(f"Wrong: it is {plain(image.true_label)}", icon=":material/close:", color="red")
+
+
+def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple[Question, Look]:
+    """For which class, from which layer, and how the maps are drawn.
+
+    Args:
+        all_layers: the open view goes through all of them, so none is chosen.
+    """
+    choices = [PREDICTED, *answer.version.class_names]
+    if st.session_state.get(TARGET_KEY) not in choices:
+        st.session_state[TARGET_KEY] = PREDICTED
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="question"):
+        chosen = str(
+            st.selectbox(
+                "Evidence for",
+                choices,
+                key=TARGET_KEY,
+                help="The maps show what speaks for this class.",
+                persist_state="session",
+                width=220,
+            )
+        )
+        layer = _choose_layer(answer, disabled=all_layers)
+        opacity = st.slider(
+            "Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="explain-opacity", persist_state="session", width=180
+        )
+        smooth = st.toggle(
+            "Smooth",
+            value=True,
+            key="explain-smooth",
+            persist_state="session",
+            help="Off: every cell of the map as a square of its own.",
+        )
+    target = chosen if chosen in answer.version.class_names else answer.predicted_label
+    truth = picture.from_run.true_label if picture.from_run else None
+    return Question(answer, picture.data, target, layer, truth), Look(opacity, smooth)
+
+
+def _choose_layer(answer: Answer, disabled: bool) -> str | None:
+    """None for the default layer, or where there is none."""
+    explanation = answer.explanation
+    if explanation is None or explanation.layer is None:
+        return None
+    default = explanation.layer.name
+    layers = {layer.name: layer for layer in (*stages(explanation.layers), explanation.layer)}
+    if st.session_state.get(EXPLAIN_LAYER_KEY) not in layers:
+        st.session_state[EXPLAIN_LAYER_KEY] = default
+    names = list(layers)
+    chosen = str(
+        st.selectbox(
+            "Layer",
+            names,
+            key=EXPLAIN_LAYER_KEY,
+            format_func=lambda name: f"{name} ({layers[name].grid[0]}x{layers[name].grid[1]})",
+            help="Deeper layers know more about the class, earlier ones more about the place.",
+            persist_state="session",
+            disabled=disabled,
+            width=220,
+        )
+    )
+    return None if chosen == default else chosen
+
+
+def choose_method(question: Question, only_layers: bool = False) -> Method | None:
+    """The method to look at, the same in every tab where it can be used."""
+    methods = {method.name: method for method in question.methods if method.uses_layer or not only_layers}
+    if not methods:
+        return None
+    key = LAYERS_METHOD_KEY if only_layers else METHOD_KEY
+    if st.session_state.get(key) not in methods:
+        wanted = str(st.session_state.get(METHOD_KEY))
+        st.session_state[key] = wanted if wanted in methods else next(iter(methods))
+    names = list(methods)
+    name = str(
+        st.selectbox(
+            "Method",
+            names,
+            format_func=lambda name: METHODS[name].title,
+            key=key,
+            persist_state="session",
+            width=260,
+        )
+    )
+    return methods[name]

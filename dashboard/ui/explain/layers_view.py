@@ -1,0 +1,53 @@
+"""Layers_view."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.explanations.overlay import overlay
+from dashboard.services import Services
+from dashboard.ui.errors import show_error
+from dashboard.ui.explain.head import choose_method
+from dashboard.ui.explain.methods_view import TILE_SIDE
+from dashboard.ui.question import Look, Question, base_picture, through_layers
+from dashboard.ui.thumbnails import four_a_row
+from dashboard.ui.verdict import show_verdict
+from dashboard.ui.words import plain
+
+
+def show_layers(services: Services, question: Question, look: Look) -> None:
+    """The same method through the network, first layer to last."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = choose_method(question, only_layers=True)
+        tested = st.toggle(
+            "Test each map",
+            key="layers-tested",
+            help="Deletion and insertion against random maps and a centred spot: some hundred predictions a layer.",
+            persist_state="session",
+        )
+    if method is None:
+        st.info("This model has no layer with a grid to make a map from.", icon=":material/info:")
+        return
+    try:
+        found = through_layers(services, question, method.name, tested)
+    except DashboardError as error:
+        show_error(error, "There are no maps.")
+        return
+    st.caption("From the first layers, which know the place better, to the last, which know the class better.")
+    base = base_picture(question.answer, TILE_SIDE)
+    for explanation, place in zip(found, four_a_row(len(found)), strict=True):
+        layer = explanation.layer
+        if layer is None:
+            continue
+        with place:
+            st.image(
+                overlay(base, explanation.heatmap, look.opacity, look.smooth),
+                width="stretch",
+                alt=f"{method.title} heatmap for {question.target} from layer {layer.name}",
+            )
+            st.markdown(f"**{plain(layer.name)}**")
+            if explanation.faithfulness:
+                show_verdict(explanation.faithfulness)
+            nothing = "; nothing speaks for the class here" if explanation.empty else ""
+            st.caption(f"{layer.grid[0]}x{layer.grid[1]} cells, {layer.channels:,} channels{nothing}")

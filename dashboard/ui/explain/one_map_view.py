@@ -1,0 +1,154 @@
+"""One map in large, with the curves and checks that say what it is worth."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.explanations.methods import Method
+from dashboard.core.explanations.overlay import overlay
+from dashboard.core.explanations.records import Faithfulness
+from dashboard.services import Services
+from dashboard.ui.errors import show_error
+from dashboard.ui.explain.head import choose_method
+from dashboard.ui.question import Look, Question, base_picture, explanations, is_checked, randomization
+from dashboard.ui.verdict import show_verdict
+from dashboard.ui.words import plain
+
+LARGE_SIDE = 512  # pixels
+SMALL_SIDE = 320
+
+
+def show_closely(services: Services, question: Question, look: Look) -> None:
+    """One map in large, with the curves that test it."""
+    method = choose_method(question)
+    if method is None:
+        return
+    try:
+        [explanation] = explanations(services, question, [method.name], f"{method.title} and its test ...")
+    except DashboardError as error:
+        show_error(error, "There is no map.")
+        return
+    from dashboard.charts.explanations import map_chart
+
+    left, right = st.columns([4, 5], gap="large")
+    target = plain(question.target)
+    with left:
+        blended = overlay(base_picture(question.answer, LARGE_SIDE), explanation.heatmap, look.opacity, look.smooth)
+        st.altair_chart(
+            map_chart(blended, explanation.heatmap, f"Evidence for {question.target}"),
+            width="stretch",
+            key="large-map",
+            theme=None,
+            alt=f"{method.title} heatmap for {question.target} over the picture; point at a cell for its value",
+        )
+        grid = "x".join(str(n) for n in explanation.heatmap.shape)
+        where = f"Layer {plain(explanation.layer_name)}, " if explanation.layer_name else ""
+        st.caption(
+            f"What speaks for {target}: bright is much, from 0 to 1. {where}{grid} cells. Point at one for its value."
+        )
+        st.caption(f"{method.title} ({method.paper}). {method.summary}")
+        if not explanation.empty:
+            _show_randomization(services, question, method, look)
+    with right:
+        faithfulness = explanation.faithfulness
+        if explanation.empty:
+            st.info(f"Nothing speaks for {target} here: the map is empty.", icon=":material/block:")
+        elif faithfulness:
+            show_verdict(faithfulness)
+            st.markdown(f"**{plain(faithfulness.sentence)}**")
+            _show_scores(faithfulness)
+            _show_curves(faithfulness, question.target)
+
+
+def _show_curves(faithfulness: Faithfulness, target: str) -> None:
+    """Deletion and insertion, of the map and both controls."""
+    from dashboard.charts.explanations import curve_chart, curves_table
+
+    table = curves_table(faithfulness)
+    st.markdown(
+        "**The marked pixels removed**",
+        help="Deletion (RISE, arXiv 1806.07421): the sooner the probability falls, the better the map.",
+    )
+    st.altair_chart(
+        curve_chart(table, "deletion", target),
+        key="deletion",
+        alt="Probability of the class as the most important pixels are removed: this map and two controls",
+    )
+    st.markdown(
+        "**The marked pixels added to the blurred picture**",
+        help="Insertion (RISE, arXiv 1806.07421): the sooner the probability rises, the better the map.",
+    )
+    st.altair_chart(
+        curve_chart(table, "insertion", target),
+        key="insertion",
+        alt="Probability of the class as the most important pixels are added: this map and two controls",
+    )
+
+
+def _show_scores(faithfulness: Faithfulness) -> None:
+    """The figures of the map and both controls."""
+    from dashboard.charts.explanations import GAUSSIAN, RANDOM, THIS_MAP
+
+    rows = [(THIS_MAP, faithfulness.map), (RANDOM, faithfulness.random), (GAUSSIAN, faithfulness.gaussian)]
+    st.caption(
+        f"Beats {faithfulness.beaten} of {len(faithfulness.random_scores)} random maps, whose scores go up to "
+        f"{faithfulness.random_scores.max():.2f}; the table and the curves show their mean."
+    )
+    table = pd.DataFrame(
+        [(name, s.score, s.insertion_auc, s.deletion_auc, 100 * s.average_drop) for name, s in rows],
+        columns=["map", "score", "insertion", "deletion", "drop"],
+    )
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        table,
+        hide_index=True,
+        key="scores",
+        alt="Score, insertion, deletion and average drop of this map and two controls",
+        column_config={
+            "map": "Map",
+            "score": number("Score", format="%.2f", help="Insertion minus deletion: high is good."),
+            "insertion": number(
+                "Insertion", format="%.2f", help="Area under the curve of adding pixels: high is good."
+            ),
+            "deletion": number("Deletion", format="%.2f", help="Area under the curve of removing pixels: low is good."),
+            "drop": number(
+                "Average drop",
+                format="%.1f %%",
+                help="What is lost of the probability when only the marked part is shown: low is good. A map that marks "
+                "everything loses nothing, so look at it beside the others only.",
+            ),
+        },
+    )
+
+
+def _show_randomization(services: Services, question: Question, method: Method, look: Look) -> None:
+    st.markdown(
+        "**Does the map depend on what the model learnt?**",
+        help="The same map from the same network with shuffled weights (Adebayo et al., arXiv 1810.03292).",
+    )
+    clicked = st.button("Shuffle the weights and compare", key="randomize", icon=":material/shuffle:")
+    if not clicked and not is_checked(question, method.name):
+        return
+    try:
+        result = randomization(services, question, method.name)
+    except DashboardError as error:
+        show_error(error, "The check could not be made.")
+        return
+    small, words = st.columns([1, 3], gap="small", vertical_alignment="center")
+    with small:
+        blended = overlay(base_picture(question.answer, SMALL_SIDE), result.heatmap, look.opacity, look.smooth)
+        st.image(blended, width="stretch", alt="The map of a network with shuffled weights")
+    with words:
+        if result.passed:
+            st.badge("It does", icon=":material/check_circle:", color="green")
+            st.text("With shuffled weights the map is another one: it shows something that was learnt.")
+        else:
+            st.badge("Hardly", icon=":material/warning:", color="orange")
+            st.text(
+                "With shuffled weights the map looks much the same: it shows the picture or the network's build, not what was learnt."
+            )
+        st.caption(
+            f"Rank correlation of both maps (Spearman) {result.spearman:.2f}; under 0.2 is told apart, 1 is the same map."
+        )

@@ -1,0 +1,70 @@
+"""Picture_pickers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from dashboard.core.errors import ImageError, listed
+from dashboard.core.images.decoding import MAX_FILE_BYTES, SUFFIXES, decode_image
+from dashboard.core.images.drawing import enlarge
+from dashboard.ui.picture_address import keep_picture
+from dashboard.ui.words import plain
+
+SAMPLES_SHOWN = 8
+
+
+def choose_picture(samples_dir: Path) -> None:
+    """Lets one be uploaded or taken from the samples, and keeps it for `picture_to_explain`."""
+    picture = upload_picture("explain-upload")
+    if picture is None:
+        st.caption("Nothing at hand? Take a sample. Images of an evaluation carry a link to this page.")
+        clicked = clicked_sample(sample_files(samples_dir))
+        picture = (clicked.name, clicked.read_bytes()) if clicked else None
+    if picture:
+        keep_picture(*picture)
+        st.rerun()
+
+
+def sample_files(samples_dir: Path) -> list[Path]:
+    """One picture of each class, as far as they are shown."""
+    by_class = [sorted(folder.glob("*.png")) for folder in sorted(samples_dir.glob("*/"))]
+    return [files[0] for files in by_class if files][:SAMPLES_SHOWN]
+
+
+def upload_picture(key: str) -> tuple[str, bytes] | None:
+    """Name and content of an uploaded image file, not decoded yet."""
+    types = sorted(suffix[1:] for suffix in SUFFIXES)
+    upload = st.file_uploader(
+        "PNG, JPEG, WebP, BMP, GIF or TIFF", type=types, key=key, max_upload_size=MAX_FILE_BYTES // 2**20
+    )
+    return (upload.name, upload.getvalue()) if upload else None
+
+
+def clicked_sample(files: list[Path]) -> Path | None:
+    """Shows the samples with a button each; the one whose button was clicked just now."""
+    clicked = None
+    unreadable = []
+    with st.container(horizontal=True, gap="small", key="samples"):
+        for path in files:
+            try:
+                thumbnail = _thumbnail(path)
+            except (OSError, ImageError):
+                unreadable.append(path.name)
+                continue
+            with st.container(width=84, gap="xsmall"):
+                st.image(thumbnail, width=80, alt=f"Sample of class {path.parent.name}")
+                if st.button(
+                    plain(path.parent.name), key=f"sample-{path.parent.name}", width="stretch", type="tertiary"
+                ):
+                    clicked = path
+    if unreadable:
+        st.caption(plain(f"Samples that cannot be read: {listed(unreadable)}"))
+    return clicked
+
+
+@st.cache_data(show_spinner=False)
+def _thumbnail(path: Path) -> np.ndarray:
+    return enlarge(decode_image(path.read_bytes()).pixels, 96)

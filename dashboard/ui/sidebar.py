@@ -1,0 +1,74 @@
+"""Pieces that several pages show in the same way."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.images.preprocessing import Fit
+from dashboard.core.models.version import ModelVersion
+from dashboard.ui import resources
+from dashboard.ui.words import plain
+
+MODEL_KEY = "model"
+FIT_KEY = "fit"
+MAP_LAYER_KEY, EXPLAIN_LAYER_KEY = "layer", "explain-layer"
+AS_TRAINED = "as-trained"
+FIT_WORDS: dict[str, str] = {"stretch": "Stretch", "center-crop": "Crop the centre", "pad": "Pad with black"}
+
+
+def choose_model() -> None:
+    """The model version in use, chosen once in the sidebar."""
+    versions = resources.get_services().registry.versions()
+    if not versions:
+        st.caption("No usable model")
+        return
+    accuracy = {v.ref: v.accuracy for v in versions}
+    fault = ""
+    if st.session_state.get(MODEL_KEY) not in accuracy:
+        try:
+            st.session_state[MODEL_KEY] = resources.get_services().registry.active().ref
+        except DashboardError as error:  # nothing is chosen in its place silently
+            st.session_state[MODEL_KEY] = None
+            fault = error.message
+    chosen = st.selectbox(
+        "Model",
+        list(accuracy),
+        index=None if fault else 0,  # without a choice it could be cleared
+        key=MODEL_KEY,
+        persist_state="session",
+        placeholder="Choose one",
+        help="Used on every page.",
+        on_change=_forget_layers,
+    )
+    if chosen is None:
+        st.caption(plain(fault or "No model is chosen."))
+    else:
+        stated = accuracy[chosen]
+        st.caption(f"{stated:.1%} on its test images" if stated else "Accuracy not measured")
+        choose_fit(next(v for v in versions if v.ref == chosen).preprocessing.fit)
+
+
+def _forget_layers() -> None:
+    """Another model may have a layer of the same name elsewhere."""
+    for key in (MAP_LAYER_KEY, EXPLAIN_LAYER_KEY):
+        st.session_state.pop(key, None)
+
+
+def choose_fit(of_version: Fit) -> None:
+    """How pictures of another shape become square, when it is not to be as the version says."""
+    st.selectbox(
+        "Pictures of another shape",
+        [AS_TRAINED, *FIT_WORDS],
+        format_func=lambda fit: f"{FIT_WORDS[of_version]}, as trained" if fit == AS_TRAINED else FIT_WORDS[fit],
+        key=FIT_KEY,
+        persist_state="session",
+        help="What happens to a picture whose proportions are not the model's.",
+    )
+
+
+def model_in_use() -> ModelVersion:
+    """The version chosen in the sidebar, with the fit chosen there. Raises ModelError when none is usable."""
+    version = resources.get_services().registry.get(st.session_state.get(MODEL_KEY) or "")
+    fit = st.session_state.get(FIT_KEY)
+    return version.fitting(fit) if fit in FIT_WORDS else version

@@ -1,0 +1,134 @@
+"""Predicting."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dashboard.core.datasets import Sample, open_unchanged
+from dashboard.core.errors import DashboardError
+from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.model_input import enough_pixels
+from dashboard.core.images.preprocessing import fit_image
+from dashboard.core.images.thumbnails import make_thumbnail
+from dashboard.core.models.facts import ModelFacts
+from dashboard.core.models.prediction import ChunkAnswers, Failure, Prediction
+from dashboard.core.models.version import ModelVersion
+from dashboard.worker.probe import probe_tensorflow
+
+BATCH = 32  # images a forward pass, few enough that the next ones are read meanwhile
+
+
+def load_model(version: ModelVersion) -> Any:
+    """The loaded model, from this worker's memory where it has it. Raises DependencyError, ModelError."""
+    probe_tensorflow()
+    from dashboard.worker.models import loading
+
+    return loading.load(version)
+
+
+def load_for_chunk(task: str, args: tuple[Any, ...]) -> None:
+    """Loads the model of an evaluation's chunk, whose images have nothing to do with it; faults are left to the task."""
+    if task == predict_samples.__name__:
+        with contextlib.suppress(Exception):
+            load_model(args[0])
+
+
+def describe_model(version: ModelVersion) -> ModelFacts:
+    """Loads the model and tells its shape, size and speed. Raises DependencyError, ModelError."""
+    facts: ModelFacts = load_model(version).facts()
+    return facts
+
+
+def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction | Failure]:
+    """One answer a file, in the given order. Raises DependencyError, ModelError."""
+
+    def pixels(data: bytes) -> np.ndarray:
+        return decode_image(data, enough_pixels(version.preprocessing)).pixels
+
+    answers = _predict(version, [partial(pixels, data) for data in files])
+    found: dict[int, Prediction | Failure] = dict(answers.failures)
+    for place, logits, pred_probs in zip(answers.places, answers.logits, answers.pred_probs, strict=True):
+        found[int(place)] = Prediction(logits, pred_probs)
+    return [found[place] for place in range(len(files))]
+
+
+def predict_samples(
+    version: ModelVersion, path: Path, samples: list[Sample], with_thumbnails: bool = False
+) -> ChunkAnswers:
+    """Answers for these samples of the dataset at `path`.
+
+    Raises:
+        DependencyError, ModelError; DatasetError, see `open_unchanged`.
+    """
+    return _predict(version, image_readers(version, path, samples), with_thumbnails)
+
+
+def _predict(
+    version: ModelVersion, readers: Sequence[Callable[[], np.ndarray]], with_thumbnails: bool = False
+) -> ChunkAnswers:
+    """Reads the next pictures on a thread while the model computes; Pillow and TensorFlow let each other run."""
+    model = load_model(version)
+    failures: dict[int, Failure] = {}
+
+    def read(start: int) -> tuple[list[int], list[np.ndarray]]:
+        places, inputs = [], []
+        for place in range(start, min(start + BATCH, len(readers))):
+            try:
+                inputs.append(fit_image(readers[place](), version.preprocessing))
+                places.append(place)
+            except DashboardError as error:
+                failures[place] = Failure(error.code, error.message, error.fix)
+        return places, inputs
+
+    n_classes = len(version.class_names)
+    places: list[int] = []
+    logits, pred_probs = [np.empty((0, n_classes), np.float32)], [np.empty((0, n_classes))]
+    thumbnails: list[np.ndarray] = []
+    with ThreadPoolExecutor(1, "read") as ahead:
+        batches = deque([ahead.submit(read, 0)])
+        for start in range(BATCH, len(readers) + BATCH, BATCH):
+            readable, inputs = batches.popleft().result()
+            batches.append(ahead.submit(read, start))
+            if inputs:
+                places += readable
+                answer = model.answers(np.stack(inputs))
+                logits.append(answer[0])
+                pred_probs.append(answer[1])
+            if with_thumbnails:
+                thumbnails += [make_thumbnail(image, version.preprocessing) for image in inputs]
+    return ChunkAnswers(
+        np.array(places, np.int64), np.concatenate(logits), np.concatenate(pred_probs), failures,
+        np.stack(thumbnails) if thumbnails else None,
+    )  # fmt: skip
+
+
+def answer_each(
+    version: ModelVersion, readers: list[Callable[[], np.ndarray]], work: Callable[[np.ndarray], Any]
+) -> list[Any]:
+    """One answer a reader: what `work` makes of its image among the others, or a Failure in its place."""
+    answers: list[Any] = [None] * len(readers)
+    inputs, places = [], []
+    for place, read in enumerate(readers):
+        try:
+            inputs.append(fit_image(read(), version.preprocessing))
+            places.append(place)
+        except DashboardError as error:
+            answers[place] = Failure(error.code, error.message, error.fix)
+    if inputs:
+        for place, answer in zip(places, work(np.stack(inputs)), strict=True):
+            answers[place] = answer
+    return answers
+
+
+def image_readers(version: ModelVersion, path: Path, samples: list[Sample]) -> list[Callable[[], np.ndarray]]:
+    """One function a sample, which reads its image when it is called. Raises DatasetError as `open_unchanged`."""
+    dataset = open_unchanged(path, samples)
+    return [partial(dataset.image, s.index, enough_pixels(version.preprocessing)) for s in samples]

@@ -1,0 +1,180 @@
+"""Charts as the specification that the browser gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard.charts.calibration import reliability_chart
+from dashboard.charts.confusion import CELL, confusion_chart
+from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, OF_MANY
+from dashboard.charts.per_class import per_class_chart
+from dashboard.charts.probabilities import probability_bars, rest_of_bars
+from dashboard.core.metrics.calibration import reliability
+from dashboard.core.metrics.confusion import confusion_table
+
+NAMES = ("cat", "dog", "[x](y).z")
+CONFUSION = np.array([[8, 2, 0], [0, 5, 5], [0, 0, 0]])
+
+
+def rows(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the only dataset of a chart."""
+    [data] = spec["datasets"].values()
+    return list(data)
+
+
+def test_bars_hold_every_class_and_mark_the_first() -> None:
+    spec = probability_bars(NAMES, np.array([0.2, 0.7, 0.1]), dark=False).to_dict()
+    assert [(r["class"], r["probability"], r["top"]) for r in rows(spec)] == [
+        ("cat", 0.2, False), ("dog", 0.7, True), ("[x](y).z", 0.1, False),
+    ]  # fmt: skip
+    bars, numbers = spec["layer"]
+    assert bars["mark"]["type"] == "bar" and numbers["mark"]["type"] == "text"
+    assert bars["encoding"]["color"]["condition"] == {"test": "datum.top", "value": ACCENT}
+    assert bars["encoding"]["color"]["value"] == MUTED
+    assert bars["encoding"]["y"]["sort"] == {"field": "probability", "order": "descending"}
+    assert bars["encoding"]["x"]["scale"]["domain"][0] == 0  # bars that do not begin at zero lie
+
+
+def test_more_classes_make_a_higher_chart() -> None:
+    heights = [
+        probability_bars([str(i) for i in range(n)], np.full(n, 1 / n), dark=False).to_dict()["height"]
+        for n in (2, 10, MOST_CLASSES)
+    ]
+    assert heights[0] < heights[1] < heights[2]
+
+
+def test_of_many_classes_the_most_probable_ones_are_drawn_and_the_rest_is_told() -> None:
+    pred_probs = np.full(1000, 0.1 / 980)
+    pred_probs[7::50] = 0.9 / 20
+    spec = probability_bars([str(i) for i in range(1000)], pred_probs, dark=False).to_dict()
+    assert {r["class"] for r in rows(spec)} == {str(i) for i in range(7, 1000, 50)} and len(rows(spec)) == OF_MANY
+    assert spec["height"] < 26 * MOST_CLASSES
+    assert rest_of_bars(pred_probs) == "And 980 more, together 10.0%."
+    assert rest_of_bars(np.full(MOST_CLASSES, 1 / MOST_CLASSES)) == ""
+
+
+def test_the_table_of_a_confusion_has_a_row_for_every_cell() -> None:
+    table = confusion_table(CONFUSION, NAMES)
+    assert list(table.columns) == ["true_label", "predicted_label", "count", "share"]
+    cells = {(r.true_label, r.predicted_label): (r.count, r.share) for r in table.itertuples(index=False, name="Cell")}
+    # `count` is also a method of tuples, so read the columns
+    counts = dict(zip(zip(table["true_label"], table["predicted_label"], strict=True), table["count"], strict=True))
+    assert len(cells) == 9
+    assert counts[("cat", "dog")] == 2 and counts[("dog", "cat")] == 0 and counts[("dog", "[x](y).z")] == 5
+    shares = table.set_index(["true_label", "predicted_label"])["share"]
+    assert shares[("cat", "cat")] == 0.8 and shares[("dog", "dog")] == 0.5
+    assert shares.loc["[x](y).z"].tolist() == [0, 0, 0]  # a class without images has no share, not a NaN
+
+
+def test_the_table_of_some_classes_keeps_their_share_of_all_images() -> None:
+    table = confusion_table(CONFUSION, NAMES, np.array([1]))
+    assert table.to_dict("list") == {
+        "true_label": ["dog"], "predicted_label": ["dog"], "count": [5], "share": [0.5],
+    }  # fmt: skip
+
+
+def drawn(hide_diagonal: bool, measure: Any = "count", dark: bool = False) -> dict[str, Any]:
+    chart = confusion_chart(confusion_table(CONFUSION, NAMES), NAMES, measure, hide_diagonal, dark)
+    return dict(chart.to_dict())
+
+
+def test_cells_without_images_are_blank() -> None:
+    assert [(r["true_label"], r["predicted_label"]) for r in rows(drawn(False))] == [
+        ("cat", "cat"), ("cat", "dog"), ("dog", "dog"), ("dog", "[x](y).z"),
+    ]  # fmt: skip
+
+
+def test_the_diagonal_can_be_hidden_and_the_colours_are_scaled_to_the_rest() -> None:
+    spec = drawn(True)
+    assert [(r["true_label"], r["predicted_label"]) for r in rows(spec)] == [("cat", "dog"), ("dog", "[x](y).z")]
+    assert spec["layer"][0]["encoding"]["color"]["scale"]["domain"] == [0, 5]
+    assert drawn(False)["layer"][0]["encoding"]["color"]["scale"]["domain"] == [0, 8]
+
+
+def test_every_class_keeps_its_place_on_both_axes() -> None:
+    encoding = drawn(True)["layer"][0]["encoding"]
+    for axis, title in (("x", "Predicted class"), ("y", "True class")):
+        assert encoding[axis]["scale"]["domain"] == encoding[axis]["sort"] == list(NAMES)
+        assert encoding[axis]["title"] == title
+    assert encoding["x"]["field"] == "predicted_label" and encoding["y"]["field"] == "true_label"
+
+
+def test_a_click_names_the_cell() -> None:
+    [parameter] = drawn(False)["params"]
+    assert parameter["name"] == CELL
+    assert parameter["select"]["fields"] == ["true_label", "predicted_label"]
+    assert parameter["select"]["type"] == "point" and parameter["select"]["on"] == "click"
+
+
+@pytest.mark.parametrize("measure, format", [("count", ","), ("share", ".1%")])
+def test_numbers_are_those_of_the_measure(measure: str, format: str) -> None:
+    cells, numbers = drawn(False, measure)["layer"]
+    assert cells["encoding"]["color"]["field"] == measure
+    assert numbers["encoding"]["text"]["field"] == measure
+    assert numbers["encoding"]["text"]["format"] == format
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb (WCAG 2.1)."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_numbers_can_be_read_on_the_emptiest_and_the_fullest_cell(dark: bool) -> None:
+    cells, numbers = drawn(False, dark=dark)["layer"]
+    few, many = cells["encoding"]["color"]["scale"]["range"]
+    assert contrast(numbers["encoding"]["color"]["value"], few) >= 4.5
+    assert contrast(numbers["encoding"]["color"]["condition"]["value"], many) >= 4.5
+
+
+def test_an_evaluation_without_any_image_is_drawn_empty() -> None:
+    table = confusion_table(np.zeros((3, 3), int), NAMES)
+    assert rows(confusion_chart(table, NAMES, "count", False, False).to_dict()) == []
+
+
+def test_classes_by_f1_with_the_worst_on_top_and_those_without_images_left_out() -> None:
+    per_class = pd.DataFrame(
+        {
+            "class": ["cat", "dog", "never seen"], "images": [10, 20, 0],
+            "precision": [0.9, 0.5, np.nan], "recall": [0.8, 0.6, np.nan], "f1": [0.85, 0.55, np.nan],
+        }
+    )  # fmt: skip
+    spec = per_class_chart(per_class).to_dict()
+    line, points = spec["layer"]
+    assert line["encoding"]["y"]["sort"] == ["dog", "cat"]
+    by_name = {len(data): data for data in spec["datasets"].values()}
+    assert {(r["class"], r["measure"], r["value"]) for r in by_name[4]} == {
+        ("cat", "precision", 0.9), ("cat", "recall", 0.8), ("dog", "precision", 0.5), ("dog", "recall", 0.6),
+    }  # fmt: skip
+    low, high = points["encoding"]["x"]["scale"]["domain"]
+    assert low <= 0.5 and high == 1
+
+
+def test_of_many_classes_those_with_the_least_f1_are_drawn() -> None:
+    scores = np.linspace(1, 0, 1000)
+    names = [str(i) for i in range(1000)]
+    per_class = pd.DataFrame({"class": names, "images": 9, "precision": scores, "recall": scores, "f1": scores})
+    spec = per_class_chart(per_class).to_dict()
+    assert spec["layer"][0]["encoding"]["y"]["sort"] == names[: -MOST_CLASSES - 1 : -1]
+    assert spec["height"] < 30 * MOST_CLASSES
+
+
+def test_the_reliability_chart_shows_full_bins_and_on_which_side_they_are() -> None:
+    answers = reliability(np.array([0.9, 0.92, 0.7]), np.array([True, False, True]))
+    spec = reliability_chart(answers, dark=False).to_dict()
+    found = [row for data in spec["datasets"].values() for row in data if "images" in row]
+    assert {(row["images"], row["accuracy"], row["surplus"]) for row in found} == {
+        (1, 1.0, "Not sure enough"), (2, 0.5, "Too sure"),
+    }  # fmt: skip
+    assert all(row["low"] < row["confidence"] <= row["high"] for row in found)

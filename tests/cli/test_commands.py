@@ -1,0 +1,533 @@
+"""The command line as scripts use it: real processes, the model and the samples that come with the project."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from dashboard.cli import app as cli
+from dashboard.cli.app import app
+from dashboard.core.datasets.cifar10_archive import FILE_NAME
+from dashboard.core.errors import WorkerError
+from dashboard.core.evaluation.opening import begin_run
+from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.explanations.methods import METHODS
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.models.prediction import Failure
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import Settings
+from tests.conftest import ROOT
+
+FROG = sorted((ROOT / "data" / "samples" / "frog").glob("*.png"))[0]
+SHIP = sorted((ROOT / "data" / "samples" / "ship").glob("*.png"))[0]
+OURS = Registry(ROOT / "models").get("cifar10-resnet")
+MODEL = {"name": OURS.name, "version": OURS.version}
+
+Done = subprocess.CompletedProcess[bytes]
+
+
+def dashboard(*arguments: str | bytes | Path, data_dir: Path, **settings: str) -> Done:
+    """One command, with settings of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DASHBOARD_")}
+    environment |= {"DASHBOARD_DATA_DIR": str(data_dir), "DASHBOARD_WORKERS": "1", "COLUMNS": "200", **settings}
+    command = [sys.executable, "-m", "dashboard", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=240)
+
+
+def only_json(done: Done) -> Any:
+    """What a command printed, which must be one JSON value and nothing else."""
+    return json.loads(done.stdout.decode("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures that can be read and one that cannot, one with a name that is no UTF-8; also the data folder."""
+    folder = tmp_path_factory.mktemp("cli")
+    shutil.copytree(ROOT / "data" / "samples", folder / "data" / "samples")
+    shutil.copy(FROG, os.fsencode(folder) + b"/gr\xfcn.png")
+    (folder / "broken.png").write_bytes(FROG.read_bytes()[:500])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predicted(folder: Path) -> Done:
+    names = (FROG, folder / "broken.png", os.fsencode(folder) + b"/gr\xfcn.png", folder / "nowhere.png")
+    return dashboard("predict", *names, "--json", data_dir=folder / "data")
+
+
+@pytest.fixture(scope="module")
+def evaluated(folder: Path) -> Done:
+    with zipfile.ZipFile(folder / "pictures.zip", "w") as archive:
+        for path in (FROG, SHIP):
+            archive.write(path, f"{path.parent.name.upper()}/{path.name}")
+        archive.writestr("frog/broken.png", b"no image")
+        archive.write(SHIP, "zebra/1.png")
+    return dashboard("evaluate", folder / "pictures.zip", "--json", data_dir=folder / "data")
+
+
+def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) -> None:
+    answers = only_json(predicted)
+    assert [answer["file"] for answer in answers] == [
+        str(FROG), str(folder / "broken.png"), f"{folder}/gr\ufffdn.png", str(folder / "nowhere.png"),
+    ]  # fmt: skip
+    for answer in (answers[0], answers[2]):
+        assert set(answer) == {"file", "predicted_label", "confidence", "pred_probs", "model", "doubt"}
+        assert answer["doubt"]["msp"] == answer["confidence"] and answer["doubt"]["unknown"] in (True, False)
+        assert answer["predicted_label"] == "frog" and answer["model"] == MODEL
+        assert tuple(answer["pred_probs"]) == CLASS_NAMES
+        assert answer["confidence"] == answer["pred_probs"]["frog"] == max(answer["pred_probs"].values())
+        assert sum(answer["pred_probs"].values()) == pytest.approx(1)
+
+
+def test_predict_tells_why_a_file_failed_and_exits_with_1(predicted: Done) -> None:
+    _, broken, _, missing = only_json(predicted)
+    assert predicted.returncode == 1
+    assert broken["error"]["code"] == "truncated" and missing["error"]["code"] == "unreadable"
+    for answer in (broken, missing):
+        assert set(answer) == {"file", "error"}
+        assert set(answer["error"]) == {"code", "message", "fix"} and answer["error"]["message"]
+
+
+def test_predict_doubts_a_picture_of_none_of_the_classes(folder: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "noise.png")
+    done = dashboard("predict", folder / "noise.png", FROG, data_dir=folder / "data")
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 0
+    assert any("noise.png" in line and "but probably none of the classes" in line for line in lines)
+    assert any(FROG.name in line and "frog" in line and "none of" not in line for line in lines)
+
+
+def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
+    out = folder / "overlay.png"
+    done = dashboard("explain", FROG, "--target", "bird", "--out", out, "--json", data_dir=folder / "data")
+    record = only_json(done)
+    assert done.returncode == 0
+    assert {"file", "method", "layer", "grid", "target_label", "heatmap", "predicted_label", "confidence"} <= set(
+        record
+    )
+    assert (record["file"], record["method"], record["target_label"]) == (str(FROG), "grad-cam", "bird")
+    assert record["predicted_label"] == "frog" and 0.1 < record["confidence"] <= 1
+    assert min(record["grid"]) >= 4
+    heatmap = record["heatmap"]
+    assert 0 <= heatmap["min"] < heatmap["mean"] < heatmap["max"] == 1
+    with Image.open(out) as overlay:
+        assert (overlay.format, overlay.size) == ("PNG", (512, 512))
+        assert np.asarray(overlay).std() > 5
+
+
+@pytest.fixture(scope="module")
+def explained(folder: Path) -> Done:
+    """Two pictures of the same name and a broken one, by every method."""
+    twin = folder / "twin" / FROG.name
+    twin.parent.mkdir()
+    shutil.copy(SHIP, twin)
+    images, out = (FROG, folder / "broken.png", twin), folder / "maps"
+    arguments = ("--method", "all", "--faithfulness", "--out", out, "--json")
+    return dashboard("explain", *images, *arguments, data_dir=folder / "data")
+
+
+def test_explain_goes_on_after_a_bad_picture_and_exits_with_1(explained: Done, folder: Path) -> None:
+    first, broken, twin = only_json(explained)
+    assert explained.returncode == 1 and broken["error"]["code"] == "truncated"
+    assert (first["predicted_label"], twin["predicted_label"]) == ("frog", "ship")
+    assert len(list((folder / "maps").iterdir())) == 2 * 2 * len(METHODS)
+
+
+def test_explain_by_every_method_with_overlays_arrays_and_what_they_are_worth(explained: Done) -> None:
+    answers = [answer for answer in only_json(explained) if "error" not in answer]
+    for answer in answers:
+        assert [record["method"] for record in answer["explanations"]] == list(METHODS)
+        for record in answer["explanations"]:
+            heatmap = np.load(record["array"], allow_pickle=False)
+            assert list(heatmap.shape) == record["grid"] and heatmap.min() >= 0 and heatmap.max() == 1
+            with Image.open(record["overlay"]) as overlay:
+                assert overlay.size == (512, 512)
+            worth = record["faithfulness"]
+            assert worth["verdict"] in ("better", "mixed", "unsure", "chance", "unmoved") and worth["sentence"]
+            assert len(worth["map"]["deletion"]) == len(worth["shares"])
+            assert worth["map"]["deletion"][0] == pytest.approx(answer["confidence"], abs=1e-3)
+
+
+def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
+    record = only_json(evaluated)
+    assert evaluated.returncode == 0
+    assert set(record) == {
+        "run_id", "state", "model", "n_images", "n_evaluated", "n_failed", "failed", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
+        "confusion", "seconds", "images_per_second",
+    }  # fmt: skip
+    assert record["model"] == MODEL and record["state"] == "finished"
+    assert (record["n_images"], record["n_evaluated"], record["n_failed"]) == (4, 2, 2)
+    reasons = {row["file"]: row["reason"] for row in record["failed"]}
+    assert set(reasons) == {"frog/broken.png", "zebra/1.png"}
+    assert "not an image" in reasons["frog/broken.png"] and "zebra" in reasons["zebra/1.png"]
+    assert record["accuracy"] == 1 and record["macro_f1"] == 1
+    low, high = record["accuracy_ci95"]
+    assert 0.3 < low < 0.4 and high == 1  # Wilson's interval of 2 of 2 begins at 0.342
+    assert record["confusion"]["labels"] == list(CLASS_NAMES)
+    counts = np.array(record["confusion"]["counts"])
+    frog, ship = CLASS_NAMES.index("frog"), CLASS_NAMES.index("ship")
+    assert counts.shape == (10, 10) and counts.sum() == 2 and counts[frog, frog] == counts[ship, ship] == 1
+    assert record["seconds"] > 0 and record["images_per_second"] > 0
+    assert (folder / "data" / "runs" / record["run_id"] / "manifest.json").is_file()
+
+
+def test_evaluate_says_in_words_what_it_left_out(evaluated: Done) -> None:
+    told = evaluated.stderr.decode()
+    assert "'zebra' is no class" in told and "frog/broken.png: " in told
+
+
+def test_evaluate_exports_and_gates(evaluated: Done, folder: Path, tmp_path: Path) -> None:
+    """The same dataset again comes from the store, which needs no TensorFlow."""
+    run_id = only_json(evaluated)["run_id"]
+    arguments = ("evaluate", folder / "pictures.zip", "--json", "--out", tmp_path / "out")
+    passed, failed = (
+        dashboard(*arguments, "--min-accuracy", least, data_dir=folder / "data", PYTHONPATH=no_tensorflow(tmp_path))
+        for least in ("100%", "1")
+    )
+    assert (passed.returncode, failed.returncode) == (0, 0) and only_json(passed) == only_json(evaluated)
+    assert run_id.encode() in passed.stderr
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == only_json(evaluated)
+    csv = (tmp_path / "out" / "rows.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert len(csv) == 5 and csv[0].endswith("reason," + ",".join(f"p_{name}" for name in CLASS_NAMES))
+    rows = pd.read_parquet(tmp_path / "out" / "rows.parquet")
+    assert rows["status"].tolist() == ["ok", "ok", "failed", "failed"] and rows["index"].tolist() == [0, 1, 2, 3]
+
+
+def no_tensorflow(folder: Path) -> str:
+    (folder / "tensorflow.py").write_text("raise ImportError('not needed')")
+    return str(folder)
+
+
+def test_evaluate_below_the_accuracy_asked_for_exits_with_1(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "wrong.zip", "w") as archive:
+        archive.write(FROG, "ship/1.png")
+        archive.write(SHIP, "ship/2.png")
+    command = ("evaluate", folder / "wrong.zip", "--workers", "1", "--json", "--min-accuracy")
+    failed = dashboard(*command, "0.6", data_dir=folder / "data")
+    passed = dashboard(*command, "50%", data_dir=folder / "data")
+    assert only_json(failed)["accuracy"] == only_json(passed)["accuracy"] == 0.5
+    assert (failed.returncode, passed.returncode) == (1, 0)
+    assert b"The accuracy 50.00% is below the 60.00% asked for." in failed.stderr
+
+
+def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(folder / "data" / "samples", data / "samples")
+    plan = plan_run(data / "samples", Registry(ROOT / "models").get("cifar10-resnet"))
+    begin_run(plan, RunStore(data / "runs"), 8, "begun").owner.release()
+    [listed] = only_json(dashboard("runs", "list", "--json", data_dir=data))
+    assert (listed["run_id"], listed["state"], listed["n_images"]) == ("begun", "interrupted", 20)
+    assert only_json(dashboard("runs", "show", "begun", "--json", data_dir=data))["state"] == "interrupted"
+    resumed = dashboard("evaluate", data / "samples", "--json", data_dir=data)
+    assert b"Going on with run begun" in resumed.stderr and only_json(resumed)["run_id"] == "begun"
+    assert resumed.returncode == 0 and only_json(resumed)["n_evaluated"] == 20
+    shown = dashboard("runs", "show", "begun", "--json", data_dir=data)
+    assert only_json(shown) == only_json(resumed)
+    done = dashboard("runs", "export", "begun", "--out", tmp_path / "out", data_dir=data)
+    assert done.returncode == 0 and len(list((tmp_path / "out").iterdir())) == 3
+    asked = dashboard("runs", "delete", "begun", data_dir=data)  # nobody answers
+    assert asked.returncode == 1 and (data / "runs" / "begun").exists()
+    deleted = dashboard("runs", "delete", "begun", "--yes", "--json", data_dir=data)
+    assert only_json(deleted) == {"deleted": ["begun"]} and not (data / "runs" / "begun").exists()
+
+
+def test_two_commands_at_once_are_one_evaluation(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "data" / "samples", tmp_path / "samples")
+    with ThreadPoolExecutor() as both:
+        command = partial(dashboard, "evaluate", tmp_path / "samples", "--json", data_dir=tmp_path)
+        one, other = (done.result() for done in [both.submit(command) for _ in range(2)])
+    assert only_json(one) == only_json(other) and only_json(one)["n_evaluated"] == 20
+    assert len(only_json(dashboard("runs", "list", "--json", data_dir=tmp_path))) == 1
+    assert [b"Another process evaluates the same" in done.stderr for done in (one, other)].count(True) == 1
+
+
+def test_evaluate_a_pattern_with_labels_elsewhere_and_a_map(folder: Path) -> None:
+    """A labels file for pictures of a pattern; one of its labels is a word of the user's own, one is left out."""
+    pictures = folder / "loose"
+    pictures.mkdir()
+    for i, path in enumerate((FROG, SHIP, SHIP)):
+        shutil.copy(path, pictures / f"{i}.png")
+    (pictures / "notes.txt").write_text("not part of the pattern")
+    (folder / "truth.csv").write_text("file;label\n0.png;croaker\n1.png;ship\n2.png;zebra\n9.png;ship\n")
+    options = ("--labels", folder / "truth.csv", "--map", "croaker=frog", "--map", "zebra=")
+    done = dashboard("evaluate", pictures / "*.png", *options, "--json", data_dir=folder / "data")
+    record = only_json(done)
+    assert done.returncode == 0 and (record["n_images"], record["n_evaluated"], record["accuracy"]) == (4, 2, 1)
+    reasons = {row["file"]: row["reason"] for row in record["failed"]}
+    assert "was left out" in reasons["2.png"] and "no such image" in reasons["9.png"]
+    manifest = json.loads((folder / "data" / "runs" / record["run_id"] / "manifest.json").read_text())
+    assert dict(manifest["label_map"]) == {"croaker": "frog", "ship": "ship", "zebra": "(leave out)"}
+    assert "Labels are taken from truth.csv." in manifest["notes"]
+
+
+def test_import_makes_a_run(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,hound,0.2,0.8\n")
+    options = ("--map", "hound=dog", "--name", "theirs", "--json")
+    done = dashboard("import", tmp_path / "theirs.csv", *options, data_dir=tmp_path)
+    record = only_json(done)
+    assert done.returncode == 0 and (record["model"], record["n_images"], record["accuracy"]) == ("theirs", 2, 1)
+    assert (tmp_path / "runs" / record["run_id"] / "manifest.json").is_file()
+
+
+def test_of_many_classes_the_worst_are_printed(tmp_path: Path) -> None:
+    labels = np.arange(100)
+    probs = np.full((100, 100), 0.001)
+    probs[labels, np.where(labels < 5, 99, labels)] = 0.901
+    np.savez(tmp_path / "x.npz", pred_probs=probs, labels=labels)
+    run_id = only_json(dashboard("import", tmp_path / "x.npz", "--json", data_dir=tmp_path))["run_id"]
+    told = dashboard("runs", "show", run_id, data_dir=tmp_path).stderr.decode()
+    rows = [line.split("│")[1].strip() for line in told.splitlines() if line.startswith("│")]
+    assert len(rows) == 40 and set(rows[:6]) == {"0", "1", "2", "3", "4", "99"}
+    assert "The 40 of 100 classes with the least F1" in told
+
+
+def test_import_refuses_logits_in_words(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([[3.0, -1.0]]))
+    done = dashboard("import", tmp_path / "x.npy", "--json", data_dir=tmp_path)
+    assert done.returncode == 1 and only_json(done)["error"]["code"] == "pred_probs"
+    assert "softmax" in only_json(done)["error"]["fix"] and b"Traceback" not in done.stderr
+
+
+def test_doctor_reports_every_check(folder: Path) -> None:
+    done = dashboard("doctor", "--json", data_dir=folder / "data")
+    report = only_json(done)
+    assert report["status"] in ("ok", "warning") and done.returncode == 0, report
+    checks = {check["id"]: check for check in report["checks"]}
+    assert all({"id", "status", "summary", "fix"} <= set(check) for check in report["checks"])
+    assert checks["tensorflow"]["status"] == "ok" and "package.streamlit" in checks
+
+
+def test_doctor_exits_with_1_when_something_is_broken(folder: Path) -> None:
+    done = dashboard("doctor", "--json", data_dir=folder / "data", DASHBOARD_MODELS_DIR=str(folder / "no-models"))
+    report = only_json(done)
+    assert report["status"] == "error" and done.returncode == 1
+    assert any(check["status"] == "error" and check["fix"] for check in report["checks"])
+
+
+def test_models_lists_what_each_version_takes_and_gives(folder: Path) -> None:
+    done = dashboard("models", "--json", data_dir=folder)
+    [record] = [version for version in only_json(done) if version["name"] == "cifar10-resnet"]
+    assert done.returncode == 0
+    assert set(record) == {"name", "version", "active", "input_shape", "class_names", "preprocessing", "metrics"}
+    assert record["active"] is True and record["input_shape"] == [32, 32, 3]
+    assert tuple(record["class_names"]) == CLASS_NAMES
+    assert record["preprocessing"]["height"] == 32 and record["metrics"]["accuracy"] > 0.9
+
+
+def test_the_readme_holds_the_table_of_models(folder: Path) -> None:
+    done = dashboard("models", "--markdown", data_dir=folder)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [table] = [part for part in readme.split("\n\n") if part.startswith("| model | accuracy |")]
+    printed, written = (text.strip().splitlines() for text in (done.stdout.decode(), table))
+    assert len(written) > 3 and len(printed) == len(written)
+    for found, wanted in zip(written, printed, strict=True):  # the speed, in the last column, is the machine's own
+        assert found.split("|")[:-2] == wanted.split("|")[:-2]
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """The project's model twice, as @1 and @2."""
+    for version in "12":
+        shutil.copytree(OURS.folder, tmp_path / "models" / "cifar10-resnet" / version)
+    return tmp_path / "models"
+
+
+def active(models: Path, **settings: str) -> list[str]:
+    done = dashboard("models", "--json", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models), **settings)
+    return [version["version"] for version in only_json(done) if version["active"]]
+
+
+def test_models_use_changes_the_active_version(models: Path) -> None:
+    assert active(models) == ["2"]
+    done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models))
+    assert done.returncode == 0 and b"setting wins" not in done.stderr
+    assert active(models) == ["1"]
+
+
+def test_models_use_says_when_a_setting_wins(models: Path) -> None:
+    setting = {"DASHBOARD_MODELS_DIR": str(models), "DASHBOARD_MODEL": "cifar10-resnet@2"}
+    done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, **setting)
+    assert done.returncode == 0
+    assert b"DASHBOARD_MODEL=cifar10-resnet@2" in done.stderr and b"the setting wins" in done.stderr
+    assert active(models, DASHBOARD_MODEL="cifar10-resnet@2") == ["2"]
+    again = dashboard("models", "use", "cifar10-resnet@1", "--json", data_dir=models.parent, **setting)
+    assert only_json(again)["active"] is False
+    gone = {**setting, "DASHBOARD_MODEL": "gone"}
+    assert (
+        only_json(dashboard("models", "use", "cifar10-resnet@1", "--json", data_dir=models.parent, **gone))["active"]
+        is False
+    )
+
+
+def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny_version: ModelVersion) -> None:
+    """Though its name comes first."""
+    arguments = ("--name", "a-model", "--class-names", ",".join(CLASS_NAMES), "--scale", "1/255")
+    added = dashboard(
+        "models", "add", tiny_version.file, *arguments, data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models)
+    )
+    assert added.returncode == 0 and b"cifar10-resnet@2 stays the one used" in added.stderr
+    assert active(models) == ["2"]
+    again = dashboard(
+        "models", "add", tiny_version.file, "--json", "--name", "cifar10-resnet", *arguments[2:],
+        data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models),
+    )  # fmt: skip
+    assert only_json(again)["version"] == "3" and only_json(again)["active"] is False
+    assert active(models) == ["2"], "nor does a new version of the active one"
+    by_name = {"DASHBOARD_MODELS_DIR": str(models), "DASHBOARD_MODEL": "cifar10-resnet"}
+    chosen = dashboard(
+        "models", "add", tiny_version.file, "--json", "--name", "cifar10-resnet", *arguments[2:],
+        data_dir=models.parent, **by_name,
+    )  # fmt: skip
+    assert only_json(chosen)["active"] is True and b"means cifar10-resnet@4 from now on" in chosen.stderr
+    assert active(models) == ["2"], "without the setting"
+
+
+def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
+    done = dashboard("predict", FROG, SHIP, "--model", "[bold]none", "--json", data_dir=folder)
+    answers = only_json(done)
+    assert done.returncode == 1
+    assert [answer["file"] for answer in answers] == [str(FROG), str(SHIP)]
+    assert all(answer["error"]["code"] == "model_unknown" for answer in answers)
+    assert all("[bold]none" in answer["error"]["message"] for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "--json"), ("predict", "x.png", "--nonsense"), ("explain", "x.png", "--target", "zebra", "--json"),
+        ("explain", "x.png", "--method", "magic"), ("explain", "x.png", "y.png", "--out", "one.png"), ("nonsense",),
+        ("evaluate", "--json"), ("evaluate", "x.zip", "--resume", "y"), ("evaluate", "x.zip", "--min-accuracy", "93"),
+        ("import", "x", "--model", "a", "--class-names", "b,c"),
+    ],
+    ids=[
+        "no picture", "option", "class", "method", "one file for two", "command", "no dataset", "dataset and run",
+        "share", "two names",
+    ],
+)  # fmt: skip
+def test_wrong_usage_exits_with_2_and_prints_nothing(arguments: tuple[str, ...], folder: Path) -> None:
+    done = dashboard(*arguments, data_dir=folder)
+    assert done.returncode == 2
+    assert done.stdout == b"" and b"Usage" in done.stderr
+
+
+def test_get_cifar10_without_a_network_says_where_to_put_the_file(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9"  # the port of the discard service, which no machine runs
+    done = dashboard("data", "get-cifar10", data_dir=tmp_path, https_proxy=nobody, http_proxy=nobody, no_proxy="")
+    assert done.returncode == 1 and done.stdout == b""
+    told = "".join(done.stderr.decode().split())  # Rich wraps long lines
+    assert f"putitat{tmp_path / 'downloads' / FILE_NAME}" in told
+    assert list((tmp_path / "downloads").iterdir()) == []
+
+
+def test_json_is_utf8_whatever_the_terminal_speaks(tmp_path: Path) -> None:
+    path = tmp_path / "Käfer-小.rar"
+    path.write_bytes(b"Rar!")
+    done = dashboard("evaluate", path, "--json", data_dir=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 1
+    assert "Käfer-小.rar" in only_json(done)["error"]["message"]
+
+
+def test_a_dataset_whose_name_is_no_utf8_is_refused_in_words(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/b\xfcro/frog"
+    os.makedirs(folder)  # noqa: PTH103  # pathlib takes no bytes
+    shutil.copy(FROG, folder + b"/1.png")
+    done = dashboard("evaluate", os.fsencode(tmp_path) + b"/b\xfcro", "--json", data_dir=tmp_path)
+    assert done.returncode == 1
+    assert only_json(done)["error"]["code"] == "bad_name"
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("DASHBOARD_WORKERS", "0"), ("DASHBOARD_PRECISION", "bfloat16")])
+def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, name: str, value: str) -> None:
+    done = dashboard("runs", "list", "--json", data_dir=tmp_path, **{name: value})
+    assert done.returncode == 1 and b"Traceback" not in done.stderr
+    assert only_json(done)["error"]["code"] == "settings"
+    assert f"{name} is '{value}'" in only_json(done)["error"]["message"]
+
+
+def test_an_empty_setting_is_none(tmp_path: Path) -> None:
+    done = dashboard("runs", "list", "--json", data_dir=tmp_path, DASHBOARD_WORKERS="")
+    assert done.returncode == 0 and only_json(done) == []
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_in_words(models: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    models.chmod(0o500)
+    done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models))
+    models.chmod(0o700)
+    assert done.returncode == 1 and b"Permission denied" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_the_samples_are_there_with_any_data_folder(tmp_path: Path) -> None:
+    assert Settings(data_dir=tmp_path).samples_dir == ROOT / "data" / "samples"
+    (tmp_path / "samples").mkdir()
+    assert Settings(data_dir=tmp_path).samples_dir == tmp_path / "samples"
+
+
+def test_folders_are_where_they_were_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for workers, which run elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    settings = Settings(models_dir=Path("lab"), data_dir=Path("~/d"))
+    assert (settings.models_dir, settings.data_dir) == (tmp_path / "lab", Path("/home/me/d"))
+    with pytest.raises(ValidationError):
+        Settings(data_dir=Path("~nobody-of-this-name/d"))
+
+
+@pytest.mark.parametrize("fault, code", [(errno.EACCES, "permission"), (errno.ENOSPC, "system")])
+def test_what_the_system_refuses_is_told_in_words(
+    fault: int, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**kwargs: object) -> None:
+        raise OSError(fault, os.strerror(fault), "models/active.json")
+
+    monkeypatch.setattr(cli, "app", refuse)
+    monkeypatch.setattr("sys.argv", ["dashboard", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert ended.value.code == 1 and told["code"] == code and "active.json: " in told["message"]
+
+
+def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Inference:
+        def predict(self, version: ModelVersion, files: list[bytes]) -> list[Failure]:
+            if files == [b"deadly"]:
+                raise WorkerError("Its worker ended.", "Leave it out.", "worker_lost")
+            if files == [b"last"]:
+                raise WorkerError("No worker can be started.", "Look at Diagnostics.", "worker_unavailable")
+            return [Failure("format", "It is no image.")]
+
+    monkeypatch.setattr("dashboard.cli.app.engine", nullcontext)
+    monkeypatch.setattr("dashboard.cli.app.Inference", lambda pool: Inference())
+    contents = {"a.png": b"deadly", "b.png": b"text", "c.png": b"last", "d.png": b"text"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    done = CliRunner().invoke(app, ["predict", "--json", *(str(tmp_path / name) for name in contents)])
+    answers = json.loads(done.stdout)
+    assert done.exit_code == 1 and [Path(answer["file"]).name for answer in answers] == list(contents)
+    codes = [answer["error"]["code"] for answer in answers]
+    assert codes == ["worker_lost", "format", "worker_unavailable", "worker_unavailable"]

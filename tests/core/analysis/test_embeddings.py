@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.analysis.embeddings import RunEmbeddings
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.evaluation.driver import evaluate
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore
+from tests.conftest import MakeZip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def run(store: RunStore, pool: WorkerPool, tiny_version: ModelVersion, make_zip: MakeZip) -> Run:
+    dataset = make_zip({"cat": 3}, extra={"cat/0.png.png": b"no image"})
+    return store.load(evaluate(dataset, tiny_version, pool, store).run_id)
+
+
+def finished(embeddings: RunEmbeddings, run: Run) -> None:
+    end = time.monotonic() + 60
+    while embeddings.state(run.manifest.run_id).active:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_they_are_computed_once_and_kept_beside_the_run(
+    run: Run, store: RunStore, inference: Inference, tiny_version: ModelVersion
+) -> None:
+    embeddings = RunEmbeddings(inference, store)
+    assert embeddings.stored(run) is None
+    embeddings.start(run, tiny_version)
+    finished(embeddings, run)
+    assert embeddings.state(run.manifest.run_id).error is None
+    found = RunEmbeddings(inference, store).stored(run)  # as after a restart
+    assert found is not None and found.shape == (3, 8) and found.dtype == np.float32 and np.isfinite(found).all()
+
+
+def test_what_belongs_to_another_state_of_the_run_is_not_used(run: Run, store: RunStore, inference: Inference) -> None:
+    path = store.folder(run.manifest.run_id) / "embeddings.npy"
+    for content in (np.zeros((2, 8), np.float32), np.array([{}], object)):
+        np.save(path, content, allow_pickle=True)
+        assert RunEmbeddings(inference, store).stored(run) is None
+
+
+def test_why_it_failed_is_told_and_it_can_be_tried_again(
+    run: Run, store: RunStore, inference: Inference, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    Path(run.manifest.dataset).unlink()
+    embeddings = RunEmbeddings(inference, store)
+    embeddings.start(run, tiny_version)
+    finished(embeddings, run)
+    error = embeddings.state(run.manifest.run_id).error
+    assert error is not None and error.code == "not_found" and embeddings.stored(run) is None
+    make_zip({"cat": 3}, extra={"cat/0.png.png": b"no image"})
+    embeddings.start(run, tiny_version)
+    finished(embeddings, run)
+    assert embeddings.state(run.manifest.run_id).error is None and embeddings.stored(run) is not None

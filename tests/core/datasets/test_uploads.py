@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.datasets import cifar10_archive, open_dataset
+from dashboard.core.datasets.library import library
+from dashboard.core.datasets.uploads import keep_upload, keep_uploads, plain_name
+from dashboard.core.errors import DatasetError
+from dashboard.core.settings import Settings
+from tests.conftest import encoded, picture
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", max_upload_mb=1)
+
+
+def test_an_empty_server_offers_the_samples_that_come_with_it(settings: Settings) -> None:
+    assert [entry.title for entry in library(settings)] == ["Sample images"]
+
+
+def test_own_datasets_come_first_and_other_files_are_passed_over(settings: Settings) -> None:
+    for folder in (settings.data_dir / "samples", settings.downloads_dir, settings.datasets_dir / "pets"):
+        folder.mkdir(parents=True)
+    for name in ("birds.ZIP", "notes.txt", "a.npz", "b.parquet", "c.tfrecord", "d.tar.gz", "e.dataset.json", "f.json"):
+        (settings.datasets_dir / name).write_bytes(b"")
+    archive = settings.downloads_dir / cifar10_archive.FILE_NAME
+    archive.write_bytes(b"")
+    assert [(entry.title, entry.path) for entry in library(settings)] == [
+        *((n, settings.datasets_dir / n) for n in ("a.npz", "b.parquet", "birds.ZIP", "c.tfrecord", "d.tar.gz")),
+        *((n, settings.datasets_dir / n) for n in ("e.dataset.json", "pets")),
+        ("CIFAR-10 test set", archive),
+        ("Sample images", settings.samples_dir),
+    ]
+
+
+def test_an_upload_lies_under_the_hash_of_its_content(settings: Settings) -> None:
+    data = bytes(range(256)) * 100
+    path = keep_upload(io.BytesIO(data), "my pets.zip", settings)
+    assert path.read_bytes() == data
+    assert path == settings.uploads_dir / hashlib.sha256(data).hexdigest()[:16] / "my_pets.zip"
+
+
+def test_the_same_upload_twice_is_stored_once(settings: Settings) -> None:
+    first, second = (keep_upload(io.BytesIO(b"content"), "a.zip", settings) for _ in range(2))
+    other = keep_upload(io.BytesIO(b"other"), "a.zip", settings)
+    assert first == second != other
+    assert sorted(p for p in settings.uploads_dir.rglob("*") if p.is_file()) == sorted([first, other])
+
+
+def test_an_upload_over_the_limit_is_refused_and_leaves_nothing(settings: Settings) -> None:
+    with pytest.raises(DatasetError, match="larger than the 1 MB allowed") as caught:
+        keep_upload(io.BytesIO(bytes(2**20 + 1)), "large.zip", settings)
+    assert caught.value.code == "upload_too_large"
+    assert list(settings.uploads_dir.glob("*")) == []
+    assert keep_upload(io.BytesIO(bytes(2**20)), "just.zip", settings).stat().st_size == 2**20
+
+
+def test_a_name_cannot_leave_the_folder(settings: Settings) -> None:
+    path = keep_upload(io.BytesIO(b"x"), "../../../etc/passwd.zip", settings)
+    assert path.resolve().is_relative_to(settings.uploads_dir.resolve())
+    assert path.name == "passwd.zip"
+
+
+@pytest.mark.parametrize(
+    "name, safe",
+    [
+        ("pets.zip", "pets.zip"), ("my pets (1).zip", "my_pets_1.zip"), ("C:\\Users\\me\\pets.zip", "pets.zip"),
+        ("Käfer 小.zip", "Käfer_小.zip"), ("...zip", "dataset.zip"), ("", "dataset"), ("/", "dataset"),
+        ("<img src=x onerror=alert(1)>.zip", "img_src_x_onerror_alert_1.zip"), ("a" * 300 + ".zip", "a" * 80 + ".zip"),
+        ("x.zi/p", "p"), ("line\nbreak.zip", "line_break.zip"), ("x.pn\u202eg", "x.png"),
+    ],
+)  # fmt: skip
+def test_plain_names(name: str, safe: str) -> None:
+    assert plain_name(name) == safe
+
+
+def files(**contents: bytes) -> list[tuple[str, io.BytesIO]]:
+    return [(name.replace("__", "."), io.BytesIO(data)) for name, data in contents.items()]
+
+
+def test_several_loose_files_become_one_dataset_that_keeps_their_names(settings: Settings) -> None:
+    given = [
+        ("my cat.png", io.BytesIO(encoded(picture(1)))), ("ü 猫.jpg", io.BytesIO(encoded(picture(2), "JPEG"))),
+        ("my cat.png", io.BytesIO(encoded(picture(3)))), ("labels.csv", io.BytesIO(b"file,label\nmy cat.png,cat\n")),
+    ]  # fmt: skip
+    path = keep_uploads(given, settings)
+    dataset = open_dataset(path)
+    assert [(s.name, s.label) for s in dataset.samples] == [
+        ("my cat.png", "cat"),
+        ("ü 猫.jpg", None),
+        ("my cat (2).png", None),
+    ]
+    assert np.array_equal(dataset.image(2), picture(3))
+    assert keep_uploads(given, settings) == path  # stored once
+    assert [p for p in settings.uploads_dir.rglob("*") if p.is_file()] == [path]
+
+
+def test_images_and_labels_as_arrays_belong_together(settings: Settings) -> None:
+    arrays = {"images__npy": np.stack([picture(0), picture(1)]), "labels__npy": np.array([3, 5])}
+    contents = {}
+    for name, array in arrays.items():
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        contents[name] = buffer.getvalue()
+    dataset = open_dataset(keep_uploads(files(**contents), settings))
+    assert [s.label for s in dataset.samples] == ["3", "5"] and np.array_equal(dataset.image(1), picture(1))
+
+
+def test_one_file_is_kept_as_it_is(settings: Settings) -> None:
+    path = keep_uploads(files(a__png=encoded(picture(1))), settings)
+    assert path.name == "a.png" and np.array_equal(open_dataset(path).image(0), picture(1))
+
+
+@pytest.mark.parametrize("name", ["x__dataset__json", "labels__csv", "x__exe", "x", "x__html"])
+def test_what_is_no_dataset_is_not_kept(settings: Settings, name: str) -> None:
+    with pytest.raises(DatasetError, match="is no dataset by itself"):
+        keep_uploads(files(**{name: b'{"images": "/etc", "labels": "/etc/passwd"}'}), settings)
+    assert not settings.uploads_dir.exists()
+
+
+@pytest.mark.parametrize("other", ["b__zip", "b__parquet", "b__tfrecord", "b__exe"])
+def test_a_dataset_of_its_own_cannot_be_one_of_several(settings: Settings, other: str) -> None:
+    with pytest.raises(DatasetError, match="cannot be one of several files") as caught:
+        keep_uploads(files(a__png=b"x", **{other: b"y"}), settings)
+    assert caught.value.code == "upload_mixed"
+
+
+def test_several_files_over_the_limit_together_are_refused(settings: Settings) -> None:
+    with pytest.raises(DatasetError, match="1 MB allowed"):
+        keep_uploads(files(a__png=bytes(2**19), b__png=bytes(2**19 + 1)), settings)
+    assert list(settings.uploads_dir.glob("*")) == []
+
+
+def test_an_own_dataset_is_told_from_those_of_the_dashboard(settings: Settings) -> None:
+    own = settings.datasets_dir / "Sample images"
+    own.mkdir(parents=True)
+    entries = {entry.title: entry.path for entry in library(settings)}
+    assert entries == {"Sample images (data/datasets)": own, "Sample images": settings.samples_dir}
+
+
+def test_an_entry_that_cannot_be_looked_at_is_passed_over(settings: Settings) -> None:
+    (settings.datasets_dir / "pets").mkdir(parents=True)
+    (settings.datasets_dir / "link").symlink_to("x" * 300)  # what it means has too long a name
+    assert [entry.title for entry in library(settings)] == ["pets", "Sample images"]

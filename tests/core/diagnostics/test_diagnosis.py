@@ -1,0 +1,184 @@
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dashboard.core.diagnostics.checks import Report
+from dashboard.core.diagnostics.diagnosis import report_to_dict, run_checks
+from dashboard.core.diagnostics.storage_checks import check_space, check_storage
+from dashboard.core.diagnostics.tensorflow_checks import check_tensorflow
+from dashboard.core.diagnostics.worker_checks import check_worker
+from dashboard.core.engine.contract import WorkerStatus
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.errors import DependencyError, WorkerError
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.registry import Registry
+from dashboard.core.settings import Settings
+from tests.core.colour_model import make_registry, make_samples
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    make_samples(tmp_path / "data" / "samples")
+    return Settings(models_dir=tmp_path / "models", data_dir=tmp_path / "data", max_upload_mb=1)
+
+
+def test_all_that_works(settings: Settings, inference: Inference, pool: WorkerPool) -> None:
+    said: list[str] = []
+    report = run_checks(settings, inference, make_registry(settings.models_dir), pool, said.append)
+    assert [c.summary for c in report.checks if c.status == "error"] == []
+    assert report.predictions_off == ""
+    assert report.active_model == "colour@1"
+    ids = [check.id for check in report.checks]
+    assert len(ids) == len(set(ids))
+    assert {
+        "python", "package.tensorflow", "tensorflow", "model.colour@1.file", "model.colour@1.load",
+        "model.colour@1.self_test", "model.active", "worker.0", "storage.writable", "storage.space",
+    } <= set(ids)  # fmt: skip
+    assert any("TensorFlow" in line for line in said)
+    assert any("colour@1" in line for line in said)
+    assert list(report_to_dict(report)["checks"][0]) == ["id", "status", "summary", "fix"]
+
+
+def test_tensorflow_is_described_as_its_worker_found_it(inference: Inference) -> None:
+    check = check_tensorflow(inference)
+    assert check.status == "ok"
+    assert "TensorFlow 2." in check.summary
+    assert check.detail("GPUs") == "none"  # the tests hide them
+    assert float(check.detail("Import took").removesuffix(" s")) > 0
+
+
+def test_a_broken_active_model_turns_predictions_off(
+    settings: Settings, inference: Inference, pool: WorkerPool
+) -> None:
+    registry = make_registry(settings.models_dir)
+    file = registry.get("colour@1").file
+    file.write_bytes(file.read_bytes()[:1000])
+    report = run_checks(settings, inference, registry, pool)
+    assert report.status == "error"
+    assert report.headline.startswith("Predictions are off: colour@1: model.keras is cut off")
+
+
+def test_a_broken_model_beside_a_sound_one_leaves_predictions_on(
+    settings: Settings, inference: Inference, pool: WorkerPool
+) -> None:
+    make_registry(settings.models_dir, name="broken").get("broken@1").file.unlink()
+    make_registry(settings.models_dir)
+    report = run_checks(settings, inference, Registry(settings.models_dir), pool)
+    assert report.status == "error"
+    assert report.predictions_off == ""
+    assert report.headline == "1 error: broken@1: model.keras is missing"
+
+
+def test_the_active_model_is_named_before_others(settings: Settings, inference: Inference, pool: WorkerPool) -> None:
+    make_registry(settings.models_dir, name="a", scaling="1/255")
+    make_registry(settings.models_dir, name="b", scaling="1/255")
+    make_registry(settings.models_dir, name="c").get("c@1").file.unlink()
+    report = run_checks(settings, inference, Registry(settings.models_dir, "b"), pool)
+    assert report.headline.startswith("3 errors, the first: b@1 answers 'dark' for 100% of the samples")
+
+
+def test_no_model_turns_predictions_off(settings: Settings, inference: Inference, pool: WorkerPool) -> None:
+    report = run_checks(settings, inference, Registry(settings.models_dir), pool)
+    assert report.headline.startswith("Predictions are off: There is no model in")
+
+
+class BrokenTensorFlow(Inference):
+    """An Inference whose workers found what `error` says."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def tensorflow(self):  # type: ignore[no-untyped-def]
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "in_summary", "in_fix"),
+    [
+        (DependencyError("TensorFlow is not installed.", "", "tensorflow_missing"), "not installed", "install -r requirements.txt"),
+        (DependencyError("It cannot be imported: ImportError: x.", "", "tensorflow_broken"), "ImportError", "--force-reinstall"),
+        (WorkerError("The worker was killed by SIGILL."), "lacks instructions", "AVX"),
+        (WorkerError("The worker was killed by SIGKILL."), "memory ran out", "export DASHBOARD_WORKERS=1"),
+        (WorkerError("The worker was killed by SIGSEGV."), "SIGSEGV", "--force-reinstall"),
+        (WorkerError("The worker did not answer within 120 s."), "did not answer", "DASHBOARD_WORKER_START_S=600"),
+    ],
+)  # fmt: skip
+def test_each_way_to_fail_has_a_command(error: Exception, in_summary: str, in_fix: str) -> None:
+    check = check_tensorflow(BrokenTensorFlow(error))
+    assert check.status == "error"
+    assert in_summary in check.summary
+    assert in_fix in check.fix
+    assert check.commands
+
+
+def test_the_checks_of_a_group_that_stop_leave_the_others(settings: Settings, pool: WorkerPool, tmp_path: Path) -> None:
+    # a ValueError is what no check expects
+    report: Report = run_checks(
+        settings, BrokenTensorFlow(WorkerError("gone")), make_registry(tmp_path / "m"), BrokenPool()
+    )
+    stopped = report.check("workers.stopped")
+    assert stopped is not None
+    assert stopped.status == "error"
+    assert "ValueError: no workers" in stopped.summary
+    assert report.check("storage.space") is not None
+
+
+class BrokenPool(WorkerPool):
+    def __init__(self) -> None:
+        pass
+
+    def workers(self) -> list[WorkerStatus]:
+        raise ValueError("no workers")
+
+
+def test_a_worker_is_shown_as_the_system_sees_it(pool: WorkerPool, inference: Inference) -> None:
+    inference.tensorflow()
+    [worker] = pool.workers()
+    check = check_worker(worker, tensorflow_works=True)
+    process = psutil.Process(int(check.detail("Process")))
+    assert "dashboard.worker" in process.cmdline()
+    assert float(check.detail("Memory").removesuffix(" MiB").replace(",", "")) > 100
+
+
+@pytest.mark.parametrize(
+    ("state", "restarts", "status", "words"),
+    [
+        ("idle", 0, "ok", "is idle"),
+        ("busy", 1, "warning", "restarted once"),
+        ("idle", 3, "warning", "restarted 3 times, the last time because it was killed by SIGKILL"),
+        ("failed", 3, "error", "does not start: it was killed by SIGKILL"),
+    ],
+)
+def test_restarts_and_failures_of_a_worker(state: str, restarts: int, status: str, words: str) -> None:
+    worker = WorkerStatus(1, state, None, None, restarts, 0, "was killed by SIGKILL")
+    check = check_worker(worker, tensorflow_works=True)
+    assert (check.id, check.status) == ("worker.1", status)
+    assert words in check.summary
+    assert bool(check.fix) == (status != "ok")
+    assert check_worker(worker, tensorflow_works=False).status == "skipped"
+
+
+def storage(data_dir: Path, max_upload_mb: int = 1) -> dict[str, str]:
+    return {check.id: check.status for check in check_storage([data_dir, data_dir / "runs"], max_upload_mb)}
+
+
+def test_storage(tmp_path: Path) -> None:
+    assert storage(tmp_path / "new") == {"storage.writable": "ok", "storage.space": "ok"}
+    assert list((tmp_path / "new").iterdir()) == []
+    assert storage(tmp_path, max_upload_mb=10**9)["storage.space"] == "warning"
+
+
+def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert storage(tmp_path / "file" / "data") == {"storage.writable": "error", "storage.space": "ok"}
+    (tmp_path / "runs").write_text("in the way")
+    found, _ = check_storage([tmp_path, tmp_path / "runs"], 1)
+    assert found.status == "error" and f"{tmp_path / 'runs'} cannot be written to" in found.summary
+
+
+@pytest.mark.parametrize(("free_mib", "status"), [(3000, "ok"), (2048, "ok"), (2047, "warning"), (199, "error")])
+def test_room_for_an_upload(tmp_path: Path, free_mib: int, status: str) -> None:
+    check = check_space(tmp_path, free_mib, max_upload_mb=2048)
+    assert check.status == status
+    assert bool(check.commands) == (status != "ok")

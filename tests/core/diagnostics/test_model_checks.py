@@ -1,0 +1,153 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.diagnostics.checks import Check
+from dashboard.core.diagnostics.model_checks import ACCURACY, LATENCY, check_load, check_models
+from dashboard.core.errors import WorkerError
+from dashboard.core.files import sha256_of, write_json
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import RECORD, ModelVersion, to_record
+from tests.core.colour_model import CLASSES, make_registry, make_samples
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_samples(tmp_path_factory.mktemp("samples"))
+
+
+def checked(registry: Registry, inference: Inference, samples: Path, works: bool = True) -> dict[str, Check]:
+    return {
+        check.id.removeprefix("model.colour@1."): check for check in check_models(registry, inference, samples, works)
+    }
+
+
+def statuses(checks: dict[str, Check]) -> dict[str, str]:
+    return {name: check.status for name, check in checks.items()}
+
+
+def test_a_sound_model_passes_and_is_described(tmp_path: Path, inference: Inference, samples: Path) -> None:
+    registry = make_registry(tmp_path)
+    checks = checked(registry, inference, samples)
+    assert statuses(checks) == {"file": "ok", "load": "ok", "self_test": "ok", "model.active": "ok"}
+    version = registry.get("colour@1")
+    assert checks["file"].detail("Size") == f"{version.file.stat().st_size:,} bytes"
+    assert checks["file"].detail("SHA-256") == version.sha256
+    assert checks["load"].detail("Input") == "any x 8 x 8 x 3"
+    assert checks["load"].detail("Output") == "any x 4"
+    assert checks["load"].detail("Parameters") == "16"
+    assert checks["load"].detail("Layers") == "3"
+    assert 0 < float(checks["load"].detail(LATENCY).removesuffix(" ms")) < 5000
+    assert checks["self_test"].detail(ACCURACY).startswith("100.0%")
+    assert all(check.fix == "" for check in checks.values())
+
+
+def test_a_wrong_scaling_is_named_with_the_step_that_mends_it(
+    tmp_path: Path, inference: Inference, samples: Path
+) -> None:
+    check = checked(make_registry(tmp_path, "1/255"), inference, samples)["self_test"]
+    assert check.status == "error"
+    assert "answers 'dark' for 100% of the samples" in check.summary
+    assert "'raw'" in check.summary
+    assert '"scale": 1.0, "mean": [0.0], "std": [1.0]' in check.fix
+    [command] = check.commands
+    assert command.endswith("--name colour --class-names dark,red,green,blue --scale raw")
+
+
+def test_a_missing_file(tmp_path: Path, inference: Inference, samples: Path) -> None:
+    registry = make_registry(tmp_path)
+    (tmp_path / "colour" / "1" / "model.keras").unlink()
+    checks = checked(registry, inference, samples)
+    assert statuses(checks) == {"file": "error"}  # and not once more as the active one
+    assert "model.keras is missing" in checks["file"].summary
+    assert "Restore" in checks["file"].fix
+
+
+def test_a_truncated_file(tmp_path: Path, inference: Inference, samples: Path) -> None:
+    registry = make_registry(tmp_path)
+    file = tmp_path / "colour" / "1" / "model.keras"
+    file.write_bytes(file.read_bytes()[:-2000])
+    checks = checked(registry, inference, samples)
+    assert statuses(checks) == {"file": "error", "load": "skipped", "self_test": "skipped", "model.active": "ok"}
+    assert "cut off or damaged" in checks["file"].summary
+    assert checks["file"].fix
+
+
+def test_another_file_than_model_json_describes(tmp_path: Path, inference: Inference, samples: Path) -> None:
+    registry = make_registry(tmp_path / "a")
+    other = make_registry(tmp_path / "b").get("colour@1").file.read_bytes()
+    (tmp_path / "a" / "colour" / "1" / "model.keras").write_bytes(other)
+    check = checked(registry, inference, samples)["file"]
+    assert check.status == "error"
+    assert "differs" in check.summary
+
+
+def test_a_file_of_another_shape(tmp_path: Path, inference: Inference, samples: Path) -> None:
+    registry = make_registry(tmp_path)
+    version = registry.get("colour@1")
+    wider = replace(version, preprocessing=replace(version.preprocessing, width=16))
+    write_json(version.folder / RECORD, to_record(wider))
+    checks = checked(registry, inference, samples)
+    assert statuses(checks) == {"file": "ok", "load": "error", "self_test": "skipped", "model.active": "ok"}
+    assert "(8, 8, 3)" in checks["load"].summary
+    assert "(8, 16, 3)" in checks["load"].summary
+    assert "models add" in checks["load"].commands[0]
+
+
+def test_a_file_that_is_no_model_but_what_model_json_describes(
+    tmp_path: Path, inference: Inference, samples: Path
+) -> None:
+    registry = make_registry(tmp_path)
+    version = registry.get("colour@1")
+    version.file.write_bytes(b"not a model")
+    write_json(version.folder / RECORD, to_record(replace(version, sha256=sha256_of(version.file))))
+    assert statuses(checked(registry, inference, samples))["load"] == "error"
+
+
+def test_without_tensorflow_only_the_files_are_looked_at(tmp_path: Path, inference: Inference, samples: Path) -> None:
+    checks = checked(make_registry(tmp_path), inference, samples, works=False)
+    assert statuses(checks) == {"file": "ok", "load": "skipped", "self_test": "skipped", "model.active": "ok"}
+    assert "TensorFlow is not usable" in checks["load"].summary
+
+
+def test_other_classes_than_the_samples_are_no_fault(tmp_path: Path, inference: Inference, samples: Path) -> None:
+    check = checked(make_registry(tmp_path, class_names=("a", "b", "c", "d")), inference, samples)["self_test"]
+    assert check.status == "skipped"
+    assert any(repr(name) in check.summary for name in CLASSES)
+
+
+def test_no_samples_no_self_test(tmp_path: Path, inference: Inference) -> None:
+    check = checked(make_registry(tmp_path / "models"), inference, tmp_path / "none")["self_test"]
+    assert check.status == "skipped"
+
+
+def test_no_model_at_all(tmp_path: Path, inference: Inference, samples: Path) -> None:
+    checks = checked(Registry(tmp_path), inference, samples)
+    assert statuses(checks) == {"model.active": "error"}
+    assert "python -m dashboard.training" in checks["model.active"].commands
+
+
+def test_the_setting_names_a_model_that_is_not_there(tmp_path: Path, inference: Inference, samples: Path) -> None:
+    make_registry(tmp_path)
+    checks = checked(Registry(tmp_path, "gone@7"), inference, samples)
+    assert statuses(checks) == {"file": "ok", "load": "ok", "self_test": "ok", "model.active": "error"}
+    assert "gone@7" in checks["model.active"].summary
+
+
+@pytest.mark.parametrize(
+    ("code", "way_out"),
+    [
+        ("worker_unavailable", "see the checks of the workers"), ("worker_hung", "DASHBOARD_TASK_S"),
+        ("task_failed", "save it again"), ("out_of_memory", "more memory"), ("worker_failed", "remove the folder"),
+    ],
+)  # fmt: skip
+def test_a_worker_that_does_not_describe_the_model(code: str, way_out: str, tiny_version: ModelVersion) -> None:
+    class Failing:
+        def describe(self, version: ModelVersion) -> None:
+            raise WorkerError("It failed.", code=code)
+
+    check = check_load(tiny_version, Failing())  # type: ignore[arg-type]
+    assert check.status == "error" and way_out in check.fix
+    assert code == "worker_failed" or "remove the folder" not in check.fix

@@ -1,0 +1,47 @@
+"""What a worker answers when a task goes wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dashboard.core.engine.answer import answer
+from dashboard.core.errors import ModelError
+
+
+class ResourceExhaustedError(Exception):
+    """As TensorFlow calls it."""
+
+
+def test_the_result_and_the_tasks_own_faults_are_handed_on() -> None:
+    fault = ModelError("It is damaged.", "Replace it.", "damaged")
+
+    def refuse() -> None:
+        raise fault
+
+    tasks = {"add": lambda a, b: a + b, "refuse": refuse}
+    assert answer(tasks, "add", (1, 2)) == (True, 3)
+    assert answer(tasks, "refuse", ()) == (False, fault)
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (MemoryError(), "out_of_memory"),
+        (ResourceExhaustedError("OOM when allocating"), "out_of_memory"),
+        (ValueError("Unable to allocate 3 GiB"), "out_of_memory"),
+        (KeyError("x"), "task_failed"),
+    ],
+)
+def test_memory_that_ran_out_is_told_from_other_failures(raised: Exception, code: str) -> None:
+    def fail() -> None:
+        raise raised
+
+    ok, error = answer({"fail": fail}, "fail", ())
+    assert not ok and error.code == code
+    assert error.message == f"fail failed: {type(raised).__name__}: {raised}."
+
+
+def test_numpys_own_fault_is_one_of_memory() -> None:
+    ok, error = answer({"fill": lambda: np.empty(2**50)}, "fill", ())
+    assert not ok and error.code == "out_of_memory"

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pandas.testing import assert_frame_equal
+
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.errors import DatasetError
+from dashboard.core.evaluation.jobs import Job, JobRunner
+from dashboard.core.evaluation.opening import begin_run
+from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.evaluation.work import EvaluationWork
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.store import RunStore
+from tests.conftest import MakeZip
+from tests.worker.hostile_worker import COMMAND
+
+
+@pytest.fixture(scope="module")
+def fast() -> Iterator[WorkerPool]:
+    pool = WorkerPool(1, task_s=20, command=COMMAND)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def runner(fast: WorkerPool, store: RunStore) -> JobRunner:
+    return JobRunner(fast, store, chunk_size=5)
+
+
+def wait(runner: JobRunner, job: Job, condition: Callable[[Job], bool] = lambda job: not job.active) -> Job:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        found = runner.get(job.run_id)
+        assert found is not None
+        if condition(found):
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited in vain: {found}")
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_job_runs_to_its_end(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    started = runner.start(make_zip({"cat": 12}), tiny_version)
+    assert started.state == "waiting" and started.active
+    done = wait(runner, started)
+    assert done.state == "finished" and done.error is None
+    assert done.progress is not None and (done.progress.done, done.progress.total) == (12, 12)
+    assert len(store.load(done.run_id).table) == 12 and runner.active() == []
+
+
+def test_jobs_share_the_workers_chunk_by_chunk(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    long = runner.start(make_zip({"cat": 400}, name="long.zip"), tiny_version)
+    wait(runner, long, lambda job: job.progress is not None and job.progress.done > 0)
+    short = [runner.start(make_zip({"cat": 20 + i}, name=f"{i}.zip"), tiny_version) for i in range(2)]
+    assert [j.run_id for j in runner.active()] == [long.run_id, *(j.run_id for j in short)]
+    assert [wait(runner, j).state for j in short] == ["finished"] * 2
+    found = runner.get(long.run_id)
+    assert found is not None and found.progress is not None and found.progress.done < 400
+    runner.cancel(long.run_id)
+    assert wait(runner, long).state == "cancelled"
+
+
+def test_an_urgent_task_waits_for_one_chunk_at_most(
+    runner: JobRunner, fast: WorkerPool, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    job = runner.start(make_zip({"cat": 500}), tiny_version)
+    wait(runner, job, lambda job: job.progress is not None and job.progress.done > 0)
+    before = runner.get(job.run_id)
+    assert fast.submit("add", 1, 2, urgent=True).result(timeout=10) == 3
+    after = runner.get(job.run_id)
+    assert before and after and before.progress and after.progress
+    assert after.progress.done - before.progress.done <= 2 * 5  # the one that ran, and one that was being stored
+    runner.cancel(job.run_id)
+    wait(runner, job)
+
+
+def test_a_cancelled_job_keeps_what_is_done_and_can_be_taken_up(
+    runner: JobRunner, store: RunStore, tiny_registry: Registry, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 60, "dog": 40})
+    started = runner.start(path, tiny_version)
+    wait(runner, started, lambda job: job.progress is not None and job.progress.done > 0)
+    runner.cancel(started.run_id)
+    assert wait(runner, started).state == "cancelled" == store.manifest(started.run_id).state
+    done = len(store.load(started.run_id).table)
+    assert 0 < done < 100
+    again = runner.go_on(started.run_id, tiny_registry)
+    assert again.run_id == started.run_id
+    finished = wait(runner, again)
+    assert finished.state == "finished" and finished.progress is not None
+    assert (finished.progress.done, finished.progress.before) == (100, done)
+    other = store.load(wait(runner, runner.start(path, tiny_version, use_stored=False)).run_id).table
+    assert_frame_equal(store.load(started.run_id).table, other)
+
+
+def test_a_job_that_is_cancelled_before_it_began_leaves_nothing(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    job = runner.start(make_zip({"cat": 5}), tiny_version)
+    runner.cancel(job.run_id)
+    assert wait(runner, job).state in ("cancelled", "finished")
+    until(lambda: not any(store.is_owned(m.run_id) for m in store.list()))
+    assert all(m.state == "finished" for m in store.list())
+
+
+def test_the_same_dataset_and_model_are_not_evaluated_twice(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 6})
+    first = wait(runner, runner.start(path, tiny_version))
+    copy = path.with_name("copy.zip")
+    copy.write_bytes(path.read_bytes())
+    path.unlink()
+    again = wait(runner, runner.start(copy, tiny_version))
+    assert (again.state, again.found) == ("finished", first.run_id) and len(store.list()) == 1
+    assert store.manifest(first.run_id).dataset == str(copy)  # where its images are now
+    warmer = wait(runner, runner.start(copy, replace(tiny_version, temperature=3.0)))
+    anew = wait(runner, runner.start(copy, tiny_version, use_stored=False))
+    assert warmer.found == anew.found == "" and len(store.list()) == 3
+
+
+def test_the_same_dataset_and_model_at_the_same_time_are_one_run(
+    fast: WorkerPool, runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 200})
+    one, other = (runner.start(path, tiny_version) for _ in range(2))
+    until(lambda: len(runner.active()) == 1)
+    (active,) = runner.active()
+    waiting = runner.get(({one.run_id, other.run_id} - {active.run_id}).pop())
+    assert waiting is not None and (waiting.state, waiting.found) == ("finished", active.run_id)
+    assert [m.run_id for m in store.list()] == [active.run_id]
+    elsewhere = JobRunner(fast, store)  # as another server with the same folder is
+    found = wait(elsewhere, elsewhere.start(path, tiny_version))
+    assert (found.state, found.found) == ("finished", active.run_id)
+    anew = runner.start(path, tiny_version, use_stored=False)
+    for job in (active, anew):
+        runner.cancel(job.run_id)
+        assert wait(runner, job).found == ""
+
+
+def test_runs_whose_process_has_gone_are_taken_up(
+    runner: JobRunner,
+    fast: WorkerPool,
+    store: RunStore,
+    tiny_registry: Registry,
+    tiny_version: ModelVersion,
+    make_zip: MakeZip,
+) -> None:
+    plan = plan_run(make_zip({"cat": 12}), tiny_version)
+    mine, gone = (begin_run(plan, store, 5, run_id) for run_id in ("mine", "gone"))
+    gone.owner.release()
+    [job] = JobRunner(fast, store).go_on_with_interrupted(tiny_registry)
+    assert job.run_id == "gone"
+    until(lambda: store.manifest("gone").state == "finished")
+    assert len(store.load("gone").table) == 12 and store.manifest("mine").state == "running"
+    failed = wait(runner, runner.go_on("mine", tiny_registry))
+    assert failed.error is not None and failed.error.code == "run_in_use" and str(os.getpid()) in failed.error.message
+    mine.owner.release()
+
+
+@pytest.mark.parametrize("what", ["changed", "gone", "model"])
+def test_a_run_whose_dataset_or_model_is_another_one_now_is_not_taken_up(
+    runner: JobRunner,
+    store: RunStore,
+    tiny_registry: Registry,
+    tiny_version: ModelVersion,
+    make_zip: MakeZip,
+    what: str,
+) -> None:
+    path = make_zip({"cat": 12})
+    version = replace(tiny_version, temperature=9.0) if what == "model" else tiny_version
+    begin_run(plan_run(path, version), store, 5, "run").owner.release()
+    if what == "changed":
+        make_zip({"cat": 13})
+    elif what == "gone":
+        path.unlink()
+    failed = wait(runner, runner.go_on("run", tiny_registry))
+    words = {"changed": "was changed", "gone": "does not exist", "model": "tiny@1 was changed"}[what]
+    assert failed.state == "failed" and failed.error is not None and words in failed.error.message
+    assert store.manifest("run").state == "failed" and words in store.manifest("run").message
+
+
+def test_a_job_that_fails_says_why_and_the_next_one_runs(
+    runner: JobRunner, tiny_version: ModelVersion, make_zip: MakeZip, tmp_path: Path
+) -> None:
+    bad = runner.start(tmp_path / "missing.zip", tiny_version)
+    good = runner.start(make_zip({"cat": 1}), tiny_version)
+    failed = wait(runner, bad)
+    assert failed.state == "failed" and isinstance(failed.error, DatasetError)
+    assert wait(runner, good).state == "finished"
+
+
+def test_an_unexpected_error_ends_its_job_only(
+    runner: JobRunner, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    impossible = runner.start(None, tiny_version)  # type: ignore[arg-type]
+    failed = wait(runner, impossible)
+    assert failed.state == "failed" and failed.error is not None and "AttributeError" in failed.error.message
+    assert wait(runner, runner.start(make_zip({"cat": 1}), tiny_version)).state == "finished"
+
+
+def test_there_is_no_such_job(runner: JobRunner) -> None:
+    assert runner.get("nothing") is None
+
+
+def test_a_paused_job_that_is_cancelled_is_not_tried_again_while_it_is_measured(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_part, measured, parts = RunStore.add_part, Future[None](), []
+
+    def full(self: RunStore, run_id: str, part: int, rows: object) -> None:
+        if parts:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        parts.append(part)
+        add_part(self, run_id, part, rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RunStore, "add_part", full)
+    monkeypatch.setattr(EvaluationWork, "measure", lambda self: measured)
+    job = wait(runner, runner.start(make_zip({"cat": 12}), tiny_version), lambda job: job.state == "paused")
+    runner.cancel(job.run_id)
+    until(lambda: store.manifest(job.run_id).state == "cancelled")
+    for _ in range(3):
+        runner.retry()
+        time.sleep(0.05)
+    assert runner.get(job.run_id) == job, "nothing was tried"
+    measured.set_result(None)
+    assert wait(runner, job).state == "cancelled"

@@ -1,0 +1,117 @@
+"""What an evaluation is told before it begins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.errors import DatasetError, ModelError
+from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run, version_of_run
+from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.metrics.evaluation import evaluate_labels
+from dashboard.core.models import precision
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import Settings
+from tests.conftest import MakeZip, encoded, picture
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+def stopped(store: RunStore, path: Path, version: ModelVersion) -> RunManifest:
+    """A run called "run" that somebody began and nobody works on."""
+    begun = begin_run(plan_run(path, version), store, 1, "run")
+    begun.owner.release()
+    return begun.manifest
+
+
+def test_a_labels_file_that_cannot_be_used_is_named(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    path = make_zip(
+        {"images": 2}, extra={"metadata.csv": b"file_name,breed,source\nimages/0.png,pug,a\nimages/1.png,pug,b\n"}
+    )
+    with pytest.raises(DatasetError, match=r"metadata\.csv.*None of the labels \(images\)"):
+        plan_run(path, tiny_version)
+
+
+def test_ids_that_do_not_fit_are_told_how_they_count(tmp_path: Path, tiny_version: ModelVersion) -> None:
+    path = tmp_path / "ids.npz"
+    np.savez(path, images=np.zeros((2, 8, 8, 3), np.uint8), labels=np.array([11, 12]))
+    with pytest.raises(DatasetError, match="Class ids go from 0 to 9"):
+        plan_run(path, tiny_version)
+
+
+def test_a_run_keeps_how_its_pictures_were_made_to_fit(
+    store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+) -> None:
+    """It was chosen for that run: what comes later, going on or maps, is about the same pixels."""
+    manifest = stopped(store, make_zip({"cat": 2}), tiny_version.fitting("pad"))
+    assert version_of_run(tiny_registry, manifest).preprocessing.fit == "pad"
+    taken_up = take_up_run("run", store, tiny_registry)
+    assert isinstance(taken_up, OpenRun) and taken_up.version.preprocessing.fit == "pad"
+    taken_up.owner.release()
+
+
+def test_only_the_very_model_that_made_a_run_will_do(
+    store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+) -> None:
+    manifest = stopped(store, make_zip({"cat": 2}), tiny_version)
+    assert version_of_run(tiny_registry, manifest) == tiny_version
+    with pytest.raises(ModelError, match="another file"):
+        version_of_run(tiny_registry, replace(manifest, model_sha256="0" * 64))
+
+
+def test_metrics_of_the_rows_so_far_go_when_a_run_goes_on(
+    store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+) -> None:
+    stopped(store, make_zip({"cat": 2}), tiny_version)
+    store.keep_evaluation("run", evaluate_labels(np.array([0]), np.array([1]), tiny_version.class_names, np.ones(1)))
+    assert store.load("run").evaluation() is not None
+    taken_up = take_up_run("run", store, tiny_registry)
+    assert isinstance(taken_up, OpenRun) and store.load("run").evaluation() is None
+    taken_up.owner.release()
+
+
+def test_an_import_that_was_interrupted_is_no_evaluation_to_go_on_with(
+    store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+) -> None:
+    store.save(replace(stopped(store, make_zip({"cat": 2}), tiny_version), imported=True, key=""))
+    with pytest.raises(DatasetError, match=r"import of images\.zip was interrupted") as caught:
+        take_up_run("run", store, tiny_registry)
+    assert caught.value.fix
+
+
+def test_a_note_beside_the_images_is_no_label(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    extra = {"notes/todo.txt": b"x", "cat\\": b"", "top.png": encoded(picture(0))}
+    plan = plan_run(make_zip({"cat": 1}, extra=extra), tiny_version)
+    assert plan.mapping.class_of == {"cat": "cat"} and plan.mapping.unknown == ()
+    assert [s.name for s in plan.dataset.samples] == ["cat/0.png", "notes/todo.txt", "top.png"]
+
+
+def test_a_folder_behind_a_link_is_looked_at(tmp_path: Path, make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    (tmp_path / "real" / "cat").mkdir(parents=True)
+    (tmp_path / "real" / "cat" / "1.png").write_bytes(encoded(picture(1)))
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    before = plan_run(tmp_path / "link", tiny_version)
+    (tmp_path / "real" / "top.png").write_bytes(encoded(picture(2)))
+    after = plan_run(tmp_path / "link", tiny_version)
+    assert (len(before.dataset.samples), len(after.dataset.samples)) == (1, 2) and before.key != after.key
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_answers_in_another_precision_are_other_answers(
+    make_zip: MakeZip, tiny_version: ModelVersion, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    path, version = make_zip({"cat": 1}), replace(tiny_version, bfloat16=allowed)
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda: True)
+    fast = plan_run(path, version)
+    for exact in (Settings(precision="float32"), Settings(cluster="auto")):  # nodes of a cluster may differ
+        monkeypatch.setattr(precision, "get_settings", lambda settings=exact: settings)
+        assert (plan_run(path, version).key != fast.key) is allowed

@@ -1,0 +1,174 @@
+"""What the Predict page shows, from real predictions of tiny models."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard.core.errors import ImageError, ModelError
+from dashboard.core.explanations.answer import DISPLAY_SIDE, Answer, answer_key, ask, explain_again
+from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.models.familiarity import Familiarity
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.version import ModelVersion
+from tests.conftest import encoded, picture
+from tests.core.colour_model import make_registry
+
+
+@pytest.fixture(scope="module")
+def colour_version(tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
+    """A model without a convolution."""
+    return make_registry(tmp_path_factory.mktemp("models")).get()
+
+
+def detailed(width: int, height: int) -> np.ndarray:
+    """Noise over blobs, so that the way of shrinking shows."""
+    noise = np.random.default_rng(7).integers(-60, 60, (height, width, 3))
+    return np.clip(picture(3, width, height) + noise, 0, 255).astype(np.uint8)
+
+
+def logits_of(inference: Inference, version: ModelVersion, data: bytes) -> np.ndarray:
+    [prediction] = inference.predict(version, [data])
+    assert isinstance(prediction, Prediction)
+    return prediction.logits
+
+
+def test_a_picture_of_the_models_size_is_shown_as_it_is(inference: Inference, tiny_version: ModelVersion) -> None:
+    answer = ask(inference, tiny_version, "a.png", encoded(picture(0)))
+    assert np.array_equal(answer.picture, picture(0)) and np.array_equal(answer.model_input, picture(0))
+    assert answer.is_model_input and answer.explanation is not None and answer.explanation_fault == ""
+    assert answer.predicted_label == tiny_version.class_names[answer.prediction.class_id]
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+@pytest.mark.parametrize("fit", ["stretch", "center-crop", "pad"])
+@pytest.mark.parametrize("size", [(1300, 700), (300, 450)])
+def test_what_is_shown_as_the_models_input_is_what_it_predicted_from(
+    inference: Inference, tiny_version: ModelVersion, format: str, fit: Any, size: tuple[int, int]
+) -> None:
+    version = tiny_version.fitting(fit)
+    answer = ask(inference, version, "a", encoded(detailed(*size), format))
+    again = logits_of(inference, version, encoded(answer.model_input))  # of the model's size: nothing is done to it
+    assert np.array_equal(again, answer.prediction.logits)
+    assert not answer.is_model_input and answer.map_covers_picture == (fit == "stretch")
+
+
+def test_a_large_picture_is_kept_small_in_its_proportions(inference: Inference, tiny_version: ModelVersion) -> None:
+    answer = ask(inference, tiny_version, "a.png", encoded(picture(1, 3000, 1500)))
+    assert answer.picture.shape == (DISPLAY_SIDE // 2, DISPLAY_SIDE, 3)
+
+
+def test_a_small_picture_is_not_resampled(inference: Inference, tiny_version: ModelVersion) -> None:
+    answer = ask(inference, tiny_version, "a.png", encoded(detailed(DISPLAY_SIDE, 50)))
+    assert np.array_equal(answer.picture, detailed(DISPLAY_SIDE, 50))
+
+
+def test_a_model_without_a_convolution_still_answers(inference: Inference, colour_version: ModelVersion) -> None:
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[..., 0] = 200
+    answer = ask(inference, colour_version, "red.png", encoded(red))
+    assert answer.predicted_label == "red" and answer.explanation is None
+    assert "no layer with a grid" in answer.explanation_fault
+    assert "explanation" not in json.loads(answer.to_json())
+
+
+def test_another_layer_and_class_change_the_map_only(inference: Inference, tiny_version: ModelVersion) -> None:
+    data = encoded(picture(2))
+    first = ask(inference, tiny_version, "a.png", data)
+    target = next(name for name in tiny_version.class_names if name != first.predicted_label)
+    again = explain_again(inference, first, data, "conv_a", target)
+    assert again.explanation is not None and first.explanation is not None
+    assert (first.explanation.layer.name, again.explanation.layer.name) == ("conv_b", "conv_a")
+    assert tiny_version.class_names[again.explanation.target_class] == target
+    assert again.prediction is first.prediction and again.picture is first.picture
+
+
+def test_the_download_tells_what_was_found(inference: Inference, tiny_version: ModelVersion) -> None:
+    answer = ask(inference, tiny_version, "Käfer.png", encoded(picture(4)))
+    record = json.loads(answer.to_json())
+    assert record["file"] == "Käfer.png" and record["model"] == {"name": "tiny", "version": "1"}
+    assert list(record["pred_probs"]) == list(tiny_version.class_names)
+    assert sum(record["pred_probs"].values()) == pytest.approx(1)
+    assert record["confidence"] == record["pred_probs"][record["predicted_label"]]
+    explanation = record["explanation"]
+    assert explanation["target_label"] == record["predicted_label"]
+    assert np.array(explanation["heatmap"]).shape == tuple(explanation["grid"])
+
+
+@pytest.mark.parametrize("data, code", [(b"", "empty"), (b"hello", "not_an_image")])
+def test_no_picture_no_answer(inference: Inference, tiny_version: ModelVersion, data: bytes, code: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        ask(inference, tiny_version, "a.png", data)
+    assert caught.value.code == code
+
+
+def test_no_model_no_answer(inference: Inference, tiny_version: ModelVersion, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"model\.keras is missing"):
+        ask(inference, replace(tiny_version, folder=tmp_path), "a.png", encoded(picture(0)))
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "model": {"name": "other"}, "file": {"sha256": "f" * 64}, "temperature": {"temperature": 3.0},
+    "familiarity": {"familiarity": Familiarity(0.9, 0.0, 0.0, "msp")}, "bfloat16": {"bfloat16": True},
+    "output": {"output": "probabilities"}, "class names": {"class_names": tuple("klmnopqrst")},
+    "scale": {"preprocessing": Preprocessing(32, 32, scale=1.0)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_the_key_changes_with_the_version(tiny_version: ModelVersion, change: dict[str, Any]) -> None:
+    key = answer_key("a.png", b"1", tiny_version, None, None)
+    assert answer_key("a.png", b"1", replace(tiny_version), None, None) == key
+    assert answer_key("a.png", b"1", replace(tiny_version, **change), None, None) != key
+
+
+def test_the_key_changes_with_picture_layer_and_class(tiny_version: ModelVersion) -> None:
+    asked = [
+        ("a.png", b"1", None, None), ("b.png", b"1", None, None), ("a.png", b"2", None, None),
+        ("a.png", b"1", "cat", None), ("a.png", b"1", None, "cat"),
+    ]  # fmt: skip
+    assert len({answer_key(name, data, tiny_version, layer, target) for name, data, layer, target in asked}) == 5
+
+
+def test_a_picture_that_only_shrinks_to_the_models_size_is_not_taken_for_its_input(
+    inference: Inference, tiny_version: ModelVersion
+) -> None:
+    """At 1024x1024, a model's input has the size of what is shown of a large picture, not its pixels."""
+    answer = ask(inference, tiny_version, "a.png", encoded(picture(5)))
+    other: Answer = replace(answer, model_input=255 - answer.model_input)
+    assert answer.is_model_input and not other.is_model_input
+
+
+def test_an_answer_doubts_where_its_version_says_so(inference: Inference, tiny_version: ModelVersion) -> None:
+    answer = ask(inference, tiny_version, "a.png", encoded(picture(0)))
+    assert answer.doubt is None and "doubt" not in json.loads(answer.to_json())
+    strict = replace(answer, version=replace(tiny_version, familiarity=Familiarity(0.95, -1e6, 0.0, "energy")))
+    assert strict.doubt is not None and strict.doubt.unknown and not strict.doubt.by_msp
+    assert strict.doubt.msp == answer.prediction.confidence
+    assert json.loads(strict.to_json())["doubt"]["unknown"] is True
+
+
+def test_a_panorama_is_answered_as_it_is_in_an_evaluation(inference: Inference, tiny_version: ModelVersion) -> None:
+    panorama = encoded(picture(1, 12_000, 1_500), "JPEG")
+    answer = ask(inference, tiny_version, "panorama.jpg", panorama)
+    [prediction] = inference.predict(tiny_version, [panorama])
+    assert isinstance(prediction, Prediction)
+    assert np.allclose(answer.prediction.pred_probs, prediction.pred_probs, atol=1e-5)
+
+
+def test_a_prediction_without_a_map_is_better_than_none(tiny_version: ModelVersion) -> None:
+    class NoGradient:
+        def explain(self, *arguments: object) -> None:
+            raise ModelError("The model's gradients are not finite.", "Choose occlusion.", "map_not_finite")
+
+        def predict(self, version: ModelVersion, files: list[bytes]) -> list[Prediction]:
+            return [Prediction(np.zeros(10, np.float32), np.full(10, 0.1)) for _ in files]
+
+    answer = ask(NoGradient(), tiny_version, "gray.png", encoded(picture(1)))  # type: ignore[arg-type]
+    assert answer.explanation is None and "not finite" in answer.explanation_fault

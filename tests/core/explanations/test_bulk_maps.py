@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.errors import DatasetError
+from dashboard.core.evaluation.driver import evaluate
+from dashboard.core.explanations.bulk_maps import BulkMaps, bulk_maps
+from dashboard.core.explanations.overlay import contact_sheet
+from dashboard.core.labels.class_names import PREDICTED
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore
+from tests.conftest import MakeZip, encoded, picture
+
+
+@pytest.fixture
+def run(tmp_path: Path, pool: WorkerPool, tiny_version: ModelVersion, make_zip: MakeZip) -> Run:
+    store = RunStore(tmp_path / "runs")
+    return store.load(evaluate(make_zip({"cat": 20}), tiny_version, pool, store).run_id)
+
+
+def test_maps_of_the_given_rows_in_their_order_with_progress(
+    run: Run, inference: Inference, tiny_version: ModelVersion
+) -> None:
+    rows, told = run.evaluated.iloc[::-1], list[int]()
+    path = Path(run.manifest.dataset)
+    maps = bulk_maps(inference, tiny_version, path, rows, PREDICTED, "grad-cam", on_progress=told.append)
+    assert maps and told == [16, 20] and maps.n_failed == 0
+    assert np.array_equal(maps.pictures[0], picture(19)) and maps.heatmaps.shape == (20, 8, 8)
+    other = bulk_maps(inference, tiny_version, path, rows, "truck", "grad-cam")
+    assert other and not np.array_equal(other.heatmaps, maps.heatmaps) and other.verdicts == ()
+
+
+def test_each_map_is_tested_as_that_of_a_single_image(
+    run: Run, inference: Inference, tiny_version: ModelVersion
+) -> None:
+    path = Path(run.manifest.dataset)
+    maps = bulk_maps(inference, tiny_version, path, run.evaluated.head(3), "cat", "grad-cam", faithfulness=True)
+    assert maps
+    for seed, verdict in enumerate(maps.verdicts):
+        alone = inference.explain(tiny_version, encoded(picture(seed)), target="cat", faithfulness=True)
+        assert alone.faithfulness and alone.faithfulness.verdict == verdict
+    assert len(maps.verdicts) == 3
+
+
+def test_a_dataset_that_was_changed_is_refused(
+    run: Run, inference: Inference, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"dog": 20})
+    with pytest.raises(DatasetError, match="was changed"):
+        bulk_maps(inference, tiny_version, path, run.evaluated, PREDICTED, "grad-cam")
+
+
+def test_means_and_sheet() -> None:
+    pictures = np.stack([np.full((2, 3, 3), value, np.uint8) for value in (0, 100, 200)])
+    maps = BulkMaps(pictures, np.array([[[0.0]], [[0.5]], [[1.0]]], np.float32), n_empty=1, n_failed=0, verdicts=())
+    assert (maps.mean_picture == 100).all() and maps.mean_map.tolist() == [[0.5]]
+    sheet = contact_sheet(maps.overlays(0.0, factor=10), columns=2)
+    assert sheet.shape == (2 * 20 + 4, 2 * 30 + 4, 3)
+    assert (sheet[:20, 34:] == 100).all() and (sheet[24:, :30] == 200).all()

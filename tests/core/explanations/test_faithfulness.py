@@ -1,0 +1,174 @@
+"""What a map is worth, on pictures whose "model" is a formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dashboard.core.explanations import faithfulness
+from dashboard.core.explanations.faithfulness import (
+    SHARES,
+    area,
+    gaussian,
+    judge,
+    measure,
+    read_scores,
+    removal_order,
+    variants,
+)
+from dashboard.core.explanations.records import Faithfulness, MapScores
+
+SIDE = 16
+CORNER = np.s_[1:5, 10:15]
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return np.random.default_rng(0).random((SIDE, SIDE, 3)).astype(np.float32)
+
+
+def looks_at(image: np.ndarray, part: tuple[slice, slice]) -> faithfulness.Probability:
+    """A model that is as sure as the pixels of that part are like in `image`."""
+
+    def probability(images: np.ndarray) -> np.ndarray:
+        off = np.abs(images - image)[(slice(None), *part)].mean(axis=(1, 2, 3))
+        return 1 - off / off.max()
+
+    return probability
+
+
+def marking(part: tuple[slice, slice]) -> np.ndarray:
+    heatmap = np.zeros((SIDE, SIDE), np.float32)
+    heatmap[part] = 1
+    return heatmap
+
+
+def test_a_map_of_what_matters_is_better_and_one_of_the_rest_is_not(image: np.ndarray) -> None:
+    right, wrong, empty = marking(CORNER), 1 - marking(CORNER), np.zeros((4, 4), np.float32)
+    results = measure(image, [right, wrong, empty], looks_at(image, CORNER))
+    assert [r.verdict for r in results] == ["better", "chance", "empty"]
+    best = results[0].map
+    # 20 of 256 pixels matter: all gone at a share of 0.1
+    assert best.deletion[0] == best.insertion[-1] == 1 and best.deletion[1] == pytest.approx(best.deletion[-1])
+    assert best.insertion[1] == pytest.approx(1) and best.deletion_auc < 0.3 and best.insertion_auc > 0.8
+    assert best.average_drop == pytest.approx(0) and results[1].map.average_drop > 0.3
+    assert best.score > results[0].random.score > results[1].map.score
+    assert len({r.sentence for r in results}) == 3 and "do not rely" in results[1].sentence
+
+
+def test_a_spot_in_the_middle_is_no_better_than_a_spot_in_the_middle(image: np.ndarray) -> None:
+    """An object there is found by the control as well: the verdict says so."""
+    middle = np.s_[5:11, 5:11]
+    guess = gaussian(SIDE, SIDE)
+    [result] = measure(image, [guess], looks_at(image, middle))
+    assert result.verdict == "mixed" and result.map.score == pytest.approx(result.gaussian.score)
+
+
+def test_a_random_map_is_rarely_called_better(image: np.ndarray) -> None:
+    rng = np.random.default_rng(5)
+    maps = [rng.random((SIDE, SIDE)) for _ in range(200)]
+    results = measure(image, maps, looks_at(image, np.s_[0:16, 0:16]))
+    lucky = sum(r.verdict in ("better", "mixed") for r in results)
+    assert lucky < 0.3 * len(maps)  # the 8 random maps are the same ones for all 200; 1 in 9 on average over images
+
+
+def test_everything_is_asked_in_one_batch_and_the_same_each_time(image: np.ndarray) -> None:
+    sizes: list[int] = []
+
+    def probability(images: np.ndarray) -> np.ndarray:
+        sizes.append(len(images))
+        return looks_at(image, CORNER)(images)
+
+    maps = [np.random.default_rng(1).random(grid) for grid in ((4, 4), (4, 4), (SIDE, SIDE))]
+    first, again = (measure(image, maps, probability) for _ in range(2))
+    controls = 1 + 2 * faithfulness.RANDOM_MAPS  # the Gaussian, and random maps on two grids
+    assert sizes == [3 + (controls + 3) * (2 * (len(SHARES) - 2) + 1)] * 2
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one.map.deletion, other.map.deletion)
+        assert np.array_equal(one.random_scores, other.random_scores)
+    assert np.array_equal(first[0].random_scores, first[1].random_scores)  # the same grid
+
+
+def test_maps_of_a_large_image_are_asked_about_in_turn(image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def probability(images: np.ndarray) -> np.ndarray:
+        sizes.append(images.nbytes)
+        return (images * image).mean(axis=(1, 2, 3))
+
+    maps = [np.random.default_rng(i).random((4, 4)) for i in range(5)]
+    at_once = measure(image, maps, probability)
+    monkeypatch.setattr(faithfulness, "VARIANTS_BYTES", sizes.pop() // 4)
+    in_turn = measure(image, maps, probability)
+    assert len(sizes) > 4 and max(sizes) <= faithfulness.VARIANTS_BYTES
+    for one, other in zip(at_once, in_turn, strict=True):
+        assert one.verdict == other.verdict and one.map.score == pytest.approx(other.map.score)
+
+
+def test_the_order_is_that_of_the_map_and_random_where_it_is_level() -> None:
+    heatmap = np.array([[[0.1, 0.9], [0.5, 0.0]]])
+    assert removal_order(heatmap, np.random.default_rng(0)).tolist() == [[[2, 0], [1, 3]]]
+    level = removal_order(np.zeros((1, 20, 20)), np.random.default_rng(0))[0]
+    assert sorted(level.ravel()) == list(range(400))
+    assert abs(level[:10].mean() - level[10:].mean()) < 40  # not from top to bottom
+
+
+def test_variants_remove_insert_and_multiply(image: np.ndarray) -> None:
+    heatmap = np.random.default_rng(2).random((1, SIDE, SIDE)).astype(np.float32)
+    ranks = removal_order(heatmap, np.random.default_rng(0))
+    stack = variants(image, heatmap, ranks)
+    whole, removed, blurred = stack[:3]
+    inner = len(SHARES) - 2
+    assert np.array_equal(whole, image) and np.ptp(removed, axis=(0, 1)).max() == 0
+    assert removed.mean() == pytest.approx(image.mean(), rel=1e-5) and blurred.std() < image.std() / 2
+    half = SHARES[1:-1].tolist().index(0.5)
+    top = ranks[0] < SIDE * SIDE / 2
+    deleted, inserted = stack[3 + half], stack[3 + inner + half]
+    assert np.array_equal(deleted[~top], image[~top]) and np.array_equal(deleted[top], removed[top])
+    assert np.array_equal(inserted[top], image[top]) and np.array_equal(inserted[~top], blurred[~top])
+    assert np.allclose(stack[-1] - removed, heatmap[0][..., None] * (image - removed), atol=1e-6)
+
+
+def test_scores_by_hand() -> None:
+    inner = len(SHARES) - 2
+    p = np.concatenate([[0.8, 0.0, 0.2], np.full(inner, 0.4), np.full(inner, 0.6), [0.2]])
+    [scores] = read_scores(p, 1)
+    assert scores.deletion_auc == pytest.approx(0.1 * (0.6 + 8 * 0.4 + 0.2))
+    assert scores.insertion_auc == pytest.approx(0.1 * (0.4 + 8 * 0.6 + 0.7))
+    assert scores.average_drop == pytest.approx(0.75) and scores.score == pytest.approx(0.59 - 0.4)
+    assert area(SHARES) == pytest.approx(0.5)
+    p[-1] = 1.0
+    assert read_scores(p, 1)[0].average_drop == 0  # more sure than before is no drop
+
+
+def scored(score: float) -> MapScores:
+    return MapScores(np.zeros(11), np.zeros(11), 0.0, score, 0.0)
+
+
+@pytest.mark.parametrize(
+    "own, centred, empty, verdict",
+    [(0.5, 0.4, False, "better"), (0.5, 0.6, False, "mixed"), (0.5, 0.5, False, "mixed"), (0.3, 0.1, False, "chance"),
+     (0.29, 0.1, False, "chance"), (0.9, 0.1, True, "empty")],
+)  # fmt: skip
+def test_a_map_has_to_beat_every_control(own: float, centred: float, empty: bool, verdict: str) -> None:
+    result: Faithfulness = judge(scored(own), [scored(0.1), scored(0.3)], scored(centred), empty)
+    assert result.verdict == verdict and result.random.score == pytest.approx(0.2)
+    assert result.random_scores.tolist() == pytest.approx([0.1, 0.3])
+    assert result.beaten == (own > 0.1) + (own > 0.3)
+
+
+def test_a_map_that_beats_most_random_ones_only_is_no_proof() -> None:
+    result = judge(scored(0.35), [scored(0.1 * i) for i in range(5)], scored(0.1), empty=False)
+    assert result.verdict == "unsure" and result.sentence.startswith("Better than 4 of 5 random maps")
+    assert judge(scored(0.15), [scored(0.1 * i) for i in range(4)], scored(0.1), empty=False).verdict == "chance"
+
+
+def test_where_the_probability_does_not_move_nothing_is_judged(image: np.ndarray) -> None:
+    [result] = measure(image, [marking(CORNER)], lambda images: 0.3 + 0.01 * looks_at(image, CORNER)(images))
+    assert result.verdict == "unmoved" and "cannot be judged" in result.sentence
+
+
+def test_gray_pictures_of_any_proportion() -> None:
+    tall = np.random.default_rng(3).random((20, 6, 1)).astype(np.float32)
+    [result] = measure(tall, [np.eye(3)], lambda images: images.mean(axis=(1, 2, 3)))
+    assert result.map.deletion.shape == result.shares.shape and np.isfinite(result.map.score)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard.core.errors import ModelError
+from dashboard.core.images.preprocessing import SCALINGS, Preprocessing, fit_image, normalize
+from tests.conftest import picture
+
+
+def plain(height: int, width: int, color: tuple[int, int, int]) -> np.ndarray:
+    return np.full((height, width, 3), color, np.uint8)
+
+
+def test_a_picture_of_the_right_size_is_left_alone() -> None:
+    image = picture(1)
+    assert np.array_equal(fit_image(image, Preprocessing(32, 32)), image)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "center-crop", "pad"])
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3), (32, 64), (31, 33), (640, 480)])
+def test_every_fit_gives_the_models_size(fit: Any, size: tuple[int, int]) -> None:
+    fitted = fit_image(picture(1, size[1], size[0]), Preprocessing(24, 32, fit))
+    assert fitted.shape == (24, 32, 3) and fitted.dtype == np.uint8
+
+
+def striped() -> np.ndarray:
+    """40 x 120: red, green and blue, each a square."""
+    return np.concatenate([plain(40, 40, c) for c in ((255, 0, 0), (0, 255, 0), (0, 0, 255))], axis=1)
+
+
+def test_stretch_shows_everything() -> None:
+    fitted = fit_image(striped(), Preprocessing(30, 30))
+    assert fitted[15, [4, 15, 25]].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+
+
+def test_center_crop_shows_the_middle_square() -> None:
+    inner = fit_image(striped(), Preprocessing(20, 20, "center-crop"))[:, 4:-4].astype(int)
+    assert np.abs(inner - (0, 255, 0)).max() <= 2  # Lanczos reaches a little over the border
+
+
+def test_pad_keeps_the_proportions_between_black_bars() -> None:
+    fitted = fit_image(striped(), Preprocessing(30, 30, "pad"))
+    assert (fitted[:10] == 0).all() and (fitted[20:] == 0).all()
+    assert fitted[15, [4, 15, 25]].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+
+
+def test_shrinking_is_antialiased() -> None:
+    """A fine chessboard becomes gray, not a coarser chessboard."""
+    board = np.indices((512, 512)).sum(0) % 2 * 255
+    fitted = fit_image(np.repeat(board[..., None], 3, 2).astype(np.uint8), Preprocessing(32, 32))
+    assert abs(fitted.astype(int) - 127.5).max() < 20
+
+
+def test_normalize_by_hand() -> None:
+    images = np.array([[[[255, 0, 51]]]], np.uint8)
+    recipe = Preprocessing(1, 1, scale=1 / 255, mean=(0.5, 0.25, 0.1), std=(0.5, 0.25, 0.2))
+    assert normalize(images, recipe).ravel().tolist() == pytest.approx([1.0, -1.0, 0.5])
+    assert normalize(images, recipe).dtype == np.float32
+
+
+def test_bgr_turns_the_channels_round_before_mean_and_std() -> None:
+    recipe = Preprocessing(1, 1, color="bgr", scale=1.0, mean=(103.939, 116.779, 123.68))
+    assert normalize(np.array([[[[255, 0, 51]]]], np.uint8), recipe).ravel().tolist() == pytest.approx(
+        [51 - 103.939, -116.779, 255 - 123.68]
+    )
+
+
+def test_grayscale_agrees_with_pillow() -> None:
+    from PIL import Image
+
+    image = picture(3)
+    gray = normalize(image[None], Preprocessing(32, 32, color="grayscale", scale=1.0))
+    assert gray.shape == (1, 32, 32, 1)
+    assert np.abs(gray[0, ..., 0] - np.asarray(Image.fromarray(image).convert("L"))).max() <= 1
+
+
+@pytest.mark.parametrize("name", SCALINGS)
+def test_named_scalings_are_recognised(name: str) -> None:
+    scale, mean, std = SCALINGS[name]
+    recipe = Preprocessing(8, 8, scale=scale, mean=mean, std=std)
+    assert recipe.scaling_name == name
+    ends = normalize(np.array([plain(8, 8, (0, 0, 0)), plain(8, 8, (255, 255, 255))]), recipe)
+    wanted = {"1/255": (0, 1), "raw": (0, 255), "-1..1": (-1, 1), "imagenet": (-0.485 / 0.229, 0.515 / 0.229)}[name]
+    assert (ends[0, 0, 0, 0], ends[1, 0, 0, 0]) == pytest.approx(wanted, abs=1e-5)
+    assert Preprocessing(8, 8, scale=2.0).scaling_name == "custom"
+
+
+@pytest.mark.parametrize(
+    "images", [np.zeros((1, 8, 9, 3), np.uint8), np.zeros((8, 8, 3), np.uint8), np.zeros((1, 8, 8, 3))]
+)
+def test_normalize_takes_nothing_but_fitted_images(images: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        normalize(images, Preprocessing(8, 8))
+
+
+def test_a_record_survives_the_round_trip() -> None:
+    recipe = Preprocessing(8, 9, "pad", "bgr", 1.0, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
+    assert Preprocessing.from_dict(recipe.to_dict()) == recipe
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"height": 0}, {"width": 100_000}, {"height": "32"}, {"fit": "zoom"}, {"color": "cmyk"}, {"std": [0.0]},
+        {"mean": [1, 2]}, {"mean": ["x"]}, {"mean": None}, {"extra": 1}, {"scale": "big"}, {"scale": None},
+        {"std": [float("nan")]}, {"scale": float("inf")}, {"height": 32.5},
+    ],
+)  # fmt: skip
+def test_records_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ModelError):
+        Preprocessing.from_dict({**Preprocessing(32, 32).to_dict(), **changes})
+
+
+@pytest.mark.parametrize(("side", "shorter"), [(224, 450), (224, 900), (299, 900), (240, 500), (380, 1000), (448, 450)])
+def test_rounding_does_not_make_a_crop_larger_than_the_picture(side: int, shorter: int) -> None:
+    recipe = Preprocessing(side, side, "center-crop")
+    for size in ((shorter, shorter + 150), (shorter + 150, shorter)):
+        assert fit_image(np.full((*size, 3), 9, np.uint8), recipe).tolist() == np.full((side, side, 3), 9).tolist()

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
+from dashboard.core.labels.label_map import read_label_map
+from dashboard.core.labels.matching import match_labels
+
+
+@pytest.mark.parametrize(
+    "name, meant",
+    [
+        ("cat", "cat"), ("CAT", "cat"), ("Air Plane", "airplane"), ("air-plane", "airplane"), ("air_plane", "airplane"),
+        ("plane", "airplane"), ("Car", "automobile"), ("lorry", "truck"), ("PUPPY", "dog"),
+    ],
+)  # fmt: skip
+def test_names_that_certainly_mean_a_class(name: str, meant: str) -> None:
+    mapping = match_labels([name], CLASS_NAMES)
+    assert mapping.class_of == {name: meant} and mapping.unknown == ()
+
+
+@pytest.mark.parametrize("name", ["cats", "bus", "", " ", "10", "-1", "1.0", "catdog", "автомобиль"])
+def test_names_that_are_not_guessed(name: str) -> None:
+    assert match_labels([name], CLASS_NAMES).unknown == (name,)
+
+
+def test_unknown_names_are_sorted_and_named_once() -> None:
+    assert match_labels(["zebra", "cat", "ant", "zebra"], CLASS_NAMES).unknown == ("ant", "zebra")
+
+
+def test_an_alias_counts_only_where_the_model_has_its_class() -> None:
+    assert match_labels(["car"], ["airplane", "ship"]).unknown == ("car",)
+    assert match_labels(["car"], ["car", "automobile"]).class_of == {"car": "car"}
+
+
+def test_an_exact_name_wins_over_a_similar_one() -> None:
+    assert match_labels(["Polish", "polish"], ["polish", "Polish"]).class_of == {"Polish": "Polish", "polish": "polish"}
+
+
+def test_both_ways_to_write_an_umlaut_are_the_same() -> None:
+    decomposed, composed = "Ka\u0308fer", "K\u00e4fer"  # as macOS writes names into a ZIP, and as people type them
+    assert match_labels([decomposed], [composed]).class_of == {decomposed: composed}
+
+
+def test_a_class_without_letters_catches_nothing() -> None:
+    assert match_labels(["anything"], ["_", "cat"]).unknown == ("anything",)
+
+
+@pytest.mark.parametrize(
+    "folder, model_class",
+    [("automobile", "car"), ("Auto", "Car"), ("airplane", "plane"), ("jet", "aircraft"), ("cat", "Kitty")],
+)
+def test_aliases_work_both_ways(folder: str, model_class: str) -> None:
+    assert match_labels([folder], ["bird", model_class]).class_of == {folder: model_class}
+
+
+def test_nothing_is_guessed_where_two_classes_mean_the_same() -> None:
+    mapping = match_labels(["jet", "Plane", "airplane"], ["plane", "airplane"])
+    assert mapping.class_of == {"Plane": "plane", "airplane": "airplane"}
+    assert mapping.unknown == ("jet",)
+
+
+def test_nothing_is_guessed_where_two_classes_differ_in_case_only() -> None:
+    mapping = match_labels(["POLISH", "polish"], ["polish", "Polish"])
+    assert mapping.class_of == {"polish": "polish"} and mapping.unknown == ("POLISH",)
+
+
+def test_a_name_of_separators_only_means_nothing() -> None:
+    assert match_labels([" ", "--"], ["_", "cat"]).unknown == (" ", "--")
+
+
+def test_numbers_are_class_ids_where_all_are_and_it_is_said() -> None:
+    mapping = match_labels(["0", "3", "09"], CLASS_NAMES)
+    assert mapping.class_of == {"0": "airplane", "3": "cat", "09": "truck"} and mapping.unknown == ()
+    assert mapping.notes == (
+        "The labels are numbers and taken as class ids, counted from 0: 0 is airplane, 3 is cat, 09 is truck.",
+    )
+
+
+def test_minus_one_among_class_ids_is_no_label() -> None:
+    mapping = match_labels(["-1", "3"], CLASS_NAMES)
+    assert mapping.class_of == {"-1": None, "3": "cat"} and mapping.unknown == ()
+    assert mapping.notes[0].endswith("3 is cat.") and mapping.notes[1] == "-1 is taken as no label."
+    assert match_labels(["-1", "3"], CLASS_NAMES, mapping.chosen()).class_of == mapping.class_of
+
+
+def test_minus_one_is_not_the_class_one() -> None:
+    digits = [str(i) for i in range(10)]
+    mapping = match_labels(["0", "1", "-1", "7"], digits)
+    assert mapping.class_of == {"0": "0", "1": "1", "7": "7", "-1": None}
+    assert mapping.notes == ("-1 is taken as no label.",)
+    assert match_labels(["0", "-2", "-1"], digits).unknown == ("-1", "-2")
+
+
+@pytest.mark.parametrize("names", [["1", "10"], ["3", "cat"], ["-1"], ["3", "x"]])
+def test_numbers_are_not_class_ids_where_one_is_none(names: list[str]) -> None:
+    mapping = match_labels(names, CLASS_NAMES)
+    assert not any(name.isdecimal() for name in mapping.class_of) and mapping.notes == ()
+
+
+def test_numbers_that_are_names_of_classes_are_these() -> None:
+    mapping = match_labels(["1", "2"], ["0", "2", "1"])
+    assert mapping.class_of == {"1": "1", "2": "2"} and mapping.notes == ()
+
+
+def test_the_users_map_wins_and_gives_the_same_again() -> None:
+    chosen = {"kitten": "cat", "dog": LEAVE_OUT, "photos": NO_LABEL}
+    names = ["kitten", "dog", "photos", "Plane", "ant"]
+    mapping = match_labels(names, CLASS_NAMES, chosen)
+    assert mapping.class_of == {"Plane": "airplane", "kitten": "cat", "photos": None}
+    assert (mapping.left_out, mapping.unknown) == (("dog",), ("ant",))
+    assert match_labels(names, CLASS_NAMES, mapping.chosen()) == mapping
+
+
+@pytest.mark.parametrize(
+    "chosen, said", [({"zebra": "cat"}, "no label of the dataset"), ({"dog": "hound"}, "the model has no such class")]
+)
+def test_a_map_that_does_not_fit_is_refused(chosen: dict[str, str], said: str) -> None:
+    with pytest.raises(DatasetError, match=said) as caught:
+        match_labels(["dog"], CLASS_NAMES, chosen)
+    assert caught.value.code == "label_map"
+
+
+def test_a_map_in_arguments_and_files(tmp_path: Path) -> None:
+    file = tmp_path / "map.json"
+    file.write_text('{"kitten": "cat", "zebra": null}')
+    assert read_label_map([str(file), "a=b=ship", "x = dog", "y="]) == {
+        "kitten": "cat", "zebra": LEAVE_OUT, "a=b": "ship", "x": "dog", "y": LEAVE_OUT,
+    }  # fmt: skip
+    for wrong in ("kitten", str(tmp_path / "none.json")):
+        with pytest.raises(DatasetError):
+            read_label_map([wrong])
+    file.write_text('{"kitten": 3}')
+    with pytest.raises(DatasetError, match="no object of labels and classes"):
+        read_label_map([str(file)])

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+
+from dashboard.core.metrics.calibration import expected_calibration_error
+from dashboard.core.metrics.temperature import fit_temperature, negative_log_likelihood, softmax
+
+
+@pytest.fixture(scope="module")
+def oracle(shared_dir: Path) -> tuple[np.ndarray, np.ndarray]:
+    folder = shared_dir / "oracles"
+    return np.load(folder / "cifar10_test_pred_probs.npy"), np.load(folder / "cifar10_test_labels.npy")
+
+
+def made(n: int = 4000, temperature: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Logits whose softmax at `temperature` is right: labels are drawn from it."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 3, (n, 5))
+    probs = softmax(logits, temperature)
+    return logits, (probs.cumsum(1) > rng.random((n, 1))).argmax(1)
+
+
+def test_figures_of_the_oracles(oracle: tuple[np.ndarray, np.ndarray]) -> None:
+    probs, labels = oracle
+    assert expected_calibration_error(probs, labels, 15) == pytest.approx(0.03259, abs=5e-6)
+    assert expected_calibration_error(probs, labels, 10) == pytest.approx(0.03216, abs=5e-6)
+    nll = negative_log_likelihood(np.log(np.maximum(probs, 1e-300)), labels)
+    assert nll == pytest.approx(0.24917, abs=5e-6)
+    assert nll == pytest.approx(log_loss(labels, probs / probs.sum(axis=1, keepdims=True)), abs=1e-6)
+
+
+def test_temperature_improves_the_oracles_and_keeps_every_class(oracle: tuple[np.ndarray, np.ndarray]) -> None:
+    logits, labels = np.log(np.maximum(oracle[0], 1e-300)), oracle[1]
+    t = fit_temperature(logits[::2], labels[::2])
+    assert t > 1.05  # the oracle is too sure
+    assert negative_log_likelihood(logits[1::2], labels[1::2], t) < negative_log_likelihood(logits[1::2], labels[1::2])
+    assert expected_calibration_error(softmax(logits[1::2], t), labels[1::2]) < 0.02
+    assert np.array_equal(softmax(logits, t).argmax(1), logits.argmax(1))
+
+
+def test_ece_by_hand() -> None:
+    probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]])
+    labels = np.array([0, 1, 0, 1])
+    # bins of width 0.25: (0.5, 0.75] holds 0.6 and 0.7, both right; (0.75, 1] holds 0.9 right and 0.8 wrong
+    assert expected_calibration_error(probs, labels, 4) == pytest.approx(0.5 * abs(0.65 - 1) + 0.5 * abs(0.85 - 0.5))
+
+
+def test_ece_of_certainty() -> None:
+    certain = np.eye(3)
+    assert expected_calibration_error(certain, np.array([0, 1, 2])) == 0
+    assert expected_calibration_error(certain, np.array([1, 2, 0])) == 1
+
+
+def test_softmax_does_not_overflow() -> None:
+    probs = softmax(np.array([[1e4, 0.0, -1e4]], np.float32))
+    assert probs.tolist() == [[1.0, 0.0, 0.0]] and probs.dtype == np.float64
+    assert np.isfinite(negative_log_likelihood(np.array([[1e4, 0.0]]), np.array([1])))
+
+
+def test_softmax_by_hand() -> None:
+    assert softmax(np.log([[1.0, 3.0]])).tolist()[0] == pytest.approx([0.25, 0.75])
+    assert softmax(np.log([[1.0, 9.0]]), temperature=2).tolist()[0] == pytest.approx([0.25, 0.75])
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_fit_temperature_finds_the_right_one(temperature: float) -> None:
+    assert fit_temperature(*made(temperature=temperature)) == pytest.approx(temperature, rel=0.06)
+
+
+def test_made_logits_are_calibrated_at_their_own_temperature_only() -> None:
+    logits, labels = made(20_000, 2.0)
+    assert expected_calibration_error(softmax(logits, 2.0), labels) < 0.015
+    assert expected_calibration_error(softmax(logits, 1.0), labels) > 0.05

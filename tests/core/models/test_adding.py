@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from concurrent.futures import Future
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.errors import DashboardError, ModelError, WorkerError
+from dashboard.core.evaluation.driver import evaluate
+from dashboard.core.files import sha256_of
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.models import adding, quarantine
+from dashboard.core.models.adding import add_model, read_input_size
+from dashboard.core.models.foreign import ForeignModel
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.store import RunStore
+from tests.small_model import dense, saved, small
+
+SAMPLES = Path(__file__).resolve().parents[3] / "data" / "samples"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path / "models")
+
+
+def notes(version: ModelVersion) -> str:
+    return " ".join(version.provenance["notes"])
+
+
+def refused(code: str, file: Path, registry: Registry, **options: Any) -> DashboardError:
+    """The error, after checking that nothing is left behind."""
+    with pytest.raises(ModelError) as caught:
+        add_model(file, "foreign", registry, **options)
+    assert caught.value.code == code, caught.value
+    assert not registry.root.exists() or list(registry.root.iterdir()) == []
+    assert caught.value.fix
+    return caught.value
+
+
+@pytest.fixture(scope="module")
+def article(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
+    file = shared_dir / "models" / "cifar10_cnn_model.keras"
+    return add_model(file, "article", Registry(tmp_path_factory.mktemp("models")), samples=SAMPLES)
+
+
+class TestSharedModel:
+    """The model of the article that this project starts from."""
+
+    def test_is_understood(self, article: ModelVersion, shared_dir: Path) -> None:
+        assert (article.ref, article.input_shape, article.output) == ("article@1", (32, 32, 3), "probabilities")
+        assert article.class_names == CLASS_NAMES
+        assert article.preprocessing.scaling_name == "1/255"
+        assert "CIFAR-10's are assumed" in notes(article)
+        assert "by scaling: 1/255 18" in notes(article)
+        original = shared_dir / "models" / "cifar10_cnn_model.keras"
+        assert article.provenance["original_sha256"] == sha256_of(original)
+        assert sorted(p.name for p in article.folder.iterdir()) == ["model.json", "model.keras"]
+
+    def test_explains_every_sample(self, article: ModelVersion, inference: Inference) -> None:
+        files = sorted(SAMPLES.glob("*/*.png"))
+        assert len(files) == 20
+        for file in files:
+            explanation = inference.explain(article, file.read_bytes())
+            assert not explanation.empty, file
+            assert explanation.heatmap.max() == 1
+
+    def test_is_as_good_as_it_was(
+        self, article: ModelVersion, pool: WorkerPool, shared_dir: Path, tmp_path: Path
+    ) -> None:
+        store = RunStore(tmp_path)
+        run = evaluate(shared_dir / "cifar10" / "cifar10-test-2000.zip", article, pool, store)
+        evaluation = store.load(run.run_id).evaluation()
+        assert evaluation is not None and evaluation.accuracy.n == 2000
+        assert evaluation.accuracy.value == pytest.approx(0.736, abs=0.025)
+
+
+@pytest.fixture(scope="module")
+def digits_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A compiled gray model without a convolution, as HDF5."""
+    import keras
+
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), *dense(10, "softmax")])
+    model.compile("adam", "categorical_crossentropy")
+    return saved(model, tmp_path_factory.mktemp("file") / "digits.h5")
+
+
+@pytest.fixture(scope="module")
+def digits(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
+    """Added under a name that has a version already."""
+    registry = Registry(tmp_path_factory.mktemp("models"))
+    (registry.root / "digits" / "1").mkdir(parents=True)
+    return add_model(digits_file, "digits", registry, class_names=[str(i) for i in range(10)], samples=SAMPLES)
+
+
+class TestGrayHdf5:
+    def test_becomes_the_next_version(self, digits: ModelVersion, digits_file: Path) -> None:
+        assert digits.ref == "digits@2" and digits.class_names == tuple("0123456789")
+        assert (digits.input_shape, digits.output, digits.preprocessing.color) == (
+            (28, 28, 1), "probabilities", "grayscale",
+        )  # fmt: skip
+        assert sha256_of(digits_file) == digits.provenance["original_sha256"]
+        assert sorted(p.name for p in digits.folder.iterdir()) == ["model.json", "model.keras"]
+        assert [p.name for p in digits.folder.parents[1].iterdir()] == ["digits"]
+
+    def test_says_what_was_assumed(self, digits: ModelVersion) -> None:
+        assert "1/255 is assumed" in notes(digits)
+        assert "methods that look at pixels (integrated-gradients, " in notes(digits)
+        assert "labelled samples" not in notes(digits)  # they are no digits
+
+    def test_answers_as_it_did(self, digits: ModelVersion, digits_file: Path, inference: Inference, png: Any) -> None:
+        import keras
+
+        data = png(seed=4, width=28, height=28)
+        [prediction] = inference.predict(digits, [data])
+        assert isinstance(prediction, Prediction)
+        gray = pixels(data) @ np.array([[0.299], [0.587], [0.114]], np.float32) / 255
+        model = keras.saving.load_model(digits_file, compile=False)
+        np.testing.assert_allclose(prediction.pred_probs, np.asarray(model(gray))[0], atol=1e-5)
+
+
+def test_lambda_is_refused(registry: Registry, tmp_path: Path) -> None:
+    import keras
+
+    mark = tmp_path / "was-here"
+    first = [keras.layers.Lambda(eval(f"lambda x, p={str(mark)!r}: (open(p, 'w').close(), x)[1]"))]
+    file = saved(small((32, 32, 3), dense(10, "softmax"), first), tmp_path / "m.keras")
+    mark.unlink(missing_ok=True)
+    assert "Lambda" in refused("model_refused", file, registry).message
+    assert not mark.exists()
+
+
+def test_files_that_are_no_models(registry: Registry, tmp_path: Path) -> None:
+    empty, text = tmp_path / "empty.keras", tmp_path / "text.keras"
+    empty.touch()
+    text.write_text("hello")
+    refused("model_damaged", empty, registry)
+    refused("model_format", text, registry)
+    refused("model_format", tmp_path, registry)
+    refused("model_missing", tmp_path / "absent.keras", registry)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is limited on Linux only")
+def test_model_that_needs_too_much_memory(registry: Registry, tmp_path: Path) -> None:
+    import keras
+
+    file = saved(
+        keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), *dense(3, "softmax")]), tmp_path / "m.keras"
+    )
+    large = tmp_path / "large.keras"
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(large, "w") as copy:
+        for name in archive.namelist():
+            data = archive.read(name)
+            copy.writestr(name, data.replace(b'"units": 3', b'"units": 200000') if name == "config.json" else data)
+    assert "more than the 1 GB" in refused("model_memory", large, registry, memory_bytes=2**30).message
+
+
+def test_model_that_ends_its_process(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = saved(small((32, 32, 3), dense(10, "softmax")), tmp_path / "m.keras")
+    monkeypatch.setattr(quarantine, "TASK_S", 0.01)  # a hang is ended like a crash
+    error = refused("model_kills_worker", file, registry)
+    assert "m.keras ended the process" in error.message and "GB of memory" in error.fix
+
+
+def test_disk_full(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(path: Path, record: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    file = saved(small((32, 32, 3), dense(10, "softmax")), tmp_path / "m.keras")
+    monkeypatch.setattr(adding, "write_json", no_space)
+    assert "No space left" in refused("storage", file, registry).message
+
+
+@pytest.mark.parametrize("name", ["../evil", "", ".hidden", "a/b"])
+def test_names_that_leave_the_folder(name: str, registry: Registry, tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        add_model(tmp_path / "any.keras", name, registry)
+    assert caught.value.code == "bad_name"
+    assert not registry.root.exists()
+
+
+def test_unknown_scaling(registry: Registry, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="1/255"):
+        add_model(tmp_path / "any.keras", "m", registry, scaling="1/256")
+    assert not registry.root.exists()
+
+
+def test_reads_input_size() -> None:
+    assert read_input_size("224x160") == (224, 160)
+    for wrong in ("224", "x", "224x", "ax3", "-1x3"):
+        with pytest.raises(ModelError):
+            read_input_size(wrong)
+
+
+def pixels(data: bytes) -> np.ndarray:
+    """(1, H, W, 3) float32 of a PNG file."""
+    image = Image.open(io.BytesIO(data))
+    return np.asarray(image.convert("RGB"), np.float32)[None]
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "fix"),
+    [
+        ("out_of_memory", "could not be tried", "--memory-gb"),
+        ("task_failed", "cannot be used", "please report this"),
+        ("worker_failed", "ended the process", "--memory-gb"),
+    ],
+)
+def test_a_task_that_runs_out_of_memory_is_told_from_one_that_fails(
+    code: str, said: str, fix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def submit(*arguments: object, **options: object) -> Future[None]:
+        failed: Future[None] = Future()
+        failed.set_exception(WorkerError("describe_model failed.", code=code))
+        return failed
+
+    tried = quarantine.Quarantine(
+        ForeignModel(tmp_path / "f.keras", "f.keras", tmp_path / "m.keras", None, None, 2**30)
+    )
+    monkeypatch.setattr(tried, "_pool", SimpleNamespace(submit=submit))
+    with pytest.raises(ModelError, match=said) as refused:
+        tried._run("describe_model")
+    assert fix in refused.value.fix

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.core.errors import ModelError
+from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.models.familiarity import Familiarity
+from dashboard.core.models.registry import Registry, check_name
+from dashboard.core.models.version import ModelVersion, to_record
+from tests.conftest import ROOT
+
+RECORD = {
+    "class_names": ["cat", "dog"],
+    "preprocessing": {"height": 8, "width": 8},
+    "output": "logits",
+    "sha256": "0" * 64,
+}
+DOUBTS = {"kept": 0.95, "max_energy": -5.0, "min_msp": 0.5, "decides": "energy"}
+
+
+def add(root: Path, name: str, version: str, **changes: Any) -> Path:
+    folder = root / name / version
+    folder.mkdir(parents=True)
+    (folder / "model.keras").write_bytes(b"weights")
+    (folder / "model.json").write_text(json.dumps({**RECORD, **changes}))
+    return folder
+
+
+def refs(root: Path) -> list[str]:
+    return [v.ref for v in Registry(root).versions()]
+
+
+def test_versions_by_name_and_newest_first(tmp_path: Path) -> None:
+    for name, version in (("b", "1"), ("a", "2"), ("a", "10"), ("a", "9"), ("a", "rc")):
+        add(tmp_path, name, version)
+    add(tmp_path, "a", ".unfinished")
+    add(tmp_path, ".hidden", "1")
+    assert refs(tmp_path) == ["a@10", "a@9", "a@2", "a@rc", "b@1"]
+
+
+def test_a_version_as_it_is_read(tmp_path: Path) -> None:
+    folder = add(tmp_path, "pets", "3", temperature=0.5, metrics={"accuracy": 0.9})
+    version = Registry(tmp_path).get("pets@3")
+    assert version == ModelVersion(
+        "pets", "3", folder, ("cat", "dog"), Preprocessing(8, 8), "logits", "0" * 64, 0.5, {"accuracy": 0.9}
+    )
+    assert version.file == folder / "model.keras" and version.input_shape == (8, 8, 3)
+    (folder / "model.json").write_text(json.dumps(to_record(version)))
+    assert Registry(tmp_path).get("pets@3") == version
+
+
+def test_thresholds_and_precision_survive_the_record(tmp_path: Path) -> None:
+    folder = add(tmp_path, "pets", "1", familiarity=DOUBTS, bfloat16=True)
+    version = Registry(tmp_path).get("pets@1")
+    assert version.familiarity == Familiarity(**DOUBTS) and version.bfloat16  # type: ignore[arg-type]
+    (folder / "model.json").write_text(json.dumps(to_record(version)))
+    assert Registry(tmp_path).get("pets@1") == version
+
+
+def test_get_by_name_takes_the_newest_usable_one(tmp_path: Path) -> None:
+    add(tmp_path, "pets", "1")
+    (add(tmp_path, "pets", "2") / "model.keras").unlink()
+    assert Registry(tmp_path).get("pets").version == "1"
+    with pytest.raises(ModelError, match=r"pets@2: model.keras is missing"):
+        Registry(tmp_path).get("pets@2")
+
+
+@pytest.mark.parametrize("ref", ["dogs", "pets@7", "../pets@1", "pets@../1", "pets/1", "@1", "@", "pets@1@1"])
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(tmp_path: Path, ref: str) -> None:
+    add(tmp_path, "pets", "1")
+    with pytest.raises(ModelError) as caught:
+        Registry(tmp_path).get(ref)
+    assert caught.value.code == "model_unknown" and "pets@1" in caught.value.fix
+
+
+def test_the_active_version(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    with pytest.raises(ModelError, match="There is no model in"):
+        registry.get()
+    for version in ("1", "2"):
+        add(tmp_path, "pets", version)
+    assert registry.get().ref == "pets@2"
+    assert registry.activate("pets@1").ref == "pets@1" and registry.get().ref == "pets@1"
+    assert Registry(tmp_path, default="pets@2").get().ref == "pets@2"
+    with pytest.raises(ModelError):
+        registry.activate("pets@9")
+    assert registry.get().ref == "pets@1"
+    (tmp_path / "active.json").write_text("{")
+    assert registry.get().ref == "pets@2"
+
+
+def test_only_broken_versions_say_what_is_wrong(tmp_path: Path) -> None:
+    (add(tmp_path, "pets", "1") / "model.json").unlink()
+    with pytest.raises(ModelError, match=r"pets@1: model\.json is missing"):
+        Registry(tmp_path).active()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"class_names": ["cat", "cat"]}, {"class_names": ["cat"]}, {"class_names": 3}, {"class_names": "cats"},
+        {"output": "numbers"}, {"output": None}, {"temperature": 0}, {"temperature": -1}, {"temperature": "warm"},
+        {"temperature": float("nan")}, {"temperature": float("inf")}, {"temperature": 10**400}, {"preprocessing": None},
+        {"preprocessing": {"height": 0, "width": 8}}, {"preprocessing": {"height": 8, "width": 8, "scale": 10**400}},
+        {"metrics": 3},
+        {"familiarity": 3}, {"familiarity": {"kept": 0.95}}, {"familiarity": {**DOUBTS, "kept": 2}},
+    ],
+)  # fmt: skip
+def test_a_record_that_makes_no_sense_breaks_its_version_only(tmp_path: Path, changes: dict[str, Any]) -> None:
+    add(tmp_path, "good", "1")
+    add(tmp_path, "bad", "1", **changes)
+    registry = Registry(tmp_path)
+    assert refs(tmp_path) == ["good@1"]
+    [broken] = registry.broken()
+    assert broken.ref == "bad@1" and "bad@1" in broken.error.message
+    with pytest.raises(ModelError):
+        registry.get("bad@1")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "\ufeff{}", "[" * 100_000], ids=range(7))
+def test_a_file_that_is_no_record(tmp_path: Path, text: str) -> None:
+    (add(tmp_path, "bad", "1") / "model.json").write_text(text, encoding="utf-8")
+    assert [b.error.code for b in Registry(tmp_path).broken()] == ["model_record"]
+
+
+def test_next_version(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    assert registry.next_version("pets") == "1"
+    for version in ("9", "10", "rc"):
+        add(tmp_path, "pets", version)
+    assert registry.next_version("pets") == "11"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-x", "a b", "a\n", "ü", "x" * 65])
+def test_names_that_could_leave_the_folder_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ModelError):
+        check_name(name)
+    with pytest.raises(ModelError):
+        Registry(tmp_path).next_version(name)
+
+
+def test_what_is_in_the_project_is_whole() -> None:
+    """Every version in models/ is the file that its record describes."""
+    from dashboard.core.files import sha256_of
+
+    registry = Registry(ROOT / "models")
+    assert registry.broken() == [] and registry.versions()
+    for version in registry.versions():
+        assert sha256_of(version.file) == version.sha256
+    assert registry.active() in registry.versions()
+
+
+def test_a_version_that_cannot_be_opened_is_broken_and_the_others_are_not(tmp_path: Path) -> None:
+    add(tmp_path, "pets", "1")
+    weights = add(tmp_path, "pets", "2") / "model.keras"
+    weights.unlink()
+    weights.symlink_to("x" * 300)  # what it means has too long a name
+    registry = Registry(tmp_path)
+    assert registry.active().ref == "pets@1" and [broken.ref for broken in registry.broken()] == ["pets@2"]
+
+
+@pytest.mark.parametrize("stated", ["0.95", -1, 2, None, float("nan")])
+def test_an_accuracy_that_can_be_none_is_not_stated(tmp_path: Path, stated: object) -> None:
+    add(tmp_path, "pets", "1", metrics={"accuracy": stated})
+    add(tmp_path, "pets", "2", metrics={"accuracy": 0.95})
+    registry = Registry(tmp_path)
+    assert registry.get("pets@1").accuracy is None and registry.get("pets@2").accuracy == 0.95

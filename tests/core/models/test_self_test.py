@@ -1,0 +1,62 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.self_test import SelfTest, judge, read_samples, self_test
+from dashboard.core.models.version import ModelVersion
+from tests.core.colour_model import CLASSES, make_registry, make_samples
+
+VERSION = ModelVersion("m", "1", Path("m/1"), tuple("abcdefghij"), Preprocessing(8, 8), "logits", "")
+
+
+def result(right: int, n: int, share: float = 0.2, classes: int = 10) -> SelfTest:
+    return SelfTest((True,) * right + (False,) * (n - right), "a", share, classes)
+
+
+def test_one_answer_for_everything_is_an_error_and_is_named() -> None:
+    verdict = judge(result(2, 20, share=1.0), VERSION)
+    assert verdict.status == "error"
+    assert "answers 'a' for 100% of the samples" in verdict.summary
+    assert judge(result(20, 20, share=1.0, classes=1), VERSION).status == "ok"  # they are all of that class
+
+
+def test_guessing_is_an_error() -> None:
+    assert judge(result(2, 20), VERSION).status == "error"
+    assert "no better than guessing" in judge(result(2, 20), VERSION).summary
+    assert judge(result(3, 20), replace(VERSION, metrics={"accuracy": 0.93})).status == "error"
+    assert judge(result(12, 20), VERSION).status == "ok"
+
+
+def test_few_samples_cannot_tell_a_model_of_two_classes_from_guessing() -> None:
+    pets = replace(VERSION, class_names=("cat", "dog"))
+    for right, n in ((3, 3), (5, 6), (8, 10)):
+        verdict = judge(result(right, n, share=0.6, classes=2), pets)
+        assert verdict.status == "warning" and "too few to tell it from guessing" in verdict.summary
+    assert judge(result(10, 10, share=0.5, classes=2), pets).status == "ok"
+    assert judge(result(5, 10, share=0.6, classes=2), pets).status == "error"
+
+
+def test_far_below_the_stated_accuracy_is_a_warning() -> None:
+    stated = replace(VERSION, metrics={"accuracy": 0.93})
+    assert judge(result(12, 20), stated).status == "warning"
+    assert "93.0%" in judge(result(12, 20), stated).summary
+    assert judge(result(18, 20), stated).status == "ok"
+    assert judge(result(12, 20), replace(VERSION, metrics={"accuracy": "high"})).status == "ok"
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_samples(tmp_path_factory.mktemp("samples"))
+
+
+def test_a_real_model_is_counted(tmp_path: Path, samples: Path, inference: Inference) -> None:
+    version = make_registry(tmp_path).get("colour@1")
+    files = read_samples(samples)
+    assert [f.label for f in files] == ["blue"] * 4 + ["dark"] * 4 + ["green"] * 4 + ["red"] * 4
+    found = self_test(version, files, inference.predict)
+    assert (found.accuracy.value, found.accuracy.n, found.share, found.classes) == (1.0, 16, 0.25, 4)
+    swapped = replace(version, class_names=(*CLASSES[:2], "blue", "green"))
+    assert self_test(swapped, files, inference.predict).accuracy.value == 0.5

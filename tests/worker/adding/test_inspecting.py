@@ -1,0 +1,141 @@
+"""What is found in models from elsewhere, and that the converted ones answer as they did; in this process."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from dashboard.core.errors import ModelError
+from dashboard.core.files import sha256_of
+from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
+from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.version import WEIGHTS, ModelVersion
+from dashboard.worker.adding.inspecting import convert
+from dashboard.worker.models import loading
+from tests.conftest import picture
+from tests.small_model import dense, saved, small
+
+
+def tried(model: keras.Model, folder: Path, input_size: tuple[int, int] | None = None) -> ForeignModelFacts:
+    file = saved(model, folder / "foreign.keras")
+    return convert(ForeignModel(file, file.name, folder / WEIGHTS, input_size, None, memory_bytes=0))
+
+
+def refused(code: str, model: keras.Model, folder: Path) -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        tried(model, folder)
+    assert caught.value.code == code, caught.value
+    assert caught.value.fix and not (folder / WEIGHTS).exists()
+    return caught.value
+
+
+def served(
+    facts: ForeignModelFacts, folder: Path, names: tuple[str, ...], image: np.ndarray, scale: float
+) -> Prediction:
+    """The converted model's answer."""
+    recipe = Preprocessing(*facts.input_shape[:2], color=facts.color, scale=scale)
+    version = ModelVersion("foreign", "1", folder, names, recipe, facts.output, sha256_of(folder / WEIGHTS))
+    [prediction] = loading.load(version).predict(image[None])
+    return prediction
+
+
+def test_gray_digits(tmp_path: Path) -> None:
+    model = small((28, 28, 1), dense(10, None))
+    facts = tried(model, tmp_path)
+    assert (facts.input_shape, facts.output, facts.color) == ((28, 28, 1), "logits", "grayscale")
+    image = picture(0, 28, 28)
+    prediction = served(facts, tmp_path, tuple("0123456789"), image, 1 / 255)
+    gray = image[None].astype(np.float32) @ np.array([[0.299], [0.587], [0.114]], np.float32) / 255
+    np.testing.assert_allclose(prediction.logits, np.asarray(model(gray))[0], atol=1e-4)
+
+
+@pytest.mark.parametrize(("activation", "output"), [("sigmoid", "probabilities"), (None, "logits")])
+def test_two_classes_from_one_output(activation: str | None, output: str, tmp_path: Path) -> None:
+    model = small((16, 16, 3), dense(1, activation))
+    facts = tried(model, tmp_path)
+    assert facts.output == output
+    assert "first class name" in " ".join(facts.notes)
+    image = picture(0, 16, 16)
+    prediction = served(facts, tmp_path, ("cat", "dog"), image, 1.0)
+    answer = float(np.asarray(model(image[None].astype(np.float32)))[0, 0])
+    dog = answer if activation else 1 / (1 + np.exp(-answer))
+    np.testing.assert_allclose(prediction.pred_probs, [1 - dog, dog], atol=1e-5)
+
+
+def test_model_that_scales_by_itself(tmp_path: Path) -> None:
+    first = [keras.layers.RandomFlip(), keras.layers.Rescaling(1 / 255)]
+    assert tried(small((32, 32, 3), dense(10, "softmax"), first), tmp_path).scales_itself
+    assert not tried(small((32, 32, 3), dense(10, "softmax")), tmp_path).scales_itself
+
+
+def test_compiled_models_inside_a_model_lose_their_training_state(tmp_path: Path) -> None:
+    inner = small((32, 32, 3), [])
+    inner.compile("adam", "mse")
+    inputs = keras.Input((32, 32, 3))
+    outer = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(inner(inputs)))
+    outer.compile("sgd", keras.losses.CategoricalCrossentropy(label_smoothing=0.1))
+    tried(outer, tmp_path)
+    with zipfile.ZipFile(tmp_path / WEIGHTS) as archive:
+        config = json.loads(archive.read("config.json"))
+    assert not config.get("compile_config")
+    assert "Adam" not in json.dumps(config)
+
+
+def test_size_must_be_said_for_a_model_of_any_size(tmp_path: Path) -> None:
+    model = small((None, None, 3), dense(3, "softmax"))
+    assert "--input-size" in refused("input_size", model, tmp_path).fix
+    assert tried(model, tmp_path, (48, 40)).input_shape == (48, 40, 3)
+
+
+def test_models_that_are_no_image_classifiers(tmp_path: Path) -> None:
+    def shape_refused(model: Any) -> str:
+        return refused("model_shape", model, tmp_path).message
+
+    images, more = keras.Input((32, 32, 3)), keras.Input((32, 32, 3))
+    flat = keras.layers.Flatten()(keras.layers.Add()([images, more]))
+    assert "2 inputs" in shape_refused(keras.Model([images, more], keras.layers.Dense(10)(flat)))
+    assert "no image model" in shape_refused(keras.Sequential([keras.Input((7,)), *dense(10, "softmax")]))
+    first = keras.Sequential([keras.Input((3, 32, 32)), keras.layers.Flatten(), *dense(10, "softmax")])
+    assert "channels first" in shape_refused(first)
+    grid = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(10, 3)])
+    assert "no classifier" in shape_refused(grid)
+    assert "regression" in shape_refused(small((32, 32, 3), dense(1, "relu")))
+
+
+def test_weights_that_are_not_finite(tmp_path: Path) -> None:
+    model = small((32, 32, 3), dense(10, "softmax"))
+    model.layers[-1].bias.assign(np.full(10, np.nan))
+    assert "bias" in refused("not_finite", model, tmp_path).message
+
+
+def test_scaling_behind_nested_augmentation_is_seen(tmp_path: Path) -> None:
+    augmentation = keras.Sequential([keras.layers.RandomFlip("horizontal"), keras.layers.RandomRotation(0.1)])
+    model = small((32, 32, 3), dense(3, None), first=[augmentation, keras.layers.Rescaling(1 / 255)])
+    assert tried(model, tmp_path).scales_itself
+
+
+@pytest.mark.parametrize(
+    ("squash", "outputs"),
+    [(keras.activations.sigmoid, 1), (keras.activations.sigmoid, 5), (keras.activations.softmax, 5)],
+)
+def test_heads_made_with_an_operation_give_probabilities(squash: Any, outputs: int, tmp_path: Path) -> None:
+    model = small((16, 16, 3), dense(outputs, None))
+    assert tried(keras.Model(model.inputs[0], squash(model.outputs[0])), tmp_path).output == "probabilities"
+
+
+def test_softmax_in_half_precision_gives_probabilities(tmp_path: Path) -> None:
+    """Though what it gives adds up to 1 within a hundredth only."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = small((16, 16, 3), dense(10, "softmax"))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.layers[-1].set_weights([8 * weights for weights in model.layers[-1].get_weights()])
+    assert tried(model, tmp_path).output == "probabilities"
