@@ -13,6 +13,7 @@ from dashboard.core.engine.contract import Engine
 from dashboard.core.engine.pool import STAGGER_S
 from dashboard.core.engine.start import make_engine
 from dashboard.core.evaluation.jobs import JobRunner
+from dashboard.core.explanations.explainer import SLOW_TASK_S, Explainer
 from dashboard.core.images.kept_pictures import KeptPictures
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
@@ -29,6 +30,7 @@ class Services:
     registry: Registry
     runs: RunStore
     inference: Inference
+    explainer: Explainer
     jobs: JobRunner
     embeddings: RunEmbeddings
     diagnosis: BackgroundTask[Report]
@@ -68,6 +70,7 @@ def services_of(settings: Settings, engine: Engine) -> Services:
         registry,
         runs,
         inference,
+        Explainer(engine, max(SLOW_TASK_S, settings.task_s)),
         JobRunner(engine, runs, settings.chunk_size, settings.task_s),
         RunEmbeddings(inference, runs),
         diagnosis_task(settings, inference, registry, engine),

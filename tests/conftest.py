@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.files import sha256_of, write_json
 from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.labels.cifar10 import CLASS_NAMES
@@ -52,6 +53,11 @@ def pool() -> Iterator[WorkerPool]:
 @pytest.fixture(scope="session")
 def inference(pool: WorkerPool) -> Inference:
     return Inference(pool)
+
+
+@pytest.fixture(scope="session")
+def explainer(pool: WorkerPool) -> Explainer:
+    return Explainer(pool)
 
 
 def picture(seed: int, width: int = 32, height: int = 32) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Calibration."""
+"""The reliability diagram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Palette."""
+"""Colours and limits that all charts share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Per_class."""
+"""Precision and recall of each class."""
 
 from __future__ import annotations
 

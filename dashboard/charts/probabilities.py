@@ -1,4 +1,4 @@
-"""Probabilities."""
+"""The probabilities of one image, as bars."""
 
 from __future__ import annotations
 

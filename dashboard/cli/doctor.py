@@ -1,4 +1,4 @@
-"""Doctor."""
+"""`python -m dashboard doctor`: check that everything works."""
 
 from __future__ import annotations
 

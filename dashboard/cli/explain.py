@@ -15,26 +15,16 @@ from rich.table import Column, Table
 from dashboard.cli.arguments import AsJson, ModelRef, engine, prediction_record, registry
 from dashboard.cli.output import console, error_record, plain_text, print_json, say, stop
 from dashboard.core.errors import DashboardError, ImageError, WorkerError, listed
+from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
 from dashboard.core.explanations.overlay import overlay
-from dashboard.core.explanations.records import Explanation, Faithfulness, MapScores
+from dashboard.core.explanations.records import Explanation, Faithfulness, MapRequest, MapScores
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
-from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
 
 OVERLAY_SIDE = 512  # pixels
 ALL = "all"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is to be explained, the same for each image."""
-
-    methods: tuple[str, ...]
-    layer: str | None
-    target: str | None
-    faithfulness: bool
 
 
 @dataclass(frozen=True)
@@ -73,7 +63,7 @@ def explain(
     out = out or Path("overlay.png" if one else "explanations")
     if not one and out.suffix:
         raise typer.BadParameter("a folder, for several images or methods", param_hint="--out")
-    wish = Wish(tuple(METHODS) if method == ALL else (method,), layer, target, faithfulness)
+    request = MapRequest(tuple(METHODS) if method == ALL else (method,), layer, target, faithfulness)
     try:
         version = registry().get(model)
     except DashboardError as error:
@@ -81,17 +71,17 @@ def explain(
     if target is not None and target not in version.class_names:
         raise typer.BadParameter(f"one of: {listed(version.class_names, 20)}", param_hint="--target")
     if one and out.suffix and not out.is_dir():
-        _explain_one(images[0], out, version, wish, as_json)
+        _explain_one(images[0], out, version, request, as_json)
     else:
-        _explain_many(images, out, version, wish, as_json)
+        _explain_many(images, out, version, request, as_json)
 
 
-def _explain_one(image: Path, out: Path, version: ModelVersion, wish: Wish, as_json: bool) -> None:
+def _explain_one(image: Path, out: Path, version: ModelVersion, request: MapRequest, as_json: bool) -> None:
     """One image by one method, to a file."""
     try:
         with engine() as pool, console.status("Starting TensorFlow ..."):
             data = _read(image)
-            [explanation] = _ask(Inference(pool), version, data, wish)
+            explanation = Explainer(pool).explain(version, data, request)
         _write_overlay(out, data, version, explanation)
     except ImageError as error:
         stop(ImageError(f"{image}: {error.message}", error.fix, error.code), as_json)
@@ -108,18 +98,27 @@ def _explain_one(image: Path, out: Path, version: ModelVersion, wish: Wish, as_j
         say(explanation.faithfulness.sentence, "" if explanation.faithfulness.verdict == "better" else "yellow")
 
 
-def _explain_many(images: Sequence[Path], folder: Path, version: ModelVersion, wish: Wish, as_json: bool) -> None:
+def _explain_many(
+    images: Sequence[Path], folder: Path, version: ModelVersion, request: MapRequest, as_json: bool
+) -> None:
     """Each image by each method, to a folder; an image that fails is told, the rest goes on."""
     answers: list[dict[str, Any]] = []
-    columns = ["file", "predicted", "method", "evidence for", "written to", *(["worth"] if wish.faithfulness else [])]
+    columns = [
+        "file",
+        "predicted",
+        "method",
+        "evidence for",
+        "written to",
+        *(["worth"] if request.faithfulness else []),
+    ]
     table = Table(*(Column(name, overflow="fold") for name in columns))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with engine() as pool, console.status("Starting TensorFlow ..."):
-            inference, names = Inference(pool), _names(images)
+            explainer, names = Explainer(pool), _names(images)
             for path in images:
                 try:
-                    saved = _save(inference, version, _read(path), folder / names[path], wish)
+                    saved = _save(explainer, version, _read(path), folder / names[path], request)
                 except (ImageError, WorkerError) as error:
                     if error.code == "worker_unavailable":
                         raise
@@ -144,13 +143,9 @@ def _read(path: Path) -> bytes:
         raise ImageError(f"It cannot be opened: {error.strerror}.", "Check the path.", "unreadable") from error
 
 
-def _ask(inference: Inference, version: ModelVersion, data: bytes, wish: Wish) -> list[Explanation]:
-    return inference.explain_all(version, data, wish.layer, wish.target, wish.methods, wish.faithfulness)
-
-
-def _save(inference: Inference, version: ModelVersion, data: bytes, stem: Path, wish: Wish) -> list[Saved]:
+def _save(explainer: Explainer, version: ModelVersion, data: bytes, stem: Path, request: MapRequest) -> list[Saved]:
     saved = []
-    for explanation in _ask(inference, version, data, wish):
+    for explanation in explainer.explain_all(version, data, request):
         picture, array = (stem.with_name(f"{stem.name}-{explanation.method}{suffix}") for suffix in (".png", ".npy"))
         _write_overlay(picture, data, version, explanation)
         np.save(array, explanation.heatmap, allow_pickle=False)

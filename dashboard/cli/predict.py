@@ -1,4 +1,4 @@
-"""Predict."""
+"""`python -m dashboard predict`: the class of each image."""
 
 from __future__ import annotations
 

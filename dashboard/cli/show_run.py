@@ -1,4 +1,4 @@
-"""Show_run."""
+"""The figures of a run, for people."""
 
 from __future__ import annotations
 

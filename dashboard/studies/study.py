@@ -9,12 +9,12 @@ import numpy as np
 
 from dashboard.core.explanations.faithfulness import measure
 from dashboard.core.explanations.methods import METHODS
-from dashboard.core.explanations.records import Faithfulness, Verdict
+from dashboard.core.explanations.records import PASSES_BELOW, Faithfulness, Verdict
 from dashboard.core.images.preprocessing import normalize
 from dashboard.core.metrics.intervals import Mean, mean
 from dashboard.worker.explanations.explaining import probability
 from dashboard.worker.explanations.heatmaps import heatmaps
-from dashboard.worker.explanations.randomization import PASSES_BELOW, compare, shuffled_networks
+from dashboard.worker.explanations.randomization import compare, shuffled_networks
 from dashboard.worker.models.loading import LoadedModel
 from dashboard.worker.models.network import Network
 

@@ -1,4 +1,4 @@
-"""Errors."""
+"""How a page tells an error."""
 
 from __future__ import annotations
 

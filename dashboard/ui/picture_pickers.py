@@ -1,4 +1,4 @@
-"""Picture_pickers."""
+"""Choosing a picture: an upload or a sample."""
 
 from __future__ import annotations
 

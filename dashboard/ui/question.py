@@ -10,9 +10,10 @@ import numpy as np
 import streamlit as st
 
 from dashboard.core.explanations.answer import Answer, answer_key
-from dashboard.core.explanations.methods import METHODS, Method
-from dashboard.core.explanations.records import Explanation, RandomizationResult
+from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS, Method
+from dashboard.core.explanations.records import Explanation, MapRequest, RandomizationResult
 from dashboard.core.images.drawing import fit_side
+from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
 from dashboard.ui.session import is_remembered, remembered
 
@@ -27,12 +28,21 @@ class Question:
     data: bytes  # the image file
     target: str  # a class name
     layer: str | None  # None for the default
-    true_label: str | None = None  # where an evaluation tells it
+    from_run: RunImage | None = None  # where it is an image of an evaluation
+
+    @property
+    def true_label(self) -> str | None:
+        """The label that the evaluation's dataset gives the picture."""
+        return self.from_run.true_label if self.from_run else None
 
     @property
     def key(self) -> Hashable:
         """Equal where the maps are equal."""
-        return answer_key(self.answer.name, self.data, self.answer.version, self.layer, self.target)
+        return answer_key(self.answer.name, self.data, self.answer.version, self.request())
+
+    def request(self, *methods: str, tested: bool = True) -> MapRequest:
+        """The maps of these methods, of the default method where none is named."""
+        return MapRequest(methods or (DEFAULT_METHOD,), self.layer, self.target, tested)
 
     def about(self, target: str) -> Question:
         """The same about another class."""
@@ -68,9 +78,7 @@ def explanations(services: Services, question: Question, methods: Sequence[str],
     made: dict[str, Explanation] = {}
     if missing := [method for method, key in keys.items() if not is_remembered("maps", key)]:
         with st.spinner(doing):
-            found = services.inference.explain_all(
-                question.answer.version, question.data, question.layer, question.target, missing
-            )
+            found = services.explainer.explain_all(question.answer.version, question.data, question.request(*missing))
         made = {each.method: each for each in found}
     return [remembered("maps", key, "", partial(made.__getitem__, method), KEPT) for method, key in keys.items()]
 
@@ -87,8 +95,8 @@ def through_layers(services: Services, question: Question, method: str, faithful
         "layers",
         (any_layer.key, method, faithfulness),
         "Going through the layers and testing each map ..." if faithfulness else "Going through the layers ...",
-        lambda: services.inference.explain_layers(
-            question.answer.version, question.data, question.target, method, faithfulness
+        lambda: services.explainer.explain_layers(
+            question.answer.version, question.data, any_layer.request(method, tested=faithfulness)
         ),
     )
 
@@ -104,8 +112,8 @@ def randomization(services: Services, question: Question, method: str) -> Random
         "randomizations",
         _key(question, method),
         "Shuffling the weights, some seconds ...",
-        lambda: services.inference.randomization_check(
-            question.answer.version, question.data, method, question.layer, question.target
+        lambda: services.explainer.randomization_check(
+            question.answer.version, question.data, question.request(method, tested=False)
         ),
     )
 

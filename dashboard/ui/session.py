@@ -56,8 +56,8 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
     """
     starting = all(worker.state in ("starting", "failed") for worker in services.engine.workers())
     text = "Starting TensorFlow, about 5 seconds the first time ..." if starting else "Predicting ..."
-    key = answer_key(name, data, version, None, None)
-    return remembered("answers", key, text, lambda: ask(services.inference, version, name, data))
+    key = answer_key(name, data, version)
+    return remembered("answers", key, text, lambda: ask(services.inference, services.explainer, version, name, data))
 
 
 def stored_run(services: Services, run_id: str) -> Run:

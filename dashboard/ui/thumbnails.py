@@ -1,4 +1,4 @@
-"""Small pictures, and where they stand."""
+"""How large pictures are shown, and how thumbnails are laid out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.core.images.drawing import enlarge
 
-TILE = 96  # pixels
+TILE = 96  # pixels of a thumbnail's side
+SMALL_SIDE, LARGE_SIDE = 320, 512  # pixels of the longer side of a picture that is looked at
 
 
 def tile(picture: np.ndarray | None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Words."""
+"""Texts that several pages show in the same way."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+WIDEST_METRIC = 16  # characters
+PREDICTED_CLASS = "the predicted class"  # among classes to choose from: whichever the model predicts
+
 
 def labels_in_words(row: dict[Hashable, Any]) -> str:
-    """What it is and what it was taken for, for those who do not see it."""
+    """Label and prediction of an image, for those who do not see it."""
     true = row["true_label"]
     return f"{f'True {true}' if isinstance(true, str) else 'No label'}, predicted {row['predicted_label']}"
-
-
-WIDEST_METRIC = 16  # characters
 
 
 def plain(text: str) -> str:

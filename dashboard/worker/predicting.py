@@ -1,4 +1,4 @@
-"""Predicting."""
+"""Predictions of a worker: for image files and for samples of a dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probe."""
+"""TensorFlow as this worker finds it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.core.datasets import Sample
-from dashboard.core.explanations.records import Explanation, RandomizationResult, SampleMap
+from dashboard.core.explanations.records import Explanation, MapRequest, RandomizationResult, SampleMap
 from dashboard.core.images.model_input import read_model_input
 from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
 from dashboard.core.models.prediction import Failure
@@ -27,59 +27,39 @@ from dashboard.worker.predicting import (
 from dashboard.worker.probe import probe_tensorflow
 
 
-def explain(
-    version: ModelVersion,
-    file: bytes,
-    layer: str | None,
-    target_class: int | None,
-    methods: list[str],
-    faithfulness: bool,
-) -> list[Explanation]:
-    """One explanation a method, see `dashboard.worker.explanations.explaining.explain`. Raises DependencyError, ModelError, ImageError."""
+def explain(version: ModelVersion, file: bytes, request: MapRequest) -> list[Explanation]:
+    """One explanation per method. Raises DependencyError, ModelError, ImageError."""
     model = load_model(version)
     from dashboard.worker.explanations import explaining
 
-    image = read_model_input(file, version.preprocessing)
-    return explaining.explain(model, image, layer, target_class, methods, faithfulness)
+    return explaining.explain(model, read_model_input(file, version.preprocessing), request)
 
 
-def explain_layers(
-    version: ModelVersion, file: bytes, target_class: int | None, method: str, faithfulness: bool
-) -> list[Explanation]:
-    """One explanation a stage of the network. Raises DependencyError, ModelError, ImageError."""
+def explain_layers(version: ModelVersion, file: bytes, request: MapRequest) -> list[Explanation]:
+    """One explanation per stage of the network. Raises DependencyError, ModelError, ImageError."""
     model = load_model(version)
     from dashboard.worker.explanations import explaining
 
-    image = read_model_input(file, version.preprocessing)
-    return explaining.explain_layers(model, image, target_class, method, faithfulness)
+    return explaining.explain_layers(model, read_model_input(file, version.preprocessing), request)
 
 
-def check_randomization(
-    version: ModelVersion, file: bytes, method: str, layer: str | None, target_class: int | None
-) -> RandomizationResult:
+def check_randomization(version: ModelVersion, file: bytes, request: MapRequest) -> RandomizationResult:
     """A map against those of networks with shuffled weights. Raises DependencyError, ModelError, ImageError."""
     model = load_model(version)
     from dashboard.worker.explanations import explaining
 
-    image = read_model_input(file, version.preprocessing)
-    return explaining.check_randomization(model, image, method, layer, target_class)
+    return explaining.check_randomization(model, read_model_input(file, version.preprocessing), request)
 
 
 def explain_samples(
-    version: ModelVersion,
-    path: Path,
-    samples: list[Sample],
-    target_class: int | None,
-    method: str,
-    layer: str | None,
-    faithfulness: bool,
+    version: ModelVersion, path: Path, samples: list[Sample], request: MapRequest
 ) -> list[SampleMap | Failure]:
     """One heatmap for each of these samples of the dataset at `path`. Raises as `predict_samples`."""
     model = load_model(version)
     from dashboard.worker.explanations import explaining
 
     def work(images: np.ndarray) -> list[SampleMap]:
-        return explaining.explain_many(model, images, target_class, method, layer, faithfulness)
+        return explaining.explain_many(model, images, request)
 
     return answer_each(version, image_readers(version, path, samples), work)
 

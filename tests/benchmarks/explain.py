@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from dashboard.core.explanations.methods import METHODS
+from dashboard.core.explanations.records import MapRequest
 from dashboard.core.models.registry import Registry
 from dashboard.core.settings import get_settings
 from dashboard.worker.explanations import explaining
@@ -47,7 +48,7 @@ def main() -> None:
     for name in METHODS:
         rounds = ROUNDS if METHODS[name].cost == "instant" else 3
         took, bare, times = ratio(
-            lambda name=name: explaining.explain(model, one[0], None, None, [name], False),
+            lambda name=name: explaining.explain(model, one[0], MapRequest((name,))),
             lambda: model.logits(one),
             rounds,
         )
@@ -56,7 +57,9 @@ def main() -> None:
         )
     for name in LAYER_METHODS:
         took, bare, times = ratio(
-            lambda name=name: explaining.explain_many(model, images, None, name, None), lambda: model.logits(images), 3
+            lambda name=name: explaining.explain_many(model, images, MapRequest((name,))),
+            lambda: model.logits(images),
+            3,
         )
         rate = f"{BULK / took:,.0f} of {BULK / bare:,.0f} images/s"
         print(f"{f'{name} with prediction, {BULK} images':44} {1 / times:6.0%} of the forward throughput  ({rate})")

@@ -54,7 +54,7 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     tip.wait_for()
     assert f"Evidence for {predicted}" in tip.inner_text()
 
-    page.get_by_role("tab", name="Similar images").click()
+    page.get_by_role("tab", name="Most similar images").click()
     page.get_by_role("button", name="Compare with all of them").click()
     page.get_by_text("12 most similar").wait_for()
     page.locator(".st-key-similar img").nth(11).wait_for()

@@ -304,13 +304,13 @@ def test_an_image_that_has_gone_is_not_replaced_by_another(page: AppTest, run: R
 
 
 def test_similar_images_need_an_evaluation_first(frog: AppTest) -> None:
-    view(frog, "Similar images")
+    view(frog, "Most similar images")
     assert "no finished evaluation by tiny" in frog.info[-1].value.replace("\\", "")
 
 
 def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Services, run: RunManifest) -> None:
     of_run(page, run.run_id, 3)
-    view(page, "Similar images")
+    view(page, "Most similar images")
     page.button(key="embed").click().run()
     end = time.monotonic() + 30
     while "most similar" not in text_of(page):
@@ -328,7 +328,7 @@ def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Serv
 def test_an_uploaded_copy_is_most_similar_to_its_original(page: AppTest, dashboard: Services, run: RunManifest) -> None:
     embed(dashboard, run)
     page.file_uploader(key="explain-upload").upload("copy.png", encoded(picture(4))).run()
-    view(page, "Similar images")
+    view(page, "Most similar images")
     [table] = [d.value for d in page.dataframe]
     assert table["file"].iloc[0] == "dog/1.png" and table["similarity"].iloc[0] == pytest.approx(1, abs=1e-4)
 
@@ -339,7 +339,7 @@ def test_names_of_similar_images_are_no_formulas_for_spreadsheets(
     dataset = make_zip({}, extra={f"=1+{i}.png": encoded(picture(i)) for i in range(3)})
     run = evaluate(dataset, dashboard.registry.get(TINY), dashboard.engine, dashboard.runs)
     embed(dashboard, run)
-    view(of_run(page, run.run_id, 0), "Similar images")
+    view(of_run(page, run.run_id, 0), "Most similar images")
     [table] = [d.value for d in page.dataframe]
     assert sorted(table["file"]) == ["'=1+1.png", "'=1+2.png"]
 

@@ -27,7 +27,7 @@ def test_names_of_versions_can_be_copied() -> None:
 def test_a_time_is_shown_as_it_was_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """Summer time was in force in July, though it is winter now."""
     berlin = SimpleNamespace(timezone="Europe/Berlin", timezone_offset=-60)
-    monkeypatch.setattr("dashboard.ui.sidebar.st", SimpleNamespace(context=berlin))
+    monkeypatch.setattr("dashboard.ui.words.st", SimpleNamespace(context=berlin))
     assert local_time("2026-07-01T10:00:00+00:00") == "01 Jul 2026, 12:00"
     assert local_time("2026-12-01T10:00:00+00:00") == "01 Dec 2026, 11:00"
     for unknown in (None, "", "Mars/Base", "../x"):

@@ -15,8 +15,9 @@ from PIL import Image
 from dashboard.core.datasets import open_dataset
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, DependencyError, ImageError, ModelError
+from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.methods import METHODS
-from dashboard.core.explanations.records import SampleMap
+from dashboard.core.explanations.records import MapRequest, SampleMap
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
@@ -56,30 +57,35 @@ def test_a_large_jpeg_gets_the_answer_of_the_same_picture_as_png(
     assert np.abs(one.pred_probs - other.pred_probs).max() < 0.05
 
 
-def test_explain(inference: Inference, tiny_version: ModelVersion) -> None:
+def test_explain(inference: Inference, explainer: Explainer, tiny_version: ModelVersion) -> None:
     file = encoded(picture(2))
     [prediction] = inference.predict(tiny_version, [file])
     assert isinstance(prediction, Prediction)
-    shown = inference.explain(tiny_version, file)
+    shown = explainer.explain(tiny_version, file)
     assert shown.target_class == shown.prediction.class_id == prediction.class_id
     assert shown.layer and shown.layer.name == "conv_b" and shown.heatmap.shape == shown.layer.grid == (8, 8)
     assert shown.empty or (shown.heatmap.max() == 1 and shown.heatmap.min() >= 0)
     assert [layer.name for layer in shown.layers] == ["conv_a", "conv_b"]
 
 
-def test_explain_another_layer_and_target(inference: Inference, tiny_version: ModelVersion) -> None:
+def test_explain_another_layer_and_target(explainer: Explainer, tiny_version: ModelVersion) -> None:
     file = encoded(picture(2))
-    maps = [inference.explain(tiny_version, file, "conv_b", name) for name in tiny_version.class_names]
+    maps = [
+        explainer.explain(tiny_version, file, MapRequest(layer="conv_b", target=name))
+        for name in tiny_version.class_names
+    ]
     assert [m.target_class for m in maps] == list(range(10))
     assert len({m.heatmap.tobytes() for m in maps}) >= 8
-    assert inference.explain(tiny_version, file, "conv_a").heatmap.shape == (16, 16)
+    assert explainer.explain(tiny_version, file, MapRequest(layer="conv_a")).heatmap.shape == (16, 16)
 
 
-def test_explain_by_every_method_with_one_prediction(inference: Inference, tiny_version: ModelVersion) -> None:
+def test_explain_by_every_method_with_one_prediction(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion
+) -> None:
     file = encoded(picture(2))
     [prediction] = inference.predict(tiny_version, [file])
     assert isinstance(prediction, Prediction)
-    shown = inference.explain_all(tiny_version, file, target="dog")
+    shown = explainer.explain_all(tiny_version, file, MapRequest(tuple(METHODS), target="dog", faithfulness=True))
     assert [e.method for e in shown] == list(METHODS)
     for explanation in shown:
         assert np.allclose(explanation.prediction.pred_probs, prediction.pred_probs, atol=1e-6)
@@ -93,53 +99,56 @@ def test_explain_by_every_method_with_one_prediction(inference: Inference, tiny_
         assert proof.map.deletion[0] == pytest.approx(p_dog, abs=1e-5) == proof.map.insertion[-1]
         assert proof.map.deletion[0] == pytest.approx(proof.random.deletion[0]) == proof.gaussian.deletion[0]
         assert all(0 <= x <= 1 for x in (proof.map.deletion_auc, proof.map.insertion_auc, proof.map.average_drop))
-    alone = inference.explain(tiny_version, file, target="dog", method="layer-cam", faithfulness=True)
+    alone = explainer.explain(tiny_version, file, MapRequest(("layer-cam",), target="dog", faithfulness=True))
     assert np.allclose(alone.heatmap, shown[2].heatmap, atol=1e-5) and alone.faithfulness is not None
-    assert inference.explain(tiny_version, file).faithfulness is None
+    assert explainer.explain(tiny_version, file).faithfulness is None
 
 
-def test_explain_through_the_layers(inference: Inference, tiny_version: ModelVersion) -> None:
+def test_explain_through_the_layers(explainer: Explainer, tiny_version: ModelVersion) -> None:
     file = encoded(picture(2))
-    shown = inference.explain_layers(tiny_version, file, "cat", "hires-cam")
+    shown = explainer.explain_layers(tiny_version, file, MapRequest(("hires-cam",), target="cat"))
     assert [(e.layer_name, e.heatmap.shape) for e in shown] == [("conv_a", (16, 16)), ("conv_b", (8, 8))]
-    again = inference.explain(tiny_version, file, "conv_a", "cat", "hires-cam")
+    again = explainer.explain(tiny_version, file, MapRequest(("hires-cam",), "conv_a", "cat"))
     assert np.allclose(again.heatmap, shown[0].heatmap, atol=1e-6)
 
 
-def test_a_map_that_depends_on_the_weights(inference: Inference, tiny_version: ModelVersion) -> None:
+def test_a_map_that_depends_on_the_weights(explainer: Explainer, tiny_version: ModelVersion) -> None:
     file = encoded(picture(2))
-    own = inference.explain(tiny_version, file)
-    result = inference.randomization_check(tiny_version, file)
+    own = explainer.explain(tiny_version, file)
+    result = explainer.randomization_check(tiny_version, file)
     assert -1 <= result.spearman <= 1 and result.passed == (result.spearman < 0.2 and not own.empty)
     assert result.heatmap.shape == own.heatmap.shape and not np.allclose(result.heatmap, own.heatmap)
-    assert np.array_equal(inference.explain(tiny_version, file).heatmap, own.heatmap)  # the model is as it was
+    assert np.array_equal(explainer.explain(tiny_version, file).heatmap, own.heatmap)  # the model is as it was
 
 
 def test_samples_are_explained_as_files_are(
-    inference: Inference, tiny_version: ModelVersion, make_zip: MakeZip
+    explainer: Explainer, tiny_version: ModelVersion, make_zip: MakeZip
 ) -> None:
     path = make_zip({"cat": 2, "dog": 1}, extra={"dog/broken.png": b"..."})
     samples = list(open_dataset(path).samples)
-    for target in ("predicted", "ship"):
-        answers = inference.explain_samples(tiny_version, path, samples, target)
+    for target in (None, "ship"):
+        answers = explainer.explain_samples(tiny_version, path, samples, MapRequest(target=target))
         assert [type(a) for a in answers] == [SampleMap, SampleMap, SampleMap, Failure]
         for seed, answer in enumerate(answers[:3]):
-            wanted = inference.explain(
-                tiny_version, encoded(picture(seed)), target=None if target == "predicted" else target
-            )
+            wanted = explainer.explain(tiny_version, encoded(picture(seed)), MapRequest(target=target))
             assert isinstance(answer, SampleMap) and answer.target_class == wanted.target_class
             assert np.allclose(answer.heatmap, wanted.heatmap, atol=1e-5) and answer.empty == wanted.empty
-    assert inference.explain_samples(tiny_version, path, []) == []
+    assert explainer.explain_samples(tiny_version, path, []) == []
 
 
 def test_chunks_of_samples_come_back_in_order(
-    inference: Inference, tiny_version: ModelVersion, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
+    inference: Inference,
+    explainer: Explainer,
+    tiny_version: ModelVersion,
+    make_zip: MakeZip,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = make_zip({"cat": 5})
     samples = list(open_dataset(path).samples)
-    whole = inference.explain_samples(tiny_version, path, samples), inference.embed(tiny_version, path, samples)
-    monkeypatch.setattr("dashboard.core.models.inference.SAMPLES_A_TASK", {"instant": 2, "seconds": 1})
-    parts = inference.explain_samples(tiny_version, path, samples), inference.embed(tiny_version, path, samples)
+    whole = explainer.explain_samples(tiny_version, path, samples), inference.embed(tiny_version, path, samples)
+    for module in ("explanations.explainer", "models.inference"):
+        monkeypatch.setattr(f"dashboard.core.{module}.SAMPLES_A_TASK", 2)
+    parts = explainer.explain_samples(tiny_version, path, samples), inference.embed(tiny_version, path, samples)
     for one, other in zip(whole[0], parts[0], strict=True):
         assert isinstance(one, SampleMap) and isinstance(other, SampleMap)
         assert np.allclose(one.heatmap, other.heatmap, atol=1e-5)
@@ -163,21 +172,21 @@ def test_embeddings_are_what_the_last_layer_is_given(
 
 
 @pytest.mark.parametrize("method", ["integrated-gradients", "smooth-grad", "occlusion"])
-def test_one_colour_holds_no_evidence(inference: Inference, tiny_version: ModelVersion, method: str) -> None:
+def test_one_colour_holds_no_evidence(explainer: Explainer, tiny_version: ModelVersion, method: str) -> None:
     """These methods compare with the mean colour; what rounding leaves must not be scaled up to a map."""
-    explanation = inference.explain(tiny_version, encoded(np.full((32, 32, 3), 127, np.uint8)), method=method)
+    explanation = explainer.explain(tiny_version, encoded(np.full((32, 32, 3), 127, np.uint8)), MapRequest((method,)))
     assert explanation.empty and not explanation.heatmap.any()
 
 
-def test_explain_what_cannot_be_explained(inference: Inference, tiny_version: ModelVersion) -> None:
+def test_explain_what_cannot_be_explained(explainer: Explainer, tiny_version: ModelVersion) -> None:
     with pytest.raises(ImageError):
-        inference.explain(tiny_version, b"text")
+        explainer.explain(tiny_version, b"text")
     with pytest.raises(ModelError, match="conv_a, conv_b"):
-        inference.explain(tiny_version, encoded(picture(1)), "nothing")
+        explainer.explain(tiny_version, encoded(picture(1)), MapRequest(layer="nothing"))
     with pytest.raises(ModelError, match="smooth-grad"):
-        inference.explain(tiny_version, encoded(picture(1)), method="guesswork")
-    with pytest.raises(ValueError, match=r"zebra|tuple\.index"):
-        inference.explain(tiny_version, encoded(picture(1)), target="zebra")
+        explainer.explain(tiny_version, encoded(picture(1)), MapRequest(("guesswork",)))
+    with pytest.raises(ValueError, match="zebra"):
+        explainer.explain(tiny_version, encoded(picture(1)), MapRequest(target="zebra"))
 
 
 def test_facts(inference: Inference, tiny_version: ModelVersion) -> None:

@@ -1,4 +1,4 @@
-"""Storage_checks."""
+"""Can the data folder be written to, and is there enough space?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tensorflow_checks."""
+"""Does TensorFlow work in a worker process?"""
 
 from __future__ import annotations
 

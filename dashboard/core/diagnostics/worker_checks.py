@@ -1,4 +1,4 @@
-"""Worker_checks."""
+"""Is each worker process alive?"""
 
 from __future__ import annotations
 

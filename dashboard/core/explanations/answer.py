@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from dashboard.core.errors import ImageError, ModelError
-from dashboard.core.explanations.records import Explanation
+from dashboard.core.explanations.explainer import Explainer
+from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.images.decoding import DecodedImage, decode_image
 from dashboard.core.images.model_input import enough_pixels, read_model_input
 from dashboard.core.images.preprocessing import Preprocessing
@@ -88,16 +89,17 @@ class Answer:
 
 
 def answer_key(
-    name: str, data: bytes, version: ModelVersion, layer: str | None, target: str | None
+    name: str, data: bytes, version: ModelVersion, request: MapRequest | None = None
 ) -> tuple[Hashable, ...]:
     """Equal where `ask` and `explain_again` give the same answer."""
     model = (version.ref, version.sha256, version.preprocessing, version.output, version.temperature, version.bfloat16)
     return (
-        name, hashlib.sha256(data).hexdigest(), *model, version.class_names, version.familiarity, layer, target
+        name, hashlib.sha256(data).hexdigest(), *model, version.class_names, version.familiarity,
+        request or MapRequest(),
     )  # fmt: skip
 
 
-def ask(inference: Inference, version: ModelVersion, name: str, data: bytes) -> Answer:
+def ask(inference: Inference, explainer: Explainer, version: ModelVersion, name: str, data: bytes) -> Answer:
     """Predicts and explains one image file.
 
     Raises:
@@ -108,7 +110,7 @@ def ask(inference: Inference, version: ModelVersion, name: str, data: bytes) -> 
     model_input = read_model_input(data, version.preprocessing)
     explanation, fault = None, ""
     try:
-        explanation = inference.explain(version, data)
+        explanation = explainer.explain(version, data)
         prediction = explanation.prediction
     except ModelError as error:
         if error.code not in ("no_conv_layer", "map_not_finite"):
@@ -120,13 +122,13 @@ def ask(inference: Inference, version: ModelVersion, name: str, data: bytes) -> 
     return Answer(name, version, picture, decoded.notes, model_input, prediction, explanation, fault)
 
 
-def explain_again(inference: Inference, answer: Answer, data: bytes, layer: str | None, target: str | None) -> Answer:
-    """The answer for the same image file with the map of another layer, or for another class; None: as the model says.
+def explain_again(explainer: Explainer, answer: Answer, data: bytes, request: MapRequest) -> Answer:
+    """The answer for the same image file with another map.
 
     Raises:
         DependencyError, ModelError, WorkerError.
     """
-    return replace(answer, explanation=inference.explain(answer.version, data, layer, target))
+    return replace(answer, explanation=explainer.explain(answer.version, data, request))
 
 
 def _decode_for_display(data: bytes, recipe: Preprocessing) -> DecodedImage:

@@ -11,11 +11,11 @@ import pandas as pd
 
 from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.unchanged import check_still_there
+from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.overlay import overlay
-from dashboard.core.explanations.records import SampleMap, Verdict
+from dashboard.core.explanations.records import MapRequest, SampleMap, Verdict
 from dashboard.core.images.model_input import enough_pixels
 from dashboard.core.images.preprocessing import fit_image
-from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
 
 CHUNK = 16  # images between two reports of progress
@@ -52,21 +52,17 @@ class BulkMaps:
 
 
 def bulk_maps(
-    inference: Inference,
+    explainer: Explainer,
     version: ModelVersion,
     dataset_path: Path,
     rows: pd.DataFrame,
-    target: str,
-    method: str,
-    faithfulness: bool = False,
+    request: MapRequest,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> BulkMaps | None:
     """The maps of these rows of a run; None when not one could be made.
 
     Args:
         rows: of `Run.evaluated`.
-        target: a class name, or `labels.PREDICTED` for the predicted class of each image.
-        faithfulness: measure also what each map is worth.
         on_progress: gets the number of images done.
 
     Raises:
@@ -80,7 +76,7 @@ def bulk_maps(
     pictures, maps = [], []
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]
-        answers = inference.explain_samples(version, dataset_path, chunk, target, method, faithfulness=faithfulness)
+        answers = explainer.explain_samples(version, dataset_path, chunk, request)
         for sample, answer in zip(chunk, answers, strict=True):
             if isinstance(answer, SampleMap):
                 maps.append(answer)

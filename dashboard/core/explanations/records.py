@@ -1,4 +1,4 @@
-"""What travels between server and workers."""
+"""Heatmaps: what is asked for, what comes back, and whether it can be relied on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,33 @@ from typing import Literal
 
 import numpy as np
 
+from dashboard.core.explanations.methods import DEFAULT_METHOD, get_method
 from dashboard.core.models.facts import ConvLayer
 from dashboard.core.models.prediction import Prediction
 
 Verdict = Literal["better", "mixed", "unsure", "chance", "unmoved", "empty"]
+PASSES_BELOW = 0.2  # rank correlation with maps of shuffled weights: from here on the maps are alike
+
+
+@dataclass(frozen=True)
+class MapRequest:
+    """Which heatmaps are asked for, of one image or of many."""
+
+    methods: tuple[str, ...] = (DEFAULT_METHOD,)  # names in `methods.METHODS`
+    layer: str | None = None  # a name from `Explanation.layers`; None for the default layer
+    target: str | None = None  # a class name; None for the class that is predicted for each image
+    faithfulness: bool = False  # test each map as well
+
+    @property
+    def method(self) -> str:
+        """The only method. Raises ValueError when there are several."""
+        [name] = self.methods
+        return name
+
+    @property
+    def is_slow(self) -> bool:
+        """Takes some hundred forward passes an image."""
+        return self.faithfulness or any(get_method(name).cost == "seconds" for name in self.methods)
 
 
 @dataclass(frozen=True)
@@ -86,7 +109,7 @@ class RandomizationResult:
 
     spearman: float  # mean rank correlation; near 0 when the map depends on what the model learnt
     heatmap: np.ndarray  # (h, w) in [0, 1], of one of the networks with shuffled weights
-    passed: bool  # the correlation is below 0.2 and the model's own map not empty
+    passed: bool  # the correlation is below PASSES_BELOW and the model's own map not empty
 
 
 @dataclass(frozen=True)

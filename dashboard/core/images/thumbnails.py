@@ -1,4 +1,4 @@
-"""Thumbnails."""
+"""Small copies of what the model sees."""
 
 from __future__ import annotations
 

@@ -36,12 +36,10 @@ LEAVE_OUT = "(leave out)"  # in the place of a class: images with this label are
 
 NO_LABEL = "(no label)"  # they are predicted, but not compared
 
-PREDICTED = "predicted"  # explanations: the class that was predicted
-
 
 def class_names_fault(names: Sequence[str]) -> str:
     """What is wrong with the names of a model's classes; "" when nothing is."""
     if len(set(names)) < len(names) or not all(name.strip() for name in names):
         return "must be different and not empty"
-    reserved = [name for name in (LEAVE_OUT, NO_LABEL, PREDICTED) if name in names]
+    reserved = [name for name in (LEAVE_OUT, NO_LABEL) if name in names]
     return f"must not have {reserved[0]!r} among them, which means something else here" if reserved else ""

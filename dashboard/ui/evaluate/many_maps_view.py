@@ -13,21 +13,20 @@ from dashboard.core.evaluation.opening import version_of_run
 from dashboard.core.explanations.bulk_maps import BulkMaps, bulk_maps
 from dashboard.core.explanations.methods import METHODS
 from dashboard.core.explanations.overlay import DEFAULT_OPACITY, contact_sheet, overlay
+from dashboard.core.explanations.records import MapRequest
 from dashboard.core.images.drawing import encode_png, enlarge
-from dashboard.core.labels.class_names import PREDICTED
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.gallery import selected_rows, show_selection
 from dashboard.ui.session import is_remembered, remembered
+from dashboard.ui.thumbnails import TILE
 from dashboard.ui.verdict import groups_by_verdict, show_count
-from dashboard.ui.words import plain
+from dashboard.ui.words import PREDICTED_CLASS, plain
 
 MOST = 48  # images, so that it takes seconds
 COLUMNS = 8
-TILE = 96  # pixels
 MEAN_SIDE = 320
-EACH_PREDICTED = "what each was taken for"
 
 
 def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
@@ -52,7 +51,9 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
         some = some.assign(file=run.detail(some, ["file"])["file"])
         names = run.manifest.class_names
         with st.container(horizontal=True):
-            target = str(st.selectbox("Evidence for", [EACH_PREDICTED, *names], key=f"bulk-target-{run_id}", width=240))
+            target = str(
+                st.selectbox("Evidence for", [PREDICTED_CLASS, *names], key=f"bulk-target-{run_id}", width=240)
+            )
             quick = [name for name, method in METHODS.items() if method.cost == "instant"]
             method = str(
                 st.selectbox(
@@ -60,9 +61,9 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
                 )
             )
             tested = st.toggle("Test each map", key="bulk-tested", help="Some hundred predictions an image.")
-        wanted = target if target in names else PREDICTED
+        request = MapRequest((method,), target=target if target in names else None, faithfulness=tested)
         try:
-            maps = _maps(services, run, some, wanted, method, tested)
+            maps = _maps(services, run, some, request)
         except DashboardError as error:
             show_error(error, "There are no maps.")
             return
@@ -72,18 +73,18 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
         _show(maps, len(rows), f"{run_id}-maps.png", target)
 
 
-def _maps(services: Services, run: Run, rows: pd.DataFrame, target: str, method: str, tested: bool) -> BulkMaps | None:
+def _maps(services: Services, run: Run, rows: pd.DataFrame, request: MapRequest) -> BulkMaps | None:
     """From this session's memory, or made with progress."""
-    key = (run.manifest.run_id, run.manifest.model_sha256, tuple(rows["index"]), target, method, tested)
+    key = (run.manifest.run_id, run.manifest.model_sha256, tuple(rows["index"]), request)
     if is_remembered("bulk", key):
         return remembered("bulk", key, "", lambda: None)
     version = version_of_run(services.registry, run.manifest)
-    bar = st.progress(0.0, "Making and testing the maps ..." if tested else "Making the maps ...")
+    bar = st.progress(0.0, "Making and testing the maps ..." if request.faithfulness else "Making the maps ...")
 
     def tell(done: int) -> None:
         bar.progress(done / len(rows), f"{done:,} of {len(rows):,} maps")
 
-    maps = bulk_maps(services.inference, version, Path(run.manifest.dataset), rows, target, method, tested, tell)
+    maps = bulk_maps(services.explainer, version, Path(run.manifest.dataset), rows, request, tell)
     bar.empty()
     return remembered("bulk", key, "", lambda: maps, most=2)
 

@@ -13,10 +13,9 @@ from dashboard.core.runs.images import RunImage
 from dashboard.ui.picture_address import RUN, TARGET_KEY, Picture, forget_picture
 from dashboard.ui.question import Look, Question
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_WORDS
-from dashboard.ui.words import plain, show_predicted_class
+from dashboard.ui.words import PREDICTED_CLASS, plain, show_predicted_class
 
 SIDE = 256  # pixels of the small picture
-PREDICTED = "the predicted class"
 METHOD_KEY, LAYERS_METHOD_KEY = "explain-method", "explain-layers-method"
 
 
@@ -108,9 +107,9 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
     Args:
         all_layers: the open view goes through all of them, so none is chosen.
     """
-    choices = [PREDICTED, *answer.version.class_names]
+    choices = [PREDICTED_CLASS, *answer.version.class_names]
     if st.session_state.get(TARGET_KEY) not in choices:
-        st.session_state[TARGET_KEY] = PREDICTED
+        st.session_state[TARGET_KEY] = PREDICTED_CLASS
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="question"):
         chosen = str(
             st.selectbox(
@@ -134,8 +133,7 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
             help="Off: every cell of the map as a square of its own.",
         )
     target = chosen if chosen in answer.version.class_names else answer.predicted_label
-    truth = picture.from_run.true_label if picture.from_run else None
-    return Question(answer, picture.data, target, layer, truth), Look(opacity, smooth)
+    return Question(answer, picture.data, target, layer, picture.from_run), Look(opacity, smooth)
 
 
 def _choose_layer(answer: Answer, disabled: bool) -> str | None:

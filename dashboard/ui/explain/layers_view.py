@@ -1,4 +1,4 @@
-"""Layers_view."""
+"""One method through the layers of the network."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dashboard.core.explanations.overlay import overlay
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.explain.head import choose_method
-from dashboard.ui.explain.methods_view import TILE_SIDE
 from dashboard.ui.question import Look, Question, base_picture, through_layers
-from dashboard.ui.thumbnails import four_a_row
+from dashboard.ui.thumbnails import SMALL_SIDE, four_a_row
 from dashboard.ui.verdict import show_verdict
 from dashboard.ui.words import plain
 
@@ -35,7 +34,7 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
         show_error(error, "There are no maps.")
         return
     st.caption("From the first layers, which know the place better, to the last, which know the class better.")
-    base = base_picture(question.answer, TILE_SIDE)
+    base = base_picture(question.answer, SMALL_SIDE)
     for explanation, place in zip(found, four_a_row(len(found)), strict=True):
         layer = explanation.layer
         if layer is None:

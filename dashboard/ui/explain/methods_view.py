@@ -11,11 +11,9 @@ from dashboard.core.explanations.records import Explanation
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.question import Look, Question, base_picture, explanations, is_made
-from dashboard.ui.thumbnails import four_a_row
+from dashboard.ui.thumbnails import SMALL_SIDE, four_a_row
 from dashboard.ui.verdict import show_verdict
 from dashboard.ui.words import plain
-
-TILE_SIDE = 320  # pixels
 
 
 def show_methods(services: Services, question: Question, look: Look) -> None:
@@ -69,7 +67,7 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
 def _show_tile(
     place: st.delta_generator.DeltaGenerator, question: Question, explanation: Explanation, look: Look
 ) -> None:
-    blended = overlay(base_picture(question.answer, TILE_SIDE), explanation.heatmap, look.opacity, look.smooth)
+    blended = overlay(base_picture(question.answer, SMALL_SIDE), explanation.heatmap, look.opacity, look.smooth)
     title = METHODS[explanation.method].title
     with place.container(gap="xsmall"):
         st.image(blended, width="stretch", alt=f"{title} heatmap for {question.target} over the picture")

@@ -8,19 +8,17 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.core.explanations.methods import Method
 from dashboard.core.explanations.overlay import overlay
-from dashboard.core.explanations.records import Faithfulness
+from dashboard.core.explanations.records import PASSES_BELOW, Faithfulness
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.explain.head import choose_method
 from dashboard.ui.question import Look, Question, base_picture, explanations, is_checked, randomization
+from dashboard.ui.thumbnails import LARGE_SIDE, SMALL_SIDE
 from dashboard.ui.verdict import show_verdict
 from dashboard.ui.words import plain
 
-LARGE_SIDE = 512  # pixels
-SMALL_SIDE = 320
 
-
-def show_closely(services: Services, question: Question, look: Look) -> None:
+def show_one_map(services: Services, question: Question, look: Look) -> None:
     """One map in large, with the curves that test it."""
     method = choose_method(question)
     if method is None:
@@ -150,5 +148,5 @@ def _show_randomization(services: Services, question: Question, method: Method, 
                 "With shuffled weights the map looks much the same: it shows the picture or the network's build, not what was learnt."
             )
         st.caption(
-            f"Rank correlation of both maps (Spearman) {result.spearman:.2f}; under 0.2 is told apart, 1 is the same map."
+            f"Rank correlation of both maps (Spearman) {result.spearman:.2f}; below {PASSES_BELOW} the maps differ, 1 is the same map."
         )

@@ -12,24 +12,25 @@ import streamlit as st
 from dashboard.core.analysis.similar_images import similar_images, summary
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.opening import version_of_run
-from dashboard.core.explanations.answer import Answer, answer_key
+from dashboard.core.explanations.answer import answer_key
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
-from dashboard.ui.picture_address import Picture, turn_to_run_image
+from dashboard.ui.picture_address import turn_to_run_image
+from dashboard.ui.question import Look, Question
+from dashboard.ui.resources import POLL_S
 from dashboard.ui.session import remembered, stored_run
 from dashboard.ui.thumbnails import TILE, tile
 from dashboard.ui.words import labels_in_words, local_time, plain, told_apart
 
 SHOWN = 12
-POLL_S = 0.5
 
 
-def show_neighbours(services: Services, picture: Picture, answer: Answer) -> None:
-    """Lets an evaluation be chosen, and shows its most similar images."""
-    version = answer.version
+def show_similar_images(services: Services, question: Question, look: Look) -> None:
+    """Lets an evaluation be chosen, and shows its images that are most similar to the picture."""
+    version = question.answer.version
     titles = {
         m.run_id: f"{m.dataset_name}, {local_time(m.created_utc)}, {m.n_images:,} images"
         for m in services.runs.list()
@@ -44,16 +45,16 @@ def show_neighbours(services: Services, picture: Picture, answer: Answer) -> Non
         )
         st.page_link("../pages/evaluate.py", label="Batch evaluation", icon=":material/dataset:")
         return
-    if st.session_state.get("neighbours-run") not in titles:
-        own = picture.from_run.run_id if picture.from_run else ""
-        st.session_state["neighbours-run"] = own if own in titles else next(iter(titles))
+    if st.session_state.get("similar-run") not in titles:
+        own = question.from_run.run_id if question.from_run else ""
+        st.session_state["similar-run"] = own if own in titles else next(iter(titles))
     run_ids = list(titles)
     run_id = str(
         st.selectbox(
             "Images of",
             run_ids,
             format_func=lambda run_id: titles[run_id],
-            key="neighbours-run",
+            key="similar-run",
             help="Evaluations by the model in use.",
             persist_state="session",
             width=480,
@@ -65,9 +66,9 @@ def show_neighbours(services: Services, picture: Picture, answer: Answer) -> Non
         if embeddings is None:
             _offer_embeddings(services, run)
         else:
-            _show_similar(services, run, embeddings, picture)
+            _show_similar(services, run, embeddings, question)
     except DashboardError as error:
-        show_error(error, "The similar images cannot be shown.")
+        show_error(error, "The most similar images cannot be shown.")
 
 
 def _offer_embeddings(services: Services, run: Run) -> None:
@@ -78,7 +79,7 @@ def _offer_embeddings(services: Services, run: Run) -> None:
         return
     if state.error:
         show_error(state.error, "The images could not be compared.")
-    st.text(f"The model has to look at all {len(run.evaluated):,} images once more; then what it saw is kept.")
+    st.text(f"The first time, all {len(run.evaluated):,} images are analysed; the result is kept.")
     if st.button("Compare with all of them", key="embed", icon=":material/compare:"):
         services.embeddings.start(run, version_of_run(services.registry, run.manifest))
         st.rerun()
@@ -93,25 +94,25 @@ def _watch(services: Services, run_id: str) -> None:
     st.progress(state.share, f"{state.done:,} of {state.total:,} images looked at")
 
 
-def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture: Picture) -> None:
+def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question: Question) -> None:
     rows = run.evaluated
-    version = version_of_run(services.registry, run.manifest)  # seen as the images of the run were
-    seen = answer_key(picture.name, picture.data, version, None, None)
-    from_run = picture.from_run
-    index = from_run.index if from_run and from_run.run_id == run.manifest.run_id else None  # its own, to be left out
+    version = version_of_run(services.registry, run.manifest)  # the version with the fit that the run used
+    seen = answer_key(question.answer.name, question.data, version)
+    from_run = question.from_run
+    index = from_run.index if from_run and from_run.run_id == run.manifest.run_id else None  # where it is in this run
 
     def find() -> pd.DataFrame:
-        own = (rows["index"] == index).to_numpy()
-        if own.any():
-            query = embeddings[own][0]
+        own = next(map(int, np.flatnonzero(rows["index"] == index)), None)
+        if own is not None:
+            query = embeddings[own]
         else:  # the same for every run of this model
             query = remembered(
                 "embedding",
                 seen,
                 "Looking at the picture ...",
-                lambda: services.inference.embed_file(version, picture.data),
+                lambda: services.inference.embed_file(version, question.data),
             )
-        return similar_images(rows[~own], embeddings[~own], query, SHOWN)
+        return similar_images(rows, embeddings, query, SHOWN, leave_out=own)
 
     found = remembered("similar", (run.manifest.run_id, index, seen), "", find)
     if found.empty:
@@ -144,12 +145,12 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, picture:
 
 
 def _words(row: dict[Hashable, Any]) -> str:
-    """True label, what the model took it for where that is another, and how similar."""
+    """True label, prediction where that is another, and similarity."""
     true, predicted = row["true_label"], str(row["predicted_label"])
     if not isinstance(true, str):
-        label = f"taken for {plain(predicted)}"
+        label = f"predicted as {plain(predicted)}"
     elif true == predicted:
         label = f":green[:material/check:] {plain(true)}"
     else:
-        label = f":red[:material/close:] {plain(true)}, taken for {plain(predicted)}"
+        label = f":red[:material/close:] {plain(true)}, predicted as {plain(predicted)}"
     return f"{label}  \nsimilarity {row['similarity']:.2f}"

@@ -10,11 +10,9 @@ from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.explain.head import choose_method
 from dashboard.ui.question import Look, Question, base_picture, explanations
+from dashboard.ui.thumbnails import LARGE_SIDE, SMALL_SIDE
 from dashboard.ui.verdict import show_verdict
 from dashboard.ui.words import plain
-
-LARGE_SIDE = 512  # pixels
-SMALL_SIDE = 320
 
 
 def show_two_classes(services: Services, question: Question, look: Look) -> None:

@@ -6,55 +6,42 @@ else, whatever copy of the model serves them; the pass that a map needs besides 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from dashboard.core.explanations.faithfulness import Probability, measure
 from dashboard.core.explanations.methods import get_method
-from dashboard.core.explanations.records import Explanation, RandomizationResult, SampleMap
+from dashboard.core.explanations.records import PASSES_BELOW, Explanation, MapRequest, RandomizationResult, SampleMap
 from dashboard.core.images.preprocessing import normalize
 from dashboard.core.metrics.temperature import softmax
 from dashboard.core.models.facts import ConvLayer, stages
 from dashboard.core.models.prediction import Prediction
 from dashboard.worker.explanations.heatmaps import heatmaps
-from dashboard.worker.explanations.randomization import PASSES_BELOW, compare, shuffled_networks
+from dashboard.worker.explanations.randomization import compare, shuffled_networks
 from dashboard.worker.models.loading import LoadedModel
 
 
-def explain(
-    model: LoadedModel,
-    image: np.ndarray,
-    layer: str | None,
-    target_class: int | None,
-    methods: Sequence[str],
-    faithfulness: bool,
-) -> list[Explanation]:
-    """One explanation a method, all with the same prediction.
-
-    Where several methods are asked for and the model has no layer with a grid, those that need one are left out.
+def explain(model: LoadedModel, image: np.ndarray, request: MapRequest) -> list[Explanation]:
+    """One explanation per method, all with the same prediction. See `Explainer.explain_all`.
 
     Args:
         image: (height, width, 3) uint8, as `fit_image` gives it.
-        layer: name of a layer in `Explanation.layers`; None for the default.
-        target_class: class id; None for the predicted class.
-        methods: names in `methods.METHODS`.
 
     Raises:
         ModelError: a method or layer is unknown, or the model has no layer with a grid and all methods need one.
     """
-    chosen = [get_method(name) for name in methods]
+    chosen = [get_method(name) for name in request.methods]
     usable = [method for method in chosen if model.taps.conv_layers or not method.uses_layer]
     [prediction] = model.predict(image[None])
     explanations = [
-        _explanation(model, image, prediction, target_class, method.name, layer) for method in usable or chosen
+        _explanation(model, image, prediction, request, method.name, request.layer) for method in usable or chosen
     ]
-    return _tested(model, image, explanations) if faithfulness else explanations
+    return _tested(model, image, explanations) if request.faithfulness else explanations
 
 
 def _tested(model: LoadedModel, image: np.ndarray, explanations: list[Explanation]) -> list[Explanation]:
-    """With what each is worth; all of one image and class."""
+    """The explanations, all of one image and class, each with the test of its map."""
     if not explanations:
         return []
     [inputs] = _inputs(model, image[None])
@@ -63,46 +50,36 @@ def _tested(model: LoadedModel, image: np.ndarray, explanations: list[Explanatio
     return [replace(e, faithfulness=result) for e, result in zip(explanations, results, strict=True)]
 
 
-def explain_layers(
-    model: LoadedModel, image: np.ndarray, target_class: int | None, method: str, faithfulness: bool
-) -> list[Explanation]:
-    """One explanation a stage of the network, in the order of the forward pass. See `explain`."""
+def explain_layers(model: LoadedModel, image: np.ndarray, request: MapRequest) -> list[Explanation]:
+    """One explanation per stage of the network, in the order of the forward pass. See `explain`."""
     [prediction] = model.predict(image[None])
     layers = stages(model.taps.conv_layers)
-    found = [_explanation(model, image, prediction, target_class, method, layer.name) for layer in layers]
-    return _tested(model, image, found) if faithfulness else found
+    found = [_explanation(model, image, prediction, request, request.method, layer.name) for layer in layers]
+    return _tested(model, image, found) if request.faithfulness else found
 
 
-def check_randomization(
-    model: LoadedModel, image: np.ndarray, method: str, layer: str | None, target_class: int | None
-) -> RandomizationResult:
+def check_randomization(model: LoadedModel, image: np.ndarray, request: MapRequest) -> RandomizationResult:
     """The map of an image against maps of networks with shuffled weights. See `explain`."""
-    [own] = explain(model, image, layer, target_class, [method], faithfulness=False)
+    [own] = explain(model, image, replace(request, faithfulness=False))
     inputs, target = _inputs(model, image[None]), np.array([own.target_class])
     networks = shuffled_networks(model.model, model.version.output, model.version.input_shape)
     correlations, others = compare(
-        networks, own.heatmap[None], lambda network: heatmaps(network, method, inputs, target, own.layer)[0]
+        networks, own.heatmap[None], lambda network: heatmaps(network, own.method, inputs, target, own.layer)[0]
     )
     spearman = float(correlations[0])
     return RandomizationResult(spearman, others[0], not own.empty and spearman < PASSES_BELOW)
 
 
-def explain_many(
-    model: LoadedModel,
-    images: np.ndarray,
-    target_class: int | None,
-    method: str,
-    layer: str | None,
-    faithfulness: bool = False,
-) -> list[SampleMap]:
+def explain_many(model: LoadedModel, images: np.ndarray, request: MapRequest) -> list[SampleMap]:
     """The map of each of the images (N, height, width, 3) uint8. See `explain`."""
     predictions = model.predict(images)
-    targets = np.array([p.class_id if target_class is None else target_class for p in predictions])
+    targets = np.array([_target(model, request, prediction) for prediction in predictions])
     inputs = _inputs(model, images)
-    maps, empty = heatmaps(model.network, method, inputs, targets, _layer(model, method, layer))
+    layer = _layer(model, request.method, request.layer)
+    maps, empty = heatmaps(model.network, request.method, inputs, targets, layer)
     rows = zip(maps, empty.tolist(), targets.tolist(), predictions, strict=True)
     answers = [SampleMap(*row) for row in rows]
-    if not faithfulness:
+    if not request.faithfulness:
         return answers
     return [
         replace(a, faithfulness=measure(x, [a.heatmap], probability(model, a.target_class))[0])
@@ -124,14 +101,18 @@ def _explanation(
     model: LoadedModel,
     image: np.ndarray,
     prediction: Prediction,
-    target_class: int | None,
+    request: MapRequest,
     method: str,
-    layer: str | None,
+    layer_name: str | None,
 ) -> Explanation:
-    target = prediction.class_id if target_class is None else target_class
-    chosen = _layer(model, method, layer)
-    [heatmap], [empty] = heatmaps(model.network, method, _inputs(model, image[None]), np.array([target]), chosen)
-    return Explanation(prediction, heatmap, bool(empty), method, chosen, target, model.taps.conv_layers)
+    target, layer = _target(model, request, prediction), _layer(model, method, layer_name)
+    [heatmap], [empty] = heatmaps(model.network, method, _inputs(model, image[None]), np.array([target]), layer)
+    return Explanation(prediction, heatmap, bool(empty), method, layer, target, model.taps.conv_layers)
+
+
+def _target(model: LoadedModel, request: MapRequest, prediction: Prediction) -> int:
+    """Id of the class that the map of this image is about."""
+    return prediction.class_id if request.target is None else model.version.class_names.index(request.target)
 
 
 def _inputs(model: LoadedModel, images: np.ndarray) -> np.ndarray:

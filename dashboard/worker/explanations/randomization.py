@@ -14,7 +14,6 @@ from dashboard.worker.models.network import Network
 from dashboard.worker.models.taps import Taps
 
 SEEDS = (0, 1, 2)  # networks with shuffled weights that a map is compared with
-PASSES_BELOW = 0.2  # mean rank correlation
 
 
 def shuffled_networks(

@@ -12,6 +12,8 @@ import pytest
 
 from dashboard.core.errors import ImageError, ModelError
 from dashboard.core.explanations.answer import DISPLAY_SIDE, Answer, answer_key, ask, explain_again
+from dashboard.core.explanations.explainer import Explainer
+from dashboard.core.explanations.records import MapRequest
 from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.inference import Inference
@@ -39,8 +41,10 @@ def logits_of(inference: Inference, version: ModelVersion, data: bytes) -> np.nd
     return prediction.logits
 
 
-def test_a_picture_of_the_models_size_is_shown_as_it_is(inference: Inference, tiny_version: ModelVersion) -> None:
-    answer = ask(inference, tiny_version, "a.png", encoded(picture(0)))
+def test_a_picture_of_the_models_size_is_shown_as_it_is(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion
+) -> None:
+    answer = ask(inference, explainer, tiny_version, "a.png", encoded(picture(0)))
     assert np.array_equal(answer.picture, picture(0)) and np.array_equal(answer.model_input, picture(0))
     assert answer.is_model_input and answer.explanation is not None and answer.explanation_fault == ""
     assert answer.predicted_label == tiny_version.class_names[answer.prediction.class_id]
@@ -50,47 +54,57 @@ def test_a_picture_of_the_models_size_is_shown_as_it_is(inference: Inference, ti
 @pytest.mark.parametrize("fit", ["stretch", "center-crop", "pad"])
 @pytest.mark.parametrize("size", [(1300, 700), (300, 450)])
 def test_what_is_shown_as_the_models_input_is_what_it_predicted_from(
-    inference: Inference, tiny_version: ModelVersion, format: str, fit: Any, size: tuple[int, int]
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion, format: str, fit: Any, size: tuple[int, int]
 ) -> None:
     version = tiny_version.fitting(fit)
-    answer = ask(inference, version, "a", encoded(detailed(*size), format))
+    answer = ask(inference, explainer, version, "a", encoded(detailed(*size), format))
     again = logits_of(inference, version, encoded(answer.model_input))  # of the model's size: nothing is done to it
     assert np.array_equal(again, answer.prediction.logits)
     assert not answer.is_model_input and answer.map_covers_picture == (fit == "stretch")
 
 
-def test_a_large_picture_is_kept_small_in_its_proportions(inference: Inference, tiny_version: ModelVersion) -> None:
-    answer = ask(inference, tiny_version, "a.png", encoded(picture(1, 3000, 1500)))
+def test_a_large_picture_is_kept_small_in_its_proportions(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion
+) -> None:
+    answer = ask(inference, explainer, tiny_version, "a.png", encoded(picture(1, 3000, 1500)))
     assert answer.picture.shape == (DISPLAY_SIDE // 2, DISPLAY_SIDE, 3)
 
 
-def test_a_small_picture_is_not_resampled(inference: Inference, tiny_version: ModelVersion) -> None:
-    answer = ask(inference, tiny_version, "a.png", encoded(detailed(DISPLAY_SIDE, 50)))
+def test_a_small_picture_is_not_resampled(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion
+) -> None:
+    answer = ask(inference, explainer, tiny_version, "a.png", encoded(detailed(DISPLAY_SIDE, 50)))
     assert np.array_equal(answer.picture, detailed(DISPLAY_SIDE, 50))
 
 
-def test_a_model_without_a_convolution_still_answers(inference: Inference, colour_version: ModelVersion) -> None:
+def test_a_model_without_a_convolution_still_answers(
+    inference: Inference, explainer: Explainer, colour_version: ModelVersion
+) -> None:
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 200
-    answer = ask(inference, colour_version, "red.png", encoded(red))
+    answer = ask(inference, explainer, colour_version, "red.png", encoded(red))
     assert answer.predicted_label == "red" and answer.explanation is None
     assert "no layer with a grid" in answer.explanation_fault
     assert "explanation" not in json.loads(answer.to_json())
 
 
-def test_another_layer_and_class_change_the_map_only(inference: Inference, tiny_version: ModelVersion) -> None:
+def test_another_layer_and_class_change_the_map_only(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion
+) -> None:
     data = encoded(picture(2))
-    first = ask(inference, tiny_version, "a.png", data)
+    first = ask(inference, explainer, tiny_version, "a.png", data)
     target = next(name for name in tiny_version.class_names if name != first.predicted_label)
-    again = explain_again(inference, first, data, "conv_a", target)
+    again = explain_again(explainer, first, data, MapRequest(layer="conv_a", target=target))
     assert again.explanation is not None and first.explanation is not None
     assert (first.explanation.layer.name, again.explanation.layer.name) == ("conv_b", "conv_a")
     assert tiny_version.class_names[again.explanation.target_class] == target
     assert again.prediction is first.prediction and again.picture is first.picture
 
 
-def test_the_download_tells_what_was_found(inference: Inference, tiny_version: ModelVersion) -> None:
-    answer = ask(inference, tiny_version, "Käfer.png", encoded(picture(4)))
+def test_the_download_tells_what_was_found(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion
+) -> None:
+    answer = ask(inference, explainer, tiny_version, "Käfer.png", encoded(picture(4)))
     record = json.loads(answer.to_json())
     assert record["file"] == "Käfer.png" and record["model"] == {"name": "tiny", "version": "1"}
     assert list(record["pred_probs"]) == list(tiny_version.class_names)
@@ -102,15 +116,19 @@ def test_the_download_tells_what_was_found(inference: Inference, tiny_version: M
 
 
 @pytest.mark.parametrize("data, code", [(b"", "empty"), (b"hello", "not_an_image")])
-def test_no_picture_no_answer(inference: Inference, tiny_version: ModelVersion, data: bytes, code: str) -> None:
+def test_no_picture_no_answer(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion, data: bytes, code: str
+) -> None:
     with pytest.raises(ImageError) as caught:
-        ask(inference, tiny_version, "a.png", data)
+        ask(inference, explainer, tiny_version, "a.png", data)
     assert caught.value.code == code
 
 
-def test_no_model_no_answer(inference: Inference, tiny_version: ModelVersion, tmp_path: Path) -> None:
+def test_no_model_no_answer(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion, tmp_path: Path
+) -> None:
     with pytest.raises(ModelError, match=r"model\.keras is missing"):
-        ask(inference, replace(tiny_version, folder=tmp_path), "a.png", encoded(picture(0)))
+        ask(inference, explainer, replace(tiny_version, folder=tmp_path), "a.png", encoded(picture(0)))
 
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -137,16 +155,18 @@ def test_the_key_changes_with_picture_layer_and_class(tiny_version: ModelVersion
 
 
 def test_a_picture_that_only_shrinks_to_the_models_size_is_not_taken_for_its_input(
-    inference: Inference, tiny_version: ModelVersion
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion
 ) -> None:
     """At 1024x1024, a model's input has the size of what is shown of a large picture, not its pixels."""
-    answer = ask(inference, tiny_version, "a.png", encoded(picture(5)))
+    answer = ask(inference, explainer, tiny_version, "a.png", encoded(picture(5)))
     other: Answer = replace(answer, model_input=255 - answer.model_input)
     assert answer.is_model_input and not other.is_model_input
 
 
-def test_an_answer_doubts_where_its_version_says_so(inference: Inference, tiny_version: ModelVersion) -> None:
-    answer = ask(inference, tiny_version, "a.png", encoded(picture(0)))
+def test_an_answer_doubts_where_its_version_says_so(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion
+) -> None:
+    answer = ask(inference, explainer, tiny_version, "a.png", encoded(picture(0)))
     assert answer.doubt is None and "doubt" not in json.loads(answer.to_json())
     strict = replace(answer, version=replace(tiny_version, familiarity=Familiarity(0.95, -1e6, 0.0, "energy")))
     assert strict.doubt is not None and strict.doubt.unknown and not strict.doubt.by_msp
@@ -154,9 +174,11 @@ def test_an_answer_doubts_where_its_version_says_so(inference: Inference, tiny_v
     assert json.loads(strict.to_json())["doubt"]["unknown"] is True
 
 
-def test_a_panorama_is_answered_as_it_is_in_an_evaluation(inference: Inference, tiny_version: ModelVersion) -> None:
+def test_a_panorama_is_answered_as_it_is_in_an_evaluation(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion
+) -> None:
     panorama = encoded(picture(1, 12_000, 1_500), "JPEG")
-    answer = ask(inference, tiny_version, "panorama.jpg", panorama)
+    answer = ask(inference, explainer, tiny_version, "panorama.jpg", panorama)
     [prediction] = inference.predict(tiny_version, [panorama])
     assert isinstance(prediction, Prediction)
     assert np.allclose(answer.prediction.pred_probs, prediction.pred_probs, atol=1e-5)

@@ -9,9 +9,9 @@ from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.explanations.bulk_maps import BulkMaps, bulk_maps
+from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.overlay import contact_sheet
-from dashboard.core.labels.class_names import PREDICTED
-from dashboard.core.models.inference import Inference
+from dashboard.core.explanations.records import MapRequest
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
@@ -25,35 +25,36 @@ def run(tmp_path: Path, pool: WorkerPool, tiny_version: ModelVersion, make_zip: 
 
 
 def test_maps_of_the_given_rows_in_their_order_with_progress(
-    run: Run, inference: Inference, tiny_version: ModelVersion
+    run: Run, explainer: Explainer, tiny_version: ModelVersion
 ) -> None:
     rows, told = run.evaluated.iloc[::-1], list[int]()
     path = Path(run.manifest.dataset)
-    maps = bulk_maps(inference, tiny_version, path, rows, PREDICTED, "grad-cam", on_progress=told.append)
+    maps = bulk_maps(explainer, tiny_version, path, rows, MapRequest(), on_progress=told.append)
     assert maps and told == [16, 20] and maps.n_failed == 0
     assert np.array_equal(maps.pictures[0], picture(19)) and maps.heatmaps.shape == (20, 8, 8)
-    other = bulk_maps(inference, tiny_version, path, rows, "truck", "grad-cam")
+    other = bulk_maps(explainer, tiny_version, path, rows, MapRequest(target="truck"))
     assert other and not np.array_equal(other.heatmaps, maps.heatmaps) and other.verdicts == ()
 
 
 def test_each_map_is_tested_as_that_of_a_single_image(
-    run: Run, inference: Inference, tiny_version: ModelVersion
+    run: Run, explainer: Explainer, tiny_version: ModelVersion
 ) -> None:
     path = Path(run.manifest.dataset)
-    maps = bulk_maps(inference, tiny_version, path, run.evaluated.head(3), "cat", "grad-cam", faithfulness=True)
+    request = MapRequest(target="cat", faithfulness=True)
+    maps = bulk_maps(explainer, tiny_version, path, run.evaluated.head(3), request)
     assert maps
     for seed, verdict in enumerate(maps.verdicts):
-        alone = inference.explain(tiny_version, encoded(picture(seed)), target="cat", faithfulness=True)
+        alone = explainer.explain(tiny_version, encoded(picture(seed)), request)
         assert alone.faithfulness and alone.faithfulness.verdict == verdict
     assert len(maps.verdicts) == 3
 
 
 def test_a_dataset_that_was_changed_is_refused(
-    run: Run, inference: Inference, tiny_version: ModelVersion, make_zip: MakeZip
+    run: Run, explainer: Explainer, tiny_version: ModelVersion, make_zip: MakeZip
 ) -> None:
     path = make_zip({"dog": 20})
     with pytest.raises(DatasetError, match="was changed"):
-        bulk_maps(inference, tiny_version, path, run.evaluated, PREDICTED, "grad-cam")
+        bulk_maps(explainer, tiny_version, path, run.evaluated, MapRequest())
 
 
 def test_means_and_sheet() -> None:

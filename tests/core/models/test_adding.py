@@ -14,6 +14,7 @@ from PIL import Image
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, ModelError, WorkerError
 from dashboard.core.evaluation.driver import evaluate
+from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models import adding, quarantine
@@ -67,11 +68,11 @@ class TestSharedModel:
         assert article.provenance["original_sha256"] == sha256_of(original)
         assert sorted(p.name for p in article.folder.iterdir()) == ["model.json", "model.keras"]
 
-    def test_explains_every_sample(self, article: ModelVersion, inference: Inference) -> None:
+    def test_explains_every_sample(self, article: ModelVersion, explainer: Explainer) -> None:
         files = sorted(SAMPLES.glob("*/*.png"))
         assert len(files) == 20
         for file in files:
-            explanation = inference.explain(article, file.read_bytes())
+            explanation = explainer.explain(article, file.read_bytes())
             assert not explanation.empty, file
             assert explanation.heatmap.max() == 1
 

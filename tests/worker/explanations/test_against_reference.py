@@ -13,7 +13,7 @@ from keras import layers
 
 from dashboard.core.explanations.methods import METHODS
 from dashboard.worker.explanations import integrated_gradients, smooth_grad
-from dashboard.worker.explanations.heatmaps import explain, heatmaps
+from dashboard.worker.explanations.heatmaps import heatmaps, raw_maps
 from dashboard.worker.explanations.integrated_gradients import attributions, completeness_error
 from dashboard.worker.explanations.smooth_grad import noisy_copies
 from dashboard.worker.models.loading import load_file
@@ -97,7 +97,7 @@ def check_methods(case: Case) -> None:
     network, layer = Network(taps), taps.layer(case.tap)
     x = images() if case.x is None else case.x
     found = {
-        method: explain(network, method, x, TARGETS, layer if about.uses_layer else None)
+        method: raw_maps(network, about, x, TARGETS, layer if about.uses_layer else None)
         for method, about in METHODS.items()
     }
     assert all(maps.max() > 0 for maps in found.values()), "empty maps would prove nothing"

@@ -1,0 +1,32 @@
+"""The tabs of the Explain page, one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dashboard.services import Services
+from dashboard.ui.explain.layers_view import show_layers
+from dashboard.ui.explain.methods_view import show_methods
+from dashboard.ui.explain.one_map_view import show_one_map
+from dashboard.ui.explain.similar_images_view import show_similar_images
+from dashboard.ui.explain.two_classes_view import show_two_classes
+from dashboard.ui.question import Look, Question
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab: what is asked about the picture is the same in all of them."""
+
+    title: str
+    show: Callable[[Services, Question, Look], None]  # called only while the tab is open
+    all_layers: bool = False  # it shows every layer, so that none can be chosen
+
+
+TABS = (
+    Tab("Methods", show_methods),
+    Tab("One map", show_one_map),
+    Tab("Layers", show_layers, all_layers=True),
+    Tab("Two classes", show_two_classes),
+    Tab("Most similar images", show_similar_images),
+)

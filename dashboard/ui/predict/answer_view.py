@@ -1,0 +1,54 @@
+"""The answer: the class, how sure the model is, and all classes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.explanations.answer import Answer
+from dashboard.core.models.familiarity import Doubt
+from dashboard.core.models.version import ModelVersion
+from dashboard.ui.words import plain, show_predicted_class
+
+
+def show_answer(answer: Answer, threshold: float) -> None:
+    """The class, how sure the model is, and all classes."""
+    # Altair takes 0.4 s to import; the first page can do without
+    from dashboard.charts.probabilities import probability_bars, rest_of_bars
+
+    confidence = answer.prediction.confidence
+    show_predicted_class(answer.predicted_label)
+    st.progress(confidence, text=f"Confidence {confidence:.1%}")
+    if confidence < threshold:
+        second = answer.version.class_names[int(answer.prediction.pred_probs.argsort()[-2])]
+        st.warning(
+            f"Unsure: the confidence is under your threshold of {threshold:.0%}. It could also be {plain(second)}.",
+            icon=":material/help:",
+        )
+    if answer.doubt:
+        _show_doubt(answer.doubt, answer.version)
+    for note in answer.notes:
+        st.caption(note)
+    pred_probs = answer.prediction.pred_probs
+    chart = probability_bars(answer.version.class_names, pred_probs, st.context.theme.type == "dark")
+    st.altair_chart(chart, width="stretch", key="probabilities", alt="Classes by probability, highest first")
+    if rest := rest_of_bars(pred_probs):
+        st.caption(rest)
+
+
+def _show_doubt(doubt: Doubt, version: ModelVersion) -> None:
+    """Says so when the picture probably shows none of the classes; both scores on request."""
+    known = version.familiarity
+    assert known is not None
+    if doubt.unknown:
+        st.warning(
+            f"Probably none of the {len(version.class_names)} classes: the model knows {known.kept:.0%} of their "
+            "pictures better than this one.",
+            icon=":material/question_mark:",
+        )
+    st.caption(
+        f"Energy {doubt.energy:.2f} (doubtful above {known.max_energy:.2f}), "
+        f"highest probability {doubt.msp:.1%} (doubtful below {known.min_msp:.1%})",
+        help="Two ways to ask whether the picture shows any of the classes. Each lets "
+        f"{known.kept:.0%} of held-out pictures of the classes pass. The "
+        f"{'energy' if known.decides == 'energy' else 'probability'} decides: it told foreign pictures apart better.",
+    )

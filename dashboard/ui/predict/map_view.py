@@ -1,0 +1,144 @@
+"""The picture beside its heatmap, the controls of the map, its test, and the downloads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.core.datasets.uploads import plain_name
+from dashboard.core.errors import DashboardError
+from dashboard.core.explanations.answer import Answer, answer_key, explain_again
+from dashboard.core.explanations.overlay import DEFAULT_OPACITY, overlay
+from dashboard.core.explanations.records import Explanation, MapRequest
+from dashboard.core.images.drawing import encode_png, enlarge
+from dashboard.core.models.facts import stages
+from dashboard.services import Services
+from dashboard.ui.picture_address import hand_over
+from dashboard.ui.question import Question, explanations
+from dashboard.ui.session import remembered
+from dashboard.ui.sidebar import MAP_LAYER_KEY
+from dashboard.ui.thumbnails import LARGE_SIDE
+from dashboard.ui.verdict import show_verdict
+from dashboard.ui.words import PREDICTED_CLASS, plain
+
+TARGET_KEY = "target"
+
+
+def answer_with_chosen_map(services: Services, first: Answer, data: bytes) -> Answer:
+    """The first answer, or the one with the map that is chosen by the controls below the picture."""
+    layer, target = st.session_state.get(MAP_LAYER_KEY), st.session_state.get(TARGET_KEY)
+    explanation = first.explanation
+    if explanation is None:
+        return first
+    if layer == explanation.layer_name or layer not in {known.name for known in stages(explanation.layers)}:
+        layer = None
+    if target == first.predicted_label or target not in first.version.class_names:
+        target = None
+    if layer is None and target is None:
+        return first
+    request = MapRequest(layer=layer, target=target)
+    key = answer_key(first.name, data, first.version, request)
+    return remembered("answers", key, "Explaining ...", lambda: explain_again(services.explainer, first, data, request))
+
+
+def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
+    """The picture beside its overlay, the controls of the overlay below it, the downloads, and the way to more.
+
+    Returns the place below the overlay.
+    """
+    seen = enlarge(answer.model_input, LARGE_SIDE)
+    seen_caption = f"What the model sees, {'x'.join(str(n) for n in answer.model_input.shape[1::-1])} pixels"
+    left, right = st.columns(2, gap="small")
+    if answer.is_model_input:
+        left.image(seen, caption=seen_caption, width="stretch", alt="The model's input, enlarged")
+        controls = st.container()
+    else:
+        picture = enlarge(answer.picture, LARGE_SIDE)
+        left.image(picture, caption="The picture", width="stretch", alt="The picture")
+        small, controls = st.columns([1, 3], gap="small")
+        small.image(seen, caption=seen_caption, width="stretch", alt="The model's input, enlarged")
+    stem = Path(plain_name(answer.name)).stem
+    downloads = st.container(horizontal=True)
+    if answer.explanation is None:
+        right.info(plain(answer.explanation_fault), icon=":material/info:")
+    else:
+        with controls:
+            opacity = _choose_map(answer.explanation, first)
+        base = enlarge(answer.picture, LARGE_SIDE) if answer.map_covers_picture else seen
+        blended = overlay(base, answer.explanation.heatmap, opacity)
+        target = answer.version.class_names[answer.explanation.target_class]
+        of_what = "" if answer.map_covers_picture or answer.is_model_input else " in what the model sees"
+        right.image(
+            blended,
+            caption=f"What speaks for {plain(target)}{of_what}: bright is much",
+            width="stretch",
+            alt=f"Grad-CAM heatmap for {target} over the picture",
+        )
+        if answer.explanation.empty:
+            right.warning(
+                f"Nothing in this layer speaks for {plain(target)}: the map is empty.", icon=":material/info:"
+            )
+        downloads.download_button(
+            "Overlay (PNG)",
+            lambda: encode_png(blended),
+            f"{stem}-{plain_name(target)}.png",
+            "image/png",
+            key="download-overlay",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    downloads.download_button(
+        "Result (JSON)",
+        answer.to_json,
+        f"{stem}.json",
+        "application/json",
+        key="download-result",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    if downloads.button("Explain further", key="explain-further", icon=":material/visibility:"):
+        hand_over(answer.name, data, st.session_state.get(TARGET_KEY), st.session_state.get(MAP_LAYER_KEY))
+    return right.container(key="worth")
+
+
+def show_test(services: Services, explanation: Explanation, first: Answer, data: bytes) -> None:
+    """Tests the map and shows the verdict. Call it after all else is on the page: it takes some hundred predictions."""
+    default = first.explanation and first.explanation.layer_name
+    layer = None if explanation.layer_name == default else explanation.layer_name
+    question = Question(first, data, first.version.class_names[explanation.target_class], layer)
+    try:
+        [tested] = explanations(services, question, [explanation.method], "Testing the map ...")
+    except DashboardError as error:
+        st.caption(plain(f"The map could not be tested. {error.message}"))
+        return
+    if tested.faithfulness:
+        show_verdict(tested.faithfulness)
+        st.caption(tested.faithfulness.sentence)
+
+
+def _choose_map(explanation: Explanation, first: Answer) -> float:
+    """The controls of the map: class, layer, and opacity, which is returned."""
+    names = [layer.name for layer in stages(explanation.layers)]
+    default = (first.explanation and first.explanation.layer_name) or names[-1]
+    if default not in names:
+        names.append(default)
+    grids = {layer.name: f"{layer.grid[0]}x{layer.grid[1]}" for layer in explanation.layers}
+    if st.session_state.get(MAP_LAYER_KEY) not in names:
+        st.session_state[MAP_LAYER_KEY] = default
+    target_column, layer_column = st.columns(2)
+    target_column.selectbox(
+        "Evidence for",
+        [PREDICTED_CLASS, *first.version.class_names],
+        key=TARGET_KEY,
+        help="The map shows what speaks for this class.",
+    )
+    layer_column.selectbox(
+        "Layer",
+        names,
+        key=MAP_LAYER_KEY,
+        format_func=lambda name: f"{name} ({grids[name]})",
+        help="Deeper layers know more about the class, earlier ones more about the place.",
+    )
+    return st.slider("Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="opacity")
