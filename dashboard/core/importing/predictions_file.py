@@ -17,7 +17,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dashboard.core.datasets.arrays import read_labels
-from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, LABEL_KEYS, column_among, key_among
+from dashboard.core.datasets.columns import (
+    FILE_COLUMNS,
+    LABEL_COLUMNS,
+    LABEL_KEYS,
+    PROBS_NAMES,
+    PROBS_PREFIXES,
+    REASON_COLUMNS,
+    column_among,
+    csv_separator,
+)
 from dashboard.core.datasets.labels_file import as_label
 from dashboard.core.datasets.npy import StoredArray, open_npy, open_npz
 from dashboard.core.errors import DatasetError
@@ -25,9 +34,6 @@ from dashboard.core.runs.rows import CLASS_NAMES
 
 PIECE_ROWS, PIECE_NUMBERS = 65_536, 4_000_000  # that are in memory at a time, at most
 _FIRST_ROWS = 64
-_PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "p", "arr_0")
-_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")
-_SEPARATORS = ",;\t"
 _NAME_THE_COLUMNS = "Give one column a class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 
 
@@ -79,7 +85,7 @@ def open_predictions(path: Path, class_names: Sequence[str] | None) -> Predictio
         return _Arrays(open_npy(path), None)
     if suffix == ".npz":
         arrays = open_npz(path)
-        probs, labels = key_among(list(arrays), _PROBS_NAMES), key_among(list(arrays), LABEL_KEYS)
+        probs, labels = column_among(list(arrays), PROBS_NAMES), column_among(list(arrays), LABEL_KEYS)
         if probs is None:
             raise DatasetError(
                 f"{path.name} does not say which array holds probabilities; it has {', '.join(arrays) or 'none'}.",
@@ -137,8 +143,8 @@ class _Table:
             columns, self.n_rows = self._describe()
             self._label = column_among(columns, LABEL_COLUMNS)
             self._file = column_among(columns, FILE_COLUMNS)
-            self._reason = column_among(columns, ("reason",))
-            self._list = column_among(_list_columns(path), _PROBS_NAMES)
+            self._reason = column_among(columns, REASON_COLUMNS)
+            self._list = column_among(_list_columns(path), PROBS_NAMES)
             if self._list:
                 self._probs, self.class_names = [self._list], _own_class_names(path)
                 self.n_classes = _list_length(path, self._list)
@@ -155,8 +161,7 @@ class _Table:
             return list(file.schema_arrow.names), file.metadata.num_rows
         with self._path.open(encoding="utf-8-sig", newline="") as text:
             first = next((line for line in text if line.strip()), "")
-            counts = {separator: first.count(separator) for separator in _SEPARATORS}
-            self._separator = max(counts, key=lambda each: counts[each])
+            self._separator = csv_separator(first)
             columns = next(csv.reader([first], delimiter=self._separator), [])
             if len(set(columns)) < len(columns):
                 raise ValueError("two columns have the same name")
@@ -272,7 +277,7 @@ def _probability_columns(
     columns: Sequence[str], class_names: Sequence[str] | None, name: str
 ) -> tuple[list[str], tuple[str, ...]]:
     """The columns of probabilities and the classes that they are named after."""
-    for prefix in _PREFIXES:
+    for prefix in PROBS_PREFIXES:
         found = [column for column in columns if column.startswith(prefix) and len(column) > len(prefix)]
         if len(found) >= 2:
             return found, tuple(column.removeprefix(prefix) for column in found)

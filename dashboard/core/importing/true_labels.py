@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dashboard.core.datasets.arrays import read_labels
-from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among, key_among
+from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among
 from dashboard.core.datasets.labelling import normal_name
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, as_label, read_csv, read_labels_file
 from dashboard.core.datasets.npy import open_npy, open_npz
@@ -58,7 +58,7 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
         labels: Sequence[str | None] = read_labels(open_npy(path), n_rows)
     elif suffix == ".npz":
         arrays = open_npz(path)
-        key = key_among(list(arrays), LABEL_KEYS) or (next(iter(arrays)) if len(arrays) == 1 else None)
+        key = column_among(list(arrays), LABEL_KEYS) or (next(iter(arrays)) if len(arrays) == 1 else None)
         if key is None:
             raise DatasetError(
                 f"{path.name} does not say which array holds labels; it has {', '.join(arrays)}.",

@@ -53,7 +53,7 @@ def refused(path: Path, store: RunStore, **options: object) -> DatasetError:
     return caught.value
 
 
-@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_csv(tmp_path: Path, store: RunStore, separator: str) -> None:
     table().to_csv(tmp_path / "x.csv", sep=separator, index=False, encoding="utf-8-sig")
     imported = import_predictions(tmp_path / "x.csv", store)
