@@ -17,6 +17,8 @@ from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import decode_image
 
+_GZIP = b"\x1f\x8b"
+
 
 class TFRecordImages:
     """See `Dataset`. Several files, the shards of one dataset, count as one."""
@@ -77,6 +79,17 @@ class TFRecordImages:
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
         return decode_image(self.file(index), shrink_to).pixels
+
+
+def is_compressed(path: Path, first_bytes: bytes) -> bool:
+    """Whether it is a TFRecord file by its name, but packed by gzip."""
+    return first_bytes.startswith(_GZIP) and ".tfrecord" in path.name.lower()
+
+
+def refuse_compressed(path: Path, first_bytes: bytes) -> None:
+    """Raises DatasetError for a TFRecord file that is packed by gzip."""
+    if is_compressed(path, first_bytes):
+        raise DatasetError(f"{path.name} is compressed.", "Unpack it with gunzip.", "tfrecord_compressed")
 
 
 def _starts(path: Path) -> np.ndarray:
