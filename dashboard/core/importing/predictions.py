@@ -91,7 +91,7 @@ def import_predictions(
         class_names=names,
         n_images=predictions.n_rows,
         unknown_labels=mapping.unknown,
-        label_map=tuple(mapping.chosen().items()),
+        label_map=tuple(mapping.label_map().items()),
         notes=(*notes, *(given.notes if given else ()), *mapping.notes),
         imported=True,
     )
