@@ -15,6 +15,7 @@ from dashboard.cli.arguments import AsJson, LabelMap, ModelRef, engine, registry
 from dashboard.cli.output import print_json, progress, say, stop
 from dashboard.cli.show_run import show_run
 from dashboard.core.datasets.described import describe
+from dashboard.core.datasets.formats import FOLDERS, OFFERED, either
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.driver import go_on
 from dashboard.core.evaluation.opening import OpenRun, begin, evaluated_before, take_up_run
@@ -46,9 +47,7 @@ def read_share(text: str) -> float:
 def evaluate(
     dataset: Annotated[
         Path | None,
-        typer.Argument(
-            help="ZIP, folder, pattern ('photos/**/*.jpg'), image, .npz, .npy, Parquet, TFRecord, CIFAR-10."
-        ),
+        typer.Argument(help=f"{either([each.title for each in OFFERED])}; or {FOLDERS}."),
     ] = None,
     model: ModelRef = "",
     labels: Annotated[

@@ -10,7 +10,7 @@ import typer
 from dashboard.cli.arguments import AsJson, LabelMap, registry, run_store
 from dashboard.cli.output import print_json, progress, say, stop
 from dashboard.core.errors import DashboardError
-from dashboard.core.importing.predictions import Imported, import_predictions
+from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.labels.class_names import check_class_names, read_class_names
 from dashboard.core.labels.label_map import read_label_map
 
@@ -43,14 +43,9 @@ def import_command(
             names, model = version.class_names, version.ref
         with progress() as bar:
             task = bar.add_task("Importing", total=None, rate="")
+            request = ImportRequest(predictions, names, labels, name or model, read_label_map(label_map or ()))
             imported = import_predictions(
-                predictions,
-                run_store(),
-                names,
-                labels,
-                name or model,
-                read_label_map(label_map or ()),
-                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+                request, run_store(), lambda done, total: bar.update(task, completed=done, total=total)
             )
     except DashboardError as error:
         stop(error, as_json)

@@ -24,7 +24,7 @@ from dashboard.core.background import BackgroundTask
 from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
-from dashboard.core.importing.predictions import import_predictions
+from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import COLUMNS, SCHEMA
 from dashboard.core.runs.store import RunStore
@@ -185,7 +185,7 @@ def test_an_imported_run_shows_figures_and_says_that_there_are_no_images(
     open_page: Open, dashboard: Services, tmp_path: Path
 ) -> None:
     (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,cat,0.2,0.8\n")
-    imported = import_predictions(tmp_path / "theirs.csv", dashboard.runs)
+    imported = import_predictions(ImportRequest(tmp_path / "theirs.csv"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
     assert metrics(at)["Accuracy"] == "50.0%" and not at.image
     assert "These predictions were imported, so there are no images to show." in text_of(at)
@@ -196,7 +196,7 @@ def test_names_of_classes_are_no_formulas_for_spreadsheets(
     open_page: Open, dashboard: Services, tmp_path: Path
 ) -> None:
     (tmp_path / "theirs.csv").write_text("file,label,p_=A1,p_dog\na.png,=A1,0.9,0.1\nb.png,=A1,0.2,0.8\n")
-    at = open_run(open_page, import_predictions(tmp_path / "theirs.csv", dashboard.runs).manifest)
+    at = open_run(open_page, import_predictions(ImportRequest(tmp_path / "theirs.csv"), dashboard.runs).manifest)
     [per_class] = [frame.value for frame in at.dataframe if "f1" in frame.value.columns]
     assert per_class["class"].tolist() == ["'=A1", "dog"] and per_class["images"].tolist() == [2, 0]
 
@@ -210,7 +210,7 @@ def test_of_a_thousand_classes_those_that_are_confused_most_are_drawn(
     predicted[[900, 901]] = 7  # class 450 for 7, twice
     np.save(tmp_path / "labels.npy", labels)
     np.save(tmp_path / "probs.npy", np.eye(1000, dtype=np.float32)[predicted])
-    imported = import_predictions(tmp_path / "probs.npy", dashboard.runs, labels=tmp_path / "labels.npy")
+    imported = import_predictions(ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
     heights = [json.loads(chart.proto.spec)["height"] for chart in at.get("vega_lite_chart")]
     assert len(heights) == 3 and max(heights) < 1300
@@ -459,7 +459,7 @@ def test_of_a_thousand_classes_without_mistakes_those_with_images_are_drawn(
     labels = np.repeat([207, 281, 340], 5)
     np.save(tmp_path / "labels.npy", labels)
     np.save(tmp_path / "probs.npy", np.eye(1000, dtype=np.float32)[labels])
-    imported = import_predictions(tmp_path / "probs.npy", dashboard.runs, labels=tmp_path / "labels.npy")
+    imported = import_predictions(ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
     assert "3 of 1,000 classes, those of most images. There are no mistakes." in text_of(at)
     assert at.selectbox(key=f"cell-{imported.manifest.run_id}").options == [

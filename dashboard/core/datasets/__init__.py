@@ -2,7 +2,8 @@
 
 from dashboard.core.datasets.contract import Dataset, Sample, unreadable
 from dashboard.core.datasets.folder_files import readable_name
-from dashboard.core.datasets.opening import KINDS, is_there, open_dataset
+from dashboard.core.datasets.formats import KINDS
+from dashboard.core.datasets.opening import is_there, open_dataset
 from dashboard.core.datasets.sample_list import distinct_labels, label_counts
 from dashboard.core.datasets.unchanged import open_unchanged
 

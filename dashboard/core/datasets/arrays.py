@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, key_among
-from dashboard.core.datasets.contract import Sample
+from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
 from dashboard.core.datasets.labels_file import as_label
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
@@ -34,7 +33,7 @@ class ArrayImages:
         self.path = path
         self._images, labels = _choose(arrays, path.name)
         _check_images(self._images)
-        self.samples: Sequence[Sample] = SampleList(
+        self.samples = SampleList(
             NumberedNames(len(self._images), "image"),
             read_labels(labels, len(self._images)) if labels else [None] * len(self._images),
         )
@@ -88,7 +87,7 @@ def _choose(arrays: Mapping[str, StoredArray], name: str) -> tuple[StoredArray, 
     keys = list(arrays)
     if len(keys) == 1:
         return arrays[keys[0]], None
-    images, labels = key_among(keys, IMAGE_KEYS), key_among(keys, LABEL_KEYS)
+    images, labels = column_among(keys, IMAGE_KEYS), column_among(keys, LABEL_KEYS)
     same_split = images and labels and ("train" in images) == ("train" in labels)
     if not images or not labels or not same_split:
         found = ", ".join(f"{key[:40]} {a.header.shape} {a.header.dtype}" for key, a in list(arrays.items())[:12])

@@ -27,7 +27,6 @@ URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 FILE_NAME = "cifar-10-python.tar.gz"
 SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
 
-IMAGE_SHAPE = (32, 32, 3)
 MAX_BATCH_BYTES = 64 * 2**20  # the official batches are 31 MB, re-pickled ones 45 MB
 MAX_MEMO_INDEX = 100_000  # the real files use 30,000; unpickling allocates the memo up to the highest index
 MAX_OPCODES = 1_000_000  # the real files have 70,000; one byte can make an object of 56

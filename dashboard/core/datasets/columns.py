@@ -1,36 +1,54 @@
-"""Which columns or features of a table hold images and labels, by their names."""
+"""What the columns of a table, the keys of arrays and the features of records are called. The surest name comes first."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 
+# Tables of labels or predictions, with one row for each image file
 FILE_COLUMNS = (
     "file", "file_name", "filename", "file_path", "filepath", "path", "image", "image_name", "image_path", "img", "name",
     "image_id", "id",
-)  # fmt: skip  # the surest first
+)  # fmt: skip
 LABEL_COLUMNS = (
     "label", "labels", "true_label", "class", "class_name", "category", "target", "y", "class_id", "label_name",
 )  # fmt: skip
+PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "p", "arr_0")
+PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # before the name of a class
+REASON_COLUMNS = ("reason",)  # why a row has no prediction
+
+# Arrays in an .npz file
 IMAGE_KEYS = ("images", "x_test", "test_images", "x", "image", "data", "x_train", "train_images", "imgs", "arr_0")
 LABEL_KEYS = ("labels", "y_test", "test_labels", "y", "label", "targets", "y_train", "train_labels", "arr_1")
 
+# Columns of Parquet and features of TFRecord that hold the images themselves
 IMAGE_FEATURES = (
     "image/encoded", "image", "img", "images", "image_bytes", "image_raw", "jpeg", "png", "jpg", "bytes", "content",
-)  # fmt: skip  # the surest first
+)  # fmt: skip
 LABEL_FEATURES = (
     "image/class/text", "label_name", "class_name", "label", "labels", "fine_label", "class", "category", "target",
     "image/class/label", "class_id", "y", "cls",
 )  # fmt: skip  # text before numbers, which may count from 1
 NAME_FEATURES = ("image/filename", "file_name", "filename", "file", "path", "name")
 
+_SEPARATORS = ",;\t|"
+
 
 def column_among(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The column that has the first of the wanted names that occurs, without regard to case; None when none does."""
-    by_key = {column.strip().casefold().replace(" ", "_"): column for column in reversed(columns)}
-    return next((by_key[name] for name in wanted if name in by_key), None)
+    """The column, key or feature that has the first of the wanted names that occurs; None when none occurs.
+
+    Case and white space around a name do not matter, and a space counts as `_`.
+    """
+    by_name = {plain_column(column): column for column in reversed(columns)}
+    return next((by_name[name] for name in wanted if name in by_name), None)
 
 
-def key_among(keys: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The first of the wanted keys that is there, without regard to case."""
-    by_key = {key.casefold(): key for key in reversed(keys)}
-    return next((by_key[name] for name in wanted if name in by_key), None)
+def plain_column(column: str) -> str:
+    """The name of a column as the lists above spell it."""
+    return column.strip().casefold().replace(" ", "_")
+
+
+def csv_separator(line: str) -> str:
+    """The separator (`,` `;` tab or `|`) that divides a line into the most cells; `,` if none does. Raises csv.Error."""
+    cells = {separator: len(next(csv.reader([line], delimiter=separator), [])) for separator in _SEPARATORS}
+    return max(cells, key=lambda each: cells[each])  # the first of equals

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from dashboard.core.datasets.sample_list import Sample, SampleList
 from dashboard.core.errors import DatasetError
+
+__all__ = ["ONE_FOLDER_A_CLASS", "Dataset", "Sample", "SampleList", "unreadable"]
 
 ONE_FOLDER_A_CLASS = (
     "Give one folder a class (cat/1.png, cat/2.png, dog/1.png ...), or a labels file beside the images."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One entry of a dataset."""
-
-    index: int  # position in Dataset.samples, and what Dataset.image takes
-    name: str  # path inside the dataset
-    label: str | None  # as the dataset spells it; None when it says nothing
 
 
 class Dataset(Protocol):
@@ -31,7 +23,7 @@ class Dataset(Protocol):
     path: Path  # opened again from here by other processes
 
     @property
-    def samples(self) -> Sequence[Sample]:
+    def samples(self) -> SampleList:
         """Every entry, also those that turn out to be no image."""
 
     @property

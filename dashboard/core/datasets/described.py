@@ -19,7 +19,7 @@ from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.labelling import Labelling, by_labels_file, in_order
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, file_stem, read_labels_file
 from dashboard.core.datasets.npy import open_npy
-from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
+from dashboard.core.datasets.sample_list import NumberedNames
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of, write_json
 
@@ -69,13 +69,15 @@ class DescribedDataset:
     """See `Dataset`."""
 
     def __init__(self, path: Path, open_images: Callable[[Path], Dataset]) -> None:
-        """Raises DatasetError when the images or the labels cannot be used, or do not belong together."""
+        """Raises DatasetError when the images or the labels cannot be used, or do not belong together.
+
+        Args:
+            open_images: opens the images at a path without the labels file that may lie among them.
+        """
         self.path = path
         images, self._labels = described_files(path)
-        self._images = open_images(images)  # whose own labels file, if it has one, is not asked
-        inner = self._images.samples
-        names = inner.names if isinstance(inner, SampleList) else PackedNames(sample.name for sample in inner)
-        labelling = self._labelling(names)
+        self._images = open_images(images)
+        labelling = self._labelling(self._images.samples.names)
         self.samples, self._faults = labelling.samples, labelling.faults
         self.notes = labelling.notes
 

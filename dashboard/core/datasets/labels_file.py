@@ -15,14 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among
+from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among, csv_separator
 from dashboard.core.errors import DatasetError
 
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
 _HEADER = "Begin it with a line that names its columns, such as `file,label`."
-_SEPARATORS = ",;\t|"
 _WHOLE = re.compile(r"^(-?\d+)\.0+$")  # as pandas writes class ids where one is missing
 
 
@@ -69,10 +68,13 @@ def read_csv(data: bytes) -> pd.DataFrame:
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
         raise ValueError("it is empty")
-    counts = {separator: len(next(csv.reader([first], delimiter=separator))) for separator in _SEPARATORS}
-    separator = max(counts, key=lambda each: counts[each])  # the first of equals
     return pd.read_csv(
-        io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True
+        io.StringIO(text),
+        sep=csv_separator(first),
+        header=None,
+        dtype=str,
+        keep_default_na=False,
+        skip_blank_lines=True,
     )
 
 

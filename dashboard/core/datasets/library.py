@@ -1,4 +1,4 @@
-"""What can be chosen on this server."""
+"""The datasets that can be chosen on this server: in data/datasets, CIFAR-10, and the samples."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.core.datasets import cifar10_archive, readable_name
-from dashboard.core.datasets.uploads import WHOLE_DATASETS
+from dashboard.core.datasets.formats import FORMATS
 from dashboard.core.settings import Settings
 
-_DESCRIPTION = ".dataset.json"  # names files of the server: the operator's only
+_SUFFIXES = tuple(suffix for each in FORMATS if each.in_library for suffix in each.suffixes)
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,6 @@ def _own_datasets(folder: Path) -> list[Path]:
 
 def _is_dataset(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_dir() or entry.name.lower().endswith((*WHOLE_DATASETS, ".npy", _DESCRIPTION))
+        return entry.is_dir() or entry.name.lower().endswith(_SUFFIXES)
     except OSError:  # a link to where this user may not look
         return False

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 
-from dashboard.core.datasets.contract import Sample
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One entry of a dataset."""
+
+    index: int  # position in Dataset.samples, and what Dataset.image takes
+    name: str  # path inside the dataset
+    label: str | None  # as the dataset spells it; None when it says nothing
 
 
 class PackedNames(Sequence[str]):
@@ -101,18 +108,14 @@ class SampleList(Sequence[Sample]):
         return Sample(index, self._names[index], None if code < 0 else self.labels[code])
 
 
-def distinct_labels(samples: Sequence[Sample]) -> tuple[str, ...]:
+def distinct_labels(samples: SampleList) -> tuple[str, ...]:
     """The different labels, in the order in which they occur."""
-    if isinstance(samples, SampleList):
-        return samples.labels
-    return tuple(dict.fromkeys(s.label for s in samples if s.label is not None))
+    return samples.labels
 
 
-def label_counts(samples: Sequence[Sample]) -> dict[str, int]:
+def label_counts(samples: SampleList) -> dict[str, int]:
     """How many samples each label has."""
-    if isinstance(samples, SampleList):
-        return dict(zip(samples.labels, samples.counts.tolist(), strict=True))
-    return dict(Counter(s.label for s in samples if s.label is not None))
+    return dict(zip(samples.labels, samples.counts.tolist(), strict=True))
 
 
 def _checked(index: int, length: int) -> int:

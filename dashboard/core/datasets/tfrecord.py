@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import IO, Any
 
 import google_crc32c
-import numpy as np
 
 _HEADER = struct.Struct("<QI")  # length, its checksum; after the data comes theirs
 _FOOTER_BYTES = 4
@@ -38,21 +37,32 @@ def masked_crc32c(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def record_starts(file: IO[bytes], size: int) -> np.ndarray:
-    """Where each record's header begins (N,) int64. Raises RecordError where the chain breaks."""
-    starts: list[int] = []
-    position = 0
+def walk_records(file: IO[bytes], size: int) -> Iterator[tuple[int, bytes | RecordError]]:
+    """Where each record's header begins, and the record's data or what is wrong with them.
+
+    Args:
+        size: of the file, in bytes.
+
+    Raises:
+        RecordError: the chain of headers breaks.
+        OSError: the file cannot be read.
+    """
+    position = count = 0
     while position < size:
         file.seek(position)
         header = file.read(_HEADER.size)
         if not begins_like_tfrecord(header):
-            raise RecordError(f"record {len(starts)} has no valid header")
+            raise RecordError(f"record {count} has no valid header")
         length, _ = _HEADER.unpack(header)
-        starts.append(position)
+        try:
+            record: bytes | RecordError = read_record(file, position)
+        except RecordError as error:
+            record = error
+        yield position, record
+        count += 1
         position += _HEADER.size + length + _FOOTER_BYTES
     if position != size:
-        raise RecordError(f"record {len(starts) - 1} ends behind the end of the file")
-    return np.array(starts, np.int64)
+        raise RecordError(f"record {count - 1} ends behind the end of the file")
 
 
 def read_record(file: IO[bytes], start: int) -> bytes:
@@ -114,12 +124,3 @@ def _example() -> tuple[Any, type[Exception]]:
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example")), message.DecodeError
-
-
-def records(file: IO[bytes], starts: np.ndarray) -> Iterator[bytes | RecordError]:
-    """The data of every record, or what is wrong with it."""
-    for start in starts.tolist():
-        try:
-            yield read_record(file, start)
-        except RecordError as error:
-            yield error

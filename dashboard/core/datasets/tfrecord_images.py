@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.labels_file import as_label
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
-from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, record_starts, records
+from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, walk_records
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import decode_image
+
+_GZIP = b"\x1f\x8b"
 
 
 class TFRecordImages:
@@ -24,14 +27,17 @@ class TFRecordImages:
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         """Raises DatasetError when a file is damaged as a whole, or its features are not images and labels."""
         self.path, self._paths = path, tuple(files)
-        starts = list(map(_starts, files))
-        self._starts = np.concatenate(starts)
-        self._file_of = np.repeat(np.arange(len(starts), dtype=np.int32), [len(s) for s in starts])
-        if not len(self._starts):
+        self._file_of, self._starts = array("i"), array("q")  # of each record
+        first: dict[str, Feature] = {}  # values of each feature, from the first record that has any
+        for file_number, start, features in self._examples():
+            self._file_of.append(file_number)
+            self._starts.append(start)
+            first |= {key: values for key, values in features.items() if not first.get(key)}
+        if not self._starts:
             raise DatasetError(f"{path.name} holds no records.", "Write it again.", "tfrecord")
-        self._image, label, name = _feature_names(self._features(starts), path.name)
+        self._image, label, name = _feature_names(first, path.name)
         faults: list[DatasetError] = []
-        facts = [(_name(each, name), _label(each, label, path.name, faults)) for each in self._features(starts)]
+        facts = [(_name(each, name), _label(each, label, path.name, faults)) for _, _, each in self._examples()]
         if faults and not any(label for _, label in facts):
             raise faults[0]
         names = [str(n) for n, _ in facts if n]
@@ -43,15 +49,17 @@ class TFRecordImages:
         told = f"Images are the feature {self._image}, {said}."
         self.notes = (told, f"Without a usable label: {len(faults):,} records.") if faults else (told,)
 
-    def _features(self, starts: Iterable[np.ndarray]) -> Iterator[Mapping[str, Feature]]:
-        """Of every record; none where it is damaged."""
-        for path, of_file in zip(self._paths, starts, strict=True):
-            with path.open("rb") as file:
-                for record in records(file, of_file):
-                    try:
-                        yield {} if isinstance(record, RecordError) else features_of(record)
-                    except RecordError:
-                        yield {}
+    def _examples(self) -> Iterator[tuple[int, int, Mapping[str, Feature]]]:
+        """Number of the file, start and features of every record; no features where the record is damaged."""
+        for number, path in enumerate(self._paths):
+            try:
+                with path.open("rb") as file:
+                    for start, record in walk_records(file, path.stat().st_size):
+                        yield number, start, _features(record)
+            except RecordError as error:
+                raise DatasetError(
+                    f"{path.name} is damaged as a TFRecord file: {error}.", "Upload or copy it again.", "tfrecord"
+                ) from error
 
     @cached_property
     def fingerprint(self) -> str:
@@ -62,7 +70,7 @@ class TFRecordImages:
         """See `Dataset`."""
         try:
             with self._paths[self._file_of[index]].open("rb") as file:  # a system limits how many may be open
-                record = read_record(file, int(self._starts[index]))
+                record = read_record(file, self._starts[index])
             [data] = features_of(record).get(self._image, [])
         except (OSError, RecordError) as error:
             raise ImageError(f"Its record cannot be read ({error}).", "Write the file again.", "record") from error
@@ -79,21 +87,30 @@ class TFRecordImages:
         return decode_image(self.file(index), shrink_to).pixels
 
 
-def _starts(path: Path) -> np.ndarray:
+def is_compressed(path: Path, first_bytes: bytes) -> bool:
+    """Whether it is a TFRecord file by its name, but packed by gzip."""
+    return first_bytes.startswith(_GZIP) and ".tfrecord" in path.name.lower()
+
+
+def refuse_compressed(path: Path, first_bytes: bytes) -> None:
+    """Raises DatasetError for a TFRecord file that is packed by gzip."""
+    if is_compressed(path, first_bytes):
+        raise DatasetError(f"{path.name} is compressed.", "Unpack it with gunzip.", "tfrecord_compressed")
+
+
+def _features(record: bytes | RecordError) -> Mapping[str, Feature]:
     try:
-        with path.open("rb") as file:
-            return record_starts(file, path.stat().st_size)
-    except RecordError as error:
-        raise DatasetError(
-            f"{path.name} is damaged as a TFRecord file: {error}.", "Upload or copy it again.", "tfrecord"
-        ) from error
+        return {} if isinstance(record, RecordError) else features_of(record)
+    except RecordError:
+        return {}
 
 
-def _feature_names(examples: Iterator[Mapping[str, Feature]], file_name: str) -> tuple[str, str | None, str | None]:
-    """Image, label and file name, told from all records that can be read: the first one may lack some."""
-    first: dict[str, Feature] = {}
-    for example in examples:
-        first |= {key: values for key, values in example.items() if not first.get(key)}
+def _feature_names(first: Mapping[str, Feature], file_name: str) -> tuple[str, str | None, str | None]:
+    """The features that hold the image, the label and the file name. Raises DatasetError when none holds an image.
+
+    Args:
+        first: values of each feature, from the first record that has any.
+    """
     keys = list(first)
     files = [key for key in keys if first[key] and isinstance(first[key][0], bytes)]
     image = column_among(files, IMAGE_FEATURES)

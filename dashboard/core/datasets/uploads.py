@@ -1,4 +1,4 @@
-"""The datasets on this server: the samples, what lies in data/datasets, CIFAR-10, and what was uploaded."""
+"""Keeps uploaded datasets on disk."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from dashboard.core.datasets import KINDS
+from dashboard.core.datasets.formats import KINDS, OFFERED
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import disk_is_full, sha256_of
-from dashboard.core.images.decoding import SUFFIXES
 from dashboard.core.settings import Settings
 
-WHOLE_DATASETS = (".zip", ".npz", ".parquet", ".tfrecord", ".tfrecords", ".tar.gz", ".tgz")
-LOOSE_FILES = (*sorted(SUFFIXES), ".npy", ".csv", ".tsv", ".json", ".jsonl")  # several of them make one dataset
+WHOLE_DATASETS = tuple(suffix for each in OFFERED if not each.several for suffix in each.suffixes)
+_OF_SEVERAL = tuple(suffix for each in OFFERED if each.several for suffix in each.suffixes)
+_LABELS = tuple(sorted(LABELS_SUFFIXES.difference(WHOLE_DATASETS)))
+LOOSE_FILES = (*_OF_SEVERAL, *_LABELS)  # several of them make one dataset
 UPLOAD_TYPES = (*WHOLE_DATASETS, *LOOSE_FILES)
 _BLOCK_BYTES = 2**20
 
@@ -35,7 +37,7 @@ def keep_upload(file: IO[bytes], name: str, settings: Settings) -> Path:
         DatasetError: it is of no kind that can be evaluated, larger than allowed, or the disk is full.
     """
     safe_name = plain_name(name)
-    if not safe_name.lower().endswith((*WHOLE_DATASETS, *SUFFIXES, ".npy")):
+    if not safe_name.lower().endswith((*WHOLE_DATASETS, *_OF_SEVERAL)):
         raise DatasetError(f"{name} is no dataset by itself.", KINDS, "unknown_format")
     return _keep(lambda out: shutil.copyfileobj(file, out, _BLOCK_BYTES), safe_name, name, [file], settings)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.described import described_files
 from dashboard.core.datasets.folder_files import is_pattern, pattern_root
+from dashboard.core.datasets.formats import FORMATS
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.errors import DatasetError
 
 _watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # of a folder: what is looked at, its times
 
 _MOST_WATCHED = 16
+_SHARD = re.compile("|".join(each.shards.pattern for each in FORMATS if each.shards), re.IGNORECASE)
 
 
 def content_state(path: Path) -> tuple[object, ...]:
@@ -51,7 +54,7 @@ def _folders_and_tables(folder: Path) -> Iterator[str]:
 
 
 def _is_table(name: str) -> bool:
-    return name[name.rfind(".") :] in LABELS_SUFFIXES or ".parquet" in name or ".tfrecord" in name
+    return name[name.rfind(".") :] in LABELS_SUFFIXES or bool(_SHARD.search(name))
 
 
 def _times(paths: Sequence[str]) -> tuple[object, ...]:

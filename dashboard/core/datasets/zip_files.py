@@ -41,6 +41,15 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     return opened
 
 
+def incomplete_zip(name: str) -> DatasetError:
+    """A file that is called like a ZIP, but does not end like one."""
+    return DatasetError(
+        f"{name} is not a complete ZIP file: its end is missing or damaged.",
+        "Upload or copy it again.",
+        "zip_truncated",
+    )
+
+
 class ZipFiles:
     """See `FileSource`."""
 

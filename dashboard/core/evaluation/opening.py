@@ -59,7 +59,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         n_images=len(plan.dataset.samples),
         fit=plan.version.preprocessing.fit,
         unknown_labels=plan.mapping.unknown,
-        label_map=tuple(plan.mapping.chosen().items()),
+        label_map=tuple(plan.mapping.label_map().items()),
         notes=(*plan.dataset.notes, *plan.mapping.notes),
         chunk_size=chunk_size,
         key=plan.key,

@@ -53,7 +53,7 @@ def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | N
             f"{_unlabelled(labels)}.",
             "labels_unknown",
         )
-    return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.chosen()))
+    return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.label_map()))
 
 
 def open_with_fingerprint(path: Path) -> tuple[Dataset, str]:

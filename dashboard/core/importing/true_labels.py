@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from dashboard.core.datasets.arrays import read_labels
-from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among, key_among
+from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among
 from dashboard.core.datasets.labelling import normal_name
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, as_label, read_csv, read_labels_file
 from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.errors import DatasetError
+from dashboard.core.importing.predictions_file import Piece, PredictionsFile
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
         labels: Sequence[str | None] = read_labels(open_npy(path), n_rows)
     elif suffix == ".npz":
         arrays = open_npz(path)
-        key = key_among(list(arrays), LABEL_KEYS) or (next(iter(arrays)) if len(arrays) == 1 else None)
+        key = column_among(list(arrays), LABEL_KEYS) or (next(iter(arrays)) if len(arrays) == 1 else None)
         if key is None:
             raise DatasetError(
                 f"{path.name} does not say which array holds labels; it has {', '.join(arrays)}.",
@@ -95,3 +96,31 @@ def _from_table(path: Path) -> tuple[Sequence[str | None], Sequence[str] | None]
         if cells is None or column is None:
             raise
         return [as_label(cell) for cell in cells.iloc[1:][header.index(column)]], None
+
+
+def with_labels(predictions: PredictionsFile, given: GivenLabels | None) -> Iterator[Piece]:
+    """The pieces of a file of predictions, with the labels of another file if one is given.
+
+    Raises:
+        DatasetError: the labels are for none of the rows, or for other rows.
+    """
+    first = named = 0
+    for piece in predictions.pieces():
+        if given:
+            last = first + len(piece.pred_probs)
+            if given.files and piece.files:
+                keys = [normal_name(file) for file in piece.files]
+                labels = [given.by_file.get(key) for key in keys]
+                named += sum(key in given.by_file for key in keys)
+                if last == predictions.n_rows and not named:
+                    raise DatasetError(
+                        f"{given.name} names none of the rows; its first one is for {given.files[0][:80]!r}, "
+                        f"theirs for {piece.files[0][:80]!r}.", "Write the file names in the same way.", "labels_file",
+                    )  # fmt: skip
+                files: Sequence[str] | None = piece.files
+            else:
+                given.check_count(predictions.n_rows)
+                labels = list(given.labels[first:last])
+                files = piece.files or (given.files and given.files[first:last])
+            piece, first = replace(piece, labels=labels, files=files), last
+        yield piece

@@ -29,9 +29,9 @@ def label_choices(counts: Mapping[str, int], class_names: Sequence[str]) -> list
     mapping = match_labels(counts, class_names)
     if not mapping.unknown:
         return []
-    meanings = mapping.chosen() | dict.fromkeys(mapping.unknown, LEAVE_OUT if mapping.class_of else NO_LABEL)
+    label_map = mapping.label_map() | dict.fromkeys(mapping.unknown, LEAVE_OUT if mapping.class_of else NO_LABEL)
     order = sorted(counts, key=lambda label: (label not in mapping.unknown, label))
-    return [LabelChoice(label, counts[label], meanings[label]) for label in order]
+    return [LabelChoice(label, counts[label], label_map[label]) for label in order]
 
 
 def evaluates_something(meanings: Sequence[str]) -> bool:

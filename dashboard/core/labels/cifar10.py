@@ -1,10 +1,10 @@
-"""CIFAR-10's ten names and their aliases."""
+"""CIFAR-10's ten class names, and other names that datasets use for them."""
 
 from __future__ import annotations
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-ALIASES = {
+ALIASES = {  # of CIFAR-10's classes only
     "plane": "airplane", "aeroplane": "airplane", "aircraft": "airplane", "jet": "airplane",
     "car": "automobile", "auto": "automobile",
     "kitty": "cat", "puppy": "dog", "boat": "ship", "lorry": "truck", "toad": "frog",

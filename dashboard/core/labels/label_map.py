@@ -1,4 +1,4 @@
-"""What the user says that labels mean."""
+"""Reads a label map: what the user says that labels mean."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from dashboard.core.labels.class_names import LEAVE_OUT
 
 
 def read_label_map(arguments: Iterable[str]) -> dict[str, str]:
-    """What labels mean, from `LABEL=CLASS`, `LABEL=` (leave out), or names of JSON files {"LABEL": "CLASS" or null}.
+    """A label map, from `LABEL=CLASS`, `LABEL=` (leave out), or names of JSON files {"LABEL": "CLASS" or null}.
 
     Raises:
         DatasetError: with the code `label_map`.
     """
-    chosen: dict[str, str] = {}
+    label_map: dict[str, str] = {}
     for argument in arguments:
         if argument.lower().endswith(".json") and "=" not in argument:
-            chosen |= _label_map_file(Path(argument))
+            label_map |= _label_map_file(Path(argument))
             continue
         label, equals, meant = argument.rpartition("=")
         if not equals:
             raise DatasetError(f"{argument!r} does not say what a label means.", "Write LABEL=CLASS.", "label_map")
-        chosen[label.strip()] = meant.strip() or LEAVE_OUT
-    return chosen
+        label_map[label.strip()] = meant.strip() or LEAVE_OUT
+    return label_map
 
 
 def _label_map_file(path: Path) -> dict[str, str]:

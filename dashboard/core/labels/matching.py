@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.errors import DatasetError, listed
-from dashboard.core.labels.cifar10 import ALIASES
+from dashboard.core.labels import cifar10
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 
 NO_ID = "-1"  # among class ids, as scikit-learn and Hugging Face mean it
@@ -26,30 +26,32 @@ class LabelMapping:
     left_out: tuple[str, ...] = ()  # names that the user wants left out
     notes: tuple[str, ...] = ()  # what was taken for what, where that is not plain
 
-    def chosen(self) -> dict[str, str]:
-        """As `match_labels` takes it: gives the same mapping again."""
+    def label_map(self) -> dict[str, str]:
+        """A label map with which `match_labels` gives the same mapping again."""
         known = {name: NO_LABEL if meant is None else meant for name, meant in self.class_of.items()}
         return known | dict.fromkeys(self.left_out, LEAVE_OUT)
 
 
 def match_labels(
-    names: Iterable[str], class_names: Sequence[str], chosen: Mapping[str, str] | None = None
+    names: Iterable[str], class_names: Sequence[str], label_map: Mapping[str, str] | None = None
 ) -> LabelMapping:
-    """Matches a name as it is; else without regard to case, white space, `-` and `_`; else by common aliases, both ways.
+    """Matches a name as it is; else without regard to case, white space, `-` and `_`; else by CIFAR-10's aliases.
 
-    Where two classes of the model would fit, none is taken. Numbers are class ids where all names are ids of classes; then -1 is no label.
+    An alias is matched in both ways: `plane` in the dataset with `airplane` in the model, and the reverse. Where two
+    classes of the model would fit, none is taken. Numbers are class ids where all names are ids of classes; then -1 is
+    no label.
 
     Args:
-        chosen: what the user wants some names to mean: a class, LEAVE_OUT or NO_LABEL.
+        label_map: what the user says that some names mean: a class, LEAVE_OUT or NO_LABEL.
 
     Raises:
-        DatasetError: something chosen is no class, or no name of the dataset; code `label_map`.
+        DatasetError: the label map has a name that the dataset lacks, or a class that the model lacks; code `label_map`.
     """
     wanted = sorted(set(names))
-    chosen = chosen or {}
-    _check_chosen(chosen, wanted, class_names)
+    label_map = label_map or {}
+    _check_label_map(label_map, wanted, class_names)
     by_key, by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
-    open_names = [name for name in wanted if name not in chosen]
+    open_names = [name for name in wanted if name not in label_map]
     given = [name for name in open_names if name != NO_ID]
     numbers = bool(given) and all(map(_ID.fullmatch, given))
     ids = numbers and all(int(name) < len(class_names) for name in given)
@@ -68,16 +70,16 @@ def match_labels(
             unknown.append(name)
         else:
             class_of[name] = match
-    class_of |= {n: None if meant == NO_LABEL else meant for n, meant in chosen.items() if meant != LEAVE_OUT}
-    left_out = tuple(name for name in wanted if chosen.get(name) == LEAVE_OUT)
+    class_of |= {n: None if meant == NO_LABEL else meant for n, meant in label_map.items() if meant != LEAVE_OUT}
+    left_out = tuple(name for name in wanted if label_map.get(name) == LEAVE_OUT)
     notes = _about_ids(given, class_names) if ids else ()
     if absent:
         notes = (*notes, f"{NO_ID} is taken as no label.")
     return LabelMapping(class_of, tuple(unknown), left_out, notes)
 
 
-def _check_chosen(chosen: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> None:
-    for label, meant in chosen.items():
+def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> None:
+    for label, meant in label_map.items():
         if label not in names:
             raise DatasetError(
                 f"{label!r} is no label of the dataset.", f"Its labels: {listed(names, 20)}.", "label_map"
@@ -109,4 +111,4 @@ def _key(name: str) -> str:
 
 
 def _meaning(name: str) -> str:
-    return ALIASES.get(_key(name), _key(name))
+    return cifar10.ALIASES.get(_key(name), _key(name))

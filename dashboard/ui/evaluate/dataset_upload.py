@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.core.datasets import label_counts, open_dataset, readable_name
+from dashboard.core.datasets.formats import OFFERED, either
 from dashboard.core.datasets.uploads import UPLOAD_TYPES, is_whole, keep_uploads, kept_upload
 from dashboard.core.errors import DashboardError
 from dashboard.core.labels.choices import label_choices
@@ -17,11 +18,10 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.label_editor import edit_labels
 from dashboard.ui.words import plain
 
+_FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in OFFERED)
 WHAT_CAN_BE_DROPPED = (
-    "A ZIP with one folder a class (cat/1.png, dog/1.png ...) or with a labels file (CSV, JSON or Parquet of file and "
-    "label); image files, alone or with a labels file; an .npz or .npy of uint8 images (N, height, width, channels); a "
-    "Parquet or TFRecord file of images and labels; the CIFAR-10 archive. Images without labels are predicted, but not "
-    "compared. Names match the model's classes without regard to case; plane and car are understood."
+    f"{_FORMATS[0].upper()}{_FORMATS[1:]}. Images without labels are predicted, but not compared. "
+    "Names match the model's classes without regard to case; plane and car are understood."
 )
 NOT_EVALUATED = "The dataset was not evaluated."
 _UNDECIDED = "dataset-undecided"  # path of a dataset whose labels the user is asked about
@@ -33,7 +33,7 @@ Start = Callable[[Path, Mapping[str, str]], None]
 def upload_dataset(settings: Settings) -> Path | None:
     """The uploader; returns the path of a dataset once it is complete."""
     files = st.file_uploader(
-        "A ZIP with one folder a class, images, arrays, Parquet or TFRecord",
+        f"A dataset: {either([each.title for each in OFFERED])}",
         type=list(UPLOAD_TYPES),
         accept_multiple_files=True,
         key=f"zip-{st.session_state.get('uploads', 0)}",
@@ -83,19 +83,19 @@ def decide_labels(path: Path, version: ModelVersion, settings: Settings, start: 
     st.text(readable_name(path.name))
     if dataset.notes:
         st.caption(plain(" ".join(dataset.notes)))
-    meanings: dict[str, str] = {}
+    label_map: dict[str, str] = {}
     if choices:  # with another model chosen meanwhile, there may be nothing to ask
         about = hash((str(path), tuple(choice.label for choice in choices)))  # edits go by the number of their row
         key = f"labels-{about}-{version.ref}"
-        meanings = edit_labels(choices, version.ref, version.class_names, key)
+        label_map = edit_labels(choices, version.ref, version.class_names, key)
     with st.container(horizontal=True):
-        go = st.button("Evaluate", key="evaluate-mapped", type="primary", disabled=bool(choices) and not meanings)
+        go = st.button("Evaluate", key="evaluate-mapped", type="primary", disabled=bool(choices) and not label_map)
         if st.button("Discard", key="discard-dataset"):
             forget_undecided()
             st.rerun()
     if go:
         forget_undecided()
-        start(path, meanings)
+        start(path, label_map)
 
 
 def forget_undecided() -> None:

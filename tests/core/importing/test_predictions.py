@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ import pytest
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing import predictions_file
-from dashboard.core.importing.predictions import Imported, import_predictions
+from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.runs.store import RunStore
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.5, 0.25, 0.25]])
@@ -33,6 +35,17 @@ def table(probs: np.ndarray = PROBS, prefix: str = "p_") -> pd.DataFrame:
     return pd.DataFrame({"file": [f"{i}.png" for i in range(len(probs))], "label": LABELS[: len(probs)], **columns})
 
 
+def import_file(
+    path: Path,
+    store: RunStore,
+    class_names: Sequence[str] | None = None,
+    labels: Path | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    **facts: Any,
+) -> Imported:
+    return import_predictions(ImportRequest(path, class_names, labels, **facts), store, on_progress)
+
+
 def check(imported: Imported, store: RunStore) -> None:
     """It is the run of PROBS and LABELS."""
     run = store.load(imported.manifest.run_id)
@@ -48,15 +61,15 @@ def check(imported: Imported, store: RunStore) -> None:
 
 def refused(path: Path, store: RunStore, **options: object) -> DatasetError:
     with pytest.raises(DatasetError) as caught:
-        import_predictions(path, store, **options)  # type: ignore[arg-type]
+        import_file(path, store, **options)  # type: ignore[arg-type]
     assert caught.value.fix and store.list() == []
     return caught.value
 
 
-@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_csv(tmp_path: Path, store: RunStore, separator: str) -> None:
     table().to_csv(tmp_path / "x.csv", sep=separator, index=False, encoding="utf-8-sig")
-    imported = import_predictions(tmp_path / "x.csv", store)
+    imported = import_file(tmp_path / "x.csv", store)
     check(imported, store)
     assert imported.manifest.model == "x" and imported.manifest.class_names == NAMES
     assert store.load(imported.manifest.run_id).table["file"].tolist() == ["0.png", "1.png", "2.png", "3.png"]
@@ -64,34 +77,34 @@ def test_csv(tmp_path: Path, store: RunStore, separator: str) -> None:
 
 def test_the_order_of_columns_does_not_matter_where_classes_are_named(tmp_path: Path, store: RunStore) -> None:
     table(prefix="")[["frog", "label", "cat", "dog"]].to_csv(tmp_path / "x.csv", index=False)
-    check(import_predictions(tmp_path / "x.csv", store, NAMES), store)
+    check(import_file(tmp_path / "x.csv", store, NAMES), store)
 
 
 def test_parquet_with_columns_and_with_lists(tmp_path: Path, store: RunStore) -> None:
     table().to_parquet(tmp_path / "x.parquet")
-    check(import_predictions(tmp_path / "x.parquet", store), store)
+    check(import_file(tmp_path / "x.parquet", store), store)
     pq.write_table(pa.table({"pred_probs": PROBS.tolist(), "true_label": LABELS}), tmp_path / "y.parquet")
-    check(import_predictions(tmp_path / "y.parquet", store, NAMES), store)
+    check(import_file(tmp_path / "y.parquet", store, NAMES), store)
 
 
 def test_arrays_with_labels_beside_them(tmp_path: Path, store: RunStore) -> None:
     ids = np.array([NAMES.index(label) for label in LABELS])
     np.savez(tmp_path / "x.npz", pred_probs=PROBS.astype(np.float32), labels=ids)
-    imported = import_predictions(tmp_path / "x.npz", store, NAMES)
+    imported = import_file(tmp_path / "x.npz", store, NAMES)
     check(imported, store)
     assert any("class ids" in note for note in imported.manifest.notes)
     np.save(tmp_path / "x.npy", PROBS)
     np.save(tmp_path / "y.npy", ids)
-    check(import_predictions(tmp_path / "x.npy", store, NAMES, tmp_path / "y.npy"), store)
+    check(import_file(tmp_path / "x.npy", store, NAMES, tmp_path / "y.npy"), store)
     (tmp_path / "y.csv").write_text("label\n" + "\n".join(LABELS))
-    check(import_predictions(tmp_path / "x.npy", store, NAMES, tmp_path / "y.csv"), store)
+    check(import_file(tmp_path / "x.npy", store, NAMES, tmp_path / "y.csv"), store)
 
 
 def test_labels_by_file_name_in_any_order(tmp_path: Path, store: RunStore) -> None:
     table().drop(columns="label").to_csv(tmp_path / "x.csv", index=False)
     truth = {f"{i}.png": label for i, label in reversed(list(enumerate(LABELS)))}
     (tmp_path / "truth.json").write_text(json.dumps({**truth, "more.png": "dog"}))
-    check(import_predictions(tmp_path / "x.csv", store, labels=tmp_path / "truth.json"), store)
+    check(import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.json"), store)
 
 
 def test_file_names_match_however_they_are_written(tmp_path: Path, store: RunStore) -> None:
@@ -101,16 +114,16 @@ def test_file_names_match_however_they_are_written(tmp_path: Path, store: RunSto
     )
     truth = {f".\\d\\e\u0301{i}.png": label for i, label in enumerate(LABELS)}
     (tmp_path / "truth.json").write_text(json.dumps(truth))
-    check(import_predictions(tmp_path / "x.csv", store, labels=tmp_path / "truth.json"), store)
+    check(import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.json"), store)
     truth = {"d/\u00e90.png": "cat", "d/e\u03010.png": "dog"}
     (tmp_path / "truth.json").write_text(json.dumps(truth, ensure_ascii=False))
     with pytest.raises(DatasetError, match="two labels: cat, dog"):
-        import_predictions(tmp_path / "x.csv", store, labels=tmp_path / "truth.json")
+        import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.json")
 
 
 def test_classes_without_names_go_by_their_numbers(tmp_path: Path, store: RunStore) -> None:
     np.save(tmp_path / "x.npy", PROBS)
-    imported = import_predictions(tmp_path / "x.npy", store, model="theirs")
+    imported = import_file(tmp_path / "x.npy", store, model="theirs")
     assert imported.manifest.class_names == ("0", "1", "2") and imported.manifest.model == "theirs"
     assert imported.evaluation is None and "not named" in imported.manifest.notes[0]
 
@@ -119,11 +132,11 @@ def test_parts_come_back_in_order(tmp_path: Path, store: RunStore, monkeypatch: 
     monkeypatch.setattr(predictions_file, "PIECE_ROWS", 3)
     seen = []
     table().to_csv(tmp_path / "x.csv", index=False)
-    check(import_predictions(tmp_path / "x.csv", store, on_progress=lambda *p: seen.append(p)), store)
+    check(import_file(tmp_path / "x.csv", store, on_progress=lambda *p: seen.append(p)), store)
     assert seen == [(3, 4), (4, 4)]
     np.save(tmp_path / "x.npy", PROBS)
     (tmp_path / "truth.csv").write_text("file,label\n" + "".join(f"{i},{label}\n" for i, label in enumerate(LABELS)))
-    imported = import_predictions(tmp_path / "x.npy", store, NAMES, tmp_path / "truth.csv")
+    imported = import_file(tmp_path / "x.npy", store, NAMES, tmp_path / "truth.csv")
     check(imported, store)
     assert store.load(imported.manifest.run_id).table["file"].tolist() == ["0", "1", "2", "3"]
 
@@ -135,7 +148,7 @@ def test_many_classes_come_in_smaller_pieces(tmp_path: Path, store: RunStore, mo
     table().to_csv(tmp_path / "x.csv", index=False)
     seen = []
     for suffix in ("npy", "parquet", "csv"):
-        import_predictions(tmp_path / f"x.{suffix}", store, NAMES, on_progress=lambda *p: seen.append(p))
+        import_file(tmp_path / f"x.{suffix}", store, NAMES, on_progress=lambda *p: seen.append(p))
     assert seen == 3 * [(2, 4), (4, 4)]
 
 
@@ -144,7 +157,7 @@ def test_files_that_are_named_twice_are_counted(
 ) -> None:
     monkeypatch.setattr(predictions_file, "PIECE_ROWS", 2)
     table().assign(file=["a", "b", "a", "a"]).to_csv(tmp_path / "x.csv", index=False)
-    imported = import_predictions(tmp_path / "x.csv", store)
+    imported = import_file(tmp_path / "x.csv", store)
     assert imported.manifest.notes == ("2 rows name a file that another one names.",)
     assert store.manifest(imported.manifest.run_id).notes == imported.manifest.notes
 
@@ -155,7 +168,7 @@ def test_rows_without_a_prediction_or_with_an_unknown_label_are_failed(tmp_path:
     rows.loc[2, "label"] = "zebra"
     rows.loc[3, "label"] = None
     rows.to_csv(tmp_path / "x.csv", index=False)
-    imported = import_predictions(tmp_path / "x.csv", store)
+    imported = import_file(tmp_path / "x.csv", store)
     run = store.load(imported.manifest.run_id)
     assert run.table["status"].tolist() == ["ok", "failed", "failed", "ok"]
     assert run.failed["reason"].tolist() == ["It is damaged.", "Its label 'zebra' is no class."]
@@ -165,7 +178,7 @@ def test_rows_without_a_prediction_or_with_an_unknown_label_are_failed(tmp_path:
 
 def test_a_label_map(tmp_path: Path, store: RunStore) -> None:
     table().replace({"label": {"dog": "hound"}}).to_csv(tmp_path / "x.csv", index=False)
-    check(import_predictions(tmp_path / "x.csv", store, label_map={"hound": "dog"}), store)
+    check(import_file(tmp_path / "x.csv", store, label_map={"hound": "dog"}), store)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +204,7 @@ def test_rows_that_are_no_probabilities(
 
 def test_rounded_probabilities_are_accepted(tmp_path: Path, store: RunStore) -> None:
     np.save(tmp_path / "x.npy", np.array([[0.333, 0.333, 0.334], [1.0, 0, 0]], np.float16))
-    assert import_predictions(tmp_path / "x.npy", store).n_failed == 0
+    assert import_file(tmp_path / "x.npy", store).n_failed == 0
 
 
 def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
@@ -211,7 +224,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
 
 def test_an_export_in_which_every_row_failed(tmp_path: Path, store: RunStore) -> None:
     table().to_csv(tmp_path / "x.csv", index=False)
-    rows = import_predictions(tmp_path / "x.csv", store)
+    rows = import_file(tmp_path / "x.csv", store)
     store.load(rows.manifest.run_id).files.pack(tmp_path / "again.parquet")
     exported = pq.read_table(tmp_path / "again.parquet")
     none = pa.array([None] * len(exported), exported.schema.field("pred_probs").type)
@@ -227,9 +240,9 @@ def test_labels_on_one_line_and_names_that_cannot_be_stored(tmp_path: Path, stor
     np.save(tmp_path / "p.npy", PROBS)
     (tmp_path / "y.csv").write_text(",".join(["1"] * 100_000) + '"' + "1" * 200_000)
     with pytest.raises(DatasetError, match=r"y\.csv"):
-        import_predictions(tmp_path / "p.npy", store, labels=tmp_path / "y.csv")
+        import_file(tmp_path / "p.npy", store, labels=tmp_path / "y.csv")
     with pytest.raises(DatasetError, match="is no UTF-8"):
-        import_predictions(tmp_path / os.fsdecode(b"p\xe9.npy"), store)
+        import_file(tmp_path / os.fsdecode(b"p\xe9.npy"), store)
     assert not store.list()
 
 
@@ -242,7 +255,7 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path, store: RunStore, monk
 def test_lines_that_end_with_a_separator_and_lines_that_are_too_long(tmp_path: Path, store: RunStore) -> None:
     lines = table().to_csv(index=False).splitlines()
     (tmp_path / "x.csv").write_text("\n".join([lines[0], *(f"{line}," for line in lines[1:])]))
-    check(import_predictions(tmp_path / "x.csv", store), store)
+    check(import_file(tmp_path / "x.csv", store), store)
     store.delete(store.list()[0].run_id)
     (tmp_path / "y.csv").write_text("\n".join([*lines[:3], f"{lines[3]},0.5", lines[4]]))
     assert "row 2 has 6 cells, but there are 5 columns" in refused(tmp_path / "y.csv", store).message
@@ -269,7 +282,7 @@ def test_tables_that_pandas_or_arrow_write(tmp_path: Path, store: RunStore) -> N
     ids = table().assign(label=pd.array([0, 1, 1, None], "Int64"), predictions=["cat", "dog", "frog", "cat"])
     ids["file"] = ["0.png", None, "2.png", "3.png"]
     ids.to_parquet(tmp_path / "x.parquet")
-    found = import_predictions(tmp_path / "x.parquet", store)
+    found = import_file(tmp_path / "x.parquet", store)
     assert found.evaluation is not None and found.evaluation.accuracy.n == 3
     assert store.load(found.manifest.run_id).table["file"].tolist()[:2] == ["0.png", ""]
     store.delete(found.manifest.run_id)
@@ -283,7 +296,7 @@ def test_a_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", PROBS)
     (tmp_path / "runs").write_text("a file in the way")
     with pytest.raises(DatasetError, match="cannot be written") as caught:
-        import_predictions(tmp_path / "p.npy", RunStore(tmp_path / "runs"))
+        import_file(tmp_path / "p.npy", RunStore(tmp_path / "runs"))
     assert caught.value.code == "storage"
 
 
@@ -300,9 +313,7 @@ def test_class_names_and_labels_that_do_not_fit(tmp_path: Path, store: RunStore)
 
 def test_the_reference_predictions_have_their_accuracy(shared_dir: Path, store: RunStore) -> None:
     folder = shared_dir / "oracles"
-    imported = import_predictions(
-        folder / "cifar10_test_pred_probs.npy", store, labels=folder / "cifar10_test_labels.npy"
-    )
+    imported = import_file(folder / "cifar10_test_pred_probs.npy", store, labels=folder / "cifar10_test_labels.npy")
     assert imported.evaluation is not None and imported.evaluation.accuracy.value == 0.9294
     assert imported.evaluation.accuracy.n == 10_000
 
@@ -311,16 +322,16 @@ def test_what_the_dashboard_exports_can_be_imported(tmp_path: Path, store: RunSt
     from dashboard.ui.evaluate.tabs import predictions_csv
 
     table().to_csv(tmp_path / "x.csv", index=False)
-    first = import_predictions(tmp_path / "x.csv", store)
+    first = import_file(tmp_path / "x.csv", store)
     (tmp_path / "again.csv").write_bytes(predictions_csv(store.load(first.manifest.run_id)))
-    check(import_predictions(tmp_path / "again.csv", store), store)
+    check(import_file(tmp_path / "again.csv", store), store)
 
 
 def test_the_exported_parquet_brings_its_class_names(tmp_path: Path, store: RunStore) -> None:
     table().to_csv(tmp_path / "x.csv", index=False)
-    first = import_predictions(tmp_path / "x.csv", store)
+    first = import_file(tmp_path / "x.csv", store)
     store.load(first.manifest.run_id).files.pack(tmp_path / "again.parquet")
-    again = import_predictions(tmp_path / "again.parquet", store)
+    again = import_file(tmp_path / "again.parquet", store)
     assert again.manifest.class_names == NAMES
     check(again, store)
 
@@ -329,6 +340,6 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, store: RunStore) -> 
     n = 200_000
     np.savez(tmp_path / "x.npz", pred_probs=np.full((n, 10), 0.1, np.float32), labels=np.arange(n) % 10)
     before = psutil.Process().memory_info().rss
-    imported = import_predictions(tmp_path / "x.npz", store)
+    imported = import_file(tmp_path / "x.npz", store)
     assert imported.evaluation is not None and imported.evaluation.accuracy.value == 0.1
     assert psutil.Process().memory_info().rss - before < 250 * 2**20

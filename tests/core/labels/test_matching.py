@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.core.labels.label_map import read_label_map
 from dashboard.core.labels.matching import match_labels
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_minus_one_among_class_ids_is_no_label() -> None:
     mapping = match_labels(["-1", "3"], CLASS_NAMES)
     assert mapping.class_of == {"-1": None, "3": "cat"} and mapping.unknown == ()
     assert mapping.notes[0].endswith("3 is cat.") and mapping.notes[1] == "-1 is taken as no label."
-    assert match_labels(["-1", "3"], CLASS_NAMES, mapping.chosen()).class_of == mapping.class_of
+    assert match_labels(["-1", "3"], CLASS_NAMES, mapping.label_map()).class_of == mapping.class_of
 
 
 def test_minus_one_is_not_the_class_one() -> None:
@@ -108,20 +111,21 @@ def test_numbers_that_are_names_of_classes_are_these() -> None:
 
 
 def test_the_users_map_wins_and_gives_the_same_again() -> None:
-    chosen = {"kitten": "cat", "dog": LEAVE_OUT, "photos": NO_LABEL}
+    label_map = {"kitten": "cat", "dog": LEAVE_OUT, "photos": NO_LABEL}
     names = ["kitten", "dog", "photos", "Plane", "ant"]
-    mapping = match_labels(names, CLASS_NAMES, chosen)
+    mapping = match_labels(names, CLASS_NAMES, label_map)
     assert mapping.class_of == {"Plane": "airplane", "kitten": "cat", "photos": None}
     assert (mapping.left_out, mapping.unknown) == (("dog",), ("ant",))
-    assert match_labels(names, CLASS_NAMES, mapping.chosen()) == mapping
+    assert match_labels(names, CLASS_NAMES, mapping.label_map()) == mapping
 
 
 @pytest.mark.parametrize(
-    "chosen, said", [({"zebra": "cat"}, "no label of the dataset"), ({"dog": "hound"}, "the model has no such class")]
+    "label_map, said",
+    [({"zebra": "cat"}, "no label of the dataset"), ({"dog": "hound"}, "the model has no such class")],
 )
-def test_a_map_that_does_not_fit_is_refused(chosen: dict[str, str], said: str) -> None:
+def test_a_map_that_does_not_fit_is_refused(label_map: dict[str, str], said: str) -> None:
     with pytest.raises(DatasetError, match=said) as caught:
-        match_labels(["dog"], CLASS_NAMES, chosen)
+        match_labels(["dog"], CLASS_NAMES, label_map)
     assert caught.value.code == "label_map"
 
 
@@ -137,3 +141,12 @@ def test_a_map_in_arguments_and_files(tmp_path: Path) -> None:
     file.write_text('{"kitten": 3}')
     with pytest.raises(DatasetError, match="no object of labels and classes"):
         read_label_map([str(file)])
+
+
+def test_matching_labels_needs_neither_downloads_nor_pickle() -> None:
+    """Names of classes are asked for everywhere, the CIFAR-10 archive is not."""
+    program = "import sys\nimport dashboard.core.labels.matching, dashboard.core.labels.label_map\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "dashboard.core.labels.cifar10" in loaded
+    assert not loaded & {"urllib.request", "pickle", "tarfile", "numpy", "dashboard.core.download"}

@@ -1,0 +1,202 @@
+"""The table of dataset formats. Opening, uploads, the library and every text that names formats are made from it."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from pathlib import Path
+
+from dashboard.core.datasets import npy, parquet_images
+from dashboard.core.datasets.arrays import ArrayImages
+from dashboard.core.datasets.cifar10_images import Cifar10Images
+from dashboard.core.datasets.contract import Dataset
+from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
+from dashboard.core.datasets.described import DescribedDataset
+from dashboard.core.datasets.folder_files import FolderFiles
+from dashboard.core.datasets.image_files import ImageFiles
+from dashboard.core.datasets.labelling import is_image_name
+from dashboard.core.datasets.parquet_images import ParquetImages
+from dashboard.core.datasets.tfrecord import begins_like_tfrecord
+from dashboard.core.datasets.tfrecord_images import TFRecordImages, is_compressed, refuse_compressed
+from dashboard.core.datasets.zip_files import ZipFiles, incomplete_zip
+from dashboard.core.errors import DatasetError
+from dashboard.core.images.decoding import SUFFIXES
+
+_PACKED = r"(\.(gz|gzip|zlib))?$"  # a shard may be compressed; checksums and indices beside it are no shards
+
+
+class Sign(IntEnum):
+    """What a file's format is recognised by. The surest sign is tried first."""
+
+    FIRST_BYTES = 1
+    NAME = 2
+    CONTENT = 3
+
+
+@dataclass(frozen=True)
+class DataFiles:
+    """The single file at the path of a dataset, or the shards of one dataset in the folder there."""
+
+    path: Path
+    files: tuple[Path, ...]
+    open_images: Callable[[Path], Dataset]  # opens another dataset without the labels file among its images
+    first_bytes: bytes = b""  # of a single file
+    use_labels_file: bool = True  # whether a labels file among the images gives them their labels
+
+    @cached_property
+    def zip_files(self) -> ZipFiles | None:
+        """The files in it, if it is a ZIP. Raises DatasetError when it is damaged."""
+        return ZipFiles(self.path) if zipfile.is_zipfile(self.path) else None
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of dataset."""
+
+    title: str  # in lists
+    help: str  # what it is, in a sentence
+    labels: str  # where the labels of its images come from, in a sentence
+    suffixes: tuple[str, ...]  # lower-case ends of file names
+    sign: Sign
+    sniff: Callable[[DataFiles], bool]  # tells whether a single file is of this format
+    open: Callable[[DataFiles], Dataset]
+    damaged: Callable[[str], DatasetError] | None = None  # for the name of a file whose suffix promises this format
+    shards: re.Pattern[str] | None = None  # names of files that make one dataset when they lie in one folder
+    several: bool = False  # several uploaded files may make one dataset
+    uploadable: bool = True
+    in_library: bool = True  # whether a file in data/datasets is offered
+
+
+def _begins_with(magic: bytes) -> Callable[[DataFiles], bool]:
+    return lambda data: data.first_bytes.startswith(magic)
+
+
+def _is_named(*suffixes: str) -> Callable[[DataFiles], bool]:
+    return lambda data: data.path.name.lower().endswith(suffixes)
+
+
+def _begins_wrong(kind: str) -> Callable[[str], DatasetError]:
+    return lambda name: DatasetError(
+        f"{name} is damaged: it does not begin like a {kind} file.", "Upload or copy it again.", "damaged"
+    )
+
+
+def _is_npz(data: DataFiles) -> bool:
+    names = data.zip_files.names if data.zip_files else ()
+    return not any(map(is_image_name, names)) and any(name.endswith(".npy") for name in names)
+
+
+def _open_zip(data: DataFiles) -> Dataset:
+    assert data.zip_files is not None  # as `sniff` saw
+    return ImageFiles(data.path, data.zip_files, data.use_labels_file)
+
+
+def _open_tfrecord(data: DataFiles) -> Dataset:
+    refuse_compressed(data.path, data.first_bytes)
+    return TFRecordImages(data.path, data.files)
+
+
+# In the order in which texts list them. Opening tries them in the order of their signs.
+FORMATS = (
+    Format(
+        title="ZIP",
+        help="a ZIP of images at any depth",
+        labels="class folders (cat/1.png, dog/1.png ...) or a labels file (CSV, JSON or Parquet of file and label)",
+        suffixes=(".zip",),
+        sign=Sign.CONTENT,
+        sniff=lambda data: data.zip_files is not None and not _is_npz(data),
+        open=_open_zip,
+        damaged=incomplete_zip,
+    ),
+    Format(
+        title="image files",
+        help="image files",
+        labels="a labels file beside them",
+        suffixes=tuple(sorted(SUFFIXES)),
+        sign=Sign.NAME,
+        sniff=lambda data: is_image_name(data.path.name),
+        open=lambda data: ImageFiles(data.path, FolderFiles(data.path.parent, [data.path.name])),
+        several=True,
+        in_library=False,  # there, images are chosen by their folder
+    ),
+    Format(
+        title=".npz",
+        help="an .npz of uint8 images (N, height, width, channels)",
+        labels="an array beside the images",
+        suffixes=(".npz",),
+        sign=Sign.CONTENT,
+        sniff=_is_npz,
+        open=lambda data: ArrayImages(data.path, npy.open_npz(data.path)),
+        damaged=incomplete_zip,
+    ),
+    Format(
+        title=".npy",
+        help="an .npy of uint8 images (N, height, width, channels)",
+        labels="a second .npy such as labels.npy, in the order of the images",
+        suffixes=(".npy",),
+        sign=Sign.FIRST_BYTES,
+        sniff=_begins_with(npy.MAGIC),
+        open=lambda data: ArrayImages(data.path, {data.path.stem: npy.open_npy(data.path)}),
+        damaged=_begins_wrong("NumPy"),
+        several=True,
+    ),
+    Format(
+        title="Parquet",
+        help="a Parquet file of images (the layout of Hugging Face)",
+        labels="a column",
+        suffixes=(".parquet",),
+        sign=Sign.FIRST_BYTES,
+        sniff=_begins_with(parquet_images.MAGIC),
+        open=lambda data: ParquetImages(data.path, data.files),
+        damaged=_begins_wrong("Parquet"),
+        shards=re.compile(r"\.parquet" + _PACKED, re.IGNORECASE),
+    ),
+    Format(
+        title="TFRecord",
+        help="a TFRecord file of images (tf.train.Example)",
+        labels="a feature",
+        suffixes=(".tfrecord", ".tfrecords"),
+        sign=Sign.CONTENT,
+        sniff=lambda data: begins_like_tfrecord(data.first_bytes) or is_compressed(data.path, data.first_bytes),
+        open=_open_tfrecord,
+        damaged=_begins_wrong("TFRecord"),
+        shards=re.compile(r"\.tfrecords?([-_.]?\d+([-_]of[-_]\d+)?)?" + _PACKED, re.IGNORECASE),
+    ),
+    Format(
+        title="CIFAR-10",
+        help="the CIFAR-10 archive",
+        labels="the archive",
+        suffixes=(".tar.gz", ".tgz"),
+        sign=Sign.NAME,
+        sniff=_is_named(".tar.gz", ".tgz"),
+        open=lambda data: Cifar10Images(data.path),
+    ),
+    Format(
+        title="described dataset",
+        help="a description of a dataset whose labels lie elsewhere (.dataset.json)",
+        labels="the labels file that it names",
+        suffixes=(DESCRIPTION,),
+        sign=Sign.NAME,
+        sniff=lambda data: data.path.name.endswith(DESCRIPTION),
+        open=lambda data: DescribedDataset(data.path, data.open_images),
+        uploadable=False,  # it names files of the server: only the operator may say which
+    ),
+)
+
+
+def either(names: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+OFFERED = tuple(each for each in FORMATS if each.uploadable)
+PATTERN = "'photos/**/*.jpg'"  # quoted for the shell
+FOLDERS = f"a folder or a pattern ({PATTERN}) of image files, {either([each.title for each in FORMATS if each.shards])}"
+KINDS = (
+    f"Give {'; '.join(each.help for each in OFFERED)}; or {FOLDERS}. "
+    "Image files get their labels from class folders (cat/1.png, dog/1.png ...) or from a labels file."
+)

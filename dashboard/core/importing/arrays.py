@@ -1,0 +1,51 @@
+"""Predictions in NumPy arrays: .npy or .npz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dashboard.core.datasets.arrays import read_labels
+from dashboard.core.datasets.npy import StoredArray
+from dashboard.core.errors import DatasetError
+from dashboard.core.importing.predictions_file import Piece, piece_rows
+
+
+class ArrayPredictions:
+    """Arrays (N, K) of probabilities and (N,) of labels."""
+
+    class_names: tuple[str, ...] | None = None
+
+    def __init__(self, probs: StoredArray, labels: StoredArray | None) -> None:
+        header = probs.header
+        if len(header.shape) != 2 or header.shape[1] < 2 or header.dtype.kind not in "fiu":
+            raise DatasetError(
+                f"{probs.name} has the shape {header.shape} of {header.dtype}; probabilities (N, classes) are needed.",
+                "Save one row an image with the probability of each class.", "predictions",
+            )  # fmt: skip
+        self._probs = probs
+        self.n_rows, self.n_classes = header.shape
+        self._labels = read_labels(labels, self.n_rows) if labels else None
+
+    def labels(self) -> Iterator[str | None]:
+        """See `PredictionsFile`."""
+        yield from self._labels or ()
+
+    def pieces(self) -> Iterator[Piece]:
+        """See `PredictionsFile`."""
+        start = 0
+        try:
+            for probs in self._probs.pieces(piece_rows(self.n_classes)):
+                if not np.isfinite(values := probs.astype(np.float64)).all():
+                    row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+                    raise DatasetError(
+                        f"{self._probs.name}: row {start + row} is not finite.",
+                        "Save numbers from 0 to 1.",
+                        "predictions",
+                    )
+                end = start + len(values)
+                yield Piece(values, self._labels and self._labels[start:end], None)
+                start = end
+        except OSError as error:
+            raise DatasetError(f"{error}.", "Copy the file again.", "predictions") from error

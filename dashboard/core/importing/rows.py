@@ -1,0 +1,131 @@
+"""Rows of an imported run: made from pieces of a file of predictions, checked, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.importing.predictions_file import Piece
+from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
+from dashboard.core.runs.rows import SCHEMA
+
+SUM_TOLERANCE = 1e-3  # how far the probabilities of a row may be from 1 in sum: they were rounded
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of the run."""
+
+    first: int  # which row of the run is the first of these
+    pred_probs: np.ndarray  # (n, K) float64
+    true: np.ndarray  # (n,) int32 class ids; negative where there is no label, or one that is no class
+    predicted: np.ndarray  # (n,) int32 class ids
+    failed: np.ndarray  # (n,) bool: there are no probabilities, or the label is no class
+    reasons: Sequence[str]  # why a row has failed
+    files: Sequence[str] | None  # None where the file of predictions names none
+
+    @property
+    def compared(self) -> np.ndarray:
+        """Which rows have a prediction and a label (n,) bool."""
+        return ~self.failed & (self.true >= 0)
+
+
+def check_rows(piece: Piece, first: int, ids: Mapping[str, int], source: str) -> Rows:
+    """The rows of a piece.
+
+    Args:
+        first: which row of the run is the first one in the piece.
+        ids: class id of each label that is a class, -1 for a label that means none.
+        source: name of the file of predictions, for messages.
+
+    Raises:
+        DatasetError: a row is no probability distribution.
+    """
+    probs, n = piece.pred_probs, len(piece.pred_probs)
+    absent = np.isnan(probs).all(axis=1)
+    _check_probabilities(probs[~absent], first + np.flatnonzero(~absent), source)
+    labels = piece.labels or [None] * n
+    true = np.fromiter((-1 if label is None else ids.get(label, -2) for label in labels), np.int32, n)
+    failed = absent | (true == -2)
+    reasons = [""] * n
+    for i in np.flatnonzero(failed).tolist():
+        given = piece.reasons[i] if piece.reasons else ""
+        reasons[i] = (given or "It has no probabilities.") if absent[i] else f"Its label {labels[i]!r} is no class."
+    predicted = np.where(absent, 0, np.where(np.isnan(probs), -1, probs).argmax(axis=1)).astype(np.int32)
+    return Rows(first, probs, true, predicted, failed, reasons, piece.files)
+
+
+def as_table(rows: Rows, class_names: Sequence[str]) -> pa.Table:
+    """The rows as a run stores them, see `SCHEMA`."""
+    n, failed = len(rows.failed), rows.failed
+    vocabulary = pa.array(class_names, pa.string())
+    offsets = pa.array(np.arange(n + 1) * len(class_names), pa.int32())
+    confidence = np.where(failed, 0.0, rows.pred_probs.max(axis=1))
+    columns = {
+        "index": pa.array(rows.first + np.arange(n)),
+        "file": pa.array(rows.files or [f"row {rows.first + i}" for i in range(n)], pa.string()),
+        "true_label": vocabulary.take(pa.array(rows.true, mask=rows.true < 0)),
+        "predicted_label": vocabulary.take(pa.array(rows.predicted, mask=failed)),
+        "confidence": pa.array(confidence, pa.float64(), mask=failed),
+        "pred_probs": pa.ListArray.from_arrays(offsets, pa.array(rows.pred_probs.ravel()), mask=pa.array(failed)),
+        "logits": pa.nulls(n, pa.list_(pa.float32())),
+        "status": pa.array(np.where(failed, "failed", "ok"), pa.string()),
+        "reason": pa.array(rows.reasons, pa.string()),
+    }
+    return pa.table(columns).select(SCHEMA.names).cast(SCHEMA)
+
+
+class Tally:
+    """Keeps of every row what the metrics of the whole run need, so that the probabilities need not stay in memory."""
+
+    def __init__(self) -> None:
+        self.n_failed = 0
+        self._true: list[np.ndarray] = []  # class ids, of the rows that are compared
+        self._predicted: list[np.ndarray] = []
+        self._confidence: list[np.ndarray] = []
+        self._files: list[np.ndarray] = []  # hashes of file names, of all rows
+
+    def add(self, rows: Rows) -> None:
+        """Counts some more rows."""
+        compared = rows.compared
+        self._true.append(rows.true[compared])
+        self._predicted.append(rows.predicted[compared])
+        self._confidence.append(rows.pred_probs[compared].max(axis=1))
+        self.n_failed += int(rows.failed.sum())
+        if rows.files:
+            self._files.append(pd.util.hash_array(np.array(rows.files, object)))
+
+    @property
+    def n_repeated(self) -> int:
+        """How many rows name a file that an earlier row names, too."""
+        hashes = np.concatenate(self._files) if self._files else np.empty(0, np.uint64)
+        return len(hashes) - len(np.unique(hashes))
+
+    def evaluation(self, class_names: tuple[str, ...]) -> Evaluation | None:
+        """The metrics of all rows; None where no row has both a prediction and a label."""
+        true = np.concatenate(self._true) if self._true else np.empty(0, np.int32)
+        if not len(true):
+            return None
+        return evaluate_labels(true, np.concatenate(self._predicted), class_names, np.concatenate(self._confidence))
+
+
+def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str) -> None:
+    """Raises DatasetError at the first row that is no probability distribution."""
+    finite = np.isfinite(probs).all(axis=1)
+    inside = ((probs >= -SUM_TOLERANCE) & (probs <= 1 + SUM_TOLERANCE)).all(axis=1)
+    sums = probs.sum(axis=1)
+    whole = np.abs(sums - 1) <= SUM_TOLERANCE
+    for good, what, fix in (
+        (finite, "is not finite", "Save numbers from 0 to 1."),
+        (inside, "holds numbers outside 0 to 1", "Save probabilities, the softmax of logits."),
+        (whole, "does not sum to 1", "Save probabilities of classes that exclude each other."),
+    ):
+        if not good.all():
+            at = int(np.flatnonzero(~good)[0])
+            values = ", ".join(f"{value:.3g}" for value in probs[at, :6])
+            raise DatasetError(f"{source}: row {rows[at]} {what} ({values} ...).", fix, "pred_probs")

@@ -1,0 +1,190 @@
+"""Predictions in tables: CSV or Parquet."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dashboard.core.datasets.columns import (
+    FILE_COLUMNS,
+    LABEL_COLUMNS,
+    PROBS_NAMES,
+    PROBS_PREFIXES,
+    REASON_COLUMNS,
+    column_among,
+    csv_separator,
+)
+from dashboard.core.datasets.labels_file import as_label
+from dashboard.core.errors import DatasetError
+from dashboard.core.importing.predictions_file import Piece, piece_rows
+from dashboard.core.runs.rows import CLASS_NAMES
+
+_FIRST_ROWS = 64
+_NAME_THE_COLUMNS = "Give one column a class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
+_ERRORS = (OSError, ValueError, TypeError, KeyError, csv.Error, pa.ArrowException)
+T = TypeVar("T")
+
+
+class TablePredictions:
+    """CSV or Parquet with a column for each class, or a column of lists."""
+
+    def __init__(self, path: Path, class_names: Sequence[str] | None) -> None:
+        self._path = path
+        try:
+            columns, self.n_rows = self._describe()
+            self._label = column_among(columns, LABEL_COLUMNS)
+            self._file = column_among(columns, FILE_COLUMNS)
+            self._reason = column_among(columns, REASON_COLUMNS)
+            self._list = column_among(_list_columns(path), PROBS_NAMES)
+            if self._list:
+                self._probs, self.class_names = [self._list], _own_class_names(path)
+                self.n_classes = _list_length(path, self._list)
+            else:
+                self._probs, self.class_names = _probability_columns(columns, class_names, path.name)
+                self.n_classes = len(self._probs)
+        except _ERRORS as error:
+            raise self._refused(error) from error
+
+    def _describe(self) -> tuple[list[str], int]:
+        """Names of the columns, number of rows."""
+        if self._path.suffix.lower() == ".parquet":
+            file = pq.ParquetFile(self._path)
+            return list(file.schema_arrow.names), file.metadata.num_rows
+        with self._path.open(encoding="utf-8-sig", newline="") as text:
+            first = next((line for line in text if line.strip()), "")
+            self._separator = csv_separator(first)
+            columns = next(csv.reader([first], delimiter=self._separator), [])
+            if len(set(columns)) < len(columns):
+                raise ValueError("two columns have the same name")
+            rows = 0
+            for cells in csv.reader(text, delimiter=self._separator):
+                if any(cells[len(columns) :]):
+                    raise ValueError(f"row {rows} has {len(cells)} cells, but there are {len(columns)} columns")
+                rows += bool(cells)
+            return columns, rows
+
+    def _frames(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        if self._path.suffix.lower() == ".parquet":
+            file = pq.ParquetFile(self._path)
+            for batch in file.iter_batches(piece_rows(self.n_classes), columns=list(columns)):
+                yield batch.to_pandas()
+            return
+        yield from self._csv(columns, {c: np.float64 if c in self._probs else str for c in columns})
+
+    def _csv(self, columns: Sequence[str], types: Mapping[str, type]) -> Iterator[pd.DataFrame]:
+        with pd.read_csv(
+            self._path, sep=self._separator, encoding="utf-8-sig", usecols=list(columns),
+            chunksize=piece_rows(self.n_classes), dtype=types, keep_default_na=False, index_col=False,  # also where lines end with a separator
+            na_values={c: ["", "nan", "NaN"] for c in columns if c in self._probs},
+        ) as reader:  # fmt: skip
+            yield from reader
+
+    def labels(self) -> Iterator[str | None]:
+        """See `PredictionsFile`."""
+        if self._label:
+            frames = self._frames([self._label])
+            yield from self._guarded(as_label(value) for frame in frames for value in frame[self._label])
+
+    def pieces(self) -> Iterator[Piece]:
+        """See `PredictionsFile`."""
+        others = [column for column in (self._label, self._file, self._reason) if column]
+        yield from self._guarded(map(self._piece, self._frames([*dict.fromkeys([*self._probs, *others])])))
+
+    def _piece(self, frame: pd.DataFrame) -> Piece:
+        return Piece(
+            self._matrix(frame),
+            list(map(as_label, frame[self._label])) if self._label else None,
+            frame[self._file].astype(object).fillna("").astype(str).tolist() if self._file else None,
+            frame[self._reason].fillna("").astype(str).tolist() if self._reason else None,
+        )
+
+    def _matrix(self, frame: pd.DataFrame) -> np.ndarray:
+        if not self._list:
+            return frame[self._probs].to_numpy(np.float64)
+        blank = np.full(self.n_classes, np.nan)
+        rows = [blank if row is None else np.asarray(row, np.float64) for row in frame[self._list]]
+        if any(row.shape != blank.shape for row in rows):
+            raise DatasetError(
+                f"{self._path.name}: not every row of {self._list} has {self.n_classes} probabilities.",
+                _NAME_THE_COLUMNS, "predictions",
+            )  # fmt: skip
+        return np.stack(rows) if rows else np.empty((0, self.n_classes))
+
+    def _guarded(self, values: Iterator[T]) -> Iterator[T]:
+        try:
+            yield from values
+        except _ERRORS as error:
+            raise self._no_number() or self._refused(error) from error
+
+    def _no_number(self) -> DatasetError | None:
+        """About the first cell of a CSV file that is no number where one is needed; None where all are."""
+        if self._path.suffix.lower() == ".parquet":
+            return None
+        done = 0
+        with contextlib.suppress(*_ERRORS):  # it is another fault
+            for frame in self._csv(self._probs, dict.fromkeys(self._probs, str)):
+                wrong = (frame.apply(pd.to_numeric, errors="coerce").isna() & frame.notna()).to_numpy()
+                if wrong.any():
+                    row, column = (int(each[0]) for each in np.nonzero(wrong))
+                    return DatasetError(
+                        f"{self._path.name}: row {done + row} has {str(frame.iloc[row, column])[:40]!r} in the column "
+                        f"{frame.columns[column]}, which is no number.",
+                        "Save numbers from 0 to 1, with a point before the decimals.", "predictions",
+                    )  # fmt: skip
+                done += len(frame)
+        return None
+
+    def _refused(self, error: Exception) -> DatasetError:
+        if isinstance(error, UnicodeDecodeError):
+            return DatasetError(f"{self._path.name} is no UTF-8 text.", "Save it as CSV UTF-8.", "predictions")
+        reason = str(error).strip().rstrip(".")[:300] or type(error).__name__
+        return DatasetError(f"{self._path.name} cannot be read: {reason}.", "Save or export it again.", "predictions")
+
+
+def _list_columns(path: Path) -> list[str]:
+    if path.suffix.lower() != ".parquet":
+        return []
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return [field.name for field in pq.read_schema(path) if any(is_kind(field.type) for is_kind in kinds)]
+
+
+def _list_length(path: Path, column: str) -> int:
+    """Of the first list that there is; 0 when there is none."""
+    for batch in pq.ParquetFile(path).iter_batches(_FIRST_ROWS, columns=[column]):
+        if len(lengths := pc.list_value_length(batch.column(0)).drop_null()):
+            return int(lengths[0].as_py())
+    return 0
+
+
+def _own_class_names(path: Path) -> tuple[str, ...] | None:
+    """As a run stores them beside its rows; None where there are none."""
+    try:
+        return tuple(map(str, json.loads(pq.read_metadata(path).metadata[CLASS_NAMES.encode()])))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _probability_columns(
+    columns: Sequence[str], class_names: Sequence[str] | None, name: str
+) -> tuple[list[str], tuple[str, ...]]:
+    """The columns of probabilities and the classes that they are named after."""
+    for prefix in PROBS_PREFIXES:
+        found = [column for column in columns if column.startswith(prefix) and len(column) > len(prefix)]
+        if len(found) >= 2:
+            return found, tuple(column.removeprefix(prefix) for column in found)
+    if class_names and set(class_names) <= set(columns):
+        return list(class_names), tuple(class_names)
+    raise DatasetError(
+        f"{name} does not say which columns are probabilities; it has {', '.join(columns[:12])}.",
+        _NAME_THE_COLUMNS, "predictions",
+    )  # fmt: skip
