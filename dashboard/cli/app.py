@@ -7,11 +7,13 @@ import sys
 import typer
 
 from dashboard.cli.data import data_app
+from dashboard.cli.doctor import doctor
 from dashboard.cli.evaluate import evaluate
 from dashboard.cli.explain import explain
 from dashboard.cli.import_predictions import import_command
 from dashboard.cli.models import models_app
 from dashboard.cli.output import stop
+from dashboard.cli.predict import predict
 from dashboard.cli.runs import runs_app
 from dashboard.core.errors import DashboardError
 
@@ -20,6 +22,8 @@ app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 app.command("import")(import_command)
+for command in (predict, explain, evaluate, doctor):
+    app.command()(command)
 
 
 def main() -> None:
@@ -36,7 +40,3 @@ def main() -> None:
             stop(DashboardError(what, way_out, "permission" if denied else "system"), "--json" in sys.argv)
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
-
-
-app.command()(explain)
-app.command()(evaluate)

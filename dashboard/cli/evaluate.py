@@ -22,12 +22,13 @@ from dashboard.core.evaluation.opening import OpenRun, begin, evaluated_before, 
 from dashboard.core.evaluation.plan import RunPlan, plan_run
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.labels.label_map import read_label_map
-from dashboard.core.runs.export import export_run, make_export_folder, run_record
+from dashboard.core.runs.export import export_run, make_export_folder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore, storage_error
 from dashboard.core.settings import get_settings
+from dashboard.schemas.runs import RunRecord
 
 _POLL_S = 0.5
 
@@ -87,8 +88,8 @@ def evaluate(
         processes = workers or get_settings().workers
         manifest = opened if isinstance(opened, RunManifest) else _evaluate(opened, processes)
         run = store.load(manifest.run_id, VIEW_COLUMNS)
-        written = export_run(run, out) if out else []
-        record = run_record(run)
+        record = RunRecord.of(run)
+        written = export_run(run, out, record.to_text()) if out else []
     except DashboardError as error:
         stop(error, as_json)
     except OSError as error:

@@ -6,34 +6,47 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 from rich.table import Column, Table
 
-from dashboard.cli.arguments import AsJson, ModelRef, engine, prediction_record, registry
-from dashboard.cli.output import console, error_record, plain_text, print_json, say, stop
+from dashboard.cli.arguments import AsJson, ModelRef, services
+from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, say
 from dashboard.core.errors import DashboardError, ImageError, WorkerError, listed
 from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
 from dashboard.core.explanations.overlay import overlay
-from dashboard.core.explanations.records import Explanation, Faithfulness, MapRequest, MapScores
+from dashboard.core.explanations.records import MapRequest
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
 from dashboard.core.models.version import ModelVersion
+from dashboard.schemas.errors import ErrorRecord, FailedImage
+from dashboard.schemas.explanations import ExplainedRecord, ExplanationRecord
 
 OVERLAY_SIDE = 512  # pixels
 ALL = "all"
 
 
 @dataclass(frozen=True)
-class Saved:
-    """One explanation and the files that it was written to."""
+class Files:
+    """Where the maps of one image are written to."""
 
-    explanation: Explanation
-    overlay: Path
-    array: Path | None
+    stem: Path
+    overlay: Path | None = None  # the only file; None: an overlay (PNG) and an array (.npy) for each method
+
+    @classmethod
+    def named(cls, overlay: Path) -> Files:
+        """One overlay, under this name."""
+        return cls(overlay, overlay)
+
+    def of(self, method: str) -> tuple[Path, Path | None]:
+        """The overlay's file and the array's."""
+        if self.overlay:
+            return self.overlay, None
+        name = f"{self.stem.name}-{method}"
+        return self.stem.with_name(f"{name}.png"), self.stem.with_name(f"{name}.npy")
 
 
 def explain(
@@ -64,158 +77,88 @@ def explain(
     if not one and out.suffix:
         raise typer.BadParameter("a folder, for several images or methods", param_hint="--out")
     request = MapRequest(tuple(METHODS) if method == ALL else (method,), layer, target, faithfulness)
+    to_file = one and bool(out.suffix) and not out.is_dir()
+    answers: list[ExplainedRecord | FailedImage] = []
     try:
-        version = registry().get(model)
+        with services() as opened:
+            version = opened.registry.get(model)
+            if target is not None and target not in version.class_names:
+                raise typer.BadParameter(f"one of: {listed(version.class_names, 20)}", param_hint="--target")
+            if not to_file:
+                out.mkdir(parents=True, exist_ok=True)
+            files = {path: Files.named(out) for path in images} if to_file else _files_in(out, images)
+            with console.status("Starting TensorFlow ..."):
+                for path in images:
+                    answers.append(_explain_one(opened.explainer, version, path, files[path], request))
     except DashboardError as error:
-        stop(error, as_json)
-    if target is not None and target not in version.class_names:
-        raise typer.BadParameter(f"one of: {listed(version.class_names, 20)}", param_hint="--target")
-    if one and out.suffix and not out.is_dir():
-        _explain_one(images[0], out, version, request, as_json)
-    else:
-        _explain_many(images, out, version, request, as_json)
-
-
-def _explain_one(image: Path, out: Path, version: ModelVersion, request: MapRequest, as_json: bool) -> None:
-    """One image by one method, to a file."""
-    try:
-        with engine() as pool, console.status("Starting TensorFlow ..."):
-            data = _read(image)
-            explanation = Explainer(pool).explain(version, data, request)
-        _write_overlay(out, data, version, explanation)
-    except ImageError as error:
-        stop(ImageError(f"{image}: {error.message}", error.fix, error.code), as_json)
-    except DashboardError as error:
-        stop(error, as_json)
-    prediction = explanation.prediction
-    record = {"file": str(image), **_record(version, explanation), **prediction_record(version, prediction)}
-    if as_json:
-        print_json(record)
-    say(f"{record['predicted_label']} ({prediction.confidence:.1%}); evidence for {record['target_label']} in {out}")
-    if explanation.empty:
-        say("The map is empty: nothing in this layer speaks for that class.", "yellow")
-    elif explanation.faithfulness:
-        say(explanation.faithfulness.sentence, "" if explanation.faithfulness.verdict == "better" else "yellow")
-
-
-def _explain_many(
-    images: Sequence[Path], folder: Path, version: ModelVersion, request: MapRequest, as_json: bool
-) -> None:
-    """Each image by each method, to a folder; an image that fails is told, the rest goes on."""
-    answers: list[dict[str, Any]] = []
-    columns = [
-        "file",
-        "predicted",
-        "method",
-        "evidence for",
-        "written to",
-        *(["worth"] if request.faithfulness else []),
-    ]
-    table = Table(*(Column(name, overflow="fold") for name in columns))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with engine() as pool, console.status("Starting TensorFlow ..."):
-            explainer, names = Explainer(pool), _names(images)
-            for path in images:
-                try:
-                    saved = _save(explainer, version, _read(path), folder / names[path], request)
-                except (ImageError, WorkerError) as error:
-                    if error.code == "worker_unavailable":
-                        raise
-                    answers.append({"file": str(path), "error": error_record(error)})
-                    table.add_row(plain_text(path), plain_text(str(error), style="red"))
-                    continue
-                answers.append({"file": str(path), **_records(version, saved)})
-                _add_rows(table, path, version, saved)
-    except DashboardError as error:
-        stop(error, as_json)
+        answers += [FailedImage(file=str(path), error=ErrorRecord.of(error)) for path in images[len(answers) :]]
     if as_json:
         print_json(answers)
-    else:
-        console.print(table)
-    raise typer.Exit(1 if any("error" in answer for answer in answers) else 0)
+    if to_file:
+        _say(answers[0])
+    elif not as_json:
+        _show(answers, request.faithfulness)
+    raise typer.Exit(1 if any(isinstance(answer, FailedImage) for answer in answers) else 0)
 
 
-def _read(path: Path) -> bytes:
+def _explain_one(
+    explainer: Explainer, version: ModelVersion, path: Path, files: Files, request: MapRequest
+) -> ExplainedRecord | FailedImage:
+    """Raises DashboardError where no other image can be explained either."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"It cannot be opened: {error.strerror}.", "Check the path.", "unreadable") from error
+        data = read_image(path)
+        found = explainer.explain_all(version, data, request)
+        pixels = enlarge(read_model_input(data, version.preprocessing), OVERLAY_SIDE)
+    except (ImageError, WorkerError) as error:
+        if error.code == "worker_unavailable":
+            raise
+        return FailedImage(file=str(path), error=ErrorRecord.of(error))
+    records = []
+    for explanation in found:
+        picture, array = files.of(explanation.method)
+        picture.write_bytes(encode_png(overlay(pixels, explanation.heatmap)))
+        if array:
+            np.save(array, explanation.heatmap, allow_pickle=False)
+        records.append(ExplanationRecord.of(version, explanation, str(picture), None if array is None else str(array)))
+    return ExplainedRecord.of_maps(str(path), version, found[0].prediction, records)
 
 
-def _save(explainer: Explainer, version: ModelVersion, data: bytes, stem: Path, request: MapRequest) -> list[Saved]:
-    saved = []
-    for explanation in explainer.explain_all(version, data, request):
-        picture, array = (stem.with_name(f"{stem.name}-{explanation.method}{suffix}") for suffix in (".png", ".npy"))
-        _write_overlay(picture, data, version, explanation)
-        np.save(array, explanation.heatmap, allow_pickle=False)
-        saved.append(Saved(explanation, picture, array))
-    return saved
-
-
-def _write_overlay(path: Path, data: bytes, version: ModelVersion, explanation: Explanation) -> None:
-    pixels = read_model_input(data, version.preprocessing)
-    path.write_bytes(encode_png(overlay(enlarge(pixels, OVERLAY_SIDE), explanation.heatmap)))
-
-
-def _names(images: Sequence[Path]) -> dict[Path, str]:
-    """What an image's files are called: as it is, with a number where that is taken."""
+def _files_in(folder: Path, images: Sequence[Path]) -> dict[Path, Files]:
+    """The files of each image: named after it, with a number where that name is taken."""
     stems = {path.stem for path in images}  # no number may make a name that another image has
     names: dict[Path, str] = {}
     for path in dict.fromkeys(images):
         numbered = (f"{path.stem}-{n}" for n in count(2))
         free = (name for name in numbered if name not in stems and name not in names.values())
         names[path] = next(free) if path.stem in names.values() else path.stem
-    return names
+    return {path: Files(folder / name) for path, name in names.items()}
 
 
-def _add_rows(table: Table, path: Path, version: ModelVersion, saved: Sequence[Saved]) -> None:
-    for each in saved:
-        e = each.explanation
-        label = f"{version.class_names[e.prediction.class_id]} ({e.prediction.confidence:.1%})"
-        cells = [path, label, e.method, version.class_names[e.target_class], each.overlay]
-        worth = e.faithfulness.sentence if e.faithfulness else "The map is empty." if e.empty else ""
-        table.add_row(*(plain_text(str(cell)) for cell in cells), *([worth] if len(table.columns) > len(cells) else []))
+def _say(answer: ExplainedRecord | FailedImage) -> None:
+    """The only map of the only image, in words."""
+    if isinstance(answer, FailedImage):
+        say(f"{answer.file}: {answer.error.message}", "red")
+        say(answer.error.fix)
+        return
+    [found] = answer.explanations
+    say(f"{label_in_words(answer)} ({answer.confidence:.1%}); evidence for {found.target_label} in {found.overlay}")
+    if found.empty:
+        say("The map is empty: nothing in this layer speaks for that class.", "yellow")
+    elif found.faithfulness:
+        say(found.faithfulness.sentence, "" if found.faithfulness.verdict == "better" else "yellow")
 
 
-def _records(version: ModelVersion, saved: Sequence[Saved]) -> dict[str, Any]:
-    maps = [{**_record(version, s.explanation), "overlay": str(s.overlay), "array": str(s.array)} for s in saved]
-    return {**prediction_record(version, saved[0].explanation.prediction), "explanations": maps}
-
-
-def _record(version: ModelVersion, explanation: Explanation) -> dict[str, Any]:
-    heatmap = explanation.heatmap
-    record: dict[str, Any] = {
-        "method": explanation.method,
-        "layer": explanation.layer_name,
-        "grid": list(heatmap.shape),
-        "target_label": version.class_names[explanation.target_class],
-        "empty": explanation.empty,
-        "heatmap": {"min": float(heatmap.min()), "max": float(heatmap.max()), "mean": float(heatmap.mean())},
-    }
-    if explanation.faithfulness:
-        record["faithfulness"] = faithfulness_record(explanation.faithfulness)
-    return record
-
-
-def faithfulness_record(found: Faithfulness) -> dict[str, Any]:
-    """What a map is worth, as JSON."""
-
-    def scores(of: MapScores) -> dict[str, Any]:
-        return {
-            "score": of.score,
-            "insertion_auc": of.insertion_auc,
-            "deletion_auc": of.deletion_auc,
-            "average_drop": of.average_drop,
-            "insertion": of.insertion.tolist(),
-            "deletion": of.deletion.tolist(),
-        }
-
-    return {
-        "verdict": found.verdict,
-        "sentence": found.sentence,
-        "shares": found.shares.tolist(),
-        "map": scores(found.map),
-        "random": {**scores(found.random), "scores": found.random_scores.tolist()},
-        "gaussian": scores(found.gaussian),
-    }
+def _show(answers: Sequence[ExplainedRecord | FailedImage], with_tests: bool) -> None:
+    columns = ["file", "predicted", "method", "evidence for", "written to", *(["test"] if with_tests else [])]
+    table = Table(*(Column(name, overflow="fold") for name in columns))
+    for answer in answers:
+        if isinstance(answer, FailedImage):
+            problem = plain_text(f"{answer.error.message} {answer.error.fix}", style="red")
+            table.add_row(plain_text(answer.file), problem)
+            continue
+        for found in answer.explanations:
+            label = f"{label_in_words(answer)} ({answer.confidence:.1%})"
+            test = found.faithfulness.sentence if found.faithfulness else "The map is empty." if found.empty else ""
+            cells = [answer.file, label, found.method, found.target_label, found.overlay or "", test]
+            table.add_row(*(plain_text(cell) for cell in cells[: len(columns)]))
+    console.print(table)

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from dashboard.cli.arguments import AsJson, LabelMap, registry, run_store
+from dashboard.cli.arguments import AsJson, LabelMap, services
 from dashboard.cli.output import print_json, progress, say, stop
 from dashboard.core.errors import DashboardError
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.labels.class_names import check_class_names, read_class_names
 from dashboard.core.labels.label_map import read_label_map
+from dashboard.schemas.runs import ImportRecord
 
 
 def import_command(
@@ -33,40 +34,26 @@ def import_command(
     """Import predictions made elsewhere as an evaluation without images."""
     if class_names and model:
         raise typer.BadParameter("give one of --class-names and --model")
+    opened = services()
     try:
         names: tuple[str, ...] | None = None
         if class_names:
             names = read_class_names(class_names)
             check_class_names(names)
         elif model:
-            version = registry().get(model)
+            version = opened.registry.get(model)
             names, model = version.class_names, version.ref
         with progress() as bar:
             task = bar.add_task("Importing", total=None, rate="")
             request = ImportRequest(predictions, names, labels, name or model, read_label_map(label_map or ()))
             imported = import_predictions(
-                request, run_store(), lambda done, total: bar.update(task, completed=done, total=total)
+                request, opened.runs, lambda done, total: bar.update(task, completed=done, total=total)
             )
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json(_record(imported))
+        print_json(ImportRecord.of(imported))
     _show(imported)
-
-
-def _record(imported: Imported) -> dict[str, object]:
-    manifest, evaluation = imported.manifest, imported.evaluation
-    return {
-        "run_id": manifest.run_id,
-        "model": manifest.model,
-        "n_images": manifest.n_images,
-        "n_failed": imported.n_failed,
-        "accuracy": evaluation.accuracy.value if evaluation else None,
-        "accuracy_ci95": [evaluation.accuracy.low, evaluation.accuracy.high] if evaluation else None,
-        "macro_f1": evaluation.macro_f1 if evaluation else None,
-        "unknown_labels": list(manifest.unknown_labels),
-        "notes": list(manifest.notes),
-    }
 
 
 def _show(imported: Imported) -> None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, cast, get_args
 
 import typer
 from rich.table import Table
 
-from dashboard.cli.arguments import AsJson, engine, registry
+from dashboard.cli.arguments import AsJson, services
 from dashboard.cli.model_table import markdown_table
-from dashboard.cli.output import console, model_record, plain_text, print_json, say, stop
+from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.core.errors import DashboardError
 from dashboard.core.images.preprocessing import SCALINGS, ColorMode, Fit
-from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
-from dashboard.core.models.version import ModelVersion
-from dashboard.core.settings import get_settings
+from dashboard.schemas.models import ModelRecord
+from dashboard.services import Services
 
 models_app = typer.Typer(invoke_without_command=True, help="List, add and choose model versions.")
 
@@ -34,13 +33,14 @@ def models(
     """List the model versions."""
     if context.invoked_subcommand:
         return
-    known = registry()
+    opened = services()
+    known = opened.registry
     active = _active_ref(known)
     versions = known.versions()
     if markdown:
-        _print_markdown(known)
+        _print_markdown(opened)
     elif as_json:
-        print_json([_version_record(version, version.ref == active) for version in versions])
+        print_json([ModelRecord.of_version(version, version.ref == active) for version in versions])
     else:
         table = Table("model", "version", "active", "input", "classes", "accuracy")
         for v in versions:
@@ -65,37 +65,27 @@ def _active_ref(known: Registry) -> str:
         return ""
 
 
-def _print_markdown(known: Registry) -> None:
-    measured = [version for version in known.versions() if "accuracy" in version.metrics]
+def _print_markdown(opened: Services) -> None:
+    measured = [version for version in opened.registry.versions() if "accuracy" in version.metrics]
     try:
-        with engine() as pool, console.status("Measuring the speed of each model ..."):
-            facts = {version.ref: Inference(pool).describe(version) for version in measured}
+        with opened, console.status("Measuring the speed of each model ..."):
+            facts = {version.ref: opened.inference.describe(version) for version in measured}
     except DashboardError as error:
         stop(error, as_json=False)
     sys.stdout.writelines(f"{line}\n" for line in markdown_table(measured, facts))
 
 
-def _version_record(version: ModelVersion, active: bool) -> dict[str, Any]:
-    return {
-        **model_record(version),
-        "active": active,
-        "input_shape": list(version.input_shape),
-        "class_names": list(version.class_names),
-        "preprocessing": version.preprocessing.to_dict(),
-        "metrics": version.metrics,
-    }
-
-
 @models_app.command("use")
 def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")], as_json: AsJson = False) -> None:
     """Make a version the one used when none is named."""
-    settings, known = get_settings(), registry()
+    opened = services()
+    settings, known = opened.settings, opened.registry
     try:
         version = known.activate(ref)
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json(_version_record(version, active=_active_ref(known) == version.ref))
+        print_json(ModelRecord.of_version(version, active=_active_ref(known) == version.ref))
     say(f"{version.ref} is now active.")
     if settings.model:
         say(f"But DASHBOARD_MODEL={settings.model} is set, and the setting wins.", "yellow")
@@ -127,7 +117,8 @@ def models_add(
     _check_choice("--scale", scale, tuple(SCALINGS))
     _check_choice("--fit", fit, get_args(Fit))
     _check_choice("--color", color, get_args(ColorMode))
-    settings, known = get_settings(), registry()
+    opened = services()
+    settings, known = opened.settings, opened.registry
     active = _active_ref(known)
     try:
         with console.status("Looking into the file ..."):
@@ -158,7 +149,7 @@ def models_add(
     for note in version.provenance.get("notes", ()):
         say(note, "yellow")
     if as_json:
-        print_json(_version_record(version, is_active))
+        print_json(ModelRecord.of_version(version, is_active))
     say(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {version.ref}")
 
 

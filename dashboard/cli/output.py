@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -14,17 +15,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from dashboard.core.datasets import readable_name
-from dashboard.core.errors import DashboardError
-from dashboard.core.models.prediction import Failure
-from dashboard.core.models.version import ModelVersion
+from dashboard.core.errors import DashboardError, ImageError
+from dashboard.schemas.errors import ErrorAnswer, ErrorRecord
+from dashboard.schemas.predictions import PredictionRecord
+from dashboard.schemas.schema import Schema
 
 console = Console(stderr=True, highlight=False)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Schema | Sequence[Schema]) -> None:
     """As UTF-8, whatever the terminal speaks."""
-    text = readable_name(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    record = value.as_json() if isinstance(value, Schema) else [each.as_json() for each in value]
+    text = readable_name(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     sys.stdout.buffer.write(text.encode("utf-8"))
     sys.stdout.buffer.flush()
 
@@ -39,20 +42,24 @@ def say(text: str, style: str = "") -> None:
     console.print(plain_text(text, style), soft_wrap=True)
 
 
-def error_record(error: DashboardError | Failure) -> dict[str, str]:
-    """An error as JSON."""
-    return {"code": error.code, "message": error.message, "fix": error.fix}
+def label_in_words(record: PredictionRecord) -> str:
+    """The predicted class, and whether it is to be doubted."""
+    unknown = record.doubt is not None and record.doubt.unknown
+    return record.predicted_label + (", but probably none of the classes" if unknown else "")
 
 
-def model_record(version: ModelVersion) -> dict[str, str]:
-    """A version's name as JSON."""
-    return {"name": version.name, "version": version.version}
+def read_image(path: Path) -> bytes:
+    """The content of an image file. Raises ImageError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"It cannot be opened: {error.strerror}.", "Check the path.", "unreadable") from error
 
 
 def stop(error: DashboardError, as_json: bool, exit_code: int = 1) -> NoReturn:
     """Says what happened and what to do, and ends the command."""
     if as_json:
-        print_json({"error": error_record(error)})
+        print_json(ErrorAnswer(error=ErrorRecord.of(error)))
     say(error.message, "red")
     if error.fix:
         say(error.fix)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Column, Table
 
-from dashboard.cli.arguments import AsJson, run_store
+from dashboard.cli.arguments import AsJson, services
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.cli.show_run import show_run
 from dashboard.core.errors import DashboardError
-from dashboard.core.runs.export import export_run, run_record
-from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.export import export_run
 from dashboard.core.runs.rows import VIEW_COLUMNS
-from dashboard.core.runs.store import RunStore
+from dashboard.schemas.runs import DeletionRecord, ExportRecord, RunRecord, RunSummary
 
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, export and delete evaluations.")
 
@@ -25,10 +24,10 @@ RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
 @runs_app.command("list")
 def list_runs(as_json: AsJson = False) -> None:
     """List the evaluations, newest first."""
-    store = run_store()
+    store = services().runs
     manifests = store.list()
     if as_json:
-        print_json([_record(store, manifest) for manifest in manifests])
+        print_json([RunSummary.of(manifest, store.state(manifest)) for manifest in manifests])
         return
     table = Table(Column("run", no_wrap=True, min_width=24), "dataset", "model", "images", "state", "created (UTC)")
     for m in manifests:
@@ -38,28 +37,14 @@ def list_runs(as_json: AsJson = False) -> None:
     console.print(table)
 
 
-def _record(store: RunStore, manifest: RunManifest) -> dict[str, Any]:
-    name, _, version = manifest.model.partition("@")
-    return {
-        "run_id": manifest.run_id,
-        "created_utc": manifest.created_utc,
-        "state": store.state(manifest),
-        "dataset": manifest.dataset,
-        "model": {"name": name, "version": version},
-        "n_images": manifest.n_images,
-        "seconds": manifest.seconds,
-        "message": manifest.message,
-    }
-
-
 @runs_app.command("show")
 def show(run_id: RunId, as_json: AsJson = False) -> None:
     """Show the figures of one evaluation."""
     try:
-        store = run_store()
+        store = services().runs
         run = store.load(run_id, VIEW_COLUMNS)
         if as_json:
-            print_json(run_record(run))
+            print_json(RunRecord.of(run))
         else:
             show_run(run)
     except DashboardError as error:
@@ -74,11 +59,12 @@ def export(
 ) -> None:
     """Write the figures and the rows of one evaluation into a folder."""
     try:
-        written = export_run(run_store().load(run_id, VIEW_COLUMNS), out)
+        run = services().runs.load(run_id, VIEW_COLUMNS)
+        written = export_run(run, out, RunRecord.of(run).to_text())
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json({"run_id": run_id, "files": [str(path) for path in written]})
+        print_json(ExportRecord(run_id=run_id, files=[str(path) for path in written]))
     for path in written:
         say(f"Wrote {path}")
 
@@ -90,7 +76,7 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete evaluations; their datasets stay."""
-    store = run_store()
+    store = services().runs
     try:
         manifests = [store.manifest(run_id) for run_id in run_ids]
         for m in manifests:
@@ -102,5 +88,5 @@ def delete(
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json({"deleted": run_ids})
+        print_json(DeletionRecord(deleted=run_ids))
     say(f"Deleted {len(run_ids)}.")

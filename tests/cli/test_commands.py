@@ -11,6 +11,7 @@ import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
+from dashboard.services import services_of
 from tests.conftest import ROOT
 
 FROG = sorted((ROOT / "data" / "samples" / "frog").glob("*.png"))[0]
@@ -120,15 +122,15 @@ def test_predict_doubts_a_picture_of_none_of_the_classes(folder: Path) -> None:
 def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
     out = folder / "overlay.png"
     done = dashboard("explain", FROG, "--target", "bird", "--out", out, "--json", data_dir=folder / "data")
-    record = only_json(done)
+    [record] = only_json(done)
     assert done.returncode == 0
-    assert {"file", "method", "layer", "grid", "target_label", "heatmap", "predicted_label", "confidence"} <= set(
-        record
-    )
-    assert (record["file"], record["method"], record["target_label"]) == (str(FROG), "grad-cam", "bird")
+    assert {"file", "predicted_label", "confidence", "explanations"} <= set(record)
+    [explanation] = record["explanations"]
+    assert {"method", "layer", "grid", "target_label", "heatmap"} <= set(explanation)
+    assert (record["file"], explanation["method"], explanation["target_label"]) == (str(FROG), "grad-cam", "bird")
     assert record["predicted_label"] == "frog" and 0.1 < record["confidence"] <= 1
-    assert min(record["grid"]) >= 4
-    heatmap = record["heatmap"]
+    assert min(explanation["grid"]) >= 4 and explanation["overlay"] == str(out)
+    heatmap = explanation["heatmap"]
     assert 0 <= heatmap["min"] < heatmap["mean"] < heatmap["max"] == 1
     with Image.open(out) as overlay:
         assert (overlay.format, overlay.size) == ("PNG", (512, 512))
@@ -521,8 +523,8 @@ def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(
                 raise WorkerError("No worker can be started.", "Look at Diagnostics.", "worker_unavailable")
             return [Failure("format", "It is no image.")]
 
-    monkeypatch.setattr("dashboard.cli.app.engine", nullcontext)
-    monkeypatch.setattr("dashboard.cli.app.Inference", lambda pool: Inference())
+    opened = replace(services_of(Settings(), None), inference=Inference())  # type: ignore[arg-type]
+    monkeypatch.setattr("dashboard.cli.predict.services", lambda: nullcontext(opened))
     contents = {"a.png": b"deadly", "b.png": b"text", "c.png": b"last", "d.png": b"text"}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.cli.explain import _names
+from dashboard.cli.explain import _files_in
 
 
 @pytest.mark.parametrize(
@@ -20,5 +20,6 @@ from dashboard.cli.explain import _names
     ],
 )
 def test_no_two_images_have_one_name(images: list[str], names: list[str]) -> None:
-    found = _names([Path(image) for image in images])
-    assert list(found.values()) == names and len(set(found.values())) == len(found)
+    found = _files_in(Path("out"), [Path(image) for image in images])
+    stems = [files.stem.name for files in found.values()]
+    assert stems == names and len(set(stems)) == len(found)

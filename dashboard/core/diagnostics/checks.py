@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 MIB = 2**20
 
@@ -86,14 +86,6 @@ def _counted(n: int, noun: str) -> str:
 def without_full_stop(text: str) -> str:
     """`text` as it stands in a summary."""
     return text.strip().removesuffix(".")
-
-
-def report_to_dict(report: Report) -> dict[str, Any]:
-    """The report for programs."""
-    return {
-        "status": report.status,
-        "checks": [{"id": c.id, "status": c.status, "summary": c.summary, "fix": c.fix} for c in report.checks],
-    }
 
 
 def report_as_text(report: Report) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from dashboard.core.background import BackgroundTask
 from dashboard.core.clock import utc_now
-from dashboard.core.diagnostics.checks import Check, Group, Report, report_as_text, report_to_dict
+from dashboard.core.diagnostics.checks import Check, Group, Report
 from dashboard.core.diagnostics.model_checks import check_models
 from dashboard.core.diagnostics.package_checks import check_packages, installed_packages, read_requirements
 from dashboard.core.diagnostics.storage_checks import check_storage
@@ -17,8 +17,6 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
 from dashboard.core.settings import Settings
-
-__all__ = ["Check", "Report", "report_as_text", "report_to_dict", "run_checks"]
 
 
 def run_checks(

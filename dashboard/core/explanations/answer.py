@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Hashable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -64,28 +63,6 @@ class Answer:
     def map_covers_picture(self) -> bool:
         """The heatmap can be laid over the whole picture; otherwise only over the model's input."""
         return self.version.preprocessing.fit == "stretch"
-
-    def to_json(self) -> str:
-        """The downloadable result."""
-        record = {
-            "file": self.name,
-            "predicted_label": self.predicted_label,
-            "confidence": self.prediction.confidence,
-            "pred_probs": dict(zip(self.version.class_names, self.prediction.pred_probs.tolist(), strict=True)),
-            "model": {"name": self.version.name, "version": self.version.version},
-        }
-        if self.doubt:
-            record["doubt"] = asdict(self.doubt)
-        if self.explanation:
-            record["explanation"] = {
-                "method": self.explanation.method,
-                "layer": self.explanation.layer_name,
-                "grid": list(self.explanation.heatmap.shape),
-                "target_label": self.version.class_names[self.explanation.target_class],
-                "empty": self.explanation.empty,
-                "heatmap": np.round(self.explanation.heatmap.astype(float), 4).tolist(),
-            }
-        return json.dumps(record, indent=2, ensure_ascii=False)
 
 
 def answer_key(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import open_atomically, write_json
+from dashboard.core.files import open_atomically, write_atomically
 from dashboard.core.runs.run import Run
 
 EXPORT_COLUMNS = ("file", "true_label", "predicted_label", "confidence", "status", "reason")
@@ -48,30 +48,6 @@ def write_csv(run: Run, out: IO[bytes]) -> None:
         out.write(wide.to_csv(index=False, header=False).encode("utf-8"))
 
 
-def run_record(run: Run) -> dict[str, Any]:
-    """A run as JSON: figures, confusion counts (rows are true labels), and every image that failed."""
-    evaluation, manifest = run.evaluation(), run.manifest
-    name, _, version = manifest.model.partition("@")
-    return {
-        "run_id": manifest.run_id,
-        "state": run.state,
-        "model": {"name": name, "version": version},
-        "n_images": manifest.n_images,
-        "n_evaluated": len(run.evaluated),
-        "n_failed": len(run.failed),
-        "failed": run.detail(run.failed, ["file", "reason"]).to_dict("records"),
-        "accuracy": evaluation.accuracy.value if evaluation else None,
-        "accuracy_ci95": [evaluation.accuracy.low, evaluation.accuracy.high] if evaluation else None,
-        "macro_f1": evaluation.macro_f1 if evaluation else None,
-        "ece15": evaluation.ece15 if evaluation else None,
-        "confusion": {"labels": list(manifest.class_names), "counts": evaluation.confusion.tolist()}
-        if evaluation
-        else None,
-        "seconds": manifest.seconds,
-        "images_per_second": round(len(run.table) / manifest.seconds, 1) if manifest.seconds else None,
-    }
-
-
 def make_export_folder(folder: Path) -> None:
     """Raises DatasetError when it cannot be made."""
     try:
@@ -80,15 +56,18 @@ def make_export_folder(folder: Path) -> None:
         raise DatasetError(f"{folder} cannot be made: {error.strerror}.", "Name another folder.", "storage") from error
 
 
-def export_run(run: Run, folder: Path) -> list[Path]:
+def export_run(run: Run, folder: Path, report_json: str) -> list[Path]:
     """Writes report.json, rows.csv and rows.parquet into `folder`, each whole or not at all.
+
+    Args:
+        report_json: the content of report.json.
 
     Raises:
         DatasetError: they cannot be written, or the run is damaged.
     """
     report, csv, parquet = (folder / name for name in ("report.json", "rows.csv", "rows.parquet"))
     try:
-        write_json(report, run_record(run))
+        write_atomically(report, f"{report_json}\n".encode())
         with open_atomically(csv) as out:
             write_csv(run, out)
         run.files.pack(parquet)

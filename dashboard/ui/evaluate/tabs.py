@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 
 import streamlit as st
 
@@ -11,8 +10,9 @@ from dashboard.charts.calibration import reliability_chart
 from dashboard.charts.palette import MOST_CLASSES
 from dashboard.charts.per_class import per_class_chart
 from dashboard.core.metrics.evaluation import Evaluation
-from dashboard.core.runs.export import run_record, safe_for_spreadsheets, write_csv
+from dashboard.core.runs.export import safe_for_spreadsheets, write_csv
 from dashboard.core.runs.run import Run
+from dashboard.schemas.runs import RunRecord
 
 FAILURES_SHOWN = 1000
 
@@ -97,7 +97,7 @@ def show_downloads(run: Run) -> None:
         )
         st.download_button(
             "Result (JSON)",
-            lambda: json.dumps(run_record(run), indent=2, ensure_ascii=False),
+            lambda: RunRecord.of(run).to_text(),
             f"{run_id}.json",
             "application/json",
             key="download-json",

@@ -14,6 +14,7 @@ from dashboard.core.explanations.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.models.facts import stages
+from dashboard.schemas.explanations import ExplainedRecord
 from dashboard.services import Services
 from dashboard.ui.picture_address import hand_over
 from dashboard.ui.question import Question, explanations
@@ -91,7 +92,7 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
         )
     downloads.download_button(
         "Result (JSON)",
-        answer.to_json,
+        lambda: ExplainedRecord.of_answer(answer).to_text(),
         f"{stem}.json",
         "application/json",
         key="download-result",

@@ -1,4 +1,5 @@
-from dashboard.core.diagnostics.checks import Check, Report, report_as_text, report_to_dict
+from dashboard.core.diagnostics.checks import Check, Report, report_as_text
+from dashboard.schemas.diagnostics import ReportRecord
 
 OK = Check("a", "packages", "ok", "numpy 2.4 (>=2 is required)", "", (("Size", "3 MB"),))
 WARNING = Check("b", "storage", "warning", "little disk is free", "Free some.")
@@ -38,7 +39,7 @@ def test_commands_are_what_a_shell_takes() -> None:
 
 
 def test_the_dictionary_has_the_promised_fields_and_no_others() -> None:
-    assert report_to_dict(report(OK, WARNING)) == {
+    assert ReportRecord.of(report(OK, WARNING)).as_json() == {
         "status": "warning",
         "checks": [
             {"id": "a", "status": "ok", "summary": "numpy 2.4 (>=2 is required)", "fix": ""},

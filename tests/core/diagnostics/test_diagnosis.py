@@ -4,7 +4,7 @@ import psutil
 import pytest
 
 from dashboard.core.diagnostics.checks import Report
-from dashboard.core.diagnostics.diagnosis import report_to_dict, run_checks
+from dashboard.core.diagnostics.diagnosis import run_checks
 from dashboard.core.diagnostics.storage_checks import check_space, check_storage
 from dashboard.core.diagnostics.tensorflow_checks import check_tensorflow
 from dashboard.core.diagnostics.worker_checks import check_worker
@@ -14,6 +14,7 @@ from dashboard.core.errors import DependencyError, WorkerError
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
 from dashboard.core.settings import Settings
+from dashboard.schemas.diagnostics import ReportRecord
 from tests.core.colour_model import make_registry, make_samples
 
 
@@ -37,7 +38,7 @@ def test_all_that_works(settings: Settings, inference: Inference, pool: WorkerPo
     } <= set(ids)  # fmt: skip
     assert any("TensorFlow" in line for line in said)
     assert any("colour@1" in line for line in said)
-    assert list(report_to_dict(report)["checks"][0]) == ["id", "status", "summary", "fix"]
+    assert list(ReportRecord.of(report).as_json()["checks"][0]) == ["id", "status", "summary", "fix"]
 
 
 def test_tensorflow_is_described_as_its_worker_found_it(inference: Inference) -> None:

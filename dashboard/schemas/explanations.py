@@ -1,0 +1,144 @@
+"""JSON of an explained image: the prediction, and what each method shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
+
+from dashboard.core.explanations.answer import Answer
+from dashboard.core.explanations.records import Explanation, Faithfulness, MapScores
+from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.version import ModelVersion
+from dashboard.schemas.predictions import PredictionRecord, prediction_fields
+from dashboard.schemas.schema import Schema
+
+DECIMALS = 4  # of a heatmap's values
+
+
+class ScoresRecord(Schema):
+    """What happens to the probability of the class when pixels are removed or added in the order of a map."""
+
+    score: float = Field(description="insertion_auc minus deletion_auc, in [-1, 1]; high is good")
+    insertion_auc: float = Field(description="area under `insertion`, in [0, 1]; high is good")
+    deletion_auc: float = Field(description="area under `deletion`, in [0, 1]; low is good")
+    average_drop: float = Field(
+        description="part of the probability that is lost when only the marked part is shown, in [0, 1]"
+    )
+    insertion: list[float] = Field(description="probability with each share of the pixels added to the blurred image")
+    deletion: list[float] = Field(description="probability with each share of the pixels removed")
+
+    @classmethod
+    def of(cls, scores: MapScores) -> ScoresRecord:
+        """The record of a map's scores."""
+        return cls(**_score_fields(scores))
+
+
+class RandomScoresRecord(ScoresRecord):
+    """The mean over several random maps."""
+
+    scores: list[float] = Field(description="the score of each random map")
+
+
+class FaithfulnessRecord(Schema):
+    """Whether a map can be relied on for this image."""
+
+    verdict: str = Field(description="better, mixed, unsure, chance, unmoved or empty")
+    sentence: str = Field(description="the verdict in words")
+    shares: list[float] = Field(description="of the pixels, from 0 to 1: the places of the curves")
+    map: ScoresRecord
+    random: RandomScoresRecord
+    gaussian: ScoresRecord = Field(description="of a spot in the middle of the picture")
+
+    @classmethod
+    def of(cls, found: Faithfulness) -> FaithfulnessRecord:
+        """The record of a test."""
+        return cls(
+            verdict=found.verdict,
+            sentence=found.sentence,
+            shares=found.shares.tolist(),
+            map=ScoresRecord.of(found.map),
+            random=RandomScoresRecord(**_score_fields(found.random), scores=found.random_scores.tolist()),
+            gaussian=ScoresRecord.of(found.gaussian),
+        )
+
+
+class HeatmapRecord(Schema):
+    """The values of a heatmap, in [0, 1]."""
+
+    min: float
+    max: float
+    mean: float
+    values: list[list[float]] | None = Field(description="row by row; null where they were not asked for")
+
+
+class ExplanationRecord(Schema):
+    """The heatmap of one method."""
+
+    method: str
+    layer: str | None = Field(description="null for a method that uses no layer")
+    grid: list[int] = Field(description="height and width of the heatmap in cells")
+    target_label: str = Field(description="the class that the map is about")
+    empty: bool = Field(description="nothing speaks for the class: the map is all zero")
+    heatmap: HeatmapRecord
+    faithfulness: FaithfulnessRecord | None = Field(description="null where it was not asked for")
+    overlay: str | None = Field(description="the PNG file that was written")
+    array: str | None = Field(description="the .npy file that was written")
+
+    @classmethod
+    def of(
+        cls,
+        version: ModelVersion,
+        explanation: Explanation,
+        overlay: str | None = None,
+        array: str | None = None,
+        with_values: bool = False,
+    ) -> ExplanationRecord:
+        """The record of an explanation, with the files that it was written to."""
+        heatmap = explanation.heatmap
+        values = np.round(heatmap.astype(float), DECIMALS).tolist() if with_values else None
+        return cls(
+            method=explanation.method,
+            layer=explanation.layer_name,
+            grid=list(heatmap.shape),
+            target_label=version.class_names[explanation.target_class],
+            empty=explanation.empty,
+            heatmap=HeatmapRecord(
+                min=float(heatmap.min()), max=float(heatmap.max()), mean=float(heatmap.mean()), values=values
+            ),
+            faithfulness=FaithfulnessRecord.of(explanation.faithfulness) if explanation.faithfulness else None,
+            overlay=overlay,
+            array=array,
+        )
+
+
+class ExplainedRecord(PredictionRecord):
+    """A prediction with its explanations."""
+
+    explanations: list[ExplanationRecord] = Field(description="one per method; empty where there is none")
+
+    @classmethod
+    def of_maps(
+        cls, file: str, version: ModelVersion, prediction: Prediction, explanations: Sequence[ExplanationRecord]
+    ) -> ExplainedRecord:
+        """The record of a prediction and its explanations."""
+        return cls(**prediction_fields(file, version, prediction), explanations=list(explanations))
+
+    @classmethod
+    def of_answer(cls, answer: Answer) -> ExplainedRecord:
+        """The record of what the Predict page shows, with the values of the heatmap."""
+        maps = [answer.explanation] if answer.explanation else []
+        records = [ExplanationRecord.of(answer.version, each, with_values=True) for each in maps]
+        return cls.of_maps(answer.name, answer.version, answer.prediction, records)
+
+
+def _score_fields(scores: MapScores) -> dict[str, object]:
+    return {
+        "score": scores.score,
+        "insertion_auc": scores.insertion_auc,
+        "deletion_auc": scores.deletion_auc,
+        "average_drop": scores.average_drop,
+        "insertion": scores.insertion.tolist(),
+        "deletion": scores.deletion.tolist(),
+    }

@@ -1,0 +1,51 @@
+"""JSON of a prediction."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from pydantic import Field
+
+from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.version import ModelVersion
+from dashboard.schemas.models import ModelName
+from dashboard.schemas.schema import Schema
+
+
+class DoubtRecord(Schema):
+    """Does the picture show any of the classes?"""
+
+    energy: float = Field(description="-logsumexp of the logits; high for unfamiliar pictures")
+    msp: float = Field(description="the highest probability, in [0, 1]")
+    by_energy: bool = Field(description="the energy is above the version's threshold")
+    by_msp: bool = Field(description="the highest probability is below the version's threshold")
+    unknown: bool = Field(description="probably none of the classes, by the score that decides for this version")
+
+
+class PredictionRecord(Schema):
+    """A model version's answer for one image."""
+
+    file: str = Field(description="name of the image file, as it was given")
+    predicted_label: str
+    confidence: float = Field(description="calibrated probability of the predicted class, in [0, 1]")
+    pred_probs: dict[str, float] = Field(description="calibrated probability of each class; they sum to 1")
+    model: ModelName
+    doubt: DoubtRecord | None = Field(description="null where the version has no thresholds")
+
+    @classmethod
+    def of(cls, file: str, version: ModelVersion, prediction: Prediction) -> PredictionRecord:
+        """The record of a prediction."""
+        return cls(**prediction_fields(file, version, prediction))
+
+
+def prediction_fields(file: str, version: ModelVersion, prediction: Prediction) -> dict[str, object]:
+    """The fields of `PredictionRecord`."""
+    doubt = version.familiarity and version.familiarity.doubts(prediction.logits, prediction.pred_probs)
+    return {
+        "file": file,
+        "predicted_label": version.class_names[prediction.class_id],
+        "confidence": prediction.confidence,
+        "pred_probs": dict(zip(version.class_names, prediction.pred_probs.tolist(), strict=True)),
+        "model": ModelName.of(version),
+        "doubt": DoubtRecord(**asdict(doubt)) if doubt else None,
+    }

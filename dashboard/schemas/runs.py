@@ -1,0 +1,145 @@
+"""JSON of an evaluation."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dashboard.core.importing.predictions import Imported
+from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.run import Run
+from dashboard.schemas.models import ModelName
+from dashboard.schemas.schema import Schema
+
+
+class FailedRow(Schema):
+    """An image that was not evaluated."""
+
+    file: str = Field(description="path inside the dataset")
+    reason: str
+
+
+class ConfusionRecord(Schema):
+    """The confusion matrix."""
+
+    labels: list[str] = Field(description="of the rows and of the columns, in this order")
+    counts: list[list[int]] = Field(description="number of images; rows are true labels, columns predicted labels")
+
+
+class Figures(Schema):
+    """Figures over the images that have both a label and a prediction; null where there are none."""
+
+    accuracy: float | None = Field(description="in [0, 1]")
+    accuracy_ci95: list[float] | None = Field(description="lower and upper end of its 95% Wilson interval")
+    macro_f1: float | None = Field(description="mean over the classes that occur, in [0, 1]")
+
+
+class RunRecord(Figures):
+    """The report of a run."""
+
+    run_id: str
+    state: str = Field(description="running, finished, cancelled, failed or interrupted")
+    model: ModelName
+    n_images: int = Field(description="images of the dataset")
+    n_evaluated: int = Field(description="images with a prediction")
+    n_failed: int = Field(description="images without a prediction")
+    failed: list[FailedRow]
+    ece15: float | None = Field(description="expected calibration error in 15 bins, in [0, 1]")
+    confusion: ConfusionRecord | None
+    seconds: float = Field(description="time spent on the run")
+    images_per_second: float | None
+
+    @classmethod
+    def of(cls, run: Run) -> RunRecord:
+        """The report of a run. Raises DatasetError when its rows cannot be read."""
+        evaluation, manifest = run.evaluation(), run.manifest
+        failed = run.detail(run.failed, ["file", "reason"])
+        counts = evaluation.confusion.tolist() if evaluation else []
+        return cls(
+            run_id=manifest.run_id,
+            state=run.state,
+            model=ModelName.parse(manifest.model),
+            n_images=manifest.n_images,
+            n_evaluated=len(run.evaluated),
+            n_failed=len(run.failed),
+            failed=[FailedRow(file=f, reason=r) for f, r in zip(failed["file"], failed["reason"], strict=True)],
+            **figures(evaluation),
+            ece15=evaluation.ece15 if evaluation else None,
+            confusion=ConfusionRecord(labels=list(manifest.class_names), counts=counts) if evaluation else None,
+            seconds=manifest.seconds,
+            images_per_second=round(len(run.table) / manifest.seconds, 1) if manifest.seconds else None,
+        )
+
+
+class RunSummary(Schema):
+    """A run in the list of runs."""
+
+    run_id: str
+    created_utc: str = Field(description="ISO 8601")
+    state: str = Field(description="running, finished, cancelled, failed or interrupted")
+    dataset: str = Field(description="path on the server")
+    model: ModelName
+    n_images: int
+    seconds: float
+    message: str = Field(description="why it failed; may be empty")
+
+    @classmethod
+    def of(cls, manifest: RunManifest, state: str) -> RunSummary:
+        """The summary of a run in this state."""
+        return cls(
+            run_id=manifest.run_id,
+            created_utc=manifest.created_utc,
+            state=state,
+            dataset=manifest.dataset,
+            model=ModelName.parse(manifest.model),
+            n_images=manifest.n_images,
+            seconds=manifest.seconds,
+            message=manifest.message,
+        )
+
+
+class ImportRecord(Figures):
+    """Predictions made elsewhere, stored as a run."""
+
+    run_id: str
+    model: str = Field(description="what made the predictions")
+    n_images: int
+    n_failed: int
+    unknown_labels: list[str] = Field(description="labels that mean none of the classes")
+    notes: list[str] = Field(description="how the files were read, in sentences")
+
+    @classmethod
+    def of(cls, imported: Imported) -> ImportRecord:
+        """The record of an import."""
+        manifest = imported.manifest
+        return cls(
+            run_id=manifest.run_id,
+            model=manifest.model,
+            n_images=manifest.n_images,
+            n_failed=imported.n_failed,
+            **figures(imported.evaluation),
+            unknown_labels=list(manifest.unknown_labels),
+            notes=list(manifest.notes),
+        )
+
+
+class ExportRecord(Schema):
+    """The files that an export wrote."""
+
+    run_id: str
+    files: list[str]
+
+
+class DeletionRecord(Schema):
+    """Runs that were deleted."""
+
+    deleted: list[str] = Field(description="run ids")
+
+
+def figures(evaluation: Evaluation | None) -> dict[str, object]:
+    """The fields of `Figures`."""
+    return {
+        "accuracy": evaluation.accuracy.value if evaluation else None,
+        "accuracy_ci95": [evaluation.accuracy.low, evaluation.accuracy.high] if evaluation else None,
+        "macro_f1": evaluation.macro_f1 if evaluation else None,
+    }

@@ -1,0 +1,21 @@
+"""What all JSON shapes have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Schema(BaseModel):
+    """A shape of JSON. Every field is always there; one without a value is null."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def as_json(self) -> Any:
+        """The value as lists, dictionaries, texts, numbers and None."""
+        return self.model_dump(mode="json")
+
+    def to_text(self) -> str:
+        """The JSON text, indented."""
+        return self.model_dump_json(indent=2)
