@@ -14,7 +14,10 @@ from dashboard.cli.arguments import AsJson, services
 from dashboard.cli.model_table import markdown_table
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.core.errors import DashboardError
+from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.images.preprocessing import SCALINGS, ColorMode, Fit
+from dashboard.core.labels.class_names import read_class_names
+from dashboard.core.models.adding import NewModel, add_model, read_input_size
 from dashboard.core.models.registry import Registry
 from dashboard.schemas.models import ModelRecord
 from dashboard.services import Services
@@ -112,7 +115,6 @@ def models_add(
     as_json: AsJson = False,
 ) -> None:
     """Add a Keras image classifier made elsewhere."""
-    from dashboard.core.models.adding import add_model, read_class_names, read_input_size
 
     _check_choice("--scale", scale, tuple(SCALINGS))
     _check_choice("--fit", fit, get_args(Fit))
@@ -122,18 +124,17 @@ def models_add(
     active = _active_ref(known)
     try:
         with console.status("Looking into the file ..."):
-            version = add_model(
+            new = NewModel(
                 file,
                 name,
-                known,
-                class_names=read_class_names(class_names) if class_names else None,
-                scaling=scale or None,
-                fit=cast(Fit, fit),
-                color=cast(ColorMode, color) if color else None,
-                input_size=read_input_size(input_size) if input_size else None,
-                samples=settings.samples_dir,
-                memory_bytes=int(memory_gb * 2**30) or None,
+                read_class_names(class_names) if class_names else None,
+                scale or None,
+                cast(Fit, fit),
+                cast(ColorMode, color) if color else None,
+                read_input_size(input_size) if input_size else None,
+                int(memory_gb * 2**30) or None,
             )
+            version = add_model(new, known, settings.samples_dir, PIXEL_METHODS, settings.worker_start_s)
         is_other = _active_ref(known) != active
         if settings.model and is_other:
             say(f"DASHBOARD_MODEL={settings.model} is set, which means {version.ref} from now on.", "yellow")

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, checksums."""
+"""Files that are whole or absent: atomic writes, checksums, and what is wrong with the content of one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from pydantic import ValidationError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -57,3 +59,10 @@ def write_json(path: Path, record: Any) -> None:
 def disk_is_full(error: OSError) -> bool:
     """Whether writing may succeed once there is space again."""
     return error.errno in _FULL
+
+
+def first_fault(error: ValidationError) -> str:
+    """What is wrong with the content of a JSON file, in one line without a full stop: the place and the reason."""
+    fault = error.errors()[0]
+    place = ".".join(map(str, fault["loc"]))
+    return f"{place}: {fault['msg']}" if place else fault["msg"]

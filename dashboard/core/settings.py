@@ -14,6 +14,8 @@ from dashboard.core.errors import DashboardError
 
 ROOT = Path(__file__).resolve().parents[2]
 
+WORKER_START_S = 120.0  # how long a worker process may take to start
+
 
 class Settings(BaseSettings):
     """The dashboard's settings; immutable."""
@@ -26,7 +28,9 @@ class Settings(BaseSettings):
     data_dir: Path = ROOT / "data"
     model: str = Field(default="", description="NAME or NAME@VERSION served by default; empty: models/active.json")
     workers: int = Field(default=min(2, os.cpu_count() or 1), ge=1, le=64, description="worker processes")
-    worker_start_s: float = Field(default=120.0, gt=0, description="how long a worker may take to import TensorFlow")
+    worker_start_s: float = Field(
+        default=WORKER_START_S, gt=0, description="how long a worker may take to import TensorFlow"
+    )
     task_s: float = Field(default=120.0, gt=0, description="how long one chunk or one prediction may take")
     chunk_size: int = Field(default=128, ge=1, le=4096, description="images a chunk of an evaluation")
     cluster: str = Field(default="", description="address of a Ray cluster that does the work; empty: this machine")

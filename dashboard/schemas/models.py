@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import Field
@@ -46,6 +47,6 @@ class ModelRecord(ModelName):
             active=active,
             input_shape=list(version.input_shape),
             class_names=list(version.class_names),
-            preprocessing=version.preprocessing.to_dict(),
+            preprocessing=asdict(version.preprocessing),
             metrics=version.metrics,
         )

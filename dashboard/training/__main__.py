@@ -106,7 +106,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
 
     import keras
 
-    from dashboard.training.fit import fit, state_of
+    from dashboard.training.fit import TrainingData, fit, state_of
     from dashboard.training.targets import Teachers, load_version, smoothed_labels
 
     targets = smoothed_labels(data.labels[kept], len(CLASS_NAMES), recipe.label_smoothing)
@@ -117,30 +117,29 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     keras.config.set_dtype_policy(args.precision)
     model = fit(
         recipe,
-        preprocessing,
-        data.images[kept],
-        photos[kept],
-        targets,
+        TrainingData(preprocessing, data.images[kept], photos[kept], targets),
         checkpoint,
         verbose=1 if sys.stderr.isatty() else 2,
         start=load_version(started_from) if started_from else None,
         teachers=Teachers(teaching, args.precision) if teaching else None,
     )
-    from dashboard.training.publish import publish
+    from dashboard.training.publish import Training, publish
 
     version = publish(
         model,
-        recipe,
-        preprocessing,
-        args.precision,
-        checksum,
+        Training(
+            recipe,
+            preprocessing,
+            args.precision,
+            checksum,
+            started_from,
+            tuple(teaching),
+            backend=state_of(checkpoint)["backend"],
+            code_revision=revision,
+        ),
         holdout=(data.images[held], data.labels[held]),
         test=cifar10_archive.read(archive, "test"),
         folder=registry.root / name,
-        started_from=started_from,
-        taught_by=teaching,
-        backend=state_of(checkpoint)["backend"],
-        code_revision=revision,
     )
     shutil.rmtree(checkpoint)  # or the same command would publish it once more
     return version

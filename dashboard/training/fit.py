@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +106,19 @@ def state_of(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """What a network is trained on."""
+
+    preprocessing: Preprocessing
+    images: np.ndarray  # (N, S, S, 3) uint8
+    photos: np.ndarray  # (N, S, S, 3) uint8, the same as photographs, see `augment_epoch`
+    targets: np.ndarray  # (N, K) probabilities to be learnt
+
+
 def fit(
     recipe: Recipe,
-    preprocessing: Preprocessing,
-    images: np.ndarray,
-    photos: np.ndarray,
-    targets: np.ndarray,
+    data: TrainingData,
     checkpoint: Path,
     verbose: int,
     start: keras.Model | None = None,
@@ -120,19 +127,17 @@ def fit(
     """Trains, or goes on from the checkpoint folder, and returns the model in float32, uncompiled.
 
     Args:
-        images, photos: (N, S, S, 3) uint8; see `augment_epoch`.
-        targets: (N, K) probabilities to be learnt.
         verbose: as in `keras.utils.Progbar`.
         start: a trained model whose weights to begin with, where layers have the same names.
         teachers: are asked about what each epoch shows; `recipe.teacher_weight` is their share in the targets.
     """
-    num_classes = targets.shape[1]
+    num_classes = data.targets.shape[1]
     layout = shape(asdict(recipe))
     model = network.build(num_classes=num_classes, side=None, **layout)
-    network.whiten(model, normalize(images[:5000], preprocessing))
+    network.whiten(model, normalize(data.images[:5000], data.preprocessing))
     if start:
         network.copy_weights(start, model)
-    losses = SampleLosses(len(images))
+    losses = SampleLosses(len(data.images))
     _compile(model, recipe, losses)
     weights = checkpoint / "latest.weights.h5"
     first: int = state_of(checkpoint)["epochs_done"]
@@ -141,7 +146,7 @@ def fit(
         losses.losses.assign(np.load(checkpoint / f"losses-{first}.npy"))
         print(f"Going on after epoch {first} of {recipe.epochs}.")
 
-    views = Views(recipe, images, photos, targets)
+    views = Views(recipe, data.images, data.photos, data.targets)
     with closing(views.from_epoch(first)) as shown:
         for epoch, (seen, wanted) in enumerate(shown, start=first):
             chosen, weight = draw_epoch(
@@ -158,7 +163,7 @@ def fit(
             model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + 0.5) / recipe.epochs))
             print(f"Epoch {epoch + 1} of {recipe.epochs}", flush=True)
             wanted = np.concatenate([wanted, chosen[:, None]], axis=1, dtype=np.float32)
-            _train_epoch(model, preprocessing, seen, wanted, weight, recipe.batch_size, verbose)
+            _train_epoch(model, data.preprocessing, seen, wanted, weight, recipe.batch_size, verbose)
             partial = checkpoint / "partial.weights.h5"
             checkpoint.mkdir(parents=True, exist_ok=True)
             model.save_weights(partial)
@@ -166,4 +171,4 @@ def fit(
             partial.replace(weights)
             write_json(checkpoint / "state.json", {"epochs_done": epoch + 1, "backend": keras.backend.backend()})
             (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
-    return network.rebuilt(model, "float32", preprocessing.width, **layout)
+    return network.rebuilt(model, "float32", data.preprocessing.width, **layout)

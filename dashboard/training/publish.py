@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import get_args
@@ -33,31 +33,36 @@ SCORES = ("precision", "recall", "f1")
 BFLOAT16_TOLERANCE = 0.001  # of accuracy, up or down
 
 
+@dataclass(frozen=True)
+class Training:
+    """How a model was trained: what its record tells beside the figures."""
+
+    recipe: Recipe
+    preprocessing: Preprocessing
+    precision: str  # a Keras dtype policy
+    data_sha256: str  # of the archive of training images
+    started_from: ModelVersion | None = None  # the version whose weights the training began with
+    taught_by: tuple[ModelVersion, ...] = ()  # the versions whose probabilities were learnt
+    backend: str = "unknown"  # of Keras
+    code_revision: str = "unknown"
+
+
 def publish(
     model: keras.Model,
-    recipe: Recipe,
-    preprocessing: Preprocessing,
-    precision: str,
-    data_sha256: str,
+    training: Training,
     holdout: tuple[np.ndarray, np.ndarray],
     test: LabelledImages,
     folder: Path,
-    started_from: ModelVersion | None = None,
-    taught_by: Sequence[ModelVersion] = (),
-    backend: str = "unknown",
-    code_revision: str = "unknown",
 ) -> Path:
     """Calibrates on the held-out images, measures on the test images, writes `folder`/<next version>.
 
     Args:
         holdout: (images (N, S, S, 3) uint8, labels (N,)) that were not trained on.
-        started_from: the version whose weights the training began with.
-        taught_by: the versions whose probabilities were learnt.
-        backend: of Keras, that trained it.
 
     Returns:
         The folder of the new version.
     """
+    recipe, preprocessing = training.recipe, training.preprocessing
     held, held_labels = holdout
     held_logits = _logits(model, held, preprocessing)
     temperature = round(fit_temperature(held_logits, held_labels), 4)
@@ -121,13 +126,13 @@ def publish(
         },
         provenance={
             "recipe": dataclasses.asdict(recipe),
-            "started_from": _named(started_from) if started_from else None,
-            "taught_by": [_named(teacher) for teacher in taught_by],
-            "precision": precision,
-            "backend": backend,
+            "started_from": _named(training.started_from) if training.started_from else None,
+            "taught_by": [_named(teacher) for teacher in training.taught_by],
+            "precision": training.precision,
+            "backend": training.backend,
             "keras": keras.__version__,
-            "data_sha256": data_sha256,
-            "code_revision": code_revision,
+            "data_sha256": training.data_sha256,
+            "code_revision": training.code_revision,
             "trained_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "calibrated_on": f"{len(held_labels):,} training images that were not trained on",
         },

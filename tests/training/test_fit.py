@@ -13,7 +13,7 @@ import pytest
 
 from dashboard.core.images.preprocessing import Preprocessing, normalize
 from dashboard.training import fit as fit_module
-from dashboard.training.fit import fit, learning_rate
+from dashboard.training.fit import TrainingData, fit, learning_rate
 from dashboard.training.recipes import QUICK, RECIPES, Recipe
 
 RECIPE = Recipe(
@@ -26,7 +26,7 @@ TARGETS = np.eye(3)[np.arange(64) % 3]
 
 def train(checkpoint: Path, recipe: Recipe = RECIPE) -> keras.Model:
     keras.utils.set_random_seed(9)
-    return fit(recipe, INPUT, IMAGES, IMAGES, TARGETS, checkpoint, verbose=0)
+    return fit(recipe, TrainingData(INPUT, IMAGES, IMAGES, TARGETS), checkpoint, verbose=0)
 
 
 class BrokenOff(Exception):
@@ -68,7 +68,7 @@ def test_training_learns(tmp_path: Path) -> None:
     images[np.arange(96), ..., labels] = 200
     recipe = replace(RECIPE, epochs=8, weight_decay=0.0)
     keras.utils.set_random_seed(9)
-    model = fit(recipe, INPUT, images, images, np.eye(3)[labels], tmp_path, verbose=0)
+    model = fit(recipe, TrainingData(INPUT, images, images, np.eye(3)[labels]), tmp_path, verbose=0)
     logits = model.predict(normalize(images, INPUT), verbose=0)
     assert (logits.argmax(axis=1) == labels).all()
     assert not model.compiled and {w.dtype for w in model.weights} == {"float32"}
@@ -87,7 +87,7 @@ def test_what_is_wanted_follows_patches_and_teachers(tmp_path: Path, monkeypatch
 
     real = fit_module._train_epoch
     monkeypatch.setattr(fit_module, "_train_epoch", lambda *args: (shown.append(args[3]), real(*args))[1])
-    fit(recipe, INPUT, images, images, np.eye(2)[np.arange(64) % 2], tmp_path, 0, teachers=Grey())  # type: ignore[arg-type]
+    fit(recipe, TrainingData(INPUT, images, images, np.eye(2)[np.arange(64) % 2]), tmp_path, 0, teachers=Grey())  # type: ignore[arg-type]
     white = asked[0].mean(axis=(1, 2, 3)) / 255
     assert 0.2 < ((white > 0) & (white < 1)).mean() < 0.5, "patches, half of them from an image of the same colour"
     assert shown[0][:, 1] == pytest.approx(0.6 * 0.5 + 0.4 * white, abs=1e-6)
@@ -111,7 +111,11 @@ def test_training_can_start_from_a_trained_network(tmp_path: Path) -> None:
     start = train(tmp_path / "first", replace(RECIPE, squeeze=False))
     keras.utils.set_random_seed(3)
     further = fit(
-        replace(RECIPE, peak_lr=0.0, weight_decay=0.0), INPUT, IMAGES, IMAGES, TARGETS, tmp_path / "further", 0, start
+        replace(RECIPE, peak_lr=0.0, weight_decay=0.0),
+        TrainingData(INPUT, IMAGES, IMAGES, TARGETS),
+        tmp_path / "further",
+        0,
+        start,
     )
     kernel = start.get_layer("block1_conv2").get_weights()[0]
     assert np.allclose(further.get_layer("block1_conv2").get_weights()[0], kernel)

@@ -18,7 +18,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.training import network
 from dashboard.training.__main__ import split_holdout
 from dashboard.training.photos import as_photo, as_photos
-from dashboard.training.publish import publish
+from dashboard.training.publish import Training, publish
 from dashboard.training.recipes import Recipe
 from tests.conftest import encoded, picture
 
@@ -53,11 +53,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, keras.Mod
     labels = np.arange(60) % 10
     test = LabelledImages(images[30:], labels[30:], tuple(f"{i}.png" for i in range(30)))
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    recipe = Recipe("tiny", widths=(4, 4), epochs=1)
+    training = Training(Recipe("tiny", widths=(4, 4), epochs=1), INPUT, "float32", "d" * 64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dashboard.training.publish.STRANGERS", 50)
         for _ in range(2):
-            target = publish(model, recipe, INPUT, "float32", "d" * 64, (images[:30], labels[:30]), test, folder)
+            target = publish(model, training, (images[:30], labels[:30]), test, folder)
     return target, model, images
 
 
@@ -117,10 +117,7 @@ def test_what_cannot_be_finished_leaves_no_version(
     with pytest.raises(KeyboardInterrupt):
         publish(
             model,
-            Recipe("tiny", widths=(4, 4), epochs=1),
-            INPUT,
-            "float32",
-            "d" * 64,
+            Training(Recipe("tiny", widths=(4, 4), epochs=1), INPUT, "float32", "d" * 64),
             held,
             test,
             tmp_path / "m" / "tiny",

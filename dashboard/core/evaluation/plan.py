@@ -6,7 +6,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, open_dataset, unreadable
@@ -77,7 +77,7 @@ def _is_number(label: str) -> bool:
 def run_key(dataset_sha256: str, version: ModelVersion, label_map: dict[str, str]) -> str:
     """Equal for two evaluations that give the same answers. See `RunPlan.key`."""
     recipe = [
-        dataset_sha256, version.sha256, version.preprocessing.to_dict(), version.output, version.temperature,
+        dataset_sha256, version.sha256, asdict(version.preprocessing), version.output, version.temperature,
         version.class_names, label_map, *(["bfloat16"] if serves_in_bfloat16(version) else []),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
 from PIL import Image
+from pydantic import ConfigDict, Field
 
 from dashboard.core.errors import ModelError
 
 Fit = Literal["stretch", "center-crop", "pad"]
 ColorMode = Literal["rgb", "bgr", "grayscale"]
+Side = Annotated[int, Field(strict=True)]  # pixels; no text is taken for a number
 
 # name -> (scale, mean, std), applied as (pixel * scale - mean) / std
 SCALINGS: dict[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
@@ -27,13 +29,14 @@ SCALINGS: dict[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
 class Preprocessing:
     """How a picture becomes a model's input: fit it to height x width, then (pixel * scale - mean) / std."""
 
-    height: int
-    width: int
+    height: Side
+    width: Side
     fit: Fit = "stretch"
     color: ColorMode = "rgb"
     scale: float = 1 / 255
     mean: tuple[float, ...] = (0.0,)  # one value, or one a channel
     std: tuple[float, ...] = (1.0,)
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")  # an unknown field may change the meaning
 
     def __post_init__(self) -> None:
         if not all(isinstance(side, int) for side in (self.height, self.width)):
@@ -61,22 +64,6 @@ class Preprocessing:
     def for_size_of(self, images: np.ndarray) -> Preprocessing:
         """The same for a network that takes these images, (N, H, W, 3), as large as they are."""
         return replace(self, height=images.shape[1], width=images.shape[2])
-
-    def to_dict(self) -> dict[str, Any]:
-        """For model.json; `from_dict` is its inverse."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Preprocessing:
-        """Raises ModelError when the record has other fields or values."""
-        try:
-            values = dict(record)
-            for name in ("mean", "std"):
-                if name in values:
-                    values[name] = tuple(float(v) for v in values[name])
-            return cls(**values)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ModelError(f"The preprocessing in model.json is not usable: {error}.") from error
 
 
 def fit_image(image: np.ndarray, recipe: Preprocessing) -> np.ndarray:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from dashboard.core.errors import ModelError
-from dashboard.core.explanations.methods import METHODS
 from dashboard.core.files import sha256_of, write_json
 from dashboard.core.images.preprocessing import ColorMode, Fit, Preprocessing
 from dashboard.core.labels.cifar10 import CLASS_NAMES
-from dashboard.core.labels.class_names import HOW_TO_NAME, check_class_names, read_class_names
+from dashboard.core.labels.class_names import HOW_TO_NAME, check_class_names
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
 from dashboard.core.models.quarantine import Quarantine
@@ -21,8 +20,7 @@ from dashboard.core.models.registry import Registry, check_name
 from dashboard.core.models.scalings import choose_scaling, first_scaling, scaled, try_others
 from dashboard.core.models.self_test import SelfTest, read_samples, self_test
 from dashboard.core.models.version import RECORD, WEIGHTS, ModelVersion, to_record
-
-__all__ = ["add_model", "read_class_names", "read_input_size"]
+from dashboard.core.settings import WORKER_START_S
 
 MAX_FILE_BYTES = 4 * 2**30
 BASE_MEMORY_BYTES = 3 * 2**30  # beyond TensorFlow itself; the activations of a ResNet50 take 2 GB
@@ -40,30 +38,37 @@ def read_input_size(argument: str) -> tuple[int, int]:
     return (int(height), int(width))
 
 
+@dataclass(frozen=True)
+class NewModel:
+    """A model file from elsewhere, and what its owner knows of it."""
+
+    file: Path  # .keras or .h5
+    name: str  # of the model; an existing name gets a new version
+    class_names: Sequence[str] | None = None  # by output; None: CIFAR-10's for a colour model with ten outputs
+    scaling: str | None = None  # a name in SCALINGS; None: told from the model and the samples
+    fit: Fit = "stretch"
+    color: ColorMode | None = None  # None: by the number of channels
+    input_size: tuple[int, int] | None = None  # height, width; for a model that takes any
+    memory_bytes: int | None = None  # that loading may take beyond TensorFlow itself; None: by the size of the file
+
+
 def add_model(
-    file: Path,
-    name: str,
+    new: NewModel,
     registry: Registry,
-    class_names: Sequence[str] | None = None,
-    scaling: str | None = None,
-    fit: Fit = "stretch",
-    color: ColorMode | None = None,
-    input_size: tuple[int, int] | None = None,
     samples: Path | None = None,
-    memory_bytes: int | None = None,
+    pixel_methods: Sequence[str] = (),
+    worker_start_s: float = WORKER_START_S,
 ) -> ModelVersion:
-    """Adds a `.keras` or `.h5` file as the next version of `name`; the registry gets the whole version or nothing.
+    """Adds a model file as the next version of its name; the registry gets the whole version or nothing.
 
     The file is loaded in a worker process of its own, with a limit on its memory where the system has one (Linux).
+    Where no scaling is given, a model that scales by itself gets raw pixels and any other 1/255, unless another scaling
+    is clearly better on the samples.
 
     Args:
-        class_names: in the order of the outputs; None: CIFAR-10's for a colour model with ten outputs.
-        scaling: a name in SCALINGS; None: "raw" for a model that scales by itself, else "1/255", unless another one is
-            clearly better on `samples`.
-        color: None: by the number of channels.
-        input_size: (height, width), for a model that takes any.
         samples: a folder of labelled samples to try the scalings on, CLASS/*.png.
-        memory_bytes: the limit, beyond what TensorFlow itself takes; None: by the size of the file.
+        pixel_methods: names of the methods of explanation that need no layer, for a note.
+        worker_start_s: how long the worker process may take to start.
 
     Returns:
         The new version; what was assumed and found is in `provenance["notes"]`.
@@ -72,23 +77,24 @@ def add_model(
         ModelError: the file is no image classifier that can be served, or something must be given that was not.
         DependencyError, WorkerError: TensorFlow cannot be started.
     """
+    name, file, scaling = new.name, new.file, new.scaling
     check_name(name)
     if scaling is not None:
         scaled(Preprocessing(1, 1), scaling)
-    check_class_names(class_names or ())
+    check_class_names(new.class_names or ())
     try:
         with registry.adding() as folder:
             original = folder / "original"
             sha256 = _copy(file, original)
             size = original.stat().st_size
-            limit = memory_bytes or BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * size
-            order = ForeignModel(original, file.name, folder / WEIGHTS, input_size, color, limit)
-            with Quarantine(order) as quarantine:
+            limit = new.memory_bytes or BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * size
+            order = ForeignModel(original, file.name, folder / WEIGHTS, new.input_size, new.color, limit)
+            with Quarantine(order, worker_start_s) as quarantine:
                 facts = quarantine.inspect()
-                names, naming = choose_class_names(class_names, facts, file.name)
+                names, naming = choose_class_names(new.class_names, facts, file.name)
                 height, width, _ = facts.input_shape
                 recipe = scaled(
-                    Preprocessing(height, width, fit, facts.color), scaling or first_scaling(facts.scales_itself)
+                    Preprocessing(height, width, new.fit, facts.color), scaling or first_scaling(facts.scales_itself)
                 )
                 number = registry.next_version(name)
                 version = ModelVersion(name, number, folder, names, recipe, facts.output, sha256_of(order.converted))
@@ -97,9 +103,9 @@ def add_model(
             scaling, choice = choose_scaling(scaling, facts.scales_itself, tests)
             notes = [*naming, *choice, *facts.notes]
             if not served.conv_layers:
-                pixel_methods = ", ".join(name for name, method in METHODS.items() if not method.uses_layer)
+                listed = ", ".join(pixel_methods) or "such as occlusion"
                 notes.append(
-                    f"It has no convolution with a grid: it can be explained by methods that look at pixels ({pixel_methods})."
+                    f"It has no convolution with a grid: it can be explained by methods that look at pixels ({listed})."
                 )
             provenance = {
                 "original_file": file.name,

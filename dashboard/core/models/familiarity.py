@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
+from pydantic import ConfigDict
 
 Score = Literal["energy", "msp"]
 
@@ -25,16 +26,13 @@ class Familiarity:
     max_energy: float  # of the logits, as they leave the network
     min_msp: float  # maximum softmax probability, calibrated (Hendrycks & Gimpel, arXiv 1610.02136)
     decides: Score  # the one that told strangers apart better when both were fitted
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     def __post_init__(self) -> None:
         if not (0 < self.kept < 1 and np.isfinite([self.max_energy, self.min_msp]).all()):
             raise ValueError(f"thresholds that make no sense: {self}")
         if self.decides not in get_args(Score):
             raise ValueError(f"unknown score {self.decides!r}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """For model.json; `Familiarity(**record)` is its inverse."""
-        return asdict(self)
 
     def doubts(self, logits: np.ndarray, pred_probs: np.ndarray) -> Doubt:
         """What both scores say of one image with logits (K,) and calibrated probabilities (K,)."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from dashboard.core.images.preprocessing import ColorMode
 from dashboard.core.models.version import Output
 
+BATCH = 4  # images per call: the first layers of a large model need a hundred megabytes an image
+
 
 @dataclass(frozen=True)
 class ForeignModel:

@@ -8,21 +8,19 @@ from typing import Any
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import ModelError, WorkerError
 from dashboard.core.models.facts import ModelFacts
-from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
+from dashboard.core.models.foreign import BATCH, ForeignModel, ForeignModelFacts
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.settings import get_settings
 
 TASK_S = 600.0
-BATCH = 4  # images a call: the first layers of a large model need a hundred megabytes an image
 
 
 class Quarantine:
     """The worker ends with the `with` block; what happens to it happens to no other."""
 
-    def __init__(self, order: ForeignModel) -> None:
+    def __init__(self, order: ForeignModel, worker_start_s: float) -> None:
         self._order = order
-        self._pool = WorkerPool(1, get_settings().worker_start_s)
+        self._pool = WorkerPool(1, worker_start_s)
 
     def __enter__(self) -> Quarantine:
         return self

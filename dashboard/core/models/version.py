@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dashboard.core.errors import DashboardError, ModelError
+from dashboard.core.files import first_fault
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.models.familiarity import Familiarity
@@ -77,6 +79,35 @@ class BrokenVersion:
         return f"{self.name}@{self.version}"
 
 
+class ModelFile(BaseModel):
+    """The content of model.json."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    class_names: list[Annotated[str, BeforeValidator(str)]] = Field(min_length=2)
+    preprocessing: Preprocessing
+    output: Output
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    familiarity: Familiarity | None = None
+    bfloat16: Annotated[bool, BeforeValidator(lambda stated: stated is True)] = False
+    sha256: str
+    metrics: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, version: ModelVersion) -> ModelFile:
+        """The content for a version."""
+        return cls(
+            **{name: getattr(version, name) for name in cls.model_fields} | {"class_names": list(version.class_names)}
+        )
+
+    def version(self, folder: Path) -> ModelVersion:
+        """The version in the folder models/NAME/VERSION that holds this file."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        fields["class_names"] = tuple(self.class_names)
+        return ModelVersion(name=folder.parent.name, version=folder.name, folder=folder, **fields)
+
+
 def read_version(folder: Path) -> ModelVersion | BrokenVersion:
     """The version in a folder models/NAME/VERSION, or why it cannot be used."""
     name, version = folder.parent.name, folder.name
@@ -94,48 +125,16 @@ def _parse(folder: Path) -> ModelVersion:
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"{WEIGHTS} is missing.", restore, "model_missing")
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        if not isinstance(record["class_names"], list):
-            raise TypeError("class_names is no list")
-        version = ModelVersion(
-            name=folder.parent.name,
-            version=folder.name,
-            folder=folder,
-            class_names=tuple(str(c) for c in record["class_names"]),
-            preprocessing=Preprocessing.from_dict(record["preprocessing"]),
-            output=record["output"],
-            sha256=str(record["sha256"]),
-            temperature=float(record.get("temperature", 1.0)),
-            familiarity=Familiarity(**record["familiarity"]) if record.get("familiarity") else None,
-            bfloat16=record.get("bfloat16", False) is True,
-            metrics=dict(record.get("metrics", {})),
-            provenance=dict(record.get("provenance", {})),
-        )
+        version = ModelFile.model_validate_json((folder / RECORD).read_bytes()).version(folder)
     except FileNotFoundError as error:
         raise ModelError(f"{RECORD} is missing.", restore, "model_record") from error
-    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(
-            f"{RECORD} cannot be used ({type(error).__name__}: {error}).", restore, "model_record"
-        ) from error
-    if len(version.class_names) < 2:
-        raise ModelError("class_names needs two or more names.", restore, "model_record")
+    except ValidationError as error:
+        raise ModelError(f"{RECORD} cannot be used: {first_fault(error)}.", restore, "model_record") from error
     if fault := class_names_fault(version.class_names):
         raise ModelError(f"class_names {fault}.", restore, "model_record")
-    if version.output not in ("logits", "probabilities") or not 0 < version.temperature < float("inf"):
-        raise ModelError("output or temperature make no sense.", restore, "model_record")
     return version
 
 
 def to_record(version: ModelVersion) -> dict[str, Any]:
-    """The content of model.json."""
-    return {
-        "class_names": list(version.class_names),
-        "preprocessing": version.preprocessing.to_dict(),
-        "output": version.output,
-        "temperature": version.temperature,
-        "familiarity": version.familiarity.to_dict() if version.familiarity else None,
-        "bfloat16": version.bfloat16,
-        "sha256": version.sha256,
-        "metrics": version.metrics,
-        "provenance": version.provenance,
-    }
+    """The content of model.json, as lists, dictionaries, texts, numbers and None."""
+    return ModelFile.of(version).model_dump(mode="json")

@@ -15,13 +15,12 @@ import tensorflow as tf
 from dashboard.core.engine.answer import is_out_of_memory
 from dashboard.core.errors import ModelError
 from dashboard.core.images.preprocessing import ColorMode, Preprocessing, normalize
-from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
+from dashboard.core.models.foreign import BATCH, ForeignModel, ForeignModelFacts
 from dashboard.core.models.scalings import first_scaling, scaled
 from dashboard.core.models.version import Output
 from dashboard.worker.adding.foreign_file import load_foreign
 from dashboard.worker.models.taps import is_squashing, last_operation
 
-BATCH = 4  # images a call: the first layers of a large model need a hundred megabytes an image
 SUM_TOLERANCE = 1e-3  # how far from 1 probabilities that some other layer gives add up
 _FIRST_LAYERS = ("InputLayer", "Resizing", "CenterCrop", "Reshape", "ZeroPadding2D", "GetItem", "Cast")
 _SCALING_LAYERS = ("Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract", "Add")

@@ -10,7 +10,8 @@ import pytest
 
 from dashboard.core.errors import DatasetError, ModelError
 from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run, version_of_run
-from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.evaluation.plan import plan_run, run_key
+from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.metrics.evaluation import evaluate_labels
 from dashboard.core.models import precision
 from dashboard.core.models.registry import Registry
@@ -115,3 +116,11 @@ def test_answers_in_another_precision_are_other_answers(
     for exact in (Settings(precision="float32"), Settings(cluster="auto")):  # nodes of a cluster may differ
         monkeypatch.setattr(precision, "get_settings", lambda settings=exact: settings)
         assert (plan_run(path, version).key != fast.key) is allowed
+
+
+def test_keys_of_stored_runs_stay_what_they_were() -> None:
+    """Otherwise nothing that was evaluated before this release would be found again."""
+    recipe = Preprocessing(24, 32, "pad", "grayscale", 1 / 127.5, (1.0,), (0.5,))
+    version = ModelVersion("pets", "3", Path("x"), ("cat", "dog"), recipe, "logits", "ab" * 32, 1.25)
+    key = run_key("0" * 64, version, {"kitten": "cat"})
+    assert key == "89890313e388e141a4aba880e624447620887e61f46b2a752cd1a2a3ce4e77c0"

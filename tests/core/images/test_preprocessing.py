@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from dashboard.core.errors import ModelError
 from dashboard.core.images.preprocessing import SCALINGS, Preprocessing, fit_image, normalize
@@ -96,9 +97,12 @@ def test_normalize_takes_nothing_but_fitted_images(images: np.ndarray) -> None:
         normalize(images, Preprocessing(8, 8))
 
 
+RECORDS = TypeAdapter(Preprocessing)
+
+
 def test_a_record_survives_the_round_trip() -> None:
     recipe = Preprocessing(8, 9, "pad", "bgr", 1.0, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
-    assert Preprocessing.from_dict(recipe.to_dict()) == recipe
+    assert RECORDS.validate_json(RECORDS.dump_json(recipe)) == recipe
 
 
 @pytest.mark.parametrize(
@@ -110,8 +114,8 @@ def test_a_record_survives_the_round_trip() -> None:
     ],
 )  # fmt: skip
 def test_records_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(ModelError):
-        Preprocessing.from_dict({**Preprocessing(32, 32).to_dict(), **changes})
+    with pytest.raises((ModelError, ValidationError)):
+        RECORDS.validate_python({**RECORDS.dump_python(Preprocessing(32, 32)), **changes})
 
 
 @pytest.mark.parametrize(("side", "shorter"), [(224, 450), (224, 900), (299, 900), (240, 500), (380, 1000), (448, 450)])

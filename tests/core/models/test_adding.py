@@ -15,10 +15,11 @@ from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, ModelError, WorkerError
 from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.explanations.explainer import Explainer
+from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models import adding, quarantine
-from dashboard.core.models.adding import add_model, read_input_size
+from dashboard.core.models.adding import NewModel, add_model, read_input_size
 from dashboard.core.models.foreign import ForeignModel
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Prediction
@@ -39,10 +40,10 @@ def notes(version: ModelVersion) -> str:
     return " ".join(version.provenance["notes"])
 
 
-def refused(code: str, file: Path, registry: Registry, **options: Any) -> DashboardError:
+def refused(code: str, file: Path, registry: Registry, samples: Path | None = None, **options: Any) -> DashboardError:
     """The error, after checking that nothing is left behind."""
     with pytest.raises(ModelError) as caught:
-        add_model(file, "foreign", registry, **options)
+        add_model(NewModel(file, "foreign", **options), registry, samples)
     assert caught.value.code == code, caught.value
     assert not registry.root.exists() or list(registry.root.iterdir()) == []
     assert caught.value.fix
@@ -52,7 +53,7 @@ def refused(code: str, file: Path, registry: Registry, **options: Any) -> Dashbo
 @pytest.fixture(scope="module")
 def article(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
     file = shared_dir / "models" / "cifar10_cnn_model.keras"
-    return add_model(file, "article", Registry(tmp_path_factory.mktemp("models")), samples=SAMPLES)
+    return add_model(NewModel(file, "article"), Registry(tmp_path_factory.mktemp("models")), SAMPLES)
 
 
 class TestSharedModel:
@@ -101,7 +102,7 @@ def digits(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Model
     """Added under a name that has a version already."""
     registry = Registry(tmp_path_factory.mktemp("models"))
     (registry.root / "digits" / "1").mkdir(parents=True)
-    return add_model(digits_file, "digits", registry, class_names=[str(i) for i in range(10)], samples=SAMPLES)
+    return add_model(NewModel(digits_file, "digits", [str(i) for i in range(10)]), registry, SAMPLES, PIXEL_METHODS)
 
 
 class TestGrayHdf5:
@@ -185,14 +186,14 @@ def test_disk_full(registry: Registry, tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("name", ["../evil", "", ".hidden", "a/b"])
 def test_names_that_leave_the_folder(name: str, registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
-        add_model(tmp_path / "any.keras", name, registry)
+        add_model(NewModel(tmp_path / "any.keras", name), registry)
     assert caught.value.code == "bad_name"
     assert not registry.root.exists()
 
 
 def test_unknown_scaling(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="1/255"):
-        add_model(tmp_path / "any.keras", "m", registry, scaling="1/256")
+        add_model(NewModel(tmp_path / "any.keras", "m", scaling="1/256"), registry)
     assert not registry.root.exists()
 
 

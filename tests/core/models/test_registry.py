@@ -169,3 +169,18 @@ def test_an_accuracy_that_can_be_none_is_not_stated(tmp_path: Path, stated: obje
     add(tmp_path, "pets", "2", metrics={"accuracy": 0.95})
     registry = Registry(tmp_path)
     assert registry.get("pets@1").accuracy is None and registry.get("pets@2").accuracy == 0.95
+
+
+def test_a_record_of_an_earlier_version_is_read_and_written_as_it_was(tmp_path: Path) -> None:
+    """tests/data/model.json was written before records were read by pydantic."""
+    written = (ROOT / "tests" / "data" / "model.json").read_text(encoding="utf-8")
+    folder = tmp_path / "pets" / "3"
+    folder.mkdir(parents=True)
+    (folder / "model.keras").write_bytes(b"")
+    (folder / "model.json").write_text(written, encoding="utf-8")
+    version = Registry(tmp_path).get("pets@3")
+    assert version.preprocessing == Preprocessing(24, 32, "pad", "grayscale", 1 / 127.5, (1.0,), (0.5,))
+    assert version.familiarity == Familiarity(0.95, -2.5, 0.4, "energy")
+    assert (version.class_names, version.output, version.temperature) == (("cat", "dog"), "logits", 1.25)
+    assert version.bfloat16 and version.accuracy == 0.875 and version.provenance == {"notes": ["made for a test"]}
+    assert to_record(version) == json.loads(written) and list(to_record(version)) == list(json.loads(written))
