@@ -33,7 +33,7 @@ def show(name: str, data: bytes, threshold: float) -> None:
 st.title("Predict")
 with st.sidebar:
     percent = st.slider(
-        "Warn below a confidence of",
+        "Warn when confidence is below",
         0,
         100,
         60,
@@ -41,10 +41,10 @@ with st.sidebar:
         format="%d%%",
         key="threshold",
         persist_state="session",
-        help="Predict says so when the model is less sure than this.",
+        help="Predict shows a warning when the model is less confident than this.",
     )
 if picture := choose_picture(services.settings.samples_dir):
     try:
         show(*picture, percent / 100)
     except DashboardError as error:
-        show_error(error, "There is no prediction.")
+        show_error(error, "Could not predict.")

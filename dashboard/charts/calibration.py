@@ -11,7 +11,7 @@ from dashboard.core.metrics.calibration import Reliability
 
 
 def reliability_chart(reliability: Reliability, dark: bool) -> alt.LayerChart:
-    """Accuracy by confidence: bars on the diagonal mean what they say; below it, the model is too sure."""
+    """Accuracy by confidence. A bar that ends below the diagonal means that the model is overconfident there."""
     width = float(reliability.upper[0])
     table = pd.DataFrame(
         {
@@ -22,7 +22,7 @@ def reliability_chart(reliability: Reliability, dark: bool) -> alt.LayerChart:
             "accuracy": reliability.accuracy,
         }
     ).query("images > 0")
-    table["surplus"] = np.where(table["confidence"] > table["accuracy"], "Too sure", "Not sure enough")
+    table["surplus"] = np.where(table["confidence"] > table["accuracy"], "Overconfident", "Underconfident")
     axis = alt.Axis(format=".0%")
     x = alt.X("low:Q", scale=alt.Scale(domain=[0, 1]), title="Confidence", axis=axis)
     tooltip = [
@@ -42,7 +42,7 @@ def reliability_chart(reliability: Reliability, dark: bool) -> alt.LayerChart:
             color=alt.Color(
                 "surplus:N",
                 title=None,
-                scale=alt.Scale(domain=["Too sure", "Not sure enough"], range=[SELECTED, MUTED]),
+                scale=alt.Scale(domain=["Overconfident", "Underconfident"], range=[SELECTED, MUTED]),
                 legend=alt.Legend(orient="top"),
             ),
             tooltip=tooltip,

@@ -1,4 +1,4 @@
-"""Tables to Altair charts. No Streamlit here: a chart can be tested, and drawn into a report."""
+"""The confusion matrix as a chart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Measure = Literal["count", "share"]
 def confusion_chart(
     table: pd.DataFrame, class_names: Sequence[str], measure: Measure, hide_diagonal: bool, dark: bool
 ) -> alt.LayerChart:
-    """True classes down, predicted across; cells can be clicked (selection `cell`), those without images are blank.
+    """The confusion matrix: true classes down, predicted classes across. Cells can be clicked (selection `cell`).
 
     Args:
         table: as `confusion_table` gives it.

@@ -1,4 +1,4 @@
-"""Explanations to Altair charts. No Streamlit here."""
+"""The charts of the Explain page: curves of the test, and a map whose cells show their values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.core.images.drawing import encode_png
 THIS_MAP, RANDOM, GAUSSIAN = "This map", "Random maps", "Centred spot"
 MAP_SIDE = 400  # pixels
 CURVES_HEIGHT = 230
-CELLS_A_SIDE = 44  # more would be drawn on a canvas, and finer than a pointer
+CELLS_A_SIDE = 44  # with more cells Vega draws slowly, and a pointer cannot hit one
 
 Curve = Literal["deletion", "insertion"]
 _AXIS = {"deletion": "Pixels removed, most important first", "insertion": "Pixels added, most important first"}
@@ -38,7 +38,7 @@ def curves_table(faithfulness: Faithfulness) -> pd.DataFrame:
 
 
 def curve_chart(table: pd.DataFrame, curve: Curve, target: str) -> alt.LayerChart:
-    """The probability of the class as pixels go or come: the map against both controls.
+    """The probability of the class as pixels are removed or added, for the map and both controls.
 
     Args:
         table: as `curves_table` gives it.
@@ -105,7 +105,7 @@ def cells_table(values: np.ndarray) -> pd.DataFrame:
 
 
 def map_chart(blended: np.ndarray, values: np.ndarray, value_title: str) -> alt.LayerChart:
-    """A picture with its map already blended in, whose cells tell their value when pointed at.
+    """A picture with its map blended in. A cell shows its value when the pointer is on it.
 
     Args:
         blended: (H, W, 3) uint8 RGB.

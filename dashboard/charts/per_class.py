@@ -10,9 +10,9 @@ from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, SELECTED
 
 
 def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
-    """Precision and recall of each class as two points on a line; the class with the least F1 on top.
+    """Precision and recall of each class as two points on a line, the lowest F1 on top.
 
-    Of more than MOST_CLASSES, only those with the least F1.
+    Of more than MOST_CLASSES classes, only those with the lowest F1 are shown.
     """
     table = per_class.dropna(subset=["f1"]).sort_values("f1").head(MOST_CLASSES)
     order = table["class"].tolist()

@@ -12,7 +12,7 @@ from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, OF_MANY, ink
 
 
 def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: bool) -> alt.LayerChart:
-    """All classes by probability (K,), the highest in the accent colour; of many, the OF_MANY most probable ones."""
+    """Bars of all classes by probability (K,), the highest in the accent colour; of many classes, the OF_MANY highest."""
     table = pd.DataFrame({"class": list(class_names), "probability": pred_probs})
     if len(table) > MOST_CLASSES:
         table = table.nlargest(OF_MANY, "probability")
@@ -38,7 +38,7 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
 
 
 def rest_of_bars(pred_probs: np.ndarray) -> str:
-    """What `probability_bars` leaves out of (K,) probabilities, in words; "" for nothing."""
+    """How many classes `probability_bars` leaves out of (K,) probabilities, in words; "" when it leaves out none."""
     if len(pred_probs) <= MOST_CLASSES:
         return ""
     rest = np.sort(pred_probs)[:-OF_MANY]

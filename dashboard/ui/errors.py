@@ -13,7 +13,7 @@ _COMMAND = re.compile(r"`([^`]+)`")
 
 
 def show_error(error: DashboardError, title: str) -> None:
-    """What happened, why, what to do; commands to be copied."""
+    """Shows what happened, why, and what to do, with the commands ready to copy."""
     with st.container(border=True):
         st.error(plain(title), icon=":material/error:")
         st.text(error.message)

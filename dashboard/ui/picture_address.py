@@ -1,4 +1,4 @@
-"""Where a picture comes from: an upload, one of the samples, another page, an image of an evaluation."""
+"""The picture that the Explain page shows, and how the address of the page names it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dashboard.ui import resources
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
-RUN, IMAGE, PICTURE = "run", "image", "picture"  # in the address
-TARGET_KEY = "explain-target"  # what is asked about it, see `explain_head`
-_KEPT = "picture-to-explain"  # its key in the address, and the picture
-_IN_RUN = "run-image-to-explain"  # what the address says of an image of an evaluation
+RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
+TARGET_KEY = "explain-target"  # the class whose evidence the maps show
+_KEPT = "picture-to-explain"  # (key in the address, picture)
+_IN_RUN = "run-image-to-explain"  # query parameters that name an image of an evaluation
 
 
 @dataclass(frozen=True)
@@ -29,58 +29,60 @@ class Picture:
 
 
 def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> None:
-    """Opens the Explain page with this picture, about this class and layer where its model has them."""
+    """Opens the Explain page with this picture, and with this class and layer if the model has them."""
     keep_picture(name, data)
     st.session_state[TARGET_KEY], st.session_state[EXPLAIN_LAYER_KEY] = target, layer
     st.switch_page("../pages/explain.py")
 
 
 def link_to_run_image(run_id: str, index: int) -> None:
-    """A link to the Explain page about an image of an evaluation, good for any session."""
+    """Shows a link to an image of an evaluation on the Explain page. The link works in any session."""
     st.page_link("../pages/explain.py", label="Explain", query_params={RUN: run_id, IMAGE: str(index)})
 
 
 def turn_to_run_image(run_id: str, index: int) -> None:
-    """Makes the Explain page, from which it is called, be about another image of an evaluation."""
+    """Turns the Explain page to another image of an evaluation."""
     st.query_params.from_dict({RUN: run_id, IMAGE: str(index)})
 
 
 def picture_to_explain(services: Services) -> Picture | None:
-    """The one that the address names, or the one that this session chose before.
+    """The picture that the address names, or else the one that this session showed last.
 
     Raises:
-        DatasetError, ImageError: the address names one that is not there.
+        DatasetError, ImageError: the address names a picture that does not exist.
     """
     if not {RUN, IMAGE, PICTURE} & set(st.query_params) and _IN_RUN in st.session_state:
-        st.query_params.from_dict(st.session_state[_IN_RUN])  # it was shown before another page was visited
+        st.query_params.from_dict(st.session_state[_IN_RUN])  # the user comes back from another page
     if RUN not in st.query_params and IMAGE not in st.query_params:
         st.session_state.pop(_IN_RUN, None)
         return _kept_picture()
     if st.query_params.to_dict() != st.session_state.get(_IN_RUN):
         st.session_state[_IN_RUN] = st.query_params.to_dict()
-        st.session_state[TARGET_KEY] = None  # the class that was asked about was that of another picture
+        st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
     run_id, index = st.query_params.get(RUN, ""), st.query_params.get(IMAGE, "")
     if not index.isdecimal():
-        raise DatasetError(f"{index!r} is no number of an image.", "Choose one on Batch evaluation.", "image_unknown")
+        raise DatasetError(
+            f"{index!r} is not the number of an image.", "Choose one on Batch evaluation.", "image_unknown"
+        )
     image = run_image(stored_run(services, run_id), int(index))
     return Picture(image.name, image.data, image)
 
 
 def keep_picture(name: str, data: bytes) -> None:
-    """Makes it the picture that the Explain page is about."""
+    """Keeps a picture for the Explain page to show."""
     st.session_state[_KEPT] = resources.get_services().pictures.keep(name, data), Picture(name, data)
     st.session_state[TARGET_KEY] = None
     st.session_state.pop(_IN_RUN, None)
 
 
 def _kept_picture() -> Picture | None:
-    """The one that was chosen on a page, which is in the address from then on: it survives a reload."""
+    """The picture that was uploaded or chosen. Its key goes into the address, so that a reload finds it again."""
     kept_key, picture = st.session_state.get(_KEPT, ("", None))
     key = st.query_params.get(PICTURE, kept_key)
     if key != kept_key:
         found = resources.get_services().pictures.get(key)
         if found is None:
-            raise ImageError("This picture is not kept any more.", "Choose it again.", "picture_gone")
+            raise ImageError("This picture is no longer stored.", "Choose it again.", "picture_gone")
         picture = Picture(*found)
         st.session_state[_KEPT] = key, picture
     if key:
@@ -89,7 +91,7 @@ def _kept_picture() -> Picture | None:
 
 
 def forget_picture() -> None:
-    """Lets another one be chosen."""
+    """Clears the picture, so that another one can be chosen."""
     st.query_params.clear()
     for key in (_KEPT, _IN_RUN):
         st.session_state.pop(key, None)

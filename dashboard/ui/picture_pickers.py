@@ -17,10 +17,10 @@ SAMPLES_SHOWN = 8
 
 
 def choose_picture(samples_dir: Path) -> None:
-    """Lets one be uploaded or taken from the samples, and keeps it for `picture_to_explain`."""
+    """Lets the user upload a picture or take a sample, and keeps it for `picture_to_explain`."""
     picture = upload_picture("explain-upload")
     if picture is None:
-        st.caption("Nothing at hand? Take a sample. Images of an evaluation carry a link to this page.")
+        st.caption("No picture at hand? Take a sample. The images of an evaluation have a link to this page, too.")
         clicked = clicked_sample(sample_files(samples_dir))
         picture = (clicked.name, clicked.read_bytes()) if clicked else None
     if picture:
@@ -29,13 +29,13 @@ def choose_picture(samples_dir: Path) -> None:
 
 
 def sample_files(samples_dir: Path) -> list[Path]:
-    """One picture of each class, as far as they are shown."""
+    """One sample per class, at most SAMPLES_SHOWN of them."""
     by_class = [sorted(folder.glob("*.png")) for folder in sorted(samples_dir.glob("*/"))]
     return [files[0] for files in by_class if files][:SAMPLES_SHOWN]
 
 
 def upload_picture(key: str) -> tuple[str, bytes] | None:
-    """Name and content of an uploaded image file, not decoded yet."""
+    """Name and content of the uploaded image file, before it is decoded; None when there is none."""
     types = sorted(suffix[1:] for suffix in SUFFIXES)
     upload = st.file_uploader(
         "PNG, JPEG, WebP, BMP, GIF or TIFF", type=types, key=key, max_upload_size=MAX_FILE_BYTES // 2**20
@@ -44,7 +44,7 @@ def upload_picture(key: str) -> tuple[str, bytes] | None:
 
 
 def clicked_sample(files: list[Path]) -> Path | None:
-    """Shows the samples with a button each; the one whose button was clicked just now."""
+    """Shows the samples, each with a button. The sample whose button was just clicked, or None."""
     clicked = None
     unreadable = []
     with st.container(horizontal=True, gap="small", key="samples"):

@@ -1,4 +1,4 @@
-"""What is asked about a picture on the Explain page, and its maps: from this session's memory or from a worker."""
+"""What the user asks about a picture on the Explain page, and the maps that answer it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ KEPT = 48
 
 @dataclass(frozen=True)
 class Question:
-    """Why this class, seen from this layer?"""
+    """What speaks for this class, seen from this layer?"""
 
     answer: Answer
     data: bytes  # the image file
     target: str  # a class name
-    layer: str | None  # None for the default
-    from_run: RunImage | None = None  # where it is an image of an evaluation
+    layer: str | None  # None for the default layer
+    from_run: RunImage | None = None  # None for a picture that belongs to no evaluation
 
     @property
     def true_label(self) -> str | None:
@@ -41,16 +41,16 @@ class Question:
         return answer_key(self.answer.name, self.data, self.answer.version, self.request())
 
     def request(self, *methods: str, tested: bool = True) -> MapRequest:
-        """The maps of these methods, of the default method where none is named."""
+        """The request for the maps of these methods, or of the default method when none is given."""
         return MapRequest(methods or (DEFAULT_METHOD,), self.layer, self.target, tested)
 
     def about(self, target: str) -> Question:
-        """The same about another class."""
+        """The same question about another class."""
         return replace(self, target=target)
 
     @property
     def methods(self) -> list[Method]:
-        """Those that can be used on this model."""
+        """The methods that work for this model."""
         has_grid = self.answer.explanation is not None
         return [method for method in METHODS.values() if has_grid or not method.uses_layer]
 
@@ -64,12 +64,12 @@ class Look:
 
 
 def base_picture(answer: Answer, side: int) -> np.ndarray:
-    """(H, W, 3) uint8: what a map of this answer is laid over, with the longer side about `side` pixels."""
+    """The picture under the maps of this answer, (H, W, 3) uint8, with the longer side about `side` pixels."""
     return fit_side(answer.picture if answer.map_covers_picture else answer.model_input, side)
 
 
 def explanations(services: Services, question: Question, methods: Sequence[str], doing: str) -> list[Explanation]:
-    """One map a method, each tested; those that are not remembered are made in one task.
+    """One tested map per method. Maps that this session does not have yet are made in one task.
 
     Raises:
         DependencyError, ModelError, WorkerError.
@@ -84,12 +84,16 @@ def explanations(services: Services, question: Question, methods: Sequence[str],
 
 
 def is_made(question: Question, method: str) -> bool:
-    """The map is remembered."""
+    """True if this session already has the map."""
     return is_remembered("maps", _key(question, method))
 
 
 def through_layers(services: Services, question: Question, method: str, faithfulness: bool) -> list[Explanation]:
-    """The same map from one layer of each grid size, first to last. Raises DependencyError, ModelError, WorkerError."""
+    """The map of one method from one layer per grid size, first layer to last.
+
+    Raises:
+        DependencyError, ModelError, WorkerError.
+    """
     any_layer = replace(question, layer=None)
     return remembered(
         "layers",
@@ -102,12 +106,16 @@ def through_layers(services: Services, question: Question, method: str, faithful
 
 
 def is_checked(question: Question, method: str) -> bool:
-    """The weight randomization check of this map is remembered."""
+    """True if this session already has the randomization check of this map."""
     return is_remembered("randomizations", _key(question, method))
 
 
 def randomization(services: Services, question: Question, method: str) -> RandomizationResult:
-    """The map against those of the network with shuffled weights. Raises DependencyError, ModelError, WorkerError."""
+    """Compares the map with maps of the same network with shuffled weights.
+
+    Raises:
+        DependencyError, ModelError, WorkerError.
+    """
     return remembered(
         "randomizations",
         _key(question, method),
@@ -119,5 +127,5 @@ def randomization(services: Services, question: Question, method: str) -> Random
 
 
 def _key(question: Question, method: str) -> Hashable:
-    """Equal where the map is: the layer does not matter to a method that uses none."""
+    """Equal where the maps are equal. The layer does not matter to a method that uses none."""
     return (question.key if METHODS[method].uses_layer else replace(question, layer=None).key, method)

@@ -1,4 +1,4 @@
-"""What a session keeps, so that a rerun does not ask the workers again."""
+"""Values that a browser session keeps, so that a rerun of the page does not compute them again."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ T = TypeVar("T")
 
 
 def remembered(shelf: str, key: Hashable, doing: str, make: Callable[[], T], most: int = KEPT) -> T:
-    """Made once a session, as long as it is one of the last `most` that were asked for on this shelf.
+    """The value of `make`, from the session's memory if it is one of the last `most` values used under this name.
 
     Args:
-        doing: what is shown while it is made; "" for nothing.
+        shelf: name of the group of values.
+        doing: text that is shown while the value is made; "" for none.
     """
     kept: OrderedDict[Hashable, T] = st.session_state.setdefault(shelf, OrderedDict())
     if key in kept:
@@ -40,7 +41,7 @@ def remembered(shelf: str, key: Hashable, doing: str, make: Callable[[], T], mos
 
 
 def is_remembered(shelf: str, key: Hashable) -> bool:
-    """`remembered` would not have to make it, nor soon: who asks counts as who looks at it."""
+    """True if the value is in the session's memory. Asking also marks it as recently used."""
     kept: OrderedDict[Hashable, object] = st.session_state.get(shelf, OrderedDict())
     if key in kept:
         kept.move_to_end(key)
@@ -49,7 +50,7 @@ def is_remembered(shelf: str, key: Hashable) -> bool:
 
 
 def first_answer(services: Services, version: ModelVersion, name: str, data: bytes) -> Answer:
-    """The model's prediction with its default map, from this session's memory or from a worker.
+    """The model's prediction with its default map.
 
     Raises:
         ImageError, DependencyError, ModelError, WorkerError: there is no prediction.
@@ -61,12 +62,12 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
 
 
 def stored_run(services: Services, run_id: str) -> Run:
-    """A run, from this session's memory while it stays the same. Raises DatasetError."""
+    """A run, loaded again only when it has changed. Raises DatasetError."""
     key = state_of_run(services, run_id)
     return remembered("runs", key, "", lambda: services.runs.load(run_id, VIEW_COLUMNS), most=2)
 
 
 def state_of_run(services: Services, run_id: str) -> Hashable:
-    """Equal while `stored_run` gives the same. Raises DatasetError when there is no such run."""
+    """Equal as long as `stored_run` gives the same rows. Raises DatasetError when the run does not exist."""
     manifest = services.runs.manifest(run_id)
     return manifest, services.runs.growth(run_id) if manifest.state == "running" else None

@@ -1,4 +1,4 @@
-"""Pieces that several pages show in the same way."""
+"""The sidebar: the model version in use, and how pictures are made to fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIT_WORDS: dict[str, str] = {"stretch": "Stretch", "center-crop": "Crop the cent
 
 
 def choose_model() -> None:
-    """The model version in use, chosen once in the sidebar."""
+    """Shows the choice of the model version that all pages use."""
     versions = resources.get_services().registry.versions()
     if not versions:
         st.caption("No usable model")
@@ -28,13 +28,13 @@ def choose_model() -> None:
     if st.session_state.get(MODEL_KEY) not in accuracy:
         try:
             st.session_state[MODEL_KEY] = resources.get_services().registry.active().ref
-        except DashboardError as error:  # nothing is chosen in its place silently
+        except DashboardError as error:  # no other version is used in its place without a word
             st.session_state[MODEL_KEY] = None
             fault = error.message
     chosen = st.selectbox(
         "Model",
         list(accuracy),
-        index=None if fault else 0,  # without a choice it could be cleared
+        index=None if fault else 0,  # with None the choice could be cleared
         key=MODEL_KEY,
         persist_state="session",
         placeholder="Choose one",
@@ -50,25 +50,25 @@ def choose_model() -> None:
 
 
 def _forget_layers() -> None:
-    """Another model may have a layer of the same name elsewhere."""
+    """Another model may have a layer of the same name at another depth."""
     for key in (MAP_LAYER_KEY, EXPLAIN_LAYER_KEY):
         st.session_state.pop(key, None)
 
 
 def choose_fit(of_version: Fit) -> None:
-    """How pictures of another shape become square, when it is not to be as the version says."""
+    """Shows the choice of how a picture with other proportions is made to fit."""
     st.selectbox(
-        "Pictures of another shape",
+        "If the picture is not square",
         [AS_TRAINED, *FIT_WORDS],
         format_func=lambda fit: f"{FIT_WORDS[of_version]}, as trained" if fit == AS_TRAINED else FIT_WORDS[fit],
         key=FIT_KEY,
         persist_state="session",
-        help="What happens to a picture whose proportions are not the model's.",
+        help="How a picture with other proportions than the model's input is made to fit.",
     )
 
 
 def model_in_use() -> ModelVersion:
-    """The version chosen in the sidebar, with the fit chosen there. Raises ModelError when none is usable."""
+    """The version and the fit that are chosen in the sidebar. Raises ModelError when no version can be used."""
     version = resources.get_services().registry.get(st.session_state.get(MODEL_KEY) or "")
     fit = st.session_state.get(FIT_KEY)
     return version.fitting(fit) if fit in FIT_WORDS else version

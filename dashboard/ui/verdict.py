@@ -1,4 +1,4 @@
-"""What a map is worth, in a word with a sign."""
+"""The verdict on a map as a badge."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import streamlit as st
 from dashboard.core.explanations.records import Faithfulness, Verdict
 
 _BADGES: dict[Verdict, tuple[str, str, str]] = {
-    "better": ("Beats both controls", ":material/check_circle:", "green"),
-    "mixed": ("Beats random only", ":material/help:", "orange"),
-    "unsure": ("Not clear of chance", ":material/help:", "orange"),
-    "chance": ("No better than chance", ":material/warning:", "orange"),
+    "better": ("Passed the test", ":material/check_circle:", "green"),
+    "mixed": ("Weak: no better than the picture's centre", ":material/help:", "orange"),
+    "unsure": ("Unclear", ":material/help:", "orange"),
+    "chance": ("Failed the test", ":material/warning:", "orange"),
     "unmoved": ("Cannot be judged", ":material/horizontal_rule:", "gray"),
     "empty": ("Empty map", ":material/block:", "gray"),
 }
 
 
 def show_verdict(faithfulness: Faithfulness) -> None:
-    """A badge: green only for better than both controls."""
+    """Shows the verdict as a badge. It is green only if the map beats both controls."""
     _badge(faithfulness.verdict)
 
 
 def groups_by_verdict(verdicts: Sequence[Verdict]) -> Iterator[tuple[Verdict, list[int]]]:
-    """Each verdict that some of many maps have, the best first, and the numbers of those maps."""
+    """The verdicts that occur, the best first, each with the positions of its maps."""
     for verdict in _BADGES:
         if which := [i for i, each in enumerate(verdicts) if each == verdict]:
             yield verdict, which
 
 
 def show_count(verdict: Verdict, count: int, of: int) -> None:
-    """A badge that says how many of many maps have this verdict."""
+    """Shows how many of the maps have this verdict."""
     _badge(verdict, f"{count} of {of}: ")
 
 

@@ -175,6 +175,6 @@ def test_the_reliability_chart_shows_full_bins_and_on_which_side_they_are() -> N
     spec = reliability_chart(answers, dark=False).to_dict()
     found = [row for data in spec["datasets"].values() for row in data if "images" in row]
     assert {(row["images"], row["accuracy"], row["surplus"]) for row in found} == {
-        (1, 1.0, "Not sure enough"), (2, 0.5, "Too sure"),
+        (1, 1.0, "Underconfident"), (2, 0.5, "Overconfident"),
     }  # fmt: skip
     assert all(row["low"] < row["confidence"] <= row["high"] for row in found)

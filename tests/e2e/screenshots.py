@@ -53,7 +53,7 @@ def photograph(page: Page, name: str) -> None:
 def take_all(page: Page, archive: Path) -> None:
     page.goto("/")
     page.locator(".st-key-sample-frog button").click()
-    page.get_by_text("What speaks for frog").wait_for()
+    page.get_by_text("Evidence for frog (").wait_for()
     photograph(page, "predict")
     page.get_by_text("Explain further").click()
     page.get_by_text("HiResCAM").first.wait_for()

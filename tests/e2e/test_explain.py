@@ -31,7 +31,7 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.goto("/evaluate")
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(upside_down)
     page.get_by_text("What is taken for what").wait_for(timeout=120_000)
-    page.get_by_text("What do they look at?").click()
+    page.get_by_text("Where the model looks in these images").click()
     page.get_by_alt_text("maps over the mean of their images", exact=False).wait_for()
     for box in page.locator(".st-key-gallery [data-testid=stCheckbox]").all()[:2]:
         box.click()
@@ -40,11 +40,11 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.get_by_alt_text("Mean of 2 maps over the mean of their images").wait_for()
     page.locator(".st-key-gallery a").first.click()
     page.get_by_alt_text("Grad-CAM heatmap for", exact=False).wait_for()
-    page.get_by_text("Wrong: it is").wait_for()
+    page.get_by_text("Differs from its label").wait_for()
     predicted = page.locator("[data-testid=stMetricValue]").inner_text()
 
     page.reload()  # the address says which image it is
-    page.get_by_text("Wrong: it is").wait_for()
+    page.get_by_text("Differs from its label").wait_for()
     assert page.locator("[data-testid=stMetricValue]").inner_text() == predicted
 
     page.get_by_role("tab", name="One map").click()
@@ -55,7 +55,7 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     assert f"Evidence for {predicted}" in tip.inner_text()
 
     page.get_by_role("tab", name="Most similar images").click()
-    page.get_by_role("button", name="Compare with all of them").click()
+    page.get_by_role("button", name="Find the most similar images").click()
     page.get_by_text("12 most similar").wait_for()
     page.locator(".st-key-similar img").nth(11).wait_for()
     image = page.url
@@ -63,7 +63,7 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.wait_for_function("before => location.href != before", arg=image)
     page.wait_for_selector(IDLE)
     page.get_by_alt_text("The picture").wait_for()
-    page.get_by_role("link", name="Its evaluation").click()
+    page.get_by_role("link", name="Back to evaluation").click()
     page.get_by_text("What is taken for what").wait_for()
 
 

@@ -74,11 +74,11 @@ def test_predict_a_sample_and_ask_for_another_class(page) -> None:
     open_page(page)
     choose_sample(page, "frog")
     assert predicted_class(page) == "frog"
-    page.get_by_text("What speaks for frog").wait_for()
+    page.get_by_text("Evidence for frog (").wait_for()
     overlay = page.get_by_alt_text("Grad-CAM heatmap for frog over the picture").get_attribute("src")
     page.locator(".st-key-target input").click()
     page.get_by_role("option", name="truck").click()
-    page.get_by_text("What speaks for truck").wait_for()
+    page.get_by_text("Evidence for truck (").wait_for()
     assert page.get_by_alt_text("Grad-CAM heatmap for truck over the picture").get_attribute("src") != overlay
     assert predicted_class(page) == "frog"
 
@@ -128,14 +128,14 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     assert images.count() == min(count, 15)
 
     page.locator(".st-key-gallery").get_by_role("link", name="Explain").first.click()
-    page.get_by_role("link", name="Its evaluation").click()
+    page.get_by_role("link", name="Back to evaluation").click()
     page.get_by_text("True airplane, predicted airplane").wait_for()  # where one was before
 
     page.reload()
     page.get_by_text("What is taken for what").wait_for()
     assert metric(page, "Accuracy") == accuracy
     page.get_by_role("link", name="Predict").click()
-    page.get_by_text("Nothing at hand").wait_for()
+    page.get_by_text("No picture at hand").wait_for()
     page.get_by_role("link", name="Batch evaluation").click()
     page.get_by_text("What is taken for what").wait_for()
     assert metric(page, "Accuracy") == accuracy
@@ -174,7 +174,7 @@ def test_killed_workers_are_replaced_and_the_page_answers(page, server: Server) 
     for worker in before:
         worker.send_signal(signal.SIGKILL)
     choose_sample(page, "truck")
-    page.get_by_text("What speaks for truck").wait_for()
+    page.get_by_text("Evidence for truck (").wait_for()
     assert predicted_class(page) == "truck"
 
 
@@ -230,7 +230,7 @@ def test_two_thousand_images_survive_a_killed_worker(page, server: Server, share
     page.locator(UPLOAD).set_input_files(shared_dir / "cifar10" / "cifar10-test-2000.zip")
     page.locator(".st-key-progress").wait_for()
     page.get_by_role("link", name="Predict").click()  # the evaluation goes on meanwhile
-    page.get_by_text("Nothing at hand").wait_for()
+    page.get_by_text("No picture at hand").wait_for()
     for worker in server.workers()[:1]:
         worker.send_signal(signal.SIGKILL)
     page.get_by_role("link", name="Batch evaluation").click()

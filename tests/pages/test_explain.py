@@ -174,9 +174,9 @@ def test_two_classes_against_each_other(frog: AppTest) -> None:
     view(frog, "Two classes")
     frog.selectbox(key="rather-than-tiny@1-truck").select("ship").run()
     assert not frog.exception
-    assert any("more speaks for truck, orange" in alt and "for ship, purple" in alt for alt in alts(frog))
-    assert len(badges(frog)) == 4, "two for the colours, two for what the maps are worth"
-    assert "speaks more for truck" in text_of(frog) and "speaks more for ship" in text_of(frog)
+    assert any("More evidence for truck in orange" in alt and "for ship in purple" in alt for alt in alts(frog))
+    assert len(badges(frog)) == 4, "two for the colours, two for the tests of the maps"
+    assert "more evidence for truck" in text_of(frog) and "more evidence for ship" in text_of(frog)
     assert "truck" not in frog.selectbox(key="rather-than-tiny@1-truck").options
 
 
@@ -253,7 +253,7 @@ def test_a_picture_that_was_handed_over_survives_a_reload(open_page: Open) -> No
 def test_an_address_of_a_picture_that_has_gone_says_so(page: AppTest) -> None:
     page.query_params["picture"] = "0" * 32
     page.run()
-    assert not page.exception and "not kept any more" in text_of(page)
+    assert not page.exception and "no longer stored" in text_of(page)
     page.button(key="another").click().run()
     assert page.button(key="sample-frog")
 
@@ -410,7 +410,7 @@ def test_images_without_labels_are_shown_by_what_they_were_taken_for(
 def test_it_leads_back_to_the_evaluation(page: AppTest, run: RunManifest) -> None:
     of_run(page, run.run_id, 0)
     [link] = [each.proto for each in page.get("page_link") if each.proto.label != "Batch evaluation"]
-    assert link.label == "Its evaluation" and run.run_id in link.query_string
+    assert link.label == "Back to evaluation" and run.run_id in link.query_string
 
 
 def test_the_evaluation_in_the_address_is_the_one_that_is_shown(

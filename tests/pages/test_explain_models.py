@@ -62,7 +62,7 @@ def test_a_model_file_that_was_exchanged_under_its_version_is_told(
     record = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**record, "sha256": sha256_of(folder / "model.keras")}))
     page.run()
-    assert not page.exception and "was exchanged since the evaluation" in page.warning[0].value
+    assert not page.exception and "was replaced after the evaluation" in page.warning[0].value
 
 
 def test_another_way_to_make_pictures_fit_is_told_where_it_matters(

@@ -41,7 +41,7 @@ def captions(at: AppTest) -> list[str]:
 
 
 def map_caption(at: AppTest) -> str:
-    [caption] = [caption for caption in captions(at) if caption.startswith("What speaks for")]
+    [caption] = [caption for caption in captions(at) if caption.startswith("Evidence for")]
     return caption
 
 
@@ -106,7 +106,7 @@ def test_a_photo_shows_itself_and_what_the_model_sees(page: AppTest) -> None:
 def test_what_is_no_image_is_refused_with_the_reason(page: AppTest, name: str, data: bytes, reason: str) -> None:
     page.file_uploader(key="upload").upload(name, data).run()
     assert not page.exception and not page.metric
-    assert "There is no prediction" in text_of(page) and reason in text_of(page)
+    assert "Could not predict" in text_of(page) and reason in text_of(page)
     assert "example.org" not in text_of(page)
 
 
@@ -133,7 +133,7 @@ def test_it_says_when_it_is_unsure(page: AppTest) -> None:
     assert not page.warning
     page.slider(key="threshold").set_value(100).run()
     [warning] = page.warning
-    assert "under your threshold of 100" in warning.value
+    assert "below your threshold of 100" in warning.value
 
 
 @pytest.mark.parametrize("max_energy, doubts", [(-1e6, True), (1e6, False)])

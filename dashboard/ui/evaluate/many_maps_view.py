@@ -1,4 +1,4 @@
-"""Many images of an evaluation together: their mean map, and a sheet of their overlays."""
+"""The maps of many images of an evaluation: their mean, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MEAN_SIDE = 320
 
 
 def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
-    """An expander; opened, it makes the maps of the selected images, or of the first MOST of these rows."""
+    """Shows an expander that, when it is open, makes the maps of the selected images or of the first MOST rows."""
     run_id = run.manifest.run_id
     selected = selected_rows(run)
     rows = rows if selected.empty else selected
@@ -38,12 +38,14 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
         return
     if not selected.empty:
         show_selection(run)
-    box = st.expander("What do they look at?", icon=":material/visibility:", key=f"bulk-{run_id}", on_change="rerun")
+    box = st.expander(
+        "Where the model looks in these images", icon=":material/visibility:", key=f"bulk-{run_id}", on_change="rerun"
+    )
     if not box.open:
         return
     with box:
         st.caption(
-            "The images above; tick some of them, to look at those only."
+            "The images above. Tick some of them to see only those."
             if selected.empty
             else "The images that you ticked, also in other cells and on other pages."
         )
@@ -60,7 +62,7 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
                     "Method", quick, format_func=lambda name: METHODS[name].title, key="bulk-method", width=200
                 )
             )
-            tested = st.toggle("Test each map", key="bulk-tested", help="Some hundred predictions an image.")
+            tested = st.toggle("Test each map", key="bulk-tested", help="Takes some hundred predictions per image.")
         request = MapRequest((method,), target=target if target in names else None, faithfulness=tested)
         try:
             maps = _maps(services, run, some, request)
@@ -100,13 +102,15 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
             width="stretch",
             alt=f"Mean of {count} maps over the mean of their images",
         )
-        st.caption("Mean map over the mean picture, scaled to its highest value: bright is where most of them look.")
+        st.caption(
+            "The mean map over the mean picture, scaled to its highest value. Bright: where the model looks in most images."
+        )
     tiles = maps.overlays(DEFAULT_OPACITY, max(1, TILE // max(maps.pictures.shape[1:3])))
     with right:
         st.markdown("**One by one**")
         notes = [f"The first {count} of {of:,}." if of > count + maps.n_failed else f"All {count}."]
         if maps.n_empty:
-            notes.append(f"{maps.n_empty} maps are empty: nothing speaks for {plain(target)} there.")
+            notes.append(f"{maps.n_empty} maps are empty: there is no evidence for {plain(target)}.")
         if maps.n_failed:
             notes.append(f"{maps.n_failed} could not be read.")
         st.caption(" ".join(notes))

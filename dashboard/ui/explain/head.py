@@ -1,4 +1,4 @@
-"""The top of the Explain page: the picture and its answer, what is asked, and how maps are drawn."""
+"""The top of the Explain page: the picture, its answer, and the controls for all maps."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ METHOD_KEY, LAYERS_METHOD_KEY = "explain-method", "explain-layers-method"
 
 
 def show_ways_back(run_id: str | None) -> None:
-    """To another picture, and to the evaluation that this one was chosen in."""
+    """Shows the ways back: to another picture, and to the evaluation that this picture belongs to."""
     with st.container(horizontal=True, vertical_alignment="center", key="ways-back"):
         st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
         if run_id:
             st.page_link(
-                "../pages/evaluate.py", label="Its evaluation", icon=":material/dataset:", query_params={RUN: run_id}
+                "../pages/evaluate.py",
+                label="Back to evaluation",
+                icon=":material/dataset:",
+                query_params={RUN: run_id},
             )
 
 
 def show_head(picture: Picture, answer: Answer) -> None:
-    """A way to another picture, this one, and the answer that all maps below belong to."""
+    """Shows the picture and the answer that all maps below belong to."""
     show_ways_back(picture.from_run.run_id if picture.from_run else None)
     small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
     small.image(fit_side(answer.picture, SIDE), width="stretch", alt="The picture")
@@ -42,10 +45,10 @@ def show_head(picture: Picture, answer: Answer) -> None:
             _show_truth(picture.from_run, answer)
         temperature = answer.version.temperature
         st.caption(
-            f"By {plain(answer.version.ref)}, as all maps below.",
-            help=f"Probabilities are calibrated: the logits are divided by {temperature:.2f} first."
+            f"Model: {plain(answer.version.ref)}",
+            help=f"Probabilities are calibrated: the logits are divided by {temperature:.2f} before the softmax."
             if temperature != 1
-            else "Probabilities are as the model gives them, not calibrated.",
+            else "Probabilities are not calibrated.",
         )
     for note in answer.notes:
         st.caption(note)
@@ -53,38 +56,38 @@ def show_head(picture: Picture, answer: Answer) -> None:
         _warn_of_another_answer(picture.from_run, answer)
     fit = answer.version.preprocessing.fit
     if answer.has_other_shape and not answer.map_covers_picture:
-        sees = "sees the picture between black bars" if fit == "pad" else "may see a part of the picture only"
-        st.caption(f"The model {sees}; the maps lie over what it sees.")
+        sees = "sees the picture between black bars" if fit == "pad" else "may see only a part of the picture"
+        st.caption(f"The model {sees}. The maps cover what it sees.")
     if answer.explanation is None:
         st.info(
-            f"{plain(answer.explanation_fault)} The methods that look at pixels work all the same.",
+            f"{plain(answer.explanation_fault)} The methods that look at pixels work nevertheless.",
             icon=":material/info:",
         )
 
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
-    """Where the evaluation's answer was given by another model, or about another part of the picture."""
+    """Warns if the evaluation gave its answer with another model, or for another part of the picture."""
     said, ref = plain(image.predicted_label or "nothing"), plain(answer.version.ref)
     fit = answer.version.preprocessing.fit
     if image.model != answer.version.ref:
         told = (
-            f"It was evaluated by {plain(image.model)}, which said {said}. The answer and the maps here are those of "
-            f"{ref}, chosen in the sidebar."
+            f"The evaluation used {plain(image.model)}, which predicted {said}. The answer and the maps here are from {ref}, "
+            "which is chosen in the sidebar."
         )
     elif image.model_sha256 != answer.version.sha256:
         told = (
-            f"The model file of {ref} was exchanged since the evaluation, which said {said}. The answer and the maps "
-            "here are those of the file that is there now."
+            f"The model file of {ref} was replaced after the evaluation, which predicted {said}. The answer and the maps "
+            "here are from the present file."
         )
     elif answer.has_other_shape and image.fit and image.fit != fit:
         told = (
-            f"The evaluation made the picture fit in another way (“{FIT_WORDS[image.fit]}”), and said {said}. The answer "
-            f"and the maps here are those of “{FIT_WORDS[fit]}”, see the sidebar."
+            f"The evaluation made the picture fit in another way (“{FIT_WORDS[image.fit]}”) and predicted {said}. The answer "
+            f"and the maps here use “{FIT_WORDS[fit]}”, which is chosen in the sidebar."
         )
     elif image.predicted_label not in (None, answer.predicted_label):
         told = (
-            f"The evaluation said {said}. Here the answer is {plain(answer.predicted_label)}: the settings of {ref}, or "
-            "how pictures are made to fit, were others then."
+            f"The evaluation predicted {said}, but here the answer is {plain(answer.predicted_label)}: the settings of {ref}, "
+            "or how pictures are made to fit, have changed since."
         )
     else:
         return
@@ -92,20 +95,20 @@ def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
 
 
 def _show_truth(image: RunImage, answer: Answer) -> None:
-    """What the evaluation's dataset says it is."""
+    """Shows the label that the evaluation's dataset gives the picture."""
     if image.true_label is None:
         return
     if image.true_label == answer.predicted_label:
-        st.badge(f"Right: it is {plain(image.true_label)}", icon=":material/check:", color="green")
+        st.badge(f"Labelled {plain(image.true_label)}: the same", icon=":material/check:", color="green")
     else:
-        st.badge(f"Wrong: it is {plain(image.true_label)}", icon=":material/close:", color="red")
+        st.badge(f"Differs from its label: {plain(image.true_label)}", icon=":material/close:", color="red")
 
 
 def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple[Question, Look]:
-    """For which class, from which layer, and how the maps are drawn.
+    """Shows the controls for class, layer, opacity and smoothing, and gives what they say.
 
     Args:
-        all_layers: the open view goes through all of them, so none is chosen.
+        all_layers: the open tab shows all layers, so that none can be chosen.
     """
     choices = [PREDICTED_CLASS, *answer.version.class_names]
     if st.session_state.get(TARGET_KEY) not in choices:
@@ -116,7 +119,7 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
                 "Evidence for",
                 choices,
                 key=TARGET_KEY,
-                help="The maps show what speaks for this class.",
+                help="The maps show the evidence for this class.",
                 persist_state="session",
                 width=220,
             )
@@ -130,14 +133,14 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
             value=True,
             key="explain-smooth",
             persist_state="session",
-            help="Off: every cell of the map as a square of its own.",
+            help="Off: each cell of the map is drawn as a square.",
         )
     target = chosen if chosen in answer.version.class_names else answer.predicted_label
     return Question(answer, picture.data, target, layer, picture.from_run), Look(opacity, smooth)
 
 
 def _choose_layer(answer: Answer, disabled: bool) -> str | None:
-    """None for the default layer, or where there is none."""
+    """Name of the chosen layer; None for the default layer, and for a model without a layer that can be used."""
     explanation = answer.explanation
     if explanation is None or explanation.layer is None:
         return None
@@ -152,7 +155,7 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
             names,
             key=EXPLAIN_LAYER_KEY,
             format_func=lambda name: f"{name} ({layers[name].grid[0]}x{layers[name].grid[1]})",
-            help="Deeper layers know more about the class, earlier ones more about the place.",
+            help="Deeper layers tell more about the class, earlier layers more about the position.",
             persist_state="session",
             disabled=disabled,
             width=220,
@@ -162,7 +165,7 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
 
 
 def choose_method(question: Question, only_layers: bool = False) -> Method | None:
-    """The method to look at, the same in every tab where it can be used."""
+    """Shows the choice of a method, which is shared by the tabs. None when no method can be used."""
     methods = {method.name: method for method in question.methods if method.uses_layer or not only_layers}
     if not methods:
         return None

@@ -16,7 +16,7 @@ from dashboard.ui.words import plain
 
 
 def show_layers(services: Services, question: Question, look: Look) -> None:
-    """The same method through the network, first layer to last."""
+    """Shows the map of one method for one layer per grid size, first layer to last."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = choose_method(question, only_layers=True)
         tested = st.toggle(
@@ -33,7 +33,9 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
     except DashboardError as error:
         show_error(error, "There are no maps.")
         return
-    st.caption("From the first layers, which know the place better, to the last, which know the class better.")
+    st.caption(
+        "From the first layers, which tell more about the position, to the last, which tell more about the class."
+    )
     base = base_picture(question.answer, SMALL_SIDE)
     for explanation, place in zip(found, four_a_row(len(found)), strict=True):
         layer = explanation.layer
@@ -48,5 +50,5 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
             st.markdown(f"**{plain(layer.name)}**")
             if explanation.faithfulness:
                 show_verdict(explanation.faithfulness)
-            nothing = "; nothing speaks for the class here" if explanation.empty else ""
+            nothing = "; no evidence for the class here" if explanation.empty else ""
             st.caption(f"{layer.grid[0]}x{layer.grid[1]} cells, {layer.channels:,} channels{nothing}")

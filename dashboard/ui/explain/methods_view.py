@@ -1,4 +1,4 @@
-"""The maps of one picture in small: all methods side by side, one method through the layers."""
+"""The maps of all methods, side by side."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from dashboard.ui.words import plain
 
 
 def show_methods(services: Services, question: Question, look: Look) -> None:
-    """All methods in small, the quick ones at once and the others when asked for."""
+    """Shows a small map per method: the quick methods at once, the slow ones when the user asks for them."""
     quick = [method for method in question.methods if method.cost == "instant"]
     slow = [method for method in question.methods if method.cost == "seconds"]
     st.caption(
-        "Score: insertion minus deletion. It is high when the pixels that a map marks carry the probability of "
-        f"{plain(question.target)}. A map that means something beats a random one and a spot in the middle."
+        "Score: insertion minus deletion. It is high when the probability of "
+        f"{plain(question.target)} depends on the pixels that the map marks. A map that can be trusted scores higher than "
+        "random maps and than a spot in the middle."
     )
     missing = [method for method in slow if not is_made(question, method.name)]
     wanted = st.session_state.get("slow-wanted") == question.key

@@ -1,4 +1,4 @@
-"""One map in large, with the curves and checks that say what it is worth."""
+"""One large map with the curves and checks that test it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dashboard.ui.words import plain
 
 
 def show_one_map(services: Services, question: Question, look: Look) -> None:
-    """One map in large, with the curves that test it."""
+    """Shows one large map and the curves that test it."""
     method = choose_method(question)
     if method is None:
         return
@@ -44,7 +44,7 @@ def show_one_map(services: Services, question: Question, look: Look) -> None:
         grid = "x".join(str(n) for n in explanation.heatmap.shape)
         where = f"Layer {plain(explanation.layer_name)}, " if explanation.layer_name else ""
         st.caption(
-            f"What speaks for {target}: bright is much, from 0 to 1. {where}{grid} cells. Point at one for its value."
+            f"Evidence for {target}, from 0 to 1 (brighter = stronger). {where}{grid} cells. Point at a cell for its value."
         )
         st.caption(f"{method.title} ({method.paper}). {method.summary}")
         if not explanation.empty:
@@ -52,7 +52,7 @@ def show_one_map(services: Services, question: Question, look: Look) -> None:
     with right:
         faithfulness = explanation.faithfulness
         if explanation.empty:
-            st.info(f"Nothing speaks for {target} here: the map is empty.", icon=":material/block:")
+            st.info(f"There is no evidence for {target} here: the map is empty.", icon=":material/block:")
         elif faithfulness:
             show_verdict(faithfulness)
             st.markdown(f"**{plain(faithfulness.sentence)}**")
@@ -61,7 +61,7 @@ def show_one_map(services: Services, question: Question, look: Look) -> None:
 
 
 def _show_curves(faithfulness: Faithfulness, target: str) -> None:
-    """Deletion and insertion, of the map and both controls."""
+    """Shows the deletion and insertion curves of the map and of both controls."""
     from dashboard.charts.explanations import curve_chart, curves_table
 
     table = curves_table(faithfulness)
@@ -86,7 +86,7 @@ def _show_curves(faithfulness: Faithfulness, target: str) -> None:
 
 
 def _show_scores(faithfulness: Faithfulness) -> None:
-    """The figures of the map and both controls."""
+    """Shows the scores of the map and of both controls."""
     from dashboard.charts.explanations import GAUSSIAN, RANDOM, THIS_MAP
 
     rows = [(THIS_MAP, faithfulness.map), (RANDOM, faithfulness.random), (GAUSSIAN, faithfulness.gaussian)]
@@ -114,8 +114,8 @@ def _show_scores(faithfulness: Faithfulness) -> None:
             "drop": number(
                 "Average drop",
                 format="%.1f %%",
-                help="What is lost of the probability when only the marked part is shown: low is good. A map that marks "
-                "everything loses nothing, so look at it beside the others only.",
+                help="Part of the probability that is lost when only the marked part is shown: low is good. A map that marks "
+                "everything loses nothing, so do not look at this figure alone.",
             ),
         },
     )
@@ -141,11 +141,12 @@ def _show_randomization(services: Services, question: Question, method: Method, 
     with words:
         if result.passed:
             st.badge("It does", icon=":material/check_circle:", color="green")
-            st.text("With shuffled weights the map is another one: it shows something that was learnt.")
+            st.text("With shuffled weights the map changes: it shows something that the model has learnt.")
         else:
             st.badge("Hardly", icon=":material/warning:", color="orange")
             st.text(
-                "With shuffled weights the map looks much the same: it shows the picture or the network's build, not what was learnt."
+                "With shuffled weights the map looks much the same: it shows the picture or the network's structure, not what the "
+                "model has learnt."
             )
         st.caption(
             f"Rank correlation of both maps (Spearman) {result.spearman:.2f}; below {PASSES_BELOW} the maps differ, 1 is the same map."

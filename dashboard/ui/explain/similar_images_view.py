@@ -1,4 +1,4 @@
-"""The images of an evaluation that are most like a picture, as the model sees it."""
+"""The images of an evaluation that are most similar to a picture, to the model."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def show_similar_images(services: Services, question: Question, look: Look) -> N
     titles = told_apart(titles)
     if not titles:
         st.info(
-            f"There is no finished evaluation by {plain(version.ref)} yet. Evaluate a dataset, then the images most like "
-            "this one can be looked up in it.",
+            f"There is no finished evaluation by {plain(version.ref)} yet. Evaluate a dataset first. Then this tab "
+            "shows its images that are most similar to this one.",
             icon=":material/info:",
         )
         st.page_link("../pages/evaluate.py", label="Batch evaluation", icon=":material/dataset:")
@@ -72,7 +72,7 @@ def show_similar_images(services: Services, question: Question, look: Look) -> N
 
 
 def _offer_embeddings(services: Services, run: Run) -> None:
-    """A button that starts it, or how far it is."""
+    """Shows the button that starts the comparison, or its progress."""
     state = services.embeddings.state(run.manifest.run_id)
     if state.active:
         _watch(services, run.manifest.run_id)
@@ -80,18 +80,18 @@ def _offer_embeddings(services: Services, run: Run) -> None:
     if state.error:
         show_error(state.error, "The images could not be compared.")
     st.text(f"The first time, all {len(run.evaluated):,} images are analysed; the result is kept.")
-    if st.button("Compare with all of them", key="embed", icon=":material/compare:"):
+    if st.button("Find the most similar images", key="embed", icon=":material/compare:"):
         services.embeddings.start(run, version_of_run(services.registry, run.manifest))
         st.rerun()
 
 
 @st.fragment(run_every=POLL_S)
 def _watch(services: Services, run_id: str) -> None:
-    """Polls until all images are looked at, then shows the result by one full rerun."""
+    """Shows the progress until all images are analysed, then reruns the page."""
     state = services.embeddings.state(run_id)
     if not state.active:
         st.rerun()
-    st.progress(state.share, f"{state.done:,} of {state.total:,} images looked at")
+    st.progress(state.share, f"{state.done:,} of {state.total:,} images analysed")
 
 
 def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question: Question) -> None:
@@ -109,14 +109,14 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
             query = remembered(
                 "embedding",
                 seen,
-                "Looking at the picture ...",
+                "Analysing the picture ...",
                 lambda: services.inference.embed_file(version, question.data),
             )
         return similar_images(rows, embeddings, query, SHOWN, leave_out=own)
 
     found = remembered("similar", (run.manifest.run_id, index, seen), "", find)
     if found.empty:
-        st.info("There is no other image in this evaluation.", icon=":material/info:")
+        st.info("This evaluation has no other image.", icon=":material/info:")
         return
     st.text(summary(found))
     found = found.assign(file=run.detail(found, ["file"])["file"])

@@ -1,4 +1,4 @@
-"""Why one class rather than another: the difference of their maps."""
+"""Why one class and not another: the difference of their maps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.ui.words import plain
 
 
 def show_two_classes(services: Services, question: Question, look: Look) -> None:
-    """Why this class rather than that one."""
+    """Shows where the evidence for two classes differs."""
     from dashboard.charts.explanations import map_chart
 
     names = list(question.answer.version.class_names)
@@ -57,14 +57,14 @@ def show_two_classes(services: Services, question: Question, look: Look) -> None
             width="stretch",
             key="difference-map",
             theme=None,
-            alt=f"Where more speaks for {question.target}, orange, and where more speaks for {second}, purple",
+            alt=f"More evidence for {question.target} in orange, more evidence for {second} in purple",
         )
     with right:
-        st.badge(f"Orange, plus: speaks more for {plain(question.target)}", color="orange")
-        st.badge(f"Purple, minus: speaks more for {plain(second)}", color="violet")
+        st.badge(f"Orange, plus: more evidence for {plain(question.target)}", color="orange")
+        st.badge(f"Purple, minus: more evidence for {plain(second)}", color="violet")
         st.caption(
-            "Gray: as much for the one as for the other. Each map is scaled to its own highest value, so the colours "
-            "tell where, not how much."
+            "Gray: equal evidence for both. Each map is scaled to its own highest value, so the colours tell where the "
+            "evidence is, not how strong it is."
         )
         for column, name, explanation in zip(st.columns(2), (question.target, second), pair, strict=True):
             with column:

@@ -1,4 +1,4 @@
-"""The answer: the class, how sure the model is, and all classes."""
+"""The answer: the predicted class, its confidence, and the probabilities of all classes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.ui.words import plain, show_predicted_class
 
 
 def show_answer(answer: Answer, threshold: float) -> None:
-    """The class, how sure the model is, and all classes."""
+    """Shows the predicted class, its confidence, warnings, and the probabilities of all classes."""
     # Altair takes 0.4 s to import; the first page can do without
     from dashboard.charts.probabilities import probability_bars, rest_of_bars
 
@@ -21,7 +21,7 @@ def show_answer(answer: Answer, threshold: float) -> None:
     if confidence < threshold:
         second = answer.version.class_names[int(answer.prediction.pred_probs.argsort()[-2])]
         st.warning(
-            f"Unsure: the confidence is under your threshold of {threshold:.0%}. It could also be {plain(second)}.",
+            f"Unsure: the confidence is below your threshold of {threshold:.0%}. It could also be {plain(second)}.",
             icon=":material/help:",
         )
     if answer.doubt:
@@ -36,19 +36,19 @@ def show_answer(answer: Answer, threshold: float) -> None:
 
 
 def _show_doubt(doubt: Doubt, version: ModelVersion) -> None:
-    """Says so when the picture probably shows none of the classes; both scores on request."""
+    """Warns when the picture probably shows none of the classes, and shows both scores."""
     known = version.familiarity
     assert known is not None
     if doubt.unknown:
         st.warning(
-            f"Probably none of the {len(version.class_names)} classes: the model knows {known.kept:.0%} of their "
-            "pictures better than this one.",
+            f"Probably none of the {len(version.class_names)} classes: this picture is less familiar to the model than "
+            f"{known.kept:.0%} of the pictures of these classes.",
             icon=":material/question_mark:",
         )
     st.caption(
         f"Energy {doubt.energy:.2f} (doubtful above {known.max_energy:.2f}), "
         f"highest probability {doubt.msp:.1%} (doubtful below {known.min_msp:.1%})",
-        help="Two ways to ask whether the picture shows any of the classes. Each lets "
-        f"{known.kept:.0%} of held-out pictures of the classes pass. The "
-        f"{'energy' if known.decides == 'energy' else 'probability'} decides: it told foreign pictures apart better.",
+        help="Two scores tell whether the picture shows any of the classes. Each accepts "
+        f"{known.kept:.0%} of held-out pictures of the classes. The "
+        f"{'energy' if known.decides == 'energy' else 'probability'} decides, because it separated other pictures better.",
     )

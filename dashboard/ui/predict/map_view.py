@@ -1,4 +1,4 @@
-"""The picture beside its heatmap, the controls of the map, its test, and the downloads."""
+"""The picture beside its heatmap, with the controls of the map, its test, and the downloads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TARGET_KEY = "target"
 
 
 def answer_with_chosen_map(services: Services, first: Answer, data: bytes) -> Answer:
-    """The first answer, or the one with the map that is chosen by the controls below the picture."""
+    """The answer with the map that the controls below the picture ask for."""
     layer, target = st.session_state.get(MAP_LAYER_KEY), st.session_state.get(TARGET_KEY)
     explanation = first.explanation
     if explanation is None:
@@ -45,9 +45,10 @@ def answer_with_chosen_map(services: Services, first: Answer, data: bytes) -> An
 
 
 def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
-    """The picture beside its overlay, the controls of the overlay below it, the downloads, and the way to more.
+    """Shows the picture beside its overlay, the controls, the downloads, and the button to the Explain page.
 
-    Returns the place below the overlay.
+    Returns:
+        The place below the overlay, for the test of the map.
     """
     seen = enlarge(answer.model_input, LARGE_SIDE)
     seen_caption = f"What the model sees, {'x'.join(str(n) for n in answer.model_input.shape[1::-1])} pixels"
@@ -73,13 +74,13 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
         of_what = "" if answer.map_covers_picture or answer.is_model_input else " in what the model sees"
         right.image(
             blended,
-            caption=f"What speaks for {plain(target)}{of_what}: bright is much",
+            caption=f"Evidence for {plain(target)}{of_what} (brighter = stronger)",
             width="stretch",
             alt=f"Grad-CAM heatmap for {target} over the picture",
         )
         if answer.explanation.empty:
             right.warning(
-                f"Nothing in this layer speaks for {plain(target)}: the map is empty.", icon=":material/info:"
+                f"There is no evidence for {plain(target)} in this layer: the map is empty.", icon=":material/info:"
             )
         downloads.download_button(
             "Overlay (PNG)",
@@ -105,7 +106,7 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
 
 
 def show_test(services: Services, explanation: Explanation, first: Answer, data: bytes) -> None:
-    """Tests the map and shows the verdict. Call it after all else is on the page: it takes some hundred predictions."""
+    """Tests the map and shows the verdict. Call it last: the test takes some hundred predictions."""
     default = first.explanation and first.explanation.layer_name
     layer = None if explanation.layer_name == default else explanation.layer_name
     question = Question(first, data, first.version.class_names[explanation.target_class], layer)
@@ -120,7 +121,7 @@ def show_test(services: Services, explanation: Explanation, first: Answer, data:
 
 
 def _choose_map(explanation: Explanation, first: Answer) -> float:
-    """The controls of the map: class, layer, and opacity, which is returned."""
+    """Shows the controls of the map: class, layer and opacity. The chosen opacity, in [0, 1]."""
     names = [layer.name for layer in stages(explanation.layers)]
     default = (first.explanation and first.explanation.layer_name) or names[-1]
     if default not in names:
@@ -133,13 +134,13 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
         "Evidence for",
         [PREDICTED_CLASS, *first.version.class_names],
         key=TARGET_KEY,
-        help="The map shows what speaks for this class.",
+        help="The map shows the evidence for this class.",
     )
     layer_column.selectbox(
         "Layer",
         names,
         key=MAP_LAYER_KEY,
         format_func=lambda name: f"{name} ({grids[name]})",
-        help="Deeper layers know more about the class, earlier ones more about the place.",
+        help="Deeper layers tell more about the class, earlier layers more about the position.",
     )
     return st.slider("Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="opacity")

@@ -10,7 +10,7 @@ from dashboard.ui.picture_pickers import clicked_sample, sample_files, upload_pi
 
 
 def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
-    """Name and content of the picture to look at, None when there is none yet."""
+    """Name and content of the chosen picture; None when there is none yet."""
     source = st.segmented_control(
         "Picture from",
         ["Upload", "Camera", "Sample"],
@@ -24,9 +24,9 @@ def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
         return ("camera.jpg", shot.getvalue()) if shot else None
     if source == "Upload":
         if upload := upload_picture("upload"):
-            st.session_state.pop("sample", None)  # or it would come back, unasked, when the upload goes
+            st.session_state.pop("sample", None)  # otherwise the old sample would come back when the upload is removed
             return upload
-        st.caption("Nothing at hand? Take a sample.")
+        st.caption("No picture at hand? Take a sample.")
     return _choose_sample(samples_dir)
 
 
