@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import typer
 
 from dashboard.cli.data import data_app
+from dashboard.cli.doctor import doctor
 from dashboard.cli.evaluate import evaluate
 from dashboard.cli.explain import explain
 from dashboard.cli.import_predictions import import_command
 from dashboard.cli.models import models_app
 from dashboard.cli.output import stop
+from dashboard.cli.predict import predict
+from dashboard.cli.run import run
 from dashboard.cli.runs import runs_app
 from dashboard.core.errors import DashboardError
 
@@ -26,7 +30,7 @@ def main() -> None:
     """Runs the command line. What no command expects, of settings, permissions and disks, is told as well."""
     try:
         try:
-            app(prog_name="python -m dashboard")
+            app(prog_name="python -m dashboard" if Path(sys.argv[0]).suffix == ".py" else "classifier-dashboard")
         except DashboardError as error:
             stop(error, "--json" in sys.argv)
         except OSError as error:
@@ -38,5 +42,8 @@ def main() -> None:
         sys.exit(ended.exit_code)
 
 
+app.command()(run)
+app.command()(predict)
+app.command()(doctor)
 app.command()(explain)
 app.command()(evaluate)

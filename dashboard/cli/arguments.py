@@ -33,8 +33,7 @@ ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; th
 
 def registry() -> Registry:
     """The model versions."""
-    settings = get_settings()
-    return Registry(settings.models_dir, settings.model)
+    return Registry.of(get_settings())
 
 
 def run_store() -> RunStore:

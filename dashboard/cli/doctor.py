@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from dashboard.cli.app import app
 from dashboard.cli.arguments import AsJson, engine, registry
 from dashboard.cli.output import console, plain_text, print_json
 from dashboard.core.models.inference import Inference
 from dashboard.core.settings import get_settings
 
 
-@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check packages, TensorFlow, models, workers and storage. Exits with 1 when something is broken."""
     from dashboard.core.diagnostics.diagnosis import report_as_text, report_to_dict, run_checks

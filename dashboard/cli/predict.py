@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dashboard.cli.app import app
 from dashboard.cli.arguments import AsJson, ModelRef, engine, prediction_record, registry
 from dashboard.cli.output import console, error_record, plain_text, print_json
 from dashboard.core.errors import DashboardError, WorkerError
@@ -17,7 +16,6 @@ from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
 
 
-@app.command()
 def predict(
     images: Annotated[list[Path], typer.Argument(readable=False)], model: ModelRef = "", as_json: AsJson = False
 ) -> None:

@@ -18,6 +18,7 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
+from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import Picture, turn_to_run_image
 from dashboard.ui.session import remembered, stored_run
 from dashboard.ui.thumbnails import TILE, tile
@@ -42,7 +43,7 @@ def show_neighbours(services: Services, picture: Picture, answer: Answer) -> Non
             "this one can be looked up in it.",
             icon=":material/info:",
         )
-        st.page_link("../pages/evaluate.py", label="Batch evaluation", icon=":material/dataset:")
+        st.page_link(PAGES / "evaluate.py", label="Batch evaluation", icon=":material/dataset:")
         return
     if st.session_state.get("neighbours-run") not in titles:
         own = picture.from_run.run_id if picture.from_run else ""
