@@ -1,4 +1,6 @@
-"""Launcher: `streamlit run app.py`. The pages are in pages/, the entry script in dashboard/main.py.
+"""Launcher: `streamlit run app.py` or, with the dashboard installed, `classifier-dashboard run`.
+
+The pages are in pages/, the entry script in dashboard/main.py.
 
 The entry script does not lie beside pages/, because Streamlit would then serve those files past `st.navigation`.
 """
@@ -9,10 +11,11 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
+
+from dashboard.core.settings import PACKAGE
 
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps what it once had
 
@@ -33,4 +36,4 @@ def _start_services() -> None:
     get_services()
 
 
-app = st.App(Path(__file__).parent / "dashboard" / "main.py", lifespan=_lifespan)
+app = st.App(PACKAGE / "main.py", lifespan=_lifespan)

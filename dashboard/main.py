@@ -1,17 +1,14 @@
-"""Streamlit's entry script: navigation over ../pages, and what every page shares."""
+"""Streamlit's entry script: navigation over pages/, and what every page shares."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
+from dashboard.ui.navigation import PAGES
 from dashboard.ui.resources import get_services
 from dashboard.ui.sidebar import choose_model
-
-PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 st.set_page_config(page_title="Classifier dashboard", page_icon=":material/center_focus_strong:", layout="wide")
 page = st.navigation(

@@ -61,7 +61,7 @@ def open_services(settings: Settings, workers: int | None = None, stagger_s: flo
 
 def services_of(settings: Settings, engine: Engine) -> Services:
     """The services whose heavy work is done by `engine`."""
-    registry = Registry(settings.models_dir, settings.model)
+    registry = Registry.of(settings)
     runs = RunStore(settings.runs_dir)
     inference = Inference(engine)
     return Services(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import typer
 
@@ -14,6 +15,7 @@ from dashboard.cli.import_predictions import import_command
 from dashboard.cli.models import models_app
 from dashboard.cli.output import stop
 from dashboard.cli.predict import predict
+from dashboard.cli.run import run
 from dashboard.cli.runs import runs_app
 from dashboard.core.errors import DashboardError
 
@@ -22,7 +24,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 app.command("import")(import_command)
-for command in (predict, explain, evaluate, doctor):
+for command in (run, predict, explain, evaluate, doctor):
     app.command()(command)
 
 
@@ -30,7 +32,7 @@ def main() -> None:
     """Runs the command line. What no command expects, of settings, permissions and disks, is told as well."""
     try:
         try:
-            app(prog_name="python -m dashboard")
+            app(prog_name="python -m dashboard" if Path(sys.argv[0]).suffix == ".py" else "classifier-dashboard")
         except DashboardError as error:
             stop(error, "--json" in sys.argv)
         except OSError as error:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import os
+import shlex
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
 
-ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parents[1]
+_BUNDLED = PACKAGE / "_bundled"  # only a wheel has it, see pyproject.toml
+INSTALLED = _BUNDLED.is_dir()
+ROOT = (
+    _BUNDLED if INSTALLED else PACKAGE.parent
+)  # has app.py, pages/, models/, data/ and .streamlit/; read only if INSTALLED
+HOME = user_data_path("classifier-dashboard", appauthor=False) if INSTALLED else ROOT  # has .env, and what is written
+PIP_REQUIREMENTS = f"-r {shlex.quote(str(ROOT / 'requirements.txt'))}" if INSTALLED else "-r requirements.txt"
+
+
+def _default_models_dir(fields: dict[str, Any]) -> Path:
+    return Path(fields.get("data_dir", HOME)) / "models" if INSTALLED else ROOT / "models"
+
 
 WORKER_START_S = 120.0  # how long a worker process may take to start
 
@@ -21,11 +35,11 @@ class Settings(BaseSettings):
     """The dashboard's settings; immutable."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DASHBOARD_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="DASHBOARD_", env_file=HOME / ".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    models_dir: Path = ROOT / "models"
-    data_dir: Path = ROOT / "data"
+    data_dir: Path = HOME if INSTALLED else ROOT / "data"
+    models_dir: Path = Field(default_factory=_default_models_dir, description="added models and active.json")
     model: str = Field(default="", description="NAME or NAME@VERSION served by default; empty: models/active.json")
     workers: int = Field(default=min(2, os.cpu_count() or 1), ge=1, le=64, description="worker processes")
     worker_start_s: float = Field(
@@ -47,6 +61,11 @@ class Settings(BaseSettings):
             return folder.expanduser().absolute()
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+
+    @property
+    def bundled_models_dir(self) -> Path | None:
+        """Read-only models that an installed dashboard serves besides `models_dir`, unless that was set."""
+        return ROOT / "models" if INSTALLED and "models_dir" not in self.model_fields_set else None
 
     @property
     def samples_dir(self) -> Path:
@@ -91,5 +110,7 @@ def get_settings() -> Settings:
             for fault in error.errors()
         ]
         raise DashboardError(
-            " ".join(faults), "Change it in the environment or in .env; the README lists the settings.", "settings"
+            " ".join(faults),
+            f"Change it in the environment or in {HOME / '.env' if INSTALLED else '.env'}; the README lists the settings.",
+            "settings",
         ) from error

@@ -112,7 +112,7 @@ def main() -> int:
     settings = get_settings()
     try:
         methods = [get_method(name).name for name in args.methods]
-        model = load(Registry(settings.models_dir, settings.model).get(args.model))
+        model = load(Registry.of(settings).get(args.model))
         images, targets = correctly_classified(model, open_dataset(args.data), args.images)
         randomized = min(args.randomized, len(images))
         with progress() as bar:

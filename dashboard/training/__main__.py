@@ -23,7 +23,7 @@ from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models.registry import Registry, check_name
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.settings import ROOT, get_settings
+from dashboard.core.settings import HOME, ROOT, get_settings
 from dashboard.training.recipes import QUICK, RECIPES, Recipe
 
 CHANNEL_MEAN = (0.4914, 0.4822, 0.4465)  # of CIFAR-10's training images
@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--models", type=Path, help="where versions are read and written (default: where they are served from)"
     )
-    parser.add_argument("--work", type=Path, default=ROOT / ".training", help="checkpoints and prepared data")
+    parser.add_argument("--work", type=Path, default=HOME / ".training", help="checkpoints and prepared data")
     return parser.parse_args()
 
 
@@ -93,7 +93,7 @@ def train(recipe: Recipe, args: argparse.Namespace) -> Path:
     settings, revision = get_settings(), _revision()
     name: str = args.name or recipe.name
     check_name(name)
-    registry = Registry(args.models or settings.models_dir)
+    registry = Registry(args.models) if args.models else Registry.of(settings)
     started_from = registry.get(args.start_from) if args.start_from else None
     teaching = [_teacher(registry, reference) for reference in recipe.teachers]
     archive: Path = args.data or cifar10_archive.download(settings.downloads_dir)

@@ -7,6 +7,7 @@ import re
 import streamlit as st
 
 from dashboard.core.errors import DashboardError, DatasetError, ImageError
+from dashboard.ui.navigation import PAGES
 from dashboard.ui.words import plain
 
 _COMMAND = re.compile(r"`([^`]+)`")
@@ -22,4 +23,4 @@ def show_error(error: DashboardError, title: str) -> None:
             for command in _COMMAND.findall(error.fix):
                 st.code(command, language="bash")
         if not isinstance(error, (ImageError, DatasetError)):
-            st.page_link("../pages/diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")
+            st.page_link(PAGES / "diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")

@@ -10,6 +10,7 @@ from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.runs.images import RunImage, run_image
 from dashboard.services import Services
 from dashboard.ui import resources
+from dashboard.ui.navigation import PAGES
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
@@ -32,12 +33,12 @@ def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> 
     """Opens the Explain page with this picture, and with this class and layer if the model has them."""
     keep_picture(name, data)
     st.session_state[TARGET_KEY], st.session_state[EXPLAIN_LAYER_KEY] = target, layer
-    st.switch_page("../pages/explain.py")
+    st.switch_page(PAGES / "explain.py")
 
 
 def link_to_run_image(run_id: str, index: int) -> None:
     """Shows a link to an image of an evaluation on the Explain page. The link works in any session."""
-    st.page_link("../pages/explain.py", label="Explain", query_params={RUN: run_id, IMAGE: str(index)})
+    st.page_link(PAGES / "explain.py", label="Explain", query_params={RUN: run_id, IMAGE: str(index)})
 
 
 def turn_to_run_image(run_id: str, index: int) -> None:

@@ -10,8 +10,9 @@ from importlib.util import find_spec
 from dashboard.core.errors import DependencyError
 from dashboard.core.models.facts import TensorFlowFacts
 from dashboard.core.models.precision import cpu_features
+from dashboard.core.settings import PIP_REQUIREMENTS
 
-_INSTALL = "Install what the dashboard needs with `pip install -r requirements.txt`, then restart it."
+_INSTALL = f"Install what the dashboard needs with `pip install {PIP_REQUIREMENTS}`, then restart it."
 
 
 @lru_cache(maxsize=1)
@@ -46,7 +47,7 @@ def _broken(error: Exception) -> DependencyError:
     return DependencyError(
         f"TensorFlow is installed but cannot be imported: {type(error).__name__}: {str(error)[:300]}.",
         "Its build and another package do not fit together: "
-        "`pip install --force-reinstall -r requirements.txt`, then restart the dashboard.",
+        f"`pip install --force-reinstall {PIP_REQUIREMENTS}`, then restart the dashboard.",
         "tensorflow_broken",
     )
 

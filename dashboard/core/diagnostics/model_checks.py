@@ -18,7 +18,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.scalings import better_scaling
 from dashboard.core.models.self_test import LabelledFile, judge, read_samples, self_test
 from dashboard.core.models.version import BrokenVersion, ModelVersion
-from dashboard.core.settings import ROOT
+from dashboard.core.settings import INSTALLED, ROOT
 
 LATENCY = "Median latency, warm"
 ACCURACY = "Accuracy on samples"
@@ -203,6 +203,10 @@ def _git(folder: Path) -> str:
     """The command that restores a version that came with the project."""
     if not folder.is_relative_to(ROOT):
         return ""
+    if INSTALLED:
+        return (
+            " It came with the dashboard: install the same wheel again with `pip install --force-reinstall --no-deps`."
+        )
     return f" If it came with the project: `git restore {shlex.quote(_shown(folder))}`."
 
 

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from dashboard.core.diagnostics.checks import Check, Status
-from dashboard.core.settings import ROOT
+from dashboard.core.settings import PIP_REQUIREMENTS, ROOT
 
 REQUIREMENTS = ROOT / "requirements.txt"
 PYTHON = SpecifierSet(">=3.10,<3.14")  # as in pyproject.toml
@@ -95,7 +95,7 @@ def check_python(version: str) -> Check:
 def _check_requirement(requirement: Requirement, installed: Mapping[str, Installed]) -> Check:
     name = canonicalize_name(requirement.name)
     check_id, wanted = f"package.{name}", _bounds(requirement.specifier)
-    fix = f"Run `{pip_command('install -r requirements.txt')}`, then restart the dashboard."
+    fix = f"Run `{pip_command(f'install {PIP_REQUIREMENTS}')}`, then restart the dashboard."
     package = installed.get(name) or _stand_in(name, installed)
     if package is None:
         return Check(check_id, "packages", "error", f"{name} is not installed ({wanted} is required)", fix)
@@ -160,7 +160,7 @@ def _contradictions(requirements: Iterable[Requirement], installed: Mapping[str,
                 state = f"{found.name} {found.version} is installed"
             else:
                 continue
-            mend = pip_command(f'install -r requirements.txt "{name}{specifier}"')
+            mend = pip_command(f'install {PIP_REQUIREMENTS} "{name}{specifier}"')
             fix = f"Run `{mend}`, then restart the dashboard."
             if package.name not in ours:
                 fix = f"The dashboard does not use {package.name}: remove it with `{pip_command(f'uninstall {package.name}')}`."

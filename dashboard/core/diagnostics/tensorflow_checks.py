@@ -6,6 +6,7 @@ from dashboard.core.diagnostics.checks import Check, without_full_stop
 from dashboard.core.diagnostics.package_checks import pip_command
 from dashboard.core.errors import DashboardError, DependencyError
 from dashboard.core.models.inference import Inference
+from dashboard.core.settings import PIP_REQUIREMENTS
 
 # how a process that imports TensorFlow dies -> why, and what helps
 _DEATHS = {
@@ -28,7 +29,7 @@ def check_tensorflow(inference: Inference) -> Check:
     except DependencyError as error:
         summary = without_full_stop(error.message)
         if error.code == "tensorflow_missing":
-            fix = f"Run `{pip_command('install -r requirements.txt')}`, then restart the dashboard."
+            fix = f"Run `{pip_command(f'install {PIP_REQUIREMENTS}')}`, then restart the dashboard."
         else:
             fix = _reinstall("Its build and another package do not fit together.")
         return Check("tensorflow", "tensorflow", "error", summary, fix)
@@ -59,5 +60,5 @@ def _check_death(message: str) -> Check:
 
 
 def _reinstall(why: str) -> str:
-    command = pip_command("install --force-reinstall -r requirements.txt")
+    command = pip_command(f"install --force-reinstall {PIP_REQUIREMENTS}")
     return f"{why} Install everything anew with `{command}`, then restart the dashboard."

@@ -14,9 +14,8 @@ from typing import Any
 
 from dashboard.core.engine.answer import answer
 from dashboard.core.engine.worker import WorkerDied
-from dashboard.core.settings import ROOT
+from dashboard.core.settings import PACKAGE
 
-PACKAGE = ROOT / "dashboard"
 PING_S = 30.0  # an idle worker that does not answer for so long is gone
 ENVIRONMENT = {
     "DASHBOARD_WORKER_THREADS": "1",

@@ -13,16 +13,26 @@ from pathlib import Path
 from dashboard.core.errors import ModelError
 from dashboard.core.files import write_json
 from dashboard.core.models.version import BrokenVersion, ModelVersion, read_version
+from dashboard.core.settings import Settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Registry:
-    """The versions below one folder, read anew at every call, so that an added version needs no restart."""
+    """The versions below one folder, read anew at every call, so that an added version needs no restart.
 
-    def __init__(self, root: Path, default: str = "") -> None:
+    The versions of a second folder, `bundled`, are served too. Nothing is written there.
+    """
+
+    def __init__(self, root: Path, default: str = "", bundled: Path | None = None) -> None:
         self.root = root
         self._default = default
+        self._folders = (root, bundled) if bundled else (root,)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Registry:
+        """The versions that are served with these settings."""
+        return cls(settings.models_dir, settings.model, settings.bundled_models_dir)
 
     def versions(self) -> list[ModelVersion]:
         """The usable ones by name, then newest first."""
@@ -84,7 +94,7 @@ class Registry:
     def next_version(self, name: str) -> str:
         """The number for a new version of `name`. Raises ModelError for a name that could leave the folder."""
         check_name(name)
-        taken = [int(p.name) for p in (self.root / name).glob("*") if p.name.isdecimal()]
+        taken = [int(p.name) for root in self._folders for p in (root / name).glob("*") if p.name.isdecimal()]
         return str(max(taken, default=0) + 1)
 
     @contextlib.contextmanager
@@ -118,11 +128,14 @@ class Registry:
                 parent.rmdir()  # only when it is empty
 
     def _scan(self) -> list[ModelVersion | BrokenVersion]:
-        folders = [
+        found = [
             p
-            for p in self.root.glob("*/*")
+            for root in self._folders
+            for p in root.glob("*/*")
             if os.path.isdir(p) and not p.name.startswith(".") and not p.parent.name.startswith(".")  # noqa: PTH112
         ]
+        # an upgrade may bundle a number that was given to an added version before: that one keeps it
+        folders = list({(p.parent.name, p.name): p for p in reversed(found)}.values())
         folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
         return [read_version(folder) for folder in folders]
 

@@ -10,6 +10,7 @@ from dashboard.core.explanations.overlay import DEFAULT_OPACITY
 from dashboard.core.images.drawing import fit_side
 from dashboard.core.models.facts import stages
 from dashboard.core.runs.images import RunImage
+from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import RUN, TARGET_KEY, Picture, forget_picture
 from dashboard.ui.question import Look, Question
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_WORDS
@@ -25,7 +26,7 @@ def show_ways_back(run_id: str | None) -> None:
         st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
         if run_id:
             st.page_link(
-                "../pages/evaluate.py",
+                PAGES / "evaluate.py",
                 label="Back to evaluation",
                 icon=":material/dataset:",
                 query_params={RUN: run_id},

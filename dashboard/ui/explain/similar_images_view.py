@@ -18,6 +18,7 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
+from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import turn_to_run_image
 from dashboard.ui.question import Look, Question
 from dashboard.ui.resources import POLL_S
@@ -43,7 +44,7 @@ def show_similar_images(services: Services, question: Question, look: Look) -> N
             "shows its images that are most similar to this one.",
             icon=":material/info:",
         )
-        st.page_link("../pages/evaluate.py", label="Batch evaluation", icon=":material/dataset:")
+        st.page_link(PAGES / "evaluate.py", label="Batch evaluation", icon=":material/dataset:")
         return
     if st.session_state.get("similar-run") not in titles:
         own = question.from_run.run_id if question.from_run else ""

@@ -1,0 +1,29 @@
+"""`classifier-dashboard run`: serve the dashboard."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from dashboard.core.settings import ROOT
+
+
+def run(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the server; 8501 when not given.")] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at, such as 127.0.0.1 for this machine only; all when not given.")
+    ] = "",
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- OPTIONS]", help="Further options of `streamlit run`.")
+    ] = None,
+) -> None:
+    """Serve the dashboard. Ctrl-C ends it."""
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    if port:
+        command += ["--server.port", str(port)]
+    if host:
+        command += ["--server.address", host]
+    os.execv(sys.executable, [*command, *(options or ())])  # this process becomes the server, and gets its signals
