@@ -140,7 +140,7 @@ def test_an_added_version_and_an_evaluation_lie_in_the_folder_of_the_user(
     assert added["version"] == "3" and (tmp_path / "models" / "cifar10-small" / "3" / "model.keras").is_file()
     installation.json("evaluate", installation.bundled / "data" / "samples", **settings)
     assert len(list((tmp_path / "runs").glob("*/manifest.json"))) == 1
-    assert not installation.user_data.exists() or "models" not in os.listdir(installation.user_data)
+    assert not installation.user_data.exists() or not (installation.user_data / "models").exists()
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 from dashboard.cli import app as cli
 from dashboard.cli.app import app
 from dashboard.core.datasets.cifar10_archive import FILE_NAME
+from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import WorkerError
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
@@ -523,7 +524,8 @@ def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(
                 raise WorkerError("No worker can be started.", "Look at Diagnostics.", "worker_unavailable")
             return [Failure("format", "It is no image.")]
 
-    opened = replace(services_of(Settings(), None), inference=Inference())  # type: ignore[arg-type]
+    idle = WorkerPool(1, at_once=False)
+    opened = replace(services_of(Settings(), idle), inference=Inference())  # type: ignore[arg-type]
     monkeypatch.setattr("dashboard.cli.predict.services", lambda: nullcontext(opened))
     contents = {"a.png": b"deadly", "b.png": b"text", "c.png": b"last", "d.png": b"text"}
     for name, content in contents.items():

@@ -180,5 +180,6 @@ def test_a_prediction_without_a_map_is_better_than_none(tiny_version: ModelVersi
         def predict(self, version: ModelVersion, files: list[bytes]) -> list[Prediction]:
             return [Prediction(np.zeros(10, np.float32), np.full(10, 0.1)) for _ in files]
 
-    answer = ask(NoGradient(), tiny_version, "gray.png", encoded(picture(1)))  # type: ignore[arg-type]
+    broken: Any = NoGradient()
+    answer = ask(broken, broken, tiny_version, "gray.png", encoded(picture(1)))
     assert answer.explanation is None and "not finite" in answer.explanation_fault
