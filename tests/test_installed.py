@@ -206,3 +206,9 @@ def test_it_serves_every_page_and_ends_with_its_workers(installation: Installati
     started = [process, *process.children(recursive=True)]
     process.send_signal(signal.SIGINT)
     assert psutil.wait_procs(started, timeout=30)[1] == []
+
+
+def test_links_between_pages_do_not_suppose_that_pages_lie_beside_the_package() -> None:
+    sources = [*(ROOT / "dashboard").rglob("*.py"), *(ROOT / "pages").glob("*.py")]
+    linking = [path.name for path in sources if "../pages" in path.read_text(encoding="utf-8")]
+    assert linking == [], "use PAGES of dashboard/ui/navigation.py"
