@@ -521,8 +521,8 @@ def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(
                 raise WorkerError("No worker can be started.", "Look at Diagnostics.", "worker_unavailable")
             return [Failure("format", "It is no image.")]
 
-    monkeypatch.setattr("dashboard.cli.predict.engine", nullcontext)
-    monkeypatch.setattr("dashboard.cli.predict.Inference", lambda pool: Inference())
+    monkeypatch.setattr("dashboard.cli.app.engine", nullcontext)
+    monkeypatch.setattr("dashboard.cli.app.Inference", lambda pool: Inference())
     contents = {"a.png": b"deadly", "b.png": b"text", "c.png": b"last", "d.png": b"text"}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
