@@ -121,7 +121,7 @@ def test_the_bundled_models_are_listed_and_one_is_chosen_in_the_folder_of_the_us
 
 def test_a_picture_is_predicted_with_the_settings_of_the_user(installation: Installation) -> None:
     """The .env of the folder in which the command runs is another program's."""
-    installation.user_data.mkdir(parents=True)
+    installation.user_data.mkdir(parents=True, exist_ok=True)
     (installation.user_data / ".env").write_text("DASHBOARD_MODEL=cifar10-small\n")
     (installation.folder / ".env").write_text("DASHBOARD_MODEL=nonesuch\n")
     try:
@@ -131,16 +131,16 @@ def test_a_picture_is_predicted_with_the_settings_of_the_user(installation: Inst
     assert answer["predicted_label"] == "frog" and answer["model"]["name"] == "cifar10-small"
 
 
-def test_an_added_version_and_an_evaluation_lie_in_the_folder_of_the_user(
-    installation: Installation, tmp_path: Path
-) -> None:
-    settings = {"DASHBOARD_DATA_DIR": str(tmp_path)}
-    file = ROOT / "models" / "cifar10-small" / "2" / "model.keras"
-    added = installation.json("models", "add", file, "--name", "cifar10-small", "--scale", "raw", **settings)
-    assert added["version"] == "3" and (tmp_path / "models" / "cifar10-small" / "3" / "model.keras").is_file()
-    installation.json("evaluate", installation.bundled / "data" / "samples", **settings)
-    assert len(list((tmp_path / "runs").glob("*/manifest.json"))) == 1
-    assert not installation.user_data.exists() or not (installation.user_data / "models").exists()
+def test_runs_are_stored_in_the_folder_of_the_user(installation: Installation) -> None:
+    (installation.folder / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,dog,0.2,0.8\n")
+    run = installation.json("import", "theirs.csv")
+    assert (installation.user_data / "runs" / run["run_id"] / "manifest.json").is_file()
+
+
+def test_a_data_folder_that_is_set_also_has_the_models(installation: Installation, tmp_path: Path) -> None:
+    used = installation.json("models", "use", "cifar10-small", DASHBOARD_DATA_DIR=str(tmp_path))
+    assert used["active"] and [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["active.json"]
+    assert (tmp_path / "models" / "active.json").is_file()
 
 
 @pytest.fixture
@@ -178,32 +178,37 @@ def healthy(port: int) -> bool:
         return False
 
 
-def run_page(address: str, page: str) -> tuple[list[ForwardMsg], str]:
-    """What a browser is sent that opens a page of the dashboard, and all of it as text."""
-    messages = []
+def run_page(address: str, page: str, query: str = "") -> list[ForwardMsg]:
+    """What a browser is sent that opens a page of the dashboard."""
+    messages: list[ForwardMsg] = []
     with connect(f"ws://{address}/_stcore/stream", subprotocols=["streamlit"], max_size=None) as browser:  # type: ignore[list-item]
         request = BackMsg()
-        request.rerun_script.page_name = page
+        request.rerun_script.page_name, request.rerun_script.query_string = page, query
         browser.send(request.SerializeToString())
         while not messages or messages[-1].WhichOneof("type") != "script_finished":
             messages.append(ForwardMsg.FromString(browser.recv(timeout=60)))  # type: ignore[arg-type]
-    return messages, "\n".join(map(str, messages))
+    return messages
 
 
 def test_it_serves_every_page_and_ends_with_its_workers(installation: Installation, server: Any) -> None:
     address, process = server
-    for page, words in (
-        ("", "Take a picture"),
-        ("explain", "Predict"),
-        ("evaluate", "dataset"),
-        ("diagnostics", "Check"),
-    ):
-        messages, text = run_page(address, page)
-        elements = [message.delta.new_element.WhichOneof("type") for message in messages]
-        assert "exception" not in elements and words in text, page
+    titles = {"": "Predict", "explain": "Explain", "evaluate": "Batch evaluation", "diagnostics": "Diagnostics"}
+    for page, title in titles.items():
+        messages = run_page(address, page)
+        elements = [message.delta.new_element for message in messages]
+        assert title in [element.heading.body for element in elements]
+        assert "exception" not in [element.WhichOneof("type") for element in elements]
         assert messages[-1].script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
-        assert "#1d5fa8" in text  # the theme of .streamlit/config.toml
+        assert "#1d5fa8" in str(messages)  # the theme of .streamlit/config.toml
+    linked = [message.delta.new_element.page_link.page for message in run_page(address, "explain", "run=none&image=0")]
+    assert "evaluate" in linked
     until(lambda: process.children(recursive=True))
     started = [process, *process.children(recursive=True)]
     process.send_signal(signal.SIGINT)
     assert psutil.wait_procs(started, timeout=30)[1] == []
+
+
+def test_links_between_pages_do_not_suppose_that_pages_lie_beside_the_package() -> None:
+    sources = [*(ROOT / "dashboard").rglob("*.py"), *(ROOT / "pages").glob("*.py")]
+    linking = [path.name for path in sources if "../pages" in path.read_text(encoding="utf-8")]
+    assert linking == [], "use PAGES of dashboard/ui/navigation.py"

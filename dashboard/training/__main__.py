@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -23,7 +24,7 @@ from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models.registry import Registry, check_name
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.settings import HOME, ROOT, get_settings
+from dashboard.core.settings import HOME, INSTALLED, ROOT, get_settings
 from dashboard.training.recipes import QUICK, RECIPES, Recipe
 
 CHANNEL_MEAN = (0.4914, 0.4822, 0.4465)  # of CIFAR-10's training images
@@ -157,6 +158,8 @@ def _teacher(registry: Registry, reference: str) -> ModelVersion:
 
 def _revision() -> str:
     """Of this code, with `-dirty` where it was changed since."""
+    if INSTALLED:
+        return metadata.version("classifier-dashboard")
     try:
         command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
         found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

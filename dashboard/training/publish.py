@@ -21,6 +21,7 @@ from dashboard.core.metrics.temperature import fit_temperature, softmax
 from dashboard.core.models.familiarity import Score, auroc, energy, fit_familiarity
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import RECORD, WEIGHTS, ModelVersion, to_record
+from dashboard.core.settings import get_settings
 from dashboard.training import network
 from dashboard.training.photos import as_photo
 from dashboard.training.portable import save_portably
@@ -86,7 +87,7 @@ def publish(
     change = round(float(right_in_bfloat16 - right), 5)  # or one image of a thousand would be more than 0.001
     result = evaluate_labels(test.labels, logits.argmax(axis=1), CLASS_NAMES)
     photos = np.stack([as_photo(image, PHOTO_FACTOR, PHOTO_QUALITY, preprocessing) for image in test.images])
-    registry = Registry(folder.parent)
+    registry = Registry(folder.parent, bundled=get_settings().bundled_models_dir)
     version = ModelVersion(
         name=folder.name,
         version=registry.next_version(folder.name),

@@ -135,6 +135,31 @@ def test_next_version(tmp_path: Path) -> None:
     assert registry.next_version("pets") == "11"
 
 
+def test_bundled_versions_are_served_besides_the_own_ones_and_nothing_is_written_there(tmp_path: Path) -> None:
+    own, bundled = tmp_path / "own", tmp_path / "bundled"
+    for version in ("1", "7"):
+        add(bundled, "pets", version)
+    before = sorted(bundled.rglob("*"))
+    registry = Registry(own, bundled=bundled)
+    assert registry.next_version("pets") == "8" and registry.next_version("birds") == "1"
+    with registry.adding() as folder:
+        for name in ("model.keras", "model.json"):
+            (folder / name).write_bytes((bundled / "pets" / "7" / name).read_bytes())
+        assert registry.add(folder, "pets") == "8"
+    add(own, "birds", "1")
+    assert [v.ref for v in registry.versions()] == ["birds@1", "pets@8", "pets@7", "pets@1"]
+    assert registry.activate("pets@7").folder == bundled / "pets" / "7"
+    assert registry.get().ref == "pets@7" and (own / "active.json").is_file()
+    assert sorted(bundled.rglob("*")) == before
+
+
+def test_an_own_version_keeps_its_number_when_a_later_release_bundles_the_same(tmp_path: Path) -> None:
+    own = add(tmp_path / "own", "pets", "8")
+    add(tmp_path / "bundled", "pets", "8")
+    [version] = Registry(tmp_path / "own", bundled=tmp_path / "bundled").versions()
+    assert version.folder == own
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-x", "a b", "a\n", "ü", "x" * 65])
 def test_names_that_could_leave_the_folder_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ModelError):

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.settings import HOME, INSTALLED, ROOT, Settings
+from tests.conftest import ROOT as CHECKOUT
+
+# a server that asks a worker process for its settings
+PROGRAM = """
+import sys
+from dashboard.core.engine.process import WorkerProcess
+from dashboard.core.settings import get_settings
+worker = WorkerProcess((sys.executable, "-c", sys.argv[1]), threads=1)
+worker.wait_until_ready(60)
+print(get_settings().chunk_size, worker.run("chunk_size", (), 60))
+worker.close()
+"""
+WORKER = """
+import sys
+from dashboard.core.settings import get_settings
+from dashboard.worker.__main__ import serve
+serve(int(sys.argv[1]), {"chunk_size": lambda: get_settings().chunk_size}, lambda: None)
+"""
+
+
+def test_server_and_workers_read_the_same_env_file_wherever_the_server_is_started(tmp_path: Path) -> None:
+    copy, elsewhere = tmp_path / "checkout", tmp_path / "elsewhere"
+    shutil.copytree(CHECKOUT / "dashboard", copy / "dashboard", ignore=shutil.ignore_patterns("__pycache__"))
+    elsewhere.mkdir()
+    (copy / ".env").write_text("DASHBOARD_CHUNK_SIZE=7\n")
+    (elsewhere / ".env").write_text("DASHBOARD_CHUNK_SIZE=9\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DASHBOARD_")}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, WORKER],
+        cwd=elsewhere, env={**environment, "PYTHONPATH": str(copy)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout.split() == ["7", "7"], done.stderr
+
+
+def test_in_a_checkout_everything_is_in_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DASHBOARD_DATA_DIR", "DASHBOARD_MODELS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    assert not INSTALLED and ROOT == HOME == CHECKOUT
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    assert (settings.data_dir, settings.models_dir) == (CHECKOUT / "data", CHECKOUT / "models")
+    assert settings.bundled_models_dir is None
