@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dashboard.core.errors import DashboardError, ModelError
+from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.models.familiarity import Familiarity
@@ -69,7 +69,7 @@ class BrokenVersion:
 
     name: str
     version: str
-    error: ModelError
+    error: BrokenVersionError
 
     @property
     def ref(self) -> str:
@@ -83,10 +83,12 @@ def read_version(folder: Path) -> ModelVersion | BrokenVersion:
     try:
         return _parse(folder)
     except DashboardError as error:
-        return BrokenVersion(name, version, ModelError(f"{name}@{version}: {error.message}", error.fix, error.code))
+        return BrokenVersion(
+            name, version, BrokenVersionError(f"{name}@{version}: {error.message}", error.fix, error.code)
+        )
     except OSError as error:
         fault = f"{name}@{version} cannot be opened: {error.strerror}."
-        return BrokenVersion(name, version, ModelError(fault, "Let this user read it.", "model_unreadable"))
+        return BrokenVersion(name, version, BrokenVersionError(fault, "Let this user read it.", "model_unreadable"))
 
 
 def _parse(folder: Path) -> ModelVersion:
