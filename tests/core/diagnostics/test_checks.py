@@ -1,4 +1,5 @@
-from dashboard.core.diagnostics.checks import Check, Report, report_as_text, report_to_dict
+from dashboard.core.diagnostics.checks import Check, Report, report_to_dict
+from dashboard.core.diagnostics.report_text import report_as_text
 
 OK = Check("a", "packages", "ok", "numpy 2.4 (>=2 is required)", "", (("Size", "3 MB"),))
 WARNING = Check("b", "storage", "warning", "little disk is free", "Free some.")
