@@ -15,16 +15,19 @@ REFUSALS = 2
 class Retries:
     """Counts what happened to the workers of one task and decides whether the task goes back into the queue.
 
-    | what happened                              | counts as | tried again while           | otherwise fails with  |
-    |--------------------------------------------|-----------|-----------------------------|-----------------------|
-    | the worker died while it did the task      | a death   | deaths < attempts           | `worker_failed`       |
-    | the task took longer than its limit        | a death   | deaths < attempts           | `worker_hung`         |
-    | the worker died before the task began      | a loss    | losses < LOSSES, or it waits | `worker_lost`        |
-    | no worker starts, the task is next in line | a refusal | refusals < REFUSALS, or another worker may still work, or it waits | `worker_unavailable` |
+    | what happened                        | counts as | the task is tried again while | otherwise it fails with |
+    |--------------------------------------|-----------|-------------------------------|-------------------------|
+    | its worker died while it was running | death     | deaths < attempts             | `worker_failed`         |
+    | it ran longer than its limit         | death     | deaths < attempts             | `worker_hung`           |
+    | its worker died before it began      | loss      | losses < LOSSES, or it waits  | `worker_lost`           |
+    | it is next, but no worker starts     | refusal   | refusals < REFUSALS, or       | `worker_unavailable`    |
+    |                                      |           | another worker may still      |                         |
+    |                                      |           | work, or it waits             |                         |
 
-    A task waits if it is not urgent, somebody else killed the worker (SIGKILL), and this table first had to ask for
-    patience less than `patience_s` ago: whoever kills the workers may soon stop.
-    After a death, the limit for losses must hold too.
+    After a death the limit for losses must hold as well.
+
+    "It waits" means: the task is not urgent, somebody else killed the worker (SIGKILL), and fewer than `patience_s`
+    seconds have passed since loss number LOSSES or the first refusal. Whoever kills the workers may soon stop.
     """
 
     def __init__(
