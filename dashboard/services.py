@@ -10,8 +10,8 @@ from dashboard.core.datasets import cifar10_archive
 from dashboard.core.diagnostics.checks import Report
 from dashboard.core.diagnostics.diagnosis import diagnosis_task
 from dashboard.core.engine.contract import Engine
+from dashboard.core.engine.from_settings import make_engine
 from dashboard.core.engine.pool import STAGGER_S
-from dashboard.core.engine.start import make_engine
 from dashboard.core.evaluation.jobs import JobRunner
 from dashboard.core.explanations.explainer import SLOW_TASK_S, Explainer
 from dashboard.core.images.kept_pictures import KeptPictures

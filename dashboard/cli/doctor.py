@@ -6,7 +6,7 @@ import typer
 
 from dashboard.cli.arguments import AsJson, services
 from dashboard.cli.output import console, plain_text, print_json
-from dashboard.core.diagnostics.checks import report_as_text
+from dashboard.core.diagnostics.report_text import report_as_text
 from dashboard.core.diagnostics.diagnosis import run_checks
 from dashboard.schemas.diagnostics import ReportRecord
 

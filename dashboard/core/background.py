@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from dashboard.core.errors import DashboardError
 
@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TaskState(Generic[T]):
-    """How far a background task is."""
+    """What a background task does, and what its last run gave."""
 
     active: bool = False
     doing: str = ""  # what is being done now, plain text
     done: int = 0  # in the unit of `total`
     total: int = 0  # 0 while it is not known
-    result: T | None = None  # of the last time that the work succeeded
-    error: DashboardError | None = None  # why the last attempt failed; None when it did not
+    result: T | None = None  # of the last run that succeeded; None before
+    error: DashboardError | None = None  # why the last run failed; None while one is active, or when it succeeded
 
     @property
     def share(self) -> float:
@@ -33,38 +33,45 @@ class BackgroundTask(Generic[T]):
     """Work that runs at most once at a time, however many sessions start it. Thread-safe."""
 
     def __init__(self, name: str, work: Callable[[BackgroundTask[T]], T]) -> None:
-        """`work` is called with this task, to report progress by `advance` and `say`."""
+        """`work` is called with this task and reports its progress with `advance` and `say`, from any thread."""
         self._name, self._work = name, work
         self._lock = threading.Lock()
         self._state: TaskState[T] = TaskState()
 
     @property
     def state(self) -> TaskState[T]:
-        """As it is now."""
+        """The state now. It never changes: ask again for the next one."""
         return self._state
 
     def start(self) -> None:
-        """Starts the work unless it is running."""
+        """Starts the work unless it is running. Raises RuntimeError when no thread can be started."""
         with self._lock:
             if self._state.active:
                 return
+            # the thread comes first: without one, the task must not stay active for ever
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
             self._state = TaskState(active=True, doing="Starting", result=self._state.result)
-        threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
     def advance(self, done: int, total: int) -> None:
         """Reports how much of the work is done."""
-        self._state = replace(self._state, done=done, total=total)
+        self._report(done=done, total=total)
 
     def say(self, doing: str) -> None:
         """Reports what is being done."""
-        self._state = replace(self._state, doing=doing)
+        self._report(doing=doing)
+
+    def _report(self, **changes: Any) -> None:
+        with self._lock:
+            if self._state.active:
+                self._state = replace(self._state, **changes)
 
     def _run(self) -> None:
-        before = self._state.result
+        result, fault = None, None
         try:
-            self._state = TaskState(result=self._work(self))
+            result = self._work(self)
         except DashboardError as error:
-            self._state = TaskState(result=before, error=error)
+            fault = error
         except Exception as error:  # whatever happens, the task must be startable again
             fault = DashboardError(f"The {self._name} stopped: {type(error).__name__}: {error}.", "Please report this.")
-            self._state = TaskState(result=before, error=fault)
+        with self._lock:  # waits until `start` has made the task active
+            self._state = TaskState(result=self._state.result if fault else result, error=fault)

@@ -2,7 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Literal
+
+Code = Literal[
+    # anything else
+    "error", "cancelled", "permission", "system", "storage", "settings",
+    # workers
+    "engine_closed", "out_of_memory", "task_failed", "worker_failed", "worker_hung", "worker_lost", "worker_unavailable",
+    # TensorFlow and other packages
+    "dependency_broken", "tensorflow_broken", "tensorflow_missing",
+    # a file from the network
+    "checksum", "download_failed",
+    # one image
+    "image_unreadable", "empty", "not_an_image", "other_type", "too_large", "too_many_pixels", "truncated",
+    "unreadable", "unsupported_pixels",
+    # a dataset, whatever its format
+    "dataset_unreadable", "bad_name", "damaged", "dataset_changed", "description", "missing", "no_images", "not_found",
+    "several_splits", "unknown_format", "upload_mixed", "upload_too_large",
+    # a dataset's labels
+    "ambiguous", "label_count", "label_map", "labels_file", "labels_unknown", "several_labels",
+    # NumPy arrays
+    "array_channels_first", "array_damaged", "array_keys", "array_labels", "array_objects", "array_order",
+    "array_scalar", "array_shape", "array_size", "array_type",
+    # ZIP archives
+    "encrypted", "symlink", "zip_damaged", "zip_member", "zip_overlap", "zip_truncated",
+    # Parquet and TFRecord files
+    "parquet", "parquet_columns", "record", "tfrecord", "tfrecord_compressed", "tfrecord_features",
+    # a model and its model.json
+    "model_unusable", "bad_scaling", "class_names", "input_size", "model_changed", "model_damaged", "model_format",
+    "model_graph", "model_kills_worker", "model_memory", "model_missing", "model_record", "model_refused",
+    "model_shape", "model_subclassed", "model_unknown", "model_unreadable", "model_weights_only", "not_finite",
+    "other_network",
+    # explanations
+    "layer_unknown", "map_not_finite", "method_unknown", "no_conv_layer", "no_logits", "picture_gone",
+    # evaluations, and predictions made elsewhere
+    "image_unknown", "import_interrupted", "no_images_kept", "pred_probs", "predictions", "run_damaged", "run_in_use",
+    "run_unknown",
+]  # fmt: skip
+
+_BETWEEN_BACKTICKS = re.compile(r"`([^`]+)`")
+_PROGRAM_WITH_ARGUMENTS = re.compile(r"[\w./~-]+ .")
 
 
 class DashboardError(Exception):
@@ -12,13 +53,13 @@ class DashboardError(Exception):
     Survives pickling, so that it can travel from a worker process to the server.
     """
 
-    default_code = "error"
+    default_code: Code = "error"
 
-    def __init__(self, message: str, fix: str = "", code: str | None = None) -> None:
+    def __init__(self, message: str, fix: str = "", code: Code | None = None) -> None:
         super().__init__(message, fix, code)
         self.message = message
         self.fix = fix
-        self.code = code or self.default_code
+        self.code: Code = code or self.default_code
 
     def __str__(self) -> str:
         return f"{self.message} {self.fix}".strip()
@@ -27,40 +68,64 @@ class DashboardError(Exception):
 class ImageError(DashboardError):
     """The bytes are no image that can be shown to a model."""
 
-    default_code = "image_unreadable"
+    default_code: Code = "image_unreadable"
 
 
 class DatasetError(DashboardError):
     """A dataset as a whole cannot be used."""
 
-    default_code = "dataset_unreadable"
+    default_code: Code = "dataset_unreadable"
 
 
 class ModelError(DashboardError):
     """A model version is missing, damaged or does not do what its model.json says."""
 
-    default_code = "model_unusable"
+    default_code: Code = "model_unusable"
+
+
+class BrokenVersionError(ModelError):
+    """The folder of a model version cannot be used."""
 
 
 class DependencyError(DashboardError):
     """A package that predictions need is missing, broken or of the wrong version."""
 
-    default_code = "dependency_broken"
+    default_code: Code = "dependency_broken"
 
 
 class WorkerError(DashboardError):
-    """A worker process died or overran its time, also after being tried again."""
+    """A worker process died or overran its time, also after being tried again.
 
-    default_code = "worker_failed"
+    `signal` is the name of the signal that ended the worker, None when none did or when we sent it ourselves because
+    the worker overran its time, which `overran` says.
+    """
+
+    default_code: Code = "worker_failed"
+
+    def __init__(
+        self,
+        message: str,
+        fix: str = "",
+        code: Code | None = None,
+        signal: str | None = None,
+        overran: bool = False,
+    ) -> None:
+        super().__init__(message, fix, code)
+        self.signal, self.overran = signal, overran
 
 
 class Cancelled(DashboardError):
     """The user stopped the work."""
 
-    default_code = "cancelled"
+    default_code: Code = "cancelled"
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
     """The first few, none longer than 80 characters, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(name[:80] for name in names[:most]) + more
+
+
+def commands_in(text: str) -> tuple[str, ...]:
+    """The shell commands in a text: what stands between backticks and is a program's name with arguments."""
+    return tuple(part for part in _BETWEEN_BACKTICKS.findall(text) if _PROGRAM_WITH_ARGUMENTS.match(part))

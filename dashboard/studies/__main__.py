@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dashboard.cli.output import progress
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.errors import DashboardError, DatasetError, ImageError
 from dashboard.core.explanations.methods import METHODS, get_method
@@ -25,6 +26,7 @@ from dashboard.core.settings import get_settings
 from dashboard.studies.study import MethodStudy, study
 from dashboard.worker.models.loading import LoadedModel, load
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 READ_AT_A_TIME = 128
 VERDICTS = {
     "better": "better than both controls",
@@ -89,48 +91,49 @@ def _in_words(found: MethodStudy) -> str:
     return VERDICTS[found.verdict]
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m dashboard.studies", description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="a ZIP or folder of class folders, or the CIFAR-10 archive"
-    )
-    parser.add_argument("--model", default="", metavar="NAME[@VERSION]", help="the active one by default")
-    parser.add_argument(
-        "--methods", nargs="+", default=list(METHODS), metavar="METHOD", help=f"of {', '.join(METHODS)}"
-    )
-    parser.add_argument("--images", type=int, default=500, help="correctly classified ones (default: 500)")
-    parser.add_argument("--randomized", type=int, default=32, help="of them also explained with shuffled weights")
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument("--markdown", action="store_true", help="print the README's table (the default)")
-    output.add_argument("--json", action="store_true", help="print JSON")
-    return parser.parse_args()
+def _progress() -> Progress:
+    """A bar on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))
 
 
-def main() -> int:
-    """Returns the exit status."""
-    args = _arguments()
+@app.command()
+def main(
+    data: Annotated[Path, typer.Option(help="A ZIP or folder of class folders, or the CIFAR-10 archive.")],
+    model: Annotated[str, typer.Option(metavar="NAME[@VERSION]", help="The active one when not given.")] = "",
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METHOD", help=f"Repeat it for several; all when not given: {', '.join(METHODS)}."),
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, help="How many images that the model is right about.")] = 500,
+    randomized: Annotated[int, typer.Option(min=0, help="Of them also explained with shuffled weights.")] = 32,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table (the default).")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measures on many images whether the heatmaps of each method are faithful to a model."""
+    if as_markdown and as_json:
+        raise typer.BadParameter("--markdown and --json exclude each other.")
     settings = get_settings()
     try:
-        methods = [get_method(name).name for name in args.methods]
-        model = load(Registry.of(settings).get(args.model))
-        images, targets = correctly_classified(model, open_dataset(args.data), args.images)
-        randomized = min(args.randomized, len(images))
-        with progress() as bar:
-            task = bar.add_task(model.version.ref, total=len(images) + randomized, rate="")
-            studies = study(model, images, targets, methods, randomized, lambda n: bar.advance(task, n))
+        chosen = [get_method(name).name for name in methods or METHODS]
+        loaded = load(Registry.of(settings).get(model))
+        pictures, targets = correctly_classified(loaded, open_dataset(data), images)
+        randomized = min(randomized, len(pictures))
+        with _progress() as bar:
+            task = bar.add_task(loaded.version.ref, total=len(pictures) + randomized)
+            studies = study(loaded, pictures, targets, chosen, randomized, lambda n: bar.advance(task, n))
     except DashboardError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if args.json:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from error
+    if as_json:
         records = [
             {**asdict(s), "verdict": s.verdict, "needs_what_was_learnt": s.needs_what_was_learnt} for s in studies
         ]
-        print(json.dumps({"model": model.version.ref, "data": args.data.name, "methods": records}, indent=2))
+        typer.echo(json.dumps({"model": loaded.version.ref, "data": data.name, "methods": records}, indent=2))
     else:
-        print(f"{model.version.ref}, {len(images):,} correctly classified images of {args.data.name}\n")
-        print(markdown(studies))
-    return 0
+        typer.echo(f"{loaded.version.ref}, {len(pictures):,} correctly classified images of {data.name}\n")
+        typer.echo(markdown(studies))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app(prog_name="python -m dashboard.studies")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import hashlib
 import json
@@ -10,12 +9,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+from typing import Annotated
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+import typer
 
 from dashboard.core.datasets import cifar10_archive
 from dashboard.core.errors import DashboardError, ModelError
@@ -27,39 +29,25 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import HOME, INSTALLED, ROOT, get_settings
 from dashboard.training.recipes import QUICK, RECIPES, Recipe
 
+DEFAULT = "cifar10-resnet"
+PRECISIONS = ("mixed_bfloat16", "float32")
 CHANNEL_MEAN = (0.4914, 0.4822, 0.4465)  # of CIFAR-10's training images
 CHANNEL_STD = (0.247, 0.2435, 0.2616)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m dashboard.training", description=__doc__)
-    recipe = parser.add_mutually_exclusive_group()
-    recipe.add_argument("--recipe", choices=RECIPES, default="cifar10-resnet")
-    recipe.add_argument(
-        "--quick", action="store_const", dest="recipe", const=QUICK, help="to 90%% in under 20 minutes on two cores"
-    )
-    parser.add_argument("--data", type=Path, help="the CIFAR-10 archive (default: download it into data/downloads)")
-    parser.add_argument(
-        "--start-from",
-        metavar="NAME[@VERSION]",
-        help="begin with this version's weights, for a further cycle of training",
-    )
-    parser.add_argument("--epochs", type=_at_least_one, help="instead of the recipe's")
-    parser.add_argument("--teachers", nargs="+", metavar="NAME[@VERSION]", help="instead of the recipe's")
-    parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="mixed_bfloat16")
-    parser.add_argument("--name", help="name of the model in models/ (default: the recipe's)")
-    parser.add_argument(
-        "--models", type=Path, help="where versions are read and written (default: where they are served from)"
-    )
-    parser.add_argument("--work", type=Path, default=HOME / ".training", help="checkpoints and prepared data")
-    return parser.parse_args()
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1 is needed")
-    return number
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a training is told besides its recipe."""
+
+    data: Path | None  # the CIFAR-10 archive; None: download it
+    start_from: str | None  # NAME[@VERSION] of the version whose weights it begins with
+    precision: str
+    name: str | None  # None: the recipe's
+    models: Path | None  # None: where versions are served from
+    work: Path
 
 
 def _photos(images: np.ndarray, preprocessing: Preprocessing, seed: int, cache: Path) -> np.ndarray:
@@ -89,7 +77,7 @@ def split_holdout(labels: np.ndarray, holdout: int, seed: int) -> tuple[np.ndarr
     return np.setdiff1d(np.arange(len(labels)), held), np.sort(held)
 
 
-def train(recipe: Recipe, args: argparse.Namespace) -> Path:
+def train(recipe: Recipe, args: Options) -> Path:
     """Trains by `recipe` and returns the folder of the new version."""
     settings, revision = get_settings(), _revision()
     name: str = args.name or recipe.name
@@ -168,24 +156,55 @@ def _revision() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def main() -> int:
-    """Returns the exit code."""
-    args = _arguments()
-    recipe = RECIPES[args.recipe]
-    if args.epochs:
-        recipe = dataclasses.replace(recipe, epochs=args.epochs)
-    if args.teachers:
-        recipe = dataclasses.replace(recipe, teachers=tuple(args.teachers))
+def _one_of(value: str, choices: Iterable[str]) -> str:
+    if value not in choices:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}.")
+    return value
+
+
+@app.command()
+def main(
+    recipe: Annotated[str | None, typer.Option(help=f"One of {', '.join(RECIPES)} (default: {DEFAULT}).")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="To 90% in under 20 minutes on two cores.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="The CIFAR-10 archive (default: download it into data/downloads).")
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[@VERSION]", help="Begin with this version's weights, for a further cycle of training."
+        ),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    teachers: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[@VERSION]", help="Instead of the recipe's; repeat it for several."),
+    ] = None,
+    precision: Annotated[str, typer.Option(help=f"One of {', '.join(PRECISIONS)}.")] = PRECISIONS[0],
+    name: Annotated[str | None, typer.Option(help="Name of the model in models/ (default: the recipe's).")] = None,
+    models: Annotated[
+        Path | None, typer.Option(help="Where versions are read and written (default: where they are served from).")
+    ] = None,
+    work: Annotated[Path, typer.Option(help="Checkpoints and prepared data.")] = HOME / ".training",
+) -> None:
+    """Trains one of our own models and writes it as a new version into models/."""
+    if quick and recipe:
+        raise typer.BadParameter("--quick and --recipe exclude each other.")
+    chosen = RECIPES[_one_of(QUICK if quick else recipe or DEFAULT, RECIPES)]
+    if epochs:
+        chosen = dataclasses.replace(chosen, epochs=epochs)
+    if teachers:
+        chosen = dataclasses.replace(chosen, teachers=tuple(teachers))
+    options = Options(data, start_from, _one_of(precision, PRECISIONS), name, models, work)
     try:
-        print(f"Wrote {train(recipe, args)}")
+        typer.echo(f"Wrote {train(chosen, options)}")
     except DashboardError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from the last finished epoch.", file=sys.stderr)
-        return 130
-    return 0
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as stopped:
+        typer.echo("\nStopped. The same command goes on from the last finished epoch.", err=True)
+        raise typer.Exit(130) from stopped
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app(prog_name="python -m dashboard.training")

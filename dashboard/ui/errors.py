@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import streamlit as st
 
-from dashboard.core.errors import DashboardError, DatasetError, ImageError
+from dashboard.core.errors import DashboardError, DatasetError, ImageError, commands_in
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.words import plain
-
-_COMMAND = re.compile(r"`([^`]+)`")
 
 
 def show_error(error: DashboardError, title: str) -> None:
@@ -20,7 +16,7 @@ def show_error(error: DashboardError, title: str) -> None:
         st.text(error.message)
         if error.fix:
             st.text(error.fix.replace("`", ""))
-            for command in _COMMAND.findall(error.fix):
+            for command in commands_in(error.fix):
                 st.code(command, language="bash")
         if not isinstance(error, (ImageError, DatasetError)):
             st.page_link(PAGES / "diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
-from dashboard.core.engine.answer import answer
+from dashboard.core.engine.run_task import run_task
 
 NICENESS = 5  # the pages stay quick while workers import TensorFlow or compute
 
@@ -44,7 +44,7 @@ def serve(
             task, args = pipe.recv()
             prepare_for(task, args)
             pipe.send("begun")
-            pipe.send(answer(tasks, task, args))
+            pipe.send(run_task(tasks, task, args))
     except (EOFError, ConnectionError):
         return  # the server is gone or has closed the pipe
 

@@ -1,4 +1,4 @@
-"""TensorFlow as this worker finds it."""
+"""Imports TensorFlow once in a worker process and tells what it found."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ import pandas as pd
 import psutil
 import pytest
 
+from dashboard.core.engine.from_settings import make_engine
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.engine.ray_worker import RayWorker
-from dashboard.core.engine.start import make_engine
 from dashboard.core.errors import WorkerError
 from dashboard.core.evaluation.driver import Progress, evaluate
 from dashboard.core.models.inference import Inference

@@ -80,8 +80,8 @@ def test_one_download_however_often_it_is_started(url: str, tmp_path: Path) -> N
     begun, go_on = [], threading.Event()
 
     def work(on_progress: OnProgress) -> None:
-        begun.append(1)
         on_progress(5, 10)
+        begun.append(1)
         assert go_on.wait(10)
         fetch(f"{url}/cut", tmp_path / "file", SHA256, on_progress)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from dashboard.core.datasets import open_dataset
 from dashboard.core.errors import DatasetError
@@ -16,7 +17,7 @@ from dashboard.core.metrics.intervals import Mean, mean
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
-from dashboard.studies import __main__ as faithfulness
+from dashboard.studies import __main__ as command
 from dashboard.studies.study import MethodStudy
 from dashboard.worker.models.loading import load
 from tests.conftest import encoded, picture
@@ -37,26 +38,24 @@ def labelled(tmp_path: Path, tiny_version: ModelVersion) -> Path:
 
 def test_only_what_the_model_is_right_about_is_used(labelled: Path, tiny_version: ModelVersion) -> None:
     model = load(tiny_version)
-    images, targets = faithfulness.correctly_classified(model, open_dataset(labelled), 100)
+    images, targets = command.correctly_classified(model, open_dataset(labelled), 100)
     assert len(images) == 6 and [p.class_id for p in model.predict(images)] == targets.tolist()
     assert not any(np.array_equal(image, picture(0)) for image in images)
-    few, _ = faithfulness.correctly_classified(model, open_dataset(labelled), 2)
+    few, _ = command.correctly_classified(model, open_dataset(labelled), 2)
     assert np.array_equal(few, images[:2])
     liar = replace(model, version=replace(tiny_version, class_names=tuple("abcdefghij")))
     with pytest.raises(DatasetError, match="right about none"):
-        faithfulness.correctly_classified(liar, open_dataset(labelled), 2)
+        command.correctly_classified(liar, open_dataset(labelled), 2)
 
 
-def test_the_command(
-    labelled: Path, tiny_registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(faithfulness, "get_settings", lambda: Settings(models_dir=tiny_registry.root))
+def test_the_command(labelled: Path, tiny_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "get_settings", lambda: Settings(models_dir=tiny_registry.root))
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["faithfulness", "--data", str(labelled), *arguments])
-        return (faithfulness.main(), *capsys.readouterr())
+        done = CliRunner().invoke(command.app, ["--data", str(labelled), *arguments])
+        return done.exit_code, done.stdout, done.stderr
 
-    options = ("--methods", "grad-cam", "occlusion", "--images", "5", "--randomized", "2")
+    options = ("--methods", "grad-cam", "--methods", "occlusion", "--images", "5", "--randomized", "2")
     status, out, _ = run(*options, "--json")
     record = json.loads(out)
     assert status == 0 and record["model"] == "tiny@1"
@@ -68,6 +67,7 @@ def test_the_command(
     assert status == 0 and "5 correctly classified images" in out and "| Grad-CAM | " in out and "| Occlusion | " in out
     status, out, error = run("--methods", "magic")
     assert status == 1 and out == "" and "smooth-grad" in error
+    assert run(*options, "--json", "--markdown")[0] == 2
 
 
 def test_the_interval_of_a_mean() -> None:
@@ -93,4 +93,4 @@ def test_maps_that_are_alike_with_shuffled_weights_are_told(spearman: float | No
     one = Mean(0.2, 0.1, 0.3)
     found = MethodStudy("grad-cam", 9, one, one, one, 0.1, 0.5, spearman, 2)
     assert found.needs_what_was_learnt is needed
-    assert ("alike with shuffled weights" in faithfulness.markdown([found])) == (needed is False)
+    assert ("alike with shuffled weights" in command.markdown([found])) == (needed is False)

@@ -37,8 +37,12 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code."""
     monkeypatch.setattr(sys, "argv", ["training", *arguments])
-    return command.main()
+    with pytest.raises(SystemExit) as ended:
+        command.app()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
 
 
 def test_another_start_is_another_training_and_a_finished_one_begins_anew(
@@ -73,9 +77,14 @@ def test_a_name_that_cannot_be_published_is_refused_before_the_training(
 def test_epochs_that_make_no_sense_are_refused(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, epochs: str
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
-        run(monkeypatch, *arguments, f"--epochs={epochs}")
-    assert ended.value.code == 2
+    assert run(monkeypatch, *arguments, f"--epochs={epochs}") == 2
+
+
+@pytest.mark.parametrize("wrong", [("--recipe", "magic"), ("--precision", "float8"), ("--quick",)])
+def test_choices_that_there_are_not_are_refused(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, ...]
+) -> None:
+    assert run(monkeypatch, *arguments, *wrong) == 2
 
 
 def test_a_start_of_another_size_is_refused_in_words(

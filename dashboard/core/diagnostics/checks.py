@@ -1,25 +1,15 @@
-"""What a diagnosis consists of: checks with a status and a fix, and the report that sums them up."""
+"""A check with its status and fix, and the report of a diagnosis that holds all of them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from dashboard.core.errors import commands_in
 
 MIB = 2**20
 
 Status = Literal["ok", "warning", "error", "skipped"]
-Group = Literal["packages", "tensorflow", "models", "workers", "storage"]
-
-TITLES: dict[Group, str] = {
-    "packages": "Python and packages",
-    "tensorflow": "TensorFlow",
-    "models": "Models",
-    "workers": "Workers",
-    "storage": "Storage",
-}
-_COMMAND = re.compile(r"`((?:\S*pip3?|\S*python[\d.]*|git|grep|export) [^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -27,7 +17,7 @@ class Check:
     """One thing that was looked at."""
 
     id: str  # stable, for programs: "package.numpy", "model.NAME@VERSION.file"
-    group: Group
+    group: str  # id of a row of `groups.GROUPS`
     status: Status
     summary: str  # stands alone, no full stop
     fix: str = ""  # what to do, with commands between backticks; "" when nothing is wrong
@@ -36,7 +26,7 @@ class Check:
     @property
     def commands(self) -> tuple[str, ...]:
         """The shell commands in `fix`, to be run in the project's folder."""
-        return tuple(_COMMAND.findall(self.fix))
+        return commands_in(self.fix)
 
     def detail(self, name: str) -> str:
         """The detail of that name, "" when there is none."""
@@ -74,7 +64,7 @@ class Report:
         """The check of that id."""
         return next((check for check in self.checks if check.id == check_id), None)
 
-    def of(self, group: Group, *statuses: Status) -> tuple[Check, ...]:
+    def of(self, group: str, *statuses: Status) -> tuple[Check, ...]:
         """The checks of a group, those of the given statuses only if any are given."""
         return tuple(c for c in self.checks if c.group == group and (not statuses or c.status in statuses))
 
@@ -86,22 +76,3 @@ def _counted(n: int, noun: str) -> str:
 def without_full_stop(text: str) -> str:
     """`text` as it stands in a summary."""
     return text.strip().removesuffix(".")
-
-
-def report_as_text(report: Report) -> str:
-    """The report for people, to be read in a terminal or pasted into a message."""
-    lines = [report.headline, f"Checked {report.created_utc}"]
-    for group, title in TITLES.items():
-        if checks := report.of(group):
-            lines += ["", title]
-            lines += [line for check in checks for line in _as_lines(check)]
-    return "\n".join(lines) + "\n"
-
-
-def _as_lines(check: Check) -> Iterable[str]:
-    indent = " " * 11
-    yield f"  {check.status:<8} {check.summary}"
-    if check.fix:
-        yield f"{indent}Fix: {check.fix}"
-    if check.details:
-        yield indent + "; ".join(f"{name}: {value}" for name, value in check.details)

@@ -1,17 +1,16 @@
-"""What runs where, and does it work: packages, TensorFlow in a worker, models, workers, storage."""
+"""Runs all groups of checks and makes the report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dashboard.core.background import BackgroundTask
 from dashboard.core.clock import utc_now
-from dashboard.core.diagnostics.checks import Check, Group, Report
-from dashboard.core.diagnostics.model_checks import check_models
-from dashboard.core.diagnostics.package_checks import check_packages, installed_packages, read_requirements
-from dashboard.core.diagnostics.storage_checks import check_storage
-from dashboard.core.diagnostics.tensorflow_checks import check_tensorflow
-from dashboard.core.diagnostics.worker_checks import check_worker
+from dashboard.core.diagnostics import tensorflow_checks
+from dashboard.core.diagnostics.checks import Check, Report
+from dashboard.core.diagnostics.context import CheckContext
+from dashboard.core.diagnostics.groups import GROUPS, CheckGroup
 from dashboard.core.engine.contract import Engine
 from dashboard.core.errors import DashboardError
 from dashboard.core.models.inference import Inference
@@ -31,53 +30,53 @@ def run_checks(
     Args:
         on_progress: called with what is being done, plain text.
     """
-    on_progress("Looking at the installed packages")
-    checks = _survive("packages", lambda: check_packages(read_requirements(), installed_packages()))
-    on_progress("Waiting for TensorFlow in a worker process (about 10 s after a start)")
-    [tensorflow] = _survive("tensorflow", lambda: [check_tensorflow(inference)])
-    works = tensorflow.status != "error"
-    models = _survive("models", lambda: check_models(registry, inference, settings.samples_dir, works, on_progress))
-    on_progress("Looking at workers and storage")
-    workers = _survive("workers", lambda: [check_worker(w, works) for w in engine.workers()])
-    folders = (settings.data_dir, settings.runs_dir, settings.uploads_dir, settings.downloads_dir)
-    storage = _survive("storage", lambda: check_storage(folders, settings.max_upload_mb))
-    active, off = _active_model(registry, models)
-    return Report(
-        checks=(*checks, tensorflow, *models, *workers, *storage),
-        created_utc=utc_now(),
-        predictions_off=off if works else tensorflow.summary,
-        active_model=active,
-    )
+    context = CheckContext(settings, registry, inference, engine, on_progress)
+    done: list[Check] = []
+    tensorflow_fault = ""
+    for group in GROUPS:
+        on_progress(group.doing)
+        done += _checks_of(group, context)
+        if not tensorflow_fault:
+            tensorflow_fault = _first_error(done, tensorflow_checks.GROUP)
+            context = replace(context, tensorflow_works=not tensorflow_fault)
+    active, active_fault = _active_model(registry, done)
+    return Report(tuple(done), utc_now(), tensorflow_fault or active_fault, active)
 
 
 def diagnosis_task(
     settings: Settings, inference: Inference, registry: Registry, engine: Engine
 ) -> BackgroundTask[Report]:
-    """The checks as a task that all sessions watch. A fault in the checks themselves becomes a report, too."""
+    """The diagnosis as a task that all sessions watch. A fault in the checks themselves becomes a report, too."""
 
     def diagnose(task: BackgroundTask[Report]) -> Report:
         try:
             return run_checks(settings, inference, registry, engine, task.say)
         except Exception as error:  # without a report a page would start the checks again and again
             summary = f"The checks themselves stopped: {type(error).__name__}: {error}"
-            check = Check("diagnosis", "packages", "error", summary, "Run `python -m dashboard doctor` to see where.")
-            return Report((check,), utc_now())
+            fix = "Run `python -m dashboard doctor` to see where."
+            return Report((Check("diagnosis", GROUPS[0].id, "error", summary, fix),), utc_now())
 
     return BackgroundTask("diagnosis", diagnose)
 
 
-def _survive(group: Group, run: Callable[[], Iterable[Check]]) -> list[Check]:
-    """The checks of a group; a fault in one of them must not take the others along."""
+def _checks_of(group: CheckGroup, context: CheckContext) -> list[Check]:
+    """The checks of a group; a fault in one of them must not take the other groups along."""
     done: list[Check] = []
     try:
-        done.extend(run())
+        done.extend(group.checks(context))
     except Exception as error:
         summary = f"The checks themselves stopped: {type(error).__name__}: {error}"
-        done.append(Check(f"{group}.stopped", group, "error", summary, "Mend the errors above, then check again."))
+        done.append(
+            Check(f"{group.id}.stopped", group.id, "error", summary, "Mend the errors above, then check again.")
+        )
     return done
 
 
-def _active_model(registry: Registry, checks: list[Check]) -> tuple[str, str]:
+def _first_error(checks: Sequence[Check], group: str) -> str:
+    return next((check.summary for check in checks if check.group == group and check.status == "error"), "")
+
+
+def _active_model(registry: Registry, checks: Sequence[Check]) -> tuple[str, str]:
     """The active version, and why it cannot answer, "" when it can."""
     try:
         ref = registry.active().ref

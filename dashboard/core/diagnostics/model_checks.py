@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from dashboard.core.diagnostics.checks import Check, without_full_stop
-from dashboard.core.errors import DashboardError, DatasetError, WorkerError
+from dashboard.core.diagnostics.context import CheckContext
+from dashboard.core.errors import BrokenVersionError, Code, DashboardError, DatasetError, WorkerError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.preprocessing import SCALINGS
 from dashboard.core.labels.matching import match_labels
@@ -23,6 +24,23 @@ from dashboard.core.settings import INSTALLED, ROOT
 LATENCY = "Median latency, warm"
 ACCURACY = "Accuracy on samples"
 _TENSORFLOW = "TensorFlow is not usable"
+_FIXES_OF_LOADING: dict[Code, str] = {
+    "worker_unavailable": "No worker process can be started: see the checks of the workers.",
+    "worker_hung": "Allow more time, for example `export DASHBOARD_TASK_S=600`, or use a smaller model.",
+    "out_of_memory": "Give it more memory, or use fewer workers: `export DASHBOARD_WORKERS=1`.",
+    "task_failed": "It cannot be served as it is: save it again with this version of Keras, or use another one.",
+}
+
+
+def checks(context: CheckContext) -> Iterator[Check]:
+    """The checks of every version."""
+    return check_models(
+        context.registry,
+        context.inference,
+        context.settings.samples_dir,
+        context.tensorflow_works,
+        context.on_progress,
+    )
 
 
 def check_models(
@@ -47,9 +65,8 @@ def check_models(
             why_not = "it cannot be loaded"
         on_progress(f"Testing {version.ref} on {len(samples)} labelled samples")
         yield _skipped(version, "self_test", why_not) if why_not else check_self_test(version, inference, samples)
-    broken = registry.broken()
-    yield from (_check_broken(version, registry.root) for version in broken)
-    yield from _check_active(registry, {version.ref for version in broken})
+    yield from (_check_broken(version, registry.root) for version in registry.broken())
+    yield from _check_active(registry)
 
 
 def _active_first(registry: Registry) -> list[ModelVersion]:
@@ -67,13 +84,14 @@ def _check_broken(version: BrokenVersion, root: Path) -> Check:
     )
 
 
-def _check_active(registry: Registry, broken: set[str]) -> Iterator[Check]:
-    """Says which version answers; a broken one has been reported already."""
+def _check_active(registry: Registry) -> Iterator[Check]:
+    """Says which version is used by default."""
     try:
         version = registry.active()
+    except BrokenVersionError:
+        return  # it has a check of its own
     except DashboardError as error:
-        if not any(error.message.startswith(f"{ref}: ") for ref in broken):
-            yield Check("model.active", "models", "error", without_full_stop(error.message), error.fix)
+        yield Check("model.active", "models", "error", without_full_stop(error.message), error.fix)
     else:
         yield Check("model.active", "models", "ok", f"{version.ref} answers when no version is named")
 
@@ -106,15 +124,10 @@ def check_load(version: ModelVersion, inference: Inference) -> Check:
     try:
         facts = inference.describe(version)
     except WorkerError as error:
-        fix = {
-            "worker_unavailable": "No worker process can be started: see the checks of the workers.",
-            "worker_hung": "Allow more time, for example `export DASHBOARD_TASK_S=600`, or use a smaller model.",
-            "out_of_memory": "Give it more memory, or use fewer workers: `export DASHBOARD_WORKERS=1`.",
-            "task_failed": "It cannot be served as it is: save it again with this version of Keras, or use another one.",
-        }.get(
-            error.code,
-            f"Its file ends the worker process: remove the folder {_shown(version.folder)}, then add the model again.",
+        remove = (
+            f"Its file ends the worker process: remove the folder {_shown(version.folder)}, then add the model again."
         )
+        fix = _FIXES_OF_LOADING.get(error.code, remove)
         return Check(check_id, "models", "error", f"{version.ref}: {without_full_stop(error.message)}", fix)
     except DashboardError as error:
         fix = _fix_shape(version) if error.code == "model_shape" else error.fix

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from dashboard.core.diagnostics.checks import Check, Status
+from dashboard.core.diagnostics.context import CheckContext
 from dashboard.core.settings import PIP_REQUIREMENTS, ROOT
 
 REQUIREMENTS = ROOT / "requirements.txt"
@@ -38,6 +39,11 @@ class Installed:
     name: str  # canonical
     version: str
     requires: tuple[str, ...] = ()  # Requires-Dist
+
+
+def checks(context: CheckContext) -> list[Check]:
+    """The checks of the packages of this environment."""
+    return check_packages(read_requirements(), installed_packages())
 
 
 def installed_packages() -> dict[str, Installed]:

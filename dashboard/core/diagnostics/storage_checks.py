@@ -8,10 +8,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dashboard.core.diagnostics.checks import MIB, Check
+from dashboard.core.diagnostics.context import CheckContext
 
 LEAST_FREE_MIB = 200  # below this not even a run can be stored
 
 _OTHER_FOLDER = "or name another folder with `export DASHBOARD_DATA_DIR=/path/to/folder`, then restart the dashboard."
+
+
+def checks(context: CheckContext) -> Iterator[Check]:
+    """The checks of the data folder."""
+    settings = context.settings
+    folders = (settings.data_dir, settings.runs_dir, settings.uploads_dir, settings.downloads_dir)
+    return check_storage(folders, settings.max_upload_mb)
 
 
 def check_storage(folders: Sequence[Path], max_upload_mb: int) -> Iterator[Check]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dashboard.core.diagnostics.checks import Check, without_full_stop
+from dashboard.core.diagnostics.context import CheckContext
 from dashboard.core.diagnostics.package_checks import pip_command
-from dashboard.core.errors import DashboardError, DependencyError
+from dashboard.core.errors import DependencyError, WorkerError
 from dashboard.core.models.inference import Inference
 from dashboard.core.settings import PIP_REQUIREMENTS
 
-# how a process that imports TensorFlow dies -> why, and what helps
+GROUP = "tensorflow"
+
+# the signal that ends a process that imports TensorFlow -> why, and what helps
 _DEATHS = {
     "SIGILL": (
         "this processor lacks instructions that the installed TensorFlow was built for, such as AVX",
@@ -22,6 +25,11 @@ _DEATHS = {
 }
 
 
+def checks(context: CheckContext) -> list[Check]:
+    """One check, which starts a worker where none runs yet."""
+    return [check_tensorflow(context.inference)]
+
+
 def check_tensorflow(inference: Inference) -> Check:
     """Imports TensorFlow in a worker, where a build that kills its process kills only that."""
     try:
@@ -32,9 +40,9 @@ def check_tensorflow(inference: Inference) -> Check:
             fix = f"Run `{pip_command(f'install {PIP_REQUIREMENTS}')}`, then restart the dashboard."
         else:
             fix = _reinstall("Its build and another package do not fit together.")
-        return Check("tensorflow", "tensorflow", "error", summary, fix)
-    except DashboardError as error:  # WorkerError: it died or did not answer
-        return _check_death(error.message)
+        return Check("tensorflow", GROUP, "error", summary, fix)
+    except WorkerError as error:
+        return _check_death(error)
     where = f"on {len(facts.gpus)} GPU(s)" if facts.gpus else "on the CPU"
     details = (
         ("Build", "with CUDA" if facts.built_with_cuda else "CPU only"),
@@ -44,19 +52,19 @@ def check_tensorflow(inference: Inference) -> Check:
         ("Import took", f"{facts.import_s:.1f} s"),
     )
     summary = f"TensorFlow {facts.version} with Keras {facts.keras_version} works {where}"
-    return Check("tensorflow", "tensorflow", "ok", summary, "", details)
+    return Check("tensorflow", GROUP, "ok", summary, "", details)
 
 
-def _check_death(message: str) -> Check:
-    summary = f"TensorFlow cannot be used. {without_full_stop(message)}"
-    for signal_name, (why, fix) in _DEATHS.items():
-        if signal_name in message:
-            return Check("tensorflow", "tensorflow", "error", f"{summary}: {why}", fix)
-    if "did not answer" in message:
+def _check_death(error: WorkerError) -> Check:
+    summary = f"TensorFlow cannot be used. {without_full_stop(error.message)}"
+    if error.signal in _DEATHS:
+        why, fix = _DEATHS[error.signal]
+        return Check("tensorflow", GROUP, "error", f"{summary}: {why}", fix)
+    if error.overran:
         longer = "Allow it more time with `export DASHBOARD_WORKER_START_S=600`, then restart the dashboard."
-        return Check("tensorflow", "tensorflow", "error", summary, longer)
+        return Check("tensorflow", GROUP, "error", summary, longer)
     why = "The installed build does not fit this machine or the other packages."
-    return Check("tensorflow", "tensorflow", "error", summary, _reinstall(why))
+    return Check("tensorflow", GROUP, "error", summary, _reinstall(why))
 
 
 def _reinstall(why: str) -> str:

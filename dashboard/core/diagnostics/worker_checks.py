@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dashboard.core.diagnostics.checks import MIB, Check
+from dashboard.core.diagnostics.context import CheckContext
 from dashboard.core.engine.contract import WorkerStatus
+
+
+def checks(context: CheckContext) -> Iterator[Check]:
+    """One check a worker."""
+    return (check_worker(worker, context.tensorflow_works) for worker in context.engine.workers())
 
 
 def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:

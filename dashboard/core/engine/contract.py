@@ -1,4 +1,4 @@
-"""Where heavy work is done: `submit` a task by name, get a future. Embedded here; a cluster fills the same protocol."""
+"""What every engine offers, whether its workers are processes of this machine or run on a cluster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ class WorkerStatus:
 
 
 class Engine(Protocol):
-    """Runs functions of `dashboard.worker.tasks` outside this process. A task may be run twice, so it must not matter."""
+    """Runs functions of `dashboard.worker.tasks` outside this process. A task may run twice, so it must not matter."""
+
+    @property
+    def size(self) -> int:
+        """Number of workers, whatever their state."""
 
     def submit(
         self, task: str, *args: Any, urgent: bool = False, timeout_s: float | None = None, attempts: int = ATTEMPTS
@@ -35,9 +39,7 @@ class Engine(Protocol):
             timeout_s: after which the worker is killed and the task tried once more.
 
         Returns:
-            A future that fails with the task's own DashboardError, or with WorkerError when its worker died each time;
-            that has the code `worker_unavailable` when no worker could be started, `worker_lost` when they ended before the
-            task began.
+            A future that fails with the task's own DashboardError, or with a WorkerError whose code `Retries` explains.
         """
 
     def start(self) -> None:

@@ -106,8 +106,8 @@ class WorkerProcess:
             yield
         except (EOFError, OSError) as error:  # OSError also when it dies in the middle of its answer
             how = f"did not answer within {limit_s:.0f} s" if self._overran else self._how_it_ended()
-            killed = self._process.returncode == -signal.SIGKILL and not self._overran
-            raise WorkerDied(f"{how} while {doing}", self._begun, self._overran, killed) from error
+            signal_name = None if self._overran else _signal_name(self._process.returncode)
+            raise WorkerDied(f"{how} while {doing}", self._begun, self._overran, signal_name) from error
         finally:
             timer.cancel()
 
@@ -118,14 +118,11 @@ class WorkerProcess:
     def _how_it_ended(self) -> str:
         self.kill(GRACE_S)
         code = self._process.returncode
-        if code >= 0:
-            how = f"exited with code {code}"
-        else:
-            with contextlib.suppress(ValueError):
-                return f"was killed by {signal.Signals(-code).name}"
-            how = f"was killed by signal {-code}"
+        if signal_name := _signal_name(code):
+            return f"was killed by {signal_name}"
         self._log.seek(0)
         last = self._log.read().decode(errors="replace").strip().splitlines()[-1:]
+        how = f"exited with code {code}"
         return f"{how} ({last[0][:300]})" if last else how
 
     def kill(self, grace_s: float = 0.0) -> None:
@@ -145,3 +142,13 @@ class WorkerProcess:
     def _free(self) -> None:
         self._log.close()
         self._scratch.cleanup()
+
+
+def _signal_name(returncode: int) -> str | None:
+    """Name of the signal that ended a process; None when it ended by itself."""
+    if returncode >= 0:
+        return None
+    try:
+        return signal.Signals(-returncode).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {-returncode}"

@@ -1,51 +1,41 @@
-"""A task in the queue, and when it is given up."""
+"""A submitted task and its future."""
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Future
 from typing import Any
 
+from dashboard.core.engine.retries import Retries
 from dashboard.core.engine.worker import WorkerDied
-from dashboard.core.errors import Cancelled, WorkerError
-
-REFUSALS = 2  # a task that waits while no worker can be started this often is refused
-
-LOSSES = 5  # a task whose worker is gone before it begins, this often, is given up
+from dashboard.core.errors import Cancelled, Code, WorkerError
 
 
 class QueuedTask:
-    """A submitted task. Sorted by urgency, then by arrival."""
+    """A submitted task. Urgent tasks sort before others, then earlier ones before later ones."""
 
     def __init__(
-        self, order: tuple[bool, int], task: str, args: tuple[Any, ...], timeout_s: float, attempts: int
+        self, order: tuple[bool, int], name: str, args: tuple[Any, ...], timeout_s: float, retries: Retries
     ) -> None:
-        self.order, self.task, self.args, self.timeout_s, self.attempts = order, task, args, timeout_s, attempts
+        self.order, self.name, self.args, self.timeout_s, self.retries = order, name, args, timeout_s, retries
         self.future: Future[Any] = Future()
-        self.deaths = self.losses = self.refusals = 0
-        self.urgent = not order[0]
         self._begun = False
-        self._troubled_at: float | None = None
 
     def __lt__(self, other: QueuedTask) -> bool:
         return self.order < other.order
 
     def begin(self) -> bool:
-        """False when it was cancelled before; one that comes back to the queue has begun already."""
+        """False if the task was cancelled before it began. A task that comes back to the queue has begun already."""
         self._begun = self._begun or self.future.set_running_or_notify_cancel()
         return self._begun
 
-    def can_wait(self, death: WorkerDied, patience_s: float) -> bool:
-        """It need not be given up yet: it is no hurry, and workers that others kill may be left alone again."""
-        self._troubled_at = self._troubled_at or time.monotonic()
-        return death.killed and not self.urgent and time.monotonic() - self._troubled_at < patience_s
-
-    def fail(self, reason: str, code: str) -> None:
-        """Ends it: its worker `reason`."""
+    def fail(self, death: WorkerDied, code: Code) -> None:
+        """Fails the task because of what happened to its worker."""
         fix = "Try again; if it stays so, open Diagnostics or run `python -m dashboard doctor`."
-        self.future.set_exception(WorkerError(f"The worker process {reason}.", fix, code))
+        self.future.set_exception(
+            WorkerError(f"The worker process {death}.", fix, code, signal=death.signal, overran=death.overran)
+        )
 
     def abandon(self) -> None:
-        """Fails it, because the pool is closed."""
+        """Fails the task because the pool is closed."""
         if self.begin():
             self.future.set_exception(Cancelled("The dashboard is shutting down."))

@@ -12,7 +12,7 @@ import os
 import threading
 from typing import Any
 
-from dashboard.core.engine.answer import answer
+from dashboard.core.engine.run_task import run_task
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import PACKAGE
 
@@ -37,8 +37,8 @@ class Tasks:
         return os.getpid()
 
     def run(self, task: str, args: tuple[Any, ...]) -> tuple[bool, Any]:
-        """See `answer`."""
-        return answer(self._tasks.TASKS, task, args)
+        """See `run_task`."""
+        return run_task(self._tasks.TASKS, task, args)
 
 
 def _connect(address: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a worker is, and how one dies."""
+"""What the pool asks of a worker, and the exception that tells how one ended."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from typing import Any, Protocol
 
 
 class WorkerDied(Exception):
-    """The worker process ended or was ended; the text says how."""
+    """The worker process ended or was ended. The text completes "The worker process ..."."""
 
-    def __init__(self, how: str, begun: bool = False, overran: bool = False, killed: bool = False) -> None:
+    def __init__(self, how: str, begun: bool = False, overran: bool = False, signal: str | None = None) -> None:
         super().__init__(how)
         self.begun = begun  # the task had begun, so it may be the cause
-        self.overran = overran  # it was ended because it took too long
-        self.killed = killed  # somebody else ended it: a person, or the system for want of memory
+        self.overran = overran  # we ended the worker because it took too long
+        self.signal = signal  # name of the signal that ended it; None when none did, or when we sent it ourselves
+
+    @property
+    def killed(self) -> bool:
+        """True if somebody else killed it: a person, or the system because memory ran out."""
+        return self.signal == "SIGKILL"
 
 
 class Worker(Protocol):

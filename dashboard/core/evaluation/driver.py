@@ -66,7 +66,7 @@ def go_on(
     work = EvaluationWork(run, engine, store, chunk_s)
     try:
         while not work.complete and not cancelled.is_set():
-            while work.pending < CHUNKS_AHEAD * len(engine.workers()):
+            while work.pending < CHUNKS_AHEAD * engine.size:
                 if not work.submit_next(lambda chunk, future: inbox.put((chunk, future))):
                     break
             work.settle(*inbox.get())

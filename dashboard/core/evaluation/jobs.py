@@ -160,7 +160,7 @@ class JobRunner:
 
     def _give_out(self) -> None:
         """Chunks of each run in turn, as many as the workers need."""
-        room = CHUNKS_AHEAD * len(self._engine.workers()) - sum(work.pending for work in self._works.values())
+        room = CHUNKS_AHEAD * self._engine.size - sum(work.pending for work in self._works.values())
         while self._turns and room > 0:
             run_id = self._turns.popleft()
             work = self._works[run_id]

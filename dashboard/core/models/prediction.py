@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.core.errors import Code
+
 
 @dataclass(frozen=True)
 class Failure:
     """An image that got no prediction."""
 
-    code: str
+    code: Code
     message: str
     fix: str = ""
 

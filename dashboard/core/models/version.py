@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from dashboard.core.errors import DashboardError, ModelError
+from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
 from dashboard.core.files import first_fault
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
@@ -71,7 +71,7 @@ class BrokenVersion:
 
     name: str
     version: str
-    error: ModelError
+    error: BrokenVersionError
 
     @property
     def ref(self) -> str:
@@ -114,10 +114,12 @@ def read_version(folder: Path) -> ModelVersion | BrokenVersion:
     try:
         return _parse(folder)
     except DashboardError as error:
-        return BrokenVersion(name, version, ModelError(f"{name}@{version}: {error.message}", error.fix, error.code))
+        return BrokenVersion(
+            name, version, BrokenVersionError(f"{name}@{version}: {error.message}", error.fix, error.code)
+        )
     except OSError as error:
         fault = f"{name}@{version} cannot be opened: {error.strerror}."
-        return BrokenVersion(name, version, ModelError(fault, "Let this user read it.", "model_unreadable"))
+        return BrokenVersion(name, version, BrokenVersionError(fault, "Let this user read it.", "model_unreadable"))
 
 
 def _parse(folder: Path) -> ModelVersion:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dashboard.core.engine.answer import is_out_of_memory
+from dashboard.core.engine.run_task import is_out_of_memory
 from dashboard.core.errors import ModelError
 from dashboard.core.images.preprocessing import ColorMode, Preprocessing, normalize
 from dashboard.core.models.foreign import BATCH, ForeignModel, ForeignModelFacts

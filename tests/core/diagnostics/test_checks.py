@@ -1,4 +1,5 @@
-from dashboard.core.diagnostics.checks import Check, Report, report_as_text
+from dashboard.core.diagnostics.checks import Check, Report
+from dashboard.core.diagnostics.report_text import report_as_text
 from dashboard.schemas.diagnostics import ReportRecord
 
 OK = Check("a", "packages", "ok", "numpy 2.4 (>=2 is required)", "", (("Size", "3 MB"),))

@@ -1,10 +1,14 @@
+from itertools import groupby
 from pathlib import Path
 
 import psutil
 import pytest
 
-from dashboard.core.diagnostics.checks import Report
+from dashboard.core.diagnostics import diagnosis, report_text
+from dashboard.core.diagnostics.checks import Check, Report
+from dashboard.core.diagnostics.context import CheckContext
 from dashboard.core.diagnostics.diagnosis import run_checks
+from dashboard.core.diagnostics.groups import GROUPS, CheckGroup
 from dashboard.core.diagnostics.storage_checks import check_space, check_storage
 from dashboard.core.diagnostics.tensorflow_checks import check_tensorflow
 from dashboard.core.diagnostics.worker_checks import check_worker
@@ -99,10 +103,11 @@ class BrokenTensorFlow(Inference):
     [
         (DependencyError("TensorFlow is not installed.", "", "tensorflow_missing"), "not installed", "install -r requirements.txt"),
         (DependencyError("It cannot be imported: ImportError: x.", "", "tensorflow_broken"), "ImportError", "--force-reinstall"),
-        (WorkerError("The worker was killed by SIGILL."), "lacks instructions", "AVX"),
-        (WorkerError("The worker was killed by SIGKILL."), "memory ran out", "export DASHBOARD_WORKERS=1"),
-        (WorkerError("The worker was killed by SIGSEGV."), "SIGSEGV", "--force-reinstall"),
-        (WorkerError("The worker did not answer within 120 s."), "did not answer", "DASHBOARD_WORKER_START_S=600"),
+        (WorkerError("The worker was killed by SIGILL.", signal="SIGILL"), "lacks instructions", "AVX"),
+        (WorkerError("The worker was killed by SIGKILL.", signal="SIGKILL"), "memory ran out", "export DASHBOARD_WORKERS=1"),
+        (WorkerError("The worker was killed by SIGSEGV.", signal="SIGSEGV"), "SIGSEGV", "--force-reinstall"),
+        (WorkerError("It exited (a library told of SIGILL)."), "exited", "--force-reinstall"),
+        (WorkerError("The worker did not answer within 120 s.", overran=True), "did not answer", "DASHBOARD_WORKER_START_S=600"),
     ],
 )  # fmt: skip
 def test_each_way_to_fail_has_a_command(error: Exception, in_summary: str, in_fix: str) -> None:
@@ -123,6 +128,31 @@ def test_the_checks_of_a_group_that_stop_leave_the_others(settings: Settings, po
     assert stopped.status == "error"
     assert "ValueError: no workers" in stopped.summary
     assert report.check("storage.space") is not None
+
+
+def test_the_groups_come_in_order_and_every_check_belongs_to_its_own(
+    settings: Settings, inference: Inference, pool: WorkerPool
+) -> None:
+    said: list[str] = []
+    report = run_checks(settings, inference, make_registry(settings.models_dir), pool, said.append)
+    ids = [group.id for group in GROUPS]
+    assert [group for group, _ in groupby(check.group for check in report.checks)] == ids
+    assert len(set(ids)) == len(ids) and [line for line in said if line in {g.doing for g in GROUPS}] == [
+        group.doing for group in GROUPS
+    ]
+
+
+def test_a_group_of_checks_is_one_row(
+    settings: Settings, inference: Inference, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def checks(context: CheckContext) -> list[Check]:
+        return [Check("toy.workers", "toys", "ok", f"{context.engine.size} worker, {context.tensorflow_works}")]
+
+    row = CheckGroup("toys", "Toys", "Playing", checks)
+    for module in (diagnosis, report_text):
+        monkeypatch.setattr(module, "GROUPS", (*GROUPS, row))
+    text = report_text.report_as_text(run_checks(settings, inference, make_registry(settings.models_dir), pool))
+    assert text.endswith("\nToys\n  ok       1 worker, True\n")
 
 
 class BrokenPool(WorkerPool):

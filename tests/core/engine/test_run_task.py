@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard.core.engine.answer import answer
+from dashboard.core.engine.run_task import run_task
 from dashboard.core.errors import ModelError
 
 
@@ -20,8 +20,8 @@ def test_the_result_and_the_tasks_own_faults_are_handed_on() -> None:
         raise fault
 
     tasks = {"add": lambda a, b: a + b, "refuse": refuse}
-    assert answer(tasks, "add", (1, 2)) == (True, 3)
-    assert answer(tasks, "refuse", ()) == (False, fault)
+    assert run_task(tasks, "add", (1, 2)) == (True, 3)
+    assert run_task(tasks, "refuse", ()) == (False, fault)
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,11 @@ def test_memory_that_ran_out_is_told_from_other_failures(raised: Exception, code
     def fail() -> None:
         raise raised
 
-    ok, error = answer({"fail": fail}, "fail", ())
+    ok, error = run_task({"fail": fail}, "fail", ())
     assert not ok and error.code == code
     assert error.message == f"fail failed: {type(raised).__name__}: {raised}."
 
 
 def test_numpys_own_fault_is_one_of_memory() -> None:
-    ok, error = answer({"fill": lambda: np.empty(2**50)}, "fill", ())
+    ok, error = run_task({"fill": lambda: np.empty(2**50)}, "fill", ())
     assert not ok and error.code == "out_of_memory"

@@ -1,0 +1,148 @@
+"""One place of the pool: a thread that keeps one worker alive and feeds it tasks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from dashboard.core.engine.contract import WorkerStatus
+from dashboard.core.engine.queued_task import QueuedTask
+from dashboard.core.engine.task_queue import TaskQueue
+from dashboard.core.engine.worker import Worker, WorkerDied
+from dashboard.core.errors import Code, DashboardError, WorkerError
+
+FIRST_RESTART_DELAY_S = 0.1
+LONGEST_RESTART_DELAY_S = 10.0
+LONGEST_DELAY_AFTER_KILL_S = 1.0
+
+
+class WorkerSlot:
+    """A thread that starts a worker, gives it tasks, and replaces it when it dies."""
+
+    def __init__(
+        self,
+        number: int,
+        queue: TaskQueue,
+        launch: Callable[[], Worker],
+        start_s: float,
+        delay_s: float,
+        any_hopeful: Callable[[], bool],
+    ) -> None:
+        """The thread is not started yet.
+
+        Args:
+            launch: starts a worker; may raise OSError.
+            start_s: how long the worker may take to start.
+            delay_s: how long to wait before the first start.
+            any_hopeful: whether any slot of the pool is hopeful.
+        """
+        self._number, self._queue, self._launch = number, queue, launch
+        self._start_s, self._delay_s, self._any_hopeful = start_s, delay_s, any_hopeful
+        self._worker: Worker | None = None
+        self._state, self._fault = "starting", ""
+        self._restarts = self._tasks_done = 0
+        self.thread = threading.Thread(target=self._loop, name=f"worker-{number}", daemon=True)
+
+    @property
+    def hopeful(self) -> bool:
+        """True if the worker works, or has not yet failed to start."""
+        return self._state in ("idle", "busy") or (self._state == "starting" and not self._fault)
+
+    def status(self) -> WorkerStatus:
+        """The state of the worker now."""
+        worker = self._worker
+        pid, memory = (worker.pid, worker.memory_bytes) if worker else (None, None)
+        return WorkerStatus(self._number, self._state, pid, memory, self._restarts, self._tasks_done, self._fault)
+
+    def close(self) -> None:
+        """Ends the worker and waits for the thread. The queue must be closed before."""
+        if worker := self._worker:
+            worker.kill()
+        if self.thread.is_alive() and self.thread is not threading.current_thread():
+            self.thread.join(5.0)
+
+    def _loop(self) -> None:
+        self._pause(self._delay_s)
+        delay_s = FIRST_RESTART_DELAY_S
+        while not self._queue.closed:
+            if self._worker is None:
+                if death := self._start():
+                    self._refuse_one(death)
+                    self._pause(delay_s)
+                    longest_s = LONGEST_DELAY_AFTER_KILL_S if death.killed else LONGEST_RESTART_DELAY_S
+                    delay_s = min(2 * delay_s, longest_s)
+                else:
+                    delay_s = FIRST_RESTART_DELAY_S
+                continue
+            task = self._queue.take()
+            if not self._worker.alive:
+                self._bury("died while idle")
+                if task:  # it is not the cause
+                    self._queue.put_back(task)
+            elif task:
+                self._run(task)
+        if self._worker:
+            self._worker.close()
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._queue.closed and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.05))
+
+    def _start(self) -> WorkerDied | None:
+        """Why there is no worker; None when there is one."""
+        self._state = "starting"
+        try:
+            self._worker = self._launch()
+            if self._queue.closed:  # perhaps too late for close() to see the worker
+                self._worker.kill()
+            self._worker.wait_until_ready(self._start_s)
+        except (WorkerDied, OSError) as error:
+            death = error if isinstance(error, WorkerDied) else WorkerDied(f"cannot be started ({error})")
+            self._bury(str(death), "failed")
+            return death
+        self._state = "idle"
+        return None
+
+    def _refuse_one(self, death: WorkerDied) -> None:
+        """Fails a waiting task when no worker of the pool can be started, so that it does not wait forever."""
+        if self._any_hopeful():
+            return
+        task = self._queue.take()
+        if task is None:
+            return
+        self._again_or_fail(task, death, task.retries.after_failed_start(death, self._any_hopeful))
+
+    def _run(self, task: QueuedTask) -> None:
+        assert self._worker is not None
+        self._state = "busy"
+        try:
+            result = self._worker.run(task.name, task.args, task.timeout_s)
+        except WorkerDied as death:
+            if self._queue.closed:
+                task.abandon()
+            else:
+                self._bury(str(death))
+                self._again_or_fail(task, death, task.retries.after_death(death))
+            return
+        except DashboardError as error:
+            task.future.set_exception(error)
+        except Exception as error:  # what cannot be pickled or unpickled; the pipe is at a message's end all the same
+            task.future.set_exception(WorkerError(f"{task.name} cannot be passed on: {type(error).__name__}: {error}"))
+        else:
+            task.future.set_result(result)
+        self._tasks_done += 1
+        self._state = "idle"
+
+    def _again_or_fail(self, task: QueuedTask, death: WorkerDied, code: Code | None) -> None:
+        if code:
+            task.fail(death, code)
+        else:
+            self._queue.put_back(task)
+
+    def _bury(self, reason: str, state: str = "starting") -> None:
+        if self._worker:
+            self._worker.close()
+        self._worker, self._state, self._fault = None, state, reason
+        self._restarts += 1

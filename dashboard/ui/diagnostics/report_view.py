@@ -1,0 +1,137 @@
+"""The report of a diagnosis: one line, three figures, a section a group of checks, and the whole as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.background import BackgroundTask
+from dashboard.core.diagnostics.checks import MIB, Check, Report
+from dashboard.core.diagnostics.model_checks import ACCURACY, LATENCY
+from dashboard.core.diagnostics.report_text import report_as_text
+from dashboard.core.engine.contract import WorkerStatus
+from dashboard.ui.words import plain
+
+ICONS = {
+    "ok": ":material/check_circle:",
+    "warning": ":material/warning:",
+    "error": ":material/error:",
+    "skipped": ":material/do_not_disturb_on:",
+}
+POLL_S = 0.5
+LONG_COMMAND = 80  # characters
+
+
+@st.fragment(run_every=POLL_S)
+def show_progress(diagnosis: BackgroundTask[Report]) -> None:
+    """What the diagnosis is doing now; polls until it ends."""
+    state = diagnosis.state
+    if not state.active:
+        st.rerun()
+    with st.container(key="checking", horizontal=True, vertical_alignment="center"):
+        st.badge("Checking", icon=":material/hourglass_top:")
+        st.text(f"{state.doing} ...")
+
+
+def show_status_line(report: Report) -> None:
+    """The report in one line."""
+    show = {"ok": st.success, "warning": st.warning, "error": st.error}[report.status]
+    with st.container(key=f"status-{report.status}"):
+        show(f"**{plain(report.headline)}**", icon=ICONS[report.status])
+
+
+def show_metrics(report: Report, workers: Sequence[WorkerStatus]) -> None:
+    """Accuracy and latency of the active model, and the memory of all workers."""
+    of_model = f"model.{report.active_model}"
+    tested, loaded = report.check(f"{of_model}.self_test"), report.check(f"{of_model}.load")
+    memory = sum(worker.memory_bytes or 0 for worker in workers)
+    accuracy, latency, memory_column = st.columns(3)
+    accuracy.metric(
+        "Accuracy on samples",
+        (tested.detail(ACCURACY).partition(" ")[0] if tested else "") or "Not tested",
+        help="Share of the labelled sample images in data/samples that the model in use by default gets right.",
+    )
+    latency.metric(
+        "Median latency",
+        (loaded.detail(LATENCY) if loaded else "") or "Not measured",
+        help="Time for one image once the model is loaded, measured inside a worker.",
+    )
+    memory_column.metric(
+        "Memory of workers",
+        f"{memory / MIB:,.0f} MiB" if memory else "None running",
+        help="Resident memory of all worker processes, TensorFlow and loaded models included.",
+    )
+
+
+def show_group(title: str, checks: tuple[Check, ...]) -> None:
+    """A group of checks: what is wrong with its fix, then the rest, folded."""
+    wrong = [check for check in checks if check.status in ("error", "warning")]
+    fine = [check for check in checks if check.status not in ("error", "warning")]
+    st.subheader(title, anchor=False)
+    for number, check in enumerate(wrong):
+        _show_wrong(check, number)
+    if not fine:
+        return
+    with st.expander(_folded_label(fine), icon=ICONS[fine[0].status], key=f"passed-{fine[0].group}"):
+        rows = [
+            row for check in fine for row in ((check.status, check.summary, ""), *(("", *d) for d in check.details))
+        ]
+        table = pd.DataFrame(rows, columns=["Status", "Check", "Value"])
+        if (table["Value"] == "").all():
+            table = table.drop(columns="Value")
+        widths = {"Status": 70, "Check": 430, "Value": 430}  # pixels
+        columns = {name: st.column_config.TextColumn(width=width) for name, width in widths.items()}
+        st.dataframe(
+            table, hide_index=True, width="stretch", height="content", column_config=columns,
+            alt=f"Checks that passed: {title}",
+        )  # fmt: skip
+
+
+def show_report_text(report: Report) -> None:
+    """The whole report, to be copied or downloaded."""
+    text = report_as_text(report)
+    with st.expander("Report as text, to copy or download", icon=":material/content_copy:", key="report-text"):
+        st.download_button(
+            "Download report",
+            text,
+            file_name="diagnostics.txt",
+            mime="text/plain",
+            icon=":material/download:",
+            on_click="ignore",
+            key="download-report",
+        )
+        st.code(text, language=None, height=400)
+
+
+def _folded_label(fine: list[Check]) -> str:
+    if len(fine) == 1:
+        return plain(fine[0].summary)
+    counts = {word: sum((c.status == "skipped") == (word == "skipped") for c in fine) for word in ("passed", "skipped")}
+    return ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+
+
+def _show_wrong(check: Check, number: int) -> None:
+    key = f"{check.group}-{number}-{check.id}"  # an id may come twice
+    with st.container(border=True, key=f"check-{key}"):
+        st.badge(
+            check.status.capitalize(), icon=ICONS[check.status], color="red" if check.status == "error" else "orange"
+        )
+        st.text(check.summary)
+        if check.fix:
+            st.text(_fix_in_words(check))
+        for command in check.commands:
+            st.code(command, language="bash", wrap_lines=True)
+        if check.details:
+            with st.expander("Details", key=f"details-{key}"):
+                st.text("\n".join(f"{name}: {value}" for name, value in check.details))
+
+
+def _fix_in_words(check: Check) -> str:
+    """The fix as prose; a long command stands below only, where it can be copied."""
+    text = check.fix
+    for command in check.commands:
+        if len(command) > LONG_COMMAND:
+            text = text.replace(f"`{command}`", "the command below")
+    return text.replace("`", "")
