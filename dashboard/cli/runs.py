@@ -34,7 +34,7 @@ def list_runs(as_json: AsJson = False) -> None:
     for m in manifests:
         created = m.created_utc.replace("T", " ").removesuffix("+00:00")
         name, model = plain_text(m.dataset_name), plain_text(m.model)
-        table.add_row(m.run_id, name, model, f"{m.n_images:,}", store.state(m), created)
+        table.add_row(m.run_id, name, model, f"{m.n_images:,}", store.folder(m.run_id).state(m), created)
     console.print(table)
 
 
@@ -43,7 +43,7 @@ def _record(store: RunStore, manifest: RunManifest) -> dict[str, Any]:
     return {
         "run_id": manifest.run_id,
         "created_utc": manifest.created_utc,
-        "state": store.state(manifest),
+        "state": store.folder(manifest.run_id).state(manifest),
         "dataset": manifest.dataset,
         "model": {"name": name, "version": version},
         "n_images": manifest.n_images,
@@ -57,7 +57,7 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
     """Show the figures of one evaluation."""
     try:
         store = run_store()
-        run = store.load(run_id, VIEW_COLUMNS)
+        run = store.folder(run_id).load(VIEW_COLUMNS)
         if as_json:
             print_json(run_record(run))
         else:
@@ -74,7 +74,7 @@ def export(
 ) -> None:
     """Write the figures and the rows of one evaluation into a folder."""
     try:
-        written = export_run(run_store().load(run_id, VIEW_COLUMNS), out)
+        written = export_run(run_store().folder(run_id).load(VIEW_COLUMNS), out)
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
@@ -92,7 +92,7 @@ def delete(
     """Delete evaluations; their datasets stay."""
     store = run_store()
     try:
-        manifests = [store.manifest(run_id) for run_id in run_ids]
+        manifests = [store.folder(run_id).manifest() for run_id in run_ids]
         for m in manifests:
             say(f"{m.run_id}: {m.dataset_name}, {m.model}, {m.n_images:,} images")
         if not yes and not typer.confirm(f"Delete {len(manifests)} for good?", err=True):

@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from dashboard.core.errors import DashboardError
 
 ROOT = Path(__file__).resolve().parents[2]
+CHUNK_SIZE = 128  # default: images that a worker takes at a time
+TASK_S = 120.0  # default: seconds that a worker may take for them
 
 
 class Settings(BaseSettings):
@@ -27,8 +29,8 @@ class Settings(BaseSettings):
     model: str = Field(default="", description="NAME or NAME@VERSION served by default; empty: models/active.json")
     workers: int = Field(default=min(2, os.cpu_count() or 1), ge=1, le=64, description="worker processes")
     worker_start_s: float = Field(default=120.0, gt=0, description="how long a worker may take to import TensorFlow")
-    task_s: float = Field(default=120.0, gt=0, description="how long one chunk or one prediction may take")
-    chunk_size: int = Field(default=128, ge=1, le=4096, description="images a chunk of an evaluation")
+    task_s: float = Field(default=TASK_S, gt=0, description="how long one chunk or one prediction may take")
+    chunk_size: int = Field(default=CHUNK_SIZE, ge=1, le=4096, description="images a chunk of an evaluation")
     cluster: str = Field(default="", description="address of a Ray cluster that does the work; empty: this machine")
     precision: Literal["auto", "float32"] = Field(
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"

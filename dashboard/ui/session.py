@@ -63,10 +63,11 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
 def stored_run(services: Services, run_id: str) -> Run:
     """A run, from this session's memory while it stays the same. Raises DatasetError."""
     key = state_of_run(services, run_id)
-    return remembered("runs", key, "", lambda: services.runs.load(run_id, VIEW_COLUMNS), most=2)
+    return remembered("runs", key, "", lambda: services.runs.folder(run_id).load(VIEW_COLUMNS), most=2)
 
 
 def state_of_run(services: Services, run_id: str) -> Hashable:
     """Equal while `stored_run` gives the same. Raises DatasetError when there is no such run."""
-    manifest = services.runs.manifest(run_id)
-    return manifest, services.runs.growth(run_id) if manifest.state == "running" else None
+    folder = services.runs.folder(run_id)
+    manifest = folder.manifest()
+    return manifest, folder.growth() if manifest.state == "running" else None

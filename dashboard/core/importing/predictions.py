@@ -95,17 +95,18 @@ def import_predictions(
         notes=(*notes, *(given.notes if given else ()), *mapping.notes),
         imported=True,
     )
+    folder = store.folder(manifest.run_id)
     try:
         owner = store.begin(manifest)
     except OSError as error:
-        raise storage_error(store, error) from error
+        raise storage_error(store.root, error) from error
     ids = {label: -1 if meant is None else names.index(meant) for label, meant in mapping.class_of.items()}
     counted = _Counted()
     try:
         done = 0
         for part, piece in enumerate(_with_labels(predictions, given)):
             piece = replace(piece, pred_probs=piece.pred_probs[:, order])
-            store.add_part(manifest.run_id, part, _as_table(piece, done, names, ids, counted, path.name))
+            folder.add_part(part, _as_table(piece, done, names, ids, counted, path.name))
             done += len(piece.pred_probs)
             on_progress(done, predictions.n_rows)
         if repeated := counted.repeated():
@@ -114,13 +115,13 @@ def import_predictions(
             )
         evaluation = counted.evaluation(names)
         if evaluation:
-            store.keep_evaluation(manifest.run_id, evaluation)
-        manifest = store.finish(manifest, "finished", time.perf_counter() - start)
+            folder.keep_evaluation(evaluation)
+        manifest = folder.finish(manifest, "finished", time.perf_counter() - start)
     except BaseException as error:
         owner.release()
         store.delete(manifest.run_id)
         if isinstance(error, OSError):
-            raise storage_error(store, error) from error
+            raise storage_error(store.root, error) from error
         raise
     owner.release()
     return Imported(manifest, evaluation, counted.failed)
