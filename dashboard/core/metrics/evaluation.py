@@ -27,7 +27,9 @@ def _per_class_from_json(columns: Any) -> pd.DataFrame:
 
 def _per_class_as_json(table: pd.DataFrame) -> dict[str, list[Any]]:
     """JSON has no NaN: null stands for it."""
-    return {str(name): column for name, column in table.astype(object).where(table.notna(), None).to_dict("list").items()}
+    return {
+        str(name): column for name, column in table.astype(object).where(table.notna(), None).to_dict("list").items()
+    }
 
 
 @dataclass(frozen=True)
