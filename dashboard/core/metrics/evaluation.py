@@ -25,11 +25,12 @@ def _per_class_from_json(columns: Any) -> pd.DataFrame:
     return table.assign(**{name: table[name].astype(float) for name in _SCORES})
 
 
-def _per_class_as_json(table: pd.DataFrame) -> dict[str, list[Any]]:
+def _per_class_as_json(table: pd.DataFrame) -> dict[Any, list[Any]]:
     """JSON has no NaN: null stands for it."""
-    return {
-        str(name): column for name, column in table.astype(object).where(table.notna(), None).to_dict("list").items()
-    }
+    return table.astype(object).where(table.notna(), None).to_dict("list")
+
+
+PerClass = Annotated[pd.DataFrame, PlainValidator(_per_class_from_json), PlainSerializer(_per_class_as_json)]
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,7 @@ class Evaluation:
     accuracy: Proportion
     macro_f1: float  # over the classes that occur as true labels
     confusion: IntegerMatrix  # (K, K) counts; rows are true labels, columns predicted
-    per_class: Annotated[  # one row a class: class, images, precision, recall, f1
-        pd.DataFrame, PlainValidator(_per_class_from_json), PlainSerializer(_per_class_as_json)
-    ]
+    per_class: PerClass  # one row a class: class, images, precision, recall, f1
     class_names: tuple[str, ...]
     reliability: Reliability | None = None  # None where there are no probabilities
 

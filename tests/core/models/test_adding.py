@@ -13,7 +13,6 @@ from PIL import Image
 
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, ModelError, WorkerError
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models import adding, quarantine
@@ -24,6 +23,7 @@ from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
+from tests.evaluating import evaluate
 from tests.small_model import dense, saved, small
 
 SAMPLES = Path(__file__).resolve().parents[3] / "data" / "samples"
@@ -80,7 +80,7 @@ class TestSharedModel:
     ) -> None:
         store = RunStore(tmp_path)
         run = evaluate(shared_dir / "cifar10" / "cifar10-test-2000.zip", article, pool, store)
-        evaluation = store.load(run.run_id).evaluation()
+        evaluation = store.folder(run.run_id).load().evaluation()
         assert evaluation is not None and evaluation.accuracy.n == 2000
         assert evaluation.accuracy.value == pytest.approx(0.736, abs=0.025)
 
