@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import streamlit as st
 from pandas.testing import assert_frame_equal
 from streamlit.testing.v1 import AppTest
 
@@ -286,6 +287,33 @@ def test_a_dataset_evaluated_before_is_shown_at_once(open_page: Open, dashboard:
     at.button(key="again").click().run()
     until(at, lambda at: at.metric and at.query_params["run"] != run.run_id)
     assert "Evaluated before" not in text_of(at) and len(dashboard.runs.list()) == 2
+
+
+def test_an_interrupted_run_of_the_chosen_dataset_goes_on_and_the_page_follows_it(
+    open_page: Open, dashboard: Services
+) -> None:
+    plan = plan_run(dashboard.settings.samples_dir, dashboard.registry.get(""))
+    begin_run(plan, dashboard.runs, 8, "interrupted").owner.release()
+    at = open_page("evaluate")
+    at.segmented_control(key="dataset-source").set_value("This server").run()
+    at.selectbox(key="library").select("Sample images").run()
+    at.button(key="evaluate").click().run()
+    until(at, lambda at: at.metric)
+    assert at.query_params["run"] == "interrupted" and "Evaluated before" not in text_of(at)
+    assert [m.run_id for m in dashboard.runs.list()] == ["interrupted"] and metrics(at)["Images"] == "20"
+
+
+def test_a_tab_is_one_row_of_the_table(open_page: Open, run: RunManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard.ui.evaluate import tabs
+
+    rows = (
+        tabs.Tab(lambda run: "Toy", lambda run: True, lambda services, run: st.text(f"Toy of {run.manifest.run_id}")),
+        tabs.Tab(lambda run: "Hidden", lambda run: False, lambda services, run: st.text("Nobody sees this")),
+    )
+    monkeypatch.setattr(tabs, "TABS", (*tabs.TABS, *rows))
+    at = open_run(open_page, run)
+    assert [tab.label for tab in at.tabs] == ["Per class", "Calibration", "Not evaluated (0)", "Downloads", "Toy"]
+    assert f"Toy of {run.run_id}" in text_of(at) and "Nobody sees this" not in text_of(at)
 
 
 def test_an_evaluation_is_deleted_after_asking(open_page: Open, dashboard: Services, run: RunManifest) -> None:

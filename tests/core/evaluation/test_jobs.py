@@ -165,6 +165,38 @@ def test_the_same_dataset_and_model_at_the_same_time_are_one_run(
         assert wait(runner, job).found == ""
 
 
+def test_a_stopped_run_of_the_same_dataset_goes_on_as_a_job_of_its_own(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 100})
+    begin_run(plan_run(path, tiny_version), store, 5, "stopped").owner.release()
+    asked = wait(runner, runner.start(path, tiny_version))
+    assert (asked.state, asked.found, asked.finished_before) == ("finished", "stopped", False)
+    goes_on = runner.get("stopped")
+    assert goes_on is not None and goes_on.run_id == "stopped" and goes_on.dataset == path
+    done = wait(runner, goes_on)
+    assert (done.state, done.found) == ("finished", "") and done.progress is not None and done.progress.done == 100
+    again = wait(runner, runner.start(path, tiny_version))
+    assert (again.found, again.finished_before) == ("stopped", True)
+    assert [m.run_id for m in store.list()] == ["stopped"]
+
+
+def test_a_cancelled_job_can_be_asked_for_again_while_it_is_measured(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, measured = make_zip({"cat": 200}), Future[None]()
+    monkeypatch.setattr(EvaluationWork, "measure", lambda self: measured)
+    first = runner.start(path, tiny_version)
+    wait(runner, first, lambda job: job.progress is not None and job.progress.done > 0)
+    runner.cancel(first.run_id)
+    until(lambda: store.folder(first.run_id).manifest().state == "cancelled")
+    again = runner.start(path, tiny_version)
+    assert wait(runner, again).found == first.run_id
+    measured.set_result(None)  # of the rows until it was cancelled: that must not end the job that goes on
+    assert wait(runner, first).state == "finished" == store.folder(first.run_id).manifest().state
+    assert len(store.folder(first.run_id).load(["index"]).table) == 200
+
+
 def test_runs_whose_process_has_gone_are_taken_up(
     runner: JobRunner,
     fast: WorkerPool,

@@ -308,7 +308,7 @@ def test_the_reference_predictions_have_their_accuracy(shared_dir: Path, store: 
 
 
 def test_what_the_dashboard_exports_can_be_imported(tmp_path: Path, store: RunStore) -> None:
-    from dashboard.ui.evaluate.tabs import predictions_csv
+    from dashboard.ui.evaluate.downloads_tab import predictions_csv
 
     table().to_csv(tmp_path / "x.csv", index=False)
     first = import_predictions(tmp_path / "x.csv", store)
