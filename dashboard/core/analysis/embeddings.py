@@ -65,9 +65,8 @@ class RunEmbeddings:
             parts.append(self._inference.embed(version, dataset.path, samples[start : start + CHUNK]))
         buffer = io.BytesIO()
         np.save(buffer, np.concatenate(parts).astype(np.float32))
-        self._store.folder(
-            run.manifest.run_id
-        ).manifest()  # it may have been deleted meanwhile, and writing makes its folder
+        # the run may have been deleted meanwhile, and writing makes its folder
+        self._store.folder(run.manifest.run_id).manifest()
         write_atomically(self._path(run.manifest.run_id), buffer.getvalue())
 
     def _path(self, run_id: str) -> Path:

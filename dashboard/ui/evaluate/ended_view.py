@@ -25,15 +25,18 @@ def show_ended(services: Services, run_id: str, job: Job | None) -> None:
     """The outcome of this server's job, if there was one, and the stored run."""
     stored: RunManifest | None = None
     with contextlib.suppress(DashboardError):
-        folder = services.runs.folder(run_id)
-        stored = folder.manifest()
+        stored = services.runs.folder(run_id).manifest()
     if job and job.error and not (stored and stored.state == "finished"):  # else somebody else has finished it since
-        begun = stored and (folder.is_packed() or folder.growth())
-        show_error(job.error, "The evaluation stopped." if begun else NOT_EVALUATED)
+        show_error(job.error, "The evaluation stopped." if stored and _has_rows(services, run_id) else NOT_EVALUATED)
     elif job and job.state == "cancelled" and not stored:
         st.info("Cancelled before the first image.", icon=":material/info:")
     if stored or not job:
         _show_stored(services, run_id)
+
+
+def _has_rows(services: Services, run_id: str) -> bool:
+    folder = services.runs.folder(run_id)
+    return folder.is_packed() or folder.growth() > 0
 
 
 def _show_stored(services: Services, run_id: str) -> None:
