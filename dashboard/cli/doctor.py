@@ -6,8 +6,8 @@ import typer
 
 from dashboard.cli.arguments import AsJson, services
 from dashboard.cli.output import console, plain_text, print_json
-from dashboard.core.diagnostics.report_text import report_as_text
 from dashboard.core.diagnostics.diagnosis import run_checks
+from dashboard.core.diagnostics.report_text import report_as_text
 from dashboard.schemas.diagnostics import ReportRecord
 
 

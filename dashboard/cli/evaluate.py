@@ -18,12 +18,12 @@ from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.formats import FOLDERS, OFFERED, either
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.driver import go_on
-from dashboard.core.evaluation.opening import OpenRun, begin, evaluated_before, take_up_run
+from dashboard.core.evaluation.opening import Found, OpenRun, open_run, take_up_run
 from dashboard.core.evaluation.plan import RunPlan, plan_run
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.labels.label_map import read_label_map
 from dashboard.core.runs.export import export_run, make_export_folder
-from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore, storage_error
@@ -82,18 +82,21 @@ def evaluate(
     try:
         if out:
             make_export_folder(out)  # before the work, not after it
-        opened = (
-            take_up_run(resume, store, registry()) if resume else _open(dataset, model, labels, label_map, no_cache)
-        )
+        if resume:
+            opened = take_up_run(resume, store, registry())
+        else:
+            assert dataset is not None
+            plan = _plan(dataset, model, labels, label_map)
+            opened = open_or_wait(plan, store, get_settings().chunk_size, reuse=not no_cache)
         processes = workers or get_settings().workers
-        manifest = opened if isinstance(opened, RunManifest) else _evaluate(opened, processes)
-        run = store.load(manifest.run_id, VIEW_COLUMNS)
+        manifest = opened.manifest if isinstance(opened, Found) else _evaluate(opened, processes)
+        run = store.folder(manifest.run_id).load(VIEW_COLUMNS)
         record = RunRecord.of(run)
         written = export_run(run, out, record.to_text()) if out else []
     except DashboardError as error:
         stop(error, as_json)
     except OSError as error:
-        stop(storage_error(store, error, resume), as_json)
+        stop(storage_error(store.root, error, resume), as_json)
     if as_json:
         print_json(record)
     show_run(run)
@@ -102,42 +105,35 @@ def evaluate(
     raise typer.Exit(_verdict(run, least))
 
 
-def _open(
-    dataset: Path | None, model: str, labels: Path | None, label_map: list[str] | None, no_cache: bool
-) -> OpenRun | RunManifest:
-    """A new run, or one with the same answers: finished, perhaps just now, or interrupted and now taken up."""
-    assert dataset is not None
-    settings, store = get_settings(), run_store()
+def _plan(dataset: Path, model: str, labels: Path | None, label_map: list[str] | None) -> RunPlan:
     version = registry().get(model)
     meanings = read_label_map(label_map or ())
-    path = describe(dataset, labels, settings.described_dir) if labels else dataset.absolute()
-    plan = plan_run(path, version, meanings)
-    if no_cache:
-        return begin(plan, store, settings.chunk_size)
+    path = describe(dataset, labels, get_settings().described_dir) if labels else dataset.absolute()
+    return plan_run(path, version, meanings)
+
+
+def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -> OpenRun | Found:
+    """What `open_run` makes of the plan, and says so. Waits while another process works on a run with the same answers."""
     while True:
-        with store.beginning():
-            if not (under_way := store.under_way(plan.key)):
-                return _found(plan, store) or begin(plan, store, settings.chunk_size)
-        say(f"Another process evaluates the same (run {under_way.run_id}); waiting for it. --no-cache begins anew.")
-        while store.is_owned(under_way.run_id):
+        opened = open_run(plan, store, chunk_size, new_run_id(), reuse)
+        run_id = opened.manifest.run_id
+        if isinstance(opened, Found):
+            say("This was evaluated before; --no-cache evaluates it anew.")
+            return opened
+        if isinstance(opened, OpenRun):
+            if opened.taken_up:
+                say(f"Going on with run {run_id}, which was stopped; --no-cache begins anew.")
+            return opened
+        say(f"Another process evaluates the same (run {run_id}); waiting for it. --no-cache begins anew.")
+        while store.folder(run_id).is_owned():
             time.sleep(_POLL_S)
-
-
-def _found(plan: RunPlan, store: RunStore) -> OpenRun | RunManifest | None:
-    if found := evaluated_before(plan, store):
-        say("This was evaluated before; --no-cache evaluates it anew.")
-        return found
-    if stopped := store.interrupted(plan.key, plan.dataset.path):
-        say(f"Going on with run {stopped.run_id}, which was stopped; --no-cache begins anew.")
-        return take_up_run(stopped.run_id, store, registry())
-    return None
 
 
 def _evaluate(opened: OpenRun, workers: int) -> RunManifest:
     with engine(workers) as pool, progress() as bar:
         task = bar.add_task("Starting TensorFlow", total=None, rate="")
         try:
-            return go_on(opened, pool, run_store(), get_settings().task_s, lambda p: _show_progress(bar, task, p))
+            return go_on(opened, pool, get_settings().task_s, lambda p: _show_progress(bar, task, p))
         except KeyboardInterrupt:
             say(f"Stopped. Go on with: python -m dashboard evaluate --resume {opened.manifest.run_id}", "yellow")
             raise

@@ -27,13 +27,13 @@ def list_runs(as_json: AsJson = False) -> None:
     store = services().runs
     manifests = store.list()
     if as_json:
-        print_json([RunSummary.of(manifest, store.state(manifest)) for manifest in manifests])
+        print_json([RunSummary.of(manifest, store.folder(manifest.run_id).state(manifest)) for manifest in manifests])
         return
     table = Table(Column("run", no_wrap=True, min_width=24), "dataset", "model", "images", "state", "created (UTC)")
     for m in manifests:
         created = m.created_utc.replace("T", " ").removesuffix("+00:00")
         name, model = plain_text(m.dataset_name), plain_text(m.model)
-        table.add_row(m.run_id, name, model, f"{m.n_images:,}", store.state(m), created)
+        table.add_row(m.run_id, name, model, f"{m.n_images:,}", store.folder(m.run_id).state(m), created)
     console.print(table)
 
 
@@ -42,7 +42,7 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
     """Show the figures of one evaluation."""
     try:
         store = services().runs
-        run = store.load(run_id, VIEW_COLUMNS)
+        run = store.folder(run_id).load(VIEW_COLUMNS)
         if as_json:
             print_json(RunRecord.of(run))
         else:
@@ -59,7 +59,7 @@ def export(
 ) -> None:
     """Write the figures and the rows of one evaluation into a folder."""
     try:
-        run = services().runs.load(run_id, VIEW_COLUMNS)
+        run = services().runs.folder(run_id).load(VIEW_COLUMNS)
         written = export_run(run, out, RunRecord.of(run).to_text())
     except DashboardError as error:
         stop(error, as_json)
@@ -78,7 +78,7 @@ def delete(
     """Delete evaluations; their datasets stay."""
     store = services().runs
     try:
-        manifests = [store.manifest(run_id) for run_id in run_ids]
+        manifests = [store.folder(run_id).manifest() for run_id in run_ids]
         for m in manifests:
             say(f"{m.run_id}: {m.dataset_name}, {m.model}, {m.n_images:,} images")
         if not yes and not typer.confirm(f"Delete {len(manifests)} for good?", err=True):

@@ -8,7 +8,6 @@ from dashboard.cli.output import console, plain_text, say
 from dashboard.core.runs.run import Run
 
 FAILURES_SHOWN = 10
-
 CLASSES_SHOWN = 40
 
 

@@ -1,4 +1,4 @@
-"""Where the files of the dashboard are, and every setting: read once from the environment (DASHBOARD_...) or from .env."""
+"""Every setting, read once from the environment (DASHBOARD_...) or a .env file."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from dashboard.core.errors import DashboardError
 
 PACKAGE = Path(__file__).resolve().parents[1]
-_BUNDLED = PACKAGE / "_bundled"  # only a wheel has this folder, see pyproject.toml
-INSTALLED = _BUNDLED.is_dir()  # False in a checkout
-
-# What comes with the dashboard: app.py, pages/, models/, data/samples/, .streamlit/, requirements.txt.
-ROOT = _BUNDLED if INSTALLED else PACKAGE.parent
-# What belongs to the user: .env, data and added models.
-HOME = user_data_path("classifier-dashboard", appauthor=False) if INSTALLED else ROOT
-# The arguments of `pip install` for everything that the dashboard needs.
+_BUNDLED = PACKAGE / "_bundled"  # only a wheel has it, see pyproject.toml
+INSTALLED = _BUNDLED.is_dir()
+ROOT = (
+    _BUNDLED if INSTALLED else PACKAGE.parent
+)  # has app.py, pages/, models/, data/ and .streamlit/; read only if INSTALLED
+HOME = user_data_path("classifier-dashboard", appauthor=False) if INSTALLED else ROOT  # has .env, and what is written
 PIP_REQUIREMENTS = f"-r {shlex.quote(str(ROOT / 'requirements.txt'))}" if INSTALLED else "-r requirements.txt"
 
 
 def _default_models_dir(fields: dict[str, Any]) -> Path:
-    return Path(fields.get("data_dir", HOME)) / "models" if INSTALLED else ROOT / "models"  # data_dir may be invalid
+    return Path(fields.get("data_dir", HOME)) / "models" if INSTALLED else ROOT / "models"
 
 
-WORKER_START_S = 120.0  # how long a worker process may take to start
+CHUNK_SIZE = 128  # default: images that a worker takes at a time
+TASK_S = 120.0  # default: seconds that a worker may take for them
+WORKER_START_S = 120.0  # default: seconds that a worker process may take to start
 
 
 class Settings(BaseSettings):
@@ -41,9 +41,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = HOME if INSTALLED else ROOT / "data"
-    models_dir: Path = Field(
-        default_factory=_default_models_dir, description="new models and active.json are written here"
-    )
+    models_dir: Path = Field(default_factory=_default_models_dir, description="added models and active.json")
     model: str = Field(default="", description="NAME or NAME@VERSION served by default; empty: models/active.json")
     workers: int = Field(default=min(2, os.cpu_count() or 1), ge=1, le=64, description="worker processes")
     worker_start_s: float = Field(

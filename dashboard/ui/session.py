@@ -64,10 +64,11 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
 def stored_run(services: Services, run_id: str) -> Run:
     """A run, loaded again only when it has changed. Raises DatasetError."""
     key = state_of_run(services, run_id)
-    return remembered("runs", key, "", lambda: services.runs.load(run_id, VIEW_COLUMNS), most=2)
+    return remembered("runs", key, "", lambda: services.runs.folder(run_id).load(VIEW_COLUMNS), most=2)
 
 
 def state_of_run(services: Services, run_id: str) -> Hashable:
-    """Equal as long as `stored_run` gives the same rows. Raises DatasetError when the run does not exist."""
-    manifest = services.runs.manifest(run_id)
-    return manifest, services.runs.growth(run_id) if manifest.state == "running" else None
+    """Equal while `stored_run` gives the same. Raises DatasetError when there is no such run."""
+    folder = services.runs.folder(run_id)
+    manifest = folder.manifest()
+    return manifest, folder.growth() if manifest.state == "running" else None

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from dashboard.core.datasets import Sample
+from dashboard.core.evaluation.measuring import measure
 from dashboard.core.explanations.records import Explanation, MapRequest, RandomizationResult, SampleMap
 from dashboard.core.images.model_input import read_model_input
 from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.runs.store import RunStore
+from dashboard.core.runs.folder import RunFolder
 from dashboard.worker.predicting import (
     answer_each,
     describe_model,
@@ -89,9 +90,9 @@ def inspect_model_file(order: ForeignModel) -> ForeignModelFacts:
     return inspect(order)
 
 
-def measure_run(runs: Path, run_id: str) -> None:
-    """See `RunStore.measure`."""
-    RunStore(runs).measure(run_id)
+def measure_run(folder: Path) -> None:
+    """Computes and stores the metrics of the run in this folder. Raises as `measure`."""
+    measure(RunFolder(folder))
 
 
 TASKS: dict[str, Callable[..., Any]] = {

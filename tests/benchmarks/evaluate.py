@@ -37,13 +37,13 @@ import psutil
 from PIL import Image
 
 from dashboard.core.engine.pool import WorkerPool
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import ROOT, get_settings
+from tests.evaluating import evaluate
 
 BATCHES = (32, 64, 128, 256, 512)
 SINGLE_SHARE = 0.5  # of the time for one batch size, for images one at a time
@@ -53,8 +53,8 @@ import json, sys, time
 from pathlib import Path
 import numpy as np
 import tensorflow as tf
-from dashboard.core.preprocessing import normalize
-from dashboard.core.registry import Registry
+from dashboard.core.images.preprocessing import normalize
+from dashboard.core.models.registry import Registry
 from dashboard.worker.models import loading
 
 models, ref, seconds, single_seconds, *batches = sys.argv[1:]
@@ -142,7 +142,7 @@ def end_to_end(pool: WorkerPool, version: ModelVersion, path: Path, folder: Path
     start, start_cpu = time.perf_counter(), processor_time()
     manifest = evaluate(path, version, pool, store, get_settings().chunk_size)
     seconds, cpu = time.perf_counter() - start, processor_time() - start_cpu
-    run = store.load(manifest.run_id, VIEW_COLUMNS)
+    run = store.folder(manifest.run_id).load(VIEW_COLUMNS)
     assert manifest.state == "finished" and len(run.evaluated) == manifest.n_images and run.measured, manifest
     return manifest.n_images / seconds, cpu / manifest.n_images
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from pandas.testing import assert_frame_equal
 
 from dashboard.core.engine.pool import WorkerPool
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
 from tests.benchmarks.evaluate import make_zip
+from tests.evaluating import evaluate
 
 
 def kill_all_the_time(pool: WorkerPool, every_s: float, over: threading.Event) -> None:
@@ -53,7 +53,7 @@ def main() -> None:
                 f"{version.ref}, {images:,} images: {time.perf_counter() - start:.0f} s, {lost} workers lost",
                 flush=True,
             )
-            tables.append(store.load(manifest.run_id).table)
+            tables.append(store.folder(manifest.run_id).load().table)
         over.set()
     pool.close()
     assert_frame_equal(*tables)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.evaluation.measuring import measure
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS
@@ -66,9 +67,9 @@ def make_run(store: RunStore, rows: int) -> RunManifest:
     store.begin(manifest).release()
     rng = np.random.default_rng(1)
     for part, first in enumerate(range(0, rows, PART)):
-        store.add_part("million", part, made_up_rows(first, min(PART, rows - first), rng))
-    store.measure("million")
-    return store.finish(manifest, "finished", 1000.0)
+        store.folder("million").add_part(part, made_up_rows(first, min(PART, rows - first), rng))
+    measure(store.folder("million"))
+    return store.folder("million").finish(manifest, "finished", 1000.0)
 
 
 def timed(
@@ -99,7 +100,7 @@ def main() -> None:
         file = store.root / "million" / "rows.parquet"
         print(f"{file.stat().st_size / 2**20:,.0f} MiB")
         _, plain = timed("Reading its Parquet file as a whole", lambda: pq.read_table(file))
-        run, _ = timed("Opening the run", lambda: store.load("million", VIEW_COLUMNS), plain)
+        run, _ = timed("Opening the run", lambda: store.folder("million").load(VIEW_COLUMNS), plain)
         cell = (CLASS_NAMES[3], CLASS_NAMES[5])
         found, _ = timed("Rows of a cell", lambda: mistakes_first(run.evaluated, cell), plain)
         timed("Names of 15 of them", lambda: run.detail(found.head(15), ["file"]), plain)

@@ -19,12 +19,13 @@ from dashboard.core.engine.from_settings import make_engine
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.engine.ray_worker import RayWorker
 from dashboard.core.errors import WorkerError
-from dashboard.core.evaluation.driver import Progress, evaluate
+from dashboard.core.evaluation.work import Progress
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
 from tests.conftest import MakeZip, encoded, picture
+from tests.evaluating import evaluate
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-cluster.txt")
 RAY = Path(sys.executable).parent / "ray"
@@ -98,7 +99,7 @@ def rows_of(path: Path, version: ModelVersion, engine: WorkerPool, folder: Path,
     store = RunStore(folder)
     manifest = evaluate(path, version, engine, store, 8, **options)  # type: ignore[arg-type]
     assert manifest.state == "finished"
-    return store.load(manifest.run_id).table
+    return store.folder(manifest.run_id).load().table
 
 
 def test_the_same_rows_as_here_and_a_killed_node_changes_nothing(

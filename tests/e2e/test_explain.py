@@ -30,7 +30,7 @@ def upside_down(samples: Path, tmp_path: Path) -> Path:
 def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Path) -> None:
     page.goto("/evaluate")
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(upside_down)
-    page.get_by_text("What is taken for what").wait_for(timeout=120_000)
+    page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
     page.get_by_text("Where the model looks in these images").click()
     page.get_by_alt_text("maps over the mean of their images", exact=False).wait_for()
     for box in page.locator(".st-key-gallery [data-testid=stCheckbox]").all()[:2]:
@@ -64,7 +64,7 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.wait_for_selector(IDLE)
     page.get_by_alt_text("The picture").wait_for()
     page.get_by_role("link", name="Back to evaluation").click()
-    page.get_by_text("What is taken for what").wait_for()
+    page.get_by_text("Confusion matrix").wait_for()
 
 
 def test_predict_leads_to_it_and_nothing_overflows_on_a_phone(page) -> None:

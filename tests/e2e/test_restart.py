@@ -11,13 +11,13 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from dashboard.core.engine.pool import WorkerPool
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.store import RunStore
 from tests.conftest import MakeZip
 from tests.e2e.dashboard_server import running_server
+from tests.evaluating import evaluate
 
 CHUNK = 16
 
@@ -41,11 +41,11 @@ def test_a_killed_server_takes_up_its_evaluations(
         until(lambda: len(list(store.root.glob("*/part-*"))) >= 3)
         first.process.send_signal(signal.SIGKILL)
         first.process.wait()
-    done = len(store.parts(run_id))
-    assert store.manifest(run_id).state == "running" and 3 <= done < 40
+    done = len(store.folder(run_id).parts())
+    assert store.folder(run_id).manifest().state == "running" and 3 <= done < 40
     with running_server(tmp_path / "data"):
-        until(lambda: store.manifest(run_id).state == "finished")
-    expected = undisturbed.load(evaluate(path, version, pool, undisturbed, CHUNK).run_id)
-    found = store.load(run_id)
+        until(lambda: store.folder(run_id).manifest().state == "finished")
+    expected = undisturbed.folder(evaluate(path, version, pool, undisturbed, CHUNK).run_id).load()
+    found = store.folder(run_id).load()
     assert_frame_equal(found.table, expected.table, atol=1e-5)
     assert found.measured is not None and found.measured.accuracy == expected.evaluation().accuracy  # type: ignore[union-attr]

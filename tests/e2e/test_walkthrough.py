@@ -16,9 +16,9 @@ from PIL import Image
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.models.registry import Registry
-from dashboard.core.runs.rows import Row
 from dashboard.core.runs.store import RunStore
 from tests.e2e.dashboard_server import ROOT, Server, running_server
+from tests.run_rows import Row, table_of
 
 pytestmark = pytest.mark.browser
 
@@ -44,7 +44,7 @@ def predicted_class(page) -> str:
 def evaluate(page, archive: Path) -> None:
     open_page(page, "/evaluate")
     page.locator(UPLOAD).set_input_files(archive)
-    page.get_by_text("What is taken for what").wait_for(timeout=120_000)
+    page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
     page.locator(CELLS).first.wait_for()
 
 
@@ -132,12 +132,12 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     page.get_by_text("True airplane, predicted airplane").wait_for()  # where one was before
 
     page.reload()
-    page.get_by_text("What is taken for what").wait_for()
+    page.get_by_text("Confusion matrix").wait_for()
     assert metric(page, "Accuracy") == accuracy
     page.get_by_role("link", name="Predict").click()
     page.get_by_text("No picture at hand").wait_for()
     page.get_by_role("link", name="Batch evaluation").click()
-    page.get_by_text("What is taken for what").wait_for()
+    page.get_by_text("Confusion matrix").wait_for()
     assert metric(page, "Accuracy") == accuracy
     assert alerts == []
 
@@ -234,7 +234,7 @@ def test_two_thousand_images_survive_a_killed_worker(page, server: Server, share
     for worker in server.workers()[:1]:
         worker.send_signal(signal.SIGKILL)
     page.get_by_role("link", name="Batch evaluation").click()
-    page.get_by_text("What is taken for what").wait_for(timeout=120_000)
+    page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
     assert metric(page, "Images") == "2,000"
     assert metric(page, "Not evaluated") == "0"
     cell = page.locator(f"{CELLS}[aria-label*='True class: cat'][aria-label*='Predicted class: dog']")
@@ -254,7 +254,7 @@ def test_an_evaluation_of_another_process_is_followed_on_the_page(page, server: 
 
     def add_part(part: int) -> None:
         rows = [Row(10 * part + i, f"{i}.png", labels[part], labels[0], 0.9, None, None, "ok", "") for i in range(10)]
-        store.add_part("of-another-process", part, rows)
+        store.folder("of-another-process").add_part(part, table_of(rows))
 
     add_part(0)
     open_page(page, "/evaluate?run=of-another-process")
@@ -262,7 +262,7 @@ def test_an_evaluation_of_another_process_is_followed_on_the_page(page, server: 
     page.get_by_text("Another process is evaluating it").wait_for()
     add_part(1)
     page.get_by_text("20 of 20 images are done").wait_for()
-    store.finish(opened.manifest, "finished", 1.0)
+    opened.folder.finish(opened.manifest, "finished", 1.0)
     opened.owner.release()
     page.get_by_text("Another process is evaluating it").wait_for(state="detached")
     page.get_by_text("Not finished").wait_for(state="detached")

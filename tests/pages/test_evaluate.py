@@ -17,19 +17,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import streamlit as st
 from pandas.testing import assert_frame_equal
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.background import BackgroundTask
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import COLUMNS, SCHEMA
-from dashboard.core.runs.store import RunStore
 from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
+from tests.evaluating import evaluate
 from tests.pages.conftest import text_of
 
 Open = Callable[[str], AppTest]
@@ -112,7 +113,7 @@ def test_what_labels_mean_is_asked_before_anything_starts(
     assert not at.exception and (metrics(at)["Images"], metrics(at)["Not evaluated"]) == ("4", "1")
     [manifest] = dashboard.runs.list()
     assert dict(manifest.label_map) == {"kitten": "cat", "dog": "dog", "thing": "(no label)", "![x](y)": "(leave out)"}
-    table = dashboard.runs.load(manifest.run_id).table
+    table = dashboard.runs.folder(manifest.run_id).load().table
     assert table["true_label"].dropna().tolist() == ["cat", "cat", "dog"]
 
 
@@ -259,8 +260,8 @@ def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Serv
     interrupted = begin_run(plan, dashboard.runs, 8, "interrupted")
 
     def add_part(part: int) -> None:
-        rows = dashboard.runs.load(run.run_id).files.take(np.arange(8 * part, 8 * part + 8), COLUMNS)
-        dashboard.runs.add_part("interrupted", part, pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))
+        rows = dashboard.runs.folder(run.run_id).load().files.take(np.arange(8 * part, 8 * part + 8), COLUMNS)
+        dashboard.runs.folder("interrupted").add_part(part, pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))
 
     add_part(0)
     at = open_run(open_page, interrupted.manifest)
@@ -272,7 +273,7 @@ def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Serv
     at.run().button(key="go-on").click().run()
     until(at, lambda at: at.metric and "Not finished" not in text_of(at))
     assert metrics(at)["Images"] == "20"
-    tables = [dashboard.runs.load(run_id).table for run_id in ("interrupted", run.run_id)]
+    tables = [dashboard.runs.folder(run_id).load().table for run_id in ("interrupted", run.run_id)]
     assert_frame_equal(*tables, atol=1e-4)
 
 
@@ -288,6 +289,33 @@ def test_a_dataset_evaluated_before_is_shown_at_once(open_page: Open, dashboard:
     assert "Evaluated before" not in text_of(at) and len(dashboard.runs.list()) == 2
 
 
+def test_an_interrupted_run_of_the_chosen_dataset_goes_on_and_the_page_follows_it(
+    open_page: Open, dashboard: Services
+) -> None:
+    plan = plan_run(dashboard.settings.samples_dir, dashboard.registry.get(""))
+    begin_run(plan, dashboard.runs, 8, "interrupted").owner.release()
+    at = open_page("evaluate")
+    at.segmented_control(key="dataset-source").set_value("This server").run()
+    at.selectbox(key="library").select("Sample images").run()
+    at.button(key="evaluate").click().run()
+    until(at, lambda at: at.metric)
+    assert at.query_params["run"] == "interrupted" and "Evaluated before" not in text_of(at)
+    assert [m.run_id for m in dashboard.runs.list()] == ["interrupted"] and metrics(at)["Images"] == "20"
+
+
+def test_a_tab_is_one_row_of_the_table(open_page: Open, run: RunManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard.ui.evaluate import tabs
+
+    rows = (
+        tabs.Tab(lambda run: "Toy", lambda run: True, lambda services, run: st.text(f"Toy of {run.manifest.run_id}")),
+        tabs.Tab(lambda run: "Hidden", lambda run: False, lambda services, run: st.text("Nobody sees this")),
+    )
+    monkeypatch.setattr(tabs, "TABS", (*tabs.TABS, *rows))
+    at = open_run(open_page, run)
+    assert [tab.label for tab in at.tabs] == ["Per class", "Calibration", "Not evaluated (0)", "Downloads", "Toy"]
+    assert f"Toy of {run.run_id}" in text_of(at) and "Nobody sees this" not in text_of(at)
+
+
 def test_an_evaluation_is_deleted_after_asking(open_page: Open, dashboard: Services, run: RunManifest) -> None:
     at = open_run(open_page, run)
     at.button(key="delete").click().run()
@@ -299,15 +327,15 @@ def test_an_evaluation_is_deleted_after_asking(open_page: Open, dashboard: Servi
 def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
     open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, full = RunStore.add_part, threading.Event()
+    write, full = RunFolder.add_part, threading.Event()
     full.set()
 
-    def write_unless_full(store: RunStore, run_id: str, part: int, rows: pa.Table) -> None:
+    def write_unless_full(folder: RunFolder, part: int, rows: pa.Table) -> None:
         if full.is_set():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write(store, run_id, part, rows)
+        write(folder, part, rows)
 
-    monkeypatch.setattr(RunStore, "add_part", write_unless_full)
+    monkeypatch.setattr(RunFolder, "add_part", write_unless_full)
     job = dashboard.jobs.start(dashboard.settings.samples_dir, dashboard.registry.get("tiny"))
     at = open_page("evaluate")
     at.session_state["run_id"] = job.run_id
@@ -322,7 +350,7 @@ def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
 def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run: RunManifest) -> None:
     for part in (dashboard.settings.runs_dir / run.run_id).glob("*.parquet"):
         part.unlink()
-    dashboard.runs.save(replace(run, state="failed", message="The disk is full."))
+    dashboard.runs.folder(run.run_id).save(replace(run, state="failed", message="The disk is full."))
     at = open_run(open_page, run)
     assert "Not finished: 0 of 20" in text_of(at) and "The disk is full." in text_of(at)
     assert not at.metric
@@ -388,11 +416,11 @@ def test_a_page_number_of_another_run_does_not_hide_images(
 
 
 def test_downloads(open_page: Open, run: RunManifest, dashboard: Services) -> None:
-    from dashboard.ui.evaluate.tabs import predictions_csv
+    from dashboard.ui.evaluate.downloads_tab import predictions_csv
 
     at = open_run(open_page, run)
     assert {b.proto.label for b in at.get("download_button")} == {"Predictions (CSV)", "Result (JSON)"}
-    lines = predictions_csv(dashboard.runs.load(run.run_id)).decode("utf-8-sig").splitlines()
+    lines = predictions_csv(dashboard.runs.folder(run.run_id).load()).decode("utf-8-sig").splitlines()
     assert len(lines) == 21 and lines[0].startswith(
         "file,true_label,predicted_label,confidence,status,reason,p_airplane"
     )
@@ -418,14 +446,14 @@ def test_cifar10_that_cannot_be_fetched_says_where_to_put_it(
 def test_a_run_that_cannot_go_on_still_shows_what_is_stored(
     open_page: Open, dashboard: Services, run: RunManifest, tmp_path: Path
 ) -> None:
-    dashboard.runs.save(replace(run, state="cancelled", dataset=str(tmp_path / "gone.zip")))
+    dashboard.runs.folder(run.run_id).save(replace(run, state="cancelled", dataset=str(tmp_path / "gone.zip")))
     dashboard.jobs.go_on(run.run_id, dashboard.registry)
     at = open_page("evaluate")
     at.session_state["run_id"] = run.run_id
     until(at.run(), lambda at: "gone.zip does not exist" in text_of(at))
     assert metrics(at)["Images"] == "20" and at.button(key="delete")
     assert "The evaluation stopped" in text_of(at) and "was not evaluated" not in text_of(at)
-    dashboard.runs.save(replace(run, state="finished"))  # by the command line, say
+    dashboard.runs.folder(run.run_id).save(replace(run, state="finished"))  # by the command line, say
     assert "does not exist" not in text_of(at.run()) and metrics(at)["Images"] == "20"
 
 
@@ -448,9 +476,9 @@ def test_of_a_partly_labelled_dataset_the_rest_can_be_seen(
     dataset = make_zip({}, extra={"labels.csv": labels, **{f"{i}.png": encoded(picture(i)) for i in range(5)}})
     at = open_run(open_page, evaluate(dataset, dashboard.registry.get("tiny"), dashboard.engine, dashboard.runs))
     assert "come from the 3 images with a label, of 5" in text_of(at)
-    assert "What is taken for what" in text_of(at) and "nothing to compare" not in text_of(at)
+    assert "Confusion matrix" in text_of(at) and "nothing to compare" not in text_of(at)
     at.segmented_control(key="unlabelled").set_value(True).run()
-    assert not at.exception and len(at.image) == 2 and "What is taken for what" not in text_of(at)
+    assert not at.exception and len(at.image) == 2 and "Confusion matrix" not in text_of(at)
 
 
 def test_of_a_thousand_classes_without_mistakes_those_with_images_are_drawn(
@@ -491,6 +519,6 @@ def test_an_earlier_evaluation_can_be_chosen_again(open_page: Open, dashboard: S
 
 def test_a_dataset_given_as_a_pattern_is_still_there(open_page: Open, dashboard: Services, run: RunManifest) -> None:
     pattern = dashboard.settings.samples_dir / "**" / "*.png"
-    dashboard.runs.save(replace(run, dataset=str(pattern)))
+    dashboard.runs.folder(run.run_id).save(replace(run, dataset=str(pattern)))
     at = open_run(open_page, run)
     assert at.button(key="again") and "not on the server any more" not in text_of(at)

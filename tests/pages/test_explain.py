@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.explanations.methods import METHODS
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.images import RunImage
@@ -21,6 +20,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui import picture_address
 from tests.conftest import MakeZip, encoded, picture
+from tests.evaluating import evaluate
 from tests.pages.conftest import alts, text_of
 
 Open = Callable[[str], AppTest]
@@ -79,7 +79,7 @@ def of_run(at: AppTest, run_id: str, image: object) -> AppTest:
 def embed(dashboard: Services, run: RunManifest) -> None:
     """What the model sees in the images of a run, kept beside it."""
     jobs = dashboard.embeddings
-    jobs.start(dashboard.runs.load(run.run_id), dashboard.registry.get(TINY))
+    jobs.start(dashboard.runs.folder(run.run_id).load(), dashboard.registry.get(TINY))
     end = time.monotonic() + 30
     while jobs.state(run.run_id).active:
         assert time.monotonic() < end
@@ -181,7 +181,7 @@ def test_two_classes_against_each_other(frog: AppTest) -> None:
 
 
 def test_a_mistake_is_compared_with_what_it_is(page: AppTest, dashboard: Services, run: RunManifest) -> None:
-    rows = dashboard.runs.load(run.run_id).evaluated
+    rows = dashboard.runs.folder(run.run_id).load().evaluated
     ranks = [list(np.argsort(-probs)) for probs in rows["pred_probs"]]
     true_ranks = [ids.index(run.class_names.index(label)) for ids, label in zip(ranks, rows["true_label"], strict=True)]
     place = int(np.argmax(true_ranks))
@@ -369,7 +369,7 @@ def test_selected_images_stay_selected_from_cell_to_cell(
 ) -> None:
     at = open_page("evaluate")
     at.selectbox(key="earlier").select(run.run_id).run()
-    rows = dashboard.runs.load(run.run_id).evaluated
+    rows = dashboard.runs.folder(run.run_id).load().evaluated
     first = rows[rows["true_label"] == "cat"].iloc[0]
     other = rows[rows["true_label"] == "dog"].iloc[0]
     for row in (first, other):
@@ -392,14 +392,14 @@ def test_images_without_labels_are_shown_by_what_they_were_taken_for(
 ) -> None:
     dataset = make_zip({}, extra={f"{i}.png": encoded(picture(i)) for i in range(20)})
     manifest = evaluate(dataset, dashboard.registry.get(TINY), dashboard.engine, dashboard.runs)
-    rows = dashboard.runs.load(manifest.run_id).evaluated.sort_values("confidence")
+    rows = dashboard.runs.folder(manifest.run_id).load().evaluated.sort_values("confidence")
     at = open_page("evaluate")
     at.selectbox(key="earlier").select(manifest.run_id).run()
     assert not at.exception and "nothing to compare" in text_of(at)
     shown = [alt for alt in alts(at) if alt.startswith("No label, predicted ")]
     assert shown == [f"No label, predicted {label}" for label in rows["predicted_label"][:15]]
     name, count = next(iter(rows["predicted_label"].value_counts().items()))
-    at.selectbox(key="taken-for").select(name).run()
+    at.selectbox(key="predicted-as").select(name).run()
     at.segmented_control(key="first").set_value("Surest").run()
     assert [alt for alt in alts(at) if alt.startswith("No label")] == [f"No label, predicted {name}"] * min(count, 15)
     at.session_state[f"bulk-{manifest.run_id}"] = True

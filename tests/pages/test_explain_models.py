@@ -10,13 +10,13 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.explanations.methods import METHODS
 from dashboard.core.files import sha256_of
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.colour_model import make_registry
+from tests.evaluating import evaluate
 from tests.pages.conftest import alts, text_of
 
 Open = Callable[[str], AppTest]

@@ -16,11 +16,12 @@ import numpy as np
 
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import ImageError
+from dashboard.core.evaluation.measuring import measure
 from dashboard.core.images.preprocessing import fit_image
 from dashboard.core.images.thumbnails import make_thumbnail
 from dashboard.core.models.prediction import ChunkAnswers, Failure
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.runs.store import RunStore
+from dashboard.core.runs.folder import RunFolder
 from dashboard.worker.__main__ import serve
 
 COMMAND = (sys.executable, "-m", "tests.worker.hostile_worker")
@@ -129,8 +130,8 @@ def predict_samples(
     )
 
 
-def measure_run(runs: Path, run_id: str) -> None:
-    RunStore(runs).measure(run_id)
+def measure_run(folder: Path) -> None:
+    measure(RunFolder(folder))
 
 
 TASKS: dict[str, Callable[..., Any]] = {

@@ -65,8 +65,9 @@ class RunEmbeddings:
             parts.append(self._inference.embed(version, dataset.path, samples[start : start + CHUNK]))
         buffer = io.BytesIO()
         np.save(buffer, np.concatenate(parts).astype(np.float32))
-        self._store.manifest(run.manifest.run_id)  # it may have been deleted meanwhile, and writing makes its folder
+        # the run may have been deleted meanwhile, and writing makes its folder
+        self._store.folder(run.manifest.run_id).manifest()
         write_atomically(self._path(run.manifest.run_id), buffer.getvalue())
 
     def _path(self, run_id: str) -> Path:
-        return self._store.folder(run_id) / _FILE
+        return self._store.folder(run_id).path / _FILE

@@ -35,10 +35,10 @@ class ChunkQueue:
         return Chunk(part, self._samples[places.start : places.stop])
 
     def halve(self, chunk: Chunk, also_the_others: bool) -> None:
-        """Puts back, in two halves, one that ended its worker: one image may be the cause, and is found in this way.
+        """Puts back in two halves a chunk that ended its worker: perhaps a single image is the cause, and this finds it.
 
         Args:
-            also_the_others: it hung, so perhaps the model is slow: then the others would, too.
+            also_the_others: also halve the chunks still waiting: after a time-out the model may be too slow for this size.
         """
         if also_the_others:
             self._todo = deque((part, half) for part, places in self._todo for half in _halves(places))

@@ -1,4 +1,4 @@
-"""Evaluations under way: one process-wide runner, so that they outlive page reruns, navigation, reloads and restarts."""
+"""Evaluations under way, called jobs. One runner a process, so that they outlive reruns and reloads of a page and restarts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -19,36 +19,18 @@ from dashboard.core.engine.contract import Engine
 from dashboard.core.errors import Cancelled, DashboardError
 from dashboard.core.evaluation.chunks import Chunk
 from dashboard.core.evaluation.driver import CHUNKS_AHEAD
-from dashboard.core.evaluation.opening import OpenRun, begin_run, evaluated_before, take_up_run
+from dashboard.core.evaluation.job import Job, JobState
+from dashboard.core.evaluation.opening import Found, Opened, OpenRun, open_run, take_up_run
 from dashboard.core.evaluation.plan import plan_run
-from dashboard.core.evaluation.work import EvaluationWork, Progress
+from dashboard.core.evaluation.work import EvaluationWork
 from dashboard.core.files import disk_is_full
 from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.runs.manifest import RunManifest, new_run_id
+from dashboard.core.runs.manifest import new_run_id
 from dashboard.core.runs.store import RunStore, storage_error
 
-JobState = Literal["waiting", "running", "paused", "finished", "cancelled", "failed"]
 RETRY_S = 30.0  # between attempts to write to a full disk
-
-
-@dataclass(frozen=True)
-class Job:
-    """A snapshot of one evaluation under way."""
-
-    run_id: str  # of the run that it writes
-    dataset: Path
-    model: str  # NAME@VERSION
-    state: JobState = "waiting"
-    progress: Progress | None = None
-    error: DashboardError | None = None  # why it failed, or what it waits for when paused
-    found: str = ""  # an earlier run that has, or will have, the same answers, which is the result then
-
-    @property
-    def active(self) -> bool:
-        """It waits, runs or is paused."""
-        return self.state in ("waiting", "running", "paused")
 
 
 class JobRunner:
@@ -58,8 +40,15 @@ class JobRunner:
     """
 
     def __init__(
-        self, engine: Engine, store: RunStore, chunk_size: int = 128, chunk_s: float = 120.0, retry_s: float = RETRY_S
+        self, engine: Engine, store: RunStore, chunk_size: int, chunk_s: float, retry_s: float = RETRY_S
     ) -> None:
+        """Starts the thread, which lives as long as the process.
+
+        Args:
+            chunk_size: images that a worker takes at a time, in new runs.
+            chunk_s: seconds that it may take for so many.
+            retry_s: seconds between attempts to write to a full disk.
+        """
         self._engine, self._store, self._chunk_size, self._chunk_s = engine, store, chunk_size, chunk_s
         self._retry_s, self._retry_at = retry_s, 0.0
         self._lock = threading.Lock()
@@ -78,31 +67,31 @@ class JobRunner:
     ) -> Job:
         """Begins an evaluation.
 
+        The dataset is not open yet when this returns. It may turn out then that another run is the result, or that an
+        interrupted run of the same dataset goes on, as a job of its own: `Job.found` names that run.
+
         Args:
             label_map: what some labels mean, see `match_labels`.
-            use_stored: where a finished run, or one under way, has the same answers, that is the result; see `Job.found`.
+            use_stored: False: a new run begins in any case, see `open_run`.
         """
+        job = Job(new_run_id(), dataset, version.ref)
 
-        def open_run(run_id: str) -> OpenRun | RunManifest:
+        def opened() -> Opened:
             plan = plan_run(dataset, version, label_map)
-            with self._store.beginning():
-                # in this order: a run that ends meanwhile is in the store
-                found = (self._store.under_way(plan.key) or evaluated_before(plan, self._store)) if use_stored else None
-                return found or begin_run(plan, self._store, self._chunk_size, run_id)
+            return open_run(plan, self._store, self._chunk_size, job.run_id, use_stored)
 
-        return self._add(Job(new_run_id(), dataset, version.ref), open_run)
+        return self._add(job, opened)
 
     def go_on(self, run_id: str, registry: Registry) -> Job:
         """Takes up an unfinished run. Raises DatasetError when there is no such run."""
-        if (job := self.get(run_id)) and job.active:
-            return job
-        manifest = self._store.manifest(run_id)
+        manifest = self._store.folder(run_id).manifest()
         job = Job(run_id, Path(manifest.dataset), manifest.model)
-        return self._add(job, lambda run_id: take_up_run(run_id, self._store, registry))
+        return self._add(job, lambda: take_up_run(run_id, self._store, registry))
 
     def go_on_with_interrupted(self, registry: Registry) -> list[Job]:
         """Takes up every run that stopped because its process ended."""
-        left = [m.run_id for m in self._store.list() if not m.imported and self._store.state(m) == "interrupted"]
+        runs = [m for m in self._store.list() if not m.imported]
+        left = [m.run_id for m in runs if self._store.folder(m.run_id).state(m) == "interrupted"]
         return [self.go_on(run_id, registry) for run_id in reversed(left)]
 
     def get(self, run_id: str) -> Job | None:
@@ -123,27 +112,39 @@ class JobRunner:
         """Goes on with paused jobs now."""
         self._inbox.put(self._retry_paused)
 
-    def _add(self, job: Job, open_run: Callable[[str], OpenRun | RunManifest]) -> Job:
+    def _add(self, job: Job, opened: Callable[[], Opened]) -> Job:
+        """Starts the job and returns it; or returns the active job of the same run, if there is one."""
         with self._lock:
+            if (other := self._jobs.get(job.run_id)) and other.active:
+                return other
             self._jobs[job.run_id] = job
         # a large dataset takes seconds to open, which must not hold up the jobs that run
-        threading.Thread(target=self._open, args=(job.run_id, open_run), name=f"open-{job.run_id}", daemon=True).start()
+        threading.Thread(target=self._open, args=(job, opened), name=f"open-{job.run_id}", daemon=True).start()
         return job
 
-    def _open(self, run_id: str, open_run: Callable[[str], OpenRun | RunManifest]) -> None:
+    def _open(self, job: Job, opened: Callable[[], Opened]) -> None:
         try:
-            opened = open_run(run_id)
-            if isinstance(opened, RunManifest):
-                self._inbox.put(partial(self._update, run_id, state="finished", found=opened.run_id))
+            run = opened()
+            if not isinstance(run, OpenRun):
+                found = replace(
+                    job, state="finished", found=run.manifest.run_id, finished_before=isinstance(run, Found)
+                )
+                self._inbox.put(partial(self._settle_waiting, found))
                 return
             try:
-                work = EvaluationWork(opened, self._engine, self._store, self._chunk_s)
+                work = EvaluationWork(run, self._engine, self._chunk_s)
             except BaseException:
-                opened.owner.release()
+                run.owner.release()
                 raise
-            self._inbox.put(partial(self._begin, run_id, work))
+            self._inbox.put(partial(self._begin, job, work))
         except Exception as error:
-            self._inbox.put(partial(self._update, run_id, state="failed", error=self._told(error)))
+            self._inbox.put(partial(self._settle_waiting, replace(job, state="failed", error=self._told(error))))
+
+    def _settle_waiting(self, job: Job) -> None:
+        """The job has ended without a run, unless it was cancelled, or another job took up its run meanwhile."""
+        with self._lock:
+            if self._jobs[job.run_id].state == "waiting":
+                self._jobs[job.run_id] = job
 
     def _loop(self) -> None:
         while True:
@@ -185,12 +186,16 @@ class JobRunner:
             else:
                 self._stop(run_id, "failed", self._told(error))
 
-    def _begin(self, run_id: str, work: EvaluationWork) -> None:
-        if not self._jobs[run_id].active:  # cancelled meanwhile
+    def _begin(self, job: Job, work: EvaluationWork) -> None:
+        if not self._jobs[job.run_id].active:  # cancelled meanwhile
             self._end(work, "cancelled")
             return
+        run_id = work.manifest.run_id
+        with self._lock:  # both at once, so that whoever sees `found` also sees that job
+            if run_id != job.run_id:  # an interrupted run was taken up
+                self._jobs[job.run_id] = replace(job, state="finished", found=run_id)
+            self._jobs[run_id] = Job(run_id, job.dataset, work.manifest.model, "running")
         self._works[run_id] = work
-        self._update(run_id, state="running")
         with self._guarded(run_id):
             self._advance(run_id)
 
@@ -228,7 +233,7 @@ class JobRunner:
     def _stop(self, run_id: str, state: Literal["cancelled", "failed"], error: DashboardError | None = None) -> None:
         if run_id in self._turns:
             self._turns.remove(run_id)
-        update = partial(self._update, run_id, state=state, error=error)
+        update = partial(self._stopped, run_id, state, error)
         work = self._works.pop(run_id, None)
         if work is None:
             update()
@@ -239,6 +244,10 @@ class JobRunner:
                 work.measure().add_done_callback(lambda _: self._inbox.put(update))
                 return
         update()
+
+    def _stopped(self, run_id: str, state: JobState, error: DashboardError | None) -> None:
+        if run_id not in self._works:  # else another job has taken it up since
+            self._update(run_id, state=state, error=error)
 
     def _end(self, work: EvaluationWork, state: Literal["cancelled", "failed"], message: str = "") -> None:
         with contextlib.suppress(OSError, DashboardError):  # where it cannot be written, it can be taken up again
@@ -268,7 +277,7 @@ class JobRunner:
         if isinstance(error, DashboardError):
             return error
         if isinstance(error, OSError):
-            return storage_error(self._store, error)
+            return storage_error(self._store.root, error)
         return DashboardError(f"The evaluation stopped: {type(error).__name__}: {error}.", "Please report this.")
 
     def _update(self, run_id: str, **changes: object) -> None:

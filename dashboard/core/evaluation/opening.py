@@ -1,48 +1,95 @@
-"""New, interrupted, under way or there already: ONE rule."""
+"""What a request to evaluate becomes: a new run, one that was interrupted, or the result of another run."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, is_there
+from dashboard.core.datasets.unchanged import FROM_THE_START, changed, open_with_content
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
-from dashboard.core.evaluation.plan import RunPlan, open_with_fingerprint, run_key
+from dashboard.core.evaluation.plan import RunPlan, run_key
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.runs.manifest import RunManifest, new_run_id
+from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
-from dashboard.core.runs.store import RunStore, storage_error
-
-
-def begin(plan: RunPlan, store: RunStore, chunk_size: int) -> OpenRun:
-    """A new run, for `go_on`. Raises DatasetError when it cannot be written."""
-    try:
-        return begin_run(plan, store, chunk_size, new_run_id())
-    except OSError as error:
-        raise storage_error(store, error) from error
+from dashboard.core.runs.store import RunStore
 
 
 @dataclass(frozen=True)
 class OpenRun:
     """A run that this process, and no other, works on."""
 
+    folder: RunFolder
     manifest: RunManifest
     dataset: Dataset
     version: ModelVersion
     owner: RunOwner
     seconds_before: float = 0.0  # spent on it by others
+    taken_up: bool = False  # it is not new: somebody else began it
 
 
-def evaluated_before(plan: RunPlan, store: RunStore) -> RunManifest | None:
+@dataclass(frozen=True)
+class Found:
+    """A finished run whose answers are those asked for."""
+
+    manifest: RunManifest
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A run that will have the answers asked for. Some process, perhaps this one, works on it."""
+
+    manifest: RunManifest
+
+
+Opened = OpenRun | Found | UnderWay
+
+
+def open_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str, reuse: bool = True) -> Opened:
+    """What this plan becomes.
+
+    A run with the same key is used, if there is one: one under way, else a finished one, else one of the same dataset
+    that was interrupted, cancelled or failed, which goes on from its last part. Otherwise a new run begins.
+
+    Args:
+        chunk_size: images that a worker takes at a time, for a new run.
+        run_id: what a new run is called.
+        reuse: False: a new run begins in any case.
+
+    Raises:
+        OSError: the store cannot be written.
+    """
+    if not reuse:
+        return begin_run(plan, store, chunk_size, run_id)
+    with store.beginning():
+        # in this order, so that a run that ends meanwhile is found as a finished one
+        if manifest := store.under_way(plan.key):
+            return UnderWay(manifest)
+        if manifest := _evaluated_before(plan, store):
+            return Found(manifest)
+        if manifest := store.interrupted(plan.key, plan.dataset.path):
+            try:
+                return _take_up(store.folder(manifest.run_id), lambda _: (plan.version, plan.dataset))
+            except PermissionError:
+                pass  # it is another user's
+            except DatasetError as error:  # meanwhile it was deleted, or somebody took it up without the store's lock
+                if error.code == "run_in_use":
+                    return UnderWay(manifest)
+        return begin_run(plan, store, chunk_size, run_id)
+
+
+def _evaluated_before(plan: RunPlan, store: RunStore) -> RunManifest | None:
     """A finished run that has the same answers."""
     found = store.same_as(plan.key)
     if found and not is_there(Path(found.dataset)):  # the same content lies elsewhere now
         found = replace(found, dataset=str(plan.dataset.path))
         with contextlib.suppress(OSError):
-            store.save(found)
+            store.folder(found.run_id).save(found)
     return found
 
 
@@ -65,11 +112,11 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         key=plan.key,
     )
     owner = store.begin(manifest)
-    return OpenRun(manifest, plan.dataset, plan.version, owner)
+    return OpenRun(store.folder(run_id), manifest, plan.dataset, plan.version, owner)
 
 
-def take_up_run(run_id: str, store: RunStore, registry: Registry) -> OpenRun | RunManifest:
-    """An unfinished run, to go on from the last part that was written; its manifest when it is finished.
+def take_up_run(run_id: str, store: RunStore, registry: Registry) -> OpenRun | Found:
+    """An unfinished run, to go on from the last part that was written; or the run as it is when it is finished.
 
     Raises:
         DatasetError: there is no such run, somebody else works on it (`run_in_use`), or its dataset has changed or gone;
@@ -77,22 +124,31 @@ def take_up_run(run_id: str, store: RunStore, registry: Registry) -> OpenRun | R
         ModelError: its model version has changed or gone; the run is stored as failed.
         OSError: its manifest cannot be written.
     """
-    owner = store.own(run_id)
+    return _take_up(store.folder(run_id), lambda manifest: _unchanged(manifest, registry))
+
+
+def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVersion, Dataset]]) -> OpenRun | Found:
+    """See `take_up_run`.
+
+    Args:
+        look_up: gives the model version and the dataset of the run, or raises DashboardError.
+    """
+    owner = folder.own()
     try:
-        manifest = store.manifest(run_id)
+        manifest = folder.manifest()
         if manifest.state == "finished":
             owner.release()
-            return manifest
+            return Found(manifest)
         _check_it_can_go_on(manifest)
-        spent = manifest.seconds + (store.seconds_of_last_leg(run_id) if manifest.state == "running" else 0.0)
+        spent = manifest.seconds + (folder.seconds_until_last_part() if manifest.state == "running" else 0.0)
         try:
-            version, dataset = _unchanged(manifest, registry)
+            version, dataset = look_up(manifest)
         except DashboardError as error:
-            store.finish(manifest, "failed", spent, str(error))
+            folder.finish(manifest, "failed", spent, str(error))
             raise
-        store.forget_evaluation(run_id)  # it is of the rows so far
-        running = store.finish(manifest, "running", spent)
-        return OpenRun(running, dataset, version, owner, spent)
+        folder.forget_evaluation()  # it is of the rows so far
+        running = folder.finish(manifest, "running", spent)
+        return OpenRun(folder, running, dataset, version, owner, spent, taken_up=True)
     except BaseException:
         owner.release()
         raise
@@ -104,11 +160,7 @@ def _check_it_can_go_on(manifest: RunManifest) -> None:
             f"The import of {manifest.dataset_name} was interrupted.", "Import the file again.", "import_interrupted"
         )
     if not manifest.key:
-        raise DatasetError(
-            f"{manifest.dataset_name} was changed while it was evaluated.",
-            "Evaluate it again, from the start.",
-            "dataset_changed",
-        )
+        raise changed(manifest.dataset_name, "while it was evaluated.", FROM_THE_START)
 
 
 def version_of_run(registry: Registry, manifest: RunManifest) -> ModelVersion:
@@ -127,14 +179,9 @@ def _fitted(version: ModelVersion, manifest: RunManifest) -> ModelVersion:
 
 def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion, Dataset]:
     version = _fitted(registry.get(manifest.model), manifest)
-    dataset, fingerprint = open_with_fingerprint(Path(manifest.dataset))
-    if fingerprint != manifest.dataset_sha256:
-        raise DatasetError(
-            f"{manifest.dataset_name} was changed before its evaluation was through.",
-            "Evaluate it again, from the start.",
-            "dataset_changed",
-        )
-    if run_key(fingerprint, version, dict(manifest.label_map)) != manifest.key:
+    was_changed = changed(manifest.dataset_name, "before its evaluation was through.", FROM_THE_START)
+    dataset = open_with_content(Path(manifest.dataset), manifest.dataset_sha256, was_changed)
+    if run_key(manifest.dataset_sha256, version, dict(manifest.label_map)) != manifest.key:
         raise ModelError(
             f"{manifest.model} was changed before the evaluation was through, or now computes in another precision.",
             "Evaluate the dataset again, from the start.",

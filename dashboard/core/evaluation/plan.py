@@ -1,4 +1,4 @@
-"""Which run an evaluation is: a new one, one that was interrupted, or one that is there already."""
+"""A dataset, a model version and what the labels mean to it: all that an evaluation needs, and the key to its answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dashboard.core.datasets import Dataset, distinct_labels, open_dataset, unreadable
+from dashboard.core.datasets import Dataset, distinct_labels
+from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.labels.class_names import NO_LABEL
 from dashboard.core.labels.matching import LabelMapping, match_labels
@@ -54,15 +55,6 @@ def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | N
             "labels_unknown",
         )
     return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.label_map()))
-
-
-def open_with_fingerprint(path: Path) -> tuple[Dataset, str]:
-    """The dataset and its fingerprint. Raises DatasetError."""
-    dataset = open_dataset(path)
-    try:
-        return dataset, dataset.fingerprint
-    except OSError as error:
-        raise unreadable(path, error) from error
 
 
 def _unlabelled(labels: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""One run under way: chunks go to the engine, their rows into the run store, part by part."""
+"""One run under way: chunks go to the engine, their rows into the run's folder, part by part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from dashboard.core.datasets import Sample, open_dataset
+from dashboard.core.datasets import Sample
+from dashboard.core.datasets.unchanged import DATASET_CHANGED, changed, open_with_content
 from dashboard.core.engine.contract import ATTEMPTS, Engine
 from dashboard.core.errors import DatasetError, WorkerError
 from dashboard.core.evaluation.chunk_rows import chunk_rows, known
@@ -20,10 +21,10 @@ from dashboard.core.evaluation.opening import OpenRun
 from dashboard.core.images.thumbnails import thumbnail_shape
 from dashboard.core.models.prediction import ChunkAnswers, Failure
 from dashboard.core.runs.manifest import RunManifest, State
-from dashboard.core.runs.store import RunStore
 from dashboard.core.runs.thumbnail_file import ThumbnailFile
 
-MOST_IN_VAIN = 3  # single images that end their workers before anything came through: then it is not the images
+# If this many chunks of one image crash their worker and no chunk has succeeded, blame the model and stop.
+MOST_IN_VAIN = 3
 SHORTEST_LIMIT_S = 30.0  # loading the model is part of a new worker's first chunk, however small
 
 
@@ -64,10 +65,14 @@ class _Piece:
 class EvaluationWork:
     """One run under way. Whoever drives it calls `submit_next` and `settle` from one thread, until `complete`."""
 
-    def __init__(self, run: OpenRun, engine: Engine, store: RunStore, chunk_s: float) -> None:
-        """Raises DatasetError when the rows that are there cannot be read."""
+    def __init__(self, run: OpenRun, engine: Engine, chunk_s: float) -> None:
+        """Raises DatasetError when the rows that are there cannot be read.
+
+        Args:
+            chunk_s: seconds that a worker may take for a whole chunk.
+        """
         self.manifest, self._dataset, self._version = run.manifest, run.dataset, run.version
-        self._run, self._engine, self._store, self._chunk_s = run, engine, store, chunk_s
+        self._run, self._folder, self._engine, self._chunk_s = run, run.folder, engine, chunk_s
         self._size, self._total = run.manifest.chunk_size, run.manifest.n_images
         done = self._done_parts()
         self._chunks = ChunkQueue(run.dataset.samples, self._size, done)
@@ -80,17 +85,16 @@ class EvaluationWork:
         self._mixed = False  # some rows are about other images than the dataset holds now
         with contextlib.suppress(OSError, ValueError):  # it goes without
             shape = thumbnail_shape(run.version.preprocessing)
-            self._thumbnails = store.keep_thumbnails(self.manifest.run_id, self._total, shape)
+            self._thumbnails = self._folder.keep_thumbnails(self._total, shape)
         self._start = time.perf_counter()
 
     def _done_parts(self) -> set[int]:
-        run_id = self.manifest.run_id
         parts = range(-(-self._total // self._size))
-        if self._store.is_packed(run_id):
+        if self._folder.is_packed():
             self._before = self._done = self._total
-            self._failed = len(self._store.load(run_id, ["status"]).failed)
+            self._failed = len(self._folder.load(["status"]).failed)
             return set(parts)
-        found = self._store.parts(run_id)
+        found = self._folder.parts()
         done = {part for part in parts if part in found and found[part].rows == len(self._samples_of(part))}
         self._before = self._done = sum(found[part].rows for part in done)
         self._failed = sum(found[part].failed for part in done)
@@ -157,7 +161,7 @@ class EvaluationWork:
                 raise
             answers = _no_answer(known(chunk.samples, self.manifest), len(self.manifest.class_names), error)
         except DatasetError as error:
-            self._mixed = error.code == "dataset_changed"
+            self._mixed = error.code == DATASET_CHANGED
             raise
         else:
             self._largest = max(self._largest, len(chunk.samples))
@@ -175,14 +179,14 @@ class EvaluationWork:
                 if self._thumbnails and piece.thumbnails is not None:  # first, for a part says that all is there
                     self._thumbnails.write(piece.predicted(), piece.thumbnails)
             rows = pa.concat_tables([piece.rows for piece in pieces])
-            self._store.add_part(self.manifest.run_id, part, rows)
+            self._folder.add_part(part, rows)
             del self._unwritten[part]
             self._done += len(rows)
             self._failed += rows["status"].to_pylist().count("failed")
 
     def measure(self) -> Future[None]:
         """Lets a worker compute the metrics; where that fails, whoever reads the run computes them."""
-        measured: Future[None] = self._engine.submit("measure_run", self._store.root, self.manifest.run_id)
+        measured: Future[None] = self._engine.submit("measure_run", self._folder.path)
         return measured
 
     def finish(self, state: State, message: str = "") -> RunManifest:
@@ -196,21 +200,21 @@ class EvaluationWork:
             self._check_unchanged()
         seconds = self._run.seconds_before + time.perf_counter() - self._start
         final = replace(self.manifest, key="") if self._mixed else self.manifest  # its rows answer nothing again
-        manifest = self._store.finish(final, state, seconds, message)
+        manifest = self._folder.finish(final, state, seconds, message)
         self.leave()
         return manifest
 
     def _check_unchanged(self) -> None:
+        was_changed = changed(
+            self.manifest.dataset_name,
+            "while it was evaluated: some answers may be about what it held before, some about what it holds now.",
+        )
         try:
-            now = open_dataset(self._dataset.path).fingerprint
-        except (DatasetError, OSError):  # it has gone, after all of it was read
-            return
-        if now != self.manifest.dataset_sha256:
-            self._mixed = True
-            raise DatasetError(
-                f"{self.manifest.dataset_name} was changed while it was evaluated: some answers may be about what it held "
-                "before, some about what it holds now.", "Evaluate it again.", "dataset_changed",
-            )  # fmt: skip
+            open_with_content(self._dataset.path, self.manifest.dataset_sha256, was_changed)
+        except DatasetError as error:
+            if error is was_changed:  # else it has gone, after all of it was read
+                self._mixed = True
+                raise
 
     def leave(self) -> None:
         """Lets go of it as it is, so that it can be taken up again."""

@@ -19,6 +19,7 @@ from dashboard.core.importing.true_labels import GivenLabels, read_given_labels,
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.store import RunStore, storage_error
 
@@ -71,21 +72,22 @@ def import_predictions(
     try:
         owner = store.begin(manifest)
     except OSError as error:
-        raise storage_error(store, error) from error
+        raise storage_error(store.root, error) from error
+    folder = store.folder(manifest.run_id)
     try:
-        tally = _store_rows(opened, manifest.run_id, request.path.name, store, on_progress)
+        tally = _store_rows(opened, folder, request.path.name, on_progress)
         if repeated := tally.n_repeated:
             note = f"{repeated:,} rows name a file that another one names."
             manifest = replace(manifest, notes=(*manifest.notes, note))
         evaluation = tally.evaluation(opened.class_names)
         if evaluation:
-            store.keep_evaluation(manifest.run_id, evaluation)
-        manifest = store.finish(manifest, "finished", time.perf_counter() - start)
+            folder.keep_evaluation(evaluation)
+        manifest = folder.finish(manifest, "finished", time.perf_counter() - start)
     except BaseException as error:
         owner.release()
         store.delete(manifest.run_id)
         if isinstance(error, OSError):
-            raise storage_error(store, error) from error
+            raise storage_error(store.root, error) from error
         raise
     owner.release()
     return Imported(manifest, evaluation, tally.n_failed)
@@ -135,9 +137,7 @@ def _manifest(request: ImportRequest, opened: _Opened) -> RunManifest:
     )
 
 
-def _store_rows(
-    opened: _Opened, run_id: str, source: str, store: RunStore, on_progress: Callable[[int, int], None]
-) -> Tally:
+def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Callable[[int, int], None]) -> Tally:
     """Stores the rows piece by piece and counts them. Raises DatasetError at a row that cannot be used, and OSError."""
     predictions, names = opened.predictions, opened.class_names
     columns = predictions.class_names or names
@@ -146,7 +146,7 @@ def _store_rows(
     tally, done = Tally(), 0
     for part, piece in enumerate(with_labels(predictions, opened.given)):
         rows = check_rows(replace(piece, pred_probs=piece.pred_probs[:, order]), done, ids, source)
-        store.add_part(run_id, part, as_table(rows, names))
+        folder.add_part(part, as_table(rows, names))
         tally.add(rows)
         done += len(rows.failed)
         on_progress(done, predictions.n_rows)

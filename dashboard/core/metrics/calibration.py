@@ -6,34 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_COLUMNS = ("upper", "images", "confidence", "accuracy")
+from dashboard.core.metrics.array_fields import Floats, Integers
 
 
 @dataclass(frozen=True)
 class Reliability:
     """Confidence against accuracy in equal-width bins of confidence; (B,) each."""
 
-    upper: np.ndarray  # edge of the bin, inclusive; its lower edge is the one before
-    images: np.ndarray  # int
-    confidence: np.ndarray  # mean, NaN in an empty bin
-    accuracy: np.ndarray  # NaN in an empty bin
+    upper: Floats  # edge of the bin, inclusive; its lower edge is the one before
+    images: Integers
+    confidence: Floats  # mean, NaN in an empty bin
+    accuracy: Floats  # NaN in an empty bin
 
     @property
     def ece(self) -> float:
         """Mean distance of confidence and accuracy, weighted by size (1706.04599, eq. 3); in [0, 1]."""
         gap = np.abs(self.confidence - self.accuracy)
         return float(np.nansum(gap * self.images) / self.images.sum())
-
-    def to_dict(self) -> dict[str, list[float | None]]:
-        """For JSON; `from_dict` is its inverse."""
-        columns = {name: getattr(self, name).tolist() for name in _COLUMNS}
-        return {name: [None if value != value else value for value in column] for name, column in columns.items()}
-
-    @classmethod
-    def from_dict(cls, record: dict[str, list[float | None]]) -> Reliability:
-        """The diagram that `to_dict` wrote."""
-        numbers = {name: np.asarray(record[name], np.float64) for name in _COLUMNS}
-        return cls(**{**numbers, "images": numbers["images"].astype(np.int64)})
 
 
 def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> Reliability:

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
+from dashboard.core.metrics.array_fields import IntegerMatrix
 from dashboard.core.metrics.calibration import Reliability, reliability
 from dashboard.core.metrics.intervals import Proportion, proportion
+
+_SCORES = ("precision", "recall", "f1")
+_COLUMNS = TypeAdapter(dict[str, list[str] | list[int] | list[float | None]])
+
+
+def _per_class_from_json(columns: Any) -> pd.DataFrame:
+    table = pd.DataFrame(_COLUMNS.validate_python(columns))
+    if missing := {"class", "images", *_SCORES} - set(table.columns):
+        raise ValueError(f"these columns are missing: {', '.join(sorted(missing))}")
+    return table.assign(**{name: table[name].astype(float) for name in _SCORES})
+
+
+def _per_class_as_json(table: pd.DataFrame) -> dict[Any, list[Any]]:
+    """JSON has no NaN: null stands for it."""
+    return table.astype(object).where(table.notna(), None).to_dict("list")
+
+
+PerClass = Annotated[pd.DataFrame, PlainValidator(_per_class_from_json), PlainSerializer(_per_class_as_json)]
 
 
 @dataclass(frozen=True)
@@ -19,8 +39,8 @@ class Evaluation:
 
     accuracy: Proportion
     macro_f1: float  # over the classes that occur as true labels
-    confusion: np.ndarray  # (K, K) counts; rows are true labels, columns predicted
-    per_class: pd.DataFrame  # one row a class: class, images, precision, recall, f1
+    confusion: IntegerMatrix  # (K, K) counts; rows are true labels, columns predicted
+    per_class: PerClass  # one row a class: class, images, precision, recall, f1
     class_names: tuple[str, ...]
     reliability: Reliability | None = None  # None where there are no probabilities
 
@@ -28,31 +48,6 @@ class Evaluation:
     def ece15(self) -> float | None:
         """Expected calibration error of 15 equal-width bins, in [0, 1]."""
         return self.reliability.ece if self.reliability else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON; `from_dict` is its inverse."""
-        return {
-            "accuracy": asdict(self.accuracy),
-            "macro_f1": self.macro_f1,
-            "confusion": self.confusion.tolist(),
-            "per_class": self.per_class.astype(object).where(self.per_class.notna(), None).to_dict("list"),
-            "class_names": list(self.class_names),
-            "reliability": self.reliability.to_dict() if self.reliability else None,
-        }
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Evaluation:
-        """The evaluation that `to_dict` wrote."""
-        per_class = pd.DataFrame(record["per_class"])
-        scores = {name: per_class[name].astype(float) for name in ("precision", "recall", "f1")}
-        return cls(
-            accuracy=Proportion(**record["accuracy"]),
-            macro_f1=record["macro_f1"],
-            confusion=np.asarray(record["confusion"], np.int64),
-            per_class=per_class.assign(**scores),
-            class_names=tuple(record["class_names"]),
-            reliability=Reliability.from_dict(record["reliability"]) if record.get("reliability") else None,
-        )
 
 
 def evaluate_labels(

@@ -1,4 +1,8 @@
-"""One image of an evaluation: its file, its label, and what the model said then."""
+"""The images of a run as they were evaluated: the file of one, and small pictures of many.
+
+They come from the dataset, and only while it still has the same file at the same place. Small pictures come from the
+thumbnails beside the run where it has them, so they outlive the dataset.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +53,7 @@ def run_image(run: Run, index: int) -> RunImage:
             f"This evaluation has no image number {index:,}.", "Choose one on Batch evaluation.", "image_unknown"
         )
     row, file = rows.iloc[0], str(run.detail(rows, ["file"])["file"].iloc[0])
-    dataset = open_dataset(Path(run.manifest.dataset))
+    dataset = _dataset_of(run.manifest)
     check_still_there(dataset, index, file)
     return RunImage(
         run_id=run.manifest.run_id,
@@ -65,19 +69,14 @@ def run_image(run: Run, index: int) -> RunImage:
 
 
 class RunPictures:
-    """Pictures by the `index` and `file` of a row."""
+    """Small pictures by the `index` and `file` of a row."""
 
     def __init__(self, store: RunStore, manifest: RunManifest) -> None:
         """Raises DatasetError when there are no pictures."""
-        self._dataset: Dataset | None = None
-        self._thumbnails = store.thumbnails(manifest.run_id)
-        if self._thumbnails is not None:
-            return
-        if manifest.imported:
-            raise DatasetError("This evaluation came without images.", code="no_images_kept")
-        self._dataset = open_dataset(Path(manifest.dataset))
+        self._thumbnails = store.folder(manifest.run_id).thumbnails()
+        self._dataset = _dataset_of(manifest) if self._thumbnails is None else None
 
-    def image(self, index: int, name: str, enough: tuple[int, int]) -> np.ndarray | None:
+    def image(self, index: int, file: str, enough: tuple[int, int]) -> np.ndarray | None:
         """(H, W, 3) uint8; None where it cannot be read, or is not the one that was evaluated.
 
         Args:
@@ -85,9 +84,15 @@ class RunPictures:
         """
         if self._thumbnails is not None:
             return np.asarray(self._thumbnails[index])
-        if self._dataset is None or not still_there(self._dataset, index, name):
+        if self._dataset is None or not still_there(self._dataset, index, file):
             return None
         try:
             return self._dataset.image(index, enough)
         except ImageError:
             return None
+
+
+def _dataset_of(manifest: RunManifest) -> Dataset:
+    if manifest.imported:
+        raise DatasetError("This evaluation came without images.", code="no_images_kept")
+    return open_dataset(Path(manifest.dataset))

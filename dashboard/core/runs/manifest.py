@@ -11,6 +11,7 @@ from typing import Literal
 
 from dashboard.core.images.preprocessing import Fit
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
+from dashboard.core.settings import CHUNK_SIZE
 
 
 def new_run_id() -> str:
@@ -38,7 +39,7 @@ class RunManifest:
     label_map: tuple[tuple[str, str], ...] = ()  # what the others meant; as a dict, what `match_labels` takes
     notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
     imported: bool = False  # predictions made elsewhere: `dataset` is their file, and there are no images
-    chunk_size: int = 128  # images a part
+    chunk_size: int = CHUNK_SIZE  # images a part
     key: str = ""  # equal where dataset, model version and labels are: the same answers; "" where unknown
     state: State = "running"  # whether somebody works on it is told by its owner
     seconds: float = 0.0  # spent on it

@@ -11,7 +11,7 @@ from pathlib import Path
 from dashboard.core.errors import DatasetError
 
 _FILE = "owner.lock"
-_TRIES = 3  # somebody may just be looking whether it is owned
+_TRIES = 3  # `is_owned` takes the lock for a moment
 _PAUSE_S = 0.02
 
 
@@ -24,21 +24,14 @@ class RunOwner:
     def __init__(self, folder: Path) -> None:
         """Raises DatasetError with the code `run_in_use` when another one has it; OSError when there is no such folder."""
         self._file = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        for left in reversed(range(_TRIES)):
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if left:
-                    time.sleep(_PAUSE_S)
-                    continue
-                by = _pid_in(self._file)
-                os.close(self._file)
-                raise DatasetError(
-                    f"Run {folder.name} is being evaluated{f' by process {by}' if by else ''}.",
-                    "Wait until it has ended, or cancel it there.",
-                    "run_in_use",
-                ) from error
+        if not _lock(self._file):
+            by = _pid_in(self._file)
+            os.close(self._file)
+            raise DatasetError(
+                f"Run {folder.name} is being evaluated{f' by process {by}' if by else ''}.",
+                "Wait until it has ended, or cancel it there.",
+                "run_in_use",
+            )
         with contextlib.suppress(OSError):  # for people only; the disk may be full
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
@@ -62,6 +55,15 @@ def is_owned(folder: Path) -> bool:
         return True
     finally:
         os.close(file)
+    return False
+
+
+def _lock(file: int) -> bool:
+    for _ in range(_TRIES):
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_PAUSE_S)
     return False
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -31,26 +29,6 @@ _NUMBERS = {
 SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # also where all rows failed
 CLASS_NAMES = "class_names"  # in a file's metadata: of the probabilities, as JSON
 _GROUP_ROWS = 16384  # of a packed file: what is read to show one row
-
-
-@dataclass(frozen=True)
-class Row:
-    """One image of a run."""
-
-    index: int  # position in the dataset
-    file: str
-    true_label: str | None  # a class of the model; None where the dataset says nothing or something unknown
-    predicted_label: str | None  # None when status is "failed"
-    confidence: float | None  # in [0, 1]
-    pred_probs: Sequence[float] | None  # (K,), calibrated
-    logits: Sequence[float] | None  # (K,)
-    status: Literal["ok", "failed"]
-    reason: str  # "" when ok
-
-
-def rows_table(rows: Sequence[Row]) -> pa.Table:
-    """Rows as a table of SCHEMA."""
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
 
 
 class RowFiles:

@@ -25,7 +25,7 @@ class Run:
     table: pd.DataFrame  # the columns asked for, in the order of `index`; its own index is the row's position
     files: RowFiles
     measured: Evaluation | None  # as a worker computed and stored it
-    state: State | Literal["interrupted"]  # see `RunStore.state`
+    state: State | Literal["interrupted"]  # see `RunFolder.state`
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
@@ -57,8 +57,8 @@ class Run:
         return evaluate_labels(true, predicted, self.manifest.class_names, rows["confidence"].to_numpy())
 
 
-def damaged(run_id: str, error: Exception) -> DatasetError:
-    """The error for a run whose rows cannot be read."""
+def damaged(run_id: str, error: Exception | str) -> DatasetError:
+    """The error for a run whose files cannot be read."""
     return DatasetError(f"Run {run_id} cannot be read ({error}).", "Evaluate the dataset again.", "run_damaged")
 
 

@@ -1,4 +1,4 @@
-"""The confusion of an evaluation: all classes, or of many those that are confused most often."""
+"""The confusion matrix of an evaluation: all classes, or of many those that are confused most often."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.ui.words import plain
 
 def show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
     """The chart; returns the chosen cell (true, predicted), which stays chosen while other pages are visited."""
-    st.markdown("**What is taken for what**")
+    st.markdown("**Confusion matrix**")
     with st.container(horizontal=True, vertical_alignment="center"):
         measure = st.segmented_control(
             "Show",

@@ -31,7 +31,7 @@ def show_images(run: Run, store: RunStore, rows: pd.DataFrame, about: Hashable, 
     Args:
         rows: of `Run.evaluated`.
         about: what the rows are, so that each list is turned over by itself.
-        with_classes: say of each image what it is and what it was taken for.
+        with_classes: say of each image its true and its predicted class.
     """
     if run.manifest.imported:
         _show_imported(run, rows)

@@ -9,8 +9,9 @@ import streamlit as st
 
 from dashboard.core.datasets import readable_name
 from dashboard.core.errors import DashboardError
-from dashboard.core.evaluation.jobs import Job
+from dashboard.core.evaluation.job import Job
 from dashboard.services import Services
+from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.session import state_of_run
 from dashboard.ui.words import duration
 
@@ -54,7 +55,7 @@ def follow_run(services: Services, run_id: str, shown: Hashable, since: float) -
 
 def _is_another(services: Services, run_id: str, shown: Hashable) -> bool:
     try:
-        return not services.runs.is_owned(run_id) or state_of_run(services, run_id) != shown
+        return not services.runs.folder(run_id).is_owned() or state_of_run(services, run_id) != shown
     except DashboardError:  # it was deleted
         return True
 
@@ -83,7 +84,7 @@ def list_jobs(services: Services, but: str = "") -> None:
             st.progress(_share(job), f"{job.state.capitalize()}: {_in_words(services, job)}", width=320)
             st.text(f"{readable_name(job.dataset.name)} with {job.model}", width="content")
             if st.button("Show", key=f"show-{job.run_id}"):
-                st.session_state["run_id"] = st.query_params["run"] = job.run_id
+                show(job.run_id)
                 st.rerun()
     if not jobs:
         st.rerun()

@@ -11,7 +11,7 @@ from dashboard.services import Services
 from dashboard.ui.evaluate.confusion_view import show_confusion
 from dashboard.ui.evaluate.gallery import show_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
-from dashboard.ui.evaluate.tabs import show_calibration, show_downloads, show_failures, show_per_class
+from dashboard.ui.evaluate.tabs import show_tabs
 from dashboard.ui.words import duration, local_time, plain
 
 LINES_SHOWN = 12
@@ -45,24 +45,10 @@ def show_run(services: Services, run: Run) -> None:
             _show_unlabelled(services, run, unlabelled)
         else:
             _show_labelled(services, run, evaluation)
-        details, calibration, failures, downloads = st.tabs(
-            ["Per class", "Calibration", f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details"
-        )
-        with details:
-            show_per_class(evaluation)
-        with calibration:
-            show_calibration(evaluation)
-    else:
-        if len(run.evaluated):
-            st.info(
-                "The images carry no labels the model knows, so there is nothing to compare.", icon=":material/info:"
-            )
-            _show_unlabelled(services, run, run.evaluated)
-        failures, downloads = st.tabs([f"Not evaluated ({len(run.failed):,})", "Downloads"], key="details")
-    with failures:
-        show_failures(run)
-    with downloads:
-        show_downloads(run)
+    elif len(run.evaluated):
+        st.info("The images carry no labels the model knows, so there is nothing to compare.", icon=":material/info:")
+        _show_unlabelled(services, run, run.evaluated)
+    show_tabs(services, run)
 
 
 def _show_figures(run: Run, evaluation: Evaluation | None) -> None:
@@ -138,19 +124,19 @@ def _choose_unlabelled(n_labelled: int, n_unlabelled: int) -> bool:
 
 
 def _show_unlabelled(services: Services, run: Run, rows: pd.DataFrame) -> None:
-    """What these images were taken for, class by class."""
+    """Images without a label, by the class that they were predicted as."""
     counts = rows["predicted_label"].value_counts()
     titles = {"": f"any class ({len(rows):,})"}
     titles |= {str(name): f"{name} ({count:,})" for name, count in counts.items() if count}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        taken_for = st.selectbox(
-            "Taken for", list(titles), format_func=lambda name: titles[name], key="taken-for", width=240
+        predicted_as = st.selectbox(
+            "Predicted as", list(titles), format_func=lambda name: titles[name], key="predicted-as", width=240
         )
         first = st.segmented_control(
             "First", ["Least sure", "Surest"], default="Least sure", required=True, key="first", persist_state="session"
         )
-    if taken_for:
-        rows = rows[rows["predicted_label"] == taken_for]
+    if predicted_as:
+        rows = rows[rows["predicted_label"] == predicted_as]
     rows = rows.sort_values("confidence", ascending=first == "Least sure", kind="stable")
-    show_images(run, services.runs, rows, (taken_for, first), with_classes=not taken_for)
+    show_images(run, services.runs, rows, (predicted_as, first), with_classes=not predicted_as)
     show_bulk(services, run, rows)

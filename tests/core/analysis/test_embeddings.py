@@ -8,12 +8,12 @@ import pytest
 
 from dashboard.core.analysis.embeddings import RunEmbeddings
 from dashboard.core.engine.pool import WorkerPool
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from tests.conftest import MakeZip
+from tests.evaluating import evaluate
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> RunStore:
 @pytest.fixture
 def run(store: RunStore, pool: WorkerPool, tiny_version: ModelVersion, make_zip: MakeZip) -> Run:
     dataset = make_zip({"cat": 3}, extra={"cat/0.png.png": b"no image"})
-    return store.load(evaluate(dataset, tiny_version, pool, store).run_id)
+    return store.folder(evaluate(dataset, tiny_version, pool, store).run_id).load()
 
 
 def finished(embeddings: RunEmbeddings, run: Run) -> None:
@@ -47,7 +47,7 @@ def test_they_are_computed_once_and_kept_beside_the_run(
 
 
 def test_what_belongs_to_another_state_of_the_run_is_not_used(run: Run, store: RunStore, inference: Inference) -> None:
-    path = store.folder(run.manifest.run_id) / "embeddings.npy"
+    path = store.folder(run.manifest.run_id).path / "embeddings.npy"
     for content in (np.zeros((2, 8), np.float32), np.array([{}], object)):
         np.save(path, content, allow_pickle=True)
         assert RunEmbeddings(inference, store).stored(run) is None

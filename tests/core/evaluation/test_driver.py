@@ -18,7 +18,6 @@ import pytest
 from dashboard.core.datasets import open_dataset
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError, ModelError, WorkerError
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.evaluation.opening import take_up_run
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.models.inference import Inference
@@ -27,6 +26,7 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from tests.conftest import ROOT, MakeZip, encoded, picture
+from tests.evaluating import evaluate
 from tests.worker.hostile_worker import COMMAND, HANGER, KILLER
 
 
@@ -58,7 +58,7 @@ def test_accepted_and_rejected_are_what_was_given(
     path = make_zip({"cat": 5, "Plane": 4}, extra=extra)
     seen: list[Progress] = []
     manifest = evaluate(path, tiny_version, pool, store, chunk_size=4, on_progress=seen.append)
-    run = store.load(manifest.run_id)
+    run = store.folder(manifest.run_id).load()
     assert manifest.state == "finished" and manifest.n_images == len(run.table) == 15
     assert manifest.unknown_labels == ("zebra",) and manifest.model == "tiny@1" and manifest.seconds > 0
     assert run.table["index"].tolist() == list(range(15))
@@ -86,7 +86,7 @@ def test_the_size_of_the_chunks_does_not_matter(
     pool: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
 ) -> None:
     path = make_zip({"cat": 7, "dog": 6})
-    tables = [store.load(evaluate(path, tiny_version, pool, store, size).run_id).table for size in (1, 5, 128)]
+    tables = [store.folder(evaluate(path, tiny_version, pool, store, size).run_id).load().table for size in (1, 5, 128)]
     for table in tables[1:]:
         assert table["predicted_label"].equals(tables[0]["predicted_label"])
         assert np.allclose(table["confidence"], tables[0]["confidence"], atol=1e-6)
@@ -106,7 +106,7 @@ def test_images_without_labels_are_predicted(
     fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
 ) -> None:
     path = make_zip({}, extra={f"{i}.png": encoded(picture(i)) for i in range(3)})
-    run = store.load(evaluate(path, tiny_version, fast, store).run_id)
+    run = store.folder(evaluate(path, tiny_version, fast, store).run_id).load()
     assert run.evaluation() is None and len(run.evaluated) == 3
 
 
@@ -122,17 +122,15 @@ def test_a_model_that_cannot_be_used_fails_the_run(
 def test_cancel_keeps_what_is_done(
     fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
 ) -> None:
-    cancelled = threading.Event()
-
     def stop_soon(progress: Progress) -> None:
         if progress.done >= 20:
-            cancelled.set()
+            raise KeyboardInterrupt
 
-    manifest = evaluate(
-        make_zip({"cat": 200}), tiny_version, fast, store, 10, on_progress=stop_soon, cancelled=cancelled
-    )
-    run = store.load(manifest.run_id)
-    assert manifest.state == "cancelled" == store.manifest(manifest.run_id).state
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(make_zip({"cat": 200}), tiny_version, fast, store, 10, on_progress=stop_soon)
+    [manifest] = store.list()
+    run = store.folder(manifest.run_id).load()
+    assert manifest.state == run.state == "cancelled"
     assert 20 <= len(run.table) < 200 and len(run.evaluated) == len(run.table)
     assert fast.submit("add", 1, 2).result(timeout=5) == 3  # chunks that waited are not done
 
@@ -142,7 +140,7 @@ def test_an_image_that_kills_its_worker_fails_alone(
 ) -> None:
     killer = encoded(np.full((8, 8, 3), KILLER, np.uint8))
     path = make_zip({"cat": 9, "dog": 6}, extra={"cat/killer.png": killer})
-    run = store.load(evaluate(path, tiny_version, fast, store, chunk_size=16).run_id)
+    run = store.folder(evaluate(path, tiny_version, fast, store, chunk_size=16).run_id).load()
     assert [name for name, status in rows(run).items() if status == "failed"] == ["cat/killer.png"]
     assert "SIGKILL" in run.failed["reason"].iloc[0] and run.failed["true_label"].iloc[0] == "cat"
     assert len(run.evaluated) == 15 and run.manifest.state == "finished"
@@ -153,7 +151,7 @@ def test_an_image_that_hangs_its_worker_fails_alone(
 ) -> None:
     hanger = encoded(np.full((8, 8, 3), HANGER, np.uint8))
     path = make_zip({"cat": 20}, extra={"cat/hanger.png": hanger})
-    run = store.load(evaluate(path, tiny_version, fast, store, chunk_size=8, chunk_s=1.0).run_id)
+    run = store.folder(evaluate(path, tiny_version, fast, store, chunk_size=8, chunk_s=1.0).run_id).load()
     assert [name for name, status in rows(run).items() if status == "failed"] == ["cat/hanger.png"]
     assert "did not answer within 1 s" in run.failed["reason"].iloc[0]
     assert len(run.evaluated) == 20 and run.table["index"].is_unique
@@ -205,7 +203,7 @@ def test_one_image_that_hangs_leaves_the_other_chunks_as_large_as_they_were(
         return submit(task, *args, **kwargs)
 
     monkeypatch.setattr(fast, "submit", record)
-    run = store.load(evaluate(path, tiny_version, fast, store, chunk_size=10, chunk_s=1.0).run_id)
+    run = store.folder(evaluate(path, tiny_version, fast, store, chunk_size=10, chunk_s=1.0).run_id).load()
     assert run.failed["file"].tolist() == ["cat/40.png"] and len(run.evaluated) == 99
     assert sizes.count(10) == 10 and min(sizes) == 1, sizes
 
@@ -235,7 +233,7 @@ def test_a_pool_that_is_closed_ends_the_run(tiny_version: ModelVersion, store: R
         evaluate(make_zip({"cat": 100}), tiny_version, pool, store, 5, on_progress=close)
     closing.join()
     [manifest] = store.list()
-    assert manifest.state == "failed" and len(store.load(manifest.run_id).table) >= 5
+    assert manifest.state == "failed" and len(store.folder(manifest.run_id).load().table) >= 5
 
 
 def test_a_store_that_cannot_be_written_is_an_error_with_its_cause(
@@ -266,7 +264,7 @@ def test_a_dataset_that_changes_meanwhile_is_noticed(
     with pytest.raises(DatasetError, match="was changed") as caught:
         evaluate(folder, tiny_version, fast, store, 5, on_progress=add_one_in_front)
     assert caught.value.code == "dataset_changed"
-    run = store.load(evaluate(folder, tiny_version, fast, store, 5).run_id)
+    run = store.folder(evaluate(folder, tiny_version, fast, store, 5).run_id).load()
     assert len(run.evaluated) == 61
     for _, row in run.table.iterrows():
         assert row["true_label"] == Path(row["file"]).parent.name
@@ -312,7 +310,7 @@ def shared_zip_run(shared_dir: Path, pool: WorkerPool, tmp_path_factory: pytest.
     store = RunStore(tmp_path_factory.mktemp("runs"))
     version = replace(Registry(ROOT / "models").active(), bfloat16=False)  # Keras, to compare with, computes in float32
     manifest = evaluate(shared_dir / "cifar10" / "cifar10-test-2000.zip", version, pool, store)
-    return store.load(manifest.run_id)
+    return store.folder(manifest.run_id).load()
 
 
 def test_the_model_in_models_agrees_with_keras_and_scikit_learn(shared_zip_run: Run, shared_dir: Path) -> None:

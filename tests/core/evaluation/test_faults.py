@@ -20,14 +20,16 @@ from pandas.testing import assert_frame_equal
 
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError
-from dashboard.core.evaluation.driver import evaluate, go_on
+from dashboard.core.evaluation.driver import go_on
 from dashboard.core.evaluation.jobs import JobRunner
 from dashboard.core.evaluation.opening import OpenRun, take_up_run
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import CHUNK_SIZE, TASK_S
 from tests.conftest import ROOT, encoded, picture
+from tests.evaluating import evaluate
 from tests.worker.hostile_worker import COMMAND
 
 PATIENCE_S = 60.0
@@ -74,8 +76,8 @@ def undisturbed(
 
 def rows_and_thumbnails(store: RunStore, run_id: str) -> pd.DataFrame:
     """The rows, with a checksum of each one's thumbnail."""
-    table = store.load(run_id).table
-    thumbnails = store.thumbnails(run_id)
+    table = store.folder(run_id).load().table
+    thumbnails = store.folder(run_id).thumbnails()
     assert thumbnails is not None and len(thumbnails) == 242
     return table.assign(thumbnail=[zlib.crc32(thumbnails[i].tobytes()) for i in table["index"]])
 
@@ -127,14 +129,14 @@ def test_a_worker_that_hangs_is_replaced_and_costs_no_row(
 SERVER = """
 import sys, time
 from pathlib import Path
-from dashboard.core.jobs import JobRunner
-from dashboard.core.registry import Registry
-from dashboard.core.runs import RunStore
-from dashboard.core.worker_pool import WorkerPool
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.evaluation.jobs import JobRunner
+from dashboard.core.models.registry import Registry
+from dashboard.core.runs.store import RunStore
 from tests.worker.hostile_worker import COMMAND
 
 models, runs, *datasets = map(Path, sys.argv[1:])
-jobs = JobRunner(WorkerPool(2, command=COMMAND, stagger_s=0), RunStore(runs), chunk_size=16)
+jobs = JobRunner(WorkerPool(2, command=COMMAND, stagger_s=0), RunStore(runs), 16, 120.0)
 taken_up = jobs.go_on_with_interrupted(Registry(models))
 started = [jobs.start(path, Registry(models).get("tiny@1")) for path in datasets]
 while jobs.active():
@@ -157,12 +159,12 @@ def test_a_killed_server_goes_on_from_the_last_part_when_it_is_started_again(
         until(lambda: len(list(store.root.glob("*/part-*"))) >= 3)
         first.send_signal(signal.SIGKILL)
     [manifest] = store.list()
-    done = store.parts(manifest.run_id)
-    assert manifest.state == "running" and not store.is_owned(manifest.run_id) and 3 <= len(done) < 16
+    done = store.folder(manifest.run_id).parts()
+    assert manifest.state == "running" and not store.folder(manifest.run_id).is_owned() and 3 <= len(done) < 16
     with server(tiny_registry.root, store.root) as second:
         printed, _ = second.communicate(timeout=PATIENCE_S)
     assert printed.split() == ["finished", str(sum(part.rows for part in done.values()))]
-    assert store.manifest(manifest.run_id).seconds > 0
+    assert store.folder(manifest.run_id).manifest().seconds > 0
     assert_frame_equal(rows_and_thumbnails(store, manifest.run_id), undisturbed)
 
 
@@ -185,7 +187,7 @@ def test_a_part_that_was_damaged_is_evaluated_again(
     [manifest] = store.list()
     run = take_up_run(manifest.run_id, store, tiny_registry)
     assert isinstance(run, OpenRun)
-    go_on(run, two, store)
+    go_on(run, two, TASK_S)
     assert_frame_equal(rows_and_thumbnails(store, manifest.run_id), undisturbed)
 
 
@@ -195,13 +197,13 @@ def test_only_one_of_two_servers_takes_up_a_run(
     with server(tiny_registry.root, store.root, dataset) as other:
         until(lambda: list(store.root.glob("*/part-*")))
         [manifest] = store.list()
-        assert JobRunner(two, store).go_on_with_interrupted(tiny_registry) == []
+        assert JobRunner(two, store, CHUNK_SIZE, TASK_S).go_on_with_interrupted(tiny_registry) == []
         with pytest.raises(DatasetError, match=str(other.pid)) as caught:
             take_up_run(manifest.run_id, store, tiny_registry)
         assert caught.value.code == "run_in_use"
         with pytest.raises(DatasetError):
             store.delete(manifest.run_id)
-        assert store.manifest(manifest.run_id).state == "running"
+        assert store.folder(manifest.run_id).manifest().state == "running"
         other.send_signal(signal.SIGKILL)
 
 
@@ -235,7 +237,7 @@ def test_a_full_disk_pauses_the_job_and_it_goes_on_by_itself(
     """48."""
     store = RunStore(small_disk / "runs")
     ballast = fill(small_disk, leave=300_000)
-    jobs = JobRunner(two, store, chunk_size=16, retry_s=0.3)
+    jobs = JobRunner(two, store, 16, TASK_S, retry_s=0.3)
     run_id = jobs.start(dataset, tiny_version).run_id
     until(lambda: (job := jobs.get(run_id)) and job.state == "paused")
     job = jobs.get(run_id)
@@ -270,6 +272,6 @@ def test_a_full_disk_ends_a_command_which_can_go_on_later(
     run = take_up_run(manifest.run_id, store, tiny_registry)
     assert isinstance(run, OpenRun)
     seen: list[Progress] = []
-    assert go_on(run, two, store, on_progress=seen.append).state == "finished"
+    assert go_on(run, two, TASK_S, on_progress=seen.append).state == "finished"
     assert seen[0].before > 0
     assert_frame_equal(rows_and_thumbnails(store, manifest.run_id), undisturbed)

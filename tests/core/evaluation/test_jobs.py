@@ -13,13 +13,16 @@ from pandas.testing import assert_frame_equal
 
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError
-from dashboard.core.evaluation.jobs import Job, JobRunner
+from dashboard.core.evaluation.job import Job
+from dashboard.core.evaluation.jobs import JobRunner
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.evaluation.work import EvaluationWork
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import CHUNK_SIZE, TASK_S
 from tests.conftest import MakeZip
 from tests.worker.hostile_worker import COMMAND
 
@@ -38,7 +41,7 @@ def store(tmp_path: Path) -> RunStore:
 
 @pytest.fixture
 def runner(fast: WorkerPool, store: RunStore) -> JobRunner:
-    return JobRunner(fast, store, chunk_size=5)
+    return JobRunner(fast, store, 5, TASK_S)
 
 
 def wait(runner: JobRunner, job: Job, condition: Callable[[Job], bool] = lambda job: not job.active) -> Job:
@@ -67,7 +70,7 @@ def test_a_job_runs_to_its_end(
     done = wait(runner, started)
     assert done.state == "finished" and done.error is None
     assert done.progress is not None and (done.progress.done, done.progress.total) == (12, 12)
-    assert len(store.load(done.run_id).table) == 12 and runner.active() == []
+    assert len(store.folder(done.run_id).load().table) == 12 and runner.active() == []
 
 
 def test_jobs_share_the_workers_chunk_by_chunk(
@@ -105,16 +108,16 @@ def test_a_cancelled_job_keeps_what_is_done_and_can_be_taken_up(
     started = runner.start(path, tiny_version)
     wait(runner, started, lambda job: job.progress is not None and job.progress.done > 0)
     runner.cancel(started.run_id)
-    assert wait(runner, started).state == "cancelled" == store.manifest(started.run_id).state
-    done = len(store.load(started.run_id).table)
+    assert wait(runner, started).state == "cancelled" == store.folder(started.run_id).manifest().state
+    done = len(store.folder(started.run_id).load().table)
     assert 0 < done < 100
     again = runner.go_on(started.run_id, tiny_registry)
     assert again.run_id == started.run_id
     finished = wait(runner, again)
     assert finished.state == "finished" and finished.progress is not None
     assert (finished.progress.done, finished.progress.before) == (100, done)
-    other = store.load(wait(runner, runner.start(path, tiny_version, use_stored=False)).run_id).table
-    assert_frame_equal(store.load(started.run_id).table, other)
+    other = store.folder(wait(runner, runner.start(path, tiny_version, use_stored=False)).run_id).load().table
+    assert_frame_equal(store.folder(started.run_id).load().table, other)
 
 
 def test_a_job_that_is_cancelled_before_it_began_leaves_nothing(
@@ -123,7 +126,7 @@ def test_a_job_that_is_cancelled_before_it_began_leaves_nothing(
     job = runner.start(make_zip({"cat": 5}), tiny_version)
     runner.cancel(job.run_id)
     assert wait(runner, job).state in ("cancelled", "finished")
-    until(lambda: not any(store.is_owned(m.run_id) for m in store.list()))
+    until(lambda: not any(store.folder(m.run_id).is_owned() for m in store.list()))
     assert all(m.state == "finished" for m in store.list())
 
 
@@ -137,7 +140,7 @@ def test_the_same_dataset_and_model_are_not_evaluated_twice(
     path.unlink()
     again = wait(runner, runner.start(copy, tiny_version))
     assert (again.state, again.found) == ("finished", first.run_id) and len(store.list()) == 1
-    assert store.manifest(first.run_id).dataset == str(copy)  # where its images are now
+    assert store.folder(first.run_id).manifest().dataset == str(copy)  # where its images are now
     warmer = wait(runner, runner.start(copy, replace(tiny_version, temperature=3.0)))
     anew = wait(runner, runner.start(copy, tiny_version, use_stored=False))
     assert warmer.found == anew.found == "" and len(store.list()) == 3
@@ -153,13 +156,45 @@ def test_the_same_dataset_and_model_at_the_same_time_are_one_run(
     waiting = runner.get(({one.run_id, other.run_id} - {active.run_id}).pop())
     assert waiting is not None and (waiting.state, waiting.found) == ("finished", active.run_id)
     assert [m.run_id for m in store.list()] == [active.run_id]
-    elsewhere = JobRunner(fast, store)  # as another server with the same folder is
+    elsewhere = JobRunner(fast, store, CHUNK_SIZE, TASK_S)  # as another server with the same folder is
     found = wait(elsewhere, elsewhere.start(path, tiny_version))
     assert (found.state, found.found) == ("finished", active.run_id)
     anew = runner.start(path, tiny_version, use_stored=False)
     for job in (active, anew):
         runner.cancel(job.run_id)
         assert wait(runner, job).found == ""
+
+
+def test_a_stopped_run_of_the_same_dataset_goes_on_as_a_job_of_its_own(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 100})
+    begin_run(plan_run(path, tiny_version), store, 5, "stopped").owner.release()
+    asked = wait(runner, runner.start(path, tiny_version))
+    assert (asked.state, asked.found, asked.finished_before) == ("finished", "stopped", False)
+    goes_on = runner.get("stopped")
+    assert goes_on is not None and goes_on.run_id == "stopped" and goes_on.dataset == path
+    done = wait(runner, goes_on)
+    assert (done.state, done.found) == ("finished", "") and done.progress is not None and done.progress.done == 100
+    again = wait(runner, runner.start(path, tiny_version))
+    assert (again.found, again.finished_before) == ("stopped", True)
+    assert [m.run_id for m in store.list()] == ["stopped"]
+
+
+def test_a_cancelled_job_can_be_asked_for_again_while_it_is_measured(
+    runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, measured = make_zip({"cat": 200}), Future[None]()
+    monkeypatch.setattr(EvaluationWork, "measure", lambda self: measured)
+    first = runner.start(path, tiny_version)
+    wait(runner, first, lambda job: job.progress is not None and job.progress.done > 0)
+    runner.cancel(first.run_id)
+    until(lambda: store.folder(first.run_id).manifest().state == "cancelled")
+    again = runner.start(path, tiny_version)
+    assert wait(runner, again).found == first.run_id
+    measured.set_result(None)  # of the rows until it was cancelled: that must not end the job that goes on
+    assert wait(runner, first).state == "finished" == store.folder(first.run_id).manifest().state
+    assert len(store.folder(first.run_id).load(["index"]).table) == 200
 
 
 def test_runs_whose_process_has_gone_are_taken_up(
@@ -173,10 +208,10 @@ def test_runs_whose_process_has_gone_are_taken_up(
     plan = plan_run(make_zip({"cat": 12}), tiny_version)
     mine, gone = (begin_run(plan, store, 5, run_id) for run_id in ("mine", "gone"))
     gone.owner.release()
-    [job] = JobRunner(fast, store).go_on_with_interrupted(tiny_registry)
+    [job] = JobRunner(fast, store, CHUNK_SIZE, TASK_S).go_on_with_interrupted(tiny_registry)
     assert job.run_id == "gone"
-    until(lambda: store.manifest("gone").state == "finished")
-    assert len(store.load("gone").table) == 12 and store.manifest("mine").state == "running"
+    until(lambda: store.folder("gone").manifest().state == "finished")
+    assert len(store.folder("gone").load().table) == 12 and store.folder("mine").manifest().state == "running"
     failed = wait(runner, runner.go_on("mine", tiny_registry))
     assert failed.error is not None and failed.error.code == "run_in_use" and str(os.getpid()) in failed.error.message
     mine.owner.release()
@@ -201,7 +236,7 @@ def test_a_run_whose_dataset_or_model_is_another_one_now_is_not_taken_up(
     failed = wait(runner, runner.go_on("run", tiny_registry))
     words = {"changed": "was changed", "gone": "does not exist", "model": "tiny@1 was changed"}[what]
     assert failed.state == "failed" and failed.error is not None and words in failed.error.message
-    assert store.manifest("run").state == "failed" and words in store.manifest("run").message
+    assert store.folder("run").manifest().state == "failed" and words in store.folder("run").manifest().message
 
 
 def test_a_job_that_fails_says_why_and_the_next_one_runs(
@@ -230,19 +265,19 @@ def test_there_is_no_such_job(runner: JobRunner) -> None:
 def test_a_paused_job_that_is_cancelled_is_not_tried_again_while_it_is_measured(
     runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_part, measured, parts = RunStore.add_part, Future[None](), []
+    add_part, measured, parts = RunFolder.add_part, Future[None](), []
 
-    def full(self: RunStore, run_id: str, part: int, rows: object) -> None:
+    def full(self: RunFolder, part: int, rows: object) -> None:
         if parts:
             raise OSError(errno.ENOSPC, "No space left on device")
         parts.append(part)
-        add_part(self, run_id, part, rows)  # type: ignore[arg-type]
+        add_part(self, part, rows)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(RunStore, "add_part", full)
+    monkeypatch.setattr(RunFolder, "add_part", full)
     monkeypatch.setattr(EvaluationWork, "measure", lambda self: measured)
     job = wait(runner, runner.start(make_zip({"cat": 12}), tiny_version), lambda job: job.state == "paused")
     runner.cancel(job.run_id)
-    until(lambda: store.manifest(job.run_id).state == "cancelled")
+    until(lambda: store.folder(job.run_id).manifest().state == "cancelled")
     for _ in range(3):
         runner.retry()
         time.sleep(0.05)

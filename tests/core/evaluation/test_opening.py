@@ -73,17 +73,19 @@ def test_metrics_of_the_rows_so_far_go_when_a_run_goes_on(
     store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
 ) -> None:
     stopped(store, make_zip({"cat": 2}), tiny_version)
-    store.keep_evaluation("run", evaluate_labels(np.array([0]), np.array([1]), tiny_version.class_names, np.ones(1)))
-    assert store.load("run").evaluation() is not None
+    store.folder("run").keep_evaluation(
+        evaluate_labels(np.array([0]), np.array([1]), tiny_version.class_names, np.ones(1))
+    )
+    assert store.folder("run").load().evaluation() is not None
     taken_up = take_up_run("run", store, tiny_registry)
-    assert isinstance(taken_up, OpenRun) and store.load("run").evaluation() is None
+    assert isinstance(taken_up, OpenRun) and store.folder("run").load().evaluation() is None
     taken_up.owner.release()
 
 
 def test_an_import_that_was_interrupted_is_no_evaluation_to_go_on_with(
     store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
 ) -> None:
-    store.save(replace(stopped(store, make_zip({"cat": 2}), tiny_version), imported=True, key=""))
+    store.folder("run").save(replace(stopped(store, make_zip({"cat": 2}), tiny_version), imported=True, key=""))
     with pytest.raises(DatasetError, match=r"import of images\.zip was interrupted") as caught:
         take_up_run("run", store, tiny_registry)
     assert caught.value.fix

@@ -7,7 +7,6 @@ import pytest
 
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.explanations.bulk_maps import BulkMaps, bulk_maps
 from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.overlay import contact_sheet
@@ -16,12 +15,13 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from tests.conftest import MakeZip, encoded, picture
+from tests.evaluating import evaluate
 
 
 @pytest.fixture
 def run(tmp_path: Path, pool: WorkerPool, tiny_version: ModelVersion, make_zip: MakeZip) -> Run:
     store = RunStore(tmp_path / "runs")
-    return store.load(evaluate(make_zip({"cat": 20}), tiny_version, pool, store).run_id)
+    return store.folder(evaluate(make_zip({"cat": 20}), tiny_version, pool, store).run_id).load()
 
 
 def test_maps_of_the_given_rows_in_their_order_with_progress(

@@ -48,7 +48,7 @@ def import_file(
 
 def check(imported: Imported, store: RunStore) -> None:
     """It is the run of PROBS and LABELS."""
-    run = store.load(imported.manifest.run_id)
+    run = store.folder(imported.manifest.run_id).load()
     assert imported.manifest.imported and imported.manifest.state == "finished" == run.manifest.state
     assert run.table["true_label"].tolist() == LABELS
     assert run.table["predicted_label"].tolist() == ["cat", "dog", "frog", "cat"]
@@ -72,7 +72,7 @@ def test_csv(tmp_path: Path, store: RunStore, separator: str) -> None:
     imported = import_file(tmp_path / "x.csv", store)
     check(imported, store)
     assert imported.manifest.model == "x" and imported.manifest.class_names == NAMES
-    assert store.load(imported.manifest.run_id).table["file"].tolist() == ["0.png", "1.png", "2.png", "3.png"]
+    assert store.folder(imported.manifest.run_id).load().table["file"].tolist() == ["0.png", "1.png", "2.png", "3.png"]
 
 
 def test_the_order_of_columns_does_not_matter_where_classes_are_named(tmp_path: Path, store: RunStore) -> None:
@@ -138,7 +138,7 @@ def test_parts_come_back_in_order(tmp_path: Path, store: RunStore, monkeypatch: 
     (tmp_path / "truth.csv").write_text("file,label\n" + "".join(f"{i},{label}\n" for i, label in enumerate(LABELS)))
     imported = import_file(tmp_path / "x.npy", store, NAMES, tmp_path / "truth.csv")
     check(imported, store)
-    assert store.load(imported.manifest.run_id).table["file"].tolist() == ["0", "1", "2", "3"]
+    assert store.folder(imported.manifest.run_id).load().table["file"].tolist() == ["0", "1", "2", "3"]
 
 
 def test_many_classes_come_in_smaller_pieces(tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_files_that_are_named_twice_are_counted(
     table().assign(file=["a", "b", "a", "a"]).to_csv(tmp_path / "x.csv", index=False)
     imported = import_file(tmp_path / "x.csv", store)
     assert imported.manifest.notes == ("2 rows name a file that another one names.",)
-    assert store.manifest(imported.manifest.run_id).notes == imported.manifest.notes
+    assert store.folder(imported.manifest.run_id).manifest().notes == imported.manifest.notes
 
 
 def test_rows_without_a_prediction_or_with_an_unknown_label_are_failed(tmp_path: Path, store: RunStore) -> None:
@@ -169,7 +169,7 @@ def test_rows_without_a_prediction_or_with_an_unknown_label_are_failed(tmp_path:
     rows.loc[3, "label"] = None
     rows.to_csv(tmp_path / "x.csv", index=False)
     imported = import_file(tmp_path / "x.csv", store)
-    run = store.load(imported.manifest.run_id)
+    run = store.folder(imported.manifest.run_id).load()
     assert run.table["status"].tolist() == ["ok", "failed", "failed", "ok"]
     assert run.failed["reason"].tolist() == ["It is damaged.", "Its label 'zebra' is no class."]
     assert imported.n_failed == 2 and imported.manifest.unknown_labels == ("zebra",)
@@ -225,7 +225,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
 def test_an_export_in_which_every_row_failed(tmp_path: Path, store: RunStore) -> None:
     table().to_csv(tmp_path / "x.csv", index=False)
     rows = import_file(tmp_path / "x.csv", store)
-    store.load(rows.manifest.run_id).files.pack(tmp_path / "again.parquet")
+    store.folder(rows.manifest.run_id).load().files.pack(tmp_path / "again.parquet")
     exported = pq.read_table(tmp_path / "again.parquet")
     none = pa.array([None] * len(exported), exported.schema.field("pred_probs").type)
     at = exported.schema.get_field_index("pred_probs")
@@ -284,7 +284,7 @@ def test_tables_that_pandas_or_arrow_write(tmp_path: Path, store: RunStore) -> N
     ids.to_parquet(tmp_path / "x.parquet")
     found = import_file(tmp_path / "x.parquet", store)
     assert found.evaluation is not None and found.evaluation.accuracy.n == 3
-    assert store.load(found.manifest.run_id).table["file"].tolist()[:2] == ["0.png", ""]
+    assert store.folder(found.manifest.run_id).load().table["file"].tolist()[:2] == ["0.png", ""]
     store.delete(found.manifest.run_id)
     (tmp_path / "cut.csv").write_text('file,p_cat,p_dog\n"a.png,0.5,0.5\n')
     assert refused(tmp_path / "cut.csv", store).code == "predictions"
@@ -319,18 +319,18 @@ def test_the_reference_predictions_have_their_accuracy(shared_dir: Path, store: 
 
 
 def test_what_the_dashboard_exports_can_be_imported(tmp_path: Path, store: RunStore) -> None:
-    from dashboard.ui.evaluate.tabs import predictions_csv
+    from dashboard.ui.evaluate.downloads_tab import predictions_csv
 
     table().to_csv(tmp_path / "x.csv", index=False)
     first = import_file(tmp_path / "x.csv", store)
-    (tmp_path / "again.csv").write_bytes(predictions_csv(store.load(first.manifest.run_id)))
+    (tmp_path / "again.csv").write_bytes(predictions_csv(store.folder(first.manifest.run_id).load()))
     check(import_file(tmp_path / "again.csv", store), store)
 
 
 def test_the_exported_parquet_brings_its_class_names(tmp_path: Path, store: RunStore) -> None:
     table().to_csv(tmp_path / "x.csv", index=False)
     first = import_file(tmp_path / "x.csv", store)
-    store.load(first.manifest.run_id).files.pack(tmp_path / "again.parquet")
+    store.folder(first.manifest.run_id).load().files.pack(tmp_path / "again.parquet")
     again = import_file(tmp_path / "again.parquet", store)
     assert again.manifest.class_names == NAMES
     check(again, store)

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_score, recall_score
 
 from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
@@ -88,7 +88,8 @@ def test_probabilities_bring_a_reliability_diagram_that_survives_the_record() ->
     # bins (0.6, 0.667]: confidence 0.615, accuracy 0.5; (0.867, 0.933]: 0.9 and 1; (0.933, 1]: 1 and 1
     assert result.ece15 == pytest.approx((2 * 0.115 + 0.1 + 0) / 4)
     assert result.reliability.images.sum() == 4 and np.isnan(result.reliability.accuracy[0])
-    again = Evaluation.from_dict(json.loads(json.dumps(result.to_dict())))
+    stored = TypeAdapter(Evaluation)
+    again = stored.validate_json(stored.dump_json(result))
     assert again.ece15 == result.ece15 and again.reliability is not None
     assert np.array_equal(again.reliability.accuracy, result.reliability.accuracy, equal_nan=True)
     assert evaluate_labels(true, true, NAMES).ece15 is None

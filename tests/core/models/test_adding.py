@@ -13,7 +13,6 @@ from PIL import Image
 
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, ModelError, WorkerError
-from dashboard.core.evaluation.driver import evaluate
 from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.files import sha256_of
@@ -26,6 +25,7 @@ from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
+from tests.evaluating import evaluate
 from tests.small_model import dense, saved, small
 
 SAMPLES = Path(__file__).resolve().parents[3] / "data" / "samples"
@@ -82,7 +82,7 @@ class TestSharedModel:
     ) -> None:
         store = RunStore(tmp_path)
         run = evaluate(shared_dir / "cifar10" / "cifar10-test-2000.zip", article, pool, store)
-        evaluation = store.load(run.run_id).evaluation()
+        evaluation = store.folder(run.run_id).load().evaluation()
         assert evaluation is not None and evaluation.accuracy.n == 2000
         assert evaluation.accuracy.value == pytest.approx(0.736, abs=0.025)
 

@@ -11,17 +11,22 @@ from dashboard.core.images.decoding import decode_image
 from dashboard.core.runs.images import run_image
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
-from dashboard.core.runs.store import Row, RunStore
+from dashboard.core.runs.store import RunStore
 from tests.conftest import MakeZip, encoded, picture
+from tests.run_rows import Row, table_of
 
 
 def stored_run(root: Path, dataset: Path) -> Run:
     """A run over every sample, all said to be cats."""
     store = RunStore(root / "runs")
     samples = open_dataset(dataset).samples
-    store.save(RunManifest("r1", "2026-01-01T00:00:00", str(dataset), "", "tiny@1", "", ("cat", "dog"), len(samples)))
-    store.add_part("r1", 0, [Row(s.index, s.name, s.label, "cat", 0.9, [0.9, 0.1], [1, 0], "ok", "") for s in samples])
-    return store.load("r1")
+    store.folder("r1").save(
+        RunManifest("r1", "2026-01-01T00:00:00", str(dataset), "", "tiny@1", "", ("cat", "dog"), len(samples))
+    )
+    store.folder("r1").add_part(
+        0, table_of([Row(s.index, s.name, s.label, "cat", 0.9, [0.9, 0.1], [1, 0], "ok", "") for s in samples])
+    )
+    return store.folder("r1").load()
 
 
 def test_it_is_the_very_file_with_its_label_and_prediction(tmp_path: Path, make_zip: MakeZip) -> None:

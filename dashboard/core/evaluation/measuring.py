@@ -1,0 +1,23 @@
+"""The metrics of a stored run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dashboard.core.runs.folder import RunFolder
+
+
+def measure(folder: RunFolder) -> None:
+    """Computes the metrics of a run and stores them beside its rows; packs the rows when none is missing.
+
+    Imports scikit-learn and SciPy, 100 MB that a server need not hold: let a worker do it.
+
+    Raises:
+        DatasetError: there is no such run, or it is damaged.
+        OSError: the files cannot be written.
+    """
+    run = folder.load(("true_label", "predicted_label", "confidence", "status"))
+    if evaluation := replace(run, measured=None).evaluation():
+        folder.keep_evaluation(evaluation)
+    if len(run.table) == run.manifest.n_images:
+        folder.pack(run.files)

@@ -1,0 +1,204 @@
+"""The files of one run: its manifest, its rows in Parquet parts, thumbnails and metrics, each written whole or not at all.
+
+Part 7 holds the rows of chunk 7, so that it is known which rows are missing. The parts of a complete run are packed into
+one file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.files import open_atomically, write_json
+from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.runs.manifest import RunManifest, State
+from dashboard.core.runs.owner import RunOwner, is_owned
+from dashboard.core.runs.rows import COLUMNS, RowFiles
+from dashboard.core.runs.run import Run, damaged
+from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile
+
+MANIFEST = "manifest.json"
+_EVALUATION = "evaluation.json"
+_PACKED = "rows.parquet"
+_THUMBNAILS = "thumbnails.npy"
+_MANIFEST_TYPE = TypeAdapter(RunManifest)
+_EVALUATION_TYPE = TypeAdapter(Evaluation)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a stored part of a run holds."""
+
+    rows: int
+    failed: int
+
+
+class RunFolder:
+    """The folder of one run. It may be gone, or only partly written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def run_id(self) -> str:
+        """The name of the folder."""
+        return self.path.name
+
+    def manifest(self) -> RunManifest:
+        """The manifest as it is stored.
+
+        Raises:
+            DatasetError: with the code `run_unknown` when there is no such run, `run_damaged` when the file is no manifest.
+        """
+        try:
+            return self._read(MANIFEST, _MANIFEST_TYPE)
+        except OSError as error:
+            raise self._unknown() from error
+
+    def save(self, manifest: RunManifest) -> None:
+        """Writes the manifest. Raises OSError."""
+        self._write(MANIFEST, _MANIFEST_TYPE, manifest)
+
+    def finish(self, manifest: RunManifest, state: State, seconds: float, message: str = "") -> RunManifest:
+        """Writes and returns the manifest in its last state. Raises OSError."""
+        finished = replace(manifest, state=state, seconds=round(seconds, 3), message=message)
+        self.save(finished)
+        return finished
+
+    def own(self) -> RunOwner:
+        """The right to write to the run.
+
+        Raises:
+            DatasetError: with the code `run_in_use` when somebody else has it, `run_unknown` when there is no such run.
+        """
+        try:
+            return RunOwner(self.path)
+        except FileNotFoundError as error:
+            raise self._unknown() from error
+
+    def is_owned(self) -> bool:
+        """Whether some process works on the run."""
+        return is_owned(self.path)
+
+    def state(self, manifest: RunManifest) -> State | Literal["interrupted"]:
+        """The state in its manifest, or "interrupted" where that is "running" and no process works on the run."""
+        if manifest.state == "running" and not self.is_owned():
+            return "interrupted"
+        return manifest.state
+
+    def add_part(self, part: int, rows: pa.Table) -> None:
+        """Writes the rows of chunk number `part`. A part that is written twice counts once.
+
+        Raises:
+            OSError: they are not stored, and nothing else has changed.
+        """
+        with open_atomically(self.path / f"part-{part:07d}.parquet") as out:
+            pq.write_table(rows.sort_by("index"), out)
+
+    def parts(self) -> dict[int, Part]:
+        """The parts that can be read, by their number."""
+        found = {}
+        for path in self._part_paths():
+            try:
+                status = pq.read_table(path, columns=["status"])["status"].to_pylist()
+            except (OSError, ValueError, pa.ArrowException):
+                continue  # its chunk is evaluated again
+            found[int(path.stem.partition("-")[2])] = Part(len(status), status.count("failed"))
+        return found
+
+    def growth(self) -> int:
+        """The number of parts that are not packed, rounded to two significant digits.
+
+        A page that watches the run reloads when it changes, so only when there is clearly more to see.
+        """
+        return int(float(f"{len(self._part_paths()):.2g}"))
+
+    def seconds_until_last_part(self) -> float:
+        """From the last writing of the manifest, which is when work began, to that of the last part."""
+        began, *parts = (path.stat().st_mtime for path in (self.path / MANIFEST, *self._part_paths()))
+        return max([began, *parts]) - began
+
+    def is_packed(self) -> bool:
+        """Whether all rows are in one file."""
+        return (self.path / _PACKED).exists()
+
+    def pack(self, rows: RowFiles) -> None:
+        """Writes all rows into one file and removes the parts. Raises OSError."""
+        rows.pack(self.path / _PACKED)
+        for path in self._part_paths():
+            path.unlink()
+
+    def load(self, columns: Sequence[str] = COLUMNS) -> Run:
+        """The run with the rows written so far. Raises DatasetError when there is no such run, or it is damaged."""
+        manifest = self.manifest()
+        try:
+            files, table = self._rows(manifest, columns)
+        except FileNotFoundError:  # its parts were packed meanwhile
+            files, table = self._rows(manifest, columns)
+        return Run(manifest, table, files, self._evaluation(), self.state(manifest))
+
+    def keep_evaluation(self, evaluation: Evaluation) -> None:
+        """Stores metrics beside the rows. Raises OSError."""
+        self._write(_EVALUATION, _EVALUATION_TYPE, evaluation)
+
+    def forget_evaluation(self) -> None:
+        """Removes stored metrics: whoever reads the run computes them. Raises OSError."""
+        (self.path / _EVALUATION).unlink(missing_ok=True)
+
+    def keep_thumbnails(self, n: int, shape: tuple[int, int]) -> ThumbnailFile | None:
+        """The file that takes `n` thumbnails of `shape` (height, width); None when it would be too large. Raises OSError."""
+        if n * shape[0] * shape[1] * 3 > MOST_BYTES:
+            return None
+        return ThumbnailFile(self.path / _THUMBNAILS, n, shape)
+
+    def thumbnails(self) -> np.ndarray | None:
+        """(N, height, width, 3) uint8 by `index`, a memory map; None when the run has none."""
+        try:
+            thumbnails: np.ndarray = np.load(self.path / _THUMBNAILS, mmap_mode="r")
+        except (OSError, ValueError):
+            return None
+        return thumbnails
+
+    def _evaluation(self) -> Evaluation | None:
+        with contextlib.suppress(OSError, DatasetError):  # then whoever reads the run computes it
+            return self._read(_EVALUATION, _EVALUATION_TYPE)
+        return None
+
+    def _rows(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
+        packed = self.path / _PACKED
+        files = RowFiles([packed] if packed.exists() else self._part_paths(), manifest.class_names)
+        try:
+            return files, files.read(columns)
+        except FileNotFoundError:
+            raise
+        except (OSError, pa.ArrowException) as error:
+            raise damaged(self.run_id, error) from error
+
+    def _part_paths(self) -> Sequence[Path]:
+        return sorted(self.path.glob("part-*.parquet"))
+
+    def _read(self, name: str, record_type: TypeAdapter[T]) -> T:
+        """Raises OSError, or DatasetError when the file does not hold such a record."""
+        try:
+            return record_type.validate_json((self.path / name).read_bytes())
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, (name, *fault["loc"])))
+            raise damaged(self.run_id, f"{where}: {fault['msg']}") from error
+
+    def _write(self, name: str, record_type: TypeAdapter[T], record: T) -> None:
+        write_json(self.path / name, record_type.dump_python(record, mode="json"))
+
+    def _unknown(self) -> DatasetError:
+        return DatasetError(f"There is no run {self.run_id!r}.", "Evaluate the dataset again.", "run_unknown")

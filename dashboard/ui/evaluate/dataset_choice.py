@@ -1,0 +1,100 @@
+"""Choosing a dataset, uploaded or on the server, and starting its evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.core.datasets.library import library
+from dashboard.core.errors import DashboardError
+from dashboard.services import Services
+from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.dataset_upload import (
+    NOT_EVALUATED,
+    begin,
+    decide_labels,
+    forget_undecided,
+    undecided_dataset,
+    upload_dataset,
+)
+from dashboard.ui.evaluate.job_view import POLL_S
+from dashboard.ui.evaluate.shown_run import show
+from dashboard.ui.sidebar import model_in_use
+
+
+def choose_dataset(services: Services) -> None:
+    """Upload or pick, say what labels mean where that is not clear, then start."""
+    start = partial(start_or_explain, services)
+    if path := undecided_dataset(services.settings):
+        try:
+            decide_labels(path, model_in_use(), services.settings, start)
+        except DashboardError as error:
+            forget_undecided()
+            show_error(error, NOT_EVALUATED)
+        return
+    source = st.segmented_control(
+        "Dataset from",
+        ["Upload", "This server"],
+        default="Upload",
+        required=True,
+        key="dataset-source",
+        persist_state="session",
+    )
+    if source == "Upload":
+        if path := upload_dataset(services.settings):
+            start(path)
+        return
+    entries = {entry.title: entry for entry in library(services.settings)}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        title = st.selectbox("Dataset", list(entries), key="library", width=360)
+        if st.button("Evaluate", key="evaluate", type="primary", disabled=title is None) and title:
+            start(entries[title].path)
+        if "CIFAR-10 test set" not in entries:
+            _get_cifar10(services)
+
+
+def start_or_explain(
+    services: Services, path: Path, label_map: Mapping[str, str] | None = None, use_stored: bool = True
+) -> None:
+    """What a button does: starts, asks what labels mean, or says why that cannot be."""
+    start = partial(_start, services, use_stored=use_stored)
+    try:
+        if label_map is None:
+            begin(path, model_in_use(), start)
+        else:
+            start(path, label_map)
+    except DashboardError as error:
+        show_error(error, NOT_EVALUATED)
+    else:
+        st.rerun()
+
+
+def _start(services: Services, path: Path, label_map: Mapping[str, str], use_stored: bool) -> None:
+    show(services.jobs.start(path, model_in_use(), label_map, use_stored).run_id)
+
+
+def _get_cifar10(services: Services) -> None:
+    """Offers the download, or shows how far it is."""
+    state = services.cifar10.state
+    if state.active:
+        _watch_download(services)
+        return
+    if st.button(
+        "Get CIFAR-10", key="get-cifar10", icon=":material/download:", help="163 MB from its official address"
+    ):
+        services.cifar10.start()
+        st.rerun()
+    if state.error:
+        show_error(state.error, "CIFAR-10 is not here yet.")
+
+
+@st.fragment(run_every=POLL_S)
+def _watch_download(services: Services) -> None:
+    """Polls the download until it ends."""
+    state = services.cifar10.state
+    if not state.active:
+        st.rerun()
+    st.progress(state.share, f"Getting CIFAR-10, {state.done / 2**20:.0f} MB", width=320)

@@ -1,0 +1,54 @@
+"""A run that no job of this server works on: why its job stopped, and what is stored."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.evaluation.job import Job
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.services import Services
+from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.dataset_upload import NOT_EVALUATED
+from dashboard.ui.evaluate.job_view import follow_run
+from dashboard.ui.evaluate.run_actions import offer_actions
+from dashboard.ui.evaluate.run_view import show_run
+from dashboard.ui.evaluate.shown_run import was_evaluated_before
+from dashboard.ui.session import state_of_run, stored_run
+from dashboard.ui.words import local_time
+
+
+def show_ended(services: Services, run_id: str, job: Job | None) -> None:
+    """The outcome of this server's job, if there was one, and the stored run."""
+    stored: RunManifest | None = None
+    with contextlib.suppress(DashboardError):
+        stored = services.runs.folder(run_id).manifest()
+    if job and job.error and not (stored and stored.state == "finished"):  # else somebody else has finished it since
+        show_error(job.error, "The evaluation stopped." if stored and _has_rows(services, run_id) else NOT_EVALUATED)
+    elif job and job.state == "cancelled" and not stored:
+        st.info("Cancelled before the first image.", icon=":material/info:")
+    if stored or not job:
+        _show_stored(services, run_id)
+
+
+def _has_rows(services: Services, run_id: str) -> bool:
+    folder = services.runs.folder(run_id)
+    return folder.is_packed() or folder.growth() > 0
+
+
+def _show_stored(services: Services, run_id: str) -> None:
+    """A run that has ended, or what was done of it."""
+    try:
+        shown = state_of_run(services, run_id)
+        run = stored_run(services, run_id)
+        if was_evaluated_before(run_id) and run.manifest.state == "finished":
+            st.info(f"Evaluated before, on {local_time(run.manifest.created_utc)}.", icon=":material/history:")
+        offer_actions(services, run)
+        if services.runs.folder(run_id).state(run.manifest) == "running":
+            follow_run(services, run_id, shown, time.monotonic())
+        show_run(services, run)
+    except DashboardError as fault:
+        show_error(fault, "This evaluation cannot be shown.")

@@ -1,0 +1,77 @@
+"""What can be done with a stored run: go on, evaluate again, delete."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.core.datasets import distinct_labels, is_there, open_dataset
+from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.dataset_choice import start_or_explain
+from dashboard.ui.evaluate.shown_run import show_none
+from dashboard.ui.sidebar import model_in_use
+from dashboard.ui.words import local_time
+
+_NOT_DELETED = "not_deleted"  # in the session: why the run is still there
+
+
+def offer_actions(services: Services, run: Run) -> None:
+    """The buttons, and why the run was not deleted if that failed."""
+    manifest = run.manifest
+    dataset = Path(manifest.dataset)
+    there = not manifest.imported and is_there(dataset)
+    in_use = services.runs.folder(manifest.run_id).state(manifest) == "running"
+    with st.container(horizontal=True, key="actions"):
+        go_on = there and manifest.state != "finished" and not in_use
+        if go_on and st.button(
+            "Go on", key="go-on", icon=":material/play_arrow:", help="From where it stopped, with the same model."
+        ):
+            services.jobs.go_on(manifest.run_id, services.registry)
+            st.rerun()
+        if there and st.button(
+            "Evaluate again", key="again", icon=":material/refresh:", help="From the start, with the model in use."
+        ):
+            start_or_explain(services, dataset, _label_map_again(manifest), use_stored=False)
+        if not in_use and st.button("Delete", key="delete", icon=":material/delete:", type="tertiary"):
+            _confirm_deletion(services, manifest)
+    if error := st.session_state.pop(_NOT_DELETED, None):
+        show_error(error, "It was not deleted.")
+
+
+def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:
+    """What labels meant, where model and dataset still have the same ones; None: to be asked anew."""
+    with contextlib.suppress(DashboardError):  # told when it starts
+        labels = {*dict(manifest.label_map), *manifest.unknown_labels}
+        same = labels == set(distinct_labels(open_dataset(Path(manifest.dataset)).samples))
+        if same and model_in_use().class_names == manifest.class_names:
+            return dict(manifest.label_map)
+    return None
+
+
+@st.dialog("Delete this evaluation?")
+def _confirm_deletion(services: Services, manifest: RunManifest) -> None:
+    """Asks once more, for everybody loses it."""
+    st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
+    st.caption("Its figures and predictions go, for everyone who uses this dashboard. The dataset stays.")
+    if st.button("Delete", key="delete-for-good", type="primary", on_click=_delete, args=(services, manifest.run_id)):
+        st.rerun()
+
+
+def _delete(services: Services, run_id: str) -> None:
+    """Deletes a run and shows none, or keeps why it was not deleted."""
+    try:
+        services.runs.delete(run_id)
+    except DashboardError as error:
+        st.session_state[_NOT_DELETED] = error
+        return
+    except OSError as error:
+        fault = f"{error.filename}: {error.strerror}."
+        st.session_state[_NOT_DELETED] = DatasetError(fault, "Let the dashboard's user write there.", "permission")
+        return
+    show_none()

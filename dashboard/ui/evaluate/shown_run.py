@@ -1,0 +1,43 @@
+"""Which run the page shows: kept in the session, and in the address for after a reload."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.evaluation.job import Job
+from dashboard.services import Services
+
+_RUN = "run"  # in the address
+_RUN_ID, _EVALUATED_BEFORE = "run_id", "evaluated_before"  # in the session
+
+
+def show(run_id: str) -> None:
+    """Makes the page show this run from now on."""
+    st.session_state[_RUN_ID] = st.query_params[_RUN] = run_id
+
+
+def show_none() -> None:
+    """Makes the page show no run."""
+    st.session_state.pop(_RUN_ID, None)
+    st.query_params.clear()
+
+
+def shown_run(services: Services) -> tuple[str, Job | None]:
+    """Id of the run that the page shows, "" for none, and its job if this server has one.
+
+    Where the result of a job is another run, the page shows that run from now on.
+    """
+    run_id = st.query_params.get(_RUN) or st.session_state.get(_RUN_ID) or ""
+    job = services.jobs.get(run_id) if run_id else None
+    if job and job.found and job.found != run_id:
+        if job.finished_before:
+            st.session_state[_EVALUATED_BEFORE] = job.found
+        run_id, job = job.found, services.jobs.get(job.found)
+    if run_id:
+        show(run_id)
+    return run_id, job
+
+
+def was_evaluated_before(run_id: str) -> bool:
+    """Whether this session asked for an evaluation and got this run, which was finished already."""
+    return bool(st.session_state.get(_EVALUATED_BEFORE) == run_id)
