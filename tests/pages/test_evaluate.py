@@ -124,7 +124,7 @@ def test_pictures_in_one_folder_are_predicted_and_nothing_starts_while_they_are_
     at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
     [editor] = at.data_editor
     assert editor.value["meaning"].tolist() == ["(no label)"] and not at.button(key="evaluate-mapped").disabled
-    assert "In no class folder" in text_of(at)
+    assert "Not in a class folder" in text_of(at)
     edited = {"edited_rows": {0: {"meaning": "(leave out)"}}, "added_rows": [], "deleted_rows": []}
     at.session_state[editor.key] = edited
     at.run()
@@ -242,7 +242,7 @@ def test_a_folder_whose_name_is_no_utf8_is_refused_and_the_page_lives_on(open_pa
     at.selectbox(key="library").select("caf\ufffd").run()
     at.button(key="evaluate").click().run()
     until(at, lambda at: "was not evaluated" in text_of(at))
-    assert not at.exception and "is no UTF-8" in text_of(at)
+    assert not at.exception and "is not valid UTF-8" in text_of(at)
 
 
 def test_a_chosen_cell_shows_its_images(open_page: Open, run: RunManifest) -> None:
