@@ -270,7 +270,7 @@ def test_a_download_that_fails_says_how_to_do_it_by_hand(tmp_path: Path, server:
 
 
 def test_pictures_look_as_they_should(shared_dir: Path) -> None:
-    """Compares pixels from the pickles with a file of the shared ZIP that Pillow decodes: colour planes are in order."""
+    """Compares the pickles with a file of the shared ZIP that Pillow decodes: the colour planes are in order."""
     import zipfile
 
     dataset = open_dataset(shared_dir / "cifar10" / "cifar-10-python.tar.gz")

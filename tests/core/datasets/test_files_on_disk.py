@@ -179,7 +179,7 @@ def test_every_kind_gives_an_image_as_a_file(make_zip: MakeZip, tmp_path: Path) 
 
 
 def refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes folders with this name unreadable. It patches the call, since root (a possible user) may read everything."""
+    """Makes folders with this name unreadable. It patches the call, since root may read everything."""
     scandir = os.scandir
 
     def refuse(path: str | Path) -> object:
