@@ -1,4 +1,4 @@
-"""Labelled images as people have them, read one at a time: files in a ZIP or folder, arrays, Parquet, TFRecord, CIFAR-10."""
+"""Datasets, read one image at a time: image files in a ZIP or folder, NumPy arrays, Parquet, TFRecord, CIFAR-10."""
 
 from dashboard.core.datasets.contract import Dataset, Sample, unreadable
 from dashboard.core.datasets.folder_files import readable_name

@@ -17,7 +17,7 @@ from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import MAX_PIXELS
 from dashboard.core.images.drawing import encode_png
 
-NO_LABELS = "The file holds no labels: the images are predicted, but not compared."
+NO_LABELS = "The file holds no labels, so the images are predicted, but not compared."
 _CHANNELS = (1, 3)
 
 
@@ -25,10 +25,10 @@ class ArrayImages:
     """See `Dataset`."""
 
     def __init__(self, path: Path, arrays: Mapping[str, StoredArray]) -> None:
-        """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,), and says why.
+        """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,).
 
         Args:
-            arrays: those in the file at `path`, by their keys.
+            arrays: the arrays in the file at `path`, by key.
         """
         self.path = path
         self._images, labels = _choose(arrays, path.name)
@@ -37,7 +37,9 @@ class ArrayImages:
             NumberedNames(len(self._images), "image"),
             read_labels(labels, len(self._images)) if labels else [None] * len(self._images),
         )
-        self.notes = (f"Images are {self._images.name}, labels {labels.name}.",) if labels else (NO_LABELS,)
+        self.notes = (
+            (f"Images are read from {self._images.name}, labels from {labels.name}.",) if labels else (NO_LABELS,)
+        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -45,7 +47,7 @@ class ArrayImages:
         return sha256_of(self.path)
 
     def file(self, index: int) -> bytes:
-        """See `Dataset`; made into a PNG."""
+        """See `Dataset`. The image is encoded as PNG."""
         return encode_png(self.image(index))
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
@@ -53,28 +55,28 @@ class ArrayImages:
         try:
             [pixels] = self._images.rows(index, 1)
         except OSError as error:
-            raise ImageError(f"It cannot be read ({error}).", "Copy the file again.", "unreadable") from error
+            raise ImageError(f"The image cannot be read ({error}).", "Copy the file again.", "unreadable") from error
         if pixels.ndim == 2:
             pixels = pixels[..., None]
         return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 
 def read_labels(labels: StoredArray, count: int) -> list[str | None]:
-    """Labels (N,) or (N, 1), whole numbers or text. Raises DatasetError when they are not `count` of them."""
+    """Reads labels (N,) or (N, 1), whole numbers or text. Raises DatasetError when N is not `count`."""
     shape, kind = labels.header.shape, labels.header.dtype.kind
     if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
         raise DatasetError(
-            f"{labels.name} has the shape {shape}; one label for each image is needed.",
+            f"{labels.name} has the shape {shape}; one label per image is needed.",
             "For one-hot labels, save y.argmax(axis=1).", "array_shape",
         )  # fmt: skip
     if shape[0] != count:
         raise DatasetError(
             f"{labels.name} has {shape[0]:,} labels for {count:,} images.",
-            "Save one label for each image, in the same order.", "label_count",
+            "Save one label per image, in the same order.", "label_count",
         )  # fmt: skip
     try:
         if kind == "b":
-            raise ValueError("true and false are no labels")
+            raise ValueError("true and false are not labels")
         return [as_label(value) for piece in labels.pieces(65536) for value in piece.ravel().tolist()]
     except (OSError, ValueError) as error:
         raise DatasetError(
@@ -83,7 +85,7 @@ def read_labels(labels: StoredArray, count: int) -> list[str | None]:
 
 
 def _choose(arrays: Mapping[str, StoredArray], name: str) -> tuple[StoredArray, StoredArray | None]:
-    """The images, and the labels where there are any."""
+    """The array of images, and the array of labels or None."""
     keys = list(arrays)
     if len(keys) == 1:
         return arrays[keys[0]], None
@@ -113,13 +115,13 @@ def _check_images(images: StoredArray) -> None:
         )  # fmt: skip
     if len(shape) == 3 and shape[2] in _CHANNELS:
         raise DatasetError(
-            f"{what}: it may be one image, or many that are {shape[2]} pixels wide.", "For one image, save x[None].",
+            f"{what}: it may be one image, or many gray images {shape[2]} pixels wide.", "For one image, save x[None].",
             "array_shape",
         )  # fmt: skip
     if dtype != np.uint8:
         scaled = np.issubdtype(dtype, np.floating)
         raise DatasetError(
-            f"{what}, not uint8; what its numbers mean as colours is not known.",
+            f"{what}, not uint8, so it is not known which numbers mean black and white.",
             "Save (x * 255).round().astype('uint8') if they go from 0 to 1." if scaled else "Save x.astype('uint8').",
             "array_type",
         )  # fmt: skip

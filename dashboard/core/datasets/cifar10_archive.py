@@ -29,10 +29,10 @@ SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
 
 MAX_BATCH_BYTES = 64 * 2**20  # the official batches are 31 MB, re-pickled ones 45 MB
 MAX_MEMO_INDEX = 100_000  # the real files use 30,000; unpickling allocates the memo up to the highest index
-MAX_OPCODES = 1_000_000  # the real files have 70,000; one byte can make an object of 56
+MAX_OPCODES = 1_000_000  # the real files have 70,000; one byte of pickle can create an object of 56 bytes
 CHUNK_BYTES = 2**18
 
-_OWN_IMAGES = "images of your own are read from a ZIP"
+_OWN_IMAGES = "put your own images into a ZIP"
 
 Split = Literal["train", "test"]
 _MEMBERS: dict[Split, tuple[str, ...]] = {
@@ -61,7 +61,7 @@ def read(archive: Path, split: Split) -> LabelledImages:
     """Reads one split of the archive at `archive`.
 
     Raises:
-        DatasetError: the file is missing, truncated, or holds anything but the arrays that belong there.
+        DatasetError: the file is missing, truncated, or holds anything but the expected arrays.
     """
     batches = list(read_batches(archive, split))
     return LabelledImages(
@@ -72,7 +72,7 @@ def read(archive: Path, split: Split) -> LabelledImages:
 
 
 def read_batches(archive: Path, split: Split) -> Iterator[LabelledImages]:
-    """Reads the split a batch file at a time. Raises DatasetError as `read` does."""
+    """Reads the split one batch file at a time. Raises DatasetError as `read` does."""
     wanted = set(_MEMBERS[split])
     try:
         with gzip.open(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
@@ -81,7 +81,7 @@ def read_batches(archive: Path, split: Split) -> Iterator[LabelledImages]:
                 if name in wanted and member.isfile():
                     wanted.remove(name)
                     yield _read_member(tar, member, archive)
-            while unpacked.read(CHUNK_BYTES):  # gzip compares its checksum at the very end
+            while unpacked.read(CHUNK_BYTES):  # gzip checks its checksum only at the end
                 pass
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise DatasetError(
@@ -121,7 +121,7 @@ def _parse_batch(data: bytes, where: str) -> LabelledImages:
         if labels.min() < 0 or labels.max() >= len(CLASS_NAMES):
             raise ValueError("labels outside 0-9")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DatasetError(f"{where} is no CIFAR-10 batch: {error}.") from error
+        raise DatasetError(f"{where} is not a CIFAR-10 batch: {error}.") from error
     # stored as (3, 32, 32), one colour plane after the other
     images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     return LabelledImages(images, labels, names)
@@ -135,7 +135,7 @@ class _RestrictedUnpickler(pickle.Unpickler):
 
 
 def _encode_latin1(text: str, encoding: str) -> bytes:
-    """In the place of `_codecs.encode`, some of whose codecs take forever."""
+    """Replaces `_codecs.encode`, which offers codecs that take very long."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"it asks for the encoding {encoding!r}")
     return text.encode("latin1")
@@ -144,11 +144,11 @@ def _encode_latin1(text: str, encoding: str) -> bytes:
 def load_restricted(data: bytes, where: str) -> dict[str, Any]:
     """Unpickles a CIFAR-10 batch, admitting only the five globals that such a file needs.
 
-    Python's documentation ("Restricting Globals") covers `find_class`; the opcodes are read first because a few bytes
-    (a memo index, a length) otherwise make the unpickler allocate gigabytes before any global is asked for.
+    `find_class` follows "Restricting Globals" in Python's documentation. The opcodes are checked before, because a few
+    bytes (a memo index, a length) can make the unpickler allocate gigabytes.
 
     Raises:
-        DatasetError: anything unexpected in the pickle; nothing of it was executed.
+        DatasetError: the pickle holds something unexpected; no part of it was executed.
     """
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
@@ -159,30 +159,30 @@ def load_restricted(data: bytes, where: str) -> dict[str, Any]:
         record = _RestrictedUnpickler(io.BytesIO(data), encoding="latin1").load()
     except Exception as error:  # a hostile pickle can raise anything
         raise DatasetError(
-            f"{where} was refused: {error}.", "Use the official archive; a file that asks for other code is not it."
+            f"{where} was refused: {error}.", "Use the official archive; it does not ask for other code."
         ) from error
     if not isinstance(record, dict):
-        raise DatasetError(f"{where} is no CIFAR-10 batch: it holds a {type(record).__name__}.")
+        raise DatasetError(f"{where} is not a CIFAR-10 batch: it holds a {type(record).__name__}.")
     return {k.decode() if isinstance(k, bytes) else str(k): v for k, v in record.items()}
 
 
 def download(
     folder: Path, on_progress: OnProgress = lambda done, total: None, url: str = URL, sha256: str = SHA256
 ) -> Path:
-    """Downloads the archive into `folder` and verifies it; a file that is there already is verified only.
+    """Downloads the archive into `folder` and verifies it; an existing file is only verified.
 
     Args:
-        on_progress: called with (bytes so far, bytes in all or 0 when the server does not say).
+        on_progress: called with (bytes so far, bytes in all or 0 if the server does not say).
 
     Raises:
-        DatasetError: no network, or the content is not the official one; says where to put a file fetched by hand.
+        DatasetError: no network, or the content is not the official one; the fix says where to put a manual download.
     """
     target = folder / FILE_NAME
     if not target.exists():
         fetch(url, target, sha256, on_progress)
     elif sha256_of(target) != sha256:
         raise DatasetError(
-            f"{target} is there already, but is not the official archive: its SHA-256 differs.",
+            f"{target} exists already, but is not the official archive: its checksum does not match.",
             "Delete it, then download it again with `python -m dashboard data get-cifar10`.",
             "checksum",
         )

@@ -1,4 +1,4 @@
-"""The test images of the official CIFAR-10 archive."""
+"""The test set of the official CIFAR-10 archive as a dataset."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Cifar10Images:
         return sha256_of(self.path)
 
     def file(self, index: int) -> bytes:
-        """See `Dataset`; made into a PNG."""
+        """See `Dataset`. The image is encoded as PNG."""
         return encode_png(self.image(index))
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:

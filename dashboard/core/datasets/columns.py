@@ -1,11 +1,11 @@
-"""What the columns of a table, the keys of arrays and the features of records are called. The surest name comes first."""
+"""Known names of table columns, array keys and record features. In each list, the most certain name comes first."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
 
-# Tables of labels or predictions, with one row for each image file
+# Tables of labels or predictions, with one row per image file
 FILE_COLUMNS = (
     "file", "file_name", "filename", "file_path", "filepath", "path", "image", "image_name", "image_path", "img", "name",
     "image_id", "id",
@@ -14,7 +14,7 @@ LABEL_COLUMNS = (
     "label", "labels", "true_label", "class", "class_name", "category", "target", "y", "class_id", "label_name",
 )  # fmt: skip
 PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "p", "arr_0")
-PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # before the name of a class
+PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # followed by the name of a class
 REASON_COLUMNS = ("reason",)  # why a row has no prediction
 
 # Arrays in an .npz file
@@ -28,27 +28,27 @@ IMAGE_FEATURES = (
 LABEL_FEATURES = (
     "image/class/text", "label_name", "class_name", "label", "labels", "fine_label", "class", "category", "target",
     "image/class/label", "class_id", "y", "cls",
-)  # fmt: skip  # text before numbers, which may count from 1
+)  # fmt: skip  # text first, since numbers may count from 1
 NAME_FEATURES = ("image/filename", "file_name", "filename", "file", "path", "name")
 
 _SEPARATORS = ",;\t|"
 
 
 def column_among(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The column, key or feature that has the first of the wanted names that occurs; None when none occurs.
+    """The column (or key, or feature) with the first wanted name that occurs; None if none occurs.
 
-    Case and white space around a name do not matter, and a space counts as `_`.
+    Case and surrounding white space do not matter, and a space counts as `_`.
     """
     by_name = {plain_column(column): column for column in reversed(columns)}
     return next((by_name[name] for name in wanted if name in by_name), None)
 
 
 def plain_column(column: str) -> str:
-    """The name of a column as the lists above spell it."""
+    """The name of a column in the spelling of the lists above."""
     return column.strip().casefold().replace(" ", "_")
 
 
 def csv_separator(line: str) -> str:
-    """The separator (`,` `;` tab or `|`) that divides a line into the most cells; `,` if none does. Raises csv.Error."""
+    """The separator (`,` `;` tab or `|`) that gives the most cells; `,` if none occurs. Raises csv.Error."""
     cells = {separator: len(next(csv.reader([line], delimiter=separator), [])) for separator in _SEPARATORS}
-    return max(cells, key=lambda each: cells[each])  # the first of equals
+    return max(cells, key=lambda each: cells[each])  # on a tie, the first

@@ -1,4 +1,4 @@
-"""What every dataset is: samples with labels, and images that are read one at a time."""
+"""The interface of every dataset: samples with labels, and images that are read one at a time."""
 
 from __future__ import annotations
 
@@ -13,36 +13,38 @@ from dashboard.core.errors import DatasetError
 __all__ = ["ONE_FOLDER_A_CLASS", "Dataset", "Sample", "SampleList", "unreadable"]
 
 ONE_FOLDER_A_CLASS = (
-    "Give one folder a class (cat/1.png, cat/2.png, dog/1.png ...), or a labels file beside the images."
+    "Use one folder per class (cat/1.png, cat/2.png, dog/1.png ...), or put a labels file beside the images."
 )
 
 
 class Dataset(Protocol):
-    """Images that are read one at a time, so that any number fits. May be used by several threads."""
+    """A dataset of any size: its images are read one at a time. Thread-safe."""
 
-    path: Path  # opened again from here by other processes
+    path: Path  # other processes open the dataset again from this path
 
     @property
     def samples(self) -> SampleList:
-        """Every entry, also those that turn out to be no image."""
+        """All entries, including files that turn out not to be images."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know about how it was read, in sentences."""
+        """Sentences for the user about how the dataset was read."""
 
     @property
     def fingerprint(self) -> str:
         """Hex digest that changes with the content."""
 
     def file(self, index: int) -> bytes:
-        """A sample as an image file. Raises ImageError when it cannot be read."""
+        """The image file of a sample, as bytes. Raises ImageError when it cannot be read."""
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """Pixels (H, W, 3) uint8 of a sample. Raises ImageError when it cannot be read."""
 
 
 def unreadable(path: Path, error: OSError) -> DatasetError:
-    """The system does not let us read it."""
+    """The error for a path that the operating system does not let us read."""
     return DatasetError(
-        f"{path} cannot be read: {error.strerror or error}.", "Let the dashboard's user read it.", "unreadable"
+        f"{path} cannot be read: {error.strerror or error}.",
+        "Give the dashboard's user permission to read it.",
+        "unreadable",
     )

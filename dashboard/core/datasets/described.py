@@ -1,6 +1,6 @@
-"""A dataset with its labels elsewhere, described by a small file: {"images": "photos.zip", "labels": "truth.csv"}.
+"""A dataset whose images and labels are named by a small file: {"images": "photos.zip", "labels": "truth.csv"}.
 
-The file makes the two one dataset with one path, so that jobs, workers and galleries open it like any other.
+The file gives such a dataset one path, so that jobs, workers and galleries open it like any other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of, write_json
 
 SUFFIX = ".dataset.json"
-_NAME_BYTES = 100  # of each of two, for a file name has at most 255
+_NAME_BYTES = 100  # of each of two names, since a file name has at most 255 bytes
 
 
 def describe(images: Path, labels: Path, folder: Path) -> Path:
@@ -40,7 +40,7 @@ def describe(images: Path, labels: Path, folder: Path) -> Path:
         write_json(target, record)
     except OSError as error:
         raise DatasetError(
-            f"{target} cannot be written: {error.strerror}.", "Let this user write there.", "description"
+            f"{target} cannot be written: {error.strerror}.", "Give this user permission to write there.", "description"
         ) from error
     return target
 
@@ -50,15 +50,15 @@ def _shortened(name: str) -> str:
 
 
 def described_files(path: Path) -> tuple[Path, Path]:
-    """Where the images and the labels of a description lie. Raises DatasetError."""
+    """The paths of the images and of the labels in a description. Raises DatasetError."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         images, labels = path.parent / record["images"], path.parent / record["labels"]
         if images.name.endswith(SUFFIX):
-            raise ValueError("its images are a description again")
+            raise ValueError("its images are another description")
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise DatasetError(
-            f"{path.name} describes no dataset.",
+            f"{path.name} is not a valid description of a dataset.",
             'Write {"images": "photos.zip", "labels": "truth.csv"}.',
             "description",
         ) from error
@@ -72,7 +72,7 @@ class DescribedDataset:
         """Raises DatasetError when the images or the labels cannot be used, or do not belong together.
 
         Args:
-            open_images: opens the images at a path without the labels file that may lie among them.
+            open_images: opens the dataset at a path without its own labels file.
         """
         self.path = path
         images, self._labels = described_files(path)
@@ -86,7 +86,7 @@ class DescribedDataset:
         if labels.suffix.lower() == ".npy":
             if not isinstance(names, NumberedNames):
                 raise DatasetError(
-                    f"{labels.name} says no file names, so which label belongs to which image would be guessed.",
+                    f"{labels.name} has no file names, so it is not known which label belongs to which image.",
                     "Give a CSV, JSON or Parquet file with a file name and a label in each row.", "labels_file",
                 )  # fmt: skip
             array = open_npy(labels)
@@ -108,7 +108,7 @@ class DescribedDataset:
 
     @property
     def fingerprint(self) -> str:
-        """Of the images and the labels."""
+        """Hex digest of the images and the labels."""
         return joint_fingerprint(self._images.fingerprint, sha256_of(self._labels))
 
     def file(self, index: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Files on disk: a folder, a pattern such as photos/**/*.jpg, or one file. Links are not followed."""
+"""Files on disk: a folder, a pattern such as photos/**/*.jpg, or one file. Symbolic links are not followed."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class FolderFiles:
     """See `FileSource`."""
 
     def __init__(self, root: Path, names: list[str]) -> None:
-        """Names: of files, relative to `root`, as the system spells them."""
+        """Takes the names of the files relative to `root`, as the system spells them."""
         self._root = root
         self._names = PackedNames(names)
         self.names = PackedNames(map(readable_name, names))
 
     @property
     def fingerprint(self) -> str:
-        """Of names, sizes and times now: reading every file would take too long."""
+        """Hex digest of the current names, sizes and times: reading every file would take too long."""
         digest = hashlib.sha256()
         for name in self._names:
             digest.update(os.fsencode(name))
             try:
-                info = os.stat(f"{self._root}/{name}")  # noqa: PTH116  # a million of them
+                info = os.stat(f"{self._root}/{name}")  # noqa: PTH116  # fast enough for a million files
                 digest.update(f"\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
-            except OSError:  # it has gone
+            except OSError:  # the file no longer exists
                 digest.update(b"\0\n")
         return digest.hexdigest()
 
@@ -44,17 +44,19 @@ class FolderFiles:
                 return file.read(limit)
         except OSError as error:
             raise ImageError(
-                f"It cannot be opened ({error.strerror}).", "Let the dashboard's user read it.", "unreadable"
+                f"The file cannot be opened ({error.strerror}).",
+                "Give the dashboard's user permission to read it.",
+                "unreadable",
             ) from error
 
 
 def files_below(root: Path, links: list[str] | None = None) -> list[str]:
-    """All regular files in a folder and its folders, relative to it, sorted folder by folder; no links, no junk.
+    """All regular files in a folder and its subfolders, relative to it and sorted folder by folder.
 
-    A folder below that cannot be opened stands for its files, with a `/` at its end.
+    Symbolic links and junk are left out. A subfolder that cannot be opened is listed itself, with a `/` at its end.
 
     Args:
-        links: the symbolic links that were passed over are added here.
+        links: the skipped symbolic links are added to this list.
 
     Raises:
         DatasetError: `root` itself cannot be read.
@@ -83,7 +85,7 @@ def _walk(root: Path, below: str, links: list[str]) -> Iterator[str]:
 
 
 def is_pattern(path: Path) -> bool:
-    """It has wildcards and is no file that happens to be called so."""
+    """True if the path has wildcards and is not the name of an existing file."""
     return glob.has_magic(str(path)) and not path.exists()
 
 
@@ -98,7 +100,7 @@ def pattern_root(pattern: Path) -> Path:
 
 
 def files_matching(pattern: Path) -> list[str]:
-    """The regular files that a pattern means, relative to `pattern_root`, sorted folder by folder."""
+    """The regular files that match a pattern, relative to `pattern_root`, sorted folder by folder."""
     root = pattern_root(pattern)
     parts = pattern.relative_to(root).parts
     return [name for name in files_below(root) if _matches(name.split("/"), parts)] if root.is_dir() else []
@@ -113,11 +115,11 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def check_readable_name(path: Path) -> None:
-    """Raises DatasetError for a path that cannot be stored as text."""
+    """Raises DatasetError for a path that is not valid UTF-8, since it cannot be stored as text."""
     if (name := readable_name(str(path))) != str(path):
-        raise DatasetError(f"The name of {name} is no UTF-8.", "Rename it.", "bad_name")
+        raise DatasetError(f"The path {name} is not valid UTF-8.", "Rename the file or folder.", "bad_name")
 
 
 def readable_name(name: str) -> str:
-    """The name as text that can be stored; bytes that are no UTF-8 become replacement characters."""
+    """The name as text that can be stored. Bytes that are not UTF-8 become replacement characters."""
     return os.fsencode(name).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The table of dataset formats. Opening, uploads, the library and every text that names formats are made from it."""
+"""The table of dataset formats. Opening, uploads, the library and every text that names formats use it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from dashboard.core.datasets.zip_files import ZipFiles, incomplete_zip
 from dashboard.core.errors import DatasetError
 from dashboard.core.images.decoding import SUFFIXES
 
-_PACKED = r"(\.(gz|gzip|zlib))?$"  # a shard may be compressed; checksums and indices beside it are no shards
+_PACKED = r"(\.(gz|gzip|zlib))?$"  # a shard may be compressed; checksums and indices beside it are not shards
 
 
 class Sign(IntEnum):
-    """What a file's format is recognised by. The surest sign is tried first."""
+    """How the format of a file is recognised. The most certain sign is tried first."""
 
     FIRST_BYTES = 1
     NAME = 2
@@ -39,36 +39,36 @@ class Sign(IntEnum):
 
 @dataclass(frozen=True)
 class DataFiles:
-    """The single file at the path of a dataset, or the shards of one dataset in the folder there."""
+    """The files of one dataset: a single file, or the shards in a folder or pattern."""
 
     path: Path
     files: tuple[Path, ...]
-    open_images: Callable[[Path], Dataset]  # opens another dataset without the labels file among its images
+    open_images: Callable[[Path], Dataset]  # opens another dataset without its own labels file
     first_bytes: bytes = b""  # of a single file
-    use_labels_file: bool = True  # whether a labels file among the images gives them their labels
+    use_labels_file: bool = True  # False: ignore a labels file among the images
 
     @cached_property
     def zip_files(self) -> ZipFiles | None:
-        """The files in it, if it is a ZIP. Raises DatasetError when it is damaged."""
+        """The files in the ZIP; None if the file is not a ZIP. Raises DatasetError when the ZIP is damaged."""
         return ZipFiles(self.path) if zipfile.is_zipfile(self.path) else None
 
 
 @dataclass(frozen=True)
 class Format:
-    """One kind of dataset."""
+    """One format of datasets."""
 
-    title: str  # in lists
-    help: str  # what it is, in a sentence
-    labels: str  # where the labels of its images come from, in a sentence
+    title: str  # short name for lists
+    help: str  # what it is, as a part of a sentence
+    labels: str  # where the labels come from, as a part of a sentence
     suffixes: tuple[str, ...]  # lower-case ends of file names
     sign: Sign
-    sniff: Callable[[DataFiles], bool]  # tells whether a single file is of this format
+    sniff: Callable[[DataFiles], bool]  # True if a single file has this format
     open: Callable[[DataFiles], Dataset]
-    damaged: Callable[[str], DatasetError] | None = None  # for the name of a file whose suffix promises this format
-    shards: re.Pattern[str] | None = None  # names of files that make one dataset when they lie in one folder
+    damaged: Callable[[str], DatasetError] | None = None  # error for a file with this suffix that is something else
+    shards: re.Pattern[str] | None = None  # matches names of files that form one dataset together
     several: bool = False  # several uploaded files may make one dataset
     uploadable: bool = True
-    in_library: bool = True  # whether a file in data/datasets is offered
+    in_library: bool = True  # files in data/datasets are offered
 
 
 def _begins_with(magic: bytes) -> Callable[[DataFiles], bool]:
@@ -91,7 +91,7 @@ def _is_npz(data: DataFiles) -> bool:
 
 
 def _open_zip(data: DataFiles) -> Dataset:
-    assert data.zip_files is not None  # as `sniff` saw
+    assert data.zip_files is not None  # checked by `sniff`
     return ImageFiles(data.path, data.zip_files, data.use_labels_file)
 
 
@@ -100,7 +100,7 @@ def _open_tfrecord(data: DataFiles) -> Dataset:
     return TFRecordImages(data.path, data.files)
 
 
-# In the order in which texts list them. Opening tries them in the order of their signs.
+# Texts list the formats in this order. Opening tries them in the order of their signs.
 FORMATS = (
     Format(
         title="ZIP",
@@ -121,7 +121,7 @@ FORMATS = (
         sniff=lambda data: is_image_name(data.path.name),
         open=lambda data: ImageFiles(data.path, FolderFiles(data.path.parent, [data.path.name])),
         several=True,
-        in_library=False,  # there, images are chosen by their folder
+        in_library=False,  # in data/datasets, users choose the folder of the images
     ),
     Format(
         title=".npz",
@@ -183,7 +183,7 @@ FORMATS = (
         sign=Sign.NAME,
         sniff=lambda data: data.path.name.endswith(DESCRIPTION),
         open=lambda data: DescribedDataset(data.path, data.open_images),
-        uploadable=False,  # it names files of the server: only the operator may say which
+        uploadable=False,  # it names files on the server, which only the operator may choose
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Image files from wherever they lie, one at a time."""
+"""Datasets of image files in a folder or a ZIP, read one file at a time."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
 
 
 class FileSource(Protocol):
-    """Files with names; a position counts them from 0."""
+    """Named files. Their positions count from 0."""
 
     @property
     def names(self) -> Sequence[str]:
-        """Paths inside the dataset, with `/`."""
+        """Paths inside the dataset, separated by `/`."""
 
     @property
     def fingerprint(self) -> str:
         """Hex digest that changes with the content."""
 
     def read(self, position: int, limit: int) -> bytes:
-        """The content of a file, at most `limit` bytes of it. Raises ImageError."""
+        """The first `limit` bytes of a file. Raises ImageError."""
 
 
 class ImageFiles:
@@ -47,7 +47,7 @@ class ImageFiles:
         """Raises DatasetError when there are no images, or the labels file cannot be used.
 
         Args:
-            use_labels_file: False where the labels come from elsewhere.
+            use_labels_file: False: ignore a labels file among the images.
         """
         self.path, self._source = path, source
         if not any(map(is_image_name, source.names)):
@@ -98,18 +98,21 @@ class ImageFiles:
 def refuse_other_types(name: str) -> None:
     """Raises ImageError unless the name has the suffix of an image."""
     if name.endswith("/"):
-        raise ImageError("This folder cannot be opened.", "Let the dashboard's user read it.", "unreadable")
+        raise ImageError(
+            "This folder cannot be opened.", "Give the dashboard's user permission to read it.", "unreadable"
+        )
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in SUFFIXES:
-        raise ImageError(f"A {suffix or 'file without an extension'} is no image that is read here.", code="other_type")
+        kind = f"{suffix} files" if suffix else "Files without an extension"
+        raise ImageError(f"{kind} are ignored.", code="other_type")
 
 
 def is_junk(name: str) -> bool:
-    """What operating systems leave behind."""
+    """True for files that operating systems leave behind, such as .DS_Store."""
     parts = name.split("/")
     return "__MACOSX" in parts or parts[-1].lower() in _JUNK_NAMES or parts[-1].startswith("._")
 
 
 def joint_fingerprint(*parts: str) -> str:
-    """One hex digest for several."""
+    """One hex digest made from several."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

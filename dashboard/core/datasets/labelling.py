@@ -1,4 +1,4 @@
-"""Which label each file has: by its folder, or by a labels file. What does not fit is said by name."""
+"""Labels files by their folder or by a labels file. Files and rows that do not fit are reported by name."""
 
 from __future__ import annotations
 
@@ -22,40 +22,43 @@ _LIKELY_STEMS = frozenset({*_LABELS_STEMS, "metadata", "annotations"})
 class Labelling:
     """The samples of a dataset of files."""
 
-    samples: SampleList  # the files in their order, then what the labels file names beside them
-    faults: dict[int, ImageError] = field(default_factory=dict)  # why a sample cannot be evaluated, by its index
+    samples: SampleList  # the files in their order, then rows that match no single file
+    faults: dict[int, ImageError] = field(default_factory=dict)  # index of a sample -> why it cannot be evaluated
     notes: tuple[str, ...] = ()
 
 
 def is_image_name(name: str) -> bool:
-    """By its suffix."""
+    """True if the suffix is the one of an image file."""
     return _suffix(name) in SUFFIXES
 
 
 def by_folder(names: Sequence[str]) -> Labelling:
-    """An image's label is the folder it lies in; what is no image has none."""
+    """Labels each image with the name of its folder. Other files get no label."""
     samples = SampleList(names, (class_folder(name) if is_image_name(name) else None for name in names))
     loose = [names[i] for i in samples.unlabelled if is_image_name(names[i])]
     if not loose:
         return Labelling(samples)
-    what = "The images lie in no class folder" if len(loose) == len(names) else f"In no class folder: {listed(loose)}"
-    return Labelling(samples, notes=(f"{what}; without a label they are predicted, but not compared.",))
+    what = (
+        "The images are not in class folders" if len(loose) == len(names) else f"Not in a class folder: {listed(loose)}"
+    )
+    return Labelling(samples, notes=(f"{what}; without a label, they are predicted, but not compared.",))
 
 
 def class_folder(name: str) -> str | None:
-    """The folder that a file lies in; None at the top."""
+    """The name of the folder that holds a file; None at the top level."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     return parts[-2] if len(parts) > 1 and parts[-2] != ".." else None
 
 
 def find_labels_file(names: Sequence[str], dataset_name: str) -> tuple[int | None, bool]:
-    """Where the labels file is among the files of a dataset, and whether it must be one.
+    """Finds the labels file of a dataset: its position (or None), and whether the dataset needs it to be usable.
 
-    A table of whatever name is tried where the folders say nothing; it must be one where it is called so. What
-    belongs to one image, as `1.jpg.json` does, is none.
+    Tables called labels, label, metadata or annotations are preferred. If there is none and the images lie in fewer
+    than two folders, any table counts, except one that belongs to a single image, such as `1.jpg.json`. The file must
+    be usable if it is called labels or label, or if all images lie at the top level.
 
     Raises:
-        DatasetError: there are several.
+        DatasetError: several files could be the labels file.
     """
     tables = [i for i, name in enumerate(names) if _suffix(name) in LABELS_SUFFIXES]
     images = {name for name in names if is_image_name(name)} if tables else set()
@@ -66,7 +69,7 @@ def find_labels_file(names: Sequence[str], dataset_name: str) -> tuple[int | Non
     if len(candidates) > 1:
         raise DatasetError(
             f"{dataset_name} holds several files that could be its labels: {listed([names[i] for i in candidates])}.",
-            "Leave one of them, or call one labels.csv.", "labels_file",
+            "Keep only one of them in the dataset.", "labels_file",
         )  # fmt: skip
     if not candidates:
         return None, False
@@ -74,7 +77,11 @@ def find_labels_file(names: Sequence[str], dataset_name: str) -> tuple[int | Non
 
 
 def by_labels_file(names: Sequence[str], table: LabelsTable) -> Labelling:
-    """A file's label is the one that its row gives it; a row without an image is a sample that cannot be read."""
+    """Gives each file the label in its row. A row that matches no single image becomes a sample that cannot be read.
+
+    Raises:
+        DatasetError: no row matches an image.
+    """
     find = _Finder(names, table.name.rpartition("/")[0])
     labels: list[str | None] = [None] * len(names)
     faults: dict[int, ImageError] = {}
@@ -92,7 +99,9 @@ def by_labels_file(names: Sequence[str], table: LabelsTable) -> Labelling:
         given = list(dict.fromkeys(label for row in rows if (label := table.labels[row]) is not None))
         if len(given) > 1:
             faults[i] = ImageError(
-                f"{table.name} gives it different labels: {listed(given)}.", "Leave one row for it.", "several_labels"
+                f"{table.name} gives this image different labels: {listed(given)}.",
+                "Keep one row for it.",
+                "several_labels",
             )
         elif given:
             labels[i] = given[0]
@@ -106,27 +115,28 @@ def by_labels_file(names: Sequence[str], table: LabelsTable) -> Labelling:
             "Write the file names as they are in the dataset.", "labels_file",
         )  # fmt: skip
     if without:
-        notes.append(f"Without a label there, so predicted but not compared: {listed(without)}.")
+        notes.append(f"Without a label in {table.name}, so predicted but not compared: {listed(without)}.")
     if repeated:
-        notes.append(f"Named there more than once: {listed(repeated)}.")
+        notes.append(f"Named more than once in {table.name}: {listed(repeated)}.")
     if extra:
-        notes.append(f"Named there, but not one image of the dataset: {listed([file for file, _ in extra])}.")
+        rows_without = listed([file for file, _ in extra])
+        notes.append(f"Named in {table.name}, but not exactly one image of the dataset: {rows_without}.")
     all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
     return Labelling(SampleList(all_names, chain(labels, (label for _, label in extra))), faults, tuple(notes))
 
 
 def in_order(names: Sequence[str], table_name: str, labels: Sequence[str | None]) -> Labelling:
-    """The first label belongs to the first image. Raises DatasetError when there are more or fewer."""
+    """Gives the labels to the files in order. Raises DatasetError when their numbers differ."""
     if len(labels) != len(names):
         raise DatasetError(
             f"{table_name} has {len(labels):,} labels for {len(names):,} images.",
-            "Give one for each image, in the same order.", "label_count",
+            "Give one label per image, in the same order.", "label_count",
         )  # fmt: skip
     return Labelling(SampleList(names, labels), notes=(f"Labels are taken from {table_name}.",))
 
 
 class _Finder:
-    """Finds the image that a row means: by its path, else by its name or its name without suffix where only one has it."""
+    """Finds the images that a row may mean: by path, else by file name, else by file name without suffix."""
 
     def __init__(self, names: Sequence[str], folder: str) -> None:
         self._names, self._folder = names, folder
@@ -154,7 +164,7 @@ class _Finder:
 
 
 def _ends_alike(name: str, path: str) -> bool:
-    """One is the end of the other, folder by folder; `path` may lack the suffix."""
+    """True if one path is the end of the other, compared folder by folder. `path` may lack the suffix."""
     name = normal_name(name)
     return any(
         f"/{one}".endswith(f"/{path}") or f"/{path}".endswith(f"/{one}") for one in (name, name[: name.rfind(".")])
@@ -162,22 +172,26 @@ def _ends_alike(name: str, path: str) -> bool:
 
 
 def no_images(dataset_name: str) -> DatasetError:
-    """A dataset in which nothing is called like an image."""
+    """The error for a dataset in which no file is named like an image."""
     return DatasetError(f"{dataset_name} holds no images.", ONE_FOLDER_A_CLASS, "no_images")
 
 
 def _no_single_image(table_name: str, file: str, found: int) -> ImageError:
     if found:
         return ImageError(
-            f"{table_name} names it, and {found} images are called so.", "Write its whole path there.", "ambiguous"
+            f"{table_name} names this file, but {found} images have this name.",
+            "Write the whole path in the row.",
+            "ambiguous",
         )
     return ImageError(
-        f"{table_name} names it, but the dataset has no such image.", "Add it, or leave out its row.", "missing"
+        f"{table_name} names this file, but the dataset has no such image.",
+        "Add the image, or remove its row.",
+        "missing",
     )
 
 
 def normal_name(name: str) -> str:
-    """A file's name as others may write it: composed accents, forward slashes, no `./` in front."""
+    """The name in a standard spelling: composed accents, forward slashes, no `./` or `/` at the beginning."""
     composed = unicodedata.normalize("NFC", name)  # macOS writes é as e and an accent
     return composed.replace("\\", "/").removeprefix("./").lstrip("/")
 

@@ -1,4 +1,4 @@
-"""Labels files: CSV, JSON or Parquet that name a label for each image file."""
+"""Reads labels files: CSV, JSON or Parquet with a label for each image file."""
 
 from __future__ import annotations
 
@@ -21,32 +21,34 @@ from dashboard.core.errors import DatasetError
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
-_HEADER = "Begin it with a line that names its columns, such as `file,label`."
-_WHOLE = re.compile(r"^(-?\d+)\.0+$")  # as pandas writes class ids where one is missing
+_HEADER = "Begin the file with a line of column names, such as `file,label`."
+_WHOLE = re.compile(r"^(-?\d+)\.0+$")  # pandas writes class ids like this if one is missing
 
 
 @dataclass(frozen=True)
 class LabelsTable:
-    """What a labels file says, row by row."""
+    """The rows of a labels file."""
 
     name: str  # of the labels file
     files: tuple[str, ...]
-    labels: tuple[str | None, ...]  # None where the row has no label
+    labels: tuple[str | None, ...]  # None if the row has no label
     notes: tuple[str, ...] = ()
 
 
 def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTable:
-    """The rows of the labels file with this content.
+    """Reads the rows of a labels file from its content.
 
     Args:
-        name: its name, whose suffix says what it is.
-        stems: names of the images without folder and suffix; they tell a column of file names that has no header.
+        name: name of the file; the suffix gives its format.
+        stems: names of the images without folder and suffix, to recognise a column of file names without a header.
 
     Raises:
-        DatasetError: it is damaged, or its columns cannot be told apart; code `labels_file`.
+        DatasetError: the file is damaged, or its columns are not recognised; code `labels_file`.
     """
     if len(data) > MAX_LABELS_BYTES:
-        raise _refused(name, f"it is larger than {MAX_LABELS_BYTES // 2**20} MB", "Leave other columns out of it.")
+        raise _refused(
+            name, f"it is larger than {MAX_LABELS_BYTES // 2**20} MB", "Keep only the columns of file names and labels."
+        )
     suffix = PurePosixPath(name).suffix.lower()
     try:
         if suffix == ".parquet":
@@ -55,7 +57,7 @@ def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTa
             return _from_json(name, json_value(data, suffix))
         return _from_csv(name, read_csv(data), stems)
     except UnicodeDecodeError as error:
-        raise _refused(name, "it is no UTF-8 text", "Save it as CSV UTF-8.") from error
+        raise _refused(name, "it is not UTF-8 text", "Save it as UTF-8 (in Excel: CSV UTF-8).") from error
     except (ValueError, TypeError, RecursionError, csv.Error, pa.ArrowException, OSError) as error:
         raise _refused(
             name, str(error).strip().rstrip(".") or type(error).__name__, "Save or export it again."
@@ -63,7 +65,7 @@ def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTa
 
 
 def read_csv(data: bytes) -> pd.DataFrame:
-    """All cells as text, no header, whatever the separator. Raises ValueError, UnicodeDecodeError, csv.Error."""
+    """The cells of a CSV as text; a header is the first row. Raises ValueError, UnicodeDecodeError, csv.Error."""
     text = data.decode("utf-8-sig")
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
@@ -79,7 +81,7 @@ def read_csv(data: bytes) -> pd.DataFrame:
 
 
 def json_value(data: bytes, suffix: str) -> object:
-    """The value of a JSON file, or the list of values of one with a value a line. Raises ValueError."""
+    """The value of a JSON file; for .jsonl, the list of its values, one per line. Raises ValueError."""
     text = data.decode("utf-8-sig")
     if suffix == ".jsonl":
         return [json.loads(line) for line in text.splitlines() if line.strip()]
@@ -87,7 +89,7 @@ def json_value(data: bytes, suffix: str) -> object:
 
 
 def as_label(value: object) -> str | None:
-    """A label as text: 3, 3.0 and "3.0" are "3"; None for nothing. Raises ValueError for what is no label."""
+    """A label as text: 3, 3.0 and "3.0" become "3"; None if empty or missing. Raises ValueError for other types."""
     if value is None or value is pd.NA or value != value:
         return None
     if isinstance(value, np.generic):
@@ -97,9 +99,9 @@ def as_label(value: object) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ValueError(f"{str(value)[:60]!r} is no label: a name or a whole number is needed")
+        raise ValueError(f"{str(value)[:60]!r} is not a label: a name or a whole number is needed")
     text = str(value).strip()
-    text.encode()  # JSON may hold halves of characters, which cannot be stored
+    text.encode()  # raises for half characters, which JSON may hold and UTF-8 cannot store
     whole = _WHOLE.match(text)
     return whole[1] if whole else text or None
 
@@ -121,7 +123,7 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
 
 
 def _values(column: pa.ChunkedArray) -> list[object]:
-    """As Python has them; what a file holds once and repeats a million times, is one object."""
+    """The values as Python objects. A value that the file stores once for a million rows is one object."""
     values: list[object] = []
     for chunk in column.chunks:
         if pa.types.is_dictionary(chunk.type):
@@ -153,7 +155,7 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     if file is not None and label is not None:
         rows = cells.iloc[1:]
         return _table(name, rows[header.index(file)].tolist(), rows[header.index(label)].tolist())
-    # without a known header: certain only where there are two columns and one of them names images
+    # Without a known header, the columns are certain only if there are two and exactly one of them names images.
     named = [i for i in range(len(header)) if cells[i].map(lambda cell: file_stem(cell) in stems).any()]
     if len(header) != 2 or len(named) != 1:
         raise _no_columns(name, header)
@@ -161,12 +163,12 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     headless = file_stem(header[column]) in stems
     rows = cells if headless else cells.iloc[1:]
     what = "no header" if headless else "a header without known names"
-    note = f"{name} has {what}: its {('1st', '2nd')[column]} column names images, the other one is taken as the label."
+    note = f"{name} has {what}: its {('1st', '2nd')[column]} column names images, the other one is used as the label."
     return _table(name, rows[column].tolist(), rows[1 - column].tolist(), (note,))
 
 
 def file_stem(name: str) -> str:
-    """A file's name without folder and suffix."""
+    """The name of a file without folder and suffix."""
     return PurePosixPath(name.strip().replace("\\", "/")).stem
 
 
@@ -189,7 +191,7 @@ def _text(value: object) -> str:
 
 def _no_columns(name: str, columns: Sequence[str]) -> DatasetError:
     found = ", ".join(repr(column[:40]) for column in columns[:8]) or "none"
-    return _refused(name, f"no columns of file names and labels are found (its first line has {found})", _HEADER)
+    return _refused(name, f"no columns of file names and labels were recognised (it has {found})", _HEADER)
 
 
 def _refused(name: str, reason: str, fix: str) -> DatasetError:

@@ -1,4 +1,4 @@
-"""The datasets that can be chosen on this server: in data/datasets, CIFAR-10, and the samples."""
+"""The datasets that users can choose on this server: those in data/datasets, CIFAR-10 and the sample images."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SUFFIXES = tuple(suffix for each in FORMATS if each.in_library for suffix in ea
 
 @dataclass(frozen=True)
 class LibraryEntry:
-    """A dataset that can be evaluated by choosing it."""
+    """A dataset that users can choose."""
 
     title: str
     path: Path
 
 
 def library(settings: Settings) -> list[LibraryEntry]:
-    """What is there now, own datasets first."""
+    """The datasets that exist now, those in data/datasets first."""
     others = []
     if (archive := settings.downloads_dir / cifar10_archive.FILE_NAME).is_file():
         others.append(LibraryEntry("CIFAR-10 test set", archive))
@@ -40,7 +40,7 @@ def _own_datasets(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             found = [entry for entry in entries if _is_dataset(entry)]
-    except OSError:  # Diagnostics says what is wrong with the data folder
+    except OSError:  # the Diagnostics page reports what is wrong with the data folder
         return []
     return sorted(Path(entry.path) for entry in found)
 
@@ -48,5 +48,5 @@ def _own_datasets(folder: Path) -> list[Path]:
 def _is_dataset(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir() or entry.name.lower().endswith(_SUFFIXES)
-    except OSError:  # a link to where this user may not look
+    except OSError:  # a link whose target cannot be examined
         return False

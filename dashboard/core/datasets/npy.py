@@ -1,4 +1,4 @@
-"""NumPy files, whole ones and those inside an .npz: the header is checked before any data are read.
+"""Reads arrays from .npy and .npz files. The header is checked before any data are read.
 
 Source of the format: numpy.lib.format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -22,13 +22,13 @@ from dashboard.core.errors import DatasetError
 
 MAGIC = b"\x93NUMPY"
 _BLOCK_BYTES = 2**20
-_LENGTHS_AT = 26  # in a member's local header: two bytes each for the name's and the extra field's length
+_LENGTHS_AT = 26  # in a member's local header: two bytes each for the length of its name and of its extra field
 _SAVE_AGAIN = "Save it again with np.save or np.savez, from a plain array."
 
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """What an array claims to be."""
+    """The properties of an array according to its header."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -41,15 +41,15 @@ class ArrayHeader:
 
 
 class StoredArray:
-    """An array on disk whose rows are read when they are asked for. Thread-safe."""
+    """An array on disk. Rows are read on request. Thread-safe."""
 
     def __init__(self, name: str, file: IO[bytes], end: int) -> None:
-        """Raises DatasetError when it is no plain array, or not as long as it says.
+        """Raises DatasetError when the file holds no plain array, or its length contradicts the header.
 
         Args:
-            name: what it is called in messages.
-            file: stands at the beginning of the array.
-            end: where the array ends in it.
+            name: name of the array in messages.
+            file: opened file, positioned at the beginning of the array.
+            end: position in the file where the array ends.
         """
         self.name, self._file = name, file
         weakref.finalize(self, file.close)
@@ -60,7 +60,7 @@ class StoredArray:
         return self.header.shape[0]
 
     def rows(self, start: int, count: int) -> np.ndarray:
-        """Rows [start, start + count). Raises OSError where they cannot be read."""
+        """Rows [start, start + count). Raises OSError when they cannot be read."""
         count = max(0, min(count, len(self) - start))
         header = self.header
         with self._lock:
@@ -74,7 +74,7 @@ class StoredArray:
         return np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
 
     def pieces(self, rows: int) -> Iterator[np.ndarray]:
-        """All rows, so many at a time. Raises OSError."""
+        """All rows, in pieces of `rows` rows. Raises OSError."""
         for start in range(0, len(self), rows):
             yield self.rows(start, rows)
 
@@ -85,10 +85,10 @@ def open_npy(path: Path) -> StoredArray:
 
 
 def open_npz(path: Path) -> dict[str, StoredArray]:
-    """The arrays of an .npz file by their keys, single numbers beside them left out. Raises DatasetError.
+    """The arrays of an .npz file by key; single numbers are left out. Raises DatasetError.
 
-    What is stored without compression is read in place; what is compressed is unpacked up to the wanted row, so read
-    it from front to back.
+    Uncompressed arrays are read in place. A compressed array is unpacked up to the requested row, so read it from
+    front to back.
     """
     archive = open_zip(path)
     arrays: dict[str, StoredArray] = {}
@@ -106,14 +106,14 @@ def open_npz(path: Path) -> dict[str, StoredArray]:
 
 
 def array_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The members that are NumPy files by their names."""
+    """The members with the suffix .npy."""
     return [m for m in archive.infolist() if m.filename.endswith(".npy")]
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> StoredArray:
     name = f"{path.name}: {member.filename.removesuffix('.npy')}"
     try:
-        with archive.open(member) as file:  # compares the checksum, which reading here and there does not
+        with archive.open(member) as file:  # zipfile checks the CRC only when a member is read to its end
             while file.read(_BLOCK_BYTES):
                 pass
         if member.compress_type != zipfile.ZIP_STORED:
@@ -132,24 +132,26 @@ def _read_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:
         version = np.lib.format.read_magic(file)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in readers:
-            raise ValueError(f"version {version} of the format is not read")
+            raise ValueError(f"version {version} of the format is not supported")
         shape, fortran_order, dtype = readers[version](file)
     except (ValueError, OSError, EOFError, SyntaxError, MemoryError, RecursionError) as error:
-        raise DatasetError(f"{name} is no NumPy array: {str(error)[:200]}.", _SAVE_AGAIN, "array_damaged") from error
+        raise DatasetError(f"{name} is not a NumPy array: {str(error)[:200]}.", _SAVE_AGAIN, "array_damaged") from error
     if not shape:
-        raise DatasetError(f"{name} is a single value, no array of images or labels.", _SAVE_AGAIN, "array_scalar")
+        raise DatasetError(f"{name} is a single value, not an array of images or labels.", _SAVE_AGAIN, "array_scalar")
     if dtype.hasobject or dtype.kind not in "biufSU":
         raise DatasetError(
-            f"{name} holds Python objects or records ({dtype}), which are not read since they can run code.",
+            f"{name} holds Python objects or records ({dtype}), which are not read because they can run code.",
             _SAVE_AGAIN, "array_objects",
         )  # fmt: skip
     if fortran_order and len(shape) > 1:
-        raise DatasetError(f"{name} is stored column by column.", "Save np.ascontiguousarray(x).", "array_order")
+        raise DatasetError(
+            f"{name} is stored column by column (Fortran order).", "Save np.ascontiguousarray(x).", "array_order"
+        )
     header = ArrayHeader(shape, dtype, file.tell())
     claimed, there = header.row_bytes * shape[0], end - header.offset
     if claimed != there or min(shape) < 0:
         raise DatasetError(
-            f"{name} says {shape} of {dtype}, {claimed:,} bytes, but {there:,} bytes follow.",
+            f"{name}: the header says {shape} {dtype}, {claimed:,} bytes, but the data have {there:,} bytes.",
             "Copy or save it again.", "array_size",
         )  # fmt: skip
     return header

@@ -1,4 +1,4 @@
-"""Opens a dataset of any kind. The content decides which format it is."""
+"""Opens a dataset of any format. The first bytes, the file name and the content decide which format it is."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from dashboard.core.errors import DatasetError, listed
 
 _FIRST_BYTES = 16
 _SPLIT = re.compile(r"(?<![a-z])(train|test|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
-_MOST_OPEN = 8  # several evaluations take turns, and opening a large dataset takes seconds
+_MOST_OPEN = 8  # several evaluations may alternate, and opening a large dataset takes seconds
 
 
 def open_dataset(path: Path, use_labels_file: bool = True) -> Dataset:
     """Opens the dataset at `path`, which may be a pattern such as photos/**/*.jpg.
 
     Args:
-        use_labels_file: whether one among the images gives them their labels.
+        use_labels_file: False: ignore a labels file among the images.
 
     Raises:
-        DatasetError: it does not exist, cannot be read, is damaged as a whole, or is of no known kind.
+        DatasetError: the dataset does not exist, cannot be read, is damaged as a whole, or has no known format.
     """
     check_readable_name(path)
     path = path.resolve()
@@ -45,7 +45,7 @@ def open_dataset(path: Path, use_labels_file: bool = True) -> Dataset:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a dataset, which may be a pattern, has not gone."""
+    """True if the dataset still exists. A pattern exists as long as its folder does."""
     return path.exists() or (is_pattern(path) and pattern_root(path).is_dir())
 
 
@@ -54,7 +54,9 @@ def _open_cached(path: Path, state: tuple[object, ...], use_labels_file: bool) -
     if is_pattern(path):
         root, names = pattern_root(path), files_matching(path)
         if not names:
-            raise DatasetError(f"{path} means no file.", "Check the path; ** stands for any folders.", "not_found")
+            raise DatasetError(
+                f"No file matches {path}.", "Check the path; ** stands for any number of folders.", "not_found"
+            )
         return _open_files(path, root, names, use_labels_file)
     if path.is_dir():
         links: list[str] = []
@@ -63,7 +65,7 @@ def _open_cached(path: Path, state: tuple[object, ...], use_labels_file: bool) -
 
 
 def _open_files(path: Path, root: Path, names: list[str], use_labels_file: bool, links: Sequence[str] = ()) -> Dataset:
-    """Images, or, where there are none, the shards of one dataset."""
+    """Opens the images, or, if there are none, the shards of one dataset."""
     if not any(map(is_image_name, names)):
         for kind in FORMATS:
             if kind.shards and (shards := list(filter(kind.shards.search, names))):
@@ -72,7 +74,7 @@ def _open_files(path: Path, root: Path, names: list[str], use_labels_file: bool,
         if links:
             raise DatasetError(
                 f"{path.name} holds no images, only symbolic links, which are not followed: {listed(sorted(links))}.",
-                "Copy the files there.", "no_images",
+                "Copy the files into it.", "no_images",
             )  # fmt: skip
     files = ImageFiles(path, FolderFiles(root, names), use_labels_file)
     if links:
@@ -91,7 +93,7 @@ def _refuse_several_splits(path: Path, root: Path, shards: Sequence[str]) -> Non
 
 
 def _split_of(shard: str) -> tuple[str, str] | None:
-    """What split a file belongs to, by its name or else its folders', and what stands for all of that split."""
+    """The split in the name of a file, or else of a folder above it, and a path for all files of this split."""
     parts = shard.split("/")
     for depth in range(len(parts), 0, -1):
         if found := _SPLIT.search(parts[depth - 1]):
@@ -110,9 +112,9 @@ def _open_file(path: Path, use_labels_file: bool) -> Dataset:
     for kind in FORMATS:
         if kind.damaged and path.name.lower().endswith(kind.suffixes):
             raise kind.damaged(path.name)
-    raise DatasetError(f"{path.name} is no dataset that is read here.", KINDS, "unknown_format")
+    raise DatasetError(f"{path.name} is not a dataset of a supported format.", KINDS, "unknown_format")
 
 
 def _open_images(path: Path) -> Dataset:
-    """The images of a described dataset, whose labels are given by its description."""
+    """Opens the images of a described dataset without their own labels file: the description names the labels."""
     return open_dataset(path, use_labels_file=False)

@@ -1,4 +1,4 @@
-"""Parquet with a column of image files and one of labels, as Hugging Face stores datasets. Read piece by piece.
+"""Parquet files with a column of image files and a column of labels, as Hugging Face stores them. Read in pieces.
 
 Source of the layout: https://huggingface.co/docs/datasets/about_dataset_features (Image, ClassLabel)
 """
@@ -26,15 +26,15 @@ from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import decode_image
 
 MAGIC = b"PAR1"
-_PIECE_ROWS, _PIECE_BYTES = 64, 32 * 2**20  # that are in memory at a time, at most
+_PIECE_ROWS, _PIECE_BYTES = 64, 32 * 2**20  # limits for one piece, which is in memory as a whole
 _ERRORS = (pa.ArrowException, OSError, ValueError)
 
 
 class ParquetImages:
-    """See `Dataset`. Several files, the shards of one dataset, count as one."""
+    """A dataset in one Parquet file or in several shards. See `Dataset`."""
 
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
-        """Raises DatasetError when a file is damaged, or its columns are not images and labels."""
+        """Raises DatasetError when a file is damaged, or its columns cannot be used as images and labels."""
         self.path, self._paths = path, tuple(files)
         try:
             groups: list[_Group] = []
@@ -58,14 +58,15 @@ class ParquetImages:
             raise DatasetError(
                 f"{path.name} cannot be read: {reason}.", "Upload or copy it again.", "parquet"
             ) from error
-        self.notes: tuple[str, ...] = (f"Images are the column {self._image}, labels {label}.",)
+        self.notes: tuple[str, ...] = (f"Images are read from the column {self._image}, labels from {label}.",)
         if label is None:
-            self.notes = (f"It has no column of labels ({', '.join(schema.names)}): predicted, but not compared.",)
+            columns = ", ".join(schema.names)
+            self.notes = (f"No column of labels ({columns}), so the images are predicted, but not compared.",)
         self._lock = threading.Lock()
         self._reader = _Reader(groups, self._image)
 
     def _names(self, schema: pa.Schema, count: int) -> Sequence[str]:
-        """From a column of names or the image's own path where every row has one."""
+        """Names from a column, or the images' own paths, if every row has one; else row numbers."""
         own = column_among([n for n in schema.names if pa.types.is_string(schema.field(n).type)], NAME_FEATURES)
         column = own or (f"{self._image}.path" if self._nested and _has_field(schema, self._image, "path") else None)
         if column:
@@ -82,15 +83,15 @@ class ParquetImages:
         class_names, kind = _class_names(schema, column), schema.field(column).type
         if pa.types.is_boolean(kind) or pa.types.is_nested(kind):
             raise DatasetError(
-                f"The column {column} of {self.path.name} holds {kind}, which is no label.",
+                f"The column {column} of {self.path.name} holds {kind}, which cannot be a label.",
                 "Store class ids or names in it.", "parquet_columns",
             )  # fmt: skip
         for value in self._column(column):
             if not (class_names and isinstance(value, int)):
                 yield as_label(value)
-            elif value == -1:  # the label is not given
+            elif value == -1:  # the label is missing
                 yield None
-            else:  # a number without a name is told as a label that is no class
+            else:  # a number without a name becomes a label that matches no class
                 yield class_names[value] if 0 <= value < len(class_names) else f"id {value}"
 
     def _column(self, column: str) -> Iterator[Any]:
@@ -110,10 +111,12 @@ class ParquetImages:
             with self._lock:
                 value = self._reader.value(index)
         except _ERRORS as error:
-            raise ImageError(f"Its row cannot be read ({error}).", "Copy the file again.", "unreadable") from error
+            raise ImageError(
+                f"The row of this image cannot be read ({error}).", "Copy the file again.", "unreadable"
+            ) from error
         data = value.get("bytes") if isinstance(value, dict) else value
         if data is None:
-            raise ImageError("Its row holds no image.", "Store the image's bytes in the file.", "missing")
+            raise ImageError("The row holds no image.", "Store the image's bytes in the file.", "missing")
         return bytes(data)
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
@@ -130,12 +133,12 @@ def _open(path: Path) -> pq.ParquetFile:
 
 @dataclass(frozen=True)
 class _Group:
-    """A row group of a file."""
+    """A row group of a Parquet file."""
 
     path: Path
     number: int
     rows: int
-    piece_rows: int  # to be read at a time
+    piece_rows: int  # rows to read at a time
 
 
 def _groups(path: Path, metadata: pq.FileMetaData) -> Iterator[_Group]:
@@ -146,7 +149,7 @@ def _groups(path: Path, metadata: pq.FileMetaData) -> Iterator[_Group]:
 
 
 class _Reader:
-    """Values of one column, some rows at a time; going forward is cheap. One file is open at a time."""
+    """Reads the values of one column in pieces. Reading forward is cheap. Only one file is open at a time."""
 
     def __init__(self, groups: Sequence[_Group], column: str) -> None:
         self._groups, self._column = groups, column
@@ -154,7 +157,7 @@ class _Reader:
         self._group = -1
         self._batches: Iterator[pa.RecordBatch] = iter(())
         self._values: pa.Array = pa.array([])
-        self._first = 0  # row of the first of these values
+        self._first = 0  # row number of the first of these values
 
     def value(self, row: int) -> Any:
         group = int(np.searchsorted(self._firsts, row, side="right")) - 1
@@ -197,7 +200,7 @@ def _has_field(schema: pa.Schema, column: str, field: str) -> bool:
 
 
 def _class_names(schema: pa.Schema, label: str | None) -> tuple[str, ...]:
-    """The names that Hugging Face's metadata give the numbers of a ClassLabel; () where they do not."""
+    """The class names of a ClassLabel column in Hugging Face's metadata; () if there are none."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return tuple(map(str, features[label]["names"]))

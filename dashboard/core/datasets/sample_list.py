@@ -1,4 +1,4 @@
-"""A million samples in little memory: names in one block of bytes, labels as codes."""
+"""Holds a million samples in little memory: names in one block of bytes, labels as codes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import numpy as np
 class Sample:
     """One entry of a dataset."""
 
-    index: int  # position in Dataset.samples, and what Dataset.image takes
+    index: int  # position in Dataset.samples, and the argument of Dataset.image
     name: str  # path inside the dataset
-    label: str | None  # as the dataset spells it; None when it says nothing
+    label: str | None  # as the dataset spells it; None if the dataset gives none
 
 
 class PackedNames(Sequence[str]):
-    """Strings in one block of bytes, made one at a time."""
+    """A sequence of strings, stored in one block of bytes. Each string is created on access."""
 
     def __init__(self, names: Iterable[str]) -> None:
         block, ends = bytearray(), array("q")
@@ -65,22 +65,22 @@ class NumberedNames(Sequence[str]):
 
 
 class SampleList(Sequence[Sample]):
-    """The samples of a dataset, made when they are asked for."""
+    """The samples of a dataset. Each `Sample` is created on access."""
 
     def __init__(self, names: Sequence[str], labels: Iterable[str | None]) -> None:
-        """Labels: one for each name. Raises ValueError when there are more or fewer."""
+        """Takes one label per name. Raises ValueError when there are more or fewer."""
         ids: dict[str, int] = {}
         self._names = names
         self._codes = np.fromiter(
             (-1 if label is None else ids.setdefault(label, len(ids)) for label in labels), np.int32
         )
-        self.labels = tuple(ids)  # the different ones
+        self.labels = tuple(ids)  # the distinct labels
         if len(self._codes) != len(names):
             raise ValueError(f"{len(names)} names with {len(self._codes)} labels")
 
     @property
     def names(self) -> Sequence[str]:
-        """The names alone."""
+        """The names of the samples."""
         return self._names
 
     @property
@@ -90,7 +90,7 @@ class SampleList(Sequence[Sample]):
 
     @property
     def counts(self) -> np.ndarray:
-        """Samples of each of `labels`."""
+        """Number of samples per label, in the order of `labels`."""
         return np.bincount(self._codes[self._codes >= 0], minlength=len(self.labels))
 
     def __len__(self) -> int:
@@ -109,12 +109,12 @@ class SampleList(Sequence[Sample]):
 
 
 def distinct_labels(samples: SampleList) -> tuple[str, ...]:
-    """The different labels, in the order in which they occur."""
+    """The distinct labels, in the order of their first samples."""
     return samples.labels
 
 
 def label_counts(samples: SampleList) -> dict[str, int]:
-    """How many samples each label has."""
+    """Number of samples per label."""
     return dict(zip(samples.labels, samples.counts.tolist(), strict=True))
 
 

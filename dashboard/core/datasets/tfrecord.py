@@ -1,7 +1,7 @@
-"""TFRecord files of tf.train.Example, read without TensorFlow: framing, checksums, features.
+"""Reads TFRecord files of tf.train.Example without TensorFlow: framing, checksums, features.
 
-Source of the framing: https://www.tensorflow.org/tutorials/load_data/tfrecord; of the message:
-tensorflow/core/example/example.proto and feature.proto.
+Sources: https://www.tensorflow.org/tutorials/load_data/tfrecord (framing), tensorflow/core/example/example.proto and
+feature.proto (messages).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import google_crc32c
 
-_HEADER = struct.Struct("<QI")  # length, its checksum; after the data comes theirs
+_HEADER = struct.Struct("<QI")  # length and its checksum; the data and their checksum follow
 _FOOTER_BYTES = 4
 MAX_RECORD_BYTES = 128 * 2**20
 Feature = list[bytes] | list[int] | list[float]
@@ -24,7 +24,7 @@ class RecordError(ValueError):
 
 
 def begins_like_tfrecord(first_bytes: bytes) -> bool:
-    """The file begins with a length and the checksum that belongs to it."""
+    """True if the file begins with a length and the matching checksum."""
     if len(first_bytes) < _HEADER.size:
         return False
     _, checksum = _HEADER.unpack(first_bytes[: _HEADER.size])
@@ -32,19 +32,19 @@ def begins_like_tfrecord(first_bytes: bytes) -> bool:
 
 
 def masked_crc32c(data: bytes) -> int:
-    """The checksum as TFRecord stores it."""
+    """The CRC-32C checksum in the masked form that TFRecord stores."""
     crc: int = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def walk_records(file: IO[bytes], size: int) -> Iterator[tuple[int, bytes | RecordError]]:
-    """Where each record's header begins, and the record's data or what is wrong with them.
+    """Yields the position of each record's header, with the record's data or the error in them.
 
     Args:
-        size: of the file, in bytes.
+        size: size of the file in bytes.
 
     Raises:
-        RecordError: the chain of headers breaks.
+        RecordError: a header is damaged, so the next record cannot be found, or the last record is cut off.
         OSError: the file cannot be read.
     """
     position = count = 0
@@ -78,12 +78,12 @@ def read_record(file: IO[bytes], start: int) -> bytes:
 
 
 def features_of(record: bytes) -> Mapping[str, Feature]:
-    """The features of a tf.train.Example. Raises RecordError when it is none."""
+    """The features of a tf.train.Example. Raises RecordError when the record is not one."""
     message, error_type = _example()
     try:
         example = message.FromString(record)
     except error_type as error:
-        raise RecordError("it is no tf.train.Example") from error
+        raise RecordError("it is not a tf.train.Example") from error
     features = {}
     for name, feature in example.features.feature.items():
         kind = feature.WhichOneof("kind")
@@ -93,7 +93,10 @@ def features_of(record: bytes) -> Mapping[str, Feature]:
 
 @lru_cache(maxsize=1)
 def _example() -> tuple[Any, type[Exception]]:
-    """The message class of tf.train.Example, in a pool of its own, since TensorFlow registers the same names."""
+    """The message class of tf.train.Example and its decoding error.
+
+    The class is in its own descriptor pool, since TensorFlow registers the same names.
+    """
     from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
     field = descriptor_pb2.FieldDescriptorProto

@@ -22,19 +22,19 @@ _GZIP = b"\x1f\x8b"
 
 
 class TFRecordImages:
-    """See `Dataset`. Several files, the shards of one dataset, count as one."""
+    """A dataset in one TFRecord file or in several shards. See `Dataset`."""
 
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
-        """Raises DatasetError when a file is damaged as a whole, or its features are not images and labels."""
+        """Raises DatasetError when a whole file is damaged, no feature holds images, or no label is usable."""
         self.path, self._paths = path, tuple(files)
-        self._file_of, self._starts = array("i"), array("q")  # of each record
-        first: dict[str, Feature] = {}  # values of each feature, from the first record that has any
+        self._file_of, self._starts = array("i"), array("q")  # one entry per record
+        first: dict[str, Feature] = {}  # values of each feature, from the first record with values
         for file_number, start, features in self._examples():
             self._file_of.append(file_number)
             self._starts.append(start)
             first |= {key: values for key, values in features.items() if not first.get(key)}
         if not self._starts:
-            raise DatasetError(f"{path.name} holds no records.", "Write it again.", "tfrecord")
+            raise DatasetError(f"{path.name} holds no records.", "Write the file again.", "tfrecord")
         self._image, label, name = _feature_names(first, path.name)
         faults: list[DatasetError] = []
         facts = [(_name(each, name), _label(each, label, path.name, faults)) for _, _, each in self._examples()]
@@ -45,12 +45,12 @@ class TFRecordImages:
             PackedNames(names) if len(names) == len(facts) else NumberedNames(len(facts), "record"),
             (label for _, label in facts),
         )
-        said = f"labels {label}" if label else "and there are no labels: predicted, but not compared"
-        told = f"Images are the feature {self._image}, {said}."
-        self.notes = (told, f"Without a usable label: {len(faults):,} records.") if faults else (told,)
+        rest = f", labels from {label}" if label else "; without labels, they are predicted, but not compared"
+        sources = f"Images are read from the feature {self._image}{rest}."
+        self.notes = (sources, f"{len(faults):,} records have no usable label.") if faults else (sources,)
 
     def _examples(self) -> Iterator[tuple[int, int, Mapping[str, Feature]]]:
-        """Number of the file, start and features of every record; no features where the record is damaged."""
+        """Yields the file number, the start and the features of each record. A damaged record has no features."""
         for number, path in enumerate(self._paths):
             try:
                 with path.open("rb") as file:
@@ -69,16 +69,20 @@ class TFRecordImages:
     def file(self, index: int) -> bytes:
         """See `Dataset`."""
         try:
-            with self._paths[self._file_of[index]].open("rb") as file:  # a system limits how many may be open
+            with self._paths[self._file_of[index]].open("rb") as file:  # per read: the number of open files is limited
                 record = read_record(file, self._starts[index])
             [data] = features_of(record).get(self._image, [])
         except (OSError, RecordError) as error:
-            raise ImageError(f"Its record cannot be read ({error}).", "Write the file again.", "record") from error
+            raise ImageError(
+                f"The record of this image cannot be read ({error}).", "Write the file again.", "record"
+            ) from error
         except ValueError as error:
-            raise ImageError("Its record does not hold one image.", "Write the file again.", "missing") from error
+            raise ImageError(
+                "The record does not hold exactly one image.", "Write the file again.", "missing"
+            ) from error
         if not isinstance(data, bytes):
             raise ImageError(
-                f"Its feature {self._image} holds numbers, no image file.", "Store PNG or JPEG files.", "record"
+                f"The feature {self._image} holds numbers, not an image file.", "Store PNG or JPEG files.", "record"
             )
         return data
 
@@ -88,12 +92,12 @@ class TFRecordImages:
 
 
 def is_compressed(path: Path, first_bytes: bytes) -> bool:
-    """Whether it is a TFRecord file by its name, but packed by gzip."""
+    """True if the file is named like a TFRecord file but is compressed with gzip."""
     return first_bytes.startswith(_GZIP) and ".tfrecord" in path.name.lower()
 
 
 def refuse_compressed(path: Path, first_bytes: bytes) -> None:
-    """Raises DatasetError for a TFRecord file that is packed by gzip."""
+    """Raises DatasetError for a TFRecord file that is compressed with gzip."""
     if is_compressed(path, first_bytes):
         raise DatasetError(f"{path.name} is compressed.", "Unpack it with gunzip.", "tfrecord_compressed")
 
@@ -109,7 +113,7 @@ def _feature_names(first: Mapping[str, Feature], file_name: str) -> tuple[str, s
     """The features that hold the image, the label and the file name. Raises DatasetError when none holds an image.
 
     Args:
-        first: values of each feature, from the first record that has any.
+        first: values of each feature, from the first record in which it has values.
     """
     keys = list(first)
     files = [key for key in keys if first[key] and isinstance(first[key][0], bytes)]
@@ -129,16 +133,16 @@ def _name(example: Mapping[str, Feature], key: str | None) -> str | None:
 
 
 def _label(example: Mapping[str, Feature], key: str | None, file_name: str, faults: list[DatasetError]) -> str | None:
-    """None where there is none; why what is there cannot be one is added to `faults`."""
+    """The label of an example; None if it has no usable label. The reason a value is unusable is added to `faults`."""
     values = example.get(key, []) if key else []
     if len(values) > 1:
-        what = f"the feature {key} holds {len(values):,} values; one label for each image is needed"
+        what = f"the feature {key} holds {len(values):,} values; one label per image is needed"
         faults.append(
             DatasetError(f"{file_name}: {what}.", "For one-hot labels, store their argmax.", "tfrecord_features")
         )
         return None
     if values and isinstance(values[0], bytes):
-        return as_label(values[0].decode(errors="replace"))  # what is no UTF-8 is shown, so that somebody sees it
+        return as_label(values[0].decode(errors="replace"))  # bytes that are not UTF-8 stay visible in the label
     try:
         return as_label(values[0]) if values else None
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Keeps uploaded datasets on disk."""
+"""Stores uploaded datasets on disk."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ from dashboard.core.settings import Settings
 WHOLE_DATASETS = tuple(suffix for each in OFFERED if not each.several for suffix in each.suffixes)
 _OF_SEVERAL = tuple(suffix for each in OFFERED if each.several for suffix in each.suffixes)
 _LABELS = tuple(sorted(LABELS_SUFFIXES.difference(WHOLE_DATASETS)))
-LOOSE_FILES = (*_OF_SEVERAL, *_LABELS)  # several of them make one dataset
+LOOSE_FILES = (*_OF_SEVERAL, *_LABELS)  # several such files make one dataset
 UPLOAD_TYPES = (*WHOLE_DATASETS, *LOOSE_FILES)
 _BLOCK_BYTES = 2**20
 
 
 def is_whole(name: str) -> bool:
-    """A file of this name is a dataset by itself; others may belong together."""
+    """True if a file with this name is a dataset by itself. Other files may belong together."""
     return name.lower().endswith(WHOLE_DATASETS)
 
 
 def keep_upload(file: IO[bytes], name: str, settings: Settings) -> Path:
-    """Copies an upload to disk block by block, under its content's hash: the same file twice is stored once.
+    """Copies an upload to disk, into a folder named after its checksum: equal files are stored once.
 
     Raises:
-        DatasetError: it is of no kind that can be evaluated, larger than allowed, or the disk is full.
+        DatasetError: the file has no supported format, is larger than allowed, or cannot be written.
     """
     safe_name = plain_name(name)
     if not safe_name.lower().endswith((*WHOLE_DATASETS, *_OF_SEVERAL)):
-        raise DatasetError(f"{name} is no dataset by itself.", KINDS, "unknown_format")
+        raise DatasetError(f"{name} is not a dataset by itself.", KINDS, "unknown_format")
     return _keep(lambda out: shutil.copyfileobj(file, out, _BLOCK_BYTES), safe_name, name, [file], settings)
 
 
 def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> Path:
-    """Keeps a dataset of one file, or several loose ones together as one ZIP, in which their names stay as they are.
+    """Stores a dataset of one file, or packs several loose files into one ZIP with the same names.
 
     Raises:
-        DatasetError: as `keep_upload`, and when one of several is a dataset of its own.
+        DatasetError: as `keep_upload`, and when one of several files cannot be part of a dataset.
     """
     if len(files) == 1:
         return keep_upload(files[0][1], files[0][0], settings)
     for name, _ in files:
         if is_whole(name) or not name.lower().endswith(LOOSE_FILES):
             raise DatasetError(
-                f"{name} cannot be one of several files.", "Drop a dataset alone, or images with a labels file.",
-                "upload_mixed",
+                f"{name} cannot be uploaded together with other files.",
+                "Upload one dataset alone, or images with a labels file.", "upload_mixed",
             )  # fmt: skip
 
     def write(out: IO[bytes]) -> None:
         taken: set[str] = set()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             for name, file in files:
-                member = zipfile.ZipInfo(_unlike(name, taken))  # its date is always the same, so equal files are equal
+                member = zipfile.ZipInfo(_unlike(name, taken))  # with a fixed date, so equal uploads give equal ZIPs
                 with archive.open(member, "w", force_zip64=True) as to:
                     shutil.copyfileobj(file, to, _BLOCK_BYTES)
 
@@ -69,7 +69,7 @@ def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> 
 
 
 def kept_upload(name: str, settings: Settings) -> Path | None:
-    """The upload in this folder of the uploads; None when there is none."""
+    """The upload in the folder `name` of all uploads; None if there is none."""
     if not re.fullmatch("[0-9a-f]{16}", name):
         return None
     return next((path for path in sorted((settings.uploads_dir / name).glob("*")) if path.is_file()), None)
@@ -94,7 +94,11 @@ def _keep(
         target.parent.mkdir(exist_ok=True)
         temporary.replace(target)
     except OSError as error:
-        way_out = "Free some space on the server" if disk_is_full(error) else f"Let it write to {settings.uploads_dir}"
+        way_out = (
+            "Free some space on the server"
+            if disk_is_full(error)
+            else f"Give the dashboard's user permission to write to {settings.uploads_dir}"
+        )
         raise DatasetError(
             f"{title} could not be stored: {error.strerror}.", f"{way_out}, then upload it again."
         ) from error
@@ -111,7 +115,7 @@ def _bytes_in(file: IO[bytes]) -> int:
 
 
 def _unlike(name: str, taken: set[str]) -> str:
-    """The name, with a number where it is taken."""
+    """The name, with a number if it is taken. Adds the result to `taken`."""
     path = PurePosixPath(name)
     number = 1
     while name in taken:
@@ -122,7 +126,7 @@ def _unlike(name: str, taken: set[str]) -> str:
 
 
 def plain_name(name: str) -> str:
-    """A file name that is safe on any disk, as near to `name` as can be, with its suffix."""
+    """A file name that is safe on any file system, similar to `name` and with its suffix."""
     path = Path(name.replace("\\", "/"))
     stem = re.sub(r"[^\w.-]+", "_", path.stem)[:80].strip("._") or "dataset"
     return stem + re.sub(r"[^\w.]", "", path.suffix)[:10]

@@ -1,4 +1,4 @@
-"""Has what is on disk changed since it was opened."""
+"""Detects whether a dataset on disk has changed since it was opened."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dashboard.core.datasets.formats import FORMATS
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.errors import DatasetError
 
-_watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # of a folder: what is looked at, its times
+_watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # folder -> watched paths, their times and sizes
 
 _MOST_WATCHED = 16
 _SHARD = re.compile("|".join(each.shards.pattern for each in FORMATS if each.shards), re.IGNORECASE)
 
 
 def content_state(path: Path) -> tuple[object, ...]:
-    """Changes when the samples of the dataset may have changed."""
+    """A value that changes when the samples may have changed. Raises DatasetError when `path` does not exist."""
     try:
         if is_pattern(path):
             return _folder_state(pattern_root(path))
@@ -35,9 +35,9 @@ def content_state(path: Path) -> tuple[object, ...]:
 
 
 def _folder_state(folder: Path) -> tuple[object, ...]:
-    """Times of what must be looked at: folders, since a file that comes or goes changes its folder, and labels files."""
+    """Times and sizes of all folders and tables in a folder. A new or deleted file changes the time of its folder."""
     watched, state = _watched.get(folder, ((), ()))
-    if not watched or _times(watched) != state:  # walking through a million files takes a second, so not each time
+    if not watched or _times(watched) != state:  # else no walk: a million files take a second
         watched = tuple(_folders_and_tables(folder))
         state = _times(watched)
         if len(_watched) >= _MOST_WATCHED:
@@ -49,7 +49,7 @@ def _folder_state(folder: Path) -> tuple[object, ...]:
 def _folders_and_tables(folder: Path) -> Iterator[str]:
     yield str(folder)
     for root, folders, files in os.walk(folder):
-        yield from (f"{root}/{name}" for name in folders)  # also one that cannot be opened yet
+        yield from (f"{root}/{name}" for name in folders)  # even if it cannot be opened yet
         yield from (f"{root}/{name}" for name in files if _is_table(name.lower()))
 
 
@@ -58,7 +58,7 @@ def _is_table(name: str) -> bool:
 
 
 def _times(paths: Sequence[str]) -> tuple[object, ...]:
-    """Of each path; None where it has gone."""
+    """Time of the last change and size of each path; None for a path that no longer exists."""
     times: list[object] = []
     for path in paths:
         try:

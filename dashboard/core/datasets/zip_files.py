@@ -1,4 +1,4 @@
-"""The files in a ZIP, never unpacked. Members are keyed by position: equal names are different files."""
+"""Reads files from a ZIP without unpacking it. Members are identified by position, since names may repeat."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from dashboard.core.files import sha256_of
 
 MEMBER_ERRORS = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
-)  # fmt: skip  # what reading a damaged member raises
+)  # fmt: skip  # errors that reading a damaged member can raise
 _FACTS = ("header_offset", "compress_size", "file_size", "CRC", "compress_type", "flag_bits", "external_attr")
-_LOCAL_HEADER_BYTES = 30  # without the name, which the header repeats
+_LOCAL_HEADER_BYTES = 30  # the fixed part of the header before each member
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
@@ -34,7 +34,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     for member in sorted(opened.infolist(), key=lambda m: m.header_offset):
         if member.header_offset < end:
             raise DatasetError(
-                f"{path.name} has overlapping members, as archives made to exhaust memory do.",
+                f"{path.name} has overlapping members, like archives that are made to exhaust memory.",
                 "Make the ZIP again from the images.", "zip_overlap",
             )  # fmt: skip
         end = member.header_offset + _LOCAL_HEADER_BYTES + member.compress_size
@@ -42,7 +42,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def incomplete_zip(name: str) -> DatasetError:
-    """A file that is called like a ZIP, but does not end like one."""
+    """The error for a file that is named like a ZIP but does not end like one."""
     return DatasetError(
         f"{name} is not a complete ZIP file: its end is missing or damaged.",
         "Upload or copy it again.",
@@ -63,7 +63,7 @@ class ZipFiles:
         self._facts = np.column_stack(
             [np.fromiter((getattr(m, fact) for m in members), np.int64, len(members)) for fact in _FACTS]
         )
-        self._zip.filelist.clear()  # half a kilobyte a member
+        self._zip.filelist.clear()  # saves half a kilobyte per member
         self._zip.NameToInfo.clear()
 
     @cached_property
@@ -75,14 +75,16 @@ class ZipFiles:
         """See `FileSource`."""
         member = self._member(position)
         if member.flag_bits & 0x1:
-            raise ImageError("It is encrypted.", "Make the ZIP without a password.", "encrypted")
+            raise ImageError("The file is encrypted.", "Make the ZIP without a password.", "encrypted")
         if stat.S_ISLNK(member.external_attr >> 16):
-            raise ImageError("It is a symbolic link.", "Put the image itself into the ZIP.", "symlink")
+            raise ImageError("The file is a symbolic link.", "Put the image itself into the ZIP.", "symlink")
         try:
             with self._zip.open(member) as file:
-                return file.read(limit)  # the size in the header may lie
+                return file.read(limit)  # the size in the header may be wrong
         except MEMBER_ERRORS as error:
-            raise ImageError(f"It is damaged inside the ZIP ({error}).", "Make the ZIP again.", "zip_member") from error
+            raise ImageError(
+                f"The file is damaged inside the ZIP ({error}).", "Make the ZIP again.", "zip_member"
+            ) from error
 
     def _member(self, position: int) -> zipfile.ZipInfo:
         member = zipfile.ZipInfo(self._stored_names[position])

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to pixels, or to a reason why not."""
+"""Decodes image files into pixels, or raises an error with the reason."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FORMATS = (
     "BMP",
     "GIF",
     "TIFF",
-)  # Pillow would otherwise try 43 openers, EPS among them; JPEG covers MPO
+)  # else Pillow tries 43 formats, including EPS; JPEG covers MPO
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 MAX_PIXELS = 16_000_000
-MAX_PROGRESSIVE_PIXELS = 4 * MAX_PIXELS  # libjpeg holds all coefficients of a progressive JPEG, at any scale
+MAX_PROGRESSIVE_PIXELS = 4 * MAX_PIXELS  # libjpeg keeps all coefficients of a progressive JPEG in memory, at any scale
 MAX_FILE_BYTES = 64 * 2**20
 
 _ACCEPTED = "Use a PNG, JPEG, WebP, BMP, GIF or TIFF file."
@@ -31,7 +31,7 @@ _ACCEPTED = "Use a PNG, JPEG, WebP, BMP, GIF or TIFF file."
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """Pixels, and what had to be done to get them."""
+    """The pixels of an image, and notes on how they were made from the file."""
 
     pixels: np.ndarray  # (H, W, 3) uint8 RGB, upright
     notes: tuple[str, ...] = ()
@@ -40,11 +40,11 @@ class DecodedImage:
 def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
     """Decodes one image file.
 
-    Applies the EXIF orientation, composites transparency on white, keeps the high byte of 16-bit gray, takes the first
-    frame of an animation.
+    Applies the EXIF orientation, composites transparency on white, keeps the high byte of 16-bit gray, and takes the
+    first frame of an animation.
 
     Args:
-        shrink_to: (width, height) that is enough. A JPEG is then decoded at 1/2, 1/4 or 1/8 scale, never below it.
+        shrink_to: sufficient (width, height). A JPEG is then decoded at 1/2, 1/4 or 1/8 scale, but never smaller.
 
     Raises:
         ImageError: with the code `empty`, `too_large`, `not_an_image`, `truncated`, `too_many_pixels` or
@@ -56,7 +56,7 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
         raise ImageError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB.", "Save it smaller.", "too_large")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # bad metadata is no reason to refuse pixels; the size is checked below
+            warnings.simplefilter("ignore")  # bad metadata is no reason to refuse the pixels; the size is checked below
             _verify_checksums(data)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 return _decode(image, shrink_to)
@@ -75,9 +75,11 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
 
 
 def _too_many_pixels(size: tuple[int, int] | None = None) -> ImageError:
-    what = f"{size[0]:,} x {size[1]:,} pixels are" if size else "It has"
+    pixels = f"{size[0]:,} x {size[1]:,} pixels, " if size else ""
     limit = MAX_PIXELS // 1_000_000
-    return ImageError(f"{what} more than the {limit} megapixels allowed.", "Save it smaller.", "too_many_pixels")
+    return ImageError(
+        f"The image has {pixels}more than the {limit} megapixels allowed.", "Save it smaller.", "too_many_pixels"
+    )
 
 
 def _verify_checksums(data: bytes) -> None:
@@ -91,7 +93,7 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
     if "progressive" in image.info and image.width * image.height > MAX_PROGRESSIVE_PIXELS:
         raise _too_many_pixels(image.size)
     if shrink_to and image.format in ("JPEG", "MPO"):
-        # orientation may swap the sides, so ask for the longer one both ways
+        # the EXIF orientation may swap the sides, so ask for the longer side in both directions
         image.draft("RGB", (max(shrink_to), max(shrink_to)))
     if image.width * image.height > MAX_PIXELS:
         raise _too_many_pixels(image.size)
@@ -102,16 +104,16 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
     upright = _upright(image)
     if upright.mode in ("F", "I"):
         raise ImageError(
-            "Its pixels are 32-bit numbers without a known range.",
-            "Save it with 8 bits a channel.",
+            "The pixels are 32-bit numbers without a known range.",
+            "Save the image with 8 bits per channel.",
             "unsupported_pixels",
         )
     if upright.mode.startswith("I;16"):
-        bits = int(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[0])  # a TIFF may use fewer of the 16
+        bits = int(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[0])  # a TIFF may use fewer than 16
         notes.append(f"{bits}-bit gray, shown with 8 bits.")
         gray = (np.asarray(upright).astype(np.uint16) >> (bits - 8)).astype(np.uint8)
         if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
-            gray = 255 - gray  # which Pillow does with 8 bits only
+            gray = 255 - gray  # Pillow inverts 8-bit images only
         return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes))
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")

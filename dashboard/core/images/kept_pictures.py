@@ -1,4 +1,4 @@
-"""Pictures that were chosen a while ago, so that an address can name one; the oldest go when they take too much memory."""
+"""Keeps chosen pictures in memory, so that an address can name one. The least recently used are dropped first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_BYTES = 128 * 2**20
 
 
 class KeptPictures:
-    """Names and contents of image files, by a key that nobody guesses who has not the file. Thread-safe."""
+    """Names and contents of image files by key. Nobody can guess a key without the file. Thread-safe."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
@@ -18,7 +18,7 @@ class KeptPictures:
         self._lock = threading.Lock()
 
     def keep(self, name: str, data: bytes) -> str:
-        """Returns its key; the last one is kept however large it is."""
+        """Keeps a file and returns its key. The newest file is kept however large it is."""
         key = hashlib.sha256(name.encode(errors="replace") + b"\0" + data).hexdigest()[:32]
         with self._lock:
             self._kept[key] = name, data
@@ -28,7 +28,7 @@ class KeptPictures:
         return key
 
     def get(self, key: str) -> tuple[str, bytes] | None:
-        """Name and content; None when it has gone."""
+        """The name and content of a file; None if it was dropped."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to what a model sees: the one way there, for predicting and for showing."""
+"""Turns image files into a model's input, in the same way for predictions and for display."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from dashboard.core.images.decoding import decode_image
 from dashboard.core.images.preprocessing import Preprocessing, fit_image
 
-SHRINK_MARGIN = 4  # JPEGs are decoded at a scale that leaves at least this many times the model's input
+SHRINK_MARGIN = 4  # a JPEG may be decoded smaller, down to this many times the size of the model's input
 
 
 def enough_pixels(recipe: Preprocessing) -> tuple[int, int]:
-    """(width, height) that a picture may be shrunk to while it is decoded."""
+    """The smallest (width, height) to which decoding may shrink a picture."""
     return (recipe.width * SHRINK_MARGIN, recipe.height * SHRINK_MARGIN)
 
 
 def read_model_input(data: bytes, recipe: Preprocessing) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, before scaling. Raises ImageError."""
+    """Decodes an image file and fits it to the model: (height, width, 3) uint8 RGB, not scaled. Raises ImageError."""
     return fit_image(decode_image(data, enough_pixels(recipe)).pixels, recipe)

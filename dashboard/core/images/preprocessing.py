@@ -1,4 +1,4 @@
-"""From a decoded picture to the numbers a model version expects, by that version's own recipe."""
+"""Turns a decoded image into the input numbers of a model version, by the preprocessing of that version."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dashboard.core.errors import ModelError
 
 Fit = Literal["stretch", "center-crop", "pad"]
 ColorMode = Literal["rgb", "bgr", "grayscale"]
-Side = Annotated[int, Field(strict=True)]  # pixels; no text is taken for a number
+Side = Annotated[int, Field(strict=True)]  # in pixels; strict: text is not converted to a number
 
 # name -> (scale, mean, std), applied as (pixel * scale - mean) / std
 SCALINGS: dict[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
@@ -27,14 +27,14 @@ SCALINGS: dict[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture becomes a model's input: fit it to height x width, then (pixel * scale - mean) / std."""
+    """How an image becomes a model's input: fit to height x width, then (pixel * scale - mean) / std."""
 
     height: Side
     width: Side
     fit: Fit = "stretch"
     color: ColorMode = "rgb"
     scale: float = 1 / 255
-    mean: tuple[float, ...] = (0.0,)  # one value, or one a channel
+    mean: tuple[float, ...] = (0.0,)  # one value, or one per channel
     std: tuple[float, ...] = (1.0,)
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")  # an unknown field may change the meaning
 
@@ -48,11 +48,11 @@ class Preprocessing:
         if not all(math.isfinite(v) for v in (self.scale, *self.mean, *self.std)):
             raise ModelError("Scale, mean and std in the preprocessing need finite numbers.")
         if any(len(v) not in (1, self.channels) for v in (self.mean, self.std)) or 0 in self.std:
-            raise ModelError("Mean and std need one value, or one for each channel, and std may not be 0.")
+            raise ModelError("Mean and std need one value, or one per channel, and std may not be 0.")
 
     @property
     def channels(self) -> int:
-        """Of the model's input."""
+        """Number of channels of the model's input."""
         return 1 if self.color == "grayscale" else 3
 
     @property
@@ -62,12 +62,12 @@ class Preprocessing:
         return next((name for name, values in SCALINGS.items() if values == mine), "custom")
 
     def for_size_of(self, images: np.ndarray) -> Preprocessing:
-        """The same for a network that takes these images, (N, H, W, 3), as large as they are."""
+        """The same preprocessing with the height and width of these images (N, H, W, 3)."""
         return replace(self, height=images.shape[1], width=images.shape[2])
 
 
 def fit_image(image: np.ndarray, recipe: Preprocessing) -> np.ndarray:
-    """Brings one picture to the model's input size: what the model sees, before scaling.
+    """Fits one image to the model's input size. The result is what the model sees, before scaling.
 
     Pillow's Lanczos filter is antialiased when it shrinks (support grows with the ratio), unlike cv2.INTER_LINEAR.
 
@@ -100,7 +100,7 @@ def fit_image(image: np.ndarray, recipe: Preprocessing) -> np.ndarray:
 
 
 def normalize(images: np.ndarray, recipe: Preprocessing) -> np.ndarray:
-    """The model's input numbers.
+    """Scales images to the model's input numbers.
 
     Args:
         images: (N, height, width, 3) uint8 RGB, as `fit_image` gives them.

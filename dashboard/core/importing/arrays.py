@@ -13,7 +13,7 @@ from dashboard.core.importing.predictions_file import Piece, piece_rows
 
 
 class ArrayPredictions:
-    """Arrays (N, K) of probabilities and (N,) of labels."""
+    """Predictions in an array (N, K) of probabilities, with an array (N,) of labels or None."""
 
     class_names: tuple[str, ...] | None = None
 
@@ -22,7 +22,7 @@ class ArrayPredictions:
         if len(header.shape) != 2 or header.shape[1] < 2 or header.dtype.kind not in "fiu":
             raise DatasetError(
                 f"{probs.name} has the shape {header.shape} of {header.dtype}; probabilities (N, classes) are needed.",
-                "Save one row an image with the probability of each class.", "predictions",
+                "Save one row per image with the probability of each class.", "predictions",
             )  # fmt: skip
         self._probs = probs
         self.n_rows, self.n_classes = header.shape

@@ -14,13 +14,13 @@ from dashboard.core.importing.tables import TablePredictions
 
 
 def open_predictions(path: Path, class_names: Sequence[str] | None) -> PredictionsFile:
-    """The file at `path`.
+    """Opens the file of predictions at `path`.
 
     Args:
-        class_names: what columns of probabilities may be called, where they have no prefix.
+        class_names: names of the probability columns if they have no prefix.
 
     Raises:
-        DatasetError: it is missing, damaged, or does not say where the probabilities are.
+        DatasetError: the file is missing or damaged, or its probabilities are not recognised.
     """
     suffix = path.suffix.lower()
     if not path.is_file():
@@ -37,5 +37,7 @@ def open_predictions(path: Path, class_names: Sequence[str] | None) -> Predictio
             )  # fmt: skip
         return ArrayPredictions(arrays[probs], arrays[labels] if labels else None)
     if suffix not in (".csv", ".tsv", ".parquet"):
-        raise DatasetError(f"{path.name} is no file of predictions.", "Give CSV, Parquet, .npy or .npz.", "predictions")
+        raise DatasetError(
+            f"{path.name} is not a file of predictions.", "Give CSV, Parquet, .npy or .npz.", "predictions"
+        )
     return TablePredictions(path, class_names)

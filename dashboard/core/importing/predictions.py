@@ -1,4 +1,4 @@
-"""Predictions made elsewhere become a run like any other, without images."""
+"""Imports the predictions of another program as a run without images."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from dashboard.core.runs.store import RunStore, storage_error
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """A file of predictions, and what the user says about it."""
+    """A file of predictions, and the user's statements about it."""
 
     path: Path
-    class_names: Sequence[str] | None = None  # (K,) in the order of the probabilities; None: as the columns are called
-    labels: Path | None = None  # a file of true labels, in the order of the rows or by file name; None: a column
-    model: str = ""  # what made the predictions, for people; "": the file's name
-    label_map: Mapping[str, str] = field(default_factory=dict)  # what some labels mean, see `match_labels`
+    class_names: Sequence[str] | None = None  # (K,) in the order of the probabilities; None: as in the file
+    labels: Path | None = None  # file of true labels, by row or file name; None: labels in `path`
+    model: str = ""  # name of the model for display; "": the file's name
+    label_map: Mapping[str, str] = field(default_factory=dict)  # meaning of some labels, see `match_labels`
 
 
 @dataclass(frozen=True)
 class Imported:
-    """A run made from predictions."""
+    """A run made from imported predictions."""
 
     manifest: RunManifest
-    evaluation: Evaluation | None  # None where no label is known
+    evaluation: Evaluation | None  # None if no row has both a prediction and a label
     n_failed: int
 
 
@@ -50,7 +50,7 @@ class _Opened:
 
     predictions: PredictionsFile
     class_names: tuple[str, ...]
-    given: GivenLabels | None  # labels from a file of their own
+    given: GivenLabels | None  # labels from a separate file
     mapping: LabelMapping
     notes: tuple[str, ...]
 
@@ -64,7 +64,7 @@ def import_predictions(
         on_progress: called with (rows so far, rows in all).
 
     Raises:
-        DatasetError: the file, its probabilities or the labels cannot be used; nothing is stored then.
+        DatasetError: the file, its probabilities or the labels cannot be used. Then nothing is stored.
     """
     start = time.perf_counter()
     opened = _open(request)
@@ -77,7 +77,7 @@ def import_predictions(
     try:
         tally = _store_rows(opened, folder, request.path.name, on_progress)
         if repeated := tally.n_repeated:
-            note = f"{repeated:,} rows name a file that another one names."
+            note = f"{repeated:,} rows repeat the file name of an earlier row."
             manifest = replace(manifest, notes=(*manifest.notes, note))
         evaluation = tally.evaluation(opened.class_names)
         if evaluation:
@@ -120,14 +120,14 @@ def _open(request: ImportRequest) -> _Opened:
 
 
 def _manifest(request: ImportRequest, opened: _Opened) -> RunManifest:
-    """Describes the run before its rows are stored."""
+    """The manifest of the run, before its rows are stored."""
     return RunManifest(
         run_id=new_run_id(),
         created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         dataset=str(request.path.absolute()),
         dataset_sha256=_digest(request.path, request.labels),
         model=request.model or request.path.stem,
-        model_sha256="",  # so that no later evaluation is answered from here
+        model_sha256="",  # empty, so that no later evaluation reuses this run
         class_names=opened.class_names,
         n_images=opened.predictions.n_rows,
         unknown_labels=opened.mapping.unknown,
@@ -141,7 +141,7 @@ def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Ca
     """Stores the rows piece by piece and counts them. Raises DatasetError at a row that cannot be used, and OSError."""
     predictions, names = opened.predictions, opened.class_names
     columns = predictions.class_names or names
-    order = [columns.index(name) for name in names]  # of each class, the column of its probabilities
+    order = [columns.index(name) for name in names]  # for each class: the column of its probabilities
     ids = {label: -1 if meant is None else names.index(meant) for label, meant in opened.mapping.class_of.items()}
     tally, done = Tally(), 0
     for part, piece in enumerate(with_labels(predictions, opened.given)):
@@ -156,23 +156,23 @@ def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Ca
 def _class_names(
     predictions: PredictionsFile, given: Sequence[str] | None, file: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the classes, and a note where they had to be made up."""
+    """The names of the classes, and a note if they are only numbers."""
     if given is not None:
         if len(given) != predictions.n_classes:
             raise DatasetError(
-                f"{file} has {predictions.n_classes} probabilities a row, but {len(given)} classes are named.",
-                "Name one for each, in their order.", "class_names",
+                f"{file} has {predictions.n_classes} probabilities per row, but {len(given)} class names were given.",
+                "Give one class name per probability, in the same order.", "class_names",
             )  # fmt: skip
         if predictions.class_names and set(given) != set(predictions.class_names):
             raise DatasetError(
-                f"The columns of {file} are named after {', '.join(predictions.class_names[:8])}.",
-                "Give the same class names, or none.", "class_names",
+                f"{file} has other class names: {', '.join(predictions.class_names[:8])}.",
+                "Give the same class names, or leave them out.", "class_names",
             )  # fmt: skip
         return tuple(given), ()
     if predictions.class_names:
         return predictions.class_names, ()
     numbers = tuple(map(str, range(predictions.n_classes)))
-    return numbers, ("The classes are not named and go by their numbers, counted from 0.",)
+    return numbers, ("The classes have no names, so they are numbered from 0.",)
 
 
 def _digest(path: Path, labels: Path | None) -> str:

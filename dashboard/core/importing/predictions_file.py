@@ -1,4 +1,4 @@
-"""What every file of predictions is: predicted probabilities made elsewhere, read piece by piece."""
+"""The interface of every file of predictions: probabilities from another program, read in pieces."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Protocol
 
 import numpy as np
 
-PIECE_ROWS, PIECE_NUMBERS = 65_536, 4_000_000  # that are in memory at a time, at most
+PIECE_ROWS, PIECE_NUMBERS = 65_536, 4_000_000  # limits for one piece, which is in memory as a whole
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows of a file of predictions."""
+    """Consecutive rows of a file of predictions."""
 
-    pred_probs: np.ndarray  # (n, K) float64 as given; a row of NaN only: there is no prediction
-    labels: Sequence[str | None] | None  # None where the file has none
+    pred_probs: np.ndarray  # (n, K) float64 as in the file; a row of only NaN has no prediction
+    labels: Sequence[str | None] | None  # None if the file has none
     files: Sequence[str] | None
     reasons: Sequence[str] | None = None  # why a row has no prediction
 
 
 def piece_rows(n_classes: int) -> int:
-    """How many rows to read at a time."""
+    """Number of rows to read at a time."""
     return max(1, min(PIECE_ROWS, PIECE_NUMBERS // max(1, n_classes)))
 
 
 class PredictionsFile(Protocol):
-    """See `open_predictions`."""
+    """A file of predictions. See `open_predictions`."""
 
-    class_names: tuple[str, ...] | None  # as the columns are called
+    class_names: tuple[str, ...] | None  # from the file, such as the names of its columns
     n_classes: int
     n_rows: int
 
@@ -37,4 +37,4 @@ class PredictionsFile(Protocol):
         """All rows in order. Raises DatasetError."""
 
     def labels(self) -> Iterator[str | None]:
-        """The labels alone; none where the file has none. Raises DatasetError."""
+        """All labels in order; nothing if the file has none. Raises DatasetError."""

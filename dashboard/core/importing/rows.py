@@ -1,4 +1,4 @@
-"""Rows of an imported run: made from pieces of a file of predictions, checked, and counted."""
+"""Checks the rows of a file of predictions, turns them into rows of a run, and counts them."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from dashboard.core.importing.predictions_file import Piece
 from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
 from dashboard.core.runs.rows import SCHEMA
 
-SUM_TOLERANCE = 1e-3  # how far the probabilities of a row may be from 1 in sum: they were rounded
+SUM_TOLERANCE = 1e-3  # allowed error of a row's sum, since files hold rounded probabilities
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of the run."""
+    """Consecutive rows of a run."""
 
-    first: int  # which row of the run is the first of these
+    first: int  # number of the first of these rows in the run
     pred_probs: np.ndarray  # (n, K) float64
-    true: np.ndarray  # (n,) int32 class ids; negative where there is no label, or one that is no class
+    true: np.ndarray  # (n,) int32 class ids; negative if there is no label or the label is not a class
     predicted: np.ndarray  # (n,) int32 class ids
-    failed: np.ndarray  # (n,) bool: there are no probabilities, or the label is no class
-    reasons: Sequence[str]  # why a row has failed
-    files: Sequence[str] | None  # None where the file of predictions names none
+    failed: np.ndarray  # (n,) bool: there are no probabilities, or the label is not a class
+    reasons: Sequence[str]  # why each row failed; "" if it did not
+    files: Sequence[str] | None  # None if the file of predictions names none
 
     @property
     def compared(self) -> np.ndarray:
-        """Which rows have a prediction and a label (n,) bool."""
+        """(n,) bool: True for rows with both a prediction and a label."""
         return ~self.failed & (self.true >= 0)
 
 
 def check_rows(piece: Piece, first: int, ids: Mapping[str, int], source: str) -> Rows:
-    """The rows of a piece.
+    """Checks a piece and returns its rows.
 
     Args:
-        first: which row of the run is the first one in the piece.
-        ids: class id of each label that is a class, -1 for a label that means none.
+        first: number of the piece's first row in the run.
+        ids: label -> class id, or -1 if the label means "no label". Other labels are not classes.
         source: name of the file of predictions, for messages.
 
     Raises:
-        DatasetError: a row is no probability distribution.
+        DatasetError: a row is not a probability distribution.
     """
     probs, n = piece.pred_probs, len(piece.pred_probs)
     absent = np.isnan(probs).all(axis=1)
@@ -55,7 +55,9 @@ def check_rows(piece: Piece, first: int, ids: Mapping[str, int], source: str) ->
     reasons = [""] * n
     for i in np.flatnonzero(failed).tolist():
         given = piece.reasons[i] if piece.reasons else ""
-        reasons[i] = (given or "It has no probabilities.") if absent[i] else f"Its label {labels[i]!r} is no class."
+        reasons[i] = (
+            (given or "The row has no probabilities.") if absent[i] else f"Its label {labels[i]!r} is not a class."
+        )
     predicted = np.where(absent, 0, np.where(np.isnan(probs), -1, probs).argmax(axis=1)).astype(np.int32)
     return Rows(first, probs, true, predicted, failed, reasons, piece.files)
 
@@ -81,17 +83,17 @@ def as_table(rows: Rows, class_names: Sequence[str]) -> pa.Table:
 
 
 class Tally:
-    """Keeps of every row what the metrics of the whole run need, so that the probabilities need not stay in memory."""
+    """Collects what the metrics of the whole run need, so that the probabilities need not stay in memory."""
 
     def __init__(self) -> None:
         self.n_failed = 0
-        self._true: list[np.ndarray] = []  # class ids, of the rows that are compared
+        self._true: list[np.ndarray] = []  # class ids of the rows with both a prediction and a label
         self._predicted: list[np.ndarray] = []
         self._confidence: list[np.ndarray] = []
-        self._files: list[np.ndarray] = []  # hashes of file names, of all rows
+        self._files: list[np.ndarray] = []  # hashes of the file names of all rows
 
     def add(self, rows: Rows) -> None:
-        """Counts some more rows."""
+        """Counts more rows."""
         compared = rows.compared
         self._true.append(rows.true[compared])
         self._predicted.append(rows.predicted[compared])
@@ -102,12 +104,12 @@ class Tally:
 
     @property
     def n_repeated(self) -> int:
-        """How many rows name a file that an earlier row names, too."""
+        """Number of rows that repeat the file name of an earlier row."""
         hashes = np.concatenate(self._files) if self._files else np.empty(0, np.uint64)
         return len(hashes) - len(np.unique(hashes))
 
     def evaluation(self, class_names: tuple[str, ...]) -> Evaluation | None:
-        """The metrics of all rows; None where no row has both a prediction and a label."""
+        """The metrics of all rows; None if no row has both a prediction and a label."""
         true = np.concatenate(self._true) if self._true else np.empty(0, np.int32)
         if not len(true):
             return None
@@ -115,7 +117,7 @@ class Tally:
 
 
 def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str) -> None:
-    """Raises DatasetError at the first row that is no probability distribution."""
+    """Raises DatasetError for the first row that is not a probability distribution."""
     finite = np.isfinite(probs).all(axis=1)
     inside = ((probs >= -SUM_TOLERANCE) & (probs <= 1 + SUM_TOLERANCE)).all(axis=1)
     sums = probs.sum(axis=1)

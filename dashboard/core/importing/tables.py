@@ -30,13 +30,15 @@ from dashboard.core.importing.predictions_file import Piece, piece_rows
 from dashboard.core.runs.rows import CLASS_NAMES
 
 _FIRST_ROWS = 64
-_NAME_THE_COLUMNS = "Give one column a class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
+_NAME_THE_COLUMNS = (
+    "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
+)
 _ERRORS = (OSError, ValueError, TypeError, KeyError, csv.Error, pa.ArrowException)
 T = TypeVar("T")
 
 
 class TablePredictions:
-    """CSV or Parquet with a column for each class, or a column of lists."""
+    """Predictions in CSV or Parquet, with one column per class or, in Parquet, one column of lists."""
 
     def __init__(self, path: Path, class_names: Sequence[str] | None) -> None:
         self._path = path
@@ -56,7 +58,7 @@ class TablePredictions:
             raise self._refused(error) from error
 
     def _describe(self) -> tuple[list[str], int]:
-        """Names of the columns, number of rows."""
+        """The names of the columns and the number of rows."""
         if self._path.suffix.lower() == ".parquet":
             file = pq.ParquetFile(self._path)
             return list(file.schema_arrow.names), file.metadata.num_rows
@@ -84,7 +86,7 @@ class TablePredictions:
     def _csv(self, columns: Sequence[str], types: Mapping[str, type]) -> Iterator[pd.DataFrame]:
         with pd.read_csv(
             self._path, sep=self._separator, encoding="utf-8-sig", usecols=list(columns),
-            chunksize=piece_rows(self.n_classes), dtype=types, keep_default_na=False, index_col=False,  # also where lines end with a separator
+            chunksize=piece_rows(self.n_classes), dtype=types, keep_default_na=False, index_col=False,  # False: lines may end with a separator
             na_values={c: ["", "nan", "NaN"] for c in columns if c in self._probs},
         ) as reader:  # fmt: skip
             yield from reader
@@ -127,18 +129,18 @@ class TablePredictions:
             raise self._no_number() or self._refused(error) from error
 
     def _no_number(self) -> DatasetError | None:
-        """About the first cell of a CSV file that is no number where one is needed; None where all are."""
+        """The error for the first cell of a CSV file that should be a number and is not; None if there is none."""
         if self._path.suffix.lower() == ".parquet":
             return None
         done = 0
-        with contextlib.suppress(*_ERRORS):  # it is another fault
+        with contextlib.suppress(*_ERRORS):  # then the reason is another one
             for frame in self._csv(self._probs, dict.fromkeys(self._probs, str)):
                 wrong = (frame.apply(pd.to_numeric, errors="coerce").isna() & frame.notna()).to_numpy()
                 if wrong.any():
                     row, column = (int(each[0]) for each in np.nonzero(wrong))
                     return DatasetError(
                         f"{self._path.name}: row {done + row} has {str(frame.iloc[row, column])[:40]!r} in the column "
-                        f"{frame.columns[column]}, which is no number.",
+                        f"{frame.columns[column]}, which is not a number.",
                         "Save numbers from 0 to 1, with a point before the decimals.", "predictions",
                     )  # fmt: skip
                 done += len(frame)
@@ -146,7 +148,9 @@ class TablePredictions:
 
     def _refused(self, error: Exception) -> DatasetError:
         if isinstance(error, UnicodeDecodeError):
-            return DatasetError(f"{self._path.name} is no UTF-8 text.", "Save it as CSV UTF-8.", "predictions")
+            return DatasetError(
+                f"{self._path.name} is not UTF-8 text.", "Save it as UTF-8 (in Excel: CSV UTF-8).", "predictions"
+            )
         reason = str(error).strip().rstrip(".")[:300] or type(error).__name__
         return DatasetError(f"{self._path.name} cannot be read: {reason}.", "Save or export it again.", "predictions")
 
@@ -159,7 +163,7 @@ def _list_columns(path: Path) -> list[str]:
 
 
 def _list_length(path: Path, column: str) -> int:
-    """Of the first list that there is; 0 when there is none."""
+    """The length of the first list in the column; 0 if there is none."""
     for batch in pq.ParquetFile(path).iter_batches(_FIRST_ROWS, columns=[column]):
         if len(lengths := pc.list_value_length(batch.column(0)).drop_null()):
             return int(lengths[0].as_py())
@@ -167,7 +171,7 @@ def _list_length(path: Path, column: str) -> int:
 
 
 def _own_class_names(path: Path) -> tuple[str, ...] | None:
-    """As a run stores them beside its rows; None where there are none."""
+    """The class names that the export of a run stores in the file; None if there are none."""
     try:
         return tuple(map(str, json.loads(pq.read_metadata(path).metadata[CLASS_NAMES.encode()])))
     except (KeyError, TypeError, ValueError):
@@ -177,7 +181,7 @@ def _own_class_names(path: Path) -> tuple[str, ...] | None:
 def _probability_columns(
     columns: Sequence[str], class_names: Sequence[str] | None, name: str
 ) -> tuple[list[str], tuple[str, ...]]:
-    """The columns of probabilities and the classes that they are named after."""
+    """The columns of probabilities and the names of their classes."""
     for prefix in PROBS_PREFIXES:
         found = [column for column in columns if column.startswith(prefix) and len(column) > len(prefix)]
         if len(found) >= 2:

@@ -1,4 +1,4 @@
-"""True labels for predictions, from a file of their own."""
+"""True labels for predictions, from a separate file."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from dashboard.core.importing.predictions_file import Piece, PredictionsFile
 class GivenLabels:
     """Labels in the order of the predictions, or by file name."""
 
-    name: str  # of their file
+    name: str  # of the labels file
     labels: Sequence[str | None]
     files: Sequence[str] | None
     notes: tuple[str, ...]
 
     @cached_property
     def by_file(self) -> dict[str, str | None]:
-        """The label of each file by its `normal_name`. Raises DatasetError when one has two."""
+        """The label of each file, by `normal_name` of the file. Raises DatasetError when a file has two labels."""
         found: dict[str, str | None] = {}
         for file, label in zip(self.files or (), self.labels, strict=True):
             if (before := found.setdefault(normal_name(file), label)) != label:
-                raise DatasetError(f"{file} has two labels: {before}, {label}.", "Leave one row for it.", "labels_file")
+                raise DatasetError(f"{file} has two labels: {before}, {label}.", "Keep one row for it.", "labels_file")
         return found
 
     def check_count(self, n_rows: int) -> None:
-        """Raises DatasetError unless there is one label for each row, in whose order they are then."""
+        """Raises DatasetError unless there is exactly one label per row."""
         if len(self.labels) != n_rows:
             raise DatasetError(
                 f"{self.name} has {len(self.labels):,} labels for {n_rows:,} predictions.",
-                "Give one for each, in the same order.",
+                "Give one label per prediction, in the same order.",
                 "label_count",
             )
 
 
 def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
-    """The labels in the file at `path` (.npy, .npz, CSV, JSON, Parquet).
+    """Reads the labels in the file at `path` (.npy, .npz, CSV, JSON, Parquet).
 
     Raises:
-        DatasetError: it cannot be used, or has no file names and not `n_rows` labels.
+        DatasetError: the file cannot be used, or it has no file names and not exactly `n_rows` labels.
     """
     suffix = path.suffix.lower()
     if not path.is_file():
@@ -70,7 +70,7 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
         labels, files = _from_table(path)
     else:
         raise DatasetError(
-            f"{path.name} is no file of labels.", "Give a CSV, JSON, Parquet, .npy or .npz file.", "labels_file"
+            f"{path.name} is not a file of labels.", "Give a CSV, JSON, Parquet, .npy or .npz file.", "labels_file"
         )
     given = GivenLabels(path.name, labels, files, (f"Labels are taken from {path.name}.",))
     if files is None:
@@ -99,10 +99,10 @@ def _from_table(path: Path) -> tuple[Sequence[str | None], Sequence[str] | None]
 
 
 def with_labels(predictions: PredictionsFile, given: GivenLabels | None) -> Iterator[Piece]:
-    """The pieces of a file of predictions, with the labels of another file if one is given.
+    """The pieces of a file of predictions. Given labels replace the labels in the file.
 
     Raises:
-        DatasetError: the labels are for none of the rows, or for other rows.
+        DatasetError: the labels match none of the rows, or their number is not the number of rows.
     """
     first = named = 0
     for piece in predictions.pieces():
@@ -114,8 +114,9 @@ def with_labels(predictions: PredictionsFile, given: GivenLabels | None) -> Iter
                 named += sum(key in given.by_file for key in keys)
                 if last == predictions.n_rows and not named:
                     raise DatasetError(
-                        f"{given.name} names none of the rows; its first one is for {given.files[0][:80]!r}, "
-                        f"theirs for {piece.files[0][:80]!r}.", "Write the file names in the same way.", "labels_file",
+                        f"{given.name} names no file of the predictions. It names files like {given.files[0][:80]!r}, "
+                        f"the predictions like {piece.files[0][:80]!r}.",
+                        "Use the same file names in both.", "labels_file",
                     )  # fmt: skip
                 files: Sequence[str] | None = piece.files
             else:

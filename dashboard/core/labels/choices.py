@@ -1,4 +1,4 @@
-"""What the labels of a dataset mean to a model, as a table in which the user can change it before a run."""
+"""The table in which the user says, before a run, which class of the model each label of a dataset means."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from dashboard.core.labels.matching import match_labels
 
 @dataclass(frozen=True)
 class LabelChoice:
-    """One label of a dataset."""
+    """One label of a dataset, a row of the table."""
 
     label: str  # as the dataset spells it
-    images: int
+    images: int  # number of images with this label
     meaning: str  # a class, LEAVE_OUT or NO_LABEL
 
 
 def label_choices(counts: Mapping[str, int], class_names: Sequence[str]) -> list[LabelChoice]:
-    """Every label with what it would mean, those that mean no class first; empty where all mean one.
+    """Each label with its proposed meaning, unknown labels first; empty if every label matches a class.
 
-    Images whose label means no class are left out, but where none means one, they are unlabelled: pictures in a folder.
+    Unknown labels are proposed to be left out. If no label at all matches, they are proposed as NO_LABEL instead: such
+    labels are usually just the names of folders.
 
     Args:
         counts: the number of images with each label.
@@ -35,10 +36,10 @@ def label_choices(counts: Mapping[str, int], class_names: Sequence[str]) -> list
 
 
 def evaluates_something(meanings: Sequence[str]) -> bool:
-    """Some label is not left out."""
+    """True if at least one label is not left out."""
     return any(meaning != LEAVE_OUT for meaning in meanings)
 
 
 def meanings_for(class_names: Sequence[str]) -> list[str]:
-    """All that a label can mean."""
+    """All meanings that the user can choose for a label."""
     return [*class_names, NO_LABEL, LEAVE_OUT]

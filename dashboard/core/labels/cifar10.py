@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-ALIASES = {  # of CIFAR-10's classes only
+ALIASES = {  # other name -> class of CIFAR-10
     "plane": "airplane", "aeroplane": "airplane", "aircraft": "airplane", "jet": "airplane",
     "car": "automobile", "auto": "automobile",
     "kitty": "cat", "puppy": "dog", "boat": "ship", "lorry": "truck", "toad": "frog",

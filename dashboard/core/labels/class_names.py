@@ -1,4 +1,4 @@
-"""Reserved words, and names as an operator gives them."""
+"""The class names of a model: reads and checks them. Also the words that no class may be called."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from dashboard.core.errors import ModelError
 
-HOW_TO_NAME = "Give them in the order of the outputs: --class-names a,b,c or --class-names names.txt (one a line)."
+HOW_TO_NAME = "Give them in the order of the outputs: --class-names a,b,c or --class-names names.txt (one per line)."
 
 
 def read_class_names(argument: str) -> tuple[str, ...]:
-    """Class names from `a,b,c`, or from a text file with one a line. Raises ModelError when the file cannot be read."""
+    """Class names from `a,b,c`, or from a text file with one per line. Raises ModelError when it is unreadable."""
     path = Path(argument)
     if not path.is_file() and path.suffix not in (".txt", ".csv"):
         return tuple(name.strip() for name in argument.split(",") if name.strip())
@@ -20,26 +20,26 @@ def read_class_names(argument: str) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(
             f"The class names cannot be read from {path}: {error}.",
-            "Give a UTF-8 text file, one name a line.",
+            "Give a UTF-8 text file with one name per line.",
             "class_names",
         ) from error
     return tuple(line.strip() for line in lines if line.strip())
 
 
 def check_class_names(given: Sequence[str]) -> None:
-    """Raises ModelError when two are the same, one is empty, or one means something else here."""
+    """Raises ModelError when two names are the same, one is empty, or one is reserved."""
     if fault := class_names_fault(given):
         raise ModelError(f"The class names {fault}.", HOW_TO_NAME, "class_names")
 
 
-LEAVE_OUT = "(leave out)"  # in the place of a class: images with this label are not evaluated
+LEAVE_OUT = "(leave out)"  # instead of a class: images with this label are not evaluated
 
-NO_LABEL = "(no label)"  # they are predicted, but not compared
+NO_LABEL = "(no label)"  # instead of a class: images with this label are predicted, but not compared
 
 
 def class_names_fault(names: Sequence[str]) -> str:
-    """What is wrong with the names of a model's classes; "" when nothing is."""
+    """What is wrong with the class names of a model; "" if nothing is wrong."""
     if len(set(names)) < len(names) or not all(name.strip() for name in names):
         return "must be different and not empty"
     reserved = [name for name in (LEAVE_OUT, NO_LABEL) if name in names]
-    return f"must not have {reserved[0]!r} among them, which means something else here" if reserved else ""
+    return f"must not include {reserved[0]!r}, which has a special meaning here" if reserved else ""

@@ -11,10 +11,10 @@ from dashboard.core.labels.class_names import LEAVE_OUT
 
 
 def read_label_map(arguments: Iterable[str]) -> dict[str, str]:
-    """A label map, from `LABEL=CLASS`, `LABEL=` (leave out), or names of JSON files {"LABEL": "CLASS" or null}.
+    """Reads a label map from `LABEL=CLASS`, `LABEL=` (leave out), or paths of JSON files {"LABEL": "CLASS" or null}.
 
     Raises:
-        DatasetError: with the code `label_map`.
+        DatasetError: an argument or a file is not a label map; code `label_map`.
     """
     label_map: dict[str, str] = {}
     for argument in arguments:
@@ -32,7 +32,7 @@ def _label_map_file(path: Path) -> dict[str, str]:
     try:
         record = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(record, dict) or not all(isinstance(meant, (str, type(None))) for meant in record.values()):
-            raise ValueError("it is no object of labels and classes")
+            raise ValueError("it is not an object of labels and classes")
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(
             f"{path} cannot be read as a label map: {error}.", 'Write {"kitten": "cat", "zebra": null}.', "label_map"

@@ -1,4 +1,4 @@
-"""The names in a dataset and the names in a model: matched where that is certain, reported where it is not."""
+"""Matches the labels of a dataset with the classes of a model. Labels without a certain match are reported."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dashboard.core.errors import DatasetError, listed
 from dashboard.core.labels import cifar10
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 
-NO_ID = "-1"  # among class ids, as scikit-learn and Hugging Face mean it
+NO_ID = "-1"  # "no label" among class ids, as in scikit-learn and Hugging Face
 _ID = re.compile(r"[0-9]{1,6}")
 _NEGATIVE = re.compile(r"\s*-\s*[0-9.]+\s*")
 
 
 @dataclass(frozen=True)
 class LabelMapping:
-    """Which class of the model each name of a dataset means."""
+    """Which class of the model each label of a dataset means."""
 
-    class_of: dict[str, str | None]  # name as in the dataset -> class name of the model; None: compare with nothing
-    unknown: tuple[str, ...]  # names that mean none of the model's classes
-    left_out: tuple[str, ...] = ()  # names that the user wants left out
-    notes: tuple[str, ...] = ()  # what was taken for what, where that is not plain
+    class_of: dict[str, str | None]  # label -> class of the model; None: the label means "no label"
+    unknown: tuple[str, ...]  # labels that match no class
+    left_out: tuple[str, ...] = ()  # labels that the user leaves out
+    notes: tuple[str, ...] = ()  # explanations of matches that are not obvious
 
     def label_map(self) -> dict[str, str]:
         """A label map with which `match_labels` gives the same mapping again."""
@@ -35,17 +35,18 @@ class LabelMapping:
 def match_labels(
     names: Iterable[str], class_names: Sequence[str], label_map: Mapping[str, str] | None = None
 ) -> LabelMapping:
-    """Matches a name as it is; else without regard to case, white space, `-` and `_`; else by CIFAR-10's aliases.
+    """Matches labels with classes: exactly; else ignoring case, white space, `-` and `_`; else by CIFAR-10's aliases.
 
-    An alias is matched in both ways: `plane` in the dataset with `airplane` in the model, and the reverse. Where two
-    classes of the model would fit, none is taken. Numbers are class ids where all names are ids of classes; then -1 is
-    no label.
+    Aliases work in both directions: `plane` in the dataset matches `airplane` in the model, and the reverse. A label
+    that fits two classes stays unknown. If all labels are numbers, -1 means "no label". The numbers are class ids if
+    all of them are valid ids and none is the name of a class.
 
     Args:
-        label_map: what the user says that some names mean: a class, LEAVE_OUT or NO_LABEL.
+        names: the labels of the dataset.
+        label_map: what the user says that some labels mean: a class, LEAVE_OUT or NO_LABEL.
 
     Raises:
-        DatasetError: the label map has a name that the dataset lacks, or a class that the model lacks; code `label_map`.
+        DatasetError: the label map has a label or a class that does not exist; code `label_map`.
     """
     wanted = sorted(set(names))
     label_map = label_map or {}
@@ -74,7 +75,7 @@ def match_labels(
     left_out = tuple(name for name in wanted if label_map.get(name) == LEAVE_OUT)
     notes = _about_ids(given, class_names) if ids else ()
     if absent:
-        notes = (*notes, f"{NO_ID} is taken as no label.")
+        notes = (*notes, f"The label {NO_ID} means that there is no label.")
     return LabelMapping(class_of, tuple(unknown), left_out, notes)
 
 
@@ -82,7 +83,7 @@ def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_n
     for label, meant in label_map.items():
         if label not in names:
             raise DatasetError(
-                f"{label!r} is no label of the dataset.", f"Its labels: {listed(names, 20)}.", "label_map"
+                f"{label!r} is not a label of the dataset.", f"Its labels: {listed(names, 20)}.", "label_map"
             )
         if meant not in (*class_names, LEAVE_OUT, NO_LABEL):
             raise DatasetError(
@@ -93,19 +94,17 @@ def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_n
 
 def _about_ids(ids: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
     meant = ", ".join(f"{each} is {class_names[int(each)]}" for each in sorted(ids, key=int)[:3])
-    return (
-        f"The labels are numbers and taken as class ids, counted from 0: {meant}{' and so on' if len(ids) > 3 else ''}.",
-    )
+    return (f"The labels are used as class ids, counted from 0: {meant}{' and so on' if len(ids) > 3 else ''}.",)
 
 
 def _only_ones(class_names: Sequence[str], key_of: Callable[[str], str]) -> dict[str, str]:
-    """The class of each key that exactly one class has."""
+    """Key -> class, for the keys that exactly one class has."""
     keys = Counter(map(key_of, class_names))
     return {key_of(name): name for name in class_names if key_of(name) and keys[key_of(name)] == 1}
 
 
 def _key(name: str) -> str:
-    if _NEGATIVE.fullmatch(name):  # -1 is not 1
+    if _NEGATIVE.fullmatch(name):  # keeps the minus: -1 is not 1
         return name
     return "".join(c for c in unicodedata.normalize("NFC", name).casefold() if c not in " _-")  # macOS writes NFD
 

@@ -1,4 +1,4 @@
-"""Dropping a dataset, and saying what its labels mean where the model does not know them."""
+"""Uploads a dataset, and asks what its labels mean if the model does not know them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from dashboard.ui.words import plain
 _FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in OFFERED)
 WHAT_CAN_BE_DROPPED = (
     f"{_FORMATS[0].upper()}{_FORMATS[1:]}. Images without labels are predicted, but not compared. "
-    "Names match the model's classes without regard to case; plane and car are understood."
+    "Upper and lower case of labels do not matter; plane and car match airplane and automobile."
 )
 NOT_EVALUATED = "The dataset was not evaluated."
-_UNDECIDED = "dataset-undecided"  # path of a dataset whose labels the user is asked about
-_UPLOAD = "upload"  # in the address: its folder among the uploads
+_UNDECIDED = "dataset-undecided"  # path of the dataset whose labels the user is asked about
+_UPLOAD = "upload"  # in the address: the folder of this dataset among the uploads
 
 Start = Callable[[Path, Mapping[str, str]], None]
 
 
 def upload_dataset(settings: Settings) -> Path | None:
-    """The uploader; returns the path of a dataset once it is complete."""
+    """Shows the uploader. Returns the path of the dataset once it is stored, else None."""
     files = st.file_uploader(
         f"A dataset: {either([each.title for each in OFFERED])}",
         type=list(UPLOAD_TYPES),
@@ -40,7 +40,7 @@ def upload_dataset(settings: Settings) -> Path | None:
         help=WHAT_CAN_BE_DROPPED,
     )
     if not files:
-        with st.expander("What can be dropped here", icon=":material/help:"):
+        with st.expander("Supported files and folder layouts", icon=":material/help:"):
             st.markdown(plain(WHAT_CAN_BE_DROPPED))
         return None
     alone = len(files) == 1 and is_whole(files[0].name)
@@ -59,8 +59,8 @@ def upload_dataset(settings: Settings) -> Path | None:
 
 
 def begin(path: Path, version: ModelVersion, start: Start) -> None:
-    """Starts, or asks first where labels are no class of the model. Raises DatasetError."""
-    with st.spinner("Looking at the dataset ..."):
+    """Starts the evaluation, or first asks about labels that are not classes of the model. Raises DatasetError."""
+    with st.spinner("Reading the dataset ..."):
         undecided = label_choices(label_counts(open_dataset(path).samples), version.class_names)
     if undecided:
         st.session_state[_UNDECIDED] = str(path)
@@ -69,13 +69,13 @@ def begin(path: Path, version: ModelVersion, start: Start) -> None:
 
 
 def undecided_dataset(settings: Settings) -> Path | None:
-    """The dataset whose labels the user is asked about; after a reload the address tells which upload that is."""
+    """The dataset whose labels the user is asked about, or None. After a reload, the address names the upload."""
     path = st.session_state.get(_UNDECIDED)
     return Path(path) if path else kept_upload(st.query_params.get(_UPLOAD, ""), settings)
 
 
 def decide_labels(path: Path, version: ModelVersion, settings: Settings, start: Start) -> None:
-    """The editor for the labels of that dataset, with a way on and a way out. Raises DatasetError."""
+    """Shows the table of labels for a dataset, with buttons to evaluate or discard it. Raises DatasetError."""
     dataset = open_dataset(path)
     choices = label_choices(label_counts(dataset.samples), version.class_names)
     if path.parent.parent == settings.uploads_dir:
@@ -84,8 +84,8 @@ def decide_labels(path: Path, version: ModelVersion, settings: Settings, start: 
     if dataset.notes:
         st.caption(plain(" ".join(dataset.notes)))
     label_map: dict[str, str] = {}
-    if choices:  # with another model chosen meanwhile, there may be nothing to ask
-        about = hash((str(path), tuple(choice.label for choice in choices)))  # edits go by the number of their row
+    if choices:  # none if the user has now chosen a model that knows all labels
+        about = hash((str(path), tuple(choice.label for choice in choices)))  # the editor stores edits by row number
         key = f"labels-{about}-{version.ref}"
         label_map = edit_labels(choices, version.ref, version.class_names, key)
     with st.container(horizontal=True):
@@ -99,6 +99,6 @@ def decide_labels(path: Path, version: ModelVersion, settings: Settings, start: 
 
 
 def forget_undecided() -> None:
-    """Nobody is asked any more."""
+    """Stops asking about the labels of a dataset."""
     st.session_state.pop(_UNDECIDED, None)
     st.query_params.pop(_UPLOAD, None)

@@ -1,4 +1,4 @@
-"""The table in which a user says what the labels of a dataset mean to the model."""
+"""The table in which a user chooses the class that each label of a dataset means."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ ROWS_SHOWN = 12
 
 
 def edit_labels(choices: Sequence[LabelChoice], model: str, class_names: Sequence[str], key: str) -> dict[str, str]:
-    """Shows the table; returns what each label means now, empty where nothing would be evaluated."""
-    unknown = sum(choice.meaning not in class_names for choice in choices)
-    what = "1 label is" if unknown == 1 else f"{unknown} labels are"
-    st.warning(f"{what} no class of {plain(model)}. Say what each means; nothing is guessed.", icon=":material/label:")
+    """Shows the table and returns the chosen label map; empty if every label is left out."""
+    unknown = [choice.label for choice in choices if choice.meaning not in class_names]
+    if len(unknown) == 1:
+        what = f'"{plain(unknown[0][:80])}" is not a class of {plain(model)}. Choose its class.'
+    else:
+        what = f"{len(unknown)} labels are not classes of {plain(model)}. Choose a class for each."
+    st.warning(what, icon=":material/label:")
     edited = st.data_editor(
         pd.DataFrame([(c.label, c.images, c.meaning) for c in choices], columns=["label", "images", "meaning"]),
         hide_index=True,
@@ -33,7 +36,7 @@ def edit_labels(choices: Sequence[LabelChoice], model: str, class_names: Sequenc
                 "Means",
                 options=meanings_for(class_names),
                 required=True,
-                help="A class of the model. Without a label, images are predicted, but not compared.",
+                help="A class of the model. Images without a label are predicted, but not compared.",
             ),
         },
     )

@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def few_open_files() -> Iterator[int]:
-    """At most 30 more files may be open; gives that number."""
+    """Allows only 30 more open files. Yields that number."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = max(int(path.name) for path in Path("/dev/fd").iterdir())
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 31, hard))

@@ -1,4 +1,4 @@
-"""NumPy arrays: hostile 35 to 37, and the ordinary ones."""
+"""NumPy arrays: hostile 35 to 37, and ordinary arrays."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_bomb_of_600_kb_is_not_unpacked_into_memory(tmp_path: Path) -> None:
         )
         for _ in range(150):
             file.write(bytes(2**20))
-    tracemalloc.start()  # counts NumPy's arrays, whatever else is in the process
+    tracemalloc.start()  # measures NumPy's arrays, independent of other memory of the process
     try:
         assert open_dataset(tmp_path / "x.npz").image(149).shape == (1024, 1024, 3)
         most = tracemalloc.get_traced_memory()[1]
@@ -199,7 +199,7 @@ def test_27_damage_anywhere_is_an_error_that_names_the_file(tmp_path: Path, save
             damaged_arrays += error.code == "array_damaged"
             continue
         for i in range(len(dataset.samples)):
-            assert np.array_equal(dataset.image(i), picture(i))  # never other pixels
+            assert np.array_equal(dataset.image(i), picture(i))  # never wrong pixels
     assert damaged_arrays > 5
 
 

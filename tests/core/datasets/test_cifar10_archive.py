@@ -111,7 +111,7 @@ def refused(data: bytes, tmp_path: Path) -> DatasetError:
 
 
 class Calls:
-    """Pickles as a call of any function."""
+    """An object whose pickle calls any function when it is loaded."""
 
     def __init__(self, function: Any, *args: Any) -> None:
         self.call = (function, args)
@@ -199,7 +199,7 @@ def test_no_damage_within_the_archive_goes_unnoticed(small: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_batch_that_makes_no_sense_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
-    assert "no CIFAR-10 batch" in refused(pickle.dumps(batch(**changes), 2), tmp_path).message
+    assert "not a CIFAR-10 batch" in refused(pickle.dumps(batch(**changes), 2), tmp_path).message
 
 
 def test_other_pickles_and_missing_batches(tmp_path: Path, small: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_download_of_something_else_is_refused_and_not_kept(tmp_path: Path, se
 
 def test_another_file_in_its_place_is_named(tmp_path: Path) -> None:
     (tmp_path / cifar10_archive.FILE_NAME).write_bytes(b"something else")
-    with pytest.raises(DatasetError, match="is there already") as caught:
+    with pytest.raises(DatasetError, match="exists already") as caught:
         cifar10_archive.download(tmp_path)
     assert str(tmp_path / cifar10_archive.FILE_NAME) in caught.value.message and "Delete it" in caught.value.fix
 
@@ -270,7 +270,7 @@ def test_a_download_that_fails_says_how_to_do_it_by_hand(tmp_path: Path, server:
 
 
 def test_pictures_look_as_they_should(shared_dir: Path) -> None:
-    """A file of the shared ZIP decoded by Pillow alone, against our reading of the pickles: planes are not mixed up."""
+    """Compares the pickles with a file of the shared ZIP that Pillow decodes: the colour planes are in order."""
     import zipfile
 
     dataset = open_dataset(shared_dir / "cifar10" / "cifar-10-python.tar.gz")

@@ -59,7 +59,7 @@ def test_a_pattern_does_not_follow_links(photos: Path, tmp_path: Path) -> None:
 
 def test_a_pattern_that_means_nothing(photos: Path) -> None:
     for pattern in ("*.gif", "nowhere/*.png"):
-        with pytest.raises(DatasetError, match="means no file"):
+        with pytest.raises(DatasetError, match="No file matches"):
             open_dataset(photos / pattern)
 
 
@@ -76,9 +76,9 @@ def test_a_single_image(photos: Path) -> None:
 
 def test_loose_images_are_said_to_be_without_labels(make_zip: MakeZip) -> None:
     dataset = open_dataset(make_zip({}, extra={f"{i}.png": encoded(picture(i)) for i in range(3)}))
-    assert {s.label for s in dataset.samples} == {None} and "lie in no class folder" in dataset.notes[0]
+    assert {s.label for s in dataset.samples} == {None} and "are not in class folders" in dataset.notes[0]
     mixed = open_dataset(make_zip({"cat": 2}, name="mixed.zip", extra={"top.png": encoded(picture(3))}))
-    assert "In no class folder: top.png" in mixed.notes[0]
+    assert "Not in a class folder: top.png" in mixed.notes[0]
 
 
 def test_a_changed_file_in_a_folder_changes_the_fingerprint(photos: Path) -> None:
@@ -132,7 +132,7 @@ def test_descriptions_that_describe_nothing(tmp_path: Path) -> None:
 def test_a_description_that_describes_itself_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.dataset.json"
     path.write_text('{"images": "x.dataset.json", "labels": "x.dataset.json"}')
-    with pytest.raises(DatasetError, match="describes no dataset"):
+    with pytest.raises(DatasetError, match="is not a valid description"):
         open_dataset(path)
 
 
@@ -179,7 +179,7 @@ def test_every_kind_gives_an_image_as_a_file(make_zip: MakeZip, tmp_path: Path) 
 
 
 def refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets nobody open folders of this name. By a refused call: the tests may run as root, who may read everything."""
+    """Makes folders with this name unreadable. It patches the call, since root may read everything."""
     scandir = os.scandir
 
     def refuse(path: str | Path) -> object:
@@ -225,9 +225,9 @@ def test_a_file_that_may_not_be_read_is_named(photos: Path, monkeypatch: pytest.
 
 
 def test_labels_without_names_are_not_given_to_files(photos: Path, tmp_path: Path) -> None:
-    """10.png comes before 2.png, so the order would be a guess."""
+    """10.png comes before 2.png, so the order of the files is not certain."""
     np.save(tmp_path / "y.npy", np.arange(4))
-    with pytest.raises(DatasetError, match=r"y\.npy says no file names"):
+    with pytest.raises(DatasetError, match=r"y\.npy has no file names"):
         open_dataset(describe(photos, tmp_path / "y.npy", tmp_path))
 
 
@@ -312,5 +312,5 @@ def test_a_description_of_files_whose_names_cannot_be_stored(tmp_path: Path, at:
     files[at] = tmp_path / os.fsdecode(b"l\xe9.csv")
     for path in files.values():
         path.write_bytes(b"")
-    with pytest.raises(DatasetError, match="is no UTF-8"):
+    with pytest.raises(DatasetError, match="is not valid UTF-8"):
         describe(**files, folder=tmp_path)

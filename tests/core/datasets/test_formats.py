@@ -1,4 +1,4 @@
-"""The table of formats, and what is made from it."""
+"""The table of formats and the texts made from it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_zip_of_arrays_is_told_from_a_zip_of_images(tmp_path: Path, make_zip: 
     [
         ("x.zip", "not a complete ZIP"), ("x.npz", "not a complete ZIP"), ("x.NPY", "begin like a NumPy file"),
         ("x.parquet", "begin like a Parquet file"), ("x.tfrecords", "begin like a TFRecord file"),
-        ("x.txt", "no dataset that is read here"),
+        ("x.txt", "not a dataset of a supported format"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_not_what_its_name_says(tmp_path: Path, name: str, said: str) -> None:

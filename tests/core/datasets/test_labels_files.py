@@ -1,4 +1,4 @@
-"""Labels files in ZIPs and folders: every way to write them, and every way to get them wrong (hostile 38)."""
+"""Labels files in ZIPs and folders: all supported layouts, and all kinds of mistakes (hostile 38)."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def test_an_image_without_a_row_stays_unlabelled_and_a_row_without_an_image_fail
     dataset = labelled("labels.csv", "file,label\na.png,cat\nb.png,\ngone.png,dog\n")
     assert labels(dataset) == {"a.png": "cat", "b.png": None, "c.png": None, "gone.png": "dog"}
     notes = " ".join(dataset.notes)
-    assert "not compared: b.png, c.png" in notes and "not one image of the dataset: gone.png" in notes
-    with pytest.raises(ImageError, match=r"labels\.csv names it, but the dataset has no such image") as caught:
+    assert "not compared: b.png, c.png" in notes and "not exactly one image of the dataset: gone.png" in notes
+    with pytest.raises(ImageError, match=r"labels\.csv names this file, but the dataset has no such image") as caught:
         dataset.image(3)
     assert caught.value.code == "missing"
 
@@ -104,7 +104,7 @@ def test_an_image_without_a_row_stays_unlabelled_and_a_row_without_an_image_fail
 def test_two_rows_for_one_image(labelled) -> None:
     dataset = labelled("labels.csv", "file,label\na.png,cat\na.png,cat\nb.png,cat\nb.png,dog\nc.png,dog\n")
     assert labels(dataset) == {"a.png": "cat", "b.png": None, "c.png": "dog"}
-    assert "Named there more than once: a.png, b.png." in dataset.notes
+    assert "Named more than once in labels.csv: a.png, b.png." in dataset.notes
     with pytest.raises(ImageError, match="different labels: cat, dog"):
         dataset.image(1)
     assert np.array_equal(dataset.image(0), picture(0))
@@ -116,7 +116,7 @@ def test_names_are_found_in_folders_but_never_guessed(labelled) -> None:
     assert [(s.name, s.label) for s in dataset.samples] == [
         ("set/a.png", "cat"), ("set/x/b.png", "dog"), ("set/y/b.png", None), ("b.png", "cat"), ("z/b.png", "dog"),
     ]  # fmt: skip
-    with pytest.raises(ImageError, match="2 images are called so"):
+    with pytest.raises(ImageError, match="2 images have this name"):
         dataset.image(3)
     with pytest.raises(ImageError, match="no such image"):
         dataset.image(4)
@@ -135,13 +135,13 @@ def test_names_are_found_in_folders_but_never_guessed(labelled) -> None:
         ("labels.json", "[1, 2]", "neither a list of records"),
         ("labels.json", "{", "labels file"),
         ("labels.json", "[" * 50_000, "labels file"),
-        ("labels.json", '[{"file": "a.png", "label": [1]}]', "no label"),
-        ("labels.json", '[{"file": "a.png", "label": true}]', "no label"),
+        ("labels.json", '[{"file": "a.png", "label": [1]}]', "not a label"),
+        ("labels.json", '[{"file": "a.png", "label": true}]', "not a label"),
         ("labels.json", '[{"file": "a.png", "label": "c\\ud800t"}]', "surrogates"),
         ("labels.parquet", parquet(pa.table([["a.png"], ["cat"], ["dog"]], ["file", "label", "label"])), "the same name"),
         ("labels.parquet", b"PAR1 no parquet PAR1", "labels file"),
         ("labels.csv", "file,label\nnowhere.png,cat\n", "names none of the 3 images"),
-        ("truth.csv", "foo,bar,baz\n1,2,3\n", "no columns"),  # nothing else would say the labels
+        ("truth.csv", "foo,bar,baz\n1,2,3\n", "no columns"),  # needed, since there are no class folders
     ],
 )  # fmt: skip
 def test_a_labels_file_that_cannot_be_used_is_refused(labelled, name: str, content: bytes | str, reason: str) -> None:
@@ -157,7 +157,7 @@ def test_half_characters_in_file_names_can_be_stored(labelled) -> None:
 
 
 def test_text_that_parquet_holds_once_is_held_once() -> None:
-    """A million rows may come from a file of a few kilobytes."""
+    """A file of a few kilobytes may hold a million rows."""
     long = pa.DictionaryArray.from_arrays(pa.array(np.zeros(500, np.int32)), ["x" * 1_000_000])
     data = parquet(pa.table({"file": long, "label": long}))
     assert len(data) < 200_000

@@ -107,7 +107,7 @@ def test_a_symlink_is_not_followed(tmp_path: Path) -> None:
 
 
 def central_entry(data: bytearray, name: bytes) -> int:
-    """Where the central directory's entry of a member begins."""
+    """The position of a member's entry in the central directory."""
     return data.rindex(name) - 46
 
 

@@ -1,4 +1,4 @@
-"""Parquet with images, as Hugging Face stores it and as others do."""
+"""Parquet with images, in the layout of Hugging Face and in others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABELS = [0, 1, 2, 0, 1, 2, -1]
 
 
 def hugging_face(path: Path, rows: slice = slice(None), **options: object) -> Path:
-    """As `datasets` writes it."""
+    """A table in the layout that the library `datasets` writes."""
     features = {"img": {"_type": "Image"}, "label": {"names": list(NAMES), "_type": "ClassLabel"}}
     table = pa.table(
         {
@@ -36,7 +36,7 @@ def test_hugging_faces_layout_names_its_classes(tmp_path: Path) -> None:
     dataset = open_dataset(hugging_face(tmp_path / "test.parquet", row_group_size=3))
     assert [s.label for s in dataset.samples] == ["cat", "dog", "frog", "cat", "dog", "frog", None]
     assert dataset.samples[3].name == "row 3" and "column img" in dataset.notes[0]
-    for i in (0, 1, 6, 2, 5, 4, 4):  # over the borders of row groups, forwards and backwards
+    for i in (0, 1, 6, 2, 5, 4, 4):  # across row groups, forwards and backwards
         assert np.array_equal(dataset.image(i), picture(i))
 
 
@@ -122,7 +122,7 @@ def test_columns_that_say_nothing_are_listed(tmp_path: Path) -> None:
 
 def test_labels_that_are_none(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": pa.array(FILES, pa.binary()), "label": [0.5] * 7}), tmp_path / "x.parquet")
-    with pytest.raises(DatasetError, match=r"'0\.5' is no label"):
+    with pytest.raises(DatasetError, match=r"'0\.5' is not a label"):
         open_dataset(tmp_path / "x.parquet")
     pq.write_table(pa.table({"image": pa.array(FILES, pa.binary()), "label": [True] * 7}), tmp_path / "y.parquet")
     with pytest.raises(DatasetError, match=r"column label of y\.parquet holds bool") as caught:
@@ -162,7 +162,7 @@ def test_damage_gives_dataset_errors_and_image_errors_only(tmp_path: Path) -> No
 
 
 def most_allocated(path: Path, count: int) -> int:
-    """Bytes of Arrow's while one after the other is read; none is an image."""
+    """The most bytes that Arrow allocates while it reads all samples, none of which is an image."""
     dataset = open_dataset(path)
     before, most = pa.total_allocated_bytes(), 0
     for i in range(count):

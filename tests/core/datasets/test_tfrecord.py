@@ -58,7 +58,7 @@ def test_what_tensorflow_writes(tmp_path: Path) -> None:
     dataset = open_dataset(path)
     assert [(s.name, s.label) for s in dataset.samples][:2] == [("0.png", "dog"), ("1.png", "cat")]
     assert all(np.array_equal(dataset.image(i), picture(i)) for i in (4, 0, 3, 1, 2))
-    assert "image/encoded, labels image/class/text" in dataset.notes[0]
+    assert "image/encoded, labels from image/class/text" in dataset.notes[0]
     assert write(tmp_path / "again.tfrecord", [b"x" * 1000]).stat().st_size == 1016
 
 
@@ -123,7 +123,7 @@ def test_records_that_hold_something_else(tmp_path: Path) -> None:
     ]  # fmt: skip
     dataset = open_dataset(write(tmp_path / "x.tfrecord", records))
     assert [s.label for s in dataset.samples] == ["1", None, "2", "3", None, "\ufffd\ufffd"]
-    for i, reason in enumerate(["no tf.train.Example", "not hold one", "not hold one", "not an image"], start=1):
+    for i, reason in enumerate(["not a tf.train.Example", "exactly one", "exactly one", "not an image"], start=1):
         with pytest.raises(ImageError, match=reason):
             dataset.image(i)
     assert np.array_equal(dataset.image(5), picture(1))
@@ -168,7 +168,7 @@ def test_a_first_record_without_a_label_does_not_cost_the_others_theirs(tmp_path
 
 
 @pytest.mark.parametrize(
-    "label, said", [([0, 0, 1], r"holds 3 values.*argmax"), (0.5, "'0.5' is no label")], ids=["one-hot", "share"]
+    "label, said", [([0, 0, 1], r"holds 3 values.*argmax"), (0.5, "'0.5' is not a label")], ids=["one-hot", "share"]
 )
 def test_labels_that_are_none_are_refused(tmp_path: Path, label: list[int] | float, said: str) -> None:
     with pytest.raises(DatasetError, match=said):

@@ -119,14 +119,14 @@ def test_one_file_is_kept_as_it_is(settings: Settings) -> None:
 
 @pytest.mark.parametrize("name", ["x__dataset__json", "labels__csv", "x__exe", "x", "x__html"])
 def test_what_is_no_dataset_is_not_kept(settings: Settings, name: str) -> None:
-    with pytest.raises(DatasetError, match="is no dataset by itself"):
+    with pytest.raises(DatasetError, match="is not a dataset by itself"):
         keep_uploads(files(**{name: b'{"images": "/etc", "labels": "/etc/passwd"}'}), settings)
     assert not settings.uploads_dir.exists()
 
 
 @pytest.mark.parametrize("other", ["b__zip", "b__parquet", "b__tfrecord", "b__exe"])
 def test_a_dataset_of_its_own_cannot_be_one_of_several(settings: Settings, other: str) -> None:
-    with pytest.raises(DatasetError, match="cannot be one of several files") as caught:
+    with pytest.raises(DatasetError, match="cannot be uploaded together") as caught:
         keep_uploads(files(a__png=b"x", **{other: b"y"}), settings)
     assert caught.value.code == "upload_mixed"
 
@@ -146,5 +146,5 @@ def test_an_own_dataset_is_told_from_those_of_the_dashboard(settings: Settings) 
 
 def test_an_entry_that_cannot_be_looked_at_is_passed_over(settings: Settings) -> None:
     (settings.datasets_dir / "pets").mkdir(parents=True)
-    (settings.datasets_dir / "link").symlink_to("x" * 300)  # what it means has too long a name
+    (settings.datasets_dir / "link").symlink_to("x" * 300)  # the name of its target is too long
     assert [entry.title for entry in library(settings)] == ["pets", "Sample images"]

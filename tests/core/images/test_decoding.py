@@ -31,7 +31,7 @@ def png_file(width: int, height: int, bit_depth: int, color_type: int, rows: byt
 
 
 def quadrants(size: int = 32) -> Image.Image:
-    """Red, green / blue, white."""
+    """A square with quarters in red and green (top), blue and white (bottom)."""
     image = Image.new("RGB", (size, size))
     half = size // 2
     for place, color in zip([(0, 0), (half, 0), (0, half), (half, half)], [RED, GREEN, BLUE, WHITE], strict=True):
@@ -226,7 +226,7 @@ def exif_with(orientation: int) -> Image.Exif:
 def test_exif_orientation_6_is_turned_upright(format: str) -> None:
     options = {"quality": 95} if format in ("JPEG", "WEBP") else {}
     lying = Image.new("RGB", (64, 32))
-    lying.paste(RED, (0, 0, 32, 32))  # the left half, which is the top once turned a quarter clockwise
+    lying.paste(RED, (0, 0, 32, 32))  # the left half becomes the top after a clockwise quarter turn
     lying.paste(BLUE, (32, 0, 64, 32))
     pixels = decode_image(encoded(lying, format, exif=exif_with(6), **options), shrink_to=(20, 20)).pixels
     assert pixels.shape == (64, 32, 3)
@@ -315,7 +315,7 @@ def test_enlarge_repeats_pixels() -> None:
 
 
 def test_a_tiff_of_12_bits_keeps_its_brightness() -> None:
-    """Eight white pixels; Pillow reads such files, but does not write them."""
+    """A TIFF file of eight white pixels. Pillow can read such files, but not write them."""
     entries = [(256, 4, 8), (257, 4, 1), (258, 3, 12), (259, 3, 1), (262, 3, 1), (273, 4, 8), (278, 4, 1), (279, 4, 12)]
     directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
     tiff = b"II*\0" + struct.pack("<I", 20) + b"\xff" * 12 + struct.pack("<H", len(entries)) + directory + bytes(4)

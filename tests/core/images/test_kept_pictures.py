@@ -1,4 +1,4 @@
-"""Pictures by a key, up to a limit of memory."""
+"""Pictures kept by key, up to a memory limit."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def test_every_fit_gives_the_models_size(fit: Any, size: tuple[int, int]) -> Non
 
 
 def striped() -> np.ndarray:
-    """40 x 120: red, green and blue, each a square."""
+    """An image of 40 x 120 pixels: a red, a green and a blue square side by side."""
     return np.concatenate([plain(40, 40, c) for c in ((255, 0, 0), (0, 255, 0), (0, 0, 255))], axis=1)
 
 
@@ -39,7 +39,7 @@ def test_stretch_shows_everything() -> None:
 
 def test_center_crop_shows_the_middle_square() -> None:
     inner = fit_image(striped(), Preprocessing(20, 20, "center-crop"))[:, 4:-4].astype(int)
-    assert np.abs(inner - (0, 255, 0)).max() <= 2  # Lanczos reaches a little over the border
+    assert np.abs(inner - (0, 255, 0)).max() <= 2  # Lanczos mixes in a little from across the border
 
 
 def test_pad_keeps_the_proportions_between_black_bars() -> None:

@@ -1,4 +1,4 @@
-"""Predictions made elsewhere: every format, and everything that can be wrong with them."""
+"""Predictions of other programs: every format, and every mistake in them."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_labels_by_file_name_in_any_order(tmp_path: Path, store: RunStore) -> No
 
 
 def test_file_names_match_however_they_are_written(tmp_path: Path, store: RunStore) -> None:
-    """Composed and decomposed accents, the other slash."""
+    """With composed or decomposed accents, and with backslashes."""
     table().assign(file=[f"d/\u00e9{i}.png" for i in range(4)]).drop(columns="label").to_csv(
         tmp_path / "x.csv", index=False
     )
@@ -125,7 +125,7 @@ def test_classes_without_names_go_by_their_numbers(tmp_path: Path, store: RunSto
     np.save(tmp_path / "x.npy", PROBS)
     imported = import_file(tmp_path / "x.npy", store, model="theirs")
     assert imported.manifest.class_names == ("0", "1", "2") and imported.manifest.model == "theirs"
-    assert imported.evaluation is None and "not named" in imported.manifest.notes[0]
+    assert imported.evaluation is None and "no names" in imported.manifest.notes[0]
 
 
 def test_parts_come_back_in_order(tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ def test_files_that_are_named_twice_are_counted(
     monkeypatch.setattr(predictions_file, "PIECE_ROWS", 2)
     table().assign(file=["a", "b", "a", "a"]).to_csv(tmp_path / "x.csv", index=False)
     imported = import_file(tmp_path / "x.csv", store)
-    assert imported.manifest.notes == ("2 rows name a file that another one names.",)
+    assert imported.manifest.notes == ("2 rows repeat the file name of an earlier row.",)
     assert store.folder(imported.manifest.run_id).manifest().notes == imported.manifest.notes
 
 
@@ -171,7 +171,7 @@ def test_rows_without_a_prediction_or_with_an_unknown_label_are_failed(tmp_path:
     imported = import_file(tmp_path / "x.csv", store)
     run = store.folder(imported.manifest.run_id).load()
     assert run.table["status"].tolist() == ["ok", "failed", "failed", "ok"]
-    assert run.failed["reason"].tolist() == ["It is damaged.", "Its label 'zebra' is no class."]
+    assert run.failed["reason"].tolist() == ["It is damaged.", "Its label 'zebra' is not a class."]
     assert imported.n_failed == 2 and imported.manifest.unknown_labels == ("zebra",)
     assert imported.evaluation is not None and imported.evaluation.accuracy.n == 1
 
@@ -241,7 +241,7 @@ def test_labels_on_one_line_and_names_that_cannot_be_stored(tmp_path: Path, stor
     (tmp_path / "y.csv").write_text(",".join(["1"] * 100_000) + '"' + "1" * 200_000)
     with pytest.raises(DatasetError, match=r"y\.csv"):
         import_file(tmp_path / "p.npy", store, labels=tmp_path / "y.csv")
-    with pytest.raises(DatasetError, match="is no UTF-8"):
+    with pytest.raises(DatasetError, match="is not valid UTF-8"):
         import_file(tmp_path / os.fsdecode(b"p\xe9.npy"), store)
     assert not store.list()
 
@@ -249,7 +249,7 @@ def test_labels_on_one_line_and_names_that_cannot_be_stored(tmp_path: Path, stor
 def test_a_cell_that_is_no_number_is_named(tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictions_file, "PIECE_ROWS", 2)
     (tmp_path / "x.csv").write_text("\np_cat,p_dog\n1,0\n,\nnan,NaN\n0.5,0,5\n".replace("0,5", '"0,5"'))
-    assert "row 3 has '0,5' in the column p_dog, which is no number" in refused(tmp_path / "x.csv", store).message
+    assert "row 3 has '0,5' in the column p_dog, which is not a number" in refused(tmp_path / "x.csv", store).message
 
 
 def test_lines_that_end_with_a_separator_and_lines_that_are_too_long(tmp_path: Path, store: RunStore) -> None:
@@ -260,7 +260,7 @@ def test_lines_that_end_with_a_separator_and_lines_that_are_too_long(tmp_path: P
     (tmp_path / "y.csv").write_text("\n".join([*lines[:3], f"{lines[3]},0.5", lines[4]]))
     assert "row 2 has 6 cells, but there are 5 columns" in refused(tmp_path / "y.csv", store).message
     (tmp_path / "z.csv").write_bytes("\n".join(lines).replace("0.png", "ä.png").encode("latin-1"))
-    assert "z.csv is no UTF-8 text" in refused(tmp_path / "z.csv", store).message
+    assert "z.csv is not UTF-8 text" in refused(tmp_path / "z.csv", store).message
 
 
 def test_labels_that_are_for_other_rows(tmp_path: Path, store: RunStore) -> None:
@@ -275,7 +275,7 @@ def test_labels_that_are_for_other_rows(tmp_path: Path, store: RunStore) -> None
         tmp_path / "labels.csv", index=False
     )
     error = refused(tmp_path / "x.csv", store, labels=tmp_path / "labels.csv")
-    assert "names none of the rows" in error.message and "'images/0.png'" in error.message
+    assert "names no file of the predictions" in error.message and "'images/0.png'" in error.message
 
 
 def test_tables_that_pandas_or_arrow_write(tmp_path: Path, store: RunStore) -> None:
@@ -302,13 +302,13 @@ def test_a_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_class_names_and_labels_that_do_not_fit(tmp_path: Path, store: RunStore) -> None:
     np.save(tmp_path / "x.npy", PROBS)
-    assert "2 classes are named" in refused(tmp_path / "x.npy", store, class_names=("a", "b")).message
+    assert "2 class names were given" in refused(tmp_path / "x.npy", store, class_names=("a", "b")).message
     np.save(tmp_path / "y.npy", np.array([0, 1]))
     assert "2 labels for 4 images" in refused(tmp_path / "x.npy", store, labels=tmp_path / "y.npy").message
     np.save(tmp_path / "z.npy", np.array(["ant"] * 4))
     assert "None of the labels (ant)" in refused(tmp_path / "x.npy", store, labels=tmp_path / "z.npy").message
     table().to_csv(tmp_path / "x.csv", index=False)
-    assert "named after cat" in refused(tmp_path / "x.csv", store, class_names=("a", "b", "c")).message
+    assert "other class names: cat" in refused(tmp_path / "x.csv", store, class_names=("a", "b", "c")).message
 
 
 def test_the_reference_predictions_have_their_accuracy(shared_dir: Path, store: RunStore) -> None:

@@ -79,15 +79,13 @@ def test_a_name_of_separators_only_means_nothing() -> None:
 def test_numbers_are_class_ids_where_all_are_and_it_is_said() -> None:
     mapping = match_labels(["0", "3", "09"], CLASS_NAMES)
     assert mapping.class_of == {"0": "airplane", "3": "cat", "09": "truck"} and mapping.unknown == ()
-    assert mapping.notes == (
-        "The labels are numbers and taken as class ids, counted from 0: 0 is airplane, 3 is cat, 09 is truck.",
-    )
+    assert mapping.notes == ("The labels are used as class ids, counted from 0: 0 is airplane, 3 is cat, 09 is truck.",)
 
 
 def test_minus_one_among_class_ids_is_no_label() -> None:
     mapping = match_labels(["-1", "3"], CLASS_NAMES)
     assert mapping.class_of == {"-1": None, "3": "cat"} and mapping.unknown == ()
-    assert mapping.notes[0].endswith("3 is cat.") and mapping.notes[1] == "-1 is taken as no label."
+    assert mapping.notes[0].endswith("3 is cat.") and mapping.notes[1] == "The label -1 means that there is no label."
     assert match_labels(["-1", "3"], CLASS_NAMES, mapping.label_map()).class_of == mapping.class_of
 
 
@@ -95,7 +93,7 @@ def test_minus_one_is_not_the_class_one() -> None:
     digits = [str(i) for i in range(10)]
     mapping = match_labels(["0", "1", "-1", "7"], digits)
     assert mapping.class_of == {"0": "0", "1": "1", "7": "7", "-1": None}
-    assert mapping.notes == ("-1 is taken as no label.",)
+    assert mapping.notes == ("The label -1 means that there is no label.",)
     assert match_labels(["0", "-2", "-1"], digits).unknown == ("-1", "-2")
 
 
@@ -121,7 +119,7 @@ def test_the_users_map_wins_and_gives_the_same_again() -> None:
 
 @pytest.mark.parametrize(
     "label_map, said",
-    [({"zebra": "cat"}, "no label of the dataset"), ({"dog": "hound"}, "the model has no such class")],
+    [({"zebra": "cat"}, "not a label of the dataset"), ({"dog": "hound"}, "the model has no such class")],
 )
 def test_a_map_that_does_not_fit_is_refused(label_map: dict[str, str], said: str) -> None:
     with pytest.raises(DatasetError, match=said) as caught:
@@ -139,12 +137,12 @@ def test_a_map_in_arguments_and_files(tmp_path: Path) -> None:
         with pytest.raises(DatasetError):
             read_label_map([wrong])
     file.write_text('{"kitten": 3}')
-    with pytest.raises(DatasetError, match="no object of labels and classes"):
+    with pytest.raises(DatasetError, match="not an object of labels and classes"):
         read_label_map([str(file)])
 
 
 def test_matching_labels_needs_neither_downloads_nor_pickle() -> None:
-    """Names of classes are asked for everywhere, the CIFAR-10 archive is not."""
+    """Class names are imported everywhere, so their import must not load the code for the CIFAR-10 archive."""
     program = "import sys\nimport dashboard.core.labels.matching, dashboard.core.labels.label_map\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
