@@ -36,7 +36,7 @@ class RunEmbeddings:
         return task.state if task else TaskState()
 
     def stored(self, run: Run) -> np.ndarray | None:
-        """The stored embeddings, (N, d) float32, memory-mapped: one row per row of `run.evaluated`; None if there are none."""
+        """The stored embeddings, (N, d) float32, memory-mapped, one per row of `run.evaluated`; None if missing."""
         try:
             embeddings: np.ndarray = np.load(self._path(run.manifest.run_id), mmap_mode="r")
         except (OSError, ValueError):

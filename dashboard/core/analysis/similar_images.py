@@ -29,7 +29,7 @@ def similar_images(
 
 
 def cosine_similarity(embeddings: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Compares each row of embeddings (N, d) with a query (d,): (N,) float64 in [-1, 1]; NaN if a vector is zero or NaN."""
+    """The cosine of each row of embeddings (N, d) with a query (d,): (N,) in [-1, 1]; NaN if a vector is 0 or NaN."""
     query = np.asarray(query, np.float64)
     similarity = np.empty(len(embeddings))
     for start in range(0, len(embeddings), PIECE_ROWS):

@@ -21,8 +21,8 @@ SLOW_TASK_S = 900.0  # a large model on few cores needs minutes for hundreds of 
 class Explainer:
     """Asks workers for heatmaps. A user waits for them, so these tasks go before running evaluations.
 
-    Every method raises DependencyError, ModelError or WorkerError if no map can be made, and ValueError if the target is
-    not a class of the model.
+    Every method raises DependencyError, ModelError or WorkerError if no map can be made, and ValueError if the target
+    is not a class of the model.
     """
 
     def __init__(self, engine: Engine, slow_task_s: float = SLOW_TASK_S) -> None:

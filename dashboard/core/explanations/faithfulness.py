@@ -1,9 +1,10 @@
 """Tests whether a map is faithful to the model: how the class's probability changes when pixels go in the map's order.
 
-Deletion and insertion: RISE (Petsiuk et al., arXiv 1806.07421, section 4.1); average drop: Grad-CAM++ (arXiv 1710.11063,
-section 4.1). The scores depend on what replaces a missing pixel. As in RISE, deleted pixels get a plain colour, here the
-image's mean, and pixels that are not yet inserted are blurred, so that insertion adds detail but no new edges. Every map
-is compared with control maps that know nothing of the model: random maps on the same grid, and a centred Gaussian.
+Deletion and insertion: RISE (Petsiuk et al., arXiv 1806.07421, section 4.1); average drop: Grad-CAM++ (arXiv
+1710.11063, section 4.1). The scores depend on what replaces a missing pixel. As in RISE, deleted pixels get a plain
+colour, here the image's mean, and pixels that are not yet inserted are blurred, so that insertion completes the image
+and adds no new edges. Every map is compared with control maps that know nothing of the model: random maps on the same
+grid, and a centred Gaussian.
 """
 
 from __future__ import annotations
@@ -88,9 +89,9 @@ def variants(image: np.ndarray, maps: np.ndarray, ranks: np.ndarray) -> np.ndarr
         ranks: (M, H, W), see `removal_order`.
 
     Returns:
-        (3 + M * (2 * (S - 2) + 1), H, W, C): the image, the image with all pixels removed, and the image blurred. Then for
-        each map: the image with each share of the pixels removed (except none and all), the blurred image with the same
-        shares inserted, and the image multiplied by the map.
+        (3 + M * (2 * (S - 2) + 1), H, W, C): the image, the image with all pixels removed, and the image blurred. Then
+        for each map: the image with each share of the pixels removed (except none and all), the blurred image with the
+        same shares inserted, and the image multiplied by the map.
     """
     removed, blurred = np.broadcast_to(image.mean(axis=(0, 1)), image.shape), blur(image)
     counts = np.round(SHARES[1:-1] * ranks[0].size)[:, None, None, None]

@@ -71,7 +71,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "smooth-grad", "SmoothGrad", "arXiv 1706.03825", "pixels", "seconds", "smooth_grad",
-            "Averages gradients over noisy copies of the image: shows where more contrast would raise the class's logit.",
+            "Averages the gradients of noisy copies: shows where more contrast would raise the class's logit.",
             evidence="sum",
         ),
         Method(

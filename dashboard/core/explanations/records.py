@@ -38,7 +38,7 @@ class MapRequest:
 
 @dataclass(frozen=True)
 class MapScores:
-    """How the class's probability p changes when pixels are removed or inserted in the order of a map, highest first."""
+    """How the class's probability p changes when pixels are removed or inserted in a map's order, highest first."""
 
     deletion: np.ndarray  # (S,) p after each of `Faithfulness.shares` of the pixels is removed
     insertion: np.ndarray  # (S,) p after each share is inserted into the blurred image
@@ -105,7 +105,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class RandomizationResult:
-    """A map of the model compared with maps of the same network with shuffled weights (Adebayo et al., arXiv 1810.03292)."""
+    """A map compared with maps of the same network with shuffled weights (Adebayo et al., arXiv 1810.03292)."""
 
     spearman: float  # mean rank correlation; near 0 if the map depends on what the model learnt
     heatmap: np.ndarray  # (h, w) in [0, 1], by one of the networks with shuffled weights
