@@ -1,4 +1,4 @@
-"""Tests whether a map is faithful to the model: how the class's probability changes when pixels go in the map's order.
+"""Tests whether a map is faithful to the model: removes or inserts pixels in its order and reads the probability.
 
 Deletion and insertion: RISE (Petsiuk et al., arXiv 1806.07421, section 4.1); average drop: Grad-CAM++ (arXiv
 1710.11063, section 4.1). The scores depend on what replaces a missing pixel. As in RISE, deleted pixels get a plain
