@@ -1,4 +1,4 @@
-"""Predictions of a worker: for image files and for samples of a dataset."""
+"""Predictions by a worker, for image files and for samples of a dataset."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from dashboard.core.models.prediction import ChunkAnswers, Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 from dashboard.worker.probe import probe_tensorflow
 
-BATCH = 32  # images a forward pass, few enough that the next ones are read meanwhile
+BATCH = 32  # images per forward pass; small, so that the next images are read meanwhile
 
 
 def load_model(version: ModelVersion) -> Any:
-    """The loaded model, from this worker's memory where it has it. Raises DependencyError, ModelError."""
+    """The loaded model; from this worker's memory if it is there. Raises DependencyError, ModelError."""
     probe_tensorflow()
     from dashboard.worker.models import loading
 
@@ -35,20 +35,23 @@ def load_model(version: ModelVersion) -> Any:
 
 
 def load_for_chunk(task: str, args: tuple[Any, ...]) -> None:
-    """Loads the model of an evaluation's chunk, whose images have nothing to do with it; faults are left to the task."""
+    """Loads a chunk's model before the task begins, so that the images are not blamed if loading kills the worker.
+
+    Exceptions are ignored: the task raises them again.
+    """
     if task == predict_samples.__name__:
         with contextlib.suppress(Exception):
             load_model(args[0])
 
 
 def describe_model(version: ModelVersion) -> ModelFacts:
-    """Loads the model and tells its shape, size and speed. Raises DependencyError, ModelError."""
+    """Loads the model and measures its shape, size and speed. Raises DependencyError, ModelError."""
     facts: ModelFacts = load_model(version).facts()
     return facts
 
 
 def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction | Failure]:
-    """One answer a file, in the given order. Raises DependencyError, ModelError."""
+    """One answer per file, in the given order. Raises DependencyError, ModelError."""
 
     def pixels(data: bytes) -> np.ndarray:
         return decode_image(data, enough_pixels(version.preprocessing)).pixels
@@ -63,7 +66,7 @@ def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction 
 def predict_samples(
     version: ModelVersion, path: Path, samples: list[Sample], with_thumbnails: bool = False
 ) -> ChunkAnswers:
-    """Answers for these samples of the dataset at `path`.
+    """The answers for these samples of the dataset at `path`.
 
     Raises:
         DependencyError, ModelError; DatasetError, see `open_unchanged`.
@@ -74,7 +77,7 @@ def predict_samples(
 def _predict(
     version: ModelVersion, readers: Sequence[Callable[[], np.ndarray]], with_thumbnails: bool = False
 ) -> ChunkAnswers:
-    """Reads the next pictures on a thread while the model computes; Pillow and TensorFlow let each other run."""
+    """Reads the next pictures in a thread while the model computes: Pillow and TensorFlow can run at the same time."""
     model = load_model(version)
     failures: dict[int, Failure] = {}
 
@@ -113,7 +116,7 @@ def _predict(
 def answer_each(
     version: ModelVersion, readers: list[Callable[[], np.ndarray]], work: Callable[[np.ndarray], Any]
 ) -> list[Any]:
-    """One answer a reader: what `work` makes of its image among the others, or a Failure in its place."""
+    """One answer per reader: a Failure if it raises, otherwise the result of `work` for its image."""
     answers: list[Any] = [None] * len(readers)
     inputs, places = [], []
     for place, read in enumerate(readers):
@@ -129,6 +132,6 @@ def answer_each(
 
 
 def image_readers(version: ModelVersion, path: Path, samples: list[Sample]) -> list[Callable[[], np.ndarray]]:
-    """One function a sample, which reads its image when it is called. Raises DatasetError as `open_unchanged`."""
+    """One function per sample, which reads the sample's image. Raises DatasetError as `open_unchanged` does."""
     dataset = open_unchanged(path, samples)
     return [partial(dataset.image, s.index, enough_pixels(version.preprocessing)) for s in samples]

@@ -1,4 +1,4 @@
-"""What the server can ask of a worker. Arguments and results are plain records; every task may be done twice."""
+"""The tasks of a worker. Arguments and results are plain records; every task can safely run twice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def explain_layers(version: ModelVersion, file: bytes, request: MapRequest) -> l
 
 
 def check_randomization(version: ModelVersion, file: bytes, request: MapRequest) -> RandomizationResult:
-    """A map against those of networks with shuffled weights. Raises DependencyError, ModelError, ImageError."""
+    """Compares a map with maps of networks with shuffled weights. Raises DependencyError, ModelError, ImageError."""
     model = load_model(version)
     from dashboard.worker.explanations import explaining
 
@@ -55,7 +55,7 @@ def check_randomization(version: ModelVersion, file: bytes, request: MapRequest)
 def explain_samples(
     version: ModelVersion, path: Path, samples: list[Sample], request: MapRequest
 ) -> list[SampleMap | Failure]:
-    """One heatmap for each of these samples of the dataset at `path`. Raises as `predict_samples`."""
+    """One heatmap per sample of the dataset at `path`. Raises as `predict_samples` does."""
     model = load_model(version)
     from dashboard.worker.explanations import explaining
 
@@ -66,7 +66,7 @@ def explain_samples(
 
 
 def embed_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> list[np.ndarray | Failure]:
-    """What the model's last layer is given for each of these samples, (d,) float32. Raises as `predict_samples`."""
+    """The embedding of each sample of the dataset at `path`, (d,) float32. Raises as `predict_samples` does."""
     model = load_model(version)
     from dashboard.worker.explanations import explaining
 
@@ -74,7 +74,7 @@ def embed_samples(version: ModelVersion, path: Path, samples: list[Sample]) -> l
 
 
 def embed_file(version: ModelVersion, file: bytes) -> np.ndarray:
-    """The same of one image file. Raises DependencyError, ModelError, ImageError."""
+    """The embedding of one image file, (d,) float32. Raises DependencyError, ModelError, ImageError."""
     model = load_model(version)
     from dashboard.worker.explanations import explaining
 

@@ -199,7 +199,7 @@ def test_a_damaged_model_gives_no_prediction_but_the_cause(page: AppTest, dashbo
     file.write_bytes(file.read_bytes()[:100_000])
     page.button(key="sample-frog").click().run()
     assert not page.exception and not page.metric
-    assert "SHA-256 differs" in text_of(page)
+    assert "checksum does not match" in text_of(page)
 
 
 def test_a_model_that_is_set_but_missing_is_not_replaced_silently(

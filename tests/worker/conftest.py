@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def fixed() -> Iterator[None]:
-    """The same weights in each run, and float32 again afterwards."""
+    """Gives the same weights in each test run, and resets the precision to float32 afterwards."""
     import keras
 
     keras.utils.set_random_seed(3)

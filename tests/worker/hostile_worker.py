@@ -1,4 +1,4 @@
-"""A worker with tasks that misbehave, and no TensorFlow, so that it starts quickly: `python -m tests.worker.hostile_worker`."""
+"""A worker with tasks that misbehave: `python -m tests.worker.hostile_worker`. It starts quickly without TensorFlow."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.worker.__main__ import serve
 
 COMMAND = (sys.executable, "-m", "tests.worker.hostile_worker")
-KILLER = (255, 0, 0)  # an image of this colour kills the worker that looks at it
-HANGER = (0, 0, 255)  # and of this one hangs it
+KILLER = (255, 0, 0)  # an image of this colour kills the worker that reads it
+HANGER = (0, 0, 255)  # an image of this colour makes the worker hang
 
 
 def add(a: int, b: int) -> int:
@@ -43,14 +43,14 @@ def sleep(seconds: float) -> str:
 
 
 def log(file: Path, line: str, seconds: float = 0.0) -> None:
-    """Leaves a trace, so that a test can see what ran, how often and in which order."""
+    """Writes a line, so that a test can see what ran, how often and in which order."""
     with file.open("a") as out:
         out.write(f"{line}\n")
     time.sleep(seconds)
 
 
 def leave_a_file() -> str:
-    """Its name; nobody deletes it."""
+    """Creates a temporary file that nobody deletes, and returns its name."""
     handle, name = tempfile.mkstemp()
     os.close(handle)
     return name
@@ -70,7 +70,7 @@ def die_once(marker: Path) -> str:
 
 
 def die_while_answering() -> None:
-    """The answer's length and a little of it have been sent."""
+    """Sends the answer's length and its first bytes, then dies."""
     os.write(int(sys.argv[1]), struct.pack("!i", 1000) + bytes(10))
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -101,7 +101,7 @@ def hang() -> None:
 def predict_samples(
     version: ModelVersion, path: Path, samples: list[Sample], with_thumbnails: bool = False
 ) -> ChunkAnswers:
-    """The class is the mean brightness modulo the number of classes; takes 10 ms an image."""
+    """The class is the mean brightness modulo the number of classes; takes 10 ms per image."""
     dataset = open_unchanged(path, samples)
     places: list[int] = []
     rows: list[np.ndarray] = []

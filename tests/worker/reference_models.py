@@ -1,4 +1,4 @@
-"""Tiny models of many kinds, and what they compute, in NumPy alone.
+"""Tiny models of many kinds, and a NumPy version of what they compute.
 
 The reference shares no code with what it checks: every layer is computed in NumPy, in float64, and derivatives are
 central differences.
@@ -19,7 +19,7 @@ def images(channels: int = 3, n: int = 2, side: int = 12) -> Array:
 
 
 def features(prefix: str = "") -> list[layers.Layer]:
-    """To a grid of 6 x 6; silu, because a kink of relu would spoil the differences."""
+    """Layers up to a grid of 6 x 6. They use silu, because the kink of relu would spoil finite differences."""
     return [
         layers.Conv2D(6, 3, padding="same", activation="silu", name=f"{prefix}conv1"),
         layers.BatchNormalization(name=f"{prefix}norm"),
@@ -29,7 +29,7 @@ def features(prefix: str = "") -> list[layers.Layer]:
 
 
 def heads(kind: str, width: int = K) -> list[layers.Layer]:
-    """From features to the output, in a list whose members before the squashing give the logits."""
+    """Layers from features to the output; those before the softmax give the logits."""
     pool = (
         [layers.Flatten(name="flatten")] if kind.startswith("flatten") else [layers.GlobalAveragePooling2D(name="gap")]
     )
@@ -44,7 +44,7 @@ def heads(kind: str, width: int = K) -> list[layers.Layer]:
 
 
 def scramble(model: keras.Model) -> None:
-    """Weights that neither saturate nor vanish, and moving averages that matter."""
+    """Sets random weights that neither saturate nor vanish, and moving averages that change the output."""
     rng = np.random.default_rng(2)
     for weight in model.weights:
         noise = rng.normal(0, 2 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.5, weight.shape)
@@ -63,7 +63,7 @@ def as_functional(parts: list[layers.Layer], channels: int = 3) -> keras.Model:
 
 
 def in_numpy(part: layers.Layer, x: Array, squash: bool) -> Array:
-    """What a layer does at inference, in float64; its softmax or sigmoid only with `squash`."""
+    """The output of a layer at inference, in float64; softmax or sigmoid are applied only with `squash`."""
     weights = [np.asarray(keras.ops.convert_to_numpy(w), np.float64) for w in part.weights]
     match type(part).__name__:
         case "Conv2D":
@@ -103,23 +103,23 @@ def in_numpy(part: layers.Layer, x: Array, squash: bool) -> Array:
 
 
 def logits_in_numpy(parts: list[layers.Layer], x: Array) -> Array:
-    """(N, K), those of a single sigmoid unit as class 1 against class 0."""
+    """The logits (N, K); a single unit gives those of class 0 and class 1."""
     for part in parts:
         x = in_numpy(part, x, False)
     return np.concatenate([-x / 2, x / 2], axis=1) if x.shape[1] == 1 else x
 
 
 def split_at(parts: list[layers.Layer], name: str) -> tuple[list[layers.Layer], list[layers.Layer]]:
-    """The layers up to that one, and those behind it."""
+    """The layers up to and including `name`, and the layers after it."""
     cut = [part.name for part in parts].index(name) + 1
     return parts[:cut], parts[cut:]
 
 
 def differences(parts: list[layers.Layer], x: Array, target: int, places: Array | None = None) -> Array:
-    """The derivative of a target logit by the input (H, W, C) of `parts`, by central differences.
+    """The derivative of a target logit with respect to the input (H, W, C) of `parts`, by central differences.
 
     Args:
-        places: flat indices to derive by; all when None.
+        places: flat indices of the input; None for all.
 
     Returns:
         (H, W, C), or (P,) for P places.

@@ -1,4 +1,4 @@
-"""What the server asks of a worker, asked of a real one."""
+"""The tasks of a worker, run by a real worker."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_map_that_depends_on_the_weights(explainer: Explainer, tiny_version: M
     result = explainer.randomization_check(tiny_version, file)
     assert -1 <= result.spearman <= 1 and result.passed == (result.spearman < 0.2 and not own.empty)
     assert result.heatmap.shape == own.heatmap.shape and not np.allclose(result.heatmap, own.heatmap)
-    assert np.array_equal(explainer.explain(tiny_version, file).heatmap, own.heatmap)  # the model is as it was
+    assert np.array_equal(explainer.explain(tiny_version, file).heatmap, own.heatmap)  # the model was not changed
 
 
 def test_samples_are_explained_as_files_are(
@@ -173,7 +173,7 @@ def test_embeddings_are_what_the_last_layer_is_given(
 
 @pytest.mark.parametrize("method", ["integrated-gradients", "smooth-grad", "occlusion"])
 def test_one_colour_holds_no_evidence(explainer: Explainer, tiny_version: ModelVersion, method: str) -> None:
-    """These methods compare with the mean colour; what rounding leaves must not be scaled up to a map."""
+    """These methods compare with the mean colour; rounding errors must not be scaled up to a map."""
     explanation = explainer.explain(tiny_version, encoded(np.full((32, 32, 3), 127, np.uint8)), MapRequest((method,)))
     assert explanation.empty and not explanation.heatmap.any()
 

@@ -1,4 +1,4 @@
-"""What a model's last layer is given for every image of a run: computed once, stored beside the run."""
+"""The embeddings of a run's images (the input of the model's last layer): computed once, stored in the run's folder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 
-CHUNK = 256  # images between two reports of progress
+CHUNK = 256  # images per progress report
 _FILE = "embeddings.npy"
 
 
 class RunEmbeddings:
-    """Computes the embeddings of runs, each run's once however many sessions ask for it. Thread-safe."""
+    """Computes the embeddings of runs: once per run, even if several sessions ask for them. Thread-safe."""
 
     def __init__(self, inference: Inference, store: RunStore) -> None:
         self._inference, self._store = inference, store
@@ -31,12 +31,12 @@ class RunEmbeddings:
         self._tasks: dict[str, BackgroundTask[None]] = {}
 
     def state(self, run_id: str) -> TaskState[None]:
-        """How many of the run's images are done."""
+        """The progress of the task: how many of the run's images are done."""
         task = self._tasks.get(run_id)
         return task.state if task else TaskState()
 
     def stored(self, run: Run) -> np.ndarray | None:
-        """(N, d) float32, read when looked at, a row for each of `run.evaluated`, in that order; None before they exist."""
+        """The stored embeddings, (N, d) float32, memory-mapped, one per row of `run.evaluated`; None if missing."""
         try:
             embeddings: np.ndarray = np.load(self._path(run.manifest.run_id), mmap_mode="r")
         except (OSError, ValueError):
@@ -44,7 +44,7 @@ class RunEmbeddings:
         return embeddings if len(embeddings) == len(run.evaluated) else None
 
     def start(self, run: Run, version: ModelVersion) -> None:
-        """Starts unless it is under way."""
+        """Starts the computation, unless it is already running."""
         run_id = run.manifest.run_id
         with self._lock:
             if not self.state(run_id).active:

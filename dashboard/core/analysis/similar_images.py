@@ -1,24 +1,24 @@
-"""The images of a run that are most similar to another image, by the cosine of their embeddings."""
+"""The images of a run that are most similar to another image, by the cosine similarity of their embeddings."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-PIECE_ROWS = 8192  # embeddings in memory at a time; the file of a run may hold a million
+PIECE_ROWS = 8192  # embeddings in memory at a time; a run may have a million
 
 
 def similar_images(
     evaluated: pd.DataFrame, embeddings: np.ndarray, query: np.ndarray, most: int, leave_out: int | None = None
 ) -> pd.DataFrame:
-    """Rows of a run, the most similar first, with a column `similarity` in [-1, 1].
+    """The rows of the most similar images, best first, with an added column `similarity` in [-1, 1].
 
     Args:
         evaluated: `Run.evaluated`.
-        embeddings: (N, d), one for each of these rows; NaN where there is none. May be mapped from a file.
-        query: (d,), of the image to compare with.
-        most: number of rows at most.
-        leave_out: position of the row that is the image itself.
+        embeddings: (N, d), one per row of `evaluated`; NaN if an image has none. May be memory-mapped.
+        query: (d,), the embedding of the image to compare with.
+        most: maximum number of rows.
+        leave_out: position of the row of the query image itself, if it is in the run.
     """
     similarity = cosine_similarity(embeddings, query)
     if leave_out is not None:
@@ -29,7 +29,7 @@ def similar_images(
 
 
 def cosine_similarity(embeddings: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Of each row of embeddings (N, d) with a query (d,): (N,) float64 in [-1, 1], NaN where one has no direction."""
+    """The cosine of each row of embeddings (N, d) with a query (d,): (N,) in [-1, 1]; NaN if a vector is 0 or NaN."""
     query = np.asarray(query, np.float64)
     similarity = np.empty(len(embeddings))
     for start in range(0, len(embeddings), PIECE_ROWS):
@@ -48,5 +48,5 @@ def summary(similar: pd.DataFrame) -> str:
     if similar["true_label"].isna().all():
         return f"The {len(similar)} most similar are predicted as: {listed}."
     wrong = int((similar["true_label"].notna() & (similar["true_label"] != similar["predicted_label"])).sum())
-    mistakes = "no mistake among them" if not wrong else f"{wrong} predicted as something else"
+    mistakes = "none misclassified" if not wrong else f"{wrong} misclassified"
     return f"The {len(similar)} most similar: {listed}; {mistakes}."

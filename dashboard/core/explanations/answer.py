@@ -1,4 +1,4 @@
-"""One image with everything that is known about it: what the Predict page shows and what it downloads."""
+"""The answer for one image: prediction, heatmap and notes, as the Predict page shows and downloads them."""
 
 from __future__ import annotations
 
@@ -20,55 +20,55 @@ from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
-DISPLAY_SIDE = 1024  # pixels that the longer side of a picture is shown with at most
+DISPLAY_SIDE = 1024  # pixels; a picture with a longer side is shown reduced to this
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A prediction for one picture, with a heatmap where one could be made."""
+    """A prediction for one picture, with a heatmap if one could be made."""
 
     name: str
     version: ModelVersion
     picture: np.ndarray  # (H, W, 3) uint8 RGB, upright, at most DISPLAY_SIDE high and wide
-    notes: tuple[str, ...]  # what had to be done to the file
+    notes: tuple[str, ...]  # how the file differs from what is shown, such as "Only the first frame is used."
     model_input: np.ndarray  # (height, width, 3) uint8 RGB: what the model sees
     prediction: Prediction
-    explanation: Explanation | None  # None where the model has no layer to explain by
-    explanation_fault: str = ""  # why there is none
+    explanation: Explanation | None  # None if no map could be made
+    explanation_fault: str = ""  # why there is no map; "" if there is one
 
     @property
     def predicted_label(self) -> str:
-        """Name of the predicted class."""
+        """The name of the predicted class."""
         return self.version.class_names[self.prediction.class_id]
 
     @property
     def doubt(self) -> Doubt | None:
-        """Does the picture show any of the classes? None where the version has no thresholds."""
+        """Whether the picture probably shows none of the classes; None if the version has no thresholds for this."""
         if self.version.familiarity is None:
             return None
         return self.version.familiarity.doubts(self.prediction.logits, self.prediction.pred_probs)
 
     @property
     def is_model_input(self) -> bool:
-        """The picture has the size that the model takes: nothing was resized."""
+        """True if the picture is exactly the model's input: nothing was resized."""
         return np.array_equal(self.picture, self.model_input)
 
     @property
     def has_other_shape(self) -> bool:
-        """The picture has not the proportions that the model takes, so what it sees depends on the fit."""
+        """True if the picture's aspect ratio differs from the model's, so that the fit decides what the model sees."""
         (height, width), (model_height, model_width) = self.picture.shape[:2], self.model_input.shape[:2]
         return height * model_width != width * model_height
 
     @property
     def map_covers_picture(self) -> bool:
-        """The heatmap can be laid over the whole picture; otherwise only over the model's input."""
+        """True if the heatmap covers the whole picture; otherwise it covers only the model's input."""
         return self.version.preprocessing.fit == "stretch"
 
 
 def answer_key(
     name: str, data: bytes, version: ModelVersion, request: MapRequest | None = None
 ) -> tuple[Hashable, ...]:
-    """Equal where `ask` and `explain_again` give the same answer."""
+    """A key that is equal if `ask` and `explain_again` give the same answer."""
     model = (version.ref, version.sha256, version.preprocessing, version.output, version.temperature, version.bfloat16)
     return (
         name, hashlib.sha256(data).hexdigest(), *model, version.class_names, version.familiarity,
@@ -80,7 +80,7 @@ def ask(inference: Inference, explainer: Explainer, version: ModelVersion, name:
     """Predicts and explains one image file.
 
     Raises:
-        ImageError, DependencyError, ModelError, WorkerError: there is no prediction.
+        ImageError, DependencyError, ModelError, WorkerError: no prediction could be made.
     """
     decoded = _decode_for_display(data, version.preprocessing)
     picture = _for_display(decoded.pixels)
@@ -108,19 +108,19 @@ def explain_again(explainer: Explainer, answer: Answer, data: bytes, request: Ma
     return replace(answer, explanation=explainer.explain(answer.version, data, request))
 
 
-def _decode_for_display(data: bytes, recipe: Preprocessing) -> DecodedImage:
+def _decode_for_display(data: bytes, preprocessing: Preprocessing) -> DecodedImage:
     try:
         return decode_image(data, (DISPLAY_SIDE, DISPLAY_SIDE))
     except ImageError as error:
         if error.code != "too_many_pixels":
             raise
-        return decode_image(data, enough_pixels(recipe))  # a panorama: as it is read for the model
+        return decode_image(data, enough_pixels(preprocessing))  # a panorama, read in the model's resolution
 
 
 def _for_display(pixels: np.ndarray) -> np.ndarray:
-    """The same, or a reduced copy that lets go of the large one."""
+    """The picture itself if it is small enough; otherwise a reduced copy, so that the large array can be freed."""
     if max(pixels.shape[:2]) <= DISPLAY_SIDE:
         return pixels
     picture = Image.fromarray(pixels)
-    picture.thumbnail((DISPLAY_SIDE, DISPLAY_SIDE), Image.Resampling.LANCZOS)  # keeps the proportions
+    picture.thumbnail((DISPLAY_SIDE, DISPLAY_SIDE), Image.Resampling.LANCZOS)  # keeps the aspect ratio
     return np.asarray(picture)

@@ -1,4 +1,4 @@
-"""The maps of many images of a run together: what do all cats that are taken for dogs look at?"""
+"""The maps of many images of a run, for example of all cats that the model predicts as dogs."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from dashboard.core.images.model_input import enough_pixels
 from dashboard.core.images.preprocessing import fit_image
 from dashboard.core.models.version import ModelVersion
 
-CHUNK = 16  # images between two reports of progress
+CHUNK = 16  # images per progress report
 
 
 @dataclass(frozen=True)
 class BulkMaps:
-    """Some images with their maps, in the order of the given rows."""
+    """Images of a run with their maps, in the order of the given rows."""
 
-    pictures: np.ndarray  # (N, H, W, 3) uint8 RGB: what the model sees
+    pictures: np.ndarray  # (N, H, W, 3) uint8 RGB, as the model sees them
     heatmaps: np.ndarray  # (N, h, w) float32 in [0, 1]
     n_empty: int  # maps that are all zero
-    n_failed: int  # images without a map, left out
-    verdicts: tuple[Verdict, ...]  # of each map; none when they were not asked for
+    n_failed: int  # images that are left out because they have no map
+    verdicts: tuple[Verdict, ...]  # one per map; empty if no faithfulness test was requested
 
     @property
     def mean_picture(self) -> np.ndarray:
-        """(H, W, 3) uint8."""
+        """The mean of all pictures, (H, W, 3) uint8."""
         mean: np.ndarray = np.round(self.pictures.mean(axis=0)).astype(np.uint8)
         return mean
 
     @property
     def mean_map(self) -> np.ndarray:
-        """(h, w) in [0, 1]."""
+        """The mean of all heatmaps, (h, w) in [0, 1]."""
         mean: np.ndarray = self.heatmaps.mean(axis=0)
         return mean
 
     def overlays(self, opacity: float, factor: int) -> np.ndarray:
-        """(N, factor * H, factor * W, 3) uint8: each image, enlarged with hard pixels, under its map."""
+        """Each image, enlarged without smoothing, under its map: (N, factor * H, factor * W, 3) uint8."""
         large = self.pictures.repeat(factor, axis=1).repeat(factor, axis=2)
         return np.stack(
             [overlay(picture, heatmap, opacity) for picture, heatmap in zip(large, self.heatmaps, strict=True)]
@@ -59,20 +59,20 @@ def bulk_maps(
     request: MapRequest,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> BulkMaps | None:
-    """The maps of these rows of a run; None when not one could be made.
+    """Makes the maps for these rows of a run; None if no map could be made.
 
     Args:
-        rows: of `Run.evaluated`.
-        on_progress: gets the number of images done.
+        rows: rows of `Run.evaluated`.
+        on_progress: called with the number of images done.
 
     Raises:
-        DependencyError, ModelError, WorkerError; DatasetError when the dataset is gone or was changed.
+        DependencyError, ModelError, WorkerError; DatasetError if the dataset is missing or was changed since the run.
     """
     dataset = open_dataset(dataset_path)
     for index, file in zip(rows["index"], rows["file"], strict=True):
         check_still_there(dataset, int(index), file)
     samples = [dataset.samples[index] for index in rows["index"]]
-    recipe = version.preprocessing
+    preprocessing = version.preprocessing
     pictures, maps = [], []
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]
@@ -80,7 +80,7 @@ def bulk_maps(
         for sample, answer in zip(chunk, answers, strict=True):
             if isinstance(answer, SampleMap):
                 maps.append(answer)
-                pictures.append(fit_image(dataset.image(sample.index, enough_pixels(recipe)), recipe))
+                pictures.append(fit_image(dataset.image(sample.index, enough_pixels(preprocessing)), preprocessing))
         on_progress(start + len(chunk))
     if not maps:
         return None

@@ -15,46 +15,46 @@ from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
 
 SLOW_SAMPLES_A_TASK = 8
-SLOW_TASK_S = 900.0  # hundreds of forward passes, of a large model on few cores
+SLOW_TASK_S = 900.0  # a large model on few cores needs minutes for hundreds of forward passes per image
 
 
 class Explainer:
-    """Asks workers for heatmaps. A person waits for them, so they go before running evaluations.
+    """Asks workers for heatmaps. A user waits for them, so these tasks go before running evaluations.
 
-    Every method raises DependencyError, ModelError or WorkerError when there is no map, and ValueError for a target that
-    is no class of the model.
+    Every method raises DependencyError, ModelError or WorkerError if no map can be made, and ValueError if the target
+    is not a class of the model.
     """
 
     def __init__(self, engine: Engine, slow_task_s: float = SLOW_TASK_S) -> None:
-        """`slow_task_s` is how long a task may take that needs some hundred forward passes an image."""
+        """`slow_task_s` is the time limit in seconds for a task with hundreds of forward passes per image."""
         self._engine, self._slow_task_s = engine, slow_task_s
 
     def explain(self, version: ModelVersion, file: bytes, request: MapRequest | None = None) -> Explanation:
-        """The prediction for an image file with the heatmap of one method. Raises ImageError as well."""
+        """The prediction for an image file, with the heatmap of one method. Also raises ImageError."""
         [explanation] = self.explain_all(version, file, request or MapRequest())
         return explanation
 
     def explain_all(self, version: ModelVersion, file: bytes, request: MapRequest) -> list[Explanation]:
         """One explanation per method, all with the same prediction.
 
-        Where several methods are asked for and the model has no layer with a grid, those that need one are left out.
+        If several methods are requested and the model has no layer with a grid, the methods that need one are left out.
 
         Raises:
-            ImageError: the file is no image that can be read.
-            ModelError: with the code `no_conv_layer` when all methods need a layer and the model has none.
+            ImageError: the file is not a readable image.
+            ModelError: with the code `no_conv_layer` if all methods need a layer and the model has none.
         """
         explanations: list[Explanation] = self._submit("explain", version, request, file).result()
         return explanations
 
     def explain_layers(self, version: ModelVersion, file: bytes, request: MapRequest) -> list[Explanation]:
-        """The same method for each of the layers that `facts.stages` names, in the order of the forward pass."""
+        """One explanation by the same method per layer in `facts.stages`, in the order of the forward pass."""
         explanations: list[Explanation] = self._submit("explain_layers", version, request, file).result()
         return explanations
 
     def randomization_check(
         self, version: ModelVersion, file: bytes, request: MapRequest | None = None
     ) -> RandomizationResult:
-        """Whether a map depends on what the model learnt."""
+        """Tests whether a map depends on what the model learnt."""
         result: RandomizationResult = self._submit(
             "check_randomization", version, request or MapRequest(), file, slow=True
         ).result()
@@ -63,7 +63,7 @@ class Explainer:
     def explain_samples(
         self, version: ModelVersion, dataset: Path, samples: Sequence[Sample], request: MapRequest | None = None
     ) -> list[SampleMap | Failure]:
-        """The heatmap of each of these samples of the dataset at that path, in their order; all workers take part.
+        """The heatmap of each sample of the dataset at this path, in the given order; all workers take part.
 
         Raises:
             DatasetError: the dataset cannot be read or was changed.

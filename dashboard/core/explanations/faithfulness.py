@@ -1,9 +1,10 @@
-"""Is a map faithful to the model? Pixels are taken away, or shown, in the order of the map; the class's probability tells.
+"""Tests whether a map is faithful to the model: removes or inserts pixels in its order and reads the probability.
 
-Deletion and insertion: RISE (Petsiuk et al., arXiv 1806.07421, section 4.1); average drop: Grad-CAM++ (arXiv 1710.11063,
-section 4.1). Both depend on what stands where a pixel is missing. As in RISE, what is deleted gives way to a plain
-colour, here the image's mean; what is not yet inserted is blurred, so that the image is completed and no edges appear.
-Every map is judged beside two that know nothing of the model: random ones on the same grid, and a centred Gaussian.
+Deletion and insertion: RISE (Petsiuk et al., arXiv 1806.07421, section 4.1); average drop: Grad-CAM++ (arXiv
+1710.11063, section 4.1). The scores depend on what replaces a missing pixel. As in RISE, deleted pixels get a plain
+colour, here the image's mean, and pixels that are not yet inserted are blurred, so that insertion completes the image
+and adds no new edges. Every map is compared with control maps that know nothing of the model: random maps on the same
+grid, and a centred Gaussian.
 """
 
 from __future__ import annotations
@@ -17,28 +18,28 @@ from dashboard.core.explanations.overlay import resize_maps
 from dashboard.core.explanations.records import Faithfulness, MapScores, Verdict
 
 SHARES = np.linspace(0, 1, 11)
-RANDOM_MAPS = 8  # a map that beats them all did so by luck in 1 of 9 cases
+RANDOM_MAPS = 8  # a random map beats all 8 by chance in 1 of 9 cases
 BLUR = 1 / 8  # standard deviation of the blur, as a share of the image's side
-UNMOVED = 0.02  # largest score of map and controls where the probability hardly moves
-VARIANTS_BYTES = 128 * 2**20  # of variants of an image that are in memory at a time
-SPREAD = 1 / 4  # standard deviation of the centred Gaussian, likewise
+UNMOVED = 0.02  # if all scores, also those of the controls, are smaller, the probability hardly moves
+VARIANTS_BYTES = 128 * 2**20  # for the variants of an image that are in memory at a time
+SPREAD = 1 / 4  # standard deviation of the centred Gaussian, as a share of the image's side
 
 Probability = Callable[[np.ndarray], np.ndarray]
 
 
 def measure(image: np.ndarray, maps: Sequence[np.ndarray], probability: Probability) -> list[Faithfulness]:
-    """What maps of one image are worth.
+    """Tests maps of one image for faithfulness.
 
     Args:
         image: (H, W, C) float32 model input.
-        maps: heatmaps (h, w) in [0, 1], each on its own grid; all zero where they are empty.
-        probability: from images (V, H, W, C) to the probability of the class that the maps speak for, (V,).
+        maps: heatmaps (h, w) in [0, 1], each on its own grid; an empty map is all zero.
+        probability: gives, for images (V, H, W, C), the probability (V,) of the class that the maps explain.
 
     Returns:
-        One result a map, in their order.
+        One result per map, in the given order.
     """
     size = image.shape[:2]
-    rng = np.random.default_rng(zlib.crc32(image.tobytes()))  # the same image, the same random maps
+    rng = np.random.default_rng(zlib.crc32(image.tobytes()))  # so that an image always gets the same random maps
     grids = list(dict.fromkeys(m.shape for m in maps))
     controls = [rng.random((RANDOM_MAPS, *grid)) for grid in grids]
     stacks = [
@@ -62,15 +63,15 @@ def measure(image: np.ndarray, maps: Sequence[np.ndarray], probability: Probabil
 
 
 def gaussian(height: int, width: int) -> np.ndarray:
-    """A centred spot, (height, width) in (0, 1]."""
+    """A centred Gaussian spot, (height, width) in (0, 1]."""
     y, x = (np.linspace(-0.5, 0.5, n) / SPREAD for n in (height, width))
     return np.exp(-(y[:, None] ** 2 + x[None, :] ** 2) / 2).astype(np.float32)
 
 
 def removal_order(maps: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The rank of each pixel, 0 for the highest, (M, H, W) int.
+    """The rank of each pixel in its map, (M, H, W) int; 0 is the highest value.
 
-    Equal ones, as in an empty map, come in random order, the same for all maps.
+    Pixels of equal value, as in an empty map, come in random order, which is the same for all maps.
     """
     flat = maps.reshape(len(maps), -1)
     order = np.lexsort((np.broadcast_to(rng.random(flat.shape[1]), flat.shape), -flat), axis=-1)
@@ -80,7 +81,7 @@ def removal_order(maps: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def variants(image: np.ndarray, maps: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """All images that the scores of M maps are read from.
+    """All images that the model must see to score M maps.
 
     Args:
         image: (H, W, C).
@@ -88,8 +89,9 @@ def variants(image: np.ndarray, maps: np.ndarray, ranks: np.ndarray) -> np.ndarr
         ranks: (M, H, W), see `removal_order`.
 
     Returns:
-        (3 + M * (2 * (S - 2) + 1), H, W, C): the image, all of it removed, all of it blurred; then for each map with the
-        shares between none and all removed, with the same shares inserted, and multiplied by the map.
+        (3 + M * (2 * (S - 2) + 1), H, W, C): the image, the image with all pixels removed, and the image blurred. Then
+        for each map: the image with each share of the pixels removed (except none and all), the blurred image with the
+        same shares inserted, and the image multiplied by the map.
     """
     removed, blurred = np.broadcast_to(image.mean(axis=(0, 1)), image.shape), blur(image)
     counts = np.round(SHARES[1:-1] * ranks[0].size)[:, None, None, None]
@@ -102,7 +104,7 @@ def variants(image: np.ndarray, maps: np.ndarray, ranks: np.ndarray) -> np.ndarr
 
 
 def blur(image: np.ndarray) -> np.ndarray:
-    """The image (H, W, C) with nothing left that could be recognised."""
+    """The image (H, W, C), blurred until nothing in it can be recognised."""
     import cv2
 
     sigma = BLUR * max(image.shape[:2])
@@ -110,7 +112,7 @@ def blur(image: np.ndarray) -> np.ndarray:
 
 
 def read_scores(p: np.ndarray, maps: int) -> list[MapScores]:
-    """The scores of each map from the probabilities (V,) of what `variants` gave."""
+    """The scores of each map, from the probabilities (V,) of the images that `variants` made."""
     (whole, removed, blurred), rows = p[:3], p[3:].reshape(maps, -1)
     inner = len(SHARES) - 2
     results = []
@@ -123,14 +125,14 @@ def read_scores(p: np.ndarray, maps: int) -> list[MapScores]:
 
 
 def area(curve: np.ndarray) -> float:
-    """Under a curve over SHARES, by trapezia; in [0, 1] when the curve is."""
+    """The area under a curve over SHARES, by the trapezoidal rule; in [0, 1] if the curve is."""
     return float(((curve[1:] + curve[:-1]) / 2 * np.diff(SHARES)).sum())
 
 
 def judge(own: MapScores, randoms: Sequence[MapScores], centred: MapScores, empty: bool) -> Faithfulness:
-    """The verdict: a map has to beat each of the random maps, and then the centred Gaussian.
+    """Gives the verdict on a map: the best one requires a higher score than each random map and the centred Gaussian.
 
-    Where it beats no more than half of the random maps, it is one of them.
+    A map that beats at most half of the random maps counts as no better than chance.
     """
     scores = np.array([random.score for random in randoms])
     verdict: Verdict
@@ -146,7 +148,7 @@ def judge(own: MapScores, randoms: Sequence[MapScores], centred: MapScores, empt
 
 
 def mean_scores(scores: Sequence[MapScores]) -> MapScores:
-    """Curves and figures averaged; the area under the mean curve is the mean of the areas."""
+    """The mean of all curves and figures. The area under the mean curve is the mean of the areas."""
     return MapScores(
         np.mean([s.deletion for s in scores], axis=0),
         np.mean([s.insertion for s in scores], axis=0),

@@ -1,29 +1,29 @@
-"""A heatmap laid over the picture it explains."""
+"""Draws a heatmap over the picture that it explains."""
 
 from __future__ import annotations
 
 import numpy as np
 
 DEFAULT_OPACITY = 0.5
-FOR_FIRST = (230, 97, 1)  # the ends of ColorBrewer's PuOr, told apart with every common colour vision deficiency
+FOR_FIRST = (230, 97, 1)  # the ends of ColorBrewer's PuOr; distinct with every common colour vision deficiency
 FOR_SECOND = (94, 60, 153)
 
 
 def overlay(
     image: np.ndarray, heatmap: np.ndarray, opacity: float = DEFAULT_OPACITY, smooth: bool = True
 ) -> np.ndarray:
-    """Blends a heatmap in the perceptually uniform colours of Inferno over an image.
+    """Blends a heatmap, in the perceptually uniform colours of Inferno, over an image.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         heatmap: (h, w) in [0, 1], covering the whole image.
-        opacity: of the heatmap, in [0, 1].
-        smooth: interpolate between the map's cells; otherwise each is a rectangle.
+        opacity: opacity of the heatmap, in [0, 1].
+        smooth: interpolate between the map's cells; otherwise each cell is a rectangle.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    import cv2  # 40 MB that a server without explanations does not need
+    import cv2  # not at the top: it takes 40 MB, which a server without explanations does not need
 
     levels = np.round(255 * np.clip(_enlarged(heatmap, image, smooth), 0, 1)).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
@@ -33,13 +33,15 @@ def overlay(
 def overlay_difference(
     image: np.ndarray, difference: np.ndarray, opacity: float = DEFAULT_OPACITY, smooth: bool = True
 ) -> np.ndarray:
-    """Tints an image in gray by the difference of two heatmaps: FOR_FIRST where it is positive, FOR_SECOND where it is
-    negative, the more the larger it is, and not at all where there is none.
+    """Tints a gray copy of an image by the difference of two heatmaps.
+
+    The tint is FOR_FIRST where the difference is positive and FOR_SECOND where it is negative. It is stronger where the
+    difference is larger.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         difference: (h, w) in [-1, 1], covering the whole image.
-        opacity: of the largest difference, in [0, 1].
+        opacity: opacity at a difference of 1 or -1, in [0, 1].
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -55,13 +57,13 @@ def overlay_difference(
 
 
 def contact_sheet(tiles: np.ndarray, columns: int, gap: int = 4) -> np.ndarray:
-    """One picture of many of the same size, row by row, white in between.
+    """Joins many pictures of the same size into one, row by row, with white gaps.
 
     Args:
         tiles: (N, H, W, 3) uint8, N at least 1.
 
     Returns:
-        (rows * (H + gap) - gap, columns * (W + gap) - gap, 3) uint8; no more columns than tiles.
+        (rows * (H + gap) - gap, columns * (W + gap) - gap, 3) uint8; never more columns than tiles.
     """
     count, height, width, _ = tiles.shape
     columns = min(columns, count)
@@ -74,9 +76,9 @@ def contact_sheet(tiles: np.ndarray, columns: int, gap: int = 4) -> np.ndarray:
 
 
 def resize_maps(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Maps (N, h, w) enlarged bilinearly to `size` (height, width), (N, height, width) float32.
+    """Enlarges maps (N, h, w) bilinearly to `size` (height, width): (N, height, width) float32.
 
-    Bicubic interpolation would overshoot below zero.
+    Bicubic interpolation could give values below zero.
     """
     import cv2
 
@@ -86,7 +88,7 @@ def resize_maps(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 
 
 def _enlarged(values: np.ndarray, image: np.ndarray, smooth: bool) -> np.ndarray:
-    """(h, w) to the size of the image."""
+    """Enlarges values (h, w) to the size of the image."""
     import cv2
 
     height, width = image.shape[:2]

@@ -1,6 +1,6 @@
-"""A model file from elsewhere: loaded with a limit on memory, tried, and saved again without its training state.
+"""Loads a model file from elsewhere with a memory limit, tries the model, and saves it again without training state.
 
-Runs in a worker that is thrown away afterwards. Nothing of the file is used later, only what this Keras saved anew.
+Runs in a worker that is stopped afterwards. Only the newly saved file is used later, never the original.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from dashboard.core.models.version import Output
 from dashboard.worker.adding.foreign_file import load_foreign
 from dashboard.worker.models.taps import is_squashing, last_operation
 
-SUM_TOLERANCE = 1e-3  # how far from 1 probabilities that some other layer gives add up
+SUM_TOLERANCE = 1e-3  # outputs whose sum is closer to 1 than this count as probabilities
 _FIRST_LAYERS = ("InputLayer", "Resizing", "CenterCrop", "Reshape", "ZeroPadding2D", "GetItem", "Cast")
 _SCALING_LAYERS = ("Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract", "Add")
 
 
 def inspect(order: ForeignModel) -> ForeignModelFacts:
-    """As `convert`, with a limit on this process's memory from now on. Raises ModelError also when it needs more."""
+    """Runs `convert` and limits this process's memory from now on. Also raises ModelError if the model needs more."""
     limit_memory(order.memory_bytes)
     try:
         return convert(order)
@@ -36,20 +36,20 @@ def inspect(order: ForeignModel) -> ForeignModelFacts:
             raise _out_of_memory(order) from error
         raise
     finally:
-        gc.collect()  # models are full of reference cycles, and the next one loaded here falls under the same limit
+        gc.collect()  # models contain reference cycles, and the limit stays for the next model
 
 
 def _out_of_memory(order: ForeignModel) -> ModelError:
     return ModelError(
         f"{order.shown_as} needs more than the {order.memory_bytes / 2**30:.3g} GB of memory that a new model may use.",
-        "If you trust it and it is that large, allow more with --memory-gb.", "model_memory",
+        "If you trust the file and the model really is that large, allow more memory with --memory-gb.", "model_memory",
     )  # fmt: skip
 
 
 def limit_memory(more_bytes: int) -> bool:
-    """Lets this process grow by so many bytes and no further. False where the system has no such limit.
+    """Limits the memory of this process to its present size plus `more_bytes`. False if the system has no such limit.
 
-    It bounds private writable memory (RLIMIT_DATA), for TensorFlow reserves gigabytes of addresses it never touches.
+    Only private writable memory counts (RLIMIT_DATA): TensorFlow reserves gigabytes of addresses that it never uses.
     """
     try:
         import resource
@@ -64,10 +64,10 @@ def limit_memory(more_bytes: int) -> bool:
 
 
 def convert(order: ForeignModel) -> ForeignModelFacts:
-    """Loads the file, tries it, and writes `order.converted`.
+    """Loads the file, tries the model, and saves it to `order.converted`.
 
     Raises:
-        ModelError: damaged, refused, or not an image classifier.
+        ModelError: the file is damaged or refused, or the model is not an image classifier.
     """
     model = load_foreign(order.file, order.shown_as)
     height, width, channels = _input_shape(model, order)
@@ -75,55 +75,59 @@ def convert(order: ForeignModel) -> ForeignModelFacts:
     _refuse_broken_weights(model, order.shown_as)
     scales_itself = bool(_scales_itself(model))
     color: ColorMode = order.color or ("grayscale" if channels == 1 else "rgb")
-    recipe = scaled(Preprocessing(height, width, color=color), first_scaling(scales_itself))
-    output, notes = _kind_of_output(model, outputs, _probe_answers(model, recipe, order.shown_as), order.shown_as)
+    preprocessing = scaled(Preprocessing(height, width, color=color), first_scaling(scales_itself))
+    output, notes = _kind_of_output(
+        model, outputs, _probe_answers(model, preprocessing, order.shown_as), order.shown_as
+    )
     model.save(order.converted)
     return ForeignModelFacts((height, width, channels), color, outputs, output, scales_itself, keras.__version__, notes)
 
 
 def _input_shape(model: keras.Model, order: ForeignModel) -> tuple[int, int, int]:
-    """Height, width and channels."""
+    """The height, width and channels of the model's input. Raises ModelError if it does not take one image."""
     what = order.shown_as
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
         raise ModelError(
-            f"{what} does not say what it takes: it was never built.",
-            "Begin the model with `keras.Input((height, width, channels))`, or call it once before saving.", "model_shape",
+            f"{what} has no input shape: the model was never built.",
+            "Start the model with `keras.Input((height, width, channels))`, or call it before saving.", "model_shape",
         )  # fmt: skip
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(
             f"{what} has {len(inputs)} inputs and {len(outputs)} outputs.",
-            "A classifier for this dashboard takes one image and gives one row of numbers.", "model_shape",
+            "Save a model with one input, an image, and one output, a row of numbers.", "model_shape",
         )  # fmt: skip
     shape = tuple(inputs[0].shape[1:])
     if len(shape) != 3:
         raise ModelError(
-            f"{what} is no image model: it takes {shape}, not (height, width, channels).",
-            "Add a model whose input is a picture, with a channel axis also for gray ones.", "model_shape",
+            f"{what} is not an image model: its input shape is {shape}, not (height, width, channels).",
+            "Add a model that takes images; gray images need a channel axis too.", "model_shape",
         )  # fmt: skip
     height, width, channels = shape
     if channels is None:
         channels = 1 if order.color == "grayscale" else 3
     if channels not in (1, 3):
-        first = " It seems to want the channels first." if height in (1, 3) else ""
+        first = " The model seems to expect channels first." if height in (1, 3) else ""
         raise ModelError(
-            f"{what} takes {shape}: {channels} channels, not 1 (gray) or 3 (colour).{first}",
+            f"{what} has the input shape {shape}: {channels} channels, not 1 (gray) or 3 (colour).{first}",
             "Save a model that takes (height, width, 1) or (height, width, 3).", "model_shape",
         )  # fmt: skip
     if (order.color == "grayscale") != (channels == 1) and order.color is not None:
         raise ModelError(
-            f"{what} takes {channels} channels, which is not {order.color}.", "Leave --color out.", "model_shape"
+            f"{what} takes {channels} channels, which does not fit --color {order.color}.",
+            "Leave out --color.",
+            "model_shape",
         )
     wanted = order.input_size or (height, width)
     if None in wanted:
         raise ModelError(
-            f"{what} takes pictures of any size ({shape}).",
-            "Say at which size it was trained, for example --input-size 224x224.", "input_size",
+            f"{what} takes images of any size ({shape}), so the right size is not known.",
+            "Give the size that it was trained with, for example --input-size 224x224.", "input_size",
         )  # fmt: skip
     if any(f not in (None, w) for f, w in zip((height, width), wanted, strict=True)):
         raise ModelError(
             f"{what} takes {height}x{width} pixels, not {wanted[0]}x{wanted[1]}.",
-            "Leave --input-size out.",
+            "Leave out --input-size.",
             "input_size",
         )
     return (int(wanted[0]), int(wanted[1]), int(channels))  # type: ignore[arg-type]
@@ -133,8 +137,8 @@ def _outputs(model: keras.Model, what: str) -> int:
     shape = tuple(model.outputs[0].shape[1:])
     if len(shape) != 1 or shape[0] is None:
         raise ModelError(
-            f"{what} is no classifier: for an image it gives {shape}, not one row of numbers.",
-            "End the model in a Dense layer with one unit a class.", "model_shape",
+            f"{what} is not a classifier: its output shape per image is {shape}, not one row of numbers.",
+            "End the model with a Dense layer with one unit per class.", "model_shape",
         )  # fmt: skip
     return int(shape[0])
 
@@ -145,12 +149,12 @@ def _refuse_broken_weights(model: keras.Model, what: str) -> None:
         if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
             raise ModelError(
                 f"The weights of {what} are not all finite numbers ({weight.path}).",
-                "Its training diverged or the file is damaged: train or copy it again.", "not_finite",
+                "Its training diverged or the file is damaged: train the model or copy the file again.", "not_finite",
             )  # fmt: skip
 
 
 def _scales_itself(model: keras.Model) -> bool | None:
-    """Whether arithmetic on the pixels comes before the first layer with learnt features; None if it has no such layer."""
+    """True if the model does arithmetic on the pixels before its first layer that learns features; None without one."""
     for layer in model.layers if isinstance(model, keras.Sequential) else model.operations:
         name = type(layer).__name__
         if isinstance(layer, keras.Model):
@@ -164,7 +168,7 @@ def _scales_itself(model: keras.Model) -> bool | None:
 
 
 def _call(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """The model's own output (N, outputs) float64."""
+    """The unchanged output of the model, (N, outputs) float64."""
     parts = [
         keras.ops.convert_to_numpy(keras.ops.cast(model(inputs[i : i + BATCH], training=False), "float32"))
         for i in range(0, len(inputs), BATCH)
@@ -172,23 +176,25 @@ def _call(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).astype(np.float64)
 
 
-def _probe_answers(model: keras.Model, recipe: Preprocessing, what: str) -> np.ndarray:
-    """What the model gives for black, white and noise. Raises ModelError when it cannot be called or is not finite."""
-    size = (recipe.height, recipe.width, 3)
+def _probe_answers(model: keras.Model, preprocessing: Preprocessing, what: str) -> np.ndarray:
+    """The model's output for black, white and noise. Raises ModelError if the call fails or a number is not finite."""
+    size = (preprocessing.height, preprocessing.width, 3)
     noise = np.random.default_rng(0).integers(0, 256, (2, *size), np.uint8)
     images = np.concatenate([np.zeros((1, *size), np.uint8), np.full((1, *size), 255, np.uint8), noise])
     try:
-        answers = _call(model, normalize(images, recipe))
+        answers = _call(model, normalize(images, preprocessing))
     except tf.errors.ResourceExhaustedError:
         raise
-    except Exception as error:  # Keras raises whatever its layers raise
+    except Exception as error:  # layers can raise any exception
         raise ModelError(
-            f"{what} cannot answer for {size[0]}x{size[1]} pixels: {type(error).__name__}: {str(error)[:300]}",
-            "Give the size it was trained at with --input-size HxW.",
+            f"{what} fails on images of {size[0]}x{size[1]} pixels: {type(error).__name__}: {str(error)[:300]}",
+            "Give the size that it was trained with: --input-size HxW.",
             "model_unusable",
         ) from error
     if not np.isfinite(answers).all():
-        raise ModelError(f"{what} answers with numbers that are not finite.", "Train or copy it again.", "not_finite")
+        raise ModelError(
+            f"{what} gives numbers that are not finite.", "Train the model or copy the file again.", "not_finite"
+        )
     return answers
 
 
@@ -196,16 +202,16 @@ def _kind_of_output(model: keras.Model, outputs: int, answers: np.ndarray, what:
     activation = _last_activation(model)
     if activation == "sigmoid":
         if outputs == 1:
-            return "probabilities", ("One output: near 0 it means the first class name, near 1 the second.",)
-        return "probabilities", ("Its classes do not exclude each other (sigmoid); they are shown as if they did.",)
+            return "probabilities", ("One output: a value near 0 means the first class name, near 1 the second.",)
+        return "probabilities", ("Its classes do not exclude each other (sigmoid), but they are shown as if they did.",)
     if outputs == 1:
         if activation == "linear":
-            return "logits", ("One output: below 0 it means the first class name, above 0 the second.",)
+            return "logits", ("One output: a value below 0 means the first class name, above 0 the second.",)
         raise ModelError(
-            f"{what} ends in one number that is neither a logit nor a sigmoid ({activation}): a regression?",
-            "End a two-class model in a Dense layer with one sigmoid unit or two softmax units.", "model_shape",
+            f"{what} gives one number that is neither a logit nor a sigmoid ({activation}): perhaps a regression.",
+            "End a two-class model with a Dense layer with one sigmoid unit or two softmax units.", "model_shape",
         )  # fmt: skip
-    if activation == "softmax":  # of which half precision rounds every number
+    if activation == "softmax":  # no test of the sum: half precision rounds each number
         return "probabilities", ()
     sums_to_one = np.abs(answers.sum(axis=1) - 1).max() < SUM_TOLERANCE and answers.min() >= 0
     return ("probabilities", ()) if sums_to_one else ("logits", ())

@@ -1,4 +1,4 @@
-"""What an image is replaced by where something of it is taken away."""
+"""The colour that replaces removed parts of an image."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 
 
 def mean_colour(images: np.ndarray) -> np.ndarray:
-    """Each image's mean colour, (N, 1, 1, C) for (N, H, W, C).
+    """The mean colour of each image: (N, 1, 1, C) for images (N, H, W, C).
 
-    Black, the usual choice, would give no attribution to what is black (Sturmfels et al., Distill 2020), is as far from
-    some images as can be, and is another number in every preprocessing. The mean is none of these.
+    Black, the usual choice, would give no attribution to black pixels (Sturmfels et al., Distill 2020), is very far
+    from some images, and has a different value in each preprocessing. The mean colour has none of these problems.
     """
     return images.mean(axis=(1, 2), keepdims=True, dtype=np.float64).astype(images.dtype)

@@ -1,7 +1,7 @@
-"""Predictions with heatmaps, for one image or many, by a loaded model.
+"""Predictions with heatmaps by a loaded model, for one image or many.
 
-The prediction is always what `LoadedModel.predict` says, so that a map stands beside the same probabilities as everywhere
-else, whatever copy of the model serves them; the pass that a map needs besides is the one its gradient is taken through.
+Probabilities come from `LoadedModel.predict` (perhaps in bfloat16), so they are the same as everywhere else. Gradients
+come from a separate pass in the precision of the model file.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def explain(model: LoadedModel, image: np.ndarray, request: MapRequest) -> list[
     """One explanation per method, all with the same prediction. See `Explainer.explain_all`.
 
     Args:
-        image: (height, width, 3) uint8, as `fit_image` gives it.
+        image: (height, width, 3) uint8, as `fit_image` returns it.
 
     Raises:
-        ModelError: a method or layer is unknown, or the model has no layer with a grid and all methods need one.
+        ModelError: a method or layer is unknown, or all methods need a layer with a grid and the model has none.
     """
     chosen = [get_method(name) for name in request.methods]
     usable = [method for method in chosen if model.taps.conv_layers or not method.uses_layer]
@@ -41,7 +41,7 @@ def explain(model: LoadedModel, image: np.ndarray, request: MapRequest) -> list[
 
 
 def _tested(model: LoadedModel, image: np.ndarray, explanations: list[Explanation]) -> list[Explanation]:
-    """The explanations, all of one image and class, each with the test of its map."""
+    """Adds the test of its map to each explanation; all must be of the same image and class."""
     if not explanations:
         return []
     [inputs] = _inputs(model, image[None])
@@ -59,7 +59,7 @@ def explain_layers(model: LoadedModel, image: np.ndarray, request: MapRequest) -
 
 
 def check_randomization(model: LoadedModel, image: np.ndarray, request: MapRequest) -> RandomizationResult:
-    """The map of an image against maps of networks with shuffled weights. See `explain`."""
+    """Compares the map of an image with maps of networks with shuffled weights. See `explain`."""
     [own] = explain(model, image, replace(request, faithfulness=False))
     inputs, target = _inputs(model, image[None]), np.array([own.target_class])
     networks = shuffled_networks(model.model, model.version.output, model.version.input_shape)
@@ -71,7 +71,7 @@ def check_randomization(model: LoadedModel, image: np.ndarray, request: MapReque
 
 
 def explain_many(model: LoadedModel, images: np.ndarray, request: MapRequest) -> list[SampleMap]:
-    """The map of each of the images (N, height, width, 3) uint8. See `explain`."""
+    """One map per image; the images are (N, height, width, 3) uint8. See `explain`."""
     predictions = model.predict(images)
     targets = np.array([_target(model, request, prediction) for prediction in predictions])
     inputs = _inputs(model, images)
@@ -88,12 +88,12 @@ def explain_many(model: LoadedModel, images: np.ndarray, request: MapRequest) ->
 
 
 def embed(model: LoadedModel, images: np.ndarray) -> np.ndarray:
-    """What the model's last layer is given for each of the images (N, height, width, 3) uint8: (N, d) float32."""
+    """The embeddings (N, d) float32 of images (N, height, width, 3) uint8. See `Network.embeddings`."""
     return model.network.embeddings(_inputs(model, images))
 
 
 def probability(model: LoadedModel, target_class: int) -> Probability:
-    """From model inputs (V, H, W, C) to the calibrated probability of a class, (V,), computed as predictions are."""
+    """A function from inputs (V, H, W, C) to a class's calibrated probability (V,), computed as in predictions."""
     return lambda inputs: softmax(model.serving.logits(inputs), model.version.temperature)[:, target_class]
 
 
@@ -111,7 +111,7 @@ def _explanation(
 
 
 def _target(model: LoadedModel, request: MapRequest, prediction: Prediction) -> int:
-    """Id of the class that the map of this image is about."""
+    """The id of the class that the map of this image explains."""
     return prediction.class_id if request.target is None else model.version.class_names.index(request.target)
 
 

@@ -6,11 +6,11 @@ import numpy as np
 
 
 def grad_cam(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Where a layer's features speak for a class.
+    """Shows where the features of a layer raise a class's logit.
 
     Args:
         activations: (N, h, w, c), A in the paper.
-        gradients: (N, h, w, c), the derivative of the class's logit by A.
+        gradients: (N, h, w, c), the derivative of the class's logit with respect to A.
 
     Returns:
         (N, h, w) float32, not negative, not normalised.

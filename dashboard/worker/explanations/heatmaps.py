@@ -1,4 +1,4 @@
-"""All methods behind one function: images, target classes and a layer in, heatmaps out."""
+"""One function for all methods, from images, target classes and a layer to heatmaps."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def function_of(method: Method) -> Callable[..., np.ndarray]:
 def raw_maps(
     network: Network, method: Method, images: np.ndarray, targets: np.ndarray, layer: ConvLayer | None
 ) -> np.ndarray:
-    """The maps of one method as it gives them.
+    """The maps of one method, before they are normalised.
 
     Args:
         images: (N, H, W, C) float32 model inputs.
         targets: (N,) class ids.
-        layer: of the network; None for a method that uses none.
+        layer: a layer of the network; None for a method that uses no layer.
 
     Returns:
-        (N, h, w) float32, not negative, not normalised, on the layer's grid or the input's.
+        (N, h, w) float32, not negative, not normalised, on the layer's grid or in the size of the input.
     """
     function = function_of(method)
     if method.source == "pixels":
@@ -48,7 +48,7 @@ def raw_maps(
 def heatmaps(
     network: Network, method_name: str, images: np.ndarray, targets: np.ndarray, layer: ConvLayer | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """See `raw_maps`: (N, h, w) float32 in [0, 1], and which of them are empty, (N,) bool.
+    """Normalised maps (N, h, w) float32 in [0, 1], and which of them are empty, (N,) bool. See `raw_maps`.
 
     Raises:
         ModelError: the method is unknown, or the model's gradients are not finite.
@@ -57,7 +57,7 @@ def heatmaps(
     raw = raw_maps(network, method, images, targets, layer)
     if not np.isfinite(raw).all():
         raise ModelError(
-            "The model's gradients are not finite: it cannot be explained this way.",
+            "The model's gradients are not finite, so this method cannot explain it.",
             "Choose a method without gradients, such as occlusion.", "map_not_finite",
         )  # fmt: skip
     if method.evidence != "any":

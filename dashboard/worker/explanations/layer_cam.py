@@ -6,11 +6,11 @@ import numpy as np
 
 
 def layer_cam(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Where a layer's features speak for a class, each place of a channel weighted by its own gradient.
+    """Shows where the features of a layer raise a class's logit; each place of a channel is weighted by its gradient.
 
     Args:
         activations: (N, h, w, c), A in the paper.
-        gradients: (N, h, w, c), the derivative of the class's logit by A.
+        gradients: (N, h, w, c), the derivative of the class's logit with respect to A.
 
     Returns:
         (N, h, w) float32, not negative, not normalised.

@@ -9,8 +9,8 @@ import numpy as np
 from dashboard.worker.explanations.baseline import mean_colour
 from dashboard.worker.models.network import Network
 
-PATCH = 3 / 8  # of the image's side
-POSITIONS = 13  # along each side, from where the patch covers the first row of pixels to where it covers the last
+PATCH = 3 / 8  # side of a patch, as a share of the image's side
+POSITIONS = 13  # per side; the first patch covers only the first row of pixels, the last only the last row
 
 
 def occlusion(network: Network, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -33,22 +33,22 @@ def occlusion(network: Network, images: np.ndarray, targets: np.ndarray) -> np.n
 
 
 def cover(image: np.ndarray, covers: np.ndarray) -> np.ndarray:
-    """The image (H, W, C) with its mean colour in each of the patches (P, H, W): (P, H, W, C)."""
+    """One copy of the image (H, W, C) per patch (P, H, W), with its mean colour in this patch: (P, H, W, C)."""
     return np.where(covers[..., None], mean_colour(image[None]), image)
 
 
 def patches(height: int, width: int) -> np.ndarray:
     """Which pixels each patch covers, (P, height, width) bool.
 
-    Patches reach over the rim, so that a pixel there is covered about as often as any other: with fewer, a single patch
-    that also covers something else would decide.
+    Patches extend past the edge, so that a pixel there is covered about as often as any other. Otherwise the value of
+    such a pixel would depend on one patch, which may also cover something else.
     """
     rows, columns = (_covers(side) for side in (height, width))
     return (rows[:, None, :, None] & columns[None, :, None, :]).reshape(-1, height, width)
 
 
 def _covers(side: int) -> np.ndarray:
-    """Along one side: (POSITIONS or fewer, side) bool."""
+    """Which pixels of one side each position covers, (POSITIONS or fewer, side) bool."""
     length = max(1, round(side * PATCH))
     starts = np.unique(np.linspace(1 - length, side - 1, POSITIONS).round())[:, None]
     places = np.arange(side)[None]
@@ -56,5 +56,5 @@ def _covers(side: int) -> np.ndarray:
 
 
 def spread(falls: np.ndarray, covers: np.ndarray) -> np.ndarray:
-    """The mean fall (P,) over the patches (P, H, W) that cover each pixel, where it is positive: (H, W) float32."""
+    """The mean of the falls (P,) of all patches (P, H, W) that cover a pixel, zero if negative: (H, W) float32."""
     return np.maximum(np.einsum("p,phw->hw", falls, covers) / covers.sum(axis=0), 0).astype(np.float32)

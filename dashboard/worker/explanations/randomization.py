@@ -1,6 +1,8 @@
-"""Does a map depend on what the model learnt? (Adebayo et al., arXiv 1810.03292, section 3: model parameter randomization)
+"""Tests whether a map depends on what the model learnt.
 
-A method whose map stays the same when the weights are random shows the picture, not the model.
+Model parameter randomization: Adebayo et al., arXiv 1810.03292, section 3.
+
+If the map stays the same when the weights are random, the method shows the picture and not the model.
 """
 
 from __future__ import annotations
@@ -13,16 +15,16 @@ import numpy as np
 from dashboard.worker.models.network import Network
 from dashboard.worker.models.taps import Taps
 
-SEEDS = (0, 1, 2)  # networks with shuffled weights that a map is compared with
+SEEDS = (0, 1, 2)  # one network with shuffled weights per seed
 
 
 def shuffled_networks(
     model: keras.Model, output: str, input_shape: tuple[int, int, int], seeds: tuple[int, ...] = SEEDS
 ) -> Iterator[Network]:
-    """The same network with the numbers of each weight array in random order, once a seed. The model is not changed.
+    """One copy of the network per seed, with the values of each weight array in random order. The model is not changed.
 
-    Shuffled, not drawn anew: scales stay as they are, so that nothing vanishes or blows up, and initialisers that are zero
-    or an identity leave no path as it was.
+    Shuffling keeps the scale of the weights, so that activations neither vanish nor explode. Newly drawn weights could
+    also leave a path unchanged, where the initialiser gives zeros or an identity.
     """
     weights = model.get_weights()
     for seed in seeds:
@@ -33,7 +35,7 @@ def shuffled_networks(
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's, of two maps of one size, in [-1, 1]; 0 where one of them is the same everywhere."""
+    """Spearman's rank correlation of two maps of the same size, in [-1, 1]; 0 if one of them is constant."""
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return 0.0
     from scipy.stats import spearmanr
@@ -44,10 +46,10 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
 def compare(
     networks: Iterator[Network], maps: np.ndarray, explain: Callable[[Network], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The maps (N, h, w) of the model against those that `explain` makes with each of the networks.
+    """Compares the maps (N, h, w) of the model with the maps that `explain` makes with each network.
 
     Returns:
-        Mean rank correlation of each image, (N,), and the maps of the first network, (N, h, w).
+        The mean rank correlation of each image, (N,), and the maps of the first network, (N, h, w).
     """
     others = [explain(network) for network in networks]
     correlations = [[rank_correlation(*pair) for pair in zip(maps, found, strict=True)] for found in others]

@@ -1,4 +1,4 @@
-"""Score-CAM (Wang et al., arXiv 1910.01279, section 3, algorithm 1): no gradients, one forward pass a channel."""
+"""Score-CAM (Wang et al., arXiv 1910.01279, section 3, algorithm 1): no gradients, one forward pass per channel."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dashboard.core.models.facts import ConvLayer
 from dashboard.worker.explanations.baseline import mean_colour
 from dashboard.worker.models.network import Network
 
-MAX_CHANNELS = 256  # those that vary most over the image; 2,048 forward passes an image would take minutes
+MAX_CHANNELS = 256  # the channels that vary most are used; 2,048 forward passes per image would take minutes
 
 
 def score_cam(network: Network, images: np.ndarray, targets: np.ndarray, layer: ConvLayer) -> np.ndarray:
-    """The channels of a layer, weighted by the class's logit for the image masked with each.
+    """Adds up the channels of a layer, each weighted by the class's logit for the image masked with this channel.
 
     Args:
         images: (N, H, W, C) model inputs.
@@ -35,14 +35,14 @@ def score_cam(network: Network, images: np.ndarray, targets: np.ndarray, layer: 
 
 
 def varying(channels: np.ndarray) -> np.ndarray:
-    """Which of the channels (c, h, w) to use, as indices: a constant one masks nothing."""
+    """The indices of the channels (c, h, w) to use. A constant channel is left out, because it masks nothing."""
     spread = channels.std(axis=(1, 2))
     order = np.argsort(-spread, kind="stable")[:MAX_CHANNELS]
     return np.sort(order[spread[order] > 0])
 
 
 def mask(image: np.ndarray, channels: np.ndarray) -> np.ndarray:
-    """The image (H, W, C) shown through each channel (c, h, w), enlarged and stretched to [0, 1]: (c, H, W, C)."""
+    """The image (H, W, C) masked with each channel (c, h, w), enlarged and scaled to [0, 1]: (c, H, W, C)."""
     low, high = channels.min(axis=(1, 2), keepdims=True), channels.max(axis=(1, 2), keepdims=True)
     masks = resize_maps((channels - low) / (high - low), image.shape[:2])[..., None]  # eq. 5, 6
     background = mean_colour(image[None])[0]
@@ -52,7 +52,7 @@ def mask(image: np.ndarray, channels: np.ndarray) -> np.ndarray:
 def combine(channels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """ReLU of the channels (c, h, w) weighted by the softmax of their scores (c,): (h, w) float32.
 
-    The score of the background, which the paper subtracts, is the same for all channels and leaves the softmax as it is.
+    The paper subtracts the score of the background. It is the same for all channels, so the softmax does not change.
     """
     raised = np.exp(scores - scores.max(initial=-np.inf))
     weights = raised / max(raised.sum(), np.finfo(np.float32).tiny)

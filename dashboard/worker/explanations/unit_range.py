@@ -1,4 +1,4 @@
-"""Maps of any scale brought to [0, 1]."""
+"""Scales maps to [0, 1]."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def to_unit_range(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Divides each map by its maximum.
 
     Returns:
-        Maps (N, h, w) in [0, 1], and which of them are empty, (N,) bool: all zero, "no positive evidence".
+        Maps (N, h, w) in [0, 1], and which of them are empty, (N,) bool: all zero, without positive evidence.
     """
     peak = maps.max(axis=(1, 2), keepdims=True)
     empty = peak[:, 0, 0] <= 0

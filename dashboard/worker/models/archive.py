@@ -1,4 +1,4 @@
-"""Looks into a `.keras` file before Keras does: Keras' safe mode refuses code, but not every harmful config."""
+"""Checks a `.keras` file before Keras opens it: Keras' safe mode refuses code, but not every harmful config."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from dashboard.core.errors import ModelError
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 MAX_CONFIG_BYTES = 8 * 2**20
 MAX_UNPACKED_BYTES = 4 * 2**30
-MAX_UNITS = 1_000_000  # of one layer; a larger number is a way to exhaust memory
+MAX_UNITS = 1_000_000  # per layer; a larger number would exhaust the memory
 _MODULES = re.compile(
     r"keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|ops|saving|dtype_policies)(\..*)?)?|builtins"
 )
 _REFUSED_CLASSES = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__", "function"}
-_CLASS = re.compile(r"[A-Z][A-Za-z0-9_]*")  # Keras resolves functions and dotted paths just as well
+_CLASS = re.compile(r"[A-Z][A-Za-z0-9_]*")  # only class names: Keras would also resolve functions and dotted paths
 _VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
 _ADD_AGAIN = 'Only add model files from people you trust. A plain image classifier saved with `model.save("x.keras")` is accepted.'
 
 
 def check_archive(data: bytes, what: str) -> None:
-    """Raises ModelError when the bytes are no `.keras` archive or hold anything but Keras' own layers."""
+    """Raises ModelError if the bytes are not a `.keras` archive or contain anything but Keras' own layers."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = {m.filename for m in archive.infolist()}
             if missing := {"config.json", "model.weights.h5"} - names:
-                raise _refused(what, f"it lacks {', '.join(sorted(missing))}")
+                raise _refused(what, f"it does not contain {', '.join(sorted(missing))}")
             if extra := names - MEMBERS:
-                raise _refused(what, f"it also holds {', '.join(sorted(extra)[:3])}")
+                raise _refused(what, f"it also contains {', '.join(sorted(extra)[:3])}")
             if any(m.file_size > MAX_CONFIG_BYTES for m in archive.infolist() if m.filename.endswith(".json")):
                 raise _refused(what, "its config is too large")
             if sum(m.file_size for m in archive.infolist()) > MAX_UNPACKED_BYTES:
@@ -46,12 +46,12 @@ def check_archive(data: bytes, what: str) -> None:
     except (ValueError, RuntimeError, NotImplementedError, RecursionError) as error:
         raise _refused(what, f"its config cannot be read ({error})") from error
     if not isinstance(config, dict):
-        raise _refused(what, "its config describes no model")
-    check_config({**config, "compile_config": None}, what)  # which is never read
+        raise _refused(what, "its config does not describe a model")
+    check_config({**config, "compile_config": None}, what)  # Keras does not read the compile config
 
 
 def check_config(node: Any, what: str) -> None:
-    """Every class named anywhere in the config must come from Keras itself."""
+    """Raises ModelError if the config names a class that does not come from Keras itself."""
     todo = [node]
     while todo:
         item = todo.pop()
@@ -61,14 +61,14 @@ def check_config(node: Any, what: str) -> None:
             todo.extend(item.values())
             name, module = item.get("class_name"), item.get("module")
             if isinstance(name, str) and not (_CLASS.fullmatch(name) or name in _VALUES | _REFUSED_CLASSES):
-                raise _refused(what, f"it asks for {name!r}, which is no class")
+                raise _refused(what, f"it uses {name!r}, which is not a class")
             if isinstance(name, str) and name in _REFUSED_CLASSES:
-                raise _refused(what, f"it holds a {name}, which can run any code")
+                raise _refused(what, f"it contains a {name}, which can run any code")
             if isinstance(module, str) and "class_name" in item and not _MODULES.fullmatch(module):
-                raise _refused(what, f"it asks for {name} from {module}")
+                raise _refused(what, f"it uses {name} from {module}, which is not an allowed module")
             for key in ("units", "filters", "input_dim", "output_dim"):
                 if isinstance(item.get(key), (int, float)) and item[key] > MAX_UNITS:
-                    raise _refused(what, f"a layer has {item[key]:.0e} {key}")
+                    raise _refused(what, f"a layer has {item[key]:.0e} {key}, more than {MAX_UNITS:,}")
 
 
 def _refused(what: str, reason: str) -> ModelError:

@@ -1,4 +1,4 @@
-"""Any number of images through a traced function, in batches of few sizes."""
+"""Runs any number of images through a traced function, in batches of few different sizes."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 
-BATCH = 128  # images a forward pass at most
-PIXELS = BATCH * 64 * 64  # of a batch of which all layers' activations are kept in memory, for a gradient
+BATCH = 128  # maximum images per forward pass
+PIXELS = BATCH * 64 * 64  # maximum per batch for a gradient, which keeps the activations of all layers in memory
 
 
 def batch_size(height: int, width: int, pixels: int = PIXELS) -> int:
-    """How many images of that size are taken at a time: a power of two, at most BATCH."""
+    """The number of images of this size per batch: a power of two, at most BATCH."""
     return min(BATCH, 1 << max(0, (pixels // (height * width)).bit_length() - 1))
 
 
 def in_batches(
     function: Callable[..., tuple[np.ndarray, ...]], *arrays: np.ndarray, size: int = BATCH
 ) -> tuple[np.ndarray, ...]:
-    """The same as `function(*arrays)`, for arrays of N rows of which `function` takes at most `size` at a time.
+    """The result of `function(*arrays)` for arrays of N rows, computed in batches of at most `size` rows.
 
-    Batches are padded to a power of two by repeating the last row, so that TensorFlow traces a handful of shapes only.
+    Batches are padded to a power of two by repeating the last row, so that TensorFlow traces only a few shapes.
     """
     parts = []
     for start in range(0, len(arrays[0]), size):

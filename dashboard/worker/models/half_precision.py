@@ -10,7 +10,7 @@ from dashboard.worker.models.taps import last_operation
 
 
 def in_bfloat16(model: keras.Model) -> keras.Model:
-    """The same weights under Keras' policy mixed_bfloat16; the last layer, and so the answer, stays float32."""
+    """A copy with the same weights under Keras' policy mixed_bfloat16; the last layer and its output stay float32."""
     last = last_operation(model)
 
     def clone(layer: Any) -> Any:

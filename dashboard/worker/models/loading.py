@@ -1,4 +1,4 @@
-"""Loading a model file so that only the bytes that were checked are used, and calling it."""
+"""Loads a model file, using only the bytes that were checked, and calls the model."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from dashboard.worker.models.half_precision import in_bfloat16
 from dashboard.worker.models.network import Network
 from dashboard.worker.models.taps import Taps
 
-THROUGHPUT_S = 0.5  # for how long it is measured
-_FORWARD = 4  # times as many pixels as with a gradient, for of a forward pass few layers are in memory
+THROUGHPUT_S = 0.5  # seconds that the measurement takes
+_FORWARD = 4  # a plain forward pass may use 4x larger batches: it keeps few activations in memory
 
 
 def load_file(data: bytes, what: str) -> keras.Model:
-    """The Keras model in the bytes of a `.keras` file, uncompiled.
+    """The uncompiled Keras model in the bytes of a `.keras` file.
 
     Raises:
-        ModelError: not such a file, damaged, or it holds things that a classifier does not need.
+        ModelError: the bytes are damaged, not a `.keras` file, or contain things that a classifier does not need.
     """
     check_archive(data, what)
     with tempfile.TemporaryDirectory() as folder:
-        # Keras reads from a path; a private copy cannot be replaced between the check and the reading
+        # Keras reads from a path; nobody can replace a private copy between the check and the reading
         path = Path(folder) / "model.keras"
         path.write_bytes(data)
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:  # Keras raises whatever its layers raise
+        except Exception as error:  # layers can raise any exception
             raise ModelError(
                 f"{what} cannot be loaded by Keras {keras.__version__}: {type(error).__name__}: {str(error)[:300]}",
                 "Save the model again with this version of Keras, then add it with `python -m dashboard models add`.",
@@ -54,7 +54,7 @@ def load_file(data: bytes, what: str) -> keras.Model:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in memory, ready to answer."""
+    """A model in memory, ready to predict."""
 
     version: ModelVersion
     model: keras.Model
@@ -62,12 +62,12 @@ class LoadedModel:
 
     @cached_property
     def taps(self) -> Taps:
-        """Its activations and their gradients, in the precision of the file."""
+        """Access to the model's logits, activations and gradients, in the precision of the file."""
         return Taps(self.model, self.version.output, self.version.input_shape)
 
     @property
     def precision(self) -> str:
-        """What predictions are computed in."""
+        """The number format of predictions, for example "float32" or "bfloat16"."""
         return "bfloat16" if serves_in_bfloat16(self.version) else str(self.model.compute_dtype)
 
     @cached_property
@@ -78,16 +78,16 @@ class LoadedModel:
 
     @cached_property
     def network(self) -> Network:
-        """What the methods of explanation ask, in NumPy arrays; in the precision of the file."""
+        """The network for the methods of explanation, in the precision of the file."""
         return Network(self.taps)
 
     @cached_property
     def serving(self) -> Network:
-        """The same, in the precision of predictions."""
+        """The network in the precision of predictions."""
         return Network(self._predictor)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits (N, K) float32 for what `fit_image` gave, (N, height, width, 3) uint8."""
+        """The logits (N, K) float32 of images (N, height, width, 3) uint8, as `fit_image` returns them."""
 
         def run(batch: np.ndarray) -> tuple[np.ndarray]:
             return (self._predictor.logits(tf.constant(normalize(batch, self.version.preprocessing))).numpy(),)
@@ -100,26 +100,26 @@ class LoadedModel:
         return batch_size(p.height, p.width, _FORWARD * PIXELS)
 
     def answers(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Logits (N, K) float32 and calibrated probabilities (N, K) float64; see `logits` for the input.
+        """The logits (N, K) float32 and calibrated probabilities (N, K) float64 of images; see `logits`.
 
         Raises:
-            ModelError: the model answers with numbers that are not finite.
+            ModelError: the model gives numbers that are not finite.
         """
         logits = self.logits(images)
         if not np.isfinite(logits).all():
             raise ModelError(
-                f"{self.version.ref} answers with numbers that are not finite.",
+                f"{self.version.ref} gives numbers that are not finite.",
                 "Its weights are damaged or its preprocessing is wrong: add it again, or use another version.",
                 "not_finite",
             )
         return logits, softmax(logits, self.version.temperature)
 
     def predict(self, images: np.ndarray) -> list[Prediction]:
-        """One prediction an image; see `answers`."""
+        """One prediction per image; see `answers`."""
         return [Prediction(row, p) for row, p in zip(*self.answers(images), strict=True)]
 
     def facts(self) -> ModelFacts:
-        """Shape, size and speed."""
+        """The shape, size and measured speed of the model."""
         p = self.version.preprocessing
         image = np.zeros((1, p.height, p.width, 3), np.uint8)
         self.logits(image)
@@ -154,7 +154,7 @@ def _load(version_file: Path, modified_ns: int, ref: str, version_key: _Key) -> 
     data = version_file.read_bytes()
     if hashlib.sha256(data).hexdigest() != version.sha256:
         raise ModelError(
-            f"{ref}: model.keras is not the file that model.json describes (its SHA-256 differs).",
+            f"{ref}: model.keras is not the file that model.json describes (its checksum does not match).",
             "It was changed or cut off: restore it from version control, or train or add the model again.",
             "checksum",
         )
@@ -162,12 +162,14 @@ def _load(version_file: Path, modified_ns: int, ref: str, version_key: _Key) -> 
     check_shapes(model, version)
     loaded = LoadedModel(version, model, time.perf_counter() - start)
     p = version.preprocessing
-    loaded.predict(np.full((1, p.height, p.width, 3), 127, np.uint8))  # refuses what is not finite, and traces
+    loaded.predict(
+        np.full((1, p.height, p.width, 3), 127, np.uint8)
+    )  # raises if the outputs are not finite, and traces the function
     return loaded
 
 
 class _Key:
-    """Hashes a ModelVersion, whose dictionaries are only shown, by what matters for predicting."""
+    """Makes a ModelVersion hashable by the fields that affect predictions; its dictionaries are only for display."""
 
     def __init__(self, version: ModelVersion) -> None:
         self.version = version
@@ -183,10 +185,10 @@ class _Key:
 
 
 def load(version: ModelVersion) -> LoadedModel:
-    """The model of a version, from memory when its file has not changed since.
+    """The model of a version; from memory if its file has not changed since it was loaded.
 
     Raises:
-        ModelError: the file is missing, differs from model.json, is damaged, or has other shapes than it should.
+        ModelError: the file is missing or damaged, differs from model.json, or has the wrong shapes.
     """
     try:
         modified_ns = version.file.stat().st_mtime_ns
@@ -198,24 +200,30 @@ def load(version: ModelVersion) -> LoadedModel:
 
 
 def check_shapes(model: keras.Model, version: ModelVersion) -> None:
-    """Raises ModelError unless the model maps the version's input to one number a class."""
+    """Raises ModelError unless the model maps the version's input to one number per class, or one for two classes."""
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
         raise ModelError(
-            f"{version.ref} does not say what it takes.",
-            "Begin the model with keras.Input(...), then add it again.",
+            f"{version.ref} has no input shape: the model was never built.",
+            "Start the model with keras.Input(...), then add it again.",
             "model_shape",
         )
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(
-            f"{version.ref} has several inputs or outputs.", "Add a plain image classifier.", "model_shape"
+            f"{version.ref} has several inputs or outputs.",
+            "Add an image classifier with one input and one output.",
+            "model_shape",
         )
     wanted, found = version.input_shape, tuple(model.input_shape[1:])
     if len(found) != 3 or any(f not in (None, w) for f, w in zip(found, wanted, strict=True)):
-        raise ModelError(f"{version.ref} takes {found}, but model.json says {wanted}.", "Add it again.", "model_shape")
+        raise ModelError(
+            f"{version.ref} has the input shape {found}, but model.json says {wanted}.",
+            "Add the model again.",
+            "model_shape",
+        )
     classes, numbers = len(version.class_names), tuple(model.output_shape[1:])
     if numbers != (classes,) and not (numbers == (1,) and classes == 2):
         raise ModelError(
-            f"{version.ref} gives {numbers} numbers for {classes} class names.",
+            f"{version.ref} has the output shape {numbers}, but {classes} class names.",
             "Name as many classes as the model has outputs.", "model_shape",
         )  # fmt: skip

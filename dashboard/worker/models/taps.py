@@ -1,8 +1,8 @@
-"""Any Keras image classifier with its logits and its inner activations within reach.
+"""Gives access to the logits and inner activations of any Keras image classifier.
 
-The model's graph is walked through once more on a new input, through nested models, sharing all weights; the last
-softmax or sigmoid is left out. The model itself is not changed. A Sequential loaded from a file, whose layers were never
-called one by one, works like any other.
+The model's graph is built again on a new input, also inside nested models, without the last softmax or sigmoid. It
+shares all weights, and the model itself is not changed. This also works for a Sequential model that was loaded from a
+file and whose layers were never called one by one.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ _SQUASHING = ("softmax", "sigmoid")
 
 
 class Taps:
-    """Compiled functions from a model's input to its logits, and to the activation of one layer besides."""
+    """Compiled functions from a model's input to its logits, activations, gradients and embeddings."""
 
     def __init__(self, model: keras.Model, output: str, input_shape: tuple[int, int, int] | None = None) -> None:
         """`input_shape` (height, width, channels) is needed for a model that takes any size."""
         self._activations: dict[str, keras.KerasTensor] = {}
-        self._bare: set[str] = set()  # those before their activation function
-        # float32 also for a model that takes whole numbers, through which there would be no gradient
+        self._bare: set[str] = set()  # names of layers whose activation function comes later
+        # float32 even if the model takes integers, because integers have no gradient
         self._inputs = keras.Input(input_shape or model.input_shape[1:], dtype="float32")
         self._signature = (tf.TensorSpec(self._inputs.shape, tf.float32), tf.TensorSpec((None,), tf.int32))
-        self._embedding: Any = None  # what the last layer with a kernel is given
+        self._embedding: Any = None  # input of the last layer with a kernel
         self._last = last_operation(model)
         self._drop_squashing = output == "probabilities"
         if not self._drop_squashing and _squashes(self._last):
             raise ModelError(
-                f"The model is said to give logits, but its last layer, {self._last.name}, makes probabilities of them.",
+                f"By model.json the model gives logits, but its last layer, {self._last.name}, gives probabilities.",
                 'Set "output" to "probabilities" in model.json.', "no_logits",
             )  # fmt: skip
         logits = self._walk(model, self._inputs, "")
-        if logits.shape[-1] == 1:  # one sigmoid unit: class 1 against class 0
+        if logits.shape[-1] == 1:  # one unit: class 1 against class 0
             logits = keras.ops.concatenate([-logits / 2, logits / 2], axis=-1)
         self._logits = logits
         try:
             to_logits = keras.Model(self._inputs, logits)
         except ValueError as error:
             raise ModelError(
-                f"The layers of {model.name}, those inside nested models among them, cannot be looked into together: "
-                f"{error}", "Give all of them different names, then save the model again.", "model_graph",
+                f"The layers of {model.name} and its nested models cannot be joined in one graph: {error}",
+                "Give all layers different names, then save the model again.", "model_graph",
             ) from error  # fmt: skip
         self.logits: Callable[[tf.Tensor], tf.Tensor] = tf.function(
             lambda x: tf.cast(to_logits(x, training=False), tf.float32), reduce_retracing=True
@@ -57,7 +57,7 @@ class Taps:
 
     @property
     def conv_layers(self) -> tuple[ConvLayer, ...]:
-        """Layers with a grid of 2x2 or more behind at least one convolution, in the order of the forward pass."""
+        """Layers with a grid of at least 2x2, from the first convolution on, in the order of the forward pass."""
         found = []
         for name, tensor in self._activations.items():
             height, width, channels = tensor.shape[1:]
@@ -66,7 +66,9 @@ class Taps:
         return tuple(found)
 
     def default_layer(self) -> ConvLayer:
-        """The deepest activated layer with a grid of at least 4x4; where there is none, the finest of the deepest.
+        """The deepest activated layer with a grid of at least 4x4.
+
+        If there is none, the layer with the largest grid; of several, the deepest.
 
         Raises:
             ModelError: the model has no layer with a grid.
@@ -82,7 +84,7 @@ class Taps:
         return deep[-1] if deep else max(reversed(layers), key=lambda layer: layer.grid)
 
     def layer(self, name: str | None) -> ConvLayer:
-        """The layer of that name, or the default. Raises ModelError when there is none such."""
+        """The layer of this name; the default layer for None. Raises ModelError if there is no such layer."""
         if name is None:
             return self.default_layer()
         for layer in self.conv_layers:
@@ -92,7 +94,7 @@ class Taps:
         raise ModelError(f"This model has no layer {name!r} with a grid.", f"Choose one of: {names}.", "layer_unknown")
 
     def gradients(self, inputs: tf.Tensor, target_class: tf.Tensor, layer: ConvLayer) -> tuple[tf.Tensor, ...]:
-        """The logits, a layer's activations, and the derivative of each target logit by them.
+        """The logits, a layer's activations, and the derivative of each target logit with respect to them.
 
         Args:
             inputs: (N, H, W, C) model inputs.
@@ -111,7 +113,7 @@ class Taps:
         @tf.function(input_signature=self._signature)
         def run(inputs: tf.Tensor, target_class: tf.Tensor) -> tuple[tf.Tensor, ...]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(inputs)  # so that the activations, whatever their weights, are on the tape
+                tape.watch(inputs)  # so that the tape records the activations even if no weight is trainable
                 activations, logits = model(inputs, training=False)
                 target = tf.gather(tf.cast(logits, tf.float32), target_class, axis=1, batch_dims=1)
             gradients = tape.gradient(target, activations, unconnected_gradients=tf.UnconnectedGradients.ZERO)
@@ -120,7 +122,7 @@ class Taps:
         return run
 
     def _trace_input(self, to_logits: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """The derivative (N, H, W, C) float32 of each target logit by the input."""
+        """A function to the derivative (N, H, W, C) float32 of each target logit with respect to the input."""
 
         @tf.function(input_signature=self._signature)
         def run(inputs: tf.Tensor, target_class: tf.Tensor) -> tf.Tensor:
@@ -134,7 +136,11 @@ class Taps:
 
     @cached_property
     def embeddings(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """From inputs to what the last layer with a kernel is given, averaged over its places, (N, d) float32."""
+        """A function from inputs to embeddings (N, d) float32.
+
+        An embedding is the input of the last layer with a kernel, averaged over its grid. If no layer has a
+        kernel, it is the logits.
+        """
         embedding = self._logits if self._embedding is None else self._embedding
         to_embedding = keras.Model(self._inputs, embedding)
         places = list(range(1, len(embedding.shape) - 1))
@@ -153,10 +159,10 @@ class Taps:
             return x
         if not hasattr(model, "_run_through_graph"):
             raise ModelError(
-                f"{model.name} is a subclassed model, whose layers cannot be looked into.",
+                f"{model.name} is a subclassed model, so its layers cannot be inspected.",
                 "Save it as a functional or Sequential model.", "model_subclassed",
             )  # fmt: skip
-        # not `clone_model`: where the inputs are what another layer gave, its outputs are not connected to them
+        # not `clone_model`: it does not connect its outputs to inputs that come from another layer
         outputs = model._run_through_graph(
             inputs,
             operation_fn=lambda layer: layer,
@@ -173,9 +179,9 @@ class Taps:
             return _without_squashing(layer, args[0])
         output = layer(*args, **kwargs)
         seen_convolution = bool(self._activations) or "Conv" in type(layer).__name__
-        framed = isinstance(layer, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))  # what it was given, moved
+        framed = isinstance(layer, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))  # these only move their input
         if isinstance(output, keras.KerasTensor) and len(output.shape) == 4 and seen_convolution and not framed:
-            self._activations.pop(prefix + layer.name, None)  # of a layer that is used again, the last use counts
+            self._activations.pop(prefix + layer.name, None)  # if a layer is used several times, the last use counts
             self._activations[prefix + layer.name] = output
             if _is_bare(layer):
                 self._bare.add(prefix + layer.name)
@@ -183,13 +189,13 @@ class Taps:
 
 
 def last_operation(model: keras.Model) -> Any:
-    """The layer or operation that gives the model's first output, inside nested models too."""
+    """The layer or operation that gives the model's first output, also inside nested models."""
     last = model.layers[-1] if isinstance(model, keras.Sequential) else model.outputs[0]._keras_history.operation
     return last_operation(last) if isinstance(last, keras.Model) else last
 
 
 def is_squashing(layer: Any) -> bool:
-    """It is a softmax or sigmoid and nothing else: a layer, or an operation such as `keras.ops.softmax` makes."""
+    """True if it is only a softmax or sigmoid: a layer, or an operation such as `keras.ops.softmax` makes."""
     return isinstance(layer, keras.Operation) and type(layer).__name__.lower() in _SQUASHING
 
 
@@ -198,13 +204,13 @@ def _squashes(layer: Any) -> bool:
 
 
 def _without_squashing(layer: Any, x: Any) -> Any:
-    """What `layer` gives before its softmax or sigmoid."""
+    """The output of `layer` for input `x` before its softmax or sigmoid."""
     if is_squashing(layer):
         return x
     if not _squashes(layer):
         raise ModelError(
-            f"The model gives probabilities, but its last layer, {layer.name}, is no softmax or sigmoid.",
-            "Without logits it cannot be explained or calibrated: end the model in a Dense layer with softmax.",
+            f"The model gives probabilities, but its last layer, {layer.name}, is not a softmax or sigmoid.",
+            "Without logits it cannot be explained or calibrated: end the model with a Dense layer with softmax.",
             "no_logits",
         )
     if isinstance(layer, keras.layers.Activation):
@@ -217,7 +223,7 @@ def _without_squashing(layer: Any, x: Any) -> Any:
 
 
 def _is_bare(layer: Any) -> bool:
-    """A convolution or normalisation without an activation function of its own."""
+    """True for a convolution or normalisation without an activation function of its own."""
     kind, activation = type(layer).__name__, getattr(layer, "activation", None)
     linear = activation is None or getattr(activation, "__name__", "") == "linear"
     return linear and ("Conv" in kind or "Normalization" in kind)

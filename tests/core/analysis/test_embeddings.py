@@ -42,7 +42,7 @@ def test_they_are_computed_once_and_kept_beside_the_run(
     embeddings.start(run, tiny_version)
     finished(embeddings, run)
     assert embeddings.state(run.manifest.run_id).error is None
-    found = RunEmbeddings(inference, store).stored(run)  # as after a restart
+    found = RunEmbeddings(inference, store).stored(run)  # a new object, as after a restart
     assert found is not None and found.shape == (3, 8) and found.dtype == np.float32 and np.isfinite(found).all()
 
 

@@ -21,7 +21,7 @@ EMBEDDINGS = np.array([[2, 0], [1, 1], [-1, 0], [np.nan, np.nan]], np.float32)
 
 def test_the_most_similar_come_first_whatever_their_length() -> None:
     found = similar_images(EVALUATED, EMBEDDINGS, np.array([5.0, 0]), most=10)
-    assert found["index"].tolist() == [3, 4, 7]  # the one without an embedding is left out
+    assert found["index"].tolist() == [3, 4, 7]  # the image without an embedding is left out
     assert found["similarity"].tolist() == pytest.approx([1, 0.5**0.5, -1])
 
 
@@ -35,13 +35,13 @@ def test_an_embedding_of_zeros_is_like_nothing() -> None:
 
 def test_the_summary_counts_labels_and_mistakes() -> None:
     said = summary(EVALUATED)
-    assert said == "The 4 most similar: 2 cat and 2 dog; 1 predicted as something else."
+    assert said == "The 4 most similar: 2 cat and 2 dog; 1 misclassified."
     assert summary(EVALUATED[2:3]) == "The 1 most similar are predicted as: 1 dog."
-    assert summary(EVALUATED.head(1)) == "The 1 most similar: 1 cat; no mistake among them."
+    assert summary(EVALUATED.head(1)) == "The 1 most similar: 1 cat; none misclassified."
 
 
 def nearest(embeddings: np.ndarray, index: int, most: int) -> pd.DataFrame:
-    """The images most similar to one of them, without itself."""
+    """The images most similar to the image at `index`, without this image."""
     rows = pd.DataFrame({"index": range(len(embeddings))})
     return similar_images(rows, embeddings, embeddings[index], most, leave_out=index)
 

@@ -1,4 +1,4 @@
-"""What the Predict page shows, from real predictions of tiny models."""
+"""The answers that the Predict page shows, from real predictions of tiny models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def colour_version(tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
 
 
 def detailed(width: int, height: int) -> np.ndarray:
-    """Noise over blobs, so that the way of shrinking shows."""
+    """Blobs with noise, so that different ways of resizing give different pixels."""
     noise = np.random.default_rng(7).integers(-60, 60, (height, width, 3))
     return np.clip(picture(3, width, height) + noise, 0, 255).astype(np.uint8)
 
@@ -57,7 +57,7 @@ def test_what_is_shown_as_the_models_input_is_what_it_predicted_from(
 ) -> None:
     version = tiny_version.fitting(fit)
     answer = ask(inference, explainer, version, "a", encoded(detailed(*size), format))
-    again = logits_of(inference, version, encoded(answer.model_input))  # of the model's size: nothing is done to it
+    again = logits_of(inference, version, encoded(answer.model_input))  # it has the model's size, so it is not resized
     assert np.array_equal(again, answer.prediction.logits)
     assert not answer.is_model_input and answer.map_covers_picture == (fit == "stretch")
 
@@ -146,7 +146,7 @@ def test_the_key_changes_with_picture_layer_and_class(tiny_version: ModelVersion
 def test_a_picture_that_only_shrinks_to_the_models_size_is_not_taken_for_its_input(
     inference: Inference, explainer: Explainer, tiny_version: ModelVersion
 ) -> None:
-    """At 1024x1024, a model's input has the size of what is shown of a large picture, not its pixels."""
+    """A model input of 1024x1024 has the same size as a large picture on the page, but other pixels."""
     answer = ask(inference, explainer, tiny_version, "a.png", encoded(picture(5)))
     other: Answer = replace(answer, model_input=255 - answer.model_input)
     assert answer.is_model_input and not other.is_model_input

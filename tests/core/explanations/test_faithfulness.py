@@ -1,4 +1,4 @@
-"""What a map is worth, on pictures whose "model" is a formula."""
+"""The faithfulness test of a map; a formula takes the place of the model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def image() -> np.ndarray:
 
 
 def looks_at(image: np.ndarray, part: tuple[slice, slice]) -> faithfulness.Probability:
-    """A model that is as sure as the pixels of that part are like in `image`."""
+    """A model whose confidence is higher the more the pixels of `part` are like those of `image`."""
 
     def probability(images: np.ndarray) -> np.ndarray:
         off = np.abs(images - image)[(slice(None), *part)].mean(axis=(1, 2, 3))
@@ -48,7 +48,7 @@ def test_a_map_of_what_matters_is_better_and_one_of_the_rest_is_not(image: np.nd
     results = measure(image, [right, wrong, empty], looks_at(image, CORNER))
     assert [r.verdict for r in results] == ["better", "chance", "empty"]
     best = results[0].map
-    # 20 of 256 pixels matter: all gone at a share of 0.1
+    # 20 of 256 pixels matter, so all of them are removed at a share of 0.1
     assert best.deletion[0] == best.insertion[-1] == 1 and best.deletion[1] == pytest.approx(best.deletion[-1])
     assert best.insertion[1] == pytest.approx(1) and best.deletion_auc < 0.3 and best.insertion_auc > 0.8
     assert best.average_drop == pytest.approx(0) and results[1].map.average_drop > 0.3
@@ -57,7 +57,7 @@ def test_a_map_of_what_matters_is_better_and_one_of_the_rest_is_not(image: np.nd
 
 
 def test_a_spot_in_the_middle_is_no_better_than_a_spot_in_the_middle(image: np.ndarray) -> None:
-    """An object there is found by the control as well: the verdict says so."""
+    """The control map also finds an object in the centre, so the map gets no better verdict than "mixed"."""
     middle = np.s_[5:11, 5:11]
     guess = gaussian(SIDE, SIDE)
     [result] = measure(image, [guess], looks_at(image, middle))
@@ -69,7 +69,7 @@ def test_a_random_map_is_rarely_called_better(image: np.ndarray) -> None:
     maps = [rng.random((SIDE, SIDE)) for _ in range(200)]
     results = measure(image, maps, looks_at(image, np.s_[0:16, 0:16]))
     lucky = sum(r.verdict in ("better", "mixed") for r in results)
-    assert lucky < 0.3 * len(maps)  # the 8 random maps are the same ones for all 200; 1 in 9 on average over images
+    assert lucky < 0.3 * len(maps)  # 1 in 9 on average over images; here all 200 maps share the same 8 random maps
 
 
 def test_everything_is_asked_in_one_batch_and_the_same_each_time(image: np.ndarray) -> None:
@@ -81,7 +81,7 @@ def test_everything_is_asked_in_one_batch_and_the_same_each_time(image: np.ndarr
 
     maps = [np.random.default_rng(1).random(grid) for grid in ((4, 4), (4, 4), (SIDE, SIDE))]
     first, again = (measure(image, maps, probability) for _ in range(2))
-    controls = 1 + 2 * faithfulness.RANDOM_MAPS  # the Gaussian, and random maps on two grids
+    controls = 1 + 2 * faithfulness.RANDOM_MAPS  # the Gaussian and the random maps on two grids
     assert sizes == [3 + (controls + 3) * (2 * (len(SHARES) - 2) + 1)] * 2
     for one, other in zip(first, again, strict=True):
         assert np.array_equal(one.map.deletion, other.map.deletion)
@@ -110,7 +110,7 @@ def test_the_order_is_that_of_the_map_and_random_where_it_is_level() -> None:
     assert removal_order(heatmap, np.random.default_rng(0)).tolist() == [[[2, 0], [1, 3]]]
     level = removal_order(np.zeros((1, 20, 20)), np.random.default_rng(0))[0]
     assert sorted(level.ravel()) == list(range(400))
-    assert abs(level[:10].mean() - level[10:].mean()) < 40  # not from top to bottom
+    assert abs(level[:10].mean() - level[10:].mean()) < 40  # not in order from top to bottom
 
 
 def test_variants_remove_insert_and_multiply(image: np.ndarray) -> None:
@@ -138,7 +138,7 @@ def test_scores_by_hand() -> None:
     assert scores.average_drop == pytest.approx(0.75) and scores.score == pytest.approx(0.59 - 0.4)
     assert area(SHARES) == pytest.approx(0.5)
     p[-1] = 1.0
-    assert read_scores(p, 1)[0].average_drop == 0  # more sure than before is no drop
+    assert read_scores(p, 1)[0].average_drop == 0  # a higher confidence is not a drop
 
 
 def scored(score: float) -> MapScores:

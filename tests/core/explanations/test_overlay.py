@@ -5,7 +5,7 @@ import pytest
 
 from dashboard.core.explanations.overlay import FOR_FIRST, FOR_SECOND, contact_sheet, overlay, overlay_difference
 
-# the ends of Inferno as matplotlib publishes it
+# the first and last colour of matplotlib's Inferno
 DARKEST, BRIGHTEST = (0, 0, 4), (252, 255, 164)
 
 

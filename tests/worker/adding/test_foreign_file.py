@@ -1,4 +1,4 @@
-"""Files from elsewhere, read in this process: what is refused here never gets as far as a model."""
+"""Reads files from elsewhere in this process; dangerous files are refused before a model is built."""
 
 from __future__ import annotations
 
@@ -91,4 +91,4 @@ def test_subclassed_model(tmp_path: Path) -> None:
 
     model = Net()
     model(np.zeros((1, 32, 32, 3), np.float32))
-    assert "Net: a subclassed model" in refused("model_subclassed", saved(model, tmp_path / "net.keras")).message
+    assert "subclassed model (class Net)" in refused("model_subclassed", saved(model, tmp_path / "net.keras")).message

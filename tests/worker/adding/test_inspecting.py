@@ -1,4 +1,4 @@
-"""What is found in models from elsewhere, and that the converted ones answer as they did; in this process."""
+"""Inspects models from elsewhere in this process; the converted models give the same outputs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refused(code: str, model: keras.Model, folder: Path) -> ModelError:
 def served(
     facts: ForeignModelFacts, folder: Path, names: tuple[str, ...], image: np.ndarray, scale: float
 ) -> Prediction:
-    """The converted model's answer."""
+    """The prediction of the converted model."""
     recipe = Preprocessing(*facts.input_shape[:2], color=facts.color, scale=scale)
     version = ModelVersion("foreign", "1", folder, names, recipe, facts.output, sha256_of(folder / WEIGHTS))
     [prediction] = loading.load(version).predict(image[None])
@@ -101,11 +101,11 @@ def test_models_that_are_no_image_classifiers(tmp_path: Path) -> None:
     images, more = keras.Input((32, 32, 3)), keras.Input((32, 32, 3))
     flat = keras.layers.Flatten()(keras.layers.Add()([images, more]))
     assert "2 inputs" in shape_refused(keras.Model([images, more], keras.layers.Dense(10)(flat)))
-    assert "no image model" in shape_refused(keras.Sequential([keras.Input((7,)), *dense(10, "softmax")]))
+    assert "not an image model" in shape_refused(keras.Sequential([keras.Input((7,)), *dense(10, "softmax")]))
     first = keras.Sequential([keras.Input((3, 32, 32)), keras.layers.Flatten(), *dense(10, "softmax")])
     assert "channels first" in shape_refused(first)
     grid = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(10, 3)])
-    assert "no classifier" in shape_refused(grid)
+    assert "not a classifier" in shape_refused(grid)
     assert "regression" in shape_refused(small((32, 32, 3), dense(1, "relu")))
 
 
@@ -131,7 +131,7 @@ def test_heads_made_with_an_operation_give_probabilities(squash: Any, outputs: i
 
 
 def test_softmax_in_half_precision_gives_probabilities(tmp_path: Path) -> None:
-    """Though what it gives adds up to 1 within a hundredth only."""
+    """Its outputs add up to 1 only within 0.01."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         model = small((16, 16, 3), dense(10, "softmax"))

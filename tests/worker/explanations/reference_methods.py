@@ -1,4 +1,4 @@
-"""Every method once more, in loops and float64, from the papers and not from our code."""
+"""A second implementation of every method, in loops and float64, written from the papers and not from our code."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def score_cam(parts: list, image: Array, target: int, a: Array) -> Array:
 
 
 def integrated_gradients(parts: list, image: Array, target: int, places: Array, steps: int = 150) -> Array:
-    """By the midpoint rule, at some places of the input only."""
+    """Attributions by the midpoint rule, only at some places of the input."""
     mean = np.broadcast_to(image.mean(axis=(0, 1)), image.shape)
     total = np.zeros(len(places))
     for step in range(steps):
@@ -55,7 +55,7 @@ def integrated_gradients(parts: list, image: Array, target: int, places: Array, 
 
 
 def smooth_grad(parts: list, image: Array, copies: Array, target: int, places: Array) -> Array:
-    """Mean derivative over the given noisy copies times the image, at some places of the input only."""
+    """Mean derivative over the given noisy copies, times the image's difference from its mean; only at some places."""
     slopes = np.mean([differences(parts, copy, target, places) for copy in copies], axis=0)
     return (image - image.mean(axis=(0, 1))).ravel()[places] * slopes
 
@@ -91,7 +91,7 @@ def cut(values: Array) -> Array:
 
 
 def enlarge(plane: Array, size: tuple[int, ...]) -> Array:
-    """Bilinear with pixel centres at 1/2, the rim repeated."""
+    """Bilinear interpolation with pixel centres at 1/2; the edge is repeated."""
 
     def weights(small: int, large: int) -> Array:
         matrix = np.zeros((large, small))

@@ -1,4 +1,4 @@
-"""Check (a): every method on every kind of model, against the same in NumPy with finite differences."""
+"""Check (a): compares every method, on every kind of model, with a NumPy version that uses finite differences."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def sigmoid() -> Case:
 
 
 def whole_numbers(dtype: str) -> Case:
-    """A model that scales its pixels itself, its convolutions not trainable."""
+    """A model that scales pixels itself and whose convolutions are not trainable."""
     parts = [layers.Rescaling(1 / 127.5, offset=-1), *features(), *heads("gap-fused")]
     inputs = x = keras.Input((12, 12, 3), dtype=dtype)
     for part in parts:
@@ -111,7 +111,10 @@ def check_methods(case: Case) -> None:
         agree(found["layer-cam"][n], wanted.layer_cam(a, g))
         agree(found["hires-cam"][n], wanted.hires_cam(a, g))
         agree(found["score-cam"][n], wanted.score_cam(case.parts, image, target, a))
-        patch, positions = 4, [round(-3 + i * 14 / 12) for i in range(13)]  # 3/8 of 12; from 1 - 4 to 12 - 1
+        patch, positions = (
+            4,
+            [round(-3 + i * 14 / 12) for i in range(13)],
+        )  # the patch is 3/8 of 12; positions from 1 - 4 to 12 - 1
         agree(found["occlusion"][n], wanted.occlusion(case.parts, image, target, patch, positions))
         some = PLACES[image.size > PLACES]
         agree(
@@ -125,7 +128,7 @@ def check_methods(case: Case) -> None:
 
 
 def agree(found: Array, expected: Array, whole: Array | None = None) -> None:
-    """To 1e-4 of the map's peak."""
+    """The values agree to 1e-4 of the map's peak."""
     peak = np.abs(expected if whole is None else whole).max()
     assert found.shape == expected.shape and np.abs(found - expected).max() <= 1e-4 * peak
 
@@ -144,8 +147,10 @@ def test_a_a_sequential_that_was_saved_and_loaded(tmp_path: Path) -> None:
 
 
 def test_a_mixed_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
-    """8 bits of precision, of the logits too: compared with the float32 twin."""
-    monkeypatch.setattr(integrated_gradients, "STEPS", (8,))  # slow without hardware for it, and never complete
+    """Compared with the same model in float32: with 8 bits of precision, finite differences are useless."""
+    monkeypatch.setattr(
+        integrated_gradients, "STEPS", (8,)
+    )  # bfloat16 is slow on most CPUs, and its attributions are never complete
     monkeypatch.setattr(smooth_grad, "COPIES", 8)
     full = plain(as_functional, "gap-fused").model
     scramble(full)

@@ -1,4 +1,4 @@
-"""The arithmetic of each method, with numbers that fit on paper."""
+"""The arithmetic of each method, with numbers that can be checked by hand."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ GRADIENTS = np.array([[[[1.0, -1.0], [0.0, -3.0]]]])
 
 
 def test_grad_cam() -> None:
-    # weights: mean over places = (0.5, -2); map: (0.5 - 4, 1.5 - 0), negative cut off
+    # weights: mean over places = (0.5, -2); map: (0.5 - 4, 1.5 - 0), negative values cut off
     assert grad_cam(ACTIVATIONS, GRADIENTS).tolist() == [[[0.0, 1.5]]]
 
 
 def test_grad_cam_plus_plus() -> None:
-    # channel 0: sum 4, gradients (1, 0): alpha 1 / (2 + 4) at the first place, weight 1/6; channel 1: nothing positive
+    # channel 0: sum 4, gradients (1, 0): alpha 1 / (2 + 4) at the first place, weight 1/6; channel 1: none positive
     assert grad_cam_plus_plus(ACTIVATIONS, GRADIENTS)[0, 0] == pytest.approx([1 / 6, 3 / 6])
 
 
@@ -46,7 +46,7 @@ def test_score_cam() -> None:
     assert weighted[0] == pytest.approx([0.75, 0.5])
     far_below = score_cam.combine(channels[:2], np.log([3.0, 1.0]).astype(np.float32) - 300)
     assert far_below == pytest.approx(weighted, rel=1e-4)
-    masked = score_cam.mask(np.array([[[0.0], [4.0]]]), channels[:2])  # on the mean, 2
+    masked = score_cam.mask(np.array([[[0.0], [4.0]]]), channels[:2])  # the background is the mean, 2
     assert masked[..., 0].tolist() == [[[0.0, 2.0]], [[2.0, 4.0]]]
 
 
@@ -60,7 +60,7 @@ def test_integrated_gradients() -> None:
     image, baseline = np.array([[[3.0]]]), np.array([[[1.0]]])
     way = integrated_gradients.path(image, baseline, places)
     assert way.shape == (8, 1, 1, 1) and way.min() > 1 and way.max() < 3
-    # of x^2 from 1 to 3: 8
+    # x^2 rises by 8 from 1 to 3
     attribution = integrated_gradients.integrate(image, baseline, 2 * way, weights)
     assert attribution == pytest.approx(8)
     assert integrated_gradients.completeness_error(attribution, 8.0) < 1e-6
@@ -98,7 +98,7 @@ def test_each_image_has_its_own_weights() -> None:
 
 
 def test_activations_below_zero_do_not_make_grad_cam_plus_plus_blow_up() -> None:
-    """With SiLU a channel's sum times its gradient may be -2, where the denominator would vanish."""
+    """With SiLU, a channel's sum times its gradient may be -2; then the denominator would vanish."""
     maps = grad_cam_plus_plus(np.full((1, 2, 2, 1), -1.0), np.full((1, 2, 2, 1), 0.5))
     assert np.isfinite(maps).all() and (maps == 0).all()
 

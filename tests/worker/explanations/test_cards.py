@@ -1,4 +1,4 @@
-"""Each method's card names a function that is there, and maps that it makes keep the contract."""
+"""The card of each method names an existing function with the right number of parameters."""
 
 from __future__ import annotations
 

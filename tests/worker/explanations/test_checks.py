@@ -1,4 +1,4 @@
-"""Checks (b), (f) and (g) of every method."""
+"""Checks (b), (f) and (g) for every method: the softmax does not matter, planted patches are found, targets differ."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def maps_of(network: Network, method: str, x: np.ndarray, targets: np.ndarray) -
 
 @pytest.fixture
 def twins() -> Iterator[tuple[Network, Network]]:
-    """The same weights with a fused softmax, that is saturated, and without."""
+    """Two networks with the same weights: one with a fused, saturated softmax and one without softmax."""
     fused, plain = as_functional([*features(), *heads("gap-fused")]), as_functional([*features(), *heads("gap-logits")])
     scramble(fused)
     weights = fused.get_weights()
@@ -53,7 +53,7 @@ def test_b_and_g_softmax_fused_and_logit_copies_give_the_same_map_and_each_targe
 
 @pytest.fixture(scope="module")
 def detector() -> Network:
-    """Two classes, each told by a pattern of its own anywhere in the picture: a matched filter, then the mean."""
+    """Detects two classes by one pattern each, anywhere in the picture: a matched filter, then the mean."""
     a, b = patterns()
     inputs = keras.Input((SIDE, SIDE, 3))
     found = layers.Conv2D(2, PATCH, padding="same", activation="relu", name="match")
@@ -69,7 +69,7 @@ def detector() -> Network:
 
 
 def patterns() -> tuple[np.ndarray, np.ndarray]:
-    """Two patterns (PATCH, PATCH, 3) of +1 and -1 that have nothing in common."""
+    """Two uncorrelated patterns (PATCH, PATCH, 3) of +1 and -1."""
     rng = np.random.default_rng(8)
     a = rng.permutation(np.repeat([-1.0, 1.0], PATCH * PATCH * 3 // 2))
     b = a * rng.permutation(np.repeat([-1.0, 1.0], PATCH * PATCH * 3 // 2))
@@ -77,7 +77,7 @@ def patterns() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_f_the_peak_lies_in_the_planted_patch(detector: Network) -> None:
-    """Both patterns are in each picture, far apart, so that looking at what stands out is not enough."""
+    """Each picture holds both patterns, far apart, so a map of everything that stands out fails."""
     rng = np.random.default_rng(4)
     x = rng.normal(0, 0.3, (N, SIDE, SIDE, 3)).astype(np.float32)
     places = [(rng.integers(1, 6, 2), rng.integers(SIDE // 2 + 2, SIDE - PATCH - 1, 2)) for _ in range(N)]

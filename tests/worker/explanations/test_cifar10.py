@@ -1,4 +1,4 @@
-"""Checks (c), (d) and (e) on CIFAR-10's test images; `python -m dashboard.studies` does it on 500 and more."""
+"""Checks (c), (d) and (e) on CIFAR-10 test images; `python -m dashboard.studies` runs them on 500 or more images."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def model() -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def known(model: LoadedModel, shared_dir: Path) -> Known:
-    """Images that the model is right about, and their classes."""
+    """Images that the model classifies correctly, and their classes."""
     return correctly_classified(model, open_dataset(shared_dir / "cifar10" / "cifar10-test-2000.zip"), IMAGES)
 
 
 @pytest.fixture(scope="module")
 def studies(model: LoadedModel, known: Known) -> dict[str, MethodStudy]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dashboard.core.explanations.faithfulness.RANDOM_MAPS", 3)  # enough for a mean, and faster
+        patch.setattr("dashboard.core.explanations.faithfulness.RANDOM_MAPS", 3)  # enough for a mean, and faster than 8
         found = study(model, *known)
     return {each.method: each for each in found}
 
@@ -46,11 +46,11 @@ def test_c_maps_are_better_than_random_ones(studies: dict[str, MethodStudy], met
 
 
 def test_c_and_than_a_centred_spot(studies: dict[str, MethodStudy]) -> None:
-    """CIFAR-10's objects are in the middle; Integrated Gradients is clear of that with few images."""
+    """CIFAR-10's objects are in the middle, so the centre is hard to beat; Integrated Gradients needs few images."""
     assert studies["integrated-gradients"].verdict == "better"
 
 
-# the others add channels up with positive weights only, so they also show where any network is active, as the README says
+# the others add up channels with only positive weights, so they also show where any network is active (see README)
 SIGNED = [method for method in METHODS if method not in ("grad-cam++", "layer-cam", "score-cam")]
 
 

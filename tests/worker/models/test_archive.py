@@ -1,4 +1,4 @@
-"""Hostile model files."""
+"""Hostile and damaged model files are refused."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_compiled_model_is_accepted_and_loaded_without_its_optimizer(tmp_path:
 
 @pytest.mark.parametrize(
     "application", ["MobileNetV2", "EfficientNetV2B0"]
-)  # their configs hold Rescaling, Normalization, ReLU, depthwise convolutions ...
+)  # their configs contain Rescaling, Normalization, ReLU, depthwise convolutions ...
 def test_the_architectures_of_keras_are_accepted(tmp_path: Path, application: str) -> None:
     model = getattr(keras.applications, application)(input_shape=(32, 32, 3), weights=None, classes=3)
     config = {"class_name": "Functional", "module": "keras.src.models.functional", "config": model.get_config()}
@@ -136,7 +136,7 @@ def test_gadgets_are_refused_wherever_they_are(whole: bytes, gadget: Config, pla
 
 
 def test_an_operation_that_would_set_floatx_is_refused(whole: bytes) -> None:
-    """Disconnected from the outputs, and called all the same while Keras builds the graph."""
+    """Keras calls such an operation while it builds the graph, even if it is not connected to the outputs."""
     for module, name in (
         ("keras.config", "set_floatx"),
         ("keras", "config.set_floatx"),
@@ -163,7 +163,7 @@ def test_a_layer_of_absurd_size_is_refused(whole: bytes, key: str, value: float)
     "name", ["evil.py", "assets/x", "../model.weights.h5", "config.json/x", "/config.json", "Config.json"]
 )
 def test_other_members_are_refused(whole: bytes, name: str) -> None:
-    assert "also holds" in refused(packed({**members(whole), name: b"x"})).message
+    assert "also contains" in refused(packed({**members(whole), name: b"x"})).message
 
 
 def test_a_config_or_metadata_of_hundreds_of_megabytes_is_refused(whole: bytes) -> None:
@@ -193,7 +193,7 @@ def test_a_truncated_file_is_damaged(whole: bytes, share: float) -> None:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_flipped_bit_never_gives_another_model(whole: bytes, method: int) -> None:
-    """Either a ModelError, or, where the bit means nothing, the very same weights."""
+    """Loading raises a ModelError or, if the bit has no meaning, gives the same weights."""
     data = packed(members(whole), method)
     wanted = load_file(data, "it").get_weights()
     rng = np.random.default_rng(0)

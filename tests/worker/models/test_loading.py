@@ -1,4 +1,4 @@
-"""Loading and calling."""
+"""Loads small models and calls them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logits and activations of every kind of model, against a reference in NumPy."""
+"""Compares logits and activations of every kind of model with a reference in NumPy."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check(
     assert scale > 1e-3, "a gradient of zero would prove nothing"
     assert np.abs(gradients - wanted_gradients).max() < tolerance * max(1, scale)
     maps, _ = to_unit_range(grad_cam(activations, gradients))
-    weights = wanted_gradients.mean(axis=(1, 2))  # Grad-CAM once more, in loops
+    weights = wanted_gradients.mean(axis=(1, 2))  # a second Grad-CAM, in loops
     wanted_maps = np.zeros(wanted_activations.shape[:3])
     for n, h, w in np.ndindex(wanted_maps.shape):
         wanted_maps[n, h, w] = max(
@@ -92,7 +92,7 @@ def test_a_nested_backbones(inner: Callable[..., keras.Model], outer: Callable[.
 
 @pytest.mark.parametrize("outer", [as_sequential, as_functional])
 def test_a_layer_before_a_nested_backbone(outer: Callable[..., keras.Model]) -> None:
-    """As in every example of transfer learning: scaling or augmentation, then the backbone."""
+    """The usual order in transfer learning: scaling or augmentation, then the backbone."""
     body, head = features(), heads("gap-fused")
     backbone = as_functional(body)
     before = [layers.RandomFlip("horizontal"), layers.Rescaling(0.5, name="before")]
@@ -103,7 +103,7 @@ def test_a_layer_before_a_nested_backbone(outer: Callable[..., keras.Model]) -> 
 
 
 def test_a_nested_head() -> None:
-    """The softmax is inside a model that is inside the model."""
+    """The softmax is inside a nested model."""
     body, end = features(), heads("gap-fused")
     classifier = keras.Sequential([keras.Input((6, 6, 7)), *end])
     model = as_functional([*body, classifier])
@@ -157,7 +157,7 @@ def test_a_grayscale() -> None:
 
 
 def test_a_mixed_bfloat16() -> None:
-    """bfloat16 has 8 bits of precision, and differences of its logits have none: compared with the float32 twin."""
+    """Compared with the same model in float32: with bfloat16's 8 bits, finite differences of logits mean nothing."""
     full = [*features(), *heads("gap-fused")]
     model = as_functional(full)
     scramble(model)
@@ -175,7 +175,7 @@ def test_a_mixed_bfloat16() -> None:
 
 
 def test_a_residual_model_with_a_shared_layer() -> None:
-    """A graph that is no chain: the activation at the end of a block, against automatic differentiation by hand."""
+    """A graph with a branch: the gradient at the end of a block equals one from a separate GradientTape."""
     conv, again = layers.Conv2D(4, 3, padding="same", name="conv"), layers.Conv2D(4, 3, padding="same", name="again")
     act, gap, out = (
         layers.Activation("silu", name="act"),
@@ -200,7 +200,7 @@ def test_a_residual_model_with_a_shared_layer() -> None:
 
 @pytest.mark.parametrize("kind", ["gap-fused", "flatten-layer"])
 def test_a_sequential_that_was_saved_and_loaded(tmp_path: Path, kind: str) -> None:
-    """Keras says of such a model that it "has never been called and thus has no defined output"."""
+    """For such a model, Keras reports that it "has never been called and thus has no defined output"."""
     model = as_sequential([*features(), *heads(kind)])
     scramble(model)
     model.save(tmp_path / "m.keras")
@@ -220,7 +220,7 @@ def test_a_the_shared_model(shared_dir: Path) -> None:
     _, activations, gradients = taps.gradients(tf.constant(x), tf.constant(target, tf.int32), layer)
     maps, empty = to_unit_range(grad_cam(activations.numpy(), gradients.numpy()))
     assert not empty.all()
-    # the same by hand: layer after layer, the last without its softmax
+    # the same computed layer by layer, without the last softmax
     names = [part.name for part in model.layers]
     cut = names.index(layer.name) + 1
     with tf.GradientTape() as tape:
@@ -293,7 +293,7 @@ def test_the_model_itself_is_not_changed() -> None:
 
 
 def test_a_frame_around_a_map_is_no_layer_of_its_own() -> None:
-    """As before the strided convolutions of MobileNet and ResNet."""
+    """MobileNet and ResNet have such padding before their strided convolutions."""
     model = keras.Sequential([
         layers.Input((16, 16, 3)), layers.Conv2D(4, 3, padding="same", activation="relu", name="conv"),
         layers.ZeroPadding2D(((0, 1), (0, 1)), name="pad"), layers.Cropping2D(1, name="crop"),
@@ -394,7 +394,7 @@ def test_a_head_made_with_an_operation(squash: Callable[..., keras.KerasTensor])
     x = np.random.default_rng(0).random((2, 8, 8, 3)).astype(np.float32)
     found = Taps(model, "probabilities").logits(tf.constant(x)).numpy()
     np.testing.assert_allclose(found, keras.Model(inputs, logits).predict(x, verbose=0), atol=1e-5)
-    with pytest.raises(ModelError, match="makes probabilities"):
+    with pytest.raises(ModelError, match="gives probabilities"):
         Taps(model, "logits")
 
 
@@ -417,6 +417,6 @@ def test_nested_models_whose_layers_have_the_same_names_are_refused_in_words() -
 
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, layers.Dense(K)(layers.Concatenate()([backbone("a")(inputs), backbone("b")(inputs)])))
-    with pytest.raises(ModelError, match="cannot be looked into together") as refused:
+    with pytest.raises(ModelError, match="cannot be joined in one graph") as refused:
         Taps(model, "logits")
     assert refused.value.code == "model_graph" and "different names" in refused.value.fix
