@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from dashboard.core.engine.contract import Engine
-from dashboard.core.models.registry import Registry
-from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
 from dashboard.services import Services, open_services
 
@@ -27,23 +22,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; the active one when not given.")]
 
 
-def services(workers: int = 1) -> Services:
-    """The services of a command. Its workers start all at once, and only when the command gives them something to do."""
+def services(workers: int | None = 1) -> Services:
+    """The services of a command. All its workers start together, at the first task.
+
+    Args:
+        workers: how many; None: as many as the settings say.
+    """
     return open_services(get_settings(), workers, stagger_s=0)
-
-
-def registry() -> Registry:
-    """The model versions."""
-    return services().registry
-
-
-def run_store() -> RunStore:
-    """The evaluations."""
-    return services().runs
-
-
-@contextmanager
-def engine(size: int = 1) -> Iterator[Engine]:
-    """Workers that end with the `with` block; all start at once."""
-    with services(size) as opened:
-        yield opened.engine

@@ -11,7 +11,7 @@ import typer
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
-from dashboard.cli.arguments import AsJson, LabelMap, ModelRef, engine, registry, run_store
+from dashboard.cli.arguments import AsJson, LabelMap, ModelRef, services
 from dashboard.cli.output import print_json, progress, say, stop
 from dashboard.cli.show_run import show_run
 from dashboard.core.datasets.described import describe
@@ -27,8 +27,8 @@ from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore, storage_error
-from dashboard.core.settings import get_settings
 from dashboard.schemas.runs import RunRecord
+from dashboard.services import Services
 
 _POLL_S = 0.5
 
@@ -78,18 +78,18 @@ def evaluate(
         raise typer.BadParameter("give either a dataset or --resume RUN_ID")
     if resume and (model or no_cache or labels or label_map):
         raise typer.BadParameter("a run goes on as it began: leave --model, --labels, --map and --no-cache out")
-    store = run_store()
+    opened = services(workers)
+    store = opened.runs
     try:
         if out:
             make_export_folder(out)  # before the work, not after it
         if resume:
-            opened = take_up_run(resume, store, registry())
+            run_or_found = take_up_run(resume, store, opened.registry)
         else:
             assert dataset is not None
-            plan = _plan(dataset, model, labels, label_map)
-            opened = open_or_wait(plan, store, get_settings().chunk_size, reuse=not no_cache)
-        processes = workers or get_settings().workers
-        manifest = opened.manifest if isinstance(opened, Found) else _evaluate(opened, processes)
+            plan = _plan(opened, dataset, model, labels, label_map)
+            run_or_found = open_or_wait(plan, store, opened.settings.chunk_size, reuse=not no_cache)
+        manifest = run_or_found.manifest if isinstance(run_or_found, Found) else _evaluate(opened, run_or_found)
         run = store.folder(manifest.run_id).load(VIEW_COLUMNS)
         record = RunRecord.of(run)
         written = export_run(run, out, record.to_text()) if out else []
@@ -105,10 +105,10 @@ def evaluate(
     raise typer.Exit(_verdict(run, least))
 
 
-def _plan(dataset: Path, model: str, labels: Path | None, label_map: list[str] | None) -> RunPlan:
-    version = registry().get(model)
+def _plan(opened: Services, dataset: Path, model: str, labels: Path | None, label_map: list[str] | None) -> RunPlan:
+    version = opened.registry.get(model)
     meanings = read_label_map(label_map or ())
-    path = describe(dataset, labels, get_settings().described_dir) if labels else dataset.absolute()
+    path = describe(dataset, labels, opened.settings.described_dir) if labels else dataset.absolute()
     return plan_run(path, version, meanings)
 
 
@@ -129,13 +129,13 @@ def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -
             time.sleep(_POLL_S)
 
 
-def _evaluate(opened: OpenRun, workers: int) -> RunManifest:
-    with engine(workers) as pool, progress() as bar:
+def _evaluate(opened: Services, run: OpenRun) -> RunManifest:
+    with opened, progress() as bar:
         task = bar.add_task("Starting TensorFlow", total=None, rate="")
         try:
-            return go_on(opened, pool, get_settings().task_s, lambda p: _show_progress(bar, task, p))
+            return go_on(run, opened.engine, opened.settings.task_s, lambda p: _show_progress(bar, task, p))
         except KeyboardInterrupt:
-            say(f"Stopped. Go on with: python -m dashboard evaluate --resume {opened.manifest.run_id}", "yellow")
+            say(f"Stopped. Go on with: python -m dashboard evaluate --resume {run.manifest.run_id}", "yellow")
             raise
 
 

@@ -262,7 +262,7 @@ def test_an_image_of_an_evaluation_has_an_address(page: AppTest, run: RunManifes
     of_run(page, run.run_id, 3)
     assert not page.exception and maps(page)
     assert "0.png" in [t.value for t in page.text]
-    assert any("it is dog" in m.value for m in page.markdown)
+    assert any("Differs from its label: dog" in m.value for m in page.markdown)
 
 
 def test_an_answer_that_is_not_the_evaluations_is_told(
@@ -279,7 +279,7 @@ def test_an_answer_that_is_not_the_evaluations_is_told(
 
     monkeypatch.setattr(picture_address, "run_image", evaluated_otherwise)
     page.run()
-    assert not page.exception and "The evaluation said" in page.warning[0].value
+    assert not page.exception and "The evaluation predicted" in page.warning[0].value
 
 
 def test_the_gallery_links_to_it(open_page: Open, run: RunManifest) -> None:

@@ -47,7 +47,7 @@ def test_the_maps_of_another_model_than_the_evaluation_say_so(
     page.run()
     assert not page.exception
     [warning] = page.warning
-    assert "evaluated by tiny" in warning.value.replace("\\", "")
+    assert "The evaluation used tiny@1" in warning.value.replace("\\", "")
 
 
 def test_a_model_file_that_was_exchanged_under_its_version_is_told(

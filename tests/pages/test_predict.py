@@ -239,9 +239,9 @@ def test_the_map_is_of_the_class_that_the_selector_shows(page: AppTest) -> None:
     page.selectbox(key="target").select("truck").run()
     page.selectbox(key="model").select("tiny@1").run()
     assert not page.exception
-    assert page.selectbox(key="target").value == "truck" and "for truck:" in map_caption(page)
+    assert page.selectbox(key="target").value == "truck" and "Evidence for truck (" in map_caption(page)
     page.button(key="sample-ship").click().run()
-    assert page.selectbox(key="target").value == "truck" and "for truck:" in map_caption(page)
+    assert page.selectbox(key="target").value == "truck" and "Evidence for truck (" in map_caption(page)
 
 
 def test_a_class_of_another_model_is_not_asked_for(page: AppTest, dashboard: Services) -> None:
@@ -253,7 +253,7 @@ def test_a_class_of_another_model_is_not_asked_for(page: AppTest, dashboard: Ser
     page.selectbox(key="model").select("letters@1").run()
     assert not page.exception
     assert page.selectbox(key="target").value == "the predicted class"
-    assert f"for {metric(page)}:" in map_caption(page)
+    assert f"Evidence for {metric(page)} (" in map_caption(page)
 
 
 def add_other(dashboard: Services, strides: dict[str, int]) -> None:

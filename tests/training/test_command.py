@@ -50,12 +50,10 @@ def test_another_start_is_another_training_and_a_finished_one_begins_anew(
 ) -> None:
     real, trained = fit_module.fit, []
 
-    def counting(
-        recipe: Recipe, preprocessing: Any, images: Any, photos: Any, targets: Any, checkpoint: Path, **kw: Any
-    ):
+    def counting(recipe: Recipe, data: Any, checkpoint: Path, **kw: Any) -> Any:
         trained.append(checkpoint)
         assert not checkpoint.exists()
-        return real(recipe, preprocessing, images, photos, targets, checkpoint, **kw)
+        return real(recipe, data, checkpoint, **kw)
 
     monkeypatch.setattr(fit_module, "fit", counting)
     assert run(monkeypatch, *arguments) == 0

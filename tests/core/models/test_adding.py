@@ -227,7 +227,7 @@ def test_a_task_that_runs_out_of_memory_is_told_from_one_that_fails(
         return failed
 
     tried = quarantine.Quarantine(
-        ForeignModel(tmp_path / "f.keras", "f.keras", tmp_path / "m.keras", None, None, 2**30)
+        ForeignModel(tmp_path / "f.keras", "f.keras", tmp_path / "m.keras", None, None, 2**30), 60
     )
     monkeypatch.setattr(tried, "_pool", SimpleNamespace(submit=submit))
     with pytest.raises(ModelError, match=said) as refused:
