@@ -1,4 +1,4 @@
-"""Everything behind the pages, the command line and the API, put together in one place."""
+"""Creates the services that pages, command line and API use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dashboard.core.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """What a page, a command or an API route works with. Shared by all threads of a process."""
+    """The services of the dashboard. All threads of a process share them."""
 
     settings: Settings
     engine: Engine
@@ -38,7 +38,7 @@ class Services:
     pictures: KeptPictures
 
     def start(self) -> None:
-        """What a server does at its start: starts the workers and takes up the evaluations that were interrupted."""
+        """Starts the workers and takes up interrupted evaluations. A server calls it once."""
         self.engine.start()
         self.jobs.go_on_with_interrupted(self.registry)
 
@@ -53,14 +53,14 @@ def open_services(settings: Settings, workers: int | None = None, stagger_s: flo
     """The services for these settings. No worker process starts before the first task, or before `Services.start`.
 
     Args:
-        workers: how many; None: as many as the settings say.
+        workers: number of workers; None: as in the settings.
         stagger_s: seconds between the first starts of two workers.
     """
     return services_of(settings, make_engine(settings, workers or settings.workers, stagger_s))
 
 
 def services_of(settings: Settings, engine: Engine) -> Services:
-    """The services whose heavy work is done by `engine`."""
+    """The services with this engine."""
     registry = Registry.of(settings)
     runs = RunStore(settings.runs_dir)
     inference = Inference(engine)

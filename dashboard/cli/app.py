@@ -1,4 +1,4 @@
-"""The command line: the same calls as the pages. JSON goes to standard output, everything for people to standard error."""
+"""The command line. It uses the same services as the pages. JSON goes to standard output, everything for people to standard error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ for command in (run, predict, explain, evaluate, doctor):
 
 
 def main() -> None:
-    """Runs the command line. What no command expects, of settings, permissions and disks, is told as well."""
+    """Runs the command line. Unexpected errors of settings, permissions and disks are printed too."""
     try:
         try:
             app(prog_name="python -m dashboard" if Path(sys.argv[0]).suffix == ".py" else "classifier-dashboard")

@@ -1,4 +1,4 @@
-"""Options that several commands have, and the services that they work with."""
+"""Options of several commands, and the services of a command."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def services(workers: int | None = 1) -> Services:
     """The services of a command. All its workers start together, at the first task.
 
     Args:
-        workers: how many; None: as many as the settings say.
+        workers: number of workers; None: as in the settings.
     """
     return open_services(get_settings(), workers, stagger_s=0)

@@ -62,14 +62,17 @@ def evaluate(
     resume: Annotated[str, typer.Option(metavar="RUN_ID", help="Go on with a run that was interrupted.")] = "",
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes.")] = None,
     no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Evaluate anew what was evaluated by the same version before.")
+        bool,
+        typer.Option(
+            "--no-cache", help="Evaluate again, also if the same version was evaluated on this dataset before."
+        ),
     ] = False,
     min_accuracy: Annotated[
         str, typer.Option(metavar="SHARE", help="Exit with 1 when the accuracy is below, like 0.93 or 93%.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate a model on a dataset. The same content with the same version is evaluated once, then taken from the store.
+    """Evaluate a model on a dataset. The same dataset with the same version is evaluated once; then the stored result is used.
 
     Exits with 1 when there is no result or the accuracy is too low, with 2 on wrong usage.
     """
@@ -77,12 +80,14 @@ def evaluate(
     if (dataset is None) == (not resume):
         raise typer.BadParameter("give either a dataset or --resume RUN_ID")
     if resume and (model or no_cache or labels or label_map):
-        raise typer.BadParameter("a run goes on as it began: leave --model, --labels, --map and --no-cache out")
+        raise typer.BadParameter(
+            "a resumed run keeps its model and labels: leave out --model, --labels, --map and --no-cache"
+        )
     opened = services(workers)
     store = opened.runs
     try:
         if out:
-            make_export_folder(out)  # before the work, not after it
+            make_export_folder(out)  # fail before the work, not after it
         if resume:
             run_or_found = take_up_run(resume, store, opened.registry)
         else:
@@ -113,7 +118,7 @@ def _plan(opened: Services, dataset: Path, model: str, labels: Path | None, labe
 
 
 def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -> OpenRun | Found:
-    """What `open_run` makes of the plan, and says so. Waits while another process works on a run with the same answers."""
+    """Calls `open_run` and prints its decision. Waits while another process works on a run with the same answers."""
     while True:
         opened = open_run(plan, store, chunk_size, new_run_id(), reuse)
         run_id = opened.manifest.run_id

@@ -1,4 +1,4 @@
-"""`python -m dashboard explain`: heatmaps, and what they are worth, as overlays, arrays and figures."""
+"""`python -m dashboard explain`: heatmaps with their faithfulness tests, as overlays, arrays and figures."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Files:
-    """Where the maps of one image are written to."""
+    """The files for the maps of one image."""
 
     stem: Path
-    overlay: Path | None = None  # the only file; None: an overlay (PNG) and an array (.npy) for each method
+    overlay: Path | None = None  # the only file; None: an overlay (PNG) and an array (.npy) per method
 
     @classmethod
     def named(cls, overlay: Path) -> Files:
-        """One overlay, under this name."""
+        """One overlay with this name."""
         return cls(overlay, overlay)
 
     def of(self, method: str) -> tuple[Path, Path | None]:
-        """The overlay's file and the array's."""
+        """The files of the overlay and of the array."""
         if self.overlay:
             return self.overlay, None
         name = f"{self.stem.name}-{method}"
@@ -64,7 +64,7 @@ def explain(
     ] = None,
     target: Annotated[str | None, typer.Option(help="Class to explain; the predicted one by default.")] = None,
     faithfulness: Annotated[
-        bool, typer.Option("--faithfulness", help="Measure also whether the map is better than chance.")
+        bool, typer.Option("--faithfulness", help="Also test whether the map is better than chance.")
     ] = False,
     model: ModelRef = "",
     as_json: AsJson = False,
@@ -104,7 +104,7 @@ def explain(
 def _explain_one(
     explainer: Explainer, version: ModelVersion, path: Path, files: Files, request: MapRequest
 ) -> ExplainedRecord | FailedImage:
-    """Raises DashboardError where no other image can be explained either."""
+    """Raises DashboardError if no image can be explained."""
     try:
         data = read_image(path)
         found = explainer.explain_all(version, data, request)
@@ -124,8 +124,8 @@ def _explain_one(
 
 
 def _files_in(folder: Path, images: Sequence[Path]) -> dict[Path, Files]:
-    """The files of each image: named after it, with a number where that name is taken."""
-    stems = {path.stem for path in images}  # no number may make a name that another image has
+    """The files of each image, named after it; with a number if that name is taken."""
+    stems = {path.stem for path in images}  # a number must not produce the name of another image
     names: dict[Path, str] = {}
     for path in dict.fromkeys(images):
         numbered = (f"{path.stem}-{n}" for n in count(2))
@@ -135,7 +135,7 @@ def _files_in(folder: Path, images: Sequence[Path]) -> dict[Path, Files]:
 
 
 def _say(answer: ExplainedRecord | FailedImage) -> None:
-    """The only map of the only image, in words."""
+    """Prints the map of a single image in words."""
     if isinstance(answer, FailedImage):
         say(f"{answer.file}: {answer.error.message}", "red")
         say(answer.error.fix)
@@ -143,7 +143,7 @@ def _say(answer: ExplainedRecord | FailedImage) -> None:
     [found] = answer.explanations
     say(f"{label_in_words(answer)} ({answer.confidence:.1%}); evidence for {found.target_label} in {found.overlay}")
     if found.empty:
-        say("The map is empty: nothing in this layer speaks for that class.", "yellow")
+        say("The map is empty: this layer has no evidence for that class.", "yellow")
     elif found.faithfulness:
         say(found.faithfulness.sentence, "" if found.faithfulness.verdict == "better" else "yellow")
 

@@ -24,10 +24,10 @@ def import_command(
         Path | None, typer.Option(help="True labels: .npy, CSV, JSON or Parquet, in the same order or by file name.")
     ] = None,
     class_names: Annotated[
-        str, typer.Option(help="In the order of the probabilities: a,b,c or a text file, one a line.")
+        str, typer.Option(help="In the order of the probabilities: a,b,c or a text file with one per line.")
     ] = "",
     model: Annotated[str, typer.Option(help="NAME or NAME@VERSION whose class names these are.")] = "",
-    name: Annotated[str, typer.Option(help="What made the predictions, shown in the place of a model.")] = "",
+    name: Annotated[str, typer.Option(help="What made the predictions; shown as the name of the model.")] = "",
     label_map: LabelMap = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,7 +61,7 @@ def _show(imported: Imported) -> None:
     for note in manifest.notes:
         say(note)
     if imported.n_failed:
-        say(f"{imported.n_failed:,} rows have no prediction or a label that is no class.", "yellow")
+        say(f"{imported.n_failed:,} rows have no prediction or a label that is not a class.", "yellow")
     if evaluation is None:
         say("There are no true labels: give them with --labels to compare.", "yellow")
     else:

@@ -1,4 +1,4 @@
-"""The README's table of models: ours as measured, beside published networks of like cost."""
+"""The table of models in the README: our versions, and published networks of similar cost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """A network's figures as its authors' repository states them, on all 10,000 test images of CIFAR-10."""
+    """The figures of a published network, as stated by its authors, on all 10,000 test images of CIFAR-10."""
 
     name: str
     accuracy: float
@@ -39,7 +39,7 @@ def markdown_table(versions: Sequence[ModelVersion], facts: Mapping[str, ModelFa
     """Lines of a Markdown table: the measured versions among `versions`, then the published models.
 
     Args:
-        facts: by NAME@VERSION, as a worker found them; for the speed.
+        facts: by NAME@VERSION, with the measured speed.
     """
     yield from HEADER
     for version in versions:

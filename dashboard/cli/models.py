@@ -61,7 +61,7 @@ def models(
 
 
 def _active_ref(known: Registry) -> str:
-    """Of the version used when none is named; "" where there is none, or the setting names none that is there."""
+    """NAME@VERSION of the active version; "" if there is none, or the setting names a missing one."""
     try:
         return known.active().ref
     except DashboardError:
@@ -80,7 +80,7 @@ def _print_markdown(opened: Services) -> None:
 
 @models_app.command("use")
 def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")], as_json: AsJson = False) -> None:
-    """Make a version the one used when none is named."""
+    """Make a version the active one."""
     opened = services()
     settings, known = opened.settings, opened.registry
     try:
@@ -99,7 +99,7 @@ def models_add(
     file: Annotated[Path, typer.Argument(help="A .keras or .h5 file from someone you trust.")],
     name: Annotated[str, typer.Option(help="Name of the model; an existing name gets a new version.")],
     class_names: Annotated[
-        str, typer.Option(help="In the order of the outputs: a,b,c or a text file, one a line.")
+        str, typer.Option(help="In the order of the outputs: a,b,c or a text file with one per line.")
     ] = "",
     scale: Annotated[str, typer.Option(help=f"What happens to pixel values: {', '.join(SCALINGS)}.")] = "",
     fit: Annotated[
@@ -108,9 +108,9 @@ def models_add(
     color: Annotated[
         str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; told from the model if empty.")
     ] = "",
-    input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that takes any size.")] = "",
+    input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, needed if the model takes any size.")] = "",
     memory_gb: Annotated[
-        float, typer.Option(min=0.0, help="Memory that loading may take; by the file's size if 0.")
+        float, typer.Option(min=0.0, help="Memory that loading may take; 0: depends on the size of the file.")
     ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
@@ -138,12 +138,9 @@ def models_add(
         is_other = _active_ref(known) != active
         if settings.model and is_other:
             say(f"DASHBOARD_MODEL={settings.model} is set, which means {version.ref} from now on.", "yellow")
-        elif active and is_other:  # a new version of it, or a name that comes before it
+        elif active and is_other:  # a new version of the active model, or a name that sorts before it
             known.activate(active)
-            say(
-                f"{active} stays the one used when none is named: `python -m dashboard models use {version.ref}` "
-                "changes that."
-            )
+            say(f"{active} stays the active version: `python -m dashboard models use {version.ref}` changes that.")
         is_active = _active_ref(known) == version.ref
     except DashboardError as error:
         stop(error, as_json)

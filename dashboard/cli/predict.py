@@ -39,7 +39,7 @@ def predict(
 
 
 def _predict_one(inference: Inference, version: ModelVersion, path: Path) -> PredictionRecord | FailedImage:
-    """Raises DashboardError where no other image can be predicted either."""
+    """Raises DashboardError if no image can be predicted."""
     try:
         [answer] = inference.predict(version, [read_image(path)])
     except (ImageError, WorkerError) as error:

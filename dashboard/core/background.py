@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TaskState(Generic[T]):
-    """What a background task does, and what its last run gave."""
+    """The state of a background task, and the result of its last run."""
 
     active: bool = False
-    doing: str = ""  # what is being done now, plain text
+    doing: str = ""  # current step, plain text
     done: int = 0  # in the unit of `total`
     total: int = 0  # 0 while it is not known
-    result: T | None = None  # of the last run that succeeded; None before
+    result: T | None = None  # result of the last successful run; None if there was none
     error: DashboardError | None = None  # why the last run failed; None while one is active, or when it succeeded
 
     @property
@@ -48,7 +48,7 @@ class BackgroundTask(Generic[T]):
         with self._lock:
             if self._state.active:
                 return
-            # the thread comes first: without one, the task must not stay active for ever
+            # start the thread first: if that fails, the task must not stay active forever
             threading.Thread(target=self._run, name=self._name, daemon=True).start()
             self._state = TaskState(active=True, doing="Starting", result=self._state.result)
 
@@ -71,7 +71,7 @@ class BackgroundTask(Generic[T]):
             result = self._work(self)
         except DashboardError as error:
             fault = error
-        except Exception as error:  # whatever happens, the task must be startable again
+        except Exception as error:  # after any error, the task can be started again
             fault = DashboardError(f"The {self._name} stopped: {type(error).__name__}: {error}.", "Please report this.")
         with self._lock:  # waits until `start` has made the task active
             self._state = TaskState(result=self._state.result if fault else result, error=fault)

@@ -1,4 +1,4 @@
-"""A file from the network: whole and verified, or not there at all."""
+"""Downloads a file: the result is complete and verified, or absent."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pathlib import Path
 from dashboard.core.errors import DatasetError
 
 BLOCK_BYTES = 2**18
-SILENCE_S = 30  # after which the connection counts as lost
-ABANDONED_S = 3600  # a part that nobody wrote to for so long belongs to a process that was killed
+SILENCE_S = 30  # seconds without data after which the connection counts as lost
+ABANDONED_S = 3600  # a partial file that is older belongs to a process that was killed
 
-OnProgress = Callable[[int, int], None]  # bytes so far, bytes in all or 0 when the server does not say
+OnProgress = Callable[[int, int], None]  # bytes so far; total bytes, or 0 if the server does not say
 
 
 def fetch(url: str, target: Path, sha256: str, on_progress: OnProgress = lambda done, total: None) -> None:
-    """Downloads `url` to `target`. Length and SHA-256 are compared before the file gets its name.
+    """Downloads `url` to `target`. The file gets its name only after its length and SHA-256 were verified.
 
-    Several processes may do so at once: each writes a file of its own.
+    Several processes may do this at once: each writes its own temporary file.
 
     Raises:
-        DatasetError: `download_failed` when the file did not come whole, `checksum` when it is another one; the fix says
-            where to put a file fetched by hand.
+        DatasetError: `download_failed` if the file is incomplete, `checksum` if it is another file. The fix says where to put
+            a file that was downloaded by hand.
     """
     by_hand = f"Try again, or fetch {url} elsewhere and put it at {target}."
     part: Path | None = None
@@ -49,7 +49,7 @@ def fetch(url: str, target: Path, sha256: str, on_progress: OnProgress = lambda 
             raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
         if digest.hexdigest() != sha256:
             raise DatasetError(
-                f"What {url} sent is not the file that is expected: its SHA-256 differs. It was not kept.",
+                f"What {url} sent is not the file that is expected: its checksum does not match. It was not kept.",
                 by_hand,
                 "checksum",
             )

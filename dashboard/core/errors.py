@@ -1,4 +1,4 @@
-"""Everything that can go wrong and is worth telling: a code for programs, a message and a fix for people."""
+"""The errors that users see: each has a code for programs, and a message and a fix for people."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ _PROGRAM_WITH_ARGUMENTS = re.compile(r"[\w./~-]+ .")
 
 
 class DashboardError(Exception):
-    """A fault with a known cause.
+    """An error with a known cause.
 
-    `code` is stable and meant for programs, `message` says what happened and why, `fix` what to do about it.
-    Survives pickling, so that it can travel from a worker process to the server.
+    `code` is stable and meant for programs; `message` says what happened and why; `fix` says what to do.
+    It can be pickled, so that workers can send it to the server.
     """
 
     default_code: Code = "error"
@@ -66,7 +66,7 @@ class DashboardError(Exception):
 
 
 class ImageError(DashboardError):
-    """The bytes are no image that can be shown to a model."""
+    """The bytes are not an image that a model can read."""
 
     default_code: Code = "image_unreadable"
 
@@ -94,7 +94,7 @@ class DependencyError(DashboardError):
 
 
 class WorkerError(DashboardError):
-    """A worker process died or overran its time, also after being tried again.
+    """A worker process died or took too long, and further attempts failed too.
 
     `signal` is the name of the signal that ended the worker, None when none did or when we sent it ourselves because
     the worker overran its time, which `overran` says.
@@ -121,11 +121,11 @@ class Cancelled(DashboardError):
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """The first few, none longer than 80 characters, and how many more there are."""
+    """The first few names, each cut to 80 characters, and the number of the others."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(name[:80] for name in names[:most]) + more
 
 
 def commands_in(text: str) -> tuple[str, ...]:
-    """The shell commands in a text: what stands between backticks and is a program's name with arguments."""
+    """The shell commands in a text: each text between backticks that is a program name with arguments."""
     return tuple(part for part in _BETWEEN_BACKTICKS.findall(text) if _PROGRAM_WITH_ARGUMENTS.match(part))

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, checksums, and what is wrong with the content of one."""
+"""Atomic writes, checksums, and the first fault of a JSON file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def open_atomically(path: Path) -> Iterator[IO[bytes]]:
-    """A new file beside `path` that is synced and takes its place at the end; after an error it is gone."""
+    """A new file beside `path`. At the end it is synced and renamed to `path`; after an error it is deleted."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -46,7 +46,7 @@ def open_atomically(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes beside `path`, syncs, then renames: a reader sees the old file or the new one, never a part."""
+    """Writes a temporary file beside `path`, syncs it and renames it: readers see the old file or the new one."""
     with open_atomically(path) as file:
         file.write(data)
 
@@ -57,12 +57,12 @@ def write_json(path: Path, record: Any) -> None:
 
 
 def disk_is_full(error: OSError) -> bool:
-    """Whether writing may succeed once there is space again."""
+    """True if writing may succeed when there is space again."""
     return error.errno in _FULL
 
 
 def first_fault(error: ValidationError) -> str:
-    """What is wrong with the content of a JSON file, in one line without a full stop: the place and the reason."""
+    """The first fault in a JSON file: place and reason, in one line without a full stop."""
     fault = error.errors()[0]
     place = ".".join(map(str, fault["loc"]))
     return f"{place}: {fault['msg']}" if place else fault["msg"]

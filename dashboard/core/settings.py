@@ -1,4 +1,4 @@
-"""Every setting, read once from the environment (DASHBOARD_...) or a .env file."""
+"""The settings, read once from the environment (DASHBOARD_...) or a .env file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ INSTALLED = _BUNDLED.is_dir()
 ROOT = (
     _BUNDLED if INSTALLED else PACKAGE.parent
 )  # has app.py, pages/, models/, data/ and .streamlit/; read only if INSTALLED
-HOME = user_data_path("classifier-dashboard", appauthor=False) if INSTALLED else ROOT  # has .env, and what is written
+HOME = (
+    user_data_path("classifier-dashboard", appauthor=False) if INSTALLED else ROOT
+)  # has .env and all files that are written
 PIP_REQUIREMENTS = f"-r {shlex.quote(str(ROOT / 'requirements.txt'))}" if INSTALLED else "-r requirements.txt"
 
 
@@ -58,7 +60,7 @@ class Settings(BaseSettings):
     @field_validator("models_dir", "data_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
-        """Workers run elsewhere."""
+        """True if the workers run on a cluster."""
         try:
             return folder.expanduser().absolute()
         except RuntimeError as error:
@@ -66,44 +68,44 @@ class Settings(BaseSettings):
 
     @property
     def bundled_models_dir(self) -> Path | None:
-        """Read-only models that an installed dashboard serves besides `models_dir`, unless that was set."""
+        """The read-only models that an installed dashboard also serves; None if the user set `models_dir`."""
         return ROOT / "models" if INSTALLED and "models_dir" not in self.model_fields_set else None
 
     @property
     def samples_dir(self) -> Path:
-        """Labelled pictures: those of the data folder, else those that come with the dashboard."""
+        """Folder of labelled sample images: in the data folder, else the samples that come with the dashboard."""
         own = self.data_dir / "samples"
         return own if own.is_dir() else ROOT / "data" / "samples"
 
     @property
     def datasets_dir(self) -> Path:
-        """Datasets lying on the server, offered on the Batch evaluation page."""
+        """Folder of datasets on the server, offered on the Batch evaluation page."""
         return self.data_dir / "datasets"
 
     @property
     def uploads_dir(self) -> Path:
-        """Datasets that were uploaded."""
+        """Folder of uploaded datasets."""
         return self.data_dir / "uploads"
 
     @property
     def described_dir(self) -> Path:
-        """Datasets whose labels lie elsewhere, see `core.datasets.described`."""
+        """Folder for datasets whose labels are in another file, see `core.datasets.described`."""
         return self.data_dir / "described"
 
     @property
     def downloads_dir(self) -> Path:
-        """Archives that were downloaded."""
+        """Folder of downloaded archives."""
         return self.data_dir / "downloads"
 
     @property
     def runs_dir(self) -> Path:
-        """Evaluations."""
+        """Folder of the runs."""
         return self.data_dir / "runs"
 
 
 @lru_cache
 def get_settings() -> Settings:
-    """The settings of this process. Raises DashboardError when one cannot be used."""
+    """The settings of this process. Raises DashboardError if a setting is invalid."""
     try:
         return Settings()
     except ValidationError as error:

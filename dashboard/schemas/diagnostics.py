@@ -9,7 +9,7 @@ from dashboard.schemas.schema import Schema
 
 
 class CheckRecord(Schema):
-    """One thing that was looked at."""
+    """The outcome of one check."""
 
     id: str = Field(description="stable name, such as package.numpy")
     status: str = Field(description="ok, warning, error or skipped")

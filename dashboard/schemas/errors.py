@@ -23,7 +23,7 @@ class ErrorRecord(Schema):
 
 
 class ErrorAnswer(Schema):
-    """The answer where there is nothing else to tell."""
+    """The answer if there is only an error."""
 
     error: ErrorRecord
 

@@ -1,4 +1,4 @@
-"""JSON of an explained image: the prediction, and what each method shows."""
+"""JSON of an explained image: the prediction and the maps."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class HeatmapRecord(Schema):
     min: float
     max: float
     mean: float
-    values: list[list[float]] | None = Field(description="row by row; null where they were not asked for")
+    values: list[list[float]] | None = Field(description="row by row; null if they were not requested")
 
 
 class ExplanationRecord(Schema):
@@ -80,7 +80,7 @@ class ExplanationRecord(Schema):
     layer: str | None = Field(description="null for a method that uses no layer")
     grid: list[int] = Field(description="height and width of the heatmap in cells")
     target_label: str = Field(description="the class that the map is about")
-    empty: bool = Field(description="nothing speaks for the class: the map is all zero")
+    empty: bool = Field(description="no evidence for the class: the map is all zero")
     heatmap: HeatmapRecord
     faithfulness: FaithfulnessRecord | None = Field(description="null where it was not asked for")
     overlay: str | None = Field(description="the PNG file that was written")
@@ -116,7 +116,7 @@ class ExplanationRecord(Schema):
 class ExplainedRecord(PredictionRecord):
     """A prediction with its explanations."""
 
-    explanations: list[ExplanationRecord] = Field(description="one per method; empty where there is none")
+    explanations: list[ExplanationRecord] = Field(description="one per method; empty if there are none")
 
     @classmethod
     def of_maps(

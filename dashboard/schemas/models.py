@@ -12,10 +12,10 @@ from dashboard.schemas.schema import Schema
 
 
 class ModelName(Schema):
-    """Which model version it was."""
+    """The model version that was used."""
 
     name: str
-    version: str = Field(description="empty where predictions were made elsewhere")
+    version: str = Field(description="empty for predictions that were made elsewhere")
 
     @classmethod
     def of(cls, version: ModelVersion) -> ModelName:
@@ -30,7 +30,7 @@ class ModelName(Schema):
 
 
 class ModelRecord(ModelName):
-    """A model version: what it takes and what it answers."""
+    """A model version: its input and its classes."""
 
     active: bool = Field(description="used when no version is named")
     input_shape: list[int] = Field(description="height, width, channels")

@@ -13,7 +13,7 @@ from dashboard.schemas.schema import Schema
 
 
 class DoubtRecord(Schema):
-    """Does the picture show any of the classes?"""
+    """Whether the picture shows any of the classes."""
 
     energy: float = Field(description="-logsumexp of the logits; high for unfamiliar pictures")
     msp: float = Field(description="the highest probability, in [0, 1]")
@@ -30,7 +30,7 @@ class PredictionRecord(Schema):
     confidence: float = Field(description="calibrated probability of the predicted class, in [0, 1]")
     pred_probs: dict[str, float] = Field(description="calibrated probability of each class; they sum to 1")
     model: ModelName
-    doubt: DoubtRecord | None = Field(description="null where the version has no thresholds")
+    doubt: DoubtRecord | None = Field(description="null if the version has no thresholds")
 
     @classmethod
     def of(cls, file: str, version: ModelVersion, prediction: Prediction) -> PredictionRecord:

@@ -27,7 +27,7 @@ class ConfusionRecord(Schema):
 
 
 class Figures(Schema):
-    """Figures over the images that have both a label and a prediction; null where there are none."""
+    """Figures of the images that have both a label and a prediction; null if there are none."""
 
     accuracy: float | None = Field(description="in [0, 1]")
     accuracy_ci95: list[float] | None = Field(description="lower and upper end of its 95% Wilson interval")

@@ -1,4 +1,4 @@
-"""What all JSON shapes have in common."""
+"""The base class of all JSON records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Schema(BaseModel):
-    """A shape of JSON. Every field is always there; one without a value is null."""
+    """A JSON record. Every field is always there; a field without a value is null."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Are a method's maps faithful on many images? Means with intervals, and a verdict a method."""
+"""Are a method's maps faithful on many images? Means with intervals, and one verdict per method."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class MethodStudy:
-    """What the maps of one method are worth."""
+    """The result of the study for one method."""
 
     method: str
     images: int
     score: Mean  # insertion minus deletion
     over_random: Mean  # how much higher than the mean of the random maps on the same image (paired)
-    over_gaussian: Mean  # than the centred Gaussian's (paired)
+    over_gaussian: Mean  # how much higher than the centred Gaussian (paired)
     average_drop: float
     better: float  # share of the images where the map beats all controls, in [0, 1]
     spearman: float | None  # mean rank correlation with maps of shuffled weights, over the first `randomized` images
@@ -39,14 +39,14 @@ class MethodStudy:
 
     @property
     def verdict(self) -> Verdict:
-        """As for one image, by the intervals: above 0 or not."""
+        """The verdict, as for one image; an advantage counts if its interval is above 0."""
         if self.over_random.low <= 0:
             return "chance"
         return "better" if self.over_gaussian.low > 0 else "mixed"
 
     @property
     def needs_what_was_learnt(self) -> bool | None:
-        """With shuffled weights the maps are others; None where that was not looked at."""
+        """True if the maps change when the weights are shuffled; None if that was not measured."""
         return None if self.spearman is None else self.spearman < PASSES_BELOW
 
 
@@ -62,7 +62,7 @@ def study(
 
     Args:
         images: (N, height, width, 3) uint8, as `fit_image` gives them.
-        targets: (N,) class ids that the maps are to speak for.
+        targets: (N,) class ids to explain.
         randomized: how many of the images are also explained with shuffled weights.
         progress: called with the number of images done since, for `len(images) + randomized` in all.
     """
@@ -91,7 +91,7 @@ def _maps(model: LoadedModel, network: Network, method: str, inputs: np.ndarray,
 def _correlations(
     model: LoadedModel, inputs: np.ndarray, targets: np.ndarray, maps: dict[str, list[np.ndarray]]
 ) -> dict[str, np.ndarray]:
-    """Of each image, (N,), for each method."""
+    """The scores of each image, (N,), for each method."""
     if not len(inputs):
         return {method: np.zeros(0) for method in maps}
     networks = list(shuffled_networks(model.model, model.version.output, model.version.input_shape))

@@ -40,7 +40,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a training is told besides its recipe."""
+    """The options of a training besides its recipe."""
 
     data: Path | None  # the CIFAR-10 archive; None: download it
     start_from: str | None  # NAME[@VERSION] of the version whose weights it begins with
@@ -99,7 +99,7 @@ def train(recipe: Recipe, args: Options) -> Path:
     from dashboard.training.targets import Teachers, load_version, smoothed_labels
 
     targets = smoothed_labels(data.labels[kept], len(CLASS_NAMES), recipe.label_smoothing)
-    # whatever makes it another training, for it is taken up from there
+    # everything that makes it another training; the checkpoint belongs to exactly this one
     what = [dataclasses.asdict(recipe), args.precision, checksum, *(v.sha256 for v in (started_from, *teaching) if v)]
     checkpoint = args.work / f"{recipe.name}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]}"
     keras.utils.set_random_seed(recipe.seed)
@@ -130,7 +130,7 @@ def train(recipe: Recipe, args: Options) -> Path:
         test=cifar10_archive.read(archive, "test"),
         folder=registry.root / name,
     )
-    shutil.rmtree(checkpoint)  # or the same command would publish it once more
+    shutil.rmtree(checkpoint)  # otherwise the same command would publish it again
     return version
 
 
@@ -145,7 +145,7 @@ def _teacher(registry: Registry, reference: str) -> ModelVersion:
 
 
 def _revision() -> str:
-    """Of this code, with `-dirty` where it was changed since."""
+    """The git commit of this code, with `-dirty` if it was changed since."""
     if INSTALLED:
         return metadata.version("classifier-dashboard")
     try:

@@ -1,4 +1,4 @@
-"""What an epoch shows of the training images. Without Keras, the same on every backend."""
+"""Augments the training images of an epoch. It does not use Keras, so it is the same on every backend."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def augment_epoch(
     out = np.where(rng.random((n, 1, 1, 1)) < photo_share, photos, images)
     out = np.where(alternating_flip(n, epoch, seed)[:, None, None, None], out[:, :, ::-1], out)
     if distorted_share:
-        at = np.random.default_rng([seed, epoch, 4])  # one of its own: the rest stays what it was without
+        at = np.random.default_rng(
+            [seed, epoch, 4]
+        )  # a separate generator, so that the other random choices stay the same
         for i in np.flatnonzero(at.random(n) < distorted_share):
             out[i] = distort(out[i], at)
     out = translate(out, crop_padding, rng) if side == full else crop(out, side, rng)
@@ -83,7 +85,7 @@ def distort(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _turn(image: np.ndarray, angle: float, shear_x: float, shear_y: float) -> np.ndarray:
-    """Turned (radians) and sheared about its middle, reflecting at the border."""
+    """The image rotated (radians) and sheared about its centre, with reflection at the border."""
     turned = np.array([[np.cos(angle), shear_x - np.sin(angle)], [shear_y + np.sin(angle), np.cos(angle)]])
     middle = (np.array(image.shape[:2]) - 1) / 2
     matrix = np.column_stack([turned, middle - turned @ middle])

@@ -1,4 +1,4 @@
-"""The training loop: one `fit` an epoch, a checkpoint after each, resumable from the last."""
+"""The training loop: one `fit` per epoch, with a checkpoint after each, from which it can resume."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SampleLosses(keras.metrics.Metric):
         return keras.ops.mean(self.losses)
 
     def reset_state(self) -> None:
-        """Keeps them: they are for the next epoch."""
+        """Does nothing: the losses are needed in the next epoch."""
 
 
 def _loss(y_true: Any, y_pred: Any) -> Any:
@@ -108,7 +108,7 @@ def state_of(checkpoint: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a network is trained on."""
+    """The training data of a network."""
 
     preprocessing: Preprocessing
     images: np.ndarray  # (N, S, S, 3) uint8
@@ -159,7 +159,7 @@ def fit(
             if teachers:
                 answers = teachers.answers(seen, np.random.default_rng([recipe.seed, epoch, 3]))
                 wanted = recipe.teacher_weight * answers + (1 - recipe.teacher_weight) * wanted
-            # once an epoch: what is assigned within one, the compiled step of JAX would not see
+            # once per epoch: JAX's compiled step does not see assignments within an epoch
             model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + 0.5) / recipe.epochs))
             print(f"Epoch {epoch + 1} of {recipe.epochs}", flush=True)
             wanted = np.concatenate([wanted, chosen[:, None]], axis=1, dtype=np.float32)

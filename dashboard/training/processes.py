@@ -36,8 +36,8 @@ def processes(count: int, prepare: Callable[..., None] | None = None, *given: An
 
 
 def _begin(prepare: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training
-    cv2.setNumThreads(1)  # a process a core: more threads wait for each other
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the training reacts to Ctrl-C
+    cv2.setNumThreads(1)  # one process per core; more threads would wait for each other
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if prepare:
         prepare(*given)

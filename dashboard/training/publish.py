@@ -36,7 +36,7 @@ BFLOAT16_TOLERANCE = 0.001  # of accuracy, up or down
 
 @dataclass(frozen=True)
 class Training:
-    """How a model was trained: what its record tells beside the figures."""
+    """How a model was trained, for its record."""
 
     recipe: Recipe
     preprocessing: Preprocessing

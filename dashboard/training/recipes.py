@@ -52,7 +52,7 @@ class Recipe:
 
 
 def shape(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a recipe, as it is stored with a version, what `network.build` takes."""
+    """The arguments of `network.build` from a recipe as it is stored with a version."""
     return {name: recipe[name] for name in ("widths", "squeeze") if name in recipe}
 
 

@@ -1,4 +1,4 @@
-"""What a network is to answer for each training image: its label, or what a better network thinks of it."""
+"""The target probabilities of each training image: its smoothed label, or the probabilities of a better network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each epoch shows, prepared ahead in processes of their own."""
+"""Prepares the images of coming epochs in separate processes."""
 
 from __future__ import annotations
 

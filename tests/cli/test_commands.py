@@ -196,7 +196,7 @@ def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
 
 def test_evaluate_says_in_words_what_it_left_out(evaluated: Done) -> None:
     told = evaluated.stderr.decode()
-    assert "'zebra' is no class" in told and "frog/broken.png: " in told
+    assert "'zebra' is not a class" in told and "frog/broken.png: " in told
 
 
 def test_evaluate_exports_and_gates(evaluated: Done, folder: Path, tmp_path: Path) -> None:

@@ -340,7 +340,7 @@ def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
     at = open_page("evaluate")
     at.session_state["run_id"] = job.run_id
     until(at.run(), lambda at: "Paused" in text_of(at))
-    assert "No space left on device" in text_of(at) and "goes on by itself" in text_of(at)
+    assert "No space left on device" in text_of(at) and "continues automatically" in text_of(at)
     full.clear()
     at.button(key="retry").click().run()
     until(at, lambda at: at.metric)
@@ -366,7 +366,7 @@ def test_a_dataset_that_has_gone_leaves_figures_and_thumbnails(
     (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at.run()
     assert not at.exception and metrics(at)["Images"] == "20" and len(at.image) == 0
-    assert "not on the server any more" in text_of(at)
+    assert "no longer on the server" in text_of(at)
     assert "cat" in str([d.value for d in at.dataframe if "file" in d.value.columns])
 
 
@@ -521,4 +521,4 @@ def test_a_dataset_given_as_a_pattern_is_still_there(open_page: Open, dashboard:
     pattern = dashboard.settings.samples_dir / "**" / "*.png"
     dashboard.runs.folder(run.run_id).save(replace(run, dataset=str(pattern)))
     at = open_run(open_page, run)
-    assert at.button(key="again") and "not on the server any more" not in text_of(at)
+    assert at.button(key="again") and "no longer on the server" not in text_of(at)

@@ -1,4 +1,4 @@
-"""A check with its status and fix, and the report of a diagnosis that holds all of them."""
+"""A check with its status and fix, and the report, which holds all checks of one diagnosis."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ Status = Literal["ok", "warning", "error", "skipped"]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """The outcome of one check."""
 
     id: str  # stable, for programs: "package.numpy", "model.NAME@VERSION.file"
     group: str  # id of a row of `groups.GROUPS`
     status: Status
-    summary: str  # stands alone, no full stop
+    summary: str  # one sentence without its full stop
     fix: str = ""  # what to do, with commands between backticks; "" when nothing is wrong
     details: tuple[tuple[str, str], ...] = ()  # name, value with unit
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The shell commands in `fix`, to be run in the project's folder."""
+        """The shell commands in `fix`, to be run in the folder of the project."""
         return commands_in(self.fix)
 
     def detail(self, name: str) -> str:
-        """The detail of that name, "" when there is none."""
+        """The detail with this name; "" if there is none."""
         return dict(self.details).get(name, "")
 
 
 @dataclass(frozen=True)
 class Report:
-    """All checks of one moment."""
+    """All checks of one diagnosis."""
 
     checks: tuple[Check, ...]
     created_utc: str  # ISO 8601
@@ -44,7 +44,7 @@ class Report:
 
     @property
     def status(self) -> Literal["ok", "warning", "error"]:
-        """The worst of the checks."""
+        """The status of the worst check."""
         found = {check.status for check in self.checks}
         return "error" if "error" in found else "warning" if "warning" in found else "ok"
 
@@ -54,18 +54,18 @@ class Report:
         if self.predictions_off:
             return f"Predictions are off: {without_full_stop(self.predictions_off)}"
         if errors := [check for check in self.checks if check.status == "error"]:
-            first = errors[0].summary.partition("; ")[0]  # the rest stands with the check
+            first = errors[0].summary.partition("; ")[0]  # only the first sentence; the check shows the rest
             return f"{_counted(len(errors), 'error')}{', the first' if len(errors) > 1 else ''}: {first}"
         if warnings := sum(check.status == "warning" for check in self.checks):
             return f"Works, with {_counted(warnings, 'warning')}"
         return "Everything works"
 
     def check(self, check_id: str) -> Check | None:
-        """The check of that id."""
+        """The check with this id."""
         return next((check for check in self.checks if check.id == check_id), None)
 
     def of(self, group: str, *statuses: Status) -> tuple[Check, ...]:
-        """The checks of a group, those of the given statuses only if any are given."""
+        """The checks of a group; with statuses given, only the checks with one of them."""
         return tuple(c for c in self.checks if c.group == group and (not statuses or c.status in statuses))
 
 
@@ -74,5 +74,5 @@ def _counted(n: int, noun: str) -> str:
 
 
 def without_full_stop(text: str) -> str:
-    """`text` as it stands in a summary."""
+    """`text` without the full stop at its end."""
     return text.strip().removesuffix(".")

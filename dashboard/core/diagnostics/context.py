@@ -1,4 +1,4 @@
-"""What every check is given."""
+"""What each group of checks receives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # else the checks of the packages would import NumPy to ask about it
+if TYPE_CHECKING:  # otherwise the checks of packages would import NumPy, which may be broken
     from dashboard.core.engine.contract import Engine
     from dashboard.core.models.inference import Inference
     from dashboard.core.models.registry import Registry
@@ -15,11 +15,11 @@ if TYPE_CHECKING:  # else the checks of the packages would import NumPy to ask a
 
 @dataclass(frozen=True)
 class CheckContext:
-    """The parts of the dashboard that checks look at, and what is known so far."""
+    """The parts of the dashboard that checks use, and what earlier checks found."""
 
     settings: Settings
     registry: Registry
     inference: Inference
     engine: Engine
-    on_progress: Callable[[str], None] = lambda doing: None  # called with what is being done, plain text
-    tensorflow_works: bool = True  # False after its checks have failed: what needs it is skipped then
+    on_progress: Callable[[str], None] = lambda doing: None  # is called with the current step, plain text
+    tensorflow_works: bool = True  # False after its checks failed; checks that need it are then skipped

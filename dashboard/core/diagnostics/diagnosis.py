@@ -25,10 +25,10 @@ def run_checks(
     engine: Engine,
     on_progress: Callable[[str], None] = lambda doing: None,
 ) -> Report:
-    """Runs every check; takes seconds, because a worker that has just been started imports TensorFlow first.
+    """Runs all checks. This takes seconds: a new worker imports TensorFlow first.
 
     Args:
-        on_progress: called with what is being done, plain text.
+        on_progress: is called with the current step, plain text.
     """
     context = CheckContext(settings, registry, inference, engine, on_progress)
     done: list[Check] = []
@@ -46,12 +46,12 @@ def run_checks(
 def diagnosis_task(
     settings: Settings, inference: Inference, registry: Registry, engine: Engine
 ) -> BackgroundTask[Report]:
-    """The diagnosis as a task that all sessions watch. A fault in the checks themselves becomes a report, too."""
+    """The diagnosis as a background task for all sessions. If the checks themselves fail, the report says so."""
 
     def diagnose(task: BackgroundTask[Report]) -> Report:
         try:
             return run_checks(settings, inference, registry, engine, task.say)
-        except Exception as error:  # without a report a page would start the checks again and again
+        except Exception as error:  # without a report, the page would start the checks again and again
             summary = f"The checks themselves stopped: {type(error).__name__}: {error}"
             fix = "Run `python -m dashboard doctor` to see where."
             return Report((Check("diagnosis", GROUPS[0].id, "error", summary, fix),), utc_now())
@@ -60,7 +60,7 @@ def diagnosis_task(
 
 
 def _checks_of(group: CheckGroup, context: CheckContext) -> list[Check]:
-    """The checks of a group; a fault in one of them must not take the other groups along."""
+    """The checks of a group. If one of them raises an error, the other groups still run."""
     done: list[Check] = []
     try:
         done.extend(group.checks(context))
@@ -77,7 +77,7 @@ def _first_error(checks: Sequence[Check], group: str) -> str:
 
 
 def _active_model(registry: Registry, checks: Sequence[Check]) -> tuple[str, str]:
-    """The active version, and why it cannot answer, "" when it can."""
+    """The active version, and why it cannot predict; "" if it can."""
     try:
         ref = registry.active().ref
     except DashboardError as error:

@@ -22,11 +22,11 @@ class CheckGroup:
 
     id: str  # as in `Check.group`
     title: str
-    doing: str  # said while the checks run, plain text
+    doing: str  # shown while the checks run, plain text
     checks: Callable[[CheckContext], Iterable[Check]]
 
 
-# in the order in which they run and are shown
+# the order in which they run and are shown
 GROUPS = (
     CheckGroup("packages", "Python and packages", "Looking at the installed packages", package_checks.checks),
     CheckGroup(

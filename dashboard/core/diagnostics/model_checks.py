@@ -1,4 +1,4 @@
-"""Is each model version whole, does it load, and does it answer sensibly?"""
+"""Checks each model version: its file, loading it, and a self-test."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check_models(
     tensorflow_works: bool,
     on_progress: Callable[[str], None] = lambda doing: None,
 ) -> Iterator[Check]:
-    """The checks of every version: its file, loading it, and a self-test. What cannot follow is skipped, not failed."""
+    """The checks of every version: its file, loading it, and a self-test. After a failed check, the next ones are skipped."""
     samples = read_samples(samples_dir)
     for version in _active_first(registry):
         on_progress(f"Loading {version.ref}")
@@ -97,7 +97,7 @@ def _check_active(registry: Registry) -> Iterator[Check]:
 
 
 def check_file(version: ModelVersion) -> Check:
-    """Is model.keras whole, and the file that model.json describes?"""
+    """Checks that model.keras is the file that model.json describes."""
     check_id, what = f"model.{version.ref}.file", f"{version.ref}: {version.file.name}"
     restore = f"Restore the file, or train or add the model again.{_git(version.folder)}"
     try:
@@ -155,7 +155,7 @@ def _shape(shape: tuple[int | None, ...]) -> str:
 
 
 def check_self_test(version: ModelVersion, inference: Inference, samples: Sequence[LabelledFile]) -> Check:
-    """Predicts the labelled samples; when that goes badly, looks for the input scaling that mends it."""
+    """Predicts the labelled samples. If many are wrong, tries whether another input scaling fixes this."""
     if not samples:
         return _skipped(version, "self_test", "there are no sample images")
     if unknown := match_labels((s.label for s in samples), version.class_names).unknown:

@@ -1,4 +1,4 @@
-"""Installed packages against what is required, from their metadata: a broken package is never imported to ask about it."""
+"""Compares the installed packages with the requirements. Reads only their metadata: a broken package is never imported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SAME_FOLDER: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Installed:
-    """One installed distribution, as its metadata has it."""
+    """One installed distribution according to its metadata."""
 
     name: str  # canonical
     version: str
@@ -47,35 +47,35 @@ def checks(context: CheckContext) -> list[Check]:
 
 
 def installed_packages() -> dict[str, Installed]:
-    """Everything installed, by canonical name; of a name found twice, the one that is imported."""
+    """All installed distributions by canonical name. If a name occurs twice: the one that Python imports."""
     found: dict[str, Installed] = {}
     for distribution in metadata.distributions():
         try:
             name, version = distribution.metadata["Name"], distribution.version
         except (KeyError, TypeError, OSError):
             continue
-        if name and version:  # an interrupted installation leaves metadata without them
+        if name and version:  # missing in the metadata after an interrupted installation
             key = canonicalize_name(name)
             found.setdefault(key, Installed(key, version, tuple(distribution.requires or ())))
     return found
 
 
 def read_requirements(path: Path = REQUIREMENTS) -> list[Requirement]:
-    """The requirements of a pip requirements file that apply here; options and comments are passed over."""
+    """The requirements of a pip requirements file that apply here, without options and comments."""
     lines = (line.split("#", 1)[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
     found = [Requirement(line) for line in lines if line and not line.startswith("-")]
     return [r for r in found if r.marker is None or r.marker.evaluate()]
 
 
 def pip_command(arguments: str) -> str:
-    """The pip command for the environment this runs in, to be typed in the project's folder."""
+    """The pip command for this environment, to be run in the folder of the project."""
     python = Path(sys.executable)
     shown = str(python.relative_to(ROOT)) if python.is_relative_to(ROOT) else str(python)
     return f"{shown} -m pip {arguments}"
 
 
 def check_packages(requirements: Sequence[Requirement], installed: Mapping[str, Installed]) -> list[Check]:
-    """Python, each requirement, and what contradicts what."""
+    """Checks Python, each requirement, and conflicts between packages."""
     required = [_check_requirement(requirement, installed) for requirement in requirements]
     conflicts = [*_overwriting(requirements, installed), *_contradictions(requirements, installed)]
     if not conflicts:
@@ -84,7 +84,7 @@ def check_packages(requirements: Sequence[Requirement], installed: Mapping[str, 
 
 
 def check_python(version: str) -> Check:
-    """Is this version of Python one that is supported?"""
+    """Checks whether this version of Python is supported."""
     details = (
         ("Platform", platform.platform()),
         ("Processor", platform.machine()),
@@ -107,7 +107,7 @@ def _check_requirement(requirement: Requirement, installed: Mapping[str, Install
         return Check(check_id, "packages", "error", f"{name} is not installed ({wanted} is required)", fix)
     if _fits(package.version, requirement.specifier):
         return Check(check_id, "packages", "ok", f"{package.name} {package.version} ({wanted} is required)")
-    # too old lacks what is called here; too new was only never tried
+    # an older version lacks functions that are used here; a newer version is only untested
     too_old = any(
         s.operator in (">=", ">", "==", "~=", "===") and not _fits(package.version, SpecifierSet(str(s)))
         for s in requirement.specifier
@@ -118,7 +118,7 @@ def _check_requirement(requirement: Requirement, installed: Mapping[str, Install
 
 
 def _bounds(specifier: SpecifierSet) -> str:
-    """The specifier as people write it, lower bound first."""
+    """The specifier as text, with the lower bound first."""
     return ",".join(sorted(map(str, specifier), key=lambda s: (s.startswith("<"), s))) or "any version"
 
 
@@ -135,7 +135,7 @@ def _fits(version: str, specifier: SpecifierSet) -> bool:
 
 
 def _overwriting(requirements: Iterable[Requirement], installed: Mapping[str, Installed]) -> Iterator[Check]:
-    """Distributions of which only one may be installed."""
+    """Finds distributions that overwrite each other's files."""
     wanted: dict[str, Requirement] = {canonicalize_name(r.name): r for r in requirements}
     for folder, family in SAME_FOLDER.items():
         present = [name for name in family if name in installed]
@@ -151,14 +151,14 @@ def _overwriting(requirements: Iterable[Requirement], installed: Mapping[str, In
 
 
 def _contradictions(requirements: Iterable[Requirement], installed: Mapping[str, Installed]) -> Iterator[Check]:
-    """Installed packages that need another version of one of ours, or a package that is not there."""
+    """Finds installed packages whose own requirements are not met."""
     ours = _closure([canonicalize_name(r.name) for r in requirements], installed)
     top = {canonicalize_name(r.name) for r in requirements}
     for package in sorted(installed.values(), key=lambda p: p.name):
         for name, specifier in _needs(package).items():
             found = installed.get(name) or _stand_in(name, installed)
             if found is None:
-                # a missing requirement of ours has its own check; of a stranger's, it is the stranger's concern
+                # a missing requirement of the dashboard has its own check; those of unrelated packages do not matter
                 if package.name not in ours or name in top:
                     continue
                 state = f"{name} is not installed"
@@ -177,13 +177,13 @@ def _contradictions(requirements: Iterable[Requirement], installed: Mapping[str,
 
 
 def _needs(package: Installed) -> dict[str, SpecifierSet]:
-    """What the package needs, by canonical name; of a name given several times, all bounds together."""
+    """The requirements of the package by canonical name. If a name occurs several times, its bounds are combined."""
     needs: dict[str, SpecifierSet] = {}
     for line in package.requires:
         try:
             need = Requirement(line)
         except InvalidRequirement:
-            continue  # written by an old tool; pip passes over it too
+            continue  # written by an old tool; pip ignores it too
         if need.marker is None or need.marker.evaluate({"extra": ""}):
             name = canonicalize_name(need.name)
             needs[name] = needs.get(name, SpecifierSet()) & need.specifier
@@ -191,7 +191,7 @@ def _needs(package: Installed) -> dict[str, SpecifierSet]:
 
 
 def _closure(names: Iterable[str], installed: Mapping[str, Installed]) -> set[str]:
-    """The given packages and all that they need, as far as installed."""
+    """The given packages and all their installed requirements."""
     found: set[str] = set()
     todo = list(names)
     while todo:

@@ -1,4 +1,4 @@
-"""Can the data folder be written to, and is there enough space?"""
+"""Checks that the data folder can be written to and has enough space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from dashboard.core.diagnostics.checks import MIB, Check
 from dashboard.core.diagnostics.context import CheckContext
 
-LEAST_FREE_MIB = 200  # below this not even a run can be stored
+LEAST_FREE_MIB = 200  # with less, not even a run can be stored
 
 _OTHER_FOLDER = "or name another folder with `export DASHBOARD_DATA_DIR=/path/to/folder`, then restart the dashboard."
 
@@ -23,10 +23,10 @@ def checks(context: CheckContext) -> Iterator[Check]:
 
 
 def check_storage(folders: Sequence[Path], max_upload_mb: int) -> Iterator[Check]:
-    """Can runs and uploads be stored?
+    """Checks that runs and uploads can be stored.
 
     Args:
-        folders: the data folder, then those in it that are written to once they are there.
+        folders: the data folder, then its subfolders that are written to; subfolders need not exist.
     """
     data_dir = folder = folders[0]
     try:
@@ -38,7 +38,11 @@ def check_storage(folders: Sequence[Path], max_upload_mb: int) -> Iterator[Check
     except OSError as error:
         summary = f"The data folder {folder} cannot be written to: {error.strerror}"
         yield Check(
-            "storage.writable", "storage", "error", summary, f"Give this user the right to write there, {_OTHER_FOLDER}"
+            "storage.writable",
+            "storage",
+            "error",
+            summary,
+            f"Give this user permission to write there, {_OTHER_FOLDER}",
         )
     else:
         yield Check("storage.writable", "storage", "ok", f"The data folder {data_dir} can be written to")
@@ -47,7 +51,7 @@ def check_storage(folders: Sequence[Path], max_upload_mb: int) -> Iterator[Check
 
 
 def check_space(data_dir: Path, free_mib: int, max_upload_mb: int) -> Check:
-    """Is there room for an upload, or at least for an evaluation?"""
+    """Checks whether there is space for an upload, or at least for an evaluation."""
     summary = f"{free_mib / 1024:,.1f} GiB of disk are free for {data_dir}"
     if free_mib >= max(max_upload_mb, LEAST_FREE_MIB):
         return Check("storage.space", "storage", "ok", summary)

@@ -1,4 +1,4 @@
-"""Does TensorFlow work in a worker process?"""
+"""Checks that TensorFlow works in a worker process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.core.settings import PIP_REQUIREMENTS
 
 GROUP = "tensorflow"
 
-# the signal that ends a process that imports TensorFlow -> why, and what helps
+# signal that ended the import of TensorFlow -> reason and fix
 _DEATHS = {
     "SIGILL": (
         "this processor lacks instructions that the installed TensorFlow was built for, such as AVX",
@@ -26,12 +26,12 @@ _DEATHS = {
 
 
 def checks(context: CheckContext) -> list[Check]:
-    """One check, which starts a worker where none runs yet."""
+    """The check of TensorFlow. It starts a worker if none runs yet."""
     return [check_tensorflow(context.inference)]
 
 
 def check_tensorflow(inference: Inference) -> Check:
-    """Imports TensorFlow in a worker, where a build that kills its process kills only that."""
+    """Imports TensorFlow in a worker, so that a broken build can only kill this worker."""
     try:
         facts = inference.tensorflow()
     except DependencyError as error:

@@ -10,12 +10,12 @@ from dashboard.core.engine.contract import WorkerStatus
 
 
 def checks(context: CheckContext) -> Iterator[Check]:
-    """One check a worker."""
+    """One check per worker."""
     return (check_worker(worker, context.tensorflow_works) for worker in context.engine.workers())
 
 
 def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:
-    """One worker process."""
+    """The check of one worker process."""
     check_id, name = f"worker.{worker.slot}", f"Worker {worker.slot + 1}"
     details = (
         ("Process", str(worker.pid or "none")),
@@ -31,6 +31,6 @@ def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:
     if worker.restarts:
         times = "once" if worker.restarts == 1 else f"{worker.restarts} times"
         summary = f"{name} is {worker.state}, and was restarted {times}, the last time because it {worker.fault}"
-        fix = "If its number grows, memory may be short: use fewer workers with `export DASHBOARD_WORKERS=1`."
+        fix = "If restarts keep increasing, memory may be short: use fewer workers with `export DASHBOARD_WORKERS=1`."
         return Check(check_id, "workers", "warning", summary, fix, details)
     return Check(check_id, "workers", "ok", f"{name} is {worker.state}", "", details)

@@ -1,4 +1,4 @@
-"""What every engine offers, whether its workers are processes of this machine or run on a cluster."""
+"""The interface of an engine: its workers are processes on this machine, or run on a cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ATTEMPTS = 2
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """One worker process as seen from outside."""
+    """The state of one worker process."""
 
     slot: int
     state: str  # "starting", "idle", "busy", "failed"
@@ -19,11 +19,11 @@ class WorkerStatus:
     memory_bytes: int | None  # resident
     restarts: int
     tasks_done: int
-    fault: str  # why it last died, "" if it never did
+    fault: str  # why it last ended; "" if it never did
 
 
 class Engine(Protocol):
-    """Runs functions of `dashboard.worker.tasks` outside this process. A task may run twice, so it must not matter."""
+    """Runs functions of `dashboard.worker.tasks` outside this process. A task may run twice, so running it again must do no harm."""
 
     @property
     def size(self) -> int:
@@ -35,8 +35,8 @@ class Engine(Protocol):
         """Runs the task named `task`.
 
         Args:
-            urgent: go before everything that waits, for a person is looking.
-            timeout_s: after which the worker is killed and the task tried once more.
+            urgent: run before all waiting tasks, because a person is waiting for the answer.
+            timeout_s: seconds after which the worker is killed and the task is tried again.
 
         Returns:
             A future that fails with the task's own DashboardError, or with a WorkerError whose code `Retries` explains.
@@ -49,4 +49,4 @@ class Engine(Protocol):
         """The state of every worker."""
 
     def close(self) -> None:
-        """Ends all workers; what waits or runs fails with Cancelled."""
+        """Ends all workers. Tasks that wait or run fail with Cancelled."""

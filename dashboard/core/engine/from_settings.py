@@ -8,7 +8,7 @@ from dashboard.core.settings import Settings
 
 
 def make_engine(settings: Settings, size: int, stagger_s: float) -> WorkerPool:
-    """`size` workers that start with the first task, or by `start`. Their status tells what keeps them from starting."""
+    """`size` workers that start with the first task, or by `start`. If a worker cannot start, its status says why."""
     if settings.cluster:
         address = settings.cluster
         return WorkerPool(

@@ -1,6 +1,6 @@
-"""The embedded engine: one thread a worker, one private pipe a worker.
+"""The engine on this machine: one thread and one private pipe per worker.
 
-With a private pipe the death of a worker, idle or busy, concerns its own task only, and that is tried again.
+Because the pipe is private, the death of a worker affects only its own task, and that task is tried again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dashboard.core.engine.worker import Worker
 from dashboard.core.engine.worker_slot import WorkerSlot
 from dashboard.core.errors import WorkerError
 
-STAGGER_S = 4.0  # between the first starts: one import of TensorFlow at a time leaves a core for the first page
+STAGGER_S = 4.0  # seconds between the first starts: one import of TensorFlow at a time leaves a core for the first page
 
 
 class WorkerPool:
@@ -37,13 +37,13 @@ class WorkerPool:
         launch: Callable[[], Worker] | None = None,
         at_once: bool = True,
     ) -> None:
-        """Workers are processes of this machine that run `command`, or what `launch` gives; it may raise OSError.
+        """Workers are processes on this machine that run `command`, or what `launch` returns. `launch` may raise OSError.
 
         Args:
             size: number of workers.
-            start_s: how long a worker may take to start.
-            task_s: how long a task may take for which `submit` gives no limit.
-            stagger_s: between the first starts of two workers.
+            start_s: seconds that a worker may take to start.
+            task_s: seconds that a task may take if `submit` gives no limit.
+            stagger_s: seconds between the first starts of two workers.
             at_once: start the workers now; otherwise with the first task.
         """
         self._start_s, self._task_s = start_s, task_s

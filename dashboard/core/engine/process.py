@@ -1,7 +1,7 @@
 """One worker process and our end of its pipe.
 
-It is an interpreter of its own (`python -m dashboard.worker`): multiprocessing's children would run the page script again,
-because Streamlit puts it in the place of `__main__`.
+The worker is a separate interpreter (`python -m dashboard.worker`). Children of `multiprocessing` would run the page script
+again, because Streamlit installs it as `__main__`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import ROOT
 
 COMMAND = (sys.executable, "-m", "dashboard.worker")
-GRACE_S = 2.0  # a worker whose pipe is closed has this long to end by itself, so that its exit code can be told
+GRACE_S = 2.0  # seconds that a worker with a closed pipe has to end, so that its exit code is known
 
 
 class WorkerProcess:
@@ -34,13 +34,13 @@ class WorkerProcess:
         """Raises OSError when no process can be started."""
         ours, theirs = socket.socketpair()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
-        # TensorFlow writes code that it traces into files there, which a killed process leaves behind
+        # TensorFlow writes traced code into files there; a killed process leaves them behind
         self._scratch = tempfile.TemporaryDirectory(prefix="dashboard-worker-", ignore_cleanup_errors=True)
         self._overran = self._begun = False
         environment = {
             **os.environ,
             "DASHBOARD_WORKER_THREADS": str(threads),
-            "DASHBOARD_PARENT_PID": str(os.getpid()),  # it may be gone before the worker could ask
+            "DASHBOARD_PARENT_PID": str(os.getpid()),  # the server may be gone before the worker asks for it
             "TMPDIR": self._scratch.name,
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
@@ -64,23 +64,23 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process, also after it has ended."""
+        """The process id, also after the process has ended."""
         return self._process.pid
 
     @property
     def memory_bytes(self) -> int | None:
-        """Resident; None when it has ended."""
+        """Resident memory; None if the process has ended."""
         with contextlib.suppress(psutil.Error):
             return int(psutil.Process(self.pid).memory_info().rss)
         return None
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended."""
+        """True if the process has not ended."""
         return self._process.poll() is None
 
     def wait_until_ready(self, limit_s: float) -> None:
-        """Raises WorkerDied when it ends, or takes too long, while it imports TensorFlow."""
+        """Waits until the worker has imported TensorFlow. Raises WorkerDied if it ends or takes too long."""
         with self._limited(limit_s, "importing TensorFlow"):
             self._pipe.recv()
 
@@ -97,14 +97,14 @@ class WorkerProcess:
 
     @contextlib.contextmanager
     def _limited(self, limit_s: float, doing: str) -> Iterator[None]:
-        """Kills the worker after the limit, which also ends a read or write that blocks on its pipe."""
+        """Kills the worker after the limit. This also ends a read or write that blocks on its pipe."""
         self._begun = False
         timer = threading.Timer(limit_s, self._overrun)
         timer.daemon = True
         timer.start()
         try:
             yield
-        except (EOFError, OSError) as error:  # OSError also when it dies in the middle of its answer
+        except (EOFError, OSError) as error:  # OSError: the worker died in the middle of its answer
             how = f"did not answer within {limit_s:.0f} s" if self._overran else self._how_it_ended()
             signal_name = None if self._overran else _signal_name(self._process.returncode)
             raise WorkerDied(f"{how} while {doing}", self._begun, self._overran, signal_name) from error
@@ -126,7 +126,7 @@ class WorkerProcess:
         return f"{how} ({last[0][:300]})" if last else how
 
     def kill(self, grace_s: float = 0.0) -> None:
-        """Ends it, if it does not end by itself within the grace."""
+        """Kills the worker unless it ends within the grace period."""
         try:
             self._process.wait(grace_s)
         except subprocess.TimeoutExpired:
@@ -134,7 +134,7 @@ class WorkerProcess:
             self._process.wait()
 
     def close(self) -> None:
-        """Ends it and frees what it held here."""
+        """Kills the worker and frees its resources in this process."""
         self._pipe.close()
         self.kill()
         self._free()
@@ -145,7 +145,7 @@ class WorkerProcess:
 
 
 def _signal_name(returncode: int) -> str | None:
-    """Name of the signal that ended a process; None when it ended by itself."""
+    """The name of the signal that ended a process; None if no signal did."""
     if returncode >= 0:
         return None
     try:

@@ -24,7 +24,7 @@ class QueuedTask:
         return self.order < other.order
 
     def begin(self) -> bool:
-        """False if the task was cancelled before it began. A task that comes back to the queue has begun already."""
+        """False if the task was cancelled before it began. A task that was queued again has begun already."""
         self._begun = self._begun or self.future.set_running_or_notify_cancel()
         return self._begun
 

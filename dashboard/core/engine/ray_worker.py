@@ -1,7 +1,7 @@
-"""A worker on a Ray cluster, with the same face as a worker process of our own.
+"""A worker on a Ray cluster, with the same interface as a worker process on this machine.
 
-The pool keeps what matters: which task goes where, time-outs, attempts, replacing the dead. Ray finds the place and
-tells of a death. Ray itself is imported only where a cluster is asked for.
+The pool decides which task goes to which worker, and does time-outs, retries and replacement. Ray only finds a place for the
+worker and reports its death. Ray is imported only if the settings name a cluster.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dashboard.core.engine.run_task import run_task
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import PACKAGE
 
-PING_S = 30.0  # an idle worker that does not answer for so long is gone
+PING_S = 30.0  # seconds after which an idle worker that does not answer counts as gone
 ENVIRONMENT = {
     "DASHBOARD_WORKER_THREADS": "1",
     "DASHBOARD_PRECISION": "float32",  # see `precision.serves_in_bfloat16`
@@ -26,14 +26,16 @@ _CONNECTING = threading.Lock()
 
 
 class Tasks:
-    """What runs on the cluster: the tasks of `dashboard.worker.tasks`, in a process of its own."""
+    """The process on the cluster that runs the tasks of `dashboard.worker.tasks`."""
 
     def __init__(self) -> None:
-        self._tasks = importlib.import_module("dashboard.worker.tasks")  # this layer does not know the workers' code
+        self._tasks = importlib.import_module(
+            "dashboard.worker.tasks"
+        )  # imported here because core must not import the worker's code
         importlib.import_module("dashboard.worker.probe").warm_up()
 
     def pid(self) -> int:
-        """Of the process, on whichever node it is."""
+        """The process id on its node."""
         return os.getpid()
 
     def run(self, task: str, args: tuple[Any, ...]) -> tuple[bool, Any]:
@@ -42,7 +44,7 @@ class Tasks:
 
 
 def _connect(address: str) -> Any:
-    """Ray, connected once a process. Raises OSError when it is not installed or the cluster does not answer."""
+    """Ray, connected once per process. Raises OSError if it is not installed or the cluster does not answer."""
     try:
         import ray
     except ImportError as error:
@@ -53,7 +55,7 @@ def _connect(address: str) -> Any:
                 # the code travels along, so that every node runs what the server runs
                 environment = {"py_modules": [str(PACKAGE)], "env_vars": ENVIRONMENT}
                 ray.init(address=address, namespace="dashboard", log_to_driver=False, runtime_env=environment)
-            except Exception as error:  # ConnectionError, RuntimeError and more, by Ray's version
+            except Exception as error:  # ConnectionError, RuntimeError and others, depending on Ray's version
                 raise OSError(f"the Ray cluster at {address} does not answer: {str(error)[:200]}") from error
     return ray
 
@@ -70,11 +72,11 @@ class RayWorker:
 
     @property
     def memory_bytes(self) -> int | None:
-        """None: it may be on another machine."""
+        """None, because the worker may be on another machine."""
         return None
 
     def wait_until_ready(self, limit_s: float) -> None:
-        """Waits for a place on the cluster too."""
+        """Waits until the worker has started, which includes waiting for a place on the cluster."""
         self.pid = self._result(self._actor.pid.remote(), limit_s, "starting on the cluster", begun=False)
 
     def run(self, task: str, args: tuple[Any, ...], limit_s: float) -> Any:
@@ -97,11 +99,11 @@ class RayWorker:
             raise WorkerDied(f"was lost while {doing} ({first_line[:200]})", begun, False) from error
 
     def kill(self, grace_s: float = 0.0) -> None:
-        """Ends the actor, wherever it is."""
+        """Ends the actor."""
         self.alive = False
         with contextlib.suppress(Exception):  # the cluster may be gone
             self._ray.kill(self._actor, no_restart=True)
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends the actor."""
         self.kill()

@@ -25,7 +25,7 @@ def run_task(tasks: Mapping[str, Callable[..., Any]], task: str, args: tuple[Any
 
 def is_out_of_memory(error: BaseException | None) -> bool:
     """True if Python, NumPy or TensorFlow did not get the memory it asked for."""
-    # Keras reports NumPy's MemoryError, met while it fills in weights, as text in a ValueError
+    # while Keras loads weights, it reports NumPy's MemoryError as text in a ValueError
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "ResourceExhaustedError"

@@ -1,4 +1,4 @@
-"""What the pool asks of a worker, and the exception that tells how one ended."""
+"""The interface of a worker, and the exception that says how a worker ended."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ class WorkerDied(Exception):
         super().__init__(how)
         self.begun = begun  # the task had begun, so it may be the cause
         self.overran = overran  # we ended the worker because it took too long
-        self.signal = signal  # name of the signal that ended it; None when none did, or when we sent it ourselves
+        self.signal = signal  # name of the signal that ended the worker; None if there was none, or if we sent it
 
     @property
     def killed(self) -> bool:
-        """True if somebody else killed it: a person, or the system because memory ran out."""
+        """True if a person killed the worker, or the system did because memory ran out."""
         return self.signal == "SIGKILL"
 
 
 class Worker(Protocol):
-    """A process, here or elsewhere, that does one task at a time."""
+    """A process, on this machine or on a cluster, that does one task at a time."""
 
     @property
     def pid(self) -> int:
-        """Of the process, also after it has ended."""
+        """The process id, also after the process has ended."""
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended, as far as is known."""
+        """True unless the process is known to have ended."""
 
     @property
     def memory_bytes(self) -> int | None:
-        """Resident; None when it is not known."""
+        """Resident memory; None if unknown."""
 
     def wait_until_ready(self, limit_s: float) -> None:
-        """Raises WorkerDied when it ends, or takes too long, while it starts."""
+        """Waits until the worker has started. Raises WorkerDied if it ends or takes too long."""
 
     def run(self, task: str, args: tuple[Any, ...], limit_s: float) -> Any:
         """The task's result. Raises the task's own error, or WorkerDied."""
 
     def kill(self, grace_s: float = 0.0) -> None:
-        """Ends it, if it does not end by itself within the grace."""
+        """Ends the worker unless it ends within the grace period."""
 
     def close(self) -> None:
-        """Ends it and frees what it held here."""
+        """Ends the worker and frees its resources in this process."""

@@ -95,7 +95,7 @@ class WorkerSlot:
         self._state = "starting"
         try:
             self._worker = self._launch()
-            if self._queue.closed:  # perhaps too late for close() to see the worker
+            if self._queue.closed:  # `close` may have come before the worker was assigned
                 self._worker.kill()
             self._worker.wait_until_ready(self._start_s)
         except (WorkerDied, OSError) as error:
@@ -128,7 +128,7 @@ class WorkerSlot:
             return
         except DashboardError as error:
             task.future.set_exception(error)
-        except Exception as error:  # what cannot be pickled or unpickled; the pipe is at a message's end all the same
+        except Exception as error:  # pickling failed; the pipe is still at the end of a message
             task.future.set_exception(WorkerError(f"{task.name} cannot be passed on: {type(error).__name__}: {error}"))
         else:
             task.future.set_result(result)

@@ -16,7 +16,7 @@ from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.store import storage_error
 
-CHUNKS_AHEAD = 2  # for each worker, so that none idles and an urgent task waits for one chunk at most
+CHUNKS_AHEAD = 2  # per worker: none is idle, and an urgent task waits for at most one chunk
 
 
 def go_on(
@@ -25,9 +25,9 @@ def go_on(
     chunk_s: float,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> RunManifest:
-    """Does what is left of a run and returns its manifest. After KeyboardInterrupt the run is stored as cancelled.
+    """Does the rest of a run and returns its manifest. After KeyboardInterrupt the run is stored as cancelled.
 
-    An image that cannot be read, whose folder is no class of the model, or that kills its worker is a failed row; the
+    An image that cannot be read, whose folder is not a class of the model, or that kills its worker is a failed row; the
     rest goes on.
 
     Args:
@@ -51,7 +51,7 @@ def go_on(
             work.measure().result()
         return work.finish("finished")
     except OSError as error:
-        work.leave()  # as it is: it can be taken up when there is space
+        work.leave()  # the run can be taken up when there is space
         raise storage_error(run.folder.path.parent, error, run.manifest.run_id) from error
     except KeyboardInterrupt:
         work.finish("cancelled")

@@ -16,16 +16,16 @@ JobState = Literal["waiting", "running", "paused", "finished", "cancelled", "fai
 class Job:
     """A snapshot of one request to evaluate."""
 
-    run_id: str  # of the new run that it begins, or of the run that it goes on with
+    run_id: str  # run_id of the new run, or of the run that is taken up
     dataset: Path
     model: str  # NAME@VERSION
     state: JobState = "waiting"
     progress: Progress | None = None
-    error: DashboardError | None = None  # why it failed, or what it waits for when paused
+    error: DashboardError | None = None  # why it failed, or why it is paused
     found: str = ""  # run_id of another run, finished or under way, whose result is used instead; "" if none
-    finished_before: bool = False  # `found` was finished already
+    finished_before: bool = False  # True if `found` was finished already
 
     @property
     def active(self) -> bool:
-        """It waits, runs or is paused."""
+        """True if the job waits, runs or is paused."""
         return self.state in ("waiting", "running", "paused")

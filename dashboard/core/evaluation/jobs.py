@@ -1,4 +1,4 @@
-"""Evaluations under way, called jobs. One runner a process, so that they outlive reruns and reloads of a page and restarts."""
+"""Runs evaluations in the background. One runner per process, so that jobs outlive page reruns and reloads."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ RETRY_S = 30.0  # between attempts to write to a full disk
 
 
 class JobRunner:
-    """Evaluations at the same time, a chunk of each in turn. Thread-safe.
+    """Runs several jobs at the same time, one chunk of each in turn. Thread-safe.
 
-    One thread owns all that changes; others send it functions to call.
+    One thread owns all state; other threads send it functions to call.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class JobRunner:
 
         Args:
             chunk_size: images that a worker takes at a time, in new runs.
-            chunk_s: seconds that it may take for so many.
+            chunk_s: seconds that a worker may take for a chunk.
             retry_s: seconds between attempts to write to a full disk.
         """
         self._engine, self._store, self._chunk_size, self._chunk_s = engine, store, chunk_size, chunk_s
@@ -54,7 +54,7 @@ class JobRunner:
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._inbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
-        self._turns: deque[str] = deque()  # runs with chunks to give out, the next one first
+        self._turns: deque[str] = deque()  # runs that still have chunks, the next one first
         self._works: dict[str, EvaluationWork] = {}
         threading.Thread(target=self._loop, name="jobs", daemon=True).start()
 
@@ -95,17 +95,17 @@ class JobRunner:
         return [self.go_on(run_id, registry) for run_id in reversed(left)]
 
     def get(self, run_id: str) -> Job | None:
-        """The job as it is now."""
+        """The current state of the job."""
         with self._lock:
             return self._jobs.get(run_id)
 
     def active(self) -> list[Job]:
-        """Jobs that have not ended, oldest first."""
+        """The jobs that have not ended, oldest first."""
         with self._lock:
             return [job for job in self._jobs.values() if job.active]
 
     def cancel(self, run_id: str) -> None:
-        """Stops a job; what is done is kept."""
+        """Stops a job. Its rows so far are kept."""
         self._inbox.put(partial(self._cancel, run_id))
 
     def retry(self) -> None:
@@ -118,7 +118,7 @@ class JobRunner:
             if (other := self._jobs.get(job.run_id)) and other.active:
                 return other
             self._jobs[job.run_id] = job
-        # a large dataset takes seconds to open, which must not hold up the jobs that run
+        # opening a large dataset takes seconds and must not delay running jobs
         threading.Thread(target=self._open, args=(job, opened), name=f"open-{job.run_id}", daemon=True).start()
         return job
 
@@ -141,7 +141,7 @@ class JobRunner:
             self._inbox.put(partial(self._settle_waiting, replace(job, state="failed", error=self._told(error))))
 
     def _settle_waiting(self, job: Job) -> None:
-        """The job has ended without a run, unless it was cancelled, or another job took up its run meanwhile."""
+        """Ends the job without a run, unless it was cancelled or another job took up its run meanwhile."""
         with self._lock:
             if self._jobs[job.run_id].state == "waiting":
                 self._jobs[job.run_id] = job
@@ -156,11 +156,11 @@ class JobRunner:
                 call = self._retry_paused
             try:
                 call()
-            except Exception:  # the runner must outlive any fault
+            except Exception:  # the runner must survive any error
                 logging.getLogger(__name__).exception("A step of an evaluation failed.")
 
     def _give_out(self) -> None:
-        """Chunks of each run in turn, as many as the workers need."""
+        """Submits chunks of each run in turn, as many as the workers need."""
         room = CHUNKS_AHEAD * self._engine.size - sum(work.pending for work in self._works.values())
         while self._turns and room > 0:
             run_id = self._turns.popleft()
@@ -175,7 +175,7 @@ class JobRunner:
 
     @contextlib.contextmanager
     def _guarded(self, run_id: str) -> Iterator[None]:
-        """An error ends or pauses its job, and nothing else."""
+        """An error ends or pauses only its own job."""
         try:
             yield
         except Exception as error:
@@ -191,7 +191,7 @@ class JobRunner:
             self._end(work, "cancelled")
             return
         run_id = work.manifest.run_id
-        with self._lock:  # both at once, so that whoever sees `found` also sees that job
+        with self._lock:  # both at once, so that `found` is never seen without its job
             if run_id != job.run_id:  # an interrupted run was taken up
                 self._jobs[job.run_id] = replace(job, state="finished", found=run_id)
             self._jobs[run_id] = Job(run_id, job.dataset, work.manifest.model, "running")
@@ -201,14 +201,14 @@ class JobRunner:
 
     def _settle(self, work: EvaluationWork, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
         run_id = work.manifest.run_id
-        if self._works.get(run_id) is not work:  # it was stopped, and perhaps taken up since
+        if self._works.get(run_id) is not work:  # the job was stopped, and the run perhaps taken up since
             return
         with self._guarded(run_id):
             work.settle(chunk, future)
             self._advance(run_id)
 
     def _advance(self, run_id: str) -> None:
-        """After some rows were stored: has the run chunks to give out, or is it through?"""
+        """Called after rows were stored: queues the run again, or ends it if it is complete."""
         work = self._works[run_id]
         self._update(run_id, progress=work.progress)
         if self._jobs[run_id].state != "running":
@@ -240,17 +240,17 @@ class JobRunner:
             return
         self._end(work, state, str(error or ""))
         if state == "cancelled" and work.progress.done:
-            with contextlib.suppress(DashboardError):  # else whoever looks at the run measures it
+            with contextlib.suppress(DashboardError):  # otherwise the metrics are computed when the run is read
                 work.measure().add_done_callback(lambda _: self._inbox.put(update))
                 return
         update()
 
     def _stopped(self, run_id: str, state: JobState, error: DashboardError | None) -> None:
-        if run_id not in self._works:  # else another job has taken it up since
+        if run_id not in self._works:  # otherwise another job has taken up the run
             self._update(run_id, state=state, error=error)
 
     def _end(self, work: EvaluationWork, state: Literal["cancelled", "failed"], message: str = "") -> None:
-        with contextlib.suppress(OSError, DashboardError):  # where it cannot be written, it can be taken up again
+        with contextlib.suppress(OSError, DashboardError):  # if this cannot be written, the run can be taken up again
             work.finish(state, message)
             if state == "cancelled" and not work.progress.done:
                 self._store.delete(work.manifest.run_id)
@@ -261,13 +261,15 @@ class JobRunner:
             self._turns.remove(run_id)
         self._retry_at = time.monotonic() + self._retry_s
         message = f"The results cannot be written to {self._store.root}: {error.strerror or error}."
-        reason = DashboardError(message, "Free some space: it goes on by itself then.", "storage")
+        reason = DashboardError(message, "Free some space: the evaluation then continues automatically.", "storage")
         self._update(run_id, state="paused", error=reason)
 
     def _retry_paused(self) -> None:
         self._retry_at = time.monotonic() + self._retry_s
         for job in self.active():
-            if job.state == "paused" and job.run_id in self._works:  # else it was cancelled, and is only measured yet
+            if (
+                job.state == "paused" and job.run_id in self._works
+            ):  # otherwise it was cancelled and is only being measured
                 with self._guarded(job.run_id):
                     self._works[job.run_id].write()
                     self._update(job.run_id, state="running", error=None)

@@ -8,9 +8,9 @@ from dashboard.core.runs.folder import RunFolder
 
 
 def measure(folder: RunFolder) -> None:
-    """Computes the metrics of a run and stores them beside its rows; packs the rows when none is missing.
+    """Computes the metrics of a run and stores them beside its rows. Packs the rows of a complete run.
 
-    Imports scikit-learn and SciPy, 100 MB that a server need not hold: let a worker do it.
+    Run this in a worker: it imports scikit-learn and SciPy, which take 100 MB of memory.
 
     Raises:
         DatasetError: there is no such run, or it is damaged.

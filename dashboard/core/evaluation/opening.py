@@ -1,4 +1,4 @@
-"""What a request to evaluate becomes: a new run, one that was interrupted, or the result of another run."""
+"""Decides what a request to evaluate becomes: a new run, an unfinished run that goes on, or the result of another run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dashboard.core.runs.store import RunStore
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run that this process, and no other, works on."""
+    """A run that only this process works on."""
 
     folder: RunFolder
     manifest: RunManifest
@@ -30,19 +30,19 @@ class OpenRun:
     version: ModelVersion
     owner: RunOwner
     seconds_before: float = 0.0  # spent on it by others
-    taken_up: bool = False  # it is not new: somebody else began it
+    taken_up: bool = False  # True if the run was begun before
 
 
 @dataclass(frozen=True)
 class Found:
-    """A finished run whose answers are those asked for."""
+    """A finished run with the requested answers."""
 
     manifest: RunManifest
 
 
 @dataclass(frozen=True)
 class UnderWay:
-    """A run that will have the answers asked for. Some process, perhaps this one, works on it."""
+    """A run that will have the requested answers. Some process, perhaps this one, works on it."""
 
     manifest: RunManifest
 
@@ -51,15 +51,15 @@ Opened = OpenRun | Found | UnderWay
 
 
 def open_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str, reuse: bool = True) -> Opened:
-    """What this plan becomes.
+    """Finds or begins the run for a plan.
 
-    A run with the same key is used, if there is one: one under way, else a finished one, else one of the same dataset
-    that was interrupted, cancelled or failed, which goes on from its last part. Otherwise a new run begins.
+    A run with the same key is used if there is one: first a run under way, then a finished run, then a run of the same
+    dataset that was interrupted, cancelled or failed, which goes on after its last part. Otherwise a new run begins.
 
     Args:
         chunk_size: images that a worker takes at a time, for a new run.
-        run_id: what a new run is called.
-        reuse: False: a new run begins in any case.
+        run_id: id for a new run.
+        reuse: if False, a new run begins in any case.
 
     Raises:
         OSError: the store cannot be written.
@@ -67,7 +67,7 @@ def open_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str, reuse
     if not reuse:
         return begin_run(plan, store, chunk_size, run_id)
     with store.beginning():
-        # in this order, so that a run that ends meanwhile is found as a finished one
+        # in this order: a run that ends meanwhile is then found as finished
         if manifest := store.under_way(plan.key):
             return UnderWay(manifest)
         if manifest := _evaluated_before(plan, store):
@@ -77,16 +77,16 @@ def open_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str, reuse
                 return _take_up(store.folder(manifest.run_id), lambda _: (plan.version, plan.dataset))
             except PermissionError:
                 pass  # it is another user's
-            except DatasetError as error:  # meanwhile it was deleted, or somebody took it up without the store's lock
+            except DatasetError as error:  # meanwhile the run was deleted or taken up by somebody else
                 if error.code == "run_in_use":
                     return UnderWay(manifest)
         return begin_run(plan, store, chunk_size, run_id)
 
 
 def _evaluated_before(plan: RunPlan, store: RunStore) -> RunManifest | None:
-    """A finished run that has the same answers."""
+    """A finished run with the same answers; None if there is none."""
     found = store.same_as(plan.key)
-    if found and not is_there(Path(found.dataset)):  # the same content lies elsewhere now
+    if found and not is_there(Path(found.dataset)):  # the same content is now at another path
         found = replace(found, dataset=str(plan.dataset.path))
         with contextlib.suppress(OSError):
             store.folder(found.run_id).save(found)
@@ -94,7 +94,7 @@ def _evaluated_before(plan: RunPlan, store: RunStore) -> RunManifest | None:
 
 
 def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> OpenRun:
-    """A new run in the store. Raises OSError when it cannot be written."""
+    """Begins a new run in the store. Raises OSError if it cannot be written."""
     manifest = RunManifest(
         run_id=run_id,
         created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -116,12 +116,12 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
 
 
 def take_up_run(run_id: str, store: RunStore, registry: Registry) -> OpenRun | Found:
-    """An unfinished run, to go on from the last part that was written; or the run as it is when it is finished.
+    """Opens an unfinished run, to go on after its last part. If the run is finished, it is returned as found.
 
     Raises:
-        DatasetError: there is no such run, somebody else works on it (`run_in_use`), or its dataset has changed or gone;
-            in the last case the run is stored as failed, with the reason.
-        ModelError: its model version has changed or gone; the run is stored as failed.
+        DatasetError: there is no such run, somebody else works on it (`run_in_use`), or its dataset was changed or is gone.
+            In the last case the run is stored as failed, with the reason.
+        ModelError: its model version was changed or is gone; the run is stored as failed.
         OSError: its manifest cannot be written.
     """
     return _take_up(store.folder(run_id), lambda manifest: _unchanged(manifest, registry))
@@ -131,7 +131,7 @@ def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVers
     """See `take_up_run`.
 
     Args:
-        look_up: gives the model version and the dataset of the run, or raises DashboardError.
+        look_up: returns the model version and the dataset of the run, or raises DashboardError.
     """
     owner = folder.own()
     try:
@@ -146,7 +146,7 @@ def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVers
         except DashboardError as error:
             folder.finish(manifest, "failed", spent, str(error))
             raise
-        folder.forget_evaluation()  # it is of the rows so far
+        folder.forget_evaluation()  # it was computed from fewer rows
         running = folder.finish(manifest, "running", spent)
         return OpenRun(folder, running, dataset, version, owner, spent, taken_up=True)
     except BaseException:
@@ -164,7 +164,7 @@ def _check_it_can_go_on(manifest: RunManifest) -> None:
 
 
 def version_of_run(registry: Registry, manifest: RunManifest) -> ModelVersion:
-    """The very model version that made a run. Raises ModelError when it is gone or another file."""
+    """The model version that made a run. Raises ModelError if it is gone or its file was replaced."""
     version = registry.get(manifest.model)
     if version.sha256 != manifest.model_sha256:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""A dataset, a model version and what the labels mean to it: all that an evaluation needs, and the key to its answers."""
+"""A dataset, a model version and the meaning of the labels: everything that an evaluation needs, and the key of its answers."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MAPS_SHOWN = 4  # in advice
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A dataset and the model version that it is to be evaluated with."""
+    """A dataset and the model version to evaluate."""
 
     dataset: Dataset
     fingerprint: str  # of the dataset
     version: ModelVersion
     mapping: LabelMapping
-    key: str  # equal where the answers are: content of dataset, model, preprocessing, calibration, precision and labels
+    key: str  # equal for equal answers: hash of dataset, model, preprocessing, calibration, precision and labels
 
 
 def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | None = None) -> RunPlan:
@@ -38,8 +38,8 @@ def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | N
         label_map: what some labels mean, see `match_labels`.
 
     Raises:
-        DatasetError: it cannot be used, or it has labels and not one is a class of the model; or the label map does
-            not fit.
+        DatasetError: the dataset cannot be used, none of its labels is a class of the model, or the label map does not
+            fit.
     """
     dataset, fingerprint = open_with_fingerprint(path)
     labels = distinct_labels(dataset.samples)

@@ -1,4 +1,4 @@
-"""One run under way: chunks go to the engine, their rows into the run's folder, part by part."""
+"""One run under way: submits chunks to the engine and stores their rows part by part."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from dashboard.core.runs.thumbnail_file import ThumbnailFile
 
 # If this many chunks of one image crash their worker and no chunk has succeeded, blame the model and stop.
 MOST_IN_VAIN = 3
-SHORTEST_LIMIT_S = 30.0  # loading the model is part of a new worker's first chunk, however small
+SHORTEST_LIMIT_S = 30.0  # the first chunk of a new worker includes loading the model
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an evaluation is."""
+    """Progress of an evaluation."""
 
     done: int
     total: int
@@ -40,12 +40,12 @@ class Progress:
 
     @property
     def images_per_second(self) -> float:
-        """Mean since it was started or taken up."""
+        """Mean speed since the run was started or taken up."""
         return (self.done - self.before) / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def remaining_s(self) -> float | None:
-        """Estimated, None before the first images are through."""
+        """Estimated seconds until the end; None before the first images are done."""
         return (self.total - self.done) / self.images_per_second if self.done > self.before else None
 
 
@@ -63,10 +63,10 @@ class _Piece:
 
 
 class EvaluationWork:
-    """One run under way. Whoever drives it calls `submit_next` and `settle` from one thread, until `complete`."""
+    """One run under way. Call `submit_next` and `settle` from one thread until `complete`."""
 
     def __init__(self, run: OpenRun, engine: Engine, chunk_s: float) -> None:
-        """Raises DatasetError when the rows that are there cannot be read.
+        """Raises DatasetError if the stored rows cannot be read.
 
         Args:
             chunk_s: seconds that a worker may take for a whole chunk.
@@ -80,9 +80,9 @@ class EvaluationWork:
         self._pieces: dict[int, list[_Piece]] = {}  # of parts that are not complete
         self._unwritten: dict[int, list[_Piece]] = {}
         self._thumbnails: ThumbnailFile | None = None
-        self._largest = 0  # images in a chunk that came through
-        self._in_vain = 0  # single images that ended their workers
-        self._mixed = False  # some rows are about other images than the dataset holds now
+        self._largest = 0  # images in a chunk that succeeded
+        self._in_vain = 0  # number of single images that ended their worker
+        self._mixed = False  # True if some rows belong to images that have changed since
         with contextlib.suppress(OSError, ValueError):  # it goes without
             shape = thumbnail_shape(run.version.preprocessing)
             self._thumbnails = self._folder.keep_thumbnails(self._total, shape)
@@ -105,25 +105,25 @@ class EvaluationWork:
 
     @property
     def progress(self) -> Progress:
-        """As far as it is stored."""
+        """The progress of the stored rows."""
         seconds = time.perf_counter() - self._start
         return Progress(self._done, self._total, self._failed, seconds, self._before)
 
     @property
     def complete(self) -> bool:
-        """Every row is stored."""
+        """True if every row is stored."""
         return self._done == self._total
 
     @property
     def pending(self) -> int:
-        """Chunks that the engine has."""
+        """Number of chunks in the engine."""
         return len(self._pending)
 
     def submit_next(self, settled: Settled) -> bool:
-        """Gives the engine one more chunk; False when there is none left.
+        """Submits one more chunk. Returns False if there is none left.
 
         Args:
-            settled: is called, on any thread, with what `settle` is then to be called with.
+            settled: is called on any thread, with the arguments for `settle`.
         """
         if not self._chunks:
             return False
@@ -140,17 +140,17 @@ class EvaluationWork:
         return True
 
     def settle(self, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
-        """Stores the rows of a chunk, or halves it when it ended its worker.
+        """Stores the rows of a chunk. If the chunk ended its worker, halves it.
 
         Raises:
-            OSError: they cannot be written; they are kept, and `write` tries again.
+            OSError: the rows cannot be written. They are kept, and `write` tries again.
             DashboardError: nothing can be predicted.
         """
         self._pending.pop(future, None)
         try:
             answers = future.result()
         except WorkerError as error:
-            if error.code in ("worker_unavailable", "worker_lost"):  # before any image was looked at
+            if error.code in ("worker_unavailable", "worker_lost"):  # before any image was read
                 raise
             if len(chunk.samples) > 1:
                 slow = error.code == "worker_hung" and len(chunk.samples) > self._largest
@@ -173,10 +173,12 @@ class EvaluationWork:
         self.write()
 
     def write(self) -> None:
-        """Stores the rows that are complete. Raises OSError as `settle` does."""
+        """Stores all complete parts. Raises OSError like `settle`."""
         for part, pieces in list(self._unwritten.items()):
             for piece in pieces:
-                if self._thumbnails and piece.thumbnails is not None:  # first, for a part says that all is there
+                if (
+                    self._thumbnails and piece.thumbnails is not None
+                ):  # thumbnails first: a stored part means that everything is stored
                     self._thumbnails.write(piece.predicted(), piece.thumbnails)
             rows = pa.concat_tables([piece.rows for piece in pieces])
             self._folder.add_part(part, rows)
@@ -185,21 +187,23 @@ class EvaluationWork:
             self._failed += rows["status"].to_pylist().count("failed")
 
     def measure(self) -> Future[None]:
-        """Lets a worker compute the metrics; where that fails, whoever reads the run computes them."""
+        """Lets a worker compute the metrics. If that fails, they are computed when the run is read."""
         measured: Future[None] = self._engine.submit("measure_run", self._folder.path)
         return measured
 
     def finish(self, state: State, message: str = "") -> RunManifest:
-        """Ends it in this state.
+        """Ends the run in this state.
 
         Raises:
-            OSError: that cannot be written; it may be called again.
-            DatasetError: it is finished, but the dataset is not the one that it began with.
+            OSError: the state cannot be written; call it again.
+            DatasetError: the run is finished, but the dataset was changed meanwhile.
         """
         if state == "finished":
             self._check_unchanged()
         seconds = self._run.seconds_before + time.perf_counter() - self._start
-        final = replace(self.manifest, key="") if self._mixed else self.manifest  # its rows answer nothing again
+        final = (
+            replace(self.manifest, key="") if self._mixed else self.manifest
+        )  # its rows must not answer another request
         manifest = self._folder.finish(final, state, seconds, message)
         self.leave()
         return manifest
@@ -212,12 +216,12 @@ class EvaluationWork:
         try:
             open_with_content(self._dataset.path, self.manifest.dataset_sha256, was_changed)
         except DatasetError as error:
-            if error is was_changed:  # else it has gone, after all of it was read
+            if error is was_changed:  # otherwise the dataset is gone, but all of it was read
                 self._mixed = True
                 raise
 
     def leave(self) -> None:
-        """Lets go of it as it is, so that it can be taken up again."""
+        """Releases the run without a new state, so that it can be taken up again."""
         for future in list(self._pending):
             future.cancel()
         self._run.owner.release()

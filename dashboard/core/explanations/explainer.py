@@ -79,6 +79,6 @@ class Explainer:
         self, task: str, version: ModelVersion, request: MapRequest, *arguments: Any, slow: bool = False
     ) -> Future[Any]:
         if request.target is not None and request.target not in version.class_names:
-            raise ValueError(f"{request.target!r} is no class of {version.ref}")
+            raise ValueError(f"{request.target!r} is not a class of {version.ref}")
         limit_s = self._slow_task_s if slow or request.is_slow else None
         return self._engine.submit(task, version, *arguments, request, urgent=True, timeout_s=limit_s)

@@ -21,7 +21,7 @@ def _array_of(json_type: Any, dtype: type) -> GetPydanticSchema:
 
 
 def _as_lists(array: np.ndarray) -> list[Any]:
-    """JSON has no NaN: null stands for it."""
+    """JSON has no NaN, so NaN is written as null."""
     if array.dtype.kind == "f":
         return [None if value != value else value for value in array.tolist()]
     return array.tolist()

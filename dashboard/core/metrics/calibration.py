@@ -1,4 +1,4 @@
-"""Do the probabilities mean what they say: temperature scaling and the expected calibration error."""
+"""Calibration of probabilities: the reliability diagram and the expected calibration error."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dashboard.core.metrics.array_fields import Floats, Integers
 class Reliability:
     """Confidence against accuracy in equal-width bins of confidence; (B,) each."""
 
-    upper: Floats  # edge of the bin, inclusive; its lower edge is the one before
+    upper: Floats  # upper edge of the bin, inclusive
     images: Integers
-    confidence: Floats  # mean, NaN in an empty bin
+    confidence: Floats  # mean; NaN in an empty bin
     accuracy: Floats  # NaN in an empty bin
 
     @property
     def ece(self) -> float:
-        """Mean distance of confidence and accuracy, weighted by size (1706.04599, eq. 3); in [0, 1]."""
+        """Mean absolute difference of confidence and accuracy, weighted by bin size (arXiv 1706.04599, eq. 3); in [0, 1]."""
         gap = np.abs(self.confidence - self.accuracy)
         return float(np.nansum(gap * self.images) / self.images.sum())
 
@@ -40,5 +40,5 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> 
 
 
 def expected_calibration_error(pred_probs: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
-    """See `Reliability.ece`; of probabilities (N, K) and class ids (N,)."""
+    """The expected calibration error of probabilities (N, K) with true class ids (N,); see `Reliability.ece`."""
     return reliability(pred_probs.max(axis=1), pred_probs.argmax(axis=1) == labels, bins).ece

@@ -1,4 +1,4 @@
-"""Which of many classes to look at: a confusion matrix of a thousand classes is too large to be drawn."""
+"""Chooses the classes to show: a confusion matrix of a thousand classes is too large to draw."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pandas as pd
 
 
 def confused_classes(confusion: np.ndarray, most: int, around: int | None = None) -> np.ndarray:
-    """Ids of at most `most` classes, ascending: those of the pairs that are confused most often, then of most images.
+    """Ids of at most `most` classes, ascending: those of the most confused pairs, then those with most images.
 
     Args:
         confusion: (K, K) counts; rows are true labels, columns predicted.
-        around: id of a class; then only the pairs that it is part of count.
+        around: id of a class; then only pairs with this class count.
     """
     mistakes = without_diagonal(confusion)
     true, predicted = np.nonzero(mistakes)
@@ -29,7 +29,7 @@ def confused_classes(confusion: np.ndarray, most: int, around: int | None = None
 
 
 def without_diagonal(confusion: np.ndarray) -> np.ndarray:
-    """The same counts with none for right answers."""
+    """The same counts with a diagonal of zeros."""
     mistakes = confusion.copy()
     np.fill_diagonal(mistakes, 0)
     return mistakes
@@ -38,13 +38,13 @@ def without_diagonal(confusion: np.ndarray) -> np.ndarray:
 def confusion_table(
     confusion: np.ndarray, class_names: Sequence[str], classes: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """Counts (K, K), rows true, as one row a cell: true_label, predicted_label, count, share of the true class.
+    """Counts (K, K), rows true, as one row per cell: true_label, predicted_label, count, share of the true class.
 
     Args:
-        classes: ids of those whose cells are wanted; None for all.
+        classes: ids of the classes whose cells are wanted; None for all.
     """
     classes = np.arange(len(confusion)) if classes is None else classes
-    totals = confusion.sum(axis=1, keepdims=True)[classes]  # also of what is in no cell
+    totals = confusion.sum(axis=1, keepdims=True)[classes]  # also of images in cells that are not shown
     confusion = confusion[np.ix_(classes, classes)]
     shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
     rows, columns = np.indices(confusion.shape)

@@ -1,4 +1,4 @@
-"""What an evaluation says, computed from the prediction table by scikit-learn and SciPy."""
+"""The metrics of an evaluation, computed by scikit-learn and SciPy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _per_class_from_json(columns: Any) -> pd.DataFrame:
 
 
 def _per_class_as_json(table: pd.DataFrame) -> dict[Any, list[Any]]:
-    """JSON has no NaN: null stands for it."""
+    """JSON has no NaN, so NaN is written as null."""
     return table.astype(object).where(table.notna(), None).to_dict("list")
 
 
@@ -40,9 +40,9 @@ class Evaluation:
     accuracy: Proportion
     macro_f1: float  # over the classes that occur as true labels
     confusion: IntegerMatrix  # (K, K) counts; rows are true labels, columns predicted
-    per_class: PerClass  # one row a class: class, images, precision, recall, f1
+    per_class: PerClass  # one row per class: class, images, precision, recall, f1
     class_names: tuple[str, ...]
-    reliability: Reliability | None = None  # None where there are no probabilities
+    reliability: Reliability | None = None  # None if there are no probabilities
 
     @property
     def ece15(self) -> float | None:

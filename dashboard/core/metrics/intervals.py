@@ -1,4 +1,4 @@
-"""A share or a mean, with its interval."""
+"""A share or a mean with its confidence interval."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Mean:
 
 
 def mean(values: np.ndarray) -> Mean:
-    """Of (N,), with its 95% percentile interval."""
+    """The mean of (N,) values with its 95% bootstrap interval (percentiles)."""
     from scipy.stats import bootstrap
 
     if len(values) < 2 or np.ptp(values) == 0:
@@ -36,7 +36,7 @@ def mean(values: np.ndarray) -> Mean:
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share with the sample size and interval that belong to it."""
+    """A share with its sample size and confidence interval."""
 
     value: float  # in [0, 1]
     low: float  # 95% Wilson interval

@@ -1,4 +1,4 @@
-"""Softmax, and the temperature that calibrates."""
+"""Softmax and temperature scaling."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature:
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature in [0.05, 20] with the least NLL (Guo et al., arXiv 1706.04599, section 4.2).
 
-    It scales all logits alike, so the predicted class stays the same. Fit it on images that were not trained on.
+    All logits are divided by the same number, so the predicted class stays the same. Fit it on images that were not used in
+    training.
     """
     from scipy.optimize import minimize_scalar
 

@@ -1,4 +1,4 @@
-"""Adding a model file from elsewhere to the registry. Only an operator does this; see `worker.adding.inspecting` for the checks."""
+"""Adds a model file from elsewhere to the registry. Only an operator does this. The checks are in `worker.adding.inspecting`."""
 
 from __future__ import annotations
 
@@ -40,16 +40,18 @@ def read_input_size(argument: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class NewModel:
-    """A model file from elsewhere, and what its owner knows of it."""
+    """A model file from elsewhere, with the facts that its owner gives."""
 
     file: Path  # .keras or .h5
     name: str  # of the model; an existing name gets a new version
-    class_names: Sequence[str] | None = None  # by output; None: CIFAR-10's for a colour model with ten outputs
-    scaling: str | None = None  # a name in SCALINGS; None: told from the model and the samples
+    class_names: Sequence[str] | None = (
+        None  # in the order of the outputs; None: CIFAR-10's, for a colour model with ten outputs
+    )
+    scaling: str | None = None  # a name in SCALINGS; None: chosen by the model and the samples
     fit: Fit = "stretch"
     color: ColorMode | None = None  # None: by the number of channels
-    input_size: tuple[int, int] | None = None  # height, width; for a model that takes any
-    memory_bytes: int | None = None  # that loading may take beyond TensorFlow itself; None: by the size of the file
+    input_size: tuple[int, int] | None = None  # height, width; needed if the model takes any size
+    memory_bytes: int | None = None  # that loading may take besides TensorFlow; None: depends on the size of the file
 
 
 def add_model(
@@ -59,22 +61,22 @@ def add_model(
     pixel_methods: Sequence[str] = (),
     worker_start_s: float = WORKER_START_S,
 ) -> ModelVersion:
-    """Adds a model file as the next version of its name; the registry gets the whole version or nothing.
+    """Adds a model file as the next version of its name. The registry gets the complete version or nothing.
 
-    The file is loaded in a worker process of its own, with a limit on its memory where the system has one (Linux).
-    Where no scaling is given, a model that scales by itself gets raw pixels and any other 1/255, unless another scaling
-    is clearly better on the samples.
+    The file is loaded in a separate worker process. On Linux, the memory of this process is limited.
+    If no scaling is given, a model that scales its input gets raw pixels, and any other model gets 1/255, unless another
+    scaling is clearly better on the samples.
 
     Args:
         samples: a folder of labelled samples to try the scalings on, CLASS/*.png.
         pixel_methods: names of the methods of explanation that need no layer, for a note.
-        worker_start_s: how long the worker process may take to start.
+        worker_start_s: seconds that the worker process may take to start.
 
     Returns:
         The new version; what was assumed and found is in `provenance["notes"]`.
 
     Raises:
-        ModelError: the file is no image classifier that can be served, or something must be given that was not.
+        ModelError: the file is not an image classifier that can be served, or a needed fact was not given.
         DependencyError, WorkerError: TensorFlow cannot be started.
     """
     name, file, scaling = new.name, new.file, new.scaling
@@ -125,7 +127,7 @@ def add_model(
 
 
 def _try_scalings(version: ModelVersion, folder: Path, quarantine: Quarantine) -> dict[str, SelfTest]:
-    """Empty without samples, or when they have labels that are no classes of the model."""
+    """The samples; empty if there are none, or if one of their labels is not a class of the model."""
     samples = read_samples(folder)
     if not samples or match_labels((s.label for s in samples), version.class_names).unknown:
         return {}
@@ -141,7 +143,7 @@ def _not_written(registry: Registry, error: OSError) -> ModelError:
 
 
 def _copy(file: Path, target: Path) -> str:
-    """Copies the file, so that what is checked is what is loaded; returns its SHA-256."""
+    """Copies the file, so that the checked file is the loaded file. Returns its SHA-256."""
     if file.is_dir():
         raise ModelError(f"{file} is a folder, perhaps a TensorFlow SavedModel.", _HOW_TO_SAVE, "model_format")
     digest, done = hashlib.sha256(), 0
@@ -172,7 +174,7 @@ def _copy(file: Path, target: Path) -> str:
 def choose_class_names(
     given: Sequence[str] | None, facts: ForeignModelFacts, what: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """One name for each output, and notes on what was assumed. Raises ModelError."""
+    """One class name per output, and notes on assumptions. Raises ModelError."""
     wanted = 2 if facts.outputs == 1 else facts.outputs
     if given is None:
         if wanted == len(CLASS_NAMES) and facts.input_shape[2] == 3:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ConvLayer:
-    """A layer whose activation is a grid, so that a class activation map can be made from it."""
+    """A layer with a grid of activations, from which a class activation map can be made."""
 
     name: str  # path through nested models, joined by "/"
     grid: tuple[int, int]  # height, width
     channels: int
-    activated: bool = True  # False for a bare convolution or normalisation, whose activation function comes later
+    activated: bool = True  # False for a convolution or normalisation that is followed by its activation function
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class ModelFacts:
     load_s: float
     latency_ms: float  # median of a warm prediction of one image
     images_per_second: float  # in full batches, warm
-    precision: str  # that predictions are computed in: "float32", "bfloat16", ...
+    precision: str  # of the predictions: "float32", "bfloat16", ...
     conv_layers: tuple[ConvLayer, ...]
 
 
 def stages(layers: Sequence[ConvLayer]) -> list[ConvLayer]:
-    """The last activated layer of each grid size, in the order of the forward pass: the ones worth choosing from."""
+    """The last activated layer of each grid size, in the order of the forward pass. Users choose among these."""
     last_of_grid: dict[tuple[int, int], ConvLayer] = {}
     for layer in layers:
         if layer.activated or not last_of_grid.get(layer.grid, layer).activated:

@@ -1,4 +1,4 @@
-"""Does a picture show any of the classes at all? Two scores, and the thresholds under which a model doubts it."""
+"""Two scores for whether a picture shows any of the classes, and the thresholds from which on a model doubts it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Score = Literal["energy", "msp"]
 
 
 def energy(logits: np.ndarray) -> np.ndarray:
-    """-logsumexp of logits (N, K): low for what the model knows (Liu et al., arXiv 2010.03759, section 3.1). (N,)."""
+    """-logsumexp of logits (N, K): low for pictures like those that the model was trained on (Liu et al., arXiv 2010.03759, section 3.1). (N,)."""
     logits = np.asarray(logits, np.float64)
     peak = logits.max(axis=1)
     return -(peak + np.log(np.exp(logits - peak[:, None]).sum(axis=1)))
@@ -20,12 +20,12 @@ def energy(logits: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Familiarity:
-    """Where a model version draws the line; fitted on images of its classes that it was not trained on."""
+    """The thresholds of a model version, fitted on images of its classes that it was not trained on."""
 
-    kept: float  # share of such images that each threshold lets pass, in (0, 1)
+    kept: float  # share of such images that pass each threshold, in (0, 1)
     max_energy: float  # of the logits, as they leave the network
     min_msp: float  # maximum softmax probability, calibrated (Hendrycks & Gimpel, arXiv 1610.02136)
-    decides: Score  # the one that told strangers apart better when both were fitted
+    decides: Score  # the score that recognised foreign pictures better when both were fitted
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     def __post_init__(self) -> None:
@@ -35,7 +35,7 @@ class Familiarity:
             raise ValueError(f"unknown score {self.decides!r}")
 
     def doubts(self, logits: np.ndarray, pred_probs: np.ndarray) -> Doubt:
-        """What both scores say of one image with logits (K,) and calibrated probabilities (K,)."""
+        """Both scores of one image with logits (K,) and calibrated probabilities (K,), compared with the thresholds."""
         found_energy, msp = float(energy(logits[None])[0]), float(pred_probs.max())
         by_score: dict[Score, bool] = {"energy": found_energy > self.max_energy, "msp": msp < self.min_msp}
         return Doubt(found_energy, msp, by_score["energy"], by_score["msp"], by_score[self.decides])
@@ -43,7 +43,7 @@ class Familiarity:
 
 @dataclass(frozen=True)
 class Doubt:
-    """How an image stands to the thresholds."""
+    """The two scores of an image compared with the thresholds."""
 
     energy: float
     msp: float
@@ -53,7 +53,7 @@ class Doubt:
 
 
 def fit_familiarity(logits: np.ndarray, pred_probs: np.ndarray, decides: Score, kept: float = 0.95) -> Familiarity:
-    """Thresholds that let the share `kept` of these images, (N, K) each, pass; of images not trained on."""
+    """Thresholds that the share `kept` of these images passes; (N, K) each, of images that were not used in training."""
     return Familiarity(
         kept,
         max_energy=float(np.quantile(energy(logits), kept)),
@@ -63,7 +63,7 @@ def fit_familiarity(logits: np.ndarray, pred_probs: np.ndarray, decides: Score, 
 
 
 def auroc(score_known: np.ndarray, score_strange: np.ndarray) -> float:
-    """Chance that a strange image has the higher score than a known one, in [0, 1]; 0.5 tells nothing apart."""
+    """Probability that a foreign image has a higher score than a known one, in [0, 1] (AUROC); 0.5 is chance."""
     from sklearn.metrics import roc_auc_score
 
     strange = np.concatenate([np.zeros(len(score_known)), np.ones(len(score_strange))])

@@ -17,23 +17,23 @@ SAMPLES_A_TASK = 128
 
 
 class Inference:
-    """Asks workers about a model version. A person waits for the answers, so they go before running evaluations."""
+    """Asks workers about a model version. A person waits for the answers, so these tasks run before those of evaluations."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def predict(self, version: ModelVersion, files: Sequence[bytes]) -> list[Prediction | Failure]:
-        """One answer an image file. Raises DependencyError, ModelError, WorkerError."""
+        """One answer per image file. Raises DependencyError, ModelError, WorkerError."""
         answers: list[Prediction | Failure] = self._engine.submit(
             "predict_files", version, list(files), urgent=True
         ).result()
         return answers
 
     def embed(self, version: ModelVersion, dataset: Path, samples: Sequence[Sample]) -> np.ndarray:
-        """What the model's last layer is given for each of these samples of the dataset at that path.
+        """The embedding of each of these samples: the input of the model's last layer.
 
         Returns:
-            (N, d) float32; rows of NaN for what cannot be read. `analysis.similar_images` compares them.
+            (N, d) float32; a row of NaN for each image that cannot be read. `analysis.similar_images` compares them.
 
         Raises:
             DependencyError, ModelError, WorkerError; DatasetError when the dataset cannot be read or was changed.
@@ -48,12 +48,12 @@ class Inference:
         return np.array([unknown if isinstance(answer, Failure) else answer for answer in answers], np.float32)
 
     def embed_file(self, version: ModelVersion, file: bytes) -> np.ndarray:
-        """The same of one image file, (d,) float32. Raises DependencyError, ModelError, ImageError, WorkerError."""
+        """The embedding of one image file, (d,) float32. Raises DependencyError, ModelError, ImageError, WorkerError."""
         embedding: np.ndarray = self._engine.submit("embed_file", version, file, urgent=True).result()
         return embedding
 
     def tensorflow(self) -> TensorFlowFacts:
-        """Raises DependencyError, WorkerError."""
+        """What a worker finds out about TensorFlow. Raises DependencyError, WorkerError."""
         facts: TensorFlowFacts = self._engine.submit("probe_tensorflow", urgent=True).result()
         return facts
 
@@ -64,5 +64,5 @@ class Inference:
 
 
 def in_chunks(samples: Sequence[Sample], size: int) -> list[list[Sample]]:
-    """The samples in lists of at most `size`, in their order."""
+    """The samples in their order, in lists of at most `size`."""
     return [list(samples[i : i + size]) for i in range(0, len(samples), size)]

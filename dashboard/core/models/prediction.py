@@ -1,4 +1,4 @@
-"""What a version answers."""
+"""The answers of a model version."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ChunkAnswers:
-    """A model version's answers for a chunk of images, column by column, so that a million of them stay cheap."""
+    """A model version's answers for a chunk of images, column by column, so that a million images need little memory."""
 
     places: np.ndarray  # (M,) int64, ascending: positions in the chunk of the images that were predicted
     logits: np.ndarray  # (M, K) float32, before temperature and softmax

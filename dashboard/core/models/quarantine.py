@@ -1,4 +1,4 @@
-"""A worker process of its own for one model from elsewhere."""
+"""A separate worker process for one model from elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TASK_S = 600.0
 
 
 class Quarantine:
-    """The worker ends with the `with` block; what happens to it happens to no other."""
+    """The worker ends with the `with` block. Its crash affects no other worker."""
 
     def __init__(self, order: ForeignModel, worker_start_s: float) -> None:
         self._order = order
@@ -30,7 +30,7 @@ class Quarantine:
 
     def inspect(self) -> ForeignModelFacts:
         """Loads, tries and converts the model; from then on the worker's memory is limited."""
-        self._pool.submit("probe_tensorflow").result()  # its own faults are not the model's
+        self._pool.submit("probe_tensorflow").result()  # faults of TensorFlow are not the model's
         facts: ForeignModelFacts = self._run("inspect_model_file", self._order)
         return facts
 
@@ -46,11 +46,11 @@ class Quarantine:
 
     def _run(self, task: str, *args: object) -> Any:
         try:
-            # once only: the worker that follows a dead one has no limit on its memory
+            # one attempt: the next worker would have no memory limit
             return self._pool.submit(task, *args, timeout_s=TASK_S, attempts=1).result()
         except WorkerError as error:
             ran_out = error.code == "out_of_memory"
-            if error.code == "task_failed":  # the process lives: memory has nothing to do with it
+            if error.code == "task_failed":  # the process still runs, so memory is not the cause
                 message = f"{self._order.shown_as} cannot be used. {error.message}"
                 raise ModelError(message, "It is built in a way that is not supported: please report this.") from error
             limit = self._order.memory_bytes / 2**30

@@ -35,18 +35,18 @@ class Registry:
         return cls(settings.models_dir, settings.model, settings.bundled_models_dir)
 
     def versions(self) -> list[ModelVersion]:
-        """The usable ones by name, then newest first."""
+        """The usable versions by name, then newest first."""
         return [v for v in self._scan() if isinstance(v, ModelVersion)]
 
     def broken(self) -> list[BrokenVersion]:
-        """The ones whose files are missing or make no sense."""
+        """The versions whose files are missing or invalid."""
         return [v for v in self._scan() if isinstance(v, BrokenVersion)]
 
     def get(self, ref: str = "") -> ModelVersion:
         """The version NAME@VERSION, the newest of NAME, or, for the empty string, the active one.
 
         Raises:
-            ModelError: there is none such, or it is broken.
+            ModelError: there is no such version, or it is broken.
         """
         if not ref:
             return self.active()
@@ -63,7 +63,7 @@ class Registry:
         raise ModelError(f"There is no model {ref!r}.", f"Known versions: {known}.", "model_unknown")
 
     def active(self) -> ModelVersion:
-        """The version used when none is named: the setting, else models/active.json, else the first usable one."""
+        """The active version, used when none is named: from the setting, else from models/active.json, else the first usable one."""
         ref = self._default or self._active_in_file()
         if ref:
             return self.get(ref)
@@ -86,7 +86,7 @@ class Registry:
             return ""
 
     def activate(self, ref: str) -> ModelVersion:
-        """Makes `ref` the version used when none is named."""
+        """Makes `ref` the active version."""
         version = self.get(ref)
         write_json(self.root / "active.json", {"model": version.ref})
         return version
@@ -99,14 +99,14 @@ class Registry:
 
     @contextlib.contextmanager
     def adding(self) -> Iterator[Path]:
-        """A hidden folder for a version in the making; it goes afterwards, unless `add` made it one. Raises OSError."""
+        """A hidden folder for a version that is being made. It is removed afterwards, unless `add` renamed it. Raises OSError."""
         self.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".adding-", dir=self.root, ignore_cleanup_errors=True) as folder:
             Path(folder).chmod(0o755)
             yield Path(folder)
 
     def add(self, folder: Path, name: str) -> str:
-        """Renames a folder that `adding` gave to the next version of `name`, whose number is returned.
+        """Renames a folder from `adding` to the next version of `name`. Returns the number of this version.
 
         Raises:
             ModelError: the name could leave the folder.
@@ -121,7 +121,7 @@ class Registry:
                 try:
                     return folder.rename(target).name
                 except OSError:
-                    if not target.exists():  # else somebody added a version at the same moment
+                    if not target.exists():  # otherwise somebody else added a version at the same moment
                         raise
         finally:
             with contextlib.suppress(OSError):
@@ -134,7 +134,7 @@ class Registry:
             for p in root.glob("*/*")
             if os.path.isdir(p) and not p.name.startswith(".") and not p.parent.name.startswith(".")  # noqa: PTH112
         ]
-        # an upgrade may bundle a number that was given to an added version before: that one keeps it
+        # an upgrade may bundle a number that an added version has already; the added version keeps it
         folders = list({(p.parent.name, p.name): p for p in reversed(found)}.values())
         folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
         return [read_version(folder) for folder in folders]

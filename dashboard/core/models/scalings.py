@@ -14,7 +14,7 @@ CLEARLY = 0.05  # level of the one-sided sign test between two scalings
 
 
 def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
-    """The recipe with one of SCALINGS. Raises ModelError for another name, or one that does not fit the channels."""
+    """The preprocessing with one of SCALINGS. Raises ModelError for another name, or one that does not fit the channels."""
     if scaling not in SCALINGS:
         raise ModelError(f"There is no scaling {scaling!r}.", f"Choose one of: {', '.join(SCALINGS)}.", "bad_scaling")
     scale, mean, std = SCALINGS[scaling]
@@ -22,14 +22,14 @@ def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
 
 
 def try_others(version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict) -> dict[str, SelfTest]:
-    """The self-test with each scaling that the version does not have and that it can answer with."""
+    """The self-test with each other scaling that gives finite predictions."""
     tests = {}
     for name in SCALINGS:
         if name != version.preprocessing.scaling_name:
             try:
                 candidate = replace(version, preprocessing=scaled(version.preprocessing, name))
                 tests[name] = self_test(candidate, samples, predict)
-            except ModelError:  # it does not fit the channels, or gives numbers that are not finite
+            except ModelError:  # the scaling does not fit the channels, or gives numbers that are not finite
                 continue
     return tests
 
@@ -37,7 +37,7 @@ def try_others(version: ModelVersion, samples: Sequence[LabelledFile], predict: 
 def better_scaling(
     version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict, found: SelfTest
 ) -> tuple[str, SelfTest] | None:
-    """The other scaling with which the version does best, if it then does well and clearly better than `found`."""
+    """The best other scaling, if the version does well with it and clearly better than `found`; else None."""
     tests = try_others(version, samples, predict)
     best = max(tests, key=lambda name: tests[name].right, default="")
     if best and _clearly_better(tests[best], found) and judge(tests[best], version).status != "error":
@@ -51,9 +51,9 @@ def choose_scaling(
     """The scaling to use for a new model, and why.
 
     Args:
-        given: what the operator wants, which is obeyed.
-        scales_itself: the model begins with arithmetic on the pixels.
-        tests: on the same samples with each scaling, the one first tried first; empty when there are no samples.
+        given: the operator's choice; it is always used.
+        scales_itself: True if the model begins with arithmetic on the pixels.
+        tests: the self-test with each scaling, the one that was tried first at the front; empty without samples.
     """
     chosen, notes = given or first_scaling(scales_itself), []
     if given is None:
@@ -83,12 +83,12 @@ def choose_scaling(
 
 
 def first_scaling(scales_itself: bool) -> str:
-    """What is assumed of a new model."""
+    """The scaling that is tried first for a new model."""
     return "raw" if scales_itself else "1/255"
 
 
 def _clearly_better(a: SelfTest, b: SelfTest) -> bool:
-    """Whether `a` beats `b` on the same samples: the sign test."""
+    """True if `a` is significantly better than `b` on the same samples (sign test)."""
     from scipy.stats import binomtest
 
     only_a = sum(x and not y for x, y in zip(a.correct, b.correct, strict=True))

@@ -1,4 +1,4 @@
-"""Does a model answer sensibly on a handful of labelled samples?"""
+"""Tests a model on a few labelled samples."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dashboard.core.metrics.intervals import Proportion, proportion
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
-SURPRISE = 0.01  # a result that a model of the stated accuracy gives less often than this is worth a warning
+SURPRISE = 0.01  # warn if a model with the stated accuracy would do so badly with a lower probability than this
 
 Predict = Callable[[ModelVersion, Sequence[bytes]], list[Prediction | Failure]]
 
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A sample image with its folder's name."""
+    """A sample image with its label, the name of its folder."""
 
     label: str
     data: bytes
@@ -29,43 +29,43 @@ class LabelledFile:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """How a model version did on the samples that can be read."""
+    """The result of a model version on the readable samples."""
 
     correct: tuple[bool, ...]  # of each sample
     answer: str  # the most frequent one
-    share: float  # of that answer, in (0, 1]
-    classes: int  # different true labels among the samples
+    share: float  # of the most frequent answer, in (0, 1]
+    classes: int  # number of different true labels
 
     @property
     def right(self) -> int:
-        """How many are answered rightly."""
+        """Number of correct predictions."""
         return sum(self.correct)
 
     @property
     def accuracy(self) -> Proportion:
-        """The share of them."""
+        """Share of correct predictions."""
         return proportion(self.right, len(self.correct))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What that says about the model."""
+    """The status of the check: ok, warning or error."""
 
     status: Literal["ok", "warning", "error"]
     summary: str
 
 
 def read_samples(folder: Path) -> list[LabelledFile]:
-    """The images `folder`/CLASS/*.png, in a fixed order; empty when there are none."""
+    """The images `folder`/CLASS/*.png in a fixed order; empty if there are none."""
     return [LabelledFile(path.parent.name, path.read_bytes()) for path in sorted(folder.glob("*/*.png"))]
 
 
 def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict) -> SelfTest:
-    """Predicts the samples and counts.
+    """Predicts the samples and counts the correct answers.
 
     Args:
-        samples: their labels are classes of the model.
-        predict: as `Inference.predict`; what it raises passes through.
+        samples: labelled with classes of the model.
+        predict: like `Inference.predict`; its errors are not caught.
 
     Raises:
         DatasetError: none of the samples can be read.
@@ -85,7 +85,7 @@ def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: P
 
 
 def judge(test: SelfTest, version: ModelVersion) -> Verdict:
-    """An error for a model that answers one class or guesses, a warning for one that may, or is far below what it states."""
+    """Error: the model gives one class only, or guesses. Warning: it may do so, or is far below its stated accuracy."""
     n = test.accuracy.n
     if test.share == 1 and test.classes > 1:
         return Verdict("error", f"{version.ref} answers {test.answer!r} for 100% of the samples, whatever they show")

@@ -23,20 +23,20 @@ RECORD = "model.json"
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One servable model: a file and everything needed to use it rightly."""
+    """A model that can be served: its file, and everything needed to use it correctly."""
 
     name: str
     version: str
     folder: Path
     class_names: tuple[str, ...]
     preprocessing: Preprocessing
-    output: Output  # what the file's last layer gives
+    output: Output  # output of the file's last layer
     sha256: str  # of model.keras
     temperature: float = 1.0  # pred_probs = softmax(logits / temperature)
-    metrics: dict[str, Any] = field(default_factory=dict)  # as measured when it was made; shown, never computed with
+    metrics: dict[str, Any] = field(default_factory=dict)  # measured when it was made; only shown
     provenance: dict[str, Any] = field(default_factory=dict)
-    familiarity: Familiarity | None = None  # None: it never doubts that a picture shows one of its classes
-    bfloat16: bool = False  # may be served in bfloat16: measured to answer as well as in float32
+    familiarity: Familiarity | None = None  # None: foreign pictures are not recognised
+    bfloat16: bool = False  # may be served in bfloat16: it was measured to answer as well as in float32
 
     @property
     def ref(self) -> str:
@@ -50,7 +50,7 @@ class ModelVersion:
 
     @property
     def accuracy(self) -> float | None:
-        """On its test images, in (0, 1]; None where its record, which anybody may have written, states none."""
+        """Accuracy on its test images, in (0, 1]; None if its record does not state a valid one."""
         stated = self.metrics.get("accuracy")
         return stated if isinstance(stated, (int, float)) and 0 < stated <= 1 else None
 
@@ -61,13 +61,13 @@ class ModelVersion:
         return (p.height, p.width, p.channels)
 
     def fitting(self, fit: Fit) -> ModelVersion:
-        """The same, but pictures of another shape are made to fit in this way."""
+        """This version, but with another way to fit pictures of another shape."""
         return replace(self, preprocessing=replace(self.preprocessing, fit=fit))
 
 
 @dataclass(frozen=True)
 class BrokenVersion:
-    """A folder in models/ that cannot be used, and why."""
+    """A folder in models/ that cannot be used, with the reason."""
 
     name: str
     version: str
@@ -96,7 +96,7 @@ class ModelFile(BaseModel):
 
     @classmethod
     def of(cls, version: ModelVersion) -> ModelFile:
-        """The content for a version."""
+        """The content of model.json for a version."""
         return cls(
             **{name: getattr(version, name) for name in cls.model_fields} | {"class_names": list(version.class_names)}
         )
@@ -109,7 +109,7 @@ class ModelFile(BaseModel):
 
 
 def read_version(folder: Path) -> ModelVersion | BrokenVersion:
-    """The version in a folder models/NAME/VERSION, or why it cannot be used."""
+    """The version in a folder models/NAME/VERSION. If it cannot be used: the reason."""
     name, version = folder.parent.name, folder.name
     try:
         return _parse(folder)

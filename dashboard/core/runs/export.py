@@ -1,4 +1,4 @@
-"""A run for other programs: its figures as JSON, its rows as CSV or Parquet, some thousand rows at a time."""
+"""Exports a run: its figures as JSON, its rows as CSV or Parquet, some thousand rows at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def safe_for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with an apostrophe before texts that a spreadsheet would take for a formula."""
+    """The table with an apostrophe before each text that a spreadsheet would read as a formula."""
 
     def defuse(value: object) -> object:
         return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
@@ -32,7 +32,7 @@ def safe_for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_csv(run: Run, out: IO[bytes]) -> None:
-    """One row an image, with a column `p_CLASS` for the probability of each class; UTF-8 with a byte order mark.
+    """One row per image, with a column `p_CLASS` for the probability of each class; UTF-8 with a byte order mark.
 
     Raises:
         OSError, ArrowException: the rows cannot be read or written.
@@ -49,7 +49,7 @@ def write_csv(run: Run, out: IO[bytes]) -> None:
 
 
 def make_export_folder(folder: Path) -> None:
-    """Raises DatasetError when it cannot be made."""
+    """Makes the folder if it is not there. Raises DatasetError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -57,7 +57,7 @@ def make_export_folder(folder: Path) -> None:
 
 
 def export_run(run: Run, folder: Path, report_json: str) -> list[Path]:
-    """Writes report.json, rows.csv and rows.parquet into `folder`, each whole or not at all.
+    """Writes report.json, rows.csv and rows.parquet into `folder`, each of them complete or not at all.
 
     Args:
         report_json: the content of report.json.

@@ -1,6 +1,6 @@
-"""The files of one run: its manifest, its rows in Parquet parts, thumbnails and metrics, each written whole or not at all.
+"""The files of one run: its manifest, its rows in Parquet parts, thumbnails and metrics, each written completely or not at all.
 
-Part 7 holds the rows of chunk 7, so that it is known which rows are missing. The parts of a complete run are packed into
+Part 7 holds the rows of chunk 7, so it is known which rows are missing. The parts of a complete run are packed into
 one file.
 """
 
@@ -38,25 +38,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Part:
-    """What a stored part of a run holds."""
+    """The content of a stored part."""
 
     rows: int
     failed: int
 
 
 class RunFolder:
-    """The folder of one run. It may be gone, or only partly written."""
+    """The folder of one run. It may be missing or incomplete."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def run_id(self) -> str:
-        """The name of the folder."""
+        """The id of the run, which is the name of the folder."""
         return self.path.name
 
     def manifest(self) -> RunManifest:
-        """The manifest as it is stored.
+        """The stored manifest.
 
         Raises:
             DatasetError: with the code `run_unknown` when there is no such run, `run_damaged` when the file is no manifest.
@@ -71,13 +71,13 @@ class RunFolder:
         self._write(MANIFEST, _MANIFEST_TYPE, manifest)
 
     def finish(self, manifest: RunManifest, state: State, seconds: float, message: str = "") -> RunManifest:
-        """Writes and returns the manifest in its last state. Raises OSError."""
+        """Writes and returns the manifest with its final state. Raises OSError."""
         finished = replace(manifest, state=state, seconds=round(seconds, 3), message=message)
         self.save(finished)
         return finished
 
     def own(self) -> RunOwner:
-        """The right to write to the run.
+        """Takes the right to write to the run.
 
         Raises:
             DatasetError: with the code `run_in_use` when somebody else has it, `run_unknown` when there is no such run.
@@ -88,11 +88,11 @@ class RunFolder:
             raise self._unknown() from error
 
     def is_owned(self) -> bool:
-        """Whether some process works on the run."""
+        """True if some process works on the run."""
         return is_owned(self.path)
 
     def state(self, manifest: RunManifest) -> State | Literal["interrupted"]:
-        """The state in its manifest, or "interrupted" where that is "running" and no process works on the run."""
+        """The state in the manifest; "interrupted" if that is "running" but no process works on the run."""
         if manifest.state == "running" and not self.is_owned():
             return "interrupted"
         return manifest.state
@@ -101,36 +101,36 @@ class RunFolder:
         """Writes the rows of chunk number `part`. A part that is written twice counts once.
 
         Raises:
-            OSError: they are not stored, and nothing else has changed.
+            OSError: the rows are not stored; everything else is unchanged.
         """
         with open_atomically(self.path / f"part-{part:07d}.parquet") as out:
             pq.write_table(rows.sort_by("index"), out)
 
     def parts(self) -> dict[int, Part]:
-        """The parts that can be read, by their number."""
+        """The readable parts by their number."""
         found = {}
         for path in self._part_paths():
             try:
                 status = pq.read_table(path, columns=["status"])["status"].to_pylist()
             except (OSError, ValueError, pa.ArrowException):
-                continue  # its chunk is evaluated again
+                continue  # the chunk of an unreadable part is evaluated again
             found[int(path.stem.partition("-")[2])] = Part(len(status), status.count("failed"))
         return found
 
     def growth(self) -> int:
         """The number of parts that are not packed, rounded to two significant digits.
 
-        A page that watches the run reloads when it changes, so only when there is clearly more to see.
+        A page that watches the run reloads when this number changes.
         """
         return int(float(f"{len(self._part_paths()):.2g}"))
 
     def seconds_until_last_part(self) -> float:
-        """From the last writing of the manifest, which is when work began, to that of the last part."""
+        """Seconds from the last change of the manifest, when work began, to the last part."""
         began, *parts = (path.stat().st_mtime for path in (self.path / MANIFEST, *self._part_paths()))
         return max([began, *parts]) - began
 
     def is_packed(self) -> bool:
-        """Whether all rows are in one file."""
+        """True if all rows are in one file."""
         return (self.path / _PACKED).exists()
 
     def pack(self, rows: RowFiles) -> None:
@@ -144,7 +144,7 @@ class RunFolder:
         manifest = self.manifest()
         try:
             files, table = self._rows(manifest, columns)
-        except FileNotFoundError:  # its parts were packed meanwhile
+        except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
         return Run(manifest, table, files, self._evaluation(), self.state(manifest))
 
@@ -153,7 +153,7 @@ class RunFolder:
         self._write(_EVALUATION, _EVALUATION_TYPE, evaluation)
 
     def forget_evaluation(self) -> None:
-        """Removes stored metrics: whoever reads the run computes them. Raises OSError."""
+        """Removes the stored metrics; they are then computed when the run is read. Raises OSError."""
         (self.path / _EVALUATION).unlink(missing_ok=True)
 
     def keep_thumbnails(self, n: int, shape: tuple[int, int]) -> ThumbnailFile | None:
@@ -171,7 +171,7 @@ class RunFolder:
         return thumbnails
 
     def _evaluation(self) -> Evaluation | None:
-        with contextlib.suppress(OSError, DatasetError):  # then whoever reads the run computes it
+        with contextlib.suppress(OSError, DatasetError):  # the metrics are then computed when the run is read
             return self._read(_EVALUATION, _EVALUATION_TYPE)
         return None
 
@@ -189,7 +189,7 @@ class RunFolder:
         return sorted(self.path.glob("part-*.parquet"))
 
     def _read(self, name: str, record_type: TypeAdapter[T]) -> T:
-        """Raises OSError, or DatasetError when the file does not hold such a record."""
+        """Reads a record. Raises OSError, or DatasetError if the file holds no such record."""
         try:
             return record_type.validate_json((self.path / name).read_bytes())
         except ValidationError as error:

@@ -1,7 +1,7 @@
-"""The images of a run as they were evaluated: the file of one, and small pictures of many.
+"""The images of a run as they were evaluated: the file of one image, and small pictures of many.
 
-They come from the dataset, and only while it still has the same file at the same place. Small pictures come from the
-thumbnails beside the run where it has them, so they outlive the dataset.
+They are read from the dataset, if it still has the same file at the same place. Small pictures are read from the stored
+thumbnails if there are any, so they outlive the dataset.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from dashboard.core.runs.store import RunStore
 
 @dataclass(frozen=True)
 class RunImage:
-    """An image as it was evaluated."""
+    """An image of a run."""
 
     run_id: str
     index: int  # position in the dataset
     file: str  # path inside the dataset
     data: bytes  # the image file
     true_label: str | None
-    predicted_label: str | None  # None where it was not evaluated
+    predicted_label: str | None  # None if it was not evaluated
     model: str  # NAME@VERSION that predicted
     model_sha256: str
-    fit: Fit | None  # how the picture was made to fit; None where that is not known
+    fit: Fit | None  # how the picture was fitted; None if unknown
 
     @property
     def name(self) -> str:
-        """Without its folders."""
+        """The file name without folders."""
         return self.file.rsplit("/", 1)[-1]
 
 
@@ -69,18 +69,18 @@ def run_image(run: Run, index: int) -> RunImage:
 
 
 class RunPictures:
-    """Small pictures by the `index` and `file` of a row."""
+    """Small pictures of the rows of a run."""
 
     def __init__(self, store: RunStore, manifest: RunManifest) -> None:
-        """Raises DatasetError when there are no pictures."""
+        """Raises DatasetError if there are no pictures."""
         self._thumbnails = store.folder(manifest.run_id).thumbnails()
         self._dataset = _dataset_of(manifest) if self._thumbnails is None else None
 
     def image(self, index: int, file: str, enough: tuple[int, int]) -> np.ndarray | None:
-        """(H, W, 3) uint8; None where it cannot be read, or is not the one that was evaluated.
+        """(H, W, 3) uint8; None if the image cannot be read, or is not the one that was evaluated.
 
         Args:
-            enough: (width, height) that a larger one may be shrunk to while it is decoded.
+            enough: (width, height) to which a larger image may be shrunk while it is decoded.
         """
         if self._thumbnails is not None:
             return np.asarray(self._thumbnails[index])

@@ -1,4 +1,4 @@
-"""What was evaluated, by what, how far."""
+"""The manifest of a run: dataset, model version and progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dashboard.core.settings import CHUNK_SIZE
 
 
 def new_run_id() -> str:
-    """A name that sorts by time and cannot be guessed."""
+    """A new id that sorts by time and cannot be guessed."""
     return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
@@ -24,7 +24,7 @@ State = Literal["running", "finished", "cancelled", "failed"]
 
 @dataclass(frozen=True)
 class RunManifest:
-    """What was evaluated, by what, and how far it got."""
+    """What was evaluated, with which model version, and how far it got."""
 
     run_id: str
     created_utc: str  # ISO 8601
@@ -34,28 +34,28 @@ class RunManifest:
     model_sha256: str
     class_names: tuple[str, ...]
     n_images: int
-    fit: Fit | None = None  # how pictures were made to fit; None: as the model version says
-    unknown_labels: tuple[str, ...] = ()  # names in the dataset that mean none of the model's classes
-    label_map: tuple[tuple[str, str], ...] = ()  # what the others meant; as a dict, what `match_labels` takes
-    notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
+    fit: Fit | None = None  # how pictures were fitted; None: as in the model version
+    unknown_labels: tuple[str, ...] = ()  # labels that are not a class of the model
+    label_map: tuple[tuple[str, str], ...] = ()  # the label map for `match_labels`, as pairs
+    notes: tuple[str, ...] = ()  # sentences about how the dataset was read
     imported: bool = False  # predictions made elsewhere: `dataset` is their file, and there are no images
     chunk_size: int = CHUNK_SIZE  # images a part
-    key: str = ""  # equal where dataset, model version and labels are: the same answers; "" where unknown
-    state: State = "running"  # whether somebody works on it is told by its owner
+    key: str = ""  # equal for the same dataset, model version and labels, so for the same answers; "" if unknown
+    state: State = "running"  # the lock of `RunOwner` says whether somebody works on it
     seconds: float = 0.0  # spent on it
     message: str = ""  # why it failed
 
     @property
     def dataset_name(self) -> str:
-        """Without its folder."""
+        """The name of the dataset without its folder."""
         return Path(self.dataset).name.removesuffix(".dataset.json")
 
     @cached_property
     def class_of(self) -> dict[str, str | None]:
-        """Class of the model by name in the dataset, of those that are evaluated; None: compared with nothing."""
+        """The class of the model for each label; None: predicted, but not compared."""
         return {name: None if meant == NO_LABEL else meant for name, meant in self.label_map if meant != LEAVE_OUT}
 
     @cached_property
     def left_out(self) -> frozenset[str]:
-        """Names in the dataset whose images the user wanted left out."""
+        """The labels whose images the user left out."""
         return frozenset(name for name, meant in self.label_map if meant == LEAVE_OUT)

@@ -1,4 +1,4 @@
-"""Who works on a run: one process at a time, and nobody once that process is gone."""
+"""A lock on a run: one process at a time works on it, and the lock ends with that process."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _PAUSE_S = 0.02
 
 
 class RunOwner:
-    """The right to write to a run's folder; the system takes it back when the process ends, however that happens.
+    """The right to write to a run's folder. The system releases it when the process ends, also when it is killed.
 
-    A lock on a file (flock), since a process id alone may by then be another process's.
+    It is a lock on a file (flock): a stored process id could belong to another process later.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Raises DatasetError with the code `run_in_use` when another one has it; OSError when there is no such folder."""
+        """Raises DatasetError with the code `run_in_use` if another owner has it, and OSError if there is no such folder."""
         self._file = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not _lock(self._file):
             by = _pid_in(self._file)
@@ -32,19 +32,19 @@ class RunOwner:
                 "Wait until it has ended, or cancel it there.",
                 "run_in_use",
             )
-        with contextlib.suppress(OSError):  # for people only; the disk may be full
+        with contextlib.suppress(OSError):  # only for people; the disk may be full
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Lets others have it; may be called twice."""
+        """Releases the lock. May be called twice."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
 
 def is_owned(folder: Path) -> bool:
-    """Whether some process, perhaps this one, works on the run."""
+    """True if some process, perhaps this one, works on the run."""
     try:
         file = os.open(folder / _FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""The rows of a run on disk: Parquet, read column by column, so that a million rows cost only what is looked at."""
+"""The rows of a run on disk: Parquet, read column by column, so that only the needed columns of a million rows are read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from dashboard.core.files import open_atomically
 COLUMNS = (
     "index", "file", "true_label", "predicted_label", "confidence", "pred_probs", "logits", "status", "reason",
 )  # fmt: skip
-VIEW_COLUMNS = ("index", "true_label", "predicted_label", "confidence", "status")  # all that figures and filters need
+VIEW_COLUMNS = (
+    "index",
+    "true_label",
+    "predicted_label",
+    "confidence",
+    "status",
+)  # the columns that figures and filters need
 _LABELS = ("true_label", "predicted_label")
 _STATUS = ("ok", "failed")
 _NUMBERS = {
@@ -26,9 +32,9 @@ _NUMBERS = {
     "pred_probs": pa.list_(pa.float64()),
     "logits": pa.list_(pa.float32()),
 }
-SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # also where all rows failed
-CLASS_NAMES = "class_names"  # in a file's metadata: of the probabilities, as JSON
-_GROUP_ROWS = 16384  # of a packed file: what is read to show one row
+SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # also if all rows failed
+CLASS_NAMES = "class_names"  # metadata key: the class names of the probabilities, as JSON
+_GROUP_ROWS = 16384  # rows per row group of a packed file; one group is read to show one row
 
 
 class RowFiles:
@@ -41,12 +47,12 @@ class RowFiles:
         self._paths, self._class_names = paths, class_names
 
     def read(self, columns: Sequence[str]) -> pd.DataFrame:
-        """All rows; labels and status as categories, labels in the order of the classes."""
+        """All rows. Labels and status are categories, labels in the order of the classes."""
         tables = [_open(path).read(list(columns)) for path in self._paths]
         return self._frame(pa.concat_tables(tables) if tables else SCHEMA.empty_table().select(list(columns)))
 
     def take(self, positions: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
-        """The rows at these positions, in this order, indexed by them."""
+        """The rows at these positions, in this order, with the positions as index."""
         groups, ends = self._groups
         group_of = np.searchsorted(ends, positions, side="right")
         order = np.argsort(group_of, kind="stable")  # as they will be read
@@ -60,14 +66,14 @@ class RowFiles:
         return frame.iloc[np.argsort(order)]
 
     def batches(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-        """All rows, some thousand at a time."""
+        """All rows in batches of some thousand."""
         for path in self._paths:
             file = _open(path)
             for number in range(file.num_row_groups):
                 yield self._frame(file.read_row_group(number, columns=list(columns)))
 
     def pack(self, target: Path) -> None:
-        """Writes all rows into one file, whole or not at all, with the names of the classes as its metadata."""
+        """Writes all rows into one file, completely or not at all, with the class names in its metadata."""
         waiting: list[pa.Table] = []
         schema = SCHEMA.with_metadata({CLASS_NAMES: json.dumps(list(self._class_names))})
         with open_atomically(target) as out, pq.ParquetWriter(out, schema) as writer:
@@ -88,7 +94,7 @@ class RowFiles:
 
     @cached_property
     def _groups(self) -> tuple[list[tuple[Path, int]], np.ndarray]:
-        """Every row group (file, number), and the position after its last row."""
+        """All row groups as (file, number), and the position after the last row of each."""
         groups, counts = [], []
         for path in self._paths:
             metadata = pq.read_metadata(path)

@@ -1,4 +1,4 @@
-"""A run with its rows, read."""
+"""A run that was read, with its rows."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ class Run:
     """A stored run with its rows."""
 
     manifest: RunManifest
-    table: pd.DataFrame  # the columns asked for, in the order of `index`; its own index is the row's position
+    table: pd.DataFrame  # the requested columns in the order of `index`; the index of the table is the row's position
     files: RowFiles
-    measured: Evaluation | None  # as a worker computed and stored it
+    measured: Evaluation | None  # stored by a worker
     state: State | Literal["interrupted"]  # see `RunFolder.state`
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
-        """Rows with a prediction."""
+        """The rows with a prediction."""
         return self.table[self.table["status"] == "ok"]
 
     @cached_property
     def failed(self) -> pd.DataFrame:
-        """Rows without one, and why."""
+        """The rows without a prediction, with the reason."""
         return self.table[self.table["status"] == "failed"]
 
     def detail(self, rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-        """Columns of some rows of `table` that it need not hold itself. Raises DatasetError when they cannot be read."""
+        """More columns of some rows of `table`. Raises DatasetError if they cannot be read."""
         try:
             return self.files.take(rows.index.to_numpy(), columns)
         except (OSError, pa.ArrowException) as error:
             raise damaged(self.manifest.run_id, error) from error
 
     def evaluation(self) -> Evaluation | None:
-        """Metrics over the rows that have a true label and a prediction; None when there are none."""
+        """The metrics of the rows that have a true label and a prediction; None if there are no such rows."""
         return self.measured or self._evaluation
 
     @cached_property
@@ -63,7 +63,7 @@ def damaged(run_id: str, error: Exception | str) -> DatasetError:
 
 
 def mistakes_first(evaluated: pd.DataFrame, cell: tuple[str, str] | None) -> pd.DataFrame:
-    """Rows to look at: those of a confusion cell (true, predicted), or all mistakes; the surest first."""
+    """The rows of a confusion cell (true, predicted), or all mistakes; the most confident first."""
     true, predicted = evaluated["true_label"].cat.codes, evaluated["predicted_label"].cat.codes
     if cell is None:
         rows = evaluated[(true >= 0) & (true != predicted)]

@@ -14,7 +14,7 @@ class ThumbnailFile:
     """A `.npy` file (N, height, width, 3) uint8, written at any place in any order."""
 
     def __init__(self, path: Path, n: int, shape: tuple[int, int]) -> None:
-        """Makes it, as large as it will be but with nothing in it, where there is none. Raises OSError."""
+        """Creates the file with its final size and without images, if there is none. Raises OSError."""
         if not path.exists():
             np.lib.format.open_memmap(path, "w+", np.uint8, (n, *shape, 3))
         array = np.load(path, mmap_mode="r")
@@ -22,9 +22,9 @@ class ThumbnailFile:
         self._path = path
 
     def write(self, indices: np.ndarray, thumbnails: np.ndarray) -> None:
-        """Puts images (M, height, width, 3) uint8 at their indices (M,). Raises OSError.
+        """Writes images (M, height, width, 3) uint8 at their indices (M,). Raises OSError.
 
-        Not through a memory map: on a full disk that would end the process.
+        It does not use a memory map: on a full disk that would end the process.
         """
         file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
         try:

@@ -1,4 +1,4 @@
-"""The report of a diagnosis: one line, three figures, a section a group of checks, and the whole as text."""
+"""The report of a diagnosis: one line, three figures, a section per group of checks, and the whole report as text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONG_COMMAND = 80  # characters
 
 @st.fragment(run_every=POLL_S)
 def show_progress(diagnosis: BackgroundTask[Report]) -> None:
-    """What the diagnosis is doing now; polls until it ends."""
+    """Shows the current step of the diagnosis; polls until it ends."""
     state = diagnosis.state
     if not state.active:
         st.rerun()
@@ -51,7 +51,7 @@ def show_metrics(report: Report, workers: Sequence[WorkerStatus]) -> None:
     accuracy.metric(
         "Accuracy on samples",
         (tested.detail(ACCURACY).partition(" ")[0] if tested else "") or "Not tested",
-        help="Share of the labelled sample images in data/samples that the model in use by default gets right.",
+        help="Share of the labelled sample images in data/samples that the active model predicts correctly.",
     )
     latency.metric(
         "Median latency",
@@ -66,7 +66,7 @@ def show_metrics(report: Report, workers: Sequence[WorkerStatus]) -> None:
 
 
 def show_group(title: str, checks: tuple[Check, ...]) -> None:
-    """A group of checks: what is wrong with its fix, then the rest, folded."""
+    """A group of checks: first those that are not ok, with their fix, then the others, folded."""
     wrong = [check for check in checks if check.status in ("error", "warning")]
     fine = [check for check in checks if check.status not in ("error", "warning")]
     st.subheader(title, anchor=False)
@@ -129,7 +129,7 @@ def _show_wrong(check: Check, number: int) -> None:
 
 
 def _fix_in_words(check: Check) -> str:
-    """The fix as prose; a long command stands below only, where it can be copied."""
+    """The fix as text. A long command is shown below only, where it can be copied."""
     text = check.fix
     for command in check.commands:
         if len(command) > LONG_COMMAND:

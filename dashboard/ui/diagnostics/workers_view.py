@@ -1,4 +1,4 @@
-"""The worker processes, whatever the last report says."""
+"""The current state of the worker processes, independent of the last report."""
 
 from __future__ import annotations
 

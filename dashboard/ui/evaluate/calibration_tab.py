@@ -14,16 +14,18 @@ def show_calibration(services: Services, run: Run) -> None:
     evaluation = run.evaluation()
     assert evaluation is not None
     if evaluation.reliability is None:
-        st.caption("This evaluation was stored without it: evaluate again.")
+        st.caption("This evaluation was stored without calibration: evaluate again.")
         return
     figure, chart = st.columns([1, 3], gap="large")
     figure.metric(
         "Calibration error (ECE)",
         f"{evaluation.reliability.ece:.1%}",
-        help="Mean distance of confidence and accuracy over 15 bins of confidence, weighted by their images. "
+        help="Mean difference of confidence and accuracy over 15 bins of confidence, weighted by their number of images. "
         "With few images, chance alone adds to it.",
     )
-    figure.caption("Of the answers given with 80% confidence, 80% should be right: then bars end on the dashed line.")
+    figure.caption(
+        "Of the predictions with 80% confidence, 80% should be correct: then the bars end on the dashed line."
+    )
     chart.altair_chart(
         reliability_chart(evaluation.reliability, st.context.theme.type == "dark"),
         width="stretch",

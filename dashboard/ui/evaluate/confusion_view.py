@@ -1,4 +1,4 @@
-"""The confusion matrix of an evaluation: all classes, or of many those that are confused most often."""
+"""The confusion matrix of an evaluation: all classes, or the most confused ones if there are many."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.ui.words import plain
 
 
 def show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
-    """The chart; returns the chosen cell (true, predicted), which stays chosen while other pages are visited."""
+    """Shows the chart. Returns the chosen cell (true, predicted); it stays chosen while the user visits other pages."""
     st.markdown("**Confusion matrix**")
     with st.container(horizontal=True, vertical_alignment="center"):
         measure = st.segmented_control(
@@ -65,23 +65,23 @@ def _cell_key(run_id: str) -> str:
 
 
 def _take_clicked(run_id: str, chart_key: str) -> None:
-    """The cell that was clicked in the chart, none where the chart was cleared."""
+    """Stores the clicked cell, or no cell if the selection in the chart was cleared."""
     picked = st.session_state[chart_key].get("selection", {}).get(CELL) or []
     st.session_state[_cell_key(run_id)] = (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
 
 
 def _choose_cell(run_id: str, evaluation: Evaluation, classes: np.ndarray) -> tuple[str, str] | None:
-    """The same choice without a mouse: of the cells that the chart shows and that hold images, mistakes first."""
+    """The same choice without a mouse: all shown cells with images, mistakes first."""
     names, confusion = evaluation.class_names, evaluation.confusion
     cells = [(true, predicted) for true in classes for predicted in classes if confusion[true, predicted]]
     cells.sort(key=lambda cell: (cell[0] == cell[1], -confusion[cell]))
     counts = {(names[true], names[predicted]): confusion[true, predicted] for true, predicted in cells}
     key = _cell_key(run_id)
     chosen = st.session_state.get(key)
-    if chosen is not None and chosen not in counts:  # an empty cell, or one that the chart does not show now
+    if chosen is not None and chosen not in counts:  # the cell is empty or not shown now
         counts[chosen] = confusion[names.index(chosen[0]), names.index(chosen[1])]
 
-    def chart_anew() -> None:  # or it would show the cell that was clicked before
+    def chart_anew() -> None:  # otherwise it would show the cell that was clicked before
         st.session_state[f"cell-chosen-below-{run_id}"] += 1
 
     cell: tuple[str, str] | None = st.selectbox(
@@ -90,8 +90,8 @@ def _choose_cell(run_id: str, evaluation: Evaluation, classes: np.ndarray) -> tu
         index=None,
         format_func=lambda cell: f"{cell[0]}, predicted {cell[1]} ({counts[cell]:,})",
         key=key,
-        placeholder="Worst mistakes",
-        help="A cell of the chart, chosen there or here.",
+        placeholder="Most confident mistakes",
+        help="The chosen cell. You can also click it in the chart.",
         on_change=chart_anew,
         persist_state="session",
     )
@@ -99,7 +99,7 @@ def _choose_cell(run_id: str, evaluation: Evaluation, classes: np.ndarray) -> tu
 
 
 def _choose_class(run_id: str, evaluation: Evaluation) -> int | None:
-    """Id of the class that the chart is about, where there are too many to show them all."""
+    """Id of the class that the chart shows, if there are too many classes to show all."""
     names = evaluation.class_names
     if len(names) <= MOST_CLASSES:
         return None
@@ -117,7 +117,7 @@ def _choose_class(run_id: str, evaluation: Evaluation) -> int | None:
 
 
 def _say_which(evaluation: Evaluation, classes: np.ndarray, around: int | None) -> None:
-    """Which of the classes the chart shows."""
+    """Says which classes the chart shows."""
     n_classes = len(evaluation.class_names)
     if around is not None:
         name = plain(evaluation.class_names[around])

@@ -26,7 +26,7 @@ from dashboard.ui.sidebar import model_in_use
 
 
 def choose_dataset(services: Services) -> None:
-    """Upload or pick, say what labels mean where that is not clear, then start."""
+    """Lets the user upload or choose a dataset, asks what unclear labels mean, then starts."""
     start = partial(start_or_explain, services)
     if path := undecided_dataset(services.settings):
         try:
@@ -59,7 +59,7 @@ def choose_dataset(services: Services) -> None:
 def start_or_explain(
     services: Services, path: Path, label_map: Mapping[str, str] | None = None, use_stored: bool = True
 ) -> None:
-    """What a button does: starts, asks what labels mean, or says why that cannot be."""
+    """What a button does: starts the evaluation, asks what labels mean, or shows the error."""
     start = partial(_start, services, use_stored=use_stored)
     try:
         if label_map is None:
@@ -77,7 +77,7 @@ def _start(services: Services, path: Path, label_map: Mapping[str, str], use_sto
 
 
 def _get_cifar10(services: Services) -> None:
-    """Offers the download, or shows how far it is."""
+    """Offers the download, or shows its progress."""
     state = services.cifar10.state
     if state.active:
         _watch_download(services)

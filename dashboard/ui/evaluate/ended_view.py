@@ -1,4 +1,4 @@
-"""A run that no job of this server works on: why its job stopped, and what is stored."""
+"""A run that no job of this server works on: why its job stopped, and the stored rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def show_ended(services: Services, run_id: str, job: Job | None) -> None:
     stored: RunManifest | None = None
     with contextlib.suppress(DashboardError):
         stored = services.runs.folder(run_id).manifest()
-    if job and job.error and not (stored and stored.state == "finished"):  # else somebody else has finished it since
+    if (
+        job and job.error and not (stored and stored.state == "finished")
+    ):  # otherwise somebody else has finished it since
         show_error(job.error, "The evaluation stopped." if stored and _has_rows(services, run_id) else NOT_EVALUATED)
     elif job and job.state == "cancelled" and not stored:
         st.info("Cancelled before the first image.", icon=":material/info:")
@@ -40,7 +42,7 @@ def _has_rows(services: Services, run_id: str) -> bool:
 
 
 def _show_stored(services: Services, run_id: str) -> None:
-    """A run that has ended, or what was done of it."""
+    """Shows a run that has ended, or its rows so far."""
     try:
         shown = state_of_run(services, run_id)
         run = stored_run(services, run_id)

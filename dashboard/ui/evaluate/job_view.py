@@ -1,4 +1,4 @@
-"""Evaluations under way on the page: how far they are, and what can be done about them."""
+"""Evaluations under way: their progress and their buttons."""
 
 from __future__ import annotations
 
@@ -42,15 +42,17 @@ def watch_job(services: Services, run_id: str) -> None:
 
 @st.fragment(run_every=FOLLOW_S)
 def follow_run(services: Services, run_id: str, shown: Hashable, since: float) -> None:
-    """Polls a run that another process works on; a full rerun shows that there is more of it, or that it has ended.
+    """Polls a run that another process works on. A full rerun shows new rows, or that the run has ended.
 
     Args:
         shown: its `state_of_run` when it was last shown, at `since` (time.monotonic).
     """
-    just_shown = time.monotonic() - since < FOLLOW_S / 2  # or fast writers would keep it from being shown at all
+    just_shown = time.monotonic() - since < FOLLOW_S / 2  # otherwise constant reruns would never let the page finish
     if not just_shown and _is_another(services, run_id, shown):
         st.rerun()
-    st.info("Another process is evaluating it; this is what is done.", icon=":material/hourglass_top:")
+    st.info(
+        "Another process is evaluating this dataset. These are the results so far.", icon=":material/hourglass_top:"
+    )
 
 
 def _is_another(services: Services, run_id: str, shown: Hashable) -> bool:
@@ -77,7 +79,7 @@ def _in_words(services: Services, job: Job) -> str:
 
 @st.fragment(run_every=OTHERS_POLL_S)
 def list_jobs(services: Services, but: str = "") -> None:
-    """The jobs of everybody who uses this server, but for one; ends its polling with the last of them."""
+    """The jobs of all users of this server, except one. Polling ends with the last job."""
     jobs = [job for job in services.jobs.active() if job.run_id != but]
     for job in jobs:
         with st.container(horizontal=True, vertical_alignment="center", key=f"job-{job.run_id}"):

@@ -24,7 +24,7 @@ from dashboard.ui.thumbnails import TILE
 from dashboard.ui.verdict import groups_by_verdict, show_count
 from dashboard.ui.words import PREDICTED_CLASS, plain
 
-MOST = 48  # images, so that it takes seconds
+MOST = 48  # images; more would take longer than seconds
 COLUMNS = 8
 MEAN_SIDE = 320
 
@@ -76,7 +76,7 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
 
 
 def _maps(services: Services, run: Run, rows: pd.DataFrame, request: MapRequest) -> BulkMaps | None:
-    """From this session's memory, or made with progress."""
+    """The maps from this session's cache, or computed with a progress bar."""
     key = (run.manifest.run_id, run.manifest.model_sha256, tuple(rows["index"]), request)
     if is_remembered("bulk", key):
         return remembered("bulk", key, "", lambda: None)

@@ -21,10 +21,10 @@ def show_per_class(services: Services, run: Run) -> None:
             per_class_chart(evaluation.per_class),
             width="stretch",
             key="per-class",
-            alt="Precision and recall of classes, the least F1 first",
+            alt="Precision and recall per class, the lowest F1 first",
         )
         if len(evaluation.class_names) > MOST_CLASSES:
-            st.caption(f"At most {MOST_CLASSES} classes, those with the least F1; the table holds all.")
+            st.caption(f"At most {MOST_CLASSES} classes with the lowest F1; the table shows all.")
     scores = ["precision", "recall", "f1"]
     percent = evaluation.per_class.assign(**{name: 100 * evaluation.per_class[name] for name in scores})
     columns = {name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%") for name in scores}
@@ -33,7 +33,7 @@ def show_per_class(services: Services, run: Run) -> None:
             safe_for_spreadsheets(percent),
             hide_index=True,
             key="per-class-table",
-            alt="Images, precision, recall and F1 of each class",
+            alt="Images, precision, recall and F1 per class",
             height=36 * (min(len(percent), MOST_CLASSES) + 1),
             column_config={
                 "class": "Class",

@@ -1,4 +1,4 @@
-"""What can be done with a stored run: go on, evaluate again, delete."""
+"""The buttons of a stored run: resume, evaluate again, delete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dashboard.ui.evaluate.shown_run import show_none
 from dashboard.ui.sidebar import model_in_use
 from dashboard.ui.words import local_time
 
-_NOT_DELETED = "not_deleted"  # in the session: why the run is still there
+_NOT_DELETED = "not_deleted"  # in the session: why the run could not be deleted
 
 
 def offer_actions(services: Services, run: Run) -> None:
@@ -30,7 +30,7 @@ def offer_actions(services: Services, run: Run) -> None:
     with st.container(horizontal=True, key="actions"):
         go_on = there and manifest.state != "finished" and not in_use
         if go_on and st.button(
-            "Go on", key="go-on", icon=":material/play_arrow:", help="From where it stopped, with the same model."
+            "Resume", key="go-on", icon=":material/play_arrow:", help="Goes on where it stopped, with the same model."
         ):
             services.jobs.go_on(manifest.run_id, services.registry)
             st.rerun()
@@ -45,7 +45,7 @@ def offer_actions(services: Services, run: Run) -> None:
 
 
 def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:
-    """What labels meant, where model and dataset still have the same ones; None: to be asked anew."""
+    """The label map of the run, if model and dataset still have the same labels; None: ask again."""
     with contextlib.suppress(DashboardError):  # told when it starts
         labels = {*dict(manifest.label_map), *manifest.unknown_labels}
         same = labels == set(distinct_labels(open_dataset(Path(manifest.dataset)).samples))
@@ -56,15 +56,15 @@ def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:
 
 @st.dialog("Delete this evaluation?")
 def _confirm_deletion(services: Services, manifest: RunManifest) -> None:
-    """Asks once more, for everybody loses it."""
+    """Asks for confirmation, because the run is deleted for all users."""
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
-    st.caption("Its figures and predictions go, for everyone who uses this dashboard. The dataset stays.")
+    st.caption("This deletes its figures and predictions for everyone who uses this dashboard. The dataset stays.")
     if st.button("Delete", key="delete-for-good", type="primary", on_click=_delete, args=(services, manifest.run_id)):
         st.rerun()
 
 
 def _delete(services: Services, run_id: str) -> None:
-    """Deletes a run and shows none, or keeps why it was not deleted."""
+    """Deletes a run and closes it, or keeps the reason why it was not deleted."""
     try:
         services.runs.delete(run_id)
     except DashboardError as error:

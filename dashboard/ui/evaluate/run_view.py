@@ -32,7 +32,9 @@ def show_run(services: Services, run: Run) -> None:
     if run.table.empty:
         return
     if manifest.unknown_labels:
-        st.warning("Some labels are no class of this model; their images were left out:", icon=":material/folder_off:")
+        st.warning(
+            "Some labels are not classes of this model; their images were left out:", icon=":material/folder_off:"
+        )
         many = len(manifest.unknown_labels) > LINES_SHOWN
         st.code("\n".join(manifest.unknown_labels), language=None, height=300 if many else "content")
     if manifest.notes:
@@ -46,7 +48,9 @@ def show_run(services: Services, run: Run) -> None:
         else:
             _show_labelled(services, run, evaluation)
     elif len(run.evaluated):
-        st.info("The images carry no labels the model knows, so there is nothing to compare.", icon=":material/info:")
+        st.info(
+            "The images have no labels that the model knows, so there is nothing to compare.", icon=":material/info:"
+        )
         _show_unlabelled(services, run, run.evaluated)
     show_tabs(services, run)
 
@@ -68,19 +72,19 @@ def _show_figures(run: Run, evaluation: Evaluation | None) -> None:
                 "Macro F1",
                 f"{evaluation.macro_f1:.1%}",
                 width=150,
-                help="Mean of the classes' F1, each counting the same.",
+                help="Mean F1 of the classes; each class counts the same.",
             )
         st.metric("Images", f"{len(run.evaluated):,}", width=150, help="With a prediction.")
         st.metric(
             "Not evaluated",
             f"{len(run.failed):,}",
             width=170,
-            help="Unreadable files and folders that are no class, listed below with the reason.",
+            help="Unreadable files, and folders that are not a class; listed below with the reason.",
         )
 
 
 def _show_labelled(services: Services, run: Run, evaluation: Evaluation) -> None:
-    """The confusion, and beside it the images of the clicked cell or the worst mistakes of all."""
+    """The confusion matrix, and beside it the images of the clicked cell or the most confident mistakes."""
     left, right = st.columns([11, 10], gap="large")
     with left:
         cell = show_confusion(run, evaluation)
@@ -88,13 +92,13 @@ def _show_labelled(services: Services, run: Run, evaluation: Evaluation) -> None
         rows = mistakes_first(run.evaluated, cell)
         if cell is None:
             st.markdown(
-                "**Worst mistakes**",
-                help="Wrong answers, the surest first. Click a cell of the chart to see its images.",
+                "**Most confident mistakes**",
+                help="Wrong predictions, the most confident first. Click a cell of the matrix to see its images.",
             )
         else:
             st.markdown(
                 f"**True {plain(cell[0])}, predicted {plain(cell[1])}**",
-                help="The surest first. Double-click the chart, or clear the box below it, to see the worst mistakes.",
+                help="The most confident first. Double-click the matrix, or clear the box below it, to see the most confident mistakes.",
             )
         if rows.empty:
             st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
@@ -104,9 +108,9 @@ def _show_labelled(services: Services, run: Run, evaluation: Evaluation) -> None
 
 
 def _choose_unlabelled(n_labelled: int, n_unlabelled: int) -> bool:
-    """Where only some images can be compared: says so, and lets the others be looked at."""
+    """For a partly labelled dataset: says so, and lets the user choose the images with or without a label."""
     st.caption(
-        f"Accuracy and all that is compared come from the {n_labelled:,} images with a label, of "
+        f"Accuracy and all comparisons come from the {n_labelled:,} images with a label, of "
         f"{n_labelled + n_unlabelled:,}."
     )
     titles = {False: f"With a label ({n_labelled:,})", True: f"Without ({n_unlabelled:,})"}
@@ -124,7 +128,7 @@ def _choose_unlabelled(n_labelled: int, n_unlabelled: int) -> bool:
 
 
 def _show_unlabelled(services: Services, run: Run, rows: pd.DataFrame) -> None:
-    """Images without a label, by the class that they were predicted as."""
+    """Images without a label, by their predicted class."""
     counts = rows["predicted_label"].value_counts()
     titles = {"": f"any class ({len(rows):,})"}
     titles |= {str(name): f"{name} ({count:,})" for name, count in counts.items() if count}

@@ -41,7 +41,7 @@ TABS = (
 
 
 def show_tabs(services: Services, run: Run) -> None:
-    """The tabs that this run has."""
+    """Shows the tabs of this run."""
     shown = [tab for tab in TABS if tab.is_shown(run)]
     for place, tab in zip(st.tabs([tab.title(run) for tab in shown], key="details"), shown, strict=True):
         with place:

@@ -65,7 +65,7 @@ def test_accepted_and_rejected_are_what_was_given(
     assert len(run.evaluated) == 10 and len(run.failed) == 5
     reasons = dict(zip(run.failed["file"], run.failed["reason"], strict=True))
     assert "empty" in reasons["cat/empty.png"] and "cut off" in reasons["cat/cut.png"]
-    assert "'zebra' is no class of tiny@1" in reasons["zebra/1.png"]
+    assert "'zebra' is not a class of tiny@1" in reasons["zebra/1.png"]
     assert [p.done for p in seen] == sorted(p.done for p in seen)
     assert (seen[-1].done, seen[-1].total, seen[-1].failed) == (15, 15, 5)
 
