@@ -132,7 +132,7 @@ def test_a_cluster_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch)
     def refuse(address: str) -> RayWorker:
         raise OSError(f"the Ray cluster at {address} does not answer")
 
-    monkeypatch.setattr("dashboard.core.engine.start.RayWorker", refuse)
+    monkeypatch.setattr("dashboard.core.engine.from_settings.RayWorker", refuse)
     pool = make_engine(Settings(cluster="127.0.0.1:1"), 1, stagger_s=0)
     try:
         with pytest.raises(WorkerError, match=r"127\.0\.0\.1:1 does not answer") as caught:

@@ -26,7 +26,7 @@ def results(value: ast.expr) -> Iterator[str]:
 
 
 def codes_in(tree: ast.AST) -> Iterator[str]:
-    """Every code that is passed to an error, given to a variable `code` or `default_code`, or returned as a `Code`."""
+    """Every code that is passed to an error, given to a variable `code`, `default_code` or of type `Code`, or returned as a `Code`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
@@ -36,7 +36,8 @@ def codes_in(tree: ast.AST) -> Iterator[str]:
                 yield from results(node.args[place])
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if {getattr(target, "id", "") for target in targets} & {"code", "default_code"}:
+            is_code = isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "Code"
+            if is_code or {getattr(target, "id", "") for target in targets} & {"code", "default_code"}:
                 yield from results(node.value)
         elif isinstance(node, ast.FunctionDef) and node.returns and "Code" in ast.unparse(node.returns).split(" | "):
             returned = (n.value for n in ast.walk(node) if isinstance(n, ast.Return) and n.value)

@@ -91,7 +91,7 @@ def test_downloads_hold_what_the_page_shows(page) -> None:
     record = json.loads(Path(download.value.path()).read_text())
     assert record["predicted_label"] == predicted_class(page) == "ship"
     assert sum(record["pred_probs"].values()) == pytest.approx(1)
-    assert max(max(row) for row in record["explanation"]["heatmap"]) == 1
+    assert max(max(row) for row in record["explanations"][0]["heatmap"]["values"]) == 1
     with page.expect_download() as download:
         page.locator(".st-key-download-overlay button").click()
     with Image.open(download.value.path()) as overlay:

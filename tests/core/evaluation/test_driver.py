@@ -113,10 +113,10 @@ def test_images_without_labels_are_predicted(
 def test_a_model_that_cannot_be_used_fails_the_run(
     pool: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
 ) -> None:
-    with pytest.raises(ModelError, match="SHA-256"):
+    with pytest.raises(ModelError, match="checksum"):
         evaluate(make_zip(), replace(tiny_version, sha256="0" * 64), pool, store)
     [manifest] = store.list()
-    assert manifest.state == "failed" and "SHA-256" in manifest.message
+    assert manifest.state == "failed" and "checksum" in manifest.message
 
 
 def test_cancel_keeps_what_is_done(
