@@ -1,4 +1,4 @@
-"""The figures of a run, for people."""
+"""Prints the figures of a run as tables and sentences."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ CLASSES_SHOWN = 40
 
 
 def show_run(run: Run) -> None:
-    """A run's figures for people."""
+    """Prints the figures of a run."""
     for note in run.manifest.notes:
         say(note)
     evaluation = run.evaluation()
     if evaluation is None:
-        say("No image has both a known label and a prediction: there is nothing to compare.", "yellow")
+        say("No image has both a known label and a prediction, so there are no figures.", "yellow")
     else:
         table, per_class = Table("class", "images", "precision", "recall", "F1"), evaluation.per_class
         if many := len(per_class) > CLASSES_SHOWN:
@@ -28,7 +28,7 @@ def show_run(run: Run) -> None:
         console.print(table)
         if many:
             say(
-                f"The {CLASSES_SHOWN} of {len(evaluation.class_names):,} classes with the least F1; the page shows all."
+                f"The {CLASSES_SHOWN} of {len(evaluation.class_names):,} classes with the lowest F1; the page shows all."
             )
         say(
             f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {evaluation.accuracy.n:,} images",
@@ -38,9 +38,9 @@ def show_run(run: Run) -> None:
         say(f"Not finished: {len(run.table):,} of {run.manifest.n_images:,} images.", "yellow")
     unknown = run.manifest.unknown_labels
     for name in unknown[:FAILURES_SHOWN]:
-        say(f"The label {name!r} is no class of {run.manifest.model}; its images were left out.", "yellow")
+        say(f"The label {name!r} is not a class of {run.manifest.model}. Its images were left out.", "yellow")
     if len(unknown) > FAILURES_SHOWN:
-        say(f"... {len(unknown):,} labels are no class; the page lists them all.", "yellow")
+        say(f"... {len(unknown):,} labels are not classes; the page lists them all.", "yellow")
     for failed in run.detail(run.failed.head(FAILURES_SHOWN), ["file", "reason"]).to_dict("records"):
         say(f"{failed['file']}: {failed['reason']}", "yellow")
     if len(run.failed) > FAILURES_SHOWN:

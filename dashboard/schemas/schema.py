@@ -1,4 +1,4 @@
-"""What all JSON shapes have in common."""
+"""The base class of all JSON records."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Schema(BaseModel):
-    """A shape of JSON. Every field is always there; one without a value is null."""
+    """A JSON record. Every field is always present; a field without a value is null."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def as_json(self) -> Any:
-        """The value as lists, dictionaries, texts, numbers and None."""
+        """The record as lists, dictionaries, strings, numbers and None."""
         return self.model_dump(mode="json")
 
     def to_text(self) -> str:

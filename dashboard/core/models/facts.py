@@ -1,4 +1,4 @@
-"""A version as a worker loaded it."""
+"""What a worker finds out about TensorFlow and about a model version that it loaded."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ConvLayer:
-    """A layer whose activation is a grid, so that a class activation map can be made from it."""
+    """A layer whose activations form a grid, so that a class activation map can be computed from it."""
 
-    name: str  # path through nested models, joined by "/"
+    name: str  # path through nested models, separated by "/"
     grid: tuple[int, int]  # height, width
     channels: int
-    activated: bool = True  # False for a bare convolution or normalisation, whose activation function comes later
+    activated: bool = True  # False for a convolution or normalisation whose activation function is a later layer
 
 
 @dataclass(frozen=True)
 class TensorFlowFacts:
-    """TensorFlow as a worker found it."""
+    """TensorFlow and the hardware that it uses, as found by a worker."""
 
     version: str
     keras_version: str
@@ -31,7 +31,7 @@ class TensorFlowFacts:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A model version as a worker loaded it."""
+    """Properties and speed of a model version, as found by the worker that loaded it."""
 
     input_shape: tuple[int | None, ...]
     output_shape: tuple[int | None, ...]
@@ -40,12 +40,12 @@ class ModelFacts:
     load_s: float
     latency_ms: float  # median of a warm prediction of one image
     images_per_second: float  # in full batches, warm
-    precision: str  # that predictions are computed in: "float32", "bfloat16", ...
+    precision: str  # of the predictions: "float32", "bfloat16", ...
     conv_layers: tuple[ConvLayer, ...]
 
 
 def stages(layers: Sequence[ConvLayer]) -> list[ConvLayer]:
-    """The last activated layer of each grid size, in the order of the forward pass: the ones worth choosing from."""
+    """The last activated layer of each grid size, in the order of the forward pass. These are the layers that a user can choose."""
     last_of_grid: dict[tuple[int, int], ConvLayer] = {}
     for layer in layers:
         if layer.activated or not last_of_grid.get(layer.grid, layer).activated:

@@ -17,26 +17,27 @@ SAMPLES_A_TASK = 128
 
 
 class Inference:
-    """Asks workers about a model version. A person waits for the answers, so they go before running evaluations."""
+    """Asks workers about a model version. A user waits for the answers, so these tasks run before those of evaluations."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def predict(self, version: ModelVersion, files: Sequence[bytes]) -> list[Prediction | Failure]:
-        """One answer an image file. Raises DependencyError, ModelError, WorkerError."""
+        """One answer per image file. Raises DependencyError, ModelError, WorkerError."""
         answers: list[Prediction | Failure] = self._engine.submit(
             "predict_files", version, list(files), urgent=True
         ).result()
         return answers
 
     def embed(self, version: ModelVersion, dataset: Path, samples: Sequence[Sample]) -> np.ndarray:
-        """What the model's last layer is given for each of these samples of the dataset at that path.
+        """The embedding (the input of the model's last layer) of each of these samples of the dataset at that path.
 
         Returns:
-            (N, d) float32; rows of NaN for what cannot be read. `analysis.similar_images` compares them.
+            (N, d) float32; NaN in the rows of unreadable samples. `analysis.similar_images` compares the rows.
 
         Raises:
-            DependencyError, ModelError, WorkerError; DatasetError when the dataset cannot be read or was changed.
+            DependencyError, ModelError, WorkerError.
+            DatasetError: the dataset cannot be read or was changed.
         """
         futures = [
             self._engine.submit("embed_samples", version, dataset, chunk, urgent=True)
@@ -48,21 +49,21 @@ class Inference:
         return np.array([unknown if isinstance(answer, Failure) else answer for answer in answers], np.float32)
 
     def embed_file(self, version: ModelVersion, file: bytes) -> np.ndarray:
-        """The same of one image file, (d,) float32. Raises DependencyError, ModelError, ImageError, WorkerError."""
+        """The embedding of one image file, (d,) float32. Raises DependencyError, ModelError, ImageError, WorkerError."""
         embedding: np.ndarray = self._engine.submit("embed_file", version, file, urgent=True).result()
         return embedding
 
     def tensorflow(self) -> TensorFlowFacts:
-        """Raises DependencyError, WorkerError."""
+        """Facts about TensorFlow, from a worker. Raises DependencyError, WorkerError."""
         facts: TensorFlowFacts = self._engine.submit("probe_tensorflow", urgent=True).result()
         return facts
 
     def describe(self, version: ModelVersion) -> ModelFacts:
-        """Loads the model in a worker. Raises DependencyError, ModelError, WorkerError."""
+        """Loads the model in a worker and describes it. Raises DependencyError, ModelError, WorkerError."""
         facts: ModelFacts = self._engine.submit("describe_model", version, urgent=True).result()
         return facts
 
 
 def in_chunks(samples: Sequence[Sample], size: int) -> list[list[Sample]]:
-    """The samples in lists of at most `size`, in their order."""
+    """Splits the samples into lists of at most `size`, in the same order."""
     return [list(samples[i : i + size]) for i in range(0, len(samples), size)]

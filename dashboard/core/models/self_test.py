@@ -1,4 +1,4 @@
-"""Does a model answer sensibly on a handful of labelled samples?"""
+"""Tests whether a model gives sensible answers for a few labelled samples."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dashboard.core.metrics.intervals import Proportion, proportion
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
-SURPRISE = 0.01  # a result that a model of the stated accuracy gives less often than this is worth a warning
+SURPRISE = 0.01  # warn if a model of the stated accuracy would give such a poor result with a lower probability
 
 Predict = Callable[[ModelVersion, Sequence[bytes]], list[Prediction | Failure]]
 
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A sample image with its folder's name."""
+    """A sample image; the name of its folder is its label."""
 
     label: str
     data: bytes
@@ -29,46 +29,46 @@ class LabelledFile:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """How a model version did on the samples that can be read."""
+    """The results of a model version on the readable samples."""
 
-    correct: tuple[bool, ...]  # of each sample
-    answer: str  # the most frequent one
-    share: float  # of that answer, in (0, 1]
-    classes: int  # different true labels among the samples
+    correct: tuple[bool, ...]  # per sample
+    answer: str  # the most frequent predicted label
+    share: float  # share of the samples with that predicted label, in (0, 1]
+    classes: int  # number of different true labels
 
     @property
     def right(self) -> int:
-        """How many are answered rightly."""
+        """Number of correct predictions."""
         return sum(self.correct)
 
     @property
     def accuracy(self) -> Proportion:
-        """The share of them."""
+        """Share of correct predictions."""
         return proportion(self.right, len(self.correct))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What that says about the model."""
+    """What the self-test says about the model."""
 
     status: Literal["ok", "warning", "error"]
     summary: str
 
 
 def read_samples(folder: Path) -> list[LabelledFile]:
-    """The images `folder`/CLASS/*.png, in a fixed order; empty when there are none."""
+    """The images `folder`/CLASS/*.png, in a fixed order; empty if there are none."""
     return [LabelledFile(path.parent.name, path.read_bytes()) for path in sorted(folder.glob("*/*.png"))]
 
 
 def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict) -> SelfTest:
-    """Predicts the samples and counts.
+    """Predicts the samples and compares the predictions with the labels.
 
     Args:
-        samples: their labels are classes of the model.
-        predict: as `Inference.predict`; what it raises passes through.
+        samples: every label must be a class of the model.
+        predict: works as `Inference.predict`; its errors are raised unchanged.
 
     Raises:
-        DatasetError: none of the samples can be read.
+        DatasetError: no sample can be read.
     """
     class_of = match_labels((s.label for s in samples), version.class_names).class_of
     answers = predict(version, [s.data for s in samples])
@@ -85,18 +85,18 @@ def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: P
 
 
 def judge(test: SelfTest, version: ModelVersion) -> Verdict:
-    """An error for a model that answers one class or guesses, a warning for one that may, or is far below what it states."""
+    """An error if the model always answers one class or guesses; a warning if it may guess or is far below its accuracy."""
     n = test.accuracy.n
     if test.share == 1 and test.classes > 1:
-        return Verdict("error", f"{version.ref} answers {test.answer!r} for 100% of the samples, whatever they show")
+        return Verdict("error", f"{version.ref} predicts {test.answer!r} for 100% of the samples, whatever they show")
     right = f"is right for {test.accuracy} of {n} labelled samples"
     chance, stated = 1 / len(version.class_names), version.accuracy
     surprising = stated is not None and _chance_of_at_most(test.right, n, stated) < SURPRISE
     if test.accuracy.low <= chance:
-        mostly = f"it answers {test.answer!r} for {test.share:.0%} of them"
+        mostly = f"it predicts {test.answer!r} for {test.share:.0%} of them"
         if surprising or test.accuracy.value <= chance:
             return Verdict("error", f"{version.ref} {right}, no better than guessing; {mostly}")
-        return Verdict("warning", f"{version.ref} {right}, too few to tell it from guessing; {mostly}")
+        return Verdict("warning", f"{version.ref} {right}, too few to rule out guessing; {mostly}")
     if surprising:
         return Verdict("warning", f"{version.ref} {right}, although its model.json states {stated:.1%}")
     return Verdict("ok", f"{version.ref} {right}")
