@@ -111,7 +111,7 @@ def add_model(
             if not served.conv_layers:
                 listed = ", ".join(pixel_methods) or "such as occlusion"
                 notes.append(
-                    f"The model has no convolutional layer with a grid. Only pixel methods can explain it ({listed})."
+                    f"The model has no convolutional layer with a grid. Only methods that need no layer can explain it ({listed})."
                 )
             provenance = {
                 "original_file": file.name,

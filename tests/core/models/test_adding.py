@@ -117,7 +117,7 @@ class TestGrayHdf5:
 
     def test_says_what_was_assumed(self, digits: ModelVersion) -> None:
         assert "1/255 is assumed" in notes(digits)
-        assert "methods that look at pixels (integrated-gradients, " in notes(digits)
+        assert "methods that need no layer can explain it (integrated-gradients, " in notes(digits)
         assert "labelled samples" not in notes(digits)  # the samples are not digits
 
     def test_answers_as_it_did(self, digits: ModelVersion, digits_file: Path, inference: Inference, png: Any) -> None:
