@@ -214,7 +214,7 @@ def pixels(data: bytes) -> np.ndarray:
     ("code", "said", "fix"),
     [
         ("out_of_memory", "could not be tried", "--memory-gb"),
-        ("task_failed", "cannot be used", "please report this"),
+        ("task_failed", "cannot be used", "Please report this"),
         ("worker_failed", "ended the process", "--memory-gb"),
     ],
 )

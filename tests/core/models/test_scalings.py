@@ -82,4 +82,4 @@ class TestChoosingTheScaling:
         assert choose_scaling("raw", False, {}) == ("raw", ())
         assert choose_scaling("1/255", True, {})[0] == "1/255"
         chosen, [note] = choose_scaling(None, True, {})
-        assert chosen == "raw" and "by itself" in note
+        assert chosen == "raw" and "scales its input itself" in note
