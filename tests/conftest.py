@@ -1,4 +1,4 @@
-"""Tiny real things that the tests share: a worker pool, a Keras model in a registry, ZIP files of generated pictures."""
+"""Small fixtures that the tests share: a worker pool, a Keras model in a registry, ZIP files of generated images."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MakeZip = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """The folder of reference data beside the checkout; the project's tests pass without it."""
+    """The folder of reference data beside the checkout. The tests must pass without it."""
     if not SHARED.is_dir():
         pytest.skip(f"needs the reference data in {SHARED}")
     return SHARED
@@ -44,7 +44,7 @@ def shared_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def pool() -> Iterator[WorkerPool]:
-    """One real worker with TensorFlow for the whole test session. Tests that kill workers start pools of their own."""
+    """One real worker with TensorFlow for the whole test session. Tests that kill workers start their own pools."""
     pool = WorkerPool(1)
     yield pool
     pool.close()
@@ -61,7 +61,7 @@ def explainer(pool: WorkerPool) -> Explainer:
 
 
 def picture(seed: int, width: int = 32, height: int = 32) -> np.ndarray:
-    """(height, width, 3) uint8 of soft coloured blobs, another one for each seed."""
+    """A (height, width, 3) uint8 image of soft coloured blobs; each seed gives another image."""
     coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
 
@@ -105,7 +105,7 @@ def make_zip(tmp_path: Path) -> MakeZip:
 
 @pytest.fixture(scope="session")
 def tiny_registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    """A models folder with one version, tiny@1: two convolutions with random weights and CIFAR-10's classes."""
+    """A models folder with one version, tiny@1: two convolutions with random weights, and CIFAR-10's classes."""
     import keras
 
     folder = tmp_path_factory.mktemp("models") / "tiny" / "1"

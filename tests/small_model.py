@@ -1,4 +1,4 @@
-"""Small Keras models, saved as somebody else would, and their files edited."""
+"""Small Keras models, saved as users save them, and functions that edit their files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line. It uses the same services as the pages. JSON goes to standard output, everything for people to standard error."""
+"""The command line, with the functions of the pages. JSON goes to standard output, all other text to standard error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ for command in (run, predict, explain, evaluate, doctor):
 
 
 def main() -> None:
-    """Runs the command line. Unexpected errors of settings, permissions and disks are printed too."""
+    """Runs the command line. Also reports the errors that no command handles: of settings, permissions and disks."""
     try:
         try:
             app(prog_name="python -m dashboard" if Path(sys.argv[0]).suffix == ".py" else "classifier-dashboard")
@@ -37,7 +37,7 @@ def main() -> None:
             stop(error, "--json" in sys.argv)
         except OSError as error:
             denied = isinstance(error, PermissionError)
-            way_out = "Let this user read and write there." if denied else "Check the path and the disk."
+            way_out = "Give this user permission to read and write there." if denied else "Check the path and the disk."
             what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
             stop(DashboardError(what, way_out, "permission" if denied else "system"), "--json" in sys.argv)
     except typer.Exit as ended:

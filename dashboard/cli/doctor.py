@@ -12,7 +12,7 @@ from dashboard.schemas.diagnostics import ReportRecord
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check packages, TensorFlow, models, workers and storage. Exits with 1 when something is broken."""
+    """Check packages, TensorFlow, models, workers and storage. Exits with 1 if a check finds an error."""
     with services() as opened, console.status("Checking ...") as status:
         report = run_checks(
             opened.settings,
@@ -24,5 +24,5 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         print_json(ReportRecord.of(report))
     else:
-        typer.echo(report_as_text(report), err=True)  # not wrapped: it holds commands to copy
+        typer.echo(report_as_text(report), err=True)  # not wrapped, because it contains commands to copy
     raise typer.Exit(1 if report.status == "error" else 0)

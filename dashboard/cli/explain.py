@@ -1,4 +1,4 @@
-"""`python -m dashboard explain`: heatmaps with their faithfulness tests, as overlays, arrays and figures."""
+"""`python -m dashboard explain`: writes heatmaps as overlays and arrays, and prints how faithful they are."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Files:
-    """The files for the maps of one image."""
+    """The files that the maps of one image are written to."""
 
     stem: Path
     overlay: Path | None = None  # the only file; None: an overlay (PNG) and an array (.npy) per method
 
     @classmethod
     def named(cls, overlay: Path) -> Files:
-        """One overlay with this name."""
+        """Only an overlay, in the file with this name."""
         return cls(overlay, overlay)
 
     def of(self, method: str) -> tuple[Path, Path | None]:
-        """The files of the overlay and of the array."""
+        """The file of the overlay and the file of the array, if there is one."""
         if self.overlay:
             return self.overlay, None
         name = f"{self.stem.name}-{method}"
@@ -54,22 +54,22 @@ def explain(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="An overlay's PNG file; for several images or methods, a folder for overlays (PNG) and maps (.npy).",
+            help="PNG file of the overlay; for several images or methods, a folder for overlays (PNG) and maps (.npy).",
             show_default="overlay.png, or explanations",
         ),
     ] = None,
-    method: Annotated[str, typer.Option(help=f"How the map is made: {', '.join(METHODS)}, or all.")] = DEFAULT_METHOD,
+    method: Annotated[str, typer.Option(help=f"Method of explanation: {', '.join(METHODS)}, or all.")] = DEFAULT_METHOD,
     layer: Annotated[
-        str | None, typer.Option(help="A convolutional layer; the deepest of at least 4x4 by default.")
+        str | None, typer.Option(help="Convolutional layer; by default the deepest with a grid of at least 4x4.")
     ] = None,
-    target: Annotated[str | None, typer.Option(help="Class to explain; the predicted one by default.")] = None,
+    target: Annotated[str | None, typer.Option(help="Class to explain; by default the predicted class.")] = None,
     faithfulness: Annotated[
-        bool, typer.Option("--faithfulness", help="Also test whether the map is better than chance.")
+        bool, typer.Option("--faithfulness", help="Also test whether each map is better than chance.")
     ] = False,
     model: ModelRef = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show where a model looked: heatmaps of images, as overlays. Exits with 1 when some could not be explained."""
+    """Show where a model looks: heatmaps over images. Exits with 1 if an image could not be explained."""
     if method not in METHODS and method != ALL:
         raise typer.BadParameter(f"one of: {', '.join(METHODS)}, {ALL}", param_hint="--method")
     one = len(images) == 1 and method != ALL
@@ -104,7 +104,7 @@ def explain(
 def _explain_one(
     explainer: Explainer, version: ModelVersion, path: Path, files: Files, request: MapRequest
 ) -> ExplainedRecord | FailedImage:
-    """Raises DashboardError if no image can be explained."""
+    """Explains one image and writes its files. Raises DashboardError if no other image can be explained either."""
     try:
         data = read_image(path)
         found = explainer.explain_all(version, data, request)
@@ -124,8 +124,8 @@ def _explain_one(
 
 
 def _files_in(folder: Path, images: Sequence[Path]) -> dict[Path, Files]:
-    """The files of each image, named after it; with a number if that name is taken."""
-    stems = {path.stem for path in images}  # a number must not produce the name of another image
+    """The files of each image. They have the name of the image, with a number if that name is already used."""
+    stems = {path.stem for path in images}  # a numbered name must not equal the name of another image
     names: dict[Path, str] = {}
     for path in dict.fromkeys(images):
         numbered = (f"{path.stem}-{n}" for n in count(2))
@@ -135,7 +135,7 @@ def _files_in(folder: Path, images: Sequence[Path]) -> dict[Path, Files]:
 
 
 def _say(answer: ExplainedRecord | FailedImage) -> None:
-    """Prints the map of a single image in words."""
+    """Prints the result for a single image and a single method."""
     if isinstance(answer, FailedImage):
         say(f"{answer.file}: {answer.error.message}", "red")
         say(answer.error.fix)

@@ -1,4 +1,4 @@
-"""`python -m dashboard import`: predictions made elsewhere become a run."""
+"""`python -m dashboard import`: stores predictions made elsewhere as a run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def import_command(
     class_names: Annotated[
         str, typer.Option(help="In the order of the probabilities: a,b,c or a text file with one per line.")
     ] = "",
-    model: Annotated[str, typer.Option(help="NAME or NAME@VERSION whose class names these are.")] = "",
-    name: Annotated[str, typer.Option(help="What made the predictions; shown as the name of the model.")] = "",
+    model: Annotated[str, typer.Option(help="Use the class names of this model: NAME or NAME@VERSION.")] = "",
+    name: Annotated[str, typer.Option(help="Name of what made the predictions; shown instead of a model.")] = "",
     label_map: LabelMap = None,
     as_json: AsJson = False,
 ) -> None:
     """Import predictions made elsewhere as an evaluation without images."""
     if class_names and model:
-        raise typer.BadParameter("give one of --class-names and --model")
+        raise typer.BadParameter("give either --class-names or --model, not both")
     opened = services()
     try:
         names: tuple[str, ...] | None = None
@@ -61,9 +61,9 @@ def _show(imported: Imported) -> None:
     for note in manifest.notes:
         say(note)
     if imported.n_failed:
-        say(f"{imported.n_failed:,} rows have no prediction or a label that is not a class.", "yellow")
+        say(f"{imported.n_failed:,} rows have no prediction, or a label that is not a class.", "yellow")
     if evaluation is None:
-        say("There are no true labels: give them with --labels to compare.", "yellow")
+        say("There are no true labels. Give them with --labels to get the accuracy.", "yellow")
     else:
         n = evaluation.accuracy.n
         say(f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {n:,} images", "bold")

@@ -1,4 +1,4 @@
-"""The table of models in the README: our versions, and published networks of similar cost."""
+"""The README's table of models: measurements of our models beside published networks of similar cost."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dashboard.core.models.facts import ModelFacts
 from dashboard.core.models.version import ModelVersion
 
 HEADER = (
-    "| model | accuracy | ECE | MFLOP | parameters | images a second |",
+    "| model | accuracy | ECE | MFLOP | parameters | images per second |",
     "|---|---|---|---|---|---|",
 )
 
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """The figures of a published network, as stated by its authors, on all 10,000 test images of CIFAR-10."""
+    """The figures of a published network, from its authors' repository, on all 10,000 test images of CIFAR-10."""
 
     name: str
     accuracy: float
-    mflop: float  # a multiply-add counts as two
-    parameters: float  # millions
+    mflop: float  # a multiply-add counts as two operations
+    parameters: float  # in millions
 
 
 ZOO = (  # https://github.com/chenyaofo/pytorch-cifar-models
@@ -39,7 +39,7 @@ def markdown_table(versions: Sequence[ModelVersion], facts: Mapping[str, ModelFa
     """Lines of a Markdown table: the measured versions among `versions`, then the published models.
 
     Args:
-        facts: by NAME@VERSION, with the measured speed.
+        facts: by NAME@VERSION, as a worker measured them; the table shows the speed.
     """
     yield from HEADER
     for version in versions:

@@ -61,7 +61,7 @@ def models(
 
 
 def _active_ref(known: Registry) -> str:
-    """NAME@VERSION of the active version; "" if there is none, or the setting names a missing one."""
+    """NAME@VERSION of the active version; "" if there is none or the setting names a version that does not exist."""
     try:
         return known.active().ref
     except DashboardError:
@@ -80,7 +80,7 @@ def _print_markdown(opened: Services) -> None:
 
 @models_app.command("use")
 def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")], as_json: AsJson = False) -> None:
-    """Make a version the active one."""
+    """Make a version the active one: it is used when no version is named."""
     opened = services()
     settings, known = opened.settings, opened.registry
     try:
@@ -91,7 +91,7 @@ def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
         print_json(ModelRecord.of_version(version, active=_active_ref(known) == version.ref))
     say(f"{version.ref} is now active.")
     if settings.model:
-        say(f"But DASHBOARD_MODEL={settings.model} is set, and the setting wins.", "yellow")
+        say(f"But DASHBOARD_MODEL={settings.model} is set and takes precedence.", "yellow")
 
 
 @models_app.command("add")
@@ -101,16 +101,18 @@ def models_add(
     class_names: Annotated[
         str, typer.Option(help="In the order of the outputs: a,b,c or a text file with one per line.")
     ] = "",
-    scale: Annotated[str, typer.Option(help=f"What happens to pixel values: {', '.join(SCALINGS)}.")] = "",
+    scale: Annotated[
+        str, typer.Option(help=f"Scaling of pixel values: {', '.join(SCALINGS)}; chosen automatically if empty.")
+    ] = "",
     fit: Annotated[
-        str, typer.Option(help=f"How a picture is brought to size: {', '.join(get_args(Fit))}.")
+        str, typer.Option(help=f"How an image is fitted to the input size: {', '.join(get_args(Fit))}.")
     ] = "stretch",
     color: Annotated[
-        str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; told from the model if empty.")
+        str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; taken from the model if empty.")
     ] = "",
-    input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, needed if the model takes any size.")] = "",
+    input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that accepts any size.")] = "",
     memory_gb: Annotated[
-        float, typer.Option(min=0.0, help="Memory that loading may take; 0: depends on the size of the file.")
+        float, typer.Option(min=0.0, help="Limit on the memory for loading; 0: chosen by the file's size.")
     ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
@@ -123,7 +125,7 @@ def models_add(
     settings, known = opened.settings, opened.registry
     active = _active_ref(known)
     try:
-        with console.status("Looking into the file ..."):
+        with console.status("Checking the file ..."):
             new = NewModel(
                 file,
                 name,
@@ -137,10 +139,13 @@ def models_add(
             version = add_model(new, known, settings.samples_dir, PIXEL_METHODS, settings.worker_start_s)
         is_other = _active_ref(known) != active
         if settings.model and is_other:
-            say(f"DASHBOARD_MODEL={settings.model} is set, which means {version.ref} from now on.", "yellow")
-        elif active and is_other:  # a new version of the active model, or a name that sorts before it
+            say(f"DASHBOARD_MODEL={settings.model} is set. From now on it means {version.ref}.", "yellow")
+        elif active and is_other:  # a new version of the active model, or a name that comes before it
             known.activate(active)
-            say(f"{active} stays the active version: `python -m dashboard models use {version.ref}` changes that.")
+            say(
+                f"{active} stays active. To use {version.ref} when no version is named, run "
+                f"`python -m dashboard models use {version.ref}`."
+            )
         is_active = _active_ref(known) == version.ref
     except DashboardError as error:
         stop(error, as_json)

@@ -1,4 +1,4 @@
-"""What every command prints: JSON to standard output, everything for people to standard error."""
+"""How commands print: JSON goes to standard output, all text for people to standard error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def print_json(value: Schema | Sequence[Schema]) -> None:
-    """The text as UTF-8, whatever the encoding of the terminal."""
+    """Prints JSON as UTF-8, whatever the encoding of the terminal is."""
     record = value.as_json() if isinstance(value, Schema) else [each.as_json() for each in value]
     text = readable_name(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     sys.stdout.buffer.write(text.encode("utf-8"))
@@ -33,17 +33,17 @@ def print_json(value: Schema | Sequence[Schema]) -> None:
 
 
 def plain_text(text: str | Path, style: str = "") -> Text:
-    """A name of a file or class as printable plain text: no markup, no line breaks, no escape sequences."""
+    """A text that is printed as it is: no markup, and control characters (line breaks, escape sequences) are escaped."""
     return Text(_CONTROL.sub(lambda found: repr(found[0])[1:-1], readable_name(str(text))), style=style)
 
 
 def say(text: str, style: str = "") -> None:
-    """Prints one line for people. Only the terminal wraps it, so that commands can be copied."""
+    """Prints a text for people. Only the terminal wraps it, so that a copied command has no line break inside."""
     console.print(plain_text(text, style), soft_wrap=True)
 
 
 def label_in_words(record: PredictionRecord) -> str:
-    """The predicted class, and whether the picture probably shows none of the classes."""
+    """The predicted class, with a remark if the image probably shows none of the classes."""
     unknown = record.doubt is not None and record.doubt.unknown
     return record.predicted_label + (", but probably none of the classes" if unknown else "")
 
@@ -57,7 +57,7 @@ def read_image(path: Path) -> bytes:
 
 
 def stop(error: DashboardError, as_json: bool, exit_code: int = 1) -> NoReturn:
-    """Says what happened and what to do, and ends the command."""
+    """Prints what happened and what to do, then ends the command."""
     if as_json:
         print_json(ErrorAnswer(error=ErrorRecord.of(error)))
     say(error.message, "red")

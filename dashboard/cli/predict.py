@@ -22,7 +22,7 @@ from dashboard.schemas.predictions import PredictionRecord
 def predict(
     images: Annotated[list[Path], typer.Argument(readable=False)], model: ModelRef = "", as_json: AsJson = False
 ) -> None:
-    """Predict the class of each image. Exits with 1 when some could not be predicted."""
+    """Predict the class of each image. Exits with 1 if an image could not be predicted."""
     answers: list[PredictionRecord | FailedImage] = []
     try:
         with services() as opened, console.status("Starting TensorFlow ..."):
@@ -39,7 +39,7 @@ def predict(
 
 
 def _predict_one(inference: Inference, version: ModelVersion, path: Path) -> PredictionRecord | FailedImage:
-    """Raises DashboardError if no image can be predicted."""
+    """Predicts one image. Raises DashboardError if no other image can be predicted either."""
     try:
         [answer] = inference.predict(version, [read_image(path)])
     except (ImageError, WorkerError) as error:

@@ -12,12 +12,10 @@ from dashboard.core.settings import ROOT
 
 
 def run(
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the server; 8501 when not given.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the server; 8501 by default.")] = None,
     host: Annotated[
         str,
-        typer.Option(
-            help="Address to listen at, such as 127.0.0.1 for this machine only; all addresses when not given."
-        ),
+        typer.Option(help="Address to listen on, such as 127.0.0.1 for this machine only; all addresses by default."),
     ] = "",
     options: Annotated[
         list[str] | None, typer.Argument(metavar="[-- OPTIONS]", help="Further options of `streamlit run`.")
@@ -31,4 +29,4 @@ def run(
         command += ["--server.address", host]
     os.execv(
         sys.executable, [*command, *(options or ())]
-    )  # this process becomes the server, so it receives the signals
+    )  # this process becomes the server, so that signals reach the server

@@ -72,7 +72,7 @@ def export(
 @runs_app.command("delete")
 def delete(
     run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete evaluations; their datasets stay."""
@@ -81,7 +81,7 @@ def delete(
         manifests = [store.folder(run_id).manifest() for run_id in run_ids]
         for m in manifests:
             say(f"{m.run_id}: {m.dataset_name}, {m.model}, {m.n_images:,} images")
-        if not yes and not typer.confirm(f"Delete {len(manifests)} for good?", err=True):
+        if not yes and not typer.confirm(f"Delete {len(manifests)} evaluation(s) permanently?", err=True):
             raise typer.Exit(1)
         for m in manifests:
             store.delete(m.run_id)

@@ -1,4 +1,4 @@
-"""Prints the figures of a run."""
+"""Prints the figures of a run as tables and sentences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def show_run(run: Run) -> None:
         say(note)
     evaluation = run.evaluation()
     if evaluation is None:
-        say("No image has both a known label and a prediction: there is nothing to compare.", "yellow")
+        say("No image has both a known label and a prediction, so there are no figures.", "yellow")
     else:
         table, per_class = Table("class", "images", "precision", "recall", "F1"), evaluation.per_class
         if many := len(per_class) > CLASSES_SHOWN:
@@ -38,9 +38,9 @@ def show_run(run: Run) -> None:
         say(f"Not finished: {len(run.table):,} of {run.manifest.n_images:,} images.", "yellow")
     unknown = run.manifest.unknown_labels
     for name in unknown[:FAILURES_SHOWN]:
-        say(f"The label {name!r} is not a class of {run.manifest.model}; its images were left out.", "yellow")
+        say(f"The label {name!r} is not a class of {run.manifest.model}. Its images were left out.", "yellow")
     if len(unknown) > FAILURES_SHOWN:
-        say(f"... {len(unknown):,} labels are not a class; the page lists them all.", "yellow")
+        say(f"... {len(unknown):,} labels are not classes; the page lists them all.", "yellow")
     for failed in run.detail(run.failed.head(FAILURES_SHOWN), ["file", "reason"]).to_dict("records"):
         say(f"{failed['file']}: {failed['reason']}", "yellow")
     if len(run.failed) > FAILURES_SHOWN:

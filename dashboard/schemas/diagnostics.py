@@ -1,4 +1,4 @@
-"""JSON of a diagnosis."""
+"""JSON of a diagnostics report."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dashboard.schemas.schema import Schema
 
 
 class CheckRecord(Schema):
-    """The outcome of one check."""
+    """The result of one check."""
 
     id: str = Field(description="stable name, such as package.numpy")
     status: str = Field(description="ok, warning, error or skipped")
     summary: str
-    fix: str = Field(description="what to do, with commands between backticks; may be empty")
+    fix: str = Field(description="what to do, with commands in backticks; may be empty")
 
 
 class ReportRecord(Schema):
-    """The result of a diagnosis."""
+    """A diagnostics report."""
 
     status: str = Field(description="the worst of the checks: ok, warning or error")
     checks: list[CheckRecord]

@@ -6,6 +6,6 @@ from dashboard.schemas.schema import Schema
 
 
 class DownloadRecord(Schema):
-    """Where a downloaded file lies."""
+    """The path of a downloaded file."""
 
     path: str

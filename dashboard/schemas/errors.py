@@ -23,13 +23,13 @@ class ErrorRecord(Schema):
 
 
 class ErrorAnswer(Schema):
-    """The answer if there is only an error."""
+    """The output of a command that failed."""
 
     error: ErrorRecord
 
 
 class FailedImage(Schema):
-    """One of several images, which could not be predicted or explained."""
+    """An image that could not be predicted or explained."""
 
-    file: str = Field(description="name of the image file, as it was given")
+    file: str = Field(description="name of the image file, as given")
     error: ErrorRecord

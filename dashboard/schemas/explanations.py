@@ -1,4 +1,4 @@
-"""JSON of an explained image: the prediction and the maps."""
+"""JSON of an explained image: the prediction and the map of each method."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.predictions import PredictionRecord, prediction_fields
 from dashboard.schemas.schema import Schema
 
-DECIMALS = 4  # of a heatmap's values
+DECIMALS = 4  # in the values of a heatmap
 
 
 class ScoresRecord(Schema):
-    """What happens to the probability of the class when pixels are removed or added in the order of a map."""
+    """How the probability of the class changes when pixels are removed or added in the order of a map."""
 
     score: float = Field(description="insertion_auc minus deletion_auc, in [-1, 1]; high is good")
     insertion_auc: float = Field(description="area under `insertion`, in [0, 1]; high is good")
@@ -42,18 +42,18 @@ class RandomScoresRecord(ScoresRecord):
 
 
 class FaithfulnessRecord(Schema):
-    """Whether a map can be relied on for this image."""
+    """The faithfulness test of a map for this image."""
 
     verdict: str = Field(description="better, mixed, unsure, chance, unmoved or empty")
     sentence: str = Field(description="the verdict in words")
-    shares: list[float] = Field(description="of the pixels, from 0 to 1: the places of the curves")
+    shares: list[float] = Field(description="shares of the pixels, from 0 to 1, at which the curves are measured")
     map: ScoresRecord
     random: RandomScoresRecord
-    gaussian: ScoresRecord = Field(description="of a spot in the middle of the picture")
+    gaussian: ScoresRecord = Field(description="scores of a map that marks the picture's centre")
 
     @classmethod
     def of(cls, found: Faithfulness) -> FaithfulnessRecord:
-        """The record of a test."""
+        """The record of a faithfulness test."""
         return cls(
             verdict=found.verdict,
             sentence=found.sentence,
@@ -70,7 +70,7 @@ class HeatmapRecord(Schema):
     min: float
     max: float
     mean: float
-    values: list[list[float]] | None = Field(description="row by row; null if they were not requested")
+    values: list[list[float]] | None = Field(description="row by row; null if not requested")
 
 
 class ExplanationRecord(Schema):
@@ -78,11 +78,11 @@ class ExplanationRecord(Schema):
 
     method: str
     layer: str | None = Field(description="null for a method that uses no layer")
-    grid: list[int] = Field(description="height and width of the heatmap in cells")
-    target_label: str = Field(description="the class that the map is about")
-    empty: bool = Field(description="no evidence for the class: the map is all zero")
+    grid: list[int] = Field(description="height and width of the heatmap, in cells")
+    target_label: str = Field(description="the class whose evidence the map shows")
+    empty: bool = Field(description="true if there is no evidence for the class: the map is all zero")
     heatmap: HeatmapRecord
-    faithfulness: FaithfulnessRecord | None = Field(description="null where it was not asked for")
+    faithfulness: FaithfulnessRecord | None = Field(description="null if not requested")
     overlay: str | None = Field(description="the PNG file that was written")
     array: str | None = Field(description="the .npy file that was written")
 
@@ -116,7 +116,7 @@ class ExplanationRecord(Schema):
 class ExplainedRecord(PredictionRecord):
     """A prediction with its explanations."""
 
-    explanations: list[ExplanationRecord] = Field(description="one per method; empty if there are none")
+    explanations: list[ExplanationRecord] = Field(description="one per method; may be empty")
 
     @classmethod
     def of_maps(
@@ -127,7 +127,7 @@ class ExplainedRecord(PredictionRecord):
 
     @classmethod
     def of_answer(cls, answer: Answer) -> ExplainedRecord:
-        """The record of what the Predict page shows, with the values of the heatmap."""
+        """The record of the answer on the Predict page, with the values of the heatmap."""
         maps = [answer.explanation] if answer.explanation else []
         records = [ExplanationRecord.of(answer.version, each, with_values=True) for each in maps]
         return cls.of_maps(answer.name, answer.version, answer.prediction, records)

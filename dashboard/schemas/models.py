@@ -12,10 +12,10 @@ from dashboard.schemas.schema import Schema
 
 
 class ModelName(Schema):
-    """The model version that was used."""
+    """Name and version of a model."""
 
     name: str
-    version: str = Field(description="empty for predictions that were made elsewhere")
+    version: str = Field(description="empty if the predictions were made elsewhere")
 
     @classmethod
     def of(cls, version: ModelVersion) -> ModelName:
@@ -30,13 +30,13 @@ class ModelName(Schema):
 
 
 class ModelRecord(ModelName):
-    """A model version: its input and its classes."""
+    """A model version: its input, its classes and its measured accuracy."""
 
     active: bool = Field(description="used when no version is named")
     input_shape: list[int] = Field(description="height, width, channels")
     class_names: list[str] = Field(description="in the order of the outputs")
-    preprocessing: dict[str, Any] = Field(description="how a picture becomes the model's input, as in model.json")
-    metrics: dict[str, Any] = Field(description="as measured when the version was made")
+    preprocessing: dict[str, Any] = Field(description="how an image becomes the model's input, as in model.json")
+    metrics: dict[str, Any] = Field(description="measured when the version was made")
 
     @classmethod
     def of_version(cls, version: ModelVersion, active: bool) -> ModelRecord:

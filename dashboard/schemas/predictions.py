@@ -13,19 +13,21 @@ from dashboard.schemas.schema import Schema
 
 
 class DoubtRecord(Schema):
-    """Whether the picture shows any of the classes."""
+    """Scores that tell whether the image shows any of the classes."""
 
-    energy: float = Field(description="-logsumexp of the logits; high for unfamiliar pictures")
+    energy: float = Field(description="-logsumexp of the logits; high for unfamiliar images")
     msp: float = Field(description="the highest probability, in [0, 1]")
-    by_energy: bool = Field(description="the energy is above the version's threshold")
-    by_msp: bool = Field(description="the highest probability is below the version's threshold")
-    unknown: bool = Field(description="probably none of the classes, by the score that decides for this version")
+    by_energy: bool = Field(description="true if the energy is above the version's threshold")
+    by_msp: bool = Field(description="true if the highest probability is below the version's threshold")
+    unknown: bool = Field(
+        description="true if the image probably shows none of the classes, by this version's deciding score"
+    )
 
 
 class PredictionRecord(Schema):
     """A model version's answer for one image."""
 
-    file: str = Field(description="name of the image file, as it was given")
+    file: str = Field(description="name of the image file, as given")
     predicted_label: str
     confidence: float = Field(description="calibrated probability of the predicted class, in [0, 1]")
     pred_probs: dict[str, float] = Field(description="calibrated probability of each class; they sum to 1")

@@ -22,16 +22,18 @@ class FailedRow(Schema):
 class ConfusionRecord(Schema):
     """The confusion matrix."""
 
-    labels: list[str] = Field(description="of the rows and of the columns, in this order")
+    labels: list[str] = Field(description="labels of the rows and the columns, in this order")
     counts: list[list[int]] = Field(description="number of images; rows are true labels, columns predicted labels")
 
 
 class Figures(Schema):
-    """Figures of the images that have both a label and a prediction; null if there are none."""
+    """Figures over the images that have both a label and a prediction; null if there are no such images."""
 
     accuracy: float | None = Field(description="in [0, 1]")
-    accuracy_ci95: list[float] | None = Field(description="lower and upper end of its 95% Wilson interval")
-    macro_f1: float | None = Field(description="mean over the classes that occur, in [0, 1]")
+    accuracy_ci95: list[float] | None = Field(
+        description="lower and upper end of the 95% Wilson interval of the accuracy"
+    )
+    macro_f1: float | None = Field(description="mean F1 over the classes that occur, in [0, 1]")
 
 
 class RunRecord(Figures):
@@ -40,9 +42,9 @@ class RunRecord(Figures):
     run_id: str
     state: str = Field(description="running, finished, cancelled, failed or interrupted")
     model: ModelName
-    n_images: int = Field(description="images of the dataset")
-    n_evaluated: int = Field(description="images with a prediction")
-    n_failed: int = Field(description="images without a prediction")
+    n_images: int = Field(description="number of images in the dataset")
+    n_evaluated: int = Field(description="number of images with a prediction")
+    n_failed: int = Field(description="number of images without a prediction")
     failed: list[FailedRow]
     ece15: float | None = Field(description="expected calibration error in 15 bins, in [0, 1]")
     confusion: ConfusionRecord | None
@@ -99,14 +101,14 @@ class RunSummary(Schema):
 
 
 class ImportRecord(Figures):
-    """Predictions made elsewhere, stored as a run."""
+    """A run made from predictions made elsewhere."""
 
     run_id: str
     model: str = Field(description="what made the predictions")
     n_images: int
     n_failed: int
-    unknown_labels: list[str] = Field(description="labels that mean none of the classes")
-    notes: list[str] = Field(description="how the files were read, in sentences")
+    unknown_labels: list[str] = Field(description="labels that are not mapped to any class")
+    notes: list[str] = Field(description="sentences on how the files were read")
 
     @classmethod
     def of(cls, imported: Imported) -> ImportRecord:

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Schema(BaseModel):
-    """A JSON record. Every field is always there; a field without a value is null."""
+    """A JSON record. Every field is always present; a field without a value is null."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def as_json(self) -> Any:
-        """The value as lists, dictionaries, texts, numbers and None."""
+        """The record as lists, dictionaries, strings, numbers and None."""
         return self.model_dump(mode="json")
 
     def to_text(self) -> str:

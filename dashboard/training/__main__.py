@@ -1,4 +1,4 @@
-"""python -m dashboard.training: trains one of our own models and writes it as a new version into models/."""
+"""python -m dashboard.training: trains one of our own models and stores it as a new version in models/."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """The options of a training besides its recipe."""
+    """The options of a training, in addition to its recipe."""
 
     data: Path | None  # the CIFAR-10 archive; None: download it
-    start_from: str | None  # NAME[@VERSION] of the version whose weights it begins with
+    start_from: str | None  # NAME[@VERSION]: begin with the weights of this version
     precision: str
-    name: str | None  # None: the recipe's
-    models: Path | None  # None: where versions are served from
-    work: Path
+    name: str | None  # name of the model; None: the recipe's name
+    models: Path | None  # models folder; None: the folder that is served
+    work: Path  # folder for checkpoints and prepared data
 
 
 def _photos(images: np.ndarray, preprocessing: Preprocessing, seed: int, cache: Path) -> np.ndarray:
@@ -70,7 +70,7 @@ def _photos(images: np.ndarray, preprocessing: Preprocessing, seed: int, cache: 
 
 
 def split_holdout(labels: np.ndarray, holdout: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (kept for training, held out), the held-out ones the same number from each class."""
+    """Indices (kept for training, held out). Every class has the same number of held-out images."""
     rng = np.random.default_rng(seed)
     classes = np.unique(labels)
     held = np.concatenate([rng.permutation(np.flatnonzero(labels == c))[: holdout // len(classes)] for c in classes])
@@ -78,7 +78,7 @@ def split_holdout(labels: np.ndarray, holdout: int, seed: int) -> tuple[np.ndarr
 
 
 def train(recipe: Recipe, args: Options) -> Path:
-    """Trains by `recipe` and returns the folder of the new version."""
+    """Trains a model by `recipe` and returns the folder of the new version."""
     settings, revision = get_settings(), _revision()
     name: str = args.name or recipe.name
     check_name(name)
@@ -99,7 +99,7 @@ def train(recipe: Recipe, args: Options) -> Path:
     from dashboard.training.targets import Teachers, load_version, smoothed_labels
 
     targets = smoothed_labels(data.labels[kept], len(CLASS_NAMES), recipe.label_smoothing)
-    # everything that makes it another training; the checkpoint belongs to exactly this one
+    # everything that identifies a training, because an interrupted training resumes from its checkpoint
     what = [dataclasses.asdict(recipe), args.precision, checksum, *(v.sha256 for v in (started_from, *teaching) if v)]
     checkpoint = args.work / f"{recipe.name}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]}"
     keras.utils.set_random_seed(recipe.seed)
@@ -130,7 +130,7 @@ def train(recipe: Recipe, args: Options) -> Path:
         test=cifar10_archive.read(archive, "test"),
         folder=registry.root / name,
     )
-    shutil.rmtree(checkpoint)  # otherwise the same command would publish it again
+    shutil.rmtree(checkpoint)  # otherwise the same command would publish this model again
     return version
 
 
@@ -140,18 +140,18 @@ def _teacher(registry: Registry, reference: str) -> ModelVersion:
     except ModelError as error:
         if error.code != "model_unknown" or reference not in RECIPES:
             raise
-        first = f"Train it first, with `python -m dashboard.training --recipe {reference}`."
+        first = f"Train it first: `python -m dashboard.training --recipe {reference}`."
         raise ModelError(error.message, f"{error.fix} {first}", error.code) from error
 
 
 def _revision() -> str:
-    """The git commit of this code, with `-dirty` if it was changed since."""
+    """The revision of this code: a version or a Git commit, with `-dirty` if there are uncommitted changes."""
     if INSTALLED:
         return metadata.version("classifier-dashboard")
     try:
         command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
         found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    except OSError:  # there is no git
+    except OSError:  # git is not installed
         return "unknown"
     return found.stdout.strip() or "unknown"
 
@@ -165,31 +165,33 @@ def _one_of(value: str, choices: Iterable[str]) -> str:
 @app.command()
 def main(
     recipe: Annotated[str | None, typer.Option(help=f"One of {', '.join(RECIPES)} (default: {DEFAULT}).")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="To 90% in under 20 minutes on two cores.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Train to 90% accuracy in under 20 minutes on two cores.")
+    ] = False,
     data: Annotated[
         Path | None, typer.Option(help="The CIFAR-10 archive (default: download it into data/downloads).")
     ] = None,
     start_from: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME[@VERSION]", help="Begin with this version's weights, for a further cycle of training."
-        ),
+        typer.Option(metavar="NAME[@VERSION]", help="Begin with the weights of this version, to train it further."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs (default: the recipe's).")] = None,
     teachers: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME[@VERSION]", help="Instead of the recipe's; repeat it for several."),
+        typer.Option(metavar="NAME[@VERSION]", help="Teacher instead of the recipe's; repeat the option for several."),
     ] = None,
-    precision: Annotated[str, typer.Option(help=f"One of {', '.join(PRECISIONS)}.")] = PRECISIONS[0],
+    precision: Annotated[str, typer.Option(help=f"Keras dtype policy: one of {', '.join(PRECISIONS)}.")] = PRECISIONS[
+        0
+    ],
     name: Annotated[str | None, typer.Option(help="Name of the model in models/ (default: the recipe's).")] = None,
     models: Annotated[
-        Path | None, typer.Option(help="Where versions are read and written (default: where they are served from).")
+        Path | None, typer.Option(help="Folder to read and write versions (default: the folder that is served).")
     ] = None,
-    work: Annotated[Path, typer.Option(help="Checkpoints and prepared data.")] = HOME / ".training",
+    work: Annotated[Path, typer.Option(help="Folder for checkpoints and prepared data.")] = HOME / ".training",
 ) -> None:
-    """Trains one of our own models and writes it as a new version into models/."""
+    """Trains one of our own models and stores it as a new version in models/."""
     if quick and recipe:
-        raise typer.BadParameter("--quick and --recipe exclude each other.")
+        raise typer.BadParameter("Give either --quick or --recipe, not both.")
     chosen = RECIPES[_one_of(QUICK if quick else recipe or DEFAULT, RECIPES)]
     if epochs:
         chosen = dataclasses.replace(chosen, epochs=epochs)
@@ -202,7 +204,7 @@ def main(
         typer.echo(error, err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as stopped:
-        typer.echo("\nStopped. The same command goes on from the last finished epoch.", err=True)
+        typer.echo("\nStopped. The same command resumes after the last finished epoch.", err=True)
         raise typer.Exit(130) from stopped
 
 

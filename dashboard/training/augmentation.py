@@ -1,4 +1,4 @@
-"""Augments the training images of an epoch. It does not use Keras, so it is the same on every backend."""
+"""Augments the training images of an epoch. It does not use Keras, so every backend gets the same images."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ def augment_epoch(
     side: int,
     distorted_share: float = 0.0,
 ) -> np.ndarray:
-    """One epoch's view of the training set.
+    """Augments the training set for one epoch.
 
     Args:
         images: (N, S, S, 3) uint8.
-        photos: (N, S, S, 3) uint8, the same pictures after enlarging, JPEG and shrinking.
-        crop_padding: by how many pixels an image is moved each way at most, where `side` is S.
-        cutout: side in pixels of the covered square in an image of S, in proportion in a smaller one; 0 for none.
-        side: of what is shown; where it is less than S, a crop from anywhere in the image.
-        distorted_share: of the images that are shown distorted, in [0, 1]; see `distort`.
+        photos: (N, S, S, 3) uint8, the same images after enlarging, JPEG compression and shrinking.
+        photo_share: share of the images that are taken from `photos`, in [0, 1].
+        crop_padding: the most pixels by which an image is moved in each direction, if `side` is S.
+        cutout: side in pixels of the covered square in an image of side S, smaller in proportion if `side` is less;
+            0 for none.
+        side: side in pixels of the augmented images; if it is less than S, each is a random crop of its image.
+        distorted_share: share of the images that are distorted, in [0, 1]; see `distort`.
 
     Returns:
-        (N, side, side, 3) uint8 in the given order; the same for the same seed and epoch.
+        (N, side, side, 3) uint8 in the given order. The same seed and epoch give the same images.
     """
     rng = np.random.default_rng([seed, epoch])
     n, full = images.shape[:2]
@@ -39,7 +41,7 @@ def augment_epoch(
     if distorted_share:
         at = np.random.default_rng(
             [seed, epoch, 4]
-        )  # a separate generator, so that the other random choices stay the same
+        )  # a separate generator, so that the other augmentations do not depend on `distorted_share`
         for i in np.flatnonzero(at.random(n) < distorted_share):
             out[i] = distort(out[i], at)
     out = translate(out, crop_padding, rng) if side == full else crop(out, side, rng)
@@ -54,12 +56,15 @@ ENHANCED = (ImageEnhance.Brightness, ImageEnhance.Color, ImageEnhance.Contrast, 
 
 
 def distort(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One change of any kind and strength (Müller and Hutter, "TrivialAugment", arXiv 2103.10158, section 3).
+    """Applies one change of random kind and strength (Müller and Hutter, "TrivialAugment", arXiv 2103.10158, section 3).
 
-    The kinds and how strong they get are those of RandAugment (arXiv 1909.13719), without translation.
+    The kinds and their greatest strengths are those of RandAugment (arXiv 1909.13719), without translation.
 
     Args:
-        image: (S, S, 3) uint8. So is what is returned.
+        image: (S, S, 3) uint8.
+
+    Returns:
+        (S, S, 3) uint8.
     """
     kind, strength = rng.integers(12), rng.random()
     signed = 2 * strength - 1
@@ -85,7 +90,7 @@ def distort(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _turn(image: np.ndarray, angle: float, shear_x: float, shear_y: float) -> np.ndarray:
-    """The image rotated (radians) and sheared about its centre, with reflection at the border."""
+    """Rotates (angle in radians) and shears the image about its centre; the border is reflected."""
     turned = np.array([[np.cos(angle), shear_x - np.sin(angle)], [shear_y + np.sin(angle), np.cos(angle)]])
     middle = (np.array(image.shape[:2]) - 1) / 2
     matrix = np.column_stack([turned, middle - turned @ middle])
@@ -95,14 +100,14 @@ def _turn(image: np.ndarray, angle: float, shear_x: float, shear_y: float) -> np
 def mix_patches(
     images: np.ndarray, share: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Covers a rectangle of some images with that of another one (Yun et al., "CutMix", arXiv 1905.04899, section 3.1).
+    """Replaces a rectangle in some images by that of another image (Yun et al., "CutMix", arXiv 1905.04899, section 3.1).
 
     Args:
         images: (N, S, S, C).
-        share: of the images that are covered, in [0, 1].
+        share: share of the images that are changed, in [0, 1].
 
     Returns:
-        The images, for each the number of the other one, and which share of its area (N,) the other one took.
+        The images; for each the index of the other image (N,); and the share of its area that the other image covers (N,).
     """
     n, side = images.shape[:2]
     others = rng.permutation(n)
@@ -114,29 +119,29 @@ def mix_patches(
 
 
 def _inside(first: np.ndarray, last: np.ndarray, side: int) -> np.ndarray:
-    """(N, side, side) bool: the pixels from `first` (2, N) to before `last` (2, N), rows then columns."""
+    """(N, side, side) bool: True from `first` (2, N) up to but excluding `last` (2, N), rows then columns."""
     at = np.arange(side)
     rows, columns = (at >= first[..., None]) & (at < last[..., None])
     return rows[:, :, None] & columns[:, None, :]
 
 
 def alternating_flip(n: int, epoch: int, seed: int) -> np.ndarray:
-    """Which of n images are mirrored: random in the first epoch, then each the other way round every epoch.
+    """Which of n images are mirrored: random in the first epoch, then inverted in every epoch. Returns (n,) bool.
 
-    Two epochs in a row thus show every image both ways (arXiv 2404.00498, section 3.6). Returns (n,) bool.
+    Two epochs in a row thus show every image in both orientations (arXiv 2404.00498, section 3.6).
     """
     first = np.random.default_rng(seed).random(n) < 0.5
     return first ^ (epoch % 2 == 1)
 
 
 def translate(images: np.ndarray, padding: int, rng: np.random.Generator) -> np.ndarray:
-    """Moves each image by up to `padding` pixels each way, reflecting at the border."""
+    """Moves each image by up to `padding` pixels in each direction; the border is reflected."""
     padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)), mode="reflect")
     return crop(padded, images.shape[1], rng)
 
 
 def crop(images: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """A square of `side` pixels from anywhere in each of the square images (N, S, S, C)."""
+    """A random square crop with sides of `side` pixels from each of the square images (N, S, S, C)."""
     n, full, _, channels = images.shape
     cut = np.empty((n, side, side, channels), images.dtype)
     places = full - side + 1

@@ -1,4 +1,4 @@
-"""The training loop: one `fit` per epoch, with a checkpoint after each, from which it can resume."""
+"""The training loop. It writes a checkpoint after each epoch and resumes from the last one."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from dashboard.training.views import Views
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
-    """Linear from 0.2 of the peak up, then linear down to zero.
+    """The learning rate: rises linearly from 0.2 of the peak to the peak, then falls linearly to zero.
 
     Args:
-        progress: the share of the training that is done, in [0, 1].
+        progress: the finished share of the training, in [0, 1].
     """
     rising = 0.2 + 0.8 * progress / recipe.rise_share
     falling = (1 - progress) / (1 - recipe.rise_share)
@@ -32,9 +32,9 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
 
 
 class SampleLosses(keras.metrics.Metric):
-    """Not a mean, but the last loss of each training image: -log p of its most wanted class, in nats.
+    """Keeps the last loss of each training image: -log p of the class with the highest target, in nats.
 
-    The targets are (N, K + 1): K probabilities, then the image's number.
+    The targets are (N, K + 1): K probabilities, then the index of the image.
     """
 
     def __init__(self, n: int) -> None:
@@ -52,11 +52,11 @@ class SampleLosses(keras.metrics.Metric):
         self.losses.assign(keras.ops.scatter_update(self.losses, numbers, -chances[:, 0]))
 
     def result(self) -> Any:
-        """The mean over all images as they were last seen."""
+        """The mean of the last losses of all images."""
         return keras.ops.mean(self.losses)
 
     def reset_state(self) -> None:
-        """Does nothing: the losses are needed in the next epoch."""
+        """Does nothing: the next epoch needs the losses."""
 
 
 def _loss(y_true: Any, y_pred: Any) -> Any:
@@ -64,7 +64,7 @@ def _loss(y_true: Any, y_pred: Any) -> Any:
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Of each image (N,): whether the most probable class is the wanted one."""
+    """(N,) bool: whether the most probable class of each image is the class with the highest target."""
     return keras.ops.equal(keras.ops.argmax(y_true[:, :-1], axis=1), keras.ops.argmax(y_pred, axis=1))
 
 
@@ -88,11 +88,11 @@ def _train_epoch(
     starts = range(0, len(images), batch_size)
     cuts = (slice(start, start + batch_size) for start in starts)
     batches = ((normalize(images[of], as_seen), wanted[of], weight[of]) for of in cuts)
-    if keras.backend.backend() != "tensorflow":  # `fit` prepares a batch while a GPU is busy with the last one
+    if keras.backend.backend() != "tensorflow":  # `fit` prepares a batch while the GPU works on the previous one
         model.fit(batches, steps_per_epoch=len(starts), shuffle=False, verbose=verbose)
         return
-    # when a long `model.fit` or `predict` ends, TensorFlow waits for its tuning of the input pipeline to wake up, for up
-    # to a minute
+    # not `model.fit`: at the end of a long `fit` or `predict`, TensorFlow waits for its tuning thread of the input
+    # pipeline, for up to a minute
     progress = keras.utils.Progbar(len(starts), verbose=verbose)
     for step, (x, y, of_each) in enumerate(batches, start=1):
         told = model.train_on_batch(x, y, sample_weight=of_each, return_dict=True)
@@ -100,7 +100,7 @@ def _train_epoch(
 
 
 def state_of(checkpoint: Path) -> dict[str, Any]:
-    """`epochs_done`, and the Keras `backend` that trained last: a run may go on, and be published, under another one."""
+    """`epochs_done` and the Keras `backend` of the last epoch, which may differ from the backend that resumes or publishes."""
     path = checkpoint / "state.json"
     state: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"epochs_done": 0}
     return state
@@ -108,12 +108,12 @@ def state_of(checkpoint: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The training data of a network."""
+    """The images and targets of a training."""
 
     preprocessing: Preprocessing
     images: np.ndarray  # (N, S, S, 3) uint8
-    photos: np.ndarray  # (N, S, S, 3) uint8, the same as photographs, see `augment_epoch`
-    targets: np.ndarray  # (N, K) probabilities to be learnt
+    photos: np.ndarray  # (N, S, S, 3) uint8, the same images as photographs, see `augment_epoch`
+    targets: np.ndarray  # (N, K) probabilities to learn
 
 
 def fit(
@@ -124,12 +124,12 @@ def fit(
     start: keras.Model | None = None,
     teachers: Teachers | None = None,
 ) -> keras.Model:
-    """Trains, or goes on from the checkpoint folder, and returns the model in float32, uncompiled.
+    """Trains, or resumes from the checkpoint folder. Returns the uncompiled model in float32.
 
     Args:
         verbose: as in `keras.utils.Progbar`.
-        start: a trained model whose weights to begin with, where layers have the same names.
-        teachers: are asked about what each epoch shows; `recipe.teacher_weight` is their share in the targets.
+        start: a trained model; training begins with the weights of its layers, matched by name.
+        teachers: predict the images of each epoch; `recipe.teacher_weight` is the weight of their answers in the targets.
     """
     num_classes = data.targets.shape[1]
     layout = shape(asdict(recipe))
@@ -144,7 +144,7 @@ def fit(
     if first:
         model.load_weights(weights)
         losses.losses.assign(np.load(checkpoint / f"losses-{first}.npy"))
-        print(f"Going on after epoch {first} of {recipe.epochs}.")
+        print(f"Resuming after epoch {first} of {recipe.epochs}.")
 
     views = Views(recipe, data.images, data.photos, data.targets)
     with closing(views.from_epoch(first)) as shown:
@@ -159,7 +159,7 @@ def fit(
             if teachers:
                 answers = teachers.answers(seen, np.random.default_rng([recipe.seed, epoch, 3]))
                 wanted = recipe.teacher_weight * answers + (1 - recipe.teacher_weight) * wanted
-            # once per epoch: JAX's compiled step does not see assignments within an epoch
+            # once per epoch: the compiled step of JAX does not see a value assigned within an epoch
             model.optimizer.learning_rate.assign(learning_rate(recipe, (epoch + 0.5) / recipe.epochs))
             print(f"Epoch {epoch + 1} of {recipe.epochs}", flush=True)
             wanted = np.concatenate([wanted, chosen[:, None]], axis=1, dtype=np.float32)

@@ -1,7 +1,7 @@
 """The network of our own models: a whitening convolution, then residual blocks that halve the resolution.
 
 Follows the networks of K. Jordan (arXiv 2404.00498, section 3 and the 96% variant with residual blocks), ending in
-global average pooling over a 4x4 grid, so that a class activation map has something to show.
+global average pooling over a 4x4 grid, so that class activation maps are possible.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def build(
     side: int | None = 32,
     squeeze: bool = False,
 ) -> keras.Model:
-    """An untrained classifier from (N, side, side, 3) to logits (N, num_classes), float32 in and out.
+    """Builds an untrained classifier from images (N, side, side, 3) to logits (N, num_classes), both float32.
 
     Args:
-        side: None for a network that takes any size.
-        squeeze: adds squeeze-and-excitation to each residual.
+        side: of the images in pixels; None for a network that accepts any size.
+        squeeze: add squeeze-and-excitation to each residual block.
     """
     inputs = keras.Input((side, side, 3), name="image")
     filters = 2 * WHITENING_KERNEL**2 * 3
@@ -49,11 +49,11 @@ def build(
 
 
 def rebuilt(model: keras.Model, policy: str, side: int | None, **layout: Any) -> keras.Model:
-    """A copy that computes by another Keras dtype policy, for images of another size.
+    """A copy of the model with another Keras dtype policy and another image size.
 
     Args:
-        side: of the images; None for any.
-        layout: what `build` was given for the model.
+        side: of the images in pixels; None for any size.
+        layout: the other arguments with which `build` made the model.
     """
     current = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -85,7 +85,7 @@ def _block(x: keras.KerasTensor, width: int, name: str, squeeze: bool) -> keras.
 
 
 def _squeeze_and_excite(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Weighs channels by what the whole image holds (arXiv 1709.01507, section 3). Begins by changing nothing."""
+    """Weights the channels by the content of the whole image (arXiv 1709.01507, section 3). Starts as the identity."""
     width = x.shape[-1]
     gate = layers.GlobalAveragePooling2D(name=f"{name}_squeeze")(x)
     gate = layers.Dense(max(8, width // _SQUEEZE_RATIO), activation="silu", name=f"{name}_reduce")(gate)
@@ -95,7 +95,7 @@ def _squeeze_and_excite(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def _start_as_identity(model: keras.Model) -> None:
-    """The first filters of each 3x3 convolution pass their input on (dirac initialisation, arXiv 2404.00498, 3.2)."""
+    """Makes the first filters of each 3x3 convolution the identity (Dirac initialisation, arXiv 2404.00498, 3.2)."""
     for layer in model.layers:
         if isinstance(layer, layers.Conv2D) and layer.kernel_size == (3, 3):
             kernel = np.array(layer.kernel)
@@ -106,7 +106,7 @@ def _start_as_identity(model: keras.Model) -> None:
 
 
 def whiten(model: keras.Model, images: np.ndarray) -> None:
-    """Sets the first layer to the eigenvectors of the image patches, each and its negative, to unit variance.
+    """Sets the first layer's filters to the eigenvectors of the image patches and their negatives, for unit variance.
 
     Args:
         images: (N, side, side, 3) float32 model inputs; a few thousand are enough.
@@ -120,10 +120,10 @@ def whiten(model: keras.Model, images: np.ndarray) -> None:
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Gives each layer of `target` the weights of the layer of that name, where `source` has one.
+    """Copies the weights of each layer of `source` to the layer of the same name in `target`, if there is one.
 
     Raises:
-        ModelError: a layer of the same name has other shapes.
+        ModelError: layers of the same name have different shapes.
     """
     known = {layer.name: layer.get_weights() for layer in source.layers}
     for layer in target.layers:
@@ -132,14 +132,14 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
                 layer.set_weights(known[layer.name])
             except ValueError as error:
                 raise ModelError(
-                    f"Its layer {layer.name} is of another size, so training cannot begin with its weights.",
-                    "Begin with a model of the same recipe.",
+                    f"The layer {layer.name} has another size, so training cannot begin with the weights of this model.",
+                    "Begin with a model that was trained by the same recipe.",
                     "other_network",
                 ) from error
 
 
 def count_flops(model: keras.Model) -> int:
-    """Floating-point operations of one image's forward pass in convolutions and dense layers; a multiply-add is two."""
+    """Floating-point operations per image in convolutions and dense layers; a multiply-add counts as two."""
     total = 0
     for layer in model.layers:
         if isinstance(layer, (layers.Conv2D, layers.Dense)):

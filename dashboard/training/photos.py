@@ -1,4 +1,4 @@
-"""Training images as users have them: enlarged, JPEG-compressed, and shrunk again by the serving pipeline."""
+"""Makes training images look like users' photos: enlarged, JPEG-compressed, and shrunk again by the preprocessing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.training.processes import processes
 
 
 def as_photo(image: np.ndarray, factor: int, quality: int, recipe: Preprocessing) -> np.ndarray:
-    """One (S, S, 3) uint8 image enlarged `factor` times, JPEG of the given quality, then read as for serving."""
+    """Enlarges an (S, S, 3) uint8 image `factor` times, saves it as JPEG, and reads that as the served model does."""
     side = image.shape[0] * factor
     buffer = io.BytesIO()
     Image.fromarray(image).resize((side, side), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=quality)
@@ -26,7 +26,7 @@ def as_photo(image: np.ndarray, factor: int, quality: int, recipe: Preprocessing
 def as_photos(
     images: np.ndarray, recipe: Preprocessing, seed: int, on_progress: Callable[[int], None] = lambda done: None
 ) -> np.ndarray:
-    """Every image as a photo with a factor of 2 to 8 and a quality of 50 to 95, drawn from `seed`. Same shape back."""
+    """Every image as a photo, in the same shape. `seed` draws the factors (2 to 8) and the JPEG qualities (50 to 95)."""
     rng = np.random.default_rng(seed)
     factors = rng.integers(2, 9, len(images))
     qualities = rng.integers(50, 96, len(images))

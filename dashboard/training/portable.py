@@ -1,7 +1,7 @@
-"""Model files that older Keras versions read too.
+"""Writes model files that older Keras versions can read too.
 
-Each Keras version writes every setting of a layer, new ones included, and an older version refuses a file with a setting
-it does not know. Settings at their defaults need not be written; without them Keras 3.12 reads what Keras 3.15 wrote.
+Keras writes every setting of a layer, also new ones, and an older version refuses a file with an unknown setting.
+Settings with their default values can be left out. Then Keras 3.12 can read the files of Keras 3.15.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 
 import keras
 
-_READS_EVERY_SETTING = {"Rescaling"}  # its from_config fails without them
+_READS_EVERY_SETTING = {"Rescaling"}  # its from_config fails if a setting is missing
 
 
 def save_portably(model: keras.Model, path: Path) -> None:
-    """Saves as `.keras`, leaving out of the config what a constructor would assume anyway."""
+    """Saves the model as `.keras`. Its config leaves out the settings that have their default values."""
     model.save(path)
     buffer = io.BytesIO()
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(buffer, "w") as target:
@@ -33,7 +33,7 @@ def save_portably(model: keras.Model, path: Path) -> None:
 
 
 def without_defaults(node: Any) -> Any:
-    """A copy of a serialized Keras object in which no object has a setting at its constructor's default."""
+    """A copy of a serialized Keras object without the settings that equal the defaults of the constructors."""
     if isinstance(node, list):
         return [without_defaults(item) for item in node]
     if not isinstance(node, dict):

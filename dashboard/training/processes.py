@@ -1,4 +1,4 @@
-"""Processes that prepare images: changing single ones holds Python's lock, so that threads would wait for each other."""
+"""Processes that prepare images. Threads would wait for each other, because this work holds Python's global lock."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dashboard.core.errors import WorkerError
 
 @contextmanager
 def processes(count: int, prepare: Callable[..., None] | None = None, *given: Any) -> Iterator[ProcessPoolExecutor]:
-    """A pool of `count`, each of which calls `prepare` first; they end with this process, also when it is killed.
+    """A pool of `count` processes. Each first calls `prepare`. They end with this process, even if it is killed.
 
     Raises:
-        WorkerError: one of them was killed.
+        WorkerError: one of the processes was killed.
     """
     spawn = multiprocessing.get_context("spawn")  # a fork would copy the locks of TensorFlow's threads
     try:
@@ -30,14 +30,14 @@ def processes(count: int, prepare: Callable[..., None] | None = None, *given: An
             yield pool
     except BrokenProcessPool as error:
         raise WorkerError(
-            "A process that prepares images was ended from outside, perhaps for want of memory.",
-            "The same command goes on from the last finished epoch.",
+            "A process that prepares images was killed, perhaps because memory ran out.",
+            "Run the same command again. It resumes after the last finished epoch.",
         ) from error
 
 
 def _begin(prepare: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the training reacts to Ctrl-C
-    cv2.setNumThreads(1)  # one process per core; more threads would wait for each other
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the training process handles Ctrl-C
+    cv2.setNumThreads(1)  # there is one process per core, so more threads would wait for each other
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if prepare:
         prepare(*given)

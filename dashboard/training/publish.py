@@ -1,4 +1,4 @@
-"""Writes a trained model as a new version, with everything that was measured on it."""
+"""Stores a trained model as a new version, together with its measurements."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from dashboard.training.portable import save_portably
 from dashboard.training.recipes import Recipe, shape
 from dashboard.training.strangers import strangers
 
-STRANGERS = 1000  # pictures of each kind that the thresholds are tried on
+STRANGERS = 1000  # number of images of each kind on which the thresholds are tested
 PHOTO_FACTOR, PHOTO_QUALITY = 12, 75
 SCORES = ("precision", "recall", "f1")
-BFLOAT16_TOLERANCE = 0.001  # of accuracy, up or down
+BFLOAT16_TOLERANCE = 0.001  # largest change of the accuracy, up or down
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a model was trained, for its record."""
+    """How a model was trained; stored in its model.json beside the figures."""
 
     recipe: Recipe
     preprocessing: Preprocessing
     precision: str  # a Keras dtype policy
     data_sha256: str  # of the archive of training images
-    started_from: ModelVersion | None = None  # the version whose weights the training began with
-    taught_by: tuple[ModelVersion, ...] = ()  # the versions whose probabilities were learnt
+    started_from: ModelVersion | None = None  # the training began with the weights of this version
+    taught_by: tuple[ModelVersion, ...] = ()  # the teachers
     backend: str = "unknown"  # of Keras
     code_revision: str = "unknown"
 
@@ -55,10 +55,10 @@ def publish(
     test: LabelledImages,
     folder: Path,
 ) -> Path:
-    """Calibrates on the held-out images, measures on the test images, writes `folder`/<next version>.
+    """Calibrates on the held-out images, measures on the test images, and writes `folder`/<next version>.
 
     Args:
-        holdout: (images (N, S, S, 3) uint8, labels (N,)) that were not trained on.
+        holdout: images (N, S, S, 3) uint8 and labels (N,) that were not used for training.
 
     Returns:
         The folder of the new version.
@@ -74,7 +74,7 @@ def publish(
         name: _logits(model, images, preprocessing)
         for name, images in strangers(preprocessing, STRANGERS, recipe.seed).items()
     }
-    # the score that decides is chosen on the held-out images, what is told is measured on the test images
+    # the deciding score is chosen on the held-out images; the stored figures are measured on the test images
     chosen_on = _aurocs(held_logits, held_probs, strange, temperature)
     decides: Score = max(
         get_args(Score), key=lambda score: np.mean([by_score[score] for by_score in chosen_on.values()])
@@ -84,7 +84,9 @@ def publish(
         (answers.argmax(axis=1) == held_labels).mean()
         for answers in (held_logits, _logits(in_bfloat16, held, preprocessing))
     )
-    change = round(float(right_in_bfloat16 - right), 5)  # or one image of a thousand would be more than 0.001
+    change = round(
+        float(right_in_bfloat16 - right), 5
+    )  # without rounding, one image of a thousand could be more than 0.001
     result = evaluate_labels(test.labels, logits.argmax(axis=1), CLASS_NAMES)
     photos = np.stack([as_photo(image, PHOTO_FACTOR, PHOTO_QUALITY, preprocessing) for image in test.images])
     registry = Registry(folder.parent, bundled=get_settings().bundled_models_dir)
@@ -155,7 +157,7 @@ def _logits(model: keras.Model, images: np.ndarray, preprocessing: Preprocessing
 def _aurocs(
     logits: np.ndarray, probs: np.ndarray, strange: dict[str, np.ndarray], temperature: float
 ) -> dict[str, dict[Score, float]]:
-    """By set of strangers, by score: how well it tells them from known images."""
+    """The AUROC of each score for each set of unfamiliar images, against known images."""
     return {
         name: {
             "energy": auroc(energy(logits), energy(others)),

@@ -1,4 +1,4 @@
-"""How each of our own models is trained: every choice in one place, stored with the model."""
+"""The training recipes of our own models. The recipe is stored with the model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ QUICK = "cifar10-resnet-short"
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network's size and the way it is trained.
+    """The size of a network and how it is trained.
 
-    The shape of the training follows K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404.00498):
+    The training follows K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404.00498):
     whitening first layer, identity-initialised convolutions, Nesterov SGD with a triangular schedule, label smoothing,
-    alternating flips, translation and cutout. To that come squeeze-and-excitation (Hu et al., arXiv 1709.01507), small
+    alternating flips, translation and cutout. Added are squeeze-and-excitation (Hu et al., arXiv 1709.01507), small
     images first (Hoffer et al., arXiv 1908.08986), fewer of the easy images (Qin et al., InfoBatch, arXiv 2303.04947),
     patches of other images (CutMix, Yun et al., arXiv 1905.04899), one strong change of colour or shape (TrivialAugment,
-    Müller and Hutter, arXiv 2103.10158), and, where there are teachers, distillation on the very images that the student
+    Müller and Hutter, arXiv 2103.10158), and, if there are teachers, distillation on exactly the images that the student
     sees (Beyer et al., arXiv 2106.05237).
     """
 
@@ -27,32 +27,32 @@ class Recipe:
     epochs: int
     batch_size: int = 512
     peak_lr: float = 0.5
-    rise_share: float = 0.2  # of the training in which the learning rate rises
+    rise_share: float = 0.2  # share of the training in which the learning rate rises
     momentum: float = 0.9
     weight_decay: float = 0.0125  # decoupled: w -= lr * weight_decay * w
     label_smoothing: float = 0.1
-    squeeze: bool = True  # squeeze-and-excitation in each residual
+    squeeze: bool = True  # squeeze-and-excitation in each residual block
     crop_padding: int = 4  # pixels
     cutout: int = 8  # side in pixels, 0 for none
-    photo_share: float = 0.15  # of the images of an epoch seen as re-compressed photographs
-    small_side: int = 24  # side in pixels of the crops that training begins with
-    small_share: float = 0.5  # of the epochs, on crops of that side
-    easy_kept: float = 0.5  # of the images with less than the mean loss, drawn anew every epoch; 1 for all
-    all_share: float = 0.15  # of the epochs, the last ones, that see every image, and none distorted
-    mixed_share: float = 0.0  # of the images of an epoch that have a patch of another one
-    distorted_share: float = 0.0  # of the images of an epoch seen with one strong change, until the last epochs
-    teachers: tuple[str, ...] = ()  # NAME or NAME@VERSION of models whose probabilities are learnt
-    teacher_weight: float = 0.9  # against the true label's 0.1
-    holdout: int = 2500  # training images kept aside for choices: calibration, thresholds
+    photo_share: float = 0.15  # share of an epoch's images that are shown as re-compressed photographs
+    small_side: int = 24  # side in pixels of the crops at the beginning of the training
+    small_share: float = 0.5  # share of the epochs that use these crops
+    easy_kept: float = 0.5  # share of the images with less than the mean loss, drawn again for every epoch; 1 for all
+    all_share: float = 0.15  # share of the epochs, at the end, that show every image, and none distorted
+    mixed_share: float = 0.0  # share of an epoch's images that contain a patch of another image
+    distorted_share: float = 0.0  # share of an epoch's images with one strong change, except in the last epochs
+    teachers: tuple[str, ...] = ()  # NAME or NAME@VERSION of models whose probabilities the network learns
+    teacher_weight: float = 0.9  # weight of the teachers in the targets; the true label has the rest
+    holdout: int = 2500  # training images that are held out for calibration and thresholds
     seed: int = 20
 
     def shows_all(self, epoch: int) -> bool:
-        """Whether an epoch, counted from 0, is one of the last ones, that see every image, and none distorted."""
+        """True for the last epochs, which show every image, and none distorted. Epochs are counted from 0."""
         return epoch >= (1 - self.all_share) * self.epochs
 
 
 def shape(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `network.build` from a recipe as it is stored with a version."""
+    """The arguments of `network.build`, from a recipe as it is stored with a version."""
     return {name: recipe[name] for name in ("widths", "squeeze") if name in recipe}
 
 

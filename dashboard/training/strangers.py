@@ -1,4 +1,4 @@
-"""Pictures that show none of CIFAR-10's classes, made here: how well does a model notice?"""
+"""Makes images that show none of CIFAR-10's classes, to test whether a model notices it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dashboard.core.images.preprocessing import Preprocessing, fit_image
 
 
 def strangers(recipe: Preprocessing, n: int, seed: int) -> dict[str, np.ndarray]:
-    """Sets of `n` images (n, height, width, 3) uint8 each, by name; the same for the same seed."""
+    """Sets of images, (n, height, width, 3) uint8 each, by name. The same seed gives the same images."""
     rng = np.random.default_rng(seed)
     shape = (recipe.height, recipe.width)
     return {
@@ -34,7 +34,7 @@ def _texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def _digits(rng: np.random.Generator, n: int, recipe: Preprocessing) -> np.ndarray:
-    """Of the Optical Recognition of Handwritten Digits set in scikit-learn (8x8 pixels, enlarged)."""
+    """Digits from the Optical Recognition of Handwritten Digits set in scikit-learn (8x8 pixels, enlarged)."""
     from sklearn.datasets import load_digits
 
     gray = np.rint(load_digits().images[rng.integers(0, 1797, n)] * (255 / 16)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The target probabilities of each training image: its smoothed label, or the probabilities of a better network."""
+"""The training targets of each image: from its label, or from the predictions of better networks (teachers)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.training import network
 from dashboard.training.recipes import shape
 
-BATCH = 500  # images a call
+BATCH = 500  # images per call
 
 
 def load_version(version: ModelVersion, precision: str = "float32") -> keras.Model:
-    """The network of one of our own versions, for images of any size, computing in `precision`, a Keras dtype policy.
+    """Loads the network of one of our own versions for images of any size; `precision` is a Keras dtype policy.
 
     Raises:
-        ModelError: it was not trained here.
+        ModelError: the version was not trained by this package.
     """
     recipe = version.provenance.get("recipe")
     if not recipe:
         raise ModelError(
-            f"{version.ref} was not trained by a recipe, so its network is not known.",
-            "Name a version that python -m dashboard.training made.",
+            f"{version.ref} was not trained by a recipe, so its network is unknown.",
+            "Name a version that was trained with `python -m dashboard.training`.",
             "other_network",
         )
     model = keras.saving.load_model(version.file, compile=False, safe_mode=True)
@@ -35,22 +35,22 @@ def load_version(version: ModelVersion, precision: str = "float32") -> keras.Mod
 
 
 def smoothed_labels(labels: np.ndarray, num_classes: int, smoothing: float) -> np.ndarray:
-    """(N, K) probabilities: `smoothing` spread over all classes, the rest on the label (arXiv 1512.00567, section 7)."""
+    """(N, K) probabilities: `smoothing` is spread over all classes, the label gets the rest (arXiv 1512.00567, section 7)."""
     return np.eye(num_classes)[labels] * (1 - smoothing) + smoothing / num_classes
 
 
 class Teachers:
-    """Models whose probabilities a network learns, which is distillation (Hinton et al., arXiv 1503.02531)."""
+    """Models whose probabilities a network learns: distillation (Hinton et al., arXiv 1503.02531)."""
 
     def __init__(self, versions: Sequence[ModelVersion], precision: str) -> None:
-        """Loads them; they compute in `precision`, a Keras dtype policy."""
+        """Loads the versions; `precision` is a Keras dtype policy."""
         self._models = [(load_version(version, precision), version.preprocessing) for version in versions]
 
     def answers(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(N, K) probabilities: of one teacher for each image, drawn by chance, mirrored or not by chance.
+        """The (N, K) probabilities of one random teacher per image; the image is mirrored at random.
 
-        Cross-entropy is linear in its targets, so over many epochs that is to learn the mean of all teachers seen both
-        ways, for the price of one.
+        Cross-entropy is linear in its targets. So over many epochs the network learns the mean of all teachers on both
+        orientations, but each epoch costs only one prediction per image.
 
         Args:
             images: (N, S, S, 3) uint8, as the student sees them.
@@ -61,6 +61,6 @@ class Teachers:
         for i, (model, preprocessing) in enumerate(self._models):
             as_seen, rows = preprocessing.for_size_of(seen), np.flatnonzero(of == i)
             for at in np.split(rows, range(BATCH, len(rows), BATCH)):  # see `fit._train_epoch`
-                filled = np.resize(at, BATCH)  # JAX compiles anew for every other size
+                filled = np.resize(at, BATCH)  # always the same size, because JAX compiles again for every new size
                 answers[at] = softmax(model.predict_on_batch(normalize(seen[filled], as_seen)))[: len(at)]
         return answers

@@ -1,4 +1,4 @@
-"""Prepares the images of coming epochs in separate processes."""
+"""Prepares the images of the next epochs in separate processes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dashboard.training.augmentation import augment_epoch, mix_patches
 from dashboard.training.processes import processes
 from dashboard.training.recipes import Recipe
 
-MOST_PROCESSES = 8  # each holds the images
+MOST_PROCESSES = 8  # each process keeps a copy of the images
 
 
 @dataclass(frozen=True)
 class Views:
-    """The training images as the epochs of a recipe show them."""
+    """The augmented training images and targets of each epoch of a recipe."""
 
     recipe: Recipe
     images: np.ndarray  # (N, S, S, 3) uint8
@@ -26,7 +26,7 @@ class Views:
     targets: np.ndarray  # (N, K) probabilities
 
     def of(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """(N, side, side, 3) uint8 and what is to be learnt of them, (N, K) probabilities."""
+        """The images of an epoch, (N, side, side, 3) uint8, and their targets, (N, K) probabilities."""
         recipe, full = self.recipe, self.images.shape[1]
         seen = augment_epoch(
             self.images,
@@ -45,7 +45,7 @@ class Views:
         return mixed, (1 - taken)[:, None] * self.targets + taken[:, None] * self.targets[others]
 
     def from_epoch(self, first: int) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-        """`of` each epoch from `first` to the recipe's last. Raises WorkerError when a process was killed."""
+        """Yields `of` for each epoch from `first` to the recipe's last. Raises WorkerError if a process was killed."""
         ahead = min(MOST_PROCESSES, max(1, (os.cpu_count() or 1) // 2))
         with processes(ahead, _hold, self) as pool:
             upcoming = deque(

@@ -1,4 +1,4 @@
-"""How a page tells an error."""
+"""How pages show errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the scripts of the pages are: links need the whole path, because an installed dashboard keeps them elsewhere."""
+"""The folder of the page scripts. Links need the full path, because an installed dashboard has them elsewhere."""
 
 from __future__ import annotations
 

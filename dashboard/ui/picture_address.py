@@ -1,4 +1,4 @@
-"""The picture that the Explain page shows, and how the address of the page names it."""
+"""The picture that the Explain page shows, and how the page's address identifies it."""
 
 from __future__ import annotations
 

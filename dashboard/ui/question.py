@@ -22,7 +22,7 @@ KEPT = 48
 
 @dataclass(frozen=True)
 class Question:
-    """What speaks for this class, seen from this layer?"""
+    """What is the evidence for this class in this layer?"""
 
     answer: Answer
     data: bytes  # the image file
@@ -37,7 +37,7 @@ class Question:
 
     @property
     def key(self) -> Hashable:
-        """Equal where the maps are equal."""
+        """Two questions have equal keys if their maps are equal."""
         return answer_key(self.answer.name, self.data, self.answer.version, self.request())
 
     def request(self, *methods: str, tested: bool = True) -> MapRequest:
@@ -69,7 +69,7 @@ def base_picture(answer: Answer, side: int) -> np.ndarray:
 
 
 def explanations(services: Services, question: Question, methods: Sequence[str], doing: str) -> list[Explanation]:
-    """One tested map per method. Maps that this session does not have yet are made in one task.
+    """One tested map per method. One task makes all maps that this session does not have yet.
 
     Raises:
         DependencyError, ModelError, WorkerError.
@@ -111,7 +111,7 @@ def is_checked(question: Question, method: str) -> bool:
 
 
 def randomization(services: Services, question: Question, method: str) -> RandomizationResult:
-    """Compares the map with maps of the same network with shuffled weights.
+    """Compares the map with the map of the same network with shuffled weights.
 
     Raises:
         DependencyError, ModelError, WorkerError.
@@ -119,7 +119,7 @@ def randomization(services: Services, question: Question, method: str) -> Random
     return remembered(
         "randomizations",
         _key(question, method),
-        "Shuffling the weights, some seconds ...",
+        "Shuffling the weights (a few seconds) ...",
         lambda: services.explainer.randomization_check(
             question.answer.version, question.data, question.request(method, tested=False)
         ),
@@ -127,5 +127,5 @@ def randomization(services: Services, question: Question, method: str) -> Random
 
 
 def _key(question: Question, method: str) -> Hashable:
-    """Equal where the maps are equal. The layer does not matter to a method that uses none."""
+    """Keys are equal if the maps are equal. The layer is left out for a method that uses no layer."""
     return (question.key if METHODS[method].uses_layer else replace(question, layer=None).key, method)

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.core.settings import get_settings
 from dashboard.services import Services, open_services
 
-POLL_S = 0.5  # how often a page looks at work that goes on in the background
+POLL_S = 0.5  # how often a page checks the progress of background work
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda services: services.engine.close())

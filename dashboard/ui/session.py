@@ -53,7 +53,7 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
     """The model's prediction with its default map.
 
     Raises:
-        ImageError, DependencyError, ModelError, WorkerError: there is no prediction.
+        ImageError, DependencyError, ModelError, WorkerError: the model could not predict.
     """
     starting = all(worker.state in ("starting", "failed") for worker in services.engine.workers())
     text = "Starting TensorFlow, about 5 seconds the first time ..." if starting else "Predicting ..."
@@ -68,7 +68,7 @@ def stored_run(services: Services, run_id: str) -> Run:
 
 
 def state_of_run(services: Services, run_id: str) -> Hashable:
-    """Equal while `stored_run` gives the same. Raises DatasetError when there is no such run."""
+    """A key that changes when the stored run changes. Raises DatasetError if the run does not exist."""
     folder = services.runs.folder(run_id)
     manifest = folder.manifest()
     return manifest, folder.growth() if manifest.state == "running" else None

@@ -28,13 +28,13 @@ def choose_model() -> None:
     if st.session_state.get(MODEL_KEY) not in accuracy:
         try:
             st.session_state[MODEL_KEY] = resources.get_services().registry.active().ref
-        except DashboardError as error:  # no other version is used in its place without a word
+        except DashboardError as error:  # do not silently use another version instead
             st.session_state[MODEL_KEY] = None
             fault = error.message
     chosen = st.selectbox(
         "Model",
         list(accuracy),
-        index=None if fault else 0,  # with None the choice could be cleared
+        index=None if fault else 0,  # with None, the user could clear the choice
         key=MODEL_KEY,
         persist_state="session",
         placeholder="Choose one",
@@ -50,7 +50,7 @@ def choose_model() -> None:
 
 
 def _forget_layers() -> None:
-    """Another model may have a layer of the same name at another depth."""
+    """Forgets the chosen layers: another model may have a layer of the same name at another depth."""
     for key in (MAP_LAYER_KEY, EXPLAIN_LAYER_KEY):
         st.session_state.pop(key, None)
 

@@ -9,16 +9,16 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.core.images.drawing import enlarge
 
 TILE = 96  # pixels of a thumbnail's side
-SMALL_SIDE, LARGE_SIDE = 320, 512  # pixels of the longer side of a picture that is looked at
+SMALL_SIDE, LARGE_SIDE = 320, 512  # pixels of the longer side of a small and of a large picture
 
 
 def tile(picture: np.ndarray | None) -> np.ndarray:
-    """The picture, enlarged; gray where there is none."""
+    """The enlarged picture, or a gray square if there is none."""
     return np.full((TILE, TILE, 3), 127, np.uint8) if picture is None else enlarge(picture, TILE)
 
 
 def four_a_row(count: int) -> list[DeltaGenerator]:
-    """Places for `count` pictures, row by row: four beside each other, on a phone two."""
+    """Makes places for `count` pictures, row by row: four per row, or two on a phone."""
     places: list[DeltaGenerator] = []
     while len(places) < count:
         for half in st.columns(2, gap="medium"):

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 WIDEST_METRIC = 16  # characters
-PREDICTED_CLASS = "the predicted class"  # a choice in lists of classes: whatever the model predicts
+PREDICTED_CLASS = "the predicted class"  # an entry in lists of classes: the class that the model predicts
 
 
 def labels_in_words(row: dict[Hashable, Any]) -> str:
-    """Label and prediction of an image, as its alternative text."""
+    """The true label and the predicted label of an image, as its alternative text."""
     true = row["true_label"]
     return f"{f'True {true}' if isinstance(true, str) else 'No label'}, predicted {row['predicted_label']}"
 
@@ -25,7 +25,7 @@ def plain(text: str) -> str:
     """The text of a user with every special character of Markdown escaped.
 
     Streamlit looks for web addresses, e-mail addresses and icons in the unescaped text. A character without width breaks
-    them, so that they are not found.
+    these, so that Streamlit does not find them.
     """
     unlinked = re.sub(r":(?=//|[a-z])|@(?=[\w-]+\.)|www(?=\.)", "\\g<0>\N{WORD JOINER}", text, flags=re.IGNORECASE)
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", unlinked)

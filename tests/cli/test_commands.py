@@ -1,4 +1,4 @@
-"""The command line as scripts use it: real processes, the model and the samples that come with the project."""
+"""The command line as scripts use it: real processes, with the project's model and samples."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Done = subprocess.CompletedProcess[bytes]
 
 
 def dashboard(*arguments: str | bytes | Path, data_dir: Path, **settings: str) -> Done:
-    """One command, with settings of its own."""
+    """Runs one command with its own settings."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DASHBOARD_")}
     environment |= {"DASHBOARD_DATA_DIR": str(data_dir), "DASHBOARD_WORKERS": "1", "COLUMNS": "200", **settings}
     command = [sys.executable, "-m", "dashboard", *arguments]
@@ -57,13 +57,13 @@ def dashboard(*arguments: str | bytes | Path, data_dir: Path, **settings: str) -
 
 
 def only_json(done: Done) -> Any:
-    """What a command printed, which must be one JSON value and nothing else."""
+    """The JSON value that a command printed. The output must contain nothing else."""
     return json.loads(done.stdout.decode("utf-8"))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures that can be read and one that cannot, one with a name that is no UTF-8; also the data folder."""
+    """Readable images, a broken one, and one whose name is not valid UTF-8; also the data folder."""
     folder = tmp_path_factory.mktemp("cli")
     shutil.copytree(ROOT / "data" / "samples", folder / "data" / "samples")
     shutil.copy(FROG, os.fsencode(folder) + b"/gr\xfcn.png")
@@ -140,7 +140,7 @@ def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def explained(folder: Path) -> Done:
-    """Two pictures of the same name and a broken one, by every method."""
+    """Two images of the same name and a broken image, explained by every method."""
     twin = folder / "twin" / FROG.name
     twin.parent.mkdir()
     shutil.copy(SHIP, twin)
@@ -185,7 +185,7 @@ def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
     assert "not an image" in reasons["frog/broken.png"] and "zebra" in reasons["zebra/1.png"]
     assert record["accuracy"] == 1 and record["macro_f1"] == 1
     low, high = record["accuracy_ci95"]
-    assert 0.3 < low < 0.4 and high == 1  # Wilson's interval of 2 of 2 begins at 0.342
+    assert 0.3 < low < 0.4 and high == 1  # the Wilson interval of 2 of 2 begins at 0.342
     assert record["confusion"]["labels"] == list(CLASS_NAMES)
     counts = np.array(record["confusion"]["counts"])
     frog, ship = CLASS_NAMES.index("frog"), CLASS_NAMES.index("ship")
@@ -200,7 +200,7 @@ def test_evaluate_says_in_words_what_it_left_out(evaluated: Done) -> None:
 
 
 def test_evaluate_exports_and_gates(evaluated: Done, folder: Path, tmp_path: Path) -> None:
-    """The same dataset again comes from the store, which needs no TensorFlow."""
+    """A second evaluation of the same dataset is taken from the store and needs no TensorFlow."""
     run_id = only_json(evaluated)["run_id"]
     arguments = ("evaluate", folder / "pictures.zip", "--json", "--out", tmp_path / "out")
     passed, failed = (
@@ -248,7 +248,7 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     assert only_json(shown) == only_json(resumed)
     done = dashboard("runs", "export", "begun", "--out", tmp_path / "out", data_dir=data)
     assert done.returncode == 0 and len(list((tmp_path / "out").iterdir())) == 3
-    asked = dashboard("runs", "delete", "begun", data_dir=data)  # nobody answers
+    asked = dashboard("runs", "delete", "begun", data_dir=data)  # nobody answers the question
     assert asked.returncode == 1 and (data / "runs" / "begun").exists()
     deleted = dashboard("runs", "delete", "begun", "--yes", "--json", data_dir=data)
     assert only_json(deleted) == {"deleted": ["begun"]} and not (data / "runs" / "begun").exists()
@@ -265,7 +265,7 @@ def test_two_commands_at_once_are_one_evaluation(folder: Path, tmp_path: Path) -
 
 
 def test_evaluate_a_pattern_with_labels_elsewhere_and_a_map(folder: Path) -> None:
-    """A labels file for pictures of a pattern; one of its labels is a word of the user's own, one is left out."""
+    """A labels file for the images of a pattern. Two labels are the user's own words: one is mapped to a class, one is left out."""
     pictures = folder / "loose"
     pictures.mkdir()
     for i, path in enumerate((FROG, SHIP, SHIP)):
@@ -301,7 +301,7 @@ def test_of_many_classes_the_worst_are_printed(tmp_path: Path) -> None:
     told = dashboard("runs", "show", run_id, data_dir=tmp_path).stderr.decode()
     rows = [line.split("│")[1].strip() for line in told.splitlines() if line.startswith("│")]
     assert len(rows) == 40 and set(rows[:6]) == {"0", "1", "2", "3", "4", "99"}
-    assert "The 40 of 100 classes with the least F1" in told
+    assert "The 40 of 100 classes with the lowest F1" in told
 
 
 def test_import_refuses_logits_in_words(tmp_path: Path) -> None:
@@ -343,13 +343,15 @@ def test_the_readme_holds_the_table_of_models(folder: Path) -> None:
     [table] = [part for part in readme.split("\n\n") if part.startswith("| model | accuracy |")]
     printed, written = (text.strip().splitlines() for text in (done.stdout.decode(), table))
     assert len(written) > 3 and len(printed) == len(written)
-    for found, wanted in zip(written, printed, strict=True):  # the speed, in the last column, is the machine's own
+    for found, wanted in zip(
+        written, printed, strict=True
+    ):  # without the last column: the speed depends on the machine
         assert found.split("|")[:-2] == wanted.split("|")[:-2]
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """The project's model twice, as @1 and @2."""
+    """A models folder with the project's model twice, as @1 and @2."""
     for version in "12":
         shutil.copytree(OURS.folder, tmp_path / "models" / "cifar10-resnet" / version)
     return tmp_path / "models"
@@ -363,7 +365,7 @@ def active(models: Path, **settings: str) -> list[str]:
 def test_models_use_changes_the_active_version(models: Path) -> None:
     assert active(models) == ["2"]
     done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models))
-    assert done.returncode == 0 and b"setting wins" not in done.stderr
+    assert done.returncode == 0 and b"takes precedence" not in done.stderr
     assert active(models) == ["1"]
 
 
@@ -371,7 +373,7 @@ def test_models_use_says_when_a_setting_wins(models: Path) -> None:
     setting = {"DASHBOARD_MODELS_DIR": str(models), "DASHBOARD_MODEL": "cifar10-resnet@2"}
     done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, **setting)
     assert done.returncode == 0
-    assert b"DASHBOARD_MODEL=cifar10-resnet@2" in done.stderr and b"the setting wins" in done.stderr
+    assert b"DASHBOARD_MODEL=cifar10-resnet@2" in done.stderr and b"takes precedence" in done.stderr
     assert active(models, DASHBOARD_MODEL="cifar10-resnet@2") == ["2"]
     again = dashboard("models", "use", "cifar10-resnet@1", "--json", data_dir=models.parent, **setting)
     assert only_json(again)["active"] is False
@@ -383,12 +385,12 @@ def test_models_use_says_when_a_setting_wins(models: Path) -> None:
 
 
 def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny_version: ModelVersion) -> None:
-    """Though its name comes first."""
+    """Even if its name comes first in the alphabet."""
     arguments = ("--name", "a-model", "--class-names", ",".join(CLASS_NAMES), "--scale", "1/255")
     added = dashboard(
         "models", "add", tiny_version.file, *arguments, data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models)
     )
-    assert added.returncode == 0 and b"cifar10-resnet@2 stays the one used" in added.stderr
+    assert added.returncode == 0 and b"cifar10-resnet@2 stays active" in added.stderr
     assert active(models) == ["2"]
     again = dashboard(
         "models", "add", tiny_version.file, "--json", "--name", "cifar10-resnet", *arguments[2:],
@@ -401,7 +403,7 @@ def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny
         "models", "add", tiny_version.file, "--json", "--name", "cifar10-resnet", *arguments[2:],
         data_dir=models.parent, **by_name,
     )  # fmt: skip
-    assert only_json(chosen)["active"] is True and b"means cifar10-resnet@4 from now on" in chosen.stderr
+    assert only_json(chosen)["active"] is True and b"From now on it means cifar10-resnet@4" in chosen.stderr
     assert active(models) == ["2"], "without the setting"
 
 
@@ -434,7 +436,7 @@ def test_wrong_usage_exits_with_2_and_prints_nothing(arguments: tuple[str, ...],
 
 
 def test_get_cifar10_without_a_network_says_where_to_put_the_file(tmp_path: Path) -> None:
-    nobody = "http://127.0.0.1:9"  # the port of the discard service, which no machine runs
+    nobody = "http://127.0.0.1:9"  # the port of the discard service, which is not running
     done = dashboard("data", "get-cifar10", data_dir=tmp_path, https_proxy=nobody, http_proxy=nobody, no_proxy="")
     assert done.returncode == 1 and done.stdout == b""
     told = "".join(done.stderr.decode().split())  # Rich wraps long lines
@@ -489,7 +491,7 @@ def test_the_samples_are_there_with_any_data_folder(tmp_path: Path) -> None:
 
 
 def test_folders_are_where_they_were_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also for workers, which run elsewhere."""
+    """Relative folders become absolute, because the workers run in another folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/me")
     settings = Settings(models_dir=Path("lab"), data_dir=Path("~/d"))

@@ -1,4 +1,4 @@
-"""What the files of `python -m dashboard explain` are called."""
+"""The names of the files that `python -m dashboard explain` writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of files are shown, never obeyed."""
+"""File names are printed as text; control characters in them have no effect."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_a_failing_check_carries_its_command(services: Services) -> None:
     make_registry(services.settings.models_dir, "1/255")
     at = opened()
     assert at.error[0].value.startswith("**1 error")
-    assert "answers 'dark' for 100% of the samples" in text_of(at)
+    assert "predicts 'dark' for 100% of the samples" in text_of(at)
     assert any(code.value.endswith("--scale raw") for code in at.code)
 
 

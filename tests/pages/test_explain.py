@@ -145,7 +145,7 @@ def test_the_weight_check_says_in_words_what_it_found(frog: AppTest) -> None:
     frog.button(key="randomize").click().run()
     assert not frog.exception and "Spearman" in text_of(frog)
     [result] = frog.session_state["randomizations"].values()
-    assert ("It does" in text_of(frog)) == result.passed
+    assert ("Yes" in text_of(frog)) == result.passed
     frog.run()
     assert "Spearman" in text_of(frog)  # it stays, without another click
 
@@ -305,7 +305,7 @@ def test_an_image_that_has_gone_is_not_replaced_by_another(page: AppTest, run: R
 
 def test_similar_images_need_an_evaluation_first(frog: AppTest) -> None:
     view(frog, "Most similar images")
-    assert "no finished evaluation by tiny" in frog.info[-1].value.replace("\\", "")
+    assert "no finished evaluation of tiny" in frog.info[-1].value.replace("\\", "")
 
 
 def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Services, run: RunManifest) -> None:

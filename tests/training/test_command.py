@@ -91,7 +91,7 @@ def test_a_start_of_another_size_is_refused_in_words(
     assert run(monkeypatch, *arguments) == 0
     monkeypatch.setattr(command, "RECIPES", {"tiny": dataclasses.replace(TINY, widths=(4, 6))})
     assert run(monkeypatch, *arguments, "--start-from", "tiny") == 1
-    assert "is of another size" in capsys.readouterr().err
+    assert "has another size" in capsys.readouterr().err
 
 
 def test_the_revision_says_whether_the_code_was_changed(monkeypatch: pytest.MonkeyPatch) -> None:

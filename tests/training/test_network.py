@@ -61,7 +61,7 @@ def test_squeeze_and_excitation_begins_by_changing_nothing_and_then_does() -> No
 
 @pytest.mark.parametrize("width", [8, 1])
 def test_a_layer_of_another_size_is_refused(width: int) -> None:
-    with pytest.raises(ModelError, match="block1_conv1 is of another size"):
+    with pytest.raises(ModelError, match="block1_conv1 has another size"):
         network.copy_weights(network.build((width,), 5, 16), network.build((6,), 5, 16))
 
 

@@ -1,4 +1,4 @@
-"""Adds a model file from elsewhere to the registry. Only an operator does this. The checks are in `worker.adding.inspecting`."""
+"""Adds an external model file to the registry. Only an operator does this; `worker.adding.inspecting` has the checks."""
 
 from __future__ import annotations
 
@@ -23,35 +23,37 @@ from dashboard.core.models.version import RECORD, WEIGHTS, ModelVersion, to_reco
 from dashboard.core.settings import WORKER_START_S
 
 MAX_FILE_BYTES = 4 * 2**30
-BASE_MEMORY_BYTES = 3 * 2**30  # beyond TensorFlow itself; the activations of a ResNet50 take 2 GB
+BASE_MEMORY_BYTES = 3 * 2**30  # in addition to TensorFlow itself; the activations of a ResNet50 take 2 GB
 MEMORY_PER_FILE_BYTE = 8  # Keras holds several copies of the weights while it loads and saves them
 _BLOCK_BYTES = 2**20
-_STARTS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")  # of .keras and .h5 files
-_HOW_TO_SAVE = 'Save the whole Keras model as one file, `model.save("x.keras")`, then add that.'
+_STARTS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")  # the first bytes of .keras and .h5 files
+_HOW_TO_SAVE = 'Save the whole Keras model as one file, `model.save("x.keras")`, then add that file.'
 
 
 def read_input_size(argument: str) -> tuple[int, int]:
     """(height, width) from `HxW`. Raises ModelError."""
     height, _, width = argument.lower().partition("x")
     if not (height.isdecimal() and width.isdecimal()):
-        raise ModelError(f"{argument!r} is no input size.", "Give height x width, for example 224x224.", "input_size")
+        raise ModelError(
+            f"{argument!r} is not an input size.", "Give height x width, for example 224x224.", "input_size"
+        )
     return (int(height), int(width))
 
 
 @dataclass(frozen=True)
 class NewModel:
-    """A model file from elsewhere, with the facts that its owner gives."""
+    """An external model file, and what its owner knows about it."""
 
     file: Path  # .keras or .h5
-    name: str  # of the model; an existing name gets a new version
+    name: str  # name of the model; an existing name gets a new version
     class_names: Sequence[str] | None = (
-        None  # in the order of the outputs; None: CIFAR-10's, for a colour model with ten outputs
+        None  # in the order of the outputs; None: CIFAR-10's names if it takes colour and has ten outputs
     )
-    scaling: str | None = None  # a name in SCALINGS; None: chosen by the model and the samples
+    scaling: str | None = None  # a name in SCALINGS; None: chosen by the model's layers and the samples
     fit: Fit = "stretch"
-    color: ColorMode | None = None  # None: by the number of channels
-    input_size: tuple[int, int] | None = None  # height, width; needed if the model takes any size
-    memory_bytes: int | None = None  # that loading may take besides TensorFlow; None: depends on the size of the file
+    color: ColorMode | None = None  # None: chosen by the number of channels
+    input_size: tuple[int, int] | None = None  # height, width; for a model that accepts any size
+    memory_bytes: int | None = None  # limit for loading, in addition to TensorFlow; None: by the file's size
 
 
 def add_model(
@@ -63,21 +65,21 @@ def add_model(
 ) -> ModelVersion:
     """Adds a model file as the next version of its name. The registry gets the complete version or nothing.
 
-    The file is loaded in a separate worker process. On Linux, the memory of this process is limited.
-    If no scaling is given, a model that scales its input gets raw pixels, and any other model gets 1/255, unless another
-    scaling is clearly better on the samples.
+    The file is loaded in a separate worker process. On Linux the memory of this process is limited.
+    If no scaling is given, a model that scales its input itself gets raw pixels, and any other model gets 1/255, unless
+    another scaling is clearly better on the samples.
 
     Args:
         samples: a folder of labelled samples to try the scalings on, CLASS/*.png.
-        pixel_methods: names of the methods of explanation that need no layer, for a note.
-        worker_start_s: seconds that the worker process may take to start.
+        pixel_methods: names of the explanation methods that need no layer; they appear in a note.
+        worker_start_s: how long the worker process may take to start.
 
     Returns:
-        The new version; what was assumed and found is in `provenance["notes"]`.
+        The new version. `provenance["notes"]` lists what was assumed and found.
 
     Raises:
-        ModelError: the file is not an image classifier that can be served, or a needed fact was not given.
-        DependencyError, WorkerError: TensorFlow cannot be started.
+        ModelError: the file is not an image classifier that can be served, or a required value was not given.
+        DependencyError, WorkerError: TensorFlow cannot start.
     """
     name, file, scaling = new.name, new.file, new.scaling
     check_name(name)
@@ -95,11 +97,13 @@ def add_model(
                 facts = quarantine.inspect()
                 names, naming = choose_class_names(new.class_names, facts, file.name)
                 height, width, _ = facts.input_shape
-                recipe = scaled(
+                preprocessing = scaled(
                     Preprocessing(height, width, new.fit, facts.color), scaling or first_scaling(facts.scales_itself)
                 )
                 number = registry.next_version(name)
-                version = ModelVersion(name, number, folder, names, recipe, facts.output, sha256_of(order.converted))
+                version = ModelVersion(
+                    name, number, folder, names, preprocessing, facts.output, sha256_of(order.converted)
+                )
                 served = quarantine.describe(version)
                 tests = _try_scalings(version, samples, quarantine) if samples else {}
             scaling, choice = choose_scaling(scaling, facts.scales_itself, tests)
@@ -107,7 +111,7 @@ def add_model(
             if not served.conv_layers:
                 listed = ", ".join(pixel_methods) or "such as occlusion"
                 notes.append(
-                    f"It has no convolution with a grid: it can be explained by methods that look at pixels ({listed})."
+                    f"The model has no convolutional layer with a grid. Only methods that need no layer can explain it ({listed})."
                 )
             provenance = {
                 "original_file": file.name,
@@ -117,7 +121,7 @@ def add_model(
                 "keras": facts.keras_version,
                 "notes": notes,
             }
-            version = replace(version, preprocessing=scaled(recipe, scaling), provenance=provenance)
+            version = replace(version, preprocessing=scaled(preprocessing, scaling), provenance=provenance)
             write_json(folder / RECORD, to_record(version))
             for left in (original, original.with_suffix(".h5")):
                 left.unlink(missing_ok=True)
@@ -127,7 +131,7 @@ def add_model(
 
 
 def _try_scalings(version: ModelVersion, folder: Path, quarantine: Quarantine) -> dict[str, SelfTest]:
-    """The samples; empty if there are none, or if one of their labels is not a class of the model."""
+    """The self-test per scaling. Empty if there are no samples or if a label is not a class of the model."""
     samples = read_samples(folder)
     if not samples or match_labels((s.label for s in samples), version.class_names).unknown:
         return {}
@@ -143,7 +147,7 @@ def _not_written(registry: Registry, error: OSError) -> ModelError:
 
 
 def _copy(file: Path, target: Path) -> str:
-    """Copies the file, so that the checked file is the loaded file. Returns its SHA-256."""
+    """Copies the file and returns its SHA-256. Thanks to the copy, the checked file is also the loaded file."""
     if file.is_dir():
         raise ModelError(f"{file} is a folder, perhaps a TensorFlow SavedModel.", _HOW_TO_SAVE, "model_format")
     digest, done = hashlib.sha256(), 0
@@ -161,7 +165,7 @@ def _copy(file: Path, target: Path) -> str:
             if done > MAX_FILE_BYTES:
                 raise ModelError(
                     f"{file.name} is larger than {MAX_FILE_BYTES // 2**30} GB.",
-                    "Save it without its optimizer.",
+                    "Save the model without its optimizer.",
                     "too_large",
                 )
             digest.update(block)
@@ -174,14 +178,14 @@ def _copy(file: Path, target: Path) -> str:
 def choose_class_names(
     given: Sequence[str] | None, facts: ForeignModelFacts, what: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """One class name per output, and notes on assumptions. Raises ModelError."""
+    """One name per class, and notes on what was assumed. Raises ModelError."""
     wanted = 2 if facts.outputs == 1 else facts.outputs
     if given is None:
         if wanted == len(CLASS_NAMES) and facts.input_shape[2] == 3:
-            return CLASS_NAMES, (f"No class names were given; CIFAR-10's are assumed: {', '.join(CLASS_NAMES)}.",)
-        raise ModelError(f"{what} has {wanted} classes, and their names are not known.", HOW_TO_NAME, "class_names")
+            return CLASS_NAMES, (f"No class names were given. CIFAR-10's are assumed: {', '.join(CLASS_NAMES)}.",)
+        raise ModelError(f"{what} has {wanted} classes, but their names are unknown.", HOW_TO_NAME, "class_names")
     if len(given) != wanted:
         raise ModelError(f"{what} has {wanted} classes, but {len(given)} names were given.", HOW_TO_NAME, "class_names")
     if wanted < 2:
-        raise ModelError(f"{what} knows one class only.", "A classifier needs two or more.", "class_names")
+        raise ModelError(f"{what} has only one class.", "A classifier needs at least two.", "class_names")
     return tuple(given), ()

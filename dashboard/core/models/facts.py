@@ -1,4 +1,4 @@
-"""A version as a worker loaded it."""
+"""What a worker finds out about TensorFlow and about a model version that it loaded."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ConvLayer:
-    """A layer with a grid of activations, from which a class activation map can be made."""
+    """A layer whose activations form a grid, so that a class activation map can be computed from it."""
 
-    name: str  # path through nested models, joined by "/"
+    name: str  # path through nested models, separated by "/"
     grid: tuple[int, int]  # height, width
     channels: int
-    activated: bool = True  # False for a convolution or normalisation that is followed by its activation function
+    activated: bool = True  # False for a convolution or normalisation whose activation function is a later layer
 
 
 @dataclass(frozen=True)
 class TensorFlowFacts:
-    """TensorFlow as a worker found it."""
+    """TensorFlow and the hardware that it uses, as found by a worker."""
 
     version: str
     keras_version: str
@@ -31,7 +31,7 @@ class TensorFlowFacts:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A model version as a worker loaded it."""
+    """Properties and speed of a model version, as found by the worker that loaded it."""
 
     input_shape: tuple[int | None, ...]
     output_shape: tuple[int | None, ...]
@@ -45,7 +45,7 @@ class ModelFacts:
 
 
 def stages(layers: Sequence[ConvLayer]) -> list[ConvLayer]:
-    """The last activated layer of each grid size, in the order of the forward pass. Users choose among these."""
+    """The last activated layer of each grid size, in the order of the forward pass. These are the layers that a user can choose."""
     last_of_grid: dict[tuple[int, int], ConvLayer] = {}
     for layer in layers:
         if layer.activated or not last_of_grid.get(layer.grid, layer).activated:

@@ -1,4 +1,4 @@
-"""The records that are sent to and from the worker that tries a model file from elsewhere."""
+"""The request to the worker that tries an external model file, and its answer."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ BATCH = 4  # images per call: the first layers of a large model need a hundred m
 
 @dataclass(frozen=True)
 class ForeignModel:
-    """A model file from elsewhere, and how to try it."""
+    """An external model file, and how to try it."""
 
-    file: Path  # a private copy that may be changed
-    shown_as: str  # what messages call it
-    converted: Path  # where to save it, ending in .keras
-    input_size: tuple[int, int] | None  # height, width; None: from the model
-    color: ColorMode | None  # None: by the number of channels
-    memory_bytes: int  # memory limit for loading and trying
+    file: Path  # a private copy, which the worker may change
+    shown_as: str  # its name in messages
+    converted: Path  # path of the converted model, ending in .keras
+    input_size: tuple[int, int] | None  # height, width; None: as in the model
+    color: ColorMode | None  # None: chosen by the number of channels
+    memory_bytes: int  # limit for loading and trying
 
 
 @dataclass(frozen=True)
 class ForeignModelFacts:
-    """What the worker found in the file."""
+    """What a worker found in an external model file."""
 
     input_shape: tuple[int, int, int]  # height, width, channels
     color: ColorMode
-    outputs: int  # numbers an image
+    outputs: int  # numbers per image
     output: Output
-    scales_itself: bool  # True if it begins with arithmetic on the pixels
+    scales_itself: bool  # True if its first layers do arithmetic on the pixels
     keras_version: str
     notes: tuple[str, ...]

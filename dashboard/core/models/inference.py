@@ -17,7 +17,7 @@ SAMPLES_A_TASK = 128
 
 
 class Inference:
-    """Asks workers about a model version. A person waits for the answers, so these tasks run before those of evaluations."""
+    """Asks workers about a model version. A user waits for the answers, so these tasks run before those of evaluations."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -30,13 +30,14 @@ class Inference:
         return answers
 
     def embed(self, version: ModelVersion, dataset: Path, samples: Sequence[Sample]) -> np.ndarray:
-        """The embedding of each of these samples: the input of the model's last layer.
+        """The embedding (the input of the model's last layer) of each of these samples of the dataset at that path.
 
         Returns:
-            (N, d) float32; a row of NaN for each image that cannot be read. `analysis.similar_images` compares them.
+            (N, d) float32; NaN in the rows of unreadable samples. `analysis.similar_images` compares the rows.
 
         Raises:
-            DependencyError, ModelError, WorkerError; DatasetError when the dataset cannot be read or was changed.
+            DependencyError, ModelError, WorkerError.
+            DatasetError: the dataset cannot be read or was changed.
         """
         futures = [
             self._engine.submit("embed_samples", version, dataset, chunk, urgent=True)
@@ -53,16 +54,16 @@ class Inference:
         return embedding
 
     def tensorflow(self) -> TensorFlowFacts:
-        """What a worker finds out about TensorFlow. Raises DependencyError, WorkerError."""
+        """Facts about TensorFlow, from a worker. Raises DependencyError, WorkerError."""
         facts: TensorFlowFacts = self._engine.submit("probe_tensorflow", urgent=True).result()
         return facts
 
     def describe(self, version: ModelVersion) -> ModelFacts:
-        """Loads the model in a worker. Raises DependencyError, ModelError, WorkerError."""
+        """Loads the model in a worker and describes it. Raises DependencyError, ModelError, WorkerError."""
         facts: ModelFacts = self._engine.submit("describe_model", version, urgent=True).result()
         return facts
 
 
 def in_chunks(samples: Sequence[Sample], size: int) -> list[list[Sample]]:
-    """The samples in their order, in lists of at most `size`."""
+    """Splits the samples into lists of at most `size`, in the same order."""
     return [list(samples[i : i + size]) for i in range(0, len(samples), size)]

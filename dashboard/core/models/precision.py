@@ -1,4 +1,4 @@
-"""Whether this processor can predict in bfloat16."""
+"""Which precision this processor can predict in."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def cpu_features() -> tuple[str, ...]:
 
 
 def serves_in_bfloat16(version: ModelVersion) -> bool:
-    """True if predictions are computed in bfloat16: the version and the settings allow it, and the processor has it.
+    """True if predictions are computed in bfloat16: the version and the settings allow it, and it is faster here.
 
-    Never on a cluster: its nodes may differ, and an evaluation has one precision.
+    Always False on a cluster: its nodes may differ, but an evaluation needs one precision.
     """
     settings = get_settings()
     return version.bfloat16 and settings.precision == "auto" and not settings.cluster and computes_bfloat16()

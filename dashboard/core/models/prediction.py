@@ -1,4 +1,4 @@
-"""The answers of a model version."""
+"""The answers of a model version: predictions and failures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.core.errors import Code
 
 @dataclass(frozen=True)
 class Failure:
-    """An image that got no prediction."""
+    """Why an image has no prediction."""
 
     code: Code
     message: str
@@ -38,10 +38,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ChunkAnswers:
-    """A model version's answers for a chunk of images, column by column, so that a million images need little memory."""
+    """A model version's answers for a chunk of images, stored as columns so that a million answers need little memory."""
 
-    places: np.ndarray  # (M,) int64, ascending: positions in the chunk of the images that were predicted
+    places: np.ndarray  # (M,) int64, ascending: positions of the predicted images in the chunk
     logits: np.ndarray  # (M, K) float32, before temperature and softmax
     pred_probs: np.ndarray  # (M, K) float64, calibrated, each sums to 1
-    failures: dict[int, Failure]  # the other positions
+    failures: dict[int, Failure]  # by position in the chunk: all other images
     thumbnails: np.ndarray | None = None  # (M, h, w, 3) uint8, see `make_thumbnail`

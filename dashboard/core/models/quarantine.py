@@ -1,4 +1,4 @@
-"""A separate worker process for one model from elsewhere."""
+"""A separate worker process for one external model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TASK_S = 600.0
 
 
 class Quarantine:
-    """The worker ends with the `with` block. Its crash affects no other worker."""
+    """A worker that ends with the `with` block. If the model crashes it, no other worker is affected."""
 
     def __init__(self, order: ForeignModel, worker_start_s: float) -> None:
         self._order = order
@@ -29,35 +29,35 @@ class Quarantine:
         self._pool.close()
 
     def inspect(self) -> ForeignModelFacts:
-        """Loads, tries and converts the model; from then on the worker's memory is limited."""
-        self._pool.submit("probe_tensorflow").result()  # faults of TensorFlow are not the model's
+        """Loads, tries and converts the model. This also limits the worker's memory from now on."""
+        self._pool.submit("probe_tensorflow").result()  # first alone, because a fault of TensorFlow is not the model's
         facts: ForeignModelFacts = self._run("inspect_model_file", self._order)
         return facts
 
     def describe(self, version: ModelVersion) -> ModelFacts:
-        """Loads the converted file the way it will be served."""
+        """Loads the converted file as it will be served."""
         facts: ModelFacts = self._run("describe_model", version)
         return facts
 
     def predict(self, version: ModelVersion, files: Sequence[bytes]) -> list[Prediction | Failure]:
-        """As `Inference.predict`."""
+        """One answer per image file, as `Inference.predict` gives."""
         parts = [list(files[i : i + BATCH]) for i in range(0, len(files), BATCH)]
         return [answer for part in parts for answer in self._run("predict_files", version, part)]
 
     def _run(self, task: str, *args: object) -> Any:
         try:
-            # one attempt: the next worker would have no memory limit
+            # a single attempt: the worker that replaces a dead one has no memory limit
             return self._pool.submit(task, *args, timeout_s=TASK_S, attempts=1).result()
         except WorkerError as error:
             ran_out = error.code == "out_of_memory"
-            if error.code == "task_failed":  # the process still runs, so memory is not the cause
+            if error.code == "task_failed":  # the process is alive, so memory is not the cause
                 message = f"{self._order.shown_as} cannot be used. {error.message}"
-                raise ModelError(message, "It is built in a way that is not supported: please report this.") from error
+                raise ModelError(message, "The way it is built is not supported. Please report this.") from error
             limit = self._order.memory_bytes / 2**30
             raise ModelError(
                 f"{self._order.shown_as} {'could not be tried' if ran_out else 'ended the process that loaded it'}. "
                 f"{error.message}",
-                f"It may need more than the {limit:.3g} GB of memory that a new model may use: if you trust it, "
+                f"It may need more than the {limit:.3g} GB of memory that a new model may use. If you trust the file, "
                 "allow more with --memory-gb.",
                 "model_kills_worker",
             ) from error

@@ -1,4 +1,4 @@
-"""The model versions in models/<name>/<version>/: model.keras, and model.json that says how to use it."""
+"""The model versions in models/<name>/<version>/: model.keras, and model.json, which says how to use it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Registry:
-    """The versions below one folder, read anew at every call, so that an added version needs no restart.
+    """The versions in one folder. Every call reads the folder again, so that an added version needs no restart.
 
-    The versions of a second folder, `bundled`, are served too. Nothing is written there.
+    The versions in a second folder, `bundled`, are served too. Nothing is written there.
     """
 
     def __init__(self, root: Path, default: str = "", bundled: Path | None = None) -> None:
@@ -31,11 +31,11 @@ class Registry:
 
     @classmethod
     def of(cls, settings: Settings) -> Registry:
-        """The versions that are served with these settings."""
+        """The registry of the versions that are served with these settings."""
         return cls(settings.models_dir, settings.model, settings.bundled_models_dir)
 
     def versions(self) -> list[ModelVersion]:
-        """The usable versions by name, then newest first."""
+        """The usable versions, sorted by name, then newest first."""
         return [v for v in self._scan() if isinstance(v, ModelVersion)]
 
     def broken(self) -> list[BrokenVersion]:
@@ -43,10 +43,10 @@ class Registry:
         return [v for v in self._scan() if isinstance(v, BrokenVersion)]
 
     def get(self, ref: str = "") -> ModelVersion:
-        """The version NAME@VERSION, the newest of NAME, or, for the empty string, the active one.
+        """Finds a version: NAME@VERSION, or NAME for its newest version, or "" for the active version.
 
         Raises:
-            ModelError: there is no such version, or it is broken.
+            ModelError: the version does not exist or is broken.
         """
         if not ref:
             return self.active()
@@ -63,7 +63,7 @@ class Registry:
         raise ModelError(f"There is no model {ref!r}.", f"Known versions: {known}.", "model_unknown")
 
     def active(self) -> ModelVersion:
-        """The active version, used when none is named: from the setting, else from models/active.json, else the first usable one."""
+        """The version used when none is named: from the setting, else from models/active.json, else the first usable one."""
         ref = self._default or self._active_in_file()
         if ref:
             return self.get(ref)
@@ -92,25 +92,25 @@ class Registry:
         return version
 
     def next_version(self, name: str) -> str:
-        """The number for a new version of `name`. Raises ModelError for a name that could leave the folder."""
+        """The number for a new version of `name`. Raises ModelError if the name is not a plain file name."""
         check_name(name)
         taken = [int(p.name) for root in self._folders for p in (root / name).glob("*") if p.name.isdecimal()]
         return str(max(taken, default=0) + 1)
 
     @contextlib.contextmanager
     def adding(self) -> Iterator[Path]:
-        """A hidden folder for a version that is being made. It is removed afterwards, unless `add` renamed it. Raises OSError."""
+        """A hidden folder in which to build a version. Deleted afterwards, unless `add` has renamed it. Raises OSError."""
         self.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".adding-", dir=self.root, ignore_cleanup_errors=True) as folder:
             Path(folder).chmod(0o755)
             yield Path(folder)
 
     def add(self, folder: Path, name: str) -> str:
-        """Renames a folder from `adding` to the next version of `name`. Returns the number of this version.
+        """Turns a folder from `adding` into the next version of `name` and returns the number of the version.
 
         Raises:
-            ModelError: the name could leave the folder.
-            OSError: it cannot be renamed.
+            ModelError: the name is not a plain file name.
+            OSError: the folder cannot be renamed.
         """
         check_name(name)
         parent = self.root / name
@@ -121,11 +121,11 @@ class Registry:
                 try:
                     return folder.rename(target).name
                 except OSError:
-                    if not target.exists():  # otherwise somebody else added a version at the same moment
+                    if not target.exists():  # if it exists, somebody else added a version at the same moment: try again
                         raise
         finally:
             with contextlib.suppress(OSError):
-                parent.rmdir()  # only when it is empty
+                parent.rmdir()  # removes it only if it is empty
 
     def _scan(self) -> list[ModelVersion | BrokenVersion]:
         found = [
@@ -134,7 +134,7 @@ class Registry:
             for p in root.glob("*/*")
             if os.path.isdir(p) and not p.name.startswith(".") and not p.parent.name.startswith(".")  # noqa: PTH112
         ]
-        # an upgrade may bundle a number that an added version has already; the added version keeps it
+        # an upgrade may bundle a version with the number of a version added earlier: the added version wins
         folders = list({(p.parent.name, p.name): p for p in reversed(found)}.values())
         folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
         return [read_version(folder) for folder in folders]
@@ -144,7 +144,9 @@ def check_name(name: str) -> None:
     """Raises ModelError unless `name` is a plain file name."""
     if not _NAME.fullmatch(name):
         raise ModelError(
-            f"{name!r} cannot be a model's name.", "Use letters, digits, '.', '_' and '-', at most 64.", "bad_name"
+            f"{name!r} cannot be a model's name.",
+            "Use letters, digits, '.', '_' and '-', at most 64 characters.",
+            "bad_name",
         )
 
 

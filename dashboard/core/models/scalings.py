@@ -1,4 +1,4 @@
-"""Which of the usual input scalings suits a model: each is tried on labelled samples."""
+"""Finds the input scaling that suits a model: tries each of the usual ones on labelled samples."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dashboard.core.images.preprocessing import SCALINGS, Preprocessing
 from dashboard.core.models.self_test import LabelledFile, Predict, SelfTest, judge, self_test
 from dashboard.core.models.version import ModelVersion
 
-CLEARLY = 0.05  # level of the one-sided sign test between two scalings
+CLEARLY = 0.05  # significance level of the one-sided sign test between two scalings
 
 
 def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
-    """The preprocessing with one of SCALINGS. Raises ModelError for another name, or one that does not fit the channels."""
+    """The preprocessing with one of SCALINGS. Raises ModelError if the name is unknown or does not fit the channels."""
     if scaling not in SCALINGS:
         raise ModelError(f"There is no scaling {scaling!r}.", f"Choose one of: {', '.join(SCALINGS)}.", "bad_scaling")
     scale, mean, std = SCALINGS[scaling]
@@ -22,14 +22,14 @@ def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
 
 
 def try_others(version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict) -> dict[str, SelfTest]:
-    """The self-test with each other scaling that gives finite predictions."""
+    """The self-test with each other scaling that works for the version, by the name of the scaling."""
     tests = {}
     for name in SCALINGS:
         if name != version.preprocessing.scaling_name:
             try:
                 candidate = replace(version, preprocessing=scaled(version.preprocessing, name))
                 tests[name] = self_test(candidate, samples, predict)
-            except ModelError:  # the scaling does not fit the channels, or gives numbers that are not finite
+            except ModelError:  # the scaling does not fit the channels, or the answers are not finite
                 continue
     return tests
 
@@ -37,7 +37,7 @@ def try_others(version: ModelVersion, samples: Sequence[LabelledFile], predict: 
 def better_scaling(
     version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict, found: SelfTest
 ) -> tuple[str, SelfTest] | None:
-    """The best other scaling, if the version does well with it and clearly better than `found`; else None."""
+    """The best other scaling with its self-test, if it passes and is clearly better than `found`; else None."""
     tests = try_others(version, samples, predict)
     best = max(tests, key=lambda name: tests[name].right, default="")
     if best and _clearly_better(tests[best], found) and judge(tests[best], version).status != "error":
@@ -51,39 +51,39 @@ def choose_scaling(
     """The scaling to use for a new model, and why.
 
     Args:
-        given: the operator's choice; it is always used.
-        scales_itself: True if the model begins with arithmetic on the pixels.
-        tests: the self-test with each scaling, the one that was tried first at the front; empty without samples.
+        given: the operator's choice, which is always used; None: choose one.
+        scales_itself: True if the model's first layers do arithmetic on the pixels.
+        tests: self-tests on the same samples, by scaling, in the order tried; empty if there are no samples.
     """
     chosen, notes = given or first_scaling(scales_itself), []
     if given is None:
         notes.append(
-            "It scales its input by itself, so it is given pixels from 0 to 255 (raw)."
+            "The model scales its input itself, so it gets pixels from 0 to 255 (raw)."
             if scales_itself
-            else f"No scaling was given; {chosen} is assumed."
+            else f"No scaling was given. {chosen} is assumed."
         )
     if not tests:
         return chosen, tuple(notes)
     best = max(tests, key=lambda name: (tests[name].right, name == chosen))
     if _clearly_better(tests[best], tests[chosen]):
         if given is None:
-            notes[-1] = f"No scaling was given; {best} is used, which is clearly better on the samples than {chosen}."
+            notes[-1] = f"No scaling was given. {best} is used: on the samples it is clearly better than {chosen}."
             chosen = best
         else:
-            notes.append(f"Warning: {best} is clearly better on the samples than {chosen}, which was asked for.")
+            notes.append(f"Warning: on the samples {best} is clearly better than {chosen}, which was requested.")
     right, total = tests[chosen].right, tests[chosen].accuracy.n
     counts = ", ".join(f"{name} {test.right}" for name, test in tests.items())
-    notes.append(f"Of {total} labelled samples it gets right, by scaling: {counts}.")
+    notes.append(f"Correct predictions on {total} labelled samples, by scaling: {counts}.")
     if 2 * right < total:
         notes.append(
-            f"Warning: with {chosen} it gets {right} of {total} samples right. "
+            f"Warning: with {chosen} the model predicts only {right} of {total} samples correctly. "
             "Check the order of the class names, the scaling and the colour order."
         )
     return chosen, tuple(notes)
 
 
 def first_scaling(scales_itself: bool) -> str:
-    """The scaling that is tried first for a new model."""
+    """The scaling that is assumed for a new model."""
     return "raw" if scales_itself else "1/255"
 
 

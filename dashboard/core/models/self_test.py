@@ -1,4 +1,4 @@
-"""Tests a model on a few labelled samples."""
+"""Tests whether a model gives sensible answers for a few labelled samples."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dashboard.core.metrics.intervals import Proportion, proportion
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
-SURPRISE = 0.01  # warn if a model with the stated accuracy would do so badly with a lower probability than this
+SURPRISE = 0.01  # warn if a model of the stated accuracy would give such a poor result with a lower probability
 
 Predict = Callable[[ModelVersion, Sequence[bytes]], list[Prediction | Failure]]
 
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A sample image with its label, the name of its folder."""
+    """A sample image; the name of its folder is its label."""
 
     label: str
     data: bytes
@@ -29,11 +29,11 @@ class LabelledFile:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """The result of a model version on the readable samples."""
+    """The results of a model version on the readable samples."""
 
-    correct: tuple[bool, ...]  # of each sample
-    answer: str  # the most frequent one
-    share: float  # of the most frequent answer, in (0, 1]
+    correct: tuple[bool, ...]  # per sample
+    answer: str  # the most frequent predicted label
+    share: float  # share of the samples with that predicted label, in (0, 1]
     classes: int  # number of different true labels
 
     @property
@@ -49,26 +49,26 @@ class SelfTest:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The status of the check: ok, warning or error."""
+    """What the self-test says about the model."""
 
     status: Literal["ok", "warning", "error"]
     summary: str
 
 
 def read_samples(folder: Path) -> list[LabelledFile]:
-    """The images `folder`/CLASS/*.png in a fixed order; empty if there are none."""
+    """The images `folder`/CLASS/*.png, in a fixed order; empty if there are none."""
     return [LabelledFile(path.parent.name, path.read_bytes()) for path in sorted(folder.glob("*/*.png"))]
 
 
 def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict) -> SelfTest:
-    """Predicts the samples and counts the correct answers.
+    """Predicts the samples and compares the predictions with the labels.
 
     Args:
-        samples: labelled with classes of the model.
-        predict: like `Inference.predict`; its errors are not caught.
+        samples: every label must be a class of the model.
+        predict: works as `Inference.predict`; its errors are raised unchanged.
 
     Raises:
-        DatasetError: none of the samples can be read.
+        DatasetError: no sample can be read.
     """
     class_of = match_labels((s.label for s in samples), version.class_names).class_of
     answers = predict(version, [s.data for s in samples])
@@ -85,18 +85,18 @@ def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: P
 
 
 def judge(test: SelfTest, version: ModelVersion) -> Verdict:
-    """Error: the model gives one class only, or guesses. Warning: it may do so, or is far below its stated accuracy."""
+    """An error if the model always answers one class or guesses; a warning if it may guess or is far below its accuracy."""
     n = test.accuracy.n
     if test.share == 1 and test.classes > 1:
-        return Verdict("error", f"{version.ref} answers {test.answer!r} for 100% of the samples, whatever they show")
+        return Verdict("error", f"{version.ref} predicts {test.answer!r} for 100% of the samples, whatever they show")
     right = f"is right for {test.accuracy} of {n} labelled samples"
     chance, stated = 1 / len(version.class_names), version.accuracy
     surprising = stated is not None and _chance_of_at_most(test.right, n, stated) < SURPRISE
     if test.accuracy.low <= chance:
-        mostly = f"it answers {test.answer!r} for {test.share:.0%} of them"
+        mostly = f"it predicts {test.answer!r} for {test.share:.0%} of them"
         if surprising or test.accuracy.value <= chance:
             return Verdict("error", f"{version.ref} {right}, no better than guessing; {mostly}")
-        return Verdict("warning", f"{version.ref} {right}, too few to tell it from guessing; {mostly}")
+        return Verdict("warning", f"{version.ref} {right}, too few to rule out guessing; {mostly}")
     if surprising:
         return Verdict("warning", f"{version.ref} {right}, although its model.json states {stated:.1%}")
     return Verdict("ok", f"{version.ref} {right}")

@@ -1,4 +1,4 @@
-"""One servable model and its model.json."""
+"""One model version that can be served, and its model.json."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ RECORD = "model.json"
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A model that can be served: its file, and everything needed to use it correctly."""
+    """One model that can be served: its file and everything that is needed to use it correctly."""
 
     name: str
     version: str
     folder: Path
     class_names: tuple[str, ...]
     preprocessing: Preprocessing
-    output: Output  # output of the file's last layer
+    output: Output  # what the last layer of the model gives
     sha256: str  # of model.keras
     temperature: float = 1.0  # pred_probs = softmax(logits / temperature)
-    metrics: dict[str, Any] = field(default_factory=dict)  # measured when it was made; only shown
+    metrics: dict[str, Any] = field(
+        default_factory=dict
+    )  # measured when the version was made; only shown, never used in calculations
     provenance: dict[str, Any] = field(default_factory=dict)
-    familiarity: Familiarity | None = None  # None: foreign pictures are not recognised
-    bfloat16: bool = False  # may be served in bfloat16: it was measured to answer as well as in float32
+    familiarity: Familiarity | None = None  # None: no warning when an image shows none of its classes
+    bfloat16: bool = False  # may be served in bfloat16: the measured accuracy is the same as in float32
 
     @property
     def ref(self) -> str:
@@ -45,12 +47,12 @@ class ModelVersion:
 
     @property
     def file(self) -> Path:
-        """The Keras model."""
+        """Path of the Keras model."""
         return self.folder / WEIGHTS
 
     @property
     def accuracy(self) -> float | None:
-        """Accuracy on its test images, in (0, 1]; None if its record does not state a valid one."""
+        """Accuracy on its test images, in (0, 1]; None if model.json states no valid one."""
         stated = self.metrics.get("accuracy")
         return stated if isinstance(stated, (int, float)) and 0 < stated <= 1 else None
 
@@ -61,7 +63,7 @@ class ModelVersion:
         return (p.height, p.width, p.channels)
 
     def fitting(self, fit: Fit) -> ModelVersion:
-        """This version, but with another way to fit pictures of another shape."""
+        """The same version, but with another way of fitting images of other proportions."""
         return replace(self, preprocessing=replace(self.preprocessing, fit=fit))
 
 
@@ -119,7 +121,11 @@ def read_version(folder: Path) -> ModelVersion | BrokenVersion:
         )
     except OSError as error:
         fault = f"{name}@{version} cannot be opened: {error.strerror}."
-        return BrokenVersion(name, version, BrokenVersionError(fault, "Let this user read it.", "model_unreadable"))
+        return BrokenVersion(
+            name,
+            version,
+            BrokenVersionError(fault, "Give the user of this process permission to read it.", "model_unreadable"),
+        )
 
 
 def _parse(folder: Path) -> ModelVersion:
@@ -138,5 +144,5 @@ def _parse(folder: Path) -> ModelVersion:
 
 
 def to_record(version: ModelVersion) -> dict[str, Any]:
-    """The content of model.json, as lists, dictionaries, texts, numbers and None."""
+    """The content of model.json as lists, dictionaries, strings, numbers and None."""
     return ModelFile.of(version).model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""The top of the Explain page: the picture, its answer, and the controls for all maps."""
+"""The top of the Explain page: the picture, the prediction, and the controls for all maps."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def show_head(picture: Picture, answer: Answer) -> None:
         st.caption(f"The model {sees}. The maps cover what it sees.")
     if answer.explanation is None:
         st.info(
-            f"{plain(answer.explanation_fault)} The methods that look at pixels work nevertheless.",
+            f"{plain(answer.explanation_fault)} Methods that need no layer still work.",
             icon=":material/info:",
         )
 
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
-    """Warns if the evaluation gave its answer with another model, or for another part of the picture."""
+    """Warns if the evaluation used another model, another fit, or gave another prediction."""
     said, ref = plain(image.predicted_label or "nothing"), plain(answer.version.ref)
     fit = answer.version.preprocessing.fit
     if image.model != answer.version.ref:
@@ -106,10 +106,10 @@ def _show_truth(image: RunImage, answer: Answer) -> None:
 
 
 def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple[Question, Look]:
-    """Shows the controls for class, layer, opacity and smoothing, and gives what they say.
+    """Shows the controls for class, layer, opacity and smoothing, and returns the chosen values.
 
     Args:
-        all_layers: the open tab shows all layers, so that none can be chosen.
+        all_layers: the open tab shows all layers, so the choice of a layer is disabled.
     """
     choices = [PREDICTED_CLASS, *answer.version.class_names]
     if st.session_state.get(TARGET_KEY) not in choices:
@@ -141,7 +141,7 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
 
 
 def _choose_layer(answer: Answer, disabled: bool) -> str | None:
-    """Name of the chosen layer; None for the default layer, and for a model without a layer that can be used."""
+    """Name of the chosen layer; None for the default layer, or if the model has no usable layer."""
     explanation = answer.explanation
     if explanation is None or explanation.layer is None:
         return None
@@ -166,7 +166,7 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
 
 
 def choose_method(question: Question, only_layers: bool = False) -> Method | None:
-    """Shows the choice of a method, which is shared by the tabs. None when no method can be used."""
+    """Shows the choice of a method, which the tabs share. Returns None if no method can be used."""
     methods = {method.name: method for method in question.methods if method.uses_layer or not only_layers}
     if not methods:
         return None

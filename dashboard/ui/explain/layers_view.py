@@ -22,20 +22,18 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
         tested = st.toggle(
             "Test each map",
             key="layers-tested",
-            help="Deletion and insertion against random maps and a centred spot: some hundred predictions a layer.",
+            help="Compares deletion and insertion with random maps and the picture's centre: some hundred predictions per layer.",
             persist_state="session",
         )
     if method is None:
-        st.info("This model has no layer with a grid to make a map from.", icon=":material/info:")
+        st.info("This model has no layer with a grid, so no map can be made.", icon=":material/info:")
         return
     try:
         found = through_layers(services, question, method.name, tested)
     except DashboardError as error:
-        show_error(error, "There are no maps.")
+        show_error(error, "The maps could not be made.")
         return
-    st.caption(
-        "From the first layers, which tell more about the position, to the last, which tell more about the class."
-    )
+    st.caption("First layers (more about the position) to last layers (more about the class).")
     base = base_picture(question.answer, SMALL_SIDE)
     for explanation, place in zip(found, four_a_row(len(found)), strict=True):
         layer = explanation.layer

@@ -17,13 +17,13 @@ from dashboard.ui.words import plain
 
 
 def show_methods(services: Services, question: Question, look: Look) -> None:
-    """Shows a small map per method: the quick methods at once, the slow ones when the user asks for them."""
+    """Shows a small map per method: the quick methods at once, the slow methods when the user asks for them."""
     quick = [method for method in question.methods if method.cost == "instant"]
     slow = [method for method in question.methods if method.cost == "seconds"]
     st.caption(
         "Score: insertion minus deletion. It is high when the probability of "
         f"{plain(question.target)} depends on the pixels that the map marks. A map that can be trusted scores higher than "
-        "random maps and than a spot in the middle."
+        "random maps and than the picture's centre."
     )
     missing = [method for method in slow if not is_made(question, method.name)]
     wanted = st.session_state.get("slow-wanted") == question.key
@@ -43,12 +43,12 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
             st.markdown(f"**{method.title}**", help=f"{method.summary} {method.paper}")
             places[method.name] = st.empty()
             if method in missing:
-                places[method.name].caption("Waiting for its turn ...")
+                places[method.name].caption("Waiting ...")
     if quick:
         try:
             found = explanations(services, question, [m.name for m in quick], "Making the maps and testing them ...")
         except DashboardError as error:
-            show_error(error, "There are no maps.")
+            show_error(error, "The maps could not be made.")
             return
         for explanation in found:
             _show_tile(places[explanation.method], question, explanation, look)
@@ -78,5 +78,5 @@ def _show_tile(
             if f.verdict != "empty":
                 st.caption(
                     f"Score {f.map.score:.2f}  \nrandom maps up to {f.random_scores.max():.2f}, "
-                    f"centred spot {f.gaussian.score:.2f}"
+                    f"picture's centre {f.gaussian.score:.2f}"
                 )

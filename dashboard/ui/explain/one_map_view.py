@@ -26,7 +26,7 @@ def show_one_map(services: Services, question: Question, look: Look) -> None:
     try:
         [explanation] = explanations(services, question, [method.name], f"{method.title} and its test ...")
     except DashboardError as error:
-        show_error(error, "There is no map.")
+        show_error(error, "The map could not be made.")
         return
     from dashboard.charts.explanations import map_chart
 
@@ -124,7 +124,7 @@ def _show_scores(faithfulness: Faithfulness) -> None:
 def _show_randomization(services: Services, question: Question, method: Method, look: Look) -> None:
     st.markdown(
         "**Does the map depend on what the model learnt?**",
-        help="The same map from the same network with shuffled weights (Adebayo et al., arXiv 1810.03292).",
+        help="Compares with the map of the same network with shuffled weights (Adebayo et al., arXiv 1810.03292).",
     )
     clicked = st.button("Shuffle the weights and compare", key="randomize", icon=":material/shuffle:")
     if not clicked and not is_checked(question, method.name):
@@ -140,14 +140,14 @@ def _show_randomization(services: Services, question: Question, method: Method, 
         st.image(blended, width="stretch", alt="The map of a network with shuffled weights")
     with words:
         if result.passed:
-            st.badge("It does", icon=":material/check_circle:", color="green")
+            st.badge("Yes", icon=":material/check_circle:", color="green")
             st.text("With shuffled weights the map changes: it shows something that the model has learnt.")
         else:
             st.badge("Hardly", icon=":material/warning:", color="orange")
             st.text(
-                "With shuffled weights the map looks much the same: it shows the picture or the network's structure, not what the "
+                "With shuffled weights the map looks almost the same: it shows the picture or the network's structure, not what the "
                 "model has learnt."
             )
         st.caption(
-            f"Rank correlation of both maps (Spearman) {result.spearman:.2f}; below {PASSES_BELOW} the maps differ, 1 is the same map."
+            f"Rank correlation of both maps (Spearman): {result.spearman:.2f}. Below {PASSES_BELOW} the maps differ; 1 means the same map."
         )

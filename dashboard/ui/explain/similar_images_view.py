@@ -1,4 +1,4 @@
-"""The images of an evaluation that are most similar to a picture, to the model."""
+"""The images of an evaluation that the model sees as most similar to a picture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHOWN = 12
 
 
 def show_similar_images(services: Services, question: Question, look: Look) -> None:
-    """Lets an evaluation be chosen, and shows its images that are most similar to the picture."""
+    """Shows the choice of an evaluation, and its images that are most similar to the picture."""
     version = question.answer.version
     titles = {
         m.run_id: f"{m.dataset_name}, {local_time(m.created_utc)}, {m.n_images:,} images"
@@ -40,7 +40,7 @@ def show_similar_images(services: Services, question: Question, look: Look) -> N
     titles = told_apart(titles)
     if not titles:
         st.info(
-            f"There is no finished evaluation by {plain(version.ref)} yet. Evaluate a dataset first. Then this tab "
+            f"There is no finished evaluation of {plain(version.ref)} yet. Evaluate a dataset first. Then this tab "
             "shows its images that are most similar to this one.",
             icon=":material/info:",
         )
@@ -56,7 +56,7 @@ def show_similar_images(services: Services, question: Question, look: Look) -> N
             run_ids,
             format_func=lambda run_id: titles[run_id],
             key="similar-run",
-            help="Evaluations by the model in use.",
+            help="Finished evaluations of the model in use.",
             persist_state="session",
             width=480,
         )
@@ -100,13 +100,15 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
     version = version_of_run(services.registry, run.manifest)  # the version with the fit that the run used
     seen = answer_key(question.answer.name, question.data, version)
     from_run = question.from_run
-    index = from_run.index if from_run and from_run.run_id == run.manifest.run_id else None  # where it is in this run
+    index = (
+        from_run.index if from_run and from_run.run_id == run.manifest.run_id else None
+    )  # the picture's index in this run
 
     def find() -> pd.DataFrame:
         own = next(map(int, np.flatnonzero(rows["index"] == index)), None)
         if own is not None:
             query = embeddings[own]
-        else:  # the same for every run of this model
+        else:  # the embedding is the same for every run of this model
             query = remembered(
                 "embedding",
                 seen,
@@ -146,7 +148,7 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
 
 
 def _words(row: dict[Hashable, Any]) -> str:
-    """True label, prediction where that is another, and similarity."""
+    """True label, predicted label if it differs, and similarity."""
     true, predicted = row["true_label"], str(row["predicted_label"])
     if not isinstance(true, str):
         label = f"predicted as {plain(predicted)}"

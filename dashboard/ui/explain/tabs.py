@@ -1,4 +1,4 @@
-"""The tabs of the Explain page, one row each."""
+"""The table of tabs of the Explain page."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from dashboard.ui.question import Look, Question
 
 @dataclass(frozen=True)
 class Tab:
-    """One tab: what is asked about the picture is the same in all of them."""
+    """One tab. All tabs show the same picture with the same class and layer."""
 
     title: str
     show: Callable[[Services, Question, Look], None]  # called only while the tab is open
-    all_layers: bool = False  # it shows every layer, so that none can be chosen
+    all_layers: bool = False  # it shows every layer, so no layer can be chosen
 
 
 TABS = (

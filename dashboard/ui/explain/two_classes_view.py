@@ -1,4 +1,4 @@
-"""Why one class and not another: the difference of their maps."""
+"""Why one class and not another: the difference between the maps of two classes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def show_two_classes(services: Services, question: Question, look: Look) -> None
             for asked in (question, question.about(second))
         ]
     except DashboardError as error:
-        show_error(error, "There is no map.")
+        show_error(error, "The maps could not be made.")
         return
     first_map, second_map = (each.heatmap for each in pair)
     difference = first_map - second_map
@@ -63,7 +63,7 @@ def show_two_classes(services: Services, question: Question, look: Look) -> None
         st.badge(f"Orange, plus: more evidence for {plain(question.target)}", color="orange")
         st.badge(f"Purple, minus: more evidence for {plain(second)}", color="violet")
         st.caption(
-            "Gray: equal evidence for both. Each map is scaled to its own highest value, so the colours tell where the "
+            "Gray: equal evidence for both. Each map is scaled to its own highest value, so the colours show where the "
             "evidence is, not how strong it is."
         )
         for column, name, explanation in zip(st.columns(2), (question.target, second), pair, strict=True):

@@ -1,4 +1,4 @@
-"""The answer: the predicted class, its confidence, and the probabilities of all classes."""
+"""The prediction: the predicted class, its confidence, and the probabilities of all classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.ui.words import plain, show_predicted_class
 
 def show_answer(answer: Answer, threshold: float) -> None:
     """Shows the predicted class, its confidence, warnings, and the probabilities of all classes."""
-    # Altair takes 0.4 s to import; the first page can do without
+    # imported only here: Altair takes 0.4 s, and the first view needs no chart
     from dashboard.charts.probabilities import probability_bars, rest_of_bars
 
     confidence = answer.prediction.confidence

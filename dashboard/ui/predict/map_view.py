@@ -28,7 +28,7 @@ TARGET_KEY = "target"
 
 
 def answer_with_chosen_map(services: Services, first: Answer, data: bytes) -> Answer:
-    """The answer with the map that the controls below the picture ask for."""
+    """The answer with the map of the class and layer that are chosen below the picture."""
     layer, target = st.session_state.get(MAP_LAYER_KEY), st.session_state.get(TARGET_KEY)
     explanation = first.explanation
     if explanation is None:
@@ -106,7 +106,7 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
 
 
 def show_test(services: Services, explanation: Explanation, first: Answer, data: bytes) -> None:
-    """Tests the map and shows the verdict. Call it last: the test takes some hundred predictions."""
+    """Tests the map and shows the verdict. Call this last, because the test needs some hundred predictions."""
     default = first.explanation and first.explanation.layer_name
     layer = None if explanation.layer_name == default else explanation.layer_name
     question = Question(first, data, first.version.class_names[explanation.target_class], layer)
@@ -121,7 +121,7 @@ def show_test(services: Services, explanation: Explanation, first: Answer, data:
 
 
 def _choose_map(explanation: Explanation, first: Answer) -> float:
-    """Shows the controls of the map: class, layer and opacity. The chosen opacity, in [0, 1]."""
+    """Shows the controls of the map: class, layer and opacity. Returns the opacity, in [0, 1]."""
     names = [layer.name for layer in stages(explanation.layers)]
     default = (first.explanation and first.explanation.layer_name) or names[-1]
     if default not in names:

@@ -10,7 +10,7 @@ from dashboard.ui.picture_pickers import clicked_sample, sample_files, upload_pi
 
 
 def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
-    """Name and content of the chosen picture; None when there is none yet."""
+    """Name and content of the chosen picture; None if there is none yet."""
     source = st.segmented_control(
         "Picture from",
         ["Upload", "Camera", "Sample"],

@@ -80,7 +80,7 @@ def test_the_active_model_is_named_before_others(settings: Settings, inference: 
     make_registry(settings.models_dir, name="b", scaling="1/255")
     make_registry(settings.models_dir, name="c").get("c@1").file.unlink()
     report = run_checks(settings, inference, Registry(settings.models_dir, "b"), pool)
-    assert report.headline.startswith("3 errors, the first: b@1 answers 'dark' for 100% of the samples")
+    assert report.headline.startswith("3 errors, the first: b@1 predicts 'dark' for 100% of the samples")
 
 
 def test_no_model_turns_predictions_off(settings: Settings, inference: Inference, pool: WorkerPool) -> None:

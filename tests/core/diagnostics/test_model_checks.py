@@ -49,7 +49,7 @@ def test_a_wrong_scaling_is_named_with_the_step_that_mends_it(
 ) -> None:
     check = checked(make_registry(tmp_path, "1/255"), inference, samples)["self_test"]
     assert check.status == "error"
-    assert "answers 'dark' for 100% of the samples" in check.summary
+    assert "predicts 'dark' for 100% of the samples" in check.summary
     assert "'raw'" in check.summary
     assert '"scale": 1.0, "mean": [0.0], "std": [1.0]' in check.fix
     [command] = check.commands

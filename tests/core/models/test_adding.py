@@ -41,7 +41,7 @@ def notes(version: ModelVersion) -> str:
 
 
 def refused(code: str, file: Path, registry: Registry, samples: Path | None = None, **options: Any) -> DashboardError:
-    """The error, after checking that nothing is left behind."""
+    """The error of a refused model, after checking that no file is left behind."""
     with pytest.raises(ModelError) as caught:
         add_model(NewModel(file, "foreign", **options), registry, samples)
     assert caught.value.code == code, caught.value
@@ -57,7 +57,7 @@ def article(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Model
 
 
 class TestSharedModel:
-    """The model of the article that this project starts from."""
+    """The model of the article on which this project is based."""
 
     def test_is_understood(self, article: ModelVersion, shared_dir: Path) -> None:
         assert (article.ref, article.input_shape, article.output) == ("article@1", (32, 32, 3), "probabilities")
@@ -89,7 +89,7 @@ class TestSharedModel:
 
 @pytest.fixture(scope="module")
 def digits_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A compiled gray model without a convolution, as HDF5."""
+    """A compiled grayscale model without a convolution, saved as HDF5."""
     import keras
 
     model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), *dense(10, "softmax")])
@@ -99,7 +99,7 @@ def digits_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def digits(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
-    """Added under a name that has a version already."""
+    """A model added under a name that already has a version."""
     registry = Registry(tmp_path_factory.mktemp("models"))
     (registry.root / "digits" / "1").mkdir(parents=True)
     return add_model(NewModel(digits_file, "digits", [str(i) for i in range(10)]), registry, SAMPLES, PIXEL_METHODS)
@@ -117,8 +117,8 @@ class TestGrayHdf5:
 
     def test_says_what_was_assumed(self, digits: ModelVersion) -> None:
         assert "1/255 is assumed" in notes(digits)
-        assert "methods that look at pixels (integrated-gradients, " in notes(digits)
-        assert "labelled samples" not in notes(digits)  # they are no digits
+        assert "methods that need no layer can explain it (integrated-gradients, " in notes(digits)
+        assert "labelled samples" not in notes(digits)  # the samples are not digits
 
     def test_answers_as_it_did(self, digits: ModelVersion, digits_file: Path, inference: Inference, png: Any) -> None:
         import keras
@@ -169,7 +169,7 @@ def test_model_that_needs_too_much_memory(registry: Registry, tmp_path: Path) ->
 
 def test_model_that_ends_its_process(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = saved(small((32, 32, 3), dense(10, "softmax")), tmp_path / "m.keras")
-    monkeypatch.setattr(quarantine, "TASK_S", 0.01)  # a hang is ended like a crash
+    monkeypatch.setattr(quarantine, "TASK_S", 0.01)  # a worker that hangs is treated like one that crashes
     error = refused("model_kills_worker", file, registry)
     assert "m.keras ended the process" in error.message and "GB of memory" in error.fix
 
@@ -214,7 +214,7 @@ def pixels(data: bytes) -> np.ndarray:
     ("code", "said", "fix"),
     [
         ("out_of_memory", "could not be tried", "--memory-gb"),
-        ("task_failed", "cannot be used", "please report this"),
+        ("task_failed", "cannot be used", "Please report this"),
         ("worker_failed", "ended the process", "--memory-gb"),
     ],
 )

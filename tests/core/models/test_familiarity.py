@@ -28,7 +28,7 @@ def test_each_threshold_lets_the_stated_share_pass() -> None:
 def test_the_score_that_decides() -> None:
     flat, sure = np.full(10, 0.1), np.array([12.0] + [0.0] * 9)
     known = Familiarity(0.95, max_energy=-5.0, min_msp=0.5, decides="energy")
-    high_and_flat = known.doubts(np.full(10, 8.0), flat)  # much evidence, for everything alike
+    high_and_flat = known.doubts(np.full(10, 8.0), flat)  # much evidence, but equally for every class
     assert high_and_flat.by_msp and not high_and_flat.by_energy and not high_and_flat.unknown
     assert replace(known, decides="msp").doubts(np.full(10, 8.0), flat).unknown
     assert not known.doubts(sure, softmax(sure[None])[0]).unknown

@@ -169,7 +169,7 @@ def test_names_that_could_leave_the_folder_are_refused(tmp_path: Path, name: str
 
 
 def test_what_is_in_the_project_is_whole() -> None:
-    """Every version in models/ is the file that its record describes."""
+    """Every model file in models/ has the checksum that its model.json states."""
     from dashboard.core.files import sha256_of
 
     registry = Registry(ROOT / "models")
@@ -183,7 +183,7 @@ def test_a_version_that_cannot_be_opened_is_broken_and_the_others_are_not(tmp_pa
     add(tmp_path, "pets", "1")
     weights = add(tmp_path, "pets", "2") / "model.keras"
     weights.unlink()
-    weights.symlink_to("x" * 300)  # what it means has too long a name
+    weights.symlink_to("x" * 300)  # the target's name is too long
     registry = Registry(tmp_path)
     assert registry.active().ref == "pets@1" and [broken.ref for broken in registry.broken()] == ["pets@2"]
 
@@ -197,7 +197,7 @@ def test_an_accuracy_that_can_be_none_is_not_stated(tmp_path: Path, stated: obje
 
 
 def test_a_record_of_an_earlier_version_is_read_and_written_as_it_was(tmp_path: Path) -> None:
-    """tests/data/model.json was written before records were read by pydantic."""
+    """tests/data/model.json was written before model.json was read by pydantic."""
     written = (ROOT / "tests" / "data" / "model.json").read_text(encoding="utf-8")
     folder = tmp_path / "pets" / "3"
     folder.mkdir(parents=True)

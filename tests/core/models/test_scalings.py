@@ -53,7 +53,7 @@ def test_a_scaling_that_does_not_fit_gray_pictures() -> None:
 
 
 class TestChoosingTheScaling:
-    """20 samples; the numbers are how many each scaling gets right, the same ones first."""
+    """Self-tests on 20 samples. Each scaling gets the given number right, always the first ones."""
 
     def results(self, **right: int) -> dict[str, SelfTest]:
         names = {"scaled": "1/255", "raw": "raw"}
@@ -62,24 +62,24 @@ class TestChoosingTheScaling:
     def test_clearly_better_one_is_taken(self) -> None:
         chosen, found = choose_scaling(None, False, self.results(scaled=9, raw=14))  # 5 to 0: p = 1/32
         assert chosen == "raw"
-        assert "raw is used, which is clearly better" in found[0]
+        assert "raw is used: on the samples it is clearly better" in found[0]
 
     def test_slightly_better_one_is_only_mentioned(self) -> None:
         chosen, found = choose_scaling(None, False, self.results(scaled=10, raw=14))  # 4 to 0: p = 1/16
         assert chosen == "1/255"
         assert found == (
-            "No scaling was given; 1/255 is assumed.",
-            "Of 20 labelled samples it gets right, by scaling: 1/255 10, raw 14.",
+            "No scaling was given. 1/255 is assumed.",
+            "Correct predictions on 20 labelled samples, by scaling: 1/255 10, raw 14.",
         )
 
     def test_order_is_obeyed_with_a_warning(self) -> None:
         chosen, found = choose_scaling("1/255", False, self.results(scaled=5, raw=18))
         assert chosen == "1/255"
-        assert "Warning: raw is clearly better" in found[0]
-        assert "gets 5 of 20 samples right" in found[2]
+        assert "Warning: on the samples raw is clearly better" in found[0]
+        assert "predicts only 5 of 20 samples correctly" in found[2]
 
     def test_without_samples(self) -> None:
         assert choose_scaling("raw", False, {}) == ("raw", ())
         assert choose_scaling("1/255", True, {})[0] == "1/255"
         chosen, [note] = choose_scaling(None, True, {})
-        assert chosen == "raw" and "by itself" in note
+        assert chosen == "raw" and "scales its input itself" in note

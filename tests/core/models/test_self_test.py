@@ -19,8 +19,8 @@ def result(right: int, n: int, share: float = 0.2, classes: int = 10) -> SelfTes
 def test_one_answer_for_everything_is_an_error_and_is_named() -> None:
     verdict = judge(result(2, 20, share=1.0), VERSION)
     assert verdict.status == "error"
-    assert "answers 'a' for 100% of the samples" in verdict.summary
-    assert judge(result(20, 20, share=1.0, classes=1), VERSION).status == "ok"  # they are all of that class
+    assert "predicts 'a' for 100% of the samples" in verdict.summary
+    assert judge(result(20, 20, share=1.0, classes=1), VERSION).status == "ok"  # all samples have that class
 
 
 def test_guessing_is_an_error() -> None:
@@ -34,7 +34,7 @@ def test_few_samples_cannot_tell_a_model_of_two_classes_from_guessing() -> None:
     pets = replace(VERSION, class_names=("cat", "dog"))
     for right, n in ((3, 3), (5, 6), (8, 10)):
         verdict = judge(result(right, n, share=0.6, classes=2), pets)
-        assert verdict.status == "warning" and "too few to tell it from guessing" in verdict.summary
+        assert verdict.status == "warning" and "too few to rule out guessing" in verdict.summary
     assert judge(result(10, 10, share=0.5, classes=2), pets).status == "ok"
     assert judge(result(5, 10, share=0.6, classes=2), pets).status == "error"
 
