@@ -59,7 +59,7 @@ def test_codes_are_found_wherever_they_stand() -> None:
         "errors.WorkerError('m', code='b')\n"
         "Failure('c', 'm')\n"
         "stop(ImageError('m', 'f', 'd' if fault == 'no code' else 'e'))\n"
-        "code: Code = 'f'\n"
+        "reason: Code = 'f'\n"
         "def choose() -> Code | None:\n    return None if fine('no code') else 'g'\n"
         "print('m', 'f', 'no code')\n"
     )
