@@ -340,7 +340,7 @@ def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
     at = open_page("evaluate")
     at.session_state["run_id"] = job.run_id
     until(at.run(), lambda at: "Paused" in text_of(at))
-    assert "No space left on device" in text_of(at) and "goes on by itself" in text_of(at)
+    assert "No space left on device" in text_of(at) and "resumes by itself" in text_of(at)
     full.clear()
     at.button(key="retry").click().run()
     until(at, lambda at: at.metric)

@@ -1,4 +1,4 @@
-"""From a worker's answers for a chunk to the rows of a run."""
+"""Turns a worker's answers for a chunk into rows of a run."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dashboard.core.runs.rows import SCHEMA
 
 
 def known(samples: Sequence[Sample], manifest: RunManifest) -> list[Sample]:
-    """Those that are shown to the model: their label is a class of it, or they have none."""
+    """The samples that the model predicts: their label means a class of the model, or they have no label."""
     return [s for s in samples if s.label is None or s.label in manifest.class_of]
 
 
 def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunManifest) -> pa.Table:
-    """One row a sample.
+    """A table with one row per sample.
 
     Args:
-        answers: for `known(samples, manifest)`.
+        answers: the worker's answers for `known(samples, manifest)`.
     """
     n, n_classes = len(samples), len(manifest.class_names)
     is_known = [s.label is None or s.label in manifest.class_of for s in samples]
@@ -54,10 +54,10 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
 def _why_left_out(sample: Sample, manifest: RunManifest) -> str:
     if sample.label in manifest.left_out:
         return f"Its label {sample.label!r} was left out."
-    return f"Its label {sample.label!r} is no class of {manifest.model}."
+    return f"Its label {sample.label!r} is not a class of {manifest.model}."
 
 
 def _vectors(ok: np.ndarray, values: np.ndarray, length: int) -> pa.Array:
-    """`values` (M, length) at the M places that are ok, null at the others."""
+    """A list column: the rows of `values` (M, length) where `ok` is True (M places), null elsewhere."""
     offsets = np.concatenate([[0], np.cumsum(ok) * length]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()), mask=pa.array(~ok))

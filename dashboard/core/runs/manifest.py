@@ -1,4 +1,4 @@
-"""What was evaluated, by what, how far."""
+"""The manifest of a run: dataset, model version and progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dashboard.core.settings import CHUNK_SIZE
 
 
 def new_run_id() -> str:
-    """A name that sorts by time and cannot be guessed."""
+    """An id that sorts by time and cannot be guessed."""
     return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
@@ -24,7 +24,7 @@ State = Literal["running", "finished", "cancelled", "failed"]
 
 @dataclass(frozen=True)
 class RunManifest:
-    """What was evaluated, by what, and how far it got."""
+    """Which dataset was evaluated, by which model version, and in which state the run is."""
 
     run_id: str
     created_utc: str  # ISO 8601
@@ -34,28 +34,28 @@ class RunManifest:
     model_sha256: str
     class_names: tuple[str, ...]
     n_images: int
-    fit: Fit | None = None  # how pictures were made to fit; None: as the model version says
-    unknown_labels: tuple[str, ...] = ()  # names in the dataset that mean none of the model's classes
-    label_map: tuple[tuple[str, str], ...] = ()  # what the others meant; as a dict, what `match_labels` takes
+    fit: Fit | None = None  # how pictures were fitted to the model input; None: as the model version says
+    unknown_labels: tuple[str, ...] = ()  # labels of the dataset that are not classes of the model
+    label_map: tuple[tuple[str, str], ...] = ()  # meaning of the other labels; `match_labels` accepts it as a dict
     notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
-    imported: bool = False  # predictions made elsewhere: `dataset` is their file, and there are no images
-    chunk_size: int = CHUNK_SIZE  # images a part
-    key: str = ""  # equal where dataset, model version and labels are: the same answers; "" where unknown
-    state: State = "running"  # whether somebody works on it is told by its owner
-    seconds: float = 0.0  # spent on it
-    message: str = ""  # why it failed
+    imported: bool = False  # True: predictions of another program, `dataset` is their file, there are no images
+    chunk_size: int = CHUNK_SIZE  # images per part
+    key: str = ""  # equal for runs that give the same answers, see `run_key`; "" if unknown
+    state: State = "running"  # "running" may also be interrupted, see `RunFolder.state`
+    seconds: float = 0.0  # evaluation time
+    message: str = ""  # why the run failed
 
     @property
     def dataset_name(self) -> str:
-        """Without its folder."""
+        """The name of the dataset without its folder."""
         return Path(self.dataset).name.removesuffix(".dataset.json")
 
     @cached_property
     def class_of(self) -> dict[str, str | None]:
-        """Class of the model by name in the dataset, of those that are evaluated; None: compared with nothing."""
+        """The class of each evaluated label, or None if its images are predicted but not compared."""
         return {name: None if meant == NO_LABEL else meant for name, meant in self.label_map if meant != LEAVE_OUT}
 
     @cached_property
     def left_out(self) -> frozenset[str]:
-        """Names in the dataset whose images the user wanted left out."""
+        """The labels whose images are left out, as the user chose."""
         return frozenset(name for name, meant in self.label_map if meant == LEAVE_OUT)
