@@ -70,7 +70,7 @@ def take_all(page: Page, archive: Path) -> None:
     ]
     most = max(wrong, key=lambda cell: int((cell.get_attribute("aria-label") or "").split("count: ")[1].split(";")[0]))
     most.click(force=True)
-    page.get_by_text("The surest first").or_(page.get_by_text("True ", exact=False)).first.wait_for()
+    page.get_by_text("The most confident first").or_(page.get_by_text("True ", exact=False)).first.wait_for()
     page.wait_for_timeout(1500)
     photograph(page, "confusion-cell")
     page.goto("/diagnostics")

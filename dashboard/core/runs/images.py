@@ -50,9 +50,7 @@ def run_image(run: Run, index: int) -> RunImage:
     rows = run.table[run.table["index"] == index]
     if rows.empty:
         raise DatasetError(
-            f"This evaluation has no image number {index:,}.",
-            "Choose one on Batch evaluation.",
-            "image_unknown",
+            f"This evaluation has no image number {index:,}.", "Choose one on Batch evaluation.", "image_unknown"
         )
     row, file = rows.iloc[0], str(run.detail(rows, ["file"])["file"].iloc[0])
     dataset = _dataset_of(run.manifest)

@@ -10,7 +10,7 @@ from dashboard.ui.words import local_time, told_apart
 
 
 def choose_earlier_run(services: Services) -> None:
-    """A box with all runs but those under way on this server; shows the one that is chosen."""
+    """A select box with all runs, except those under way on this server. Shows the chosen run."""
     active = {job.run_id for job in services.jobs.active()}
     titles = {
         m.run_id: f"{m.dataset_name}, {m.model}, {local_time(m.created_utc)}"
@@ -22,7 +22,7 @@ def choose_earlier_run(services: Services) -> None:
     def show_chosen() -> None:
         if chosen := st.session_state["earlier"]:
             show(chosen)
-            st.session_state["earlier"] = None  # so that it can be chosen again later
+            st.session_state["earlier"] = None  # so that the same run can be chosen again
 
     titles = told_apart(titles)
     if titles:
@@ -32,7 +32,7 @@ def choose_earlier_run(services: Services) -> None:
             index=None,
             format_func=lambda run_id: titles[run_id],
             key="earlier",
-            placeholder="Choose one to see it again",
+            placeholder="Choose an evaluation to see it again",
             help="Everyone who uses this dashboard sees them.",
             on_change=show_chosen,
             width=520,
