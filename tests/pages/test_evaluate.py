@@ -379,7 +379,7 @@ def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
     at = open_run(open_page, run)
     at.selectbox(key=f"cell-{run.run_id}").set_value(("truck", "truck")).run()
     assert not at.exception
-    assert "The dataset has changed" in text_of(at)
+    assert "The dataset was changed" in text_of(at)
 
 
 def test_a_run_that_does_not_exist(open_page: Open) -> None:

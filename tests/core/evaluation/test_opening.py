@@ -65,7 +65,7 @@ def test_only_the_very_model_that_made_a_run_will_do(
 ) -> None:
     manifest = stopped(store, make_zip({"cat": 2}), tiny_version)
     assert version_of_run(tiny_registry, manifest) == tiny_version
-    with pytest.raises(ModelError, match="another file"):
+    with pytest.raises(ModelError, match="The file of tiny@1 was changed"):
         version_of_run(tiny_registry, replace(manifest, model_sha256="0" * 64))
 
 
