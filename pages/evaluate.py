@@ -1,4 +1,4 @@
-"""A whole dataset: how good is the model, what does it confuse, and which images are they?"""
+"""The page Batch evaluation: how good the model is on a dataset, which classes it confuses, and in which images."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dashboard.core.metrics.calibration import Reliability
 
 
 def reliability_chart(reliability: Reliability, dark: bool) -> alt.LayerChart:
-    """Accuracy by confidence. A bar that ends below the diagonal means that the model is overconfident there."""
+    """Accuracy per bin of confidence. Where a bar ends below the diagonal, the model is overconfident."""
     width = float(reliability.upper[0])
     table = pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""The confusion matrix as a chart."""
+"""The chart of the confusion matrix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboard.charts.palette import SELECTED, ink
 
-_LIGHT_CELLS = ("#eaf1f9", "#0d3a6e")  # from few to many
+_LIGHT_CELLS = ("#eaf1f9", "#0d3a6e")  # from low to high counts
 _DARK_CELLS = ("#1b2c3f", "#a9cdf0")
 CELL = "cell"  # name of the confusion chart's selection
 
@@ -20,10 +20,10 @@ Measure = Literal["count", "share"]
 def confusion_chart(
     table: pd.DataFrame, class_names: Sequence[str], measure: Measure, hide_diagonal: bool, dark: bool
 ) -> alt.LayerChart:
-    """The confusion matrix: true classes down, predicted classes across. Cells can be clicked (selection `cell`).
+    """Draws one row per true class and one column per predicted class. Cells can be clicked (selection `cell`).
 
     Args:
-        table: as `confusion_table` gives it.
+        table: from `confusion_table`.
     """
     shown = table[table["count"] > 0]
     if hide_diagonal:
@@ -58,7 +58,7 @@ def confusion_chart(
             alt.Tooltip("share:Q", format=".1%", title="Share of the true class"),
         ],
     )
-    # a square root keeps the few wrong ones visible beside the diagonal
+    # a square root keeps small counts of mistakes visible beside the diagonal
     scale = alt.Scale(type="pow", exponent=0.5, domain=[0, top], range=list(colours))
     cells = (
         base.mark_rect(cornerRadius=2, cursor="pointer")

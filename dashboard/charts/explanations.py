@@ -1,4 +1,4 @@
-"""The charts of the Explain page: curves of the test, and a map whose cells show their values."""
+"""The charts of the page Explain: the curves of the faithfulness test, and a map whose cells show their values."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from dashboard.core.images.drawing import encode_png
 THIS_MAP, RANDOM, GAUSSIAN = "This map", "Random maps", "Centred spot"
 MAP_SIDE = 400  # pixels
 CURVES_HEIGHT = 230
-CELLS_A_SIDE = 44  # with more cells Vega draws slowly, and a pointer cannot hit one
+CELLS_A_SIDE = 44  # with more cells, Vega draws slowly and cells are too small to point at
 
 Curve = Literal["deletion", "insertion"]
 _AXIS = {"deletion": "Pixels removed, most important first", "insertion": "Pixels added, most important first"}
 
 
 def curves_table(faithfulness: Faithfulness) -> pd.DataFrame:
-    """One row a point: map, curve, share of the pixels in [0, 1], probability of the class in [0, 1]."""
+    """One row per point: map, curve, share of the pixels in [0, 1], probability of the class in [0, 1]."""
     parts = []
     for name, scores in (
         (THIS_MAP, faithfulness.map),
@@ -38,10 +38,11 @@ def curves_table(faithfulness: Faithfulness) -> pd.DataFrame:
 
 
 def curve_chart(table: pd.DataFrame, curve: Curve, target: str) -> alt.LayerChart:
-    """The probability of the class as pixels are removed or added, for the map and both controls.
+    """Draws the probability of the class as pixels are removed or added, for the map and both controls.
 
     Args:
-        table: as `curves_table` gives it.
+        table: from `curves_table`.
+        target: the name of the class.
     """
     shown = table[table["curve"] == curve]
     order = [THIS_MAP, RANDOM, GAUSSIAN]
@@ -75,14 +76,14 @@ def curve_chart(table: pd.DataFrame, curve: Curve, target: str) -> alt.LayerChar
         ],
     )
     lines = base.mark_line(strokeWidth=2.5)
-    points = base.mark_point(size=140, opacity=0)  # something to hover over
+    points = base.mark_point(size=140, opacity=0)  # invisible points that show the tooltip
     return (lines + points).properties(height=CURVES_HEIGHT)
 
 
 def cells_table(values: np.ndarray) -> pd.DataFrame:
-    """A map (h, w) as one row a cell: row and column from 1, its edges in [0, 1] of the picture, value.
+    """A heatmap (h, w) as one row per cell: row and column from 1, edges in [0, 1] of the picture, value.
 
-    A map with more than CELLS_A_SIDE cells a side is averaged down.
+    A heatmap with more than CELLS_A_SIDE cells per side is reduced by averaging.
     """
     height, width = values.shape
     if max(height, width) > CELLS_A_SIDE:
@@ -105,15 +106,16 @@ def cells_table(values: np.ndarray) -> pd.DataFrame:
 
 
 def map_chart(blended: np.ndarray, values: np.ndarray, value_title: str) -> alt.LayerChart:
-    """A picture with its map blended in. A cell shows its value when the pointer is on it.
+    """Draws an overlay. A cell shows its value when the pointer is on it.
 
     Args:
-        blended: (H, W, 3) uint8 RGB.
-        values: (h, w), covering the whole picture.
+        blended: the overlay, (H, W, 3) uint8 RGB.
+        values: the heatmap (h, w), which covers the whole picture.
+        value_title: the name of the values in the tooltip.
     """
     url = f"data:image/png;base64,{base64.b64encode(encode_png(blended)).decode()}"
     height, width = blended.shape[:2]
-    # the largest size of the picture's own shape that fits, also on a phone
+    # the largest size that fits and keeps the shape of the picture, also on a phone
     fits = f"min(width / {width}, {MAP_SIDE} / {max(height, width)})"
     across, down = {"expr": f"{width} * {fits}"}, {"expr": f"{height} * {fits}"}
     picture = (

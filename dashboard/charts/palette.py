@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-ACCENT = "#2f7dc8"  # at least 3:1 on white and on the dark background
+ACCENT = "#2f7dc8"  # contrast of at least 3:1 on white and on the dark background
 
 MUTED = "#98a3ae"
 
 SELECTED = "#e08a1e"
 
-MOST_CLASSES = 40  # that are drawn one by one
+MOST_CLASSES = 40  # up to this number, all classes are drawn
 
-OF_MANY = 20  # are chosen where there are more
+OF_MANY = 20  # classes that are drawn if there are more
 
 
 def ink(dark: bool) -> str:

@@ -1,4 +1,4 @@
-"""Precision and recall of each class."""
+"""The chart of precision and recall per class."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, SELECTED
 
 
 def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
-    """Precision and recall of each class as two points on a line, the lowest F1 on top.
+    """Draws precision and recall of each class as two points on a line, the lowest F1 on top.
 
-    Of more than MOST_CLASSES classes, only those with the lowest F1 are shown.
+    Shows at most MOST_CLASSES classes, those with the lowest F1.
     """
     table = per_class.dropna(subset=["f1"]).sort_values("f1").head(MOST_CLASSES)
     order = table["class"].tolist()

@@ -1,4 +1,4 @@
-"""The probabilities of one image, as bars."""
+"""The chart of the probabilities of one image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, OF_MANY, ink
 
 
 def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: bool) -> alt.LayerChart:
-    """Bars of all classes by probability (K,), the highest in the accent colour; of many classes, the OF_MANY highest."""
+    """Draws a bar per class, sorted by probability (K,), the highest in the accent colour.
+
+    If there are more than MOST_CLASSES classes, draws only the OF_MANY highest.
+    """
     table = pd.DataFrame({"class": list(class_names), "probability": pred_probs})
     if len(table) > MOST_CLASSES:
         table = table.nlargest(OF_MANY, "probability")
@@ -38,7 +41,7 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
 
 
 def rest_of_bars(pred_probs: np.ndarray) -> str:
-    """How many classes `probability_bars` leaves out of (K,) probabilities, in words; "" when it leaves out none."""
+    """A sentence on the classes that `probability_bars` leaves out of probabilities (K,); "" if it leaves out none."""
     if len(pred_probs) <= MOST_CLASSES:
         return ""
     rest = np.sort(pred_probs)[:-OF_MANY]

@@ -1,4 +1,4 @@
-"""The Batch evaluation page: real uploads, a real worker, real runs on disk."""
+"""The page Batch evaluation, with real uploads, a real worker and real runs on disk."""
 
 from __future__ import annotations
 
@@ -207,18 +207,18 @@ def test_of_a_thousand_classes_those_that_are_confused_most_are_drawn(
 ) -> None:
     labels = np.arange(1000).repeat(2)
     predicted = labels.copy()
-    predicted[::20] += 1  # class 0 for 1, 10 for 11 ... once each
-    predicted[[900, 901]] = 7  # class 450 for 7, twice
+    predicted[::20] += 1  # predicts class 1 for class 0, 11 for 10 and so on, once each
+    predicted[[900, 901]] = 7  # predicts class 7 for class 450, twice
     np.save(tmp_path / "labels.npy", labels)
     np.save(tmp_path / "probs.npy", np.eye(1000, dtype=np.float32)[predicted])
     imported = import_predictions(ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
     heights = [json.loads(chart.proto.spec)["height"] for chart in at.get("vega_lite_chart")]
     assert len(heights) == 3 and max(heights) < 1300
-    assert "20 of 1,000 classes" in text_of(at) and "11 of 101 mistakes" in text_of(at)
+    assert "The 20 most confused classes of 1,000" in text_of(at) and "11 of 101 mistakes" in text_of(at)
     assert [len(d.value) for d in at.dataframe if "f1" in d.value.columns] == [1000]
     at.selectbox(key=f"around-{imported.manifest.run_id}").select("450").run()
-    assert not at.exception and "450 and, of the 1,000 classes" in text_of(at)
+    assert not at.exception and "450 and the classes that it is confused with most often, of 1,000" in text_of(at)
     at.selectbox(key=f"cell-{imported.manifest.run_id}").select_index(0).run()
     assert "True 450, predicted 7" in text_of(at)
 
@@ -340,7 +340,7 @@ def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
     at = open_page("evaluate")
     at.session_state["run_id"] = job.run_id
     until(at.run(), lambda at: "Paused" in text_of(at))
-    assert "No space left on device" in text_of(at) and "continues automatically" in text_of(at)
+    assert "No space left on device" in text_of(at) and "resumes by itself" in text_of(at)
     full.clear()
     at.button(key="retry").click().run()
     until(at, lambda at: at.metric)
@@ -374,12 +374,12 @@ def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
     open_page: Open, dashboard: Services, run: RunManifest
 ) -> None:
     folder = dashboard.settings.samples_dir / "airplane"
-    shutil.copy(next(folder.glob("*.png")), folder / "a.png")  # every index behind it moves
+    shutil.copy(next(folder.glob("*.png")), folder / "a.png")  # all later images move by one position
     (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at = open_run(open_page, run)
     at.selectbox(key=f"cell-{run.run_id}").set_value(("truck", "truck")).run()
     assert not at.exception
-    assert "The dataset has changed" in text_of(at)
+    assert "The dataset was changed" in text_of(at)
 
 
 def test_a_run_that_does_not_exist(open_page: Open) -> None:
@@ -453,7 +453,7 @@ def test_a_run_that_cannot_go_on_still_shows_what_is_stored(
     until(at.run(), lambda at: "gone.zip does not exist" in text_of(at))
     assert metrics(at)["Images"] == "20" and at.button(key="delete")
     assert "The evaluation stopped" in text_of(at) and "was not evaluated" not in text_of(at)
-    dashboard.runs.folder(run.run_id).save(replace(run, state="finished"))  # by the command line, say
+    dashboard.runs.folder(run.run_id).save(replace(run, state="finished"))  # for example by the command line
     assert "does not exist" not in text_of(at.run()) and metrics(at)["Images"] == "20"
 
 
@@ -489,7 +489,7 @@ def test_of_a_thousand_classes_without_mistakes_those_with_images_are_drawn(
     np.save(tmp_path / "probs.npy", np.eye(1000, dtype=np.float32)[labels])
     imported = import_predictions(ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
-    assert "3 of 1,000 classes, those of most images. There are no mistakes." in text_of(at)
+    assert "The 3 classes with the most images, of 1,000. There are no mistakes." in text_of(at)
     assert at.selectbox(key=f"cell-{imported.manifest.run_id}").options == [
         f"{i}, predicted {i} (5)" for i in (207, 281, 340)
     ]

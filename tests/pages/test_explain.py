@@ -378,7 +378,7 @@ def test_selected_images_stay_selected_from_cell_to_cell(
     assert "2 selected" in text_of(at)
     at.session_state[f"bulk-{run.run_id}"] = True
     at.run()
-    assert not at.exception and "The images that you ticked" in text_of(at)
+    assert not at.exception and "The images that you selected" in text_of(at)
     assert "Mean of 2 maps over the mean of their images" in alts(at)
     at.checkbox(key=f"select-{run.run_id}-{other['index']}").uncheck().run()
     assert "1 selected" in text_of(at) and "Mean of 1 maps over the mean of their images" in alts(at)
@@ -400,7 +400,7 @@ def test_images_without_labels_are_shown_by_what_they_were_taken_for(
     assert shown == [f"No label, predicted {label}" for label in rows["predicted_label"][:15]]
     name, count = next(iter(rows["predicted_label"].value_counts().items()))
     at.selectbox(key="predicted-as").select(name).run()
-    at.segmented_control(key="first").set_value("Surest").run()
+    at.segmented_control(key="first").set_value("Most confident").run()
     assert [alt for alt in alts(at) if alt.startswith("No label")] == [f"No label, predicted {name}"] * min(count, 15)
     at.session_state[f"bulk-{manifest.run_id}"] = True
     at.run()

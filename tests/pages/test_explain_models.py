@@ -126,4 +126,4 @@ def test_many_maps_by_a_model_that_has_gone_say_so(open_page: Open, dashboard: S
     at.selectbox(key="earlier").select(run.run_id).run()
     at.session_state[f"bulk-{run.run_id}"] = True
     at.run()
-    assert not at.exception and "There are no maps" in text_of(at)
+    assert not at.exception and "The maps could not be made" in text_of(at)

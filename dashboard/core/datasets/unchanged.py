@@ -1,4 +1,4 @@
-"""Whether a dataset was changed since it was listed or evaluated. Every check of that kind is here."""
+"""All checks whether a dataset was changed since its samples were listed or evaluated."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def changed(name: str, when: str, fix: str = "Evaluate it again.") -> DatasetErr
     """The error for a dataset that was changed.
 
     Args:
-        when: the rest of the sentence "`name` was changed ...", with its full stop.
+        when: the end of the sentence "`name` was changed ...", with its full stop.
     """
     return DatasetError(f"{name} was changed {when}", fix, DATASET_CHANGED)
 
 
 def open_with_fingerprint(path: Path) -> tuple[Dataset, str]:
-    """The dataset and its fingerprint. Raises DatasetError."""
+    """Opens the dataset and computes its fingerprint. Raises DatasetError."""
     dataset = open_dataset(path)
     try:
         return dataset, dataset.fingerprint
@@ -32,7 +32,7 @@ def open_with_fingerprint(path: Path) -> tuple[Dataset, str]:
 
 
 def open_with_content(path: Path, fingerprint: str, error: DatasetError) -> Dataset:
-    """The dataset at `path`. Raises `error`, made by `changed`, when its content has another fingerprint."""
+    """Opens the dataset at `path`. Raises `error`, made by `changed`, if the fingerprint is not the expected one."""
     dataset, now = open_with_fingerprint(path)
     if now != fingerprint:
         raise error
@@ -40,10 +40,10 @@ def open_with_content(path: Path, fingerprint: str, error: DatasetError) -> Data
 
 
 def open_unchanged(path: Path, samples: Sequence[Sample]) -> Dataset:
-    """Opens the dataset at `path` in another process than the one that listed the samples.
+    """Opens the dataset at `path` and checks the samples, which another process listed.
 
     Raises:
-        DatasetError: as `open_dataset`, and when the samples are not where they were, for then a label would be
+        DatasetError: as `open_dataset`; also if a sample is not at its old position, because its label would then be
             compared with another image.
     """
     dataset = open_dataset(path)
@@ -53,11 +53,11 @@ def open_unchanged(path: Path, samples: Sequence[Sample]) -> Dataset:
 
 
 def still_there(dataset: Dataset, index: int, file: str) -> bool:
-    """Whether the image at that position is the one that was evaluated, going by its name."""
+    """True if the image at this position has the name of the evaluated image."""
     return 0 <= index < len(dataset.samples) and dataset.samples[index].name == file
 
 
 def check_still_there(dataset: Dataset, index: int, file: str) -> None:
-    """Raises DatasetError when another image than the one that was evaluated is at that position."""
+    """Raises DatasetError if the image at this position has another name than the evaluated image."""
     if not still_there(dataset, index, file):
-        raise changed(dataset.path.name, f"since it was evaluated: {file} is not where it was.")
+        raise changed(dataset.path.name, f"since it was evaluated: {file} is not at its old position.")

@@ -14,15 +14,15 @@ from dashboard.core.runs.rows import SCHEMA
 
 
 def known(samples: Sequence[Sample], manifest: RunManifest) -> list[Sample]:
-    """The samples that the model predicts: their label is a class of the model, or they have no label."""
+    """The samples that the model predicts: their label means a class of the model, or they have no label."""
     return [s for s in samples if s.label is None or s.label in manifest.class_of]
 
 
 def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunManifest) -> pa.Table:
-    """One row per sample.
+    """A table with one row per sample.
 
     Args:
-        answers: for `known(samples, manifest)`.
+        answers: the worker's answers for `known(samples, manifest)`.
     """
     n, n_classes = len(samples), len(manifest.class_names)
     is_known = [s.label is None or s.label in manifest.class_of for s in samples]
@@ -58,6 +58,6 @@ def _why_left_out(sample: Sample, manifest: RunManifest) -> str:
 
 
 def _vectors(ok: np.ndarray, values: np.ndarray, length: int) -> pa.Array:
-    """The rows of `values` (M, length) at the M places that are ok; null at the other places."""
+    """A list column: the rows of `values` (M, length) where `ok` is True (M places), null elsewhere."""
     offsets = np.concatenate([[0], np.cumsum(ok) * length]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()), mask=pa.array(~ok))

@@ -1,4 +1,4 @@
-"""Evaluates one run from its first or next chunk to its end, on the caller's thread. `JobRunner` evaluates several in turn."""
+"""Evaluates one new or resumed run to its end, on the caller's thread. `JobRunner` evaluates several runs in turn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.store import storage_error
 
-CHUNKS_AHEAD = 2  # per worker: none is idle, and an urgent task waits for at most one chunk
+CHUNKS_AHEAD = 2  # per worker: no worker idles, and an urgent task waits for one chunk at most
 
 
 def go_on(
@@ -25,14 +25,14 @@ def go_on(
     chunk_s: float,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> RunManifest:
-    """Does the rest of a run and returns its manifest. After KeyboardInterrupt the run is stored as cancelled.
+    """Evaluates the remaining chunks of a run and returns its manifest.
 
-    An image that cannot be read, whose folder is not a class of the model, or that kills its worker is a failed row; the
-    rest goes on.
+    An image becomes a failed row if it cannot be read, its label is not a class of the model, or it kills its worker;
+    the evaluation continues. After KeyboardInterrupt the run is stored as cancelled.
 
     Args:
-        chunk_s: seconds that a worker may take for a whole chunk.
-        on_progress: is called on this thread after every chunk.
+        chunk_s: time limit for a chunk of full size, in seconds.
+        on_progress: called on this thread after every chunk.
 
     Raises:
         DatasetError: the dataset was changed, or the results cannot be written.
@@ -51,7 +51,7 @@ def go_on(
             work.measure().result()
         return work.finish("finished")
     except OSError as error:
-        work.leave()  # the run can be taken up when there is space
+        work.leave()  # stays unfinished, so that it can be resumed when there is space
         raise storage_error(run.folder.path.parent, error, run.manifest.run_id) from error
     except KeyboardInterrupt:
         work.finish("cancelled")

@@ -1,4 +1,4 @@
-"""What is known of one request to evaluate, at one moment."""
+"""The state of one job at one moment."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ JobState = Literal["waiting", "running", "paused", "finished", "cancelled", "fai
 
 @dataclass(frozen=True)
 class Job:
-    """A snapshot of one request to evaluate."""
+    """A snapshot of one job."""
 
-    run_id: str  # run_id of the new run, or of the run that is taken up
+    run_id: str  # of the new run, or of the run that the job resumes
     dataset: Path
     model: str  # NAME@VERSION
     state: JobState = "waiting"
     progress: Progress | None = None
-    error: DashboardError | None = None  # why it failed, or why it is paused
+    error: DashboardError | None = None  # why the job failed or is paused
     found: str = ""  # run_id of another run, finished or under way, whose result is used instead; "" if none
-    finished_before: bool = False  # True if `found` was finished already
+    finished_before: bool = False  # True if the run `found` was finished before this job
 
     @property
     def active(self) -> bool:
-        """True if the job waits, runs or is paused."""
+        """True while the job waits, runs or is paused."""
         return self.state in ("waiting", "running", "paused")

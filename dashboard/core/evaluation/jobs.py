@@ -1,4 +1,8 @@
-"""Runs evaluations in the background. One runner per process, so that jobs outlive page reruns and reloads."""
+"""Jobs: the evaluations under way on this server.
+
+The process has one runner, so jobs survive reruns and reloads of a page. After a restart of the server,
+`JobRunner.go_on_with_interrupted` resumes them.
+"""
 
 from __future__ import annotations
 
@@ -34,19 +38,19 @@ RETRY_S = 30.0  # between attempts to write to a full disk
 
 
 class JobRunner:
-    """Runs several jobs at the same time, one chunk of each in turn. Thread-safe.
+    """Runs several evaluations at the same time and submits their chunks in turn. Thread-safe.
 
-    One thread owns all state; other threads send it functions to call.
+    One thread makes all changes; other threads send it functions to call.
     """
 
     def __init__(
         self, engine: Engine, store: RunStore, chunk_size: int, chunk_s: float, retry_s: float = RETRY_S
     ) -> None:
-        """Starts the thread, which lives as long as the process.
+        """Starts the thread, which runs until the process ends.
 
         Args:
-            chunk_size: images that a worker takes at a time, in new runs.
-            chunk_s: seconds that a worker may take for a chunk.
+            chunk_size: images per chunk, in new runs.
+            chunk_s: time limit for a chunk of full size, in seconds.
             retry_s: seconds between attempts to write to a full disk.
         """
         self._engine, self._store, self._chunk_size, self._chunk_s = engine, store, chunk_size, chunk_s
@@ -54,7 +58,7 @@ class JobRunner:
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._inbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
-        self._turns: deque[str] = deque()  # runs that still have chunks, the next one first
+        self._turns: deque[str] = deque()  # ids of the runs with chunks to submit, the next one first
         self._works: dict[str, EvaluationWork] = {}
         threading.Thread(target=self._loop, name="jobs", daemon=True).start()
 
@@ -65,14 +69,14 @@ class JobRunner:
         label_map: Mapping[str, str] | None = None,
         use_stored: bool = True,
     ) -> Job:
-        """Begins an evaluation.
+        """Starts a job and returns it before the dataset is open.
 
-        The dataset is not open yet when this returns. It may turn out then that another run is the result, or that an
-        interrupted run of the same dataset goes on, as a job of its own: `Job.found` names that run.
+        Once the dataset is open, the result may be another run: an equal run, or an interrupted run of the same
+        dataset, which then continues as a job of its own. `Job.found` names that run.
 
         Args:
-            label_map: what some labels mean, see `match_labels`.
-            use_stored: False: a new run begins in any case, see `open_run`.
+            label_map: what the user says that some labels mean, see `match_labels`.
+            use_stored: False always starts a new run, see `open_run`.
         """
         job = Job(new_run_id(), dataset, version.ref)
 
@@ -83,19 +87,19 @@ class JobRunner:
         return self._add(job, opened)
 
     def go_on(self, run_id: str, registry: Registry) -> Job:
-        """Takes up an unfinished run. Raises DatasetError when there is no such run."""
+        """Resumes an unfinished run. Raises DatasetError when there is no such run."""
         manifest = self._store.folder(run_id).manifest()
         job = Job(run_id, Path(manifest.dataset), manifest.model)
         return self._add(job, lambda: take_up_run(run_id, self._store, registry))
 
     def go_on_with_interrupted(self, registry: Registry) -> list[Job]:
-        """Takes up every run that stopped because its process ended."""
+        """Resumes every run that stopped because its process ended."""
         runs = [m for m in self._store.list() if not m.imported]
         left = [m.run_id for m in runs if self._store.folder(m.run_id).state(m) == "interrupted"]
         return [self.go_on(run_id, registry) for run_id in reversed(left)]
 
     def get(self, run_id: str) -> Job | None:
-        """The current state of the job."""
+        """The current state of a job, or None if this server has no such job."""
         with self._lock:
             return self._jobs.get(run_id)
 
@@ -105,20 +109,20 @@ class JobRunner:
             return [job for job in self._jobs.values() if job.active]
 
     def cancel(self, run_id: str) -> None:
-        """Stops a job. Its rows so far are kept."""
+        """Cancels a job. The finished chunks are kept."""
         self._inbox.put(partial(self._cancel, run_id))
 
     def retry(self) -> None:
-        """Goes on with paused jobs now."""
+        """Resumes paused jobs now."""
         self._inbox.put(self._retry_paused)
 
     def _add(self, job: Job, opened: Callable[[], Opened]) -> Job:
-        """Starts the job and returns it; or returns the active job of the same run, if there is one."""
+        """Starts the job and returns it. If the same run already has an active job, returns that job instead."""
         with self._lock:
             if (other := self._jobs.get(job.run_id)) and other.active:
                 return other
             self._jobs[job.run_id] = job
-        # opening a large dataset takes seconds and must not delay running jobs
+        # on its own thread: opening a large dataset takes seconds and must not block other jobs
         threading.Thread(target=self._open, args=(job, opened), name=f"open-{job.run_id}", daemon=True).start()
         return job
 
@@ -141,7 +145,7 @@ class JobRunner:
             self._inbox.put(partial(self._settle_waiting, replace(job, state="failed", error=self._told(error))))
 
     def _settle_waiting(self, job: Job) -> None:
-        """Ends the job without a run, unless it was cancelled or another job took up its run meanwhile."""
+        """Ends a job that started no run, unless it was cancelled or its run was resumed by another job meanwhile."""
         with self._lock:
             if self._jobs[job.run_id].state == "waiting":
                 self._jobs[job.run_id] = job
@@ -156,11 +160,11 @@ class JobRunner:
                 call = self._retry_paused
             try:
                 call()
-            except Exception:  # the runner must survive any error
+            except Exception:  # an error must not end the runner's thread
                 logging.getLogger(__name__).exception("A step of an evaluation failed.")
 
     def _give_out(self) -> None:
-        """Submits chunks of each run in turn, as many as the workers need."""
+        """Submits chunks of the runs in turn, as many as keep the workers busy."""
         room = CHUNKS_AHEAD * self._engine.size - sum(work.pending for work in self._works.values())
         while self._turns and room > 0:
             run_id = self._turns.popleft()
@@ -175,14 +179,14 @@ class JobRunner:
 
     @contextlib.contextmanager
     def _guarded(self, run_id: str) -> Iterator[None]:
-        """An error ends or pauses only its own job."""
+        """Makes an error end or pause only the job of this run."""
         try:
             yield
         except Exception as error:
             if isinstance(error, OSError) and disk_is_full(error):
                 self._pause(run_id, error)
             elif isinstance(error, Cancelled) or getattr(error, "code", "") == "engine_closed":
-                self._works.pop(run_id).leave()  # the server shuts down, and the next one goes on
+                self._works.pop(run_id).leave()  # the server shuts down; the next one resumes the run
             else:
                 self._stop(run_id, "failed", self._told(error))
 
@@ -191,8 +195,8 @@ class JobRunner:
             self._end(work, "cancelled")
             return
         run_id = work.manifest.run_id
-        with self._lock:  # both at once, so that `found` is never seen without its job
-            if run_id != job.run_id:  # an interrupted run was taken up
+        with self._lock:  # both changes under one lock, so that a reader of `found` also finds the job of that run
+            if run_id != job.run_id:  # an interrupted run was resumed
                 self._jobs[job.run_id] = replace(job, state="finished", found=run_id)
             self._jobs[run_id] = Job(run_id, job.dataset, work.manifest.model, "running")
         self._works[run_id] = work
@@ -201,14 +205,14 @@ class JobRunner:
 
     def _settle(self, work: EvaluationWork, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
         run_id = work.manifest.run_id
-        if self._works.get(run_id) is not work:  # the job was stopped, and the run perhaps taken up since
+        if self._works.get(run_id) is not work:  # the run was stopped, and perhaps resumed since
             return
         with self._guarded(run_id):
             work.settle(chunk, future)
             self._advance(run_id)
 
     def _advance(self, run_id: str) -> None:
-        """Called after rows were stored: queues the run again, or ends it if it is complete."""
+        """Called after rows were stored: queues the run for its next chunks, or measures it if it is complete."""
         work = self._works[run_id]
         self._update(run_id, progress=work.progress)
         if self._jobs[run_id].state != "running":
@@ -240,17 +244,17 @@ class JobRunner:
             return
         self._end(work, state, str(error or ""))
         if state == "cancelled" and work.progress.done:
-            with contextlib.suppress(DashboardError):  # otherwise the metrics are computed when the run is read
+            with contextlib.suppress(DashboardError):  # without stored metrics, the reader of the run computes them
                 work.measure().add_done_callback(lambda _: self._inbox.put(update))
                 return
         update()
 
     def _stopped(self, run_id: str, state: JobState, error: DashboardError | None) -> None:
-        if run_id not in self._works:  # otherwise another job has taken up the run
+        if run_id not in self._works:  # else another job has resumed the run since
             self._update(run_id, state=state, error=error)
 
     def _end(self, work: EvaluationWork, state: Literal["cancelled", "failed"], message: str = "") -> None:
-        with contextlib.suppress(OSError, DashboardError):  # if this cannot be written, the run can be taken up again
+        with contextlib.suppress(OSError, DashboardError):  # if it cannot be written, the run can be resumed later
             work.finish(state, message)
             if state == "cancelled" and not work.progress.done:
                 self._store.delete(work.manifest.run_id)
@@ -261,15 +265,13 @@ class JobRunner:
             self._turns.remove(run_id)
         self._retry_at = time.monotonic() + self._retry_s
         message = f"The results cannot be written to {self._store.root}: {error.strerror or error}."
-        reason = DashboardError(message, "Free some space: the evaluation then continues automatically.", "storage")
+        reason = DashboardError(message, "Free some space. The evaluation then resumes by itself.", "storage")
         self._update(run_id, state="paused", error=reason)
 
     def _retry_paused(self) -> None:
         self._retry_at = time.monotonic() + self._retry_s
         for job in self.active():
-            if (
-                job.state == "paused" and job.run_id in self._works
-            ):  # otherwise it was cancelled and is only being measured
+            if job.state == "paused" and job.run_id in self._works:  # else it was cancelled; its metrics are pending
                 with self._guarded(job.run_id):
                     self._works[job.run_id].write()
                     self._update(job.run_id, state="running", error=None)

@@ -8,9 +8,9 @@ from dashboard.core.runs.folder import RunFolder
 
 
 def measure(folder: RunFolder) -> None:
-    """Computes the metrics of a run and stores them beside its rows. Packs the rows of a complete run.
+    """Computes the metrics of a run and stores them beside its rows. Packs the rows if none is missing.
 
-    Run this in a worker: it imports scikit-learn and SciPy, which take 100 MB of memory.
+    Call it in a worker: it imports scikit-learn and SciPy, which would add 100 MB to the server's memory.
 
     Raises:
         DatasetError: there is no such run, or it is damaged.

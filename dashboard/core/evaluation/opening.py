@@ -1,4 +1,4 @@
-"""Decides what a request to evaluate becomes: a new run, an unfinished run that goes on, or the result of another run."""
+"""Decides how to answer a request to evaluate: with a new run, an interrupted run, or the result of another run."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from dashboard.core.runs.store import RunStore
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run that only this process works on."""
+    """A run that this process owns and works on."""
 
     folder: RunFolder
     manifest: RunManifest
     dataset: Dataset
     version: ModelVersion
     owner: RunOwner
-    seconds_before: float = 0.0  # spent on it by others
-    taken_up: bool = False  # True if the run was begun before
+    seconds_before: float = 0.0  # evaluation time before this process took over
+    taken_up: bool = False  # True for a resumed run, False for a new one
 
 
 @dataclass(frozen=True)
 class Found:
-    """A finished run with the requested answers."""
+    """A finished run that has the requested answers."""
 
     manifest: RunManifest
 
@@ -51,15 +51,15 @@ Opened = OpenRun | Found | UnderWay
 
 
 def open_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str, reuse: bool = True) -> Opened:
-    """Finds or begins the run for a plan.
+    """Opens a run for this plan, or finds a run that gives the same answers.
 
-    A run with the same key is used if there is one: first a run under way, then a finished run, then a run of the same
-    dataset that was interrupted, cancelled or failed, which goes on after its last part. Otherwise a new run begins.
+    Looks for a run with the same key, in this order: a run under way; a finished run; a run of the dataset at the same
+    path that was interrupted, cancelled or failed, which is resumed after its last part. Otherwise starts a new run.
 
     Args:
-        chunk_size: images that a worker takes at a time, for a new run.
-        run_id: id for a new run.
-        reuse: if False, a new run begins in any case.
+        chunk_size: images per chunk, for a new run.
+        run_id: the id of a new run.
+        reuse: False always starts a new run.
 
     Raises:
         OSError: the store cannot be written.
@@ -67,7 +67,7 @@ def open_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str, reuse
     if not reuse:
         return begin_run(plan, store, chunk_size, run_id)
     with store.beginning():
-        # in this order: a run that ends meanwhile is then found as finished
+        # "under way" is checked first: a run that ends in between is then found as finished
         if manifest := store.under_way(plan.key):
             return UnderWay(manifest)
         if manifest := _evaluated_before(plan, store):
@@ -76,17 +76,17 @@ def open_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str, reuse
             try:
                 return _take_up(store.folder(manifest.run_id), lambda _: (plan.version, plan.dataset))
             except PermissionError:
-                pass  # it is another user's
-            except DatasetError as error:  # meanwhile the run was deleted or taken up by somebody else
+                pass  # another user's run
+            except DatasetError as error:  # it was deleted meanwhile, or resumed without the store's lock
                 if error.code == "run_in_use":
                     return UnderWay(manifest)
         return begin_run(plan, store, chunk_size, run_id)
 
 
 def _evaluated_before(plan: RunPlan, store: RunStore) -> RunManifest | None:
-    """A finished run with the same answers; None if there is none."""
+    """A finished run with the same key. If its dataset is gone, its manifest now names the dataset of this plan."""
     found = store.same_as(plan.key)
-    if found and not is_there(Path(found.dataset)):  # the same content is now at another path
+    if found and not is_there(Path(found.dataset)):  # the same content is at another path now
         found = replace(found, dataset=str(plan.dataset.path))
         with contextlib.suppress(OSError):
             store.folder(found.run_id).save(found)
@@ -94,7 +94,7 @@ def _evaluated_before(plan: RunPlan, store: RunStore) -> RunManifest | None:
 
 
 def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> OpenRun:
-    """Begins a new run in the store. Raises OSError if it cannot be written."""
+    """Starts a new run in the store. Raises OSError when it cannot be written."""
     manifest = RunManifest(
         run_id=run_id,
         created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -116,11 +116,11 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
 
 
 def take_up_run(run_id: str, store: RunStore, registry: Registry) -> OpenRun | Found:
-    """Opens an unfinished run, to go on after its last part. If the run is finished, it is returned as found.
+    """Opens an unfinished run to resume it after the last stored part. A finished run is returned as `Found`.
 
     Raises:
-        DatasetError: there is no such run, somebody else works on it (`run_in_use`), or its dataset was changed or is gone.
-            In the last case the run is stored as failed, with the reason.
+        DatasetError: there is no such run, another process works on it (`run_in_use`), or its dataset was changed or is
+            gone. If the dataset is the reason, the run is stored as failed, with that message.
         ModelError: its model version was changed or is gone; the run is stored as failed.
         OSError: its manifest cannot be written.
     """
@@ -146,7 +146,7 @@ def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVers
         except DashboardError as error:
             folder.finish(manifest, "failed", spent, str(error))
             raise
-        folder.forget_evaluation()  # it was computed from fewer rows
+        folder.forget_evaluation()  # the stored metrics cover only the rows so far
         running = folder.finish(manifest, "running", spent)
         return OpenRun(folder, running, dataset, version, owner, spent, taken_up=True)
     except BaseException:
@@ -164,11 +164,11 @@ def _check_it_can_go_on(manifest: RunManifest) -> None:
 
 
 def version_of_run(registry: Registry, manifest: RunManifest) -> ModelVersion:
-    """The model version that made a run. Raises ModelError if it is gone or its file was replaced."""
+    """The model version that made a run. Raises ModelError when it is gone or its file was changed."""
     version = registry.get(manifest.model)
     if version.sha256 != manifest.model_sha256:
         raise ModelError(
-            f"{manifest.model} is another file now than when this was evaluated.", "Evaluate the dataset again."
+            f"The file of {manifest.model} was changed after this evaluation.", "Evaluate the dataset again."
         )
     return _fitted(version, manifest)
 
@@ -179,11 +179,11 @@ def _fitted(version: ModelVersion, manifest: RunManifest) -> ModelVersion:
 
 def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion, Dataset]:
     version = _fitted(registry.get(manifest.model), manifest)
-    was_changed = changed(manifest.dataset_name, "before its evaluation was through.", FROM_THE_START)
+    was_changed = changed(manifest.dataset_name, "before its evaluation was finished.", FROM_THE_START)
     dataset = open_with_content(Path(manifest.dataset), manifest.dataset_sha256, was_changed)
     if run_key(manifest.dataset_sha256, version, dict(manifest.label_map)) != manifest.key:
         raise ModelError(
-            f"{manifest.model} was changed before the evaluation was through, or now computes in another precision.",
+            f"{manifest.model} was changed before the evaluation was finished, or now computes in another precision.",
             "Evaluate the dataset again, from the start.",
             "model_changed",
         )

@@ -1,4 +1,4 @@
-"""One run under way: submits chunks to the engine and stores their rows part by part."""
+"""One run under way: submits chunks to the engine and stores their rows in the run's folder, part by part."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from dashboard.core.runs.thumbnail_file import ThumbnailFile
 
 # If this many chunks of one image crash their worker and no chunk has succeeded, blame the model and stop.
 MOST_IN_VAIN = 3
-SHORTEST_LIMIT_S = 30.0  # the first chunk of a new worker includes loading the model
+SHORTEST_LIMIT_S = 30.0  # even for a small chunk, since a new worker loads the model during its first chunk
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of an evaluation."""
+    """The progress of an evaluation, in images."""
 
     done: int
     total: int
     failed: int
-    seconds: float  # since it was started or taken up
-    before: int = 0  # done when it was taken up
+    seconds: float  # since the start or the resumption
+    before: int = 0  # done before the resumption
 
     @property
     def images_per_second(self) -> float:
-        """Mean speed since the run was started or taken up."""
+        """Mean rate since the start or the resumption."""
         return (self.done - self.before) / self.seconds if self.seconds > 0 else 0.0
 
     @property
@@ -55,7 +55,7 @@ Settled = Callable[[Chunk, "Future[ChunkAnswers]"], object]
 @dataclass(frozen=True)
 class _Piece:
     rows: pa.Table
-    thumbnails: np.ndarray | None  # of those with a prediction
+    thumbnails: np.ndarray | None  # of the images with a prediction
 
     def predicted(self) -> np.ndarray:
         """The `index` of each row with a prediction."""
@@ -63,13 +63,13 @@ class _Piece:
 
 
 class EvaluationWork:
-    """One run under way. Call `submit_next` and `settle` from one thread until `complete`."""
+    """One run under way. Its driver calls `submit_next` and `settle` from one thread until it is `complete`."""
 
     def __init__(self, run: OpenRun, engine: Engine, chunk_s: float) -> None:
-        """Raises DatasetError if the stored rows cannot be read.
+        """Raises DatasetError when the stored rows cannot be read.
 
         Args:
-            chunk_s: seconds that a worker may take for a whole chunk.
+            chunk_s: time limit for a chunk of full size, in seconds.
         """
         self.manifest, self._dataset, self._version = run.manifest, run.dataset, run.version
         self._run, self._folder, self._engine, self._chunk_s = run, run.folder, engine, chunk_s
@@ -77,13 +77,13 @@ class EvaluationWork:
         done = self._done_parts()
         self._chunks = ChunkQueue(run.dataset.samples, self._size, done)
         self._pending: dict[Future[ChunkAnswers], Chunk] = {}
-        self._pieces: dict[int, list[_Piece]] = {}  # of parts that are not complete
+        self._pieces: dict[int, list[_Piece]] = {}  # of incomplete parts
         self._unwritten: dict[int, list[_Piece]] = {}
         self._thumbnails: ThumbnailFile | None = None
-        self._largest = 0  # images in a chunk that succeeded
-        self._in_vain = 0  # number of single images that ended their worker
-        self._mixed = False  # True if some rows belong to images that have changed since
-        with contextlib.suppress(OSError, ValueError):  # it goes without
+        self._largest = 0  # images in the largest chunk that succeeded
+        self._in_vain = 0  # single-image chunks that ended their workers
+        self._mixed = False  # the dataset was changed meanwhile: some rows may be about images that it no longer holds
+        with contextlib.suppress(OSError, ValueError):  # then the run has no thumbnails
             shape = thumbnail_shape(run.version.preprocessing)
             self._thumbnails = self._folder.keep_thumbnails(self._total, shape)
         self._start = time.perf_counter()
@@ -105,7 +105,7 @@ class EvaluationWork:
 
     @property
     def progress(self) -> Progress:
-        """The progress of the stored rows."""
+        """The progress, counting stored rows only."""
         seconds = time.perf_counter() - self._start
         return Progress(self._done, self._total, self._failed, seconds, self._before)
 
@@ -116,20 +116,20 @@ class EvaluationWork:
 
     @property
     def pending(self) -> int:
-        """Number of chunks in the engine."""
+        """The number of submitted chunks that are not settled."""
         return len(self._pending)
 
     def submit_next(self, settled: Settled) -> bool:
-        """Submits one more chunk. Returns False if there is none left.
+        """Submits the next chunk to the engine. Returns False if none is left.
 
         Args:
-            settled: is called on any thread, with the arguments for `settle`.
+            settled: called on any thread when the chunk is done, with the arguments to pass to `settle`.
         """
         if not self._chunks:
             return False
         chunk = self._chunks.take()
         limit_s = max(min(self._chunk_s, SHORTEST_LIMIT_S), self._chunk_s * len(chunk.samples) / self._size)
-        attempts = ATTEMPTS if len(chunk.samples) == 1 else 1  # a larger one is halved instead
+        attempts = ATTEMPTS if len(chunk.samples) == 1 else 1  # a larger chunk is halved instead
         samples = known(chunk.samples, self.manifest)
         future: Future[ChunkAnswers] = self._engine.submit(
             "predict_samples", self._version, self._dataset.path, samples, self._thumbnails is not None,
@@ -140,17 +140,17 @@ class EvaluationWork:
         return True
 
     def settle(self, chunk: Chunk, future: Future[ChunkAnswers]) -> None:
-        """Stores the rows of a chunk. If the chunk ended its worker, halves it.
+        """Stores the rows of a chunk, or halves the chunk if it ended its worker.
 
         Raises:
-            OSError: the rows cannot be written. They are kept, and `write` tries again.
+            OSError: the rows cannot be written. They stay in memory, and `write` tries again.
             DashboardError: nothing can be predicted.
         """
         self._pending.pop(future, None)
         try:
             answers = future.result()
         except WorkerError as error:
-            if error.code in ("worker_unavailable", "worker_lost"):  # before any image was read
+            if error.code in ("worker_unavailable", "worker_lost"):  # not the fault of the images
                 raise
             if len(chunk.samples) > 1:
                 slow = error.code == "worker_hung" and len(chunk.samples) > self._largest
@@ -173,12 +173,10 @@ class EvaluationWork:
         self.write()
 
     def write(self) -> None:
-        """Stores all complete parts. Raises OSError like `settle`."""
+        """Stores the complete parts. Raises OSError as `settle` does."""
         for part, pieces in list(self._unwritten.items()):
             for piece in pieces:
-                if (
-                    self._thumbnails and piece.thumbnails is not None
-                ):  # thumbnails first: a stored part means that everything is stored
+                if self._thumbnails and piece.thumbnails is not None:  # before the part, which implies them
                     self._thumbnails.write(piece.predicted(), piece.thumbnails)
             rows = pa.concat_tables([piece.rows for piece in pieces])
             self._folder.add_part(part, rows)
@@ -187,7 +185,7 @@ class EvaluationWork:
             self._failed += rows["status"].to_pylist().count("failed")
 
     def measure(self) -> Future[None]:
-        """Lets a worker compute the metrics. If that fails, they are computed when the run is read."""
+        """Lets a worker compute the metrics. If that fails, the reader of the run computes them."""
         measured: Future[None] = self._engine.submit("measure_run", self._folder.path)
         return measured
 
@@ -195,15 +193,13 @@ class EvaluationWork:
         """Ends the run in this state.
 
         Raises:
-            OSError: the state cannot be written; call it again.
-            DatasetError: the run is finished, but the dataset was changed meanwhile.
+            OSError: the manifest cannot be written. The call may be repeated.
+            DatasetError: the state is "finished", but the dataset was changed during the evaluation.
         """
         if state == "finished":
             self._check_unchanged()
         seconds = self._run.seconds_before + time.perf_counter() - self._start
-        final = (
-            replace(self.manifest, key="") if self._mixed else self.manifest
-        )  # its rows must not answer another request
+        final = replace(self.manifest, key="") if self._mixed else self.manifest  # rows without a key are never reused
         manifest = self._folder.finish(final, state, seconds, message)
         self.leave()
         return manifest
@@ -211,17 +207,17 @@ class EvaluationWork:
     def _check_unchanged(self) -> None:
         was_changed = changed(
             self.manifest.dataset_name,
-            "while it was evaluated: some answers may be about what it held before, some about what it holds now.",
+            "while it was evaluated: some answers may be about its old content, some about its new content.",
         )
         try:
             open_with_content(self._dataset.path, self.manifest.dataset_sha256, was_changed)
         except DatasetError as error:
-            if error is was_changed:  # otherwise the dataset is gone, but all of it was read
+            if error is was_changed:  # another error means that the dataset is gone, but all of it was read
                 self._mixed = True
                 raise
 
     def leave(self) -> None:
-        """Releases the run without a new state, so that it can be taken up again."""
+        """Stops work on the run and releases it unchanged, so that it can be resumed."""
         for future in list(self._pending):
             future.cancel()
         self._run.owner.release()

@@ -1,4 +1,4 @@
-"""Types of dataclass fields that hold arrays: they tell pydantic how to read such a field from JSON and write it."""
+"""Types for dataclass fields that hold arrays. They tell pydantic how to read and write such a field as JSON."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def _array_of(json_type: Any, dtype: type) -> GetPydanticSchema:
 
 
 def _as_lists(array: np.ndarray) -> list[Any]:
-    """JSON has no NaN, so NaN is written as null."""
+    """The array as nested lists, with None for NaN, since JSON has no NaN."""
     if array.dtype.kind == "f":
         return [None if value != value else value for value in array.tolist()]
     return array.tolist()
 
 
-Floats = Annotated[np.ndarray, _array_of(list[float | None], np.float64)]  # (N,), NaN is null
+Floats = Annotated[np.ndarray, _array_of(list[float | None], np.float64)]  # (N,), NaN is null in JSON
 Integers = Annotated[np.ndarray, _array_of(list[int], np.int64)]  # (N,)
 IntegerMatrix = Annotated[np.ndarray, _array_of(list[list[int]], np.int64)]  # (N, M)

@@ -1,4 +1,4 @@
-"""Chooses the classes to show: a confusion matrix of a thousand classes is too large to draw."""
+"""Selects the classes to show, since a confusion matrix of a thousand classes is too large to draw."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import pandas as pd
 
 
 def confused_classes(confusion: np.ndarray, most: int, around: int | None = None) -> np.ndarray:
-    """Ids of at most `most` classes, ascending: those of the most confused pairs, then those with most images.
+    """Selects at most `most` classes: first those of the most confused pairs, then those with the most images.
+
+    Returns the class ids in ascending order.
+
 
     Args:
         confusion: (K, K) counts; rows are true labels, columns predicted.
-        around: id of a class; then only pairs with this class count.
+        around: id of a class. If given, selects this class and the classes that it is confused with most often.
     """
     mistakes = without_diagonal(confusion)
     true, predicted = np.nonzero(mistakes)
@@ -29,7 +32,7 @@ def confused_classes(confusion: np.ndarray, most: int, around: int | None = None
 
 
 def without_diagonal(confusion: np.ndarray) -> np.ndarray:
-    """The same counts with a diagonal of zeros."""
+    """A copy of the counts with 0 on the diagonal, so that only mistakes count."""
     mistakes = confusion.copy()
     np.fill_diagonal(mistakes, 0)
     return mistakes
@@ -38,13 +41,14 @@ def without_diagonal(confusion: np.ndarray) -> np.ndarray:
 def confusion_table(
     confusion: np.ndarray, class_names: Sequence[str], classes: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """Counts (K, K), rows true, as one row per cell: true_label, predicted_label, count, share of the true class.
+    """One row per cell: true_label, predicted_label, count, share of the true class in [0, 1].
 
     Args:
-        classes: ids of the classes whose cells are wanted; None for all.
+        confusion: (K, K) counts; rows are true labels, columns predicted.
+        classes: ids of the classes to include; None for all.
     """
     classes = np.arange(len(confusion)) if classes is None else classes
-    totals = confusion.sum(axis=1, keepdims=True)[classes]  # also of images in cells that are not shown
+    totals = confusion.sum(axis=1, keepdims=True)[classes]  # includes predictions of classes that are not shown
     confusion = confusion[np.ix_(classes, classes)]
     shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
     rows, columns = np.indices(confusion.shape)

@@ -1,4 +1,4 @@
-"""The metrics of an evaluation, computed by scikit-learn and SciPy."""
+"""The metrics of a run, computed from labels and predictions by scikit-learn and SciPy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _per_class_from_json(columns: Any) -> pd.DataFrame:
 
 
 def _per_class_as_json(table: pd.DataFrame) -> dict[Any, list[Any]]:
-    """JSON has no NaN, so NaN is written as null."""
+    """The table as lists by column, with None for NaN, since JSON has no NaN."""
     return table.astype(object).where(table.notna(), None).to_dict("list")
 
 
@@ -35,7 +35,7 @@ PerClass = Annotated[pd.DataFrame, PlainValidator(_per_class_from_json), PlainSe
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result of a run on labelled images."""
+    """The metrics of a run, over its images with a label."""
 
     accuracy: Proportion
     macro_f1: float  # over the classes that occur as true labels
@@ -46,21 +46,21 @@ class Evaluation:
 
     @property
     def ece15(self) -> float | None:
-        """Expected calibration error of 15 equal-width bins, in [0, 1]."""
+        """Expected calibration error over 15 equal-width bins, in [0, 1]; None if there are no probabilities."""
         return self.reliability.ece if self.reliability else None
 
 
 def evaluate_labels(
     true_ids: np.ndarray, predicted_ids: np.ndarray, class_names: Sequence[str], confidence: np.ndarray | None = None
 ) -> Evaluation:
-    """Accuracy, macro F1, confusion, calibration and the per-class table.
+    """Computes accuracy, macro F1, confusion matrix, calibration and the metrics per class.
 
     Args:
         true_ids, predicted_ids: (N,) class ids in [0, K), N >= 1.
         confidence: (N,), calibrated probability of the predicted class.
 
     Raises:
-        ValueError: no images.
+        ValueError: there are no images.
     """
     if len(true_ids) == 0:
         raise ValueError("there are no labelled images to evaluate")

@@ -1,4 +1,4 @@
-"""A share or a mean with its confidence interval."""
+"""A proportion or a mean with its 95% confidence interval."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Mean:
 
 
 def mean(values: np.ndarray) -> Mean:
-    """The mean of (N,) values with its 95% bootstrap interval (percentiles)."""
+    """The mean of values (N,) with its 95% percentile bootstrap interval."""
     from scipy.stats import bootstrap
 
     if len(values) < 2 or np.ptp(values) == 0:
@@ -36,7 +36,7 @@ def mean(values: np.ndarray) -> Mean:
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share with its sample size and confidence interval."""
+    """A proportion with its sample size and interval."""
 
     value: float  # in [0, 1]
     low: float  # 95% Wilson interval
@@ -48,7 +48,7 @@ class Proportion:
 
 
 def proportion(successes: int, n: int) -> Proportion:
-    """Share of successes with its 95% Wilson interval. Raises ValueError for n = 0."""
+    """The proportion of successes with its 95% Wilson interval. Raises ValueError for n = 0."""
     from scipy.stats import binomtest
 
     interval = binomtest(successes, n).proportion_ci(method="wilson")

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Probabilities (N, K) float64 of logits (N, K)."""
+    """Probabilities (N, K) float64 for logits (N, K)."""
     scaled = np.asarray(logits, np.float64) / temperature
     scaled = scaled - scaled.max(axis=1, keepdims=True)
     exponentials = np.exp(scaled)
@@ -22,10 +22,10 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature:
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature in [0.05, 20] with the least NLL (Guo et al., arXiv 1706.04599, section 4.2).
+    """The temperature in [0.05, 20] with the least negative log-likelihood (Guo et al., arXiv 1706.04599, section 4.2).
 
-    All logits are divided by the same number, so the predicted class stays the same. Fit it on images that were not used in
-    training.
+    The temperature scales all logits equally, so the predicted class stays the same. Fit it on images that the
+    model was not trained on.
     """
     from scipy.optimize import minimize_scalar
 

@@ -1,4 +1,4 @@
-"""Exports a run: its figures as JSON, its rows as CSV or Parquet, some thousand rows at a time."""
+"""Exports a run for other programs: its metrics as JSON, its rows as CSV and Parquet, some thousand rows at a time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def safe_for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_csv(run: Run, out: IO[bytes]) -> None:
-    """One row per image, with a column `p_CLASS` for the probability of each class; UTF-8 with a byte order mark.
+    """Writes one row per image, with a column `p_CLASS` for the probability of each class; UTF-8 with byte order mark.
 
     Raises:
         OSError, ArrowException: the rows cannot be read or written.
@@ -49,21 +49,23 @@ def write_csv(run: Run, out: IO[bytes]) -> None:
 
 
 def make_export_folder(folder: Path) -> None:
-    """Makes the folder if it is not there. Raises DatasetError if that fails."""
+    """Creates the folder. Raises DatasetError when it cannot be created."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DatasetError(f"{folder} cannot be made: {error.strerror}.", "Name another folder.", "storage") from error
+        raise DatasetError(
+            f"{folder} cannot be created: {error.strerror}.", "Name another folder.", "storage"
+        ) from error
 
 
 def export_run(run: Run, folder: Path, report_json: str) -> list[Path]:
-    """Writes report.json, rows.csv and rows.parquet into `folder`, each of them complete or not at all.
+    """Writes report.json, rows.csv and rows.parquet into `folder` and returns their paths. Each is complete or absent.
 
     Args:
         report_json: the content of report.json.
 
     Raises:
-        DatasetError: they cannot be written, or the run is damaged.
+        DatasetError: the files cannot be written, or the run is damaged.
     """
     report, csv, parquet = (folder / name for name in ("report.json", "rows.csv", "rows.parquet"))
     try:

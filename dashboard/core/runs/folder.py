@@ -1,7 +1,7 @@
-"""The files of one run: its manifest, its rows in Parquet parts, thumbnails and metrics, each written completely or not at all.
+"""The files of one run: manifest, rows in Parquet parts, thumbnails and metrics.
 
-Part 7 holds the rows of chunk 7, so it is known which rows are missing. The parts of a complete run are packed into
-one file.
+The manifest, each part and the metrics are written completely or not at all. Part 7 holds the rows of chunk 7, so the
+parts show which rows are missing. The parts of a complete run are packed into one file.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Part:
-    """The content of a stored part."""
+    """The numbers of rows in a stored part."""
 
     rows: int
     failed: int
 
 
 class RunFolder:
-    """The folder of one run. It may be missing or incomplete."""
+    """The folder of one run. The folder may be missing or incomplete."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,10 +56,10 @@ class RunFolder:
         return self.path.name
 
     def manifest(self) -> RunManifest:
-        """The stored manifest.
+        """Reads the manifest.
 
         Raises:
-            DatasetError: with the code `run_unknown` when there is no such run, `run_damaged` when the file is no manifest.
+            DatasetError: code `run_unknown` when there is no such run, `run_damaged` when the file is not a manifest.
         """
         try:
             return self._read(MANIFEST, _MANIFEST_TYPE)
@@ -71,7 +71,7 @@ class RunFolder:
         self._write(MANIFEST, _MANIFEST_TYPE, manifest)
 
     def finish(self, manifest: RunManifest, state: State, seconds: float, message: str = "") -> RunManifest:
-        """Writes and returns the manifest with its final state. Raises OSError."""
+        """Writes the manifest with a new state, time spent and message, and returns it. Raises OSError."""
         finished = replace(manifest, state=state, seconds=round(seconds, 3), message=message)
         self.save(finished)
         return finished
@@ -80,7 +80,7 @@ class RunFolder:
         """Takes the right to write to the run.
 
         Raises:
-            DatasetError: with the code `run_in_use` when somebody else has it, `run_unknown` when there is no such run.
+            DatasetError: code `run_in_use` when another owner has it, `run_unknown` when there is no such run.
         """
         try:
             return RunOwner(self.path)
@@ -88,44 +88,44 @@ class RunFolder:
             raise self._unknown() from error
 
     def is_owned(self) -> bool:
-        """True if some process works on the run."""
+        """True while some process works on the run."""
         return is_owned(self.path)
 
     def state(self, manifest: RunManifest) -> State | Literal["interrupted"]:
-        """The state in the manifest; "interrupted" if that is "running" but no process works on the run."""
+        """The state in the manifest, but "interrupted" if that says "running" and no process works on the run."""
         if manifest.state == "running" and not self.is_owned():
             return "interrupted"
         return manifest.state
 
     def add_part(self, part: int, rows: pa.Table) -> None:
-        """Writes the rows of chunk number `part`. A part that is written twice counts once.
+        """Writes the rows of chunk number `part`. Writing a part again replaces it.
 
         Raises:
-            OSError: the rows are not stored; everything else is unchanged.
+            OSError: the rows could not be stored; nothing else has changed.
         """
         with open_atomically(self.path / f"part-{part:07d}.parquet") as out:
             pq.write_table(rows.sort_by("index"), out)
 
     def parts(self) -> dict[int, Part]:
-        """The readable parts by their number."""
+        """The readable parts, by number."""
         found = {}
         for path in self._part_paths():
             try:
                 status = pq.read_table(path, columns=["status"])["status"].to_pylist()
             except (OSError, ValueError, pa.ArrowException):
-                continue  # the chunk of an unreadable part is evaluated again
+                continue  # unreadable: its chunk is evaluated again
             found[int(path.stem.partition("-")[2])] = Part(len(status), status.count("failed"))
         return found
 
     def growth(self) -> int:
-        """The number of parts that are not packed, rounded to two significant digits.
+        """The number of unpacked parts, rounded to two significant digits.
 
-        A page that watches the run reloads when this number changes.
+        A page that watches the run reloads when this number changes, so only when there is clearly more to see.
         """
         return int(float(f"{len(self._part_paths()):.2g}"))
 
     def seconds_until_last_part(self) -> float:
-        """Seconds from the last change of the manifest, when work began, to the last part."""
+        """The seconds from the last write of the manifest, which is when work began, to the write of the last part."""
         began, *parts = (path.stat().st_mtime for path in (self.path / MANIFEST, *self._part_paths()))
         return max([began, *parts]) - began
 
@@ -140,7 +140,7 @@ class RunFolder:
             path.unlink()
 
     def load(self, columns: Sequence[str] = COLUMNS) -> Run:
-        """The run with the rows written so far. Raises DatasetError when there is no such run, or it is damaged."""
+        """The run with the rows stored so far. Raises DatasetError when there is no such run, or it is damaged."""
         manifest = self.manifest()
         try:
             files, table = self._rows(manifest, columns)
@@ -153,17 +153,17 @@ class RunFolder:
         self._write(_EVALUATION, _EVALUATION_TYPE, evaluation)
 
     def forget_evaluation(self) -> None:
-        """Removes the stored metrics; they are then computed when the run is read. Raises OSError."""
+        """Removes the stored metrics; the next reader of the run computes them. Raises OSError."""
         (self.path / _EVALUATION).unlink(missing_ok=True)
 
     def keep_thumbnails(self, n: int, shape: tuple[int, int]) -> ThumbnailFile | None:
-        """The file that takes `n` thumbnails of `shape` (height, width); None when it would be too large. Raises OSError."""
+        """The file for `n` thumbnails of `shape` (height, width), or None if it would be too large. Raises OSError."""
         if n * shape[0] * shape[1] * 3 > MOST_BYTES:
             return None
         return ThumbnailFile(self.path / _THUMBNAILS, n, shape)
 
     def thumbnails(self) -> np.ndarray | None:
-        """(N, height, width, 3) uint8 by `index`, a memory map; None when the run has none."""
+        """The thumbnails by `index`, a memory map (N, height, width, 3) uint8; None if the run has none."""
         try:
             thumbnails: np.ndarray = np.load(self.path / _THUMBNAILS, mmap_mode="r")
         except (OSError, ValueError):
@@ -171,7 +171,7 @@ class RunFolder:
         return thumbnails
 
     def _evaluation(self) -> Evaluation | None:
-        with contextlib.suppress(OSError, DatasetError):  # the metrics are then computed when the run is read
+        with contextlib.suppress(OSError, DatasetError):  # then the reader of the run computes it
             return self._read(_EVALUATION, _EVALUATION_TYPE)
         return None
 

@@ -1,7 +1,7 @@
 """The images of a run as they were evaluated: the file of one image, and small pictures of many.
 
-They are read from the dataset, if it still has the same file at the same place. Small pictures are read from the stored
-thumbnails if there are any, so they outlive the dataset.
+Images come from the dataset, as long as it has the same file at the same position. If the run has thumbnails, the small
+pictures come from them, so they remain when the dataset is deleted.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class RunImage:
     file: str  # path inside the dataset
     data: bytes  # the image file
     true_label: str | None
-    predicted_label: str | None  # None if it was not evaluated
-    model: str  # NAME@VERSION that predicted
+    predicted_label: str | None  # None if the image was not evaluated
+    model: str  # NAME@VERSION of the model version that predicted
     model_sha256: str
-    fit: Fit | None  # how the picture was fitted; None if unknown
+    fit: Fit | None  # how pictures were fitted to the model input; None if unknown
 
     @property
     def name(self) -> str:
-        """The file name without folders."""
+        """The file name without its folders."""
         return self.file.rsplit("/", 1)[-1]
 
 
@@ -44,8 +44,8 @@ def run_image(run: Run, index: int) -> RunImage:
     """The image at a position of a run's dataset.
 
     Raises:
-        DatasetError: the run has no such image, or the dataset is gone or was changed.
-        ImageError: it cannot be read.
+        DatasetError: the run has no such image, or its dataset is gone or was changed.
+        ImageError: the image cannot be read.
     """
     rows = run.table[run.table["index"] == index]
     if rows.empty:
@@ -69,7 +69,7 @@ def run_image(run: Run, index: int) -> RunImage:
 
 
 class RunPictures:
-    """Small pictures of the rows of a run."""
+    """Gives small pictures of the images of a run, by the `index` and `file` of a row."""
 
     def __init__(self, store: RunStore, manifest: RunManifest) -> None:
         """Raises DatasetError if there are no pictures."""
@@ -77,10 +77,10 @@ class RunPictures:
         self._dataset = _dataset_of(manifest) if self._thumbnails is None else None
 
     def image(self, index: int, file: str, enough: tuple[int, int]) -> np.ndarray | None:
-        """(H, W, 3) uint8; None if the image cannot be read, or is not the one that was evaluated.
+        """A picture (H, W, 3) uint8; None if it cannot be read, or another image is at this position now.
 
         Args:
-            enough: (width, height) to which a larger image may be shrunk while it is decoded.
+            enough: (width, height) to which a larger image may be reduced while it is decoded.
         """
         if self._thumbnails is not None:
             return np.asarray(self._thumbnails[index])
@@ -94,5 +94,5 @@ class RunPictures:
 
 def _dataset_of(manifest: RunManifest) -> Dataset:
     if manifest.imported:
-        raise DatasetError("This evaluation came without images.", code="no_images_kept")
+        raise DatasetError("This evaluation was imported without images.", code="no_images_kept")
     return open_dataset(Path(manifest.dataset))

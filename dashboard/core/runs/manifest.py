@@ -15,7 +15,7 @@ from dashboard.core.settings import CHUNK_SIZE
 
 
 def new_run_id() -> str:
-    """A new id that sorts by time and cannot be guessed."""
+    """An id that sorts by time and cannot be guessed."""
     return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
@@ -24,7 +24,7 @@ State = Literal["running", "finished", "cancelled", "failed"]
 
 @dataclass(frozen=True)
 class RunManifest:
-    """What was evaluated, with which model version, and how far it got."""
+    """Which dataset was evaluated, by which model version, and in which state the run is."""
 
     run_id: str
     created_utc: str  # ISO 8601
@@ -34,16 +34,16 @@ class RunManifest:
     model_sha256: str
     class_names: tuple[str, ...]
     n_images: int
-    fit: Fit | None = None  # how pictures were fitted; None: as in the model version
-    unknown_labels: tuple[str, ...] = ()  # labels that are not a class of the model
-    label_map: tuple[tuple[str, str], ...] = ()  # the label map for `match_labels`, as pairs
-    notes: tuple[str, ...] = ()  # sentences about how the dataset was read
-    imported: bool = False  # predictions made elsewhere: `dataset` is their file, and there are no images
-    chunk_size: int = CHUNK_SIZE  # images a part
-    key: str = ""  # equal for the same dataset, model version and labels, so for the same answers; "" if unknown
-    state: State = "running"  # the lock of `RunOwner` says whether somebody works on it
-    seconds: float = 0.0  # spent on it
-    message: str = ""  # why it failed
+    fit: Fit | None = None  # how pictures were fitted to the model input; None: as the model version says
+    unknown_labels: tuple[str, ...] = ()  # labels of the dataset that are not classes of the model
+    label_map: tuple[tuple[str, str], ...] = ()  # meaning of the other labels; `match_labels` accepts it as a dict
+    notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
+    imported: bool = False  # True: predictions of another program, `dataset` is their file, there are no images
+    chunk_size: int = CHUNK_SIZE  # images per part
+    key: str = ""  # equal for runs that give the same answers, see `run_key`; "" if unknown
+    state: State = "running"  # "running" may also be interrupted, see `RunFolder.state`
+    seconds: float = 0.0  # evaluation time
+    message: str = ""  # why the run failed
 
     @property
     def dataset_name(self) -> str:
@@ -52,10 +52,10 @@ class RunManifest:
 
     @cached_property
     def class_of(self) -> dict[str, str | None]:
-        """The class of the model for each label; None: predicted, but not compared."""
+        """The class of each evaluated label, or None if its images are predicted but not compared."""
         return {name: None if meant == NO_LABEL else meant for name, meant in self.label_map if meant != LEAVE_OUT}
 
     @cached_property
     def left_out(self) -> frozenset[str]:
-        """The labels whose images the user left out."""
+        """The labels whose images are left out, as the user chose."""
         return frozenset(name for name, meant in self.label_map if meant == LEAVE_OUT)

@@ -1,4 +1,4 @@
-"""A lock on a run: one process at a time works on it, and the lock ends with that process."""
+"""Ownership of a run: one process at a time works on it. Ownership ends with the process."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from pathlib import Path
 from dashboard.core.errors import DatasetError
 
 _FILE = "owner.lock"
-_TRIES = 3  # `is_owned` takes the lock for a moment
+_TRIES = 3  # retries, since `is_owned` takes the lock for a moment
 _PAUSE_S = 0.02
 
 
 class RunOwner:
-    """The right to write to a run's folder. The system releases it when the process ends, also when it is killed.
+    """The right to write to a run's folder. The operating system releases it when the process ends for any reason.
 
-    It is a lock on a file (flock): a stored process id could belong to another process later.
+    It is a lock on a file (flock). A stored process id would not do: the id may be reused by another process.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Raises DatasetError with the code `run_in_use` if another owner has it, and OSError if there is no such folder."""
+        """Takes the lock. Raises DatasetError (`run_in_use`) if it is taken, OSError if the folder is missing."""
         self._file = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not _lock(self._file):
             by = _pid_in(self._file)
             os.close(self._file)
             raise DatasetError(
                 f"Run {folder.name} is being evaluated{f' by process {by}' if by else ''}.",
-                "Wait until it has ended, or cancel it there.",
+                "Wait until the evaluation has ended, or cancel it there.",
                 "run_in_use",
             )
-        with contextlib.suppress(OSError):  # only for people; the disk may be full
+        with contextlib.suppress(OSError):  # the id is only for error messages; the disk may be full
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Releases the lock. May be called twice."""
+        """Releases the lock. May be called more than once."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
 
 def is_owned(folder: Path) -> bool:
-    """True if some process, perhaps this one, works on the run."""
+    """True while some process, perhaps this one, works on the run."""
     try:
         file = os.open(folder / _FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""The rows of a run on disk: Parquet, read column by column, so that only the needed columns of a million rows are read."""
+"""The rows of a run as Parquet files, read by column, so that of a million rows only the needed values are loaded."""
 
 from __future__ import annotations
 
@@ -17,13 +17,7 @@ from dashboard.core.files import open_atomically
 COLUMNS = (
     "index", "file", "true_label", "predicted_label", "confidence", "pred_probs", "logits", "status", "reason",
 )  # fmt: skip
-VIEW_COLUMNS = (
-    "index",
-    "true_label",
-    "predicted_label",
-    "confidence",
-    "status",
-)  # the columns that figures and filters need
+VIEW_COLUMNS = ("index", "true_label", "predicted_label", "confidence", "status")  # enough for metrics and filters
 _LABELS = ("true_label", "predicted_label")
 _STATUS = ("ok", "failed")
 _NUMBERS = {
@@ -32,30 +26,31 @@ _NUMBERS = {
     "pred_probs": pa.list_(pa.float64()),
     "logits": pa.list_(pa.float32()),
 }
-SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # also if all rows failed
-CLASS_NAMES = "class_names"  # metadata key: the class names of the probabilities, as JSON
-_GROUP_ROWS = 16384  # rows per row group of a packed file; one group is read to show one row
+SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # the same for every part
+CLASS_NAMES = "class_names"  # metadata key of a packed file: class names in the order of `pred_probs`, as JSON
+_GROUP_ROWS = 16384  # rows per group of a packed file; one group is read to show one row
 
 
 class RowFiles:
-    """Parquet files whose rows, one file after the other, are the rows of a run in the order of `index`.
+    """The Parquet files of a run. Read one after the other, they give its rows in the order of `index`.
 
-    A position counts these rows from 0. Every method raises OSError or ArrowException when a file is missing or damaged.
+    A position is the number of a row in this order, from 0. Every method raises OSError or ArrowException if a file is
+    missing or damaged.
     """
 
     def __init__(self, paths: Sequence[Path], class_names: Sequence[str]) -> None:
         self._paths, self._class_names = paths, class_names
 
     def read(self, columns: Sequence[str]) -> pd.DataFrame:
-        """All rows. Labels and status are categories, labels in the order of the classes."""
+        """All rows. Labels and status are categories; label categories are in the order of the classes."""
         tables = [_open(path).read(list(columns)) for path in self._paths]
         return self._frame(pa.concat_tables(tables) if tables else SCHEMA.empty_table().select(list(columns)))
 
     def take(self, positions: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
-        """The rows at these positions, in this order, with the positions as index."""
+        """The rows at these positions, in the given order. The positions are the index of the table."""
         groups, ends = self._groups
         group_of = np.searchsorted(ends, positions, side="right")
-        order = np.argsort(group_of, kind="stable")  # as they will be read
+        order = np.argsort(group_of, kind="stable")  # the order in which the rows are read
         tables = [SCHEMA.empty_table().select(list(columns))]
         for group in np.unique(group_of):
             path, number = groups[group]
@@ -66,14 +61,14 @@ class RowFiles:
         return frame.iloc[np.argsort(order)]
 
     def batches(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-        """All rows in batches of some thousand."""
+        """Yields all rows, some thousand at a time."""
         for path in self._paths:
             file = _open(path)
             for number in range(file.num_row_groups):
                 yield self._frame(file.read_row_group(number, columns=list(columns)))
 
     def pack(self, target: Path) -> None:
-        """Writes all rows into one file, completely or not at all, with the class names in its metadata."""
+        """Writes all rows into one file, completely or not at all, with the class names as metadata."""
         waiting: list[pa.Table] = []
         schema = SCHEMA.with_metadata({CLASS_NAMES: json.dumps(list(self._class_names))})
         with open_atomically(target) as out, pq.ParquetWriter(out, schema) as writer:
@@ -94,7 +89,7 @@ class RowFiles:
 
     @cached_property
     def _groups(self) -> tuple[list[tuple[Path, int]], np.ndarray]:
-        """All row groups as (file, number), and the position after the last row of each."""
+        """All row groups as (file, number), and for each the position after its last row."""
         groups, counts = [], []
         for path in self._paths:
             metadata = pq.read_metadata(path)

@@ -1,4 +1,4 @@
-"""A run that was read, with its rows."""
+"""A run and its rows in memory."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Run:
     """A stored run with its rows."""
 
     manifest: RunManifest
-    table: pd.DataFrame  # the requested columns in the order of `index`; the index of the table is the row's position
+    table: pd.DataFrame  # the requested columns in the order of `index`; indexed by position, see `RowFiles`
     files: RowFiles
-    measured: Evaluation | None  # stored by a worker
+    measured: Evaluation | None  # the stored metrics that a worker computed
     state: State | Literal["interrupted"]  # see `RunFolder.state`
 
     @cached_property
@@ -34,18 +34,18 @@ class Run:
 
     @cached_property
     def failed(self) -> pd.DataFrame:
-        """The rows without a prediction, with the reason."""
+        """Rows without a prediction."""
         return self.table[self.table["status"] == "failed"]
 
     def detail(self, rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-        """More columns of some rows of `table`. Raises DatasetError if they cannot be read."""
+        """More columns for some rows of `table`, read from the files. Raises DatasetError when they cannot be read."""
         try:
             return self.files.take(rows.index.to_numpy(), columns)
         except (OSError, pa.ArrowException) as error:
             raise damaged(self.manifest.run_id, error) from error
 
     def evaluation(self) -> Evaluation | None:
-        """The metrics of the rows that have a true label and a prediction; None if there are no such rows."""
+        """Metrics over the rows that have a true label and a prediction; None if there are no such rows."""
         return self.measured or self._evaluation
 
     @cached_property
@@ -63,7 +63,7 @@ def damaged(run_id: str, error: Exception | str) -> DatasetError:
 
 
 def mistakes_first(evaluated: pd.DataFrame, cell: tuple[str, str] | None) -> pd.DataFrame:
-    """The rows of a confusion cell (true, predicted), or all mistakes; the most confident first."""
+    """The rows of a cell (true, predicted) of the confusion matrix, or all mistakes; the most confident first."""
     true, predicted = evaluated["true_label"].cat.codes, evaluated["predicted_label"].cat.codes
     if cell is None:
         rows = evaluated[(true >= 0) & (true != predicted)]

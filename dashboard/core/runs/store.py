@@ -1,4 +1,4 @@
-"""The runs below one folder. A run is one evaluation of one dataset by one model version, in a folder of its own."""
+"""The store of runs. A run is one evaluation of one dataset by one model version, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _BEGINNING = ".beginning.lock"
 
 
 class RunStore:
-    """The runs below one folder."""
+    """All runs. Each is a folder below `root`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def folder(self, run_id: str) -> RunFolder:
-        """The files of a run, which need not exist. Raises DatasetError for what cannot be the name of a run."""
+        """The folder of a run, which need not exist. Raises DatasetError if the id is not a possible folder name."""
         if not run_id or run_id != Path(run_id).name or run_id.startswith("."):
-            raise DatasetError(f"{run_id!r} is no run.", code="run_unknown")
+            raise DatasetError(f"{run_id!r} is not the id of a run.", code="run_unknown")
         return RunFolder(self.root / run_id)
 
     def list(self) -> list[RunManifest]:
@@ -42,11 +42,11 @@ class RunStore:
         return self._newest(key, lambda m: m.state == "finished" and self._is_whole(m))
 
     def under_way(self, key: str) -> RunManifest | None:
-        """The run with this key that some process works on."""
+        """The newest run with this key that some process works on."""
         return self._newest(key, lambda m: self.folder(m.run_id).state(m) == "running")
 
     def interrupted(self, key: str, dataset: Path) -> RunManifest | None:
-        """The newest run with this key and dataset that is not finished and that nobody works on."""
+        """The newest unfinished run with this key and dataset path that no process works on."""
         return self._newest(
             key,
             lambda m: m.dataset == str(dataset) and m.state != "finished" and not self.folder(m.run_id).is_owned(),
@@ -63,7 +63,7 @@ class RunStore:
 
     @contextlib.contextmanager
     def beginning(self) -> Iterator[None]:
-        """A lock to hold while looking for an equal run and starting a new one, so that two processes cannot both start it.
+        """A lock to hold while looking for an equal run and starting a new one, so that only one process starts it.
 
         Raises:
             OSError: the store cannot be written.
@@ -77,7 +77,7 @@ class RunStore:
         """Starts a run with no rows. Raises OSError when it cannot be written."""
         folder = self.folder(manifest.run_id)
         folder.path.mkdir(parents=True)
-        owner = folder.own()  # before anybody can see that there is a run
+        owner = folder.own()  # before the manifest makes the run visible
         try:
             folder.save(manifest)
         except BaseException:
@@ -92,20 +92,20 @@ class RunStore:
         if folder.path.is_dir():
             owner = folder.own()
             try:
-                (folder.path / MANIFEST).unlink(missing_ok=True)  # first, so that it is never half a run
+                (folder.path / MANIFEST).unlink(missing_ok=True)  # first, so that no half-deleted run is listed
                 shutil.rmtree(folder.path, ignore_errors=True)
             finally:
                 owner.release()
 
 
 def storage_error(root: Path, error: OSError, run_id: str = "") -> DatasetError:
-    """What to say when the run store at `root` cannot be written.
+    """The error for a run store at `root` that cannot be written.
 
     Args:
-        run_id: of a run that the user can go on with.
+        run_id: id of a run that the user can resume.
     """
-    more = f"go on with `python -m dashboard evaluate --resume {run_id}`" if run_id else "evaluate again"
-    way_out = "Free some space" if disk_is_full(error) else "Let the dashboard's user write there"
+    more = f"resume with `python -m dashboard evaluate --resume {run_id}`" if run_id else "evaluate again"
+    fix = "Free some space" if disk_is_full(error) else "Give the dashboard's user permission to write there"
     return DatasetError(
-        f"The results cannot be written to {root}: {error.strerror or error}.", f"{way_out}, then {more}.", "storage"
+        f"The results cannot be written to {root}: {error.strerror or error}.", f"{fix}, then {more}.", "storage"
     )

@@ -1,4 +1,4 @@
-"""What the model saw of each image of a run, small, in one array beside its rows: the pictures outlive the dataset."""
+"""The thumbnails of a run, in one array beside its rows. They remain when the dataset is deleted."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-MOST_BYTES = 2**30  # above this a run keeps none
+MOST_BYTES = 2**30  # a run that needs more keeps no thumbnails
 
 
 class ThumbnailFile:
-    """A `.npy` file (N, height, width, 3) uint8, written at any place in any order."""
+    """A `.npy` file (N, height, width, 3) uint8. Its thumbnails can be written in any order."""
 
     def __init__(self, path: Path, n: int, shape: tuple[int, int]) -> None:
-        """Creates the file with its final size and without images, if there is none. Raises OSError."""
+        """Creates the file in its full size, filled with zeros, if it does not exist. Raises OSError."""
         if not path.exists():
             np.lib.format.open_memmap(path, "w+", np.uint8, (n, *shape, 3))
         array = np.load(path, mmap_mode="r")
@@ -22,9 +22,9 @@ class ThumbnailFile:
         self._path = path
 
     def write(self, indices: np.ndarray, thumbnails: np.ndarray) -> None:
-        """Writes images (M, height, width, 3) uint8 at their indices (M,). Raises OSError.
+        """Writes thumbnails (M, height, width, 3) uint8 at their indices (M,). Raises OSError.
 
-        It does not use a memory map: on a full disk that would end the process.
+        Does not write through a memory map, since a full disk would then end the process.
         """
         file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
         try:

@@ -1,4 +1,4 @@
-"""The confusion matrix of an evaluation: all classes, or the most confused ones if there are many."""
+"""The confusion matrix of an evaluation, with all classes or only the most confused ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.ui.words import plain
 
 
 def show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
-    """Shows the chart. Returns the chosen cell (true, predicted); it stays chosen while the user visits other pages."""
+    """Draws the chart and returns the chosen cell (true, predicted) or None. The session keeps the choice."""
     st.markdown("**Confusion matrix**")
     with st.container(horizontal=True, vertical_alignment="center"):
         measure = st.segmented_control(
@@ -31,7 +31,7 @@ def show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
         hide = st.toggle(
             "Only mistakes",
             key="hide-diagonal",
-            help="Hides the diagonal, so that the colours show mistakes.",
+            help="Hides the diagonal, so that only mistakes have colours.",
             persist_state="session",
         )
     around = _choose_class(run.manifest.run_id, evaluation)
@@ -53,7 +53,7 @@ def show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
         on_select=partial(_take_clicked, run_id, key),
         selection_mode=CELL,
         key=key,
-        alt="Confusion: true classes down, predicted classes across, number of images in each cell",
+        alt="Confusion matrix: one row per true class, one column per predicted class, number of images in each cell",
     )
     if n_classes > MOST_CLASSES:
         _say_which(evaluation, classes, around)
@@ -65,13 +65,13 @@ def _cell_key(run_id: str) -> str:
 
 
 def _take_clicked(run_id: str, chart_key: str) -> None:
-    """Stores the clicked cell, or no cell if the selection in the chart was cleared."""
+    """Stores the cell that was clicked in the chart, or None if the selection was cleared."""
     picked = st.session_state[chart_key].get("selection", {}).get(CELL) or []
     st.session_state[_cell_key(run_id)] = (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
 
 
 def _choose_cell(run_id: str, evaluation: Evaluation, classes: np.ndarray) -> tuple[str, str] | None:
-    """The same choice without a mouse: all shown cells with images, mistakes first."""
+    """Offers the same choice in a select box: the shown cells that hold images, mistakes first."""
     names, confusion = evaluation.class_names, evaluation.confusion
     cells = [(true, predicted) for true in classes for predicted in classes if confusion[true, predicted]]
     cells.sort(key=lambda cell: (cell[0] == cell[1], -confusion[cell]))
@@ -81,7 +81,7 @@ def _choose_cell(run_id: str, evaluation: Evaluation, classes: np.ndarray) -> tu
     if chosen is not None and chosen not in counts:  # the cell is empty or not shown now
         counts[chosen] = confusion[names.index(chosen[0]), names.index(chosen[1])]
 
-    def chart_anew() -> None:  # otherwise it would show the cell that was clicked before
+    def chart_anew() -> None:  # a new key clears the cell that was clicked before
         st.session_state[f"cell-chosen-below-{run_id}"] += 1
 
     cell: tuple[str, str] | None = st.selectbox(
@@ -91,7 +91,7 @@ def _choose_cell(run_id: str, evaluation: Evaluation, classes: np.ndarray) -> tu
         format_func=lambda cell: f"{cell[0]}, predicted {cell[1]} ({counts[cell]:,})",
         key=key,
         placeholder="Most confident mistakes",
-        help="The chosen cell. You can also click it in the chart.",
+        help="Choose a cell of the chart here, or click it in the chart.",
         on_change=chart_anew,
         persist_state="session",
     )
@@ -99,7 +99,7 @@ def _choose_cell(run_id: str, evaluation: Evaluation, classes: np.ndarray) -> tu
 
 
 def _choose_class(run_id: str, evaluation: Evaluation) -> int | None:
-    """Id of the class that the chart shows, if there are too many classes to show all."""
+    """Offers to choose one class if there are too many to show all. Returns the id of the chosen class or None."""
     names = evaluation.class_names
     if len(names) <= MOST_CLASSES:
         return None
@@ -109,26 +109,25 @@ def _choose_class(run_id: str, evaluation: Evaluation) -> int | None:
         index=None,
         key=f"around-{run_id}",
         persist_state="session",
-        placeholder="Those confused most often",
-        help="Shows the classes that this one is confused with.",
+        placeholder="The most confused classes",
+        help="Shows this class and the classes that it is confused with.",
         width=300,
     )
     return None if chosen is None else names.index(chosen)
 
 
 def _say_which(evaluation: Evaluation, classes: np.ndarray, around: int | None) -> None:
-    """Says which classes the chart shows."""
+    """Says which of the classes the chart shows."""
     n_classes = len(evaluation.class_names)
     if around is not None:
         name = plain(evaluation.class_names[around])
-        st.caption(f"{name} and, of the {n_classes:,} classes, those that it is confused with most often.")
+        st.caption(f"{name} and the classes that it is confused with most often, of {n_classes:,} classes.")
         return
     mistakes = without_diagonal(evaluation.confusion)
     if not mistakes.any():
-        st.caption(f"{len(classes)} of {n_classes:,} classes, those of most images. There are no mistakes.")
+        st.caption(f"The {len(classes)} classes with the most images, of {n_classes:,}. There are no mistakes.")
         return
     shown = mistakes[np.ix_(classes, classes)].sum()
     st.caption(
-        f"{len(classes)} of {n_classes:,} classes, those of the pairs that are confused most often: "
-        f"{shown:,} of {mistakes.sum():,} mistakes."
+        f"The {len(classes)} most confused classes of {n_classes:,}, with {shown:,} of {mistakes.sum():,} mistakes."
     )

@@ -1,4 +1,4 @@
-"""Choosing a dataset, uploaded or on the server, and starting its evaluation."""
+"""The choice of a dataset, by upload or from the server, and the start of its evaluation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dashboard.ui.sidebar import model_in_use
 
 
 def choose_dataset(services: Services) -> None:
-    """Lets the user upload or choose a dataset, asks what unclear labels mean, then starts."""
+    """Offers to upload or choose a dataset, asks what unknown labels mean, then starts the evaluation."""
     start = partial(start_or_explain, services)
     if path := undecided_dataset(services.settings):
         try:
@@ -59,7 +59,7 @@ def choose_dataset(services: Services) -> None:
 def start_or_explain(
     services: Services, path: Path, label_map: Mapping[str, str] | None = None, use_stored: bool = True
 ) -> None:
-    """What a button does: starts the evaluation, asks what labels mean, or shows the error."""
+    """Starts an evaluation and reruns the page; first asks what unknown labels mean. Shows the error if this fails."""
     start = partial(_start, services, use_stored=use_stored)
     try:
         if label_map is None:
@@ -83,18 +83,18 @@ def _get_cifar10(services: Services) -> None:
         _watch_download(services)
         return
     if st.button(
-        "Get CIFAR-10", key="get-cifar10", icon=":material/download:", help="163 MB from its official address"
+        "Get CIFAR-10", key="get-cifar10", icon=":material/download:", help="Downloads 163 MB from the official address"
     ):
         services.cifar10.start()
         st.rerun()
     if state.error:
-        show_error(state.error, "CIFAR-10 is not here yet.")
+        show_error(state.error, "CIFAR-10 was not downloaded.")
 
 
 @st.fragment(run_every=POLL_S)
 def _watch_download(services: Services) -> None:
-    """Polls the download until it ends."""
+    """Shows the progress of the download until it ends."""
     state = services.cifar10.state
     if not state.active:
         st.rerun()
-    st.progress(state.share, f"Getting CIFAR-10, {state.done / 2**20:.0f} MB", width=320)
+    st.progress(state.share, f"Downloading CIFAR-10, {state.done / 2**20:.0f} MB", width=320)

@@ -1,4 +1,4 @@
-"""Uploads a dataset, and asks what its labels mean if the model does not know them."""
+"""The upload of a dataset, and the question which classes its unknown labels mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tab with the downloads of a run."""
+"""The tab to download a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dashboard.services import Services
 
 
 def show_downloads(services: Services, run: Run) -> None:
-    """The buttons to download the run."""
+    """Offers the run as CSV and JSON files."""
     run_id = run.manifest.run_id
     with st.container(horizontal=True):
         st.download_button(
@@ -35,12 +35,12 @@ def show_downloads(services: Services, run: Run) -> None:
             on_click="ignore",
         )
     st.caption(
-        "CSV: one row per image with its label, prediction, confidence, all probabilities and, if it failed, the reason."
+        "CSV: one row per image with label, prediction, confidence, all probabilities and, if it failed, the reason."
     )
 
 
 def predictions_csv(run: Run) -> bytes:
-    """The rows as CSV, see `write_csv`."""
+    """The bytes of a CSV file with one row per image, see `write_csv`."""
     out = io.BytesIO()
     write_csv(run, out)
     return out.getvalue()

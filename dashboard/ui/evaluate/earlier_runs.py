@@ -10,7 +10,7 @@ from dashboard.ui.words import local_time, told_apart
 
 
 def choose_earlier_run(services: Services) -> None:
-    """A select box with all runs except those under way on this server. The chosen run is shown."""
+    """A select box with all runs, except those under way on this server. Shows the chosen run."""
     active = {job.run_id for job in services.jobs.active()}
     titles = {
         m.run_id: f"{m.dataset_name}, {m.model}, {local_time(m.created_utc)}"
@@ -32,7 +32,7 @@ def choose_earlier_run(services: Services) -> None:
             index=None,
             format_func=lambda run_id: titles[run_id],
             key="earlier",
-            placeholder="Choose one to see it again",
+            placeholder="Choose an evaluation to see it again",
             help="Everyone who uses this dashboard sees them.",
             on_change=show_chosen,
             width=520,

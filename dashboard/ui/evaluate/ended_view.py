@@ -1,4 +1,4 @@
-"""A run that no job of this server works on: why its job stopped, and the stored rows."""
+"""A run without an active job on this server: why its job stopped, and the stored run."""
 
 from __future__ import annotations
 
@@ -22,13 +22,11 @@ from dashboard.ui.words import local_time
 
 
 def show_ended(services: Services, run_id: str, job: Job | None) -> None:
-    """The outcome of this server's job, if there was one, and the stored run."""
+    """Shows the outcome of this server's job, if it had one, and the stored run."""
     stored: RunManifest | None = None
     with contextlib.suppress(DashboardError):
         stored = services.runs.folder(run_id).manifest()
-    if (
-        job and job.error and not (stored and stored.state == "finished")
-    ):  # otherwise somebody else has finished it since
+    if job and job.error and not (stored and stored.state == "finished"):  # else another process finished it
         show_error(job.error, "The evaluation stopped." if stored and _has_rows(services, run_id) else NOT_EVALUATED)
     elif job and job.state == "cancelled" and not stored:
         st.info("Cancelled before the first image.", icon=":material/info:")
@@ -42,7 +40,7 @@ def _has_rows(services: Services, run_id: str) -> bool:
 
 
 def _show_stored(services: Services, run_id: str) -> None:
-    """Shows a run that has ended, or its rows so far."""
+    """Shows the stored rows of a run, and follows the run if another process works on it."""
     try:
         shown = state_of_run(services, run_id)
         run = stored_run(services, run_id)

@@ -12,14 +12,14 @@ FAILURES_SHOWN = 1000
 
 
 def show_failures(services: Services, run: Run) -> None:
-    """The images without a prediction, and why."""
+    """Shows the images without a prediction, with the reasons."""
     if run.failed.empty:
         st.caption("Every image was evaluated.")
     else:
         columns = {"file": "File", "reason": "Reason"}
         table = safe_for_spreadsheets(run.detail(run.failed.head(FAILURES_SHOWN), list(columns)))
         st.dataframe(
-            table, hide_index=True, column_config=columns, key="failed", alt="Files without a prediction, and why"
+            table, hide_index=True, column_config=columns, key="failed", alt="Files without a prediction, with reasons"
         )
         if len(run.failed) > len(table):
-            st.caption(f"The first {len(table):,} of {len(run.failed):,}; the downloads hold all of them.")
+            st.caption(f"The first {len(table):,} of {len(run.failed):,}. The downloads contain all of them.")

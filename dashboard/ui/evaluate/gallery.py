@@ -1,4 +1,4 @@
-"""The images of rows of an evaluation, page by page, and the selected images."""
+"""A gallery of images of an evaluation, page by page, in which images can be selected."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
 
 
 def show_images(run: Run, store: RunStore, rows: pd.DataFrame, about: Hashable, with_classes: bool) -> None:
-    """Shows one page of images, each with a box to select it and a link to its maps.
+    """Shows one page of the images of these rows, each with a check box to select it and a link to its maps.
 
     Args:
         rows: of `Run.evaluated`.
-        about: what the rows are; each list keeps its own page number.
+        about: identifies the list of rows, so that each list remembers its own page.
         with_classes: show the true and the predicted class of each image.
     """
     if run.manifest.imported:
@@ -65,13 +65,13 @@ def show_images(run: Run, store: RunStore, rows: pd.DataFrame, about: Hashable, 
 
 
 def selected_rows(run: Run) -> pd.DataFrame:
-    """The rows whose images were selected in this session on any page or cell, the most confident first."""
+    """The rows of all images selected in this session, on any page and in any cell; the most confident first."""
     chosen = run.evaluated[run.evaluated["index"].isin(_selected(run.manifest.run_id))]
     return chosen.sort_values("confidence", ascending=False, kind="stable")
 
 
 def show_selection(run: Run) -> None:
-    """Shows the number of selected images and a button to clear the selection."""
+    """Shows the number of selected images, and a button to clear the selection."""
     run_id = run.manifest.run_id
     with st.container(horizontal=True, vertical_alignment="center", key="selection"):
         st.text(f"{len(_selected(run_id)):,} selected", width="content")
@@ -102,15 +102,15 @@ def _show_tiles(
                 st.image(tile(picture), width=TILE, alt=labels_in_words(row))
                 _offer_selection(run_id, row, with_classes)
                 if with_classes and isinstance(row["true_label"], str):
-                    st.caption(f"is {plain(row['true_label'])}")
+                    st.caption(f"labelled {plain(row['true_label'])}")
                 if can_be_explained:
                     link_to_run_image(run_id, row["index"])
     if gone:
-        st.caption("The dataset has changed since this evaluation: gray tiles stand for images that are gone.")
+        st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
 
 
 def _offer_selection(run_id: str, row: dict[Hashable, Any], with_class: bool) -> None:
-    """A box to select the image, with what the model predicted."""
+    """Shows a check box to select the image, with its prediction and confidence as text."""
     index = int(row["index"])
     key = _box(run_id, index)
     share = f"{row['confidence']:.1%}"
@@ -124,7 +124,7 @@ def _offer_selection(run_id: str, row: dict[Hashable, Any], with_class: bool) ->
 
 
 def _selected(run_id: str) -> set[int]:
-    """The indices of the selected images. Streamlit forgets boxes on other pages; this set stays."""
+    """The indices of the selected images. Kept apart from the check boxes, whose state is lost on a change of page."""
     selected: set[int] = st.session_state.setdefault(f"selected-{run_id}", set())
     return selected
 

@@ -1,4 +1,4 @@
-"""Evaluations under way: their progress and their buttons."""
+"""Jobs on the page: their progress, and buttons to cancel, retry or show them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOLLOW_S = 5.0
 
 @st.fragment(run_every=POLL_S)
 def watch_job(services: Services, run_id: str) -> None:
-    """Polls a job until it ends, then shows its result by one full rerun."""
+    """Shows the progress of a job until it ends; then a full rerun shows the result."""
     job = services.jobs.get(run_id)
     if job is None or not job.active:
         st.rerun()
@@ -31,10 +31,10 @@ def watch_job(services: Services, run_id: str) -> None:
         st.text(f"Evaluating {readable_name(job.dataset.name)} with {job.model}")
         st.progress(_share(job), _in_words(services, job))
         if job.state == "paused" and job.error:
-            st.warning("Paused. What is done is safe.", icon=":material/pause_circle:")
+            st.warning("Paused. The finished images are stored.", icon=":material/pause_circle:")
             st.text(str(job.error))
         with st.container(horizontal=True):
-            if st.button("Cancel", key="cancel", icon=":material/close:", help="What is done is kept."):
+            if st.button("Cancel", key="cancel", icon=":material/close:", help="The finished images are kept."):
                 services.jobs.cancel(run_id)
             if job.state == "paused" and st.button("Try now", key="retry", icon=":material/play_arrow:"):
                 services.jobs.retry()
@@ -42,23 +42,22 @@ def watch_job(services: Services, run_id: str) -> None:
 
 @st.fragment(run_every=FOLLOW_S)
 def follow_run(services: Services, run_id: str, shown: Hashable, since: float) -> None:
-    """Polls a run that another process works on. A full rerun shows new rows, or that the run has ended.
+    """Polls a run that another process works on. A full rerun shows new rows or the end of the run.
 
     Args:
-        shown: its `state_of_run` when it was last shown, at `since` (time.monotonic).
+        shown: the `state_of_run` that was shown last.
+        since: when it was shown, by `time.monotonic`.
     """
-    just_shown = time.monotonic() - since < FOLLOW_S / 2  # otherwise constant reruns would never let the page finish
+    just_shown = time.monotonic() - since < FOLLOW_S / 2  # else a fast writer would cause constant reruns
     if not just_shown and _is_another(services, run_id, shown):
         st.rerun()
-    st.info(
-        "Another process is evaluating this dataset. These are the results so far.", icon=":material/hourglass_top:"
-    )
+    st.info("Another process is evaluating it. The finished images are shown.", icon=":material/hourglass_top:")
 
 
 def _is_another(services: Services, run_id: str, shown: Hashable) -> bool:
     try:
         return not services.runs.folder(run_id).is_owned() or state_of_run(services, run_id) != shown
-    except DashboardError:  # it was deleted
+    except DashboardError:  # the run was deleted
         return True
 
 
@@ -73,13 +72,13 @@ def _in_words(services: Services, job: Job) -> str:
         reading = "Reading the dataset ..." if job.state == "waiting" else "Evaluating the first images ..."
         return reading if ready else "Starting TensorFlow, about 5 seconds ..."
     left = f", about {duration(p.remaining_s)} left" if p.remaining_s is not None else ""
-    rate = f", {p.images_per_second:,.0f} a second" if p.done > p.before else ""
+    rate = f", {p.images_per_second:,.0f} per second" if p.done > p.before else ""
     return f"{p.done:,} of {p.total:,} images{rate}{left}"
 
 
 @st.fragment(run_every=OTHERS_POLL_S)
 def list_jobs(services: Services, but: str = "") -> None:
-    """The jobs of all users of this server, except one. Polling ends with the last job."""
+    """Lists the active jobs of all users of this server, except the job `but`. A full rerun ends the polling."""
     jobs = [job for job in services.jobs.active() if job.run_id != but]
     for job in jobs:
         with st.container(horizontal=True, vertical_alignment="center", key=f"job-{job.run_id}"):

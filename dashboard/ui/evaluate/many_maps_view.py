@@ -1,4 +1,4 @@
-"""The maps of many images of an evaluation: their mean, and a contact sheet."""
+"""Maps of many images of an evaluation: the mean map, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from dashboard.ui.thumbnails import TILE
 from dashboard.ui.verdict import groups_by_verdict, show_count
 from dashboard.ui.words import PREDICTED_CLASS, plain
 
-MOST = 48  # images; more would take longer than seconds
+MOST = 48  # images, so that the maps take only seconds
 COLUMNS = 8
 MEAN_SIDE = 320
 
 
 def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
-    """Shows an expander that, when it is open, makes the maps of the selected images or of the first MOST rows."""
+    """Shows an expander. When open, it makes maps of the selected images, or of all rows; of the first MOST only."""
     run_id = run.manifest.run_id
     selected = selected_rows(run)
     rows = rows if selected.empty else selected
@@ -45,9 +45,9 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
         return
     with box:
         st.caption(
-            "The images above. Tick some of them to see only those."
+            "The images above. Select some of them to see only their maps."
             if selected.empty
-            else "The images that you ticked, also in other cells and on other pages."
+            else "The images that you selected, also in other cells and on other pages."
         )
         some = rows.head(MOST)
         some = some.assign(file=run.detail(some, ["file"])["file"])
@@ -62,12 +62,12 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
                     "Method", quick, format_func=lambda name: METHODS[name].title, key="bulk-method", width=200
                 )
             )
-            tested = st.toggle("Test each map", key="bulk-tested", help="Takes some hundred predictions per image.")
+            tested = st.toggle("Test each map", key="bulk-tested", help="Needs some hundred predictions per image.")
         request = MapRequest((method,), target=target if target in names else None, faithfulness=tested)
         try:
             maps = _maps(services, run, some, request)
         except DashboardError as error:
-            show_error(error, "There are no maps.")
+            show_error(error, "The maps could not be made.")
             return
         if maps is None:
             st.info("None of these images has a map.", icon=":material/info:")
@@ -76,7 +76,7 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
 
 
 def _maps(services: Services, run: Run, rows: pd.DataFrame, request: MapRequest) -> BulkMaps | None:
-    """The maps from this session's cache, or computed with a progress bar."""
+    """The maps from this session's memory, or new ones, made while a bar shows the progress."""
     key = (run.manifest.run_id, run.manifest.model_sha256, tuple(rows["index"]), request)
     if is_remembered("bulk", key):
         return remembered("bulk", key, "", lambda: None)
@@ -103,7 +103,7 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
             alt=f"Mean of {count} maps over the mean of their images",
         )
         st.caption(
-            "The mean map over the mean picture, scaled to its highest value. Bright: where the model looks in most images."
+            "The mean map over the mean picture, scaled to its maximum. Bright: where the model looks in most images."
         )
     tiles = maps.overlays(DEFAULT_OPACITY, max(1, TILE // max(maps.pictures.shape[1:3])))
     with right:
@@ -112,7 +112,7 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
         if maps.n_empty:
             notes.append(f"{maps.n_empty} maps are empty: there is no evidence for {plain(target)}.")
         if maps.n_failed:
-            notes.append(f"{maps.n_failed} could not be read.")
+            notes.append(f"{maps.n_failed} images could not be read.")
         st.caption(" ".join(notes))
         if not maps.verdicts:
             _show_sheet(tiles)

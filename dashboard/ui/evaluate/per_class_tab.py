@@ -1,4 +1,4 @@
-"""The tab with the scores of each class."""
+"""The tab with the metrics per class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.services import Services
 
 
 def show_per_class(services: Services, run: Run) -> None:
-    """Precision, recall and F1 of each class, for a run with an evaluation."""
+    """Shows precision, recall and F1 of each class, for a run with labels."""
     evaluation = run.evaluation()
     assert evaluation is not None
     left, right = st.columns(2, gap="large")
@@ -24,7 +24,9 @@ def show_per_class(services: Services, run: Run) -> None:
             alt="Precision and recall per class, the lowest F1 first",
         )
         if len(evaluation.class_names) > MOST_CLASSES:
-            st.caption(f"At most {MOST_CLASSES} classes with the lowest F1; the table shows all.")
+            st.caption(
+                f"The chart shows at most {MOST_CLASSES} classes, those with the lowest F1. The table shows all."
+            )
     scores = ["precision", "recall", "f1"]
     percent = evaluation.per_class.assign(**{name: 100 * evaluation.per_class[name] for name in scores})
     columns = {name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%") for name in scores}

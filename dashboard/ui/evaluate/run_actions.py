@@ -1,4 +1,4 @@
-"""The buttons of a stored run: resume, evaluate again, delete."""
+"""The actions for a stored run: resume, evaluate again, delete."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from dashboard.ui.evaluate.shown_run import show_none
 from dashboard.ui.sidebar import model_in_use
 from dashboard.ui.words import local_time
 
-_NOT_DELETED = "not_deleted"  # in the session: why the run could not be deleted
+_NOT_DELETED = "not_deleted"  # in the session: the error of a failed deletion
 
 
 def offer_actions(services: Services, run: Run) -> None:
-    """The buttons, and why the run was not deleted if that failed."""
+    """Shows the buttons, and the error if the run could not be deleted."""
     manifest = run.manifest
     dataset = Path(manifest.dataset)
     there = not manifest.imported and is_there(dataset)
@@ -30,23 +30,23 @@ def offer_actions(services: Services, run: Run) -> None:
     with st.container(horizontal=True, key="actions"):
         go_on = there and manifest.state != "finished" and not in_use
         if go_on and st.button(
-            "Resume", key="go-on", icon=":material/play_arrow:", help="Goes on where it stopped, with the same model."
+            "Resume", key="go-on", icon=":material/play_arrow:", help="Continues where it stopped, with the same model."
         ):
             services.jobs.go_on(manifest.run_id, services.registry)
             st.rerun()
         if there and st.button(
-            "Evaluate again", key="again", icon=":material/refresh:", help="From the start, with the model in use."
+            "Evaluate again", key="again", icon=":material/refresh:", help="Starts a new one with the model in use."
         ):
             start_or_explain(services, dataset, _label_map_again(manifest), use_stored=False)
         if not in_use and st.button("Delete", key="delete", icon=":material/delete:", type="tertiary"):
             _confirm_deletion(services, manifest)
     if error := st.session_state.pop(_NOT_DELETED, None):
-        show_error(error, "It was not deleted.")
+        show_error(error, "The evaluation was not deleted.")
 
 
 def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:
-    """The label map of the run, if model and dataset still have the same labels; None: ask again."""
-    with contextlib.suppress(DashboardError):  # told when it starts
+    """The label map of the run if the labels and the classes are still the same, else None: the user is asked again."""
+    with contextlib.suppress(DashboardError):  # the start will show the error
         labels = {*dict(manifest.label_map), *manifest.unknown_labels}
         same = labels == set(distinct_labels(open_dataset(Path(manifest.dataset)).samples))
         if same and model_in_use().class_names == manifest.class_names:
@@ -56,15 +56,15 @@ def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:
 
 @st.dialog("Delete this evaluation?")
 def _confirm_deletion(services: Services, manifest: RunManifest) -> None:
-    """Asks for confirmation, because the run is deleted for all users."""
+    """Asks for confirmation, since the run is deleted for all users."""
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
-    st.caption("This deletes its figures and predictions for everyone who uses this dashboard. The dataset stays.")
+    st.caption("This deletes its metrics and predictions for all users of this dashboard. The dataset stays.")
     if st.button("Delete", key="delete-for-good", type="primary", on_click=_delete, args=(services, manifest.run_id)):
         st.rerun()
 
 
 def _delete(services: Services, run_id: str) -> None:
-    """Deletes a run and closes it, or keeps the reason why it was not deleted."""
+    """Deletes a run and shows no run, or keeps the error for the next rerun."""
     try:
         services.runs.delete(run_id)
     except DashboardError as error:
@@ -72,6 +72,8 @@ def _delete(services: Services, run_id: str) -> None:
         return
     except OSError as error:
         fault = f"{error.filename}: {error.strerror}."
-        st.session_state[_NOT_DELETED] = DatasetError(fault, "Let the dashboard's user write there.", "permission")
+        st.session_state[_NOT_DELETED] = DatasetError(
+            fault, "Give the dashboard's user permission to write there.", "permission"
+        )
         return
     show_none()

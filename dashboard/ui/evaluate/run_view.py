@@ -1,4 +1,4 @@
-"""One evaluation on the page: figures, confusion, the images behind a cell, details, downloads."""
+"""One evaluation on the page: metrics, confusion matrix, images of a cell, and tabs with details."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINES_SHOWN = 12
 
 
 def show_run(services: Services, run: Run) -> None:
-    """Figures, confusion with the images behind it, details."""
+    """Shows the metrics, the confusion matrix with the images of a cell, and the tabs."""
     manifest = run.manifest
     took = f", took {duration(manifest.seconds)}" if manifest.state != "running" else ""
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}{took}")
@@ -33,7 +33,7 @@ def show_run(services: Services, run: Run) -> None:
         return
     if manifest.unknown_labels:
         st.warning(
-            "Some labels are not classes of this model; their images were left out:", icon=":material/folder_off:"
+            "These labels are not classes of this model. Their images were left out:", icon=":material/folder_off:"
         )
         many = len(manifest.unknown_labels) > LINES_SHOWN
         st.code("\n".join(manifest.unknown_labels), language=None, height=300 if many else "content")
@@ -48,9 +48,7 @@ def show_run(services: Services, run: Run) -> None:
         else:
             _show_labelled(services, run, evaluation)
     elif len(run.evaluated):
-        st.info(
-            "The images have no labels that the model knows, so there is nothing to compare.", icon=":material/info:"
-        )
+        st.info("No image has a label that the model knows, so there is nothing to compare.", icon=":material/info:")
         _show_unlabelled(services, run, run.evaluated)
     show_tabs(services, run)
 
@@ -66,25 +64,25 @@ def _show_figures(run: Run, evaluation: Evaluation | None) -> None:
                 delta_color="off",
                 delta_arrow="off",
                 width=190,
-                help=f"With its 95% interval (Wilson) from {a.n:,} images.",
+                help=f"With its 95% Wilson interval, from {a.n:,} images.",
             )
             st.metric(
                 "Macro F1",
                 f"{evaluation.macro_f1:.1%}",
                 width=150,
-                help="Mean F1 of the classes; each class counts the same.",
+                help="Mean F1 of the classes that have images, with equal weights.",
             )
-        st.metric("Images", f"{len(run.evaluated):,}", width=150, help="With a prediction.")
+        st.metric("Images", f"{len(run.evaluated):,}", width=150, help="Images with a prediction.")
         st.metric(
             "Not evaluated",
             f"{len(run.failed):,}",
             width=170,
-            help="Unreadable files, and folders that are not a class; listed below with the reason.",
+            help="Unreadable files, and images whose label is not a class. Listed below with the reason.",
         )
 
 
 def _show_labelled(services: Services, run: Run, evaluation: Evaluation) -> None:
-    """The confusion matrix, and beside it the images of the clicked cell or the most confident mistakes."""
+    """Shows the confusion matrix, and beside it the images of the chosen cell or the most confident mistakes."""
     left, right = st.columns([11, 10], gap="large")
     with left:
         cell = show_confusion(run, evaluation)
@@ -93,12 +91,12 @@ def _show_labelled(services: Services, run: Run, evaluation: Evaluation) -> None
         if cell is None:
             st.markdown(
                 "**Most confident mistakes**",
-                help="Wrong predictions, the most confident first. Click a cell of the matrix to see its images.",
+                help="Wrong predictions, the most confident first. Click a cell of the chart to see its images.",
             )
         else:
             st.markdown(
                 f"**True {plain(cell[0])}, predicted {plain(cell[1])}**",
-                help="The most confident first. Double-click the matrix, or clear the box below it, to see the most confident mistakes.",
+                help="The most confident first. Double-click the chart or clear the box below it to see all mistakes.",
             )
         if rows.empty:
             st.info("No mistakes here." if cell is None else "No images in this cell.", icon=":material/check:")
@@ -108,9 +106,9 @@ def _show_labelled(services: Services, run: Run, evaluation: Evaluation) -> None
 
 
 def _choose_unlabelled(n_labelled: int, n_unlabelled: int) -> bool:
-    """For a partly labelled dataset: says so, and lets the user choose the images with or without a label."""
+    """Says that only some images have a label. Returns True if the user chooses to see the others."""
     st.caption(
-        f"Accuracy and all comparisons come from the {n_labelled:,} images with a label, of "
+        f"Accuracy and the other metrics come from the {n_labelled:,} images with a label, of "
         f"{n_labelled + n_unlabelled:,}."
     )
     titles = {False: f"With a label ({n_labelled:,})", True: f"Without ({n_unlabelled:,})"}
@@ -128,7 +126,7 @@ def _choose_unlabelled(n_labelled: int, n_unlabelled: int) -> bool:
 
 
 def _show_unlabelled(services: Services, run: Run, rows: pd.DataFrame) -> None:
-    """Images without a label, by their predicted class."""
+    """Shows images without a label, which can be filtered by predicted class."""
     counts = rows["predicted_label"].value_counts()
     titles = {"": f"any class ({len(rows):,})"}
     titles |= {str(name): f"{name} ({count:,})" for name, count in counts.items() if count}
@@ -137,10 +135,15 @@ def _show_unlabelled(services: Services, run: Run, rows: pd.DataFrame) -> None:
             "Predicted as", list(titles), format_func=lambda name: titles[name], key="predicted-as", width=240
         )
         first = st.segmented_control(
-            "First", ["Least sure", "Surest"], default="Least sure", required=True, key="first", persist_state="session"
+            "Sort by",
+            ["Least confident", "Most confident"],
+            default="Least confident",
+            required=True,
+            key="first",
+            persist_state="session",
         )
     if predicted_as:
         rows = rows[rows["predicted_label"] == predicted_as]
-    rows = rows.sort_values("confidence", ascending=first == "Least sure", kind="stable")
+    rows = rows.sort_values("confidence", ascending=first == "Least confident", kind="stable")
     show_images(run, services.runs, rows, (predicted_as, first), with_classes=not predicted_as)
     show_bulk(services, run, rows)

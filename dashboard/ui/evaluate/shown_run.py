@@ -1,4 +1,4 @@
-"""The run that the page shows. It is kept in the session, and in the address for reloads."""
+"""The run that the page shows. It is kept in the session, and in the address so that a reload shows it again."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def show_none() -> None:
 
 
 def shown_run(services: Services) -> tuple[str, Job | None]:
-    """The id of the shown run ("" for none), and its job if this server has one.
+    """The id of the run that the page shows, "" for none, and the job of that run if this server has one.
 
-    Where the result of a job is another run, the page shows that run from now on.
+    If the result of the job is another run, the page shows that run from now on.
     """
     run_id = st.query_params.get(_RUN) or st.session_state.get(_RUN_ID) or ""
     job = services.jobs.get(run_id) if run_id else None
@@ -39,5 +39,5 @@ def shown_run(services: Services) -> tuple[str, Job | None]:
 
 
 def was_evaluated_before(run_id: str) -> bool:
-    """True if this session asked for an evaluation and got this finished run."""
+    """True if this session asked for an evaluation and got this run, which was already finished."""
     return bool(st.session_state.get(_EVALUATED_BEFORE) == run_id)

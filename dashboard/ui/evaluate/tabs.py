@@ -1,4 +1,4 @@
-"""The tabs below a run, one row each. A new tab is a file with a function that draws it, and a row here."""
+"""The table of the tabs below a run. For a new tab, write a file with a function that draws it and add a row here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.ui.evaluate.per_class_tab import show_per_class
 
 @dataclass(frozen=True)
 class Tab:
-    """One tab of the run view."""
+    """A tab below a run."""
 
     title: Callable[[Run], str]
     is_shown: Callable[[Run], bool]
@@ -41,7 +41,7 @@ TABS = (
 
 
 def show_tabs(services: Services, run: Run) -> None:
-    """Shows the tabs of this run."""
+    """Shows the tabs that apply to this run."""
     shown = [tab for tab in TABS if tab.is_shown(run)]
     for place, tab in zip(st.tabs([tab.title(run) for tab in shown], key="details"), shown, strict=True):
         with place:

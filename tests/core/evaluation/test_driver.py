@@ -1,4 +1,4 @@
-"""Evaluations end to end: with the tiny Keras model, with the model in models/, and with workers that die."""
+"""Complete evaluations: with the tiny Keras model, with the model in models/, and with workers that die."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def store(tmp_path: Path) -> RunStore:
 
 @pytest.fixture(scope="module")
 def fast() -> Iterator[WorkerPool]:
-    """Workers without TensorFlow, whose answers are the brightness of the image."""
+    """A pool of workers without TensorFlow. Their answer is the brightness of the image."""
     pool = WorkerPool(2, task_s=20, command=COMMAND, stagger_s=0)
     yield pool
     pool.close()
@@ -132,7 +132,7 @@ def test_cancel_keeps_what_is_done(
     run = store.folder(manifest.run_id).load()
     assert manifest.state == run.state == "cancelled"
     assert 20 <= len(run.table) < 200 and len(run.evaluated) == len(run.table)
-    assert fast.submit("add", 1, 2).result(timeout=5) == 3  # chunks that waited are not done
+    assert fast.submit("add", 1, 2).result(timeout=5) == 3  # the waiting chunks were cancelled
 
 
 def test_an_image_that_kills_its_worker_fails_alone(
@@ -160,7 +160,7 @@ def test_an_image_that_hangs_its_worker_fails_alone(
 def test_when_every_image_ends_its_worker_the_run_fails_soon(
     fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
 ) -> None:
-    """A model that crashes when it is loaded, say, or too little memory: no image is to blame."""
+    """The cause is then not an image, but for example a model that crashes at loading, or too little memory."""
     killer = encoded(np.full((8, 8, 3), KILLER, np.uint8))
     path = make_zip({}, extra={f"cat/{i}.png": killer for i in range(200)})
     before = sum(worker.restarts for worker in fast.workers())
@@ -299,7 +299,7 @@ def test_other_images_under_the_same_names_are_noticed(
     assert caught.value.code == "dataset_changed"
     [manifest] = store.list()
     assert manifest.state == "failed" and "was changed" in manifest.message
-    with pytest.raises(DatasetError, match="was changed") as caught:  # its rows are of two datasets, whatever comes
+    with pytest.raises(DatasetError, match="was changed") as caught:  # never resumed: its rows are from two datasets
         take_up_run(manifest.run_id, store, tiny_registry)
     assert caught.value.code == "dataset_changed"
     assert evaluate(path, tiny_version, fast, store, 5).state == "finished"
@@ -308,7 +308,7 @@ def test_other_images_under_the_same_names_are_noticed(
 @pytest.fixture(scope="module")
 def shared_zip_run(shared_dir: Path, pool: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Run:
     store = RunStore(tmp_path_factory.mktemp("runs"))
-    version = replace(Registry(ROOT / "models").active(), bfloat16=False)  # Keras, to compare with, computes in float32
+    version = replace(Registry(ROOT / "models").active(), bfloat16=False)  # the Keras reference computes in float32
     manifest = evaluate(shared_dir / "cifar10" / "cifar10-test-2000.zip", version, pool, store)
     return store.folder(manifest.run_id).load()
 

@@ -1,4 +1,4 @@
-"""Faults in the middle of an evaluation. Real processes, really killed; a file system that is really full."""
+"""Faults during an evaluation, with real processes that are killed and a real file system that is full."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def store(tmp_path: Path) -> RunStore:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """242 files, two of which cannot be evaluated."""
+    """242 files; two of them cannot be evaluated."""
     path = tmp_path_factory.mktemp("dataset") / "images.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for i in range(240):
@@ -75,7 +75,7 @@ def undisturbed(
 
 
 def rows_and_thumbnails(store: RunStore, run_id: str) -> pd.DataFrame:
-    """The rows, with a checksum of each one's thumbnail."""
+    """The rows of a run, each with the checksum of its thumbnail."""
     table = store.folder(run_id).load().table
     thumbnails = store.folder(run_id).thumbnails()
     assert thumbnails is not None and len(thumbnails) == 242
@@ -85,7 +85,7 @@ def rows_and_thumbnails(store: RunStore, run_id: str) -> pd.DataFrame:
 def test_workers_killed_at_random_cost_no_row(
     two: WorkerPool, tiny_version: ModelVersion, store: RunStore, dataset: Path, undisturbed: pd.DataFrame
 ) -> None:
-    """44: the rows equal those of an undisturbed run, none is missing and none is there twice; also where most die young."""
+    """44: no row is missing or doubled compared with an undisturbed run, even if most workers die soon."""
     over, chance = threading.Event(), random.Random(1)
     kills = 0
 
@@ -111,7 +111,7 @@ def test_workers_killed_at_random_cost_no_row(
 def test_a_worker_that_hangs_is_replaced_and_costs_no_row(
     two: WorkerPool, tiny_version: ModelVersion, store: RunStore, dataset: Path, undisturbed: pd.DataFrame
 ) -> None:
-    """46: stopped for good, so that it neither answers nor ends."""
+    """46: SIGSTOP makes a worker hang: it neither answers nor ends."""
     stopped: list[int] = []
 
     def stop_one(progress: Progress) -> None:
@@ -209,7 +209,7 @@ def test_only_one_of_two_servers_takes_up_a_run(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB."""
+    """The folder of a file system of 2 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
@@ -224,7 +224,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path, leave: int) -> Path:
-    """A file that takes all but `leave` bytes."""
+    """Fills the file system with one file, except for `leave` bytes, and returns the file."""
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
     ballast = folder / "ballast"
     ballast.write_bytes(bytes(max(0, free - leave)))
@@ -245,13 +245,13 @@ def test_a_full_disk_pauses_the_job_and_it_goes_on_by_itself(
     written = rows_and_thumbnails(store, run_id)
     assert 0 < len(written) < len(undisturbed)
     assert_frame_equal(written, undisturbed[undisturbed["index"].isin(written["index"])].reset_index(drop=True))
-    time.sleep(0.7)  # it tries again in vain
+    time.sleep(0.7)  # enough time for attempts that fail
     assert (job := jobs.get(run_id)) and job.state == "paused"
     ballast.unlink()
     until(lambda: (job := jobs.get(run_id)) and not job.active)
     assert (job := jobs.get(run_id)) and job.state == "finished" and job.error is None
     assert_frame_equal(rows_and_thumbnails(store, run_id), undisturbed)
-    assert not list(store.root.glob("*/.*"))  # nothing half written is left
+    assert not list(store.root.glob("*/.*"))  # no half-written file remains
 
 
 def test_a_full_disk_ends_a_command_which_can_go_on_later(

@@ -96,7 +96,7 @@ def test_an_urgent_task_waits_for_one_chunk_at_most(
     assert fast.submit("add", 1, 2, urgent=True).result(timeout=10) == 3
     after = runner.get(job.run_id)
     assert before and after and before.progress and after.progress
-    assert after.progress.done - before.progress.done <= 2 * 5  # the one that ran, and one that was being stored
+    assert after.progress.done - before.progress.done <= 2 * 5  # the running chunk, and one that was being stored
     runner.cancel(job.run_id)
     wait(runner, job)
 
@@ -140,7 +140,7 @@ def test_the_same_dataset_and_model_are_not_evaluated_twice(
     path.unlink()
     again = wait(runner, runner.start(copy, tiny_version))
     assert (again.state, again.found) == ("finished", first.run_id) and len(store.list()) == 1
-    assert store.folder(first.run_id).manifest().dataset == str(copy)  # where its images are now
+    assert store.folder(first.run_id).manifest().dataset == str(copy)  # the current path of its images
     warmer = wait(runner, runner.start(copy, replace(tiny_version, temperature=3.0)))
     anew = wait(runner, runner.start(copy, tiny_version, use_stored=False))
     assert warmer.found == anew.found == "" and len(store.list()) == 3
@@ -156,7 +156,7 @@ def test_the_same_dataset_and_model_at_the_same_time_are_one_run(
     waiting = runner.get(({one.run_id, other.run_id} - {active.run_id}).pop())
     assert waiting is not None and (waiting.state, waiting.found) == ("finished", active.run_id)
     assert [m.run_id for m in store.list()] == [active.run_id]
-    elsewhere = JobRunner(fast, store, CHUNK_SIZE, TASK_S)  # as another server with the same folder is
+    elsewhere = JobRunner(fast, store, CHUNK_SIZE, TASK_S)  # like another server with the same folder
     found = wait(elsewhere, elsewhere.start(path, tiny_version))
     assert (found.state, found.found) == ("finished", active.run_id)
     anew = runner.start(path, tiny_version, use_stored=False)
@@ -192,7 +192,7 @@ def test_a_cancelled_job_can_be_asked_for_again_while_it_is_measured(
     until(lambda: store.folder(first.run_id).manifest().state == "cancelled")
     again = runner.start(path, tiny_version)
     assert wait(runner, again).found == first.run_id
-    measured.set_result(None)  # of the rows until it was cancelled: that must not end the job that goes on
+    measured.set_result(None)  # the metrics up to the cancellation must not end the resumed job
     assert wait(runner, first).state == "finished" == store.folder(first.run_id).manifest().state
     assert len(store.folder(first.run_id).load(["index"]).table) == 200
 

@@ -1,4 +1,4 @@
-"""What an evaluation is told before it begins."""
+"""Messages before an evaluation begins, and the opening of runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> RunStore:
 
 
 def stopped(store: RunStore, path: Path, version: ModelVersion) -> RunManifest:
-    """A run called "run" that somebody began and nobody works on."""
+    """The manifest of an unfinished run with the id "run" that no process works on."""
     begun = begin_run(plan_run(path, version), store, 1, "run")
     begun.owner.release()
     return begun.manifest
@@ -52,7 +52,7 @@ def test_ids_that_do_not_fit_are_told_how_they_count(tmp_path: Path, tiny_versio
 def test_a_run_keeps_how_its_pictures_were_made_to_fit(
     store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
 ) -> None:
-    """It was chosen for that run: what comes later, going on or maps, is about the same pixels."""
+    """A resumed run and later maps use the fit that was chosen for the run, so they see the same pixels."""
     manifest = stopped(store, make_zip({"cat": 2}), tiny_version.fitting("pad"))
     assert version_of_run(tiny_registry, manifest).preprocessing.fit == "pad"
     taken_up = take_up_run("run", store, tiny_registry)
@@ -65,7 +65,7 @@ def test_only_the_very_model_that_made_a_run_will_do(
 ) -> None:
     manifest = stopped(store, make_zip({"cat": 2}), tiny_version)
     assert version_of_run(tiny_registry, manifest) == tiny_version
-    with pytest.raises(ModelError, match="another file"):
+    with pytest.raises(ModelError, match="The file of tiny@1 was changed"):
         version_of_run(tiny_registry, replace(manifest, model_sha256="0" * 64))
 
 
@@ -115,13 +115,13 @@ def test_answers_in_another_precision_are_other_answers(
     path, version = make_zip({"cat": 1}), replace(tiny_version, bfloat16=allowed)
     monkeypatch.setattr(precision, "computes_bfloat16", lambda: True)
     fast = plan_run(path, version)
-    for exact in (Settings(precision="float32"), Settings(cluster="auto")):  # nodes of a cluster may differ
+    for exact in (Settings(precision="float32"), Settings(cluster="auto")):  # nodes of a cluster may have other CPUs
         monkeypatch.setattr(precision, "get_settings", lambda settings=exact: settings)
         assert (plan_run(path, version).key != fast.key) is allowed
 
 
 def test_keys_of_stored_runs_stay_what_they_were() -> None:
-    """Otherwise nothing that was evaluated before this release would be found again."""
+    """If the key changed, no run of an earlier release would be found again."""
     recipe = Preprocessing(24, 32, "pad", "grayscale", 1 / 127.5, (1.0,), (0.5,))
     version = ModelVersion("pets", "3", Path("x"), ("cat", "dog"), recipe, "logits", "ab" * 32, 1.25)
     key = run_key("0" * 64, version, {"kitten": "cat"})

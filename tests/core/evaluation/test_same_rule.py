@@ -1,4 +1,4 @@
-"""The same request from the command line and from the page becomes the same, whatever is in the store."""
+"""A request gives the same result from the command line and from the page, whatever runs are in the store."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Request = Callable[[Path, ModelVersion, WorkerPool, RunStore, bool], str]
 
 
 def by_command_line(path: Path, version: ModelVersion, pool: WorkerPool, store: RunStore, reuse: bool) -> str:
-    """The id of the run that is the result."""
+    """Returns the id of the resulting run."""
     opened = open_or_wait(plan_run(path, version), store, CHUNK, reuse)
     return opened.manifest.run_id if isinstance(opened, Found) else go_on(opened, pool, TASK_S).run_id
 
@@ -157,7 +157,7 @@ def test_two_requests_for_a_stopped_run_are_one_run(store: RunStore, path: Path,
 
 
 class TakenMeanwhile(RunStore):
-    """As if another process did something with the interrupted run after it was found."""
+    """A store in which another process deletes or resumes the interrupted run just after it was found."""
 
     owner: RunOwner | None = None
 

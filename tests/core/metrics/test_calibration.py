@@ -17,7 +17,7 @@ def oracle(shared_dir: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def made(n: int = 4000, temperature: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Logits whose softmax at `temperature` is right: labels are drawn from it."""
+    """Logits and labels. The labels are drawn from the softmax at `temperature`, which is therefore calibrated."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 3, (n, 5))
     probs = softmax(logits, temperature)
@@ -36,7 +36,7 @@ def test_figures_of_the_oracles(oracle: tuple[np.ndarray, np.ndarray]) -> None:
 def test_temperature_improves_the_oracles_and_keeps_every_class(oracle: tuple[np.ndarray, np.ndarray]) -> None:
     logits, labels = np.log(np.maximum(oracle[0], 1e-300)), oracle[1]
     t = fit_temperature(logits[::2], labels[::2])
-    assert t > 1.05  # the oracle is too sure
+    assert t > 1.05  # the oracle is overconfident
     assert negative_log_likelihood(logits[1::2], labels[1::2], t) < negative_log_likelihood(logits[1::2], labels[1::2])
     assert expected_calibration_error(softmax(logits[1::2], t), labels[1::2]) < 0.02
     assert np.array_equal(softmax(logits, t).argmax(1), logits.argmax(1))

@@ -1,4 +1,4 @@
-"""Which classes of a large confusion matrix are shown."""
+"""The choice of the classes of a large confusion matrix."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_a_clock_that_was_set_back_gives_no_negative_time(folder: RunFolder) -> 
     assert folder.seconds_until_last_part() == 0.0
 
 
-TODAY = ROOT / "tests" / "data" / "run"  # as the version of November 2026 wrote them, through json and by hand
+TODAY = ROOT / "tests" / "data" / "run"  # files of the version of November 2026, which wrote JSON without pydantic
 
 
 @pytest.fixture

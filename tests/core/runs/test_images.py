@@ -17,7 +17,7 @@ from tests.run_rows import Row, table_of
 
 
 def stored_run(root: Path, dataset: Path) -> Run:
-    """A run over every sample, all said to be cats."""
+    """A run with a row per sample, each predicted cat."""
     store = RunStore(root / "runs")
     samples = open_dataset(dataset).samples
     store.folder("r1").save(

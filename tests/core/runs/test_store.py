@@ -86,7 +86,7 @@ def test_nothing_outside_the_store_is_deleted(store: RunStore, run_id: str) -> N
 
 def test_an_interrupted_run_is_found_by_what_it_evaluates(store: RunStore) -> None:
     begun = store.begin(manifest("a", key="k", dataset="/data/x.zip"))
-    assert store.interrupted("k", Path("/data/x.zip")) is None  # somebody works on it
+    assert store.interrupted("k", Path("/data/x.zip")) is None  # its owner works on it
     begun.release()
     found = store.interrupted("k", Path("/data/x.zip"))
     assert found and found.run_id == "a"
