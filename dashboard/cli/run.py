@@ -27,6 +27,5 @@ def run(
         command += ["--server.port", str(port)]
     if host:
         command += ["--server.address", host]
-    os.execv(
-        sys.executable, [*command, *(options or ())]
-    )  # this process becomes the server, so that signals reach the server
+    # this process becomes the server, so that signals reach the server
+    os.execv(sys.executable, [*command, *(options or ())])

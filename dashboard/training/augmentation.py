@@ -39,9 +39,8 @@ def augment_epoch(
     out = np.where(rng.random((n, 1, 1, 1)) < photo_share, photos, images)
     out = np.where(alternating_flip(n, epoch, seed)[:, None, None, None], out[:, :, ::-1], out)
     if distorted_share:
-        at = np.random.default_rng(
-            [seed, epoch, 4]
-        )  # a separate generator, so that the other augmentations do not depend on `distorted_share`
+        # a separate generator, so that the other augmentations do not depend on `distorted_share`
+        at = np.random.default_rng([seed, epoch, 4])
         for i in np.flatnonzero(at.random(n) < distorted_share):
             out[i] = distort(out[i], at)
     out = translate(out, crop_padding, rng) if side == full else crop(out, side, rng)

@@ -84,9 +84,8 @@ def publish(
         (answers.argmax(axis=1) == held_labels).mean()
         for answers in (held_logits, _logits(in_bfloat16, held, preprocessing))
     )
-    change = round(
-        float(right_in_bfloat16 - right), 5
-    )  # without rounding, one image of a thousand could be more than 0.001
+    # without rounding, one image of a thousand could be more than 0.001
+    change = round(float(right_in_bfloat16 - right), 5)
     result = evaluate_labels(test.labels, logits.argmax(axis=1), CLASS_NAMES)
     photos = np.stack([as_photo(image, PHOTO_FACTOR, PHOTO_QUALITY, preprocessing) for image in test.images])
     registry = Registry(folder.parent, bundled=get_settings().bundled_models_dir)

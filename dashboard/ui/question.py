@@ -111,7 +111,7 @@ def is_checked(question: Question, method: str) -> bool:
 
 
 def randomization(services: Services, question: Question, method: str) -> RandomizationResult:
-    """Compares the map with the map of the same network with shuffled weights.
+    """Compares the map with maps of copies of the network with shuffled weights.
 
     Raises:
         DependencyError, ModelError, WorkerError.

@@ -124,7 +124,7 @@ def _show_scores(faithfulness: Faithfulness) -> None:
 def _show_randomization(services: Services, question: Question, method: Method, look: Look) -> None:
     st.markdown(
         "**Does the map depend on what the model learnt?**",
-        help="Compares with the map of the same network with shuffled weights (Adebayo et al., arXiv 1810.03292).",
+        help="Compares with maps of copies of the network with shuffled weights (Adebayo et al., arXiv 1810.03292).",
     )
     clicked = st.button("Shuffle the weights and compare", key="randomize", icon=":material/shuffle:")
     if not clicked and not is_checked(question, method.name):
@@ -149,5 +149,5 @@ def _show_randomization(services: Services, question: Question, method: Method, 
                 "model has learnt."
             )
         st.caption(
-            f"Rank correlation of both maps (Spearman): {result.spearman:.2f}. Below {PASSES_BELOW} the maps differ; 1 means the same map."
+            f"Mean rank correlation with the maps of shuffled networks (Spearman): {result.spearman:.2f}. Below {PASSES_BELOW} the maps differ; 1 means the same map."
         )

@@ -100,9 +100,7 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
     version = version_of_run(services.registry, run.manifest)  # the version with the fit that the run used
     seen = answer_key(question.answer.name, question.data, version)
     from_run = question.from_run
-    index = (
-        from_run.index if from_run and from_run.run_id == run.manifest.run_id else None
-    )  # the picture's index in this run
+    index = from_run.index if from_run and from_run.run_id == run.manifest.run_id else None  # its index in this run
 
     def find() -> pd.DataFrame:
         own = next(map(int, np.flatnonzero(rows["index"] == index)), None)
