@@ -87,7 +87,7 @@ class RunStore:
         return owner
 
     def delete(self, run_id: str) -> None:
-        """Removes a run and its rows. Raises DatasetError with the code `run_in_use` while somebody works on it."""
+        """Removes a run and its rows. Raises DatasetError with the code `run_in_use` while a process works on it."""
         folder = self.folder(run_id)
         if folder.path.is_dir():
             owner = folder.own()
