@@ -135,7 +135,7 @@ def test_one_map_closely_with_its_curves(frog: AppTest) -> None:
     [large] = maps(frog)
     assert large.startswith("Occlusion heatmap for truck")
     [scores] = [d.value for d in frog.dataframe]
-    assert scores["map"].tolist() == ["This map", "Random maps", "Centred spot"]
+    assert scores["map"].tolist() == ["This map", "Random maps", "Picture's centre"]
     assert np.isfinite(scores[["score", "insertion", "deletion", "drop"]].to_numpy()).all()
 
 

@@ -145,7 +145,7 @@ def _details(facts: ModelFacts) -> tuple[tuple[str, str], ...]:
         ("Layers that can be explained", f"{len(facts.conv_layers):,}"),
         ("Load time", f"{facts.load_s:.2f} s"),
         (LATENCY, f"{facts.latency_ms:.1f} ms"),
-        ("Throughput, warm", f"{facts.images_per_second:,.0f} images a second in one worker"),
+        ("Throughput, warm", f"{facts.images_per_second:,.0f} images per second in one worker"),
         ("Precision of predictions", facts.precision),
     )
 
