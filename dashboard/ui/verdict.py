@@ -10,7 +10,7 @@ from dashboard.core.explanations.records import Faithfulness, Verdict
 
 _BADGES: dict[Verdict, tuple[str, str, str]] = {
     "better": ("Passed the test", ":material/check_circle:", "green"),
-    "mixed": ("Weak: no better than the picture's centre", ":material/help:", "orange"),
+    "mixed": ("Weak result", ":material/help:", "orange"),
     "unsure": ("Unclear", ":material/help:", "orange"),
     "chance": ("Failed the test", ":material/warning:", "orange"),
     "unmoved": ("Cannot be judged", ":material/horizontal_rule:", "gray"),
@@ -19,8 +19,8 @@ _BADGES: dict[Verdict, tuple[str, str, str]] = {
 
 
 def show_verdict(faithfulness: Faithfulness) -> None:
-    """Shows the verdict as a badge. It is green only if the map beats both controls."""
-    _badge(faithfulness.verdict)
+    """Shows the verdict as a badge, with its sentence as help. It is green only if the map beats both controls."""
+    _badge(faithfulness.verdict, sentence=faithfulness.sentence)
 
 
 def groups_by_verdict(verdicts: Sequence[Verdict]) -> Iterator[tuple[Verdict, list[int]]]:
@@ -35,6 +35,7 @@ def show_count(verdict: Verdict, count: int, of: int) -> None:
     _badge(verdict, f"{count} of {of}: ")
 
 
-def _badge(verdict: Verdict, before: str = "") -> None:
+def _badge(verdict: Verdict, before: str = "", sentence: str | None = None) -> None:
     label, icon, colour = _BADGES[verdict]
-    st.badge(before + (label.lower() if before else label), icon=icon, color=colour)  # type: ignore[arg-type]
+    text = before + (label.lower() if before else label)
+    st.badge(text, icon=icon, color=colour, help=sentence)  # type: ignore[arg-type]
