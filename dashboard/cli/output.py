@@ -33,7 +33,7 @@ def print_json(value: Schema | Sequence[Schema]) -> None:
 
 
 def plain_text(text: str | Path, style: str = "") -> Text:
-    """A text that is printed as it is: no markup, and control characters (line breaks, escape sequences) are escaped."""
+    """A text without markup, in which control characters (line breaks, escape sequences) are escaped."""
     return Text(_CONTROL.sub(lambda found: repr(found[0])[1:-1], readable_name(str(text))), style=style)
 
 

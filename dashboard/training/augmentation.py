@@ -55,7 +55,7 @@ ENHANCED = (ImageEnhance.Brightness, ImageEnhance.Color, ImageEnhance.Contrast, 
 
 
 def distort(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Applies one change of random kind and strength (Müller and Hutter, "TrivialAugment", arXiv 2103.10158, section 3).
+    """Applies one change of random kind and strength (Müller and Hutter, TrivialAugment, arXiv 2103.10158, section 3).
 
     The kinds and their greatest strengths are those of RandAugment (arXiv 1909.13719), without translation.
 
@@ -99,14 +99,14 @@ def _turn(image: np.ndarray, angle: float, shear_x: float, shear_y: float) -> np
 def mix_patches(
     images: np.ndarray, share: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Replaces a rectangle in some images by that of another image (Yun et al., "CutMix", arXiv 1905.04899, section 3.1).
+    """Copies a rectangle of another image into some images (Yun et al., "CutMix", arXiv 1905.04899, section 3.1).
 
     Args:
         images: (N, S, S, C).
         share: share of the images that are changed, in [0, 1].
 
     Returns:
-        The images; for each the index of the other image (N,); and the share of its area that the other image covers (N,).
+        The images; the index of the other image for each, (N,); the share of the area that it covers, (N,).
     """
     n, side = images.shape[:2]
     others = rng.permutation(n)

@@ -100,7 +100,7 @@ def _train_epoch(
 
 
 def state_of(checkpoint: Path) -> dict[str, Any]:
-    """`epochs_done` and the Keras `backend` of the last epoch, which may differ from the backend that resumes or publishes."""
+    """`epochs_done`, and the Keras `backend` of the last epoch; another backend may resume or publish."""
     path = checkpoint / "state.json"
     state: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"epochs_done": 0}
     return state
@@ -129,7 +129,7 @@ def fit(
     Args:
         verbose: as in `keras.utils.Progbar`.
         start: a trained model; training begins with the weights of its layers, matched by name.
-        teachers: predict the images of each epoch; `recipe.teacher_weight` is the weight of their answers in the targets.
+        teachers: predict the images of each epoch; `recipe.teacher_weight` is their weight in the targets.
     """
     num_classes = data.targets.shape[1]
     layout = shape(asdict(recipe))

@@ -132,7 +132,7 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
                 layer.set_weights(known[layer.name])
             except ValueError as error:
                 raise ModelError(
-                    f"The layer {layer.name} has another size, so training cannot begin with the weights of this model.",
+                    f"The layer {layer.name} has another size, so training cannot begin with this model's weights.",
                     "Begin with a model that was trained by the same recipe.",
                     "other_network",
                 ) from error

@@ -26,7 +26,7 @@ def as_photo(image: np.ndarray, factor: int, quality: int, recipe: Preprocessing
 def as_photos(
     images: np.ndarray, recipe: Preprocessing, seed: int, on_progress: Callable[[int], None] = lambda done: None
 ) -> np.ndarray:
-    """Every image as a photo, in the same shape. `seed` draws the factors (2 to 8) and the JPEG qualities (50 to 95)."""
+    """Each image as a photo, in the same shape. `seed` draws the factors (2 to 8) and JPEG qualities (50 to 95)."""
     rng = np.random.default_rng(seed)
     factors = rng.integers(2, 9, len(images))
     qualities = rng.integers(50, 96, len(images))

@@ -17,9 +17,9 @@ class Recipe:
     whitening first layer, identity-initialised convolutions, Nesterov SGD with a triangular schedule, label smoothing,
     alternating flips, translation and cutout. Added are squeeze-and-excitation (Hu et al., arXiv 1709.01507), small
     images first (Hoffer et al., arXiv 1908.08986), fewer of the easy images (Qin et al., InfoBatch, arXiv 2303.04947),
-    patches of other images (CutMix, Yun et al., arXiv 1905.04899), one strong change of colour or shape (TrivialAugment,
-    Müller and Hutter, arXiv 2103.10158), and, if there are teachers, distillation on exactly the images that the student
-    sees (Beyer et al., arXiv 2106.05237).
+    patches of other images (CutMix, Yun et al., arXiv 1905.04899), one strong change of colour or shape
+    (TrivialAugment, Müller and Hutter, arXiv 2103.10158), and, if there are teachers, distillation on exactly the
+    images that the student sees (Beyer et al., arXiv 2106.05237).
     """
 
     name: str

@@ -35,7 +35,7 @@ def load_version(version: ModelVersion, precision: str = "float32") -> keras.Mod
 
 
 def smoothed_labels(labels: np.ndarray, num_classes: int, smoothing: float) -> np.ndarray:
-    """(N, K) probabilities: `smoothing` is spread over all classes, the label gets the rest (arXiv 1512.00567, section 7)."""
+    """(N, K) probabilities: `smoothing` over all classes, the rest for the label (arXiv 1512.00567, section 7)."""
     return np.eye(num_classes)[labels] * (1 - smoothing) + smoothing / num_classes
 
 

@@ -265,7 +265,7 @@ def test_two_commands_at_once_are_one_evaluation(folder: Path, tmp_path: Path) -
 
 
 def test_evaluate_a_pattern_with_labels_elsewhere_and_a_map(folder: Path) -> None:
-    """A labels file for the images of a pattern. Two labels are the user's own words: one is mapped to a class, one is left out."""
+    """A labels file for the images of a pattern. Two labels are not classes: one is mapped, one is left out."""
     pictures = folder / "loose"
     pictures.mkdir()
     for i, path in enumerate((FROG, SHIP, SHIP)):

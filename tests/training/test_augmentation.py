@@ -15,7 +15,7 @@ def pictures(n: int = 40, side: int = 8) -> np.ndarray:
 
 
 class Offsets:
-    """Stands for the random generator: draws the offsets it was given."""
+    """Replaces the random generator and returns the given offsets."""
 
     def __init__(self, *offsets: tuple[int, int]) -> None:
         self.offsets = np.array(offsets)
@@ -123,7 +123,7 @@ def test_no_share_no_patches() -> None:
 
 
 class Draws:
-    """Stands for the random generator: draws one kind and one strength."""
+    """Replaces the random generator and returns the given kind and strength."""
 
     def __init__(self, kind: int, strength: float) -> None:
         self.integers = lambda below: kind
@@ -149,7 +149,7 @@ def test_half_strength_is_no_change_where_strength_has_two_sides(kind: int) -> N
 
 
 def test_a_turn_is_about_the_middle() -> None:
-    """30 degrees at full strength: a bright pixel three to the right of the middle goes to 2.6 right and 1.5 down or up."""
+    """Full strength is 30 degrees: a bright pixel 3 right of the middle moves to 2.6 right and 1.5 up or down."""
     image = np.zeros((9, 9, 3), np.uint8)
     image[4, 7] = 255
     rows, columns = np.nonzero(distort(image, Draws(0, 1.0))[..., 0])  # type: ignore[arg-type]
@@ -161,5 +161,5 @@ def test_as_many_as_asked_for_are_distorted() -> None:
     plain = augment_epoch(images, images, 2, 5, **OPTIONS | {"side": 16})
     seen = augment_epoch(images, images, 2, 5, **OPTIONS | {"side": 16}, distorted_share=0.5)
     changed = (seen != plain).any(axis=(1, 2, 3)).mean()
-    assert 0.35 < changed < 0.5  # of twelve kinds one is none, and weak ones may change nothing
+    assert 0.35 < changed < 0.5  # one of the twelve kinds changes nothing, and a weak change may have no effect
     assert np.array_equal(plain, augment_epoch(images, images, 2, 5, **OPTIONS | {"side": 16}, distorted_share=0.0))

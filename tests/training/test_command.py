@@ -1,4 +1,4 @@
-"""The training command: what it refuses before it begins, and what it takes up."""
+"""The training command: which options it refuses, and when it trains from the beginning."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TINY = Recipe("tiny", widths=(4, 4), epochs=1, batch_size=20, small_share=0.0, h
 
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Of a command that trains on pictures made up here."""
+    """The arguments of a training on generated images."""
     archive = tmp_path / "cifar.tar.gz"
     archive.write_bytes(b"made up")
     images = LabelledImages(
@@ -37,7 +37,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """The exit code."""
+    """Runs the training command and returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["training", *arguments])
     with pytest.raises(SystemExit) as ended:
         command.app()

@@ -1,4 +1,4 @@
-"""A real training run of two epochs, broken off after the first and resumed."""
+"""Real trainings of a tiny network; one of three epochs is interrupted after the first and resumed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
 
 
 def test_training_learns(tmp_path: Path) -> None:
-    """Three plain colours."""
+    """Each class is one plain colour."""
     images = np.zeros((96, 8, 8, 3), np.uint8)
     labels = np.arange(96) % 3
     images[np.arange(96), ..., labels] = 200
@@ -75,7 +75,7 @@ def test_training_learns(tmp_path: Path) -> None:
 
 
 def test_what_is_wanted_follows_patches_and_teachers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plain black and plain white: the mean of an image is the share of white in it."""
+    """The images are plain black or plain white, so the mean of a mixed image is its share of white."""
     images = np.full((64, 8, 8, 3), 255, np.uint8) * (np.arange(64) % 2).astype(np.uint8)[:, None, None, None]
     recipe = replace(RECIPE, epochs=1, small_share=0.0, mixed_share=0.5, teacher_weight=0.6)
     asked, shown = [], []
@@ -89,7 +89,9 @@ def test_what_is_wanted_follows_patches_and_teachers(tmp_path: Path, monkeypatch
     monkeypatch.setattr(fit_module, "_train_epoch", lambda *args: (shown.append(args[3]), real(*args))[1])
     fit(recipe, TrainingData(INPUT, images, images, np.eye(2)[np.arange(64) % 2]), tmp_path, 0, teachers=Grey())  # type: ignore[arg-type]
     white = asked[0].mean(axis=(1, 2, 3)) / 255
-    assert 0.2 < ((white > 0) & (white < 1)).mean() < 0.5, "patches, half of them from an image of the same colour"
+    assert 0.2 < ((white > 0) & (white < 1)).mean() < 0.5, (
+        "half of the patches come from an image of the same colour, so they change nothing"
+    )
     assert shown[0][:, 1] == pytest.approx(0.6 * 0.5 + 0.4 * white, abs=1e-6)
 
 
@@ -123,7 +125,7 @@ def test_training_can_start_from_a_trained_network(tmp_path: Path) -> None:
 
 
 def test_the_last_losses_are_those_of_the_images(tmp_path: Path) -> None:
-    """Keras' own loss of each image, gathered batch by batch in any order."""
+    """The losses equal those that Keras computes. They arrive in two batches, and the images are not in order."""
     losses = fit_module.SampleLosses(6)
     rng = np.random.default_rng(0)
     logits, labels, numbers = rng.normal(size=(5, 3)), np.array([0, 2, 1, 1, 0]), np.array([5, 0, 3, 1, 4])

@@ -31,7 +31,9 @@ def test_whitening_gives_uncorrelated_filters_of_unit_variance(model: keras.Mode
     images += np.random.default_rng(0).normal(0, 0.3, images.shape).astype(np.float32)  # no direction without variance
     network.whiten(model, images)
     first = model.get_layer(network.WHITENING_LAYER)
-    inner = np.asarray(keras.ops.convert_to_numpy(first(images)))[:, :-1, :-1].reshape(-1, 24)  # the rim sees zeros
+    inner = np.asarray(keras.ops.convert_to_numpy(first(images)))[:, :-1, :-1].reshape(
+        -1, 24
+    )  # at the border, the padding adds zeros
     assert np.allclose((inner**2).mean(axis=0), 1, atol=0.05)
     assert np.allclose(inner[:, :12], -inner[:, 12:], atol=1e-3)
     second_moments = inner[:, :12].T @ inner[:, :12] / len(inner)

@@ -16,7 +16,7 @@ from dashboard.training.portable import save_portably
 
 
 def functional() -> keras.Model:
-    """Settings that are no defaults in every layer that has any."""
+    """A model in which the convolution, the normalisation and the dense layer have settings other than the defaults."""
     inputs = keras.Input((8, 8, 3), name="image")
     x = layers.Conv2D(
         4, 3, strides=2, padding="same", activation="silu", kernel_regularizer=keras.regularizers.L2(0.03), name="conv"

@@ -11,7 +11,9 @@ LOSSES = np.concatenate([np.full(800, 0.1), np.full(200, 2.0)])  # mean 0.48: th
 def test_hard_images_all_stay_and_easy_ones_count_for_those_left_out() -> None:
     chosen, weight = draw_epoch(LOSSES, np.random.default_rng(0), easy_kept=0.25, batch_size=10)
     hard, easy = chosen[chosen >= 800], chosen[chosen < 800]
-    assert len(hard) >= 191 and len(set(chosen)) == len(chosen) and 150 < len(easy) < 250  # a part batch is dropped
+    assert (
+        len(hard) >= 191 and len(set(chosen)) == len(chosen) and 150 < len(easy) < 250
+    )  # an incomplete last batch is dropped
     assert weight.mean() == pytest.approx(1) and weight[chosen < 800][0] == pytest.approx(4 * weight[chosen >= 800][0])
 
 

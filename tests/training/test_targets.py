@@ -33,8 +33,8 @@ def test_each_image_is_shown_to_one_teacher_one_way_all_alike_often() -> None:
         ]
     )
     said = np.isclose(found[:, None], can_say, atol=1e-5).all(axis=-1)  # (100, 4, 3)
-    assert (said.sum(axis=1) == 1).all(), "one of the four answers each"
-    assert (said.mean(axis=0) > 0.12).all(), "each of them a quarter of the time"
+    assert (said.sum(axis=1) == 1).all(), "each image gets exactly one of the four possible answers"
+    assert (said.mean(axis=0) > 0.12).all(), "each answer is given in about a quarter of the cases"
 
 
 def small(version: ModelVersion) -> Preprocessing:

@@ -29,7 +29,7 @@ def test_epochs_come_in_order_as_if_made_one_by_one() -> None:
 
 
 def test_images_are_distorted_until_the_last_epochs() -> None:
-    """Of four epochs the last, with 0.25 of them free of it."""
+    """With `all_share` 0.25, only the last of four epochs has no distorted images."""
     plain, distorted = (
         replace(VIEWS, recipe=replace(RECIPE, all_share=0.25, distorted_share=share)) for share in (0.0, 1.0)
     )
@@ -43,7 +43,7 @@ def test_a_killed_process_is_told_with_the_way_out() -> None:
         for process in psutil.Process().children(recursive=True):
             if "spawn_main" in " ".join(process.cmdline()):
                 process.kill()
-        with pytest.raises(WorkerError, match=r"ended from outside.* The same command goes on"):
+        with pytest.raises(WorkerError, match=r"was killed.* It resumes after the last finished epoch"):
             list(prepared)
 
 

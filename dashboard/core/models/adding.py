@@ -1,4 +1,4 @@
-"""Adds an external model file to the registry. Only an operator does this; `worker.adding.inspecting` has the checks."""
+"""Adds an external model file to the registry. Only an operator does this; `worker.adding.inspecting` checks it."""
 
 from __future__ import annotations
 
@@ -46,9 +46,8 @@ class NewModel:
 
     file: Path  # .keras or .h5
     name: str  # name of the model; an existing name gets a new version
-    class_names: Sequence[str] | None = (
-        None  # in the order of the outputs; None: CIFAR-10's names if it takes colour and has ten outputs
-    )
+    # in the order of the outputs; None: CIFAR-10's names if the model takes colour and has ten outputs
+    class_names: Sequence[str] | None = None
     scaling: str | None = None  # a name in SCALINGS; None: chosen by the model's layers and the samples
     fit: Fit = "stretch"
     color: ColorMode | None = None  # None: chosen by the number of channels
@@ -111,7 +110,8 @@ def add_model(
             if not served.conv_layers:
                 listed = ", ".join(pixel_methods) or "such as occlusion"
                 notes.append(
-                    f"The model has no convolutional layer with a grid. Only methods that need no layer can explain it ({listed})."
+                    "The model has no convolutional layer with a grid. "
+                    f"Only methods that need no layer can explain it ({listed})."
                 )
             provenance = {
                 "original_file": file.name,

@@ -23,7 +23,7 @@ class TensorFlowFacts:
     version: str
     keras_version: str
     built_with_cuda: bool
-    cpu_features: tuple[str, ...]  # instruction sets that the CPU has and this build can use
+    cpu_features: tuple[str, ...]  # instruction sets of the CPU, see `precision.cpu_features`
     gpus: tuple[str, ...]
     threads: int
     import_s: float
@@ -45,7 +45,7 @@ class ModelFacts:
 
 
 def stages(layers: Sequence[ConvLayer]) -> list[ConvLayer]:
-    """The last activated layer of each grid size, in the order of the forward pass. These are the layers that a user can choose."""
+    """The last activated layer of each grid size, in the order of the forward pass: the layers offered to a user."""
     last_of_grid: dict[tuple[int, int], ConvLayer] = {}
     for layer in layers:
         if layer.activated or not last_of_grid.get(layer.grid, layer).activated:

@@ -17,7 +17,7 @@ SAMPLES_A_TASK = 128
 
 
 class Inference:
-    """Asks workers about a model version. A user waits for the answers, so these tasks run before those of evaluations."""
+    """Asks workers about a model version. A user waits for the answers, so these tasks run before evaluations."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -49,7 +49,7 @@ class Inference:
         return np.array([unknown if isinstance(answer, Failure) else answer for answer in answers], np.float32)
 
     def embed_file(self, version: ModelVersion, file: bytes) -> np.ndarray:
-        """The embedding of one image file, (d,) float32. Raises DependencyError, ModelError, ImageError, WorkerError."""
+        """The embedding of an image file, (d,) float32. Raises DependencyError, ModelError, ImageError, WorkerError."""
         embedding: np.ndarray = self._engine.submit("embed_file", version, file, urgent=True).result()
         return embedding
 

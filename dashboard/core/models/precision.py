@@ -12,7 +12,7 @@ _OF_INTEREST = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx51
 
 
 def cpu_features() -> tuple[str, ...]:
-    """The instruction sets by which oneDNN (used by TensorFlow) chooses its kernels; empty if the system is not Linux."""
+    """The CPU's instruction sets by which oneDNN (in TensorFlow) chooses its kernels; empty if not on Linux."""
     try:
         flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
     except (OSError, IndexError):

@@ -38,7 +38,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ChunkAnswers:
-    """A model version's answers for a chunk of images, stored as columns so that a million answers need little memory."""
+    """A model version's answers for a chunk of images. Columns keep a million answers small in memory."""
 
     places: np.ndarray  # (M,) int64, ascending: positions of the predicted images in the chunk
     logits: np.ndarray  # (M, K) float32, before temperature and softmax

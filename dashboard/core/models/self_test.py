@@ -85,7 +85,7 @@ def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: P
 
 
 def judge(test: SelfTest, version: ModelVersion) -> Verdict:
-    """An error if the model always answers one class or guesses; a warning if it may guess or is far below its accuracy."""
+    """Error: the model guesses or always answers one class. Warning: it may guess, or is far below its accuracy."""
     n = test.accuracy.n
     if test.share == 1 and test.classes > 1:
         return Verdict("error", f"{version.ref} predicts {test.answer!r} for 100% of the samples, whatever they show")

@@ -33,7 +33,7 @@ class ModelVersion:
     output: Output  # what the last layer of the model gives
     sha256: str  # of model.keras
     temperature: float = 1.0  # pred_probs = softmax(logits / temperature)
-    metrics: dict[str, Any] = field(default_factory=dict)  # measured when the version was made; only shown
+    metrics: dict[str, Any] = field(default_factory=dict)  # measured when the version was made
     provenance: dict[str, Any] = field(default_factory=dict)
     familiarity: Familiarity | None = None  # None: no warning when an image shows none of its classes
     bfloat16: bool = False  # may be served in bfloat16: the measured accuracy is the same as in float32
