@@ -72,7 +72,7 @@ def evaluate(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate a model on a dataset. The same dataset with the same version is evaluated once; then the stored result is used.
+    """Evaluate a model on a dataset. The result of the same dataset and version is reused.
 
     Exits with 1 when there is no result or the accuracy is too low, with 2 on wrong usage.
     """

@@ -27,8 +27,8 @@ def fetch(url: str, target: Path, sha256: str, on_progress: OnProgress = lambda 
     Several processes may do this at once: each writes its own temporary file.
 
     Raises:
-        DatasetError: `download_failed` if the file is incomplete, `checksum` if it is another file. The fix says where to put
-            a file that was downloaded by hand.
+        DatasetError: `download_failed` if the file is incomplete, `checksum` if it is another file. The fix says where
+            to put a file that was downloaded by hand.
     """
     by_hand = f"Try again, or fetch {url} elsewhere and put it at {target}."
     part: Path | None = None

@@ -94,7 +94,7 @@ class DependencyError(DashboardError):
 
 
 class WorkerError(DashboardError):
-    """A worker process died or took too long, and further attempts failed too.
+    """The workers could not do a task: its worker died or took too long, also when tried again, or the pool is closed.
 
     `signal` is the name of the signal that ended the worker, None when none did or when we sent it ourselves because
     the worker overran its time, which `overran` says.

@@ -52,7 +52,7 @@ def diagnosis_task(
         try:
             return run_checks(settings, inference, registry, engine, task.say)
         except Exception as error:  # without a report, the page would start the checks again and again
-            summary = f"The checks themselves stopped: {type(error).__name__}: {error}"
+            summary = f"The checks stopped with an error: {type(error).__name__}: {error}"
             fix = "Run `python -m dashboard doctor` to see where."
             return Report((Check("diagnosis", GROUPS[0].id, "error", summary, fix),), utc_now())
 
@@ -65,10 +65,8 @@ def _checks_of(group: CheckGroup, context: CheckContext) -> list[Check]:
     try:
         done.extend(group.checks(context))
     except Exception as error:
-        summary = f"The checks themselves stopped: {type(error).__name__}: {error}"
-        done.append(
-            Check(f"{group.id}.stopped", group.id, "error", summary, "Mend the errors above, then check again.")
-        )
+        summary = f"The checks stopped with an error: {type(error).__name__}: {error}"
+        done.append(Check(f"{group.id}.stopped", group.id, "error", summary, "Fix the errors above, then check again."))
     return done
 
 

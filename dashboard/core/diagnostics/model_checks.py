@@ -50,7 +50,7 @@ def check_models(
     tensorflow_works: bool,
     on_progress: Callable[[str], None] = lambda doing: None,
 ) -> Iterator[Check]:
-    """The checks of every version: its file, loading it, and a self-test. After a failed check, the next ones are skipped."""
+    """Checks the file of every version, loads it, and runs a self-test. After a failed check, the next are skipped."""
     samples = read_samples(samples_dir)
     for version in _active_first(registry):
         on_progress(f"Loading {version.ref}")
@@ -58,7 +58,7 @@ def check_models(
         yield file
         why_not = "" if tensorflow_works else _TENSORFLOW
         if file.status == "error":
-            why_not = "its file is not as it should be"
+            why_not = "its file is damaged or missing"
         load = _skipped(version, "load", why_not) if why_not else check_load(version, inference)
         yield load
         if load.status == "error":
@@ -115,7 +115,7 @@ def check_file(version: ModelVersion) -> Check:
         return Check(check_id, "models", "ok", f"{what} is as model.json describes", "", details)
     details += (("SHA-256 in model.json", version.sha256),)
     fault = "differs from the file that model.json describes" if whole else "is cut off or damaged"
-    return Check(check_id, "models", "error", f"{what} {fault} (its SHA-256 is another)", restore, details)
+    return Check(check_id, "models", "error", f"{what} {fault} (its checksum does not match)", restore, details)
 
 
 def check_load(version: ModelVersion, inference: Inference) -> Check:

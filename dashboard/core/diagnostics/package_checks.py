@@ -1,4 +1,4 @@
-"""Compares the installed packages with the requirements. Reads only their metadata: a broken package is never imported."""
+"""Compares installed packages with the requirements. Reads only metadata: a broken package is never imported."""
 
 from __future__ import annotations
 

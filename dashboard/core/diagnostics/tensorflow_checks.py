@@ -48,7 +48,7 @@ def check_tensorflow(inference: Inference) -> Check:
         ("Build", "with CUDA" if facts.built_with_cuda else "CPU only"),
         ("CPU features in use", ", ".join(facts.cpu_features) or "unknown"),
         ("GPUs", ", ".join(facts.gpus) or "none"),
-        ("Threads a worker", str(facts.threads)),
+        ("Threads per worker", str(facts.threads)),
         ("Import took", f"{facts.import_s:.1f} s"),
     )
     summary = f"TensorFlow {facts.version} with Keras {facts.keras_version} works {where}"

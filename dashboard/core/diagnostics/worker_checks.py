@@ -26,7 +26,7 @@ def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:
     if not tensorflow_works:
         return Check(check_id, "workers", "skipped", f"{name} skipped: TensorFlow is not usable", "", details)
     if worker.state == "failed":
-        fix = "Restart the dashboard; if it stays so, use fewer workers: `export DASHBOARD_WORKERS=1`."
+        fix = "Restart the dashboard. If the error persists, use fewer workers: `export DASHBOARD_WORKERS=1`."
         return Check(check_id, "workers", "error", f"{name} does not start: it {worker.fault}", fix, details)
     if worker.restarts:
         times = "once" if worker.restarts == 1 else f"{worker.restarts} times"

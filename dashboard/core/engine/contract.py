@@ -23,7 +23,7 @@ class WorkerStatus:
 
 
 class Engine(Protocol):
-    """Runs functions of `dashboard.worker.tasks` outside this process. A task may run twice, so running it again must do no harm."""
+    """Runs functions of `dashboard.worker.tasks` outside this process. A task may run twice, which must do no harm."""
 
     @property
     def size(self) -> int:
@@ -37,6 +37,7 @@ class Engine(Protocol):
         Args:
             urgent: run before all waiting tasks, because a person is waiting for the answer.
             timeout_s: seconds after which the worker is killed and the task is tried again.
+            attempts: how often the task may be tried if it ends its worker, see `Retries`.
 
         Returns:
             A future that fails with the task's own DashboardError, or with a WorkerError whose code `Retries` explains.

@@ -37,7 +37,7 @@ class WorkerPool:
         launch: Callable[[], Worker] | None = None,
         at_once: bool = True,
     ) -> None:
-        """Workers are processes on this machine that run `command`, or what `launch` returns. `launch` may raise OSError.
+        """Workers are processes that run `command`, or what `launch` returns. `launch` may raise OSError.
 
         Args:
             size: number of workers.

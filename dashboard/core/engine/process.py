@@ -1,7 +1,7 @@
 """One worker process and our end of its pipe.
 
-The worker is a separate interpreter (`python -m dashboard.worker`). Children of `multiprocessing` would run the page script
-again, because Streamlit installs it as `__main__`.
+The worker is a separate interpreter (`python -m dashboard.worker`). Children of `multiprocessing` would run the page
+script again, because Streamlit installs it as `__main__`.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class QueuedTask:
 
     def fail(self, death: WorkerDied, code: Code) -> None:
         """Fails the task because of what happened to its worker."""
-        fix = "Try again; if it stays so, open Diagnostics or run `python -m dashboard doctor`."
+        fix = "Try again. If the error persists, open Diagnostics or run `python -m dashboard doctor`."
         self.future.set_exception(
             WorkerError(f"The worker process {death}.", fix, code, signal=death.signal, overran=death.overran)
         )

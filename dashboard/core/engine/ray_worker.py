@@ -1,7 +1,7 @@
 """A worker on a Ray cluster, with the same interface as a worker process on this machine.
 
-The pool decides which task goes to which worker, and does time-outs, retries and replacement. Ray only finds a place for the
-worker and reports its death. Ray is imported only if the settings name a cluster.
+The pool decides which task goes to which worker, and does time-outs, retries and replacement. Ray only finds a place for
+the worker and reports its death. Ray is imported only if the settings name a cluster.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Registry:
         raise ModelError(f"There is no model {ref!r}.", f"Known versions: {known}.", "model_unknown")
 
     def active(self) -> ModelVersion:
-        """The version used when none is named: from the setting, else from models/active.json, else the first usable one."""
+        """The active version: from the setting, else from models/active.json, else the first usable one."""
         ref = self._default or self._active_in_file()
         if ref:
             return self.get(ref)
