@@ -34,7 +34,7 @@ def test_reads_class_names(tmp_path: Path) -> None:
 
 def test_wrong_class_names() -> None:
     assert "3 classes, but 2 names" in refused(("a", "b"), 3).message
-    assert "not known" in refused(None, 3).message
+    assert "unknown" in refused(None, 3).message
     assert "2 classes, but 1 names" in refused(("a",), 1).message
     for names in (("a", "b", "a"), ("a", " "), ("a", "(no label)"), ("(leave out)", "a")):
         with pytest.raises(ModelError) as caught:
