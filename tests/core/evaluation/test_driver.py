@@ -30,11 +30,6 @@ from tests.evaluating import evaluate
 from tests.worker.hostile_worker import COMMAND, HANGER, KILLER
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "runs")
-
-
 @pytest.fixture(scope="module")
 def fast() -> Iterator[WorkerPool]:
     """A pool of workers without TensorFlow. Their answer is the brightness of the image."""

@@ -49,11 +49,6 @@ def two() -> Iterator[WorkerPool]:
     pool.close()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "runs")
-
-
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """242 files; two of them cannot be evaluated."""

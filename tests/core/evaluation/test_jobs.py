@@ -3,7 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -24,19 +24,6 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import CHUNK_SIZE, TASK_S
 from tests.conftest import MakeZip
-from tests.worker.hostile_worker import COMMAND
-
-
-@pytest.fixture(scope="module")
-def fast() -> Iterator[WorkerPool]:
-    pool = WorkerPool(1, task_s=20, command=COMMAND)
-    yield pool
-    pool.close()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "runs")
 
 
 @pytest.fixture

@@ -22,11 +22,6 @@ from dashboard.core.settings import Settings
 from tests.conftest import MakeZip, encoded, picture
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "runs")
-
-
 def stopped(store: RunStore, path: Path, version: ModelVersion) -> RunManifest:
     """The manifest of an unfinished run with the id "run" that no process works on."""
     begun = begin_run(plan_run(path, version), store, 1, "run")

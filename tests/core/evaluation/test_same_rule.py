@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,22 +21,9 @@ from dashboard.core.runs.owner import RunOwner
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import TASK_S
 from tests.conftest import MakeZip
-from tests.worker.hostile_worker import COMMAND
 
 CHUNK, IMAGES = 5, 12
 EARLIER = "earlier"
-
-
-@pytest.fixture(scope="module")
-def fast() -> Iterator[WorkerPool]:
-    pool = WorkerPool(1, task_s=20, command=COMMAND)
-    yield pool
-    pool.close()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "runs")
 
 
 @pytest.fixture
