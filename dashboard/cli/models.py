@@ -117,7 +117,6 @@ def models_add(
     as_json: AsJson = False,
 ) -> None:
     """Add a Keras image classifier made elsewhere."""
-
     _check_choice("--scale", scale, tuple(SCALINGS))
     _check_choice("--fit", fit, get_args(Fit))
     _check_choice("--color", color, get_args(ColorMode))

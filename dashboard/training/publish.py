@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import get_args
 
 import keras
 import numpy as np
 
+from dashboard.core.clock import utc_now
 from dashboard.core.datasets.cifar10_archive import LabelledImages
 from dashboard.core.files import sha256_of, write_json
 from dashboard.core.images.preprocessing import Preprocessing, normalize
@@ -135,7 +135,7 @@ def publish(
             "keras": keras.__version__,
             "data_sha256": training.data_sha256,
             "code_revision": training.code_revision,
-            "trained_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "trained_utc": utc_now(),
             "calibrated_on": f"{len(held_labels):,} training images that were not trained on",
         },
     )

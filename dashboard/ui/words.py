@@ -44,11 +44,8 @@ def local_time(utc_iso: str) -> str:
     """A UTC time stamp in the reader's own time zone."""
     try:
         zone: tzinfo = ZoneInfo(st.context.timezone or "")
-    except (
-        ValueError,
-        KeyError,
-        OSError,
-    ):  # unknown zone: use today's offset, although daylight saving time may differ
+    except (ValueError, KeyError, OSError):
+        # unknown zone: use today's offset, although daylight saving time may differ
         zone = timezone(timedelta(minutes=-(st.context.timezone_offset or 0)))
     return f"{datetime.fromisoformat(utc_iso).astimezone(zone):%d %b %Y, %H:%M}"
 

@@ -20,6 +20,7 @@ from dashboard.core.engine.task_queue import TaskQueue
 from dashboard.core.engine.worker import Worker
 from dashboard.core.engine.worker_slot import WorkerSlot
 from dashboard.core.errors import WorkerError
+from dashboard.core.settings import TASK_S, WORKER_START_S
 
 STAGGER_S = 4.0  # seconds between the first starts: one import of TensorFlow at a time leaves a core for the first page
 
@@ -30,8 +31,8 @@ class WorkerPool:
     def __init__(
         self,
         size: int,
-        start_s: float = 120.0,
-        task_s: float = 120.0,
+        start_s: float = WORKER_START_S,
+        task_s: float = TASK_S,
         command: Sequence[str] = COMMAND,
         stagger_s: float = STAGGER_S,
         launch: Callable[[], Worker] | None = None,

@@ -33,8 +33,8 @@ class WorkerSlot:
 
         Args:
             launch: starts a worker; may raise OSError.
-            start_s: how long the worker may take to start.
-            delay_s: how long to wait before the first start.
+            start_s: seconds that the worker may take to start.
+            delay_s: seconds to wait before the first start.
             any_hopeful: whether any slot of the pool is hopeful.
         """
         self._number, self._queue, self._launch = number, queue, launch
@@ -91,7 +91,7 @@ class WorkerSlot:
             time.sleep(min(left, 0.05))
 
     def _start(self) -> WorkerDied | None:
-        """Why there is no worker; None when there is one."""
+        """Starts a worker. Returns how it died if that failed, else None."""
         self._state = "starting"
         try:
             self._worker = self._launch()

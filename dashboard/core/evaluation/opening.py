@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
+from dashboard.core.clock import utc_now
 from dashboard.core.datasets import Dataset, is_there
 from dashboard.core.datasets.unchanged import FROM_THE_START, changed, open_with_content
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
@@ -97,7 +97,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
     """Starts a new run in the store. Raises OSError when it cannot be written."""
     manifest = RunManifest(
         run_id=run_id,
-        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        created_utc=utc_now(),
         dataset=str(plan.dataset.path),
         dataset_sha256=plan.fingerprint,
         model=plan.version.ref,

@@ -6,9 +6,9 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
+from dashboard.core.clock import utc_now
 from dashboard.core.datasets.folder_files import check_readable_name
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of
@@ -123,7 +123,7 @@ def _manifest(request: ImportRequest, opened: _Opened) -> RunManifest:
     """The manifest of the run, before its rows are stored."""
     return RunManifest(
         run_id=new_run_id(),
-        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        created_utc=utc_now(),
         dataset=str(request.path.absolute()),
         dataset_sha256=_digest(request.path, request.labels),
         model=request.model or request.path.stem,

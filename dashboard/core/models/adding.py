@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
+from dashboard.core.clock import utc_now
 from dashboard.core.errors import ModelError
 from dashboard.core.files import sha256_of, write_json
 from dashboard.core.images.preprocessing import ColorMode, Fit, Preprocessing
@@ -117,7 +117,7 @@ def add_model(
                 "original_file": file.name,
                 "original_sha256": sha256,
                 "original_bytes": size,
-                "added_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "added_utc": utc_now(),
                 "keras": facts.keras_version,
                 "notes": notes,
             }
