@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard.core.engine import launching
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.files import sha256_of, write_json
@@ -48,6 +49,7 @@ def pool() -> Iterator[WorkerPool]:
     pool = WorkerPool(1)
     yield pool
     pool.close()
+    launching.template.close()
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     worker_start_s: float = Field(
         default=WORKER_START_S, gt=0, description="how long a worker may take to import TensorFlow"
     )
+    fork: Literal["auto", "never"] = Field(
+        default="auto", description="auto: workers are forked from a process that has imported TensorFlow, on Linux"
+    )
     task_s: float = Field(default=120.0, gt=0, description="how long one chunk or one prediction may take")
     chunk_size: int = Field(default=128, ge=1, le=4096, description="images a chunk of an evaluation")
     cluster: str = Field(default="", description="address of a Ray cluster that does the work; empty: this machine")

@@ -1,4 +1,4 @@
-"""Imports TensorFlow once in a worker process and tells what it found."""
+"""Imports TensorFlow in a worker process or its template, and tells what it found."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _INSTALL = f"Install what the dashboard needs with `pip install {PIP_REQUIREMENT
 
 
 @lru_cache(maxsize=1)
-def _import_tensorflow() -> TensorFlowFacts | DependencyError:
+def import_tensorflow() -> float | DependencyError:
+    """Imports TensorFlow and Keras, once, and runs nothing. Gives the seconds that it took, or what is wrong."""
     start = time.perf_counter()
     try:
-        import keras
-        import tensorflow as tf
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("tensorflow", "keras"):
             return _broken(error)
@@ -28,6 +29,17 @@ def _import_tensorflow() -> TensorFlowFacts | DependencyError:
         return DependencyError(f"{absent} is not installed.", _INSTALL, "tensorflow_missing")
     except Exception as error:  # broken builds raise anything from ImportError to TypeError
         return _broken(error)
+    return time.perf_counter() - start
+
+
+@lru_cache(maxsize=1)
+def _set_up_tensorflow() -> TensorFlowFacts | DependencyError:
+    import_s = import_tensorflow()
+    if isinstance(import_s, DependencyError):
+        return import_s
+    import keras
+    import tensorflow as tf
+
     threads = int(os.environ.get("DASHBOARD_WORKER_THREADS", "0"))
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -39,7 +51,7 @@ def _import_tensorflow() -> TensorFlowFacts | DependencyError:
         cpu_features=cpu_features(),
         gpus=tuple(device.name for device in tf.config.list_physical_devices("GPU")),
         threads=threads or os.cpu_count() or 1,
-        import_s=time.perf_counter() - start,
+        import_s=import_s,
     )
 
 
@@ -53,13 +65,13 @@ def _broken(error: Exception) -> DependencyError:
 
 
 def warm_up() -> None:
-    """Imports TensorFlow; that it fails is kept for the first task that needs it."""
-    _import_tensorflow()
+    """Imports TensorFlow and sets its threads. A fault is kept for the first task that needs TensorFlow."""
+    _set_up_tensorflow()
 
 
 def probe_tensorflow() -> TensorFlowFacts:
     """Raises DependencyError when TensorFlow is missing or broken."""
-    facts = _import_tensorflow()
+    facts = _set_up_tensorflow()
     if isinstance(facts, DependencyError):
         raise facts
     return facts

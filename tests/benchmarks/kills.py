@@ -1,7 +1,7 @@
 """An evaluation whose workers are killed all the time: `python -m tests.benchmarks.kills [SECONDS] [IMAGES]`.
 
-The same images are evaluated twice, undisturbed and with a SIGKILL for a random worker every SECONDS (2), whether it
-computes, loads the model or imports TensorFlow. Fails unless both give the same rows.
+The same images are evaluated twice, undisturbed and with a SIGKILL every SECONDS (2) for one of the workers, the template
+and its spare, at random, whatever it does. Fails unless both give the same rows.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from pathlib import Path
 
 from pandas.testing import assert_frame_equal
 
+from dashboard.core.engine.launching import template
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
 from tests.benchmarks.evaluate import make_zip
+from tests.core.engine.test_pool import runs
 from tests.evaluating import evaluate
 
 
@@ -29,8 +31,9 @@ def kill_all_the_time(pool: WorkerPool, every_s: float, over: threading.Event) -
     """Until `over` is set."""
     chance = random.Random(0)
     while not over.wait(every_s):
-        if pids := [worker.pid for worker in pool.workers() if worker.pid]:
-            os.kill(chance.choice(pids), signal.SIGKILL)
+        pids = [*template.processes(), *(worker.pid for worker in pool.workers() if worker.pid)]
+        if alive := [pid for pid in pids if runs(pid)]:
+            os.kill(chance.choice(alive), signal.SIGKILL)
 
 
 def main() -> None:

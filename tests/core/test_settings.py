@@ -14,9 +14,9 @@ from tests.conftest import ROOT as CHECKOUT
 # a server that asks a worker process for its settings
 PROGRAM = """
 import sys
-from dashboard.core.engine.process import WorkerProcess
+from dashboard.core.engine.process import WorkerProcess, interpreter
 from dashboard.core.settings import get_settings
-worker = WorkerProcess((sys.executable, "-c", sys.argv[1]), threads=1)
+worker = WorkerProcess(interpreter((sys.executable, "-c", sys.argv[1])), threads=1)
 worker.wait_until_ready(60)
 print(get_settings().chunk_size, worker.run("chunk_size", (), 60))
 worker.close()
@@ -24,7 +24,7 @@ worker.close()
 WORKER = """
 import sys
 from dashboard.core.settings import get_settings
-from dashboard.worker.__main__ import serve
+from dashboard.worker.serving import serve
 serve(int(sys.argv[1]), {"chunk_size": lambda: get_settings().chunk_size}, lambda: None)
 """
 

@@ -31,7 +31,7 @@ class Server:
 
     def workers(self) -> list[psutil.Process]:
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if "dashboard.worker" in child.cmdline()]
+        return [child for child in children if child.name() == "dashboard worke"]
 
 
 def chromium() -> str | None:

@@ -1,4 +1,7 @@
-"""A worker with tasks that misbehave: `python -m tests.worker.hostile_worker`. It starts quickly without TensorFlow."""
+"""A worker with tasks that misbehave. It starts quickly without TensorFlow.
+
+`python -m tests.worker.hostile_worker PIPE`, or `python -m tests.worker.hostile_template CONTROL` for its template.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from dashboard.core.images.thumbnails import make_thumbnail
 from dashboard.core.models.prediction import ChunkAnswers, Failure
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.folder import RunFolder
-from dashboard.worker.__main__ import serve
+from dashboard.worker.serving import serve
 
 COMMAND = (sys.executable, "-m", "tests.worker.hostile_worker")
 KILLER = (255, 0, 0)  # an image of this colour kills the worker that reads it
@@ -35,6 +38,10 @@ def add(a: int, b: int) -> int:
 
 def pid() -> int:
     return os.getpid()
+
+
+def variable(name: str) -> str | None:
+    return os.environ.get(name)
 
 
 def sleep(seconds: float) -> str:
@@ -137,10 +144,15 @@ def measure_run(folder: Path) -> None:
 TASKS: dict[str, Callable[..., Any]] = {
     task.__name__: task
     for task in (
-        add, pid, sleep, log, die, die_once, die_while_answering, leave, leave_a_file, fail, fail_unexpectedly,
+        add, pid, variable, sleep, log, die, die_once, die_while_answering, leave, leave_a_file, fail, fail_unexpectedly,
         answer_that_cannot_be_sent, hang, predict_samples, measure_run,
     )
 }  # fmt: skip
 
+
+def serve_hostile(pipe: int) -> None:
+    serve(pipe, TASKS, prepare=lambda: None)
+
+
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), TASKS, prepare=lambda: None)
+    serve_hostile(int(sys.argv[1]))

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from dashboard.core.datasets import open_dataset
+from dashboard.core.engine.launching import INTERPRETER
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, DependencyError, ImageError, ModelError
 from dashboard.core.explanations.explainer import Explainer
@@ -230,7 +231,7 @@ def test_a_tensorflow_that_is_missing_or_broken_is_told_with_its_cause(
 ) -> None:
     (tmp_path / f"{module}.py").write_text(body)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    pool = WorkerPool(1)
+    pool = WorkerPool(1, command=INTERPRETER)
     try:
         with pytest.raises(DependencyError, match=words) as caught:
             Inference(pool).predict(tiny_version, [encoded(picture(1))])
@@ -245,7 +246,7 @@ def test_a_worker_ends_when_its_pipe_is_closed() -> None:
     import socket
 
     ours, theirs = socket.socketpair()
-    program = "import sys; from dashboard.worker.__main__ import serve; serve(int(sys.argv[1]), {}, lambda: None)"
+    program = "import sys; from dashboard.worker.serving import serve; serve(int(sys.argv[1]), {}, lambda: None)"
     with subprocess.Popen(
         [sys.executable, "-c", program, str(theirs.fileno())], pass_fds=[theirs.fileno()], cwd=ROOT
     ) as worker:

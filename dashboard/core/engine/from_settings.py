@@ -16,7 +16,7 @@ def make_engine(settings: Settings, size: int, stagger_s: float) -> WorkerPool:
             settings.worker_start_s,
             settings.task_s,
             stagger_s=0,
-            launch=lambda: RayWorker(address),
+            worker=lambda: RayWorker(address),
             at_once=False,
         )
     return WorkerPool(size, settings.worker_start_s, settings.task_s, stagger_s=stagger_s, at_once=False)

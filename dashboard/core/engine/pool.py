@@ -10,10 +10,12 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from dashboard.core.engine.contract import ATTEMPTS, WorkerStatus
-from dashboard.core.engine.process import COMMAND, WorkerProcess
+from dashboard.core.engine.launching import forks, launch
+from dashboard.core.engine.process import WorkerProcess, interpreter
 from dashboard.core.engine.queued_task import QueuedTask
 from dashboard.core.engine.retries import Retries
 from dashboard.core.engine.task_queue import TaskQueue
@@ -33,27 +35,32 @@ class WorkerPool:
         size: int,
         start_s: float = WORKER_START_S,
         task_s: float = TASK_S,
-        command: Sequence[str] = COMMAND,
+        command: Sequence[str] | None = None,
         stagger_s: float = STAGGER_S,
-        launch: Callable[[], Worker] | None = None,
+        worker: Callable[[], Worker] | None = None,
         at_once: bool = True,
     ) -> None:
-        """Workers are processes that run `command`, or what `launch` returns. `launch` may raise OSError.
+        """Workers are processes as the settings say, or interpreters that run `command`, or what `worker` returns.
 
         Args:
             size: number of workers.
             start_s: seconds that a worker may take to start.
             task_s: seconds that a task may take if `submit` gives no limit.
-            stagger_s: seconds between the first starts of two workers.
+            stagger_s: seconds between the first starts of two interpreters.
+            worker: starts a worker; may raise OSError and WorkerDied.
             at_once: start the workers now; otherwise with the first task.
         """
         self._start_s, self._task_s = start_s, task_s
         threads_each = max(1, (os.cpu_count() or 1) // size)
-        launch = launch or (lambda: WorkerProcess(command, threads_each))
+        if command:
+            worker = partial(WorkerProcess, interpreter(command), threads_each)
+        elif worker is None:
+            worker = partial(launch, threads_each, start_s)
+            stagger_s = 0 if forks() else stagger_s
         self._queue = TaskQueue()
         self._arrivals = itertools.count()
         self._slots = [
-            WorkerSlot(number, self._queue, launch, start_s, stagger_s * number, self._any_hopeful)
+            WorkerSlot(number, self._queue, worker, start_s, stagger_s * number, self._any_hopeful)
             for number in range(size)
         ]
         self._lock = threading.Lock()

@@ -1,8 +1,4 @@
-"""One worker process and our end of its pipe.
-
-The worker is a separate interpreter (`python -m dashboard.worker`). Children of `multiprocessing` would run the page
-script again, because Streamlit installs it as `__main__`.
-"""
+"""One worker process and our end of its pipe."""
 
 from __future__ import annotations
 
@@ -11,10 +7,9 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import IO, Any
 
@@ -23,38 +18,53 @@ import psutil
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import ROOT
 
-COMMAND = (sys.executable, "-m", "dashboard.worker")
 GRACE_S = 2.0  # seconds that a worker with a closed pipe has to end, so that its exit code is known
+
+Start = Callable[[socket.socket, IO[bytes], Mapping[str, str]], psutil.Process]
+"""Starts a worker with its end of the pipe, its log and its environment. May raise OSError or WorkerDied."""
+
+
+def interpreter(command: Sequence[str]) -> Start:
+    """Starts each worker as an interpreter of its own: `command` and the descriptor of the pipe.
+
+    Children of `multiprocessing` would run the page script again, because Streamlit installs it as `__main__`.
+    """
+
+    def start(pipe: socket.socket, log: IO[bytes], environment: Mapping[str, str]) -> psutil.Process:
+        return psutil.Popen(
+            [*command, str(pipe.fileno())],
+            pass_fds=[pipe.fileno()],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+    return start
 
 
 class WorkerProcess:
     """Starts a worker, gives it one task at a time, and ends it."""
 
-    def __init__(self, command: Sequence[str], threads: int) -> None:
-        """Raises OSError when no process can be started."""
+    def __init__(self, start: Start, threads: int) -> None:
+        """Raises OSError or WorkerDied when no process can be started."""
         ours, theirs = socket.socketpair()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         # TensorFlow writes traced code into files there; a killed process leaves them behind
         self._scratch = tempfile.TemporaryDirectory(prefix="dashboard-worker-", ignore_cleanup_errors=True)
         self._overran = self._begun = False
+        self._ending = threading.Lock()
+        self._returncode: int | None = None
         environment = {
             **os.environ,
             "DASHBOARD_WORKER_THREADS": str(threads),
-            "DASHBOARD_PARENT_PID": str(os.getpid()),  # the server may be gone before the worker asks for it
             "TMPDIR": self._scratch.name,
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
         try:
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-            )
-        except OSError:
+            self._process = start(theirs, self._log, environment)
+        except BaseException:
             ours.close()
             self._free()
             raise
@@ -71,13 +81,13 @@ class WorkerProcess:
     def memory_bytes(self) -> int | None:
         """Resident memory; None if the process has ended."""
         with contextlib.suppress(psutil.Error):
-            return int(psutil.Process(self.pid).memory_info().rss)
+            return int(self._process.memory_info().rss)
         return None
 
     @property
     def alive(self) -> bool:
         """True if the process has not ended."""
-        return self._process.poll() is None
+        return not self._ends_within(0)
 
     def wait_until_ready(self, limit_s: float) -> None:
         """Waits until the worker has imported TensorFlow. Raises WorkerDied if it ends or takes too long."""
@@ -106,7 +116,7 @@ class WorkerProcess:
             yield
         except (EOFError, OSError) as error:  # OSError: the worker died in the middle of its answer
             how = f"did not answer within {limit_s:.0f} s" if self._overran else self._how_it_ended()
-            signal_name = None if self._overran else _signal_name(self._process.returncode)
+            signal_name = None if self._overran else signal_in(self._returncode)
             raise WorkerDied(f"{how} while {doing}", self._begun, self._overran, signal_name) from error
         finally:
             timer.cancel()
@@ -117,21 +127,24 @@ class WorkerProcess:
 
     def _how_it_ended(self) -> str:
         self.kill(GRACE_S)
-        code = self._process.returncode
-        if signal_name := _signal_name(code):
-            return f"was killed by {signal_name}"
-        self._log.seek(0)
-        last = self._log.read().decode(errors="replace").strip().splitlines()[-1:]
-        how = f"exited with code {code}"
-        return f"{how} ({last[0][:300]})" if last else how
+        return how_it_ended(self._returncode, self._log)
+
+    def _ends_within(self, seconds: float | None) -> bool:
+        """True if the process has ended. Only one thread may collect the exit code."""
+        with self._ending:
+            if self._returncode is None:
+                try:
+                    self._returncode = self._process.wait(seconds) or 0
+                except psutil.TimeoutExpired:
+                    return False
+            return True
 
     def kill(self, grace_s: float = 0.0) -> None:
         """Kills the worker unless it ends within the grace period."""
-        try:
-            self._process.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if not self._ends_within(grace_s):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self._process.kill()
+            self._ends_within(None)
 
     def close(self) -> None:
         """Kills the worker and frees its resources in this process."""
@@ -144,9 +157,19 @@ class WorkerProcess:
         self._scratch.cleanup()
 
 
-def _signal_name(returncode: int) -> str | None:
+def how_it_ended(returncode: int | None, log: IO[bytes]) -> str:
+    """Completes "The process ...": the signal that killed it, or its exit code and the last line that it wrote."""
+    if signal_name := signal_in(returncode):
+        return f"was killed by {signal_name}"
+    log.seek(0)
+    last = log.read().decode(errors="replace").strip().splitlines()[-1:]
+    how = f"exited with code {returncode}"
+    return f"{how} ({last[0][:300]})" if last else how
+
+
+def signal_in(returncode: int | None) -> str | None:
     """The name of the signal that ended a process; None if no signal did."""
-    if returncode >= 0:
+    if returncode is None or returncode >= 0:
         return None
     try:
         return signal.Signals(-returncode).name

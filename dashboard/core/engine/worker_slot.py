@@ -60,7 +60,7 @@ class WorkerSlot:
         if worker := self._worker:
             worker.kill()
         if self.thread.is_alive() and self.thread is not threading.current_thread():
-            self.thread.join(5.0)
+            self.thread.join(1.0)  # longer only if it waits for an import, whose result it closes itself
 
     def _loop(self) -> None:
         self._pause(self._delay_s)

@@ -313,10 +313,10 @@ def test_workers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(pids) == 2 and all(psutil.pid_exists(pid) for pid in pids)
         parent.send_signal(signal.SIGKILL)
-    until(lambda: not any(_runs(pid) for pid in pids), "the workers to end", 10)
+    until(lambda: not any(runs(pid) for pid in pids), "the workers to end", 10)
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # nobody may be there to collect an orphan
     except psutil.NoSuchProcess:

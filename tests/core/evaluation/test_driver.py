@@ -171,7 +171,7 @@ def test_a_model_that_crashes_when_it_is_loaded_fails_the_run_without_blame_for_
 ) -> None:
     program = (
         "import os, sys\n"
-        "from dashboard.worker.__main__ import serve\n"
+        "from dashboard.worker.serving import serve\n"
         "serve(int(sys.argv[1]), {}, lambda: None, lambda task, args: os.abort())\n"
     )
     pool = WorkerPool(1, command=(sys.executable, "-c", program))

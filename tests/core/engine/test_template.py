@@ -1,0 +1,212 @@
+"""Workers that are forked from a template. Real processes, really killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dashboard.core.engine import launching
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.engine.process import ROOT, WorkerProcess
+from dashboard.core.engine.template import ONE_THREAD, NotSafeToFork, Template
+from dashboard.core.engine.worker import WorkerDied
+from dashboard.core.errors import WorkerError
+from dashboard.core.models.version import ModelVersion
+from tests.benchmarks.forks import answers_of
+from tests.conftest import encoded, picture
+from tests.core.engine.test_pool import pid_of, result, runs, until
+from tests.worker.hostile_template import COMMAND
+
+
+@pytest.fixture
+def template(monkeypatch: pytest.MonkeyPatch) -> Iterator[Template]:
+    """The template of all pools, which imports no TensorFlow here."""
+    quick = Template(COMMAND)
+    monkeypatch.setattr(launching, "template", quick)
+    yield quick
+    quick.close()
+
+
+@pytest.fixture
+def two(template: Template) -> Iterator[WorkerPool]:
+    pool = WorkerPool(2, task_s=20)
+    until(lambda: [worker.state for worker in pool.workers()] == ["idle", "idle"], "both workers")
+    yield pool
+    pool.close()
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not runs(pid), "the process to end")
+
+
+def test_workers_are_forks_of_a_template_with_one_thread_and_children_of_the_server(
+    two: WorkerPool, template: Template
+) -> None:
+    workers = [psutil.Process(worker.pid) for worker in two.workers()]
+    assert {worker.ppid() for worker in workers} == {os.getpid()}
+    assert [psutil.Process(pid).num_threads() for pid in template.processes()] == [1, 1]
+    assert {name.name() for name in workers} == {"dashboard worke"}
+    two.close()
+    assert not any(runs(worker.pid) for worker in workers)
+    assert all(runs(pid) for pid in template.processes())
+
+
+def test_a_killed_worker_is_replaced_and_how_it_ended_is_known(two: WorkerPool) -> None:
+    with pytest.raises(WorkerError, match="was killed by SIGKILL while die"):
+        result(two.submit("die"))
+    with pytest.raises(WorkerError, match=r"exited with code 3 \(out of order\) while leave"):
+        result(two.submit("leave"))
+    assert result(two.submit("add", 2, 3)) == 5
+
+
+def test_workers_go_on_without_their_template_and_its_spare_forks_the_next_ones(
+    two: WorkerPool, template: Template
+) -> None:
+    first, spare = template.processes()
+    before = {worker.pid for worker in two.workers()}
+    kill(first)
+    assert {pid_of(two) for _ in range(10)} <= before
+    for pid in before:
+        assert pid
+        kill(pid)
+    until(lambda: {worker.pid for worker in two.workers()}.isdisjoint(before | {None}), "other workers")
+    assert result(two.submit("add", 2, 3)) == 5
+    active, next_spare = template.processes()
+    assert active == spare and next_spare not in (first, spare)
+
+
+def test_another_template_starts_when_both_were_killed(two: WorkerPool, template: Template) -> None:
+    before = template.processes()
+    for pid in (*before, *(worker.pid for worker in two.workers())):
+        assert pid
+        kill(pid)
+    assert result(two.submit("add", 2, 3)) == 5
+    until(lambda: len(set(template.processes()) - set(before)) == 2, "a template and its spare")
+    assert not any(psutil.pid_exists(pid) for pid in before), "nobody collected their exit codes"
+
+
+def test_a_spare_that_was_killed_is_replaced_with_the_next_fork(two: WorkerPool, template: Template) -> None:
+    active, spare = template.processes()
+    kill(spare)
+    with pytest.raises(WorkerError):
+        result(two.submit("die"))
+    until(lambda: template.processes()[1:] not in ([], [spare]), "another spare")
+    assert template.processes()[0] == active
+
+
+@pytest.mark.parametrize("template_dies_first", [False, True])
+def test_nothing_is_left_of_a_server_that_is_killed(template_dies_first: bool) -> None:
+    program = (
+        "import os, time\n"
+        "from dashboard.core.engine import launching\n"
+        "from dashboard.core.engine.pool import WorkerPool\n"
+        "from dashboard.core.engine.template import Template\n"
+        "from tests.worker.hostile_template import COMMAND\n"
+        "launching.template = Template(COMMAND)\n"
+        "pool = WorkerPool(2)\n"
+        "while [s.state for s in pool.workers()] != ['idle', 'idle']: time.sleep(0.05)\n"
+        f"if {template_dies_first}: os.kill(launching.template.processes()[0], 9)\n"
+        "pool.submit('sleep', 60.0)\n"
+        "while 'busy' not in [s.state for s in pool.workers()]: time.sleep(0.05)\n"
+        "print(*[s.pid for s in pool.workers()], *launching.template.processes(), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        pids = [int(pid) for pid in server.stdout.readline().split()]
+        assert len(pids) == 4
+        server.send_signal(signal.SIGKILL)
+    until(lambda: not any(runs(pid) for pid in pids), "all processes to end", 10)
+
+
+def test_a_template_ends_with_its_server_also_while_it_imports() -> None:
+    importing = "import time; from dashboard.worker.template import main; main(lambda: time.sleep(60), print)"
+    program = (
+        "import sys, threading, time\n"
+        "from functools import partial\n"
+        "from dashboard.core.engine.process import WorkerProcess\n"
+        "from dashboard.core.engine.template import Template\n"
+        f"template = Template((sys.executable, '-c', {importing!r}))\n"
+        "start = partial(template.fork, limit_s=60)\n"
+        "threading.Thread(target=WorkerProcess, args=(start, 1), daemon=True).start()\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) as server:
+        until(lambda: psutil.Process(server.pid).children(), "the template")
+        [template] = psutil.Process(server.pid).children()
+        until(lambda: template.name() == "dashboard templ", "its import")
+        server.send_signal(signal.SIGKILL)
+    until(lambda: not runs(template.pid), "the template to end", 10)
+
+
+@pytest.mark.parametrize(
+    "command, limit_s, words",
+    [
+        ((sys.executable, "-c", "raise SystemExit('no TensorFlow for this CPU')"), 30, "no TensorFlow for this CPU"),
+        ((sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGILL)"), 30, "killed by SIGILL"),
+        ((sys.executable, "-c", "import time; time.sleep(60)"), 0.5, "did not answer within"),
+    ],
+    ids=["exits", "sigill", "hangs"],
+)
+def test_a_template_that_cannot_start_tells_why(command: tuple[str, ...], limit_s: float, words: str) -> None:
+    template = Template(command)
+    with pytest.raises(WorkerDied, match=f"{words}.* while importing TensorFlow"):
+        WorkerProcess(partial(template.fork, limit_s=limit_s), 1)
+    assert template.processes() == []
+    template.close()
+
+
+def test_workers_start_as_interpreters_where_the_template_has_several_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threaded = (
+        "import threading, time\n"
+        "from dashboard.worker.template import main\n"
+        "main(lambda: threading.Thread(target=time.sleep, args=(60,), daemon=True).start(), print)\n"
+    )
+    template = Template((sys.executable, "-c", threaded))
+    with pytest.raises(NotSafeToFork, match="2 threads"):
+        WorkerProcess(partial(template.fork, limit_s=30), 1)
+    monkeypatch.setattr(launching, "template", template)
+    assert not launching.forks()
+    template.close()
+
+
+def test_a_worker_has_the_environment_of_its_start(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = set()
+    for name in ("first", "second"):
+        monkeypatch.setenv("DASHBOARD_TEST", name)
+        pool = WorkerPool(1)
+        assert result(pool.submit("variable", "DASHBOARD_TEST")) == name
+        folders.add(Path(str(result(pool.submit("leave_a_file")))).parent)
+        pool.close()
+    assert len(folders) == 2, "temporary files of the two are in the same folder"
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_the_real_template_has_one_thread_and_has_run_nothing() -> None:
+    program = (
+        "import os\n"
+        "from dashboard.worker.template import import_all\n"
+        "import_all()\n"
+        "from tensorflow.python.eager import context\n"
+        "print(len(os.listdir('/proc/self/task')), context.context()._context_handle)\n"
+    )
+    environment = {**os.environ, **ONE_THREAD}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == ["1", "None"], done.stderr
+
+
+def test_thirty_forks_load_the_model_and_answer_alike(tiny_version: ModelVersion) -> None:
+    """`python -m tests.benchmarks.forks` does the same a thousand times."""
+    answers, seconds = answers_of(30, tiny_version, encoded(picture(1)))
+    assert len(answers) == 1 and len(seconds) == 30
