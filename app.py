@@ -27,7 +27,7 @@ async def _lifespan(app: Any) -> AsyncIterator[None]:
     yield
     from dashboard.ui.resources import get_services
 
-    get_services().engine.close()
+    get_services().close()
 
 
 def _start_services() -> None:

@@ -10,6 +10,7 @@ from dashboard.core.datasets import cifar10_archive
 from dashboard.core.diagnostics.checks import Report
 from dashboard.core.diagnostics.diagnosis import diagnosis_task
 from dashboard.core.engine.contract import Engine
+from dashboard.core.engine.engine_server import EngineServer
 from dashboard.core.engine.from_settings import make_engine
 from dashboard.core.engine.pool import STAGGER_S
 from dashboard.core.evaluation.jobs import JobRunner
@@ -36,16 +37,26 @@ class Services:
     diagnosis: BackgroundTask[Report]
     cifar10: BackgroundTask[object]  # its download
     pictures: KeptPictures
+    offer: EngineServer  # of the workers, to the command line
 
     def start(self) -> None:
-        """Starts the workers and takes up interrupted evaluations. A server calls it once."""
+        """Starts the workers, offers them to the command line and takes up interrupted evaluations.
+
+        A server calls it once.
+        """
         self.engine.start()
+        self.offer.start()
         self.jobs.go_on_with_interrupted(self.registry)
 
     def __enter__(self) -> Services:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the workers."""
+        self.offer.close()
         self.engine.close()
 
 
@@ -76,4 +87,5 @@ def services_of(settings: Settings, engine: Engine) -> Services:
         diagnosis_task(settings, inference, registry, engine),
         BackgroundTask("download", lambda task: cifar10_archive.download(settings.downloads_dir, task.advance)),
         KeptPictures(),
+        EngineServer(engine, settings),
     )
