@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -48,8 +50,11 @@ class Proportion:
 
 
 def proportion(successes: int, n: int) -> Proportion:
-    """The proportion of successes with its 95% Wilson interval. Raises ValueError for n = 0."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(successes, n).proportion_ci(method="wilson")
-    return Proportion(successes / n, float(interval.low), float(interval.high), n)
+    """The proportion of successes with its 95% Wilson interval (Wilson 1927). Raises ValueError for n = 0."""
+    if n < 1:
+        raise ValueError("a proportion of nothing is not defined")
+    z, share = NormalDist().inv_cdf(0.975), successes / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    low = 0.0 if successes == 0 else centre - half
+    return Proportion(share, low, 1.0 if successes == n else centre + half, n)

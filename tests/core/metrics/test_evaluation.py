@@ -60,6 +60,19 @@ def test_wilson_interval(k: int, n: int, low: float, high: float) -> None:
     assert (found.low, found.high) == pytest.approx((low, high), abs=2e-5)
 
 
+@pytest.mark.parametrize("k, n", [(0, 1), (1, 1), (0, 7), (3, 7), (7, 7), (999, 1000), (123_456, 1_000_000)])
+def test_wilson_interval_is_that_of_scipy(k: int, n: int) -> None:
+    from scipy.stats import binomtest
+
+    interval = binomtest(k, n).proportion_ci(method="wilson")
+    assert (proportion(k, n).low, proportion(k, n).high) == pytest.approx((interval.low, interval.high), abs=1e-12)
+
+
+def test_a_proportion_of_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="not defined"):
+        proportion(0, 0)
+
+
 def test_a_proportion_as_text() -> None:
     assert str(proportion(5, 10)) == "50.0% (23.7-76.3)"
 
