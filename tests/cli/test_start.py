@@ -1,0 +1,51 @@
+"""What the command line imports before it can answer, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from dashboard.cli.app import COMMANDS, app
+from tests.conftest import ROOT
+
+HEAVY = {"numpy", "pandas", "pyarrow", "pydantic", "psutil", "altair", "streamlit", "sklearn", "scipy", "tensorflow"}
+HEAVY |= {"keras", "PIL", "cv2"}
+NAMES = [name for name, *_ in COMMANDS]
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The names of all modules that a command loads."""
+    command = [sys.executable, "-X", "importtime", "-m", "dashboard", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+
+def test_the_help_imports_next_to_nothing() -> None:
+    modules = imported_by("--help")
+    assert {"dashboard.cli.app", "typer"} <= modules and not modules & HEAVY
+    ours = {name for name in modules if name.startswith("dashboard.")}
+    assert ours == {
+        "dashboard.cli",
+        "dashboard.cli.app",
+        "dashboard.cli.lazy",
+        "dashboard.core",
+        "dashboard.core.errors",
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_help_of_all_says_what_the_help_of_the_command_says(name: str) -> None:
+    root = get_command(app)
+    [line] = [line for each, _, _, line in COMMANDS if each == name]
+    own = root.commands[name].make_context(name, ["--help"], resilient_parsing=True).command  # type: ignore[attr-defined]
+    assert own.help.partition("\n\n")[0] == line
+
+
+def test_every_command_is_in_the_help_of_all() -> None:
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    assert [name for name, _, _, line in COMMANDS if f"│ {name} " not in shown or line not in shown] == []
