@@ -1,0 +1,49 @@
+"""Creates the services for models: what `predict` needs, and no more, because every command waits for its imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.core.engine.contract import Engine
+from dashboard.core.engine.from_settings import make_engine
+from dashboard.core.explanations.explainer import SLOW_TASK_S, Explainer
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.registry import Registry
+from dashboard.core.settings import Settings
+
+
+@dataclass(frozen=True)
+class ModelServices:
+    """The models, and the workers that compute with them. All threads of a process share them."""
+
+    settings: Settings
+    engine: Engine
+    registry: Registry
+    inference: Inference
+    explainer: Explainer
+
+    def __enter__(self) -> ModelServices:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.engine.close()
+
+
+def open_model_services(settings: Settings, workers: int | None = None) -> ModelServices:
+    """The services for these settings. All workers start together, at the first task.
+
+    Args:
+        workers: number of workers; None: as in the settings.
+    """
+    return model_services_of(settings, make_engine(settings, workers or settings.workers, stagger_s=0))
+
+
+def model_services_of(settings: Settings, engine: Engine) -> ModelServices:
+    """The services with this engine."""
+    return ModelServices(
+        settings,
+        engine,
+        Registry.of(settings),
+        Inference(engine),
+        Explainer(engine, max(SLOW_TASK_S, settings.task_s)),
+    )
