@@ -7,25 +7,34 @@ from pathlib import Path
 
 import typer
 
-from dashboard.cli.data import data_app
-from dashboard.cli.doctor import doctor
-from dashboard.cli.evaluate import evaluate
-from dashboard.cli.explain import explain
-from dashboard.cli.import_predictions import import_command
-from dashboard.cli.models import models_app
-from dashboard.cli.output import stop
-from dashboard.cli.predict import predict
-from dashboard.cli.run import run
-from dashboard.cli.runs import runs_app
+from dashboard.cli.lazy import LazyCommand, lazily
 from dashboard.core.errors import DashboardError
 
+# the name of each command, its module and name there, and the first paragraph of its help
+COMMANDS = (
+    ("import", "import_predictions", "import_command",
+     "Import predictions made elsewhere as an evaluation without images."),
+    ("run", "run", "run",
+     "Serve the dashboard. Ctrl-C ends it."),
+    ("predict", "predict", "predict",
+     "Predict the class of each image. Exits with 1 if an image could not be predicted."),
+    ("explain", "explain", "explain",
+     "Show where a model looks: heatmaps over images. Exits with 1 if an image could not be explained."),
+    ("evaluate", "evaluate", "evaluate",
+     "Evaluate a model on a dataset. The result of the same dataset and version is reused."),
+    ("doctor", "doctor", "doctor",
+     "Check packages, TensorFlow, models, workers and storage. Exits with 1 if a check finds an error."),
+    ("models", "models", "models_app",
+     "List, add and choose model versions."),
+    ("data", "data", "data_app",
+     "Get datasets."),
+    ("runs", "runs", "runs_app",
+     "List, show, export and delete evaluations."),
+)  # fmt: skip
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-app.add_typer(models_app, name="models")
-app.add_typer(data_app, name="data")
-app.add_typer(runs_app, name="runs")
-app.command("import")(import_command)
-for command in (run, predict, explain, evaluate, doctor):
-    app.command()(command)
+for command, module, function, first_paragraph in COMMANDS:
+    app.command(command, cls=LazyCommand, help=first_paragraph)(lazily(f"dashboard.cli.{module}", function))
 
 
 def main() -> None:
@@ -34,11 +43,17 @@ def main() -> None:
         try:
             app(prog_name="python -m dashboard" if Path(sys.argv[0]).suffix == ".py" else "classifier-dashboard")
         except DashboardError as error:
-            stop(error, "--json" in sys.argv)
+            _stop(error)
         except OSError as error:
             denied = isinstance(error, PermissionError)
             way_out = "Give this user permission to read and write there." if denied else "Check the path and the disk."
             what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
-            stop(DashboardError(what, way_out, "permission" if denied else "system"), "--json" in sys.argv)
+            _stop(DashboardError(what, way_out, "permission" if denied else "system"))
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
+
+
+def _stop(error: DashboardError) -> None:
+    from dashboard.cli.output import stop  # not at the top: the help does not need it
+
+    stop(error, "--json" in sys.argv)

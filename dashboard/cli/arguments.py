@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dashboard.core.settings import get_settings
-from dashboard.services import Services, open_services
+from dashboard.model_services import ModelServices, open_model_services
 
 LabelMap = Annotated[
     list[str] | None,
@@ -20,12 +20,11 @@ LabelMap = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; the active one when not given.")]
+Local = Annotated[
+    bool, typer.Option("--local", help="Use own workers, also where a dashboard with the same data folder runs.")
+]
 
 
-def services(workers: int | None = 1) -> Services:
-    """The services of a command. All its workers start together, at the first task.
-
-    Args:
-        workers: number of workers; None: as in the settings.
-    """
-    return open_services(get_settings(), workers, stagger_s=0)
+def services(workers: int | None = 1, local: bool = True) -> ModelServices:
+    """The services of a command, see `open_model_services`."""
+    return open_model_services(get_settings(), workers, local)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from dashboard.cli.arguments import AsJson, services
+from dashboard.cli.arguments import AsJson
 from dashboard.cli.output import print_json, progress, say, stop
 from dashboard.core.datasets import cifar10_archive
 from dashboard.core.errors import DashboardError
+from dashboard.core.settings import get_settings
 from dashboard.schemas.downloads import DownloadRecord
 
 data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")
@@ -20,7 +21,7 @@ def get_cifar10(as_json: AsJson = False) -> None:
         with progress() as bar:
             task = bar.add_task("CIFAR-10", total=None, rate="")
             path = cifar10_archive.download(
-                services().settings.downloads_dir,
+                get_settings().downloads_dir,
                 lambda done, total: bar.update(
                     task, completed=done, total=total or None, rate=f"{done / 2**20:.0f} MB"
                 ),

@@ -11,7 +11,7 @@ import typer
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
-from dashboard.cli.arguments import AsJson, LabelMap, ModelRef, services
+from dashboard.cli.arguments import AsJson, LabelMap, Local, ModelRef, services
 from dashboard.cli.output import print_json, progress, say, stop
 from dashboard.cli.show_run import show_run
 from dashboard.core.datasets.described import describe
@@ -27,8 +27,8 @@ from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore, storage_error
+from dashboard.model_services import ModelServices
 from dashboard.schemas.runs import RunRecord
-from dashboard.services import Services
 
 _POLL_S = 0.5
 
@@ -60,7 +60,10 @@ def evaluate(
         Path | None, typer.Option(help="Folder for report.json, rows.csv and rows.parquet; made if it is not there.")
     ] = None,
     resume: Annotated[str, typer.Option(metavar="RUN_ID", help="Go on with a run that was interrupted.")] = "",
-    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Number of own worker processes; implies --local.")
+    ] = None,
+    local: Local = False,
     no_cache: Annotated[
         bool,
         typer.Option(
@@ -83,8 +86,8 @@ def evaluate(
         raise typer.BadParameter(
             "a resumed run keeps its model and labels: leave out --model, --labels, --map and --no-cache"
         )
-    opened = services(workers)
-    store = opened.runs
+    opened = services(workers, local or workers is not None)
+    store = RunStore(opened.settings.runs_dir)
     try:
         if out:
             make_export_folder(out)  # fail before the work, not after it
@@ -110,7 +113,9 @@ def evaluate(
     raise typer.Exit(_verdict(run, least))
 
 
-def _plan(opened: Services, dataset: Path, model: str, labels: Path | None, label_map: list[str] | None) -> RunPlan:
+def _plan(
+    opened: ModelServices, dataset: Path, model: str, labels: Path | None, label_map: list[str] | None
+) -> RunPlan:
     version = opened.registry.get(model)
     meanings = read_label_map(label_map or ())
     path = describe(dataset, labels, opened.settings.described_dir) if labels else dataset.absolute()
@@ -134,7 +139,7 @@ def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -
             time.sleep(_POLL_S)
 
 
-def _evaluate(opened: Services, run: OpenRun) -> RunManifest:
+def _evaluate(opened: ModelServices, run: OpenRun) -> RunManifest:
     with opened, progress() as bar:
         task = bar.add_task("Starting TensorFlow", total=None, rate="")
         try:

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 from rich.table import Column, Table
 
-from dashboard.cli.arguments import AsJson, ModelRef, services
+from dashboard.cli.arguments import AsJson, Local, ModelRef, services
 from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, say
 from dashboard.core.errors import DashboardError, ImageError, WorkerError, listed
 from dashboard.core.explanations.explainer import Explainer
@@ -67,6 +67,7 @@ def explain(
         bool, typer.Option("--faithfulness", help="Also test whether each map is better than chance.")
     ] = False,
     model: ModelRef = "",
+    local: Local = False,
     as_json: AsJson = False,
 ) -> None:
     """Show where a model looks: heatmaps over images. Exits with 1 if an image could not be explained."""
@@ -80,14 +81,15 @@ def explain(
     to_file = one and bool(out.suffix) and not out.is_dir()
     answers: list[ExplainedRecord | FailedImage] = []
     try:
-        with services() as opened:
+        with services(local=local) as opened:
+            opened.engine.start()
             version = opened.registry.get(model)
             if target is not None and target not in version.class_names:
                 raise typer.BadParameter(f"one of: {listed(version.class_names, 20)}", param_hint="--target")
             if not to_file:
                 out.mkdir(parents=True, exist_ok=True)
             files = {path: Files.named(out) for path in images} if to_file else _files_in(out, images)
-            with console.status("Starting TensorFlow ..."):
+            with console.status("Explaining ..."):
                 for path in images:
                     answers.append(_explain_one(opened.explainer, version, path, files[path], request))
     except DashboardError as error:

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from dashboard.core.datasets import readable_name
 from dashboard.core.errors import DashboardError, ImageError
+from dashboard.core.files import readable_name
 from dashboard.schemas.errors import ErrorAnswer, ErrorRecord
 from dashboard.schemas.predictions import PredictionRecord
 from dashboard.schemas.schema import Schema

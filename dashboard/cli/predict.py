@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dashboard.cli.arguments import AsJson, ModelRef, services
+from dashboard.cli.arguments import AsJson, Local, ModelRef, services
 from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image
 from dashboard.core.errors import DashboardError, ImageError, WorkerError
 from dashboard.core.models.inference import Inference
@@ -20,12 +20,16 @@ from dashboard.schemas.predictions import PredictionRecord
 
 
 def predict(
-    images: Annotated[list[Path], typer.Argument(readable=False)], model: ModelRef = "", as_json: AsJson = False
+    images: Annotated[list[Path], typer.Argument(readable=False)],
+    model: ModelRef = "",
+    local: Local = False,
+    as_json: AsJson = False,
 ) -> None:
     """Predict the class of each image. Exits with 1 if an image could not be predicted."""
     answers: list[PredictionRecord | FailedImage] = []
     try:
-        with services() as opened, console.status("Starting TensorFlow ..."):
+        with services(local=local) as opened, console.status("Predicting ..."):
+            opened.engine.start()
             version = opened.registry.get(model)
             for path in images:
                 answers.append(_predict_one(opened.inference, version, path))

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from dashboard.cli.arguments import AsJson, services
+from dashboard.cli.arguments import AsJson
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.cli.show_run import show_run
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.export import export_run
 from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import get_settings
 from dashboard.schemas.runs import DeletionRecord, ExportRecord, RunRecord, RunSummary
 
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, export and delete evaluations.")
@@ -24,7 +26,7 @@ RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
 @runs_app.command("list")
 def list_runs(as_json: AsJson = False) -> None:
     """List the evaluations, newest first."""
-    store = services().runs
+    store = _store()
     manifests = store.list()
     if as_json:
         print_json([RunSummary.of(manifest, store.folder(manifest.run_id).state(manifest)) for manifest in manifests])
@@ -41,7 +43,7 @@ def list_runs(as_json: AsJson = False) -> None:
 def show(run_id: RunId, as_json: AsJson = False) -> None:
     """Show the figures of one evaluation."""
     try:
-        store = services().runs
+        store = _store()
         run = store.folder(run_id).load(VIEW_COLUMNS)
         if as_json:
             print_json(RunRecord.of(run))
@@ -59,7 +61,7 @@ def export(
 ) -> None:
     """Write the figures and the rows of one evaluation into a folder."""
     try:
-        run = services().runs.folder(run_id).load(VIEW_COLUMNS)
+        run = _store().folder(run_id).load(VIEW_COLUMNS)
         written = export_run(run, out, RunRecord.of(run).to_text())
     except DashboardError as error:
         stop(error, as_json)
@@ -76,7 +78,7 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete evaluations; their datasets stay."""
-    store = services().runs
+    store = _store()
     try:
         manifests = [store.folder(run_id).manifest() for run_id in run_ids]
         for m in manifests:
@@ -90,3 +92,7 @@ def delete(
     if as_json:
         print_json(DeletionRecord(deleted=run_ids))
     say(f"Deleted {len(run_ids)}.")
+
+
+def _store() -> RunStore:
+    return RunStore(get_settings().runs_dir)

@@ -1,4 +1,4 @@
-"""Atomic writes, checksums, and the first fault of a JSON file."""
+"""Readable names, atomic writes, checksums, and the first fault of a JSON file."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ from pydantic import ValidationError
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _BLOCK_BYTES = 2**20
+
+
+def readable_name(name: str) -> str:
+    """The name as text that can be stored. Bytes that are not UTF-8 become replacement characters."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def sha256_of(path: Path) -> str:

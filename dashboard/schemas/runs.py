@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
-from dashboard.core.importing.predictions import Imported
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.schema import Schema
+
+if TYPE_CHECKING:
+    from dashboard.core.importing.predictions import Imported
 
 
 class FailedRow(Schema):

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from dashboard.core.datasets import Sample
-from dashboard.core.evaluation.measuring import measure
 from dashboard.core.explanations.records import Explanation, MapRequest, RandomizationResult, SampleMap
 from dashboard.core.images.model_input import read_model_input
 from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.runs.folder import RunFolder
 from dashboard.worker.predicting import (
     answer_each,
     describe_model,
@@ -92,6 +90,9 @@ def inspect_model_file(order: ForeignModel) -> ForeignModelFacts:
 
 def measure_run(folder: Path) -> None:
     """Computes and stores the metrics of the run in this folder. Raises as `measure`."""
+    from dashboard.core.evaluation.measuring import measure
+    from dashboard.core.runs.folder import RunFolder
+
     measure(RunFolder(folder))
 
 

@@ -1,7 +1,6 @@
 """Datasets, read one image at a time: image files in a ZIP or folder, NumPy arrays, Parquet, TFRecord, CIFAR-10."""
 
 from dashboard.core.datasets.contract import Dataset, Sample, unreadable
-from dashboard.core.datasets.folder_files import readable_name
 from dashboard.core.datasets.formats import KINDS
 from dashboard.core.datasets.opening import is_there, open_dataset
 from dashboard.core.datasets.sample_list import distinct_labels, label_counts
@@ -16,6 +15,5 @@ __all__ = [
     "label_counts",
     "open_dataset",
     "open_unchanged",
-    "readable_name",
     "unreadable",
 ]

@@ -13,6 +13,7 @@ from dashboard.core.datasets.contract import unreadable
 from dashboard.core.datasets.image_files import is_junk
 from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.files import readable_name
 
 
 class FolderFiles:
@@ -118,8 +119,3 @@ def check_readable_name(path: Path) -> None:
     """Raises DatasetError for a path that is not valid UTF-8, since it cannot be stored as text."""
     if (name := readable_name(str(path))) != str(path):
         raise DatasetError(f"The path {name} is not valid UTF-8.", "Rename the file or folder.", "bad_name")
-
-
-def readable_name(name: str) -> str:
-    """The name as text that can be stored. Bytes that are not UTF-8 become replacement characters."""
-    return os.fsencode(name).decode("utf-8", "replace")

@@ -9,14 +9,17 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among, csv_separator
 from dashboard.core.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
 MAX_LABELS_BYTES = 512 * 2**20
@@ -70,6 +73,8 @@ def read_csv(data: bytes) -> pd.DataFrame:
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
         raise ValueError("it is empty")
+    import pandas as pd  # workers and commands that read no CSV file do without
+
     return pd.read_csv(
         io.StringIO(text),
         sep=csv_separator(first),
@@ -90,7 +95,7 @@ def json_value(data: bytes, suffix: str) -> object:
 
 def as_label(value: object) -> str | None:
     """A label as text: 3, 3.0 and "3.0" become "3"; None if empty or missing. Raises ValueError for other types."""
-    if value is None or value is pd.NA or value != value:
+    if value is None or type(value).__name__ == "NAType" or value != value:  # pandas.NA, without importing pandas
         return None
     if isinstance(value, np.generic):
         value = value.item()

@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.core.datasets import cifar10_archive, readable_name
+from dashboard.core.datasets import cifar10_archive
 from dashboard.core.datasets.formats import FORMATS
+from dashboard.core.files import readable_name
 from dashboard.core.settings import Settings
 
 _SUFFIXES = tuple(suffix for each in FORMATS if each.in_library for suffix in each.suffixes)

@@ -57,10 +57,12 @@ class WorkerSlot:
 
     def close(self) -> None:
         """Ends the worker and waits for the thread. The queue must be closed before."""
-        if worker := self._worker:
+        worker = self._worker
+        if worker:
             worker.kill()
         if self.thread.is_alive() and self.thread is not threading.current_thread():
-            self.thread.join(1.0)  # longer only if it waits for an import, whose result it closes itself
+            # a thread without a worker may wait for an import; it closes what comes of it
+            self.thread.join(5.0 if worker else 0.2)
 
     def _loop(self) -> None:
         self._pause(self._delay_s)

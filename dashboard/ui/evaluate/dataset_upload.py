@@ -7,10 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.core.datasets import label_counts, open_dataset, readable_name
+from dashboard.core.datasets import label_counts, open_dataset
 from dashboard.core.datasets.formats import OFFERED, either
 from dashboard.core.datasets.uploads import UPLOAD_TYPES, is_whole, keep_uploads, kept_upload
 from dashboard.core.errors import DashboardError
+from dashboard.core.files import readable_name
 from dashboard.core.labels.choices import label_choices
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings

@@ -7,9 +7,9 @@ from collections.abc import Hashable
 
 import streamlit as st
 
-from dashboard.core.datasets import readable_name
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.job import Job
+from dashboard.core.files import readable_name
 from dashboard.services import Services
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.session import state_of_run

@@ -1,0 +1,35 @@
+"""A command whose module is imported only when it is called or its own help is asked, since most of them import much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_group
+
+
+class LazyCommand(TyperCommand):
+    """Stands for a command, or a group of commands, in the help of all. Its callback is made by `lazily`."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """The context of the real command."""
+        assert self.callback is not None
+        return self.callback().make_context(*args, **kwargs)
+
+
+def lazily(module: str, name: str) -> Callable[[], Any]:
+    """A function that imports a command from a module: a function, or a `typer.Typer` of several commands."""
+
+    def load() -> Any:
+        found = getattr(import_module(module), name)
+        holder = typer.Typer()
+        if isinstance(found, typer.Typer):
+            holder.add_typer(found, name=name)
+        else:
+            holder.command(name)(found)
+        return get_group(holder).commands[name]
+
+    return load

@@ -1,0 +1,64 @@
+"""What the command line imports before it can answer, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from dashboard.cli.app import COMMANDS, app
+from dashboard.cli.lazy import lazily
+from tests.conftest import ROOT
+
+NEVER = {"tensorflow", "keras", "streamlit", "altair", "sklearn", "scipy", "cv2"}
+FOR_TABLES = {"pandas", "pyarrow"}
+FOR_TASKS = {"numpy", "PIL", "pydantic", "pydantic_settings", "psutil"}
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The names of all modules that a command loads."""
+    command = [sys.executable, "-X", "importtime", "-m", "dashboard", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+
+def test_the_help_imports_next_to_nothing() -> None:
+    modules = imported_by("--help")
+    assert {"dashboard.cli.app", "typer"} <= modules and not modules & (NEVER | FOR_TABLES | FOR_TASKS)
+    ours = {name for name in modules if name.startswith("dashboard.")}
+    assert ours == {
+        "dashboard.cli",
+        "dashboard.cli.app",
+        "dashboard.cli.lazy",
+        "dashboard.core",
+        "dashboard.core.errors",
+    }
+
+
+def test_predict_imports_nothing_for_tables_before_its_first_task() -> None:
+    """An image that cannot be opened is told of in the place where the first task would be."""
+    modules = imported_by("predict", "nowhere.png")
+    assert {"dashboard.core.engine.pool", "dashboard.core.models.registry", "numpy"} <= modules
+    assert not modules & (NEVER | FOR_TABLES) and "dashboard.core.datasets" not in modules
+
+
+def test_evaluate_imports_nothing_for_other_commands() -> None:
+    modules = imported_by("evaluate", "nowhere.zip")
+    assert "dashboard.core.evaluation.driver" in modules and not modules & NEVER
+    others = ("analysis", "diagnostics", "importing", "evaluation.jobs")
+    assert not [name for name in modules for other in others if name.startswith(f"dashboard.core.{other}")]
+
+
+@pytest.mark.parametrize("name, module, function, line", COMMANDS)
+def test_the_help_of_all_says_what_the_help_of_the_command_says(
+    name: str, module: str, function: str, line: str
+) -> None:
+    assert lazily(f"dashboard.cli.{module}", function)().help.partition("\n\n")[0] == line
+
+
+def test_every_command_is_in_the_help_of_all() -> None:
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    assert [name for name, _, _, line in COMMANDS if f"│ {name} " not in shown or line not in shown] == []
