@@ -526,13 +526,14 @@ def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(
                 raise WorkerError("No worker can be started.", "Look at Diagnostics.", "worker_unavailable")
             return [Failure("format", "It is no image.")]
 
-    idle = WorkerPool(1, at_once=False)
+    idle = WorkerPool(1, command=("/bin/true",), at_once=False)
     opened = replace(model_services_of(Settings(), idle), inference=Inference())  # type: ignore[arg-type]
-    monkeypatch.setattr("dashboard.cli.predict.services", lambda: nullcontext(opened))
+    monkeypatch.setattr("dashboard.cli.predict.services", lambda local: nullcontext(opened))
     contents = {"a.png": b"deadly", "b.png": b"text", "c.png": b"last", "d.png": b"text"}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     done = CliRunner().invoke(app, ["predict", "--json", *(str(tmp_path / name) for name in contents)])
+    idle.close()
     answers = json.loads(done.stdout)
     assert done.exit_code == 1 and [Path(answer["file"]).name for answer in answers] == list(contents)
     codes = [answer["error"]["code"] for answer in answers]

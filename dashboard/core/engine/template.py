@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import pickle
 import select
 import socket
@@ -68,7 +69,7 @@ class Template:
         self._lock = threading.Lock()
         self._active: _Process | None = None
         self._spare: _Process | None = None
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - of the template and its spare; closed in `close`
+        self._log: IO[bytes] = io.BytesIO()  # of the template and its spare; a file once one was started
         self.unsafe = False  # a template had several threads
 
     def processes(self) -> list[int]:
@@ -127,8 +128,8 @@ class Template:
     def _start(self, environment: Mapping[str, str], limit_s: float) -> _Process:
         _adopt_orphans()
         ours, theirs = socket.socketpair()
-        self._log.seek(0)
-        self._log.truncate()
+        self._log.close()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         with theirs:
             process = psutil.Popen(
                 [*self._command, str(theirs.fileno())],
