@@ -12,7 +12,7 @@ run: install
 install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --durations=20 $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

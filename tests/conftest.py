@@ -26,6 +26,11 @@ from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import RECORD, ModelVersion, to_record
+from tests.parallel import (  # noqa: F401  # hooks
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

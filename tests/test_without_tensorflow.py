@@ -98,10 +98,19 @@ def killing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     yield make_environment(tmp_path_factory.mktemp("killing"), (), KILLER)
 
 
-def checks_of(environment: Environment) -> tuple[int, str, dict[str, dict[str, str]]]:
+Diagnosis = tuple[int, str, dict[str, dict[str, str]]]
+
+
+def checks_of(environment: Environment) -> Diagnosis:
+    """The exit code of `doctor`, the status and the checks of its report."""
     done = environment.run("-m", "dashboard", "doctor", "--json")
     report = json.loads(done.stdout)
     return done.returncode, report["status"], {check["id"]: check for check in report["checks"]}
+
+
+@pytest.fixture(scope="module")
+def missing_checks(missing: Environment) -> Diagnosis:
+    return checks_of(missing)
 
 
 def test_the_environment_really_lacks_tensorflow(missing: Environment) -> None:
@@ -109,8 +118,8 @@ def test_the_environment_really_lacks_tensorflow(missing: Environment) -> None:
     assert "No module named 'tensorflow'" in done.stderr
 
 
-def test_doctor_names_the_cause_and_the_command(missing: Environment) -> None:
-    exit_code, status, checks = checks_of(missing)
+def test_doctor_names_the_cause_and_the_command(missing_checks: Diagnosis) -> None:
+    exit_code, status, checks = missing_checks
     assert (exit_code, status) == (1, "error")
     assert checks["tensorflow"]["summary"] == "TensorFlow is not installed"
     for check_id in ("tensorflow", "package.tensorflow"):
@@ -118,8 +127,8 @@ def test_doctor_names_the_cause_and_the_command(missing: Environment) -> None:
         assert "pip install -r requirements.txt" in checks[check_id]["fix"]
 
 
-def test_one_cause_is_told_once(missing: Environment) -> None:
-    _, _, checks = checks_of(missing)
+def test_one_cause_is_told_once(missing_checks: Diagnosis) -> None:
+    _, _, checks = missing_checks
     failed = {check_id for check_id, check in checks.items() if check["status"] == "error"}
     assert failed <= {"tensorflow", "package.tensorflow", "package.keras"}
     loads = [check for check_id, check in checks.items() if check_id.endswith((".load", ".self_test"))]

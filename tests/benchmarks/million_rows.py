@@ -28,7 +28,7 @@ from dashboard.core.runs.run import mistakes_first
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import ROOT, Settings
 from dashboard.services import Services, services_of
-from tests.worker.hostile_worker import COMMAND
+from tests.worker.hostile_worker import EVALUATING
 
 PART = 16_384
 OPEN_S, CLICK_S = 2.0, 0.5  # the most it may take
@@ -88,7 +88,7 @@ def timed(
 def services(folder: Path, store: RunStore) -> Services:
     """Those of the page, over workers that have nothing to do."""
     settings = Settings(data_dir=folder)
-    pool = WorkerPool(1, command=COMMAND)
+    pool = WorkerPool(1, command=EVALUATING)
     return services_of(settings, pool)
 
 

@@ -1,20 +1,26 @@
-"""The command line as scripts use it: real processes, with the project's model and samples."""
+"""The command line as scripts use it, with the project's model and samples.
+
+Every command runs at least once as a process. The others run in this process, with the worker that all tests share.
+"""
 
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -36,7 +42,7 @@ from dashboard.core.models.prediction import Failure
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
-from dashboard.core.settings import Settings
+from dashboard.core.settings import Settings, get_settings
 from dashboard.model_services import model_services_of
 from tests.conftest import ROOT
 
@@ -48,12 +54,60 @@ MODEL = {"name": OURS.name, "version": OURS.version}
 Done = subprocess.CompletedProcess[bytes]
 
 
-def dashboard(*arguments: str | bytes | Path, data_dir: Path, **settings: str) -> Done:
-    """Runs one command with its own settings."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DASHBOARD_")}
-    environment |= {"DASHBOARD_DATA_DIR": str(data_dir), "DASHBOARD_WORKERS": "1", "COLUMNS": "200", **settings}
+class Kept:
+    """A pool that a command cannot close."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_worker(pool: WorkerPool) -> Iterator[None]:
+    """Commands in this process use the shared worker, because TensorFlow takes seconds to start."""
+    with patch("dashboard.services.make_engine", lambda *_, **__: Kept(pool)):
+        yield
+
+
+def environment_of(data_dir: Path, settings: dict[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DASHBOARD_")}
+    return inherited | {"DASHBOARD_DATA_DIR": str(data_dir), "DASHBOARD_WORKERS": "1", "COLUMNS": "200", **settings}
+
+
+def process(*arguments: str | bytes | Path, data_dir: Path, **settings: str) -> Done:
+    """Runs one command as a process, with its own settings."""
     command = [sys.executable, "-m", "dashboard", *arguments]
+    environment = environment_of(data_dir, settings)
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=240)
+
+
+def dashboard(*arguments: str | bytes | Path, data_dir: Path, **settings: str) -> Done:
+    """Runs one command in this process, with its own settings."""
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace")
+    command = [str(ROOT / "dashboard" / "__main__.py"), *map(os.fsdecode, arguments)]
+    get_settings.cache_clear()
+    with (
+        patch.dict(os.environ, environment_of(data_dir, settings), clear=True),
+        patch.object(sys, "argv", command),
+        patch.object(sys, "stdin", io.StringIO()),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main()
+    get_settings.cache_clear()
+    code = ended.value.code or 0
+    assert isinstance(code, int)
+    printed = []
+    for stream in (out, err):
+        stream.flush()
+        printed.append(stream.detach().getvalue())  # type: ignore[attr-defined]
+    return Done(command, code, *printed)
 
 
 def only_json(done: Done) -> Any:
@@ -74,7 +128,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def predicted(folder: Path) -> Done:
     names = (FROG, folder / "broken.png", os.fsencode(folder) + b"/gr\xfcn.png", folder / "nowhere.png")
-    return dashboard("predict", *names, "--json", data_dir=folder / "data")
+    return process("predict", *names, "--json", data_dir=folder / "data")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +138,7 @@ def evaluated(folder: Path) -> Done:
             archive.write(path, f"{path.parent.name.upper()}/{path.name}")
         archive.writestr("frog/broken.png", b"no image")
         archive.write(SHIP, "zebra/1.png")
-    return dashboard("evaluate", folder / "pictures.zip", "--json", data_dir=folder / "data")
+    return process("evaluate", folder / "pictures.zip", "--json", data_dir=folder / "data")
 
 
 def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) -> None:
@@ -122,7 +176,7 @@ def test_predict_doubts_a_picture_of_none_of_the_classes(folder: Path) -> None:
 
 def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
     out = folder / "overlay.png"
-    done = dashboard("explain", FROG, "--target", "bird", "--out", out, "--json", data_dir=folder / "data")
+    done = process("explain", FROG, "--target", "bird", "--out", out, "--json", data_dir=folder / "data")
     [record] = only_json(done)
     assert done.returncode == 0
     assert {"file", "predicted_label", "confidence", "explanations"} <= set(record)
@@ -204,7 +258,7 @@ def test_evaluate_exports_and_gates(evaluated: Done, folder: Path, tmp_path: Pat
     run_id = only_json(evaluated)["run_id"]
     arguments = ("evaluate", folder / "pictures.zip", "--json", "--out", tmp_path / "out")
     passed, failed = (
-        dashboard(*arguments, "--min-accuracy", least, data_dir=folder / "data", PYTHONPATH=no_tensorflow(tmp_path))
+        process(*arguments, "--min-accuracy", least, data_dir=folder / "data", PYTHONPATH=no_tensorflow(tmp_path))
         for least in ("100%", "1")
     )
     assert (passed.returncode, failed.returncode) == (0, 0) and only_json(passed) == only_json(evaluated)
@@ -238,7 +292,7 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     shutil.copytree(folder / "data" / "samples", data / "samples")
     plan = plan_run(data / "samples", Registry(ROOT / "models").get("cifar10-resnet"))
     begin_run(plan, RunStore(data / "runs"), 8, "begun").owner.release()
-    [listed] = only_json(dashboard("runs", "list", "--json", data_dir=data))
+    [listed] = only_json(process("runs", "list", "--json", data_dir=data))
     assert (listed["run_id"], listed["state"], listed["n_images"]) == ("begun", "interrupted", 20)
     assert only_json(dashboard("runs", "show", "begun", "--json", data_dir=data))["state"] == "interrupted"
     resumed = dashboard("evaluate", data / "samples", "--json", data_dir=data)
@@ -248,7 +302,7 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     assert only_json(shown) == only_json(resumed)
     done = dashboard("runs", "export", "begun", "--out", tmp_path / "out", data_dir=data)
     assert done.returncode == 0 and len(list((tmp_path / "out").iterdir())) == 3
-    asked = dashboard("runs", "delete", "begun", data_dir=data)  # nobody answers the question
+    asked = process("runs", "delete", "begun", data_dir=data)  # nobody answers the question
     assert asked.returncode == 1 and (data / "runs" / "begun").exists()
     deleted = dashboard("runs", "delete", "begun", "--yes", "--json", data_dir=data)
     assert only_json(deleted) == {"deleted": ["begun"]} and not (data / "runs" / "begun").exists()
@@ -257,7 +311,7 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
 def test_two_commands_at_once_are_one_evaluation(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "data" / "samples", tmp_path / "samples")
     with ThreadPoolExecutor() as both:
-        command = partial(dashboard, "evaluate", tmp_path / "samples", "--json", data_dir=tmp_path)
+        command = partial(process, "evaluate", tmp_path / "samples", "--json", data_dir=tmp_path)
         one, other = (done.result() for done in [both.submit(command) for _ in range(2)])
     assert only_json(one) == only_json(other) and only_json(one)["n_evaluated"] == 20
     assert len(only_json(dashboard("runs", "list", "--json", data_dir=tmp_path))) == 1
@@ -286,7 +340,7 @@ def test_evaluate_a_pattern_with_labels_elsewhere_and_a_map(folder: Path) -> Non
 def test_import_makes_a_run(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,hound,0.2,0.8\n")
     options = ("--map", "hound=dog", "--name", "theirs", "--json")
-    done = dashboard("import", tmp_path / "theirs.csv", *options, data_dir=tmp_path)
+    done = process("import", tmp_path / "theirs.csv", *options, data_dir=tmp_path)
     record = only_json(done)
     assert done.returncode == 0 and (record["model"], record["n_images"], record["accuracy"]) == ("theirs", 2, 1)
     assert (tmp_path / "runs" / record["run_id"] / "manifest.json").is_file()
@@ -312,7 +366,7 @@ def test_import_refuses_logits_in_words(tmp_path: Path) -> None:
 
 
 def test_doctor_reports_every_check(folder: Path) -> None:
-    done = dashboard("doctor", "--json", data_dir=folder / "data")
+    done = process("doctor", "--json", data_dir=folder / "data")
     report = only_json(done)
     assert report["status"] in ("ok", "warning") and done.returncode == 0, report
     checks = {check["id"]: check for check in report["checks"]}
@@ -328,7 +382,7 @@ def test_doctor_exits_with_1_when_something_is_broken(folder: Path) -> None:
 
 
 def test_models_lists_what_each_version_takes_and_gives(folder: Path) -> None:
-    done = dashboard("models", "--json", data_dir=folder)
+    done = process("models", "--json", data_dir=folder)
     [record] = [version for version in only_json(done) if version["name"] == "cifar10-resnet"]
     assert done.returncode == 0
     assert set(record) == {"name", "version", "active", "input_shape", "class_names", "preprocessing", "metrics"}
@@ -364,7 +418,7 @@ def active(models: Path, **settings: str) -> list[str]:
 
 def test_models_use_changes_the_active_version(models: Path) -> None:
     assert active(models) == ["2"]
-    done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models))
+    done = process("models", "use", "cifar10-resnet@1", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models))
     assert done.returncode == 0 and b"takes precedence" not in done.stderr
     assert active(models) == ["1"]
 
@@ -387,7 +441,7 @@ def test_models_use_says_when_a_setting_wins(models: Path) -> None:
 def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny_version: ModelVersion) -> None:
     """Even if its name comes first in the alphabet."""
     arguments = ("--name", "a-model", "--class-names", ",".join(CLASS_NAMES), "--scale", "1/255")
-    added = dashboard(
+    added = process(
         "models", "add", tiny_version.file, *arguments, data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models)
     )
     assert added.returncode == 0 and b"cifar10-resnet@2 stays active" in added.stderr
@@ -435,9 +489,15 @@ def test_wrong_usage_exits_with_2_and_prints_nothing(arguments: tuple[str, ...],
     assert done.stdout == b"" and b"Usage" in done.stderr
 
 
+def test_a_process_exits_with_2_on_wrong_usage(folder: Path) -> None:
+    done = process("predict", "--json", data_dir=folder)
+    assert done.returncode == 2
+    assert done.stdout == b"" and b"Usage" in done.stderr
+
+
 def test_get_cifar10_without_a_network_says_where_to_put_the_file(tmp_path: Path) -> None:
     nobody = "http://127.0.0.1:9"  # the port of the discard service, which is not running
-    done = dashboard("data", "get-cifar10", data_dir=tmp_path, https_proxy=nobody, http_proxy=nobody, no_proxy="")
+    done = process("data", "get-cifar10", data_dir=tmp_path, https_proxy=nobody, http_proxy=nobody, no_proxy="")
     assert done.returncode == 1 and done.stdout == b""
     told = "".join(done.stderr.decode().split())  # Rich wraps long lines
     assert f"putitat{tmp_path / 'downloads' / FILE_NAME}" in told
@@ -447,7 +507,7 @@ def test_get_cifar10_without_a_network_says_where_to_put_the_file(tmp_path: Path
 def test_json_is_utf8_whatever_the_terminal_speaks(tmp_path: Path) -> None:
     path = tmp_path / "Käfer-小.rar"
     path.write_bytes(b"Rar!")
-    done = dashboard("evaluate", path, "--json", data_dir=tmp_path, PYTHONIOENCODING="ascii")
+    done = process("evaluate", path, "--json", data_dir=tmp_path, PYTHONIOENCODING="ascii")
     assert done.returncode == 1
     assert "Käfer-小.rar" in only_json(done)["error"]["message"]
 

@@ -33,7 +33,7 @@ def server(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def page(browser, server: Server) -> Iterator[object]:
     opened = browser.new_page(viewport={"width": 1440, "height": 1200}, base_url=server.url)
-    opened.set_default_timeout(60_000)
+    opened.set_default_timeout(120_000)  # other tests keep the processors busy
     yield opened
     opened.close()
 

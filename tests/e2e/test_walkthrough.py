@@ -190,7 +190,7 @@ def test_nothing_overflows_on_a_phone(page, path: str) -> None:
 def test_the_server_stays_small_and_never_loads_tensorflow(browser, tmp_path: Path) -> None:
     with running_server(tmp_path / "data") as server:
         page = browser.new_page(base_url=server.url)
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         open_page(page)
         choose_sample(page, "dog")
         memory_mb = server.memory_mb()

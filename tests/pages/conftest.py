@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.engine.pool import WorkerPool
@@ -17,12 +19,42 @@ from dashboard.services import Services, services_of
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def installed_components() -> Iterator[None]:
+    """Streamlit reads the metadata of every installed package for every AppTest; once is enough."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
+
+
+@pytest.fixture(scope="session")
+def all_models(tmp_path_factory: pytest.TempPathFactory, tiny_registry: Registry) -> Path:
+    """The models of the project and a tiny one."""
+    folder = tmp_path_factory.mktemp("pages")
+    shutil.copytree(ROOT / "models", folder / "models")
+    shutil.copytree(tiny_registry.root / "tiny", folder / "models" / "tiny")
+    return folder / "models"
+
+
 @pytest.fixture
-def models_dir(tmp_path: Path, tiny_registry: Registry) -> Path:
-    """The models of the project and a tiny one, as files of the test's own."""
-    shutil.copytree(ROOT / "models", tmp_path / "models")
-    shutil.copytree(tiny_registry.root / "tiny", tmp_path / "models" / "tiny")
-    return tmp_path / "models"
+def own_models(tmp_path: Path, all_models: Path) -> Path:
+    """These models as files of the test's own. The worker loads them anew, which takes seconds."""
+    return Path(shutil.copytree(all_models, tmp_path / "models"))
+
+
+@pytest.fixture
+def models_dir(request: pytest.FixtureRequest, all_models: Path) -> Iterator[Path]:
+    """These models, the same files for all tests but those that use `own_models`: the worker keeps them loaded."""
+    if "own_models" in request.fixturenames:
+        yield request.getfixturevalue("own_models")
+        return
+    before = states_below(all_models)
+    yield all_models
+    assert states_below(all_models) == before, "a test that changes a model needs own_models"
+
+
+def states_below(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*")}
 
 
 @pytest.fixture

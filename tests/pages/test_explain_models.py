@@ -19,6 +19,8 @@ from tests.core.colour_model import make_registry
 from tests.evaluating import evaluate
 from tests.pages.conftest import alts, text_of
 
+pytestmark = pytest.mark.usefixtures("own_models")
+
 Open = Callable[[str], AppTest]
 TINY = "tiny@1"
 

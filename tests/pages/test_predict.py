@@ -110,6 +110,7 @@ def test_what_is_no_image_is_refused_with_the_reason(page: AppTest, name: str, d
     assert "example.org" not in text_of(page)
 
 
+@pytest.mark.usefixtures("own_models")
 def test_of_a_thousand_classes_the_most_probable_ones_are_shown(page: AppTest, dashboard: Services) -> None:
     import keras
 
@@ -137,6 +138,7 @@ def test_it_says_when_it_is_unsure(page: AppTest) -> None:
 
 
 @pytest.mark.parametrize("max_energy, doubts", [(-1e6, True), (1e6, False)])
+@pytest.mark.usefixtures("own_models")
 def test_it_says_when_the_picture_is_probably_none_of_the_classes(
     page: AppTest, dashboard: Services, max_energy: float, doubts: bool
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_layer_of_another_model_is_not_asked_for(page: AppTest) -> None:
     assert page.selectbox(key="layer").value == "conv_b"
 
 
+@pytest.mark.usefixtures("own_models")
 def test_a_record_that_is_edited_changes_the_answer(page: AppTest, dashboard: Services) -> None:
     page.button(key="sample-frog").click().run()
     before = list(page.session_state["answers"].values())[-1].prediction.confidence
@@ -194,6 +197,7 @@ def test_a_record_that_is_edited_changes_the_answer(page: AppTest, dashboard: Se
     assert metric(page) == "frog" and after < before / 2
 
 
+@pytest.mark.usefixtures("own_models")
 def test_a_damaged_model_gives_no_prediction_but_the_cause(page: AppTest, dashboard: Services) -> None:
     file = dashboard.registry.get(OURS).file
     file.write_bytes(file.read_bytes()[:100_000])
@@ -244,6 +248,7 @@ def test_the_map_is_of_the_class_that_the_selector_shows(page: AppTest) -> None:
     assert page.selectbox(key="target").value == "truck" and "Evidence for truck (" in map_caption(page)
 
 
+@pytest.mark.usefixtures("own_models")
 def test_a_class_of_another_model_is_not_asked_for(page: AppTest, dashboard: Services) -> None:
     folder = shutil.copytree(dashboard.settings.models_dir / "tiny", dashboard.settings.models_dir / "letters") / "1"
     record = json.loads((folder / "model.json").read_text())
@@ -274,6 +279,7 @@ def add_other(dashboard: Services, strides: dict[str, int]) -> None:
     (folder / "model.json").write_text(json.dumps(to_record(replace(other, sha256=sha256_of(other.file)))))
 
 
+@pytest.mark.usefixtures("own_models")
 def test_the_default_layer_of_one_model_is_not_that_of_another(page: AppTest, dashboard: Services) -> None:
     add_other(dashboard, {"conv_b": 2, "conv_c": 2})
     page.button(key="sample-frog").click().run()
@@ -285,6 +291,7 @@ def test_the_default_layer_of_one_model_is_not_that_of_another(page: AppTest, da
     assert latest.version.ref == "other@1" and latest.explanation.layer.name == "conv_c"
 
 
+@pytest.mark.usefixtures("own_models")
 def test_a_layer_that_the_selector_does_not_offer_is_not_drawn(page: AppTest, dashboard: Services) -> None:
     """The other model has a layer of the same name, but a later one of the same grid is offered in its place."""
     add_other(dashboard, {"conv_a": 2, "conv_c": 1})
@@ -297,6 +304,7 @@ def test_a_layer_that_the_selector_does_not_offer_is_not_drawn(page: AppTest, da
     assert [a.explanation.layer.name for a in answers] == ["conv_c"]
 
 
+@pytest.mark.usefixtures("own_models")
 def test_a_model_without_a_convolution_says_why_there_is_no_map(page: AppTest, dashboard: Services) -> None:
     make_registry(dashboard.settings.models_dir)
     page.button(key="sample-frog").click().run()
@@ -310,6 +318,7 @@ def test_a_model_without_a_convolution_says_why_there_is_no_map(page: AppTest, d
 
 
 @pytest.mark.parametrize("fit", ["center-crop", "pad"])
+@pytest.mark.usefixtures("own_models")
 def test_where_the_model_sees_a_part_only_the_map_says_so(page: AppTest, dashboard: Services, fit: str) -> None:
     file = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
     record = json.loads(file.read_text())
@@ -324,6 +333,7 @@ def test_where_the_model_sees_a_part_only_the_map_says_so(page: AppTest, dashboa
     assert answer.picture.shape == (30, 60, 3)
 
 
+@pytest.mark.usefixtures("own_models")
 def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -> None:
     names = [f"**{c}** ![x](http://example.org/{c}.png)" for c in "abcdefghij"]
     file = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
@@ -359,6 +369,7 @@ def test_a_damaged_sample_leaves_the_others(open_page: Open, dashboard: Services
 
 
 @pytest.mark.parametrize(("stated", "shown"), [("94.75%", "not measured"), (0.9475, "94.8%")])
+@pytest.mark.usefixtures("own_models")
 def test_a_record_with_a_strange_accuracy_does_not_end_the_pages(
     open_page: Open, dashboard: Services, stated: object, shown: str
 ) -> None:
@@ -369,6 +380,7 @@ def test_a_record_with_a_strange_accuracy_does_not_end_the_pages(
     assert not at.exception and shown in text_of(at)
 
 
+@pytest.mark.usefixtures("own_models")
 def test_a_long_class_name_is_shown_whole(page: AppTest, dashboard: Services) -> None:
     name = "American Staffordshire terrier, Staffordshire terrier, American pit bull terrier"
     record = dashboard.settings.models_dir / "tiny" / "1" / "model.json"

@@ -29,14 +29,24 @@ def train(checkpoint: Path, recipe: Recipe = RECIPE) -> keras.Model:
     return fit(recipe, TrainingData(INPUT, IMAGES, IMAGES, TARGETS), checkpoint, verbose=0)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, keras.Model]:
+    """A training that nobody interrupted: its checkpoint and its network."""
+    checkpoint = tmp_path_factory.mktemp("finished") / "checkpoint"
+    return checkpoint, train(checkpoint)
+
+
 class BrokenOff(Exception):
     pass
 
 
 def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbroken_one_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: tuple[Path, keras.Model],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    unbroken, backend = train(tmp_path / "unbroken"), keras.backend.backend()
+    (_, unbroken), backend = finished, keras.backend.backend()
     write_json = fit_module.write_json
 
     def write_and_break_off(path: Path, record: Any) -> None:
@@ -56,8 +66,9 @@ def test_a_run_broken_off_after_its_first_epoch_goes_on_and_ends_where_an_unbrok
         assert np.allclose(a, b, atol=1e-4)
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
-    done, again = train(tmp_path), train(tmp_path)
+def test_a_finished_run_is_not_trained_again(finished: tuple[Path, keras.Model]) -> None:
+    checkpoint, done = finished
+    again = train(checkpoint)
     assert all(np.array_equal(a, b) for a, b in zip(done.get_weights(), again.get_weights(), strict=True))
 
 

@@ -1,10 +1,12 @@
 """A worker with tasks that misbehave. It starts quickly without TensorFlow.
 
 `python -m tests.worker.hostile_worker PIPE`, or `python -m tests.worker.hostile_template CONTROL` for its template.
+What an evaluation needs is imported only where it is used, or at the start of an `EVALUATING` worker: it takes a second.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import struct
@@ -13,21 +15,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import ImageError
-from dashboard.core.evaluation.measuring import measure
-from dashboard.core.images.preprocessing import fit_image
-from dashboard.core.images.thumbnails import make_thumbnail
-from dashboard.core.models.prediction import ChunkAnswers, Failure
-from dashboard.core.models.version import ModelVersion
-from dashboard.core.runs.folder import RunFolder
 from dashboard.worker.serving import serve
 
+if TYPE_CHECKING:
+    from dashboard.core.datasets import Sample
+    from dashboard.core.models.prediction import ChunkAnswers
+    from dashboard.core.models.version import ModelVersion
+
 COMMAND = (sys.executable, "-m", "tests.worker.hostile_worker")
+EVALUATING = (*COMMAND, "evaluating")  # ready for `predict_samples` and `measure_run` at once
 KILLER = (255, 0, 0)  # an image of this colour kills the worker that reads it
 HANGER = (0, 0, 255)  # an image of this colour makes the worker hang
 
@@ -78,7 +77,7 @@ def die_once(marker: Path) -> str:
 
 def die_while_answering() -> None:
     """Sends the answer's length and its first bytes, then dies."""
-    os.write(int(sys.argv[1]), struct.pack("!i", 1000) + bytes(10))
+    os.write(int(sys.argv[-1]), struct.pack("!i", 1000) + bytes(10))
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -109,6 +108,13 @@ def predict_samples(
     version: ModelVersion, path: Path, samples: list[Sample], with_thumbnails: bool = False
 ) -> ChunkAnswers:
     """The class is the mean brightness modulo the number of classes; takes 10 ms per image."""
+    import numpy as np
+
+    from dashboard.core.datasets import open_unchanged
+    from dashboard.core.images.preprocessing import fit_image
+    from dashboard.core.images.thumbnails import make_thumbnail
+    from dashboard.core.models.prediction import ChunkAnswers, Failure
+
     dataset = open_unchanged(path, samples)
     places: list[int] = []
     rows: list[np.ndarray] = []
@@ -137,7 +143,17 @@ def predict_samples(
     )
 
 
+def import_all() -> None:
+    """What `predict_samples` and `measure_run` import."""
+    importlib.import_module("dashboard.core.datasets")
+    importlib.import_module("dashboard.core.evaluation.measuring")
+    importlib.import_module("dashboard.core.images.thumbnails")
+
+
 def measure_run(folder: Path) -> None:
+    from dashboard.core.evaluation.measuring import measure
+    from dashboard.core.runs.folder import RunFolder
+
     measure(RunFolder(folder))
 
 
@@ -155,4 +171,4 @@ def serve_hostile(pipe: int) -> None:
 
 
 if __name__ == "__main__":
-    serve_hostile(int(sys.argv[1]))
+    serve(int(sys.argv[-1]), TASKS, prepare=import_all if sys.argv[1] == EVALUATING[-1] else lambda: None)

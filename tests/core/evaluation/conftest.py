@@ -7,12 +7,12 @@ import pytest
 
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.runs.store import RunStore
-from tests.worker.hostile_worker import COMMAND
+from tests.worker.hostile_worker import EVALUATING
 
 
 @pytest.fixture(scope="module")
 def fast() -> Iterator[WorkerPool]:
-    pool = WorkerPool(1, task_s=20, command=COMMAND)
+    pool = WorkerPool(1, task_s=20, command=EVALUATING)
     yield pool
     pool.close()
 

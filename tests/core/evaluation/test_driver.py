@@ -27,13 +27,13 @@ from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from tests.conftest import ROOT, MakeZip, encoded, picture
 from tests.evaluating import evaluate
-from tests.worker.hostile_worker import COMMAND, HANGER, KILLER
+from tests.worker.hostile_worker import EVALUATING, HANGER, KILLER
 
 
 @pytest.fixture(scope="module")
 def fast() -> Iterator[WorkerPool]:
     """A pool of workers without TensorFlow. Their answer is the brightness of the image."""
-    pool = WorkerPool(2, task_s=20, command=COMMAND, stagger_s=0)
+    pool = WorkerPool(2, task_s=20, command=EVALUATING, stagger_s=0)
     yield pool
     pool.close()
 
@@ -217,7 +217,7 @@ def test_an_engine_whose_workers_cannot_start_fails_the_run_instead_of_every_ima
 
 
 def test_a_pool_that_is_closed_ends_the_run(tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip) -> None:
-    pool = WorkerPool(1, command=COMMAND)
+    pool = WorkerPool(1, command=EVALUATING)
     closing = threading.Thread(target=pool.close)
 
     def close(progress: Progress) -> None:

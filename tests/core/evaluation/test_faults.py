@@ -30,7 +30,7 @@ from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import CHUNK_SIZE, TASK_S
 from tests.conftest import ROOT, encoded, picture
 from tests.evaluating import evaluate
-from tests.worker.hostile_worker import COMMAND
+from tests.worker.hostile_worker import EVALUATING
 
 PATIENCE_S = 60.0
 
@@ -44,7 +44,7 @@ def until(condition: Callable[[], object]) -> None:
 
 @pytest.fixture(scope="module")
 def two() -> Iterator[WorkerPool]:
-    pool = WorkerPool(2, task_s=20, command=COMMAND, stagger_s=0)
+    pool = WorkerPool(2, task_s=20, command=EVALUATING, stagger_s=0)
     yield pool
     pool.close()
 
@@ -128,10 +128,10 @@ from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.evaluation.jobs import JobRunner
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.store import RunStore
-from tests.worker.hostile_worker import COMMAND
+from tests.worker.hostile_worker import EVALUATING
 
 models, runs, *datasets = map(Path, sys.argv[1:])
-jobs = JobRunner(WorkerPool(2, command=COMMAND, stagger_s=0), RunStore(runs), 16, 120.0)
+jobs = JobRunner(WorkerPool(2, command=EVALUATING, stagger_s=0), RunStore(runs), 16, 120.0)
 taken_up = jobs.go_on_with_interrupted(Registry(models))
 started = [jobs.start(path, Registry(models).get("tiny@1")) for path in datasets]
 while jobs.active():
