@@ -2,40 +2,92 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar
 
-from dashboard.core.analysis.embeddings import RunEmbeddings
 from dashboard.core.background import BackgroundTask
-from dashboard.core.datasets import cifar10_archive
-from dashboard.core.diagnostics.checks import Report
-from dashboard.core.diagnostics.diagnosis import diagnosis_task
 from dashboard.core.engine.contract import Engine
 from dashboard.core.engine.from_settings import make_engine
 from dashboard.core.engine.pool import STAGGER_S
-from dashboard.core.evaluation.jobs import JobRunner
 from dashboard.core.explanations.explainer import SLOW_TASK_S, Explainer
 from dashboard.core.images.kept_pictures import KeptPictures
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
-from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
+
+if TYPE_CHECKING:
+    from dashboard.core.analysis.embeddings import RunEmbeddings
+    from dashboard.core.diagnostics.checks import Report
+    from dashboard.core.evaluation.jobs import JobRunner
+    from dashboard.core.runs.store import RunStore
+
+T = TypeVar("T")
+_MAKING = threading.RLock()
+
+
+def _made_once(make: Callable[[Services], T]) -> Callable[[Services], T]:
+    """Calls `make` once for each Services, also when several threads ask at the same time."""
+
+    @wraps(make)
+    def made(services: Services) -> T:
+        with _MAKING:
+            kept = vars(services)
+            if make.__name__ not in kept:
+                kept[make.__name__] = make(services)
+            return kept[make.__name__]
+
+    return made
 
 
 @dataclass(frozen=True)
 class Services:
-    """The services of the dashboard. All threads of a process share them."""
+    """The services of the dashboard. All threads of a process share them.
+
+    Those that the first page does not need are made when they are first used, because their imports take most of the time.
+    """
 
     settings: Settings
     engine: Engine
     registry: Registry
-    runs: RunStore
     inference: Inference
     explainer: Explainer
-    jobs: JobRunner
-    embeddings: RunEmbeddings
-    diagnosis: BackgroundTask[Report]
-    cifar10: BackgroundTask[object]  # its download
     pictures: KeptPictures
+    cifar10: BackgroundTask[object]  # its download
+
+    @property
+    @_made_once
+    def runs(self) -> RunStore:
+        """The stored evaluations."""
+        from dashboard.core.runs.store import RunStore
+
+        return RunStore(self.settings.runs_dir)
+
+    @property
+    @_made_once
+    def jobs(self) -> JobRunner:
+        """The evaluations under way."""
+        from dashboard.core.evaluation.jobs import JobRunner
+
+        return JobRunner(self.engine, self.runs, self.settings.chunk_size, self.settings.task_s)
+
+    @property
+    @_made_once
+    def embeddings(self) -> RunEmbeddings:
+        """The embeddings of the images of evaluations."""
+        from dashboard.core.analysis.embeddings import RunEmbeddings
+
+        return RunEmbeddings(self.inference, self.runs)
+
+    @property
+    @_made_once
+    def diagnosis(self) -> BackgroundTask[Report]:
+        """The checks of Diagnostics."""
+        from dashboard.core.diagnostics.diagnosis import diagnosis_task
+
+        return diagnosis_task(self.settings, self.inference, self.registry, self.engine)
 
     def start(self) -> None:
         """Starts the workers and takes up interrupted evaluations. A server calls it once."""
@@ -61,19 +113,18 @@ def open_services(settings: Settings, workers: int | None = None, stagger_s: flo
 
 def services_of(settings: Settings, engine: Engine) -> Services:
     """The services with this engine."""
-    registry = Registry.of(settings)
-    runs = RunStore(settings.runs_dir)
-    inference = Inference(engine)
     return Services(
         settings,
         engine,
-        registry,
-        runs,
-        inference,
+        Registry.of(settings),
+        Inference(engine),
         Explainer(engine, max(SLOW_TASK_S, settings.task_s)),
-        JobRunner(engine, runs, settings.chunk_size, settings.task_s),
-        RunEmbeddings(inference, runs),
-        diagnosis_task(settings, inference, registry, engine),
-        BackgroundTask("download", lambda task: cifar10_archive.download(settings.downloads_dir, task.advance)),
         KeptPictures(),
+        BackgroundTask("download", lambda task: _download_cifar10(settings, task)),
     )
+
+
+def _download_cifar10(settings: Settings, task: BackgroundTask[object]) -> object:
+    from dashboard.core.datasets import cifar10_archive
+
+    return cifar10_archive.download(settings.downloads_dir, task.advance)
