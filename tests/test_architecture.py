@@ -10,6 +10,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,33 @@ def layers_of_core(root: Path) -> Iterator[str]:
                 yield f"{path.relative_to(root)}: {name}"
 
 
+def imported_at_once(body: list[ast.stmt]) -> Iterator[str]:
+    """Every module that a file imports when it is imported itself, as in `imports`."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, (ast.If, ast.Try, ast.With)) and "TYPE_CHECKING" not in ast.dump(node):
+            yield from imported_at_once(node.body)
+
+
+def no_files_need_each_other(root: Path) -> Iterator[str]:
+    """Threads of the server import at the same time, which fails for files in a circle. A file needs its package."""
+    files = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sources(root, "dashboard")
+    }
+    needs = {
+        name: ({*imported_at_once(tree_of(path).body), name.rpartition(".")[0]} & files.keys()) - {name}
+        for name, path in files.items()
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        yield " needs ".join(reversed(error.args[1]))
+
+
 def few_files_on_the_ground_of_core(root: Path) -> Iterator[str]:
     files = [path.name for path in (root / "dashboard" / "core").glob("*.py") if path.name != "__init__.py"]
     if len(files) > MOST_IN_CORE:
@@ -202,6 +230,10 @@ def what_is_shown_has_words_for_those_who_do_not_see_it(root: Path) -> Iterator[
 Rule = Callable[[Path], Iterator[str]]
 PLANTED: dict[Rule, dict[str, str]] = {
     layers_of_core: {"dashboard/core/metrics/x.py": "from dashboard.core.runs import store\n"},
+    no_files_need_each_other: {
+        "dashboard/core/runs/__init__.py": "from dashboard.core.runs.x import y\n",
+        "dashboard/core/runs/x.py": "y = 1\n",
+    },
     few_files_on_the_ground_of_core: {f"dashboard/core/file_{i}.py": "" for i in range(MOST_IN_CORE + 1)},
     parts_import_only_what_they_may: {"dashboard/cli/x.py": "def f():\n    from dashboard.ui import words\n"},
     no_forbidden_packages: {"dashboard/core/runs/deep/x.py": "import streamlit.web\n"},

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dashboard.core.datasets import Sample
 from dashboard.core.engine.contract import Engine
 from dashboard.core.explanations.records import Explanation, MapRequest, RandomizationResult, SampleMap
 from dashboard.core.models.inference import SAMPLES_A_TASK, in_chunks
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
-
-if TYPE_CHECKING:
-    from dashboard.core.datasets import Sample
 
 SLOW_SAMPLES_A_TASK = 8
 SLOW_TASK_S = 900.0  # a large model on few cores needs minutes for hundreds of forward passes per image

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dashboard.core.datasets import Sample
 from dashboard.core.engine.contract import Engine
 from dashboard.core.models.facts import ModelFacts, TensorFlowFacts
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
-
-if TYPE_CHECKING:
-    from dashboard.core.datasets import Sample
 
 SAMPLES_A_TASK = 128
 
