@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,12 +18,15 @@ import streamlit as st
 
 from dashboard.core.settings import PACKAGE
 
+UNVISITED_S = 5.0  # seconds after which the workers start although no page has been opened
+DRAWING_S = 1.0  # seconds that a browser has to draw the first page before the workers start
+
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps what it once had
 
 
 @asynccontextmanager
 async def _lifespan(app: Any) -> AsyncIterator[None]:
-    # on a thread, because the first page need not wait for what it imports; the workers import TensorFlow meanwhile
+    # on a thread, because the browser loads Streamlit's own files meanwhile
     threading.Thread(target=_start_services, name="start", daemon=True).start()
     yield
     from dashboard.ui.resources import get_services
@@ -31,9 +35,14 @@ async def _lifespan(app: Any) -> AsyncIterator[None]:
 
 
 def _start_services() -> None:
-    from dashboard.ui.resources import get_services
+    """Makes ready what the first page needs, and when it is served, what comes after it."""
+    from dashboard.ui.resources import get_services, page_served
 
-    get_services()
+    services = get_services()
+    if page_served.wait(UNVISITED_S):
+        time.sleep(DRAWING_S)  # importing TensorFlow would slow the page down
+    services.start()
+    import dashboard.ui.predict.picture_view  # noqa: F401 - the first picture need not wait for it
 
 
 app = st.App(PACKAGE / "main.py", lifespan=_lifespan)

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 from dashboard.ui.navigation import PAGES
-from dashboard.ui.resources import get_services
+from dashboard.ui.resources import get_services, page_served
 from dashboard.ui.sidebar import choose_model
 
 st.set_page_config(page_title="Classifier dashboard", page_icon=":material/center_focus_strong:", layout="wide")
@@ -27,3 +27,4 @@ except DashboardError as error:  # a setting that cannot be used
 with st.sidebar:
     choose_model()
 page.run()
+page_served.set()

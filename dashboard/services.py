@@ -1,36 +1,96 @@
-"""Creates the services that pages use."""
+"""Creates the services that pages, command line and API use."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar
 
-from dashboard.core.analysis.embeddings import RunEmbeddings
 from dashboard.core.background import BackgroundTask
-from dashboard.core.datasets import cifar10_archive
-from dashboard.core.diagnostics.checks import Report
-from dashboard.core.diagnostics.diagnosis import diagnosis_task
 from dashboard.core.engine.contract import Engine
 from dashboard.core.engine.engine_server import EngineServer
 from dashboard.core.engine.from_settings import make_engine
 from dashboard.core.engine.pool import STAGGER_S
-from dashboard.core.evaluation.jobs import JobRunner
+from dashboard.core.engine.remote_engine import connect
+from dashboard.core.explanations.explainer import SLOW_TASK_S, Explainer
 from dashboard.core.images.kept_pictures import KeptPictures
-from dashboard.core.runs.store import RunStore
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.registry import Registry
 from dashboard.core.settings import Settings
-from dashboard.model_services import ModelServices, model_services_of
+
+if TYPE_CHECKING:
+    from dashboard.core.analysis.embeddings import RunEmbeddings
+    from dashboard.core.diagnostics.checks import Report
+    from dashboard.core.evaluation.jobs import JobRunner
+    from dashboard.core.runs.store import RunStore
+
+T = TypeVar("T")
+_MAKING = threading.RLock()
+
+
+def _made_once(make: Callable[[Services], T]) -> Callable[[Services], T]:
+    """Calls `make` once for each Services, also when several threads ask at the same time."""
+
+    @wraps(make)
+    def made(services: Services) -> T:
+        with _MAKING:
+            kept = vars(services)
+            if make.__name__ not in kept:
+                kept[make.__name__] = make(services)
+            return kept[make.__name__]
+
+    return made
 
 
 @dataclass(frozen=True)
-class Services(ModelServices):
-    """The services of the dashboard. All threads of a process share them."""
+class Services:
+    """The services of the dashboard. All threads of a process share them.
 
-    runs: RunStore
-    jobs: JobRunner
-    embeddings: RunEmbeddings
-    diagnosis: BackgroundTask[Report]
-    cifar10: BackgroundTask[object]  # its download
+    Those that the first page and most commands do not need are made when they are first used, because their imports take most of the time.
+    """
+
+    settings: Settings
+    engine: Engine
+    registry: Registry
+    inference: Inference
+    explainer: Explainer
     pictures: KeptPictures
+    cifar10: BackgroundTask[object]  # its download
     offer: EngineServer  # of the workers, to the command line
+
+    @property
+    @_made_once
+    def runs(self) -> RunStore:
+        """The stored evaluations."""
+        from dashboard.core.runs.store import RunStore
+
+        return RunStore(self.settings.runs_dir)
+
+    @property
+    @_made_once
+    def jobs(self) -> JobRunner:
+        """The evaluations under way."""
+        from dashboard.core.evaluation.jobs import JobRunner
+
+        return JobRunner(self.engine, self.runs, self.settings.chunk_size, self.settings.task_s)
+
+    @property
+    @_made_once
+    def embeddings(self) -> RunEmbeddings:
+        """The embeddings of the images of evaluations."""
+        from dashboard.core.analysis.embeddings import RunEmbeddings
+
+        return RunEmbeddings(self.inference, self.runs)
+
+    @property
+    @_made_once
+    def diagnosis(self) -> BackgroundTask[Report]:
+        """The checks of Diagnostics."""
+        from dashboard.core.diagnostics.diagnosis import diagnosis_task
+
+        return diagnosis_task(self.settings, self.inference, self.registry, self.engine)
 
     def start(self) -> None:
         """Starts the workers, offers them to the command line and takes up interrupted evaluations.
@@ -41,32 +101,52 @@ class Services(ModelServices):
         self.offer.start()
         self.jobs.go_on_with_interrupted(self.registry)
 
+    def __enter__(self) -> Services:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Ends the workers."""
+        """Ends the workers, or leaves those of another process."""
         self.offer.close()
-        super().close()
+        self.engine.close()
 
 
 def open_services(settings: Settings) -> Services:
-    """The services for these settings. No worker process starts before the first task, or before `Services.start`."""
+    """The services of a dashboard. No worker process starts before the first task, or before `Services.start`."""
     return services_of(settings, make_engine(settings, settings.workers, STAGGER_S))
+
+
+def open_for_command(settings: Settings, workers: int | None = None, local: bool = True) -> Services:
+    """The services of a command. All workers start together, at the first task.
+
+    Args:
+        workers: number of workers; None: as in the settings.
+        local: do not use the workers of a dashboard that runs on this machine with the same data folder.
+    """
+
+    def own() -> Engine:
+        return make_engine(settings, workers or settings.workers, stagger_s=0)
+
+    return services_of(settings, (None if local else connect(settings, own)) or own())
 
 
 def services_of(settings: Settings, engine: Engine) -> Services:
     """The services with this engine."""
-    models = model_services_of(settings, engine)
-    runs = RunStore(settings.runs_dir)
     return Services(
         settings,
         engine,
-        models.registry,
-        models.inference,
-        models.explainer,
-        runs,
-        JobRunner(engine, runs, settings.chunk_size, settings.task_s),
-        RunEmbeddings(models.inference, runs),
-        diagnosis_task(settings, models.inference, models.registry, engine),
-        BackgroundTask("download", lambda task: cifar10_archive.download(settings.downloads_dir, task.advance)),
+        Registry.of(settings),
+        Inference(engine),
+        Explainer(engine, max(SLOW_TASK_S, settings.task_s)),
         KeptPictures(),
+        BackgroundTask("download", lambda task: _download_cifar10(settings, task)),
         EngineServer(engine, settings),
     )
+
+
+def _download_cifar10(settings: Settings, task: BackgroundTask[object]) -> object:
+    from dashboard.core.datasets import cifar10_archive
+
+    return cifar10_archive.download(settings.downloads_dir, task.advance)

@@ -7,9 +7,9 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 from dashboard.ui.explain.head import choose_question, show_head, show_ways_back
+from dashboard.ui.explain.picture_choice import choose_picture
 from dashboard.ui.explain.tabs import TABS
 from dashboard.ui.picture_address import RUN, Picture, picture_to_explain
-from dashboard.ui.picture_pickers import choose_picture
 from dashboard.ui.resources import get_services
 from dashboard.ui.session import first_answer
 from dashboard.ui.sidebar import model_in_use

@@ -10,6 +10,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -36,14 +37,13 @@ ALLOWED = {
     "core": (),
     "charts": ("core",),
     "schemas": ("core",),
-    "model_services": ("core",),
-    "services": ("core", "model_services"),
+    "services": ("core",),
     "worker": ("core",),
     "training": ("core",),
     "reports": ("core", "charts"),
     "studies": ("core", "worker"),
     "ui": ("core", "charts", "schemas", "services"),
-    "cli": ("core", "schemas", "model_services"),
+    "cli": ("core", "schemas", "services"),
     "api": ("core", "schemas", "services"),
     "main": ("core", "services", "ui"),
     "__main__": ("cli",),
@@ -53,7 +53,6 @@ FORBIDDEN_PACKAGES = {
     "core": ("streamlit", "altair", *HEAVY),
     "charts": ("streamlit", *HEAVY),
     "schemas": ("streamlit", "altair", *HEAVY),
-    "model_services": ("streamlit", "altair", *HEAVY),
     "services": ("streamlit", "altair", *HEAVY),
     "worker": ("streamlit", "altair"),
     "training": ("streamlit", "altair"),
@@ -109,6 +108,33 @@ def layers_of_core(root: Path) -> Iterator[str]:
             other = LAYER_OF.get(parts[2])
             if other is None or (other >= LAYER_OF[own] and not other == LAYER_OF[own] == 0):
                 yield f"{path.relative_to(root)}: {name}"
+
+
+def imported_at_once(body: list[ast.stmt]) -> Iterator[str]:
+    """Every module that a file imports when it is imported itself, as in `imports`."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, (ast.If, ast.Try, ast.With)) and "TYPE_CHECKING" not in ast.dump(node):
+            yield from imported_at_once(node.body)
+
+
+def no_files_need_each_other(root: Path) -> Iterator[str]:
+    """Threads of the server import at the same time, which fails for files in a circle. A file needs its package."""
+    files = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sources(root, "dashboard")
+    }
+    needs = {
+        name: ({*imported_at_once(tree_of(path).body), name.rpartition(".")[0]} & files.keys()) - {name}
+        for name, path in files.items()
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        yield " needs ".join(reversed(error.args[1]))
 
 
 def few_files_on_the_ground_of_core(root: Path) -> Iterator[str]:
@@ -204,6 +230,10 @@ def what_is_shown_has_words_for_those_who_do_not_see_it(root: Path) -> Iterator[
 Rule = Callable[[Path], Iterator[str]]
 PLANTED: dict[Rule, dict[str, str]] = {
     layers_of_core: {"dashboard/core/metrics/x.py": "from dashboard.core.runs import store\n"},
+    no_files_need_each_other: {
+        "dashboard/core/runs/__init__.py": "from dashboard.core.runs.x import y\n",
+        "dashboard/core/runs/x.py": "y = 1\n",
+    },
     few_files_on_the_ground_of_core: {f"dashboard/core/file_{i}.py": "" for i in range(MOST_IN_CORE + 1)},
     parts_import_only_what_they_may: {"dashboard/cli/x.py": "def f():\n    from dashboard.ui import words\n"},
     no_forbidden_packages: {"dashboard/core/runs/deep/x.py": "import streamlit.web\n"},

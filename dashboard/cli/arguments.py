@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dashboard.core.settings import get_settings
-from dashboard.model_services import ModelServices, open_model_services
+from dashboard.services import Services, open_for_command
 
 LabelMap = Annotated[
     list[str] | None,
@@ -25,6 +25,6 @@ Local = Annotated[
 ]
 
 
-def services(workers: int | None = 1, local: bool = True) -> ModelServices:
-    """The services of a command, see `open_model_services`."""
-    return open_model_services(get_settings(), workers, local)
+def services(workers: int | None = 1, local: bool = True) -> Services:
+    """The services of a command, see `open_for_command`."""
+    return open_for_command(get_settings(), workers, local)

@@ -27,8 +27,8 @@ from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore, storage_error
-from dashboard.model_services import ModelServices
 from dashboard.schemas.runs import RunRecord
+from dashboard.services import Services
 
 _POLL_S = 0.5
 
@@ -113,9 +113,7 @@ def evaluate(
     raise typer.Exit(_verdict(run, least))
 
 
-def _plan(
-    opened: ModelServices, dataset: Path, model: str, labels: Path | None, label_map: list[str] | None
-) -> RunPlan:
+def _plan(opened: Services, dataset: Path, model: str, labels: Path | None, label_map: list[str] | None) -> RunPlan:
     version = opened.registry.get(model)
     meanings = read_label_map(label_map or ())
     path = describe(dataset, labels, opened.settings.described_dir) if labels else dataset.absolute()
@@ -139,7 +137,7 @@ def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -
             time.sleep(_POLL_S)
 
 
-def _evaluate(opened: ModelServices, run: OpenRun) -> RunManifest:
+def _evaluate(opened: Services, run: OpenRun) -> RunManifest:
     with opened, progress() as bar:
         task = bar.add_task("Starting TensorFlow", total=None, rate="")
         try:

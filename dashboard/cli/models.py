@@ -19,8 +19,8 @@ from dashboard.core.images.preprocessing import SCALINGS, ColorMode, Fit
 from dashboard.core.labels.class_names import read_class_names
 from dashboard.core.models.adding import NewModel, add_model, read_input_size
 from dashboard.core.models.registry import Registry
-from dashboard.model_services import ModelServices
 from dashboard.schemas.models import ModelRecord
+from dashboard.services import Services
 
 models_app = typer.Typer(invoke_without_command=True, help="List, add and choose model versions.")
 
@@ -68,7 +68,7 @@ def _active_ref(known: Registry) -> str:
         return ""
 
 
-def _print_markdown(opened: ModelServices) -> None:
+def _print_markdown(opened: Services) -> None:
     measured = [version for version in opened.registry.versions() if "accuracy" in version.metrics]
     try:
         with opened, console.status("Measuring the speed of each model ..."):

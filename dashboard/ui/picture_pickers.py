@@ -10,22 +10,9 @@ import streamlit as st
 from dashboard.core.errors import ImageError, listed
 from dashboard.core.images.decoding import MAX_FILE_BYTES, SUFFIXES, decode_image
 from dashboard.core.images.drawing import enlarge
-from dashboard.ui.picture_address import keep_picture
 from dashboard.ui.words import plain
 
 SAMPLES_SHOWN = 8
-
-
-def choose_picture(samples_dir: Path) -> None:
-    """Lets the user upload a picture or take a sample, and keeps it for `picture_to_explain`."""
-    picture = upload_picture("explain-upload")
-    if picture is None:
-        st.caption("No picture at hand? Take a sample. The images of an evaluation have a link to this page, too.")
-        clicked = clicked_sample(sample_files(samples_dir))
-        picture = (clicked.name, clicked.read_bytes()) if clicked else None
-    if picture:
-        keep_picture(*picture)
-        st.rerun()
 
 
 def sample_files(samples_dir: Path) -> list[Path]:

@@ -43,7 +43,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings, get_settings
-from dashboard.model_services import model_services_of
+from dashboard.services import services_of
 from tests.conftest import ROOT
 
 FROG = sorted((ROOT / "data" / "samples" / "frog").glob("*.png"))[0]
@@ -587,7 +587,7 @@ def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(
             return [Failure("format", "It is no image.")]
 
     idle = WorkerPool(1, command=("/bin/true",), at_once=False)
-    opened = replace(model_services_of(Settings(), idle), inference=Inference())  # type: ignore[arg-type]
+    opened = replace(services_of(Settings(), idle), inference=Inference())  # type: ignore[arg-type]
     monkeypatch.setattr("dashboard.cli.predict.services", lambda local: nullcontext(opened))
     contents = {"a.png": b"deadly", "b.png": b"text", "c.png": b"last", "d.png": b"text"}
     for name, content in contents.items():

@@ -39,15 +39,15 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def running_server(data: Path) -> Iterator[Server]:
-    """Starts the dashboard as the README does; ends it with everything it started."""
+def running_server(data: Path, script: Path = ROOT / "app.py") -> Iterator[Server]:
+    """Starts the dashboard, or another Streamlit script, as the README does; ends it with everything it started."""
     shutil.copytree(ROOT / "data" / "samples", data / "samples", dirs_exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = (data / "server.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.address", "127.0.0.1"],
+        [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), "--server.address", "127.0.0.1"],
         cwd=ROOT, env={**os.environ, "DASHBOARD_DATA_DIR": str(data)}, stdout=log, stderr=subprocess.STDOUT,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
@@ -72,5 +72,5 @@ def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -
                 if response.status == 200:
                     return
         except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+            time.sleep(0.05)
     raise RuntimeError(f"the dashboard did not start: {log.read_text(errors='replace')[-2000:]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import time
 import zipfile
@@ -202,6 +203,18 @@ def test_the_server_stays_small_and_never_loads_tensorflow(browser, tmp_path: Pa
         pytest.skip("this system does not show a process's libraries in /proc")
     assert "numpy" in libraries
     assert "tensorflow" not in libraries
+
+
+def test_a_large_upload_does_not_stay_in_memory(page, server: Server, samples: Path, tmp_path: Path) -> None:
+    memory_mb = []
+    for name, size_mb in (("small.zip", 0), ("large.zip", 60)):  # the first upload imports what evaluations need
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for file in samples.glob("cat/*.png"):
+                archive.write(file, f"cat/{file.name}")
+            archive.writestr("notes.txt", os.urandom(size_mb * 2**20))
+        evaluate(page, tmp_path / name)
+        memory_mb.append(server.memory_mb())
+    assert memory_mb[1] - memory_mb[0] < 30
 
 
 def test_workers_die_with_a_killed_server(browser, tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.core.datasets import label_counts, open_dataset
 from dashboard.core.datasets.formats import OFFERED, either
@@ -55,8 +58,17 @@ def upload_dataset(settings: Settings) -> Path | None:
     except DashboardError as error:
         show_error(error, NOT_EVALUATED)
         return None
-    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # frees the upload's memory
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # the next uploader is empty
+    _free(files)
     return path
+
+
+def _free(files: Sequence[UploadedFile]) -> None:
+    """Frees the memory of uploads, which Streamlit would keep until the session ends."""
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for file in files:
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 def begin(path: Path, version: ModelVersion, start: Start) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.charts.probabilities import probability_bars, rest_of_bars
 from dashboard.core.explanations.answer import Answer
 from dashboard.core.models.familiarity import Doubt
 from dashboard.core.models.version import ModelVersion
@@ -12,9 +13,6 @@ from dashboard.ui.words import plain, show_predicted_class
 
 def show_answer(answer: Answer, threshold: float) -> None:
     """Shows the predicted class, its confidence, warnings, and the probabilities of all classes."""
-    # imported only here: Altair takes 0.4 s, and the first view needs no chart
-    from dashboard.charts.probabilities import probability_bars, rest_of_bars
-
     confidence = answer.prediction.confidence
     show_predicted_class(answer.predicted_label)
     st.progress(confidence, text=f"Confidence {confidence:.1%}")
