@@ -31,10 +31,12 @@ COMMANDS = (
     ("runs", "runs", "runs_app",
      "List, show, export and delete evaluations."),
 )  # fmt: skip
+NEED_WORKERS = ("predict", "explain", "evaluate")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 for command, module, function, first_paragraph in COMMANDS:
-    app.command(command, cls=LazyCommand, help=first_paragraph)(lazily(f"dashboard.cli.{module}", function))
+    load = lazily(f"dashboard.cli.{module}", function, command in NEED_WORKERS)
+    app.command(command, cls=LazyCommand, help=first_paragraph)(load)
 
 
 def main() -> None:

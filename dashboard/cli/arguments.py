@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from dashboard.core.engine.launching import forks, template
+from dashboard.core.engine.socket_path import socket_path
 from dashboard.core.settings import get_settings
 from dashboard.services import Services, open_for_command
 
@@ -23,6 +25,14 @@ ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; th
 Local = Annotated[
     bool, typer.Option("--local", help="Use own workers, also where a dashboard with the same data folder runs.")
 ]
+
+
+def prepare_workers() -> None:
+    """Begins to import TensorFlow in another process, unless there may be a dashboard whose workers do the work."""
+    settings = get_settings()
+    path = socket_path(settings)
+    if forks() and not settings.cluster and not (path and path.exists()):
+        template.begin()
 
 
 def services(workers: int | None = 1, local: bool = True) -> Services:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -20,10 +21,16 @@ class LazyCommand(TyperCommand):
         return self.callback().make_context(*args, **kwargs)
 
 
-def lazily(module: str, name: str) -> Callable[[], Any]:
-    """A function that imports a command from a module: a function, or a `typer.Typer` of several commands."""
+def lazily(module: str, name: str, needs_workers: bool = False) -> Callable[[], Any]:
+    """A function that imports a command from a module: a function, or a `typer.Typer` of several commands.
+
+    Args:
+        needs_workers: TensorFlow is imported in another process meanwhile.
+    """
 
     def load() -> Any:
+        if needs_workers and "--help" not in sys.argv:
+            import_module("dashboard.cli.arguments").prepare_workers()
         found = getattr(import_module(module), name)
         holder = typer.Typer()
         if isinstance(found, typer.Typer):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import os
 import pickle
 import select
 import socket
@@ -69,12 +70,19 @@ class Template:
         self._lock = threading.Lock()
         self._active: _Process | None = None
         self._spare: _Process | None = None
+        self._starting: _Process | None = None
         self._log: IO[bytes] = io.BytesIO()  # of the template and its spare; a file once one was started
         self.unsafe = False  # a template had several threads
 
     def processes(self) -> list[int]:
         """The process ids of the template and its spare."""
         return [each.process.pid for each in (self._active, self._spare) if each]
+
+    def begin(self) -> None:
+        """Starts the template without waiting for its import, so that the first fork waits less."""
+        with self._lock, contextlib.suppress(OSError):  # the first fork raises it
+            if not self._active and not self._starting:
+                self._starting = self._spawn(os.environ)
 
     def fork(
         self, pipe: socket.socket, log: IO[bytes], environment: Mapping[str, str], limit_s: float
@@ -107,10 +115,10 @@ class Template:
     def close(self) -> None:
         """Ends the template for good. Its workers go on."""
         with self._lock:
-            for each in (self._active, self._spare):
+            for each in (self._active, self._spare, self._starting):
                 if each:
                     each.end()
-            self._active = self._spare = None
+            self._active = self._spare = self._starting = None
             self._log.close()
 
     def _living(self) -> _Process | None:
@@ -126,6 +134,28 @@ class Template:
         return None
 
     def _start(self, environment: Mapping[str, str], limit_s: float) -> _Process:
+        started, self._starting = self._starting or self._spawn(environment), None
+        started.control.settimeout(limit_s)
+        try:
+            threads = _receive(started.control)
+        except TimeoutError:
+            started.process.kill()
+            started.end()
+            raise WorkerDied(
+                f"did not answer within {limit_s:.0f} s while importing TensorFlow", overran=True
+            ) from None
+        except (EOFError, OSError) as error:
+            code = started.end()
+            how = f"{how_it_ended(code, self._log)} while importing TensorFlow"
+            raise WorkerDied(how, signal=signal_in(code)) from error
+        if threads != 1:
+            started.end()
+            self.unsafe = True
+            raise NotSafeToFork(f"the template has {threads} threads")
+        started.control.settimeout(FORK_S)
+        return started
+
+    def _spawn(self, environment: Mapping[str, str]) -> _Process:
         _adopt_orphans()
         ours, theirs = socket.socketpair()
         self._log.close()
@@ -140,26 +170,7 @@ class Template:
                 stdout=self._log,
                 stderr=self._log,
             )
-        started = _Process(ours, process)
-        ours.settimeout(limit_s)
-        try:
-            threads = _receive(ours)
-        except TimeoutError:
-            process.kill()
-            started.end()
-            raise WorkerDied(
-                f"did not answer within {limit_s:.0f} s while importing TensorFlow", overran=True
-            ) from None
-        except (EOFError, OSError) as error:
-            code = started.end()
-            how = f"{how_it_ended(code, self._log)} while importing TensorFlow"
-            raise WorkerDied(how, signal=signal_in(code)) from error
-        if threads != 1:
-            started.end()
-            self.unsafe = True
-            raise NotSafeToFork(f"the template has {threads} threads")
-        ours.settimeout(FORK_S)
-        return started
+        return _Process(ours, process)
 
     def _keep_spare(self, active: _Process, environment: Mapping[str, str]) -> None:
         if self._spare:

@@ -210,3 +210,14 @@ def test_thirty_forks_load_the_model_and_answer_alike(tiny_version: ModelVersion
     """`python -m tests.benchmarks.forks` does the same a thousand times."""
     answers, seconds = answers_of(30, tiny_version, encoded(picture(1)))
     assert len(answers) == 1 and len(seconds) == 30
+
+
+def test_a_template_that_was_begun_early_is_the_one_that_forks(template: Template) -> None:
+    template.begin()
+    template.begin()
+    [early] = [child.pid for child in psutil.Process().children() if child.cmdline()[1:3] == list(COMMAND[1:])]
+    pool = WorkerPool(1)
+    assert result(pool.submit("add", 2, 3)) == 5
+    template.begin()
+    assert template.processes()[0] == early
+    pool.close()
