@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dashboard.core.errors import ImageError
 
 BITS_PER_SAMPLE, PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_CHUNK_FRAME = 12  # bytes of length, type and CRC
 
 FORMATS = (
     "PNG",
@@ -83,9 +88,15 @@ def _too_many_pixels(size: tuple[int, int] | None = None) -> ImageError:
 
 
 def _verify_checksums(data: bytes) -> None:
-    if data.startswith(b"\x89PNG"):  # decoding skips the checksums of the pixel data
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            image.verify()
+    """Compares the CRC of each chunk of a PNG file (PNG 3, section 5.3), since decoding skips those of the pixel data."""
+    if not data.startswith(_PNG_SIGNATURE):
+        return
+    start = len(_PNG_SIGNATURE)
+    while start + _PNG_CHUNK_FRAME <= len(data):
+        end = start + _PNG_CHUNK_FRAME + int.from_bytes(data[start : start + 4], "big")
+        if end <= len(data) and zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            raise ValueError(f"the checksum of its {data[start + 4 : start + 8].decode("latin-1")!r} part is wrong")
+        start = end
 
 
 def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedImage:
@@ -120,11 +131,10 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         if np.asarray(rgba.getchannel("A")).min() < 255:
             notes.append("Transparent parts are shown on white.")
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return DecodedImage(np.array(upright.convert("RGB")), tuple(notes))
+    return DecodedImage(np.array(upright if upright.mode == "RGB" else upright.convert("RGB")), tuple(notes))
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # damaged EXIF data says nothing about the orientation
-        return image
+    with contextlib.suppress(Exception):  # damaged EXIF data says nothing about the orientation
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
