@@ -31,6 +31,7 @@ from typer.testing import CliRunner
 
 from dashboard.cli import app as cli
 from dashboard.cli.app import app
+from dashboard.cli.output import console
 from dashboard.core.datasets.cifar10_archive import FILE_NAME
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import WorkerError
@@ -95,6 +96,7 @@ def dashboard(*arguments: str | bytes | Path, data_dir: Path, **settings: str) -
         patch.dict(os.environ, environment_of(data_dir, settings), clear=True),
         patch.object(sys, "argv", command),
         patch.object(sys, "stdin", io.StringIO()),
+        patch.object(console, "_width", None),  # read COLUMNS now, not when the console was made
         redirect_stdout(out),
         redirect_stderr(err),
         pytest.raises(SystemExit) as ended,
