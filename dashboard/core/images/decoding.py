@@ -95,7 +95,8 @@ def _verify_checksums(data: bytes) -> None:
     while start + _PNG_CHUNK_FRAME <= len(data):
         end = start + _PNG_CHUNK_FRAME + int.from_bytes(data[start : start + 4], "big")
         if end <= len(data) and zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            raise ValueError(f"the checksum of its {data[start + 4 : start + 8].decode("latin-1")!r} part is wrong")
+            part = data[start + 4 : start + 8].decode("latin-1")
+            raise ValueError(f"the checksum of its part {part!r} is wrong")
         start = end
 
 
