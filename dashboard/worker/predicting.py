@@ -21,9 +21,10 @@ from dashboard.core.images.thumbnails import make_thumbnail
 from dashboard.core.models.facts import ModelFacts
 from dashboard.core.models.prediction import ChunkAnswers, Failure, Prediction
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.settings import CHUNK_SIZE
 from dashboard.worker.probe import probe_tensorflow
 
-BATCH = 32  # images per forward pass; small, so that the next images are read meanwhile
+BATCH = 64  # images per forward pass where TensorFlow has several threads: small, so that the next are read meanwhile
 
 
 def load_model(version: ModelVersion) -> Any:
@@ -77,13 +78,18 @@ def predict_samples(
 def _predict(
     version: ModelVersion, readers: Sequence[Callable[[], np.ndarray]], with_thumbnails: bool = False
 ) -> ChunkAnswers:
-    """Reads the next pictures in a thread while the model computes: Pillow and TensorFlow can run at the same time."""
+    """Reads the next pictures in a thread while the model computes: Pillow and TensorFlow can run at the same time.
+
+    Where TensorFlow has one thread, because each processor has a worker, a chunk is read first: two threads that take turns on
+    one processor cost more than they gain.
+    """
     model = load_model(version)
+    batch = BATCH if probe_tensorflow().threads > 1 else CHUNK_SIZE
     failures: dict[int, Failure] = {}
 
     def read(start: int) -> tuple[list[int], list[np.ndarray]]:
         places, inputs = [], []
-        for place in range(start, min(start + BATCH, len(readers))):
+        for place in range(start, min(start + batch, len(readers))):
             try:
                 inputs.append(fit_image(readers[place](), version.preprocessing))
                 places.append(place)
@@ -97,7 +103,7 @@ def _predict(
     thumbnails: list[np.ndarray] = []
     with ThreadPoolExecutor(1, "read") as ahead:
         batches = deque([ahead.submit(read, 0)])
-        for start in range(BATCH, len(readers) + BATCH, BATCH):
+        for start in range(batch, len(readers) + batch, batch):
             readable, inputs = batches.popleft().result()
             batches.append(ahead.submit(read, start))
             if inputs:
