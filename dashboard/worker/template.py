@@ -100,7 +100,7 @@ def _receive(control: socket.socket, size: int) -> bytes:
 
 
 def _name_process(kind: str) -> None:
-    Path("/proc/self/comm").write_text(f"dashboard {kind[:5]}")
+    Path("/proc/self/comm").write_text(f"dash-{kind}")  # at most 15 characters
 
 
 def _prepare_and_watch(prepare: Callable[[], None], control: socket.socket) -> None:

@@ -31,7 +31,7 @@ class Server:
 
     def workers(self) -> list[psutil.Process]:
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if child.name() == "dashboard worke"]
+        return [child for child in children if child.name() == "dash-worker"]
 
 
 def chromium() -> str | None:

@@ -168,7 +168,7 @@ def test_a_worker_is_shown_as_the_system_sees_it(pool: WorkerPool, inference: In
     [worker] = pool.workers()
     check = check_worker(worker, tensorflow_works=True)
     process = psutil.Process(int(check.detail("Process")))
-    assert process.name() == "dashboard worke"
+    assert process.name() == "dash-worker"
     assert float(check.detail("Memory").removesuffix(" MiB").replace(",", "")) > 100
 
 

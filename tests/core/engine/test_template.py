@@ -54,7 +54,7 @@ def test_workers_are_forks_of_a_template_with_one_thread_and_children_of_the_ser
     workers = [psutil.Process(worker.pid) for worker in two.workers()]
     assert {worker.ppid() for worker in workers} == {os.getpid()}
     assert [psutil.Process(pid).num_threads() for pid in template.processes()] == [1, 1]
-    assert {name.name() for name in workers} == {"dashboard worke"}
+    assert {name.name() for name in workers} == {"dash-worker"}
     two.close()
     assert not any(runs(worker.pid) for worker in workers)
     assert all(runs(pid) for pid in template.processes())
@@ -143,7 +143,7 @@ def test_a_template_ends_with_its_server_also_while_it_imports() -> None:
     with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) as server:
         until(lambda: psutil.Process(server.pid).children(), "the template")
         [template] = psutil.Process(server.pid).children()
-        until(lambda: template.name() == "dashboard templ", "its import")
+        until(lambda: template.name() == "dash-template", "its import")
         server.send_signal(signal.SIGKILL)
     until(lambda: not runs(template.pid), "the template to end", 10)
 
