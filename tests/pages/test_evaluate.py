@@ -38,10 +38,11 @@ PATIENCE_S = 60
 
 
 def until(at: AppTest, condition: Callable[[AppTest], object]) -> AppTest:
-    end = time.monotonic() + PATIENCE_S
+    end, pause = time.monotonic() + PATIENCE_S, 0.1
     while not condition(at):
         assert time.monotonic() < end, text_of(at)
-        time.sleep(0.2)
+        time.sleep(pause)
+        pause = min(2 * pause, 2.0)  # drawing the page takes processor time from the worker that it waits for
         at.run()
     return at
 
