@@ -75,8 +75,8 @@ class Template:
         self.unsafe = False  # a template had several threads
 
     def processes(self) -> list[int]:
-        """The process ids of the template and its spare."""
-        return [each.process.pid for each in (self._active, self._spare) if each]
+        """The process ids of the template and its spare, also of one that is still importing."""
+        return [each.process.pid for each in (self._starting, self._active, self._spare) if each]
 
     def begin(self) -> None:
         """Starts the template without waiting for its import, so that the first fork waits less."""

@@ -215,7 +215,7 @@ def test_thirty_forks_load_the_model_and_answer_alike(tiny_version: ModelVersion
 def test_a_template_that_was_begun_early_is_the_one_that_forks(template: Template) -> None:
     template.begin()
     template.begin()
-    [early] = [child.pid for child in psutil.Process().children() if child.cmdline()[1:3] == list(COMMAND[1:])]
+    [early] = template.processes()
     pool = WorkerPool(1)
     assert result(pool.submit("add", 2, 3)) == 5
     template.begin()
