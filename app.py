@@ -7,6 +7,8 @@ The entry script does not lie beside pages/, because Streamlit would then serve 
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import threading
 import time
@@ -20,8 +22,12 @@ from dashboard.core.settings import PACKAGE
 
 UNVISITED_S = 5.0  # seconds after which the workers start although no page has been opened
 DRAWING_S = 1.0  # seconds that a browser has to draw the first page before the workers start
+M_ARENA_MAX = -8  # of glibc's malloc.h
 
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps what it once had
+with contextlib.suppress(OSError, AttributeError):  # other systems have no glibc
+    # glibc's memory of a thread keeps what it once had, too, and every session has threads
+    ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
 
 
 @asynccontextmanager
