@@ -134,7 +134,13 @@ class Template:
         return None
 
     def _start(self, environment: Mapping[str, str], limit_s: float) -> _Process:
-        started, self._starting = self._starting or self._spawn(environment), None
+        started = self._starting = self._starting or self._spawn(environment)
+        try:
+            return self._until_imported(started, limit_s)
+        finally:
+            self._starting = None
+
+    def _until_imported(self, started: _Process, limit_s: float) -> _Process:
         started.control.settimeout(limit_s)
         try:
             threads = _receive(started.control)
