@@ -130,7 +130,7 @@ class Template:
                 return each
             if each:
                 each.end()
-        self._spare = None
+        self._active = self._spare = None
         return None
 
     def _start(self, environment: Mapping[str, str], limit_s: float) -> _Process:

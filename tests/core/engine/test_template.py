@@ -94,6 +94,23 @@ def test_another_template_starts_when_both_were_killed(two: WorkerPool, template
     assert not any(psutil.pid_exists(pid) for pid in before), "nobody collected their exit codes"
 
 
+def test_a_template_that_fails_to_start_again_is_tried_anew(
+    template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = WorkerPool(1)
+    assert result(pool.submit("add", 2, 3)) == 5
+    for pid in template.processes():
+        kill(pid)
+    monkeypatch.setattr(template, "_command", ("/bin/false",))
+    [worker] = pool.workers()
+    assert worker.pid
+    kill(worker.pid)
+    until(lambda: pool.workers()[0].restarts > 2, "two failed starts")
+    monkeypatch.setattr(template, "_command", COMMAND)
+    assert result(pool.submit("add", 2, 3)) == 5
+    pool.close()
+
+
 def test_a_spare_that_was_killed_is_replaced_with_the_next_fork(two: WorkerPool, template: Template) -> None:
     active, spare = template.processes()
     kill(spare)
