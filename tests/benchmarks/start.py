@@ -39,6 +39,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.ui.resources import get_services
 
 services = get_services()
+services.engine.start()
 AppTest.from_file("dashboard/main.py", default_timeout=60).run()
 version = services.registry.get("")
 picture = next(services.settings.samples_dir.rglob("*.png")).read_bytes()
