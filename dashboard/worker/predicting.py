@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from dashboard.core.models.prediction import ChunkAnswers, Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import CHUNK_SIZE
 from dashboard.worker.probe import probe_tensorflow
+
+T = TypeVar("T")
 
 BATCH = 64  # images per forward pass where TensorFlow has several threads: small, so that the next are read meanwhile
 
@@ -78,13 +80,9 @@ def predict_samples(
 def _predict(
     version: ModelVersion, readers: Sequence[Callable[[], np.ndarray]], with_thumbnails: bool = False
 ) -> ChunkAnswers:
-    """Reads the next pictures in a thread while the model computes: Pillow and TensorFlow can run at the same time.
-
-    Where TensorFlow has one thread, because each processor has a worker, a chunk is read first: two threads that take turns on
-    one processor cost more than they gain.
-    """
     model = load_model(version)
-    batch = BATCH if probe_tensorflow().threads > 1 else CHUNK_SIZE
+    alone = probe_tensorflow().threads == 1
+    batch = CHUNK_SIZE if alone else BATCH
     failures: dict[int, Failure] = {}
 
     def read(start: int) -> tuple[list[int], list[np.ndarray]]:
@@ -101,22 +99,34 @@ def _predict(
     places: list[int] = []
     logits, pred_probs = [np.empty((0, n_classes), np.float32)], [np.empty((0, n_classes))]
     thumbnails: list[np.ndarray] = []
-    with ThreadPoolExecutor(1, "read") as ahead:
-        batches = deque([ahead.submit(read, 0)])
-        for start in range(batch, len(readers) + batch, batch):
-            readable, inputs = batches.popleft().result()
-            batches.append(ahead.submit(read, start))
-            if inputs:
-                places += readable
-                answer = model.answers(np.stack(inputs))
-                logits.append(answer[0])
-                pred_probs.append(answer[1])
-            if with_thumbnails:
-                thumbnails += [make_thumbnail(image, version.preprocessing) for image in inputs]
+    starts = range(0, len(readers), batch)
+    for readable, inputs in map(read, starts) if alone else _one_ahead(read, starts):
+        if inputs:
+            places += readable
+            answer = model.answers(np.stack(inputs))
+            logits.append(answer[0])
+            pred_probs.append(answer[1])
+        if with_thumbnails:
+            thumbnails += [make_thumbnail(image, version.preprocessing) for image in inputs]
     return ChunkAnswers(
         np.array(places, np.int64), np.concatenate(logits), np.concatenate(pred_probs), failures,
         np.stack(thumbnails) if thumbnails else None,
     )  # fmt: skip
+
+
+def _one_ahead(read: Callable[[int], T], starts: Sequence[int]) -> Iterator[T]:
+    """The results of `read`; the next one is made in a thread, for Pillow and TensorFlow can run at the same time.
+
+    Not where each processor has a worker: two threads that take turns on one processor cost more than they gain.
+    """
+    with ThreadPoolExecutor(1, "read") as ahead:
+        coming: deque[Future[T]] = deque()
+        for start in starts:
+            coming.append(ahead.submit(read, start))
+            if len(coming) > 1:
+                yield coming.popleft().result()
+        if coming:
+            yield coming.popleft().result()
 
 
 def answer_each(
