@@ -13,7 +13,7 @@ POLL_S = 0.5  # how often a page checks the progress of background work
 page_served = threading.Event()  # a session has got its first page from this server process
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda services: services.engine.close())
+@st.cache_resource(show_spinner=False, on_release=lambda services: services.close())
 def get_services() -> Services:
     """The services of this server process. The workers start with the first task, or with `Services.start`."""
     return open_services(get_settings())

@@ -6,6 +6,7 @@ because that would start threads.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import mmap
@@ -100,7 +101,8 @@ def _receive(control: socket.socket, size: int) -> bytes:
 
 
 def _name_process(kind: str) -> None:
-    Path("/proc/self/comm").write_text(f"dash-{kind}")  # at most 15 characters
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(f"dash-{kind}")  # at most 15 characters
 
 
 def _prepare_and_watch(prepare: Callable[[], None], control: socket.socket) -> None:
@@ -128,12 +130,13 @@ def release_code() -> None:
 
     They stay in the system's page cache, and workers map those that they run. Pages that were written to are kept.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    for mapping in psutil.Process().memory_maps(grouped=False):
-        written = mapping.private_dirty or mapping.shared_dirty or mapping.anonymous
-        if mapping.path.startswith("/") and mapping.perms in ("r-xp", "r--p") and not written:
-            first, last = (int(address, 16) for address in mapping.addr.split("-"))
-            libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_DONTNEED)
+    libc = ctypes.CDLL(None)
+    with contextlib.suppress(psutil.Error, OSError):  # the system does not show the mappings; they only cost memory
+        for mapping in psutil.Process().memory_maps(grouped=False):
+            written = mapping.private_dirty or mapping.shared_dirty or mapping.anonymous
+            if mapping.path.startswith("/") and mapping.perms in ("r-xp", "r--p") and not written:
+                first, last = (int(address, 16) for address in mapping.addr.split("-"))
+                libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_DONTNEED)
 
 
 def main(prepare: Callable[[], None], serve: Callable[[int], None]) -> None:

@@ -36,7 +36,7 @@ ONE_THREAD = {  # a fork copies only the calling thread, so the template must no
 
 
 class NotSafeToFork(Exception):
-    """The template has several threads, so workers must be started as interpreters of their own."""
+    """Workers must be started as interpreters of their own: the template has several threads, or cannot pass them on."""
 
 
 class _Process:
@@ -72,7 +72,7 @@ class Template:
         self._spare: _Process | None = None
         self._starting: _Process | None = None
         self._log: IO[bytes] = io.BytesIO()  # of the template and its spare; a file once one was started
-        self.unsafe = False  # a template had several threads
+        self.unsafe = False  # forking was tried and is not safe here
 
     def processes(self) -> list[int]:
         """The process ids of the template and its spare, also of one that is still importing."""
@@ -80,7 +80,7 @@ class Template:
 
     def begin(self) -> None:
         """Starts the template without waiting for its import, so that the first fork waits less."""
-        with self._lock, contextlib.suppress(OSError):  # the first fork raises it
+        with self._lock, contextlib.suppress(OSError, NotSafeToFork):  # the first fork raises it
             if not self._active and not self._starting:
                 self._starting = self._spawn(os.environ)
 
@@ -97,7 +97,7 @@ class Template:
 
         Raises:
             WorkerDied: the template cannot be started, or ended before it answered.
-            NotSafeToFork: the template has several threads.
+            NotSafeToFork: see there; then `unsafe` is True from now on.
             OSError: the system starts no process.
         """
         with self._lock:
@@ -162,7 +162,9 @@ class Template:
         return started
 
     def _spawn(self, environment: Mapping[str, str]) -> _Process:
-        _adopt_orphans()
+        if not _adopts_orphans():
+            self.unsafe = True
+            raise NotSafeToFork("the system does not let this process adopt the workers")
         ours, theirs = socket.socketpair()
         self._log.close()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
@@ -208,10 +210,9 @@ def _receive(control: socket.socket) -> int:
     return int.from_bytes(data, "big")
 
 
-def _adopt_orphans() -> None:
-    """Makes this process the parent of the workers, whose own parent ends at once: prctl(2).
+def _adopts_orphans() -> bool:
+    """Makes this process the parent of the workers, whose own parent ends at once: prctl(2). False if that fails.
 
     So their exit codes reach this process, and no worker depends on the template's life.
     """
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "the workers' exit codes cannot be read")
+    return ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0

@@ -20,10 +20,12 @@ from dashboard.core.engine.template import ONE_THREAD, NotSafeToFork, Template
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.errors import WorkerError
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.settings import Settings
 from tests.benchmarks.forks import answers_of
 from tests.conftest import encoded, picture
 from tests.core.engine.test_pool import pid_of, result, runs, until
 from tests.worker.hostile_template import COMMAND
+from tests.worker.hostile_worker import COMMAND as HOSTILE
 
 
 @pytest.fixture
@@ -196,6 +198,25 @@ def test_workers_start_as_interpreters_where_the_template_has_several_threads(
     monkeypatch.setattr(launching, "template", template)
     assert not launching.forks()
     template.close()
+
+
+def test_workers_start_as_interpreters_where_they_cannot_be_adopted(
+    template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.core.engine.template._adopts_orphans", lambda: False)
+    monkeypatch.setattr(launching, "INTERPRETER", HOSTILE)
+    pool = WorkerPool(1)
+    assert result(pool.submit("add", 2, 3)) == 5
+    assert template.processes() == [] and not launching.forks()
+    pool.close()
+
+
+def test_a_setting_starts_workers_as_interpreters(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching, "get_settings", lambda: Settings(fork="never"))
+    monkeypatch.setattr(launching, "INTERPRETER", HOSTILE)
+    pool = WorkerPool(1)
+    assert result(pool.submit("add", 2, 3)) == 5 and template.processes() == []
+    pool.close()
 
 
 def test_a_worker_has_the_environment_of_its_start(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
