@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -204,7 +205,9 @@ def test_a_manifest_written_before_is_read_and_written_as_it_was(written_before:
 def test_metrics_written_before_are_read_and_written_as_they_were(written_before: RunFolder) -> None:
     found = written_before.load().measured
     assert found is not None and found.class_names == ("cat", "dog", "fish")
-    assert found.accuracy == proportion(3, 4) and found.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert astuple(found.accuracy) == pytest.approx(astuple(proportion(3, 4))) and found.macro_f1 == pytest.approx(
+        (2 / 3 + 4 / 5) / 2
+    )
     assert found.confusion.tolist() == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
     assert found.per_class["class"].tolist() == ["cat", "dog", "fish"] and found.per_class["images"].tolist() == [
         2,
