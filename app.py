@@ -21,7 +21,7 @@ import streamlit as st
 from dashboard.core.settings import PACKAGE
 
 UNVISITED_S = 5.0  # seconds after which the workers start although no page has been opened
-DRAWING_S = 1.0  # seconds that a browser has to draw the first page before the workers start
+DRAWING_S = 0.3  # seconds that a browser has to draw the first page before the workers start
 M_ARENA_MAX = -8  # of glibc's malloc.h
 
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps what it once had
