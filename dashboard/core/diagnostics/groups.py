@@ -32,7 +32,7 @@ GROUPS = (
     CheckGroup(
         tensorflow_checks.GROUP,
         "TensorFlow",
-        "Waiting for TensorFlow in a worker process (about 10 s after a start)",
+        "Waiting for TensorFlow in a worker process (about 5 s after a start)",
         tensorflow_checks.checks,
     ),
     CheckGroup("models", "Models", "Looking at the models", model_checks.checks),
