@@ -61,7 +61,8 @@ def show_metrics(report: Report, workers: Sequence[WorkerStatus]) -> None:
     memory_column.metric(
         "Memory of workers",
         f"{memory / MIB:,.0f} MiB" if memory else "None running",
-        help="Resident memory of all worker processes, TensorFlow and loaded models included.",
+        help="Resident memory of all worker processes, TensorFlow and loaded models included. What they share counts "
+        "once for each, so together they take less.",
     )
 
 
