@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 
 ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; the active one when not given.")]
 Local = Annotated[
-    bool, typer.Option("--local", help="Use own workers, also where a dashboard with the same data folder runs.")
+    bool, typer.Option("--local", help="Start own workers, even if a dashboard with the same data folder is running.")
 ]
 
 

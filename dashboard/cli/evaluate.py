@@ -87,7 +87,7 @@ def evaluate(
             "a resumed run keeps its model and labels: leave out --model, --labels, --map and --no-cache"
         )
     opened = services(workers, local or workers is not None)
-    store = RunStore(opened.settings.runs_dir)
+    store = opened.runs
     try:
         if out:
             make_export_folder(out)  # fail before the work, not after it

@@ -13,7 +13,6 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.labels.class_names import check_class_names, read_class_names
 from dashboard.core.labels.label_map import read_label_map
-from dashboard.core.runs.store import RunStore
 from dashboard.schemas.runs import ImportRecord
 
 
@@ -49,7 +48,7 @@ def import_command(
             request = ImportRequest(predictions, names, labels, name or model, read_label_map(label_map or ()))
             imported = import_predictions(
                 request,
-                RunStore(opened.settings.runs_dir),
+                opened.runs,
                 lambda done, total: bar.update(task, completed=done, total=total),
             )
     except DashboardError as error:

@@ -52,8 +52,8 @@ class Settings(BaseSettings):
     fork: Literal["auto", "never"] = Field(
         default="auto", description="auto: workers are forked from a process that has imported TensorFlow, on Linux"
     )
-    task_s: float = Field(default=120.0, gt=0, description="how long one chunk or one prediction may take")
-    chunk_size: int = Field(default=128, ge=1, le=4096, description="images a chunk of an evaluation")
+    task_s: float = Field(default=TASK_S, gt=0, description="how long one chunk or one prediction may take")
+    chunk_size: int = Field(default=CHUNK_SIZE, ge=1, le=4096, description="images a chunk of an evaluation")
     cluster: str = Field(default="", description="address of a Ray cluster that does the work; empty: this machine")
     precision: Literal["auto", "float32"] = Field(
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     @field_validator("models_dir", "data_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
-        """True if the workers run on a cluster."""
+        """The absolute path of a folder; ~ stands for the home folder."""
         try:
             return folder.expanduser().absolute()
         except RuntimeError as error:

@@ -26,7 +26,7 @@ from dashboard.worker.probe import probe_tensorflow
 
 T = TypeVar("T")
 
-BATCH = 64  # images per forward pass where TensorFlow has several threads: small, so that the next are read meanwhile
+BATCH = 64  # images per forward pass if TensorFlow has several threads; small, so that reading and computing overlap
 
 
 def load_model(version: ModelVersion) -> Any:
@@ -115,9 +115,9 @@ def _predict(
 
 
 def _one_ahead(read: Callable[[int], T], starts: Sequence[int]) -> Iterator[T]:
-    """The results of `read`; the next one is made in a thread, for Pillow and TensorFlow can run at the same time.
+    """The results of `read` in order. A thread reads the next images while the model computes.
 
-    Not where each processor has a worker: two threads that take turns on one processor cost more than they gain.
+    Only useful where a worker has several processors. On one, the two threads would just take turns.
     """
     with ThreadPoolExecutor(1, "read") as ahead:
         coming: deque[Future[T]] = deque()

@@ -15,7 +15,7 @@ NICENESS = 5  # the pages stay quick while workers import TensorFlow or compute
 
 
 def end_with(descriptor: int) -> None:
-    """Ends this process as soon as the other end of the socket is closed, which also the death of its owner does."""
+    """Ends this process as soon as the other end of the socket is closed, by its owner or by the owner's death."""
     closed = select.poll()
     closed.register(descriptor, 0)  # only POLLHUP, which is always reported
 

@@ -126,9 +126,9 @@ def _prepare_and_watch(prepare: Callable[[], None], control: socket.socket) -> N
 
 
 def release_code() -> None:
-    """Gives back the pages of program code that importing has touched, and that a process which only forks needs not.
+    """Unmaps the program code that importing has loaded, because a process that only forks hardly runs any of it.
 
-    They stay in the system's page cache, and workers map those that they run. Pages that were written to are kept.
+    The code stays in the system's page cache, and a worker maps what it runs. Pages that were written to are kept.
     """
     libc = ctypes.CDLL(None)
     with contextlib.suppress(psutil.Error, OSError):  # the system does not show the mappings; they only cost memory

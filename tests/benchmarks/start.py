@@ -84,15 +84,13 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
     checkout, settings = arguments.checkout.resolve(), get_settings()
     sample = str(next((ROOT / "data" / "samples").rglob("*.png")))
     predict = (*COMMAND, "predict", sample, "--json")
-    rounds = [
-        [seconds(command, checkout, folder) for command in (IMPORT, (*COMMAND, "--help"), predict)]
-        for _ in range(arguments.rounds)
-    ]
-    unit, of_help, of_predict = (median(times) for times in zip(*rounds, strict=True))
+    commands = [("--help", (*COMMAND, "--help")), ("predict of one image", predict)]
+    timed = [IMPORT, *(command for _, command in commands if "commands" in arguments.only)]
+    rounds = [[seconds(command, checkout, folder) for command in timed] for _ in range(arguments.rounds)]
+    unit, *of_commands = (median(times) for times in zip(*rounds, strict=True))
     print(f"import tensorflow: {unit:.2f} s; load {os.getloadavg()[0]:.1f}", flush=True)
-    if "commands" in arguments.only:
-        show("--help", of_help, unit)
-        show("predict of one image", of_predict, unit)
+    for (what, _), value in zip(commands, of_commands, strict=False):
+        show(what, value, unit)
     if "evaluate" in arguments.only:
         registry = Registry(settings.models_dir, settings.model)
         for ref in arguments.models:

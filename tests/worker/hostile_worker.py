@@ -145,7 +145,7 @@ def predict_samples(
 
 def import_all() -> None:
     """What `predict_samples` and `measure_run` import."""
-    importlib.import_module("dashboard.core.datasets")
+    importlib.import_module("dashboard.core.datasets.unchanged")
     importlib.import_module("dashboard.core.evaluation.measuring")
     importlib.import_module("dashboard.core.images.thumbnails")
 

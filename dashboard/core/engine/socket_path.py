@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dashboard.core.settings import PACKAGE, Settings
 
-_OWN = {"workers", "worker_start_s", "task_s", "chunk_size", "max_upload_mb", "fork"}  # do not change an answer
+_WITHOUT_EFFECT_ON_ANSWERS = {"workers", "worker_start_s", "task_s", "chunk_size", "max_upload_mb", "fork"}
 
 
 def socket_path(settings: Settings) -> Path | None:
@@ -32,5 +32,5 @@ def socket_path(settings: Settings) -> Path | None:
 def fingerprint(settings: Settings) -> str:
     """Equal for two processes whose workers give the same answers: the same code, Python and settings."""
     changed = max(file.stat().st_mtime_ns for file in PACKAGE.rglob("*.py"))
-    shared = settings.model_dump_json(exclude=_OWN)
+    shared = settings.model_dump_json(exclude=_WITHOUT_EFFECT_ON_ANSWERS)
     return hashlib.sha256(f"{PACKAGE} {changed} {sys.executable} {sys.version} {shared}".encode()).hexdigest()

@@ -308,12 +308,17 @@ def test_workers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         "print(*[s.pid for s in pool.workers()], flush=True)\n"
         "time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        pids = [int(pid) for pid in parent.stdout.readline().split()]
-        assert len(pids) == 2 and all(psutil.pid_exists(pid) for pid in pids)
-        parent.send_signal(signal.SIGKILL)
-    until(lambda: not any(runs(pid) for pid in pids), "the workers to end", 10)
+    nothing_is_left_after_a_kill(program, 2)
+
+
+def nothing_is_left_after_a_kill(program: str, n: int) -> None:
+    """Kills a server once it has printed the ids of its n processes, and waits until all of these have ended."""
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        pids = [int(pid) for pid in server.stdout.readline().split()]
+        assert len(pids) == n and all(psutil.pid_exists(pid) for pid in pids)
+        server.send_signal(signal.SIGKILL)
+    until(lambda: not any(runs(pid) for pid in pids), "all processes to end", 10)
 
 
 def runs(pid: int) -> bool:

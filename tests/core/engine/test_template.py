@@ -23,7 +23,7 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from tests.benchmarks.forks import answers_of
 from tests.conftest import encoded, picture
-from tests.core.engine.test_pool import pid_of, result, runs, until
+from tests.core.engine.test_pool import nothing_is_left_after_a_kill, pid_of, result, runs, until
 from tests.worker.hostile_template import COMMAND
 from tests.worker.hostile_worker import COMMAND as HOSTILE
 
@@ -139,12 +139,7 @@ def test_nothing_is_left_of_a_server_that_is_killed(template_dies_first: bool) -
         "print(*[s.pid for s in pool.workers()], *launching.template.processes(), flush=True)\n"
         "time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        pids = [int(pid) for pid in server.stdout.readline().split()]
-        assert len(pids) == 4
-        server.send_signal(signal.SIGKILL)
-    until(lambda: not any(runs(pid) for pid in pids), "all processes to end", 10)
+    nothing_is_left_after_a_kill(program, 4)
 
 
 def test_a_template_ends_with_its_server_also_while_it_imports() -> None:
