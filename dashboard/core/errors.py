@@ -32,7 +32,7 @@ Code = Literal[
     "parquet", "parquet_columns", "record", "tfrecord", "tfrecord_compressed", "tfrecord_features",
     # a model and its model.json
     "model_unusable", "bad_scaling", "class_names", "input_size", "model_changed", "model_damaged", "model_format",
-    "model_graph", "model_kills_worker", "model_memory", "model_missing", "model_record", "model_refused",
+    "model_kills_worker", "model_memory", "model_missing", "model_record", "model_refused",
     "model_shape", "model_subclassed", "model_unknown", "model_unreadable", "model_weights_only", "not_finite",
     "other_network",
     # explanations
