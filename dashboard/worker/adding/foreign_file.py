@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -12,6 +13,7 @@ from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 import keras
+from keras.src.utils.naming import to_snake_case
 
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.worker.adding.keras2.graph import build
@@ -77,6 +79,23 @@ def written_by(data: bytes) -> str:
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, AttributeError, EOFError, OSError):
         pass  # `load_file` raises the error
     return ""
+
+
+def trained_with(file: Path) -> str:
+    """The name of the loss in the file, in snake case; "" if it is not known."""
+    config: Any = None
+    with contextlib.suppress(Exception):  # a damaged file is reported when it is loaded
+        if file.is_file() and h5py.is_hdf5(file):
+            with h5py.File(file) as opened:
+                config = json.loads(opened.attrs.get("training_config", "null"))
+        elif file.is_file():
+            with zipfile.ZipFile(file) as archive:
+                if archive.getinfo("config.json").file_size <= MAX_CONFIG_BYTES:
+                    config = json.loads(archive.read("config.json")).get("compile_config")
+    loss = config.get("loss") if isinstance(config, dict) else None
+    if isinstance(loss, dict):
+        loss = loss["config"] if isinstance(loss.get("config"), str) else loss.get("class_name")
+    return to_snake_case(loss) if isinstance(loss, str) else ""
 
 
 def _check(config: Any, what: str) -> None:

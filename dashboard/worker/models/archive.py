@@ -89,8 +89,33 @@ def check_config(node: Any, what: str) -> None:
             if isinstance(name, str) and name in _REFUSED_CLASSES:
                 raise _refused(what, f"it contains a {name}, which can run any code")
             allowed = isinstance(module, str) and (_MODULES.fullmatch(module) or (module, name) in _OF_APPLICATIONS)
+            if isinstance(name, str) and _is_foreign(name, module):
+                raise custom_layer(what, name, _name_of(item))
             if isinstance(module, str) and "class_name" in item and not allowed:
                 raise _refused(what, f"it uses {name} from {module}, which is not an allowed module")
+
+
+def _is_foreign(name: str, module: Any) -> bool:
+    """True for a class that is not from Keras: it has another module, or none."""
+    if isinstance(module, str):
+        return module.split(".")[0] not in ("keras", "builtins") and not module.startswith("tensorflow")
+    return _CLASS.fullmatch(name) is not None
+
+
+def _name_of(item: dict[str, Any]) -> str:
+    config = item.get("config")
+    return str(config.get("name", item.get("name", ""))) if isinstance(config, dict) else str(item.get("name", ""))
+
+
+def custom_layer(what: str, class_name: str, name: str) -> ModelError:
+    """The error for a layer that is not Keras' own."""
+    where = f"{name!r} of the class {class_name}" if name else f"of the class {class_name}"
+    return ModelError(
+        f"{what} has a layer of its own: {where}. Its code is not in the file, and code from files is not run here.",
+        "Only layers of Keras itself are read. Build the model with those, or evaluate it where its code is and add its "
+        "predictions: python -m dashboard import PREDICTIONS.",
+        "custom_layer",
+    )
 
 
 def _refused(what: str, reason: str) -> ModelError:

@@ -10,6 +10,7 @@ import keras
 from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from dashboard.core.errors import ModelError
+from dashboard.worker.models.archive import custom_layer
 
 # Layers that run code from the file, or that no classifier of images needs.
 _REFUSED = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Layer", "Wrapper"}
@@ -53,7 +54,7 @@ def make_layer(class_name: str, config: dict[str, Any], what: str) -> keras.Laye
             "Rescaling, then save the model again.", "model_refused",
         )  # fmt: skip
     if layer_class is None:
-        raise unknown_layer(what, class_name, name)
+        raise custom_layer(what, class_name, name)
     wanted: dict[str, Any] = {"name": new_name(name), "trainable": config.get("trainable", True)}
     if (dtype := _dtype(config.get("dtype"))) is not None:
         wanted["dtype"] = dtype
@@ -83,17 +84,6 @@ def make_layer(class_name: str, config: dict[str, Any], what: str) -> keras.Laye
 def new_name(name: str) -> str:
     """The name as Keras 3 takes it, without slashes."""
     return name.replace("/", "_")
-
-
-def unknown_layer(what: str, class_name: str, name: str) -> ModelError:
-    """The error for a layer that is not Keras' own."""
-    return ModelError(
-        f"{what} has a layer of its own: {name!r} of the class {class_name}. Its code is not in the file, and code from "
-        "files is not run here.",
-        "Only layers of Keras itself are read. Build the model with those, or evaluate it where its code is and add its "
-        "predictions: python -m dashboard import PREDICTIONS.",
-        "custom_layer",
-    )  # fmt: skip
 
 
 def _value(class_name: str, key: str, value: Any, what: str, name: str) -> Any:

@@ -11,7 +11,8 @@ from keras import ops
 from keras.src.ops import core, image, math, nn, numpy
 
 from dashboard.core.errors import ModelError
-from dashboard.worker.adding.keras2.layers import new_name, unknown_layer
+from dashboard.worker.adding.keras2.layers import new_name
+from dashboard.worker.models.archive import custom_layer
 
 
 def _slice(x: Any, slice_spec: list[Any]) -> Any:
@@ -118,5 +119,5 @@ def make_operation(class_name: str, config: dict[str, Any], what: str) -> Any:
     """An operation of Keras 3 such as TrueDivide, from its config. Raises ModelError if there is no such operation."""
     known = _OPERATIONS.get(class_name)
     if known is None:
-        raise unknown_layer(what, class_name, str(config.get("name", class_name)))
+        raise custom_layer(what, class_name, str(config.get("name", class_name)))
     return known.from_config(config)
