@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
-from dashboard.core.datasets.labels_file import as_label
+from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError

@@ -24,6 +24,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of, write_json
 
 SUFFIX = ".dataset.json"
+_TABLE_SUFFIXES = LABELS_SUFFIXES | {".txt"}  # Excel's "Unicode Text"; among images, it is likelier to list the classes
 _NAME_BYTES = 100  # of each of two names, since a file name has at most 255 bytes
 
 
@@ -91,7 +92,7 @@ class DescribedDataset:
                 )  # fmt: skip
             array = open_npy(labels)
             return in_order(names, labels.name, read_labels(array, len(names)))
-        if labels.suffix.lower() not in LABELS_SUFFIXES:
+        if labels.suffix.lower() not in _TABLE_SUFFIXES:
             raise DatasetError(
                 f"{labels.name} cannot be used as a labels file.",
                 "Give a CSV, JSON, Parquet or .npy file.",
