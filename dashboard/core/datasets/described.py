@@ -15,6 +15,7 @@ import numpy as np
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.folder_files import check_readable_name
+from dashboard.core.datasets.idx import is_idx_name, open_idx
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.labelling import Labelling, by_labels_file, in_order
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, file_stem, read_labels_file
@@ -84,13 +85,13 @@ class DescribedDataset:
 
     def _labelling(self, names: Sequence[str]) -> Labelling:
         labels = self._labels
-        if labels.suffix.lower() == ".npy":
+        if labels.suffix.lower() == ".npy" or is_idx_name(labels.name):
             if not isinstance(names, NumberedNames):
                 raise DatasetError(
                     f"{labels.name} has no file names, so it is not known which label belongs to which image.",
                     "Give a CSV, JSON or Parquet file with a file name and a label in each row.", "labels_file",
                 )  # fmt: skip
-            array = open_npy(labels)
+            array = open_idx(labels) if is_idx_name(labels.name) else open_npy(labels)
             return in_order(names, labels.name, read_labels(array, len(names)))
         if labels.suffix.lower() not in _TABLE_SUFFIXES:
             raise DatasetError(

@@ -31,6 +31,7 @@ from dashboard.core.images.other_files import (
 )
 
 _MOST_ASKED = 100  # files of a dataset without images that are asked what they are
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
 
 
@@ -152,6 +153,11 @@ def _why_no_images(source: FileSource) -> ImageError | None:
         reason = _other_type(name, source, position)
         if reason.fix:
             return ImageError(f"{name}: {reason.message}", reason.fix, reason.code)
+        if name.lower().endswith(_ARCHIVES):
+            return ImageError(
+                f"It holds archives, such as {name}, and archives inside a dataset are not opened.",
+                "Give that archive itself, or unpack it there.",
+            )
     return None
 
 

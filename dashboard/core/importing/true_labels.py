@@ -56,7 +56,7 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
     if not path.is_file():
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found")
     files: Sequence[str] | None = None
-    notes = (f"Labels are taken from {path.name}.",)
+    notes: tuple[str, ...] = (f"Labels are taken from {path.name}.",)
     if suffix == ".npy":
         labels: Sequence[str | None] = read_labels(open_npy(path), n_rows)
     elif suffix == ".npz":
