@@ -164,8 +164,7 @@ def _other_kind(head: bytes) -> _Kind | None:
 
 def _as_text(head: bytes) -> bytes | None:
     """The bytes as UTF-8 text; None if they are no text."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return head.decode("utf-16", "replace").encode("utf-8", "replace")
-    text = head.decode("utf-8", "ignore")  # the last character may be cut off
-    printable = sum(character.isprintable() or character.isspace() for character in text)
-    return text.encode() if len(text.encode()) > 0.9 * len(head) and printable == len(text) and text else None
+    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    text = head.decode(encoding, "ignore")  # the last character may be cut off
+    is_whole = len(text.encode(encoding)) > 0.9 * len(head)
+    return text.encode() if text and is_whole and all(c.isprintable() or c.isspace() for c in text) else None
