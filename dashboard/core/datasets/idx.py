@@ -25,6 +25,7 @@ from dashboard.core.errors import DatasetError
 NAME = re.compile(r"(?P<split>[^/]*?)[-_.]?(?P<what>images|labels)[-_.]idx\d[-_.][a-z]+(\.gz)?", re.IGNORECASE)
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _MOST_AXES = 4
+_MOST_BYTES = 2**40  # no larger position is tried
 
 
 @dataclass(frozen=True)
@@ -127,15 +128,18 @@ def _header(name: str, file: IO[bytes]) -> ArrayHeader:
     zeros, kind, axes = file.read(2), *(file.read(2) or b"\0\0")
     if zeros != b"\0\0" or kind not in _TYPES or not 0 < axes <= _MOST_AXES:
         raise ValueError("it does not begin like an idx file")
-    shape = tuple(np.frombuffer(file.read(4 * axes), ">u4").tolist())
-    if len(shape) != axes:
+    sizes = file.read(4 * axes)
+    if len(sizes) < 4 * axes:
         raise EOFError("it is cut off")
+    shape = tuple(np.frombuffer(sizes, ">u4").tolist())
     header = ArrayHeader(shape, np.dtype(_TYPES[kind]), 4 + 4 * axes)
     size = header.row_bytes * shape[0]
-    file.seek(header.offset + max(0, size - 1))
-    rest = file.read(2)
+    rest = b""
+    if size <= _MOST_BYTES:
+        file.seek(header.offset + max(0, size - 1))
+        rest = file.read(2)
     if len(rest) != min(size, 1):
-        raise EOFError(f"its header says {shape}, {size:,} bytes, but it has {'more' if rest else 'fewer'}")
+        raise EOFError(f"its header says {shape}, {size:,} bytes, but it has {'more' if len(rest) > 1 else 'fewer'}")
     return header
 
 

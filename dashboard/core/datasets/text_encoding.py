@@ -8,7 +8,7 @@ _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip  # the mark of UTF-32 begins like the one of UTF-16
-_FIRST_BYTES = 64
+_FIRST_BYTES = 8  # of the names of columns, which are likely ASCII
 
 
 def decode_text(data: bytes) -> str:
