@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ SUFFIXES = frozenset({
 })  # fmt: skip
 MAX_PIXELS = 16_000_000
 MAX_PROGRESSIVE_PIXELS = 4 * MAX_PIXELS  # libjpeg keeps all coefficients of a progressive JPEG in memory, at any scale
+MAX_PHOTO_PIXELS = 50_000_000  # of HEIC and AVIF: phones take 12, 24 or 48 megapixels, and there is no smaller decoding
 MAX_FILE_BYTES = 64 * 2**20
 
 KINDS = "PNG, JPEG, HEIC, AVIF, WebP, BMP, GIF, TIFF or PPM"
@@ -92,7 +94,7 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
     except Exception as error:  # Pillow's decoders raise a dozen kinds of errors on damaged files
         reason = " ".join(str(error).split()).rstrip(".")
         if _HEIF_LIMIT in reason:
-            raise _too_many_pixels() from error
+            raise _too_many_pixels(most=MAX_PHOTO_PIXELS) from error
         raise ImageError(
             f"The image is damaged or cut off ({reason}).", "Export or copy it again.", "truncated"
         ) from error
@@ -119,9 +121,9 @@ def _unidentified(data: bytes) -> ImageError:
     return ImageError("The file is not an image of a known format.", _ACCEPTED, "not_an_image")
 
 
-def _too_many_pixels(size: tuple[int, int] | None = None) -> ImageError:
+def _too_many_pixels(size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> ImageError:
     pixels = f"{size[0]:,} x {size[1]:,} pixels, " if size else ""
-    limit = MAX_PIXELS // 1_000_000
+    limit = most // 1_000_000
     return ImageError(
         f"The image has {pixels}more than the {limit} megapixels allowed.", "Save it smaller.", "too_many_pixels"
     )
@@ -147,8 +149,9 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
     if shrink_to and image.format in ("JPEG", "MPO"):
         # the EXIF orientation may swap the sides, so ask for the longer side in both directions
         image.draft("RGB", (max(shrink_to), max(shrink_to)))
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_many_pixels(image.size)
+    most = MAX_PHOTO_PIXELS if image.format in ("HEIF", "AVIF") else MAX_PIXELS
+    if image.width * image.height > most:
+        raise _too_many_pixels(image.size, most)
     if image.format == "TIFF" and _is_preview(image):
         raise ImageError(
             "The file is a camera's raw file, in which only a small preview is an image.",
@@ -161,9 +164,11 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
             notes.append("Only the first frame is used.")
             image.seek(0)
     image.load()
-    if image.width * image.height > MAX_PIXELS:  # a HEIC may be larger than it says
-        raise _too_many_pixels(image.size)
+    if image.width * image.height > most:  # a HEIC may be larger than it says
+        raise _too_many_pixels(image.size, most)
     upright = _upright(image)
+    if upright.width * upright.height > MAX_PIXELS:
+        upright = upright.reduce(math.ceil(math.sqrt(upright.width * upright.height / MAX_PIXELS)))
     if upright.mode == "I" and image.format == "PPM":  # from 0 to 65535, whatever the file's own maximum
         notes.append("16-bit gray, shown with 8 bits.")
         upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
