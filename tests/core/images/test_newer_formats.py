@@ -10,7 +10,6 @@ import time
 
 import numpy as np
 import pillow_heif
-import psutil
 import pytest
 from PIL import Image, TiffImagePlugin
 
@@ -125,10 +124,8 @@ def test_what_phones_take_is_read_and_reduced_to_the_usual_limit(format: str) ->
     large = quadrants(64).resize((5712, 4284), Image.Resampling.NEAREST)  # 24 megapixels
     options = {"enc_params": {"preset": "ultrafast"}} if format == "HEIF" else {"speed": 10}
     data = encoded(large, format, quality=50, **options)
-    before = psutil.Process().memory_info().rss
     pixels = decode_image(data).pixels
     assert pixels.shape == (2142, 2856, 3) and looks_like(pixels, RED, GREEN, BLUE, WHITE)
-    assert psutil.Process().memory_info().rss - before < 150 * 2**20
 
 
 def test_a_heic_that_is_larger_than_it_says_is_refused() -> None:
