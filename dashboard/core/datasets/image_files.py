@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from dashboard.core.datasets.labelling import (
+    IsImage,
     Labelling,
     by_folder,
     by_labels_file,
@@ -60,7 +61,10 @@ class ImageFiles:
             use_labels_file: False: ignore a labels file among the images.
         """
         self.path, self._source = path, source
-        self._without_suffix = _images_without_suffix(source)
+        without_suffix = _images_without_suffix(source)
+        self._is_image: IsImage = (
+            (lambda name: is_image_name(name) or name in without_suffix) if without_suffix else is_image_name
+        )
         if not any(map(self._is_image, source.names)):
             raise no_images(path.name, _why_no_images(source))
         self._labels_at: int | None = None
@@ -103,9 +107,6 @@ class ImageFiles:
             raise _other_type(name, self._source, position)
         return self._source.read(position, MAX_FILE_BYTES + 1)
 
-    def _is_image(self, name: str) -> bool:
-        return is_image_name(name) or name in self._without_suffix
-
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
         return decode_image(self.file(index), shrink_to).pixels
@@ -115,7 +116,7 @@ def _images_without_suffix(source: FileSource) -> frozenset[str]:
     """The names without a suffix of files that begin like an image."""
     found = set()
     for position, name in enumerate(source.names):
-        if not name.endswith("/") and not PurePosixPath(name).suffix:
+        if "." not in name[name.rfind("/") + 1 :].lstrip(".") and not name.endswith("/"):
             with contextlib.suppress(ImageError):
                 if readable_kind(source.read(position, FIRST_BYTES)):
                     found.add(name)
