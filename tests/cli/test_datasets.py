@@ -72,7 +72,7 @@ def test_idx_files_and_coco(tmp_path: Path) -> None:
     (tmp_path / "coco" / "_annotations.coco.json").write_text(json.dumps(coco))
     record = only_json(dashboard("evaluate", tmp_path / "coco", "--json", data_dir=tmp_path / "data"))
     assert (record["n_evaluated"], record["n_failed"], record["accuracy"]) == (2, 1, 1)
-    assert "several labels: frog, ship" in record["failed"][0]["reason"]
+    assert "several categories: frog, ship" in record["failed"][0]["reason"]
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])

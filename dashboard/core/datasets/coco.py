@@ -51,5 +51,5 @@ def coco_rows(name: str, coco: dict[str, Any]) -> LabelsTable:
                 "Add the category to the list, or export the annotations again.", "label_unknown",
             )  # fmt: skip
         elif len(different) > 1:
-            faults[row] = several_labels(name, different)
+            faults[row] = several_labels(name, different, "categories")
     return checked(LabelsTable(name, tuple(files), tuple(labels), (), faults))

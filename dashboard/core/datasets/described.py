@@ -96,7 +96,7 @@ class DescribedDataset:
         if labels.suffix.lower() not in _TABLE_SUFFIXES:
             raise DatasetError(
                 f"{labels.name} cannot be used as a labels file.",
-                "Give a CSV, JSON, Parquet or .npy file.",
+                "Give a CSV, JSON, Parquet, .npy or idx file.",
                 "labels_file",
             )
         try:

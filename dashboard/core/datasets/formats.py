@@ -35,6 +35,7 @@ from dashboard.core.datasets.tfrecord_images import TFRecordImages, is_compresse
 from dashboard.core.datasets.zip_files import ZipFiles, incomplete_zip
 from dashboard.core.errors import DatasetError
 from dashboard.core.images.decoding import SUFFIXES
+from dashboard.core.images.other_files import is_picture_suffix, readable_kind
 
 _PACKED = r"(\.(gz|gzip|zlib))?$"  # a shard may be compressed; checksums and indices beside it are not shards
 
@@ -101,6 +102,16 @@ def _is_npz(data: DataFiles) -> bool:
     return not any(map(is_image_name, names)) and any(name.endswith(".npy") for name in names)
 
 
+def _is_picture(data: DataFiles) -> bool:
+    """True also for pictures of kinds that are not read: opening them tells why."""
+    suffix = data.path.suffix.lower()
+    return (
+        is_image_name(data.path.name)
+        or is_picture_suffix(suffix)
+        or (not suffix and bool(readable_kind(data.first_bytes)))
+    )
+
+
 def _is_idx_zip(data: DataFiles) -> bool:
     names = data.zip_files.names if data.zip_files else ()
     return not any(map(is_image_name, names)) and any(map(is_idx_name, names))
@@ -150,7 +161,7 @@ FORMATS = (
         labels="a labels file beside them",
         suffixes=tuple(sorted(SUFFIXES)),
         sign=Sign.NAME,
-        sniff=lambda data: is_image_name(data.path.name),
+        sniff=_is_picture,
         open=lambda data: ImageFiles(data.path, FolderFiles(data.path.parent, [data.path.name])),
         several=True,
         in_library=False,  # in data/datasets, users choose the folder of the images

@@ -49,10 +49,10 @@ def as_label(value: object) -> str | None:
     return whole[1] if whole else text or None
 
 
-def several_labels(table: str, labels: list[str]) -> ImageError:
+def several_labels(table: str, labels: list[str], called: str = "labels") -> ImageError:
     """The reason why an image with several labels is not evaluated."""
     return ImageError(
-        f"{table} gives this image several labels: {listed(labels)}.", "Keep one label for it.", "several_labels"
+        f"{table} gives this image several {called}: {listed(labels)}.", "Keep one of them for it.", "several_labels"
     )
 
 

@@ -17,7 +17,7 @@ from dashboard.core.errors import ImageError, listed
 if TYPE_CHECKING:
     import pandas as pd
 
-_ZERO_OR_ONE = re.compile(r"[01](\.0*)?")
+_ZERO_OR_ONE = re.compile(r"[01]([.,]0*)?|true|false", re.IGNORECASE)  # pandas' get_dummies gives True and False
 _LEAST_CLASSES = 2
 
 
@@ -39,7 +39,7 @@ def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, cl
     """The label of each row. A row with no 1, or with several, is a fault of its image. Raises DatasetError."""
     names = [header[i].strip() for i in classes]
     marked = np.column_stack(
-        [rows[i].str.strip().str.startswith("1").to_numpy(bool) for i in classes]
+        [rows[i].str.strip().str.lower().str.startswith(("1", "t")).to_numpy(bool) for i in classes]
     )  # (rows, classes)
     labels: list[str | None] = [names[first] for first in marked.argmax(axis=1)]
     faults: dict[int, ImageError] = {}

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dashboard.core.errors import ImageError
-from dashboard.core.images.other_files import FIRST_BYTES, readable_kind, why_not_read
+from dashboard.core.images.other_files import AVIF_BRANDS, FIRST_BYTES, readable_kind, why_not_read
 from dashboard.core.settings import PIP_REQUIREMENTS
 
 BITS_PER_SAMPLE, PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
@@ -74,7 +74,7 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
             "The file is a large PPM written as text, which is slow to read.", "Save it binary.", "too_large"
         )
     formats: tuple[str, ...] = FORMATS
-    if data[4:8] == b"ftyp":
+    if data[4:8] == b"ftyp" and data[8:12] not in AVIF_BRANDS:
         _learn_heif()
         formats += ("HEIF",)
     try:

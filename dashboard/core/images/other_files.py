@@ -88,7 +88,7 @@ _READ = (
     (b"GIF89a", "GIF", ".gif"), (b"II*\0", "TIFF", ".tif"), (b"MM\0*", "TIFF", ".tif"),
 )  # fmt: skip
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-_AVIF_BRANDS = (b"avif", b"avis")
+AVIF_BRANDS = (b"avif", b"avis")
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes of the second header
 _PPM = re.compile(rb"P[1-6]\s+(#[^\n]*\s+)*\d+\s")
 
@@ -105,7 +105,7 @@ def readable_kind(head: bytes) -> tuple[str, str] | None:
         return known
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP", ".webp"
-    if head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS:
+    if head[4:8] == b"ftyp" and head[8:12] in AVIF_BRANDS:
         return "AVIF", ".avif"
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         return ("AVIF", ".avif") if b"avif" in head[12 : int.from_bytes(head[:4], "big")] else ("HEIC", ".heic")

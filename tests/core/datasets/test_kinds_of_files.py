@@ -113,6 +113,18 @@ def test_a_dataset_of_such_files_alone_says_what_they_are(
     assert caught.value.code == "no_images" and said in caught.value.message and caught.value.fix
 
 
+def test_a_single_file_is_opened_or_says_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "noext").write_bytes(encoded(picture(1), "JPEG"))
+    assert len(open_dataset(tmp_path / "noext").samples) == 1
+    for name, data, said in (
+        ("a.jp2", encoded(picture(1), "JPEG2000"), "JPEG 2000"),
+        ("README", b"hello", "supported format"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(DatasetError, match=said):
+            open_dataset(tmp_path / name)
+
+
 def test_a_heic_can_be_uploaded() -> None:
     assert {".heic", ".avif", ".ppm"} <= set(LOOSE_FILES)
 

@@ -59,6 +59,11 @@ def test_one_hot_columns(labelled: Labelled) -> None:
     assert "GroundTruth.csv has a column for each class: MEL, NV, UNK." in dataset.notes
 
 
+@pytest.mark.parametrize("yes, no", [("1", "0"), ("1,0", "0,0"), ("True", "False"), ("1.", "0.000")])
+def test_other_spellings_of_0_and_1(labelled: Labelled, yes: str, no: str) -> None:
+    assert labels(labelled("labels.csv", f"image; cat; dog\na;{yes};{no}\nb; {no}; {yes}\n"))[:2] == ["cat", "dog"]
+
+
 def test_rows_without_exactly_one_1_are_faults_by_name(labelled: Labelled) -> None:
     dataset = labelled("labels.csv", "isic_id;cat;dog;site\na;1;0;arm\nb;1;1;leg\nc;0;0;\nd;0;1;arm\n")
     assert labels(dataset) == ["cat", None, None, "dog"]
@@ -128,7 +133,7 @@ def test_coco_gives_an_image_the_category_of_all_its_objects(labelled: Labelled,
 def test_coco_images_with_several_categories_are_not_guessed(labelled: Labelled) -> None:
     dataset = labelled("_annotations.coco.json", coco((10, 1), (11, 1), (11, 7), (12, 99)))
     assert labels(dataset) == ["cat", None, None, None]
-    assert reason(dataset, 1).code == "several_labels" and "cat, dog" in reason(dataset, 1).message
+    assert reason(dataset, 1).code == "several_labels" and "several categories: cat, dog" in reason(dataset, 1).message
     assert reason(dataset, 2).code == "label_unknown" and "99" in reason(dataset, 2).message
     assert np.array_equal(dataset.image(3), picture(3))
 

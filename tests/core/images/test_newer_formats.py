@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from dashboard.core.errors import ImageError
+from dashboard.core.images import decoding
 from dashboard.core.images.decoding import SUFFIXES, decode_image
 from tests.conftest import ROOT, encoded, picture
 from tests.core.images.test_decoding import BLUE, GREEN, RED, WHITE, close, corners, quadrants
@@ -143,6 +144,14 @@ def test_a_process_that_sees_no_heic_does_without_its_reader() -> None:
     for data, loaded in ((encoded(picture(1)), b"False"), (encoded(picture(1), "HEIF"), b"True")):
         done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, check=True, cwd=ROOT)
         assert done.stdout.strip() == loaded
+
+
+def test_without_its_reader_a_heic_says_what_to_install_and_an_avif_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed
+    decoding._learn_heif.cache_clear()
+    error = refused(encoded(quadrants(64), "HEIF"))
+    assert error.code == "dependency_broken" and "pip install" in error.fix
+    assert decode_image(encoded(quadrants(64), "AVIF")).pixels.shape == (64, 64, 3)
 
 
 def test_their_suffixes_are_those_of_images() -> None:
