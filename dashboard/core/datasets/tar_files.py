@@ -177,8 +177,8 @@ def _members(file: IO[bytes] | SeekableGzip, name: str) -> Iterator[tarfile.TarI
 
 
 def _text(name: str) -> str:
-    """A name as text. Bytes that are not UTF-8 become replacement characters."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").removeprefix("./")
+    """A name as text. Bytes that are not UTF-8 are written as numbers, so that different names stay different."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").removeprefix("./")
 
 
 def _fault(member: tarfile.TarInfo) -> ImageError | None:
