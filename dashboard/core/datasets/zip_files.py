@@ -28,6 +28,7 @@ _METHODS = {
     1: "Shrink", 6: "Implode", 9: "Deflate64", 10: "PKWARE Implode", 16: "IBM z/OS CMPSC", 18: "IBM TERSE", 19: "IBM LZ77",
     20: "Zstandard", 93: "Zstandard", 94: "MP3", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd",
 }  # fmt: skip  # APPNOTE.TXT of PKWARE, section 4.4.5
+_DEFLATE64 = 9  # the method of Windows Explorer above 2 GB
 _SUPPORTED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _SUPPORTED |= {getattr(zipfile, "ZIP_ZSTANDARD", zipfile.ZIP_STORED)}  # since Python 3.14
 _LOCAL_HEADER_BYTES = 30  # the fixed part of the header before each member
@@ -116,10 +117,11 @@ def _closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageError |
         return None
     method = _METHODS.get(member.compress_type, "an unknown method")
     zipped, folder = shlex.quote(archive), shlex.quote(PurePosixPath(archive).stem)
+    unpack = f"unzip {zipped} -d {folder}" if member.compress_type == _DEFLATE64 else f"7z x {zipped} -o{folder}"
     return ImageError(
         f"{subject} is compressed with {method} (method {member.compress_type} of ZIP), which is not supported.",
-        "Unpack it and give the folder, or pack it again with the method Deflate: in 7-Zip, choose the format zip and "
-        f"the method Deflate, or run `7z x {zipped} -o{folder}` and `7z a -tzip -mm=Deflate again.zip ./{folder}/*`.",
+        f"Unpack it, with `{unpack}` or in the 7-Zip program, and give the folder; or pack it again with Deflate: "
+        f"`python -m zipfile -c again.zip {folder}`.",
         "zip_method",
     )
 
