@@ -53,7 +53,7 @@ def evaluate(
     model: ModelRef = "",
     labels: Annotated[
         Path | None,
-        typer.Option(help="A labels file elsewhere: CSV, JSON or Parquet of file and label; .npy for arrays."),
+        typer.Option(help="A labels file elsewhere: CSV, JSON or Parquet of file and label; .npy or idx for arrays."),
     ] = None,
     label_map: LabelMap = None,
     out: Annotated[

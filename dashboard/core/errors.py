@@ -22,12 +22,14 @@ Code = Literal[
     "dataset_unreadable", "bad_name", "damaged", "dataset_changed", "description", "missing", "no_images", "not_found",
     "several_splits", "unknown_format", "upload_mixed", "upload_too_large",
     # a dataset's labels
-    "ambiguous", "label_count", "label_map", "labels_file", "labels_unknown", "several_labels",
+    "ambiguous", "label_count", "label_missing", "label_unknown", "label_map", "labels_file", "labels_unknown", "several_labels",
     # NumPy arrays
     "array_channels_first", "array_damaged", "array_keys", "array_labels", "array_objects", "array_order",
     "array_scalar", "array_shape", "array_size", "array_type",
     # ZIP archives
-    "encrypted", "symlink", "zip_damaged", "zip_member", "zip_overlap", "zip_truncated",
+    "encrypted", "symlink", "zip_damaged", "zip_member", "zip_method", "zip_overlap", "zip_truncated",
+    # tar archives
+    "tar_compressed", "tar_damaged", "tar_expands", "tar_member", "tar_truncated",
     # Parquet and TFRecord files
     "parquet", "parquet_columns", "record", "tfrecord", "tfrecord_compressed", "tfrecord_features",
     # a model and its model.json

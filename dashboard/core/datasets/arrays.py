@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
-from dashboard.core.datasets.labels_file import as_label
+from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
@@ -24,13 +25,14 @@ _CHANNELS = (1, 3)
 class ArrayImages:
     """See `Dataset`."""
 
-    def __init__(self, path: Path, arrays: Mapping[str, StoredArray]) -> None:
+    def __init__(self, path: Path, arrays: Mapping[str, StoredArray], files: Sequence[Path] = ()) -> None:
         """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,).
 
         Args:
             arrays: the arrays in the file at `path`, by key.
+            files: the files that hold them, if these are not the one at `path`.
         """
-        self.path = path
+        self.path, self._files = path, tuple(files) or (path,)
         self._images, labels = _choose(arrays, path.name)
         _check_images(self._images)
         self.samples = SampleList(
@@ -43,8 +45,9 @@ class ArrayImages:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the file."""
-        return sha256_of(self.path)
+        """SHA-256 of the files."""
+        sums = list(map(sha256_of, self._files))
+        return joint_fingerprint(*sums) if len(sums) > 1 else sums[0]
 
     def file(self, index: int) -> bytes:
         """See `Dataset`. The image is encoded as PNG."""

@@ -15,6 +15,7 @@ import numpy as np
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.folder_files import check_readable_name
+from dashboard.core.datasets.idx import is_idx_name, open_idx
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.labelling import Labelling, by_labels_file, in_order
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, file_stem, read_labels_file
@@ -24,6 +25,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of, write_json
 
 SUFFIX = ".dataset.json"
+_TABLE_SUFFIXES = LABELS_SUFFIXES | {".txt"}  # Excel's "Unicode Text"; among images, it is likelier to list the classes
 _NAME_BYTES = 100  # of each of two names, since a file name has at most 255 bytes
 
 
@@ -83,18 +85,18 @@ class DescribedDataset:
 
     def _labelling(self, names: Sequence[str]) -> Labelling:
         labels = self._labels
-        if labels.suffix.lower() == ".npy":
+        if labels.suffix.lower() == ".npy" or is_idx_name(labels.name):
             if not isinstance(names, NumberedNames):
                 raise DatasetError(
                     f"{labels.name} has no file names, so it is not known which label belongs to which image.",
                     "Give a CSV, JSON or Parquet file with a file name and a label in each row.", "labels_file",
                 )  # fmt: skip
-            array = open_npy(labels)
+            array = open_idx(labels) if is_idx_name(labels.name) else open_npy(labels)
             return in_order(names, labels.name, read_labels(array, len(names)))
-        if labels.suffix.lower() not in LABELS_SUFFIXES:
+        if labels.suffix.lower() not in _TABLE_SUFFIXES:
             raise DatasetError(
                 f"{labels.name} cannot be used as a labels file.",
-                "Give a CSV, JSON, Parquet or .npy file.",
+                "Give a CSV, JSON, Parquet, .npy or idx file.",
                 "labels_file",
             )
         try:

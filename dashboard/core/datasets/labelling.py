@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
-from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, LabelsTable, file_stem
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, file_stem
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
+from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.images.decoding import SUFFIXES
 
+IsImage = Callable[[str], bool]  # True for the name of an image
 _LABELS_STEMS = frozenset({"labels", "label"})
 _LIKELY_STEMS = frozenset({*_LABELS_STEMS, "metadata", "annotations"})
+_COCO_STEM = re.compile(r"_annotations\.coco|instances_\w+")  # as Roboflow and COCO call their files
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,10 @@ def is_image_name(name: str) -> bool:
     return _suffix(name) in SUFFIXES
 
 
-def by_folder(names: Sequence[str]) -> Labelling:
+def by_folder(names: Sequence[str], is_image: IsImage = is_image_name) -> Labelling:
     """Labels each image with the name of its folder. Other files get no label."""
-    samples = SampleList(names, (class_folder(name) if is_image_name(name) else None for name in names))
-    loose = [names[i] for i in samples.unlabelled if is_image_name(names[i])]
+    samples = SampleList(names, (class_folder(name) if is_image(name) else None for name in names))
+    loose = [names[i] for i in samples.unlabelled if is_image(names[i])]
     if not loose:
         return Labelling(samples)
     what = (
@@ -50,7 +54,9 @@ def class_folder(name: str) -> str | None:
     return parts[-2] if len(parts) > 1 and parts[-2] != ".." else None
 
 
-def find_labels_file(names: Sequence[str], dataset_name: str) -> tuple[int | None, bool]:
+def find_labels_file(
+    names: Sequence[str], dataset_name: str, is_image: IsImage = is_image_name
+) -> tuple[int | None, bool]:
     """Finds the labels file of a dataset: its position (or None), and whether the dataset needs it to be usable.
 
     Tables called labels, label, metadata or annotations are preferred. If there is none and the images lie in fewer
@@ -61,9 +67,9 @@ def find_labels_file(names: Sequence[str], dataset_name: str) -> tuple[int | Non
         DatasetError: several files could be the labels file.
     """
     tables = [i for i, name in enumerate(names) if _suffix(name) in LABELS_SUFFIXES]
-    images = {name for name in names if is_image_name(name)} if tables else set()
+    images = {name for name in names if is_image(name)} if tables else set()
     folders = {class_folder(name) for name in images}
-    candidates = [i for i in tables if file_stem(names[i]).lower() in _LIKELY_STEMS]
+    candidates = [i for i in tables if file_stem(names[i]).lower() in _LIKELY_STEMS or _is_coco_name(names[i])]
     if not candidates and len(folders) < 2:
         candidates = [i for i in tables if names[i].rpartition(".")[0] not in images]
     if len(candidates) > 1:
@@ -73,10 +79,15 @@ def find_labels_file(names: Sequence[str], dataset_name: str) -> tuple[int | Non
         )  # fmt: skip
     if not candidates:
         return None, False
-    return candidates[0], folders == {None} or file_stem(names[candidates[0]]).lower() in _LABELS_STEMS
+    stem = file_stem(names[candidates[0]]).lower()
+    return candidates[0], folders == {None} or stem in _LABELS_STEMS or _is_coco_name(names[candidates[0]])
 
 
-def by_labels_file(names: Sequence[str], table: LabelsTable) -> Labelling:
+def _is_coco_name(name: str) -> bool:
+    return name.lower().endswith(".json") and _COCO_STEM.fullmatch(file_stem(name).lower()) is not None
+
+
+def by_labels_file(names: Sequence[str], table: LabelsTable, is_image: IsImage = is_image_name) -> Labelling:
     """Gives each file the label in its row. A row that matches no single image becomes a sample that cannot be read.
 
     Raises:
@@ -97,7 +108,9 @@ def by_labels_file(names: Sequence[str], table: LabelsTable) -> Labelling:
     repeated = []
     for i, rows in rows_of.items():
         given = list(dict.fromkeys(label for row in rows if (label := table.labels[row]) is not None))
-        if len(given) > 1:
+        if uncertain := [table.faults[row] for row in rows if row in table.faults]:
+            faults[i] = uncertain[0]
+        elif len(given) > 1:
             faults[i] = ImageError(
                 f"{table.name} gives this image different labels: {listed(given)}.",
                 "Keep one row for it.",
@@ -107,7 +120,7 @@ def by_labels_file(names: Sequence[str], table: LabelsTable) -> Labelling:
             labels[i] = given[0]
         if len(rows) > 1:
             repeated.append(names[i])
-    without = [names[i] for i in range(len(names)) if labels[i] is None and i not in faults and is_image_name(names[i])]
+    without = [names[i] for i in range(len(names)) if labels[i] is None and i not in faults and is_image(names[i])]
     notes = [f"Labels are taken from {table.name}.", *table.notes]
     if not rows_of:
         raise DatasetError(
@@ -171,8 +184,12 @@ def _ends_alike(name: str, path: str) -> bool:
     )
 
 
-def no_images(dataset_name: str) -> DatasetError:
-    """The error for a dataset in which no file is named like an image."""
+def no_images(dataset_name: str, reason: ImageError | None = None) -> DatasetError:
+    """The error for a dataset without images, and the reason why a picture in it is none."""
+    if reason:
+        return DatasetError(
+            f"{dataset_name} holds no images that are read here. {reason.message}", reason.fix, "no_images"
+        )
     return DatasetError(f"{dataset_name} holds no images.", ONE_FOLDER_A_CLASS, "no_images")
 
 

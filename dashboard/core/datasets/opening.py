@@ -23,7 +23,7 @@ from dashboard.core.datasets.watched import content_state
 from dashboard.core.errors import DatasetError, listed
 
 _FIRST_BYTES = 16
-_SPLIT = re.compile(r"(?<![a-z])(train|test|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
+_SPLIT = re.compile(r"(?<![a-z])(train|test|t10k|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
 _MOST_OPEN = 8  # several evaluations may alternate, and opening a large dataset takes seconds
 
 
