@@ -91,7 +91,7 @@ def add_model(
             original = folder / "original"
             taken = take_model(file, original)
             limit = new.memory_bytes or BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * taken.n_bytes
-            order = ForeignModel(original, file.name, folder / WEIGHTS, new.input_size, new.output, new.color, limit)
+            order = ForeignModel(original, file.name, folder / WEIGHTS, new.input_size, new.color, limit, new.output)
             with Quarantine(order, worker_start_s) as quarantine:
                 facts = quarantine.inspect()
                 names = choose_class_names(new.class_names or taken.class_names, facts, file.name)

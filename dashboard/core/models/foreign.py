@@ -19,9 +19,9 @@ class ForeignModel:
     shown_as: str  # its name in messages
     converted: Path  # path of the converted model, ending in .keras
     input_size: tuple[int, int] | None  # height, width; None: as in the model
-    output: str | None  # name of the output with the classes, of a model with several
     color: ColorMode | None  # None: chosen by the number of channels
     memory_bytes: int  # limit for loading and trying
+    output: str | None = None  # name of the output with the classes, of a model with several
 
 
 @dataclass(frozen=True)

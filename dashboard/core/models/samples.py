@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import zip_longest
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 from dashboard.core.datasets import open_dataset
@@ -29,9 +29,9 @@ def labelled_samples(path: Path) -> list[LabelledFile]:
     """
     dataset = open_dataset(path)
     by_label: dict[str, list[int]] = defaultdict(list)
-    for index, label in enumerate(dataset.samples.labels):
-        if label is not None and len(by_label[label]) < MOST:
-            by_label[label].append(index)
+    for sample in dataset.samples:
+        if sample.label is not None and len(by_label[sample.label]) < MOST:
+            by_label[sample.label].append(sample.index)
     rounds = zip_longest(*(by_label[label] for label in sorted(by_label)))
     chosen = [index for each in rounds for index in each if index is not None][:MOST]
     found = []
@@ -50,7 +50,7 @@ def labelled_samples(path: Path) -> list[LabelledFile]:
 def keep_samples(folder: Path, samples: Sequence[LabelledFile]) -> None:
     """Stores the samples of a model in its folder, so that diagnostics can use them."""
     for number, sample in enumerate(samples):
-        path = folder / _KEPT / quote(sample.label, safe=" ") / str(number)
+        path = folder / _KEPT / quote(sample.label, safe=" ").replace(".", "%2E") / str(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(sample.data)
 
@@ -58,4 +58,4 @@ def keep_samples(folder: Path, samples: Sequence[LabelledFile]) -> None:
 def kept_samples(folder: Path) -> list[LabelledFile]:
     """The samples that were stored with a model; empty if there are none."""
     files = sorted((folder / _KEPT).glob("*/*"), key=lambda path: int(path.name) if path.name.isdecimal() else 0)
-    return [LabelledFile(unquote(PurePosixPath(path.parent.name).name), path.read_bytes()) for path in files]
+    return [LabelledFile(unquote(path.parent.name), path.read_bytes()) for path in files]

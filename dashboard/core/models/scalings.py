@@ -11,6 +11,8 @@ from dashboard.core.models.self_test import LabelledFile, Predict, SelfTest, jud
 from dashboard.core.models.version import ModelVersion
 
 CLEARLY = 0.05  # significance level of the one-sided sign test between two scalings
+# The same where the right one is probably among them: then another one seldom wins by chance.
+_WINNER = 0.1
 
 
 def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
@@ -95,7 +97,7 @@ def _winner(tests: Mapping[str, SelfTest]) -> str:
     best = _best(tests)
     if not best or not tests[best].better_than_guessing():
         return ""
-    return best if all(clearly_better(tests[best], tests[other]) for other in tests if other != best) else ""
+    return best if all(clearly_better(tests[best], tests[other], _WINNER) for other in tests if other != best) else ""
 
 
 def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
@@ -129,10 +131,10 @@ def _about_tests(chosen: str, tests: Mapping[str, SelfTest]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def clearly_better(a: SelfTest, b: SelfTest) -> bool:
+def clearly_better(a: SelfTest, b: SelfTest, level: float = CLEARLY) -> bool:
     """True if `a` is significantly more often right than `b` on the same samples (one-sided sign test)."""
     from scipy.stats import binomtest
 
     only_a = sum(x and not y for x, y in zip(a.correct, b.correct, strict=True))
     only_b = sum(y and not x for x, y in zip(a.correct, b.correct, strict=True))
-    return only_a > only_b and bool(binomtest(only_a, only_a + only_b, alternative="greater").pvalue < CLEARLY)
+    return only_a > only_b and bool(binomtest(only_a, only_a + only_b, alternative="greater").pvalue < level)

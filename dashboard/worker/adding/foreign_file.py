@@ -14,6 +14,7 @@ from typing import Any
 import h5py  # type: ignore[import-untyped]
 import keras
 from keras.src.utils.naming import to_snake_case
+from packaging.version import Version
 
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.worker.adding.keras2.graph import build
@@ -41,7 +42,16 @@ def load_foreign(file: Path, what: str) -> keras.Model:
     data = file.read_bytes()
     if (version := written_by(data)).startswith("2."):
         return _load_archive_of_keras_2(data, version, what)
-    return load_file(_without_training(data, what), what)
+    try:
+        return load_file(_without_training(data, what), what)
+    except ModelError as error:
+        if error.code == "model_unreadable" and Version(version or "0") > Version(keras.__version__):
+            raise ModelError(
+                f"{what} was written by Keras {version}, and the Keras {keras.__version__} here cannot read it.",
+                f"Save it with Keras {keras.__version__} or older, or run `pip install keras=={version}` here.",
+                "model_unreadable",
+            ) from error
+        raise
 
 
 def _load_saved_model(folder: Path, what: str) -> keras.Model:
@@ -75,8 +85,8 @@ def written_by(data: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if archive.getinfo("metadata.json").file_size <= MAX_CONFIG_BYTES:
-                return str(json.loads(archive.read("metadata.json")).get("keras_version", ""))
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, AttributeError, EOFError, OSError):
+                return str(Version(json.loads(archive.read("metadata.json"))["keras_version"]))
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, RuntimeError, EOFError, OSError):
         pass  # `load_file` raises the error
     return ""
 

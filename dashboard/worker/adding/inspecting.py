@@ -90,7 +90,7 @@ def _with_one_output(model: keras.Model, order: ForeignModel) -> keras.Model:
     outputs = getattr(model, "outputs", None) or []
     if len(outputs) < 2 and order.output is None:
         return model
-    names = list(model.output_names) if isinstance(model, keras.Functional) else [str(i) for i in range(len(outputs))]
+    names = list(getattr(model, "output_names", None) or map(str, range(len(outputs))))
     listed = ", ".join(f"{name} {tuple(output.shape[1:])}" for name, output in zip(names, outputs, strict=True))
     if order.output not in names:
         first = f"{order.shown_as} has {len(outputs)} outputs: {listed}."
@@ -99,7 +99,8 @@ def _with_one_output(model: keras.Model, order: ForeignModel) -> keras.Model:
         raise ModelError(
             first, f"Name the one that holds the classes, for example --output {names[0]}.", "several_outputs"
         )
-    return keras.Model(model.inputs, outputs[names.index(order.output)], name=model.name)
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, outputs[names.index(order.output)], name=model.name)
 
 
 def _with_channels(model: keras.Model) -> keras.Model:

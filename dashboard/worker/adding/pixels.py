@@ -13,6 +13,7 @@ from dashboard.worker.models.forward import call_layer, run_layers
 
 _ABOUT = 1e-3  # relative difference below which two numbers are the same here
 _SPREAD = (0.5, 10.0)  # what scaled pixels usually range over: 1 for 0..1, 2 for -1..1, about 4.5 for ImageNet's
+_MIDDLE = 0.35  # how far from zero the middle of such a range is at most, as a share of it
 _BYTES = (200.0, 300.0)  # the same for pixels of which only a mean was subtracted
 # Keras' own families -> the scaling that their published weights need, if the model does not contain it
 _FAMILIES = {
@@ -69,15 +70,17 @@ def _numbers_for(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
         if isinstance(found.inputs, (list, tuple)):
             return None
         values = np.asarray(keras.ops.cast(found.inputs, "float32"), np.float64)
-        channels = values.shape[-1] if values.ndim == 4 else 1
-        return np.median(values.reshape(len(values), -1, channels), axis=1)  # padding adds a border of zeros
+        if values.ndim == 4:
+            return values[:, values.shape[1] // 2, values.shape[2] // 2]  # padding adds a border of zeros
+        return np.median(values.reshape(len(values), -1), axis=1, keepdims=True)
     return None
 
 
 def _is_usual(low: np.ndarray, high: np.ndarray) -> bool:
-    """True if scaled pixels usually range like this: a few units around zero, or from zero on."""
+    """True if scaled pixels usually range like this: from 0 to 1, or a few units around zero."""
     spread, middle = np.abs(high - low).max(), np.abs(high + low).max() / 2
-    return bool(_SPREAD[0] <= spread <= _SPREAD[1] and middle <= spread)
+    unit = np.allclose(low, 0, atol=0.01) and np.allclose(high, 1, atol=0.01)
+    return unit or bool(_SPREAD[0] <= spread <= _SPREAD[1] and middle <= _MIDDLE * spread)
 
 
 def _is_centred(low: np.ndarray, high: np.ndarray) -> bool:

@@ -26,6 +26,7 @@ _REFUSED_CLASSES = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "Fl
 _CLASS = re.compile(r"[A-Z][A-Za-z0-9_]*")  # only class names: Keras would also resolve functions and dotted paths
 _VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
 _ADD_AGAIN = 'Only add model files from people you trust. A plain image classifier saved with `model.save("x.keras")` is accepted.'
+_TOO_LARGE = "Build the model with smaller layers, or save it without its optimizer."
 
 
 def check_archive(data: bytes, what: str) -> None:
@@ -50,13 +51,16 @@ def check_members(archive: zipfile.ZipFile, what: str) -> None:
     """Raises ModelError unless the archive holds what a `.keras` file holds, and not too much of it."""
     names = {m.filename for m in archive.infolist()}
     if missing := {"config.json", "model.weights.h5"} - names:
-        raise _refused(what, f"it does not contain {', '.join(sorted(missing))}")
+        raise ModelError(
+            f"{what} is no whole .keras file: it does not contain {', '.join(sorted(missing))}.",
+            'Save the whole model with `model.save("x.keras")`, then add that file.', "model_damaged",
+        )  # fmt: skip
     if extra := names - MEMBERS:
         raise _refused(what, f"it also contains {', '.join(sorted(extra)[:3])}")
     if any(m.file_size > MAX_CONFIG_BYTES for m in archive.infolist() if m.filename.endswith(".json")):
-        raise _refused(what, "its config is too large")
+        raise _refused(what, "its config is too large", _TOO_LARGE)
     if sum(m.file_size for m in archive.infolist()) > MAX_UNPACKED_BYTES:
-        raise _refused(what, "it unpacks to more than 4 GB")
+        raise _refused(what, "it unpacks to more than 4 GB", _TOO_LARGE)
 
 
 def check_sizes(node: Any, what: str) -> None:
@@ -70,7 +74,7 @@ def check_sizes(node: Any, what: str) -> None:
             todo.extend(item.values())
             for key in ("units", "filters", "input_dim", "output_dim"):
                 if isinstance(item.get(key), (int, float)) and item[key] > MAX_UNITS:
-                    raise _refused(what, f"a layer has {item[key]:.0e} {key}, more than {MAX_UNITS:,}")
+                    raise _refused(what, f"a layer has {item[key]:.0e} {key}, more than {MAX_UNITS:,}", _TOO_LARGE)
 
 
 def check_config(node: Any, what: str) -> None:
@@ -118,5 +122,5 @@ def custom_layer(what: str, class_name: str, name: str) -> ModelError:
     )
 
 
-def _refused(what: str, reason: str) -> ModelError:
-    return ModelError(f"{what} was refused: {reason}.", _ADD_AGAIN, "model_refused")
+def _refused(what: str, reason: str, fix: str = _ADD_AGAIN) -> ModelError:
+    return ModelError(f"{what} was refused: {reason}.", fix, "model_refused")
