@@ -51,6 +51,8 @@ def load_foreign(file: Path, what: str) -> keras.Model:
                 f"Save it with Keras {keras.__version__} or older, or run `pip install keras=={version}` here.",
                 "model_unreadable",
             ) from error
+        if error.code == "model_damaged":
+            raise ModelError(error.message, "Copy or download the file again.", "model_damaged") from error
         raise
 
 

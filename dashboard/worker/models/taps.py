@@ -26,7 +26,9 @@ _SQUASHING = ("softmax", "sigmoid")
 class _Pass:
     """What one forward pass computed."""
 
-    activations: dict[str, tf.Tensor] = field(default_factory=dict)  # path of a layer -> its output
+    # path of a layer -> its output: a grid (N, h, w, c), or the tokens (N, h * w, c) of a transformer
+    activations: dict[str, tf.Tensor] = field(default_factory=dict)
+    grids: dict[str, tuple[int, int]] = field(default_factory=dict)  # path of a layer -> (h, w)
     bare: set[str] = field(default_factory=set)  # paths of layers whose activation function comes later
     embedding: Any = None  # input of the last layer with a kernel
     logits: Any = None  # (N, K) float32
@@ -65,9 +67,9 @@ class Taps:
             output = call_layer(layer, args, kwargs)
             seen_convolution = bool(found.activations) or "Conv" in type(layer).__name__
             framed = isinstance(layer, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))  # only move their input
-            if isinstance(output, tf.Tensor) and len(output.shape) == 4 and seen_convolution and not framed:
+            if seen_convolution and not framed and (grid := _grid_of(output, found)):
                 found.activations.pop(path, None)  # if a layer is used several times, the last use counts
-                found.activations[path] = output
+                found.activations[path], found.grids[path] = output, grid
                 if _is_bare(layer):
                     found.bare.add(path)
             return output
@@ -80,15 +82,14 @@ class Taps:
 
     @cached_property
     def conv_layers(self) -> tuple[ConvLayer, ...]:
-        """Layers with a grid of at least 2x2, from the first convolution on, in the order of the forward pass."""
+        """Layers with a grid of at least 2x2, also of a transformer's tokens, from the first convolution on, in the order of the forward pass."""
         found: list[ConvLayer] = []
 
         def look(inputs: tf.Tensor) -> tf.Tensor:
             run = self._run(inputs)
             for path, tensor in run.activations.items():
-                height, width, channels = tensor.shape[1:]
-                if None not in (height, width) and min(height, width) > 1:
-                    found.append(ConvLayer(path, (int(height), int(width)), int(channels), path not in run.bare))
+                if min(run.grids[path]) > 1:
+                    found.append(ConvLayer(path, run.grids[path], int(tensor.shape[-1]), path not in run.bare))
             return run.logits
 
         tf.function(look, autograph=False).get_concrete_function(self._signature[0])  # traces: nothing is computed
@@ -145,7 +146,9 @@ class Taps:
                 target = tf.gather(found.logits, target_class, axis=1, batch_dims=1)
             activations = found.activations[path]
             gradients = tape.gradient(target, activations, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            return tuple(tf.cast(t, tf.float32) for t in (found.logits, activations, gradients))
+            shape = (-1, *found.grids[path], activations.shape[-1])
+            in_grid = (tf.reshape(tf.cast(t, tf.float32), shape) for t in (activations, gradients))
+            return (found.logits, *in_grid)
 
         return run
 
@@ -177,6 +180,18 @@ class Taps:
             return tf.reduce_mean(tf.cast(embedding, tf.float32), axis=list(range(1, len(embedding.shape) - 1)))
 
         return run
+
+
+def _grid_of(output: Any, found: _Pass) -> tuple[int, int] | None:
+    """The height and width of a layer's output, also of tokens that are a grid, row by row; None if it has none."""
+    if not isinstance(output, tf.Tensor) or None in output.shape[1:]:
+        return None
+    if len(output.shape) == 4:
+        return (int(output.shape[1]), int(output.shape[2]))
+    before = found.grids[next(reversed(found.grids))] if found.grids else None
+    if len(output.shape) == 3 and before and output.shape[1] == before[0] * before[1]:
+        return before
+    return None
 
 
 def last_operation(model: keras.Model) -> Any:
