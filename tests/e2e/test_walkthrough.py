@@ -107,7 +107,7 @@ def test_a_file_that_is_no_image_is_refused_in_words(page, tmp_path: Path) -> No
     fake.write_text("hello")
     open_page(page)
     page.locator(UPLOAD).set_input_files(fake)
-    page.get_by_text("The file is not an image of a known format.").wait_for()
+    page.get_by_text("The file is text, not an image.").wait_for()
     assert page.get_by_text("Predicted class").count() == 0
     assert alerts == []
 

@@ -219,7 +219,7 @@ def test_an_upload(page: AppTest) -> None:
 
 def test_what_is_no_image_says_so_and_lets_another_be_chosen(page: AppTest) -> None:
     page.file_uploader(key="explain-upload").upload("text.png", b"hello").run()
-    assert not page.exception and "not an image of a known format" in text_of(page)
+    assert not page.exception and "The file is text, not an image" in text_of(page)
     assert "text\\.png cannot be explained" in text_of(page) and not page.get("page_link")
     page.button(key="another").click().run()
     assert page.button(key="sample-frog")
