@@ -16,6 +16,7 @@ from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import MAX_PIXELS
 from dashboard.core.images.drawing import encode_png
+from dashboard.core.questions import Question
 
 NO_LABELS = "The file holds no labels, so the images are predicted, but not compared."
 _CHANNELS = (1, 3)
@@ -23,6 +24,8 @@ _CHANNELS = (1, 3)
 
 class ArrayImages:
     """See `Dataset`."""
+
+    questions: tuple[Question, ...] = ()
 
     def __init__(self, path: Path, arrays: Mapping[str, StoredArray]) -> None:
         """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,).
@@ -37,7 +40,7 @@ class ArrayImages:
             NumberedNames(len(self._images), "image"),
             read_labels(labels, len(self._images)) if labels else [None] * len(self._images),
         )
-        self.notes = (
+        self.notes: tuple[str, ...] = (
             (f"Images are read from {self._images.name}, labels from {labels.name}.",) if labels else (NO_LABELS,)
         )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dashboard.core.datasets import npy, parquet_images
 from dashboard.core.datasets.arrays import ArrayImages
+from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.cifar10_images import Cifar10Images
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
@@ -43,9 +44,10 @@ class DataFiles:
 
     path: Path
     files: tuple[Path, ...]
-    open_images: Callable[[Path], Dataset]  # opens another dataset without its own labels file
+    open_images: Callable[[Path, Choices], Dataset]  # opens another dataset without its own labels file
     first_bytes: bytes = b""  # of a single file
     use_labels_file: bool = True  # False: ignore a labels file among the images
+    choices: Choices = NOTHING_CHOSEN
 
     @cached_property
     def zip_files(self) -> ZipFiles | None:
@@ -92,7 +94,7 @@ def _is_npz(data: DataFiles) -> bool:
 
 def _open_zip(data: DataFiles) -> Dataset:
     assert data.zip_files is not None  # checked by `sniff`
-    return ImageFiles(data.path, data.zip_files, data.use_labels_file)
+    return ImageFiles(data.path, data.zip_files, data.choices, data.use_labels_file)
 
 
 def _open_tfrecord(data: DataFiles) -> Dataset:
@@ -119,7 +121,7 @@ FORMATS = (
         suffixes=tuple(sorted(SUFFIXES)),
         sign=Sign.NAME,
         sniff=lambda data: is_image_name(data.path.name),
-        open=lambda data: ImageFiles(data.path, FolderFiles(data.path.parent, [data.path.name])),
+        open=lambda data: ImageFiles(data.path, FolderFiles(data.path.parent, [data.path.name]), data.choices),
         several=True,
         in_library=False,  # in data/datasets, users choose the folder of the images
     ),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
-from dashboard.core.datasets.described import described_files
+from dashboard.core.datasets.described import read_description
 from dashboard.core.datasets.folder_files import is_pattern, pattern_root
 from dashboard.core.datasets.formats import FORMATS
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
@@ -28,14 +28,14 @@ def content_state(path: Path) -> tuple[object, ...]:
         info = path.stat()
         if path.is_dir():
             return _folder_state(path)
-        inner = described_files(path) if path.name.endswith(DESCRIPTION) else ()
+        inner = read_description(path).files if path.name.endswith(DESCRIPTION) else ()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
     return (info.st_mtime_ns, info.st_size, *map(content_state, inner))
 
 
 def _folder_state(folder: Path) -> tuple[object, ...]:
-    """Times and sizes of all folders and tables in a folder. A new or deleted file changes the time of its folder."""
+    """Times and sizes of all folders, tables and texts in a folder. A new or deleted file changes the time of its folder."""
     watched, state = _watched.get(folder, ((), ()))
     if not watched or _times(watched) != state:  # else no walk: a million files take a second
         watched = tuple(_folders_and_tables(folder))
@@ -54,7 +54,7 @@ def _folders_and_tables(folder: Path) -> Iterator[str]:
 
 
 def _is_table(name: str) -> bool:
-    return name[name.rfind(".") :] in LABELS_SUFFIXES or bool(_SHARD.search(name))
+    return name.endswith(".txt") or name[name.rfind(".") :] in LABELS_SUFFIXES or bool(_SHARD.search(name))
 
 
 def _times(paths: Sequence[str]) -> tuple[object, ...]:

@@ -34,6 +34,8 @@ def check_class_names(given: Sequence[str]) -> None:
 
 LEAVE_OUT = "(leave out)"  # instead of a class: images with this label are not evaluated
 
+OTHERS = "*"  # in a label map, instead of a label: every label that matches no class
+
 NO_LABEL = "(no label)"  # instead of a class: images with this label are predicted, but not compared
 
 

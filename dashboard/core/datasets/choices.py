@@ -1,0 +1,23 @@
+"""What the user has decided about a dataset that could be read in more than one way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ALL_SPLITS = "all"  # a split that means: pool the images of all splits
+NO_SPLITS = "none"  # a split that means: the folders called train or test are classes
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Answers to the questions of a dataset, see `Question.topic`. "" where the user has not chosen."""
+
+    labels: str = ""  # a table inside the dataset, by its path there; or the absolute path of a file elsewhere
+    split: str = ""  # the name of a split, ALL_SPLITS or NO_SPLITS
+    zip_encoding: str = ""  # a codec of Python, for the names in a ZIP
+
+    def __bool__(self) -> bool:
+        return self != Choices()
+
+
+NOTHING_CHOSEN = Choices()

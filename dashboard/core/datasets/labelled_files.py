@@ -1,0 +1,193 @@
+"""Reads what the names of files and the tables among them say: splits, labels, and names of numbered classes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+
+from dashboard.core.datasets.choices import NO_SPLITS, Choices
+from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
+from dashboard.core.datasets.file_source import FileSource
+from dashboard.core.datasets.labelling import Labelling, by_folder, by_labels_file, is_image_name, no_images
+from dashboard.core.datasets.labels_file import LabelsTable
+from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
+from dashboard.core.datasets.sample_list import PackedNames, SampleList
+from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
+from dashboard.core.datasets.splits import find_splits
+from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
+from dashboard.core.datasets.tables import (
+    Table,
+    class_folders,
+    likely_first,
+    must_be_usable,
+    read_table,
+    table_positions,
+)
+from dashboard.core.errors import DatasetError, listed
+from dashboard.core.questions import Question
+
+
+@dataclass(frozen=True)
+class LabelledFiles:
+    """The files that are evaluated, with their labels."""
+
+    source: FileSource
+    labelling: Labelling
+    questions: tuple[Question, ...] = ()
+    table_at: int | None = None  # position of the table of labels among all files
+    decided: str = ""  # what tells this reading of the files from others, for the fingerprint; "" if there is only one
+
+
+class FilesReader:
+    """Labels the files of one dataset, as a whole or split by split."""
+
+    def __init__(
+        self, dataset_name: str, source: FileSource, choices: Choices, given: LabelsTable | None, use_tables: bool
+    ) -> None:
+        """Raises DatasetError when no file is an image.
+
+        Args:
+            given: labels from elsewhere. The tables among the files are then not used.
+            use_tables: False: only folders give labels.
+        """
+        self._name, self._source, self._choices = dataset_name, source, choices
+        self._given, self._use_tables = given, use_tables and given is None
+        self._names = source.names
+        self._is_image = np.fromiter(map(is_image_name, self._names), bool, len(self._names))
+        if not self._is_image.any():
+            raise no_images(dataset_name)
+        images = np.flatnonzero(self._is_image).tolist()
+        self._splits = find_splits(self._names, images) if choices.split != NO_SPLITS else None
+        self._parts: dict[str, LabelledFiles] = {}
+
+    def read(self) -> LabelledFiles:
+        """The files of the chosen split, or of the whole dataset if it has no splits.
+
+        Raises:
+            UndecidedError: the user has to choose a split or a table.
+            DatasetError: what the user chose is not there, or a table cannot be used.
+        """
+        if self._splits is None:
+            if self._choices.split not in ("", NO_SPLITS):
+                raise no_splits(self._name, self._choices.split)
+            return self._label(np.arange(len(self._names)))
+        sizes = [
+            Split(name, self._splits.folders[name], int(self._is_image[positions].sum()), "image")
+            for name, positions in self._splits.positions.items()
+        ]
+        choice = choose_split(self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True)
+        read = self._pooled(choice.splits) if len(choice.splits) > 1 else self._part(choice.splits[0])
+        if self._given and not _any_label(read):
+            by_labels_file(read.source.names, self._given)  # explains why no row fits
+        return replace(
+            read,
+            labelling=replace(read.labelling, notes=(choice.note, *self._about_others(), *read.labelling.notes)),
+            questions=(choice.question, *read.questions),
+            decided=f"{choice.question.chosen} {read.decided}",
+        )
+
+    def _about_others(self) -> tuple[str, ...]:
+        assert self._splits is not None
+        loose = self._splits.outside[self._is_image[self._splits.outside]].tolist()
+        names = listed([self._names[i] for i in loose[:4]])
+        return (f"{len(loose):,} images lie in no split and are not used, such as {names}.",) if loose else ()
+
+    def _has_labels(self, split: str) -> bool:
+        return _any_label(self._part(split))
+
+    def _part(self, split: str) -> LabelledFiles:
+        assert self._splits is not None
+        if split not in self._parts:
+            self._parts[split] = self._label(self._splits.positions[split])
+        return self._parts[split]
+
+    def _pooled(self, splits: Sequence[str]) -> LabelledFiles:
+        assert self._splits is not None
+        parts = [self._part(split) for split in splits]
+        if not any(part.table_at in self._splits.positions[split] for part, split in zip(parts, splits, strict=True)):
+            return self._label(np.sort(np.concatenate([self._splits.positions[split] for split in splits])))
+        samples = [part.labelling.samples for part in parts]
+        firsts = np.cumsum([0, *map(len, samples)]).tolist()
+        faults = {
+            first + i: fault
+            for first, part in zip(firsts, parts, strict=False)
+            for i, fault in part.labelling.faults.items()
+        }
+        labels = (sample.label for each in samples for sample in each)
+        return LabelledFiles(
+            JoinedFiles([part.source for part in parts], firsts),
+            Labelling(
+                SampleList(PackedNames(chain.from_iterable(each.names for each in samples)), labels),
+                faults,
+                tuple(dict.fromkeys(note for part in parts for note in part.labelling.notes)),
+            ),
+            tuple(dict.fromkeys(question for part in parts for question in part.questions)),
+            decided=" ".join(part.decided for part in parts),
+        )
+
+    def _label(self, positions: np.ndarray) -> LabelledFiles:
+        """Labels the files at these positions by a table among them or outside all splits, else by their folders."""
+        inside = positions.tolist()
+        outside = self._splits.outside.tolist() if self._splits else []
+        markers: Collection[str] = self._splits.markers if self._splits else ()
+        images = [self._names[i] for i in positions[self._is_image[positions]].tolist()]
+        folders = class_folders(images, markers)
+        tables = self._tables([*inside, *outside], images, folders) if self._use_tables else {}
+        choice = TableChoice(None, None)
+        if tables or (self._use_tables and self._choices.labels):
+            own = [table for i, table in tables.items() if i not in set(outside)]
+            required = any(must_be_usable(table.name, folders) for table in own)
+            choice = choose_table(self._name, list(tables.values()), self._choices.labels, required)
+        kept = [i for i in inside if not (choice.table and i in tables)]
+        source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, np.array(kept, np.int64))
+        table = self._given or (choice.table and choice.table.content)
+        labelling = self._by_table(source.names, table, kept) if table else by_folder(source.names, markers)
+        labelling = replace(labelling, notes=(*labelling.notes, *choice.notes))
+        labelling = self._with_names(labelling, [*inside, *outside])
+        questions = (choice.question,) if choice.question else ()
+        table_at = (
+            next((i for i, each in tables.items() if each.name == choice.table.name), None) if choice.table else None
+        )
+        return LabelledFiles(source, labelling, questions, table_at, (questions and questions[0].chosen) or "")
+
+    def _tables(self, positions: list[int], images: list[str], folders: set[str | None]) -> dict[int, Table]:
+        """The tables that may hold the labels, by position; only the one that the user named, if it is there."""
+        found = table_positions(self._names, positions, set(images))
+        if self._choices.labels:
+            found = named_among(self._names, found, self._choices.labels) or found
+        else:
+            found = likely_first(self._names, found, folders)
+        tables = {i: read_table(self._source, i, images) for i in found}
+        unmatched = [i for i, table in tables.items() if not table.matched]
+        names_of_classes = {each.file for each in find_class_maps(self._source, unmatched)}
+        return {i: table for i, table in tables.items() if table.name not in names_of_classes}
+
+    def _by_table(self, names: Sequence[str], table: LabelsTable, kept: list[int]) -> Labelling:
+        """Labels files by a table. Rows for images of other splits are passed over."""
+        elsewhere: list[str] = []
+        if self._splits:
+            others = self._is_image.copy()
+            others[kept] = False
+            elsewhere = [self._names[i] for i in np.flatnonzero(others).tolist()]
+        try:
+            return by_labels_file(names, table, elsewhere)
+        except DatasetError:
+            if not (self._splits and self._given):
+                raise
+            return Labelling(SampleList(names, [None] * len(names)))  # the labels are for another split
+
+    def _with_names(self, labelling: Labelling, positions: list[int]) -> Labelling:
+        """Gives numeric labels the names in a file such as class_indices.json, if there is one."""
+        samples = labelling.samples
+        if not samples.labels or not all(label.lstrip("-").isdecimal() for label in samples.labels):
+            return labelling
+        names, notes = names_of_numbers(samples.labels, find_class_maps(self._source, positions))
+        return replace(labelling, samples=samples.renamed(names), notes=(*labelling.notes, *notes))
+
+
+def _any_label(files: LabelledFiles) -> bool:
+    samples = files.labelling.samples
+    return len(samples.unlabelled) < len(samples)

@@ -1,0 +1,90 @@
+"""Which table labels the images: the one that the user names, or the only one that can."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.datasets.tables import Table, without_templates
+from dashboard.core.errors import DatasetError
+from dashboard.core.questions import Answer, Question, UndecidedError
+
+
+@dataclass(frozen=True)
+class TableChoice:
+    """The table of the labels, and how that was decided."""
+
+    table: Table | None  # None: the folders give the labels
+    question: Question | None
+    notes: tuple[str, ...] = ()
+
+
+def choose_table(dataset_name: str, tables: Sequence[Table], wanted: str, required: bool) -> TableChoice:
+    """Chooses among the tables beside the images.
+
+    Args:
+        wanted: the path of a table inside the dataset, or "".
+        required: True if without a table the dataset would have no labels.
+
+    Raises:
+        UndecidedError: several could be meant.
+        DatasetError: `wanted` cannot be used; or `required` and none can.
+    """
+    judged = without_templates(tables)
+    usable = [table for table in judged if table.fault is None]
+    possible = [table for table in judged if table.content is not None and table.matched]
+    question = None
+    if len(possible) > 1:
+        answers = tuple(Answer(table.name, table.in_words) for table in possible)
+        question = Question("labels", f"Which table holds the labels of {dataset_name}?", answers)
+    if wanted:
+        table = _wanted(judged, wanted)
+        if table.content is None:
+            raise table.fault or DatasetError(f"{wanted} cannot be read.", "", "labels_file")
+        return TableChoice(table, _with_answer(question, table))
+    if len(usable) > 1:
+        assert question is not None  # what is usable is possible
+        raise UndecidedError(
+            f"{dataset_name} holds several tables that could be its labels: "
+            f"{'; '.join(f'{table.name} ({table.in_words})' for table in usable)}.",
+            question, "labels_file",
+        )  # fmt: skip
+    if usable:
+        return TableChoice(usable[0], _with_answer(question, usable[0]), _why_not(judged, usable[0]))
+    faults = [table.fault for table in judged if table.fault]
+    if required and faults:
+        raise (
+            faults[0]
+            if len(faults) == 1
+            else DatasetError(" ".join(fault.message for fault in faults), faults[0].fix, "labels_file")
+        )
+    return TableChoice(None, None, tuple(fault.message for fault in faults))
+
+
+def named_among(names: Sequence[str], positions: Sequence[int], wanted: str) -> list[int]:
+    """The files that the user may mean by `wanted`: a whole path, else the name of a file in any folder."""
+    found = [i for i in positions if _plain(names[i]) == _plain(wanted)]
+    return found or [i for i in positions if _plain(names[i]).rpartition("/")[2] == _plain(wanted)]
+
+
+def _plain(path: str) -> str:
+    return unicodedata.normalize("NFC", path).replace("\\", "/").removeprefix("./")
+
+
+def _wanted(tables: Sequence[Table], wanted: str) -> Table:
+    found = named_among([table.name for table in tables], range(len(tables)), wanted)
+    if len(found) != 1:
+        names = ", ".join(table.name for table in tables) or "none"
+        raise DatasetError(
+            f"The dataset holds no single table {wanted}. Its tables: {names}.", "Choose one of these.", "choice"
+        )
+    return tables[found[0]]
+
+
+def _with_answer(question: Question | None, table: Table) -> Question | None:
+    return question and Question(question.topic, question.asks, question.answers, table.name)
+
+
+def _why_not(tables: Sequence[Table], used: Table) -> tuple[str, ...]:
+    return tuple(table.fault.message for table in tables if table.fault and table is not used)

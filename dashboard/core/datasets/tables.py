@@ -1,0 +1,119 @@
+"""Finds the tables of labels among the files of a dataset, and judges which of them hold its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from dashboard.core.datasets.file_source import FileSource
+from dashboard.core.datasets.labelling import ClassFolders, Finder, suffix_of
+from dashboard.core.datasets.labels_file import (
+    LABELS_SUFFIXES,
+    MAX_LABELS_BYTES,
+    LabelsTable,
+    file_stem,
+    read_labels_file,
+)
+from dashboard.core.errors import DatasetError, ImageError
+
+LABELS_STEMS = frozenset({"labels", "label"})
+_LIKELY_STEMS = frozenset({*LABELS_STEMS, "metadata", "annotations"})
+_TEMPLATE = "submission"  # in the names of tables with made-up labels, which Kaggle's competitions give as an example
+MOST_TABLES = 40  # more are records of single images rather than tables of many
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table beside images."""
+
+    name: str  # path inside the dataset
+    content: LabelsTable | None  # None: it cannot be read as labels
+    rows: int
+    matched: int  # rows that name exactly one image
+    fault: DatasetError | None = None  # why it certainly holds no labels of this dataset
+
+    @property
+    def in_words(self) -> str:
+        """Its size, and how it fits the images."""
+        return f"{self.rows:,} rows, of which {self.matched:,} name an image"
+
+
+def table_positions(names: Sequence[str], positions: Sequence[int], images: Collection[str]) -> list[int]:
+    """The files that may be tables of labels: not those that belong to one image, such as 1.jpg.json or 1.json."""
+    tables = [i for i in positions if suffix_of(names[i]) in LABELS_SUFFIXES]
+    tables = [i for i in tables if names[i].rpartition(".")[0] not in images]
+    if len(tables) > MOST_TABLES:
+        stems = {image.rpartition(".")[0] for image in images}
+        tables = [i for i in tables if names[i].rpartition(".")[0] not in stems]
+    return tables[:MOST_TABLES]
+
+
+def likely_first(names: Sequence[str], tables: Sequence[int], folders: Collection[str | None]) -> list[int]:
+    """Tables called labels, label, metadata or annotations. If there is none, all tables, unless folders are classes.
+
+    Args:
+        folders: the class folders of the images.
+    """
+    likely = [i for i in tables if file_stem(names[i]).lower() in _LIKELY_STEMS]
+    return likely or (list(tables) if len(folders) < 2 else [])
+
+
+def class_folders(images: Collection[str], markers: Collection[str] = ()) -> set[str | None]:
+    """The class folders of images; None for an image in none."""
+    return set(map(ClassFolders(markers), images))
+
+
+def must_be_usable(name: str, folders: Collection[str | None]) -> bool:
+    """True if a dataset without this table would lack its labels."""
+    return set(folders) <= {None} or file_stem(name).lower() in LABELS_STEMS
+
+
+def read_table(source: FileSource, position: int, images: Sequence[str]) -> Table:
+    """Reads a table and matches its rows with images."""
+    name = source.names[position]
+    stems = {file_stem(image) for image in images}
+    try:
+        content = read_labels_file(source.read(position, MAX_LABELS_BYTES + 1), name, stems)
+    except ImageError as error:
+        return Table(name, None, 0, 0, DatasetError(f"{name}: {error.message}", error.fix, error.code))
+    except DatasetError as error:
+        return Table(name, None, 0, 0, error)
+    find = Finder(images, name.rpartition("/")[0])
+    matched = sum(len(find(file)) == 1 for file in content.files)
+    fault = None if matched else _names_none(content, len(images))
+    return Table(name, content, len(content.files), matched, fault)
+
+
+def _names_none(content: LabelsTable, count: int) -> DatasetError:
+    return DatasetError(
+        f"{content.name} names none of the {count:,} images; its first row is for {content.files[0][:80]!r}.",
+        "Write the file names as they are in the dataset.", "labels_file",
+    )  # fmt: skip
+
+
+def without_templates(tables: Sequence[Table]) -> list[Table]:
+    """The tables, with a fault on those that hold made-up labels rather than true ones, if another table remains.
+
+    Made-up are the labels of a table that is called a submission, or that gives each of several images the same label
+    while another table does not.
+    """
+    varied = [table for table in tables if table.content is not None and not _is_template(table)]
+    return [_marked(table) if varied and _is_template(table) else table for table in tables]
+
+
+def _is_template(table: Table) -> bool:
+    if _TEMPLATE in file_stem(table.name).lower():
+        return True
+    return table.content is not None and table.rows > 1 and len(set(table.content.labels)) == 1
+
+
+def _marked(table: Table) -> Table:
+    if table.fault or table.content is None:
+        return table
+    why = (
+        "it is called a submission, which is an example with made-up labels"
+        if _TEMPLATE in file_stem(table.name).lower()
+        else f"it gives every image the same label, {table.content.labels[0]}"
+    )
+    fault = DatasetError(f"{table.name} is not used: {why}.", f"To use it: --labels {table.name}", "labels_file")
+    return Table(table.name, table.content, table.rows, table.matched, fault)
