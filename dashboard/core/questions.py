@@ -30,6 +30,7 @@ class Question:
     asks: str  # one sentence that ends with a question mark
     answers: tuple[Answer, ...]
     chosen: str | None = None  # the value of the answer in use; None: there is no safe one, so the user has to choose
+    certain: bool = False  # True: the answer in use is hardly wrong, so the user need not be stopped for it
 
     @property
     def option(self) -> str:

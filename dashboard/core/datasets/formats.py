@@ -52,7 +52,7 @@ class DataFiles:
     @cached_property
     def zip_files(self) -> ZipFiles | None:
         """The files in the ZIP; None if the file is not a ZIP. Raises DatasetError when the ZIP is damaged."""
-        return ZipFiles(self.path) if zipfile.is_zipfile(self.path) else None
+        return ZipFiles(self.path, self.choices.zip_encoding) if zipfile.is_zipfile(self.path) else None
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,13 @@ def _is_npz(data: DataFiles) -> bool:
 
 
 def _open_zip(data: DataFiles) -> Dataset:
-    assert data.zip_files is not None  # checked by `sniff`
-    return ImageFiles(data.path, data.zip_files, data.choices, data.use_labels_file)
+    files = data.zip_files
+    assert files is not None  # checked by `sniff`
+    dataset = ImageFiles(data.path, files, data.choices, data.use_labels_file)
+    if files.question:
+        dataset.questions = (files.question, *dataset.questions)
+        dataset.notes = (files.note, *dataset.notes)
+    return dataset
 
 
 def _open_tfrecord(data: DataFiles) -> Dataset:

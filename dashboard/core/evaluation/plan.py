@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.questions import UndecidedError
+from dashboard.core.questions import Question, UndecidedError
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def plan_run(
     if counts and not mapping.class_of:
         raise _no_class(dataset, mapping, version)
     if mapping.unknown:
-        raise unknown_labels(mapping, counts, version)
+        raise unknown_labels(mapping, counts, version, dataset.questions)
     return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.label_map()))
 
 
@@ -77,7 +77,9 @@ def check_splits_are_no_classes(dataset: Dataset, version: ModelVersion) -> None
         )  # fmt: skip
 
 
-def unknown_labels(mapping: LabelMapping, counts: Mapping[str, int], version: ModelVersion) -> DatasetError:
+def unknown_labels(
+    mapping: LabelMapping, counts: Mapping[str, int], version: ModelVersion, questions: Sequence[Question] = ()
+) -> DatasetError:
     """The error for labels that are not classes of the model: they are neither dropped nor guessed."""
     unknown = sorted(mapping.unknown, key=lambda label: -counts[label])
     lost, total = sum(counts[label] for label in unknown), sum(counts.values())
@@ -90,9 +92,15 @@ def unknown_labels(mapping: LabelMapping, counts: Mapping[str, int], version: Mo
         f"({listed(version.class_names, 20)}), --map {shlex.quote(f'{first}=')} to leave its images out, or "
         f"--map {shlex.quote(f'{first}={NO_LABEL}')} to predict without comparing. "
         f"For all other labels at once: --map {shlex.quote(f'{OTHERS}=')} or "
-        f"--map {shlex.quote(f'{OTHERS}={NO_LABEL}')}.",
+        f"--map {shlex.quote(f'{OTHERS}={NO_LABEL}')}.{_other_encodings(questions)}",
         "labels_unknown",
     )
+
+
+def _other_encodings(questions: Sequence[Question]) -> str:
+    """The other ways to read names whose encoding was guessed."""
+    guessed = [each for each in questions if each.topic == "zip_encoding" and not each.certain]
+    return f"\nIf the names are garbled, choose with --zip-encoding:\n{guessed[0].listing}" if guessed else ""
 
 
 def _images(count: int) -> str:
@@ -107,7 +115,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
         " ".join((*dataset.notes, message)) + counting,
         f"Name the folders after its classes ({listed(version.class_names, 20)}), "
         "or choose a class for each label (--map LABEL=CLASS). To predict without comparing, use "
-        f"--map {shlex.quote(f'{OTHERS}={NO_LABEL}')}.",
+        f"--map {shlex.quote(f'{OTHERS}={NO_LABEL}')}.{_other_encodings(dataset.questions)}",
         "labels_unknown",
     )
 
