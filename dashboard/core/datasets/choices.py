@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 ALL_SPLITS = "all"  # a split that means: pool the images of all splits
 NO_SPLITS = "none"  # a split that means: the folders called train or test are classes
@@ -15,6 +15,10 @@ class Choices:
     labels: str = ""  # a table inside the dataset, by its path there; or the absolute path of a file elsewhere
     split: str = ""  # the name of a split, ALL_SPLITS or NO_SPLITS
     zip_encoding: str = ""  # a codec of Python, for the names in a ZIP
+
+    def replaced_by(self, others: Choices) -> Choices:
+        """These choices, but others where the user has chosen anew."""
+        return Choices(*(new or old for new, old in zip(astuple(others), astuple(self), strict=True)))
 
     def __bool__(self) -> bool:
         return self != Choices()

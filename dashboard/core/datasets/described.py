@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.datasets.arrays import read_labels
-from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.folder_files import check_readable_name
 from dashboard.core.datasets.image_files import ImageFiles, joint_fingerprint
@@ -37,6 +37,10 @@ def describe(images: Path, choices: Choices, folder: Path) -> Path:
     """
     if not choices:
         return images.absolute()
+    if images.name.endswith(SUFFIX):
+        described = read_description(images)
+        images, before = described.images, described.choices
+        choices = before.replaced_by(choices)
     if is_elsewhere(choices.labels) and not Path(choices.labels).exists():
         raise DatasetError(f"{choices.labels} does not exist.", "Check the path.", "not_found")
     for path in (images, Path(choices.labels)):
@@ -116,15 +120,18 @@ def read_description(path: Path) -> Description:
 class DescribedDataset:
     """See `Dataset`."""
 
-    def __init__(self, path: Path, open_images: Callable[[Path, Choices], Dataset]) -> None:
+    def __init__(
+        self, path: Path, open_images: Callable[[Path, Choices], Dataset], others: Choices = NOTHING_CHOSEN
+    ) -> None:
         """Raises DatasetError when the images or the labels cannot be used, or do not belong together.
 
         Args:
             open_images: opens the dataset at a path without its own labels file.
+            others: choices that replace those in the description.
         """
         self.path = path
         description = read_description(path)
-        choices = description.choices
+        choices = description.choices.replaced_by(others)
         self._labels = Path(choices.labels) if is_elsewhere(choices.labels) else None
         self._images = open_images(description.images, choices)
         self.samples, self.notes, self.questions = self._images.samples, self._images.notes, self._images.questions

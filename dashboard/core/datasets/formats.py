@@ -189,7 +189,7 @@ FORMATS = (
         suffixes=(DESCRIPTION,),
         sign=Sign.NAME,
         sniff=lambda data: data.path.name.endswith(DESCRIPTION),
-        open=lambda data: DescribedDataset(data.path, data.open_images),
+        open=lambda data: DescribedDataset(data.path, data.open_images, data.choices),
         uploadable=False,  # it names files on the server, which only the operator may choose
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS
 from dashboard.core.datasets.splits import split_called
@@ -64,7 +64,7 @@ def choose_split(
             question,
             "several_splits",
         )
-    question = Question("split", question.asks, question.answers, chosen)
+    question = replace(question, chosen=chosen, certain=bool(wanted))
     if chosen == ALL_SPLITS:
         return SplitChoice(tuple(names), question, f"All splits are pooled, {why} ({sizes}).")
     return SplitChoice((chosen,), question, f"Only the split {chosen} is used, {why} ({sizes}).")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.tables import Table, without_templates
 from dashboard.core.errors import DatasetError
@@ -42,7 +42,7 @@ def choose_table(dataset_name: str, tables: Sequence[Table], wanted: str, requir
         table = _wanted(judged, wanted)
         if table.content is None:
             raise table.fault or DatasetError(f"{wanted} cannot be read.", "", "labels_file")
-        return TableChoice(table, _with_answer(question, table))
+        return TableChoice(table, question and replace(question, chosen=table.name, certain=True))
     if len(usable) > 1:
         assert question is not None  # what is usable is possible
         raise UndecidedError(
@@ -51,7 +51,9 @@ def choose_table(dataset_name: str, tables: Sequence[Table], wanted: str, requir
             question, "labels_file",
         )  # fmt: skip
     if usable:
-        return TableChoice(usable[0], _with_answer(question, usable[0]), _why_not(judged, usable[0]))
+        return TableChoice(
+            usable[0], question and replace(question, chosen=usable[0].name), _why_not(judged, usable[0])
+        )
     faults = [table.fault for table in judged if table.fault]
     if required and faults:
         raise (
@@ -80,10 +82,6 @@ def _wanted(tables: Sequence[Table], wanted: str) -> Table:
             f"The dataset holds no single table {wanted}. Its tables: {names}.", "Choose one of these.", "choice"
         )
     return tables[found[0]]
-
-
-def _with_answer(question: Question | None, table: Table) -> Question | None:
-    return question and Question(question.topic, question.asks, question.answers, table.name)
 
 
 def _why_not(tables: Sequence[Table], used: Table) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def _chosen(zip_name: str, unknown: Sequence[bytes], wanted: str) -> ZipNames:
             f"Choose with --zip-encoding:\n{question.listing}", "choice",
         ) from error  # fmt: skip
     encodings = list(dict.fromkeys([wanted, *_possible(unknown)]))
-    question = Question("zip_encoding", _asks(zip_name), _answers(encodings, unknown), wanted)
+    question = Question("zip_encoding", _asks(zip_name), _answers(encodings, unknown), wanted, certain=True)
     return ZipNames(
         (), wanted, question, f"Names in the ZIP are read as {wanted}, as chosen, such as {_example(unknown, wanted)}."
     )

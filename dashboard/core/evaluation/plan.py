@@ -6,11 +6,10 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
-from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import DatasetError, listed
@@ -67,13 +66,13 @@ def plan_run(
 
 def check_splits_are_no_classes(dataset: Dataset, version: ModelVersion) -> None:
     """Raises UndecidedError if one split was chosen by default, but the model has classes called like splits."""
-    question = next((each for each in dataset.questions if each.topic == "split"), None)
+    question = next((each for each in dataset.questions if each.topic == "split" and not each.certain), None)
     called = {split for split in SPLITS if split in map(str.casefold, version.class_names)}
-    if question and len(called) > 1 and not dataset.path.name.endswith(DESCRIPTION):
+    if question and len(called) > 1:
         raise UndecidedError(
             f"{dataset.path.name} has folders called {' and '.join(sorted(called))}, and {version.ref} has classes of "
             "these names, so they may be splits or classes.",
-            question, "several_splits",
+            replace(question, chosen=None), "several_splits",
         )  # fmt: skip
 
 

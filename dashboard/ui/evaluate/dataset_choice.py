@@ -15,7 +15,7 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_upload import (
     NOT_EVALUATED,
     begin,
-    decide_labels,
+    decide_dataset,
     forget_undecided,
     undecided_dataset,
     upload_dataset,
@@ -26,11 +26,11 @@ from dashboard.ui.sidebar import model_in_use
 
 
 def choose_dataset(services: Services) -> None:
-    """Offers to upload or choose a dataset, asks what unknown labels mean, then starts the evaluation."""
+    """Offers to upload or choose a dataset, asks what is not certain, then starts the evaluation."""
     start = partial(start_or_explain, services)
     if path := undecided_dataset(services.settings):
         try:
-            decide_labels(path, model_in_use(), services.settings, start)
+            decide_dataset(path, model_in_use(), services.settings, start)
         except DashboardError as error:
             forget_undecided()
             show_error(error, NOT_EVALUATED)
@@ -59,7 +59,7 @@ def choose_dataset(services: Services) -> None:
 def start_or_explain(
     services: Services, path: Path, label_map: Mapping[str, str] | None = None, use_stored: bool = True
 ) -> None:
-    """Starts an evaluation and reruns the page; first asks what unknown labels mean. Shows the error if this fails."""
+    """Starts an evaluation and reruns the page; first asks what is not certain. Shows the error if this fails."""
     start = partial(_start, services, use_stored=use_stored)
     try:
         if label_map is None:
