@@ -16,6 +16,7 @@ from dashboard.core.errors import DatasetError, listed
 from dashboard.core.labels.class_ids import uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
+from dashboard.core.labels.synsets import synset_name
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import Question, UndecidedError
@@ -82,7 +83,7 @@ def unknown_labels(
     """The error for labels that are not classes of the model: they are neither dropped nor guessed."""
     unknown = sorted(mapping.unknown, key=lambda label: -counts[label])
     lost, total = sum(counts[label] for label in unknown), sum(counts.values())
-    each = listed([f"{label[:60]} ({_images(counts[label])})" for label in unknown])
+    each = listed([f"{_named(label)} ({_images(counts[label])})" for label in unknown])
     what = "1 label is not a class" if len(unknown) == 1 else f"{len(unknown):,} labels are not classes"
     first = unknown[0]
     return DatasetError(
@@ -102,6 +103,11 @@ def _other_encodings(questions: Sequence[Question]) -> str:
     return f"\nIf the names are garbled, choose with --zip-encoding:\n{guessed[0].listing}" if guessed else ""
 
 
+def _named(label: str) -> str:
+    name = synset_name(label)
+    return f"{label} {name}" if name else label[:60]
+
+
 def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count:,} images"
 
@@ -109,7 +115,7 @@ def _images(count: int) -> str:
 def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) -> DatasetError:
     labels = mapping.unknown or mapping.left_out
     counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
-    message = f"None of the labels ({listed(labels)}) is a class of {version.ref}."
+    message = f"None of the labels ({listed([_named(label) for label in labels])}) is a class of {version.ref}."
     return DatasetError(
         " ".join((*dataset.notes, message)) + counting,
         f"Name the folders after its classes ({listed(version.class_names, 20)}), "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.core.labels.matching import match_labels
+from dashboard.core.labels.synsets import synset_name
 from dashboard.core.questions import Question
 
 _ALIKE = 0.6  # in [0, 1], of `difflib`; less is no hint
@@ -20,7 +21,7 @@ class LabelChoice:
     label: str  # as the dataset spells it
     images: int  # number of images with this label
     meaning: str  # a class, LEAVE_OUT or NO_LABEL; "" if the user has to choose
-    hint: str = ""  # a class that is spelled alike, only for reading
+    hint: str = ""  # only for reading: its name in WordNet, or a class that is spelled alike
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def meanings_for(class_names: Sequence[str]) -> list[str]:
 
 
 def _hint(label: str, class_names: Sequence[str]) -> str:
+    if name := synset_name(label):
+        return name
     spelled = {name.casefold(): name for name in class_names}
     alike = difflib.get_close_matches(label.casefold(), list(spelled), 1, _ALIKE)
     return spelled[alike[0]] if alike else ""

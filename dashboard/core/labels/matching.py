@@ -12,6 +12,8 @@ from dashboard.core.errors import DatasetError, listed
 from dashboard.core.labels import cifar10
 from dashboard.core.labels.class_ids import NO_ID, ClassIds, are_numbers, read_class_ids
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, OTHERS
+from dashboard.core.labels.numbered_names import about_numbers, bare_name
+from dashboard.core.labels.synsets import match_synsets
 from dashboard.core.questions import Question
 
 _NEGATIVE = re.compile(r"\s*-\s*[0-9.]+\s*")
@@ -41,6 +43,9 @@ def match_labels(
 ) -> LabelMapping:
     """Matches labels with classes: exactly; else ignoring case, white space, `-` and `_`; else by CIFAR-10's aliases.
 
+    A label that fits none so is matched without the number before its name (001.Airplane), or by its names in WordNet
+    (n02084071), see `match_synsets`.
+
     Aliases work in both directions: `plane` in the dataset matches `airplane` in the model, and the reverse. A label
     that fits two classes stays unknown. If all labels are numbers, -1 means "no label". The numbers are class ids if
     all of them are valid ids and none is the name of a class, see `read_class_ids`.
@@ -58,7 +63,6 @@ def match_labels(
     wanted = sorted(set(names))
     label_map = label_map or {}
     _check_label_map(label_map, wanted, class_names)
-    by_key, by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
     open_names = [name for name in wanted if name not in label_map]
     given = [name for name in open_names if name != NO_ID]
     numbers = are_numbers(given)
@@ -68,29 +72,54 @@ def match_labels(
     elif first_id is not None:
         raise DatasetError(f"The labels are no class ids: {listed(wanted)}.", "Leave out --labels-from.", "label_map")
     absent = numbers and NO_ID in open_names and NO_ID not in class_names
+    called = _Classes(class_names)
     class_of: dict[str, str | None] = {}
     unknown = []
     for name in open_names:
-        if absent and name == NO_ID:
-            class_of[name] = None
-            continue
-        match = name if name in class_names else by_key.get(_key(name)) or by_meaning.get(_meaning(name))
-        match = match or ids.class_of.get(name)
-        if match is None:
-            unknown.append(name)
-        else:
+        match = None if absent and name == NO_ID else called(name) or ids.class_of.get(name)
+        if match or (absent and name == NO_ID):
             class_of[name] = match
+        else:
+            unknown.append(name)
+    numbered = _without_numbers(unknown, class_of, called)
+    synsets = match_synsets([name for name in unknown if name not in numbered], called)
+    class_of |= numbered | synsets.class_of
+    unknown = [name for name in unknown if name not in class_of]
     if OTHERS in label_map and OTHERS not in wanted:
         label_map = {n: m for n, m in label_map.items() if n != OTHERS} | dict.fromkeys(unknown, label_map[OTHERS])
         unknown = []
     class_of |= {n: None if meant == NO_LABEL else meant for n, meant in label_map.items() if meant != LEAVE_OUT}
     left_out = tuple(name for name in wanted if label_map.get(name) == LEAVE_OUT)
-    notes = (ids.note,) if ids.note else ()
+    notes = tuple(filter(None, (ids.note, about_numbers(sorted(numbered.items())), synsets.note)))
     if absent:
         notes = (*notes, f"The label {NO_ID} means that there is no label.")
-    obvious = {name: by_meaning.get(_meaning(name)) for name in label_map}
-    notes = (*notes, *_as_chosen({name: meant for name, meant in label_map.items() if meant != obvious[name]}))
+    notes = (*notes, *_as_chosen({name: meant for name, meant in label_map.items() if meant != called(name)}))
     return LabelMapping(class_of, tuple(unknown), left_out, notes, ids.question if unknown else None)
+
+
+class _Classes:
+    """Finds the class that a name means."""
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self._names = frozenset(class_names)
+        self._by_key, self._by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
+        bare = {name: bare_name(name) for name in class_names}
+        self._by_bare = _only_ones(list(bare.values()), _key) if all(bare.values()) else {}
+        self._class_of_bare = {each: name for name, each in bare.items()}
+
+    def __call__(self, name: str) -> str | None:
+        if name in self._names:
+            return name
+        bare = self._by_bare.get(_key(name))
+        found = self._by_key.get(_key(name)) or self._by_meaning.get(_meaning(name))
+        return found or (self._class_of_bare[bare] if bare else None)
+
+
+def _without_numbers(names: Sequence[str], taken: Mapping[str, str | None], called: _Classes) -> dict[str, str]:
+    """Labels such as 001.Airplane with their classes, as far as no two labels have the same class."""
+    found = {name: meant for name in names if (bare := bare_name(name)) and (meant := called(bare))}
+    often = Counter([*found.values(), *taken.values()])
+    return {name: meant for name, meant in found.items() if often[meant] == 1}
 
 
 def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> None:

@@ -68,7 +68,9 @@ def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str,
         column_config={
             "label": "Label in the dataset",
             "images": st.column_config.NumberColumn("Images", format="localized"),
-            "hint": st.column_config.TextColumn("Spelled like", help="Not used unless you choose it."),
+            "hint": st.column_config.TextColumn(
+                "Perhaps", help="Its name in WordNet, or a class that is spelled alike. Not used unless you choose it."
+            ),
             "meaning": st.column_config.SelectboxColumn(
                 "Means",
                 options=meanings_for(class_names),
