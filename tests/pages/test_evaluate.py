@@ -572,3 +572,48 @@ def test_a_dataset_given_as_a_pattern_is_still_there(open_page: Open, dashboard:
     dashboard.runs.folder(run.run_id).save(replace(run, dataset=str(pattern)))
     at = open_run(open_page, run)
     assert at.button(key="again") and "no longer on the server" not in text_of(at)
+
+
+def array_file(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def test_dropped_predictions_become_a_run(open_page: Open, dashboard: Services) -> None:
+    probs = np.eye(10)[[0, 3, 5, 5]] * 0.9 + 0.01
+    files = [("pred_probs.npy", array_file(probs), ""), ("labels.npy", array_file(np.array([0, 3, 5, 3])), "")]
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").set_value(files).run()
+    at.button(key="evaluate-files").click().run()
+    assert not at.exception and "4 rows with probabilities of 10 classes, true labels from labels" in text_of(at)
+    assert "cifar10-resnet" in at.selectbox(key="predictions-names").value and not dashboard.runs.list()
+    at.button(key="import-predictions").click().run()
+    assert not at.exception and metrics(at)["Accuracy"] == "75.0%"
+    [manifest] = dashboard.runs.list()
+    assert manifest.imported and manifest.class_names[3] == "cat" and manifest.dataset_name == "pred_probs.npy"
+
+
+def test_labels_of_dropped_predictions_are_asked_about(open_page: Open, dashboard: Services) -> None:
+    table = "file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,hound,0.2,0.8\n"
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").set_value([("theirs.csv", table.encode(), "")]).run()
+    at.button(key="evaluate-files").click().run()
+    assert '"hound" (1 image) is not a class' in text_of(at) and at.button(key="import-predictions").disabled
+    editor = at.data_editor[0]
+    at.session_state[editor.key] = {"edited_rows": {0: {"meaning": "dog"}}, "added_rows": [], "deleted_rows": []}
+    at.run()
+    at.button(key="import-predictions").click().run()
+    [manifest] = dashboard.runs.list()
+    assert metrics(at)["Accuracy"] == "100.0%" and manifest.class_of["hound"] == "dog"
+
+
+def test_files_that_may_be_predictions_or_images_are_asked_about(open_page: Open, dashboard: Services) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, images=np.stack([picture(i) for i in range(2)]), labels=[3, 0], pred_probs=np.eye(10)[[3, 3]])
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("both.npz", buffer.getvalue()).run()
+    assert not at.exception and "it also holds images" in text_of(at) and not dashboard.jobs.active()
+    at.button_group(key="predictions-kind").set_value("A dataset of images").run()
+    until(at, lambda at: at.metric)
+    assert metrics(at)["Images"] == "2" and not dashboard.runs.list()[0].imported

@@ -63,14 +63,15 @@ def match_synsets(labels: Sequence[str], class_called: Callable[[str], str | Non
     often = list(own.values())
     own = {label: meant for label, meant in own.items() if often.count(meant) == 1}
     class_of = own | inherited
-    said = [f"{label} is {known[label].names[0].replace('_', ' ')}" for label in sorted(own)]
-    said += [
-        f"{label} is {known[label].names[0].replace('_', ' ')}, used as {inherited[label]}"
-        for label in sorted(inherited)
-    ]
+    said = [_in_words(label, known[label].names[0], class_of[label]) for label in sorted(class_of)]
     more = f" and {len(said) - 8:,} more" if len(said) > 8 else ""
     note = f"Labels are read as ids of WordNet: {'; '.join(said[:8])}{more}." if said else ""
     return SynsetMatches(class_of, {label: synset_name(label) for label in known}, note)
+
+
+def _in_words(label: str, name: str, meant: str) -> str:
+    name = name.replace("_", " ")
+    return f"{label} is {name}" + ("" if name == meant else f", used as {meant}")
 
 
 def _class_of(synset: Synset, class_called: Callable[[str], str | None]) -> str | None:

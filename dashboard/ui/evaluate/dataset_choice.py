@@ -21,6 +21,7 @@ from dashboard.ui.evaluate.dataset_upload import (
     upload_dataset,
 )
 from dashboard.ui.evaluate.job_view import POLL_S
+from dashboard.ui.evaluate.predictions_import import offer_import, predictions_in_question
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.sidebar import model_in_use
 
@@ -28,6 +29,10 @@ from dashboard.ui.sidebar import model_in_use
 def choose_dataset(services: Services) -> None:
     """Offers to upload or choose a dataset, asks what is not certain, then starts the evaluation."""
     start = partial(start_or_explain, services)
+    if dropped := predictions_in_question():
+        if path := offer_import(services, dropped):
+            start(path)
+        return
     if path := undecided_dataset(services.settings):
         try:
             decide_dataset(path, model_in_use(), services.settings, start)
@@ -44,7 +49,7 @@ def choose_dataset(services: Services) -> None:
         persist_state="session",
     )
     if source == "Upload":
-        if path := upload_dataset(services.settings):
+        if path := upload_dataset(services.settings, model_in_use):
             start(path)
         return
     entries = {entry.title: entry for entry in library(services.settings)}

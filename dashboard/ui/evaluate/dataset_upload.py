@@ -15,18 +15,22 @@ from dashboard.core.datasets.formats import OFFERED, either
 from dashboard.core.datasets.uploads import UPLOAD_TYPES, is_whole, keep_uploads, kept_upload
 from dashboard.core.errors import DashboardError
 from dashboard.core.files import readable_name
+from dashboard.core.importing.dropped import keep_predictions
 from dashboard.core.labels.choices import NOTHING_DECIDED
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_questions import ask_about, show_questions
 from dashboard.ui.evaluate.label_editor import edit_labels
+from dashboard.ui.evaluate.predictions_import import remember_predictions
 from dashboard.ui.words import plain
 
 _FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in OFFERED)
 WHAT_CAN_BE_DROPPED = (
     f"{_FORMATS[0].upper()}{_FORMATS[1:]}. Images without labels are predicted, but not compared. "
-    "Upper and lower case of labels do not matter; plane and car match airplane and automobile."
+    "Upper and lower case of labels do not matter; plane and car match airplane and automobile. Predictions of another "
+    "program (.npy or .npz of pred_probs, CSV or Parquet with columns p_CLASS), alone or with their true labels, become "
+    "a run without images."
 )
 NOT_EVALUATED = "The dataset was not evaluated."
 _UNDECIDED = "dataset-undecided"  # path of the dataset that the user is asked about
@@ -35,8 +39,14 @@ _UPLOAD = "upload"  # in the address: the folder of this dataset among the uploa
 Start = Callable[[Path, Mapping[str, str]], None]
 
 
-def upload_dataset(settings: Settings) -> Path | None:
-    """Shows the uploader. Returns the path of the dataset once it is stored, else None."""
+def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Path | None:
+    """Shows the uploader. Returns the path of the dataset once it is stored, else None.
+
+    Predictions of another program are recognised instead, and asked about in the next rerun, which this starts.
+
+    Args:
+        model: returns the model in use, or raises ModelError.
+    """
     files = st.file_uploader(
         f"A dataset: {either([each.title for each in OFFERED])}",
         type=list(UPLOAD_TYPES),
@@ -55,12 +65,17 @@ def upload_dataset(settings: Settings) -> Path | None:
             return None
     try:
         with st.spinner("Storing the upload ..."):
-            path = keep_uploads([(file.name, file) for file in files], settings)
+            named = [(file.name, file) for file in files]
+            dropped = keep_predictions(named, model().class_names, settings)
+            path = None if dropped else keep_uploads(named, settings)
     except DashboardError as error:
         show_error(error, NOT_EVALUATED)
         return None
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # the next uploader is empty
     _free(files)
+    if dropped:
+        remember_predictions(dropped)
+        st.rerun()
     return path
 
 
