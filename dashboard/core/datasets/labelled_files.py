@@ -17,13 +17,15 @@ from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
 from dashboard.core.datasets.splits import find_splits
-from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
+from dashboard.core.datasets.table_choice import TableChoice, choose_table
 from dashboard.core.datasets.tables import (
     Table,
     class_folders,
+    is_likely,
     likely_first,
     must_be_usable,
     read_table,
+    rivals_of_folders,
     table_positions,
 )
 from dashboard.core.errors import DatasetError, listed
@@ -140,7 +142,9 @@ class FilesReader:
         if tables or (self._use_tables and self._choices.labels):
             own = [table for i, table in tables.items() if i not in set(outside)]
             required = any(must_be_usable(table.name, folders) for table in own)
-            choice = choose_table(self._name, list(tables.values()), self._choices.labels, required)
+            rivals = len(folders) > 1 and not any(is_likely(table.name) for table in tables.values())
+            named = listed(sorted(filter(None, folders)), 3) if rivals else ""
+            choice = choose_table(self._name, list(tables.values()), self._choices.labels, required, named)
         kept = [i for i in inside if not (choice.table and i in tables)]
         source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, np.array(kept, np.int64))
         table = self._given or (choice.table and choice.table.content)
@@ -154,13 +158,13 @@ class FilesReader:
         return LabelledFiles(source, labelling, questions, table_at, (questions and questions[0].chosen) or "")
 
     def _tables(self, positions: list[int], images: list[str], folders: set[str | None]) -> dict[int, Table]:
-        """The tables that may hold the labels, by position; only the one that the user named, if it is there."""
+        """The tables that may hold the labels, by position; all tables, if the user has named one."""
         found = table_positions(self._names, positions, set(images))
-        if self._choices.labels:
-            found = named_among(self._names, found, self._choices.labels) or found
-        else:
-            found = likely_first(self._names, found, folders)
+        if not self._choices.labels:
+            found = likely_first(self._names, found)
         tables = {i: read_table(self._source, i, images) for i in found}
+        if len(folders) > 1 and not self._choices.labels and not any(is_likely(t.name) for t in tables.values()):
+            return rivals_of_folders(tables, len(images), folders)
         unmatched = [i for i, table in tables.items() if not table.matched]
         names_of_classes = {each.file for each in find_class_maps(self._source, unmatched)}
         return {i: table for i, table in tables.items() if table.name not in names_of_classes}

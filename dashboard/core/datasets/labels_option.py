@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.datasets.table_choice import named_among
 from dashboard.core.datasets.zip_files import ZipFiles
@@ -15,8 +16,8 @@ def labels_choice(dataset: Path, typed: str) -> str:
 
     Raises DatasetError when the dataset is a damaged ZIP.
     """
-    if not typed:
-        return ""
+    if typed in ("", FOLDERS):
+        return typed
     if not Path(typed).is_absolute():
         if dataset.is_dir() and (dataset / typed).is_file():
             return typed

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.tables import Table, without_templates
 from dashboard.core.errors import DatasetError
 from dashboard.core.questions import Answer, Question, UndecidedError
@@ -20,12 +21,15 @@ class TableChoice:
     notes: tuple[str, ...] = ()
 
 
-def choose_table(dataset_name: str, tables: Sequence[Table], wanted: str, required: bool) -> TableChoice:
+def choose_table(
+    dataset_name: str, tables: Sequence[Table], wanted: str, required: bool, folders: str = ""
+) -> TableChoice:
     """Chooses among the tables beside the images.
 
     Args:
         wanted: the path of a table inside the dataset, or "".
         required: True if without a table the dataset would have no labels.
+        folders: the names of the folders in words, if they may be the labels too; else "".
 
     Raises:
         UndecidedError: several could be meant.
@@ -35,19 +39,24 @@ def choose_table(dataset_name: str, tables: Sequence[Table], wanted: str, requir
     usable = [table for table in judged if table.fault is None]
     possible = [table for table in judged if table.content is not None and table.matched]
     question = None
-    if len(possible) > 1:
-        answers = tuple(Answer(table.name, table.in_words) for table in possible)
-        question = Question("labels", f"Which table holds the labels of {dataset_name}?", answers)
+    answers = tuple(Answer(table.name, table.in_words) for table in possible)
+    if folders and answers:
+        answers = (*answers, Answer(FOLDERS, f"the names of the folders, {folders}"))
+    if len(answers) > 1:
+        question = Question("labels", f"What holds the labels of {dataset_name}?", answers)
+    if wanted == FOLDERS:
+        return TableChoice(None, question and replace(question, chosen=FOLDERS, certain=True))
     if wanted:
         table = _wanted(judged, wanted)
         if table.content is None:
             raise table.fault or DatasetError(f"{wanted} cannot be read.", "", "labels_file")
         return TableChoice(table, question and replace(question, chosen=table.name, certain=True))
-    if len(usable) > 1:
+    if len(usable) > 1 or (usable and folders):
         assert question is not None  # what is usable is possible
         raise UndecidedError(
-            f"{dataset_name} holds several tables that could be its labels: "
-            f"{'; '.join(f'{table.name} ({table.in_words})' for table in usable)}.",
+            f"{dataset_name} holds {'several tables' if len(usable) > 1 else 'a table'} that could be its labels: "
+            f"{'; '.join(f'{table.name} ({table.in_words})' for table in usable)}"
+            f"{f'; and so could its folders, {folders}' if folders else ''}.",
             question, "labels_file",
         )  # fmt: skip
     if usable:

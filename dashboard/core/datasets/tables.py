@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.datasets.file_source import FileSource
@@ -48,14 +48,30 @@ def table_positions(names: Sequence[str], positions: Sequence[int], images: Coll
     return tables[:MOST_TABLES]
 
 
-def likely_first(names: Sequence[str], tables: Sequence[int], folders: Collection[str | None]) -> list[int]:
-    """Tables called labels, label, metadata or annotations. If there is none, all tables, unless folders are classes.
+def likely_first(names: Sequence[str], tables: Sequence[int]) -> list[int]:
+    """Tables called labels, label, metadata or annotations; all tables if there is none."""
+    return [i for i in tables if is_likely(names[i])] or list(tables)
 
-    Args:
-        folders: the class folders of the images.
+
+def is_likely(name: str) -> bool:
+    """True for a table whose name says that it holds labels."""
+    return file_stem(name).lower() in _LIKELY_STEMS
+
+
+def rivals_of_folders(tables: Mapping[int, Table], images: int, folders: Collection[str | None]) -> dict[int, Table]:
+    """The tables that may hold the labels although the images lie in several folders, which may be classes.
+
+    They name most images and lie in none of these folders, and their labels are others than the names of the folders.
     """
-    likely = [i for i in tables if file_stem(names[i]).lower() in _LIKELY_STEMS]
-    return likely or (list(tables) if len(folders) < 2 else [])
+    names = {folder.casefold() for folder in folders if folder}
+    return {
+        i: table
+        for i, table in tables.items()
+        if table.content is not None
+        and 2 * table.matched > images
+        and table.name.rpartition("/")[0].rpartition("/")[2] not in folders
+        and not {label.casefold() for label in table.content.labels if label} <= names
+    }
 
 
 def class_folders(images: Collection[str], markers: Collection[str] = ()) -> set[str | None]:
