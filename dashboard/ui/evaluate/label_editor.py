@@ -64,6 +64,7 @@ def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str,
         key=key,
         width=620,
         alt=alt,
+        placeholder="choose",
         height=36 * (min(len(choices), ROWS_SHOWN) + 1),
         column_config={
             "label": "Label in the dataset",
