@@ -11,16 +11,22 @@ import numpy as np
 from dashboard.core.datasets.choices import NO_SPLITS, Choices
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.labelling import Labelling, by_folder, by_labels_file, is_image_name, no_images
+from dashboard.core.datasets.labelling import (
+    ClassFolders,
+    Labelling,
+    by_folder,
+    by_labels_file,
+    is_image_name,
+    no_images,
+)
 from dashboard.core.datasets.labels_file import LabelsTable
 from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
-from dashboard.core.datasets.splits import find_splits
+from dashboard.core.datasets.splits import Folders, find_splits
 from dashboard.core.datasets.table_choice import TableChoice, choose_table
 from dashboard.core.datasets.tables import (
     Table,
-    class_folders,
     is_likely,
     likely_first,
     must_be_usable,
@@ -61,8 +67,8 @@ class FilesReader:
         self._is_image = np.fromiter(map(is_image_name, self._names), bool, len(self._names))
         if not self._is_image.any():
             raise no_images(dataset_name)
-        images = np.flatnonzero(self._is_image).tolist()
-        self._splits = find_splits(self._names, images) if choices.split != NO_SPLITS else None
+        self._folders = Folders.of(self._names)
+        self._splits = find_splits(self._folders, self._is_image) if choices.split != NO_SPLITS else None
         self._parts: dict[str, LabelledFiles] = {}
 
     def read(self) -> LabelledFiles:
@@ -132,44 +138,47 @@ class FilesReader:
 
     def _label(self, positions: np.ndarray) -> LabelledFiles:
         """Labels the files at these positions by a table among them or outside all splits, else by their folders."""
-        inside = positions.tolist()
-        outside = self._splits.outside.tolist() if self._splits else []
+        outside = self._splits.outside if self._splits else np.empty(0, np.int64)
         markers: Collection[str] = self._splits.markers if self._splits else ()
-        images = [self._names[i] for i in positions[self._is_image[positions]].tolist()]
-        folders = class_folders(images, markers)
-        tables = self._tables([*inside, *outside], images, folders) if self._use_tables else {}
+        images = np.zeros(len(self._names), bool)
+        images[positions] = self._is_image[positions]
+        folders = set(map(ClassFolders(markers).class_of, self._folders.holding(images)))
+        others = np.concatenate([positions, outside])
+        others = others[~self._is_image[others]]
+        tables = self._tables(others.tolist(), images, folders) if self._use_tables else {}
         choice = TableChoice(None, None)
         if tables or (self._use_tables and self._choices.labels):
-            own = [table for i, table in tables.items() if i not in set(outside)]
-            required = any(must_be_usable(table.name, folders) for table in own)
+            shared = set(outside.tolist())
+            required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in shared)
             rivals = len(folders) > 1 and not any(is_likely(table.name) for table in tables.values())
             named = listed(sorted(filter(None, folders)), 3) if rivals else ""
             choice = choose_table(self._name, list(tables.values()), self._choices.labels, required, named)
-        kept = [i for i in inside if not (choice.table and i in tables)]
-        source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, np.array(kept, np.int64))
+        kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
+        source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
         table = self._given or (choice.table and choice.table.content)
         labelling = self._by_table(source.names, table, kept) if table else by_folder(source.names, markers)
         labelling = replace(labelling, notes=(*labelling.notes, *choice.notes))
-        labelling = self._with_names(labelling, [*inside, *outside])
+        labelling = self._with_names(labelling, others.tolist())
         questions = (choice.question,) if choice.question else ()
-        table_at = (
-            next((i for i, each in tables.items() if each.name == choice.table.name), None) if choice.table else None
-        )
+        table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
         return LabelledFiles(source, labelling, questions, table_at, (questions and questions[0].chosen) or "")
 
-    def _tables(self, positions: list[int], images: list[str], folders: set[str | None]) -> dict[int, Table]:
+    def _tables(self, positions: list[int], images: np.ndarray, folders: set[str | None]) -> dict[int, Table]:
         """The tables that may hold the labels, by position; all tables, if the user has named one."""
-        found = table_positions(self._names, positions, set(images))
+        if not positions:
+            return {}
+        image_names = [self._names[i] for i in np.flatnonzero(images).tolist()]
+        found = table_positions(self._names, positions, image_names)
         if not self._choices.labels:
             found = likely_first(self._names, found)
-        tables = {i: read_table(self._source, i, images) for i in found}
+        tables = {i: read_table(self._source, i, image_names) for i in found}
         if len(folders) > 1 and not self._choices.labels and not any(is_likely(t.name) for t in tables.values()):
-            return rivals_of_folders(tables, len(images), folders)
+            return rivals_of_folders(tables, len(image_names), folders)
         unmatched = [i for i, table in tables.items() if not table.matched]
         names_of_classes = {each.file for each in find_class_maps(self._source, unmatched)}
         return {i: table for i, table in tables.items() if table.name not in names_of_classes}
 
-    def _by_table(self, names: Sequence[str], table: LabelsTable, kept: list[int]) -> Labelling:
+    def _by_table(self, names: Sequence[str], table: LabelsTable, kept: np.ndarray) -> Labelling:
         """Labels files by a table. Rows for images of other splits are passed over."""
         elsewhere: list[str] = []
         if self._splits:

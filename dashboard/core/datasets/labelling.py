@@ -58,12 +58,13 @@ class ClassFolders:
 
     def __call__(self, name: str) -> str | None:
         """The name of the folder that holds a file; None at the top level, and directly below a split."""
-        folder = name.rpartition("/")[0]
+        folder = name[: max(name.rfind("/"), 0)]
         if folder not in self._known:
-            self._known[folder] = self._class(folder)
+            self._known[folder] = self.class_of(folder)
         return self._known[folder]
 
-    def _class(self, folder: str) -> str | None:
+    def class_of(self, folder: str) -> str | None:
+        """The class of the files in a folder."""
         if folder in self._markers:
             if not self._split_inside:
                 return None

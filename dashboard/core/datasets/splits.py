@@ -50,7 +50,26 @@ def _parts(name: str) -> tuple[str | None, tuple[str, ...]]:
     return (found.pop() if len(found) == 1 else None), rest
 
 
-def find_splits(names: Sequence[str], images: Collection[int]) -> Splits | None:
+@dataclass(frozen=True)
+class Folders:
+    """The folders of many files."""
+
+    paths: tuple[str, ...]  # different; "" for the top level
+    codes: np.ndarray  # (n,) int32: for each file, the position of its folder in `paths`
+
+    @staticmethod
+    def of(names: Sequence[str]) -> Folders:
+        """The folders of files with these paths."""
+        known: dict[str, int] = {}
+        codes = (known.setdefault(name[: max(name.rfind("/"), 0)], len(known)) for name in names)
+        return Folders(codes=np.fromiter(codes, np.int32, len(names)), paths=tuple(known))
+
+    def holding(self, files: np.ndarray) -> list[str]:
+        """The folders that hold any of the files (n,) bool directly."""
+        return [self.paths[code] for code in np.flatnonzero(np.bincount(self.codes[files], minlength=1)).tolist()]
+
+
+def find_splits(folders: Folders, is_image: np.ndarray) -> Splits | None:
     """The splits of a dataset of files; None if it has not at least two.
 
     A folder counts if it is called like a split (train, Test, test_set), or like another folder beside it except for
@@ -58,29 +77,23 @@ def find_splits(names: Sequence[str], images: Collection[int]) -> Splits | None:
     splits, and there is no second split beside it: then it is a class among other classes.
 
     Args:
-        names: paths of all files.
-        images: positions of the image files.
+        folders: of all files.
+        is_image: (n,) bool.
     """
-    folder_of = [name.rpartition("/")[0] for name in names]
-    holding = {folder_of[i] for i in images}
-    split_in = _marked_folders(holding)
-    if len(set(split_in.values())) < 2:
-        return None
-    split_of = {folder: _outermost(folder, split_in) for folder in set(folder_of)}
-    positions: dict[str, list[int]] = defaultdict(list)
-    for i, folder in enumerate(folder_of):
-        positions[split_of[folder]].append(i)
-    with_images = {split_of[folder] for folder in holding} - {""}
+    holding = folders.holding(is_image)
+    split_in = _marked_folders(frozenset(holding))
+    with_images = {_outermost(folder, split_in) for folder in holding} - {""}
     if len(with_images) < 2:
         return None
     called: dict[str, dict[str, None]] = defaultdict(dict)
     for folder in sorted(split_in):
         called[split_in[folder]][folder.rpartition("/")[2]] = None
     present = [split for split in SPLITS if split in with_images]
+    of_folder = np.array([_outermost(path, split_in) for path in folders.paths])
     return Splits(
-        {split: np.array(positions[split], np.int64) for split in present},
+        {split: np.flatnonzero((of_folder == split)[folders.codes]) for split in present},
         {split: tuple(called[split]) for split in present},
-        np.array(positions[""], np.int64),
+        np.flatnonzero((of_folder == "")[folders.codes]),
         frozenset(split_in),
     )
 

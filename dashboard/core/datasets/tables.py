@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.labelling import ClassFolders, Finder, suffix_of
+from dashboard.core.datasets.labelling import Finder, suffix_of
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
@@ -38,10 +38,16 @@ class Table:
         return f"{self.rows:,} rows, of which {self.matched:,} name an image"
 
 
-def table_positions(names: Sequence[str], positions: Sequence[int], images: Collection[str]) -> list[int]:
-    """The files that may be tables of labels: not those that belong to one image, such as 1.jpg.json or 1.json."""
+def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequence[str]) -> list[int]:
+    """The files that may be tables of labels: not those that belong to one image, such as 1.jpg.json or 1.json.
+
+    Args:
+        positions: of files that are no images.
+    """
     tables = [i for i in positions if suffix_of(names[i]) in LABELS_SUFFIXES]
-    tables = [i for i in tables if names[i].rpartition(".")[0] not in images]
+    if tables:
+        known = frozenset(images)
+        tables = [i for i in tables if names[i].rpartition(".")[0] not in known]
     if len(tables) > MOST_TABLES:
         stems = {image.rpartition(".")[0] for image in images}
         tables = [i for i in tables if names[i].rpartition(".")[0] not in stems]
@@ -72,11 +78,6 @@ def rivals_of_folders(tables: Mapping[int, Table], images: int, folders: Collect
         and table.name.rpartition("/")[0].rpartition("/")[2] not in folders
         and not {label.casefold() for label in table.content.labels if label} <= names
     }
-
-
-def class_folders(images: Collection[str], markers: Collection[str] = ()) -> set[str | None]:
-    """The class folders of images; None for an image in none."""
-    return set(map(ClassFolders(markers), images))
 
 
 def must_be_usable(name: str, folders: Collection[str | None]) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from dashboard.core.datasets import Dataset, label_counts, open_dataset
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS, Choices
 from dashboard.core.datasets.described import describe
-from dashboard.core.datasets.splits import find_splits, split_called
+from dashboard.core.datasets.splits import Folders, find_splits, split_called
 from dashboard.core.errors import DatasetError
 from dashboard.core.questions import UndecidedError
 from tests.conftest import MakeZip, encoded, picture
@@ -104,7 +104,7 @@ def test_splits_inside_of_classes(tmp_path: Path) -> None:
     ids=["a class called train", "one split only", "other words"],
 )
 def test_what_is_no_split(paths: list[str]) -> None:
-    assert find_splits(paths, range(len(paths))) is None
+    assert find_splits(Folders.of(paths), np.ones(len(paths), bool)) is None
 
 
 def test_a_split_that_is_not_there_is_no_choice(tmp_path: Path) -> None:
