@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from dashboard.core.datasets.array_splits import ArraysOfSplit, arrays_by_split
 from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
 from dashboard.core.datasets.labels_file import as_label
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
+from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import MAX_PIXELS
@@ -26,15 +29,23 @@ class ArrayImages:
     """See `Dataset`."""
 
     questions: tuple[Question, ...] = ()
+    _split = ""  # the one in use, if there are several
 
-    def __init__(self, path: Path, arrays: Mapping[str, StoredArray]) -> None:
-        """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,).
+    def __init__(self, path: Path, arrays: Mapping[str, StoredArray], split: str = "") -> None:
+        """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,), or have no such split.
 
         Args:
             arrays: the arrays in the file at `path`, by key.
+            split: of several in the file, the one that the user chose; "" if none.
         """
         self.path = path
-        self._images, labels = _choose(arrays, path.name)
+        splits = arrays_by_split(list(arrays))
+        choice = _choose_split(arrays, splits, path.name, split) if splits else None
+        if choice:
+            keys = splits[choice.splits[0]]
+            self._images, labels = arrays[keys.images], arrays[keys.labels] if keys.labels else None
+        else:
+            self._images, labels = _choose(arrays, path.name)
         _check_images(self._images)
         self.samples = SampleList(
             NumberedNames(len(self._images), "image"),
@@ -43,11 +54,14 @@ class ArrayImages:
         self.notes: tuple[str, ...] = (
             (f"Images are read from {self._images.name}, labels from {labels.name}.",) if labels else (NO_LABELS,)
         )
+        if choice:
+            self.questions, self.notes, self._split = (choice.question,), (choice.note, *self.notes), choice.splits[0]
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the file."""
-        return sha256_of(self.path)
+        """SHA-256 of the file, and the split if there are several."""
+        digest = sha256_of(self.path)
+        return hashlib.sha256(f"{digest}\n{self._split}".encode()).hexdigest() if self._split else digest
 
     def file(self, index: int) -> bytes:
         """See `Dataset`. The image is encoded as PNG."""
@@ -85,6 +99,13 @@ def read_labels(labels: StoredArray, count: int) -> list[str | None]:
         raise DatasetError(
             f"{labels.name} cannot be used as labels: {error}.", "Save class ids or names.", "array_labels"
         ) from error
+
+
+def _choose_split(
+    arrays: Mapping[str, StoredArray], splits: Mapping[str, ArraysOfSplit], name: str, wanted: str
+) -> SplitChoice:
+    sizes = [Split(split, (keys.images,), len(arrays[keys.images]), "image") for split, keys in splits.items()]
+    return choose_split(name, sizes, wanted, lambda split: splits[split].labels is not None, may_pool=False)
 
 
 def _choose(arrays: Mapping[str, StoredArray], name: str) -> tuple[StoredArray, StoredArray | None]:

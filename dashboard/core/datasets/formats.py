@@ -137,7 +137,7 @@ FORMATS = (
         suffixes=(".npz",),
         sign=Sign.CONTENT,
         sniff=_is_npz,
-        open=lambda data: ArrayImages(data.path, npy.open_npz(data.path)),
+        open=lambda data: ArrayImages(data.path, npy.open_npz(data.path), data.choices.split),
         damaged=incomplete_zip,
     ),
     Format(

@@ -36,7 +36,7 @@ def open_shards(
     if len(by_split) < 2 or choices.split == NO_SPLITS:
         return kind.open(DataFiles(path, tuple(root / name for name in shards), open_images))
     splits = [Split(name, tuple(files), len(files), "file") for name, files in by_split.items()]
-    choice = choose_split(path.name, splits, choices.split, lambda _: True, may_be_classes=False)
+    choice = choose_split(path.name, splits, choices.split, lambda _: True)
     files = [name for split in choice.splits for name in by_split[split]]
     dataset = kind.open(DataFiles(path, tuple(root / name for name in files), open_images))
     others = (f"Files of no split are not used: {listed(loose, 4)}.",) if loose else ()

@@ -31,7 +31,12 @@ class SplitChoice:
 
 
 def choose_split(
-    dataset_name: str, splits: Sequence[Split], wanted: str, labelled: Callable[[str], bool], may_be_classes: bool
+    dataset_name: str,
+    splits: Sequence[Split],
+    wanted: str,
+    labelled: Callable[[str], bool],
+    may_be_classes: bool = False,
+    may_pool: bool = True,
 ) -> SplitChoice:
     """Takes the split that the user wants; else test; else the only split with labels.
 
@@ -39,6 +44,7 @@ def choose_split(
         wanted: a split in any spelling, ALL_SPLITS, or "".
         labelled: True if the images of a split have labels.
         may_be_classes: True if NO_SPLITS is a possible answer.
+        may_pool: True if ALL_SPLITS is one.
 
     Raises:
         UndecidedError: the user has to choose; code `several_splits`.
@@ -46,15 +52,16 @@ def choose_split(
     """
     names = [split.name for split in splits]
     answers = [Answer(split.name, _in_words(split)) for split in splits]
-    answers.append(
-        Answer(ALL_SPLITS, f"{_counted(sum(s.size for s in splits), splits[0].unit)}, all of these together")
-    )
+    if may_pool:
+        answers.append(
+            Answer(ALL_SPLITS, f"{_counted(sum(s.size for s in splits), splits[0].unit)}, all of these together")
+        )
     if may_be_classes:
         answers.append(Answer(NO_SPLITS, "these are classes, not splits"))
     question = Question("split", f"Which split of {dataset_name}?", tuple(answers))
     sizes = "; ".join(f"{split.name}: {_in_words(split)}" for split in splits)
     chosen, why = _chosen(names, wanted, labelled, splits)
-    if wanted and chosen is None:
+    if wanted and chosen not in [answer.value for answer in answers]:
         raise DatasetError(
             f"{dataset_name} has no split {wanted!r}.", f"Choose with --split:\n{question.listing}", "choice"
         )
