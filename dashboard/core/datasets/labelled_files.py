@@ -35,7 +35,7 @@ from dashboard.core.datasets.tables import (
     table_positions,
 )
 from dashboard.core.errors import DatasetError, listed
-from dashboard.core.questions import Question
+from dashboard.core.questions import Question, UndecidedError
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,14 @@ class FilesReader:
         return (f"{len(loose):,} images lie in no split and are not used, such as {names}.",) if loose else ()
 
     def _has_labels(self, split: str) -> bool:
-        return _any_label(self._part(split))
+        try:
+            return _any_label(self._part(split))
+        except UndecidedError:  # several tables can label it
+            return True
+        except DatasetError as error:
+            if error.code != "choice":
+                raise
+            return False  # the table that the user named lies in another split
 
     def _part(self, split: str) -> LabelledFiles:
         assert self._splits is not None
