@@ -101,7 +101,8 @@ class FilesReader:
         assert self._splits is not None
         loose = self._splits.outside[self._is_image[self._splits.outside]].tolist()
         names = listed([self._names[i] for i in loose[:4]])
-        return (f"{len(loose):,} images lie in no split and are not used, such as {names}.",) if loose else ()
+        what = "1 image lies" if len(loose) == 1 else f"{len(loose):,} images lie"
+        return (f"{what} in no split, so not used: {names}{' ...' if len(loose) > 4 else ''}.",) if loose else ()
 
     def _has_labels(self, split: str) -> bool:
         try:
@@ -159,7 +160,10 @@ class FilesReader:
             required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in shared)
             rivals = len(folders) > 1 and not any(is_likely(table.name) for table in tables.values())
             named = listed(sorted(filter(None, folders)), 3) if rivals else ""
-            choice = choose_table(self._name, list(tables.values()), self._choices.labels, required, named)
+            outside_names = [table.name for i, table in tables.items() if i in shared]
+            choice = choose_table(
+                self._name, list(tables.values()), self._choices.labels, required, named, outside_names
+            )
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
         source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
         table = self._given or (choice.table and choice.table.content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import FOLDERS
@@ -22,7 +22,12 @@ class TableChoice:
 
 
 def choose_table(
-    dataset_name: str, tables: Sequence[Table], wanted: str, required: bool, folders: str = ""
+    dataset_name: str,
+    tables: Sequence[Table],
+    wanted: str,
+    required: bool,
+    folders: str = "",
+    shared: Collection[str] = (),
 ) -> TableChoice:
     """Chooses among the tables beside the images.
 
@@ -30,12 +35,13 @@ def choose_table(
         wanted: the path of a table inside the dataset, or "".
         required: True if without a table the dataset would have no labels.
         folders: the names of the folders in words, if they may be the labels too; else "".
+        shared: names of the tables that lie outside of all splits.
 
     Raises:
         UndecidedError: several could be meant.
         DatasetError: `wanted` cannot be used; or `required` and none can.
     """
-    judged = without_templates(tables)
+    judged = without_templates(tables, shared)
     usable = [table for table in judged if table.fault is None]
     possible = [table for table in judged if table.content is not None and table.matched]
     question = None
@@ -64,7 +70,7 @@ def choose_table(
             usable[0], question and replace(question, chosen=usable[0].name), _why_not(judged, usable[0])
         )
     faults = [table.fault for table in judged if table.fault]
-    if required and faults:
+    if required and faults and not all(table.template for table in judged):
         raise (
             faults[0]
             if len(faults) == 1

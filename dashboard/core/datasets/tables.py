@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import Finder, suffix_of
@@ -31,6 +31,7 @@ class Table:
     rows: int
     matched: int  # rows that name exactly one image
     fault: DatasetError | None = None  # why it certainly holds no labels of this dataset
+    template: bool = False  # True: its labels are made up
 
     @property
     def in_words(self) -> str:
@@ -108,29 +109,41 @@ def _names_none(content: LabelsTable, count: int) -> DatasetError:
     )  # fmt: skip
 
 
-def without_templates(tables: Sequence[Table]) -> list[Table]:
-    """The tables, with a fault on those that hold made-up labels rather than true ones, if another table remains.
+def without_templates(tables: Sequence[Table], shared: Collection[str] = ()) -> list[Table]:
+    """The tables, with a fault on those that hold made-up labels rather than true ones.
 
-    Made-up are the labels of a table that is called a submission, or that gives each of several images the same label
-    while another table does not.
+    Made-up are the labels of a table that is called a submission; and of one that gives each of several images the same
+    label, if another table does not, or if it lies outside of the splits that it may be for.
+
+    Args:
+        shared: names of the tables that lie outside of all splits.
     """
-    varied = [table for table in tables if table.content is not None and not _is_template(table)]
-    return [_marked(table) if varied and _is_template(table) else table for table in tables]
+    varied = any(
+        table.content is not None and not _is_submission(table) and not _is_constant(table) for table in tables
+    )
+    return [
+        _as_template(table)
+        if _is_submission(table) or (_is_constant(table) and (varied or table.name in shared))
+        else table
+        for table in tables
+    ]
 
 
-def _is_template(table: Table) -> bool:
-    if _TEMPLATE in file_stem(table.name).lower():
-        return True
+def _is_submission(table: Table) -> bool:
+    return _TEMPLATE in file_stem(table.name).lower()
+
+
+def _is_constant(table: Table) -> bool:
     return table.content is not None and table.rows > 1 and len(set(table.content.labels)) == 1
 
 
-def _marked(table: Table) -> Table:
-    if table.fault or table.content is None:
-        return table
+def _as_template(table: Table) -> Table:
+    if table.content is None:
+        return replace(table, template=True)
     why = (
         "it is called a submission, which is an example with made-up labels"
-        if _TEMPLATE in file_stem(table.name).lower()
+        if _is_submission(table)
         else f"it gives every image the same label, {table.content.labels[0]}"
     )
     fault = DatasetError(f"{table.name} is not used: {why}.", f"To use it: --labels {table.name}", "labels_file")
-    return Table(table.name, table.content, table.rows, table.matched, fault)
+    return replace(table, fault=fault, template=True)

@@ -87,7 +87,7 @@ def test_folders_called_like_one_another_are_splits(tmp_path: Path) -> None:
     path = folder_of(tmp_path, ["seg_train/seg_train/sea/0.png", "seg_test/seg_test/sea/1.png", "seg_pred/2.png"])
     dataset = open_dataset(path)
     assert names(dataset) == ["seg_test/seg_test/sea/1.png"] and dataset.samples[0].label == "sea"
-    assert "1 images lie in no split and are not used, such as seg_pred/2.png" in dataset.notes[1]
+    assert "1 image lies in no split, so not used: seg_pred/2.png." in dataset.notes[1]
 
 
 def test_splits_inside_of_classes(tmp_path: Path) -> None:

@@ -44,6 +44,28 @@ def test_the_table_that_fits_is_used_and_the_submission_is_not(make_zip: MakeZip
     assert "sample_submission.csv is not used: it is called a submission" in " ".join(unlabelled.notes)
 
 
+@pytest.mark.parametrize("name", ["sample_submission.csv", "format.csv"])
+def test_made_up_labels_are_no_labels_of_a_test_split(make_zip: MakeZip, name: str) -> None:
+    images = {
+        f"{place}.png": encoded(picture(i))
+        for i, place in enumerate(["train/cat/1", "train/dog/2", "test/x", "test/y"])
+    }
+    dataset = open_dataset(make_zip({}, extra={**images, name: SUBMISSION}))
+    assert labelled(dataset) == {"train/cat/1.png": "cat", "train/dog/2.png": "dog"}
+    tested = open_dataset(dataset.path, Choices(split="test"))
+    assert set(labelled(tested).values()) == {None} and any(f"{name} is not used" in note for note in tested.notes)
+
+
+def test_images_with_nothing_but_a_submission_have_no_labels(make_zip: MakeZip) -> None:
+    path = make_zip(
+        {}, extra={"x.png": encoded(picture(1)), "y.png": encoded(picture(2)), "submission.csv": SUBMISSION}
+    )
+    dataset = open_dataset(path)
+    assert [s.label for s in dataset.samples if s.name.endswith("png")] == [None, None]
+    chosen = open_dataset(path, Choices(labels="submission.csv"))
+    assert labelled(chosen) == {"x.png": "0", "y.png": "0"}
+
+
 def test_a_table_with_one_label_for_all_is_no_table_of_labels_beside_another(make_zip: MakeZip) -> None:
     images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("abxy")}
     rest = {"truth.csv": b"image,label\na,cat\nb,dog\n", "empty.csv": b"image,label\nx,cat\ny,cat\n"}
