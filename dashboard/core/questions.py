@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from dashboard.core.errors import Code, DatasetError
 
-Topic = Literal["split", "labels", "zip_encoding", "labels_from"]
+Topic = Literal["zip_encoding", "split", "labels", "labels_from"]
+TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 
 ALL_SPLITS = "all"  # a split that means: pool the images of all splits
 FOLDERS = "folders"  # instead of a table of labels: the names of the folders are the labels
@@ -26,3 +26,4 @@ class Choices:
 
 
 NOTHING_CHOSEN = Choices()
+CHOICE_TOPICS = frozenset(field.name for field in fields(Choices))  # the questions that these choices answer

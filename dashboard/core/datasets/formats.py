@@ -68,6 +68,7 @@ class Format:
     open: Callable[[DataFiles], Dataset]
     damaged: Callable[[str], DatasetError] | None = None  # error for a file with this suffix that is something else
     shards: re.Pattern[str] | None = None  # matches names of files that form one dataset together
+    count: Callable[[Path], int] | None = None  # images in a shard, if that is quick to tell; raises OSError
     several: bool = False  # several uploaded files may make one dataset
     uploadable: bool = True
     in_library: bool = True  # files in data/datasets are offered
@@ -161,6 +162,7 @@ FORMATS = (
         open=lambda data: ParquetImages(data.path, data.files),
         damaged=_begins_wrong("Parquet"),
         shards=re.compile(r"\.parquet" + _PACKED, re.IGNORECASE),
+        count=parquet_images.count_rows,
     ),
     Format(
         title="TFRecord",

@@ -127,6 +127,11 @@ class ParquetImages:
         return decode_image(self.file(index), shrink_to).pixels
 
 
+def count_rows(path: Path) -> int:
+    """The number of rows in a Parquet file. Raises OSError when it is damaged."""
+    return int(_open(path).metadata.num_rows)
+
+
 def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, memory_map=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dashboard.core.datasets.choices import NO_SPLITS, Choices
@@ -35,7 +36,7 @@ def open_shards(
     loose = by_split.pop("", [])
     if len(by_split) < 2 or choices.split == NO_SPLITS:
         return kind.open(DataFiles(path, tuple(root / name for name in shards), open_images))
-    splits = [Split(name, tuple(files), len(files), "file") for name, files in by_split.items()]
+    splits = _sizes(kind, root, by_split)
     choice = choose_split(path.name, splits, choices.split, lambda _: True)
     files = [name for split in choice.splits for name in by_split[split]]
     dataset = kind.open(DataFiles(path, tuple(root / name for name in files), open_images))
@@ -43,3 +44,12 @@ def open_shards(
     dataset.notes = (choice.note, *others, *dataset.notes)
     dataset.questions = (choice.question,)
     return dataset
+
+
+def _sizes(kind: Format, root: Path, by_split: Mapping[str, Sequence[str]]) -> list[Split]:
+    """The splits with their numbers of images, or of files if images are not quick to count."""
+    if kind.count:
+        with contextlib.suppress(OSError):  # whoever opens the damaged file will say so
+            counts = {split: sum(kind.count(root / name) for name in names) for split, names in by_split.items()}
+            return [Split(split, tuple(by_split[split]), count, "image") for split, count in counts.items()]
+    return [Split(split, tuple(names), len(names), "file") for split, names in by_split.items()]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, label_counts, open_dataset
-from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.choices import CHOICE_TOPICS, Choices
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.plan import check_splits_are_no_classes
 from dashboard.core.labels.choices import LabelChoices, label_choices
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.questions import Question, Topic, UndecidedError
+from dashboard.core.questions import Question, UndecidedError
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Asked:
 
 
 def ask(
-    path: Path, version: ModelVersion, answers: Mapping[Topic, str | None], earlier: Sequence[Question] = ()
+    path: Path, version: ModelVersion, answers: Mapping[str, str | None], earlier: Sequence[Question] = ()
 ) -> Asked:
     """Reads the dataset at `path` with the answers so far. An answer that does not apply any more is dropped.
 
@@ -43,7 +43,7 @@ def ask(
     Raises:
         DatasetError: the dataset cannot be used, whatever the answers.
     """
-    choices = Choices(answers.get("labels") or "", answers.get("split") or "", answers.get("zip_encoding") or "")
+    choices = Choices(**{topic: answers.get(topic) or "" for topic in CHOICE_TOPICS})
     first = answers.get("labels_from")
     try:
         dataset = open_dataset(path, choices)
@@ -54,10 +54,8 @@ def ask(
         return Asked(choices, (*others, error.question), None, None)
     except DatasetError as error:
         if error.code == "choice" and choices:
-            fewer = replace(choices, labels="") if choices.labels else Choices()
-            return ask(
-                path, version, {"split": fewer.split, "zip_encoding": fewer.zip_encoding, "labels_from": first}, earlier
-            )
+            dropped = {"labels"} if choices.labels else CHOICE_TOPICS  # a table depends on the split
+            return ask(path, version, {t: a for t, a in answers.items() if t not in dropped}, earlier)
         raise
     counts = label_counts(dataset.samples)
     labels = label_choices(counts, version.class_names)

@@ -9,17 +9,16 @@ import streamlit as st
 
 from dashboard.core.evaluation.asking import Asked, ask
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.questions import Question, Topic
+from dashboard.core.questions import TOPICS, Question, Topic
 from dashboard.ui.words import plain
 
 _EARLIER = "dataset-questions"  # in the session: the questions of the last time this was drawn, and their dataset
-_TOPICS: tuple[Topic, ...] = ("zip_encoding", "split", "labels", "labels_from")
 
 
 def ask_about(path: Path, version: ModelVersion) -> Asked:
     """What is asked about the dataset, with the answers that the user has chosen so far. Raises DatasetError."""
     earlier: tuple[str, Sequence[Question]] = st.session_state.get(_EARLIER, ("", ()))
-    answers: dict[Topic, str | None] = {topic: st.session_state.get(_key(topic, path)) for topic in _TOPICS}
+    answers = {topic: st.session_state.get(_key(topic, path)) for topic in TOPICS}
     asked = ask(path, version, answers, earlier[1] if earlier[0] == str(path) else ())
     st.session_state[_EARLIER] = (str(path), asked.questions)
     return asked

@@ -270,6 +270,14 @@ def test_of_several_splits_the_test_split_is_opened_and_said(tmp_path: Path) -> 
     assert len(open_dataset(folder / "train*").samples) == 2
 
 
+def test_splits_of_parquet_are_told_with_their_images(tmp_path: Path) -> None:
+    for name, count in (("train-00000-of-00001", 3), ("test-00000-of-00001", 2)):
+        columns = {"image": [encoded(picture(i)) for i in range(count)], "label": ["cat"] * count}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    dataset = open_dataset(tmp_path)
+    assert len(dataset.samples) == 2 and "train: 3 images in train-00000-of-00001.parquet" in dataset.notes[0]
+
+
 @pytest.mark.parametrize(
     "names, split",
     [
