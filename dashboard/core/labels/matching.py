@@ -103,6 +103,7 @@ class _Classes:
     def __init__(self, class_names: Sequence[str]) -> None:
         self._names = frozenset(class_names)
         self._by_key, self._by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
+        self._by_part = _parts(class_names)
         bare = {name: bare_name(name) for name in class_names}
         self._by_bare = _only_ones(list(bare.values()), _key) if all(bare.values()) else {}
         self._class_of_bare = {each: name for name, each in bare.items()}
@@ -111,8 +112,15 @@ class _Classes:
         if name in self._names:
             return name
         bare = self._by_bare.get(_key(name))
-        found = self._by_key.get(_key(name)) or self._by_meaning.get(_meaning(name))
+        found = self._by_key.get(_key(name)) or self._by_meaning.get(_meaning(name)) or self._by_part.get(_key(name))
         return found or (self._class_of_bare[bare] if bare else None)
+
+
+def _parts(class_names: Sequence[str]) -> dict[str, str]:
+    """Key -> class, for classes that are called by several names, such as `tench, Tinca tinca` in ImageNet."""
+    pairs = [(_key(part), name) for name in class_names if "," in name for part in name.split(",")]
+    often = Counter(key for key, _ in pairs)
+    return {key: name for key, name in pairs if key and often[key] == 1}
 
 
 def _without_numbers(names: Sequence[str], taken: Mapping[str, str | None], called: _Classes) -> dict[str, str]:

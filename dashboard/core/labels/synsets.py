@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 _FILE = Path(__file__).with_name("wordnet_nouns.txt.gz")
-_ID = re.compile(r"n([0-9]{8})")
+_ID = re.compile(r"n([0-9]{8})(?:[\s._-].*)?")  # a name may follow, as in n02085620-Chihuahua
 _ALL_THINGS = frozenset({"entity", "physical_entity", "object", "whole", "thing", "matter", "substance", "part"})
 
 
@@ -33,14 +33,18 @@ class SynsetMatches:
     """What labels that are ids of WordNet mean."""
 
     class_of: dict[str, str]  # label -> class
-    names: dict[str, str]  # label -> its name, of all labels that are known ids
     note: str = ""
 
 
 def synset_name(label: str) -> str:
     """The name of a label that is an id of WordNet; "" for any other label."""
-    found = _ID.fullmatch(label) and _synsets().get(label[1:])
+    found = _synset(label)
     return found.names[0].replace("_", " ") if found else ""
+
+
+def _synset(label: str) -> Synset | None:
+    found = _ID.fullmatch(label)
+    return _synsets().get(found[1]) if found else None
 
 
 def match_synsets(labels: Sequence[str], class_called: Callable[[str], str | None]) -> SynsetMatches:
@@ -52,7 +56,7 @@ def match_synsets(labels: Sequence[str], class_called: Callable[[str], str | Non
     Args:
         class_called: the class with a name; None if there is none.
     """
-    known = {label: _synsets()[label[1:]] for label in labels if _ID.fullmatch(label) and label[1:] in _synsets()}
+    known = {label: synset for label in labels if (synset := _synset(label))}
     own: dict[str, str] = {}
     inherited: dict[str, str] = {}
     for label, synset in known.items():
@@ -66,7 +70,7 @@ def match_synsets(labels: Sequence[str], class_called: Callable[[str], str | Non
     said = [_in_words(label, known[label].names[0], class_of[label]) for label in sorted(class_of)]
     more = f" and {len(said) - 8:,} more" if len(said) > 8 else ""
     note = f"Labels are read as ids of WordNet: {'; '.join(said[:8])}{more}." if said else ""
-    return SynsetMatches(class_of, {label: synset_name(label) for label in known}, note)
+    return SynsetMatches(class_of, note)
 
 
 def _in_words(label: str, name: str, meant: str) -> str:

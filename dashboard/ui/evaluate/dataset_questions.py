@@ -18,7 +18,7 @@ _EARLIER = "dataset-questions"  # in the session: the questions of the last time
 def ask_about(path: Path, version: ModelVersion) -> Asked:
     """What is asked about the dataset, with the answers that the user has chosen so far. Raises DatasetError."""
     earlier: tuple[str, Sequence[Question]] = st.session_state.get(_EARLIER, ("", ()))
-    answers = {topic: st.session_state.get(_key(topic, path)) for topic in TOPICS}
+    answers: dict[str, str | None] = {topic: st.session_state.get(_key(topic, path)) for topic in TOPICS}
     asked = ask(path, version, answers, earlier[1] if earlier[0] == str(path) else ())
     st.session_state[_EARLIER] = (str(path), asked.questions)
     return asked

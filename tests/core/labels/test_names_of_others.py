@@ -42,6 +42,14 @@ def test_ids_of_wordnet_match_by_their_names_and_what_they_are_a_kind_of() -> No
     )
 
 
+def test_a_name_may_follow_the_id_and_a_class_may_have_several_names() -> None:
+    assert match_labels(["n02085620-Chihuahua", "n02099601_golden_retriever"], CLASS_NAMES).class_of == {
+        "n02085620-Chihuahua": "dog", "n02099601_golden_retriever": "dog",
+    }  # fmt: skip
+    imagenet = ("tench, Tinca tinca", "goldfish, Carassius auratus")
+    assert match_labels(["n01440764", "Tench"], imagenet).class_of == dict.fromkeys(("n01440764", "Tench"), imagenet[0])
+
+
 def test_two_meanings_of_one_word_are_asked_about() -> None:
     """A crane is a bird and a machine."""
     called = {"crane": "crane", "object": "object"}.get
