@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.diagnostics.groups import GROUPS
+from dashboard.ui.diagnostics.add_model import show_how_to_add
 from dashboard.ui.diagnostics.report_view import (
     show_group,
     show_metrics,
@@ -38,6 +39,8 @@ if report:
     show_metrics(report, services.engine.workers())
     for group in GROUPS:
         show_group(group.title, report.of(group.id))
+        if group.id == "models":
+            show_how_to_add()
         if group.id == "workers":
             show_workers(services.engine)
     show_report_text(report)

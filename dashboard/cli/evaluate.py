@@ -57,8 +57,8 @@ def evaluate(
         str,
         typer.Option(
             metavar="FILE",
-            help="A table in the dataset, or a labels file elsewhere: CSV, JSON or Parquet of file and label; .npy for "
-            "arrays. `folders`: the names of the folders.",
+            help="A table in the dataset, or a labels file elsewhere: CSV, JSON or Parquet of file and label; .npy or idx "
+            "for arrays. `folders`: the names of the folders.",
         ),
     ] = "",
     split: Split = "",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from dashboard.core.models.facts import ModelFacts
 from dashboard.core.models.version import ModelVersion
 
 HEADER = (
-    "| model | accuracy | ECE | MFLOP | parameters | images per second |",
-    "|---|---|---|---|---|---|",
+    "| model | accuracy | on unseen images | ECE on these | MFLOP | parameters | images per second |",
+    "|---|---|---|---|---|---|---|",
 )
 
 
@@ -46,13 +48,19 @@ def markdown_table(versions: Sequence[ModelVersion], facts: Mapping[str, ModelFa
         if "accuracy" in version.metrics:
             yield _row(version, facts[version.ref])
     for model in ZOO:
-        yield f"| {model.name} | {model.accuracy:.2%} | | {model.mflop:,.0f} | {model.parameters:.2f} M | |"
+        yield f"| {model.name} | {model.accuracy:.2%} | | | {model.mflop:,.0f} | {model.parameters:.2f} M | |"
 
 
 def _row(version: ModelVersion, facts: ModelFacts) -> str:
     m = version.metrics
-    low, high = (f"{100 * bound:.1f}" for bound in m["accuracy_ci95"])
-    calibration = f"{m['ece15']:.1%} (uncalibrated {m['ece15_raw']:.1%})"
-    figures = f"{m['accuracy']:.2%} ({low}-{high}) | {calibration} | {m['flops'] / 1e6:,.0f}"
+    unseen = m.get("unseen", {})
+    of_unseen = f"{_accuracy(unseen)} | {unseen['ece15']:.1%}" if unseen else f"| {m['ece15']:.1%}"
+    cost = f"{m['flops'] / 1e6:,.0f} | {m['parameters'] / 1e6:.2f} M"
     speed = f"{facts.images_per_second:,.0f} ({facts.precision})"
-    return f"| **{version.ref}** | {figures} | {m['parameters'] / 1e6:.2f} M | {speed} |"
+    return f"| **{version.ref}** | {_accuracy(m)} | {of_unseen} | {cost} | {speed} |"
+
+
+def _accuracy(metrics: Mapping[str, Any]) -> str:
+    low, high = (f"{100 * bound:.1f}" for bound in metrics["accuracy_ci95"])
+    share = 100 * Decimal(str(metrics["accuracy"]))  # decimal, so that 92.675 is not rounded down
+    return f"{share:.2f}% ({low}-{high})"

@@ -15,7 +15,7 @@ from dashboard.cli.model_table import markdown_table
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.core.errors import DashboardError
 from dashboard.core.explanations.methods import PIXEL_METHODS
-from dashboard.core.images.preprocessing import SCALINGS, ColorMode, Fit
+from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit
 from dashboard.core.labels.class_names import read_class_names
 from dashboard.core.models.adding import NewModel, add_model, read_input_size
 from dashboard.core.models.registry import Registry
@@ -96,20 +96,35 @@ def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
 
 @models_app.command("add")
 def models_add(
-    file: Annotated[Path, typer.Argument(help="A .keras or .h5 file from someone you trust.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A .keras or .h5 file, a SavedModel folder, or a ZIP of one (Teachable Machine), from someone you trust."
+        ),
+    ],
     name: Annotated[str, typer.Option(help="Name of the model; an existing name gets a new version.")],
     class_names: Annotated[
-        str, typer.Option(help="In the order of the outputs: a,b,c or a text file with one per line.")
+        str, typer.Option(help="In the order of the outputs: a,b,c, or a file: labels.txt, class_indices.json, a CSV.")
     ] = "",
     scale: Annotated[
-        str, typer.Option(help=f"Scaling of pixel values: {', '.join(SCALINGS)}; chosen automatically if empty.")
+        str,
+        typer.Option(
+            help=f"Scaling of pixel values: {', '.join(SCALINGS)}; if empty, told by the model's layers or by samples."
+        ),
     ] = "",
+    samples: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled pictures of its classes, such as one folder a class: the scalings are tried on them."
+        ),
+    ] = None,
     fit: Annotated[
         str, typer.Option(help=f"How an image is fitted to the input size: {', '.join(get_args(Fit))}.")
     ] = "stretch",
     color: Annotated[
         str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; taken from the model if empty.")
     ] = "",
+    output: Annotated[str, typer.Option(help="Name of the output with the classes, of a model with several.")] = "",
     input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that accepts any size.")] = "",
     memory_gb: Annotated[
         float, typer.Option(min=0.0, help="Limit on the memory for loading; 0: chosen by the file's size.")
@@ -117,7 +132,7 @@ def models_add(
     as_json: AsJson = False,
 ) -> None:
     """Add a Keras image classifier made elsewhere."""
-    _check_choice("--scale", scale, tuple(SCALINGS))
+    _check_choice("--scale", scale, (*SCALINGS, *OTHER_NAMES))
     _check_choice("--fit", fit, get_args(Fit))
     _check_choice("--color", color, get_args(ColorMode))
     opened = services()
@@ -134,6 +149,8 @@ def models_add(
                 cast(ColorMode, color) if color else None,
                 read_input_size(input_size) if input_size else None,
                 int(memory_gb * 2**30) or None,
+                output or None,
+                samples,
             )
             version = add_model(new, known, settings.samples_dir, PIXEL_METHODS, settings.worker_start_s)
         is_other = _active_ref(known) != active

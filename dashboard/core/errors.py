@@ -22,17 +22,20 @@ Code = Literal[
     "dataset_unreadable", "bad_name", "choice", "damaged", "dataset_changed", "description", "missing", "no_images", "not_found",
     "several_splits", "unknown_format", "upload_mixed", "upload_too_large",
     # a dataset's labels
-    "ambiguous", "label_count", "label_map", "labels_file", "labels_uncertain", "labels_unknown", "several_labels",
+    "ambiguous", "label_count", "label_missing", "label_unknown", "label_map", "labels_file", "labels_uncertain",
+    "labels_unknown", "several_labels",
     # NumPy arrays
     "array_channels_first", "array_damaged", "array_keys", "array_labels", "array_objects", "array_order",
     "array_scalar", "array_shape", "array_size", "array_type",
     # ZIP archives
-    "encrypted", "symlink", "zip_damaged", "zip_member", "zip_overlap", "zip_truncated",
+    "encrypted", "symlink", "zip_damaged", "zip_member", "zip_method", "zip_overlap", "zip_truncated",
+    # tar archives
+    "tar_compressed", "tar_damaged", "tar_expands", "tar_member", "tar_truncated",
     # Parquet and TFRecord files
     "parquet", "parquet_columns", "record", "tfrecord", "tfrecord_compressed", "tfrecord_features",
     # a model and its model.json
-    "model_unusable", "bad_scaling", "class_names", "input_size", "model_changed", "model_damaged", "model_format",
-    "model_graph", "model_kills_worker", "model_memory", "model_missing", "model_record", "model_refused",
+    "model_unusable", "scaling_unknown", "several_outputs", "multi_label", "bad_scaling", "class_names", "custom_layer", "input_size", "model_changed", "model_damaged", "model_format",
+    "model_kills_worker", "model_memory", "model_missing", "model_record", "model_refused",
     "model_shape", "model_subclassed", "model_unknown", "model_unreadable", "model_weights_only", "not_finite",
     "other_network",
     # explanations

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.core.errors import ImageError, listed
-from dashboard.core.images.decoding import MAX_FILE_BYTES, SUFFIXES, decode_image
+from dashboard.core.images.decoding import KINDS, MAX_FILE_BYTES, SUFFIXES, decode_image
 from dashboard.core.images.drawing import enlarge
 from dashboard.ui.words import plain
 
@@ -24,9 +24,7 @@ def sample_files(samples_dir: Path) -> list[Path]:
 def upload_picture(key: str) -> tuple[str, bytes] | None:
     """Name and content of the uploaded image file, before it is decoded; None when there is none."""
     types = sorted(suffix[1:] for suffix in SUFFIXES)
-    upload = st.file_uploader(
-        "PNG, JPEG, WebP, BMP, GIF or TIFF", type=types, key=key, max_upload_size=MAX_FILE_BYTES // 2**20
-    )
+    upload = st.file_uploader(KINDS, type=types, key=key, max_upload_size=MAX_FILE_BYTES // 2**20)
     return (upload.name, upload.getvalue()) if upload else None
 
 

@@ -23,9 +23,9 @@ def choose_model() -> None:
     if not versions:
         st.caption("No usable model")
         return
-    accuracy = {v.ref: v.accuracy for v in versions}
+    by_ref = {v.ref: v for v in versions}
     fault = ""
-    if st.session_state.get(MODEL_KEY) not in accuracy:
+    if st.session_state.get(MODEL_KEY) not in by_ref:
         try:
             st.session_state[MODEL_KEY] = resources.get_services().registry.active().ref
         except DashboardError as error:  # do not silently use another version instead
@@ -33,7 +33,7 @@ def choose_model() -> None:
             fault = error.message
     chosen = st.selectbox(
         "Model",
-        list(accuracy),
+        list(by_ref),
         index=None if fault else 0,  # with None, the user could clear the choice
         key=MODEL_KEY,
         persist_state="session",
@@ -44,9 +44,14 @@ def choose_model() -> None:
     if chosen is None:
         st.caption(plain(fault or "No model is chosen."))
     else:
-        stated = accuracy[chosen]
-        st.caption(f"{stated:.1%} on its test images" if stated else "Accuracy not measured")
-        choose_fit(next(v for v in versions if v.ref == chosen).preprocessing.fit)
+        st.caption(_accuracy(by_ref[chosen]))
+        choose_fit(by_ref[chosen].preprocessing.fit)
+
+
+def _accuracy(version: ModelVersion) -> str:
+    if interval := version.accuracy_interval:
+        return f"{interval} on {interval.n:,} test images"
+    return f"{version.accuracy:.1%} on its test images" if version.accuracy else "Accuracy not measured"
 
 
 def _forget_layers() -> None:

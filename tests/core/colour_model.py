@@ -30,8 +30,8 @@ def make_registry(
     dense = keras.layers.Dense(4)
     model = keras.Model(pixels, dense(mean))
     dense.set_weights([np.eye(4, dtype=np.float32)[1:], np.array([DARK_UP_TO, 0, 0, 0], np.float32)])
-    scale, mean_, std = SCALINGS[scaling]
-    recipe = Preprocessing(8, 8, scale=scale, mean=mean_, std=std)
+    known = SCALINGS[scaling]
+    recipe = Preprocessing(8, 8, scale=known.scale, mean=known.mean, std=known.std, color=known.color or "rgb")
     version = ModelVersion(name, "1", folder, class_names, recipe, "logits", sha256="")
     model.save(version.file)
     write_json(folder / RECORD, to_record(replace(version, sha256=sha256_of(version.file))))

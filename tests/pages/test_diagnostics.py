@@ -139,3 +139,16 @@ def test_the_report_can_be_copied_and_downloaded(services: Services) -> None:
     assert "colour@1 is right for 100.0%" in report
     assert "Storage" in report
     assert at.get("download_button")[0].proto.label == "Download report"
+
+
+def test_the_command_that_adds_a_model(services: Services) -> None:
+    """Its options exist: only the file and the names are missing."""
+    from typer.testing import CliRunner
+
+    from dashboard.cli.app import app
+    from dashboard.ui.diagnostics.add_model import COMMAND
+
+    make_registry(services.settings.models_dir)
+    assert COMMAND in [code.value for code in opened().code]
+    done = CliRunner().invoke(app, COMMAND.removeprefix("python -m dashboard ").split())
+    assert "labels.txt: No such file" in done.output and done.exit_code == 1

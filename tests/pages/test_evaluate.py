@@ -31,6 +31,8 @@ from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import COLUMNS, SCHEMA
 from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
+from tests.core.datasets.test_idx import packed, split
+from tests.core.datasets.test_tar_files import tar
 from tests.evaluating import evaluate
 from tests.pages.conftest import text_of
 
@@ -87,6 +89,24 @@ def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZ
     assert sorted(failed["file"]) == ["cat/broken.png", "unicorn/0.png", "unicorn/1.png"]
     assert "Its label 'unicorn' was left out." in failed["reason"].tolist()
     assert list(dashboard.settings.uploads_dir.glob("*/my_pets.zip"))
+
+
+def test_a_compressed_tar_and_the_files_of_mnist_are_uploaded_as_a_zip_is(
+    open_page: Open, dashboard: Services, tmp_path: Path
+) -> None:
+    at = open_page("evaluate")
+    photos = {f"cat/{i}.png": encoded(picture(i)) for i in range(3)}
+    at.file_uploader(key="zip-0").upload("my photos.tar.gz", tar(tmp_path / "a.tar.gz", photos).read_bytes()).run()
+    until(at, lambda at: at.metric)
+    assert not at.exception and metrics(at)["Images"] == "3"
+    assert list(dashboard.settings.uploads_dir.glob("*/my_photos.tar.gz"))
+    at = open_page("evaluate")
+    for name, data in packed(split("t10k")).items():
+        at.file_uploader(key="zip-0").upload(name, data)
+    at.run()
+    at.button(key="evaluate-files").click().run()
+    until(at, lambda at: at.metric)
+    assert not at.exception and metrics(at)["Images"] == "6"
 
 
 def test_an_upload_that_is_no_zip(open_page: Open) -> None:

@@ -98,9 +98,9 @@ def test_a_photo_shows_itself_and_what_the_model_sees(page: AppTest) -> None:
 @pytest.mark.parametrize(
     "name, data, reason",
     [
-        ("text.png", b"hello", "not an image of a known format"),
+        ("text.png", b"hello", "The file is text, not an image"),
         ("empty.png", b"", "The file is empty"),
-        ("![x](http://example.org/x.png).png", b"hello", "not an image of a known format"),
+        ("![x](http://example.org/x.png).png", b"hello", "The file is text, not an image"),
     ],
 )
 def test_what_is_no_image_is_refused_with_the_reason(page: AppTest, name: str, data: bytes, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Datasets, read one image at a time: image files in a ZIP or folder, NumPy arrays, Parquet, TFRecord, CIFAR-10.
+"""Datasets, read one image at a time: image files in a ZIP, tar or folder, NumPy arrays, idx, Parquet, TFRecord, CIFAR-10.
 
 The names below are imported when they are first used. If this file imported them, it and the files that it imports would
 need each other, and Python cannot import such files from two threads at the same time.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import numpy as np
 
 from dashboard.core.datasets.array_splits import ArraysOfSplit, arrays_by_split
 from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
-from dashboard.core.datasets.labels_file import as_label
+from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
@@ -29,16 +29,19 @@ class ArrayImages:
     """See `Dataset`."""
 
     questions: tuple[Question, ...] = ()
-    _split = ""  # the one in use, if there are several
+    split = ""  # the one in use, if there are several
 
-    def __init__(self, path: Path, arrays: Mapping[str, StoredArray], split: str = "") -> None:
+    def __init__(
+        self, path: Path, arrays: Mapping[str, StoredArray], files: Sequence[Path] = (), split: str = ""
+    ) -> None:
         """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,), or have no such split.
 
         Args:
             arrays: the arrays in the file at `path`, by key.
+            files: the files that hold them, if these are not the one at `path`.
             split: of several in the file, the one that the user chose; "" if none.
         """
-        self.path = path
+        self.path, self._files = path, tuple(files) or (path,)
         splits = arrays_by_split(list(arrays))
         choice = _choose_split(arrays, splits, path.name, split) if splits else None
         if choice:
@@ -55,13 +58,13 @@ class ArrayImages:
             (f"Images are read from {self._images.name}, labels from {labels.name}.",) if labels else (NO_LABELS,)
         )
         if choice:
-            self.questions, self.notes, self._split = (choice.question,), (choice.note, *self.notes), choice.splits[0]
+            self.questions, self.notes, self.split = (choice.question,), (choice.note, *self.notes), choice.splits[0]
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the file, and the split if there are several."""
-        digest = sha256_of(self.path)
-        return hashlib.sha256(f"{digest}\n{self._split}".encode()).hexdigest() if self._split else digest
+        """SHA-256 of the files, and the split if there are several."""
+        parts = [*map(sha256_of, self._files), *filter(None, [self.split])]
+        return joint_fingerprint(*parts) if len(parts) > 1 else parts[0]
 
     def file(self, index: int) -> bytes:
         """See `Dataset`. The image is encoded as PNG."""

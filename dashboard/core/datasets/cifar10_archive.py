@@ -11,10 +11,10 @@ import pickle
 import pickletools
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 
@@ -33,6 +33,8 @@ MAX_OPCODES = 1_000_000  # the real files have 70,000; one byte of pickle can cr
 CHUNK_BYTES = 2**18
 
 _OWN_IMAGES = "put your own images into a ZIP"
+
+_GZIP = b"\x1f\x8b"
 
 Split = Literal["train", "test"]
 _MEMBERS: dict[Split, tuple[str, ...]] = {
@@ -57,6 +59,12 @@ class LabelledImages:
     file_names: tuple[str, ...]
 
 
+def has_batches(names: Iterable[str]) -> bool:
+    """True if one of the names of files in a tar is the one of a batch."""
+    batches = {name for split in _MEMBERS.values() for name in split}
+    return any(Path(name).name in batches for name in names)
+
+
 def read(archive: Path, split: Split) -> LabelledImages:
     """Reads one split of the archive at `archive`.
 
@@ -75,7 +83,7 @@ def read_batches(archive: Path, split: Split) -> Iterator[LabelledImages]:
     """Reads the split one batch file at a time. Raises DatasetError as `read` does."""
     wanted = set(_MEMBERS[split])
     try:
-        with gzip.open(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
+        with _unpacked(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
             for member in tar:
                 name = Path(member.name).name
                 if name in wanted and member.isfile():
@@ -93,6 +101,12 @@ def read_batches(archive: Path, split: Split) -> Iterator[LabelledImages]:
             f"{archive.name} lacks {', '.join(sorted(wanted))}.",
             f"Use the Python version of the archive, {URL}; {_OWN_IMAGES}.",
         )
+
+
+def _unpacked(archive: Path) -> IO[bytes]:
+    with archive.open("rb") as file:
+        compressed = file.read(len(_GZIP)) == _GZIP
+    return cast(IO[bytes], gzip.open(archive)) if compressed else archive.open("rb")  # the caller closes it
 
 
 def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path) -> LabelledImages:

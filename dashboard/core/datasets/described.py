@@ -18,6 +18,8 @@ from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.folder_files import check_readable_name
+from dashboard.core.datasets.idx import open_idx
+from dashboard.core.datasets.idx_names import is_idx_name
 from dashboard.core.datasets.image_files import ImageFiles, joint_fingerprint
 from dashboard.core.datasets.labelling import Labelling, by_labels_file, in_order
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_elsewhere
@@ -142,8 +144,9 @@ class DescribedDataset:
             self.notes = labelling.notes
 
     def _labelling(self, labels: Path, names: Sequence[str]) -> Labelling:
-        if labels.suffix.lower() == ".npy" and isinstance(names, NumberedNames):
-            array = open_npy(labels)
+        is_array = labels.suffix.lower() == ".npy" or is_idx_name(labels.name)
+        if is_array and isinstance(names, NumberedNames):
+            array = open_idx(labels) if is_idx_name(labels.name) else open_npy(labels)
             return in_order(names, labels.name, read_labels(array, len(names)))
         return by_labels_file(names, read_labels_elsewhere(labels, names))
 

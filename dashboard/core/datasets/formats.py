@@ -13,19 +13,29 @@ from pathlib import Path
 from dashboard.core.datasets import npy, parquet_images
 from dashboard.core.datasets.arrays import ArrayImages
 from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
+from dashboard.core.datasets.cifar10_archive import has_batches
 from dashboard.core.datasets.cifar10_images import Cifar10Images
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.described import DescribedDataset
 from dashboard.core.datasets.folder_files import FolderFiles
+from dashboard.core.datasets.idx import (
+    begins_like_idx,
+    open_idx_file,
+    open_idx_files,
+    open_idx_zip,
+)
+from dashboard.core.datasets.idx_names import NAME, is_idx_name
 from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labelling import is_image_name
 from dashboard.core.datasets.parquet_images import ParquetImages
+from dashboard.core.datasets.tar_files import TarFiles, first_names, incomplete_tar
 from dashboard.core.datasets.tfrecord import begins_like_tfrecord
 from dashboard.core.datasets.tfrecord_images import TFRecordImages, is_compressed, refuse_compressed
 from dashboard.core.datasets.zip_files import ZipFiles, incomplete_zip
 from dashboard.core.errors import DatasetError
 from dashboard.core.images.decoding import SUFFIXES
+from dashboard.core.images.other_files import is_picture_suffix, readable_kind
 
 _PACKED = r"(\.(gz|gzip|zlib))?$"  # a shard may be compressed; checksums and indices beside it are not shards
 
@@ -48,6 +58,11 @@ class DataFiles:
     first_bytes: bytes = b""  # of a single file
     use_labels_file: bool = True  # False: ignore a labels file among the images
     choices: Choices = NOTHING_CHOSEN
+
+    @cached_property
+    def first_names(self) -> tuple[str, ...] | None:
+        """The names of the first few files in the tar; None if the file is not a tar. Raises DatasetError."""
+        return first_names(self.path, self.first_bytes)
 
     @cached_property
     def zip_files(self) -> ZipFiles | None:
@@ -78,10 +93,6 @@ def _begins_with(magic: bytes) -> Callable[[DataFiles], bool]:
     return lambda data: data.first_bytes.startswith(magic)
 
 
-def _is_named(*suffixes: str) -> Callable[[DataFiles], bool]:
-    return lambda data: data.path.name.lower().endswith(suffixes)
-
-
 def _begins_wrong(kind: str) -> Callable[[str], DatasetError]:
     return lambda name: DatasetError(
         f"{name} is damaged: it does not begin like a {kind} file.", "Upload or copy it again.", "damaged"
@@ -91,6 +102,27 @@ def _begins_wrong(kind: str) -> Callable[[str], DatasetError]:
 def _is_npz(data: DataFiles) -> bool:
     names = data.zip_files.names if data.zip_files else ()
     return not any(map(is_image_name, names)) and any(name.endswith(".npy") for name in names)
+
+
+def _is_picture(data: DataFiles) -> bool:
+    """True also for pictures of kinds that are not read: opening them tells why."""
+    suffix = data.path.suffix.lower()
+    return (
+        is_image_name(data.path.name)
+        or is_picture_suffix(suffix)
+        or (not suffix and bool(readable_kind(data.first_bytes)))
+    )
+
+
+def _is_idx_zip(data: DataFiles) -> bool:
+    names = data.zip_files.names if data.zip_files else ()
+    return not any(map(is_image_name, names)) and any(map(is_idx_name, names))
+
+
+def _open_idx(data: DataFiles) -> Dataset:
+    if data.files != (data.path,):
+        return open_idx_files(data.path, data.files)
+    return open_idx_zip(data.path, data.choices.split) if data.zip_files else open_idx_file(data.path)
 
 
 def _open_zip(data: DataFiles) -> Dataset:
@@ -116,9 +148,19 @@ FORMATS = (
         labels="class folders (cat/1.png, dog/1.png ...) or a labels file (CSV, JSON or Parquet of file and label)",
         suffixes=(".zip",),
         sign=Sign.CONTENT,
-        sniff=lambda data: data.zip_files is not None and not _is_npz(data),
+        sniff=lambda data: data.zip_files is not None and not _is_npz(data) and not _is_idx_zip(data),
         open=_open_zip,
         damaged=incomplete_zip,
+    ),
+    Format(
+        title="tar",
+        help="a tar of images at any depth, plain or compressed with gzip",
+        labels="the same as in a ZIP",
+        suffixes=(".tar", ".tar.gz", ".tgz"),
+        sign=Sign.CONTENT,
+        sniff=lambda data: data.first_names is not None and not has_batches(data.first_names),
+        open=lambda data: ImageFiles(data.path, TarFiles(data.path), data.choices, data.use_labels_file),
+        damaged=incomplete_tar,
     ),
     Format(
         title="image files",
@@ -126,7 +168,7 @@ FORMATS = (
         labels="a labels file beside them",
         suffixes=tuple(sorted(SUFFIXES)),
         sign=Sign.NAME,
-        sniff=lambda data: is_image_name(data.path.name),
+        sniff=_is_picture,
         open=lambda data: ImageFiles(data.path, FolderFiles(data.path.parent, [data.path.name]), data.choices),
         several=True,
         in_library=False,  # in data/datasets, users choose the folder of the images
@@ -138,7 +180,7 @@ FORMATS = (
         suffixes=(".npz",),
         sign=Sign.CONTENT,
         sniff=_is_npz,
-        open=lambda data: ArrayImages(data.path, npy.open_npz(data.path), data.choices.split),
+        open=lambda data: ArrayImages(data.path, npy.open_npz(data.path), split=data.choices.split),
         damaged=incomplete_zip,
     ),
     Format(
@@ -151,6 +193,18 @@ FORMATS = (
         open=lambda data: ArrayImages(data.path, {data.path.stem: npy.open_npy(data.path)}),
         damaged=_begins_wrong("NumPy"),
         several=True,
+    ),
+    Format(
+        title="idx",
+        help="the idx files of MNIST, plain or compressed with gzip",
+        labels="the file of labels beside the one of images",
+        suffixes=(".idx3-ubyte", ".idx1-ubyte", ".gz"),
+        sign=Sign.CONTENT,
+        sniff=lambda data: begins_like_idx(data.path, data.first_bytes) or _is_idx_zip(data),
+        open=_open_idx,
+        shards=re.compile(rf"(^|/){NAME.pattern}$", re.IGNORECASE),
+        several=True,
+        in_library=False,  # in data/datasets, users choose the folder of the files
     ),
     Format(
         title="Parquet",
@@ -179,9 +233,9 @@ FORMATS = (
         title="CIFAR-10",
         help="the CIFAR-10 archive",
         labels="the archive",
-        suffixes=(".tar.gz", ".tgz"),
-        sign=Sign.NAME,
-        sniff=_is_named(".tar.gz", ".tgz"),
+        suffixes=(),  # those of any tar
+        sign=Sign.CONTENT,
+        sniff=lambda data: data.first_names is not None and has_batches(data.first_names),
         open=lambda data: Cifar10Images(data.path),
     ),
     Format(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path, PurePosixPath
 
@@ -10,11 +11,22 @@ import numpy as np
 from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelled_files import FilesReader
+from dashboard.core.datasets.labelling import IsImage, is_image_name, no_images
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_elsewhere
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.datasets.sample_list import SampleList
 from dashboard.core.errors import ImageError
-from dashboard.core.images.decoding import MAX_FILE_BYTES, SUFFIXES, decode_image
+from dashboard.core.images.decoding import MAX_FILE_BYTES, decode_image
+from dashboard.core.images.other_files import (
+    FIRST_BYTES,
+    RAW_SUFFIXES,
+    is_picture_suffix,
+    readable_kind,
+    why_not_read,
+)
 
+_MOST_ASKED = 100  # files of a dataset without images that are asked what they are
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
 
 
@@ -30,9 +42,15 @@ class ImageFiles:
             use_labels_file: False: ignore the tables among the images.
         """
         self.path = path
+        without_suffix = _images_without_suffix(source)
+        self._is_image: IsImage = (
+            (lambda name: is_image_name(name) or name in without_suffix) if without_suffix else is_image_name
+        )
+        if not any(map(self._is_image, source.names)):
+            raise no_images(path.name, _why_no_images(source))
         elsewhere = is_elsewhere(choices.labels)
         given = read_labels_elsewhere(Path(choices.labels), source.names) if elsewhere else None
-        read = FilesReader(path.name, source, choices, given, use_labels_file).read()
+        read = FilesReader(path.name, source, choices, given, use_labels_file, self._is_image).read()
         self._source, self._decided = read.source, read.decided
         self.samples: SampleList = read.labelling.samples
         self.notes, self._faults = read.labelling.notes, read.labelling.faults
@@ -47,7 +65,9 @@ class ImageFiles:
         """See `Dataset`."""
         if index in self._faults:
             raise self._faults[index]
-        refuse_other_types(self.samples.names[index])
+        name = self.samples.names[index]
+        if not self._is_image(name):
+            raise _other_type(name, self._source, index)
         return self._source.read(index, MAX_FILE_BYTES + 1)
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
@@ -55,16 +75,54 @@ class ImageFiles:
         return decode_image(self.file(index), shrink_to).pixels
 
 
-def refuse_other_types(name: str) -> None:
-    """Raises ImageError unless the name has the suffix of an image."""
+def _images_without_suffix(source: FileSource) -> frozenset[str]:
+    """The names without a suffix of files that begin like an image."""
+    found = set()
+    for position, name in enumerate(source.names):
+        if "." not in name[name.rfind("/") + 1 :].lstrip(".") and not name.endswith("/"):
+            with contextlib.suppress(ImageError):
+                if readable_kind(source.read(position, FIRST_BYTES)):
+                    found.add(name)
+    return frozenset(found)
+
+
+def _other_type(name: str, source: FileSource, position: int) -> ImageError:
+    """The reason why a file whose name is not the one of an image is not read."""
     if name.endswith("/"):
-        raise ImageError(
+        return ImageError(
             "This folder cannot be opened.", "Give the dashboard's user permission to read it.", "unreadable"
         )
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix not in SUFFIXES:
-        kind = f"{suffix} files" if suffix else "Files without an extension"
-        raise ImageError(f"{kind} are ignored.", code="other_type")
+    ignored = ImageError(
+        f"{suffix} files are ignored." if suffix else "Files without an extension are ignored.", code="other_type"
+    )
+    if suffix in LABELS_SUFFIXES:
+        return ignored
+    try:
+        head = source.read(position, FIRST_BYTES)
+    except ImageError as error:
+        return error if is_picture_suffix(suffix) else ignored
+    if (kind := readable_kind(head)) and suffix not in RAW_SUFFIXES:
+        return ImageError(
+            f"The file is a {kind[0]} image, but its name ends in {suffix}.",
+            f"Let its name end in {kind[1]}.",
+            "other_type",
+        )
+    return (why_not_read(b"" if kind else head, suffix) if is_picture_suffix(suffix) else None) or ignored
+
+
+def _why_no_images(source: FileSource) -> ImageError | None:
+    """Why the first picture is not read, in a dataset without images; None if there are no pictures of any kind."""
+    for position, name in enumerate(source.names[:_MOST_ASKED]):
+        reason = _other_type(name, source, position)
+        if reason.fix:
+            return ImageError(f"{name}: {reason.message}", reason.fix, reason.code)
+        if name.lower().endswith(_ARCHIVES):
+            return ImageError(
+                f"It holds archives, such as {name}, and archives inside a dataset are not opened.",
+                "Give that archive itself, or unpack it there.",
+            )
+    return None
 
 
 def is_junk(name: str) -> bool:

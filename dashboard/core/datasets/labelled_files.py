@@ -13,18 +13,17 @@ from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import (
     ClassFolders,
+    IsImage,
     Labelling,
     by_folder,
     by_labels_file,
-    is_image_name,
-    no_images,
 )
-from dashboard.core.datasets.labels_file import LabelsTable
 from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
 from dashboard.core.datasets.splits import Folders, find_splits
 from dashboard.core.datasets.table_choice import TableChoice, choose_table
+from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.datasets.tables import (
     Table,
     is_likely,
@@ -53,9 +52,15 @@ class FilesReader:
     """Labels the files of one dataset, as a whole or split by split."""
 
     def __init__(
-        self, dataset_name: str, source: FileSource, choices: Choices, given: LabelsTable | None, use_tables: bool
+        self,
+        dataset_name: str,
+        source: FileSource,
+        choices: Choices,
+        given: LabelsTable | None,
+        use_tables: bool,
+        is_image: IsImage,
     ) -> None:
-        """Raises DatasetError when no file is an image.
+        """Takes a source with at least one image.
 
         Args:
             given: labels from elsewhere. The tables among the files are then not used.
@@ -64,9 +69,8 @@ class FilesReader:
         self._name, self._source, self._choices = dataset_name, source, choices
         self._given, self._use_tables = given, use_tables and given is None
         self._names = source.names
-        self._is_image = np.fromiter(map(is_image_name, self._names), bool, len(self._names))
-        if not self._is_image.any():
-            raise no_images(dataset_name)
+        self._names_image = is_image
+        self._is_image = np.fromiter(map(is_image, self._names), bool, len(self._names))
         self._folders = Folders.of(self._names)
         self._splits = find_splits(self._folders, self._is_image) if choices.split != NO_SPLITS else None
         self._parts: dict[str, LabelledFiles] = {}
@@ -89,7 +93,7 @@ class FilesReader:
         choice = choose_split(self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True)
         read = self._pooled(choice.splits) if len(choice.splits) > 1 else self._part(choice.splits[0])
         if self._given and not _any_label(read):
-            by_labels_file(read.source.names, self._given)  # explains why no row fits
+            by_labels_file(read.source.names, self._given, is_image=self._names_image)  # explains why no row fits
         return replace(
             read,
             labelling=replace(read.labelling, notes=(choice.note, *self._about_others(), *read.labelling.notes)),
@@ -167,7 +171,9 @@ class FilesReader:
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
         source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
         table = self._given or (choice.table and choice.table.content)
-        labelling = self._by_table(source.names, table, kept) if table else by_folder(source.names, markers)
+        labelling = (
+            self._by_table(source.names, table, kept) if table else by_folder(source.names, markers, self._names_image)
+        )
         labelling = replace(labelling, notes=(*labelling.notes, *choice.notes))
         labelling = self._with_names(labelling, others.tolist())
         questions = (choice.question,) if choice.question else ()
@@ -197,7 +203,7 @@ class FilesReader:
             others[kept] = False
             elsewhere = [self._names[i] for i in np.flatnonzero(others).tolist()]
         try:
-            return by_labels_file(names, table, elsewhere)
+            return by_labels_file(names, table, elsewhere, self._names_image)
         except DatasetError:
             if not (self._splits and self._given):
                 raise

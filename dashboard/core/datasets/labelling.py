@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
-from dashboard.core.datasets.labels_file import LabelsTable
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
+from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.images.decoding import SUFFIXES
+
+IsImage = Callable[[str], bool]  # True for the name of an image
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,15 @@ def is_image_name(name: str) -> bool:
     return suffix_of(name) in SUFFIXES
 
 
-def by_folder(names: Sequence[str], markers: Collection[str] = ()) -> Labelling:
+def by_folder(names: Sequence[str], markers: Collection[str] = (), is_image: IsImage = is_image_name) -> Labelling:
     """Labels each image with the name of its folder. Other files get no label.
 
     Args:
         markers: folders, as paths, that are no classes.
     """
     class_in = ClassFolders(markers)
-    samples = SampleList(names, (class_in(name) if is_image_name(name) else None for name in names))
-    loose = [names[i] for i in samples.unlabelled if is_image_name(names[i])]
+    samples = SampleList(names, (class_in(name) if is_image(name) else None for name in names))
+    loose = [names[i] for i in samples.unlabelled if is_image(names[i])]
     if not loose:
         return Labelling(samples)
     what = (
@@ -74,7 +76,9 @@ class ClassFolders:
         return parts[-1] if parts and parts[-1] != ".." else None
 
 
-def by_labels_file(names: Sequence[str], table: LabelsTable, elsewhere: Sequence[str] = ()) -> Labelling:
+def by_labels_file(
+    names: Sequence[str], table: LabelsTable, elsewhere: Sequence[str] = (), is_image: IsImage = is_image_name
+) -> Labelling:
     """Gives each file the label in its row. A row that matches no single image becomes a sample that cannot be read.
 
     Args:
@@ -99,7 +103,9 @@ def by_labels_file(names: Sequence[str], table: LabelsTable, elsewhere: Sequence
     repeated = []
     for i, rows in rows_of.items():
         given = list(dict.fromkeys(label for row in rows if (label := table.labels[row]) is not None))
-        if len(given) > 1:
+        if uncertain := [table.faults[row] for row in rows if row in table.faults]:
+            faults[i] = uncertain[0]
+        elif len(given) > 1:
             faults[i] = ImageError(
                 f"{table.name} gives this image different labels: {listed(given)}.",
                 "Keep one row for it.",
@@ -109,7 +115,7 @@ def by_labels_file(names: Sequence[str], table: LabelsTable, elsewhere: Sequence
             labels[i] = given[0]
         if len(rows) > 1:
             repeated.append(names[i])
-    without = [names[i] for i in range(len(names)) if labels[i] is None and i not in faults and is_image_name(names[i])]
+    without = [names[i] for i in range(len(names)) if labels[i] is None and i not in faults and is_image(names[i])]
     notes = [f"Labels are taken from {table.name}.", *table.notes]
     if not rows_of:
         raise DatasetError(
@@ -175,8 +181,12 @@ def _ends_alike(name: str, path: str) -> bool:
     )
 
 
-def no_images(dataset_name: str) -> DatasetError:
-    """The error for a dataset in which no file is named like an image."""
+def no_images(dataset_name: str, reason: ImageError | None = None) -> DatasetError:
+    """The error for a dataset without images, and the reason why a picture in it is none."""
+    if reason:
+        return DatasetError(
+            f"{dataset_name} holds no images that are read here. {reason.message}", reason.fix, "no_images"
+        )
     return DatasetError(f"{dataset_name} holds no images.", ONE_FOLDER_A_CLASS, "no_images")
 
 

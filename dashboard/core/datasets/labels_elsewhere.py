@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dashboard.core.datasets.idx_names import is_idx_name
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
-    LabelsTable,
     file_stem,
     read_labels_file,
 )
+from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError
+
+_SUFFIXES = LABELS_SUFFIXES | {".txt"}  # Excel's "Unicode Text"; among images, it is likelier to list the classes
 
 
 def is_elsewhere(labels: str) -> bool:
@@ -26,14 +29,16 @@ def read_labels_elsewhere(path: Path, names: Sequence[str]) -> LabelsTable:
     Args:
         names: the names of the images.
     """
-    if path.suffix.lower() == ".npy":
+    if path.suffix.lower() == ".npy" or is_idx_name(path.name):
         raise DatasetError(
             f"{path.name} has no file names, so it is not known which label belongs to which image.",
             "Give a CSV, JSON or Parquet file with a file name and a label in each row.", "labels_file",
         )  # fmt: skip
-    if path.suffix.lower() not in LABELS_SUFFIXES:
+    if path.suffix.lower() not in _SUFFIXES:
         raise DatasetError(
-            f"{path.name} cannot be used as a labels file.", "Give a CSV, JSON, Parquet or .npy file.", "labels_file"
+            f"{path.name} cannot be used as a labels file.",
+            "Give a CSV, JSON, Parquet, .npy or idx file.",
+            "labels_file",
         )
     try:
         with path.open("rb") as file:

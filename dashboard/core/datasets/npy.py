@@ -43,18 +43,15 @@ class ArrayHeader:
 class StoredArray:
     """An array on disk. Rows are read on request. Thread-safe."""
 
-    def __init__(self, name: str, file: IO[bytes], end: int) -> None:
-        """Raises DatasetError when the file holds no plain array, or its length contradicts the header.
+    def __init__(self, name: str, file: IO[bytes], header: ArrayHeader) -> None:
+        """Takes an opened file and closes it when the array is no longer used.
 
         Args:
             name: name of the array in messages.
-            file: opened file, positioned at the beginning of the array.
-            end: position in the file where the array ends.
         """
-        self.name, self._file = name, file
+        self.name, self._file, self.header = name, file, header
         weakref.finalize(self, file.close)
         self._lock = threading.Lock()
-        self.header = _read_header(file, name, end)
 
     def __len__(self) -> int:
         return self.header.shape[0]
@@ -81,7 +78,7 @@ class StoredArray:
 
 def open_npy(path: Path) -> StoredArray:
     """The array of an .npy file. Raises DatasetError."""
-    return StoredArray(path.name, path.open("rb"), path.stat().st_size)
+    return _stored(path.name, path.open("rb"), path.stat().st_size)
 
 
 def open_npz(path: Path) -> dict[str, StoredArray]:
@@ -117,14 +114,29 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> St
             while file.read(_BLOCK_BYTES):
                 pass
         if member.compress_type != zipfile.ZIP_STORED:
-            return StoredArray(name, archive.open(member), member.file_size)
+            return _stored(name, archive.open(member), member.file_size)
         plain = path.open("rb")
         plain.seek(member.header_offset + _LENGTHS_AT)
         name_bytes, extra_bytes = struct.unpack("<HH", plain.read(4))
         start = plain.seek(name_bytes + extra_bytes, os.SEEK_CUR)
-        return StoredArray(name, plain, start + member.file_size)
+        return _stored(name, plain, start + member.file_size)
     except MEMBER_ERRORS as error:
         raise DatasetError(f"{name} is damaged: {error}.", "Upload or copy it again.", "array_damaged") from error
+
+
+def _stored(name: str, file: IO[bytes], end: int) -> StoredArray:
+    """Raises DatasetError when the file holds no plain array, or its length contradicts the header.
+
+    Args:
+        name: name of the array in messages.
+        file: opened file, positioned at the beginning of the array.
+        end: position in the file where the array ends.
+    """
+    try:
+        return StoredArray(name, file, _read_header(file, name, end))
+    except BaseException:
+        file.close()
+        raise
 
 
 def _read_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:

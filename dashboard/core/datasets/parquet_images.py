@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
-from dashboard.core.datasets.labels_file import as_label
+from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
@@ -55,6 +55,7 @@ class ParquetImages:
             if not count:
                 raise ValueError("it has no rows")
             names = self._names(schema, count)
+            self._faults: dict[int, ImageError] = {}
             self.samples = SampleList(names, self._labels(label, schema) if label else [None] * count)
         except _ERRORS as error:
             reason = str(error).strip().rstrip(".")[:300]
@@ -84,18 +85,20 @@ class ParquetImages:
 
     def _labels(self, column: str, schema: pa.Schema) -> Iterator[str | None]:
         class_names, kind = _class_names(schema, column), schema.field(column).type
-        if pa.types.is_boolean(kind) or pa.types.is_nested(kind):
+        listed = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+        if pa.types.is_boolean(kind) or (pa.types.is_nested(kind) and not listed):
             raise DatasetError(
                 f"The column {column} of {self.path.name} holds {kind}, which cannot be a label.",
                 "Store class ids or names in it.", "parquet_columns",
             )  # fmt: skip
-        for value in self._column(column):
-            if not (class_names and isinstance(value, int)):
-                yield as_label(value)
-            elif value == -1:  # the label is missing
+        for row, value in enumerate(self._column(column)):
+            try:
+                yield as_label(
+                    [_named(each, class_names) for each in value] if listed and value else _named(value, class_names)
+                )
+            except SeveralLabels as several:
+                self._faults[row] = several_labels(self.path.name, several.labels)
                 yield None
-            else:  # a number without a name becomes a label that matches no class
-                yield class_names[value] if 0 <= value < len(class_names) else f"id {value}"
 
     def _column(self, column: str) -> Iterator[Any]:
         for path in self._paths:
@@ -110,6 +113,8 @@ class ParquetImages:
 
     def file(self, index: int) -> bytes:
         """See `Dataset`."""
+        if index in self._faults:
+            raise self._faults[index]
         try:
             with self._lock:
                 value = self._reader.value(index)
@@ -207,10 +212,21 @@ def _has_field(schema: pa.Schema, column: str, field: str) -> bool:
     return pa.types.is_struct(kind) and kind.get_field_index(field) >= 0
 
 
+def _named(value: object, class_names: Sequence[str]) -> object:
+    """The name of a class id. An id without a name becomes a label that matches no class, and -1 no label."""
+    if not (class_names and isinstance(value, int)):
+        return value
+    if value == -1:
+        return None
+    return class_names[value] if 0 <= value < len(class_names) else f"id {value}"
+
+
 def _class_names(schema: pa.Schema, label: str | None) -> tuple[str, ...]:
-    """The class names of a ClassLabel column in Hugging Face's metadata; () if there are none."""
+    """The class names of a ClassLabel column, or of one of lists, in Hugging Face's metadata; () if there are none."""
     try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return tuple(map(str, features[label]["names"]))
+        feature = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][label]
+        if isinstance(feature, list):
+            [feature] = feature
+        return tuple(map(str, feature.get("feature", feature)["names"]))
     except (KeyError, TypeError, ValueError):
         return ()

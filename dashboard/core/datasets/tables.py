@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,14 +11,15 @@ from dashboard.core.datasets.labelling import Finder, suffix_of
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
-    LabelsTable,
     file_stem,
     read_labels_file,
 )
+from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError
 
 LABELS_STEMS = frozenset({"labels", "label"})
 _LIKELY_STEMS = frozenset({*LABELS_STEMS, "metadata", "annotations"})
+_COCO_STEM = re.compile(r"_annotations\.coco|instances_\w+")  # as Roboflow and COCO call their files
 _TEMPLATE = "submission"  # in the names of tables with made-up labels, which Kaggle's competitions give as an example
 MOST_TABLES = 40  # more are records of single images rather than tables of many
 
@@ -62,7 +64,11 @@ def likely_first(names: Sequence[str], tables: Sequence[int]) -> list[int]:
 
 def is_likely(name: str) -> bool:
     """True for a table whose name says that it holds labels."""
-    return file_stem(name).lower() in _LIKELY_STEMS
+    return file_stem(name).lower() in _LIKELY_STEMS or _is_coco_name(name)
+
+
+def _is_coco_name(name: str) -> bool:
+    return name.lower().endswith(".json") and _COCO_STEM.fullmatch(file_stem(name).lower()) is not None
 
 
 def rivals_of_folders(tables: Mapping[int, Table], images: int, folders: Collection[str | None]) -> dict[int, Table]:
@@ -83,7 +89,7 @@ def rivals_of_folders(tables: Mapping[int, Table], images: int, folders: Collect
 
 def must_be_usable(name: str, folders: Collection[str | None]) -> bool:
     """True if a dataset without this table would lack its labels."""
-    return set(folders) <= {None} or file_stem(name).lower() in LABELS_STEMS
+    return set(folders) <= {None} or file_stem(name).lower() in LABELS_STEMS or _is_coco_name(name)
 
 
 def read_table(source: FileSource, position: int, images: Sequence[str]) -> Table:

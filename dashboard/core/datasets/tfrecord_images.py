@@ -11,7 +11,7 @@ import numpy as np
 
 from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
-from dashboard.core.datasets.labels_file import as_label
+from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, walk_records
 from dashboard.core.errors import DatasetError, ImageError

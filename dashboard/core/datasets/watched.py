@@ -11,6 +11,7 @@ from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.described import read_description
 from dashboard.core.datasets.folder_files import is_pattern, pattern_root
 from dashboard.core.datasets.formats import FORMATS
+from dashboard.core.datasets.idx import labels_beside
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.errors import DatasetError
 
@@ -28,7 +29,8 @@ def content_state(path: Path) -> tuple[object, ...]:
         info = path.stat()
         if path.is_dir():
             return _folder_state(path)
-        inner = read_description(path).files if path.name.endswith(DESCRIPTION) else ()
+        labels = labels_beside(path)
+        inner = read_description(path).files if path.name.endswith(DESCRIPTION) else (labels,) if labels else ()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
     return (info.st_mtime_ns, info.st_size, *map(content_state, inner))

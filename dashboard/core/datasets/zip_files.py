@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import lzma
+import shlex
 import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from dashboard.core.datasets.image_files import is_junk, joint_fingerprint
+from dashboard.core.datasets.labelling import is_image_name
 from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.datasets.zip_names import read_names
 from dashboard.core.errors import DatasetError, ImageError
@@ -22,6 +25,13 @@ MEMBER_ERRORS = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
 )  # fmt: skip  # errors that reading a damaged member can raise
 _FACTS = ("header_offset", "compress_size", "file_size", "CRC", "compress_type", "flag_bits", "external_attr")
+_METHODS = {
+    1: "Shrink", 6: "Implode", 9: "Deflate64", 10: "PKWARE Implode", 16: "IBM z/OS CMPSC", 18: "IBM TERSE", 19: "IBM LZ77",
+    20: "Zstandard", 93: "Zstandard", 94: "MP3", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd",
+}  # fmt: skip  # APPNOTE.TXT of PKWARE, section 4.4.5
+_DEFLATE64 = 9  # the method of Windows Explorer above 2 GB
+_SUPPORTED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
+_SUPPORTED |= {getattr(zipfile, "ZIP_ZSTANDARD", zipfile.ZIP_STORED)}  # since Python 3.14
 _LOCAL_HEADER_BYTES = 30  # the fixed part of the header before each member
 
 
@@ -64,11 +74,11 @@ class ZipFiles:
         self._zip = open_zip(path)
         files = [m for m in self._zip.infolist() if m.filename[-1:] not in ("/", "\\")]
         read = read_names(path.name, files, encoding)
-        names = [
-            name.partition("\0")[0].replace("\\", "/") for name in read.names
-        ]  # some Windows programs write backslashes
+        # some Windows programs write backslashes
+        names = [name.partition("\0")[0].replace("\\", "/") for name in read.names]
         kept = [i for i, name in enumerate(names) if not is_junk(name)]
         members = [files[i] for i in kept]
+        _refuse_if_no_image_can_be_read(path.name, members)
         self.names = PackedNames(names[i] for i in kept)
         self.question, self.note, self._encoding = read.question, read.note, read.encoding
         self._stored_names = PackedNames(m.orig_filename for m in members)
@@ -87,8 +97,8 @@ class ZipFiles:
     def read(self, position: int, limit: int) -> bytes:
         """See `FileSource`."""
         member = self._member(position)
-        if member.flag_bits & 0x1:
-            raise ImageError("The file is encrypted.", "Make the ZIP without a password.", "encrypted")
+        if fault := _closed(member, "The file", self._path.name):
+            raise fault
         if stat.S_ISLNK(member.external_attr >> 16):
             raise ImageError("The file is a symbolic link.", "Put the image itself into the ZIP.", "symlink")
         try:
@@ -104,3 +114,33 @@ class ZipFiles:
         for fact, value in zip(_FACTS, self._facts[position].tolist(), strict=True):
             setattr(member, fact, value)
         return member
+
+
+def _closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageError | None:
+    """The reason why a member cannot be unpacked at all; None if it can.
+
+    Args:
+        subject: what is closed, in the message.
+        archive: name of the ZIP.
+    """
+    if member.flag_bits & 0x1:
+        return ImageError(f"{subject} is encrypted.", "Make the ZIP without a password.", "encrypted")
+    if member.compress_type in _SUPPORTED:
+        return None
+    method = _METHODS.get(member.compress_type, "an unknown method")
+    zipped, folder = shlex.quote(archive), shlex.quote(PurePosixPath(archive).stem)
+    unpack = f"unzip {zipped} -d {folder}" if member.compress_type == _DEFLATE64 else f"7z x {zipped} -o{folder}"
+    return ImageError(
+        f"{subject} is compressed with {method} (method {member.compress_type} of ZIP), which is not supported.",
+        f"Unpack it, with `{unpack}` or in the 7-Zip program, and give the folder; or pack it again with Deflate: "
+        f"`python -m zipfile -c again.zip {folder}`.",
+        "zip_method",
+    )
+
+
+def _refuse_if_no_image_can_be_read(archive: str, members: Sequence[zipfile.ZipInfo]) -> None:
+    """Raises DatasetError when every image, or else every file, is encrypted or compressed in an unsupported way."""
+    members = [m for m in members if is_image_name(m.filename)] or members
+    faults = [_closed(member, archive, archive) for member in members]
+    if faults and all(faults) and (first := faults[0]):
+        raise DatasetError(first.message, first.fix, first.code)

@@ -16,8 +16,9 @@ from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.facts import ModelFacts
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
+from dashboard.core.models.samples import kept_samples, read_samples
 from dashboard.core.models.scalings import better_scaling
-from dashboard.core.models.self_test import LabelledFile, judge, read_samples, self_test
+from dashboard.core.models.self_test import LabelledFile, judge, self_test
 from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.core.settings import INSTALLED, ROOT
 
@@ -63,8 +64,9 @@ def check_models(
         yield load
         if load.status == "error":
             why_not = "it cannot be loaded"
-        on_progress(f"Testing {version.ref} on {len(samples)} labelled samples")
-        yield _skipped(version, "self_test", why_not) if why_not else check_self_test(version, inference, samples)
+        own = kept_samples(version.folder) or samples
+        on_progress(f"Testing {version.ref} on {len(own)} labelled samples")
+        yield _skipped(version, "self_test", why_not) if why_not else check_self_test(version, inference, own)
     yield from (_check_broken(version, registry.root) for version in registry.broken())
     yield from _check_active(registry)
 
@@ -164,7 +166,8 @@ def check_self_test(version: ModelVersion, inference: Inference, samples: Sequen
     try:
         found = self_test(version, samples, inference.predict)
         verdict = judge(found, version)
-        better = None if verdict.status == "ok" else better_scaling(version, samples, inference.predict, found)
+        may_be_better = verdict.status != "ok" or "original_file" in version.provenance  # ours were measured
+        better = better_scaling(version, samples, inference.predict, found) if may_be_better else None
     except DatasetError as error:
         return Check(check_id, "models", "warning", without_full_stop(error.message), error.fix)
     except DashboardError as error:
@@ -174,7 +177,7 @@ def check_self_test(version: ModelVersion, inference: Inference, samples: Sequen
         ("Most frequent answer", f"{found.answer}, {found.share:.0%}"),
         ("Input scaling", version.preprocessing.scaling_name),
     )
-    if verdict.status == "ok":
+    if verdict.status == "ok" and better is None:
         return Check(check_id, "models", "ok", verdict.summary, "", details)
     if better is None:
         fix = (
@@ -184,12 +187,15 @@ def check_self_test(version: ModelVersion, inference: Inference, samples: Sequen
         return Check(check_id, "models", verdict.status, verdict.summary, fix, details)
     scaling, test = better
     summary = f"{verdict.summary}; with the input scaling {scaling!r} it is right for {test.accuracy}"
-    return Check(check_id, "models", verdict.status, summary, _fix_scaling(version, scaling), details)
+    status = "warning" if verdict.status == "ok" else verdict.status
+    return Check(check_id, "models", status, summary, _fix_scaling(version, scaling), details)
 
 
 def _fix_scaling(version: ModelVersion, scaling: str) -> str:
-    scale, mean, std = SCALINGS[scaling]
-    values = f'"scale": {scale!r}, "mean": {list(mean)}, "std": {list(std)}'
+    known = SCALINGS[scaling]
+    values = f'"scale": {known.scale!r}, "mean": {list(known.mean)}, "std": {list(known.std)}'
+    if color := known.color or ("rgb" if version.preprocessing.color == "bgr" else None):
+        values += f', "color": "{color}"'
     add = f"{_add_again(version)} --scale {shlex.quote(scaling)}"
     return (
         f"The pixels are scaled wrongly. In {_shown(version.folder / 'model.json')}, under preprocessing, set {values}. "

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import warnings
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dashboard.core.errors import ImageError
+from dashboard.core.images.other_files import AVIF_BRANDS, FIRST_BYTES, readable_kind, why_not_read
+from dashboard.core.settings import PIP_REQUIREMENTS
 
 BITS_PER_SAMPLE, PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
 
@@ -19,19 +23,23 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNK_FRAME = 12  # bytes of length, type and CRC
 
 FORMATS = (
-    "PNG",
-    "JPEG",
-    "WEBP",
-    "BMP",
-    "GIF",
-    "TIFF",
-)  # else Pillow tries 43 formats, including EPS; JPEG covers MPO
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+    "PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF",
+)  # fmt: skip  # else Pillow tries 43 formats, including EPS; JPEG covers MPO; HEIF follows where it is needed
+SUFFIXES = frozenset({
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff",
+    ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".hif",
+})  # fmt: skip
 MAX_PIXELS = 16_000_000
 MAX_PROGRESSIVE_PIXELS = 4 * MAX_PIXELS  # libjpeg keeps all coefficients of a progressive JPEG in memory, at any scale
+MAX_PHOTO_PIXELS = 50_000_000  # of HEIC and AVIF: phones take 12, 24 or 48 megapixels, and there is no smaller decoding
 MAX_FILE_BYTES = 64 * 2**20
 
-_ACCEPTED = "Use a PNG, JPEG, WebP, BMP, GIF or TIFF file."
+KINDS = "PNG, JPEG, HEIC, AVIF, WebP, BMP, GIF, TIFF or PPM"
+_ACCEPTED = f"Use a {KINDS} file."
+_HEIF_LIMIT = "Security limit exceeded"  # what libheif says
+_TIFF_BEGINS = (b"II*\0", b"MM\0*")
+_PLAIN_PPM, _MAX_PLAIN_PPM_BYTES = (b"P1", b"P2", b"P3"), 8 * 2**20  # Pillow reads half a megabyte of digits a second
+_DNG_VERSION, _SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330  # tags of raw files, whose first image is a small preview
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
     """Decodes one image file.
 
     Applies the EXIF orientation, composites transparency on white, keeps the high byte of 16-bit gray, and takes the
-    first frame of an animation.
+    first frame of an animation and the main image of a HEIC.
 
     Args:
         shrink_to: sufficient (width, height). A JPEG is then decoded at 1/2, 1/4 or 1/8 scale, but never smaller.
@@ -59,29 +67,63 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
         raise ImageError("The file is empty.", _ACCEPTED, "empty")
     if len(data) > MAX_FILE_BYTES:
         raise ImageError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB.", "Save it smaller.", "too_large")
+    if data.startswith(_TIFF_BEGINS) and (raw := why_not_read(data)):
+        raise raw  # Pillow would take the small preview in it for the image
+    if data[:2] in _PLAIN_PPM and len(data) > _MAX_PLAIN_PPM_BYTES:
+        raise ImageError(
+            "The file is a large PPM written as text, which is slow to read.", "Save it binary.", "too_large"
+        )
+    formats: tuple[str, ...] = FORMATS
+    if data[4:8] == b"ftyp" and data[8:12] not in AVIF_BRANDS:
+        _learn_heif()
+        formats += ("HEIF",)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # bad metadata is no reason to refuse the pixels; the size is checked below
             _verify_checksums(data)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=formats) as image:
                 return _decode(image, shrink_to)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageError("The file is not an image of a known format.", _ACCEPTED, "not_an_image") from error
+        raise _unidentified(data) from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
     except MemoryError as error:
         raise _too_many_pixels() from error
     except Exception as error:  # Pillow's decoders raise a dozen kinds of errors on damaged files
+        reason = " ".join(str(error).split()).rstrip(".")
+        if _HEIF_LIMIT in reason:
+            raise _too_many_pixels(most=MAX_PHOTO_PIXELS) from error
         raise ImageError(
-            f"The image is damaged or cut off ({error}).", "Export or copy it again.", "truncated"
+            f"The image is damaged or cut off ({reason}).", "Export or copy it again.", "truncated"
         ) from error
 
 
-def _too_many_pixels(size: tuple[int, int] | None = None) -> ImageError:
+@lru_cache(maxsize=1)
+def _learn_heif() -> None:
+    """Teaches Pillow to read HEIC. Raises ImageError when pillow-heif is missing or broken."""
+    try:
+        from pillow_heif import register_heif_opener  # most processes never see a HEIC
+    except ImportError as error:
+        raise ImageError(
+            f"HEIC images need the package pillow-heif ({error}).",
+            f"Install it: `pip install {PIP_REQUIREMENTS}`", "dependency_broken",
+        ) from error  # fmt: skip
+    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+
+
+def _unidentified(data: bytes) -> ImageError:
+    if known := why_not_read(data):
+        return known
+    if kind := readable_kind(data[:FIRST_BYTES]):
+        return ImageError(f"The {kind[0]} image is damaged or cut off.", "Export or copy it again.", "truncated")
+    return ImageError("The file is not an image of a known format.", _ACCEPTED, "not_an_image")
+
+
+def _too_many_pixels(size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> ImageError:
     pixels = f"{size[0]:,} x {size[1]:,} pixels, " if size else ""
-    limit = MAX_PIXELS // 1_000_000
+    limit = most // 1_000_000
     return ImageError(
         f"The image has {pixels}more than the {limit} megapixels allowed.", "Save it smaller.", "too_many_pixels"
     )
@@ -107,13 +149,29 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
     if shrink_to and image.format in ("JPEG", "MPO"):
         # the EXIF orientation may swap the sides, so ask for the longer side in both directions
         image.draft("RGB", (max(shrink_to), max(shrink_to)))
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_many_pixels(image.size)
+    most = MAX_PHOTO_PIXELS if image.format in ("HEIF", "AVIF") else MAX_PIXELS
+    if image.width * image.height > most:
+        raise _too_many_pixels(image.size, most)
+    if image.format == "TIFF" and _is_preview(image):
+        raise ImageError(
+            "The file is a camera's raw file, in which only a small preview is an image.",
+            "Export it as JPEG or TIFF with your camera's program, darktable or RawTherapee.", "not_an_image",
+        )  # fmt: skip
     if getattr(image, "n_frames", 1) > 1:
-        notes.append("Only the first frame is used.")
-        image.seek(0)
+        if image.format == "HEIF":  # it is at the image that viewers show, which may not be the first
+            notes.append("Only the main image is used.")
+        else:
+            notes.append("Only the first frame is used.")
+            image.seek(0)
     image.load()
+    if image.width * image.height > most:  # a HEIC may be larger than it says
+        raise _too_many_pixels(image.size, most)
     upright = _upright(image)
+    if upright.width * upright.height > MAX_PIXELS:
+        upright = upright.reduce(math.ceil(math.sqrt(upright.width * upright.height / MAX_PIXELS)))
+    if upright.mode == "I" and image.format == "PPM":  # from 0 to 65535, whatever the file's own maximum
+        notes.append("16-bit gray, shown with 8 bits.")
+        upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
     if upright.mode in ("F", "I"):
         raise ImageError(
             "The pixels are 32-bit numbers without a known range.",
@@ -133,6 +191,12 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
             notes.append("Transparent parts are shown on white.")
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return DecodedImage(np.array(upright if upright.mode == "RGB" else upright.convert("RGB")), tuple(notes))
+
+
+def _is_preview(image: Image.Image) -> bool:
+    """True for the first image of a DNG, NEF or similar raw file."""
+    tags = getattr(image, "tag_v2", {})
+    return _DNG_VERSION in tags or (bool(tags.get(_SUBFILE_TYPE, 0) & 1) and _SUB_IFDS in tags)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -16,13 +16,26 @@ Fit = Literal["stretch", "center-crop", "pad"]
 ColorMode = Literal["rgb", "bgr", "grayscale"]
 Side = Annotated[int, Field(strict=True)]  # in pixels; strict: text is not converted to a number
 
-# name -> (scale, mean, std), applied as (pixel * scale - mean) / std
-SCALINGS: dict[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
-    "1/255": (1 / 255, (0.0,), (1.0,)),
-    "raw": (1.0, (0.0,), (1.0,)),
-    "-1..1": (1 / 127.5, (1.0,), (1.0,)),
-    "imagenet": (1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+
+@dataclass(frozen=True)
+class Scaling:
+    """How pixels become numbers: (pixel * scale - mean) / std."""
+
+    scale: float
+    mean: tuple[float, ...] = (0.0,)  # one value, or one per channel in the order of the model's channels
+    std: tuple[float, ...] = (1.0,)
+    color: ColorMode | None = None  # the order of channels that belongs to it; None: any
+
+
+# By name, the most usual first. The last two are "torch" and "caffe" of keras.applications.
+SCALINGS: dict[str, Scaling] = {
+    "1/255": Scaling(1 / 255),
+    "raw": Scaling(1.0),
+    "-1..1": Scaling(1 / 127.5, (1.0,)),
+    "imagenet": Scaling(1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "caffe": Scaling(1.0, (103.939, 116.779, 123.68), color="bgr"),
 }
+OTHER_NAMES = {"torch": "imagenet", "tf": "-1..1"}  # as keras.applications calls them
 
 
 @dataclass(frozen=True)
@@ -58,8 +71,10 @@ class Preprocessing:
     @property
     def scaling_name(self) -> str:
         """The name in SCALINGS, or 'custom'."""
-        mine = (self.scale, self.mean, self.std)
-        return next((name for name, values in SCALINGS.items() if values == mine), "custom")
+        for name, known in SCALINGS.items():
+            if (known.scale, known.mean, known.std) == (self.scale, self.mean, self.std):
+                return name if known.color in (None, self.color) else "custom"
+        return "custom"
 
     def for_size_of(self, images: np.ndarray) -> Preprocessing:
         """The same preprocessing with the height and width of these images (N, H, W, 3)."""

@@ -24,7 +24,7 @@ from dashboard.core.datasets.columns import (
     column_among,
     csv_separator,
 )
-from dashboard.core.datasets.labels_file import as_label
+from dashboard.core.datasets.label_value import as_label
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predictions_file import Piece, piece_rows
 from dashboard.core.runs.rows import CLASS_NAMES

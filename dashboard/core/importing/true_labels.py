@@ -10,10 +10,11 @@ from pathlib import Path
 
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among
+from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.labelling import normal_name
-from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, as_label, read_csv, read_labels_file
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, read_csv, read_labels_file
 from dashboard.core.datasets.npy import open_npy, open_npz
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.predictions_file import Piece, PredictionsFile
 
 
@@ -55,6 +56,7 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
     if not path.is_file():
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found")
     files: Sequence[str] | None = None
+    notes: tuple[str, ...] = (f"Labels are taken from {path.name}.",)
     if suffix == ".npy":
         labels: Sequence[str | None] = read_labels(open_npy(path), n_rows)
     elif suffix == ".npz":
@@ -67,23 +69,29 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
             )  # fmt: skip
         labels = read_labels(arrays[key], n_rows)
     elif suffix in LABELS_SUFFIXES:
-        labels, files = _from_table(path)
+        labels, files, notes = _from_table(path, notes)
     else:
         raise DatasetError(
             f"{path.name} is not a file of labels.", "Give a CSV, JSON, Parquet, .npy or .npz file.", "labels_file"
         )
-    given = GivenLabels(path.name, labels, files, (f"Labels are taken from {path.name}.",))
+    given = GivenLabels(path.name, labels, files, notes)
     if files is None:
         given.check_count(n_rows)
     return given
 
 
-def _from_table(path: Path) -> tuple[Sequence[str | None], Sequence[str] | None]:
+def _from_table(
+    path: Path, notes: tuple[str, ...]
+) -> tuple[Sequence[str | None], Sequence[str] | None, tuple[str, ...]]:
+    """Labels, file names if there are any, and `notes` with those about the rows."""
     with path.open("rb") as file:
         data = file.read(MAX_LABELS_BYTES + 1)
     try:
         table = read_labels_file(data, path.name, ())
-        return table.labels, table.files
+        if table.faults:
+            uncertain = listed([table.files[row] for row in sorted(table.faults)])
+            notes = (*notes, f"Without exactly one label in {path.name}, so not compared: {uncertain}.")
+        return table.labels, table.files, (*notes, *table.notes)
     except DatasetError:
         if path.suffix.lower() not in (".csv", ".tsv"):
             raise
@@ -95,7 +103,7 @@ def _from_table(path: Path) -> tuple[Sequence[str | None], Sequence[str] | None]
         column = column_among(header, LABEL_COLUMNS)
         if cells is None or column is None:
             raise
-        return [as_label(cell) for cell in cells.iloc[1:][header.index(column)]], None
+        return [as_label(cell) for cell in cells.iloc[1:][header.index(column)]], None, notes
 
 
 def with_labels(predictions: PredictionsFile, given: GivenLabels | None) -> Iterator[Piece]:

@@ -2,41 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
 
 from dashboard.core.errors import ModelError
 
-HOW_TO_NAME = "Give them in the order of the outputs: --class-names a,b,c or --class-names names.txt (one per line)."
+HOW_TO_NAME = (
+    "Give them in the order of the outputs: --class-names a,b,c or a file: --class-names labels.txt (one per line), "
+    "or the .json or .csv file that was saved at the training."
+)
+LEAVE_OUT = "(leave out)"  # instead of a class: images with this label are not evaluated
+OTHERS = "*"  # in a label map, instead of a label: every label that matches no class
+NO_LABEL = "(no label)"  # instead of a class: images with this label are predicted, but not compared
+_SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".names")
+_NUMBERED = re.compile(r"\s*(\d+)[\s:,;=]+(\S.*)")
+_NAME_COLUMNS = ("name", "class_name", "classname", "class", "label", "category")
+_ID_COLUMNS = ("id", "index", "idx", "class_id", "label_id", "number", "")
+_NAMES_IN_JSON = ("id2label", "class_names", "classes", "labels", "names", "class_indices")
 
 
 def read_class_names(argument: str) -> tuple[str, ...]:
-    """Class names from `a,b,c`, or from a text file with one per line. Raises ModelError when it is unreadable."""
+    """Class names from `a,b,c`, or from a file; see `class_names_in`. Raises ModelError when it is unreadable."""
     path = Path(argument)
-    if not path.is_file() and path.suffix not in (".txt", ".csv"):
+    if not path.is_file() and path.suffix.lower() not in _SUFFIXES:
         return tuple(name.strip() for name in argument.split(",") if name.strip())
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return class_names_in(path.read_bytes(), path.name)
+    except OSError as error:
         raise ModelError(
-            f"The class names cannot be read from {path}: {error}.",
-            "Give a UTF-8 text file with one name per line.",
-            "class_names",
+            f"The class names cannot be read from {path}: {error.strerror or error}.", "Check the path.", "class_names"
         ) from error
-    return tuple(line.strip() for line in lines if line.strip())
+
+
+def class_names_in(data: bytes, name: str) -> tuple[str, ...]:
+    """The class names in the content of a file called `name`, in the order of the model's outputs.
+
+    Text has one name per line, also with its number before it ("0 cat"). JSON is a list of names, or an object from
+    names to numbers or from numbers to names. CSV has a column of names, and perhaps one of numbers.
+
+    Raises:
+        ModelError: the file is not text, or its content has none of these forms; code `class_names`.
+    """
+    try:
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        suffix = PurePath(name).suffix.lower()
+        if suffix == ".json":
+            return _from_json(json.loads(text))
+        if suffix in (".csv", ".tsv"):
+            return _from_table(
+                list(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else _separator(text)))
+            )
+        return _from_lines([line.strip() for line in text.splitlines() if line.strip()])
+    except (ValueError, RecursionError, csv.Error) as error:
+        raise ModelError(
+            f"The class names cannot be read from {name}: {str(error).rstrip('.')}.",
+            "Give a UTF-8 text file with one name per line.", "class_names",
+        ) from error  # fmt: skip
+
+
+def _separator(text: str) -> str:
+    first = text.split("\n", 1)[0]
+    return ";" if first.count(";") > first.count(",") else ","
+
+
+def _from_lines(lines: Sequence[str]) -> tuple[str, ...]:
+    numbered = [_NUMBERED.fullmatch(line) for line in lines]
+    if all(numbered):
+        named = {int(found[1]): found[2].strip() for found in numbered if found}
+        if len(named) == len(lines) and sorted(named) in (list(range(len(lines))), list(range(1, len(lines) + 1))):
+            return tuple(named[number] for number in sorted(named))
+    return tuple(lines)
+
+
+def _from_json(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    if isinstance(value, dict):
+        for key in _NAMES_IN_JSON:
+            if isinstance(value.get(key), (dict, list)):
+                return _from_json(value[key])
+        if value and all(isinstance(each, int) for each in value.values()):
+            return _by_number({number: str(name) for name, number in value.items()}, len(value))
+        if value and all(str(key).isdecimal() for key in value):
+            # Keras' imagenet_class_index.json has ["n01440764", "tench"] for each number
+            names = {int(k): str(v[-1] if isinstance(v, list) and v else v) for k, v in value.items()}
+            return _by_number(names, len(value))
+    raise ValueError("it is neither a list of names nor an object of names and numbers")
+
+
+def _by_number(names: Mapping[int, str], n: int) -> tuple[str, ...]:
+    if sorted(names) not in (list(range(n)), list(range(1, n + 1))):
+        raise ValueError(f"its numbers are not 0 to {n - 1}, each once")
+    return tuple(names[number] for number in sorted(names))
+
+
+def _from_table(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    rows = [[cell.strip() for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    if not rows:
+        raise ValueError("it is empty")
+    header = [cell.lower() for cell in rows[0]]
+    named = next((header.index(name) for name in _NAME_COLUMNS if name in header), None)
+    if named is None:
+        if max(map(len, rows)) > 2:
+            raise ValueError(f"none of its columns is called name ({', '.join(rows[0][:8])})")
+        return _from_lines([" ".join(row) for row in rows]) if len(rows[0]) == 2 else tuple(row[0] for row in rows)
+    number = next((header.index(name) for name in _ID_COLUMNS if name in header and header.index(name) != named), None)
+    body = rows[1:]
+    if number is None:
+        return tuple(row[named] for row in body)
+    return _by_number({int(row[number]): row[named] for row in body}, len(body))
 
 
 def check_class_names(given: Sequence[str]) -> None:
     """Raises ModelError when two names are the same, one is empty, or one is reserved."""
     if fault := class_names_fault(given):
         raise ModelError(f"The class names {fault}.", HOW_TO_NAME, "class_names")
-
-
-LEAVE_OUT = "(leave out)"  # instead of a class: images with this label are not evaluated
-
-OTHERS = "*"  # in a label map, instead of a label: every label that matches no class
-
-NO_LABEL = "(no label)"  # instead of a class: images with this label are predicted, but not compared
 
 
 def class_names_fault(names: Sequence[str]) -> str:

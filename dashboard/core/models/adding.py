@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard.core.clock import utc_now
-from dashboard.core.errors import ModelError
+from dashboard.core.errors import ModelError, listed
 from dashboard.core.files import sha256_of, write_json
-from dashboard.core.images.preprocessing import ColorMode, Fit, Preprocessing
+from dashboard.core.images.preprocessing import SCALINGS, ColorMode, Fit, Preprocessing
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.labels.class_names import HOW_TO_NAME, check_class_names
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
+from dashboard.core.models.model_files import take_model
 from dashboard.core.models.quarantine import Quarantine
 from dashboard.core.models.registry import Registry, check_name
-from dashboard.core.models.scalings import choose_scaling, first_scaling, scaled, try_others
-from dashboard.core.models.self_test import SelfTest, read_samples, self_test
+from dashboard.core.models.samples import keep_samples, labelled_samples, read_samples
+from dashboard.core.models.scalings import choose_scaling, scaled, try_others
+from dashboard.core.models.self_test import LabelledFile, SelfTest, self_test
 from dashboard.core.models.version import RECORD, WEIGHTS, ModelVersion, to_record
 from dashboard.core.settings import WORKER_START_S
 
-MAX_FILE_BYTES = 4 * 2**30
 BASE_MEMORY_BYTES = 3 * 2**30  # in addition to TensorFlow itself; the activations of a ResNet50 take 2 GB
 MEMORY_PER_FILE_BYTE = 8  # Keras holds several copies of the weights while it loads and saves them
-_BLOCK_BYTES = 2**20
-_STARTS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")  # the first bytes of .keras and .h5 files
-_HOW_TO_SAVE = 'Save the whole Keras model as one file, `model.save("x.keras")`, then add that file.'
 
 
 def read_input_size(argument: str) -> tuple[int, int]:
@@ -44,15 +42,16 @@ def read_input_size(argument: str) -> tuple[int, int]:
 class NewModel:
     """An external model file, and what its owner knows about it."""
 
-    file: Path  # .keras or .h5
+    file: Path  # .keras, .h5, a SavedModel folder, or a ZIP or folder that holds one of these
     name: str  # name of the model; an existing name gets a new version
-    # in the order of the outputs; None: CIFAR-10's names if the model takes colour and has ten outputs
-    class_names: Sequence[str] | None = None
-    scaling: str | None = None  # a name in SCALINGS; None: chosen by the model's layers and the samples
+    class_names: Sequence[str] | None = None  # in the order of the outputs; None: see `add_model`
+    scaling: str | None = None  # a name in SCALINGS; None: told by the model's layers or by the samples
     fit: Fit = "stretch"
     color: ColorMode | None = None  # None: chosen by the number of channels
     input_size: tuple[int, int] | None = None  # height, width; for a model that accepts any size
     memory_bytes: int | None = None  # limit for loading, in addition to TensorFlow; None: by the file's size
+    output: str | None = None  # name of the output with the classes, of a model with several
+    samples: Path | None = None  # a dataset of labelled pictures to try it on; None: those that come with the dashboard
 
 
 def add_model(
@@ -65,11 +64,11 @@ def add_model(
     """Adds a model file as the next version of its name. The registry gets the complete version or nothing.
 
     The file is loaded in a separate worker process. On Linux the memory of this process is limited.
-    If no scaling is given, a model that scales its input itself gets raw pixels, and any other model gets 1/255, unless
-    another scaling is clearly better on the samples.
+    If no class names are given, they are read from a file beside the model. Without one, a colour model with ten outputs
+    gets CIFAR-10's names if it is better than guessing on the samples.
 
     Args:
-        samples: a folder of labelled samples to try the scalings on, CLASS/*.png.
+        samples: a folder of labelled samples, CLASS/*.png, to try the model on if `new.samples` is None.
         pixel_methods: names of the explanation methods that need no layer; they appear in a note.
         worker_start_s: how long the worker process may take to start.
 
@@ -78,65 +77,97 @@ def add_model(
 
     Raises:
         ModelError: the file is not an image classifier that can be served, or a required value was not given.
+        DatasetError: `new.samples` cannot be read.
         DependencyError, WorkerError: TensorFlow cannot start.
     """
-    name, file, scaling = new.name, new.file, new.scaling
+    name, file = new.name, new.file
     check_name(name)
-    if scaling is not None:
-        scaled(Preprocessing(1, 1), scaling)
+    if new.scaling is not None:
+        scaled(Preprocessing(1, 1), new.scaling)
     check_class_names(new.class_names or ())
+    labelled = labelled_samples(new.samples) if new.samples else read_samples(samples) if samples else []
     try:
         with registry.adding() as folder:
             original = folder / "original"
-            sha256 = _copy(file, original)
-            size = original.stat().st_size
-            limit = new.memory_bytes or BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * size
-            order = ForeignModel(original, file.name, folder / WEIGHTS, new.input_size, new.color, limit)
+            taken = take_model(file, original)
+            limit = new.memory_bytes or BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * taken.n_bytes
+            order = ForeignModel(original, file.name, folder / WEIGHTS, new.input_size, new.color, limit, new.output)
             with Quarantine(order, worker_start_s) as quarantine:
                 facts = quarantine.inspect()
-                names, naming = choose_class_names(new.class_names, facts, file.name)
+                names = choose_class_names(new.class_names or taken.class_names, facts, file.name)
                 height, width, _ = facts.input_shape
-                preprocessing = scaled(
-                    Preprocessing(height, width, new.fit, facts.color), scaling or first_scaling(facts.scales_itself)
-                )
+                unscaled = Preprocessing(height, width, new.fit, facts.color)
+                preprocessing = scaled(unscaled, new.scaling or facts.scaling or next(iter(SCALINGS)))
                 number = registry.next_version(name)
                 version = ModelVersion(
-                    name, number, folder, names, preprocessing, facts.output, sha256_of(order.converted)
+                    name, number, folder, names or CLASS_NAMES, preprocessing, facts.output, sha256_of(order.converted)
                 )
                 served = quarantine.describe(version)
-                tests = _try_scalings(version, samples, quarantine) if samples else {}
-            scaling, choice = choose_scaling(scaling, facts.scales_itself, tests)
-            notes = [*naming, *choice, *facts.notes]
+                tests = _try_scalings(version, labelled, quarantine, new.samples)
+            naming = () if names else _assumed_names(tests, file.name)
+            scaling, choice = choose_scaling(new.scaling, facts.scaling, facts.told_by, tests, file.name)
+            notes = [*taken.notes, *naming, *choice, *facts.notes]
             if not served.conv_layers:
                 listed = ", ".join(pixel_methods) or "such as occlusion"
                 notes.append(
-                    "The model has no convolutional layer with a grid. "
+                    "The model has no layer whose numbers form a grid over the picture. "
                     f"Only methods that need no layer can explain it ({listed})."
                 )
             provenance = {
                 "original_file": file.name,
-                "original_sha256": sha256,
-                "original_bytes": size,
+                "original_sha256": taken.sha256,
+                "original_bytes": taken.n_bytes,
                 "added_utc": utc_now(),
                 "keras": facts.keras_version,
                 "notes": notes,
             }
-            version = replace(version, preprocessing=scaled(preprocessing, scaling), provenance=provenance)
+            version = replace(version, preprocessing=scaled(unscaled, scaling), provenance=provenance)
             write_json(folder / RECORD, to_record(version))
-            for left in (original, original.with_suffix(".h5")):
-                left.unlink(missing_ok=True)
+            if new.samples:
+                keep_samples(folder, labelled)
+            _remove(original)
             return registry.get(f"{name}@{registry.add(folder, name)}")
     except OSError as error:
         raise _not_written(registry, error) from error
 
 
-def _try_scalings(version: ModelVersion, folder: Path, quarantine: Quarantine) -> dict[str, SelfTest]:
-    """The self-test per scaling. Empty if there are no samples or if a label is not a class of the model."""
-    samples = read_samples(folder)
-    if not samples or match_labels((s.label for s in samples), version.class_names).unknown:
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _try_scalings(
+    version: ModelVersion, samples: Sequence[LabelledFile], quarantine: Quarantine, given: Path | None
+) -> dict[str, SelfTest]:
+    """The self-test per scaling. Empty if there are no samples of the model's classes.
+
+    Raises:
+        ModelError: samples were given on purpose, and their labels are not classes of the model.
+    """
+    unknown = match_labels((s.label for s in samples), version.class_names).unknown
+    if unknown and given:
+        raise ModelError(
+            f"{given.name} has labels that are not classes of the model: {listed(unknown)}.",
+            f"Give pictures of its classes: {listed(version.class_names)}.", "class_names",
+        )  # fmt: skip
+    if not samples or unknown:
         return {}
     first = self_test(version, samples, quarantine.predict)
     return {version.preprocessing.scaling_name: first, **try_others(version, samples, quarantine.predict)}
+
+
+def _assumed_names(tests: Mapping[str, SelfTest], what: str) -> tuple[str, ...]:
+    """The note on CIFAR-10's names, which were not given. Raises ModelError unless the samples speak for them."""
+    best = max(tests.values(), key=lambda test: test.right, default=None)
+    if best is None or not best.better_than_guessing():
+        found = f" CIFAR-10's were tried: {best.right} of {best.accuracy.n} samples right." if best else ""
+        raise ModelError(f"{what} has 10 classes, but their names are unknown.{found}", HOW_TO_NAME, "class_names")
+    return (
+        f"No class names were given. CIFAR-10's are assumed ({', '.join(CLASS_NAMES)}): with them it is right for "
+        f"{best.right} of {best.accuracy.n} samples.",
+    )
 
 
 def _not_written(registry: Registry, error: OSError) -> ModelError:
@@ -146,46 +177,15 @@ def _not_written(registry: Registry, error: OSError) -> ModelError:
     )  # fmt: skip
 
 
-def _copy(file: Path, target: Path) -> str:
-    """Copies the file and returns its SHA-256. Thanks to the copy, the checked file is also the loaded file."""
-    if file.is_dir():
-        raise ModelError(f"{file} is a folder, perhaps a TensorFlow SavedModel.", _HOW_TO_SAVE, "model_format")
-    digest, done = hashlib.sha256(), 0
-    try:
-        source = file.open("rb")
-    except OSError as error:
-        raise ModelError(
-            f"{file} cannot be read: {error.strerror or error}.", "Check the path.", "model_missing"
-        ) from error
-    with source, target.open("wb") as copy:
-        while block := source.read(_BLOCK_BYTES):
-            if not done and not block.startswith(_STARTS):
-                raise ModelError(f"{file.name} is neither a .keras nor an .h5 file.", _HOW_TO_SAVE, "model_format")
-            done += len(block)
-            if done > MAX_FILE_BYTES:
-                raise ModelError(
-                    f"{file.name} is larger than {MAX_FILE_BYTES // 2**30} GB.",
-                    "Save the model without its optimizer.",
-                    "too_large",
-                )
-            digest.update(block)
-            copy.write(block)
-    if not done:
-        raise ModelError(f"{file.name} is empty.", _HOW_TO_SAVE, "model_damaged")
-    return digest.hexdigest()
-
-
-def choose_class_names(
-    given: Sequence[str] | None, facts: ForeignModelFacts, what: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """One name per class, and notes on what was assumed. Raises ModelError."""
+def choose_class_names(given: Sequence[str] | None, facts: ForeignModelFacts, what: str) -> tuple[str, ...] | None:
+    """One name per class; None if CIFAR-10's may be assumed. Raises ModelError."""
     wanted = 2 if facts.outputs == 1 else facts.outputs
     if given is None:
         if wanted == len(CLASS_NAMES) and facts.input_shape[2] == 3:
-            return CLASS_NAMES, (f"No class names were given. CIFAR-10's are assumed: {', '.join(CLASS_NAMES)}.",)
+            return None
         raise ModelError(f"{what} has {wanted} classes, but their names are unknown.", HOW_TO_NAME, "class_names")
     if len(given) != wanted:
         raise ModelError(f"{what} has {wanted} classes, but {len(given)} names were given.", HOW_TO_NAME, "class_names")
     if wanted < 2:
         raise ModelError(f"{what} has only one class.", "A classifier needs at least two.", "class_names")
-    return tuple(given), ()
+    return tuple(given)

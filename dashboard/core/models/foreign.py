@@ -21,6 +21,7 @@ class ForeignModel:
     input_size: tuple[int, int] | None  # height, width; None: as in the model
     color: ColorMode | None  # None: chosen by the number of channels
     memory_bytes: int  # limit for loading and trying
+    output: str | None = None  # name of the output with the classes, of a model with several
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class ForeignModelFacts:
     color: ColorMode
     outputs: int  # numbers per image
     output: Output
-    scales_itself: bool  # True if its first layers do arithmetic on the pixels
+    scaling: str | None  # the scaling in SCALINGS that its own first layers need; None: they do not tell
+    told_by: str  # how the scaling is known, as a sentence; or, as a part of a sentence, why it is not
     keras_version: str
     notes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Finds the input scaling that suits a model: tries each of the usual ones on labelled samples."""
+"""Finds the input scaling that suits a model: by its own first layers, or by trying each of the usual ones."""
 
 from __future__ import annotations
 
@@ -6,28 +6,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dashboard.core.errors import ModelError
-from dashboard.core.images.preprocessing import SCALINGS, Preprocessing
+from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, Preprocessing
 from dashboard.core.models.self_test import LabelledFile, Predict, SelfTest, judge, self_test
 from dashboard.core.models.version import ModelVersion
 
 CLEARLY = 0.05  # significance level of the one-sided sign test between two scalings
+# The same where the right one is probably among them: then another one seldom wins by chance.
+_WINNER = 0.1
 
 
 def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
-    """The preprocessing with one of SCALINGS. Raises ModelError if the name is unknown or does not fit the channels."""
-    if scaling not in SCALINGS:
+    """The preprocessing with one of SCALINGS, and the order of channels that belongs to it.
+
+    Raises:
+        ModelError: the name is unknown, or the scaling does not fit the channels.
+    """
+    known = SCALINGS.get(OTHER_NAMES.get(scaling, scaling))
+    if known is None:
         raise ModelError(f"There is no scaling {scaling!r}.", f"Choose one of: {', '.join(SCALINGS)}.", "bad_scaling")
-    scale, mean, std = SCALINGS[scaling]
-    return replace(recipe, scale=scale, mean=mean, std=std)
+    if known.color and recipe.channels != 3:
+        raise ModelError(f"The scaling {scaling!r} is for colour, but the model takes gray pictures.")
+    return replace(recipe, scale=known.scale, mean=known.mean, std=known.std, color=known.color or recipe.color)
 
 
 def try_others(version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict) -> dict[str, SelfTest]:
     """The self-test with each other scaling that works for the version, by the name of the scaling."""
     tests = {}
+    mine = version.preprocessing
     for name in SCALINGS:
-        if name != version.preprocessing.scaling_name:
+        if name != mine.scaling_name:
             try:
-                candidate = replace(version, preprocessing=scaled(version.preprocessing, name))
+                color = "rgb" if SCALINGS.get(mine.scaling_name, SCALINGS["raw"]).color else mine.color
+                candidate = replace(version, preprocessing=scaled(replace(mine, color=color), name))
                 tests[name] = self_test(candidate, samples, predict)
             except ModelError:  # the scaling does not fit the channels, or the answers are not finite
                 continue
@@ -40,57 +50,91 @@ def better_scaling(
     """The best other scaling with its self-test, if it passes and is clearly better than `found`; else None."""
     tests = try_others(version, samples, predict)
     best = max(tests, key=lambda name: tests[name].right, default="")
-    if best and _clearly_better(tests[best], found) and judge(tests[best], version).status != "error":
+    if best and clearly_better(tests[best], found) and judge(tests[best], version).status != "error":
         return best, tests[best]
     return None
 
 
 def choose_scaling(
-    given: str | None, scales_itself: bool, tests: Mapping[str, SelfTest]
+    given: str | None, told: str | None, told_by: str, tests: Mapping[str, SelfTest], what: str
 ) -> tuple[str, tuple[str, ...]]:
     """The scaling to use for a new model, and why.
 
     Args:
         given: the operator's choice, which is always used; None: choose one.
-        scales_itself: True if the model's first layers do arithmetic on the pixels.
-        tests: self-tests on the same samples, by scaling, in the order tried; empty if there are no samples.
+        told: the scaling that the model's own layers need; None: they do not tell.
+        told_by: how it is known, as a sentence; or why not, as a part of a sentence.
+        tests: self-tests on the same samples, by scaling; empty if there are no samples of the model's classes.
+        what: the file, for messages.
+
+    Raises:
+        ModelError: no scaling was given and nothing tells which one is right; code `scaling_unknown`.
     """
-    chosen, notes = given or first_scaling(scales_itself), []
-    if given is None:
-        notes.append(
-            "The model scales its input itself, so it gets pixels from 0 to 255 (raw)."
-            if scales_itself
-            else f"No scaling was given. {chosen} is assumed."
-        )
-    if not tests:
-        return chosen, tuple(notes)
-    best = max(tests, key=lambda name: (tests[name].right, name == chosen))
-    if _clearly_better(tests[best], tests[chosen]):
-        if given is None:
-            notes[-1] = f"No scaling was given. {best} is used: on the samples it is clearly better than {chosen}."
-            chosen = best
-        else:
-            notes.append(f"Warning: on the samples {best} is clearly better than {chosen}, which was requested.")
+    if given is not None:
+        given = OTHER_NAMES.get(given, given)
+        warning = ""
+        if (best := _best(tests)) and best != given and clearly_better(tests[best], tests[given]):
+            warning = f"Warning: on the samples {best} is clearly better than {given}, which was requested."
+        return given, tuple(filter(None, (warning, *_about_tests(given, tests))))
+    if told is not None:
+        best = _best(tests)
+        if best and best != told and told in tests and clearly_better(tests[best], tests[told]):
+            why = f"{told_by} But on the samples {best} is clearly better, so it is used."
+            return best, (why, *_about_tests(best, tests))
+        return told, (told_by, *_about_tests(told, tests))
+    if winner := _winner(tests):
+        why = f"No scaling was given, and {told_by}. {winner} is used: on the samples it is clearly the best."
+        return winner, (why, *_about_tests(winner, tests))
+    raise _unknown(told_by, tests, what)
+
+
+def _best(tests: Mapping[str, SelfTest]) -> str:
+    return max(tests, key=lambda name: tests[name].right, default="")
+
+
+def _winner(tests: Mapping[str, SelfTest]) -> str:
+    """The scaling that is clearly better than every other and than guessing; "" if there is none."""
+    best = _best(tests)
+    if not best or not tests[best].better_than_guessing():
+        return ""
+    return best if all(clearly_better(tests[best], tests[other], _WINNER) for other in tests if other != best) else ""
+
+
+def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
+    if tests:
+        total = next(iter(tests.values())).accuracy.n
+        why += f", and none is clearly the best on {total} labelled samples ({_counts(tests)} right)"
+    else:
+        why += ", and there are no labelled samples of its classes to try it on"
+    return ModelError(
+        f"How {what} needs its pixels scaled is not known: {why}.",
+        f"Give the scaling that it was trained with, for example --scale 1/255; there are {', '.join(SCALINGS)}. "
+        "Or give pictures of its classes to try them on, one folder a class: --samples FOLDER.",
+        "scaling_unknown",
+    )
+
+
+def _counts(tests: Mapping[str, SelfTest]) -> str:
+    return ", ".join(f"{name} {test.right}" for name, test in tests.items())
+
+
+def _about_tests(chosen: str, tests: Mapping[str, SelfTest]) -> tuple[str, ...]:
+    if chosen not in tests:
+        return ()
     right, total = tests[chosen].right, tests[chosen].accuracy.n
-    counts = ", ".join(f"{name} {test.right}" for name, test in tests.items())
-    notes.append(f"Correct predictions on {total} labelled samples, by scaling: {counts}.")
+    notes = [f"Correct predictions on {total} labelled samples, by scaling: {_counts(tests)}."]
     if 2 * right < total:
         notes.append(
             f"Warning: with {chosen} the model predicts only {right} of {total} samples correctly. "
             "Check the order of the class names, the scaling and the colour order."
         )
-    return chosen, tuple(notes)
+    return tuple(notes)
 
 
-def first_scaling(scales_itself: bool) -> str:
-    """The scaling that is assumed for a new model."""
-    return "raw" if scales_itself else "1/255"
-
-
-def _clearly_better(a: SelfTest, b: SelfTest) -> bool:
-    """True if `a` is significantly better than `b` on the same samples (sign test)."""
+def clearly_better(a: SelfTest, b: SelfTest, level: float = CLEARLY) -> bool:
+    """True if `a` is significantly more often right than `b` on the same samples (one-sided sign test)."""
     from scipy.stats import binomtest
 
     only_a = sum(x and not y for x, y in zip(a.correct, b.correct, strict=True))
     only_b = sum(y and not x for x, y in zip(a.correct, b.correct, strict=True))
-    return only_a > only_b and bool(binomtest(only_a, only_a + only_b, alternative="greater").pvalue < CLEARLY)
+    return only_a > only_b and bool(binomtest(only_a, only_a + only_b, alternative="greater").pvalue < level)

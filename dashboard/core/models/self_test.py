@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from dashboard.core.errors import DatasetError
@@ -46,6 +45,10 @@ class SelfTest:
         """Share of correct predictions."""
         return proportion(self.right, len(self.correct))
 
+    def better_than_guessing(self) -> bool:
+        """True if guessing among the labels of the samples would hardly be right as often."""
+        return self.accuracy.low > 1 / max(2, self.classes)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -53,11 +56,6 @@ class Verdict:
 
     status: Literal["ok", "warning", "error"]
     summary: str
-
-
-def read_samples(folder: Path) -> list[LabelledFile]:
-    """The images `folder`/CLASS/*.png, in a fixed order; empty if there are none."""
-    return [LabelledFile(path.parent.name, path.read_bytes()) for path in sorted(folder.glob("*/*.png"))]
 
 
 def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict) -> SelfTest:
@@ -79,9 +77,9 @@ def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: P
     ]
     if not pairs:
         raise DatasetError("None of the sample images can be read.", "Restore them with `git restore data/samples`.")
-    answer, count = Counter(predicted for _, predicted in pairs).most_common(1)[0]
+    most, count = Counter(predicted for _, predicted in pairs).most_common(1)[0]
     correct = tuple(true == predicted for true, predicted in pairs)
-    return SelfTest(correct, answer, count / len(pairs), len({true for true, _ in pairs}))
+    return SelfTest(correct, most, count / len(pairs), len({true for true, _ in pairs}))
 
 
 def judge(test: SelfTest, version: ModelVersion) -> Verdict:

@@ -12,6 +12,7 @@ from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
 from dashboard.core.files import first_fault
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
+from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
 
 Output = Literal["logits", "probabilities"]
@@ -53,6 +54,14 @@ class ModelVersion:
         """Accuracy on its test images, in (0, 1]; None if model.json states no valid one."""
         stated = self.metrics.get("accuracy")
         return stated if isinstance(stated, (int, float)) and 0 < stated <= 1 else None
+
+    @property
+    def accuracy_interval(self) -> Proportion | None:
+        """The accuracy with its 95% interval; None if model.json does not state both."""
+        bounds, n = self.metrics.get("accuracy_ci95"), self.metrics.get("n")
+        if self.accuracy is None or not isinstance(n, int) or not isinstance(bounds, list) or len(bounds) != 2:
+            return None
+        return Proportion(self.accuracy, float(bounds[0]), float(bounds[1]), n)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

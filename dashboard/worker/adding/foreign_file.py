@@ -2,35 +2,119 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 import keras
+from keras.src.utils.naming import to_snake_case
+from packaging.version import Version
 
 from dashboard.core.errors import DashboardError, ModelError
-from dashboard.worker.models.archive import MAX_CONFIG_BYTES, MEMBERS, check_config
+from dashboard.worker.adding.keras2.graph import build
+from dashboard.worker.adding.keras2.saved_model import fill_from_checkpoint, read_config
+from dashboard.worker.adding.keras2.weights import fill_from_archive, fill_from_h5
+from dashboard.worker.models.archive import MAX_CONFIG_BYTES, MEMBERS, check_members, check_sizes
 from dashboard.worker.models.loading import load_file
 
 _HOW_TO_SAVE = 'Save the whole model with `model.save("x.keras")`, then add that file.'
 _PLAIN = "Save it as a functional or Sequential model that uses only Keras' own layers."
-_CLASSES = {
-    name
-    for module in (keras.layers, keras.initializers, keras.regularizers, keras.constraints, keras.dtype_policies)
-    for name, thing in vars(module).items()
-    if isinstance(thing, type)
-} | {"Sequential", "Functional", "Model", "__keras_tensor__"}
 
 
 def load_foreign(file: Path, what: str) -> keras.Model:
-    """The uncompiled model of a `.keras` or `.h5` file; the content decides the format. Raises ModelError."""
+    """The uncompiled model of a `.keras` or `.h5` file or a SavedModel folder; the content decides the format.
+
+    Files of Keras 2 are built anew for Keras 3.
+
+    Raises:
+        ModelError: the file is damaged or refused, or it holds no Keras model that can be read here.
+    """
+    if file.is_dir():
+        return _load_saved_model(file, what)
     if h5py.is_hdf5(file):
         return _load_hdf5(file, what)
-    return load_file(_without_training(file.read_bytes(), what), what)
+    data = file.read_bytes()
+    if (version := written_by(data)).startswith("2."):
+        return _load_archive_of_keras_2(data, version, what)
+    try:
+        return load_file(_without_training(data, what), what)
+    except ModelError as error:
+        if error.code == "model_unreadable" and Version(version or "0") > Version(keras.__version__):
+            raise ModelError(
+                f"{what} was written by Keras {version}, and the Keras {keras.__version__} here cannot read it.",
+                f"Save it with Keras {keras.__version__} or older, or run `pip install keras=={version}` here.",
+                "model_unreadable",
+            ) from error
+        if error.code == "model_damaged":
+            raise ModelError(error.message, "Copy or download the file again.", "model_damaged") from error
+        raise
+
+
+def _load_saved_model(folder: Path, what: str) -> keras.Model:
+    config = read_config(folder, what)
+    _check(config, what)
+    model, part = build(config, what)
+    fill_from_checkpoint(part, folder, what)
+    return model
+
+
+def _load_archive_of_keras_2(data: bytes, version: str, what: str) -> keras.Model:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            check_members(archive, what)
+            config = json.loads(archive.read("config.json"))
+            _check(config, what)
+            model, part = build(config, what)
+            with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
+                _refuse_links(weights, what)
+                fill_from_archive(part, weights, what)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"{what}, written by Keras {version}, is damaged or cut off: {str(error)[:200]}.", "Copy the file again.",
+            "model_damaged",
+        ) from error  # fmt: skip
+    return model
+
+
+def written_by(data: bytes) -> str:
+    """The version of Keras in the metadata of a `.keras` file; "" if it is not there."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if archive.getinfo("metadata.json").file_size <= MAX_CONFIG_BYTES:
+                return str(Version(json.loads(archive.read("metadata.json"))["keras_version"]))
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, RuntimeError, EOFError, OSError):
+        pass  # `load_file` raises the error
+    return ""
+
+
+def trained_with(file: Path) -> str:
+    """The name of the loss in the file, in snake case; "" if it is not known."""
+    config: Any = None
+    with contextlib.suppress(Exception):  # a damaged file is reported when it is loaded
+        if file.is_file() and h5py.is_hdf5(file):
+            with h5py.File(file) as opened:
+                config = json.loads(opened.attrs.get("training_config", "null"))
+        elif file.is_file():
+            with zipfile.ZipFile(file) as archive:
+                if archive.getinfo("config.json").file_size <= MAX_CONFIG_BYTES:
+                    config = json.loads(archive.read("config.json")).get("compile_config")
+    loss = config.get("loss") if isinstance(config, dict) else None
+    if isinstance(loss, dict):
+        loss = loss["config"] if isinstance(loss.get("config"), str) else loss.get("class_name")
+    return to_snake_case(loss) if isinstance(loss, str) else ""
+
+
+def _check(config: Any, what: str) -> None:
+    """Raises ModelError unless the config is of a model whose layers can be inspected, and of a bearable size."""
+    _refuse_subclassed(config, what)
+    _strip_training(config)
+    check_sizes(config, what)
 
 
 def _without_training(data: bytes, what: str) -> bytes:
@@ -60,31 +144,20 @@ def _without_training(data: bytes, what: str) -> bytes:
 
 def _load_hdf5(file: Path, what: str) -> keras.Model:
     try:
-        with h5py.File(file, "r+") as opened:  # may be changed: the file is a private copy
+        with h5py.File(file) as opened:
             config = _hdf5_config(opened, what)
             _refuse_links(opened, what)
-            _refuse_subclassed(config, what)
-            _strip_training(config)
-            check_config(config, what)
-            _refuse_other_classes(config, what)
-            _drop_group_counts(config)
-            del opened.attrs["model_config"]
-            opened.attrs["model_config"] = json.dumps(config).encode()
-        named = file.rename(file.with_suffix(".h5"))  # Keras chooses the format by the file name
-        return keras.saving.load_model(named, compile=False, safe_mode=True)
+            _check(config, what)
+            model, part = build(config, what)
+            fill_from_h5(part, opened.get("model_weights", opened), what)
+            return model
     except DashboardError:
         raise
-    except OSError as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ModelError(
             f"{what} is damaged or cut off: HDF5 cannot read it ({str(error)[:200]}).",
             "Copy the file again.",
             "model_damaged",
-        ) from error
-    except Exception as error:  # layers can raise any exception
-        raise ModelError(
-            f"{what} cannot be loaded by Keras {keras.__version__}: {type(error).__name__}: {str(error)[:300]}",
-            'Load it with the version of Keras that saved it, then save it as .keras: `model.save("x.keras")`.',
-            "model_unreadable",
         ) from error
 
 
@@ -128,27 +201,9 @@ def _refuse_subclassed(config: Any, what: str) -> None:
         )  # fmt: skip
 
 
-def _refuse_other_classes(config: Any, what: str) -> None:
-    """Raises ModelError for an unknown class: HDF5 stores only its name, which Keras looks up not only among layers."""
-    for node in _nodes(config):
-        name = node.get("class_name")
-        if name is not None and name not in _CLASSES:
-            raise ModelError(
-                f"{what} was refused: it uses {name}, which is not an allowed class.", _PLAIN, "model_refused"
-            )
-
-
 def _strip_training(config: Any) -> bool:
     """Removes the compile config of the model and of nested models; True if there was one."""
     trained = [node for node in _nodes(config) if node.get("compile_config") is not None]
     for node in trained:
         del node["compile_config"]
     return bool(trained)
-
-
-def _drop_group_counts(config: Any) -> None:
-    """Removes `groups: 1` from depthwise convolutions: Keras 2 wrote it, and Keras 3 does not accept it."""
-    for node in _nodes(config):
-        inner = node.get("config")
-        if node.get("class_name") == "DepthwiseConv2D" and isinstance(inner, dict) and inner.get("groups") == 1:
-            del inner["groups"]

@@ -16,14 +16,14 @@ from dashboard.core.engine.run_task import is_out_of_memory
 from dashboard.core.errors import ModelError
 from dashboard.core.images.preprocessing import ColorMode, Preprocessing, normalize
 from dashboard.core.models.foreign import BATCH, ForeignModel, ForeignModelFacts
-from dashboard.core.models.scalings import first_scaling, scaled
+from dashboard.core.models.scalings import scaled
 from dashboard.core.models.version import Output
-from dashboard.worker.adding.foreign_file import load_foreign
+from dashboard.worker.adding.foreign_file import load_foreign, trained_with
+from dashboard.worker.adding.pixels import scaling_of
 from dashboard.worker.models.taps import is_squashing, last_operation
 
 SUM_TOLERANCE = 1e-3  # outputs whose sum is closer to 1 than this count as probabilities
-_FIRST_LAYERS = ("InputLayer", "Resizing", "CenterCrop", "Reshape", "ZeroPadding2D", "GetItem", "Cast")
-_SCALING_LAYERS = ("Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract", "Add")
+_TRY_WITH = "1/255"  # the scaling of the pictures that a model is tried with, if it does not tell its own
 
 
 def inspect(order: ForeignModel) -> ForeignModelFacts:
@@ -69,18 +69,47 @@ def convert(order: ForeignModel) -> ForeignModelFacts:
     Raises:
         ModelError: the file is damaged or refused, or the model is not an image classifier.
     """
-    model = load_foreign(order.file, order.shown_as)
+    loss = trained_with(order.file)
+    model = _with_channels(_with_one_output(load_foreign(order.file, order.shown_as), order))
     height, width, channels = _input_shape(model, order)
     outputs = _outputs(model, order.shown_as)
     _refuse_broken_weights(model, order.shown_as)
-    scales_itself = bool(_scales_itself(model))
     color: ColorMode = order.color or ("grayscale" if channels == 1 else "rgb")
-    preprocessing = scaled(Preprocessing(height, width, color=color), first_scaling(scales_itself))
-    output, notes = _kind_of_output(
-        model, outputs, _probe_answers(model, preprocessing, order.shown_as), order.shown_as
-    )
+    pixels = scaling_of(model, height, width, channels)
+    preprocessing = scaled(Preprocessing(height, width, color=color), pixels.scaling or _TRY_WITH)
+    answers = _probe_answers(model, preprocessing, order.shown_as)
+    output, notes = _kind_of_output(model, outputs, answers, loss, order.shown_as)
     model.save(order.converted)
-    return ForeignModelFacts((height, width, channels), color, outputs, output, scales_itself, keras.__version__, notes)
+    return ForeignModelFacts(
+        (height, width, channels), color, outputs, output, pixels.scaling, pixels.told_by, keras.__version__, notes
+    )
+
+
+def _with_one_output(model: keras.Model, order: ForeignModel) -> keras.Model:
+    """The model with the output that holds the classes. Raises ModelError if it is not known which one that is."""
+    outputs = getattr(model, "outputs", None) or []
+    if len(outputs) < 2 and order.output is None:
+        return model
+    names = list(getattr(model, "output_names", None) or map(str, range(len(outputs))))
+    listed = ", ".join(f"{name} {tuple(output.shape[1:])}" for name, output in zip(names, outputs, strict=True))
+    if order.output not in names:
+        first = f"{order.shown_as} has {len(outputs)} outputs: {listed}."
+        if order.output is not None:
+            first = f"{order.shown_as} has no output {order.output!r}; it has {listed}."
+        raise ModelError(
+            first, f"Name the one that holds the classes, for example --output {names[0]}.", "several_outputs"
+        )
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, outputs[names.index(order.output)], name=model.name)
+
+
+def _with_channels(model: keras.Model) -> keras.Model:
+    """A model of gray pictures (height, width) with a channel axis; any other model is returned unchanged."""
+    shapes = [tuple(each.shape) for each in getattr(model, "inputs", None) or []]
+    if [len(shape) for shape in shapes] != [3] or None in shapes[0][1:]:
+        return model
+    pixels = keras.Input((*shapes[0][1:], 1))
+    return keras.Model(pixels, model(keras.layers.Reshape(shapes[0][1:])(pixels)))
 
 
 def _input_shape(model: keras.Model, order: ForeignModel) -> tuple[int, int, int]:
@@ -92,11 +121,8 @@ def _input_shape(model: keras.Model, order: ForeignModel) -> tuple[int, int, int
             f"{what} has no input shape: the model was never built.",
             "Start the model with `keras.Input((height, width, channels))`, or call it before saving.", "model_shape",
         )  # fmt: skip
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(
-            f"{what} has {len(inputs)} inputs and {len(outputs)} outputs.",
-            "Save a model with one input, an image, and one output, a row of numbers.", "model_shape",
-        )  # fmt: skip
+    if len(inputs) != 1:
+        raise ModelError(f"{what} has {len(inputs)} inputs.", "Save a model with one input, an image.", "model_shape")
     shape = tuple(inputs[0].shape[1:])
     if len(shape) != 3:
         raise ModelError(
@@ -153,20 +179,6 @@ def _refuse_broken_weights(model: keras.Model, what: str) -> None:
             )  # fmt: skip
 
 
-def _scales_itself(model: keras.Model) -> bool | None:
-    """True if the model does arithmetic on the pixels before its first layer that learns features; None without one."""
-    for layer in model.layers if isinstance(model, keras.Sequential) else model.operations:
-        name = type(layer).__name__
-        if isinstance(layer, keras.Model):
-            if (within := _scales_itself(layer)) is not None:
-                return within
-        elif name in _SCALING_LAYERS:
-            return True
-        elif name not in _FIRST_LAYERS and not name.startswith("Random"):
-            return False
-    return None
-
-
 def _call(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     """The unchanged output of the model, (N, outputs) float64."""
     parts = [
@@ -198,12 +210,23 @@ def _probe_answers(model: keras.Model, preprocessing: Preprocessing, what: str) 
     return answers
 
 
-def _kind_of_output(model: keras.Model, outputs: int, answers: np.ndarray, what: str) -> tuple[Output, tuple[str, ...]]:
+def _kind_of_output(
+    model: keras.Model, outputs: int, answers: np.ndarray, loss: str, what: str
+) -> tuple[Output, tuple[str, ...]]:
     activation = _last_activation(model)
+    if activation == "sigmoid" and outputs > 1:
+        if "categorical" not in loss:
+            raise ModelError(
+                f"{what} answers for each of its {outputs} classes by itself (sigmoid), so several may be right at the "
+                "same time. This dashboard is for models whose classes exclude each other.",
+                "If exactly one class is right for each picture, end the model with a softmax, then save it again.",
+                "multi_label",
+            )
+        return "probabilities", (
+            f"Its last layer is a sigmoid, but it was trained with {loss}: exactly one of its classes is right.",
+        )
     if activation == "sigmoid":
-        if outputs == 1:
-            return "probabilities", ("One output: a value near 0 means the first class name, near 1 the second.",)
-        return "probabilities", ("Its classes do not exclude each other (sigmoid), but they are shown as if they did.",)
+        return "probabilities", ("One output: a value near 0 means the first class name, near 1 the second.",)
     if outputs == 1:
         if activation == "linear":
             return "logits", ("One output: a value below 0 means the first class name, above 0 the second.",)

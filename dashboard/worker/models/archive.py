@@ -18,25 +18,22 @@ MAX_UNITS = 1_000_000  # per layer; a larger number would exhaust the memory
 _MODULES = re.compile(
     r"keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|ops|saving|dtype_policies)(\..*)?)?|builtins"
 )
+_OF_APPLICATIONS = {
+    ("keras.src.applications.convnext", "LayerScale"),
+    ("keras.src.applications.convnext", "StochasticDepth"),
+}
 _REFUSED_CLASSES = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__", "function"}
 _CLASS = re.compile(r"[A-Z][A-Za-z0-9_]*")  # only class names: Keras would also resolve functions and dotted paths
 _VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
 _ADD_AGAIN = 'Only add model files from people you trust. A plain image classifier saved with `model.save("x.keras")` is accepted.'
+_TOO_LARGE = "Build the model with smaller layers, or save it without its optimizer."
 
 
 def check_archive(data: bytes, what: str) -> None:
     """Raises ModelError if the bytes are not a `.keras` archive or contain anything but Keras' own layers."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = {m.filename for m in archive.infolist()}
-            if missing := {"config.json", "model.weights.h5"} - names:
-                raise _refused(what, f"it does not contain {', '.join(sorted(missing))}")
-            if extra := names - MEMBERS:
-                raise _refused(what, f"it also contains {', '.join(sorted(extra)[:3])}")
-            if any(m.file_size > MAX_CONFIG_BYTES for m in archive.infolist() if m.filename.endswith(".json")):
-                raise _refused(what, "its config is too large")
-            if sum(m.file_size for m in archive.infolist()) > MAX_UNPACKED_BYTES:
-                raise _refused(what, "it unpacks to more than 4 GB")
+            check_members(archive, what)
             config = json.loads(archive.read("config.json"))
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ModelError(
@@ -50,8 +47,39 @@ def check_archive(data: bytes, what: str) -> None:
     check_config({**config, "compile_config": None}, what)  # Keras does not read the compile config
 
 
+def check_members(archive: zipfile.ZipFile, what: str) -> None:
+    """Raises ModelError unless the archive holds what a `.keras` file holds, and not too much of it."""
+    names = {m.filename for m in archive.infolist()}
+    if missing := {"config.json", "model.weights.h5"} - names:
+        raise ModelError(
+            f"{what} is no whole .keras file: it does not contain {', '.join(sorted(missing))}.",
+            'Save the whole model with `model.save("x.keras")`, then add that file.', "model_damaged",
+        )  # fmt: skip
+    if extra := names - MEMBERS:
+        raise _refused(what, f"it also contains {', '.join(sorted(extra)[:3])}")
+    if any(m.file_size > MAX_CONFIG_BYTES for m in archive.infolist() if m.filename.endswith(".json")):
+        raise _refused(what, "its config is too large", _TOO_LARGE)
+    if sum(m.file_size for m in archive.infolist()) > MAX_UNPACKED_BYTES:
+        raise _refused(what, "it unpacks to more than 4 GB", _TOO_LARGE)
+
+
+def check_sizes(node: Any, what: str) -> None:
+    """Raises ModelError if the config asks for a layer that would exhaust the memory."""
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, list):
+            todo.extend(item)
+        elif isinstance(item, dict):
+            todo.extend(item.values())
+            for key in ("units", "filters", "input_dim", "output_dim"):
+                if isinstance(item.get(key), (int, float)) and item[key] > MAX_UNITS:
+                    raise _refused(what, f"a layer has {item[key]:.0e} {key}, more than {MAX_UNITS:,}", _TOO_LARGE)
+
+
 def check_config(node: Any, what: str) -> None:
     """Raises ModelError if the config names a class that does not come from Keras itself."""
+    check_sizes(node, what)
     todo = [node]
     while todo:
         item = todo.pop()
@@ -64,12 +92,35 @@ def check_config(node: Any, what: str) -> None:
                 raise _refused(what, f"it uses {name!r}, which is not a class")
             if isinstance(name, str) and name in _REFUSED_CLASSES:
                 raise _refused(what, f"it contains a {name}, which can run any code")
-            if isinstance(module, str) and "class_name" in item and not _MODULES.fullmatch(module):
+            allowed = isinstance(module, str) and (_MODULES.fullmatch(module) or (module, name) in _OF_APPLICATIONS)
+            if isinstance(name, str) and _is_foreign(name, module):
+                raise custom_layer(what, name, _name_of(item))
+            if isinstance(module, str) and "class_name" in item and not allowed:
                 raise _refused(what, f"it uses {name} from {module}, which is not an allowed module")
-            for key in ("units", "filters", "input_dim", "output_dim"):
-                if isinstance(item.get(key), (int, float)) and item[key] > MAX_UNITS:
-                    raise _refused(what, f"a layer has {item[key]:.0e} {key}, more than {MAX_UNITS:,}")
 
 
-def _refused(what: str, reason: str) -> ModelError:
-    return ModelError(f"{what} was refused: {reason}.", _ADD_AGAIN, "model_refused")
+def _is_foreign(name: str, module: Any) -> bool:
+    """True for a class that is not from Keras: it has another module, or none."""
+    if isinstance(module, str):
+        return module.split(".")[0] not in ("keras", "builtins") and not module.startswith("tensorflow")
+    return _CLASS.fullmatch(name) is not None
+
+
+def _name_of(item: dict[str, Any]) -> str:
+    config = item.get("config")
+    return str(config.get("name", item.get("name", ""))) if isinstance(config, dict) else str(item.get("name", ""))
+
+
+def custom_layer(what: str, class_name: str, name: str) -> ModelError:
+    """The error for a layer that is not Keras' own."""
+    where = f"{name!r} of the class {class_name}" if name else f"of the class {class_name}"
+    return ModelError(
+        f"{what} has a layer of its own: {where}. Its code is not in the file, and code from files is not run here.",
+        "Only layers of Keras itself are read. Build the model with those, or evaluate it where its code is and add its "
+        "predictions: python -m dashboard import PREDICTIONS.",
+        "custom_layer",
+    )
+
+
+def _refused(what: str, reason: str, fix: str = _ADD_AGAIN) -> ModelError:
+    return ModelError(f"{what} was refused: {reason}.", fix, "model_refused")

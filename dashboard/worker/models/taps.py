@@ -1,13 +1,14 @@
 """Gives access to the logits and inner activations of any Keras image classifier.
 
-The model's graph is built again on a new input, also inside nested models, without the last softmax or sigmoid. It
-shares all weights, and the model itself is not changed. This also works for a Sequential model that was loaded from a
-file and whose layers were never called one by one.
+The model is run layer by layer, also inside nested models, without the last softmax or sigmoid. It shares all weights,
+and the model itself is not changed. This also works for a Sequential model that was loaded from a file and whose layers
+were never called one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,8 +17,21 @@ import tensorflow as tf
 
 from dashboard.core.errors import ModelError
 from dashboard.core.models.facts import ConvLayer, stages
+from dashboard.worker.models.forward import call_layer, run_layers
 
 _SQUASHING = ("softmax", "sigmoid")
+
+
+@dataclass
+class _Pass:
+    """What one forward pass computed."""
+
+    # path of a layer -> its output: a grid (N, h, w, c), or the tokens (N, h * w, c) of a transformer
+    activations: dict[str, tf.Tensor] = field(default_factory=dict)
+    grids: dict[str, tuple[int, int]] = field(default_factory=dict)  # path of a layer -> (h, w)
+    bare: set[str] = field(default_factory=set)  # paths of layers whose activation function comes later
+    embedding: Any = None  # input of the last layer with a kernel
+    logits: Any = None  # (N, K) float32
 
 
 class Taps:
@@ -25,44 +39,60 @@ class Taps:
 
     def __init__(self, model: keras.Model, output: str, input_shape: tuple[int, int, int] | None = None) -> None:
         """`input_shape` (height, width, channels) is needed for a model that takes any size."""
-        self._activations: dict[str, keras.KerasTensor] = {}
-        self._bare: set[str] = set()  # names of layers whose activation function comes later
+        self._model = model
         # float32 even if the model takes integers, because integers have no gradient
-        self._inputs = keras.Input(input_shape or model.input_shape[1:], dtype="float32")
-        self._signature = (tf.TensorSpec(self._inputs.shape, tf.float32), tf.TensorSpec((None,), tf.int32))
-        self._embedding: Any = None  # input of the last layer with a kernel
+        inputs = tf.TensorSpec((None, *(input_shape or model.input_shape[1:])), tf.float32)
+        self._signature = (inputs, tf.TensorSpec((None,), tf.int32))
         self._last = last_operation(model)
-        self._drop_squashing = output == "probabilities"
-        if not self._drop_squashing and _squashes(self._last):
+        if output != "probabilities" and _squashes(self._last):
             raise ModelError(
                 f"By model.json the model gives logits, but its last layer, {self._last.name}, gives probabilities.",
                 'Set "output" to "probabilities" in model.json.', "no_logits",
             )  # fmt: skip
-        logits = self._walk(model, self._inputs, "")
-        if logits.shape[-1] == 1:  # one unit: class 1 against class 0
-            logits = keras.ops.concatenate([-logits / 2, logits / 2], axis=-1)
-        self._logits = logits
-        try:
-            to_logits = keras.Model(self._inputs, logits)
-        except ValueError as error:
-            raise ModelError(
-                f"The layers of {model.name} and its nested models cannot be joined in one graph: {error}",
-                "Give all layers different names, then save the model again.", "model_graph",
-            ) from error  # fmt: skip
+        self._to_logits = _without_squashing(self._last) if output == "probabilities" else None
         self.logits: Callable[[tf.Tensor], tf.Tensor] = tf.function(
-            lambda x: tf.cast(to_logits(x, training=False), tf.float32), reduce_retracing=True
+            lambda x: self._run(x).logits, reduce_retracing=True
         )
         self._gradients: dict[str, Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]] = {}
-        self.input_gradients: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = self._trace_input(to_logits)
 
-    @property
+    def _run(self, inputs: tf.Tensor) -> _Pass:
+        """Runs the model on inputs (N, H, W, C). The logits are (N, K) float32."""
+        found = _Pass()
+
+        def visit(layer: Any, path: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+            if hasattr(layer, "kernel"):
+                found.embedding = args[0]
+            if layer is self._last and self._to_logits:
+                return self._to_logits(args[0])
+            output = call_layer(layer, args, kwargs)
+            seen_convolution = bool(found.activations) or "Conv" in type(layer).__name__
+            framed = isinstance(layer, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))  # only move their input
+            if seen_convolution and not framed and (grid := _grid_of(output, found)):
+                found.activations.pop(path, None)  # if a layer is used several times, the last use counts
+                found.activations[path], found.grids[path] = output, grid
+                if _is_bare(layer):
+                    found.bare.add(path)
+            return output
+
+        logits = tf.cast(run_layers(self._model, inputs, visit), tf.float32)
+        if logits.shape[-1] == 1:  # one unit: class 1 against class 0
+            logits = tf.concat([-logits / 2, logits / 2], axis=-1)
+        found.logits = logits
+        return found
+
+    @cached_property
     def conv_layers(self) -> tuple[ConvLayer, ...]:
-        """Layers with a grid of at least 2x2, from the first convolution on, in the order of the forward pass."""
-        found = []
-        for name, tensor in self._activations.items():
-            height, width, channels = tensor.shape[1:]
-            if None not in (height, width) and min(height, width) > 1:
-                found.append(ConvLayer(name, (int(height), int(width)), int(channels), name not in self._bare))
+        """Layers with a grid of at least 2x2, also of a transformer's tokens, from the first convolution on, in the order of the forward pass."""
+        found: list[ConvLayer] = []
+
+        def look(inputs: tf.Tensor) -> tf.Tensor:
+            run = self._run(inputs)
+            for path, tensor in run.activations.items():
+                if min(run.grids[path]) > 1:
+                    found.append(ConvLayer(path, run.grids[path], int(tensor.shape[-1]), path not in run.bare))
+            return run.logits
+
+        tf.function(look, autograph=False).get_concrete_function(self._signature[0])  # traces: nothing is computed
         return tuple(found)
 
     def default_layer(self) -> ConvLayer:
@@ -107,29 +137,30 @@ class Taps:
             self._gradients[layer.name] = self._trace(layer.name)
         return self._gradients[layer.name](inputs, target_class)
 
-    def _trace(self, name: str) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]:
-        model = keras.Model(self._inputs, [self._activations[name], self._logits])
-
+    def _trace(self, path: str) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]:
         @tf.function(input_signature=self._signature)
         def run(inputs: tf.Tensor, target_class: tf.Tensor) -> tuple[tf.Tensor, ...]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(inputs)  # so that the tape records the activations even if no weight is trainable
-                activations, logits = model(inputs, training=False)
-                target = tf.gather(tf.cast(logits, tf.float32), target_class, axis=1, batch_dims=1)
+                found = self._run(inputs)
+                target = tf.gather(found.logits, target_class, axis=1, batch_dims=1)
+            activations = found.activations[path]
             gradients = tape.gradient(target, activations, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            return tuple(tf.cast(t, tf.float32) for t in (logits, activations, gradients))
+            shape = (-1, *found.grids[path], activations.shape[-1])
+            in_grid = (tf.reshape(tf.cast(t, tf.float32), shape) for t in (activations, gradients))
+            return (found.logits, *in_grid)
 
         return run
 
-    def _trace_input(self, to_logits: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    @cached_property
+    def input_gradients(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         """A function to the derivative (N, H, W, C) float32 of each target logit with respect to the input."""
 
         @tf.function(input_signature=self._signature)
         def run(inputs: tf.Tensor, target_class: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(inputs)
-                logits = tf.cast(to_logits(inputs, training=False), tf.float32)
-                target = tf.gather(logits, target_class, axis=1, batch_dims=1)
+                target = tf.gather(self._run(inputs).logits, target_class, axis=1, batch_dims=1)
             return tape.gradient(target, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
         return run
@@ -141,51 +172,26 @@ class Taps:
         An embedding is the input of the last layer with a kernel, averaged over its grid. If no layer has a
         kernel, it is the logits.
         """
-        embedding = self._logits if self._embedding is None else self._embedding
-        to_embedding = keras.Model(self._inputs, embedding)
-        places = list(range(1, len(embedding.shape) - 1))
 
         @tf.function(input_signature=self._signature[:1])
         def run(inputs: tf.Tensor) -> tf.Tensor:
-            return tf.reduce_mean(tf.cast(to_embedding(inputs, training=False), tf.float32), axis=places)
+            found = self._run(inputs)
+            embedding = found.logits if found.embedding is None else found.embedding
+            return tf.reduce_mean(tf.cast(embedding, tf.float32), axis=list(range(1, len(embedding.shape) - 1)))
 
         return run
 
-    def _walk(self, model: keras.Model, inputs: Any, prefix: str) -> Any:
-        if isinstance(model, keras.Sequential):
-            x = inputs
-            for layer in model.layers:
-                x = self._call(layer, prefix, x)
-            return x
-        if not hasattr(model, "_run_through_graph"):
-            raise ModelError(
-                f"{model.name} is a subclassed model, so its layers cannot be inspected.",
-                "Save it as a functional or Sequential model.", "model_subclassed",
-            )  # fmt: skip
-        # not `clone_model`: it does not connect its outputs to inputs that come from another layer
-        outputs = model._run_through_graph(
-            inputs,
-            operation_fn=lambda layer: layer,
-            call_fn=lambda layer, *args, **kwargs: self._call(layer, prefix, *args, **kwargs),
-        )
-        return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
-    def _call(self, layer: Any, prefix: str, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(layer, keras.Model):
-            return self._walk(layer, args[0], f"{prefix}{layer.name}/")
-        if hasattr(layer, "kernel"):
-            self._embedding = args[0]
-        if layer is self._last and self._drop_squashing:
-            return _without_squashing(layer, args[0])
-        output = layer(*args, **kwargs)
-        seen_convolution = bool(self._activations) or "Conv" in type(layer).__name__
-        framed = isinstance(layer, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))  # these only move their input
-        if isinstance(output, keras.KerasTensor) and len(output.shape) == 4 and seen_convolution and not framed:
-            self._activations.pop(prefix + layer.name, None)  # if a layer is used several times, the last use counts
-            self._activations[prefix + layer.name] = output
-            if _is_bare(layer):
-                self._bare.add(prefix + layer.name)
-        return output
+def _grid_of(output: Any, found: _Pass) -> tuple[int, int] | None:
+    """The height and width of a layer's output, also of tokens that are a grid, row by row; None if it has none."""
+    if not isinstance(output, tf.Tensor) or None in output.shape[1:]:
+        return None
+    if len(output.shape) == 4:
+        return (int(output.shape[1]), int(output.shape[2]))
+    before = found.grids[next(reversed(found.grids))] if found.grids else None
+    if len(output.shape) == 3 and before and output.shape[1] == before[0] * before[1]:
+        return before
+    return None
 
 
 def last_operation(model: keras.Model) -> Any:
@@ -203,23 +209,20 @@ def _squashes(layer: Any) -> bool:
     return is_squashing(layer) or getattr(getattr(layer, "activation", None), "__name__", "") in _SQUASHING
 
 
-def _without_squashing(layer: Any, x: Any) -> Any:
-    """The output of `layer` for input `x` before its softmax or sigmoid."""
-    if is_squashing(layer):
-        return x
+def _without_squashing(layer: Any) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The last layer without its softmax or sigmoid, as a function of its input. Raises ModelError if it has none."""
     if not _squashes(layer):
         raise ModelError(
             f"The model gives probabilities, but its last layer, {layer.name}, is not a softmax or sigmoid.",
             "Without logits it cannot be explained or calibrated: end the model with a Dense layer with softmax.",
             "no_logits",
         )
-    if isinstance(layer, keras.layers.Activation):
-        return x
-    config = {**layer.get_config(), "activation": "linear", "name": f"{layer.name}_logits"}
-    linear = type(layer).from_config(config)
-    logits = linear(x)
+    if is_squashing(layer) or isinstance(layer, keras.layers.Activation):
+        return lambda x: x
+    linear = type(layer).from_config({**layer.get_config(), "activation": "linear"})
+    linear.build_from_config(layer.get_build_config())
     linear.set_weights(layer.get_weights())
-    return logits
+    return lambda x: linear(x)
 
 
 def _is_bare(layer: Any) -> bool:

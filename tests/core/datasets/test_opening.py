@@ -127,7 +127,10 @@ def test_an_unknown_compression_method_concerns_its_member_only(make_zip: MakeZi
     data[central_entry(data, b"cat/0.png") + 10] = 97
     path.write_bytes(data)
     dataset = open_dataset(path)
-    assert "damaged inside the ZIP" in reason(dataset, 0).message and np.array_equal(dataset.image(1), picture(1))
+    assert (
+        "compressed with WavPack (method 97" in reason(dataset, 0).message and reason(dataset, 0).code == "zip_method"
+    )
+    assert np.array_equal(dataset.image(1), picture(1))
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

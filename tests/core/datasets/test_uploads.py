@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.core.datasets import cifar10_archive, open_dataset
 from dashboard.core.datasets.library import library
-from dashboard.core.datasets.uploads import keep_upload, keep_uploads, plain_name
+from dashboard.core.datasets.uploads import is_whole, keep_upload, keep_uploads, plain_name
 from dashboard.core.errors import DatasetError
 from dashboard.core.settings import Settings
 from tests.conftest import encoded, picture
@@ -27,13 +27,25 @@ def test_an_empty_server_offers_the_samples_that_come_with_it(settings: Settings
 def test_own_datasets_come_first_and_other_files_are_passed_over(settings: Settings) -> None:
     for folder in (settings.data_dir / "samples", settings.downloads_dir, settings.datasets_dir / "pets"):
         folder.mkdir(parents=True)
-    for name in ("birds.ZIP", "notes.txt", "a.npz", "b.parquet", "c.tfrecord", "d.tar.gz", "e.dataset.json", "f.json"):
+    for name in (
+        "birds.ZIP",
+        "notes.txt",
+        "a.npz",
+        "b.parquet",
+        "c.tfrecord",
+        "d.tar.gz",
+        "e.dataset.json",
+        "f.json",
+        "g.tar",
+        "h.TGZ",
+        "t10k-images-idx3-ubyte.gz",
+    ):
         (settings.datasets_dir / name).write_bytes(b"")
     archive = settings.downloads_dir / cifar10_archive.FILE_NAME
     archive.write_bytes(b"")
     assert [(entry.title, entry.path) for entry in library(settings)] == [
         *((n, settings.datasets_dir / n) for n in ("a.npz", "b.parquet", "birds.ZIP", "c.tfrecord", "d.tar.gz")),
-        *((n, settings.datasets_dir / n) for n in ("e.dataset.json", "pets")),
+        *((n, settings.datasets_dir / n) for n in ("e.dataset.json", "g.tar", "h.TGZ", "pets")),
         ("CIFAR-10 test set", archive),
         ("Sample images", settings.samples_dir),
     ]
@@ -44,6 +56,12 @@ def test_an_upload_lies_under_the_hash_of_its_content(settings: Settings) -> Non
     path = keep_upload(io.BytesIO(data), "my pets.zip", settings)
     assert path.read_bytes() == data
     assert path == settings.uploads_dir / hashlib.sha256(data).hexdigest()[:16] / "my_pets.zip"
+
+
+@pytest.mark.parametrize("name", ["my photos.tar", "my photos.tar.gz", "my photos.tgz", "MY.PHOTOS.TAR.GZ"])
+def test_a_tar_keeps_all_of_its_suffix(settings: Settings, name: str) -> None:
+    path = keep_upload(io.BytesIO(b"x"), name, settings)
+    assert path.name == name.replace(" ", "_") and is_whole(name)
 
 
 def test_the_same_upload_twice_is_stored_once(settings: Settings) -> None:

@@ -77,10 +77,10 @@ def test_empty() -> None:
         b"just some text, long enough to be looked at",
         b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script></svg>',
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(/tmp/x) (w) file\n%%EOF\n",
-        b"P6 2 2 255\n" + bytes(12),
+        b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(12),
         b"\x00\x00\x01\x00\x01\x00\x01\x01" + bytes(60),
     ],
-    ids=["text", "svg", "eps", "ppm", "ico"],
+    ids=["text", "svg", "eps", "jp2", "ico"],
 )
 def test_to_4_other_content_is_refused_whatever_its_name(data: bytes) -> None:
     assert refused(data).code == "not_an_image"

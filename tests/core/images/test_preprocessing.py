@@ -80,11 +80,14 @@ def test_grayscale_agrees_with_pillow() -> None:
 
 @pytest.mark.parametrize("name", SCALINGS)
 def test_named_scalings_are_recognised(name: str) -> None:
-    scale, mean, std = SCALINGS[name]
-    recipe = Preprocessing(8, 8, scale=scale, mean=mean, std=std)
+    known = SCALINGS[name]
+    recipe = Preprocessing(8, 8, scale=known.scale, mean=known.mean, std=known.std, color=known.color or "rgb")
     assert recipe.scaling_name == name
     ends = normalize(np.array([plain(8, 8, (0, 0, 0)), plain(8, 8, (255, 255, 255))]), recipe)
-    wanted = {"1/255": (0, 1), "raw": (0, 255), "-1..1": (-1, 1), "imagenet": (-0.485 / 0.229, 0.515 / 0.229)}[name]
+    wanted = {
+        "1/255": (0, 1), "raw": (0, 255), "-1..1": (-1, 1), "imagenet": (-0.485 / 0.229, 0.515 / 0.229),
+        "caffe": (-103.939, 255 - 103.939),
+    }[name]  # fmt: skip
     assert (ends[0, 0, 0, 0], ends[1, 0, 0, 0]) == pytest.approx(wanted, abs=1e-5)
     assert Preprocessing(8, 8, scale=2.0).scaling_name == "custom"
 

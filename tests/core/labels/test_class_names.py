@@ -1,3 +1,5 @@
+"""Class names in the forms in which people have them."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -5,49 +7,58 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.errors import ModelError
-from dashboard.core.labels.cifar10 import CLASS_NAMES
-from dashboard.core.labels.class_names import check_class_names, read_class_names
-from dashboard.core.models.adding import choose_class_names
-from dashboard.core.models.foreign import ForeignModelFacts
+from dashboard.core.labels.class_names import class_names_in, read_class_names
+
+ABC = ("cat", "dog", "sea horse")
 
 
-def facts(outputs: int, channels: int = 3) -> ForeignModelFacts:
-    color = "rgb" if channels == 3 else "grayscale"
-    return ForeignModelFacts((32, 32, channels), color, outputs, "probabilities", False, "3.15.0", ())  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("name", "text", "names"),
+    [
+        ("labels.txt", "0 cat\n1 dog\n2 sea horse\n", ABC),
+        ("labels.txt", "2: sea horse\n0: cat\n1: dog\n", ABC),
+        ("labels.txt", "1 cat\n2 dog\n3 sea horse", ABC),
+        ("labels.txt", "cat\n\ndog\nsea horse\n", ABC),
+        ("labels.txt", "1 euro\n2 euro\n5 euro\n", ("1 euro", "2 euro", "5 euro")),  # not numbered
+        ("labels.txt", "0\n1\n2\n", ("0", "1", "2")),
+        ("class_indices.json", '{"dog": 1, "sea horse": 2, "cat": 0}', ABC),
+        ("names.json", '["cat", "dog", "sea horse"]', ABC),
+        ("index.json", '{"0": ["n02121620", "cat"], "1": ["n02084071", "dog"], "2": ["n01", "sea horse"]}', ABC),
+        ("config.json", '{"model_type": "vit", "id2label": {"0": "cat", "1": "dog", "2": "sea horse"}}', ABC),
+        ("classes.csv", "id,name\n1,dog\n0,cat\n2,sea horse\n", ABC),
+        ("classes.csv", ",class\n0,cat\n1,dog\n2,sea horse\n", ABC),
+        ("classes.csv", "0;cat\n1;dog\n2;sea horse\n", ABC),
+        ("classes.csv", "class\ncat\ndog\nsea horse\n", ABC),
+        ("classes.csv", "cat\ndog\nsea horse\n", ABC),
+        ("classes.tsv", "index\tlabel\n0\tcat\n1\tdog\n2\tsea horse\n", ABC),
+    ],
+)
+def test_forms(name: str, text: str, names: tuple[str, ...]) -> None:
+    assert class_names_in(text.encode(), name) == names
+    assert class_names_in(text.encode("utf-16"), name) == names
 
 
-def refused(given: tuple[str, ...] | None, outputs: int, channels: int = 3) -> ModelError:
-    with pytest.raises(ModelError) as caught:
-        choose_class_names(given, facts(outputs, channels), "m.keras")
-    assert caught.value.code == "class_names" and caught.value.fix
-    return caught.value
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("a.json", b'{"cat": 0, "dog": 3}', "not 0 to 1"),
+        ("a.json", b'{"cat": "x"}', "neither a list of names"),
+        ("a.json", b"[1, 2]", "neither a list of names"),
+        ("a.json", b"{", "a.json"),
+        ("a.csv", b"x,y,z\n1,2,3\n", "none of its columns is called name"),
+        ("a.csv", b"", "empty"),
+        ("a.txt", b"caf\xe9\n", "a.txt"),
+    ],
+)
+def test_other_content_is_refused(name: str, data: bytes, said: str) -> None:
+    with pytest.raises(ModelError, match=said) as refused:
+        class_names_in(data, name)
+    assert refused.value.code == "class_names" and "one name per line" in refused.value.fix
 
 
-def test_reads_class_names(tmp_path: Path) -> None:
-    assert read_class_names("a, b,c") == ("a", "b", "c")
-    file = tmp_path / "names.txt"
-    file.write_text("\ufefftabby cat\r\nhouse, brick\n\n", encoding="utf-8")
-    assert read_class_names(str(file)) == ("tabby cat", "house, brick")
-    with pytest.raises(ModelError):
-        read_class_names(str(tmp_path / "absent.txt"))
-
-
-def test_wrong_class_names() -> None:
-    assert "3 classes, but 2 names" in refused(("a", "b"), 3).message
-    assert "unknown" in refused(None, 3).message
-    assert "2 classes, but 1 names" in refused(("a",), 1).message
-    for names in (("a", "b", "a"), ("a", " "), ("a", "(no label)"), ("(leave out)", "a")):
-        with pytest.raises(ModelError) as caught:
-            check_class_names(names)
-        assert caught.value.code == "class_names"
-
-
-def test_one_output_needs_two_names() -> None:
-    assert choose_class_names(("cat", "dog"), facts(1), "m.keras") == (("cat", "dog"), ())
-
-
-def test_ten_outputs_are_cifar10_only_in_colour() -> None:
-    names, notes = choose_class_names(None, facts(10), "m.keras")
-    assert names == CLASS_NAMES and "CIFAR-10's are assumed" in notes[0]
-    error = refused(None, 10, channels=1)
-    assert "10 classes" in error.message and "--class-names" in error.fix
+def test_arguments(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("0 cat\n1 dog\n", encoding="utf-8")
+    assert read_class_names(str(tmp_path / "labels.txt")) == ("cat", "dog")
+    assert read_class_names("cat, dog") == ("cat", "dog")
+    with pytest.raises(ModelError, match="No such file"):
+        read_class_names(str(tmp_path / "absent.json"))

@@ -23,8 +23,10 @@ from dashboard.core.models.foreign import ForeignModel
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.registry import Registry
+from dashboard.core.models.samples import kept_samples
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
+from tests.core.colour_model import CLASSES, make_registry, make_samples
 from tests.evaluating import evaluate
 from tests.small_model import dense, saved, small
 
@@ -102,7 +104,8 @@ def digits(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Model
     """A model added under a name that already has a version."""
     registry = Registry(tmp_path_factory.mktemp("models"))
     (registry.root / "digits" / "1").mkdir(parents=True)
-    return add_model(NewModel(digits_file, "digits", [str(i) for i in range(10)]), registry, SAMPLES, PIXEL_METHODS)
+    new = NewModel(digits_file, "digits", [str(i) for i in range(10)], scaling="1/255")
+    return add_model(new, registry, SAMPLES, PIXEL_METHODS)
 
 
 class TestGrayHdf5:
@@ -116,7 +119,6 @@ class TestGrayHdf5:
         assert [p.name for p in digits.folder.parents[1].iterdir()] == ["digits"]
 
     def test_says_what_was_assumed(self, digits: ModelVersion) -> None:
-        assert "1/255 is assumed" in notes(digits)
         assert "methods that need no layer can explain it (integrated-gradients, " in notes(digits)
         assert "labelled samples" not in notes(digits)  # the samples are not digits
 
@@ -180,7 +182,8 @@ def test_disk_full(registry: Registry, tmp_path: Path, monkeypatch: pytest.Monke
 
     file = saved(small((32, 32, 3), dense(10, "softmax")), tmp_path / "m.keras")
     monkeypatch.setattr(adding, "write_json", no_space)
-    assert "No space left" in refused("storage", file, registry).message
+    known = {"class_names": CLASS_NAMES, "scaling": "1/255"}
+    assert "No space left" in refused("storage", file, registry, **known).message
 
 
 @pytest.mark.parametrize("name", ["../evil", "", ".hidden", "a/b"])
@@ -233,3 +236,77 @@ def test_a_task_that_runs_out_of_memory_is_told_from_one_that_fails(
     with pytest.raises(ModelError, match=said) as refused:
         tried._run("describe_model")
     assert fix in refused.value.fix
+
+
+class TestWhatIsAskedFor:
+    """Each message names a way out, and following it to the letter works."""
+
+    def test_the_names_of_ten_classes_are_not_assumed_without_evidence(
+        self, registry: Registry, tmp_path: Path
+    ) -> None:
+        file = saved(small((32, 32, 3), dense(10, "softmax")), tmp_path / "m.keras")
+        error = refused("class_names", file, registry, SAMPLES)
+        assert "CIFAR-10's were tried: " in error.message and "--class-names" in error.fix
+        refused("class_names", file, registry)
+
+    def test_the_scaling(self, registry: Registry, tmp_path: Path) -> None:
+        file = saved(small((8, 8, 3), dense(4, "softmax")), tmp_path / "m.keras")
+        error = refused("scaling_unknown", file, registry, class_names=CLASSES)
+        assert "--scale 1/255" in error.fix
+        version = add_model(NewModel(file, "m", CLASSES, scaling="1/255"), registry)
+        assert version.preprocessing.scaling_name == "1/255"
+
+    def test_samples_decide_and_stay_with_the_model(self, registry: Registry, tmp_path: Path) -> None:
+        original = make_registry(tmp_path / "original").get("colour@1")  # right on raw pixels only
+        samples = make_samples(tmp_path / "samples")
+        new = NewModel(original.file, "colour", CLASSES, samples=samples)
+        version = add_model(new, registry, SAMPLES)
+        assert version.preprocessing.scaling_name == "raw"
+        assert "raw is used: on the samples it is clearly the best" in notes(version)
+        assert {sample.label for sample in kept_samples(version.folder)} == set(CLASSES)
+        wrong = NewModel(original.file, "other", ("a", "b", "c", "d"), samples=samples)
+        with pytest.raises(ModelError, match="labels that are not classes of the model: blue, dark, green, red"):
+            add_model(wrong, registry)
+
+    def test_a_zip_with_its_labels(self, registry: Registry, tmp_path: Path) -> None:
+        file = saved(small((8, 8, 3), dense(2, "softmax")), tmp_path / "m.keras")
+        with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+            archive.write(file, "export/model.keras")
+            archive.writestr("export/labels.txt", "0 cat\n1 dog\n")
+        version = add_model(NewModel(tmp_path / "m.zip", "m", scaling="tf"), registry)
+        assert version.class_names == ("cat", "dog") and version.preprocessing.scaling_name == "-1..1"
+        assert version.provenance["original_file"] == "m.zip"
+        assert sorted(p.name for p in version.folder.iterdir()) == ["model.json", "model.keras"]
+
+
+CASES = Path("cases") / "models"
+
+
+@pytest.mark.parametrize(
+    ("file", "names", "scaling", "answers"),
+    [
+        (
+            "caffe_rgb.keras",
+            ("red", "green", "blue"),
+            "raw",
+            {"red.png": "red", "green.png": "green", "blue.png": "blue"},
+        ),
+        ("noise_bright.keras", ("dark", "bright"), "raw", {"white.png": "bright", "black.png": "dark"}),
+        ("div255_sigmoid.keras", ("cat", "dog"), "raw", {}),
+        ("tutorial_transfer.keras", ("cat", "dog"), "raw", {}),
+        ("tutorial_transfer.h5", ("cat", "dog"), "raw", {}),
+        ("teachable_machine_converted_keras.zip", None, "-1..1", {}),
+        ("teachable_old.h5", ("cat", "dog"), "-1..1", {}),
+    ],
+)
+def test_cases_from_the_field(
+    file: str, names: tuple[str, ...] | None, scaling: str, answers: dict[str, str],
+    registry: Registry, inference: Inference, shared_dir: Path,
+) -> None:  # fmt: skip
+    version = add_model(NewModel(shared_dir / CASES / file, "case", names), registry, SAMPLES)
+    assert version.class_names == (names or ("cat", "dog"))
+    assert version.preprocessing.scaling_name == scaling
+    for picture, answer in answers.items():
+        [prediction] = inference.predict(version, [(shared_dir / "cases" / "data" / picture).read_bytes()])
+        assert isinstance(prediction, Prediction)
+        assert (version.class_names[prediction.class_id], prediction.pred_probs.max() > 0.99) == (answer, True)

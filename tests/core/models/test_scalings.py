@@ -2,16 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from dashboard.core.errors import ModelError
+from dashboard.core.errors import DatasetError, ModelError
 from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.models.inference import Inference
+from dashboard.core.models.samples import keep_samples, kept_samples, labelled_samples, read_samples
 from dashboard.core.models.scalings import better_scaling, choose_scaling, scaled
-from dashboard.core.models.self_test import SelfTest, read_samples, self_test
+from dashboard.core.models.self_test import LabelledFile, SelfTest, self_test
 from dashboard.core.models.version import ModelVersion
-from tests.core.colour_model import make_registry, make_samples
+from tests.core.colour_model import CLASSES, make_registry, make_samples
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def test_no_scaling_is_named_when_none_mends_it(tmp_path: Path, samples: Path, i
     found = self_test(version, files, predict)
     assert found.accuracy.value == 0
     assert better_scaling(version, files, predict, found) is None
-    assert len(tried) == 4  # itself and the three other scalings
+    assert len(tried) == 5  # itself and the four other scalings
 
 
 def test_a_scaling_that_does_not_fit_gray_pictures() -> None:
@@ -59,27 +61,58 @@ class TestChoosingTheScaling:
         names = {"scaled": "1/255", "raw": "raw"}
         return {names[k]: SelfTest((True,) * n + (False,) * (20 - n), "a", 0.1, 10) for k, n in right.items()}
 
-    def test_clearly_better_one_is_taken(self) -> None:
-        chosen, found = choose_scaling(None, False, self.results(scaled=9, raw=14))  # 5 to 0: p = 1/32
-        assert chosen == "raw"
-        assert "raw is used: on the samples it is clearly better" in found[0]
+    def choose(self, given: str | None, told: str | None, **right: int) -> tuple[str, str]:
+        chosen, notes = choose_scaling(given, told, self.TOLD_BY[told], self.results(**right), "m.keras")
+        return chosen, " ".join(notes)
 
-    def test_slightly_better_one_is_only_mentioned(self) -> None:
-        chosen, found = choose_scaling(None, False, self.results(scaled=10, raw=14))  # 4 to 0: p = 1/16
-        assert chosen == "1/255"
-        assert found == (
-            "No scaling was given. 1/255 is assumed.",
-            "Correct predictions on 20 labelled samples, by scaling: 1/255 10, raw 14.",
-        )
+    TOLD_BY: ClassVar = {None: "its layers do not scale pixels", "raw": "The model scales pixels itself."}
+
+    def test_what_the_layers_tell_is_used(self) -> None:
+        assert self.choose(None, "raw") == ("raw", "The model scales pixels itself.")
+        chosen, notes = self.choose(None, "raw", raw=14, scaled=15)
+        assert chosen == "raw" and "by scaling: raw 14, 1/255 15." in notes
+
+    def test_samples_that_say_something_else_clearly_are_believed(self) -> None:
+        chosen, notes = self.choose(None, "raw", raw=9, scaled=14)  # 5 to 0: p = 1/32
+        assert chosen == "1/255" and "But on the samples 1/255 is clearly better, so it is used." in notes
+
+    def test_a_clear_winner_is_taken_aloud_where_nothing_else_tells(self) -> None:
+        chosen, notes = self.choose(None, None, scaled=10, raw=14)  # 4 to 0: p = 1/16
+        assert chosen == "raw"
+        assert "its layers do not scale pixels. raw is used: on the samples it is clearly the best." in notes
+
+    @pytest.mark.parametrize(
+        "right", [{}, {"scaled": 12, "raw": 14}, {"scaled": 14, "raw": 14}, {"scaled": 0, "raw": 3}]
+    )
+    def test_where_nothing_decides_it_is_asked(self, right: dict[str, int]) -> None:
+        """Also where the best is not better than guessing."""
+        with pytest.raises(ModelError, match="its layers do not scale pixels, and") as refused:
+            self.choose(None, None, **right)
+        assert refused.value.code == "scaling_unknown"
+        assert "--scale 1/255" in refused.value.fix and "--samples FOLDER" in refused.value.fix
+        assert not right or f"raw {right['raw']} right" in refused.value.message
 
     def test_order_is_obeyed_with_a_warning(self) -> None:
-        chosen, found = choose_scaling("1/255", False, self.results(scaled=5, raw=18))
+        chosen, notes = self.choose("1/255", "raw", scaled=5, raw=18)
         assert chosen == "1/255"
-        assert "Warning: on the samples raw is clearly better" in found[0]
-        assert "predicts only 5 of 20 samples correctly" in found[2]
+        assert "Warning: on the samples raw is clearly better" in notes
+        assert "predicts only 5 of 20 samples correctly" in notes
+        assert self.choose("raw", None) == ("raw", "")
+        assert self.choose("tf", None)[0] == "-1..1"
 
-    def test_without_samples(self) -> None:
-        assert choose_scaling("raw", False, {}) == ("raw", ())
-        assert choose_scaling("1/255", True, {})[0] == "1/255"
-        chosen, [note] = choose_scaling(None, True, {})
-        assert chosen == "raw" and "scales its input itself" in note
+
+def test_caffe_brings_its_order_of_channels() -> None:
+    caffe = scaled(Preprocessing(8, 8), "caffe")
+    assert (caffe.color, caffe.scaling_name) == ("bgr", "caffe")
+    assert scaled(Preprocessing(8, 8), "torch").scaling_name == "imagenet"
+    assert Preprocessing(8, 8, scale=1.0, mean=caffe.mean).scaling_name == "custom"  # the same numbers on RGB
+
+
+def test_samples_of_a_dataset(tmp_path: Path, samples: Path) -> None:
+    found = labelled_samples(samples)
+    assert sorted({sample.label for sample in found}) == sorted(CLASSES) and len(found) == 16
+    keep_samples(tmp_path, [LabelledFile("a/b ..%", b"1"), LabelledFile("..", b"2")])
+    assert [(each.label, each.data) for each in kept_samples(tmp_path)] == [("a/b ..%", b"1"), ("..", b"2")]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError):
+        labelled_samples(tmp_path / "empty")

@@ -5,7 +5,8 @@ import pytest
 
 from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.models.inference import Inference
-from dashboard.core.models.self_test import SelfTest, judge, read_samples, self_test
+from dashboard.core.models.samples import read_samples
+from dashboard.core.models.self_test import SelfTest, judge, self_test
 from dashboard.core.models.version import ModelVersion
 from tests.core.colour_model import CLASSES, make_registry, make_samples
 

@@ -57,7 +57,7 @@ def test_lambda_is_refused(suffix: str, tmp_path: Path) -> None:
 def test_hdf5_with_a_class_that_is_no_part_of_keras_is_refused(tmp_path: Path) -> None:
     file = saved(ten_classes(), tmp_path / "m.h5")
     edit_hdf5(file, lambda config: config["config"]["layers"][1].update(class_name="deserialize"))
-    assert "deserialize" in refused("model_refused", file).message
+    assert "deserialize" in refused("custom_layer", file).message
 
 
 def test_hdf5_that_points_into_another_file_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import WEIGHTS, ModelVersion
 from dashboard.worker.adding.inspecting import convert
+from dashboard.worker.adding.pixels import scaling_of
 from dashboard.worker.models import loading
 from tests.conftest import picture
 from tests.small_model import dense, saved, small
@@ -71,8 +72,8 @@ def test_two_classes_from_one_output(activation: str | None, output: str, tmp_pa
 
 def test_model_that_scales_by_itself(tmp_path: Path) -> None:
     first = [keras.layers.RandomFlip(), keras.layers.Rescaling(1 / 255)]
-    assert tried(small((32, 32, 3), dense(10, "softmax"), first), tmp_path).scales_itself
-    assert not tried(small((32, 32, 3), dense(10, "softmax")), tmp_path).scales_itself
+    assert tried(small((32, 32, 3), dense(10, "softmax"), first), tmp_path).scaling == "raw"
+    assert tried(small((32, 32, 3), dense(10, "softmax")), tmp_path).scaling is None
 
 
 def test_compiled_models_inside_a_model_lose_their_training_state(tmp_path: Path) -> None:
@@ -118,12 +119,12 @@ def test_weights_that_are_not_finite(tmp_path: Path) -> None:
 def test_scaling_behind_nested_augmentation_is_seen(tmp_path: Path) -> None:
     augmentation = keras.Sequential([keras.layers.RandomFlip("horizontal"), keras.layers.RandomRotation(0.1)])
     model = small((32, 32, 3), dense(3, None), first=[augmentation, keras.layers.Rescaling(1 / 255)])
-    assert tried(model, tmp_path).scales_itself
+    assert tried(model, tmp_path).scaling == "raw"
 
 
 @pytest.mark.parametrize(
     ("squash", "outputs"),
-    [(keras.activations.sigmoid, 1), (keras.activations.sigmoid, 5), (keras.activations.softmax, 5)],
+    [(keras.activations.sigmoid, 1), (keras.activations.softmax, 5)],
 )
 def test_heads_made_with_an_operation_give_probabilities(squash: Any, outputs: int, tmp_path: Path) -> None:
     model = small((16, 16, 3), dense(outputs, None))
@@ -139,3 +140,83 @@ def test_softmax_in_half_precision_gives_probabilities(tmp_path: Path) -> None:
         keras.config.set_dtype_policy("float32")
     model.layers[-1].set_weights([8 * weights for weights in model.layers[-1].get_weights()])
     assert tried(model, tmp_path).output == "probabilities"
+
+
+class TestWhatTheModelDoesToPixels:
+    """The scaling is told by what comes out of the layers before the first one that learns."""
+
+    def told(self, *first: Any, inputs: Any = None) -> str | None:
+        pixels = keras.Input((16, 16, 3))
+        x = pixels
+        for step in first:
+            x = step(x)
+        for layer in small((16, 16, 3), dense(3, "softmax")).layers:
+            x = layer(x)
+        return scaling_of(keras.Model(pixels, x), 16, 16, 3).scaling
+
+    def test_arithmetic_anywhere_before_the_first_layer_with_weights(self) -> None:
+        k = keras.layers
+        augmentation = keras.Sequential([k.RandomFlip(), k.RandomRotation(0.1), k.RandomContrast(0.2)])
+        assert self.told(augmentation, k.GaussianNoise(0.1), k.Dropout(0.1), k.Rescaling(1 / 255)) == "raw"
+        assert self.told(keras.Sequential([keras.Sequential([k.Rescaling(1 / 127.5, offset=-1)])])) == "raw"
+        assert self.told(k.Resizing(8, 8), k.ZeroPadding2D(3), lambda x: x / 255) == "raw"
+        for mode in ("caffe", "tf", "torch"):
+            assert self.told(lambda x, m=mode: keras.applications.imagenet_utils.preprocess_input(x, mode=m)) == "raw"
+
+    def test_arithmetic_on_pixels_that_are_already_scaled(self) -> None:
+        k = keras.layers
+        assert self.told(lambda x: 2 * x - 1) == "1/255"
+        assert self.told(k.Normalization(mean=[0.485, 0.456, 0.406], variance=[0.052, 0.05, 0.05])) == "1/255"
+        assert self.told(k.Normalization(mean=[120, 115, 100], variance=[3300, 3200, 3300])) == "raw"
+
+    def test_what_does_not_tell(self) -> None:
+        k = keras.layers
+        assert self.told() is None
+        assert self.told(k.RandomFlip(), k.Resizing(8, 8)) is None
+        assert self.told(k.BatchNormalization(), k.Rescaling(1 / 255)) is None  # its weights may have learnt any scale
+        assert self.told(lambda x: x * 3) is None
+        assert self.told(lambda x: x / 65535) is None
+
+
+def test_a_model_with_several_outputs_asks_which(tmp_path: Path) -> None:
+    base = small((16, 16, 3), [])
+    label = keras.layers.Dense(3, activation="softmax", name="label")(base.outputs[0])
+    box = keras.layers.Dense(4, name="box")(base.outputs[0])
+    file = saved(keras.Model(base.inputs, [label, box]), tmp_path / "m.keras")
+
+    def order(output: str | None) -> ForeignModel:
+        return ForeignModel(file, file.name, tmp_path / WEIGHTS, None, None, 0, output)
+
+    with pytest.raises(ModelError, match=r"2 outputs: label \(3,\), box \(4,\)") as refused:
+        convert(order(None))
+    assert "--output label" in refused.value.fix
+    assert convert(order("label")).outputs == 3
+    with pytest.raises(ModelError, match="no output 'boxes'"):
+        convert(order("boxes"))
+
+
+def test_gray_pictures_without_a_channel_axis(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), *dense(10, "softmax")])
+    facts = tried(model, tmp_path)
+    assert (facts.input_shape, facts.color) == ((28, 28, 1), "grayscale")
+    image = picture(0, 28, 28)
+    prediction = served(facts, tmp_path, tuple("0123456789"), image, 1 / 255)
+    gray = (image[None].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)) / 255
+    np.testing.assert_allclose(prediction.pred_probs, np.asarray(model(gray))[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+@pytest.mark.filterwarnings("ignore:.*HDF5 file via:UserWarning")
+def test_a_sigmoid_for_several_classes_needs_a_loss_that_excludes(suffix: str, tmp_path: Path) -> None:
+    def added(loss: Any) -> ForeignModelFacts:
+        model = small((16, 16, 3), dense(5, "sigmoid"))
+        model.compile("adam", loss)
+        file = saved(model, tmp_path / f"m.{suffix}")
+        return convert(ForeignModel(file, file.name, tmp_path / WEIGHTS, None, None, 0))
+
+    with pytest.raises(ModelError, match="several may be right at the same time") as refused:
+        added("binary_crossentropy")
+    assert refused.value.code == "multi_label"
+    for loss in ("sparse_categorical_crossentropy", keras.losses.CategoricalCrossentropy()):
+        facts = added(loss)
+        assert facts.output == "probabilities" and "categorical_crossentropy" in " ".join(facts.notes)

@@ -1,0 +1,76 @@
+"""Turns a value in a table, array or record into a label."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+
+from dashboard.core.errors import ImageError, listed
+
+_WHOLE = re.compile(r"^(-?\d+)\.0+$")  # pandas writes class ids like this if one is missing
+_ITEM = r"""'[^'\\]*'|"[^"\\]*"|-?\d+"""
+_LIST = re.compile(rf"\[\s*(?:(?:{_ITEM})(?:\s*,\s*(?:{_ITEM}))*)?\s*,?\s*\]")  # as Python writes it
+
+
+class SeveralLabels(ValueError):
+    """A list holds more than one label."""
+
+    def __init__(self, labels: list[str]) -> None:
+        super().__init__(f"it holds several labels for one image: {listed(labels)}")
+        self.labels = labels
+
+
+def as_label(value: object) -> str | None:
+    """A label as text: 3, 3.0, "3.0", [3] and "[3]" become "3"; None if empty or missing.
+
+    Raises:
+        SeveralLabels: the value is a list of several labels.
+        ValueError: the value has another type.
+    """
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return _only_label(list(value))
+    if value is None or type(value).__name__ == "NAType" or value != value:  # pandas.NA, without importing pandas
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bytes):
+        value = value.decode("utf-8")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"{str(value)[:60]!r} is not a label: a name or a whole number is needed")
+    text = str(value).strip()
+    text.encode()  # raises for half characters, which JSON may hold and UTF-8 cannot store
+    if text.startswith("[") and text.endswith("]") and (items := _items(text)) is not None:
+        return _only_label(items)
+    whole = _WHOLE.match(text)
+    return whole[1] if whole else text or None
+
+
+def several_labels(table: str, labels: list[str], called: str = "labels") -> ImageError:
+    """The reason why an image with several labels is not evaluated."""
+    return ImageError(
+        f"{table} gives this image several {called}: {listed(labels)}.", "Keep one of them for it.", "several_labels"
+    )
+
+
+def _only_label(items: list[object]) -> str | None:
+    if any(isinstance(item, (list, tuple, np.ndarray)) for item in items):
+        raise ValueError(f"{str(items)[:60]!r} is not a label: a name or a whole number is needed")
+    labels = list(dict.fromkeys(label for item in items if (label := as_label(item)) is not None))
+    if len(labels) > 1:
+        raise SeveralLabels(labels)
+    return labels[0] if labels else None
+
+
+def _items(text: str) -> list[object] | None:
+    """The items of a list of names and whole numbers as JSON or Python write it; None if the text is something else."""
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        items = [item.strip("'\"") for item in re.findall(_ITEM, text)] if _LIST.fullmatch(text) else None
+    if isinstance(items, list) and all(isinstance(item, (str, int)) and not isinstance(item, bool) for item in items):
+        return items
+    return None

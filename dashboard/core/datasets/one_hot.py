@@ -1,0 +1,61 @@
+"""Labels as one column per class, with 1 in the column of the class and 0 in the others.
+
+Source of the layout: the ground truth of the ISIC challenges, https://challenge.isic-archive.com/data/
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dashboard.core.datasets.label_value import several_labels
+from dashboard.core.datasets.table_rows import LabelsTable, checked
+from dashboard.core.errors import ImageError, listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ZERO_OR_ONE = re.compile(r"[01]([.,]0*)?|true|false", re.IGNORECASE)  # pandas' get_dummies gives True and False
+_LEAST_CLASSES = 2
+
+
+def class_columns(rows: pd.DataFrame, header: list[str], file: int) -> list[int]:
+    """The columns in which every cell is 0 or 1; [] if they are too few for classes or have no distinct names.
+
+    Args:
+        rows: cells as text, without the header.
+        file: position of the column of file names.
+    """
+    if rows.empty:
+        return []
+    found = [i for i in range(len(header)) if i != file and all(map(_is_zero_or_one, rows[i].unique()))]
+    names = {header[i].strip() for i in found}
+    return found if len(found) >= _LEAST_CLASSES and len(names) == len(found) and "" not in names else []
+
+
+def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, classes: list[int]) -> LabelsTable:
+    """The label of each row. A row with no 1, or with several, is a fault of its image. Raises DatasetError."""
+    names = [header[i].strip() for i in classes]
+    marked = np.column_stack(
+        [rows[i].str.strip().str.lower().str.startswith(("1", "t")).to_numpy(bool) for i in classes]
+    )  # (rows, classes)
+    labels: list[str | None] = [names[first] for first in marked.argmax(axis=1)]
+    faults: dict[int, ImageError] = {}
+    for row in np.flatnonzero(marked.sum(axis=1) != 1).tolist():
+        labels[row] = None
+        several = [names[i] for i in np.flatnonzero(marked[row])]
+        faults[row] = several_labels(name, several) if several else ImageError(
+            f"{name} gives this image no label: no column has a 1.", "Write 1 in the column of its class.", "label_missing"
+        )  # fmt: skip
+    other = [header[i].strip() for i in range(len(header)) if i != file and i not in classes]
+    notes = [f"{name} has a column for each class: {listed(names)}."]
+    if other:
+        notes.append(f"Its columns with other values than 0 and 1 are not used: {listed(other)}.")
+    files = tuple(str(cell).strip() for cell in rows[file])
+    return checked(LabelsTable(name, files, tuple(labels), tuple(notes), faults))
+
+
+def _is_zero_or_one(cell: object) -> bool:
+    return bool(_ZERO_OR_ONE.fullmatch(str(cell).strip()))

@@ -1,0 +1,63 @@
+"""The rows of a labels file, whatever its layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
+from dashboard.core.errors import DatasetError, ImageError
+
+HEADER = "Begin the file with a line of column names, such as `file,label`."
+
+
+@dataclass(frozen=True)
+class LabelsTable:
+    """The rows of a labels file."""
+
+    name: str  # of the labels file
+    files: tuple[str, ...]
+    labels: tuple[str | None, ...]  # None if the row has no label
+    notes: tuple[str, ...] = ()
+    faults: Mapping[int, ImageError] = field(default_factory=dict)  # row -> why its image has no certain label
+
+
+def rows_of(name: str, files: Sequence[object], values: Sequence[object], notes: tuple[str, ...] = ()) -> LabelsTable:
+    """The rows with these files and values of labels. Raises DatasetError, or ValueError for what is not a label."""
+    labels: list[str | None] = []
+    faults: dict[int, ImageError] = {}
+    for row, value in enumerate(values):
+        try:
+            labels.append(as_label(value))
+        except SeveralLabels as several:
+            labels.append(None)
+            faults[row] = several_labels(name, several.labels)
+    return checked(LabelsTable(name, tuple(map(_file_name, files)), tuple(labels), notes, faults))
+
+
+def checked(table: LabelsTable) -> LabelsTable:
+    """The table itself. Raises DatasetError when it has no rows, or none of them has one certain label."""
+    if not table.files:
+        raise refused(table.name, "it has no rows", HEADER)
+    if table.faults and not any(table.labels):
+        first = table.faults[min(table.faults)]
+        raise refused(
+            table.name,
+            f"no image has exactly one label in it; {table.files[min(table.faults)][:80]}: {first.message.rstrip('.')}",
+            "Only datasets with one class per image can be evaluated: give each image one label.",
+        )
+    return table
+
+
+def refused(name: str, reason: str, fix: str) -> DatasetError:
+    """The error for a file that cannot be used as a labels file."""
+    return DatasetError(f"{name} cannot be used as a labels file: {reason}.", fix, "labels_file")
+
+
+def _file_name(value: object) -> str:
+    text = "" if value is None else str(value).strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text

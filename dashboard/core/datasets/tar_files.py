@@ -1,0 +1,203 @@
+"""Reads files from a tar, plain or compressed with gzip, without unpacking it. An index tells where each file begins."""
+
+from __future__ import annotations
+
+import shlex
+import tarfile
+import threading
+import weakref
+import zlib
+from array import array
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, cast
+
+from dashboard.core.datasets.image_files import is_junk
+from dashboard.core.datasets.sample_list import PackedNames
+from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
+from dashboard.core.datasets.seekable_gzip import MOST_RATIO, Expands, SeekableGzip
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.files import sha256_of
+
+_OTHER_COMPRESSION = {
+    b"BZh": ("bzip2", "bunzip2 -k"),
+    b"\xfd7zXZ\0": ("xz", "xz -dk"),
+    b"\x28\xb5\x2f\xfd": ("Zstandard", "zstd -d"),
+}
+_BLOCK_BYTES = 2**20
+_MOST_HEADER_BYTES = 2**20  # names and attributes of one file
+_FIRST_NAMES = 4  # that tell what an archive holds
+_ERRORS = (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, RecursionError)
+_END = bytes(tarfile.BLOCKSIZE)
+_AGAIN = "Upload or copy it again."
+
+
+class TarFiles:
+    """See `FileSource`."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises DatasetError when the archive is damaged, cut off, or expands without measure."""
+        self._path = path
+        self._file = _opened(path)
+        weakref.finalize(self, self._file.close)
+        self._lock = threading.Lock()
+        self._starts, self._sizes = array("q"), array("q")
+        self._faults: dict[int, ImageError] = {}
+        links: dict[int, str] = {}
+        self.names = PackedNames(self._index(links))
+        self._follow(links)
+
+    def _index(self, links: dict[int, str]) -> Iterator[str]:
+        """The names of the files. Notes for each where it is, why it cannot be read, or in `links` what it links to."""
+        for member in _members(self._file, self._path.name):
+            if member.isdir() or is_junk(member.name):
+                continue
+            position = len(self._starts)
+            if member.islnk():
+                links[position] = _text(member.linkname)
+            elif fault := _fault(member):
+                self._faults[position] = fault
+            self._starts.append(member.offset_data)
+            self._sizes.append(member.size)
+            yield _text(member.name)
+
+    def _follow(self, links: dict[int, str]) -> None:
+        """Gives hard links, which tar writes for files with several names, the place of the file that they name."""
+        wanted = set(links.values())
+        places = {name: i for i, name in enumerate(self.names) if name in wanted and i not in links} if wanted else {}
+        for position, name in links.items():
+            if (target := places.get(name)) is not None and target not in self._faults:
+                self._starts[position], self._sizes[position] = self._starts[target], self._sizes[target]
+            else:
+                self._faults[position] = ImageError(
+                    "The file is a link to a file that is not in the archive.",
+                    "Put the image itself into it.",
+                    "symlink",
+                )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file."""
+        return sha256_of(self._path)
+
+    def read(self, position: int, limit: int) -> bytes:
+        """See `FileSource`."""
+        if position in self._faults:
+            raise self._faults[position]
+        size = min(self._sizes[position], limit)
+        try:
+            with self._lock:
+                self._file.seek(self._starts[position])
+                data = self._file.read(size)
+            if len(data) < size:
+                raise EOFError("the archive ends too early")
+        except (OSError, EOFError, zlib.error) as error:
+            raise ImageError(f"The file cannot be read from the archive ({error}).", _AGAIN, "tar_member") from error
+        return data
+
+
+def first_names(path: Path, first_bytes: bytes) -> tuple[str, ...] | None:
+    """The names of the first few files, or of fewer if the archive is damaged; None if the file is not a tar.
+
+    Raises:
+        DatasetError: the archive is compressed in a way that cannot be read piece by piece.
+    """
+    _refuse_other_compression(path, first_bytes)
+    names: list[str] | None = None
+    file = _opened(path)
+    try:
+        with tarfile.open(fileobj=cast(Any, _Headers(file)), mode="r:") as tar:
+            names = []
+            while len(names) < _FIRST_NAMES and (member := tar.next()):
+                names.append(member.name)
+    except (*_ERRORS, Expands):  # opening the archive tells what is wrong
+        pass
+    finally:
+        file.close()
+    return None if names is None else tuple(names)
+
+
+def incomplete_tar(name: str) -> DatasetError:
+    """The error for a file that is named like a tar, but does not begin like one."""
+    return DatasetError(
+        f"{name} is damaged or cut off: it does not begin like a tar or a tar compressed with gzip.",
+        f"{_AGAIN} If it is CIFAR-10, delete it and run `python -m dashboard data get-cifar10`.", "tar_truncated",
+    )  # fmt: skip
+
+
+class _Headers:
+    """A file of which only headers are read. A header that says that it is huge is refused before it is read."""
+
+    def __init__(self, file: IO[bytes] | SeekableGzip) -> None:
+        self.tell, self.seek, self._read = file.tell, file.seek, file.read
+
+    def read(self, size: int) -> bytes:
+        if size > _MOST_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header says that it has {size:,} bytes")
+        return self._read(size)
+
+
+def _opened(path: Path) -> IO[bytes] | SeekableGzip:
+    file = path.open("rb")
+    compressed = file.read(len(GZIP)) == GZIP
+    file.seek(0)
+    return SeekableGzip(file) if compressed else file
+
+
+def _members(file: IO[bytes] | SeekableGzip, name: str) -> Iterator[tarfile.TarInfo]:
+    """All entries, read front to back. Raises DatasetError, at the end also if the archive is cut off there."""
+    try:
+        with tarfile.open(fileobj=cast(Any, _Headers(file)), mode="r:") as tar:
+            while member := tar.next():
+                tar.members.clear()  # type: ignore[attr-defined]  # else they are all kept, at a kilobyte each
+                if tar.offset <= member.offset:  # a negative size: some versions of tarfile go round in circles
+                    raise tarfile.ReadError(f"the size of {member.name[:80]} is negative")
+                yield member
+            file.seek(tar.offset)
+            end = file.read(tarfile.BLOCKSIZE)
+        if len(end) == tarfile.BLOCKSIZE and end != _END:
+            raise tarfile.ReadError(f"no header where one is due, at byte {tar.offset:,}")
+        if end != _END:
+            raise EOFError("its end is missing")
+        while file.read(_BLOCK_BYTES):  # gzip's checksum is at the end
+            pass
+    except Expands as error:
+        raise DatasetError(
+            f"{name} expands to more than {MOST_RATIO} times its size, like archives that are made to exhaust memory.",
+            "Make it again from the images.", "tar_expands",
+        ) from error  # fmt: skip
+    except _ERRORS as error:
+        if isinstance(error, EOFError) or "unexpected end of data" in str(error):
+            raise DatasetError(
+                f"{name} is not a complete tar archive: its end is missing.", _AGAIN, "tar_truncated"
+            ) from error
+        reason = str(error).strip().rstrip(".")[:200] or type(error).__name__
+        raise DatasetError(f"{name} is damaged: {reason}.", _AGAIN, "tar_damaged") from error
+
+
+def _text(name: str) -> str:
+    """A name as text. Bytes that are not UTF-8 are written as numbers, so that different names stay different."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").removeprefix("./")
+
+
+def _fault(member: tarfile.TarInfo) -> ImageError | None:
+    if member.issym():
+        return ImageError("The file is a symbolic link.", "Put the image itself into the archive.", "symlink")
+    if member.issparse():
+        return ImageError(
+            "The file is stored with holes (sparse).", "Make the archive without `--sparse`.", "tar_member"
+        )
+    if not member.isreg():
+        return ImageError("The entry is a device or a pipe, not a file.", "Take it out of the archive.", "tar_member")
+    return None
+
+
+def _refuse_other_compression(path: Path, first_bytes: bytes) -> None:
+    found = next((each for begin, each in _OTHER_COMPRESSION.items() if first_bytes.startswith(begin)), None)
+    if found:
+        raise DatasetError(
+            f"{path.name} is compressed with {found[0]}, which cannot be read piece by piece.",
+            f"Run `{found[1]} {shlex.quote(path.name)}` and give the file that it makes.",
+            "tar_compressed",
+        )  # fmt: skip

@@ -1,0 +1,61 @@
+"""Labelled pictures to try a model on: those that come with the dashboard, and those that were given with a model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from dashboard.core.datasets import open_dataset
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.models.self_test import LabelledFile
+
+MOST = 100  # pictures that a model is tried on
+_KEPT = "samples"  # the folder in models/NAME/VERSION
+
+
+def read_samples(folder: Path) -> list[LabelledFile]:
+    """The images `folder`/CLASS/*.png, in a fixed order; empty if there are none."""
+    return [LabelledFile(path.parent.name, path.read_bytes()) for path in sorted(folder.glob("*/*.png"))]
+
+
+def labelled_samples(path: Path) -> list[LabelledFile]:
+    """Up to 100 labelled images of the dataset at `path`, as many of each label as possible.
+
+    Raises:
+        DatasetError: the dataset cannot be read, or it has no labels.
+    """
+    dataset = open_dataset(path)
+    by_label: dict[str, list[int]] = defaultdict(list)
+    for sample in dataset.samples:
+        if sample.label is not None and len(by_label[sample.label]) < MOST:
+            by_label[sample.label].append(sample.index)
+    rounds = zip_longest(*(by_label[label] for label in sorted(by_label)))
+    chosen = [index for each in rounds for index in each if index is not None][:MOST]
+    found = []
+    for index in sorted(chosen):
+        try:
+            found.append(LabelledFile(str(dataset.samples[index].label), dataset.file(index)))
+        except ImageError:
+            continue
+    if not found:
+        raise DatasetError(
+            f"{path.name} has no labelled pictures.", "Use one folder a class: cat/1.png, dog/1.png ...", "no_images"
+        )
+    return found
+
+
+def keep_samples(folder: Path, samples: Sequence[LabelledFile]) -> None:
+    """Stores the samples of a model in its folder, so that diagnostics can use them."""
+    for number, sample in enumerate(samples):
+        path = folder / _KEPT / quote(sample.label, safe=" ").replace(".", "%2E") / str(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(sample.data)
+
+
+def kept_samples(folder: Path) -> list[LabelledFile]:
+    """The samples that were stored with a model; empty if there are none."""
+    files = sorted((folder / _KEPT).glob("*/*"), key=lambda path: int(path.name) if path.name.isdecimal() else 0)
+    return [LabelledFile(unquote(path.parent.name), path.read_bytes()) for path in files]

@@ -1,0 +1,192 @@
+"""Files of all kinds among images: which are read, and why the others are not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+import pytest
+
+from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets.uploads import LOOSE_FILES
+from dashboard.core.errors import DatasetError, ImageError
+from tests.conftest import MakeZip, encoded, picture
+
+pillow_heif.register_heif_opener()  # to write such files
+
+HEIC, AVIF = encoded(picture(1, 64, 64), "HEIF"), encoded(picture(1, 64, 64), "AVIF")
+
+
+def reason(dataset: Dataset, name: str) -> ImageError:
+    [index] = [sample.index for sample in dataset.samples if sample.name == name]
+    with pytest.raises(ImageError) as caught:
+        dataset.image(index)
+    return caught.value
+
+
+def labels(dataset: Dataset) -> dict[str, str | None]:
+    return {sample.name: sample.label for sample in dataset.samples}
+
+
+def test_images_are_read_whatever_their_names_say(make_zip: MakeZip) -> None:
+    files = {
+        "cat/IMG_0001.HEIC": HEIC, "cat/a.heif": HEIC, "cat/b.avif": AVIF, "cat/heic.jpg": HEIC, "cat/avif.png": AVIF,
+        "cat/jpeg.heic": encoded(picture(1, 64, 64), "JPEG"), "cat/x.jpe": encoded(picture(1, 64, 64), "JPEG"),
+        "cat/x.ppm": encoded(picture(1, 64, 64), "PPM"),
+    }  # fmt: skip
+    dataset = open_dataset(make_zip({}, extra=files))
+    assert labels(dataset) == dict.fromkeys(files, "cat")
+    for i in range(len(files)):
+        difference = dataset.image(i).astype(int) - picture(1, 64, 64)
+        assert np.abs(difference).mean() < 8
+
+
+def test_a_file_without_an_extension_is_an_image_if_it_begins_like_one(make_zip: MakeZip) -> None:
+    files = {"cat/0a1b": encoded(picture(0)), "cat/LICENSE": b"MIT License", "dog/0c.d/ff": HEIC, "dog/empty": b""}
+    dataset = open_dataset(make_zip({}, extra=files))
+    assert labels(dataset) == {"cat/0a1b": "cat", "cat/LICENSE": None, "dog/0c.d/ff": "0c.d", "dog/empty": None}
+    assert np.array_equal(dataset.image(0), picture(0)) and dataset.image(2).shape == (64, 64, 3)
+    assert reason(dataset, "cat/LICENSE").message == "Files without an extension are ignored."
+
+
+def test_files_without_extensions_and_a_labels_file(make_zip: MakeZip, tmp_path: Path) -> None:
+    files = {"0a1b": encoded(picture(0)), "0c2d": encoded(picture(1)), "labels.csv": b"id,label\n0a1b,cat\n0c2d,dog\n"}
+    dataset = open_dataset(make_zip({}, extra=files))
+    assert labels(dataset) == {"0a1b": "cat", "0c2d": "dog"} and np.array_equal(dataset.image(1), picture(1))
+    for name, data in files.items():
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        (tmp_path / "folder" / name).write_bytes(data)
+    assert labels(open_dataset(tmp_path / "folder")) == {"0a1b": "cat", "0c2d": "dog"}
+
+
+@pytest.mark.parametrize(
+    "name, data, what",
+    [
+        ("cat/a.jp2", encoded(picture(1), "JPEG2000"), "a JPEG 2000 image"),
+        ("cat/a.ico", encoded(picture(1), "ICO"), "an icon"),
+        ("cat/a.svg", b"<svg/>", "a drawing (SVG)"),
+        ("cat/a.dcm", bytes(128) + b"DICM", "a DICOM file"),
+        ("cat/a.CR2", b"II*\0\x10\0\0\0CR\2\0" + bytes(90), "raw file (CR2)"),
+        ("cat/a.NEF", encoded(picture(1), "TIFF"), "named like a camera's raw file"),
+        ("cat/a.tga", b"\0\0\2" + b"\x80" * 90, "named like a Targa image"),
+        ("cat/a.jpg", b"<html><body>404</body></html>", "a web page (HTML)"),
+        ("cat/a.png", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        ("cat/a.webp", bytes(999), "zeros only"),
+    ],
+)
+def test_other_files_are_refused_with_the_true_reason_and_a_way_out(
+    make_zip: MakeZip, name: str, data: bytes, what: str
+) -> None:
+    dataset = open_dataset(make_zip({"cat": 1}, extra={name: data}))
+    error = reason(dataset, name)
+    assert what in error.message and error.fix and error.code == "not_an_image"
+    assert np.array_equal(dataset.image(0), picture(0))
+
+
+def test_an_image_whose_name_says_something_else_is_told_how_to_be_called(make_zip: MakeZip) -> None:
+    files = {"cat/a.jp2": encoded(picture(1), "JPEG"), "cat/b.php": encoded(picture(1)), "cat/c.json": b"{}"}
+    dataset = open_dataset(make_zip({"cat": 1}, extra=files))
+    assert reason(dataset, "cat/a.jp2").message == "The file is a JPEG image, but its name ends in .jp2."
+    assert reason(dataset, "cat/b.php").fix == "Let its name end in .png."
+    assert reason(dataset, "cat/c.json").message == ".json files are ignored."
+
+
+@pytest.mark.parametrize(
+    "files, said",
+    [
+        ({"cat/a.dcm": bytes(128) + b"DICM", "cat/b.txt": b"x"}, "cat/a.dcm: The file is a DICOM file"),
+        ({"cat/a.cr2": b"II*\0\x10\0\0\0CR\2\0"}, "raw file (CR2)"),
+        ({"a.php": encoded(picture(1))}, "but its name ends in .php"),
+        ({"inner.zip": b"PK\3\4"}, "such as inner.zip"),
+        ({"a.txt": b"x"}, "holds no images."),
+    ],
+)
+def test_a_dataset_of_such_files_alone_says_what_they_are(
+    make_zip: MakeZip, files: dict[str, bytes], said: str
+) -> None:
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(make_zip({}, extra=files))
+    assert caught.value.code == "no_images" and said in caught.value.message and caught.value.fix
+
+
+def test_a_single_file_is_opened_or_says_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "noext").write_bytes(encoded(picture(1), "JPEG"))
+    assert len(open_dataset(tmp_path / "noext").samples) == 1
+    for name, data, said in (
+        ("a.jp2", encoded(picture(1), "JPEG2000"), "JPEG 2000"),
+        ("README", b"hello", "supported format"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(DatasetError, match=said):
+            open_dataset(tmp_path / name)
+
+
+def test_a_heic_can_be_uploaded() -> None:
+    assert {".heic", ".avif", ".ppm"} <= set(LOOSE_FILES)
+
+
+def with_method(path: Path, method: int, *names: str) -> Path:
+    """Says in both headers of these members of a ZIP that they are compressed with another method."""
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        members = {member.filename: member.header_offset for member in archive.infolist()}
+    for name in names or members:
+        data[members[name] + 8 : members[name] + 10] = method.to_bytes(2, "little")
+        central = data.rindex(name.encode()) - 46
+        data[central + 10 : central + 12] = method.to_bytes(2, "little")
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    "method, called",
+    [(9, "Deflate64 (method 9"), (95, "XZ (method 95"), (98, "PPMd"), (77, "an unknown method (method 77")],
+)
+def test_a_zip_of_an_unsupported_method_is_one_message(make_zip: MakeZip, method: int, called: str) -> None:
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(with_method(make_zip({"cat": 2, "dog": 1}), method))
+    error = caught.value
+    assert (
+        error.code == "zip_method"
+        and error.message.startswith("images.zip is compressed with ")
+        and called in error.message
+    )
+    assert f"`{'unzip images.zip -d images' if method == 9 else '7z x images.zip -oimages'}`" in error.fix
+    assert "`python -m zipfile -c again.zip images`" in error.fix
+
+
+def test_a_labels_file_that_can_be_read_does_not_hide_it(make_zip: MakeZip) -> None:
+    path = make_zip({"cat": 2}, extra={"labels.csv": b"file,label\n0,cat\n"})
+    with pytest.raises(DatasetError, match="Deflate64"):
+        open_dataset(with_method(path, 9, "cat/0.png", "cat/1.png"))
+
+
+def test_some_members_of_an_unsupported_method_are_these_members_only(make_zip: MakeZip) -> None:
+    dataset = open_dataset(with_method(make_zip({"cat": 2, "dog": 1}), 9, "cat/0.png", "dog/0.png"))
+    first, second = reason(dataset, "cat/0.png"), reason(dataset, "dog/0.png")
+    assert str(first) == str(second) and first.code == "zip_method" and "Deflate64" in first.message
+    assert np.array_equal(dataset.image(1), picture(1))
+
+
+def test_a_zip_that_is_encrypted_as_a_whole_is_one_message(make_zip: MakeZip) -> None:
+    path = make_zip({"cat": 2})
+    data = bytearray(path.read_bytes())
+    for place in (i for i in range(len(data)) if data[i : i + 4] in (b"PK\1\2", b"PK\3\4")):
+        data[place + (8 if data[place + 2] == 1 else 6)] |= 1
+    path.write_bytes(data)
+    with pytest.raises(DatasetError, match=r"images\.zip is encrypted") as caught:
+        open_dataset(path)
+    assert caught.value.code == "encrypted"
+
+
+def test_the_way_out_of_a_jpeg_2000_leads_to_a_dataset(tmp_path: Path) -> None:
+    (tmp_path / "a.jp2").write_bytes(encoded(picture(1), "JPEG2000"))
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(tmp_path)
+    command = caught.value.fix.split("`")[1].replace("python", sys.executable, 1)
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    assert open_dataset(tmp_path / "a.png").image(0).shape == (32, 32, 3)

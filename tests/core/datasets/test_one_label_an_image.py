@@ -1,0 +1,222 @@
+"""Tables that may give an image several labels: one-hot columns, COCO, lists."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets.label_value import SeveralLabels, as_label
+from dashboard.core.errors import DatasetError, ImageError
+from tests.conftest import MakeZip, encoded, picture
+
+Labelled = Callable[..., Dataset]
+
+
+@pytest.fixture
+def labelled(make_zip: MakeZip) -> Labelled:
+    """Opens a ZIP of a.png, b.png, c.png, d.png and a labels file."""
+
+    def open_with(name: str, content: bytes | str | object, folder: str = "") -> Dataset:
+        if not isinstance(content, (bytes, str)):
+            content = json.dumps(content)
+        data = content.encode() if isinstance(content, str) else content
+        images = {f"{folder}{letter}.png": encoded(picture(i)) for i, letter in enumerate("abcd")}
+        return open_dataset(make_zip({}, extra={**images, name: data}))
+
+    return open_with
+
+
+def labels(dataset: Dataset) -> list[str | None]:
+    return [sample.label for sample in dataset.samples]
+
+
+def reason(dataset: Dataset, index: int) -> ImageError:
+    with pytest.raises(ImageError) as caught:
+        dataset.image(index)
+    assert caught.value.fix
+    return caught.value
+
+
+def refused(labelled: Labelled, name: str, content: object) -> str:
+    with pytest.raises(DatasetError) as caught:
+        labelled(name, content)
+    assert caught.value.code == "labels_file" and name in caught.value.message and caught.value.fix
+    return caught.value.message
+
+
+def test_one_hot_columns(labelled: Labelled) -> None:
+    dataset = labelled("GroundTruth.csv", "image,MEL,NV,UNK\na,1.0,0.0,0.0\nb,0.0,1.0,0.0\nc.png,0,1,0\nd,1.0,0,0\n")
+    assert labels(dataset) == ["MEL", "NV", "NV", "MEL"]
+    assert all(np.array_equal(dataset.image(i), picture(i)) for i in range(4))
+    assert "GroundTruth.csv has a column for each class: MEL, NV, UNK." in dataset.notes
+
+
+@pytest.mark.parametrize("yes, no", [("1", "0"), ("1,0", "0,0"), ("True", "False"), ("1.", "0.000")])
+def test_other_spellings_of_0_and_1(labelled: Labelled, yes: str, no: str) -> None:
+    assert labels(labelled("labels.csv", f"image; cat; dog\na;{yes};{no}\nb; {no}; {yes}\n"))[:2] == ["cat", "dog"]
+
+
+def test_rows_without_exactly_one_1_are_faults_by_name(labelled: Labelled) -> None:
+    dataset = labelled("labels.csv", "isic_id;cat;dog;site\na;1;0;arm\nb;1;1;leg\nc;0;0;\nd;0;1;arm\n")
+    assert labels(dataset) == ["cat", None, None, "dog"]
+    assert reason(dataset, 1).code == "several_labels" and "cat, dog" in reason(dataset, 1).message
+    assert reason(dataset, 2).code == "label_missing"
+    assert "not used: site" in " ".join(dataset.notes)
+    assert "Without a label" not in " ".join(dataset.notes)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "id,cat,dog\na,0.1,0.1\nb,0.1,0.1\n",  # what Kaggle calls a sample submission
+        "id,cat,dog\na,0.9,0.1\nb,1,0\n",
+        "id,cat\na,1\nb,0\n".replace("id", "isic") + "x,y,z\n",
+        "id,cat,cat\na,1,0\nb,0,1\n",
+    ],
+)
+def test_other_numbers_are_no_classes(labelled: Labelled, table: str) -> None:
+    assert "cannot be used as a labels file" in refused(labelled, "truth.csv", table)
+
+
+def test_a_column_of_labels_says_more_than_columns_of_0_and_1(labelled: Labelled) -> None:
+    table = "image,sick,old,label\na,1,0,cat\nb,1,1,dog\nc,0,0,cat\nd,0,1,dog\n"
+    assert labels(labelled("labels.csv", table)) == ["cat", "dog", "cat", "dog"]
+
+
+def test_a_table_in_which_no_image_has_one_label_is_refused(labelled: Labelled) -> None:
+    said = refused(labelled, "labels.csv", "image,cat,dog\na,1,1\nb,0,0\n")
+    assert "no image has exactly one label" in said and "a: " in said
+
+
+CATEGORIES = [{"id": 0, "name": "pets", "supercategory": "none"}, {"id": 1, "name": "cat"}, {"id": 7, "name": "dog"}]
+
+
+def coco(*pairs: tuple[int, int], **changes: Any) -> dict[str, Any]:
+    """Images a to d with the ids 10 to 13, and an annotation for each pair of image and category."""
+    return {
+        "info": {}, "licenses": [],
+        "images": [{"id": 10 + i, "file_name": f"{letter}.png", "width": 32} for i, letter in enumerate("abcd")],
+        "annotations": [
+            {"id": i, "image_id": image, "category_id": category, "bbox": [0, 0, 9, 9]}
+            for i, (image, category) in enumerate(pairs)
+        ],
+        "categories": CATEGORIES,
+        **changes,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name, folder",
+    [
+        ("_annotations.coco.json", ""), ("set/_annotations.coco.json", "set/"), ("annotations/instances_val2017.json", "val2017/"),
+        ("labels.json", "images/"), ("truth.json", ""),
+    ],
+)  # fmt: skip
+def test_coco_gives_an_image_the_category_of_all_its_objects(labelled: Labelled, name: str, folder: str) -> None:
+    dataset = labelled(name, coco((11, 7), (10, 1), (10, 1), (12, 1)), folder)
+    assert {sample.name: sample.label for sample in dataset.samples} == {
+        f"{folder}{letter}.png": label for letter, label in zip("abcd", ["cat", "dog", "cat", None], strict=True)
+    }
+    by_name = {sample.name.rpartition("/")[2]: sample.index for sample in dataset.samples}
+    assert all(np.array_equal(dataset.image(by_name[f"{letter}.png"]), picture(i)) for i, letter in enumerate("abcd"))
+    assert f"1 image has no label in {name}" in " ".join(dataset.notes)
+
+
+def test_coco_images_with_several_categories_are_not_guessed(labelled: Labelled) -> None:
+    dataset = labelled("_annotations.coco.json", coco((10, 1), (11, 1), (11, 7), (12, 99)))
+    assert labels(dataset) == ["cat", None, None, None]
+    assert reason(dataset, 1).code == "several_labels" and "several categories: cat, dog" in reason(dataset, 1).message
+    assert reason(dataset, 2).code == "label_unknown" and "99" in reason(dataset, 2).message
+    assert np.array_equal(dataset.image(3), picture(3))
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"annotations": [{"image_id": 10, "caption": "a cat"}]}, "have no categories"),
+        ({"annotations": []}, "have no categories"),
+        ({"images": [{"id": 10}]}, "lacks 'file_name'"),
+        ({"images": ["a.png"]}, "cannot be used"),
+        ({"categories": {"cat": 1}}, "cannot be used"),
+        ({"annotations": [{"image_id": [], "category_id": 1}]}, "cannot be used"),
+    ],
+)
+def test_coco_that_makes_no_sense_is_refused(labelled: Labelled, changes: dict[str, Any], said: str) -> None:
+    assert said in refused(labelled, "_annotations.coco.json", coco((10, 1), **changes))
+
+
+def test_coco_with_several_categories_everywhere_is_refused(labelled: Labelled) -> None:
+    said = refused(labelled, "_annotations.coco.json", coco((10, 1), (10, 7)))
+    assert "no image has exactly one label" in said and "a.png" in said
+
+
+@pytest.mark.parametrize(
+    "value, label",
+    [
+        (["cat"], "cat"), ([3], "3"), ([3.0], "3"), ([], None), (("cat",), "cat"), (np.array(["cat"]), "cat"),
+        (["cat", "cat"], "cat"), ([None, "cat"], "cat"), ('["cat"]', "cat"), ("['cat']", "cat"), ("[3]", "3"), ("[]", None),
+        ("['cat',]", "cat"), ('["k\\u00e4se"]', "käse"), ("[cat]", "[cat]"), ("['cat' 'dog']", "['cat' 'dog']"), ("[1.5]", "[1.5]"),
+    ],
+)  # fmt: skip
+def test_a_list_of_one_label_is_this_label(value: object, label: str | None) -> None:
+    assert as_label(value) == label
+
+
+@pytest.mark.parametrize(
+    "value", [["cat", "dog"], '["cat", "dog"]', "['cat', 'dog']", "[1, 2]", [1, 2], np.array([1, 2])]
+)
+def test_a_list_of_several_labels_is_no_label(value: object) -> None:
+    with pytest.raises(SeveralLabels, match="several labels") as caught:
+        as_label(value)
+    assert len(caught.value.labels) == 2
+
+
+def parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+FILES, LISTS = [f"{letter}.png" for letter in "abcd"], [["cat"], ["cat", "dog"], [], ["dog"]]
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("labels.csv", 'file,label\na.png,"[\'cat\']"\nb.png,"[""cat"", ""dog""]"\nc.png,[]\nd.png,[dog]\n'.replace("[dog]", "dog")),
+        ("labels.json", json.dumps(dict(zip(FILES, LISTS, strict=True)))),
+        ("metadata.jsonl", "\n".join(json.dumps({"file_name": f, "label": v}) for f, v in zip(FILES, LISTS, strict=True))),
+        ("labels.parquet", parquet(pa.table({"file": FILES, "label": LISTS}))),
+    ],
+)  # fmt: skip
+def test_lists_in_every_kind_of_table(labelled: Labelled, name: str, content: bytes | str) -> None:
+    dataset = labelled(name, content)
+    assert labels(dataset) == ["cat", None, None, "dog"]
+    assert reason(dataset, 1).code == "several_labels" and name in reason(dataset, 1).message
+    assert np.array_equal(dataset.image(2), picture(2))
+
+
+def test_lists_beside_images_in_parquet(tmp_path: Any) -> None:
+    images = [{"bytes": encoded(picture(i)), "path": f"{i}.png"} for i in range(4)]
+    table = pa.table({"image": images, "label": [[0], [0, 1], None, [1]]})
+    feature = {"feature": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "_type": "Sequence"}
+    for i, given in enumerate((feature, [feature["feature"]])):
+        metadata = {"huggingface": json.dumps({"info": {"features": {"label": given}}})}
+        pq.write_table(table.replace_schema_metadata(metadata), tmp_path / f"{i}.parquet")
+        dataset = open_dataset(tmp_path / f"{i}.parquet")
+        assert labels(dataset) == ["cat", None, None, "dog"]
+        assert reason(dataset, 1).code == "several_labels" and "cat, dog" in reason(dataset, 1).message
+        assert all(np.array_equal(dataset.image(j), picture(j)) for j in (0, 2, 3))
+
+
+def test_two_rows_for_one_image_of_which_one_has_several_labels(labelled: Labelled) -> None:
+    dataset = labelled("labels.json", [{"file": "a.png", "label": ["cat", "dog"]}, {"file": "a", "label": "cat"}])
+    assert labels(dataset)[0] is None and reason(dataset, 0).code == "several_labels"

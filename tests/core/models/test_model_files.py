@@ -1,0 +1,121 @@
+"""What people give as a model: files, folders and ZIPs of every kind."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.core.errors import ModelError
+from dashboard.core.models import model_files
+from dashboard.core.models.model_files import TakenModel, take_model
+
+HDF5, KERAS = b"\x89HDF\r\n\x1a\nweights", {"config.json": b"{}", "model.weights.h5": b"h5", "metadata.json": b"{}"}
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def unzipped(path: Path, members: dict[str, bytes]) -> Path:
+    for name, data in members.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
+def taken(given: Path, tmp_path: Path) -> tuple[TakenModel, Path]:
+    target = tmp_path / "taken"
+    return take_model(given, target), target
+
+
+def refused(given: Path, tmp_path: Path) -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        take_model(given, tmp_path / "taken")
+    assert caught.value.code in ("model_format", "model_damaged") and caught.value.fix
+    return caught.value
+
+
+@pytest.mark.parametrize("pack", [zipped, unzipped])
+@pytest.mark.parametrize("folder", ["", "converted_keras/"])
+def test_teachable_machine(pack: Any, folder: str, tmp_path: Path) -> None:
+    members = {f"{folder}keras_model.h5": HDF5, f"{folder}labels.txt": b"0 cat\n1 sea horse\n", "__MACOSX/._x.h5": b"x"}
+    found, target = taken(pack(tmp_path / "given", members), tmp_path)
+    assert target.read_bytes() == HDF5 and found.n_bytes == len(HDF5)
+    assert found.class_names == ("cat", "sea horse")
+    assert found.notes == (
+        f"The model is {folder}keras_model.h5 in given.",
+        "The class names are from labels.txt: cat, sea horse.",
+    )
+
+
+@pytest.mark.parametrize("pack", [zipped, unzipped])
+def test_an_unpacked_keras_file(pack: Any, tmp_path: Path) -> None:
+    found, target = taken(pack(tmp_path / "given", {f"model/{name}": data for name, data in KERAS.items()}), tmp_path)
+    with zipfile.ZipFile(target) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == KERAS
+    assert found.notes == ("given holds a .keras file that was unpacked.",)
+
+
+@pytest.mark.parametrize("pack", [zipped, unzipped])
+def test_a_saved_model(pack: Any, tmp_path: Path) -> None:
+    files = {
+        "saved_model.pb": b"graph",
+        "variables/variables.index": b"i",
+        "variables/variables.data-00000-of-00001": b"w",
+    }
+    _, target = taken(pack(tmp_path / "given", {**files, "assets/secret.txt": b"x"}), tmp_path)
+    assert {p.relative_to(target).as_posix(): p.read_bytes() for p in target.rglob("*") if p.is_file()} == files
+
+
+def test_a_keras_file_is_copied_as_it_is(tmp_path: Path) -> None:
+    given = zipped(tmp_path / "m.keras", KERAS)
+    found, target = taken(given, tmp_path)
+    assert target.read_bytes() == given.read_bytes() and found.class_names is None
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("m.tflite", b"\x1c\0\0\0TFL3", "a TensorFlow Lite model"),
+        ("m.onnx", b"\x08\x07\x12", "an ONNX model"),
+        ("m.pth", b"\x80\x02", "a PyTorch model"),
+        ("m.pb", b"\x08\x01", "a TensorFlow graph without its folder"),
+        ("m.json", b'{"class_name": "Sequential"}', "holds no weights"),
+        ("m.keras", b"hello", "neither a .keras nor an .h5 file"),
+        ("m.keras", b"", "is empty"),
+        ("m.keras", b"PK\x03\x04cut off", "damaged or cut off"),
+    ],
+)
+def test_files_that_are_no_keras_models(name: str, data: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert said in refused(tmp_path / name, tmp_path).message
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"archive/data.pkl": b"x", "archive/version": b"3"}, "a PyTorch model"),
+        ({"model.json": b"{}", "group1-shard1of1.bin": b"x"}, "a TensorFlow.js model"),
+        ({"model.index": b"x", "model.data-00000-of-00001": b"x"}, "weights only"),
+        ({"cat/1.png": b"x"}, "no model"),
+        ({"a.h5": HDF5, "b.h5": HDF5}, "several models: a.h5, b.h5"),
+    ],
+)
+def test_zips_without_one_keras_model(members: dict[str, bytes], said: str, tmp_path: Path) -> None:
+    assert said in refused(zipped(tmp_path / "m.zip", members), tmp_path).message
+
+
+def test_a_file_in_a_zip_that_unpacks_to_more_than_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_files, "MAX_FILE_BYTES", 2**20)
+    given = tmp_path / "m.zip"
+    with zipfile.ZipFile(given, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m.h5", HDF5 + bytes(2**21))
+    with pytest.raises(ModelError, match="larger than") as caught:
+        take_model(given, tmp_path / "taken")
+    assert caught.value.code == "too_large"
