@@ -84,6 +84,7 @@ class Format:
     damaged: Callable[[str], DatasetError] | None = None  # error for a file with this suffix that is something else
     shards: re.Pattern[str] | None = None  # matches names of files that form one dataset together
     count: Callable[[Path], int] | None = None  # images in a shard, if that is quick to tell; raises OSError
+    pools: bool = True  # the shards of several splits can be one dataset
     several: bool = False  # several uploaded files may make one dataset
     uploadable: bool = True
     in_library: bool = True  # files in data/datasets are offered
@@ -203,6 +204,7 @@ FORMATS = (
         sniff=lambda data: begins_like_idx(data.path, data.first_bytes) or _is_idx_zip(data),
         open=_open_idx,
         shards=re.compile(rf"(^|/){NAME.pattern}$", re.IGNORECASE),
+        pools=False,
         several=True,
         in_library=False,  # in data/datasets, users choose the folder of the files
     ),

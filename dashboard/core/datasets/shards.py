@@ -37,7 +37,7 @@ def open_shards(
     if len(by_split) < 2 or choices.split == NO_SPLITS:
         return kind.open(DataFiles(path, tuple(root / name for name in shards), open_images))
     splits = _sizes(kind, root, by_split)
-    choice = choose_split(path.name, splits, choices.split, lambda _: True)
+    choice = choose_split(path.name, splits, choices.split, lambda _: True, may_pool=kind.pools)
     files = [name for split in choice.splits for name in by_split[split]]
     dataset = kind.open(DataFiles(path, tuple(root / name for name in files), open_images))
     others = (f"Files of no split are not used: {listed(loose, 4)}.",) if loose else ()
