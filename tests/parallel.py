@@ -21,6 +21,7 @@ SLOWEST = (
     "tests/core/evaluation/test_driver.py",
     "tests/pages/test_explain.py",
     "tests/cli/test_commands.py",
+    "tests/cli/test_questions.py",
     "tests/core/models/test_adding.py",
     "tests/pages/test_predict.py",
     "tests/test_without_tensorflow.py",

@@ -16,8 +16,18 @@ LabelMap = Annotated[
     typer.Option(
         "--map",
         help="What a label means: LABEL=CLASS, LABEL= to leave it out, 'LABEL=(no label)' to predict only, or a JSON "
-        "file of these.",
+        "file of these. '*' stands for every label that matches no class.",
     ),
+]
+LabelsFrom = Annotated[
+    int | None,
+    typer.Option("--labels-from", min=0, max=1, help="Whether labels that are numbers count from 0 or from 1."),
+]
+Split = Annotated[
+    str, typer.Option("--split", metavar="NAME", help="test, train, val or all; test when not given, if there is one.")
+]
+ZipEncoding = Annotated[
+    str, typer.Option("--zip-encoding", metavar="NAME", help="Of the names in a ZIP, such as gbk or cp437.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 

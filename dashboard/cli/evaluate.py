@@ -11,11 +11,13 @@ import typer
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
-from dashboard.cli.arguments import AsJson, LabelMap, Local, ModelRef, services
+from dashboard.cli.arguments import AsJson, LabelMap, LabelsFrom, Local, ModelRef, Split, ZipEncoding, services
 from dashboard.cli.output import print_json, progress, say, stop
 from dashboard.cli.show_run import show_run
+from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.formats import FOLDERS, OFFERED, either
+from dashboard.core.datasets.labels_option import labels_choice
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.driver import go_on
 from dashboard.core.evaluation.opening import Found, OpenRun, open_run, take_up_run
@@ -52,9 +54,16 @@ def evaluate(
     ] = None,
     model: ModelRef = "",
     labels: Annotated[
-        Path | None,
-        typer.Option(help="A labels file elsewhere: CSV, JSON or Parquet of file and label; .npy or idx for arrays."),
-    ] = None,
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="A table in the dataset, or a labels file elsewhere: CSV, JSON or Parquet of file and label; .npy or idx "
+            "for arrays. `folders`: the names of the folders.",
+        ),
+    ] = "",
+    split: Split = "",
+    zip_encoding: ZipEncoding = "",
+    labels_from: LabelsFrom = None,
     label_map: LabelMap = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.json, rows.csv and rows.parquet; made if it is not there.")
@@ -82,9 +91,10 @@ def evaluate(
     least = read_share(min_accuracy) if min_accuracy else None
     if (dataset is None) == (not resume):
         raise typer.BadParameter("give either a dataset or --resume RUN_ID")
-    if resume and (model or no_cache or labels or label_map):
+    if resume and (model or no_cache or labels or label_map or split or zip_encoding or labels_from is not None):
         raise typer.BadParameter(
-            "a resumed run keeps its model and labels: leave out --model, --labels, --map and --no-cache"
+            "a resumed run keeps its model, split and labels: leave out --model, --labels, --split, --zip-encoding, "
+            "--labels-from, --map and --no-cache"
         )
     opened = services(workers, local or workers is not None)
     store = opened.runs
@@ -95,7 +105,9 @@ def evaluate(
             run_or_found = take_up_run(resume, store, opened.registry)
         else:
             assert dataset is not None
-            plan = _plan(opened, dataset, model, labels, label_map)
+            chosen = Choices(labels_choice(dataset, labels), split, zip_encoding)
+            path = describe(dataset, chosen, opened.settings.described_dir)
+            plan = plan_run(path, opened.registry.get(model), read_label_map(label_map or ()), labels_from)
             run_or_found = open_or_wait(plan, store, opened.settings.chunk_size, reuse=not no_cache)
         manifest = run_or_found.manifest if isinstance(run_or_found, Found) else _evaluate(opened, run_or_found)
         run = store.folder(manifest.run_id).load(VIEW_COLUMNS)
@@ -111,13 +123,6 @@ def evaluate(
     for path in written:
         say(f"Wrote {path}")
     raise typer.Exit(_verdict(run, least))
-
-
-def _plan(opened: Services, dataset: Path, model: str, labels: Path | None, label_map: list[str] | None) -> RunPlan:
-    version = opened.registry.get(model)
-    meanings = read_label_map(label_map or ())
-    path = describe(dataset, labels, opened.settings.described_dir) if labels else dataset.absolute()
-    return plan_run(path, version, meanings)
 
 
 def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -> OpenRun | Found:

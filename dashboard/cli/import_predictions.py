@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dashboard.cli.arguments import AsJson, LabelMap, services
+from dashboard.cli.arguments import AsJson, LabelMap, LabelsFrom, services
 from dashboard.cli.output import print_json, progress, say, stop
 from dashboard.core.errors import DashboardError
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
@@ -28,6 +28,7 @@ def import_command(
     ] = "",
     model: Annotated[str, typer.Option(help="Use the class names of this model: NAME or NAME@VERSION.")] = "",
     name: Annotated[str, typer.Option(help="Name of what made the predictions; shown instead of a model.")] = "",
+    labels_from: LabelsFrom = None,
     label_map: LabelMap = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,7 +46,8 @@ def import_command(
             names, model = version.class_names, version.ref
         with progress() as bar:
             task = bar.add_task("Importing", total=None, rate="")
-            request = ImportRequest(predictions, names, labels, name or model, read_label_map(label_map or ()))
+            meanings = read_label_map(label_map or ())
+            request = ImportRequest(predictions, names, labels, name or model, meanings, labels_from)
             imported = import_predictions(
                 request,
                 opened.runs,

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.files import readable_name
-from dashboard.schemas.errors import ErrorAnswer, ErrorRecord
+from dashboard.schemas.errors import ErrorAnswer
 from dashboard.schemas.predictions import PredictionRecord
 from dashboard.schemas.schema import Schema
 
@@ -59,10 +59,10 @@ def read_image(path: Path) -> bytes:
 def stop(error: DashboardError, as_json: bool, exit_code: int = 1) -> NoReturn:
     """Prints what happened and what to do, then ends the command."""
     if as_json:
-        print_json(ErrorAnswer(error=ErrorRecord.of(error)))
+        print_json(ErrorAnswer.of(error))
     say(error.message, "red")
-    if error.fix:
-        say(error.fix)
+    for line in error.fix.splitlines():
+        say(line)
     raise typer.Exit(exit_code)
 
 

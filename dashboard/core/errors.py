@@ -19,10 +19,11 @@ Code = Literal[
     "image_unreadable", "empty", "not_an_image", "other_type", "too_large", "too_many_pixels", "truncated",
     "unreadable", "unsupported_pixels",
     # a dataset, whatever its format
-    "dataset_unreadable", "bad_name", "damaged", "dataset_changed", "description", "missing", "no_images", "not_found",
+    "dataset_unreadable", "bad_name", "choice", "damaged", "dataset_changed", "description", "missing", "no_images", "not_found",
     "several_splits", "unknown_format", "upload_mixed", "upload_too_large",
     # a dataset's labels
-    "ambiguous", "label_count", "label_missing", "label_unknown", "label_map", "labels_file", "labels_unknown", "several_labels",
+    "ambiguous", "label_count", "label_missing", "label_unknown", "label_map", "labels_file", "labels_uncertain",
+    "labels_unknown", "several_labels",
     # NumPy arrays
     "array_channels_first", "array_damaged", "array_keys", "array_labels", "array_objects", "array_order",
     "array_scalar", "array_shape", "array_size", "array_type",

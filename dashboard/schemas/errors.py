@@ -6,6 +6,7 @@ from pydantic import Field
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.models.prediction import Failure
+from dashboard.core.questions import Question, UndecidedError
 from dashboard.schemas.schema import Schema
 
 
@@ -22,10 +23,38 @@ class ErrorRecord(Schema):
         return cls(code=error.code, message=error.message, fix=error.fix)
 
 
+class AnswerRecord(Schema):
+    """One possible answer to a question."""
+
+    value: str = Field(description="what to give with the option")
+    meaning: str
+
+
+class QuestionRecord(Schema):
+    """What the user has to decide before the command can do its work."""
+
+    option: str = Field(description="the option that answers it, such as --split")
+    asks: str
+    answers: list[AnswerRecord]
+
+    @classmethod
+    def of(cls, question: Question) -> QuestionRecord:
+        """The record of a question."""
+        answers = [AnswerRecord(value=each.value, meaning=each.meaning) for each in question.answers]
+        return cls(option=question.option, asks=question.asks, answers=answers)
+
+
 class ErrorAnswer(Schema):
     """The output of a command that failed."""
 
     error: ErrorRecord
+    question: QuestionRecord | None = Field(description="null unless the command failed for want of an answer")
+
+    @classmethod
+    def of(cls, error: DashboardError) -> ErrorAnswer:
+        """The answer of a command that this error ended."""
+        asked = QuestionRecord.of(error.question) if isinstance(error, UndecidedError) else None
+        return cls(error=ErrorRecord.of(error), question=asked)
 
 
 class FailedImage(Schema):

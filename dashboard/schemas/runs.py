@@ -52,6 +52,10 @@ class RunRecord(Figures):
     failed: list[FailedRow]
     ece15: float | None = Field(description="expected calibration error in 15 bins, in [0, 1]")
     confusion: ConfusionRecord | None
+    notes: list[str] = Field(description="how the dataset was read and what was decided, in sentences")
+    label_map: dict[str, str] = Field(
+        description="the class that each label of the dataset means, or (no label) or (leave out)"
+    )
     seconds: float = Field(description="time spent on the run")
     images_per_second: float | None
 
@@ -72,6 +76,8 @@ class RunRecord(Figures):
             **figures(evaluation),
             ece15=evaluation.ece15 if evaluation else None,
             confusion=ConfusionRecord(labels=list(manifest.class_names), counts=counts) if evaluation else None,
+            notes=list(manifest.notes),
+            label_map=dict(manifest.label_map),
             seconds=manifest.seconds,
             images_per_second=round(len(run.table) / manifest.seconds, 1) if manifest.seconds else None,
         )

@@ -20,6 +20,7 @@ import pytest
 import streamlit as st
 from pandas.testing import assert_frame_equal
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
 
 from dashboard.core.background import BackgroundTask
 from dashboard.core.evaluation.opening import begin_run
@@ -53,6 +54,11 @@ def metrics(at: AppTest) -> dict[str, str]:
     return {m.label: str(m.value) for m in at.metric}
 
 
+def others(at: AppTest) -> Selectbox:
+    """The box that says what becomes of labels for which nothing is chosen."""
+    return next(box for box in at.selectbox if box.label == "A label for which nothing is chosen")
+
+
 @pytest.fixture
 def run(dashboard: Services) -> RunManifest:
     """A finished evaluation of the samples by the project's own model."""
@@ -71,7 +77,9 @@ def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZ
     at = open_page("evaluate")
     path = make_zip({"cat": 3, "Plane": 2, "unicorn": 2}, extra={"cat/broken.png": b"no"})
     at.file_uploader(key="zip-0").upload("my pets.zip", path.read_bytes()).run()
-    assert '"unicorn" is not a class of' in text_of(at) and not dashboard.jobs.active()
+    assert '"unicorn" (2 images) is not a class of' in text_of(at) and not dashboard.jobs.active()
+    assert at.button(key="evaluate-mapped").disabled and "1 label has no class yet" in text_of(at)
+    others(at).select("(leave out)").run()
     at.button(key="evaluate-mapped").click().run()
     until(at, lambda at: at.metric)
     assert not at.exception
@@ -121,13 +129,18 @@ def test_what_labels_mean_is_asked_before_anything_starts(
     at = open_page("evaluate")
     path = make_zip({"kitten": 2, "![x](y)": 1, "dog": 1, "thing": 1})
     at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
-    assert not at.exception and "3 labels are not classes of" in text_of(at)
-    [editor] = at.data_editor
-    assert editor.value["label"].tolist() == ["![x](y)", "kitten", "thing", "dog"]
-    assert editor.value["meaning"].tolist() == ["(leave out)", "(leave out)", "(leave out)", "dog"]
-    at.session_state[editor.key] = {
-        "edited_rows": {1: {"meaning": "cat"}, 2: {"meaning": "(no label)"}}, "added_rows": [], "deleted_rows": [],
-    }  # fmt: skip
+    assert not at.exception and "3 labels (4 images) are not classes of" in text_of(at)
+    editor, matched = at.data_editor
+    assert editor.value["label"].tolist() == ["kitten", "![x](y)", "thing"] and matched.value["label"].tolist() == [
+        "dog"
+    ]
+    assert editor.value["meaning"].isna().all() and at.button(key="evaluate-mapped").disabled
+    rows = {0: {"meaning": "cat"}, 2: {"meaning": "(no label)"}}
+    at.session_state[editor.key] = {"edited_rows": rows, "added_rows": [], "deleted_rows": []}
+    at.run()
+    assert at.button(key="evaluate-mapped").disabled and "1 label has no class yet" in text_of(at)
+    rows[1] = {"meaning": "(leave out)"}
+    at.session_state[editor.key] = {"edited_rows": rows, "added_rows": [], "deleted_rows": []}
     at.run()
     at.button(key="evaluate-mapped").click().run()
     until(at, lambda at: at.metric)
@@ -144,16 +157,13 @@ def test_pictures_in_one_folder_are_predicted_and_nothing_starts_while_they_are_
     path = make_zip({"my photos": 2}, extra={"top.png": encoded(picture(7))})
     at = open_page("evaluate")
     at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
-    [editor] = at.data_editor
-    assert editor.value["meaning"].tolist() == ["(no label)"] and not at.button(key="evaluate-mapped").disabled
-    assert "Not in a class folder" in text_of(at)
-    edited = {"edited_rows": {0: {"meaning": "(leave out)"}}, "added_rows": [], "deleted_rows": []}
-    at.session_state[editor.key] = edited
-    at.run()
-    assert at.button(key="evaluate-mapped").disabled
+    assert "Not in a class folder" in text_of(at) and at.button(key="evaluate-mapped").disabled
+    others(at).select("(leave out)").run()
+    assert at.button(key="evaluate-mapped").disabled, "nothing would be left"
     reloaded = open_page("evaluate")
     reloaded.query_params["upload"] = at.query_params["upload"]
     reloaded.run()
+    others(reloaded).select("(no label)").run()
     reloaded.button(key="evaluate-mapped").click().run()
     until(reloaded, lambda at: at.metric)
     assert metrics(reloaded)["Images"] == "3" and "upload" not in reloaded.query_params
@@ -178,10 +188,49 @@ def test_loose_images_with_a_labels_file(open_page: Open) -> None:
          ("labels.csv", b"file;label\na b.png;cat\nc.png;3\n", "text/csv")]
     ).run()  # fmt: skip
     at.button(key="evaluate-files").click().run()
-    assert not at.exception and '"3" is not a class of' in text_of(at)
+    assert not at.exception and '"3" (1 image) is not a class of' in text_of(at)
+    others(at).select("(leave out)").run()
     at.button(key="evaluate-mapped").click().run()
     until(at, lambda at: at.metric)
     assert metrics(at)["Images"] == "1" and "Labels are taken from" in text_of(at)
+
+
+def test_the_split_can_be_chosen(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
+    extra = {f"{split}/cat/{i}.png": encoded(picture(i)) for i, split in enumerate(["test", "train", "train"])}
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({}, extra=extra).read_bytes()).run()
+    assert not at.exception and not dashboard.jobs.active()
+    [box] = [each for each in at.selectbox if each.label.startswith("Which split of")]
+    assert box.value == "test" and box.options[:2] == ["test: 1 image in test", "train: 2 images in train"]
+    assert not at.button(key="evaluate-mapped").disabled
+    box.select("train").run()
+    assert "Only the split train is used" in text_of(at)
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    [manifest] = dashboard.runs.list()
+    assert metrics(at)["Images"] == "2" and manifest.dataset_name == "x.zip, train"
+    assert "Only the split train is used, as chosen" in manifest.notes[0]
+
+
+def test_without_a_test_split_nothing_starts_before_one_is_chosen(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    extra = {f"{split}/{i}.png": encoded(picture(i)) for i, split in enumerate(["train/2", "train/3", "val/0"])}
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({}, extra=extra).read_bytes()).run()
+    [box] = [each for each in at.selectbox if each.label.startswith("Which split of")]
+    assert not at.exception and box.value is None and at.button(key="evaluate-mapped").disabled
+    box.select("train").run()
+    [split, start] = [each for each in at.selectbox if each.label.endswith("?")]
+    assert split.value == "train" and start.value is None and at.button(key="evaluate-mapped").disabled
+    assert start.options == ["0: 2 is bird, 3 is cat", "1: 2 is automobile, 3 is bird"]
+    start.select("1").run()
+    assert not at.exception and not at.button(key="evaluate-mapped").disabled
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    [manifest] = dashboard.runs.list()
+    assert manifest.class_of == {"2": "automobile", "3": "bird"}
+    assert "As chosen, 2 is used as automobile; 3 is used as bird." in manifest.notes
 
 
 def test_an_array_without_labels(open_page: Open) -> None:
@@ -543,3 +592,48 @@ def test_a_dataset_given_as_a_pattern_is_still_there(open_page: Open, dashboard:
     dashboard.runs.folder(run.run_id).save(replace(run, dataset=str(pattern)))
     at = open_run(open_page, run)
     assert at.button(key="again") and "no longer on the server" not in text_of(at)
+
+
+def array_file(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def test_dropped_predictions_become_a_run(open_page: Open, dashboard: Services) -> None:
+    probs = np.eye(10)[[0, 3, 5, 5]] * 0.9 + 0.01
+    files = [("pred_probs.npy", array_file(probs), ""), ("labels.npy", array_file(np.array([0, 3, 5, 3])), "")]
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").set_value(files).run()
+    at.button(key="evaluate-files").click().run()
+    assert not at.exception and "4 rows with probabilities of 10 classes, true labels from labels" in text_of(at)
+    assert "cifar10-resnet" in at.selectbox(key="predictions-names").value and not dashboard.runs.list()
+    at.button(key="import-predictions").click().run()
+    assert not at.exception and metrics(at)["Accuracy"] == "75.0%"
+    [manifest] = dashboard.runs.list()
+    assert manifest.imported and manifest.class_names[3] == "cat" and manifest.dataset_name == "pred_probs.npy"
+
+
+def test_labels_of_dropped_predictions_are_asked_about(open_page: Open, dashboard: Services) -> None:
+    table = "file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,hound,0.2,0.8\n"
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").set_value([("theirs.csv", table.encode(), "")]).run()
+    at.button(key="evaluate-files").click().run()
+    assert '"hound" (1 image) is not a class' in text_of(at) and at.button(key="import-predictions").disabled
+    editor = at.data_editor[0]
+    at.session_state[editor.key] = {"edited_rows": {0: {"meaning": "dog"}}, "added_rows": [], "deleted_rows": []}
+    at.run()
+    at.button(key="import-predictions").click().run()
+    [manifest] = dashboard.runs.list()
+    assert metrics(at)["Accuracy"] == "100.0%" and manifest.class_of["hound"] == "dog"
+
+
+def test_files_that_may_be_predictions_or_images_are_asked_about(open_page: Open, dashboard: Services) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, images=np.stack([picture(i) for i in range(2)]), labels=[3, 0], pred_probs=np.eye(10)[[3, 3]])
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("both.npz", buffer.getvalue()).run()
+    assert not at.exception and "it also holds images" in text_of(at) and not dashboard.jobs.active()
+    at.button_group(key="predictions-kind").set_value("A dataset of images").run()
+    until(at, lambda at: at.metric)
+    assert metrics(at)["Images"] == "2" and not dashboard.runs.list()[0].imported

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
+from dashboard.core.datasets.array_splits import ArraysOfSplit, arrays_by_split
 from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
+from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import MAX_PIXELS
 from dashboard.core.images.drawing import encode_png
+from dashboard.core.questions import Question
 
 NO_LABELS = "The file holds no labels, so the images are predicted, but not compared."
 _CHANNELS = (1, 3)
@@ -25,29 +28,43 @@ _CHANNELS = (1, 3)
 class ArrayImages:
     """See `Dataset`."""
 
-    def __init__(self, path: Path, arrays: Mapping[str, StoredArray], files: Sequence[Path] = ()) -> None:
-        """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,).
+    questions: tuple[Question, ...] = ()
+    split = ""  # the one in use, if there are several
+
+    def __init__(
+        self, path: Path, arrays: Mapping[str, StoredArray], files: Sequence[Path] = (), split: str = ""
+    ) -> None:
+        """Raises DatasetError when the arrays are not images (N, H, W, C) uint8 and labels (N,), or have no such split.
 
         Args:
             arrays: the arrays in the file at `path`, by key.
             files: the files that hold them, if these are not the one at `path`.
+            split: of several in the file, the one that the user chose; "" if none.
         """
         self.path, self._files = path, tuple(files) or (path,)
-        self._images, labels = _choose(arrays, path.name)
+        splits = arrays_by_split(list(arrays))
+        choice = _choose_split(arrays, splits, path.name, split) if splits else None
+        if choice:
+            keys = splits[choice.splits[0]]
+            self._images, labels = arrays[keys.images], arrays[keys.labels] if keys.labels else None
+        else:
+            self._images, labels = _choose(arrays, path.name)
         _check_images(self._images)
         self.samples = SampleList(
             NumberedNames(len(self._images), "image"),
             read_labels(labels, len(self._images)) if labels else [None] * len(self._images),
         )
-        self.notes = (
+        self.notes: tuple[str, ...] = (
             (f"Images are read from {self._images.name}, labels from {labels.name}.",) if labels else (NO_LABELS,)
         )
+        if choice:
+            self.questions, self.notes, self.split = (choice.question,), (choice.note, *self.notes), choice.splits[0]
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the files."""
-        sums = list(map(sha256_of, self._files))
-        return joint_fingerprint(*sums) if len(sums) > 1 else sums[0]
+        """SHA-256 of the files, and the split if there are several."""
+        parts = [*map(sha256_of, self._files), *filter(None, [self.split])]
+        return joint_fingerprint(*parts) if len(parts) > 1 else parts[0]
 
     def file(self, index: int) -> bytes:
         """See `Dataset`. The image is encoded as PNG."""
@@ -85,6 +102,13 @@ def read_labels(labels: StoredArray, count: int) -> list[str | None]:
         raise DatasetError(
             f"{labels.name} cannot be used as labels: {error}.", "Save class ids or names.", "array_labels"
         ) from error
+
+
+def _choose_split(
+    arrays: Mapping[str, StoredArray], splits: Mapping[str, ArraysOfSplit], name: str, wanted: str
+) -> SplitChoice:
+    sizes = [Split(split, (keys.images,), len(arrays[keys.images]), "image") for split, keys in splits.items()]
+    return choose_split(name, sizes, wanted, lambda split: splits[split].labels is not None, may_pool=False)
 
 
 def _choose(arrays: Mapping[str, StoredArray], name: str) -> tuple[StoredArray, StoredArray | None]:

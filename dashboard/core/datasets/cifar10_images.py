@@ -12,12 +12,14 @@ from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.files import sha256_of
 from dashboard.core.images.drawing import encode_png
 from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.questions import Question
 
 
 class Cifar10Images:
     """See `Dataset`."""
 
     notes: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.path = path

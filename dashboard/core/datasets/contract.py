@@ -9,6 +9,7 @@ import numpy as np
 
 from dashboard.core.datasets.sample_list import Sample, SampleList
 from dashboard.core.errors import DatasetError
+from dashboard.core.questions import Question
 
 __all__ = ["ONE_FOLDER_A_CLASS", "Dataset", "Sample", "SampleList", "unreadable"]
 
@@ -21,14 +22,12 @@ class Dataset(Protocol):
     """A dataset of any size: its images are read one at a time. Thread-safe."""
 
     path: Path  # other processes open the dataset again from this path
+    notes: tuple[str, ...]  # sentences for the user about how the dataset was read
+    questions: tuple[Question, ...]  # what could be read in another way, with the answers in use
 
     @property
     def samples(self) -> SampleList:
         """All entries, including files that turn out not to be images."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences for the user about how the dataset was read."""
 
     @property
     def fingerprint(self) -> str:

@@ -1,6 +1,7 @@
 """A dataset whose images and labels are named by a small file: {"images": "photos.zip", "labels": "truth.csv"}.
 
-The file gives such a dataset one path, so that jobs, workers and galleries open it like any other.
+The file also keeps what the user has chosen, such as {"images": "data", "split": "val"}. It gives such a dataset one
+path, so that jobs, workers and galleries open it like any other.
 """
 
 from __future__ import annotations
@@ -8,36 +9,47 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dashboard.core.datasets.arrays import read_labels
+from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.folder_files import check_readable_name
-from dashboard.core.datasets.idx import is_idx_name, open_idx
-from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.idx import open_idx
+from dashboard.core.datasets.idx_names import is_idx_name
+from dashboard.core.datasets.image_files import ImageFiles, joint_fingerprint
 from dashboard.core.datasets.labelling import Labelling, by_labels_file, in_order
-from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, file_stem, read_labels_file
+from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_elsewhere
 from dashboard.core.datasets.npy import open_npy
 from dashboard.core.datasets.sample_list import NumberedNames
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of, write_json
 
 SUFFIX = ".dataset.json"
-_TABLE_SUFFIXES = LABELS_SUFFIXES | {".txt"}  # Excel's "Unicode Text"; among images, it is likelier to list the classes
 _NAME_BYTES = 100  # of each of two names, since a file name has at most 255 bytes
 
 
-def describe(images: Path, labels: Path, folder: Path) -> Path:
-    """Writes the description of a dataset into `folder` and returns its path. Raises DatasetError."""
-    if not labels.exists():
-        raise DatasetError(f"{labels} does not exist.", "Check the path.", "not_found")
-    for path in (images, labels):
+def describe(images: Path, choices: Choices, folder: Path) -> Path:
+    """The path under which a dataset is opened with these choices: `images` itself if nothing is chosen.
+
+    Otherwise, writes a description of the dataset into `folder`. Raises DatasetError.
+    """
+    if not choices:
+        return images.absolute()
+    if images.name.endswith(SUFFIX):
+        described = read_description(images)
+        images, before = described.images, described.choices
+        choices = before.replaced_by(choices)
+    if is_elsewhere(choices.labels) and not Path(choices.labels).exists():
+        raise DatasetError(f"{choices.labels} does not exist.", "Check the path.", "not_found")
+    for path in (images, Path(choices.labels)):
         check_readable_name(path)
-    record = {"images": str(images.absolute()), "labels": str(labels.absolute())}
+    record = {"images": str(images.absolute())} | _record_of(choices)
     digest = hashlib.sha256(json.dumps(record).encode()).hexdigest()[:16]
-    target = folder / digest / f"{_shortened(images.name)} with {_shortened(labels.name)}{SUFFIX}"
+    target = folder / digest / f"{_title(images.name, choices)}{SUFFIX}"
     try:
         write_json(target, record)
     except OSError as error:
@@ -47,71 +59,102 @@ def describe(images: Path, labels: Path, folder: Path) -> Path:
     return target
 
 
+def _record_of(choices: Choices) -> dict[str, str]:
+    record = {}
+    if choices.labels:
+        record["labels" if is_elsewhere(choices.labels) else "table"] = choices.labels
+    if choices.split:
+        record["split"] = choices.split
+    if choices.zip_encoding:
+        record["zip_encoding"] = choices.zip_encoding
+    return record
+
+
+def _title(images: str, choices: Choices) -> str:
+    """The name of a described dataset for people."""
+    title = _shortened(images)
+    if choices.labels:
+        title += f" with {_shortened(Path(choices.labels).name)}"
+    return title + (f", {choices.split}" if choices.split.isalpha() else "")
+
+
 def _shortened(name: str) -> str:
     return name.encode()[:_NAME_BYTES].decode(errors="ignore")
 
 
-def described_files(path: Path) -> tuple[Path, Path]:
-    """The paths of the images and of the labels in a description. Raises DatasetError."""
+@dataclass(frozen=True)
+class Description:
+    """The content of a description."""
+
+    images: Path
+    choices: Choices
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The images and the labels file if it lies elsewhere."""
+        labels = self.choices.labels
+        return (self.images, Path(labels)) if is_elsewhere(labels) else (self.images,)
+
+
+def read_description(path: Path) -> Description:
+    """Reads a description. Raises DatasetError."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        images, labels = path.parent / record["images"], path.parent / record["labels"]
+        values = [record.get(key, "") for key in ("labels", "table", "split", "zip_encoding")]
+        if not all(isinstance(value, str) for value in values):
+            raise ValueError("a value is not a text")
+        labels, table, split, zip_encoding = values
+        images = path.parent / record["images"]
         if images.name.endswith(SUFFIX):
             raise ValueError("its images are another description")
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        choices = Choices(str((path.parent / labels).absolute()) if labels else table, split, zip_encoding)
+        if not choices:
+            raise ValueError("it says no more than the images")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DatasetError(
             f"{path.name} is not a valid description of a dataset.",
             'Write {"images": "photos.zip", "labels": "truth.csv"}.',
             "description",
         ) from error
-    return images, labels
+    return Description(images, choices)
 
 
 class DescribedDataset:
     """See `Dataset`."""
 
-    def __init__(self, path: Path, open_images: Callable[[Path], Dataset]) -> None:
+    def __init__(
+        self, path: Path, open_images: Callable[[Path, Choices], Dataset], others: Choices = NOTHING_CHOSEN
+    ) -> None:
         """Raises DatasetError when the images or the labels cannot be used, or do not belong together.
 
         Args:
             open_images: opens the dataset at a path without its own labels file.
+            others: choices that replace those in the description.
         """
         self.path = path
-        images, self._labels = described_files(path)
-        self._images = open_images(images)
-        labelling = self._labelling(self._images.samples.names)
-        self.samples, self._faults = labelling.samples, labelling.faults
-        self.notes = labelling.notes
+        description = read_description(path)
+        choices = description.choices.replaced_by(others)
+        self._labels = Path(choices.labels) if is_elsewhere(choices.labels) else None
+        self._images = open_images(description.images, choices)
+        self.samples, self.notes, self.questions = self._images.samples, self._images.notes, self._images.questions
+        self._faults: dict[int, ImageError] = {}
+        if self._labels and not isinstance(self._images, ImageFiles):  # which use the labels themselves
+            labelling = self._labelling(self._labels, self._images.samples.names)
+            self.samples, self._faults = labelling.samples, labelling.faults
+            self.notes = labelling.notes
 
-    def _labelling(self, names: Sequence[str]) -> Labelling:
-        labels = self._labels
-        if labels.suffix.lower() == ".npy" or is_idx_name(labels.name):
-            if not isinstance(names, NumberedNames):
-                raise DatasetError(
-                    f"{labels.name} has no file names, so it is not known which label belongs to which image.",
-                    "Give a CSV, JSON or Parquet file with a file name and a label in each row.", "labels_file",
-                )  # fmt: skip
+    def _labelling(self, labels: Path, names: Sequence[str]) -> Labelling:
+        is_array = labels.suffix.lower() == ".npy" or is_idx_name(labels.name)
+        if is_array and isinstance(names, NumberedNames):
             array = open_idx(labels) if is_idx_name(labels.name) else open_npy(labels)
             return in_order(names, labels.name, read_labels(array, len(names)))
-        if labels.suffix.lower() not in _TABLE_SUFFIXES:
-            raise DatasetError(
-                f"{labels.name} cannot be used as a labels file.",
-                "Give a CSV, JSON, Parquet, .npy or idx file.",
-                "labels_file",
-            )
-        try:
-            with labels.open("rb") as file:
-                data = file.read(MAX_LABELS_BYTES + 1)
-        except OSError as error:
-            raise DatasetError(
-                f"{labels} cannot be opened: {error.strerror}.", "Check the path.", "not_found"
-            ) from error
-        return by_labels_file(names, read_labels_file(data, labels.name, {file_stem(name) for name in names}))
+        return by_labels_file(names, read_labels_elsewhere(labels, names))
 
     @property
     def fingerprint(self) -> str:
         """Hex digest of the images and the labels."""
-        return joint_fingerprint(self._images.fingerprint, sha256_of(self._labels))
+        images = self._images.fingerprint
+        return joint_fingerprint(images, sha256_of(self._labels)) if self._labels else images
 
     def file(self, index: int) -> bytes:
         """See `Dataset`."""

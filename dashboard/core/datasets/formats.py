@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dashboard.core.datasets import npy, parquet_images
 from dashboard.core.datasets.arrays import ArrayImages
+from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.cifar10_archive import has_batches
 from dashboard.core.datasets.cifar10_images import Cifar10Images
 from dashboard.core.datasets.contract import Dataset
@@ -19,13 +20,12 @@ from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.described import DescribedDataset
 from dashboard.core.datasets.folder_files import FolderFiles
 from dashboard.core.datasets.idx import (
-    NAME,
     begins_like_idx,
-    is_idx_name,
     open_idx_file,
     open_idx_files,
     open_idx_zip,
 )
+from dashboard.core.datasets.idx_names import NAME, is_idx_name
 from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labelling import is_image_name
 from dashboard.core.datasets.parquet_images import ParquetImages
@@ -54,9 +54,10 @@ class DataFiles:
 
     path: Path
     files: tuple[Path, ...]
-    open_images: Callable[[Path], Dataset]  # opens another dataset without its own labels file
+    open_images: Callable[[Path, Choices], Dataset]  # opens another dataset without its own labels file
     first_bytes: bytes = b""  # of a single file
     use_labels_file: bool = True  # False: ignore a labels file among the images
+    choices: Choices = NOTHING_CHOSEN
 
     @cached_property
     def first_names(self) -> tuple[str, ...] | None:
@@ -66,7 +67,7 @@ class DataFiles:
     @cached_property
     def zip_files(self) -> ZipFiles | None:
         """The files in the ZIP; None if the file is not a ZIP. Raises DatasetError when the ZIP is damaged."""
-        return ZipFiles(self.path) if zipfile.is_zipfile(self.path) else None
+        return ZipFiles(self.path, self.choices.zip_encoding) if zipfile.is_zipfile(self.path) else None
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class Format:
     open: Callable[[DataFiles], Dataset]
     damaged: Callable[[str], DatasetError] | None = None  # error for a file with this suffix that is something else
     shards: re.Pattern[str] | None = None  # matches names of files that form one dataset together
+    count: Callable[[Path], int] | None = None  # images in a shard, if that is quick to tell; raises OSError
+    pools: bool = True  # the shards of several splits can be one dataset
     several: bool = False  # several uploaded files may make one dataset
     uploadable: bool = True
     in_library: bool = True  # files in data/datasets are offered
@@ -120,12 +123,17 @@ def _is_idx_zip(data: DataFiles) -> bool:
 def _open_idx(data: DataFiles) -> Dataset:
     if data.files != (data.path,):
         return open_idx_files(data.path, data.files)
-    return open_idx_zip(data.path) if data.zip_files else open_idx_file(data.path)
+    return open_idx_zip(data.path, data.choices.split) if data.zip_files else open_idx_file(data.path)
 
 
 def _open_zip(data: DataFiles) -> Dataset:
-    assert data.zip_files is not None  # checked by `sniff`
-    return ImageFiles(data.path, data.zip_files, data.use_labels_file)
+    files = data.zip_files
+    assert files is not None  # checked by `sniff`
+    dataset = ImageFiles(data.path, files, data.choices, data.use_labels_file)
+    if files.question:
+        dataset.questions = (files.question, *dataset.questions)
+        dataset.notes = (files.note, *dataset.notes)
+    return dataset
 
 
 def _open_tfrecord(data: DataFiles) -> Dataset:
@@ -152,7 +160,7 @@ FORMATS = (
         suffixes=(".tar", ".tar.gz", ".tgz"),
         sign=Sign.CONTENT,
         sniff=lambda data: data.first_names is not None and not has_batches(data.first_names),
-        open=lambda data: ImageFiles(data.path, TarFiles(data.path), data.use_labels_file),
+        open=lambda data: ImageFiles(data.path, TarFiles(data.path), data.choices, data.use_labels_file),
         damaged=incomplete_tar,
     ),
     Format(
@@ -162,7 +170,7 @@ FORMATS = (
         suffixes=tuple(sorted(SUFFIXES)),
         sign=Sign.NAME,
         sniff=_is_picture,
-        open=lambda data: ImageFiles(data.path, FolderFiles(data.path.parent, [data.path.name])),
+        open=lambda data: ImageFiles(data.path, FolderFiles(data.path.parent, [data.path.name]), data.choices),
         several=True,
         in_library=False,  # in data/datasets, users choose the folder of the images
     ),
@@ -173,7 +181,7 @@ FORMATS = (
         suffixes=(".npz",),
         sign=Sign.CONTENT,
         sniff=_is_npz,
-        open=lambda data: ArrayImages(data.path, npy.open_npz(data.path)),
+        open=lambda data: ArrayImages(data.path, npy.open_npz(data.path), split=data.choices.split),
         damaged=incomplete_zip,
     ),
     Format(
@@ -196,6 +204,7 @@ FORMATS = (
         sniff=lambda data: begins_like_idx(data.path, data.first_bytes) or _is_idx_zip(data),
         open=_open_idx,
         shards=re.compile(rf"(^|/){NAME.pattern}$", re.IGNORECASE),
+        pools=False,
         several=True,
         in_library=False,  # in data/datasets, users choose the folder of the files
     ),
@@ -209,6 +218,7 @@ FORMATS = (
         open=lambda data: ParquetImages(data.path, data.files),
         damaged=_begins_wrong("Parquet"),
         shards=re.compile(r"\.parquet" + _PACKED, re.IGNORECASE),
+        count=parquet_images.count_rows,
     ),
     Format(
         title="TFRecord",
@@ -237,7 +247,7 @@ FORMATS = (
         suffixes=(DESCRIPTION,),
         sign=Sign.NAME,
         sniff=lambda data: data.path.name.endswith(DESCRIPTION),
-        open=lambda data: DescribedDataset(data.path, data.open_images),
+        open=lambda data: DescribedDataset(data.path, data.open_images, data.choices),
         uploadable=False,  # it names files on the server, which only the operator may choose
     ),
 )

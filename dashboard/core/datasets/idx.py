@@ -16,13 +16,15 @@ from typing import IO, cast
 import numpy as np
 
 from dashboard.core.datasets.arrays import ArrayImages
+from dashboard.core.datasets.idx_names import NAME, is_idx_name
 from dashboard.core.datasets.npy import ArrayHeader, StoredArray
 from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
 from dashboard.core.datasets.seekable_gzip import Expands, SeekableGzip
+from dashboard.core.datasets.split_choice import Split, choose_split
+from dashboard.core.datasets.splits import shards_by_split
 from dashboard.core.datasets.zip_files import MEMBER_ERRORS, open_zip
 from dashboard.core.errors import DatasetError
 
-NAME = re.compile(r"(?P<split>[^/]*?)[-_.]?(?P<what>images|labels)[-_.]idx\d[-_.][a-z]+(\.gz)?", re.IGNORECASE)
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _MOST_AXES = 4
 _MOST_BYTES = 2**40  # no larger position is tried
@@ -80,18 +82,30 @@ def open_idx_files(path: Path, files: Sequence[Path]) -> ArrayImages:
     return _images(path, {what: by_name[name] for what, name in _named(pair)})
 
 
-def is_idx_name(name: str) -> bool:
-    """True if the name, without its folders, is one that MNIST and its followers use."""
-    return NAME.fullmatch(name.rpartition("/")[2]) is not None
+def open_idx_zip(path: Path, split: str = "") -> ArrayImages:
+    """The images and labels of one split in a ZIP.
 
+    Args:
+        split: of several, the one that the user chose; "" if none.
 
-def open_idx_zip(path: Path) -> ArrayImages:
-    """The images and labels of the one split in a ZIP. Raises DatasetError."""
+    Raises:
+        UndecidedError: the user has to choose a split.
+        DatasetError: there is no such split, or a file cannot be used.
+    """
     archive = open_zip(path)
     members = {member.filename: member for member in archive.infolist() if is_idx_name(member.filename)}
-    return ArrayImages(
-        path, {what: _in_zip(archive, members[name], path) for what, name in _named(_only_pair(path.name, members))}
-    )
+    by_split = {name: files for name, files in shards_by_split(members).items() if name}
+    choice = None
+    if len(by_split) > 1:
+        splits = [Split(name, tuple(files), len(files), "file") for name, files in by_split.items()]
+        choice = choose_split(path.name, splits, split, lambda _: True, may_pool=False)
+        members = {name: members[name] for name in by_split[choice.splits[0]]}
+    pair = _only_pair(path.name, members)
+    dataset = ArrayImages(path, {what: _in_zip(archive, members[name], path) for what, name in _named(pair)})
+    if choice:
+        dataset.questions, dataset.notes = (choice.question,), (choice.note, *dataset.notes)
+        dataset.split = choice.splits[0]
+    return dataset
 
 
 def open_idx(path: Path) -> StoredArray:

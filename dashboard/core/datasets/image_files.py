@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 import numpy as np
 
-from dashboard.core.datasets.labelling import (
-    IsImage,
-    Labelling,
-    by_folder,
-    by_labels_file,
-    find_labels_file,
-    is_image_name,
-    no_images,
-)
-from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, file_stem, read_labels_file
-from dashboard.core.datasets.sample_list import PackedNames, SampleList
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
+from dashboard.core.datasets.file_source import FileSource
+from dashboard.core.datasets.labelled_files import FilesReader
+from dashboard.core.datasets.labelling import IsImage, is_image_name, no_images
+from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_elsewhere
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
+from dashboard.core.datasets.sample_list import SampleList
+from dashboard.core.errors import ImageError
 from dashboard.core.images.decoding import MAX_FILE_BYTES, decode_image
 from dashboard.core.images.other_files import (
     FIRST_BYTES,
@@ -36,76 +30,45 @@ _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
 
 
-class FileSource(Protocol):
-    """Named files. Their positions count from 0."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Paths inside the dataset, separated by `/`."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Hex digest that changes with the content."""
-
-    def read(self, position: int, limit: int) -> bytes:
-        """The first `limit` bytes of a file. Raises ImageError."""
-
-
 class ImageFiles:
     """A dataset of image files, labelled by class folders or by a labels file among them."""
 
-    def __init__(self, path: Path, source: FileSource, use_labels_file: bool = True) -> None:
-        """Raises DatasetError when there are no images, or the labels file cannot be used.
+    def __init__(
+        self, path: Path, source: FileSource, choices: Choices = NOTHING_CHOSEN, use_labels_file: bool = True
+    ) -> None:
+        """Raises DatasetError when there are no images, the labels cannot be used, or the user has to choose.
 
         Args:
-            use_labels_file: False: ignore a labels file among the images.
+            use_labels_file: False: ignore the tables among the images.
         """
-        self.path, self._source = path, source
+        self.path = path
         without_suffix = _images_without_suffix(source)
         self._is_image: IsImage = (
             (lambda name: is_image_name(name) or name in without_suffix) if without_suffix else is_image_name
         )
         if not any(map(self._is_image, source.names)):
             raise no_images(path.name, _why_no_images(source))
-        self._labels_at: int | None = None
-        labelling = self._labelling() if use_labels_file else by_folder(source.names, self._is_image)
-        self.samples: SampleList = labelling.samples
-        self.notes, self._faults = labelling.notes, labelling.faults
-
-    def _labelling(self) -> Labelling:
-        names = self._source.names
-        position, must_be = find_labels_file(names, self.path.name, self._is_image)
-        if position is None:
-            return by_folder(names, self._is_image)
-        images = PackedNames(name for i, name in enumerate(names) if i != position)
-        try:
-            data = self._source.read(position, MAX_LABELS_BYTES + 1)
-            stems = {file_stem(name) for name in images if self._is_image(name)}
-            labelling = by_labels_file(images, read_labels_file(data, names[position], stems), self._is_image)
-        except ImageError as error:
-            raise DatasetError(f"{names[position]}: {error.message}", error.fix, error.code) from error
-        except DatasetError as error:
-            if must_be:
-                raise
-            folders = by_folder(names, self._is_image)
-            return Labelling(folders.samples, notes=(*folders.notes, error.message))
-        self._labels_at = position
-        return labelling
+        elsewhere = is_elsewhere(choices.labels)
+        given = read_labels_elsewhere(Path(choices.labels), source.names) if elsewhere else None
+        read = FilesReader(path.name, source, choices, given, use_labels_file, self._is_image).read()
+        self._source, self._decided = read.source, read.decided
+        self.samples: SampleList = read.labelling.samples
+        self.notes, self._faults = read.labelling.notes, read.labelling.faults
+        self.questions = read.questions
 
     @property
     def fingerprint(self) -> str:
         """See `Dataset`."""
-        return self._source.fingerprint
+        return joint_fingerprint(self._source.fingerprint, self._decided) if self._decided else self._source.fingerprint
 
     def file(self, index: int) -> bytes:
         """See `Dataset`."""
         if index in self._faults:
             raise self._faults[index]
         name = self.samples.names[index]
-        position = index + (self._labels_at is not None and index >= self._labels_at)
         if not self._is_image(name):
-            raise _other_type(name, self._source, position)
-        return self._source.read(position, MAX_FILE_BYTES + 1)
+            raise _other_type(name, self._source, index)
+        return self._source.read(index, MAX_FILE_BYTES + 1)
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
-from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, file_stem
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.images.decoding import SUFFIXES
 
 IsImage = Callable[[str], bool]  # True for the name of an image
-_LABELS_STEMS = frozenset({"labels", "label"})
-_LIKELY_STEMS = frozenset({*_LABELS_STEMS, "metadata", "annotations"})
-_COCO_STEM = re.compile(r"_annotations\.coco|instances_\w+")  # as Roboflow and COCO call their files
 
 
 @dataclass(frozen=True)
@@ -33,12 +28,17 @@ class Labelling:
 
 def is_image_name(name: str) -> bool:
     """True if the suffix is the one of an image file."""
-    return _suffix(name) in SUFFIXES
+    return suffix_of(name) in SUFFIXES
 
 
-def by_folder(names: Sequence[str], is_image: IsImage = is_image_name) -> Labelling:
-    """Labels each image with the name of its folder. Other files get no label."""
-    samples = SampleList(names, (class_folder(name) if is_image(name) else None for name in names))
+def by_folder(names: Sequence[str], markers: Collection[str] = (), is_image: IsImage = is_image_name) -> Labelling:
+    """Labels each image with the name of its folder. Other files get no label.
+
+    Args:
+        markers: folders, as paths, that are no classes.
+    """
+    class_in = ClassFolders(markers)
+    samples = SampleList(names, (class_in(name) if is_image(name) else None for name in names))
     loose = [names[i] for i in samples.unlabelled if is_image(names[i])]
     if not loose:
         return Labelling(samples)
@@ -48,52 +48,46 @@ def by_folder(names: Sequence[str], is_image: IsImage = is_image_name) -> Labell
     return Labelling(samples, notes=(f"{what}; without a label, they are predicted, but not compared.",))
 
 
-def class_folder(name: str) -> str | None:
-    """The name of the folder that holds a file; None at the top level."""
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    return parts[-2] if len(parts) > 1 and parts[-2] != ".." else None
+class ClassFolders:
+    """Tells the class of a file by its folder."""
+
+    def __init__(self, markers: Collection[str] = ()) -> None:
+        """Takes the folders, as paths, that are splits and no classes."""
+        self._markers = markers
+        parents = {marker.rpartition("/")[0] for marker in markers}
+        self._split_inside = len(parents.difference(markers)) > 1  # cat/train, cat/test, dog/train ...
+        self._known: dict[str, str | None] = {}
+
+    def __call__(self, name: str) -> str | None:
+        """The name of the folder that holds a file; None at the top level, and directly below a split."""
+        folder = name[: max(name.rfind("/"), 0)]
+        if folder not in self._known:
+            self._known[folder] = self.class_of(folder)
+        return self._known[folder]
+
+    def class_of(self, folder: str) -> str | None:
+        """The class of the files in a folder."""
+        if folder in self._markers:
+            if not self._split_inside:
+                return None
+            while folder in self._markers:
+                folder = folder.rpartition("/")[0]
+        parts = [part for part in folder.split("/") if part not in ("", ".")]
+        return parts[-1] if parts and parts[-1] != ".." else None
 
 
-def find_labels_file(
-    names: Sequence[str], dataset_name: str, is_image: IsImage = is_image_name
-) -> tuple[int | None, bool]:
-    """Finds the labels file of a dataset: its position (or None), and whether the dataset needs it to be usable.
-
-    Tables called labels, label, metadata or annotations are preferred. If there is none and the images lie in fewer
-    than two folders, any table counts, except one that belongs to a single image, such as `1.jpg.json`. The file must
-    be usable if it is called labels or label, or if all images lie at the top level.
-
-    Raises:
-        DatasetError: several files could be the labels file.
-    """
-    tables = [i for i, name in enumerate(names) if _suffix(name) in LABELS_SUFFIXES]
-    images = {name for name in names if is_image(name)} if tables else set()
-    folders = {class_folder(name) for name in images}
-    candidates = [i for i in tables if file_stem(names[i]).lower() in _LIKELY_STEMS or _is_coco_name(names[i])]
-    if not candidates and len(folders) < 2:
-        candidates = [i for i in tables if names[i].rpartition(".")[0] not in images]
-    if len(candidates) > 1:
-        raise DatasetError(
-            f"{dataset_name} holds several files that could be its labels: {listed([names[i] for i in candidates])}.",
-            "Keep only one of them in the dataset.", "labels_file",
-        )  # fmt: skip
-    if not candidates:
-        return None, False
-    stem = file_stem(names[candidates[0]]).lower()
-    return candidates[0], folders == {None} or stem in _LABELS_STEMS or _is_coco_name(names[candidates[0]])
-
-
-def _is_coco_name(name: str) -> bool:
-    return name.lower().endswith(".json") and _COCO_STEM.fullmatch(file_stem(name).lower()) is not None
-
-
-def by_labels_file(names: Sequence[str], table: LabelsTable, is_image: IsImage = is_image_name) -> Labelling:
+def by_labels_file(
+    names: Sequence[str], table: LabelsTable, elsewhere: Sequence[str] = (), is_image: IsImage = is_image_name
+) -> Labelling:
     """Gives each file the label in its row. A row that matches no single image becomes a sample that cannot be read.
+
+    Args:
+        elsewhere: names of files in other splits. Rows for them are passed over.
 
     Raises:
         DatasetError: no row matches an image.
     """
-    find = _Finder(names, table.name.rpartition("/")[0])
+    find = Finder([*names, *elsewhere] if elsewhere else names, table.name.rpartition("/")[0])
     labels: list[str | None] = [None] * len(names)
     faults: dict[int, ImageError] = {}
     extra: list[tuple[str, str | None]] = []
@@ -101,7 +95,8 @@ def by_labels_file(names: Sequence[str], table: LabelsTable, is_image: IsImage =
     for row, file in enumerate(table.files):
         found = find(file)
         if len(found) == 1:
-            rows_of[found[0]].append(row)
+            if found[0] < len(names):
+                rows_of[found[0]].append(row)
             continue
         faults[len(names) + len(extra)] = _no_single_image(table.name, file, len(found))
         extra.append((file, table.labels[row]))
@@ -128,7 +123,8 @@ def by_labels_file(names: Sequence[str], table: LabelsTable, is_image: IsImage =
             "Write the file names as they are in the dataset.", "labels_file",
         )  # fmt: skip
     if without:
-        notes.append(f"Without a label in {table.name}, so predicted but not compared: {listed(without)}.")
+        what = "1 image has" if len(without) == 1 else f"{len(without):,} images have"
+        notes.append(f"{what} no label in {table.name}, so predicted but not compared: {listed(without)}.")
     if repeated:
         notes.append(f"Named more than once in {table.name}: {listed(repeated)}.")
     if extra:
@@ -148,7 +144,7 @@ def in_order(names: Sequence[str], table_name: str, labels: Sequence[str | None]
     return Labelling(SampleList(names, labels), notes=(f"Labels are taken from {table_name}.",))
 
 
-class _Finder:
+class Finder:
     """Finds the images that a row may mean: by path, else by file name, else by file name without suffix."""
 
     def __init__(self, names: Sequence[str], folder: str) -> None:
@@ -166,6 +162,7 @@ class _Finder:
         return places
 
     def __call__(self, file: str) -> list[int]:
+        """The positions of the images that `file` may mean."""
         path = normal_name(file)
         if not path:
             return []
@@ -213,6 +210,7 @@ def normal_name(name: str) -> str:
     return composed.replace("\\", "/").removeprefix("./").lstrip("/")
 
 
-def _suffix(name: str) -> str:
+def suffix_of(name: str) -> str:
+    """The lower-case suffix of a file, with its dot; "" if it has none."""
     dot = name.rfind(".")
     return name[dot:].lower() if dot > name.rfind("/") + 1 else ""

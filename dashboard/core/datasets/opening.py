@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from dashboard.core.datasets.choices import NO_SPLITS, NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.contract import Dataset, unreadable
 from dashboard.core.datasets.folder_files import (
     FolderFiles,
@@ -19,27 +19,35 @@ from dashboard.core.datasets.folder_files import (
 from dashboard.core.datasets.formats import FORMATS, KINDS, DataFiles
 from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labelling import is_image_name
+from dashboard.core.datasets.labels_elsewhere import is_elsewhere
+from dashboard.core.datasets.shards import open_shards
+from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.watched import content_state
 from dashboard.core.errors import DatasetError, listed
 
 _FIRST_BYTES = 16
-_SPLIT = re.compile(r"(?<![a-z])(train|test|t10k|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
 _MOST_OPEN = 8  # several evaluations may alternate, and opening a large dataset takes seconds
 
 
-def open_dataset(path: Path, use_labels_file: bool = True) -> Dataset:
+def open_dataset(path: Path, choices: Choices = NOTHING_CHOSEN, use_labels_file: bool = True) -> Dataset:
     """Opens the dataset at `path`, which may be a pattern such as photos/**/*.jpg.
 
     Args:
-        use_labels_file: False: ignore a labels file among the images.
+        choices: what the user has decided. Other processes do not know it: give them `describe(path, choices, ...)`.
+        use_labels_file: False: ignore the tables of labels among the images.
 
     Raises:
-        DatasetError: the dataset does not exist, cannot be read, is damaged as a whole, or has no known format.
+        UndecidedError: the user has to answer a question first.
+        DatasetError: the dataset does not exist, cannot be read, is damaged as a whole, or has no known format; or it
+            has no such choice.
     """
     check_readable_name(path)
     path = path.resolve()
     try:
-        return _open_cached(path, content_state(path), use_labels_file)
+        state = content_state(path)
+        if is_elsewhere(choices.labels):
+            state += content_state(Path(choices.labels))
+        return _open_cached(path, state, choices, use_labels_file)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -50,62 +58,63 @@ def is_there(path: Path) -> bool:
 
 
 @lru_cache(maxsize=_MOST_OPEN)
-def _open_cached(path: Path, state: tuple[object, ...], use_labels_file: bool) -> Dataset:
+def _open_cached(path: Path, state: tuple[object, ...], choices: Choices, use_labels_file: bool) -> Dataset:
+    dataset = _open(path, choices, use_labels_file)
+    _check_used(dataset, path.name, choices)
+    return dataset
+
+
+def _check_used(dataset: Dataset, name: str, choices: Choices) -> None:
+    """Raises DatasetError if the user chose something that the dataset does not ask: then it is not what it seems."""
+    topics = {question.topic for question in dataset.questions}
+    if choices.split not in ("", NO_SPLITS) and "split" not in topics:
+        raise no_splits(name, choices.split)
+    if choices.zip_encoding and "zip_encoding" not in topics:
+        raise DatasetError(
+            f"{name} needs no encoding: it has no names in an unknown one.", "Leave out --zip-encoding.", "choice"
+        )
+    if choices.labels and not (is_elsewhere(choices.labels) or isinstance(dataset, ImageFiles)):
+        raise DatasetError(
+            f"{name} holds no tables, so {choices.labels} is not one of them.", "Check the path.", "choice"
+        )
+
+
+def _open(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
     if is_pattern(path):
         root, names = pattern_root(path), files_matching(path)
         if not names:
             raise DatasetError(
                 f"No file matches {path}.", "Check the path; ** stands for any number of folders.", "not_found"
             )
-        return _open_files(path, root, names, use_labels_file)
+        return _open_files(path, root, names, choices, use_labels_file)
     if path.is_dir():
         links: list[str] = []
-        return _open_files(path, path, files_below(path, links), use_labels_file, links)
-    return _open_file(path, use_labels_file)
+        return _open_files(path, path, files_below(path, links), choices, use_labels_file, links)
+    return _open_file(path, choices, use_labels_file)
 
 
-def _open_files(path: Path, root: Path, names: list[str], use_labels_file: bool, links: Sequence[str] = ()) -> Dataset:
+def _open_files(
+    path: Path, root: Path, names: list[str], choices: Choices, use_labels_file: bool, links: Sequence[str] = ()
+) -> Dataset:
     """Opens the images, or, if there are none, the shards of one dataset."""
     if not any(map(is_image_name, names)):
         for kind in FORMATS:
             if kind.shards and (shards := list(filter(kind.shards.search, names))):
-                _refuse_several_splits(path, root, shards)
-                return kind.open(DataFiles(path, tuple(root / name for name in shards), _open_images))
+                return open_shards(kind, path, root, shards, choices, _open_images)
         if links:
             raise DatasetError(
                 f"{path.name} holds no images, only symbolic links, which are not followed: {listed(sorted(links))}.",
                 "Copy the files into it.", "no_images",
             )  # fmt: skip
-    files = ImageFiles(path, FolderFiles(root, names), use_labels_file)
+    files = ImageFiles(path, FolderFiles(root, names), choices, use_labels_file)
     if links:
         files.notes = (*files.notes, f"Symbolic links are not followed: {listed(sorted(links))}.")
     return files
 
 
-def _refuse_several_splits(path: Path, root: Path, shards: Sequence[str]) -> None:
-    splits = dict(found for shard in shards if (found := _split_of(shard)))
-    if len(splits) > 1:
-        split = "test" if "test" in splits else min(splits)
-        raise DatasetError(
-            f"{path.name} holds more than one split: {', '.join(sorted(splits))}.",
-            f"Give one of them: {root / splits[split]}", "several_splits",
-        )  # fmt: skip
-
-
-def _split_of(shard: str) -> tuple[str, str] | None:
-    """The split in the name of a file, or else of a folder above it, and a path for all files of this split."""
-    parts = shard.split("/")
-    for depth in range(len(parts), 0, -1):
-        if found := _SPLIT.search(parts[depth - 1]):
-            is_file = depth == len(parts)
-            last = f"{'*' if found.start() else ''}{found[0]}*" if is_file else parts[depth - 1]
-            return found[0].lower(), "/".join((*parts[: depth - 1], last))
-    return None
-
-
-def _open_file(path: Path, use_labels_file: bool) -> Dataset:
+def _open_file(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
     with path.open("rb") as file:
-        data = DataFiles(path, (path,), _open_images, file.read(_FIRST_BYTES), use_labels_file)
+        data = DataFiles(path, (path,), _open_images, file.read(_FIRST_BYTES), use_labels_file, choices)
     for kind in sorted(FORMATS, key=lambda each: each.sign):
         if kind.sniff(data):
             return kind.open(data)
@@ -115,6 +124,6 @@ def _open_file(path: Path, use_labels_file: bool) -> Dataset:
     raise DatasetError(f"{path.name} is not a dataset of a supported format.", KINDS, "unknown_format")
 
 
-def _open_images(path: Path) -> Dataset:
-    """Opens the images of a described dataset without their own labels file: the description names the labels."""
-    return open_dataset(path, use_labels_file=False)
+def _open_images(path: Path, choices: Choices) -> Dataset:
+    """Opens the images of a described dataset. Their own labels file is not used if the description names labels."""
+    return open_dataset(path, choices, use_labels_file=not is_elsewhere(choices.labels))

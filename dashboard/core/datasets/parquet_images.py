@@ -24,6 +24,7 @@ from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, Samp
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import decode_image
+from dashboard.core.questions import Question
 
 MAGIC = b"PAR1"
 _PIECE_ROWS, _PIECE_BYTES = 64, 32 * 2**20  # limits for one piece, which is in memory as a whole
@@ -32,6 +33,8 @@ _ERRORS = (pa.ArrowException, OSError, ValueError)
 
 class ParquetImages:
     """A dataset in one Parquet file or in several shards. See `Dataset`."""
+
+    questions: tuple[Question, ...] = ()
 
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         """Raises DatasetError when a file is damaged, or its columns cannot be used as images and labels."""
@@ -127,6 +130,11 @@ class ParquetImages:
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
         return decode_image(self.file(index), shrink_to).pixels
+
+
+def count_rows(path: Path) -> int:
+    """The number of rows in a Parquet file. Raises OSError when it is damaged."""
+    return int(_open(path).metadata.num_rows)
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -92,6 +92,13 @@ class SampleList(Sequence[Sample]):
     def counts(self) -> np.ndarray:
         """Number of samples per label, in the order of `labels`."""
         return np.bincount(self._codes[self._codes >= 0], minlength=len(self.labels))
+
+    def renamed(self, new: Mapping[str, str]) -> SampleList:
+        """The same samples with other labels. `new` gives different labels different names; others stay."""
+        copy = SampleList.__new__(SampleList)
+        copy._names, copy._codes = self._names, self._codes
+        copy.labels = tuple(new.get(label, label) for label in self.labels)
+        return copy
 
     def __len__(self) -> int:
         return len(self._codes)

@@ -17,12 +17,15 @@ from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, 
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import decode_image
+from dashboard.core.questions import Question
 
 _GZIP = b"\x1f\x8b"
 
 
 class TFRecordImages:
     """A dataset in one TFRecord file or in several shards. See `Dataset`."""
+
+    questions: tuple[Question, ...] = ()
 
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         """Raises DatasetError when a whole file is damaged, no feature holds images, or no label is usable."""
@@ -47,7 +50,9 @@ class TFRecordImages:
         )
         rest = f", labels from {label}" if label else "; without labels, they are predicted, but not compared"
         sources = f"Images are read from the feature {self._image}{rest}."
-        self.notes = (sources, f"{len(faults):,} records have no usable label.") if faults else (sources,)
+        self.notes: tuple[str, ...] = (
+            (sources, f"{len(faults):,} records have no usable label.") if faults else (sources,)
+        )
 
     def _examples(self) -> Iterator[tuple[int, int, Mapping[str, Feature]]]:
         """Yields the file number, the start and the features of each record. A damaged record has no features."""

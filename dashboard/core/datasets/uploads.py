@@ -42,6 +42,11 @@ def keep_upload(file: IO[bytes], name: str, settings: Settings) -> Path:
     return _keep(lambda out: shutil.copyfileobj(file, out, _BLOCK_BYTES), safe_name, name, [file], settings)
 
 
+def keep_part(file: IO[bytes], name: str, settings: Settings) -> Path:
+    """Copies an upload to disk, as `keep_upload` does, also if it is no dataset by itself. Raises DatasetError."""
+    return _keep(lambda out: shutil.copyfileobj(file, out, _BLOCK_BYTES), plain_name(name), name, [file], settings)
+
+
 def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> Path:
     """Stores a dataset of one file, or packs several loose files into one ZIP with the same names.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
-from dashboard.core.datasets.described import described_files
+from dashboard.core.datasets.described import read_description
 from dashboard.core.datasets.folder_files import is_pattern, pattern_root
 from dashboard.core.datasets.formats import FORMATS
 from dashboard.core.datasets.idx import labels_beside
@@ -30,14 +30,14 @@ def content_state(path: Path) -> tuple[object, ...]:
         if path.is_dir():
             return _folder_state(path)
         labels = labels_beside(path)
-        inner = described_files(path) if path.name.endswith(DESCRIPTION) else (labels,) if labels else ()
+        inner = read_description(path).files if path.name.endswith(DESCRIPTION) else (labels,) if labels else ()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
     return (info.st_mtime_ns, info.st_size, *map(content_state, inner))
 
 
 def _folder_state(folder: Path) -> tuple[object, ...]:
-    """Times and sizes of all folders and tables in a folder. A new or deleted file changes the time of its folder."""
+    """Times and sizes of all folders, tables and texts in a folder. A new or deleted file changes the time of its folder."""
     watched, state = _watched.get(folder, ((), ()))
     if not watched or _times(watched) != state:  # else no walk: a million files take a second
         watched = tuple(_folders_and_tables(folder))
@@ -56,7 +56,7 @@ def _folders_and_tables(folder: Path) -> Iterator[str]:
 
 
 def _is_table(name: str) -> bool:
-    return name[name.rfind(".") :] in LABELS_SUFFIXES or bool(_SHARD.search(name))
+    return name.endswith(".txt") or name[name.rfind(".") :] in LABELS_SUFFIXES or bool(_SHARD.search(name))
 
 
 def _times(paths: Sequence[str]) -> tuple[object, ...]:

@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dashboard.core.datasets.image_files import is_junk
+from dashboard.core.datasets.image_files import is_junk, joint_fingerprint
 from dashboard.core.datasets.labelling import is_image_name
 from dashboard.core.datasets.sample_list import PackedNames
+from dashboard.core.datasets.zip_names import read_names
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 
@@ -63,13 +64,23 @@ def incomplete_zip(name: str) -> DatasetError:
 class ZipFiles:
     """See `FileSource`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoding: str = "") -> None:
+        """Raises DatasetError when the ZIP is damaged, or its names cannot be read in the encoding.
+
+        Args:
+            encoding: what the user says about the names, see `read_names`.
+        """
         self._path = path
         self._zip = open_zip(path)
+        files = [m for m in self._zip.infolist() if m.filename[-1:] not in ("/", "\\")]
+        read = read_names(path.name, files, encoding)
         # some Windows programs write backslashes
-        members = [m for m in self._zip.infolist() if m.filename[-1:] not in ("/", "\\") and not is_junk(m.filename)]
+        names = [name.partition("\0")[0].replace("\\", "/") for name in read.names]
+        kept = [i for i, name in enumerate(names) if not is_junk(name)]
+        members = [files[i] for i in kept]
         _refuse_if_no_image_can_be_read(path.name, members)
-        self.names = PackedNames(m.filename.replace("\\", "/") for m in members)
+        self.names = PackedNames(names[i] for i in kept)
+        self.question, self.note, self._encoding = read.question, read.note, read.encoding
         self._stored_names = PackedNames(m.orig_filename for m in members)
         self._facts = np.column_stack(
             [np.fromiter((getattr(m, fact) for m in members), np.int64, len(members)) for fact in _FACTS]
@@ -79,8 +90,9 @@ class ZipFiles:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the file."""
-        return sha256_of(self._path)
+        """SHA-256 of the file, and the encoding of its names if the file does not tell it."""
+        digest = sha256_of(self._path)
+        return joint_fingerprint(digest, self._encoding) if self._encoding else digest
 
     def read(self, position: int, limit: int) -> bytes:
         """See `FileSource`."""

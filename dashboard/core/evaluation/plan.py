@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from dashboard.core.datasets import Dataset, distinct_labels
+from dashboard.core.datasets import Dataset, distinct_labels, label_counts
+from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import DatasetError, listed
-from dashboard.core.labels.class_names import NO_LABEL
+from dashboard.core.labels.class_ids import uncertain_start
+from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
+from dashboard.core.labels.synsets import synset_name
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.version import ModelVersion
-
-MAPS_SHOWN = 4  # in the fix of an error message
+from dashboard.core.questions import Question, UndecidedError
 
 
 @dataclass(frozen=True)
@@ -31,35 +33,96 @@ class RunPlan:
     key: str  # a hash of all that the answers depend on, see `run_key`
 
 
-def plan_run(path: Path, version: ModelVersion, label_map: Mapping[str, str] | None = None) -> RunPlan:
+def plan_run(
+    path: Path,
+    version: ModelVersion,
+    label_map: Mapping[str, str] | None = None,
+    first_id: int | None = None,
+) -> RunPlan:
     """Opens the dataset at `path` and matches its labels.
 
     Args:
         label_map: what the user says that some labels mean, see `match_labels`.
+        first_id: the number of the first class, if the user says that the labels are class ids.
 
     Raises:
-        DatasetError: the dataset cannot be used, the label map does not fit, or the dataset has labels and none of
-            them is a class of the model.
+        UndecidedError: the user has to decide how to read the dataset, or where its class ids begin.
+        DatasetError: the dataset cannot be used; the label map does not fit; or some labels are not classes of the
+            model, and the user has not said what they mean.
     """
     dataset, fingerprint = open_with_fingerprint(path)
-    labels = distinct_labels(dataset.samples)
-    mapping = match_labels(labels, version.class_names, label_map)
-    if labels and not mapping.class_of:
-        counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
-        message = f"None of the labels ({listed(mapping.unknown or mapping.left_out)}) is a class of {version.ref}."
-        raise DatasetError(
-            " ".join((*dataset.notes, message)) + counting,
-            f"Name the folders after its classes ({listed(version.class_names, 20)}), "
-            "or choose a class for each label (--map LABEL=CLASS). To predict without comparing, use "
-            f"{_unlabelled(labels)}.",
-            "labels_unknown",
+    check_splits_are_no_classes(dataset, version)
+    mapping = match_labels(distinct_labels(dataset.samples), version.class_names, label_map, first_id)
+    if mapping.question:
+        raise UndecidedError(
+            f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", mapping.question, "labels_uncertain"
         )
+    counts = label_counts(dataset.samples)
+    if counts and not mapping.class_of:
+        raise _no_class(dataset, mapping, version)
+    if mapping.unknown:
+        raise unknown_labels(mapping, counts, version, dataset.questions)
     return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.label_map()))
 
 
-def _unlabelled(labels: tuple[str, ...]) -> str:
-    maps = " ".join("--map " + shlex.quote(f"{label}={NO_LABEL}") for label in labels[:MAPS_SHOWN])
-    return maps + (" and so on" if len(labels) > MAPS_SHOWN else "")
+def check_splits_are_no_classes(dataset: Dataset, version: ModelVersion) -> None:
+    """Raises UndecidedError if one split was chosen by default, but the model has classes called like splits."""
+    question = next((each for each in dataset.questions if each.topic == "split" and not each.certain), None)
+    called = {split for split in SPLITS if split in map(str.casefold, version.class_names)}
+    if question and len(called) > 1:
+        raise UndecidedError(
+            f"{dataset.path.name} has folders called {' and '.join(sorted(called))}, and {version.ref} has classes of "
+            "these names, so they may be splits or classes.",
+            replace(question, chosen=None), "several_splits",
+        )  # fmt: skip
+
+
+def unknown_labels(
+    mapping: LabelMapping, counts: Mapping[str, int], version: ModelVersion, questions: Sequence[Question] = ()
+) -> DatasetError:
+    """The error for labels that are not classes of the model: they are neither dropped nor guessed."""
+    unknown = sorted(mapping.unknown, key=lambda label: -counts[label])
+    lost, total = sum(counts[label] for label in unknown), sum(counts.values())
+    each = listed([f"{_named(label)} ({_images(counts[label])})" for label in unknown])
+    what = "1 label is not a class" if len(unknown) == 1 else f"{len(unknown):,} labels are not classes"
+    first = unknown[0]
+    return DatasetError(
+        f"{what} of {version.ref}: {each}; together {lost:,} of {total:,} labelled images.",
+        f"Say what each means: --map {shlex.quote(f'{first}=CLASS')} with one of its classes "
+        f"({listed(version.class_names, 20)}), --map {shlex.quote(f'{first}=')} to leave its images out, or "
+        f"--map {shlex.quote(f'{first}={NO_LABEL}')} to predict without comparing. "
+        f"For all other labels at once: --map {shlex.quote(f'{OTHERS}=')} or "
+        f"--map {shlex.quote(f'{OTHERS}={NO_LABEL}')}.{_other_encodings(questions)}",
+        "labels_unknown",
+    )
+
+
+def _other_encodings(questions: Sequence[Question]) -> str:
+    """The other ways to read names whose encoding was guessed."""
+    guessed = [each for each in questions if each.topic == "zip_encoding" and not each.certain]
+    return f"\nIf the names are garbled, choose with --zip-encoding:\n{guessed[0].listing}" if guessed else ""
+
+
+def _named(label: str) -> str:
+    name = synset_name(label)
+    return f"{label} {name}" if name else label[:60]
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) -> DatasetError:
+    labels = mapping.unknown or mapping.left_out
+    counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
+    message = f"None of the labels ({listed([_named(label) for label in labels])}) is a class of {version.ref}."
+    return DatasetError(
+        " ".join((*dataset.notes, message)) + counting,
+        f"Name the folders after its classes ({listed(version.class_names, 20)}), "
+        "or choose a class for each label (--map LABEL=CLASS). To predict without comparing, use "
+        f"--map {shlex.quote(f'{OTHERS}={NO_LABEL}')}.{_other_encodings(dataset.questions)}",
+        "labels_unknown",
+    )
 
 
 def _is_number(label: str) -> bool:

@@ -16,9 +16,11 @@ from dashboard.core.importing.opening import open_predictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.rows import Tally, as_table, check_rows
 from dashboard.core.importing.true_labels import GivenLabels, read_given_labels, with_labels
+from dashboard.core.labels.class_ids import uncertain_start
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.questions import UndecidedError
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.store import RunStore, storage_error
@@ -33,6 +35,7 @@ class ImportRequest:
     labels: Path | None = None  # file of true labels, by row or file name; None: labels in `path`
     model: str = ""  # name of the model for display; "": the file's name
     label_map: Mapping[str, str] = field(default_factory=dict)  # meaning of some labels, see `match_labels`
+    first_id: int | None = None  # the number of the first class, if the labels are class ids and the user has said so
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def import_predictions(
         on_progress: called with (rows so far, rows in all).
 
     Raises:
+        UndecidedError: the labels are class ids, and it is not certain where they begin. Then nothing is stored.
         DatasetError: the file, its probabilities or the labels cannot be used. Then nothing is stored.
     """
     start = time.perf_counter()
@@ -110,7 +114,9 @@ def _open(request: ImportRequest) -> _Opened:
         raise DatasetError(f"{path.name}: the class names {fault}.", "Rename the columns.", "class_names")
     given = read_given_labels(labels, predictions.n_rows) if labels else None
     distinct = {label for label in (given.labels if given else predictions.labels()) if label is not None}
-    mapping = match_labels(distinct, names, request.label_map)
+    mapping = match_labels(distinct, names, request.label_map, request.first_id)
+    if mapping.question:
+        raise UndecidedError(uncertain_start(mapping.unknown), mapping.question, "labels_uncertain")
     if distinct and not mapping.class_of:
         raise DatasetError(
             f"None of the labels ({', '.join(sorted(distinct)[:8])}) is one of the classes ({', '.join(names[:8])}).",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.core.labels.matching import match_labels
+from dashboard.core.labels.synsets import synset_name
+from dashboard.core.questions import Question
+
+_ALIKE = 0.6  # in [0, 1], of `difflib`; less is no hint
 
 
 @dataclass(frozen=True)
@@ -15,31 +20,88 @@ class LabelChoice:
 
     label: str  # as the dataset spells it
     images: int  # number of images with this label
-    meaning: str  # a class, LEAVE_OUT or NO_LABEL
+    meaning: str  # a class, LEAVE_OUT or NO_LABEL; "" if the user has to choose
+    hint: str = ""  # only for reading: its name in WordNet, or a class that is spelled alike
 
 
-def label_choices(counts: Mapping[str, int], class_names: Sequence[str]) -> list[LabelChoice]:
-    """Each label with its proposed meaning, unknown labels first; empty if every label matches a class.
+@dataclass(frozen=True)
+class LabelChoices:
+    """The labels of a dataset."""
 
-    Unknown labels are proposed to be left out. If no label at all matches, they are proposed as NO_LABEL instead: such
-    labels are usually just the names of folders.
+    unmatched: tuple[LabelChoice, ...]  # match no class, those with the most images first
+    matched: tuple[LabelChoice, ...]
+    question: Question | None = None  # where class ids begin, if that is not certain
+
+    @property
+    def undecided(self) -> bool:
+        """True if the user has to say something before the dataset can be evaluated."""
+        return bool(self.unmatched or self.question)
+
+    @property
+    def images_unmatched(self) -> int:
+        """The number of images whose label matches no class."""
+        return sum(choice.images for choice in self.unmatched)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the user has chosen so far."""
+
+    label_map: dict[str, str]  # only what differs from the matches, see `match_labels`
+    missing: tuple[str, ...]  # labels that still need a meaning
+    nothing_left: bool  # every label is left out
+
+    @property
+    def complete(self) -> bool:
+        """True if the dataset can be evaluated."""
+        return not self.missing and not self.nothing_left
+
+
+NOTHING_DECIDED = Decision({}, (), nothing_left=True)
+
+
+def label_choices(counts: Mapping[str, int], class_names: Sequence[str], first_id: int | None = None) -> LabelChoices:
+    """Each label with the class that it matches. A label that matches none has no meaning until the user chooses one.
 
     Args:
         counts: the number of images with each label.
+        first_id: the number of the first class, if the user has said so; see `match_labels`.
     """
-    mapping = match_labels(counts, class_names)
-    if not mapping.unknown:
-        return []
-    label_map = mapping.label_map() | dict.fromkeys(mapping.unknown, LEAVE_OUT if mapping.class_of else NO_LABEL)
-    order = sorted(counts, key=lambda label: (label not in mapping.unknown, label))
-    return [LabelChoice(label, counts[label], label_map[label]) for label in order]
+    mapping = match_labels(counts, class_names, first_id=first_id)
+    meanings = mapping.label_map()
+    unmatched = sorted(mapping.unknown, key=lambda label: (-counts[label], label))
+    return LabelChoices(
+        tuple(LabelChoice(label, counts[label], "", _hint(label, class_names)) for label in unmatched),
+        tuple(LabelChoice(label, counts[label], meanings[label]) for label in sorted(meanings)),
+        mapping.question,
+    )
 
 
-def evaluates_something(meanings: Sequence[str]) -> bool:
-    """True if at least one label is not left out."""
-    return any(meaning != LEAVE_OUT for meaning in meanings)
+def decide(choices: LabelChoices, meanings: Mapping[str, str | None], others: str = "") -> Decision:
+    """What the user's entries in the table amount to.
+
+    Args:
+        meanings: label -> a class, LEAVE_OUT or NO_LABEL; None or "" where nothing is chosen.
+        others: the meaning of all labels for which nothing is chosen: LEAVE_OUT, NO_LABEL, or "" if each needs one.
+    """
+    every = (*choices.unmatched, *choices.matched)
+    chosen = {choice.label: meanings.get(choice.label) or choice.meaning or others for choice in every}
+    missing = tuple(label for label, meaning in chosen.items() if not meaning)
+    changed = {
+        choice.label: chosen[choice.label] for choice in every if chosen[choice.label] not in ("", choice.meaning)
+    }
+    nothing_left = bool(chosen) and all(meaning == LEAVE_OUT for meaning in chosen.values())
+    return Decision(changed, missing, nothing_left)
 
 
 def meanings_for(class_names: Sequence[str]) -> list[str]:
     """All meanings that the user can choose for a label."""
     return [*class_names, NO_LABEL, LEAVE_OUT]
+
+
+def _hint(label: str, class_names: Sequence[str]) -> str:
+    if name := synset_name(label):
+        return name
+    spelled = {name.casefold(): name for name in class_names}
+    alike = difflib.get_close_matches(label.casefold(), list(spelled), 1, _ALIKE)
+    return spelled[alike[0]] if alike else ""

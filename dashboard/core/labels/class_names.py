@@ -17,6 +17,7 @@ HOW_TO_NAME = (
     "or the .json or .csv file that was saved at the training."
 )
 LEAVE_OUT = "(leave out)"  # instead of a class: images with this label are not evaluated
+OTHERS = "*"  # in a label map, instead of a label: every label that matches no class
 NO_LABEL = "(no label)"  # instead of a class: images with this label are predicted, but not compared
 _SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".names")
 _NUMBERED = re.compile(r"\s*(\d+)[\s:,;=]+(\S.*)")

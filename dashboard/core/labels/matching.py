@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.labels import cifar10
-from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
+from dashboard.core.labels.class_ids import NO_ID, ClassIds, are_numbers, read_class_ids
+from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, OTHERS
+from dashboard.core.labels.numbered_names import about_numbers, bare_name
+from dashboard.core.labels.synsets import match_synsets
+from dashboard.core.questions import Question
 
-NO_ID = "-1"  # "no label" among class ids, as in scikit-learn and Hugging Face
-_ID = re.compile(r"[0-9]{1,6}")
 _NEGATIVE = re.compile(r"\s*-\s*[0-9.]+\s*")
 
 
@@ -25,6 +27,7 @@ class LabelMapping:
     unknown: tuple[str, ...]  # labels that match no class
     left_out: tuple[str, ...] = ()  # labels that the user leaves out
     notes: tuple[str, ...] = ()  # explanations of matches that are not obvious
+    question: Question | None = None  # whether numbers count from 0 or 1, if not certain; they are unknown then
 
     def label_map(self) -> dict[str, str]:
         """A label map with which `match_labels` gives the same mapping again."""
@@ -33,55 +36,103 @@ class LabelMapping:
 
 
 def match_labels(
-    names: Iterable[str], class_names: Sequence[str], label_map: Mapping[str, str] | None = None
+    names: Iterable[str],
+    class_names: Sequence[str],
+    label_map: Mapping[str, str] | None = None,
+    first_id: int | None = None,
 ) -> LabelMapping:
     """Matches labels with classes: exactly; else ignoring case, white space, `-` and `_`; else by CIFAR-10's aliases.
 
+    A label that fits none so is matched without the number before its name (001.Airplane), or by its names in WordNet
+    (n02084071), see `match_synsets`.
+
     Aliases work in both directions: `plane` in the dataset matches `airplane` in the model, and the reverse. A label
     that fits two classes stays unknown. If all labels are numbers, -1 means "no label". The numbers are class ids if
-    all of them are valid ids and none is the name of a class.
+    all of them are valid ids and none is the name of a class, see `read_class_ids`.
 
     Args:
         names: the labels of the dataset.
-        label_map: what the user says that some labels mean: a class, LEAVE_OUT or NO_LABEL.
+        label_map: what the user says that some labels mean: a class, LEAVE_OUT or NO_LABEL. OTHERS, unless it is a
+            label of the dataset, stands for all labels that match no class.
+        first_id: the number of the first class, if the user says that the labels are class ids: 0 or 1.
 
     Raises:
-        DatasetError: the label map has a label or a class that does not exist; code `label_map`.
+        DatasetError: the label map has a label or a class that does not exist, or the labels do not count from
+            `first_id`; code `label_map`.
     """
     wanted = sorted(set(names))
     label_map = label_map or {}
     _check_label_map(label_map, wanted, class_names)
-    by_key, by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
     open_names = [name for name in wanted if name not in label_map]
     given = [name for name in open_names if name != NO_ID]
-    numbers = bool(given) and all(map(_ID.fullmatch, given))
-    ids = numbers and all(int(name) < len(class_names) for name in given)
-    ids = ids and not any(name in class_names for name in open_names)
+    numbers = are_numbers(given)
+    ids = ClassIds({})
+    if numbers and not any(name in class_names for name in open_names):
+        ids = read_class_ids(given, class_names, first_id)
+    elif first_id is not None:
+        raise DatasetError(f"The labels are no class ids: {listed(wanted)}.", "Leave out --labels-from.", "label_map")
     absent = numbers and NO_ID in open_names and NO_ID not in class_names
+    called = _Classes(class_names)
     class_of: dict[str, str | None] = {}
     unknown = []
     for name in open_names:
-        if absent and name == NO_ID:
-            class_of[name] = None
-            continue
-        match = name if name in class_names else by_key.get(_key(name)) or by_meaning.get(_meaning(name))
-        if match is None and ids:
-            match = class_names[int(name)]
-        if match is None:
-            unknown.append(name)
-        else:
+        match = None if absent and name == NO_ID else called(name) or ids.class_of.get(name)
+        if match or (absent and name == NO_ID):
             class_of[name] = match
+        else:
+            unknown.append(name)
+    numbered = _without_numbers(unknown, class_of, called)
+    synsets = match_synsets([name for name in unknown if name not in numbered], called)
+    class_of |= numbered | synsets.class_of
+    unknown = [name for name in unknown if name not in class_of]
+    if OTHERS in label_map and OTHERS not in wanted:
+        label_map = {n: m for n, m in label_map.items() if n != OTHERS} | dict.fromkeys(unknown, label_map[OTHERS])
+        unknown = []
     class_of |= {n: None if meant == NO_LABEL else meant for n, meant in label_map.items() if meant != LEAVE_OUT}
     left_out = tuple(name for name in wanted if label_map.get(name) == LEAVE_OUT)
-    notes = _about_ids(given, class_names) if ids else ()
+    notes = tuple(filter(None, (ids.note, about_numbers(sorted(numbered.items())), synsets.note)))
     if absent:
         notes = (*notes, f"The label {NO_ID} means that there is no label.")
-    return LabelMapping(class_of, tuple(unknown), left_out, notes)
+    notes = (*notes, *_as_chosen({name: meant for name, meant in label_map.items() if meant != called(name)}))
+    return LabelMapping(class_of, tuple(unknown), left_out, notes, ids.question if unknown else None)
+
+
+class _Classes:
+    """Finds the class that a name means."""
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self._names = frozenset(class_names)
+        self._by_key, self._by_meaning = _only_ones(class_names, _key), _only_ones(class_names, _meaning)
+        self._by_part = _parts(class_names)
+        bare = {name: bare_name(name) for name in class_names}
+        self._by_bare = _only_ones(list(bare.values()), _key) if all(bare.values()) else {}
+        self._class_of_bare = {each: name for name, each in bare.items()}
+
+    def __call__(self, name: str) -> str | None:
+        if name in self._names:
+            return name
+        bare = self._by_bare.get(_key(name))
+        found = self._by_key.get(_key(name)) or self._by_meaning.get(_meaning(name)) or self._by_part.get(_key(name))
+        return found or (self._class_of_bare[bare] if bare else None)
+
+
+def _parts(class_names: Sequence[str]) -> dict[str, str]:
+    """Key -> class, for classes that are called by several names, such as `tench, Tinca tinca` in ImageNet."""
+    pairs = [(_key(part), name) for name in class_names if "," in name for part in name.split(",")]
+    often = Counter(key for key, _ in pairs)
+    return {key: name for key, name in pairs if key and often[key] == 1}
+
+
+def _without_numbers(names: Sequence[str], taken: Mapping[str, str | None], called: _Classes) -> dict[str, str]:
+    """Labels such as 001.Airplane with their classes, as far as no two labels have the same class."""
+    found = {name: meant for name in names if (bare := bare_name(name)) and (meant := called(bare))}
+    often = Counter([*found.values(), *taken.values()])
+    return {name: meant for name, meant in found.items() if often[meant] == 1}
 
 
 def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> None:
     for label, meant in label_map.items():
-        if label not in names:
+        if label not in names and label != OTHERS:
             raise DatasetError(
                 f"{label!r} is not a label of the dataset.", f"Its labels: {listed(names, 20)}.", "label_map"
             )
@@ -92,9 +143,16 @@ def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_n
             )  # fmt: skip
 
 
-def _about_ids(ids: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
-    meant = ", ".join(f"{each} is {class_names[int(each)]}" for each in sorted(ids, key=int)[:3])
-    return (f"The labels are used as class ids, counted from 0: {meant}{' and so on' if len(ids) > 3 else ''}.",)
+def _as_chosen(label_map: Mapping[str, str]) -> tuple[str, ...]:
+    """Says what the user chose."""
+    labels_of: dict[str, list[str]] = {}
+    for label, meant in sorted(label_map.items()):
+        labels_of.setdefault(meant, []).append(label)
+    said = []
+    for meant, labels in labels_of.items():
+        verb = {LEAVE_OUT: "left out", NO_LABEL: "used as no label"}.get(meant, f"used as {meant}")
+        said.append(f"{listed(labels)} {'is' if len(labels) == 1 else 'are'} {verb}")
+    return (f"As chosen, {'; '.join(said)}.",) if said else ()
 
 
 def _only_ones(class_names: Sequence[str], key_of: Callable[[str], str]) -> dict[str, str]:

@@ -15,22 +15,27 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_upload import (
     NOT_EVALUATED,
     begin,
-    decide_labels,
+    decide_dataset,
     forget_undecided,
     undecided_dataset,
     upload_dataset,
 )
 from dashboard.ui.evaluate.job_view import POLL_S
+from dashboard.ui.evaluate.predictions_import import offer_import, predictions_in_question
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.sidebar import model_in_use
 
 
 def choose_dataset(services: Services) -> None:
-    """Offers to upload or choose a dataset, asks what unknown labels mean, then starts the evaluation."""
+    """Offers to upload or choose a dataset, asks what is not certain, then starts the evaluation."""
     start = partial(start_or_explain, services)
+    if dropped := predictions_in_question():
+        if path := offer_import(services, dropped):
+            start(path)
+        return
     if path := undecided_dataset(services.settings):
         try:
-            decide_labels(path, model_in_use(), services.settings, start)
+            decide_dataset(path, model_in_use(), services.settings, start)
         except DashboardError as error:
             forget_undecided()
             show_error(error, NOT_EVALUATED)
@@ -44,7 +49,7 @@ def choose_dataset(services: Services) -> None:
         persist_state="session",
     )
     if source == "Upload":
-        if path := upload_dataset(services.settings):
+        if path := upload_dataset(services.settings, model_in_use):
             start(path)
         return
     entries = {entry.title: entry for entry in library(services.settings)}
@@ -59,7 +64,7 @@ def choose_dataset(services: Services) -> None:
 def start_or_explain(
     services: Services, path: Path, label_map: Mapping[str, str] | None = None, use_stored: bool = True
 ) -> None:
-    """Starts an evaluation and reruns the page; first asks what unknown labels mean. Shows the error if this fails."""
+    """Starts an evaluation and reruns the page; first asks what is not certain. Shows the error if this fails."""
     start = partial(_start, services, use_stored=use_stored)
     try:
         if label_map is None:

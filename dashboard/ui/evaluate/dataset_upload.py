@@ -1,4 +1,4 @@
-"""The upload of a dataset, and the question which classes its unknown labels mean."""
+"""The upload of a dataset, and the questions about it before its evaluation."""
 
 from __future__ import annotations
 
@@ -10,32 +10,43 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboard.core.datasets import label_counts, open_dataset
+from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.formats import OFFERED, either
 from dashboard.core.datasets.uploads import UPLOAD_TYPES, is_whole, keep_uploads, kept_upload
 from dashboard.core.errors import DashboardError
 from dashboard.core.files import readable_name
-from dashboard.core.labels.choices import label_choices
+from dashboard.core.importing.dropped import keep_predictions
+from dashboard.core.labels.choices import NOTHING_DECIDED
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.dataset_questions import ask_about, show_questions
 from dashboard.ui.evaluate.label_editor import edit_labels
+from dashboard.ui.evaluate.predictions_import import remember_predictions
 from dashboard.ui.words import plain
 
 _FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in OFFERED)
 WHAT_CAN_BE_DROPPED = (
     f"{_FORMATS[0].upper()}{_FORMATS[1:]}. Images without labels are predicted, but not compared. "
-    "Upper and lower case of labels do not matter; plane and car match airplane and automobile."
+    "Upper and lower case of labels do not matter; plane and car match airplane and automobile. Predictions of another "
+    "program (.npy or .npz of pred_probs, CSV or Parquet with columns p_CLASS), alone or with their true labels, become "
+    "a run without images."
 )
 NOT_EVALUATED = "The dataset was not evaluated."
-_UNDECIDED = "dataset-undecided"  # path of the dataset whose labels the user is asked about
+_UNDECIDED = "dataset-undecided"  # path of the dataset that the user is asked about
 _UPLOAD = "upload"  # in the address: the folder of this dataset among the uploads
 
 Start = Callable[[Path, Mapping[str, str]], None]
 
 
-def upload_dataset(settings: Settings) -> Path | None:
-    """Shows the uploader. Returns the path of the dataset once it is stored, else None."""
+def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Path | None:
+    """Shows the uploader. Returns the path of the dataset once it is stored, else None.
+
+    Predictions of another program are recognised instead, and asked about in the next rerun, which this starts.
+
+    Args:
+        model: returns the model in use, or raises ModelError.
+    """
     files = st.file_uploader(
         f"A dataset: {either([each.title for each in OFFERED])}",
         type=list(UPLOAD_TYPES),
@@ -54,12 +65,17 @@ def upload_dataset(settings: Settings) -> Path | None:
             return None
     try:
         with st.spinner("Storing the upload ..."):
-            path = keep_uploads([(file.name, file) for file in files], settings)
+            named = [(file.name, file) for file in files]
+            dropped = keep_predictions(named, model().class_names, settings)
+            path = None if dropped else keep_uploads(named, settings)
     except DashboardError as error:
         show_error(error, NOT_EVALUATED)
         return None
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # the next uploader is empty
     _free(files)
+    if dropped:
+        remember_predictions(dropped)
+        st.rerun()
     return path
 
 
@@ -72,46 +88,46 @@ def _free(files: Sequence[UploadedFile]) -> None:
 
 
 def begin(path: Path, version: ModelVersion, start: Start) -> None:
-    """Starts the evaluation, or first asks about labels that are not classes of the model. Raises DatasetError."""
+    """Starts the evaluation, or first asks what is not certain about the dataset. Raises DatasetError."""
     with st.spinner("Reading the dataset ..."):
-        undecided = label_choices(label_counts(open_dataset(path).samples), version.class_names)
-    if undecided:
+        asked = ask_about(path, version)
+    if asked.needs_the_user:
         st.session_state[_UNDECIDED] = str(path)
     else:
         start(path, {})
 
 
 def undecided_dataset(settings: Settings) -> Path | None:
-    """The dataset whose labels the user is asked about, or None. After a reload, the address names the upload."""
+    """The dataset that the user is asked about, or None. After a reload, the address names the upload."""
     path = st.session_state.get(_UNDECIDED)
     return Path(path) if path else kept_upload(st.query_params.get(_UPLOAD, ""), settings)
 
 
-def decide_labels(path: Path, version: ModelVersion, settings: Settings, start: Start) -> None:
-    """Shows the table of labels for a dataset, with buttons to evaluate or discard it. Raises DatasetError."""
-    dataset = open_dataset(path)
-    choices = label_choices(label_counts(dataset.samples), version.class_names)
+def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start: Start) -> None:
+    """Shows the questions about a dataset, with buttons to evaluate or discard it. Raises DatasetError."""
+    asked = ask_about(path, version)
     if path.parent.parent == settings.uploads_dir:
         st.query_params[_UPLOAD] = path.parent.name
     st.text(readable_name(path.name))
-    if dataset.notes:
-        st.caption(plain(" ".join(dataset.notes)))
-    label_map: dict[str, str] = {}
-    if choices:  # none if the user has now chosen a model that knows all labels
-        about = hash((str(path), tuple(choice.label for choice in choices)))  # the editor stores edits by row number
-        key = f"labels-{about}-{version.ref}"
-        label_map = edit_labels(choices, version.ref, version.class_names, key)
+    if asked.dataset and asked.dataset.notes:
+        st.caption(plain(" ".join(asked.dataset.notes)))
+    show_questions(path, asked.questions)
+    decision = NOTHING_DECIDED
+    if asked.labels:
+        labels = tuple(choice.label for choice in asked.labels.unmatched)
+        about = hash((str(path), labels))  # the editor stores edits by row number
+        decision = edit_labels(asked.labels, version.ref, version.class_names, f"labels-{about}-{version.ref}")
     with st.container(horizontal=True):
-        go = st.button("Evaluate", key="evaluate-mapped", type="primary", disabled=bool(choices) and not label_map)
+        go = st.button("Evaluate", key="evaluate-mapped", type="primary", disabled=not decision.complete)
         if st.button("Discard", key="discard-dataset"):
             forget_undecided()
             st.rerun()
     if go:
         forget_undecided()
-        start(path, label_map)
+        start(describe(path, asked.choices, settings.described_dir), {**asked.label_map, **decision.label_map})
 
 
 def forget_undecided() -> None:
-    """Stops asking about the labels of a dataset."""
+    """Stops asking about a dataset."""
     st.session_state.pop(_UNDECIDED, None)
     st.query_params.pop(_UPLOAD, None)

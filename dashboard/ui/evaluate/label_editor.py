@@ -1,4 +1,4 @@
-"""The table in which a user chooses the class that each label of a dataset means."""
+"""The tables in which a user chooses the class that each label of a dataset means."""
 
 from __future__ import annotations
 
@@ -7,38 +7,77 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.labels.choices import LabelChoice, evaluates_something, meanings_for
+from dashboard.core.labels.choices import Decision, LabelChoice, LabelChoices, decide, meanings_for
+from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.ui.words import plain
 
 ROWS_SHOWN = 12
+_OTHERS = {"": "has to be chosen", LEAVE_OUT: "is left out", NO_LABEL: "is predicted, but not compared"}
 
 
-def edit_labels(choices: Sequence[LabelChoice], model: str, class_names: Sequence[str], key: str) -> dict[str, str]:
-    """Shows the table and returns the chosen label map; empty if every label is left out."""
-    unknown = [choice.label for choice in choices if choice.meaning not in class_names]
-    if len(unknown) == 1:
-        what = f'"{plain(unknown[0][:80])}" is not a class of {plain(model)}. Choose its class.'
-    else:
-        what = f"{len(unknown)} labels are not classes of {plain(model)}. Choose a class for each."
-    st.warning(what, icon=":material/label:")
+def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], key: str) -> Decision:
+    """Shows the labels that match no class, each to be chosen, and folded those that match. Returns what was chosen."""
+    meanings: dict[str, str | None] = {}
+    others = ""
+    if choices.unmatched:
+        st.warning(_summary(choices, model), icon=":material/label:")
+        meanings |= _table(choices.unmatched, class_names, key, "What each label that matches no class means")
+        others = (
+            st.selectbox(
+                "A label for which nothing is chosen",
+                list(_OTHERS),
+                format_func=lambda meaning: _OTHERS[meaning],
+                key=f"{key}-others",
+                width=360,
+            )
+            or ""
+        )
+    if choices.matched:
+        images = sum(choice.images for choice in choices.matched)
+        title = f"{len(choices.matched):,} labels match ({images:,} images)"
+        with st.expander(title if len(choices.matched) > 1 else f"1 label matches ({images:,} images)"):
+            meanings |= _table(choices.matched, class_names, f"{key}-matched", "What the labels that match mean")
+    decision = decide(choices, meanings, others)
+    if decision.missing:
+        count = len(decision.missing)
+        st.caption(f"{count:,} labels have no class yet." if count > 1 else "1 label has no class yet.")
+    return decision
+
+
+def _summary(choices: LabelChoices, model: str) -> str:
+    unmatched, images = choices.unmatched, choices.images_unmatched
+    counted = "1 image" if images == 1 else f"{images:,} images"
+    if len(unmatched) == 1:
+        return f'"{plain(unmatched[0].label[:80])}" ({counted}) is not a class of {plain(model)}. Choose its class.'
+    return f"{len(unmatched):,} labels ({counted}) are not classes of {plain(model)}. Choose a class for each."
+
+
+def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str, alt: str) -> dict[str, str | None]:
+    """Shows a table of labels and returns the meaning of each; None where nothing is chosen."""
+    rows = [(c.label, c.images, c.hint, c.meaning or None) for c in choices]
+    hints = any(choice.hint for choice in choices)
     edited = st.data_editor(
-        pd.DataFrame([(c.label, c.images, c.meaning) for c in choices], columns=["label", "images", "meaning"]),
+        pd.DataFrame(rows, columns=["label", "images", "hint", "meaning"]),
         hide_index=True,
-        disabled=["label", "images"],
+        disabled=["label", "images", "hint"],
+        column_order=["label", "images", *(["hint"] if hints else []), "meaning"],
         key=key,
-        width=520,
-        alt="What each label of the dataset means to the model",
+        width=620,
+        alt=alt,
+        placeholder="choose",
         height=36 * (min(len(choices), ROWS_SHOWN) + 1),
         column_config={
             "label": "Label in the dataset",
             "images": st.column_config.NumberColumn("Images", format="localized"),
+            "hint": st.column_config.TextColumn(
+                "Perhaps", help="Its name in WordNet, or a class that is spelled alike. Not used unless you choose it."
+            ),
             "meaning": st.column_config.SelectboxColumn(
                 "Means",
                 options=meanings_for(class_names),
-                required=True,
                 help="A class of the model. Images without a label are predicted, but not compared.",
             ),
         },
     )
-    meanings = dict(zip(edited["label"], edited["meaning"], strict=True))
-    return meanings if evaluates_something(list(meanings.values())) else {}
+    meanings = (None if pd.isna(meaning) else str(meaning) for meaning in edited["meaning"])
+    return dict(zip(edited["label"], meanings, strict=True))

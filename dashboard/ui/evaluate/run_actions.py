@@ -47,8 +47,7 @@ def offer_actions(services: Services, run: Run) -> None:
 def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:
     """The label map of the run if the labels and the classes are still the same, else None: the user is asked again."""
     with contextlib.suppress(DashboardError):  # the start will show the error
-        labels = {*dict(manifest.label_map), *manifest.unknown_labels}
-        same = labels == set(distinct_labels(open_dataset(Path(manifest.dataset)).samples))
+        same = set(dict(manifest.label_map)) == set(distinct_labels(open_dataset(Path(manifest.dataset)).samples))
         if same and model_in_use().class_names == manifest.class_names:
             return dict(manifest.label_map)
     return None

@@ -14,7 +14,9 @@ import psutil
 import pytest
 
 from dashboard.core.datasets import open_dataset, open_unchanged
+from dashboard.core.datasets.choices import Choices
 from dashboard.core.errors import DatasetError
+from dashboard.core.questions import UndecidedError
 from tests.conftest import picture
 
 IMAGES = np.stack([picture(i) for i in range(5)])
@@ -55,7 +57,21 @@ def test_kinds_of_labels(tmp_path: Path, labels: np.ndarray, expected: str) -> N
 def test_the_test_split_is_preferred_and_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "mnist.npz", x_train=IMAGES[:2], y_train=LABELS[:2], x_test=IMAGES[2:], y_test=LABELS[2:])
     dataset = open_dataset(tmp_path / "mnist.npz")
-    assert len(dataset.samples) == 3 and "x_test" in dataset.notes[0]
+    assert len(dataset.samples) == 3 and "x_test" in dataset.notes[1]
+    assert "Only the split test is used" in dataset.notes[0] and "train: 2 images in x_train" in dataset.notes[0]
+    train = open_dataset(tmp_path / "mnist.npz", Choices(split="train"))
+    assert len(train.samples) == 2 and np.array_equal(train.image(1), picture(1))
+    assert train.fingerprint != dataset.fingerprint
+    for wrong in ("all", "val"):
+        with pytest.raises(DatasetError, match=f"has no split '{wrong}'"):
+            open_dataset(tmp_path / "mnist.npz", Choices(split=wrong))
+
+
+def test_arrays_of_two_splits_without_test_are_asked_about(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", images_train=IMAGES[:2], labels_train=LABELS[:2], images_val=IMAGES, labels_val=LABELS)
+    with pytest.raises(UndecidedError, match="val: 5 images in images_val; train: 2 images in images_train"):
+        open_dataset(tmp_path / "x.npz")
+    assert len(open_dataset(tmp_path / "x.npz", Choices(split="val")).samples) == 5
 
 
 def test_images_alone_have_no_labels(tmp_path: Path) -> None:

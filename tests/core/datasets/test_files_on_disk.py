@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.core.datasets import is_there, open_dataset, open_unchanged
+from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.images.decoding import decode_image
+from dashboard.core.questions import UndecidedError
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.datasets.test_tfrecord import example, write
 
@@ -91,7 +93,7 @@ def test_a_changed_file_in_a_folder_changes_the_fingerprint(photos: Path) -> Non
 def test_labels_that_lie_elsewhere(photos: Path, make_zip: MakeZip, tmp_path: Path) -> None:
     truth = tmp_path / "truth.csv"
     truth.write_text("file,label\ncat/0.png,frog\ntop.png,ship\nmissing.png,cat\n")
-    described = describe(photos, truth, tmp_path / "described")
+    described = describe(photos, Choices(labels=str(truth)), tmp_path / "described")
     dataset = open_dataset(described)
     assert [(s.name, s.label) for s in dataset.samples] == [
         ("cat/0.png", "frog"), ("cat/1.jpeg", None), ("dog/a/2.png", None), ("top.png", "ship"), ("missing.png", "cat"),
@@ -110,16 +112,18 @@ def test_labels_that_lie_elsewhere(photos: Path, make_zip: MakeZip, tmp_path: Pa
 def test_labels_for_an_array(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.stack([picture(i) for i in range(3)]))
     np.save(tmp_path / "y.npy", np.array([2, 0, 1]))
-    dataset = open_dataset(describe(tmp_path / "x.npy", tmp_path / "y.npy", tmp_path / "described"))
+    dataset = open_dataset(
+        describe(tmp_path / "x.npy", Choices(labels=str(tmp_path / "y.npy")), tmp_path / "described")
+    )
     assert [s.label for s in dataset.samples] == ["2", "0", "1"] and np.array_equal(dataset.image(2), picture(2))
     np.save(tmp_path / "z.npy", np.array([2, 0]))
     with pytest.raises(DatasetError, match="2 labels for 3 images"):
-        open_dataset(describe(tmp_path / "x.npy", tmp_path / "z.npy", tmp_path / "described"))
+        open_dataset(describe(tmp_path / "x.npy", Choices(labels=str(tmp_path / "z.npy")), tmp_path / "described"))
 
 
 def test_descriptions_that_describe_nothing(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="does not exist"):
-        describe(tmp_path, tmp_path / "no.csv", tmp_path)
+        describe(tmp_path, Choices(labels=str(tmp_path / "no.csv")), tmp_path)
     for i, text in enumerate(
         ["{", "[]", '{"images": 3, "labels": "x"}', '{"images": "gone.zip", "labels": "gone.csv"}']
     ):
@@ -145,7 +149,7 @@ def test_large_photos_are_decoded_at_reduced_scale_whatever_they_lie_in(make_zip
     for path in (
         make_zip({}, extra={"cat/a.jpg": photo}), tmp_path / "folder", tmp_path / "folder" / "*.jpg",
         tmp_path / "folder" / "a.jpg", tmp_path / "x.parquet", write(tmp_path / "x.tfrecord", [example(image=photo)]),
-        describe(tmp_path / "folder", tmp_path / "labels.csv", tmp_path),
+        describe(tmp_path / "folder", Choices(labels=str(tmp_path / "labels.csv")), tmp_path),
     ):  # fmt: skip
         dataset = open_dataset(path)
         assert dataset.image(0, (128, 128)).shape == (150, 200, 3), path  # at 1/8
@@ -171,7 +175,7 @@ def test_every_kind_gives_an_image_as_a_file(make_zip: MakeZip, tmp_path: Path) 
         write(tmp_path / "x.tfrecord", [example(image=data)]),
     ]  # fmt: skip
     (tmp_path / "labels.csv").write_text("file,label\na.png,cat\nb.png,dog\n")
-    kinds.append(describe(kinds[0], tmp_path / "labels.csv", tmp_path))
+    kinds.append(describe(kinds[0], Choices(labels=str(tmp_path / "labels.csv")), tmp_path))
     for path in kinds:
         assert np.array_equal(decode_image(open_dataset(path).file(0)).pixels, picture(1)), path
     with pytest.raises(ImageError, match="no such image"):
@@ -228,13 +232,13 @@ def test_labels_without_names_are_not_given_to_files(photos: Path, tmp_path: Pat
     """10.png comes before 2.png, so the order of the files is not certain."""
     np.save(tmp_path / "y.npy", np.arange(4))
     with pytest.raises(DatasetError, match=r"y\.npy has no file names"):
-        open_dataset(describe(photos, tmp_path / "y.npy", tmp_path))
+        open_dataset(describe(photos, Choices(labels=str(tmp_path / "y.npy")), tmp_path))
 
 
 def test_labels_that_are_given_stand_above_those_in_the_dataset(make_zip: MakeZip, tmp_path: Path) -> None:
     inner = {"0.png": encoded(picture(1)), "train.csv": b"file,label\n", "test.csv": b"what,ever\n1,2\n"}
     (tmp_path / "truth.csv").write_text("file,label\n0.png,cat\n")
-    dataset = open_dataset(describe(make_zip({}, extra=inner), tmp_path / "truth.csv", tmp_path))
+    dataset = open_dataset(describe(make_zip({}, extra=inner), Choices(labels=str(tmp_path / "truth.csv")), tmp_path))
     assert {s.name: s.label for s in dataset.samples}["0.png"] == "cat"
 
 
@@ -251,33 +255,47 @@ def test_links_that_are_not_followed_are_named(tmp_path: Path) -> None:
         open_dataset(folder)
 
 
-def test_splits_are_not_evaluated_as_one(tmp_path: Path) -> None:
+def test_of_several_splits_the_test_split_is_opened_and_said(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
-    for name in ("train-00000-of-00002.tfrecord", "train-00001-of-00002.tfrecord", "test-00000-of-00001.tfrecord"):
-        write(folder / name, [example(image=encoded(picture(1)), label=1)])
-    with pytest.raises(DatasetError, match="more than one split: test, train") as refused:
-        open_dataset(folder)
-    assert str(folder / "test*") in refused.value.fix
-    assert len(open_dataset(folder / "test*").samples) == 1 and len(open_dataset(folder / "train*").samples) == 2
+    for i, name in enumerate(("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001")):
+        write(folder / f"{name}.tfrecord", [example(image=encoded(picture(i)), label=i)])
+    dataset = open_dataset(folder)
+    assert [s.label for s in dataset.samples] == ["2"] and np.array_equal(dataset.image(0), picture(2))
+    assert "Only the split test is used" in dataset.notes[0] and "train: 2 files" in dataset.notes[0]
+    assert [a.value for a in dataset.questions[0].answers] == ["test", "train", "all"]
+    train, every = (open_dataset(folder, Choices(split=split)) for split in ("train", "all"))
+    assert [s.label for s in train.samples] == ["0", "1"] and len(every.samples) == 3
+    assert len({dataset.fingerprint, train.fingerprint, every.fingerprint}) == 3
+    assert len(open_dataset(folder / "train*").samples) == 2
+
+
+def test_splits_of_parquet_are_told_with_their_images(tmp_path: Path) -> None:
+    for name, count in (("train-00000-of-00001", 3), ("test-00000-of-00001", 2)):
+        columns = {"image": [encoded(picture(i)) for i in range(count)], "label": ["cat"] * count}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    dataset = open_dataset(tmp_path)
+    assert len(dataset.samples) == 2 and "train: 3 images in train-00000-of-00001.parquet" in dataset.notes[0]
 
 
 @pytest.mark.parametrize(
-    "names, one",
+    "names, split",
     [
-        (("mnist-train.tfrecord-00000-of-00001", "mnist-test.tfrecord-00000-of-00001"), "*test*"),
-        (("default/train/0000.tfrecord", "default/test/0000.tfrecord"), "default/test"),
-        (("x_Train.tfrecord", "x_val.tfrecord"), "*Train*"),
+        (("mnist-train.tfrecord-00000-of-00001", "mnist-val.tfrecord-00000-of-00001"), "val"),
+        (("default/train/0000.tfrecord", "default/validation/0000.tfrecord"), "val"),
+        (("x_Train.tfrecord", "x_dev.tfrecord"), "val"),
     ],
     ids=["end of the name", "folders", "upper case"],
 )
-def test_splits_are_told_by_any_word_of_the_path(tmp_path: Path, names: tuple[str, ...], one: str) -> None:
-    for name in names:
+def test_without_a_test_split_the_user_chooses(tmp_path: Path, names: tuple[str, ...], split: str) -> None:
+    for i, name in enumerate(names):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        write(tmp_path / name, [example(image=encoded(picture(1)), label=1)])
-    with pytest.raises(DatasetError, match="more than one split") as refused:
+        write(tmp_path / name, [example(image=encoded(picture(i)), label=i)])
+    with pytest.raises(UndecidedError, match="more than one split") as asked:
         open_dataset(tmp_path)
-    assert refused.value.fix.endswith(str(tmp_path / one)) and len(open_dataset(tmp_path / one).samples) == 1
+    assert asked.value.code == "several_splits" and f"--split {split} " in asked.value.fix
+    assert [s.label for s in open_dataset(tmp_path, Choices(split=split)).samples] == ["1"]
+    assert [s.label for s in open_dataset(describe(tmp_path, Choices(split="train"), tmp_path / "d")).samples] == ["0"]
 
 
 def test_words_that_only_contain_a_split_are_none(tmp_path: Path) -> None:
@@ -303,7 +321,7 @@ def test_a_description_of_files_with_long_names(tmp_path: Path) -> None:
     images, labels = tmp_path / f"{'é' * 120}.png", tmp_path / f"{'x' * 250}.csv"
     images.write_bytes(encoded(picture(1)))
     labels.write_text(f"file,label\n{images.name},cat\n")
-    assert [s.label for s in open_dataset(describe(images, labels, tmp_path)).samples] == ["cat"]
+    assert [s.label for s in open_dataset(describe(images, Choices(labels=str(labels)), tmp_path)).samples] == ["cat"]
 
 
 @pytest.mark.parametrize("at", ["images", "labels"])
@@ -313,4 +331,4 @@ def test_a_description_of_files_whose_names_cannot_be_stored(tmp_path: Path, at:
     for path in files.values():
         path.write_bytes(b"")
     with pytest.raises(DatasetError, match="is not valid UTF-8"):
-        describe(**files, folder=tmp_path)
+        describe(files["images"], Choices(labels=str(files["labels"])), tmp_path)

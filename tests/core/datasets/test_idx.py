@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.uploads import keep_uploads
 from dashboard.core.errors import DatasetError
@@ -85,10 +86,12 @@ def test_labels_of_four_bytes(tmp_path: Path) -> None:
 def test_two_splits_are_not_pooled(tmp_path: Path, make_zip: MakeZip) -> None:
     both = {**packed(split("train")), **packed(split("t10k"))}
     folder = write(tmp_path / "mnist", both)
-    error = refused(folder)
-    assert error.code == "several_splits" and "t10k" in error.message and "train" in error.message
     assert is_mnist(open_dataset(folder / "t10k-images-idx3-ubyte.gz")) and is_mnist(open_dataset(folder / "train*"))
-    assert refused(make_zip({}, extra=both)).code == "several_splits"
+    for path in (folder, make_zip({}, extra=both)):
+        dataset, train = open_dataset(path), open_dataset(path, Choices(split="train"))
+        assert is_mnist(dataset) and is_mnist(train)
+        assert "Only the split test is used" in dataset.notes[0] and "as chosen" in train.notes[0]
+        assert [answer.value for answer in dataset.questions[0].answers] == ["test", "train"]
 
 
 @pytest.mark.parametrize("files", [split("t10k"), packed(split("t10k"))], ids=["plain", "gzip"])
@@ -107,7 +110,7 @@ def test_without_labels_and_with_labels_elsewhere(tmp_path: Path) -> None:
     folder = write(tmp_path / "mnist", {"t10k-images-idx3-ubyte": idx(DIGITS)})
     assert {sample.label for sample in open_dataset(folder).samples} == {None}
     labels = write(tmp_path / "other", {"test-labels-idx1-ubyte": idx(LABELS)}) / "test-labels-idx1-ubyte"
-    described = open_dataset(describe(folder / "t10k-images-idx3-ubyte", labels, tmp_path))
+    described = open_dataset(describe(folder / "t10k-images-idx3-ubyte", Choices(labels=str(labels)), tmp_path))
     assert is_mnist(described)
 
 
@@ -136,7 +139,7 @@ def test_labels_alone_are_told(tmp_path: Path) -> None:
         ("t10k-images-idx3-ubyte", b"\0\0\x08\x03" + b"\xff" * 12 + bytes(99), "fewer"),
         ("t10k-images-idx3-ubyte.gz", gzip.compress(idx(DIGITS))[:-12], "cut off"),
         ("t10k-images-idx3-ubyte.gz", gzip.compress(idx(DIGITS)[:-1]), "fewer"),
-        ("t10k-images-idx3-ubyte.gz", gzip.compress(b"hello world"), "does not begin like"),
+        ("t10k-images-idx3-ubyte.gz", gzip.compress(b"hello world", mtime=0), "does not begin like"),
         ("t10k-images-idx3-ubyte", idx(DIGITS.astype(np.float32)), "not uint8"),
         ("t10k-labels-idx1-ubyte", idx(LABELS[:5]), "5 labels for 6 images"),
         ("t10k-labels-idx1-ubyte", idx(np.eye(6, dtype=np.uint8)), "one label per image"),

@@ -177,7 +177,7 @@ def test_parquet_that_expands_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_two_labels_files_are_not_chosen_from(make_zip: MakeZip) -> None:
     table = b"file,label\na.png,cat\n"
     images = {"a.png": encoded(picture(1))}
-    with pytest.raises(DatasetError, match=r"several files that could be its labels: one\.csv, two\.csv"):
+    with pytest.raises(DatasetError, match=r"several tables that could be its labels: one\.csv \(1 rows"):
         open_dataset(make_zip({}, extra={**images, "one.csv": table, "two.csv": table}))
     dataset = open_dataset(make_zip({}, name="named.zip", extra={**images, "one.csv": table, "labels.csv": table}))
     assert dataset.samples[0].label == "cat" and dataset.samples[1].name == "one.csv"

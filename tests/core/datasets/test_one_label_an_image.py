@@ -127,7 +127,7 @@ def test_coco_gives_an_image_the_category_of_all_its_objects(labelled: Labelled,
     }
     by_name = {sample.name.rpartition("/")[2]: sample.index for sample in dataset.samples}
     assert all(np.array_equal(dataset.image(by_name[f"{letter}.png"]), picture(i)) for i, letter in enumerate("abcd"))
-    assert f"Without a label in {name}" in " ".join(dataset.notes)
+    assert f"1 image has no label in {name}" in " ".join(dataset.notes)
 
 
 def test_coco_images_with_several_categories_are_not_guessed(labelled: Labelled) -> None:

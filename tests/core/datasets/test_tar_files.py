@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.cifar10_images import Cifar10Images
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.image_files import ImageFiles
@@ -100,7 +101,7 @@ def test_a_labels_file_in_the_archive_and_one_elsewhere(tmp_path: Path) -> None:
     assert [(s.name, s.label) for s in dataset.samples] == [("set/a.png", "cat"), ("set/b.png", None)]
     assert np.array_equal(dataset.image(1), picture(1))
     (tmp_path / "truth.csv").write_text("file,label\na.png,dog\nb.png,dog\n")
-    other = open_dataset(describe(path, tmp_path / "truth.csv", tmp_path))
+    other = open_dataset(describe(path, Choices(labels=str(tmp_path / "truth.csv")), tmp_path))
     assert [s.label for s in other.samples][::2] == ["dog", "dog"]
 
 

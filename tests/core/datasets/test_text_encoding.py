@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.datasets import open_dataset
+from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.labels_file import read_labels_file
 from dashboard.core.datasets.text_encoding import decode_text
@@ -31,7 +32,7 @@ def test_excel_s_unicode_text_is_read_beside_the_images_and_from_elsewhere(make_
     assert [sample.label for sample in dataset.samples] == ["käse", "猫"]
     (tmp_path / "labels.txt").write_bytes(TABLE.encode("utf-16"))
     plain = make_zip({}, name="plain.zip", extra=images)
-    dataset = open_dataset(describe(plain, tmp_path / "labels.txt", tmp_path))
+    dataset = open_dataset(describe(plain, Choices(labels=str(tmp_path / "labels.txt")), tmp_path))
     assert [sample.label for sample in dataset.samples] == ["käse", "猫"]
 
 

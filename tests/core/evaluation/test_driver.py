@@ -20,6 +20,7 @@ from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError, ModelError, WorkerError
 from dashboard.core.evaluation.opening import take_up_run
 from dashboard.core.evaluation.work import Progress
+from dashboard.core.labels.class_names import LEAVE_OUT, OTHERS
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
@@ -52,15 +53,18 @@ def test_accepted_and_rejected_are_what_was_given(
     }  # fmt: skip
     path = make_zip({"cat": 5, "Plane": 4}, extra=extra)
     seen: list[Progress] = []
-    manifest = evaluate(path, tiny_version, pool, store, chunk_size=4, on_progress=seen.append)
+    with pytest.raises(DatasetError, match=r"1 label is not a class of tiny@1: zebra \(2 images\); together 2 of 13"):
+        evaluate(path, tiny_version, pool, store)
+    meant = {OTHERS: LEAVE_OUT}
+    manifest = evaluate(path, tiny_version, pool, store, 4, on_progress=seen.append, label_map=meant)
     run = store.folder(manifest.run_id).load()
     assert manifest.state == "finished" and manifest.n_images == len(run.table) == 15
-    assert manifest.unknown_labels == ("zebra",) and manifest.model == "tiny@1" and manifest.seconds > 0
+    assert manifest.left_out == {"zebra"} and manifest.model == "tiny@1" and manifest.seconds > 0
     assert run.table["index"].tolist() == list(range(15))
     assert len(run.evaluated) == 10 and len(run.failed) == 5
     reasons = dict(zip(run.failed["file"], run.failed["reason"], strict=True))
     assert "empty" in reasons["cat/empty.png"] and "cut off" in reasons["cat/cut.png"]
-    assert "'zebra' is not a class of tiny@1" in reasons["zebra/1.png"]
+    assert "'zebra' was left out" in reasons["zebra/1.png"]
     assert [p.done for p in seen] == sorted(p.done for p in seen)
     assert (seen[-1].done, seen[-1].total, seen[-1].failed) == (15, 15, 5)
 

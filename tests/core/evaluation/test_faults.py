@@ -57,7 +57,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(240):
             archive.writestr(f"{'cat' if i < 130 else 'dog'}/{i}.png", encoded(picture(i)))
         archive.writestr("cat/broken.png", b"no image")
-        archive.writestr("zebra/1.png", b"")
+        archive.writestr("dog/empty.png", b"")
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing import predictions_file
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
+from dashboard.core.questions import UndecidedError
 from dashboard.core.runs.store import RunStore
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.5, 0.25, 0.25]])
@@ -343,3 +345,14 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, store: RunStore) -> 
     imported = import_file(tmp_path / "x.npz", store)
     assert imported.evaluation is not None and imported.evaluation.accuracy.value == 0.1
     assert psutil.Process().memory_info().rss - before < 250 * 2**20
+
+
+def test_class_ids_that_may_count_from_one_are_asked_about(tmp_path: Path, store: RunStore) -> None:
+    np.savez(tmp_path / "x.npz", pred_probs=np.eye(3)[[0, 1]], labels=[1, 2])
+    request = ImportRequest(tmp_path / "x.npz", ("a", "b", "c"))
+    with pytest.raises(UndecidedError, match="numbers from 1 to 2 without 0") as asked:
+        import_predictions(request, store)
+    assert "--labels-from 1  1 is a, 2 is b" in asked.value.fix and store.list() == []
+    imported = import_predictions(replace(request, first_id=1), store)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 1
+    assert "counted from 1, as chosen" in " ".join(imported.manifest.notes)

@@ -83,10 +83,10 @@ def test_numbers_are_class_ids_where_all_are_and_it_is_said() -> None:
 
 
 def test_minus_one_among_class_ids_is_no_label() -> None:
-    mapping = match_labels(["-1", "3"], CLASS_NAMES)
-    assert mapping.class_of == {"-1": None, "3": "cat"} and mapping.unknown == ()
+    mapping = match_labels(["-1", "0", "3"], CLASS_NAMES)
+    assert mapping.class_of == {"-1": None, "0": "airplane", "3": "cat"} and mapping.unknown == ()
     assert mapping.notes[0].endswith("3 is cat.") and mapping.notes[1] == "The label -1 means that there is no label."
-    assert match_labels(["-1", "3"], CLASS_NAMES, mapping.label_map()).class_of == mapping.class_of
+    assert match_labels(["-1", "0", "3"], CLASS_NAMES, mapping.label_map()).class_of == mapping.class_of
 
 
 def test_minus_one_is_not_the_class_one() -> None:

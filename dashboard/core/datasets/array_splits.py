@@ -1,0 +1,37 @@
+"""The splits in an .npz with arrays such as x_train, y_train, x_test and y_test."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
+from dashboard.core.datasets.splits import SPLITS, split_called
+
+
+@dataclass(frozen=True)
+class ArraysOfSplit:
+    """The arrays of one split, by key."""
+
+    images: str
+    labels: str | None
+
+
+def arrays_by_split(keys: Sequence[str]) -> dict[str, ArraysOfSplit]:
+    """The arrays of each split, in the order of SPLITS; {} if there are not at least two splits with images."""
+    of_split: dict[str, dict[str, str]] = defaultdict(dict)
+    for key in keys:
+        words = re.split(r"[\W_]+", key)
+        for i, word in enumerate(words):
+            if split := split_called(word):
+                of_split[split]["_".join(words[:i] + words[i + 1 :])] = key
+                break
+    found = {}
+    for split in SPLITS:
+        bare = of_split[split]
+        images, labels = column_among(list(bare), IMAGE_KEYS), column_among(list(bare), LABEL_KEYS)
+        if images is not None:
+            found[split] = ArraysOfSplit(bare[images], None if labels is None else bare[labels])
+    return found if len(found) > 1 else {}

@@ -1,0 +1,223 @@
+"""Reads what the names of files and the tables among them say: splits, labels, and names of numbered classes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+
+from dashboard.core.datasets.choices import NO_SPLITS, Choices
+from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
+from dashboard.core.datasets.file_source import FileSource
+from dashboard.core.datasets.labelling import (
+    ClassFolders,
+    IsImage,
+    Labelling,
+    by_folder,
+    by_labels_file,
+)
+from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
+from dashboard.core.datasets.sample_list import PackedNames, SampleList
+from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
+from dashboard.core.datasets.splits import Folders, find_splits
+from dashboard.core.datasets.table_choice import TableChoice, choose_table
+from dashboard.core.datasets.table_rows import LabelsTable
+from dashboard.core.datasets.tables import (
+    Table,
+    is_likely,
+    likely_first,
+    must_be_usable,
+    read_table,
+    rivals_of_folders,
+    table_positions,
+)
+from dashboard.core.errors import DatasetError, listed
+from dashboard.core.questions import Question, UndecidedError
+
+
+@dataclass(frozen=True)
+class LabelledFiles:
+    """The files that are evaluated, with their labels."""
+
+    source: FileSource
+    labelling: Labelling
+    questions: tuple[Question, ...] = ()
+    table_at: int | None = None  # position of the table of labels among all files
+    decided: str = ""  # what tells this reading of the files from others, for the fingerprint; "" if there is only one
+
+
+class FilesReader:
+    """Labels the files of one dataset, as a whole or split by split."""
+
+    def __init__(
+        self,
+        dataset_name: str,
+        source: FileSource,
+        choices: Choices,
+        given: LabelsTable | None,
+        use_tables: bool,
+        is_image: IsImage,
+    ) -> None:
+        """Takes a source with at least one image.
+
+        Args:
+            given: labels from elsewhere. The tables among the files are then not used.
+            use_tables: False: only folders give labels.
+        """
+        self._name, self._source, self._choices = dataset_name, source, choices
+        self._given, self._use_tables = given, use_tables and given is None
+        self._names = source.names
+        self._names_image = is_image
+        self._is_image = np.fromiter(map(is_image, self._names), bool, len(self._names))
+        self._folders = Folders.of(self._names)
+        self._splits = find_splits(self._folders, self._is_image) if choices.split != NO_SPLITS else None
+        self._parts: dict[str, LabelledFiles] = {}
+
+    def read(self) -> LabelledFiles:
+        """The files of the chosen split, or of the whole dataset if it has no splits.
+
+        Raises:
+            UndecidedError: the user has to choose a split or a table.
+            DatasetError: what the user chose is not there, or a table cannot be used.
+        """
+        if self._splits is None:
+            if self._choices.split not in ("", NO_SPLITS):
+                raise no_splits(self._name, self._choices.split)
+            return self._label(np.arange(len(self._names)))
+        sizes = [
+            Split(name, self._splits.folders[name], int(self._is_image[positions].sum()), "image")
+            for name, positions in self._splits.positions.items()
+        ]
+        choice = choose_split(self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True)
+        read = self._pooled(choice.splits) if len(choice.splits) > 1 else self._part(choice.splits[0])
+        if self._given and not _any_label(read):
+            by_labels_file(read.source.names, self._given, is_image=self._names_image)  # explains why no row fits
+        return replace(
+            read,
+            labelling=replace(read.labelling, notes=(choice.note, *self._about_others(), *read.labelling.notes)),
+            questions=(choice.question, *read.questions),
+            decided=f"{choice.question.chosen} {read.decided}",
+        )
+
+    def _about_others(self) -> tuple[str, ...]:
+        assert self._splits is not None
+        loose = self._splits.outside[self._is_image[self._splits.outside]].tolist()
+        names = listed([self._names[i] for i in loose[:4]])
+        what = "1 image lies" if len(loose) == 1 else f"{len(loose):,} images lie"
+        return (f"{what} in no split, so not used: {names}{' ...' if len(loose) > 4 else ''}.",) if loose else ()
+
+    def _has_labels(self, split: str) -> bool:
+        try:
+            return _any_label(self._part(split))
+        except UndecidedError:  # several tables can label it
+            return True
+        except DatasetError as error:
+            if error.code != "choice":
+                raise
+            return False  # the table that the user named lies in another split
+
+    def _part(self, split: str) -> LabelledFiles:
+        assert self._splits is not None
+        if split not in self._parts:
+            self._parts[split] = self._label(self._splits.positions[split])
+        return self._parts[split]
+
+    def _pooled(self, splits: Sequence[str]) -> LabelledFiles:
+        assert self._splits is not None
+        parts = [self._part(split) for split in splits]
+        if not any(part.table_at in self._splits.positions[split] for part, split in zip(parts, splits, strict=True)):
+            return self._label(np.sort(np.concatenate([self._splits.positions[split] for split in splits])))
+        samples = [part.labelling.samples for part in parts]
+        firsts = np.cumsum([0, *map(len, samples)]).tolist()
+        faults = {
+            first + i: fault
+            for first, part in zip(firsts, parts, strict=False)
+            for i, fault in part.labelling.faults.items()
+        }
+        labels = (sample.label for each in samples for sample in each)
+        return LabelledFiles(
+            JoinedFiles([part.source for part in parts], firsts),
+            Labelling(
+                SampleList(PackedNames(chain.from_iterable(each.names for each in samples)), labels),
+                faults,
+                tuple(dict.fromkeys(note for part in parts for note in part.labelling.notes)),
+            ),
+            tuple(dict.fromkeys(question for part in parts for question in part.questions)),
+            decided=" ".join(part.decided for part in parts),
+        )
+
+    def _label(self, positions: np.ndarray) -> LabelledFiles:
+        """Labels the files at these positions by a table among them or outside all splits, else by their folders."""
+        outside = self._splits.outside if self._splits else np.empty(0, np.int64)
+        markers: Collection[str] = self._splits.markers if self._splits else ()
+        images = np.zeros(len(self._names), bool)
+        images[positions] = self._is_image[positions]
+        folders = set(map(ClassFolders(markers).class_of, self._folders.holding(images)))
+        others = np.concatenate([positions, outside])
+        others = others[~self._is_image[others]]
+        tables = self._tables(others.tolist(), images, folders) if self._use_tables else {}
+        choice = TableChoice(None, None)
+        if tables or (self._use_tables and self._choices.labels):
+            shared = set(outside.tolist())
+            required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in shared)
+            rivals = len(folders) > 1 and not any(is_likely(table.name) for table in tables.values())
+            named = listed(sorted(filter(None, folders)), 3) if rivals else ""
+            outside_names = [table.name for i, table in tables.items() if i in shared]
+            choice = choose_table(
+                self._name, list(tables.values()), self._choices.labels, required, named, outside_names
+            )
+        kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
+        source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
+        table = self._given or (choice.table and choice.table.content)
+        labelling = (
+            self._by_table(source.names, table, kept) if table else by_folder(source.names, markers, self._names_image)
+        )
+        labelling = replace(labelling, notes=(*labelling.notes, *choice.notes))
+        labelling = self._with_names(labelling, others.tolist())
+        questions = (choice.question,) if choice.question else ()
+        table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
+        return LabelledFiles(source, labelling, questions, table_at, (questions and questions[0].chosen) or "")
+
+    def _tables(self, positions: list[int], images: np.ndarray, folders: set[str | None]) -> dict[int, Table]:
+        """The tables that may hold the labels, by position; all tables, if the user has named one."""
+        if not positions:
+            return {}
+        image_names = [self._names[i] for i in np.flatnonzero(images).tolist()]
+        found = table_positions(self._names, positions, image_names)
+        if not self._choices.labels:
+            found = likely_first(self._names, found)
+        tables = {i: read_table(self._source, i, image_names) for i in found}
+        if len(folders) > 1 and not self._choices.labels and not any(is_likely(t.name) for t in tables.values()):
+            return rivals_of_folders(tables, len(image_names), folders)
+        unmatched = [i for i, table in tables.items() if not table.matched]
+        names_of_classes = {each.file for each in find_class_maps(self._source, unmatched)}
+        return {i: table for i, table in tables.items() if table.name not in names_of_classes}
+
+    def _by_table(self, names: Sequence[str], table: LabelsTable, kept: np.ndarray) -> Labelling:
+        """Labels files by a table. Rows for images of other splits are passed over."""
+        elsewhere: list[str] = []
+        if self._splits:
+            others = self._is_image.copy()
+            others[kept] = False
+            elsewhere = [self._names[i] for i in np.flatnonzero(others).tolist()]
+        try:
+            return by_labels_file(names, table, elsewhere, self._names_image)
+        except DatasetError:
+            if not (self._splits and self._given):
+                raise
+            return Labelling(SampleList(names, [None] * len(names)))  # the labels are for another split
+
+    def _with_names(self, labelling: Labelling, positions: list[int]) -> Labelling:
+        """Gives numeric labels the names in a file such as class_indices.json, if there is one."""
+        samples = labelling.samples
+        if not samples.labels or not all(label.lstrip("-").isdecimal() for label in samples.labels):
+            return labelling
+        names, notes = names_of_numbers(samples.labels, find_class_maps(self._source, positions))
+        return replace(labelling, samples=samples.renamed(names), notes=(*labelling.notes, *notes))
+
+
+def _any_label(files: LabelledFiles) -> bool:
+    samples = files.labelling.samples
+    return len(samples.unlabelled) < len(samples)

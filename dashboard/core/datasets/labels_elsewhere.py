@@ -1,0 +1,48 @@
+"""A labels file that lies elsewhere than the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dashboard.core.datasets.idx_names import is_idx_name
+from dashboard.core.datasets.labels_file import (
+    LABELS_SUFFIXES,
+    MAX_LABELS_BYTES,
+    file_stem,
+    read_labels_file,
+)
+from dashboard.core.datasets.table_rows import LabelsTable
+from dashboard.core.errors import DatasetError
+
+_SUFFIXES = LABELS_SUFFIXES | {".txt"}  # Excel's "Unicode Text"; among images, it is likelier to list the classes
+
+
+def is_elsewhere(labels: str) -> bool:
+    """True if `Choices.labels` is the path of a file, and not a table inside the dataset."""
+    return Path(labels).is_absolute()
+
+
+def read_labels_elsewhere(path: Path, names: Sequence[str]) -> LabelsTable:
+    """Reads the labels file at `path`. Raises DatasetError.
+
+    Args:
+        names: the names of the images.
+    """
+    if path.suffix.lower() == ".npy" or is_idx_name(path.name):
+        raise DatasetError(
+            f"{path.name} has no file names, so it is not known which label belongs to which image.",
+            "Give a CSV, JSON or Parquet file with a file name and a label in each row.", "labels_file",
+        )  # fmt: skip
+    if path.suffix.lower() not in _SUFFIXES:
+        raise DatasetError(
+            f"{path.name} cannot be used as a labels file.",
+            "Give a CSV, JSON, Parquet, .npy or idx file.",
+            "labels_file",
+        )
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_LABELS_BYTES + 1)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be opened: {error.strerror}.", "Check the path.", "not_found") from error
+    return read_labels_file(data, path.name, {file_stem(name) for name in names})

@@ -1,0 +1,55 @@
+"""A dataset in several files of one format. Of several splits, one is opened."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from dashboard.core.datasets.choices import NO_SPLITS, Choices
+from dashboard.core.datasets.contract import Dataset
+from dashboard.core.datasets.formats import DataFiles, Format
+from dashboard.core.datasets.split_choice import Split, choose_split
+from dashboard.core.datasets.splits import shards_by_split
+from dashboard.core.errors import listed
+
+
+def open_shards(
+    kind: Format,
+    path: Path,
+    root: Path,
+    shards: Sequence[str],
+    choices: Choices,
+    open_images: Callable[[Path, Choices], Dataset],
+) -> Dataset:
+    """Opens the shards of the chosen split as one dataset.
+
+    Args:
+        path: the dataset, for other processes to open it again.
+        shards: the files of all splits, relative to `root`.
+
+    Raises:
+        UndecidedError: the user has to choose a split.
+        DatasetError: there is no such split, or a file cannot be read.
+    """
+    by_split = shards_by_split(shards)
+    loose = by_split.pop("", [])
+    if len(by_split) < 2 or choices.split == NO_SPLITS:
+        return kind.open(DataFiles(path, tuple(root / name for name in shards), open_images))
+    splits = _sizes(kind, root, by_split)
+    choice = choose_split(path.name, splits, choices.split, lambda _: True, may_pool=kind.pools)
+    files = [name for split in choice.splits for name in by_split[split]]
+    dataset = kind.open(DataFiles(path, tuple(root / name for name in files), open_images))
+    others = (f"Files of no split are not used: {listed(loose, 4)}.",) if loose else ()
+    dataset.notes = (choice.note, *others, *dataset.notes)
+    dataset.questions = (choice.question,)
+    return dataset
+
+
+def _sizes(kind: Format, root: Path, by_split: Mapping[str, Sequence[str]]) -> list[Split]:
+    """The splits with their numbers of images, or of files if images are not quick to count."""
+    if kind.count:
+        with contextlib.suppress(OSError):  # whoever opens the damaged file will say so
+            counts = {split: sum(kind.count(root / name) for name in names) for split, names in by_split.items()}
+            return [Split(split, tuple(by_split[split]), count, "image") for split, count in counts.items()]
+    return [Split(split, tuple(names), len(names), "file") for split, names in by_split.items()]

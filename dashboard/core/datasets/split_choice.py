@@ -1,0 +1,112 @@
+"""Which split of a dataset is evaluated. Never several without the user's word: figures over training images mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS
+from dashboard.core.datasets.splits import split_called
+from dashboard.core.errors import DatasetError, listed
+from dashboard.core.questions import Answer, Question, UndecidedError
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split, as a user chooses it."""
+
+    name: str  # train, val or test
+    called: tuple[str, ...]  # what the dataset calls it
+    size: int
+    unit: str  # what `size` counts: image or file
+
+
+@dataclass(frozen=True)
+class SplitChoice:
+    """The splits that are evaluated, and how that was decided."""
+
+    splits: tuple[str, ...]
+    question: Question
+    note: str
+
+
+def choose_split(
+    dataset_name: str,
+    splits: Sequence[Split],
+    wanted: str,
+    labelled: Callable[[str], bool],
+    may_be_classes: bool = False,
+    may_pool: bool = True,
+) -> SplitChoice:
+    """Takes the split that the user wants; else test; else the only split with labels.
+
+    Args:
+        wanted: a split in any spelling, ALL_SPLITS, or "".
+        labelled: True if the images of a split have labels.
+        may_be_classes: True if NO_SPLITS is a possible answer.
+        may_pool: True if ALL_SPLITS is one.
+
+    Raises:
+        UndecidedError: the user has to choose; code `several_splits`.
+        DatasetError: there is no such split; code `choice`.
+    """
+    names = [split.name for split in splits]
+    answers = [Answer(split.name, _in_words(split)) for split in splits]
+    if may_pool:
+        answers.append(
+            Answer(ALL_SPLITS, f"{_counted(sum(s.size for s in splits), splits[0].unit)}, all of these together")
+        )
+    if may_be_classes:
+        answers.append(Answer(NO_SPLITS, "these are classes, not splits"))
+    question = Question("split", f"Which split of {dataset_name}?", tuple(answers))
+    sizes = "; ".join(f"{split.name}: {_in_words(split)}" for split in splits)
+    chosen, why = _chosen(names, wanted, labelled, splits)
+    if wanted and chosen not in [answer.value for answer in answers]:
+        raise DatasetError(
+            f"{dataset_name} has no split {wanted!r}.", f"Choose with --split:\n{question.listing}", "choice"
+        )
+    if chosen is None:
+        raise UndecidedError(
+            f"{dataset_name} holds more than one split: {sizes}.",
+            question,
+            "several_splits",
+        )
+    question = replace(question, chosen=chosen, certain=bool(wanted))
+    if chosen == ALL_SPLITS:
+        return SplitChoice(tuple(names), question, f"All splits are pooled, {why} ({sizes}).")
+    return SplitChoice((chosen,), question, f"Only the split {chosen} is used, {why} ({sizes}).")
+
+
+def _chosen(
+    names: Sequence[str], wanted: str, labelled: Callable[[str], bool], splits: Sequence[Split]
+) -> tuple[str | None, str]:
+    """The split to use, or ALL_SPLITS, and why; None if that is not certain."""
+    if wanted:
+        own = {name.casefold(): split.name for split in splits for name in split.called}
+        spelled = wanted.casefold()
+        found = own.get(spelled) or (spelled if spelled == ALL_SPLITS else split_called(wanted))
+        return (found if found in (*names, ALL_SPLITS) else None), "as chosen"
+    if "test" in names and labelled("test"):
+        return "test", "as is usual where there is one"
+    with_labels = [name for name in names if labelled(name)]
+    if len(with_labels) == 1:
+        return with_labels[0], "since no other has labels"
+    if not with_labels and "test" in names:
+        return "test", "since none has labels"
+    return None, ""
+
+
+def _in_words(split: Split) -> str:
+    return f"{_counted(split.size, split.unit)} in {listed(split.called, 3)}"
+
+
+def _counted(size: int, unit: str) -> str:
+    return f"{size:,} {unit}{'' if size == 1 else 's'}"
+
+
+def no_splits(dataset_name: str, wanted: str) -> DatasetError:
+    """The error for a split that is wanted from a dataset without splits."""
+    return DatasetError(
+        f"{dataset_name} has no splits, so {wanted!r} cannot be chosen.",
+        "Leave out --split. Splits are folders such as train and test.", "choice",
+    )  # fmt: skip

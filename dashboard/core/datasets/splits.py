@@ -1,0 +1,152 @@
+"""Recognises the splits of a dataset by the names of its folders or shards: train/cat/1.png, test/cat/1.png.
+
+Splits are called train, val and test here, whatever the dataset calls them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_SPLIT_OF = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test", "testing": "test", "t10k": "test",
+}  # fmt: skip
+SPLITS = ("test", "val", "train")  # in the order in which they are offered
+# Words that may stand beside train or test in the name of a folder: test_set, train_images, seg_test
+_PLAIN = frozenset(
+    {"set", "sets", "split", "data", "dataset", "image", "images", "img", "imgs", "folder", "the", "final"}
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_SHARD = re.compile(rf"(?<![a-z])({'|'.join(sorted(_SPLIT_OF, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The splits of a dataset and the files in each."""
+
+    positions: Mapping[str, np.ndarray]  # split -> positions of its files, ascending; in the order of SPLITS
+    folders: Mapping[str, tuple[str, ...]]  # split -> what the dataset calls it
+    outside: np.ndarray  # positions of the files that are in no split
+    markers: frozenset[str]  # folders, as paths, whose names are the name of a split instead of a class
+
+
+def split_called(name: str) -> str | None:
+    """The split that a folder called `name` certainly holds, such as test for `Test_set`; None if it may be a class."""
+    split, rest = _parts(name)
+    return split if split and set(rest) <= _PLAIN else None
+
+
+def _parts(name: str) -> tuple[str | None, tuple[str, ...]]:
+    """The split in the name of a folder, and the other words in it. None if it names no split, or several."""
+    words = [word.casefold() for word in _WORD.findall(name)]
+    found = {_SPLIT_OF[word] for word in words if word in _SPLIT_OF}
+    rest = tuple(word for word in words if word not in _SPLIT_OF)
+    return (found.pop() if len(found) == 1 else None), rest
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders of many files."""
+
+    paths: tuple[str, ...]  # different; "" for the top level
+    codes: np.ndarray  # (n,) int32: for each file, the position of its folder in `paths`
+
+    @staticmethod
+    def of(names: Sequence[str]) -> Folders:
+        """The folders of files with these paths."""
+        known: dict[str, int] = {}
+        codes = (known.setdefault(name[: max(name.rfind("/"), 0)], len(known)) for name in names)
+        return Folders(codes=np.fromiter(codes, np.int32, len(names)), paths=tuple(known))
+
+    def holding(self, files: np.ndarray) -> list[str]:
+        """The folders that hold any of the files (n,) bool directly."""
+        return [self.paths[code] for code in np.flatnonzero(np.bincount(self.codes[files], minlength=1)).tolist()]
+
+
+def find_splits(folders: Folders, is_image: np.ndarray) -> Splits | None:
+    """The splits of a dataset of files; None if it has not at least two.
+
+    A folder counts if it is called like a split (train, Test, test_set), or like another folder beside it except for
+    the split (seg_train beside seg_test). It does not count if it holds images beside folders of images that are no
+    splits, and there is no second split beside it: then it is a class among other classes.
+
+    Args:
+        folders: of all files.
+        is_image: (n,) bool.
+    """
+    holding = folders.holding(is_image)
+    split_in = _marked_folders(frozenset(holding))
+    with_images = {_outermost(folder, split_in) for folder in holding} - {""}
+    if len(with_images) < 2:
+        return None
+    called: dict[str, dict[str, None]] = defaultdict(dict)
+    for folder in sorted(split_in):
+        called[split_in[folder]][folder.rpartition("/")[2]] = None
+    present = [split for split in SPLITS if split in with_images]
+    of_folder = np.array([_outermost(path, split_in) for path in folders.paths])
+    return Splits(
+        {split: np.flatnonzero((of_folder == split)[folders.codes]) for split in present},
+        {split: tuple(called[split]) for split in present},
+        np.flatnonzero((of_folder == "")[folders.codes]),
+        frozenset(split_in),
+    )
+
+
+def _marked_folders(holding: Collection[str]) -> dict[str, str]:
+    """The folders that are splits, by path.
+
+    Args:
+        holding: the folders that hold images directly.
+    """
+    children: dict[str, set[str]] = defaultdict(set)
+    for folder in holding:
+        parts = folder.split("/") if folder else []
+        for depth in range(len(parts)):
+            children["/".join(parts[:depth])].add("/".join(parts[: depth + 1]))
+    marked: dict[str, str] = {}
+    for siblings in children.values():
+        found = _marked_among({folder: folder.rpartition("/")[2] for folder in siblings})
+        classes = [folder for folder in siblings if folder not in found and folder in holding]
+        a_class = len(set(found.values())) == 1 and any(folder in holding for folder in found)
+        marked |= {} if classes and a_class else found
+    return marked
+
+
+def _marked_among(siblings: Mapping[str, str]) -> dict[str, str]:
+    """The splits among folders beside each other. Takes their names by path."""
+    certain = {path: split for path, name in siblings.items() if (split := split_called(name))}
+    alike: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
+    for path, name in siblings.items():
+        split, rest = _parts(name)
+        if split:
+            alike[rest][path] = split
+    for group in alike.values():
+        if len(set(group.values())) > 1:
+            certain |= group
+    return certain
+
+
+def _outermost(folder: str, split_in: Mapping[str, str]) -> str:
+    """The split of the first folder on the way that is one; "" if there is none."""
+    parts = folder.split("/")
+    for depth in range(1, len(parts) + 1):
+        if split := split_in.get("/".join(parts[:depth])):
+            return split
+    return ""
+
+
+def shards_by_split(shards: Iterable[str]) -> dict[str, list[str]]:
+    """The shards of each split, in the order of SPLITS, then those of no split as "". The name of the file decides, else its folders."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for shard in shards:
+        parts = shard.split("/")
+        last = _SHARD.search(parts[-1])
+        folders = (split for part in reversed(parts[:-1]) if (split := split_called(part)))
+        found[_SPLIT_OF[last[0].lower()] if last else next(folders, "")].append(shard)
+    return {split: found[split] for split in (*SPLITS, "") if split in found}

@@ -1,0 +1,103 @@
+"""Which table labels the images: the one that the user names, or the only one that can."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from dashboard.core.datasets.choices import FOLDERS
+from dashboard.core.datasets.tables import Table, without_templates
+from dashboard.core.errors import DatasetError
+from dashboard.core.questions import Answer, Question, UndecidedError
+
+
+@dataclass(frozen=True)
+class TableChoice:
+    """The table of the labels, and how that was decided."""
+
+    table: Table | None  # None: the folders give the labels
+    question: Question | None
+    notes: tuple[str, ...] = ()
+
+
+def choose_table(
+    dataset_name: str,
+    tables: Sequence[Table],
+    wanted: str,
+    required: bool,
+    folders: str = "",
+    shared: Collection[str] = (),
+) -> TableChoice:
+    """Chooses among the tables beside the images.
+
+    Args:
+        wanted: the path of a table inside the dataset, or "".
+        required: True if without a table the dataset would have no labels.
+        folders: the names of the folders in words, if they may be the labels too; else "".
+        shared: names of the tables that lie outside of all splits.
+
+    Raises:
+        UndecidedError: several could be meant.
+        DatasetError: `wanted` cannot be used; or `required` and none can.
+    """
+    judged = without_templates(tables, shared)
+    usable = [table for table in judged if table.fault is None]
+    possible = [table for table in judged if table.content is not None and table.matched]
+    question = None
+    answers = tuple(Answer(table.name, table.in_words) for table in possible)
+    if folders and answers:
+        answers = (*answers, Answer(FOLDERS, f"the names of the folders, {folders}"))
+    if len(answers) > 1:
+        question = Question("labels", f"What holds the labels of {dataset_name}?", answers)
+    if wanted == FOLDERS:
+        return TableChoice(None, question and replace(question, chosen=FOLDERS, certain=True))
+    if wanted:
+        table = _wanted(judged, wanted)
+        if table.content is None:
+            raise table.fault or DatasetError(f"{wanted} cannot be read.", "", "labels_file")
+        return TableChoice(table, question and replace(question, chosen=table.name, certain=True))
+    if len(usable) > 1 or (usable and folders):
+        assert question is not None  # what is usable is possible
+        raise UndecidedError(
+            f"{dataset_name} holds {'several tables' if len(usable) > 1 else 'a table'} that could be its labels: "
+            f"{'; '.join(f'{table.name} ({table.in_words})' for table in usable)}"
+            f"{f'; and so could its folders, {folders}' if folders else ''}.",
+            question, "labels_file",
+        )  # fmt: skip
+    if usable:
+        return TableChoice(
+            usable[0], question and replace(question, chosen=usable[0].name), _why_not(judged, usable[0])
+        )
+    faults = [table.fault for table in judged if table.fault]
+    if required and faults and not all(table.template for table in judged):
+        raise (
+            faults[0]
+            if len(faults) == 1
+            else DatasetError(" ".join(fault.message for fault in faults), faults[0].fix, "labels_file")
+        )
+    return TableChoice(None, None, tuple(fault.message for fault in faults))
+
+
+def named_among(names: Sequence[str], positions: Sequence[int], wanted: str) -> list[int]:
+    """The files that the user may mean by `wanted`: a whole path, else the name of a file in any folder."""
+    found = [i for i in positions if _plain(names[i]) == _plain(wanted)]
+    return found or [i for i in positions if _plain(names[i]).rpartition("/")[2] == _plain(wanted)]
+
+
+def _plain(path: str) -> str:
+    return unicodedata.normalize("NFC", path).replace("\\", "/").removeprefix("./")
+
+
+def _wanted(tables: Sequence[Table], wanted: str) -> Table:
+    found = named_among([table.name for table in tables], range(len(tables)), wanted)
+    if len(found) != 1:
+        names = ", ".join(table.name for table in tables) or "none"
+        raise DatasetError(
+            f"The dataset holds no single table {wanted}. Its tables: {names}.", "Choose one of these.", "choice"
+        )
+    return tables[found[0]]
+
+
+def _why_not(tables: Sequence[Table], used: Table) -> tuple[str, ...]:
+    return tuple(table.fault.message for table in tables if table.fault and table is not used)

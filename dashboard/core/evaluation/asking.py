@@ -1,0 +1,72 @@
+"""What a user has to decide before a dataset can be evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dashboard.core.datasets import Dataset, label_counts, open_dataset
+from dashboard.core.datasets.choices import CHOICE_TOPICS, Choices
+from dashboard.core.errors import DatasetError
+from dashboard.core.evaluation.plan import check_splits_are_no_classes
+from dashboard.core.labels.choices import LabelChoices, label_choices
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.questions import Question, UndecidedError
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The questions about a dataset, as far as it can be read with the answers so far."""
+
+    choices: Choices  # the answers that apply
+    questions: tuple[Question, ...]  # about the files; then the question where class ids begin
+    dataset: Dataset | None  # None: a question must be answered first
+    labels: LabelChoices | None  # None: as `dataset`
+    label_map: Mapping[str, str] = field(default_factory=dict)  # class ids, if the user has said where they begin
+
+    @property
+    def needs_the_user(self) -> bool:
+        """True if something is open, or was decided in a way that the user should see before the work begins."""
+        open_questions = any(not (question.certain and question.chosen) for question in self.questions)
+        return open_questions or self.labels is None or self.labels.undecided
+
+
+def ask(
+    path: Path, version: ModelVersion, answers: Mapping[str, str | None], earlier: Sequence[Question] = ()
+) -> Asked:
+    """Reads the dataset at `path` with the answers so far. An answer that does not apply any more is dropped.
+
+    Args:
+        earlier: the questions of an earlier call for this dataset, to which the answers were given.
+
+    Raises:
+        DatasetError: the dataset cannot be used, whatever the answers.
+    """
+    choices = Choices(**{topic: answers.get(topic) or "" for topic in CHOICE_TOPICS})
+    first = answers.get("labels_from")
+    try:
+        dataset = open_dataset(path, choices)
+        check_splits_are_no_classes(dataset, version)
+    except UndecidedError as error:
+        answered = [replace(each, chosen=answers[each.topic]) for each in earlier if answers.get(each.topic)]
+        others = tuple(each for each in answered if each.topic not in ("labels_from", error.question.topic))
+        return Asked(choices, (*others, error.question), None, None)
+    except DatasetError as error:
+        if error.code == "choice" and choices:
+            dropped = {"labels"} if choices.labels else CHOICE_TOPICS  # a table depends on the split
+            return ask(path, version, {t: a for t, a in answers.items() if t not in dropped}, earlier)
+        raise
+    counts = label_counts(dataset.samples)
+    labels = label_choices(counts, version.class_names)
+    questions = dataset.questions
+    if labels.question:
+        starts = [answer.value for answer in labels.question.answers]
+        chosen = first if first in starts else None
+        questions = (*questions, replace(labels.question, chosen=chosen))
+        if chosen is None:
+            return Asked(choices, questions, dataset, None)
+        labels = label_choices(counts, version.class_names, int(chosen))
+        meant = {choice.label: choice.meaning for choice in labels.matched}
+        return Asked(choices, questions, dataset, labels, meant)
+    return Asked(choices, questions, dataset, labels)

@@ -1,0 +1,148 @@
+"""Recognises predictions among uploaded files, and what has to be known before they can be imported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
+from dashboard.core.datasets.columns import PROBS_NAMES, column_among
+from dashboard.core.datasets.described import describe
+from dashboard.core.datasets.npy import StoredArray, open_npy, open_npz
+from dashboard.core.datasets.uploads import keep_part
+from dashboard.core.errors import DatasetError
+from dashboard.core.importing.opening import open_predictions
+from dashboard.core.importing.rows import SUM_TOLERANCE
+from dashboard.core.importing.true_labels import read_given_labels
+from dashboard.core.settings import Settings
+
+_SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".json", ".jsonl")
+_TABLES = (".csv", ".tsv")
+_ROWS_LOOKED_AT = 4096
+
+
+@dataclass(frozen=True)
+class DroppedPredictions:
+    """Uploaded files that hold predictions, or may hold them."""
+
+    predictions: Path
+    labels: Path | None  # true labels, in another file
+    n_rows: int
+    class_names: tuple[str, ...] | None  # in the file of predictions
+    n_classes: int
+    unsure: str = ""  # why the files may be a dataset instead; "" if they certainly hold predictions
+
+    def as_dataset(self, settings: Settings) -> Path:
+        """The path of the same files as a dataset of images. Raises DatasetError."""
+        labels = Choices(labels=str(self.labels)) if self.labels else NOTHING_CHOSEN
+        return describe(self.predictions, labels, settings.described_dir)
+
+    def label_counts(self) -> dict[str, int]:
+        """The number of rows with each true label; {} without labels. Raises DatasetError."""
+        if self.labels:
+            labels = read_given_labels(self.labels, self.n_rows).labels
+        else:
+            labels = list(open_predictions(self.predictions, self.class_names).labels())
+        return dict(Counter(label for label in labels if label is not None))
+
+    def possible_names(self, model: str, of_model: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Where the names of the classes may come from, the likeliest first -> the names.
+
+        Args:
+            model: the model in use, NAME@VERSION.
+            of_model: its class names.
+        """
+        if self.class_names:
+            return {"the file": self.class_names}
+        numbers = {"numbers from 0": tuple(map(str, range(self.n_classes)))}
+        return {model: tuple(of_model), **numbers} if len(of_model) == self.n_classes else numbers
+
+
+def keep_predictions(
+    files: Sequence[tuple[str, IO[bytes]]], class_names: Sequence[str], settings: Settings
+) -> DroppedPredictions | None:
+    """Stores uploaded files if they are predictions, alone or with one file of true labels; else returns None.
+
+    Args:
+        files: the names and contents of the files.
+        class_names: of the model in use, which a table of predictions may use as its columns.
+
+    Raises:
+        DatasetError: the files cannot be stored.
+    """
+    if len(files) > 2 or not all(name.lower().endswith(_SUFFIXES) for name, _ in files):
+        return None
+    paths = [keep_part(file, name, settings) for name, file in files]
+    try:
+        found = recognise(paths, class_names)
+    except DatasetError:
+        found = None  # it is damaged, or no such file: whoever opens it as a dataset will say why
+    for path in paths:
+        if found is None:
+            path.unlink()
+            path.parent.rmdir()
+    return found
+
+
+def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredictions | None:
+    """The predictions in one or two files; None if there are none. Raises DatasetError for a damaged file."""
+    certain = [(path, doubt) for path in paths if (doubt := _doubt(path, class_names)) is not None]
+    if len(certain) != 1:
+        return None
+    [(path, unsure)] = certain
+    labels = next((other for other in paths if other is not path), None)
+    opened = open_predictions(path, class_names)
+    return DroppedPredictions(path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure)
+
+
+def _doubt(path: Path, class_names: Sequence[str]) -> str | None:
+    """ "" if the file holds predictions; why they may be something else; None if it holds none."""
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return "" if _are_probabilities(open_npy(path)) else None
+    if suffix == ".npz":
+        arrays = open_npz(path)
+        probs = column_among(list(arrays), PROBS_NAMES)
+        if probs is None or not _are_probabilities(arrays[probs]):
+            return None
+        pictures = [name for name, array in arrays.items() if len(array.header.shape) > 2]
+        return f"it also holds {', '.join(pictures)}, which may be images" if pictures else ""
+    if suffix in (*_TABLES, ".parquet"):
+        return _doubt_of_table(path, class_names)
+    return None
+
+
+def _doubt_of_table(path: Path, class_names: Sequence[str]) -> str | None:
+    try:
+        opened = open_predictions(path, class_names)
+    except DatasetError:
+        return None
+    if opened.n_classes < 2:
+        return None
+    if path.suffix.lower() == ".parquet":
+        schema = pq.read_schema(path)
+        pictures = [f.name for f in schema if pa.types.is_binary(f.type) or pa.types.is_struct(f.type)]
+        return f"it also holds {', '.join(pictures)}, which may be images" if pictures else ""
+    first = next(iter(opened.pieces()), None)
+    probs = np.empty((0, 2)) if first is None else first.pred_probs
+    return "its numbers are all 0 or 1, as in a table of true labels" if np.isin(probs, (0, 1)).all() else ""
+
+
+def _are_probabilities(array: StoredArray) -> bool:
+    """True for an array (N, K) whose rows sum to 1, as far as looked at."""
+    shape = array.header.shape
+    if len(shape) != 2 or shape[1] < 2 or not shape[0] or array.header.dtype.kind not in "fiu":
+        return False
+    try:
+        rows = array.rows(0, _ROWS_LOOKED_AT).astype(np.float64)
+    except OSError as error:
+        raise DatasetError(f"{array.name} cannot be read: {error}.", "Copy the file again.", "array_damaged") from error
+    inside = (rows >= -SUM_TOLERANCE) & (rows <= 1 + SUM_TOLERANCE)
+    return bool(inside.all() and (np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all())

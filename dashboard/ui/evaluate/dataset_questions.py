@@ -1,0 +1,45 @@
+"""The boxes in which a user answers questions about a dataset, such as which split is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.core.evaluation.asking import Asked, ask
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.questions import TOPICS, Question, Topic
+from dashboard.ui.words import plain
+
+_EARLIER = "dataset-questions"  # in the session: the questions of the last time this was drawn, and their dataset
+
+
+def ask_about(path: Path, version: ModelVersion) -> Asked:
+    """What is asked about the dataset, with the answers that the user has chosen so far. Raises DatasetError."""
+    earlier: tuple[str, Sequence[Question]] = st.session_state.get(_EARLIER, ("", ()))
+    answers: dict[str, str | None] = {topic: st.session_state.get(_key(topic, path)) for topic in TOPICS}
+    asked = ask(path, version, answers, earlier[1] if earlier[0] == str(path) else ())
+    st.session_state[_EARLIER] = (str(path), asked.questions)
+    return asked
+
+
+def show_questions(path: Path, questions: Sequence[Question]) -> None:
+    """Shows a box for each question. A new answer counts from the next rerun, which it starts."""
+    for question in questions:
+        titles = {answer.value: f"{answer.value}: {answer.meaning}" for answer in question.answers}
+        key = _key(question.topic, path)
+        if st.session_state.get(key) not in titles:
+            st.session_state[key] = question.chosen
+        st.selectbox(
+            plain(question.asks),
+            list(titles),
+            format_func=titles.__getitem__,
+            key=key,
+            placeholder="Choose",
+            width=620,
+        )
+
+
+def _key(topic: Topic, path: Path) -> str:
+    return f"question-{topic}-{path}"

@@ -1,0 +1,94 @@
+"""Uploaded predictions of another program: what they are, what their classes are called, and their import as a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.importing.dropped import DroppedPredictions
+from dashboard.core.importing.predictions import ImportRequest, import_predictions
+from dashboard.core.labels.choices import NOTHING_DECIDED, Decision, label_choices
+from dashboard.services import Services
+from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.label_editor import edit_labels
+from dashboard.ui.evaluate.shown_run import show
+from dashboard.ui.sidebar import model_in_use
+from dashboard.ui.words import plain
+
+_DROPPED = "predictions-dropped"  # in the session
+_PREDICTIONS, _DATASET = "Predictions of another program", "A dataset of images"
+
+
+def remember_predictions(dropped: DroppedPredictions) -> None:
+    """Makes the page ask about these predictions from now on."""
+    st.session_state[_DROPPED] = dropped
+
+
+def predictions_in_question() -> DroppedPredictions | None:
+    """The uploaded predictions that the page asks about, or None."""
+    dropped: DroppedPredictions | None = st.session_state.get(_DROPPED)
+    return dropped
+
+
+def offer_import(services: Services, dropped: DroppedPredictions) -> Path | None:
+    """Shows what is known about the predictions and imports them on a click.
+
+    Returns the path of a dataset if the user says that the files are one.
+    """
+    st.text(dropped.predictions.name)
+    if dropped.unsure:
+        st.warning(plain(f"This may be predictions, but {dropped.unsure}."), icon=":material/help:")
+        kind = st.segmented_control("Read it as", [_PREDICTIONS, _DATASET], key="predictions-kind")
+        if kind == _DATASET:
+            st.session_state.pop(_DROPPED)
+            return dropped.as_dataset(services.settings)
+        if kind is None:
+            return None
+    with_labels = (
+        f"true labels from {dropped.labels.name}" if dropped.labels else "true labels only if the file has them"
+    )
+    st.caption(
+        plain(
+            f"These are predictions: {dropped.n_rows:,} rows with probabilities of {dropped.n_classes:,} classes, "
+            f"{with_labels}. They become a run without images."
+        )
+    )
+    try:
+        version = model_in_use()
+        possible = dropped.possible_names(version.ref, version.class_names)
+        source = st.selectbox("Names of the classes from", list(possible), key="predictions-names", width=360)
+        _import(services, dropped, possible[source or next(iter(possible))])
+    except DashboardError as error:
+        show_error(error, "The predictions were not imported.")
+    return None
+
+
+def _import(services: Services, dropped: DroppedPredictions, names: tuple[str, ...]) -> None:
+    choices = label_choices(dropped.label_counts(), names)
+    first_id: int | None = None
+    decision: Decision = NOTHING_DECIDED
+    if choices.question:
+        titles = {answer.value: f"{answer.value}: {answer.meaning}" for answer in choices.question.answers}
+        start = st.selectbox(
+            choices.question.asks, list(titles), index=None, format_func=titles.__getitem__, key="predictions-start"
+        )
+        first_id = None if start is None else int(start)
+        choices = label_choices(dropped.label_counts(), names, first_id)
+    if not choices.question:
+        decision = edit_labels(choices, "these predictions", names, f"predictions-labels-{hash(names)}-{first_id}")
+    with st.container(horizontal=True):
+        go = st.button("Import", key="import-predictions", type="primary", disabled=not decision.complete)
+        if st.button("Discard", key="discard-predictions"):
+            st.session_state.pop(_DROPPED)
+            st.rerun()
+    if go:
+        with st.spinner("Importing ..."):
+            request = ImportRequest(
+                dropped.predictions, names, dropped.labels, label_map=decision.label_map, first_id=first_id
+            )
+            imported = import_predictions(request, services.runs)
+        st.session_state.pop(_DROPPED)
+        show(imported.manifest.run_id)
+        st.rerun()

@@ -1,0 +1,160 @@
+"""Datasets whose images lie in train, val and test: one split is used, and the user hears which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.datasets import Dataset, label_counts, open_dataset
+from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS, Choices
+from dashboard.core.datasets.described import describe
+from dashboard.core.datasets.splits import Folders, find_splits, split_called
+from dashboard.core.errors import DatasetError
+from dashboard.core.questions import UndecidedError
+from tests.conftest import MakeZip, encoded, picture
+
+
+def folder_of(root: Path, names: list[str]) -> Path:
+    """A folder with an image at each of these paths."""
+    for i, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(encoded(picture(i)))
+    return root
+
+
+def names(dataset: Dataset) -> list[str]:
+    return [sample.name for sample in dataset.samples]
+
+
+@pytest.mark.parametrize(
+    "folder, split",
+    [
+        ("test", "test"), ("Test", "test"), ("test_set", "test"), ("testing", "test"), ("TRAIN", "train"),
+        ("training_images", "train"), ("valid", "val"), ("validation", "val"), ("2017_val", "val"), ("dev", "val"),
+        ("latest", None), ("trains", None), ("train station", None), ("train_test", None), ("cat", None),
+    ],
+)  # fmt: skip
+def test_what_a_folder_is_called(folder: str, split: str | None) -> None:
+    assert split_called(folder) == split
+
+
+@pytest.mark.parametrize("prefix", ["", "data/", "my data/v2/"])
+@pytest.mark.parametrize(
+    "called", [("train", "valid", "test"), ("Train", "VAL", "Test"), ("train_set", "dev", "test_set")]
+)
+def test_the_test_split_is_used_and_said(tmp_path: Path, prefix: str, called: tuple[str, str, str]) -> None:
+    train, val, test = called
+    paths = [f"{train}/cat/0.png", f"{train}/dog/1.png", f"{val}/cat/2.png", f"{test}/dog/3.png"]
+    dataset = open_dataset(folder_of(tmp_path, [prefix + path for path in paths]))
+    assert names(dataset) == [f"{prefix}{test}/dog/3.png"] and label_counts(dataset.samples) == {"dog": 1}
+    assert np.array_equal(dataset.image(0), picture(3))
+    assert "Only the split test is used" in dataset.notes[0]
+    assert f"val: 1 image in {val}; train: 2 images in {train}" in dataset.notes[0]
+    [question] = dataset.questions
+    assert question.chosen == "test" and [a.value for a in question.answers] == ["test", "val", "train", "all", "none"]
+
+
+def test_every_split_can_be_chosen_also_by_other_processes(tmp_path: Path, make_zip: MakeZip) -> None:
+    extra = {f"{split}/{label}/{i}.png": encoded(picture(i)) for i, (split, label) in enumerate(
+        [("train", "cat"), ("train", "dog"), ("val", "cat"), ("test", "dog")]
+    )}  # fmt: skip
+    path = make_zip({}, extra=extra)
+    seen = {}
+    for split in ("train", "val", "validation", "test", ALL_SPLITS):
+        dataset = open_dataset(describe(path, Choices(split=split), tmp_path / "described"))
+        assert [dataset.image(i).tolist() for i in range(len(dataset.samples))] == [
+            picture(int(name[-5])).tolist() for name in names(dataset)
+        ]
+        seen[split] = (names(dataset), dataset.fingerprint)
+    assert seen["val"] == seen["validation"] and seen["test"][1] == open_dataset(path).fingerprint
+    assert len(seen["train"][0]) == 2 and len(seen["all"][0]) == 4 and len({digest for _, digest in seen.values()}) == 4
+    with pytest.raises(DatasetError, match="has no split 'holdout'") as refused:
+        open_dataset(path, Choices(split="holdout"))
+    assert "--split test" in refused.value.fix
+
+
+def test_without_a_test_split_the_user_is_asked(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["train/cat/0.png", "val/cat/1.png"])
+    with pytest.raises(UndecidedError, match=r"val: 1 image in val; train: 1 image in train") as asked:
+        open_dataset(path)
+    assert asked.value.question.chosen is None and "--split val " in asked.value.fix
+    assert names(open_dataset(path, Choices(split="val"))) == ["val/cat/1.png"]
+
+
+def test_folders_called_like_one_another_are_splits(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["seg_train/seg_train/sea/0.png", "seg_test/seg_test/sea/1.png", "seg_pred/2.png"])
+    dataset = open_dataset(path)
+    assert names(dataset) == ["seg_test/seg_test/sea/1.png"] and dataset.samples[0].label == "sea"
+    assert "1 image lies in no split, so not used: seg_pred/2.png." in dataset.notes[1]
+
+
+def test_splits_inside_of_classes(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["cat/train/0.png", "cat/test/1.png", "dog/train/2.png", "dog/test/3.png"])
+    assert [(s.name, s.label) for s in open_dataset(path).samples] == [
+        ("cat/test/1.png", "cat"),
+        ("dog/test/3.png", "dog"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [["train/0.png", "bus/1.png"], ["test/cat/0.png", "test/dog/1.png"], ["latest/0.png", "trained/1.png"]],
+    ids=["a class called train", "one split only", "other words"],
+)
+def test_what_is_no_split(paths: list[str]) -> None:
+    assert find_splits(Folders.of(paths), np.ones(len(paths), bool)) is None
+
+
+def test_a_split_that_is_not_there_is_no_choice(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["train/0.png", "bus/1.png"])
+    assert label_counts(open_dataset(path, Choices(split=NO_SPLITS)).samples) == {"bus": 1, "train": 1}
+    with pytest.raises(DatasetError, match="has no splits, so 'test' cannot be chosen"):
+        open_dataset(path, Choices(split="test"))
+
+
+def test_folders_called_like_splits_can_be_classes(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["train/0.png", "test/1.png"])
+    assert label_counts(open_dataset(path).samples) == {}
+    assert label_counts(open_dataset(path, Choices(split=NO_SPLITS)).samples) == {"test": 1, "train": 1}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_every_split_has_a_table_of_its_own(tmp_path: Path, kind: str) -> None:
+    """The layout of Hugging Face. The splits use the same file names."""
+    folder_of(tmp_path, ["train/0.png", "train/1.png", "test/0.png"])
+    lines = {"train": [("0.png", "cat"), ("1.png", "dog")], "test": [("0.png", "frog")]}
+    for split, rows in lines.items():
+        text = {
+            "csv": "file_name,label\n" + "".join(f"{file},{label}\n" for file, label in rows),
+            "jsonl": "".join(f'{{"file_name": "{file}", "label": "{label}"}}\n' for file, label in rows),
+        }[kind]
+        (tmp_path / split / f"metadata.{kind}").write_text(text)
+    assert label_counts(open_dataset(tmp_path).samples) == {"frog": 1}
+    assert label_counts(open_dataset(tmp_path, Choices(split="train")).samples) == {"cat": 1, "dog": 1}
+    pooled = open_dataset(tmp_path, Choices(split=ALL_SPLITS))
+    assert [(s.name, s.label) for s in pooled.samples] == [
+        ("test/0.png", "frog"), ("train/0.png", "cat"), ("train/1.png", "dog"),
+    ]  # fmt: skip
+    assert np.array_equal(pooled.image(2), picture(1)) and np.array_equal(pooled.image(0), picture(2))
+
+
+def test_labels_from_elsewhere_decide_which_split_has_labels(tmp_path: Path) -> None:
+    path = folder_of(tmp_path / "photos", ["train/0.png", "train/1.png", "test/2.png"])
+    (tmp_path / "truth.csv").write_text("file,label\n0.png,cat\n1.png,dog\n")
+    dataset = open_dataset(describe(path, Choices(labels=str(tmp_path / "truth.csv")), tmp_path / "described"))
+    assert [(s.name, s.label) for s in dataset.samples] == [("train/0.png", "cat"), ("train/1.png", "dog")]
+    assert "since no other has labels" in dataset.notes[0]
+
+
+@pytest.mark.parametrize(
+    "name, split, count",
+    [("splits", "", 7), ("splits", "val", 6), ("splits", "all", 33), ("hf", "", 8), ("hf", "train", 20)],
+)
+def test_datasets_from_the_field(shared_dir: Path, name: str, split: str, count: int) -> None:
+    path = shared_dir / "cases" / "data" / name
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    dataset = open_dataset(path, Choices(split=split))
+    assert len(dataset.samples) == count and len(dataset.samples.unlabelled) == 0

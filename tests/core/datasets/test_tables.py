@@ -1,0 +1,180 @@
+"""Several tables beside images: which of them holds the labels, and what numbers in it mean."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.datasets import Dataset, label_counts, open_dataset
+from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.class_map import class_map_of
+from dashboard.core.datasets.described import describe
+from dashboard.core.datasets.labels_option import labels_choice
+from dashboard.core.errors import DatasetError
+from dashboard.core.questions import UndecidedError
+from tests.conftest import MakeZip, encoded, picture
+
+TRAIN = b"image_id,label\na,0\nb,1\nc,0\n"
+SUBMISSION = b"image_id,label\nx,0\ny,0\n"
+
+
+def competition(make_zip: MakeZip, extra: dict[str, bytes]) -> Path:
+    """Three images to train with and two to submit, as Kaggle gives them."""
+    places = ("train/a.png", "train/b.png", "train/c.png", "test/x.png", "test/y.png")
+    return make_zip({}, extra={**{place: encoded(picture(i)) for i, place in enumerate(places)}, **extra})
+
+
+def labelled(dataset: Dataset) -> dict[str, str | None]:
+    return {sample.name: sample.label for sample in dataset.samples}
+
+
+def test_the_table_that_fits_is_used_and_the_submission_is_not(make_zip: MakeZip) -> None:
+    path = competition(make_zip, {"train.csv": TRAIN, "sample_submission.csv": SUBMISSION})
+    dataset = open_dataset(path)
+    assert labelled(dataset) == {"train/a.png": "0", "train/b.png": "1", "train/c.png": "0"}
+    assert np.array_equal(dataset.image(2), picture(2))
+    told = " ".join(dataset.notes)
+    assert "Only the split train is used, since no other has labels (test: 2 images" in told
+    assert "Labels are taken from train.csv" in told
+    unlabelled = open_dataset(path, Choices(split="test"))
+    assert set(labelled(unlabelled).values()) == {None}, "made-up labels are no labels"
+    assert "sample_submission.csv is not used: it is called a submission" in " ".join(unlabelled.notes)
+
+
+@pytest.mark.parametrize("name", ["sample_submission.csv", "format.csv"])
+def test_made_up_labels_are_no_labels_of_a_test_split(make_zip: MakeZip, name: str) -> None:
+    images = {
+        f"{place}.png": encoded(picture(i))
+        for i, place in enumerate(["train/cat/1", "train/dog/2", "test/x", "test/y"])
+    }
+    dataset = open_dataset(make_zip({}, extra={**images, name: SUBMISSION}))
+    assert labelled(dataset) == {"train/cat/1.png": "cat", "train/dog/2.png": "dog"}
+    tested = open_dataset(dataset.path, Choices(split="test"))
+    assert set(labelled(tested).values()) == {None} and any(f"{name} is not used" in note for note in tested.notes)
+
+
+def test_images_with_nothing_but_a_submission_have_no_labels(make_zip: MakeZip) -> None:
+    path = make_zip(
+        {}, extra={"x.png": encoded(picture(1)), "y.png": encoded(picture(2)), "submission.csv": SUBMISSION}
+    )
+    dataset = open_dataset(path)
+    assert [s.label for s in dataset.samples if s.name.endswith("png")] == [None, None]
+    chosen = open_dataset(path, Choices(labels="submission.csv"))
+    assert labelled(chosen) == {"x.png": "0", "y.png": "0"}
+
+
+def test_a_table_with_one_label_for_all_is_no_table_of_labels_beside_another(make_zip: MakeZip) -> None:
+    images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("abxy")}
+    rest = {"truth.csv": b"image,label\na,cat\nb,dog\n", "empty.csv": b"image,label\nx,cat\ny,cat\n"}
+    dataset = open_dataset(make_zip({}, extra=images | rest))
+    assert labelled(dataset) == {"a.png": "cat", "b.png": "dog", "x.png": None, "y.png": None}
+    assert "2 images have no label in truth.csv, so predicted but not compared: x.png, y.png." in dataset.notes
+    assert any("empty.csv is not used: it gives every image the same label, cat" in note for note in dataset.notes)
+    [question] = dataset.questions
+    assert question.topic == "labels" and question.chosen == "truth.csv"
+
+
+def test_several_tables_are_asked_about(make_zip: MakeZip, tmp_path: Path) -> None:
+    images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    rest = {"one.csv": b"image,label\na,cat\nb,dog\nz,dog\n", "two.csv": b"image,label\na,dog\nb,cat\n"}
+    path = make_zip({}, extra=images | rest)
+    with pytest.raises(UndecidedError, match=r"one\.csv \(3 rows, of which 2 name an image\)") as asked:
+        open_dataset(path)
+    assert asked.value.code == "labels_file" and "--labels two.csv  2 rows" in asked.value.fix
+    for typed in ("two.csv", "./two.csv"):
+        choices = Choices(labels=labels_choice(path, typed))
+        assert labelled(open_dataset(describe(path, choices, tmp_path / "d"))) == {"a.png": "dog", "b.png": "cat"}
+    with pytest.raises(DatasetError, match=r"no single table three\.csv. Its tables: one\.csv, two\.csv"):
+        open_dataset(path, Choices(labels="three.csv"))
+
+
+def test_folders_that_may_be_parts_instead_of_classes_are_asked_about(make_zip: MakeZip) -> None:
+    images = {f"part_{1 + i // 2}/{i}.png": encoded(picture(i)) for i in range(4)}
+    table = b"image,label\n0,cat\n1,dog\n2,cat\n3,dog\n"
+    path = make_zip({}, extra={**images, "pets_metadata.csv": table})
+    with pytest.raises(UndecidedError, match="and so could its folders, part_1, part_2") as asked:
+        open_dataset(path)
+    assert [answer.value for answer in asked.value.question.answers] == ["pets_metadata.csv", "folders"]
+    by_table = open_dataset(path, Choices(labels=labels_choice(path, "pets_metadata.csv")))
+    assert label_counts(by_table.samples) == {"cat": 2, "dog": 2} and by_table.questions[0].certain
+    by_folder = open_dataset(path, Choices(labels=labels_choice(path, "folders")))
+    assert label_counts(by_folder.samples) == {"part_1": 2, "part_2": 2}
+
+
+def test_a_table_that_repeats_the_folders_is_no_question(make_zip: MakeZip) -> None:
+    table = b"image,label\ncat/0.png,cat\ndog/0.png,dog\n"
+    dataset = open_dataset(make_zip({"cat": 1, "dog": 1}, extra={"list.csv": table}))
+    assert label_counts(dataset.samples) == {"cat": 1, "dog": 1} and dataset.questions == ()
+
+
+def test_a_typed_table_is_looked_for_in_the_dataset_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for folder in (tmp_path, data):
+        (folder / "truth.csv").write_text("file,label\n")
+    (tmp_path / "other.csv").write_text("file,label\n")
+    monkeypatch.chdir(tmp_path)
+    assert labels_choice(data, "truth.csv") == "truth.csv"
+    assert labels_choice(data, "data/truth.csv") == "truth.csv"
+    assert labels_choice(data, str(data / "truth.csv")) == "truth.csv"
+    assert labels_choice(data, "other.csv") == str(tmp_path / "other.csv") and labels_choice(data, "") == ""
+
+
+@pytest.mark.parametrize(
+    "name, content, used",
+    [
+        ("label_num_to_name.json", json.dumps({"0": "cat", "1": "dog"}), True),
+        ("class_indices.json", json.dumps({"cat": 0, "dog": 1}), True),
+        ("class_index.json", json.dumps({"0": ["n02121620", "cat"], "1": ["n02084071", "dog"]}), True),
+        ("classes.json", json.dumps(["cat", "dog"]), True),
+        ("labels.txt", "0 cat\n1 dog\n", True),
+        ("classes.txt", "cat\ndog\n", True),
+        ("class_indices.json", json.dumps({"cat": 0, "mouse": 2}), False),
+        ("settings.json", json.dumps({"author": "me", "year": "2020"}), False),
+        ("readme.txt", "cat\ndog\n", False),
+    ],
+)
+def test_a_file_beside_the_images_says_what_numbers_mean(
+    make_zip: MakeZip, name: str, content: str, used: bool
+) -> None:
+    images = {f"{each}.png": encoded(picture(i)) for i, each in enumerate("abc")}
+    dataset = open_dataset(make_zip({}, extra={**images, "train.csv": TRAIN, name: content.encode()}))
+    assert label_counts(dataset.samples) == ({"cat": 2, "dog": 1} if used else {"0": 2, "1": 1})
+    assert any(f"{name} says what the numbers mean: 0 is cat, 1 is dog." in note for note in dataset.notes) is used
+
+
+def test_names_of_numbers_that_are_not_certain_are_not_used(make_zip: MakeZip) -> None:
+    images = {f"{each}.png": encoded(picture(i)) for i, each in enumerate("ab")}
+    table = {"train.csv": b"image,label\na,1\nb,2\n"}
+    listed = open_dataset(make_zip({}, "1.zip", extra={**images, **table, "classes.txt": b"cat\ndog\nfrog\n"}))
+    assert label_counts(listed.samples) == {"1": 1, "2": 1}, "the list does not say whether it counts from 0"
+    maps = {"one.json": b'{"1": "cat", "2": "dog"}', "two.json": b'{"1": "dog", "2": "cat"}'}
+    differing = open_dataset(make_zip({}, "2.zip", extra={**images, **table, **maps}))
+    assert label_counts(differing.samples) == {"1": 1, "2": 1} and "give them different names" in differing.notes[-1]
+    partly = open_dataset(make_zip({}, "3.zip", extra={**images, **table, "one.json": b'{"1": "cat"}'}))
+    assert "it has no name for 2" in partly.notes[-1]
+
+
+def test_numbered_folders_are_named_too(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({"0": 1, "1": 2}, extra={"class_indices.json": b'{"cat": 0, "dog": 1}'}))
+    assert label_counts(dataset.samples) == {"cat": 1, "dog": 2}
+
+
+@pytest.mark.parametrize(
+    "text", ['{"0": "cat", "1": "cat"}', '{"0": "", "1": "b"}', "{}", '{"0": 1}', '{"a": true}', "3"]
+)
+def test_what_is_no_map_of_classes(text: str) -> None:
+    assert class_map_of(text, ".json")[0] == {}
+
+
+def test_a_competition_from_the_field(shared_dir: Path) -> None:
+    path = shared_dir / "cases" / "data" / "kaggle_two_csv"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    dataset = open_dataset(path)
+    assert len(dataset.samples) == 20 and set(dataset.samples.labels) <= {
+        "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+    }  # fmt: skip

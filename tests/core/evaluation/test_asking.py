@@ -1,0 +1,85 @@
+"""What is asked before an evaluation, with the answers given so far."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.described import describe
+from dashboard.core.errors import DatasetError
+from dashboard.core.evaluation.asking import ask
+from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.questions import Answer, Question, UndecidedError
+from tests.conftest import MakeZip, encoded, picture
+
+
+def pictures(*names: str) -> dict[str, bytes]:
+    return {name: encoded(picture(i)) for i, name in enumerate(names)}
+
+
+def test_what_is_certain_needs_no_user(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    asked = ask(make_zip({"cat": 1, "Plane": 1}), tiny_version, {})
+    assert not asked.needs_the_user and asked.questions == () and asked.choices == Choices()
+
+
+def test_a_default_is_shown_before_the_work_begins(
+    make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
+) -> None:
+    path = make_zip({}, extra=pictures("train/cat/0.png", "test/cat/1.png"))
+    asked = ask(path, tiny_version, {})
+    assert asked.needs_the_user and asked.labels and not asked.labels.undecided
+    assert [(q.topic, q.chosen) for q in asked.questions] == [("split", "test")]
+    described = describe(path, Choices(split="train"), tmp_path)
+    assert not ask(described, tiny_version, {}).needs_the_user, "the user has said so before"
+    again = ask(described, tiny_version, {"split": "test"})
+    assert again.dataset and [s.name for s in again.dataset.samples] == ["test/cat/1.png"]
+    assert describe(described, again.choices, tmp_path) == describe(path, Choices(split="test"), tmp_path)
+
+
+def test_one_question_after_the_other(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    tables = {"val/one.csv": b"image,label\n1,2\n2,3\n", "val/two.csv": b"image,label\n1,3\n2,2\n"}
+    path = make_zip({}, extra=pictures("train/cat/0.png", "val/1.png", "val/2.png") | tables)
+    first = ask(path, tiny_version, {})
+    assert [(q.topic, q.chosen) for q in first.questions] == [("split", None)] and first.needs_the_user
+    second = ask(path, tiny_version, {"split": "val"}, first.questions)
+    assert [(q.topic, q.chosen) for q in second.questions] == [("split", "val"), ("labels", None)]
+    third = ask(path, tiny_version, {"labels": "val/two.csv", "split": "val"}, second.questions)
+    assert [(q.topic, q.chosen) for q in third.questions] == [
+        ("split", "val"), ("labels", "val/two.csv"), ("labels_from", None),
+    ]  # fmt: skip
+    last = ask(path, tiny_version, {"labels": "val/two.csv", "split": "val", "labels_from": "1"}, third.questions)
+    assert last.labels and not last.labels.undecided and last.label_map == {"3": "bird", "2": "automobile"}
+
+
+def test_an_answer_that_does_not_apply_any_more_is_dropped(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    path = make_zip({"cat": 1})
+    asked = ask(path, tiny_version, {"split": "val", "zip_encoding": "gbk", "labels": "gone.csv", "labels_from": "1"})
+    assert asked.choices == Choices() and asked.dataset and not asked.needs_the_user
+    with pytest.raises(DatasetError, match="does not exist"):
+        ask(path.with_name("gone.zip"), tiny_version, {"split": "val"})
+
+
+def test_folders_that_are_splits_or_classes_of_the_model(
+    make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
+) -> None:
+    version = replace(tiny_version, class_names=("Train", "test", *tiny_version.class_names[2:]))
+    path = make_zip({}, extra=pictures("train/0.png", "test/1.png"))
+    with pytest.raises(UndecidedError, match="they may be splits or classes") as asked:
+        plan_run(path, version)
+    assert "--split none" in asked.value.fix and asked.value.question.chosen is None
+    assert ask(path, version, {}).questions == (asked.value.question,)
+    plan = plan_run(describe(path, Choices(split="none"), tmp_path), version)
+    assert plan.mapping.class_of == {"train": "Train", "test": "test"}
+    assert len(plan_run(describe(path, Choices(split="test"), tmp_path), version).dataset.samples) == 1
+
+
+def test_an_open_question_survives_the_way_between_processes() -> None:
+    question = Question("split", "Which?", (Answer("test", "5 images"), Answer("a b", "2 images")))
+    error = pickle.loads(pickle.dumps(UndecidedError("Several.", question, "several_splits")))
+    assert error.question == question and error.code == "several_splits"
+    assert error.fix == "Choose with --split:\n--split test   5 images\n--split 'a b'  2 images"
