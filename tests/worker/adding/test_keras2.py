@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dashboard.worker.adding.foreign_file import load_foreign
 from dashboard.worker.models.loading import load_file
 from dashboard.worker.models.network import Network
 from dashboard.worker.models.taps import Taps
+from tests.small_model import edit_hdf5
 from tests.worker.adding.miniatures import BACKBONES, miniature
 
 tf_keras = pytest.importorskip("tf_keras", reason="tf_keras, the Keras 2 that still runs, is not installed")
@@ -125,7 +127,88 @@ def test_a_shared_model_and_arithmetic_of_tensorflow(suffix: str, tmp_path: Path
     x = tf.reduce_mean(tf.image.resize(x, (6, 6)), [1, 2])
     model = tf_keras.Model(inputs, tf.nn.softmax(k.Dense(3)(x)))
     model.save(tmp_path / f"m.{suffix}")
-    check(model, tmp_path / f"m.{suffix}")
+    converted = check(model, tmp_path / f"m.{suffix}")
+    converted.save(tmp_path / "served.keras")
+    check(converted, tmp_path / "served.keras")
+
+
+def test_a_file_of_keras_2_13(tmp_path: Path) -> None:
+    """It lists each layer twice if it has weights, so that their numbers in the paths are others."""
+    import h5py  # type: ignore[import-untyped]
+
+    k = tf_keras.layers
+    inner = small(tf_keras, k.Conv2D(4, 3), k.Conv2D(4, 3), k.ReLU(), k.ReLU())
+    model = small(tf_keras, inner, k.Conv2D(4, 3), k.ReLU(), k.Conv2D(4, 3), k.Flatten(), k.Dense(3))
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (tmp_path / "new.h5").write_bytes(members["model.weights.h5"])
+    with h5py.File(tmp_path / "new.h5") as new, h5py.File(tmp_path / "old.h5", "w") as old:
+        top = "_layer_checkpoint_dependencies"
+        for before, after in {
+            "layers/sequential/layers/conv2d": f"{top}/sequential/{top}/conv2d",
+            "layers/sequential/layers/conv2d_1": f"{top}/sequential/{top}/conv2d_2",
+            "layers/conv2d": f"{top}/conv2d",
+            "layers/conv2d_1": f"{top}/conv2d_2",
+            "layers/dense": f"{top}/dense",
+        }.items():
+            for number, value in new[before]["vars"].items():
+                old[f"{after}/vars/{number}"] = value[()]
+    members["model.weights.h5"] = (tmp_path / "old.h5").read_bytes()
+    members["metadata.json"] = b'{"keras_version": "2.13.1"}'
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    check(model, tmp_path / "m.keras")
+
+
+def test_nodes_of_tensorflows_graph_as_keras_2_1_stored_them(tmp_path: Path) -> None:
+    """x[..., ::-1] - mean, which is `preprocess_input` of VGG and ResNet."""
+    k = tf_keras.layers
+    model = small(tf_keras, k.Conv2D(4, 3, name="conv"), k.Flatten(), k.Dense(3, activation="softmax"))
+    inputs = tf_keras.Input((12, 12, 3), name="pixels")
+    tf_keras.Model(
+        inputs, model(k.Activation("linear", name="flip")(k.Activation("linear", name="mean")(inputs)))
+    ).save(tmp_path / "m.h5")
+
+    def as_nodes(config: dict[str, Any]) -> None:
+        masks = {"ellipsis_mask": {"i": "1"}, "begin_mask": {"i": "2"}, "end_mask": {"i": "2"}}
+        nodes = {
+            "mean": ({"op": "BiasAdd"}, {"1": [-1.0, -2.0, -3.0]}),
+            "flip": ({"op": "StridedSlice", "attr": masks}, {"1": [0, 0], "2": [0, 0], "3": [1, -1]}),
+        }
+        for layer in config["config"]["layers"]:
+            if layer["name"] in nodes:
+                node, constants = nodes[layer["name"]]
+                layer["class_name"] = "TensorFlowOpLayer"
+                layer["config"] = {
+                    "name": layer["name"],
+                    "trainable": True,
+                    "dtype": "float32",
+                    "node_def": node,
+                    "constants": constants,
+                }
+
+    edit_hdf5(tmp_path / "m.h5", as_nodes)
+    converted = load_foreign(tmp_path / "m.h5", "m.h5")
+    x = np.random.default_rng(0).random((2, 12, 12, 3)).astype(np.float32)
+    assert np.allclose(converted(x), model((x - np.array([1, 2, 3], np.float32))[..., ::-1]), atol=1e-6)
+
+
+def test_models_without_a_name_as_keras_2_0_stored_them(tmp_path: Path) -> None:
+    k = tf_keras.layers
+    first = small(tf_keras, k.Conv2D(4, 3), k.BatchNormalization())
+    last = tf_keras.Sequential([tf_keras.Input((10, 10, 4)), k.Flatten(), k.Dense(3)])
+    model = tf_keras.Sequential([tf_keras.Input((12, 12, 3)), first, last])
+    model.save(tmp_path / "m.h5")
+
+    def unnamed(config: dict[str, Any]) -> None:
+        config["config"] = config["config"]["layers"][1:]
+        for layer in config["config"]:
+            layer["config"] = layer["config"]["layers"]
+
+    edit_hdf5(tmp_path / "m.h5", unnamed)
+    check(model, tmp_path / "m.h5")
 
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])

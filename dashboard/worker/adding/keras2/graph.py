@@ -10,7 +10,7 @@ import keras
 
 from dashboard.core.errors import ModelError
 from dashboard.worker.adding.keras2.layers import make_layer, new_name
-from dashboard.worker.adding.keras2.operations import make_operation, tensorflow_function
+from dashboard.worker.adding.keras2.operations import graph_node, make_operation, tensorflow_function
 
 _MODELS = ("Sequential", "Functional", "Model", "Network")
 _HARD_SIGMOID = "hard_sigmoid"  # Keras 2 computes it by another formula than Keras 3
@@ -53,7 +53,7 @@ def build(config: Any, what: str) -> tuple[keras.Model, Part]:
 def _model(spec: dict[str, Any], what: str, shape: Any) -> tuple[keras.Model, Part]:
     """The model of a config. `shape` (batch first) is used if the config does not say what the model takes."""
     config = spec["config"]
-    name = config.get("name", "model") if isinstance(config, dict) else "model"
+    name = (config.get("name") if isinstance(config, dict) else None) or spec.get("name") or "model"
     if spec["class_name"] == "Sequential":
         listed = config if isinstance(config, list) else config["layers"]
         shape = _sequential_shape(config, listed) or shape
@@ -64,8 +64,10 @@ def _model(spec: dict[str, Any], what: str, shape: Any) -> tuple[keras.Model, Pa
             )  # fmt: skip
         inputs = x = keras.Input(batch_shape=[None, *shape[1:]], name=new_name(_input_name(listed, name)))
         parts = []
-        for each in listed:
+        for number, each in enumerate(listed):
             if each["class_name"] != "InputLayer":
+                if isinstance(each["config"], list):  # Keras 2.0 gave such a model no name
+                    each = {"name": f"{name}_{number}", **each}
                 parts.append(_part(each, what, tuple(x.shape)))
                 x = parts[-1].call(x)
         outputs: Any = x
@@ -110,11 +112,7 @@ def _part(spec: dict[str, Any], what: str, shape: Any) -> Part:
     if class_name in ("TFOpLambda", "SlicingOpLambda"):
         return Part(name, class_name, tensorflow_function(config["function"], name, what))
     if class_name == "TensorFlowOpLayer":
-        raise ModelError(
-            f"{what} calls TensorFlow between its layers ({name!r}) as Keras 2.0 to 2.3 saved it, which is not converted.",
-            "Build the model with layers of Keras instead, for example Rescaling, then save it again.",
-            "model_unreadable",
-        )
+        return Part(name, class_name, graph_node(config, name, what))
     if "trainable" not in config and "dtype" not in config:  # the config of a layer has both, or one of them
         operation = make_operation(class_name, config, what)
         operation.name = new_name(name)

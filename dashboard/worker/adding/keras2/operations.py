@@ -83,6 +83,12 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "subtract": lambda x, y: ops.subtract(x, y),
     "transpose": lambda a, perm=None: ops.transpose(a, perm),
 }
+# The same as nodes of a graph, which Keras 2.0 to 2.3 stored. All arguments are positional.
+_NODES: dict[str, Callable[..., Any]] = {
+    "Add": ops.add, "AddV2": ops.add, "BiasAdd": ops.add, "Maximum": ops.maximum, "Minimum": ops.minimum,
+    "Mul": ops.multiply, "Neg": ops.negative, "RealDiv": ops.divide, "Relu": ops.relu, "Relu6": ops.relu6,
+    "Sigmoid": ops.sigmoid, "Softmax": ops.softmax, "Square": ops.square, "Sub": ops.subtract, "Tanh": ops.tanh,
+}  # fmt: skip
 _OPERATIONS: dict[str, Any] = {
     name: thing
     for module in (core, image, math, nn, numpy)
@@ -113,6 +119,54 @@ def tensorflow_function(function: str, name: str, what: str) -> Callable[..., An
         return output
 
     return call
+
+
+def graph_node(config: dict[str, Any], name: str, what: str) -> Callable[..., Any]:
+    """A node of TensorFlow's graph, which Keras 2.0 to 2.3 stored, as one operation of Keras that is called `name`.
+
+    Raises:
+        ModelError: the node is of a kind that is not known here.
+    """
+    node = config["node_def"] if isinstance(config["node_def"], dict) else {}
+    constants = {int(position): _constant(value) for position, value in config.get("constants", {}).items()}
+    kind = node.get("op", "")
+    if kind not in _NODES and kind != "StridedSlice":
+        raise ModelError(
+            f"{what} calls TensorFlow's {kind or 'graph'} between its layers ({name!r}), which cannot be converted.",
+            "Build the model with layers of Keras instead, for example Rescaling, then save it again.",
+            "model_unreadable",
+        )
+
+    def call(tensors: Any) -> Any:
+        given = iter(tensors if isinstance(tensors, list) else [tensors])
+        if kind == "StridedSlice":
+            output = ops.get_item(next(given), _strided(node["attr"], *(constants[i].astype(int) for i in (1, 2, 3))))
+        else:
+            n = len(constants) + (len(tensors) if isinstance(tensors, list) else 1)
+            output = _NODES[kind](*(constants[i] if i in constants else next(given) for i in range(n)))
+        output._keras_history.operation.name = new_name(name)
+        return output
+
+    return call
+
+
+def _strided(masks: dict[str, Any], begin: np.ndarray, end: np.ndarray, strides: np.ndarray) -> tuple[Any, ...]:
+    """The index that a node StridedSlice stands for: each bit of a mask is for one axis."""
+
+    def masked(mask: str, axis: int) -> bool:
+        return bool(int(masks.get(mask, {}).get("i", 0)) >> axis & 1)
+
+    found: list[Any] = []
+    for axis in range(len(begin)):
+        if masked("ellipsis_mask", axis):
+            found.append(Ellipsis)
+        elif masked("shrink_axis_mask", axis):
+            found.append(int(begin[axis]))
+        else:
+            first = None if masked("begin_mask", axis) else int(begin[axis])
+            last = None if masked("end_mask", axis) else int(end[axis])
+            found.append(slice(first, last, int(strides[axis])))
+    return tuple(found)
 
 
 def make_operation(class_name: str, config: dict[str, Any], what: str) -> Any:

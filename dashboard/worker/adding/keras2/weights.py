@@ -14,28 +14,30 @@ from keras.src.utils.naming import to_snake_case
 from dashboard.core.errors import ModelError
 from dashboard.worker.adding.keras2.graph import Part
 
+# In Keras 2.13, which lists a layer with weights twice, as a layer and as one with weights.
+_OLD_TOP = "_layer_checkpoint_dependencies"
 _UNNAMED = "variable"  # Keras 3 names weights like this if their layer does not name them
 _CHECKED = {"kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "pointwise_kernel"}
 
 
 def fill_from_h5(model: Part, group: h5py.Group, what: str) -> None:
     """Fills from the group of an .h5 file: a group of weights for each layer of the outer model. Raises ModelError."""
-    by_name = {part.name: part for part in model.parts}
-    done = set()
-    for layer_name in _attribute(group, "layer_names"):
-        names = _attribute(group[layer_name], "weight_names")
-        if not names:
-            continue
-        part = by_name.get(layer_name)
-        if part is None:
-            raise misfit(what, layer_name, "no layer of the model has this name")
-        done.add(layer_name)
+    stored = {
+        name: names for name in _attribute(group, "layer_names") if (names := _attribute(group[name], "weight_names"))
+    }
+    parts = {part.name: part for part in model.parts if any(layer.weights for layer in part.leaves())}
+    if len(stored) != len(parts):
+        raise misfit(
+            what, model.name, f"{len(parts)} of its layers have weights, but the file has them for {len(stored)}"
+        )
+    if stored.keys() != parts.keys():  # Keras 2.0 did not name models inside a model
+        parts = dict(zip(stored, parts.values(), strict=True))
+    for layer_name, names in stored.items():
+        part = parts[layer_name]
         values = [np.asarray(group[layer_name][name]) for name in names]
         assign(_in_file_order(part), values, names, part.name, what)
         for layer in part.leaves():
             finish(layer)
-    if left := [part.name for part in model.parts if part.name not in done and any(x.weights for x in part.leaves())]:
-        raise misfit(what, left[0], "the file has none for it")
 
 
 def _in_file_order(part: Part) -> list[Any]:
@@ -50,7 +52,7 @@ def _in_file_order(part: Part) -> list[Any]:
 
 def fill_from_archive(model: Part, file: h5py.File, what: str) -> None:
     """Fills from the model.weights.h5 of a .keras file, whose paths count the layers of each class. Raises ModelError."""
-    for top in ("layers", "_layer_checkpoint_dependencies"):  # the latter in Keras 2.12 and 2.13
+    for top in ("layers", _OLD_TOP):
         if top in file:
             return _fill_container(model, file[top], top, what)
     if any(leaf.weights for leaf in model.leaves()):
@@ -62,9 +64,11 @@ def _fill_container(model: Part, group: h5py.Group, top: str, what: str) -> None
     used: dict[str, int] = {}
     for part in model.parts:
         key = to_snake_case(part.class_name)  # SeparableConv2D becomes separable_conv2d
-        used[key] = used.get(key, -1) + 1
-        path = f"{key}_{used[key]}" if used[key] else key
-        if not any(leaf.weights for leaf in part.leaves()):
+        number = used.get(key, 0)
+        path = f"{key}_{number}" if number else key
+        has_weights = any(leaf.weights for leaf in part.leaves())
+        used[key] = number + (2 if has_weights and top == _OLD_TOP else 1)
+        if not has_weights:
             continue
         if path not in group:
             raise misfit(what, part.name, "the file has none for it")
