@@ -9,8 +9,10 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from dashboard.core.datasets import open_dataset
+from dashboard.core.datasets.choices import ALL_SPLITS, Choices
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.models.self_test import LabelledFile
+from dashboard.core.questions import UndecidedError
 
 MOST = 100  # pictures that a model is tried on
 _KEPT = "samples"  # the folder in models/NAME/VERSION
@@ -27,7 +29,15 @@ def labelled_samples(path: Path) -> list[LabelledFile]:
     Raises:
         DatasetError: the dataset cannot be read, or it has no labels.
     """
-    dataset = open_dataset(path)
+    try:
+        dataset = open_dataset(path)
+    except UndecidedError as error:
+        if error.question.topic != "split":
+            raise DatasetError(
+                f"{path.name} can be read in more than one way: {error.message}",
+                "Give a folder that holds one folder a class: cat/1.png, dog/1.png ...", error.code,
+            ) from error  # fmt: skip
+        dataset = open_dataset(path, Choices(split=ALL_SPLITS))
     by_label: dict[str, list[int]] = defaultdict(list)
     for sample in dataset.samples:
         if sample.label is not None and len(by_label[sample.label]) < MOST:

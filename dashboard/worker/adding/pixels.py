@@ -103,8 +103,16 @@ def _hint(model: keras.Model) -> str:
 
 
 def _is_teachable_machine(model: keras.Model) -> bool:
-    """True for two Sequential models in one, of which the first holds a graph called model1, for 224x224 pixels."""
-    parts = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    """True for a graph with a pooling, then a Dense layer and one without a bias, in two models, for 224x224 pixels."""
+    parts = _layers(model)
     if len(parts) != 2 or not all(isinstance(part, keras.Model) for part in parts):
         return False
-    return any(layer.name == "model1" for layer in parts[0].layers) and model.input_shape[1:] == (224, 224, 3)
+    body, head = map(_layers, parts)
+    if not body or not isinstance(body[0], keras.Model) or model.input_shape[1:] != (224, 224, 3):
+        return False
+    dense = all(isinstance(layer, keras.layers.Dense) for layer in head)
+    return len(body) <= 2 and dense and len(head) == 2 and not head[1].use_bias
+
+
+def _layers(model: keras.Model) -> list[Any]:
+    return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]

@@ -220,3 +220,19 @@ def test_a_sigmoid_for_several_classes_needs_a_loss_that_excludes(suffix: str, t
     for loss in ("sparse_categorical_crossentropy", keras.losses.CategoricalCrossentropy()):
         facts = added(loss)
         assert facts.output == "probabilities" and "categorical_crossentropy" in " ".join(facts.notes)
+
+
+def test_teachable_machine_is_recognised_by_its_layers() -> None:
+    k = keras.layers
+
+    def exported(use_bias: bool = False, size: int = 224) -> keras.Model:
+        body = keras.Sequential([keras.Input((size, size, 3)), k.Conv2D(2, 3, strides=8), k.ReLU()])
+        pixels = keras.Input((size, size, 3))
+        graph = keras.Model(pixels, k.ReLU()(body(pixels)))
+        first = keras.Sequential([keras.Input((size, size, 3)), graph, k.GlobalAveragePooling2D()])
+        last = keras.Sequential([keras.Input((2,)), k.Dense(5, "relu"), k.Dense(2, "softmax", use_bias=use_bias)])
+        return keras.Sequential([keras.Input((size, size, 3)), first, last])
+
+    assert scaling_of(exported(), 224, 224, 3).scaling == "-1..1"
+    assert scaling_of(exported(use_bias=True), 224, 224, 3).scaling is None
+    assert scaling_of(exported(size=96), 96, 96, 3).scaling is None
