@@ -59,7 +59,8 @@ def test_idx_files_and_coco(tmp_path: Path) -> None:
     for name, array in (("images-idx3", gray[None]), ("labels-idx1", np.array([6], np.uint8))):
         (tmp_path / "digits").mkdir(exist_ok=True)
         (tmp_path / "digits" / f"t10k-{name}-ubyte.gz").write_bytes(gzip.compress(idx(array)))
-    record = only_json(dashboard("evaluate", tmp_path / "digits", "--json", data_dir=tmp_path / "data"))
+    from_0 = ("--labels-from", "0", "--json")  # with a single label, it is asked where counting begins
+    record = only_json(dashboard("evaluate", tmp_path / "digits", *from_0, data_dir=tmp_path / "data"))
     assert (record["n_evaluated"], record["n_failed"]) == (1, 0)
     (tmp_path / "coco" / "images").mkdir(parents=True)
     for name, data in (("1.png", frog()), ("2.png", SHIP.read_bytes()), ("3.png", SHIP.read_bytes())):

@@ -434,4 +434,4 @@ def test_a_dataset_that_has_other_labels_now_is_asked_about_again(
     at.run()
     make_zip({"cat": 3, "unicorn": 2})  # in its place
     at.button(key="again").click().run()
-    assert not at.exception and '"unicorn" is not a class of' in text_of(at)
+    assert not at.exception and '"unicorn" (2 images) is not a class of' in text_of(at)
