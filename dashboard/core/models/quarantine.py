@@ -12,7 +12,8 @@ from dashboard.core.models.foreign import BATCH, ForeignModel, ForeignModelFacts
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
-TASK_S = 600.0
+TASK_S = 120.0  # for a small model
+BYTES_PER_S = 2**20  # of the file, in addition: loading, tracing and trying a large model takes minutes
 
 
 class Quarantine:
@@ -21,6 +22,7 @@ class Quarantine:
     def __init__(self, order: ForeignModel, worker_start_s: float) -> None:
         self._order = order
         self._pool = WorkerPool(1, worker_start_s)
+        self._task_s = TASK_S
 
     def __enter__(self) -> Quarantine:
         return self
@@ -30,6 +32,8 @@ class Quarantine:
 
     def inspect(self) -> ForeignModelFacts:
         """Loads, tries and converts the model. This also limits the worker's memory from now on."""
+        paths = order.rglob("*") if (order := self._order.file).is_dir() else [order]
+        self._task_s = TASK_S + sum(path.stat().st_size for path in paths if path.is_file()) / BYTES_PER_S
         self._pool.submit("probe_tensorflow").result()  # first alone, because a fault of TensorFlow is not the model's
         facts: ForeignModelFacts = self._run("inspect_model_file", self._order)
         return facts
@@ -47,12 +51,18 @@ class Quarantine:
     def _run(self, task: str, *args: object) -> Any:
         try:
             # a single attempt: the worker that replaces a dead one has no memory limit
-            return self._pool.submit(task, *args, timeout_s=TASK_S, attempts=1).result()
+            return self._pool.submit(task, *args, timeout_s=self._task_s, attempts=1).result()
         except WorkerError as error:
             ran_out = error.code == "out_of_memory"
             if error.code == "task_failed":  # the process is alive, so memory is not the cause
                 message = f"{self._order.shown_as} cannot be used. {error.message}"
                 raise ModelError(message, "The way it is built is not supported. Please report this.") from error
+            if error.code == "worker_hung":
+                raise ModelError(
+                    f"{self._order.shown_as} was given up: loading and trying it took longer than {self._task_s:.0f} s.",
+                    'The file may be damaged: copy it again, or save the model again with `model.save("x.keras")`.',
+                    "model_damaged",
+                ) from error
             limit = self._order.memory_bytes / 2**30
             raise ModelError(
                 f"{self._order.shown_as} {'could not be tried' if ran_out else 'ended the process that loaded it'}. "

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from dashboard.core.errors import DashboardError, ModelError
 from dashboard.worker.adding.keras2.graph import build
 from dashboard.worker.adding.keras2.saved_model import fill_from_checkpoint, read_config
 from dashboard.worker.adding.keras2.weights import fill_from_archive, fill_from_h5
-from dashboard.worker.models.archive import MAX_CONFIG_BYTES, MEMBERS, check_members, check_sizes
+from dashboard.worker.models.archive import DAMAGED, MAX_CONFIG_BYTES, MEMBERS, check_members, check_sizes
 from dashboard.worker.models.loading import load_file
 
 _HOW_TO_SAVE = 'Save the whole model with `model.save("x.keras")`, then add that file.'
@@ -74,7 +73,7 @@ def _load_archive_of_keras_2(data: bytes, version: str, what: str) -> keras.Mode
             with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
                 _refuse_links(weights, what)
                 fill_from_archive(part, weights, what)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, RuntimeError) as error:
+    except (*DAMAGED, KeyError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"{what}, written by Keras {version}, is damaged or cut off: {str(error)[:200]}.", "Copy the file again.",
             "model_damaged",
@@ -88,7 +87,7 @@ def written_by(data: bytes) -> str:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if archive.getinfo("metadata.json").file_size <= MAX_CONFIG_BYTES:
                 return str(Version(json.loads(archive.read("metadata.json"))["keras_version"]))
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, RuntimeError, EOFError, OSError):
+    except (*DAMAGED, KeyError, ValueError, TypeError, RuntimeError):
         pass  # `load_file` raises the error
     return ""
 
@@ -138,7 +137,7 @@ def _without_training(data: bytes, what: str) -> bytes:
                         while block := source.read(2**20):
                             copy.write(block)
             return buffer.getvalue()
-    except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError, NotImplementedError, EOFError):
+    except (*DAMAGED, KeyError, ValueError, RuntimeError, NotImplementedError):
         return data
 
 

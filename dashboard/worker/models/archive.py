@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import re
 import zipfile
 import zlib
@@ -12,6 +13,7 @@ from typing import Any
 from dashboard.core.errors import ModelError
 
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)  # what reading a damaged ZIP can raise
 MAX_CONFIG_BYTES = 8 * 2**20
 MAX_UNPACKED_BYTES = 4 * 2**30
 MAX_UNITS = 1_000_000  # per layer; a larger number would exhaust the memory
@@ -35,7 +37,7 @@ def check_archive(data: bytes, what: str) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             check_members(archive, what)
             config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except DAMAGED as error:
         raise ModelError(
             f"{what} is damaged or cut off: it is not a complete .keras archive.",
             "Restore it from version control, or train or add the model again.", "model_damaged",
