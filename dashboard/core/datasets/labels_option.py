@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from dashboard.core.datasets.choices import FOLDERS
+from dashboard.core.datasets.folder_files import is_pattern
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.datasets.table_choice import named_among
 from dashboard.core.datasets.zip_files import ZipFiles
@@ -26,5 +27,8 @@ def labels_choice(dataset: Path, typed: str) -> str:
             if named_among(names, range(len(names)), typed):
                 return typed
     path = Path(typed).absolute()
+    has_members = ".tar" in dataset.name.lower() or dataset.suffix.lower() == ".tgz" or is_pattern(dataset)
+    if has_members and not path.is_file():
+        return typed
     inside = dataset.is_dir() and path.suffix.lower() in LABELS_SUFFIXES and path.is_relative_to(dataset.absolute())
     return path.relative_to(dataset.absolute()).as_posix() if inside and path.is_file() else str(path)

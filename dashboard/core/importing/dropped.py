@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from dashboard.core.settings import Settings
 
 _SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".json", ".jsonl")
 _TABLES = (".csv", ".tsv")
+_ONE_HOT = "its numbers are all 0 or 1, as in a table of true labels"
 _ROWS_LOOKED_AT = 4096
 
 
@@ -79,15 +81,17 @@ def keep_predictions(
     """
     if len(files) > 2 or not all(name.lower().endswith(_SUFFIXES) for name, _ in files):
         return None
+    before = set(settings.uploads_dir.glob("*/*"))  # the same file may be a dataset that was uploaded earlier
     paths = [keep_part(file, name, settings) for name, file in files]
     try:
         found = recognise(paths, class_names)
     except DatasetError:
         found = None  # it is damaged, or no such file: whoever opens it as a dataset will say why
-    for path in paths:
+    for path in set(paths) - before:
         if found is None:
             path.unlink()
-            path.parent.rmdir()
+            with contextlib.suppress(OSError):  # another upload of the same content lies there
+                path.parent.rmdir()
     return found
 
 
@@ -98,6 +102,8 @@ def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredi
         return None
     [(path, unsure)] = certain
     labels = next((other for other in paths if other is not path), None)
+    if labels and labels.suffix.lower() == ".npy" and len(open_npy(labels).header.shape) > 2:
+        return None  # images with one-hot labels
     opened = open_predictions(path, class_names)
     return DroppedPredictions(path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure)
 
@@ -106,7 +112,10 @@ def _doubt(path: Path, class_names: Sequence[str]) -> str | None:
     """ "" if the file holds predictions; why they may be something else; None if it holds none."""
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        return "" if _are_probabilities(open_npy(path)) else None
+        array = open_npy(path)
+        if not _are_probabilities(array):
+            return None
+        return _ONE_HOT if np.isin(array.rows(0, _ROWS_LOOKED_AT), (0, 1)).all() else ""
     if suffix == ".npz":
         arrays = open_npz(path)
         probs = column_among(list(arrays), PROBS_NAMES)
@@ -132,7 +141,7 @@ def _doubt_of_table(path: Path, class_names: Sequence[str]) -> str | None:
         return f"it also holds {', '.join(pictures)}, which may be images" if pictures else ""
     first = next(iter(opened.pieces()), None)
     probs = np.empty((0, 2)) if first is None else first.pred_probs
-    return "its numbers are all 0 or 1, as in a table of true labels" if np.isin(probs, (0, 1)).all() else ""
+    return _ONE_HOT if np.isin(probs, (0, 1)).all() else ""
 
 
 def _are_probabilities(array: StoredArray) -> bool:

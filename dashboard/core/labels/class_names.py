@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -21,6 +22,7 @@ OTHERS = "*"  # in a label map, instead of a label: every label that matches no 
 NO_LABEL = "(no label)"  # instead of a class: images with this label are predicted, but not compared
 _SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".names")
 _NUMBERED = re.compile(r"\s*(\d+)[\s:,;=]+(\S.*)")
+_NUMBERED_AFTER = re.compile(r"\s*(\S.*?)[\s:,;=]+(\d+)\s*")
 _NAME_COLUMNS = ("name", "class_name", "classname", "class", "label", "category")
 _ID_COLUMNS = ("id", "index", "idx", "class_id", "label_id", "number", "")
 _NAMES_IN_JSON = ("id2label", "class_names", "classes", "labels", "names", "class_indices")
@@ -29,7 +31,10 @@ _NAMES_IN_JSON = ("id2label", "class_names", "classes", "labels", "names", "clas
 def read_class_names(argument: str) -> tuple[str, ...]:
     """Class names from `a,b,c`, or from a file; see `class_names_in`. Raises ModelError when it is unreadable."""
     path = Path(argument)
-    if not path.is_file() and path.suffix.lower() not in _SUFFIXES:
+    is_file = False
+    with contextlib.suppress(OSError):  # a list of names may be too long for the name of a file
+        is_file = path.is_file()
+    if not is_file and path.suffix.lower() not in _SUFFIXES:
         return tuple(name.strip() for name in argument.split(",") if name.strip())
     try:
         return class_names_in(path.read_bytes(), path.name)
@@ -76,6 +81,11 @@ def _from_lines(lines: Sequence[str]) -> tuple[str, ...]:
         named = {int(found[1]): found[2].strip() for found in numbered if found}
         if len(named) == len(lines) and sorted(named) in (list(range(len(lines))), list(range(1, len(lines) + 1))):
             return tuple(named[number] for number in sorted(named))
+    named_first = [_NUMBERED_AFTER.fullmatch(line) for line in lines]
+    if all(named_first) and _counts([found[2] for found in named_first if found]):
+        by_number = {int(found[2]): found[1].strip() for found in named_first if found}
+        if len(set(by_number.values())) == len(lines):  # else they are names such as Class 1, Class 2
+            return tuple(by_number[number] for number in sorted(by_number))
     return tuple(lines)
 
 
@@ -102,20 +112,31 @@ def _by_number(names: Mapping[int, str], n: int) -> tuple[str, ...]:
 
 
 def _from_table(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The column that counts from 0 or 1 gives the order, if there is one; another column gives the names."""
     rows = [[cell.strip() for cell in row] for row in rows if any(cell.strip() for cell in row)]
-    if not rows:
-        raise ValueError("it is empty")
+    if not rows or len({len(row) for row in rows}) > 1:
+        raise ValueError("its rows are not equally long" if rows else "it is empty")
     header = [cell.lower() for cell in rows[0]]
-    named = next((header.index(name) for name in _NAME_COLUMNS if name in header), None)
-    if named is None:
-        if max(map(len, rows)) > 2:
-            raise ValueError(f"none of its columns is called name ({', '.join(rows[0][:8])})")
-        return _from_lines([" ".join(row) for row in rows]) if len(rows[0]) == 2 else tuple(row[0] for row in rows)
-    number = next((header.index(name) for name in _ID_COLUMNS if name in header and header.index(name) != named), None)
-    body = rows[1:]
-    if number is None:
-        return tuple(row[named] for row in body)
-    return _by_number({int(row[number]): row[named] for row in body}, len(body))
+    named = [header.index(name) for name in _NAME_COLUMNS if name in header]
+    body = rows[1:] if named or set(header) & set(_ID_COLUMNS) - {""} else rows
+    columns = list(zip(*body, strict=True))
+    if len(columns) == 1:
+        return columns[0]
+    counting = [i for i, column in enumerate(columns) if _counts(column)]
+    others = [i for i in (named or range(len(columns))) if i not in counting] or [
+        i for i in range(len(columns)) if i not in counting
+    ]
+    if len(counting) > 1 or (len(others) > 1 and not named) or not others:
+        raise ValueError(f"it is not clear which of its columns holds the names ({', '.join(rows[0][:8])})")
+    names = columns[others[0]]
+    return _by_number(dict(zip(map(int, columns[counting[0]]), names, strict=True)), len(names)) if counting else names
+
+
+def _counts(column: Sequence[str]) -> bool:
+    """True for 0, 1, 2 ... or 1, 2, 3 ... in any order."""
+    if not column or not all(cell.isdecimal() for cell in column):
+        return False
+    return sorted(map(int, column)) in (list(range(len(column))), list(range(1, len(column) + 1)))
 
 
 def check_class_names(given: Sequence[str]) -> None:

@@ -82,7 +82,7 @@ def match_labels(
         else:
             unknown.append(name)
     numbered = _without_numbers(unknown, class_of, called)
-    synsets = match_synsets([name for name in unknown if name not in numbered], called)
+    synsets = match_synsets([name for name in unknown if name not in numbered], called.by_own_names)
     class_of |= numbered | synsets.class_of
     unknown = [name for name in unknown if name not in class_of]
     if OTHERS in label_map and OTHERS not in wanted:
@@ -107,6 +107,10 @@ class _Classes:
         bare = {name: bare_name(name) for name in class_names}
         self._by_bare = _only_ones(list(bare.values()), _key) if all(bare.values()) else {}
         self._class_of_bare = {each: name for name, each in bare.items()}
+
+    def by_own_names(self, name: str) -> str | None:
+        """The class with this name, without CIFAR-10's aliases: a plane may also be a tool, and a car of a railway."""
+        return name if name in self._names else self._by_key.get(_key(name)) or self._by_part.get(_key(name))
 
     def __call__(self, name: str) -> str | None:
         if name in self._names:

@@ -89,12 +89,13 @@ def add_model(
     try:
         with registry.adding() as folder:
             original = folder / "original"
-            taken = take_model(file, original)
+            taken = take_model(file, original, read_names=new.class_names is None)
             limit = new.memory_bytes or BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * taken.n_bytes
             order = ForeignModel(original, file.name, folder / WEIGHTS, new.input_size, new.color, limit, new.output)
             with Quarantine(order, worker_start_s) as quarantine:
                 facts = quarantine.inspect()
                 names = choose_class_names(new.class_names or taken.class_names, facts, file.name)
+                check_class_names(names or ())
                 height, width, _ = facts.input_shape
                 unscaled = Preprocessing(height, width, new.fit, facts.color)
                 preprocessing = scaled(unscaled, new.scaling or facts.scaling or next(iter(SCALINGS)))

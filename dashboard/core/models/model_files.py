@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dashboard.core.errors import ModelError
+from dashboard.core.files import sha256_of
 from dashboard.core.labels.class_names import class_names_in
 
 MAX_FILE_BYTES = 4 * 2**30
@@ -61,10 +63,13 @@ class _Folder:
         return _Folder(names, lambda name: self.open(prefix + name))
 
 
-def take_model(given: Path, target: Path) -> TakenModel:
+def take_model(given: Path, target: Path, read_names: bool = True) -> TakenModel:
     """Copies the model in `given` to `target`, which becomes a file, or a folder for a SavedModel.
 
     Thanks to the copy, the checked file is also the loaded file.
+
+    Args:
+        read_names: False: the class names are known, so a labels file beside the model is not read.
 
     Raises:
         ModelError: there is no model, or more than one, or it has a format that is not read.
@@ -72,7 +77,7 @@ def take_model(given: Path, target: Path) -> TakenModel:
     """
     if given.is_dir():
         names = sorted(path.relative_to(given).as_posix() for path in given.rglob("*") if path.is_file())
-        return _take_from(_Folder(names, lambda name: (given / name).open("rb")), given.name, target)
+        return _take_from(_Folder(names, lambda name: (given / name).open("rb")), given.name, target, read_names)
     first = _first_bytes(given)
     if first.startswith(_HDF5):
         return _take_file(given, target)
@@ -83,7 +88,7 @@ def take_model(given: Path, target: Path) -> TakenModel:
                 return _take_file(given, target)
             if any(PurePosixPath(name).name == "data.pkl" for name in names):
                 raise _other_kind(given.name, "a PyTorch model")
-            return _take_from(_Folder(names, lambda name: archive.open(name)), given.name, target)
+            return _take_from(_Folder(names, lambda name: archive.open(name)), given.name, target, read_names)
     if not first:
         raise ModelError(f"{given.name} is empty.", _HOW_TO_SAVE, "model_damaged")
     if first[4:8] == b"TFL3":
@@ -95,7 +100,7 @@ def take_model(given: Path, target: Path) -> TakenModel:
     raise ModelError(f"{given.name} is neither a .keras nor an .h5 file.", _HOW_TO_SAVE, "model_format")
 
 
-def _take_from(folder: _Folder, what: str, target: Path) -> TakenModel:
+def _take_from(folder: _Folder, what: str, target: Path, read_names: bool) -> TakenModel:
     """Takes the only model in a folder or ZIP, at any depth."""
     kept = [name for name in folder.names if "__MACOSX" not in name and not PurePosixPath(name).name.startswith("._")]
     models = [name for name in kept if name.lower().endswith(_MODEL_SUFFIXES) and not name.endswith("model.weights.h5")]
@@ -104,7 +109,9 @@ def _take_from(folder: _Folder, what: str, target: Path) -> TakenModel:
     found = [*models, *saved, *unpacked]
     if len(found) > 1:
         raise ModelError(
-            f"{what} holds several models: {', '.join(sorted(found)[:6])}.", "Add one of them.", "model_format"
+            f"{what} holds several models: {', '.join(sorted(found)[:6])}.",
+            "Unpack it if it is a ZIP, move the others elsewhere, and add the one that is left.",
+            "model_format",
         )
     if not found:
         weights = any(name.endswith((".index", ".ckpt", ".weights.h5")) for name in kept)
@@ -112,22 +119,22 @@ def _take_from(folder: _Folder, what: str, target: Path) -> TakenModel:
         kind = "a TensorFlow.js model" if browser else "weights only" if weights else "no model"
         raise ModelError(f"{what} holds {kind}, not a Keras model with its weights.", _HOW_TO_SAVE, "model_format")
     here = folder.below(str(PurePosixPath(found[0]).parent) if models else found[0])
-    names, notes = _labels_beside(here)
+    names, notes = _labels_beside(here) if read_names else (None, ())
     if models:
         with here.open(PurePosixPath(models[0]).name) as source:
             sha256, n_bytes = _copy(source, target, what)
         return TakenModel(sha256, n_bytes, names, (f"The model is {models[0]} in {what}.", *notes))
+    done = 0
     if unpacked:
         with zipfile.ZipFile(target, "w") as archive:
             for name in (*sorted(_ARCHIVE), "metadata.json"):
                 if name in here.names:
                     with here.open(name) as source, archive.open(name, "w", force_zip64=True) as copy:
-                        shutil.copyfileobj(source, copy, _BLOCK_BYTES)
-        sha256 = hashlib.sha256(target.read_bytes()).hexdigest()
+                        done += _pour(source, copy, what, done)[1]
         return TakenModel(
-            sha256, target.stat().st_size, names, (f"{what} holds a .keras file that was unpacked.", *notes)
+            sha256_of(target), target.stat().st_size, names, (f"{what} holds a .keras file that was unpacked.", *notes)
         )
-    digest, done = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     wanted = [name for name in here.names if name in ("saved_model.pb", "keras_metadata.pb") or _is_variable(name)]
     for name in sorted(wanted):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -160,18 +167,23 @@ def _take_file(given: Path, target: Path) -> TakenModel:
 
 def _copy(source: IO[bytes], target: Path, what: str, before: int = 0) -> tuple[str, int]:
     """Copies a file. Returns its SHA-256 and size."""
-    digest, done = hashlib.sha256(), 0
     with target.open("wb") as copy:
-        while block := source.read(_BLOCK_BYTES):
-            done += len(block)
-            if before + done > MAX_FILE_BYTES:
-                raise ModelError(
-                    f"{what} is larger than {MAX_FILE_BYTES // 2**30} GB.",
-                    "Save the model without its optimizer.",
-                    "too_large",
-                )
-            digest.update(block)
-            copy.write(block)
+        return _pour(source, copy, what, before)
+
+
+def _pour(source: IO[bytes], copy: IO[bytes], what: str, before: int) -> tuple[str, int]:
+    """Copies from one open file to another: the size in the header of a ZIP may be wrong."""
+    digest, done = hashlib.sha256(), 0
+    while block := source.read(_BLOCK_BYTES):
+        done += len(block)
+        if before + done > MAX_FILE_BYTES:
+            raise ModelError(
+                f"{what} is larger than {MAX_FILE_BYTES // 2**30} GB.",
+                "Save the model without its optimizer.",
+                "too_large",
+            )
+        digest.update(block)
+        copy.write(block)
     return digest.hexdigest(), done
 
 
@@ -190,7 +202,7 @@ def _opened_zip(given: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(given) as archive:
             yield archive
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError) as error:
         raise ModelError(
             f"{given.name} is damaged or cut off: {str(error).rstrip('.')}.", "Copy the file again.", "model_damaged"
         ) from error

@@ -25,7 +25,10 @@ def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
     if known is None:
         raise ModelError(f"There is no scaling {scaling!r}.", f"Choose one of: {', '.join(SCALINGS)}.", "bad_scaling")
     if known.color and recipe.channels != 3:
-        raise ModelError(f"The scaling {scaling!r} is for colour, but the model takes gray pictures.")
+        raise ModelError(
+            f"The scaling {scaling!r} is for colour, but the model takes gray pictures.",
+            "Choose 1/255, raw or -1..1.", "bad_scaling",
+        )  # fmt: skip
     return replace(recipe, scale=known.scale, mean=known.mean, std=known.std, color=known.color or recipe.color)
 
 

@@ -16,7 +16,7 @@ from keras.src.utils.naming import to_snake_case
 from packaging.version import Version
 
 from dashboard.core.errors import DashboardError, ModelError
-from dashboard.worker.adding.keras2.graph import build
+from dashboard.worker.adding.keras2.graph import build, mark_old_formulas
 from dashboard.worker.adding.keras2.saved_model import fill_from_checkpoint, read_config
 from dashboard.worker.adding.keras2.weights import fill_from_archive, fill_from_h5
 from dashboard.worker.models.archive import DAMAGED, MAX_CONFIG_BYTES, MEMBERS, check_members, check_sizes
@@ -58,6 +58,7 @@ def load_foreign(file: Path, what: str) -> keras.Model:
 def _load_saved_model(folder: Path, what: str) -> keras.Model:
     config = read_config(folder, what)
     _check(config, what)
+    mark_old_formulas(config, what)
     model, part = build(config, what)
     fill_from_checkpoint(part, folder, what)
     return model
@@ -69,6 +70,7 @@ def _load_archive_of_keras_2(data: bytes, version: str, what: str) -> keras.Mode
             check_members(archive, what)
             config = json.loads(archive.read("config.json"))
             _check(config, what)
+            mark_old_formulas(config, what)
             model, part = build(config, what)
             with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
                 _refuse_links(weights, what)
@@ -147,6 +149,8 @@ def _load_hdf5(file: Path, what: str) -> keras.Model:
             config = _hdf5_config(opened, what)
             _refuse_links(opened, what)
             _check(config, what)
+            if not str(opened.attrs.get("keras_version", "2")).startswith("3"):
+                mark_old_formulas(config, what)
             model, part = build(config, what)
             fill_from_h5(part, opened.get("model_weights", opened), what)
             return model

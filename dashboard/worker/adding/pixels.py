@@ -9,12 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from dashboard.worker.models.forward import call_layer, run_layers
+from dashboard.worker.models.forward import call_layer, first_argument, run_layers
 
 _ABOUT = 1e-3  # relative difference below which two numbers are the same here
 _SPREAD = (0.5, 10.0)  # what scaled pixels usually range over: 1 for 0..1, 2 for -1..1, about 4.5 for ImageNet's
 _MIDDLE = 0.35  # how far from zero the middle of such a range is at most, as a share of it
 _BYTES = (200.0, 300.0)  # the same for pixels of which only a mean was subtracted
+_CURVE = 0.05  # how far gray may be from the line between black and white, as a share of it: more is a clipping
 # Keras' own families -> the scaling that their published weights need, if the model does not contain it
 _FAMILIES = {
     "mobilenet": "-1..1", "inception": "-1..1", "xception": "-1..1", "nasnet": "-1..1", "resnet50v2": "-1..1",
@@ -47,7 +48,9 @@ def scaling_of(model: keras.Model, height: int, width: int, channels: int) -> Pi
     hint = _hint(model)
     if numbers is None or np.allclose(numbers, levels[:, None], rtol=_ABOUT, atol=_ABOUT):
         return Pixels(None, f"its layers do not scale pixels{hint}")
-    black, almost, _, white = numbers
+    black, almost, gray, white = numbers
+    if np.abs(gray - (black + levels[2] / 255 * (white - black))).max() > _CURVE * np.abs(white - black).max():
+        return Pixels(None, f"what its layers do to pixels is not a plain scaling{hint}")
     if _is_usual(black, white) or _is_centred(black, white):
         return Pixels("raw", f"The model scales pixels itself: 0 to 255 become {_range(black, white)}.")
     if _is_usual(black, almost):
@@ -61,7 +64,7 @@ def _numbers_for(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
 
     def visit(layer: Any, path: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         if getattr(layer, "weights", None) and not isinstance(layer, keras.layers.Normalization):
-            raise _FirstFeaturesError(args[0])
+            raise _FirstFeaturesError(first_argument(args, kwargs))
         return call_layer(layer, args, kwargs)
 
     try:

@@ -92,6 +92,13 @@ def check_config(node: Any, what: str) -> None:
             name, module = item.get("class_name"), item.get("module")
             if isinstance(name, str) and not (_CLASS.fullmatch(name) or name in _VALUES | _REFUSED_CLASSES):
                 raise _refused(what, f"it uses {name!r}, which is not a class")
+            if name == "function" and module == "builtins" and isinstance(item.get("config"), str):
+                raise ModelError(
+                    f"{what} uses a function of its own, {item['config']!r}. Its code is not in the file, and code from "
+                    "files is not run here.",
+                    "Build the model with the functions and layers of Keras, such as activation=\"softmax\", then save it "
+                    "again.", "custom_layer",
+                )  # fmt: skip
             if isinstance(name, str) and name in _REFUSED_CLASSES:
                 raise _refused(what, f"it contains a {name}, which can run any code")
             allowed = isinstance(module, str) and (_MODULES.fullmatch(module) or (module, name) in _OF_APPLICATIONS)

@@ -29,7 +29,7 @@ def run_layers(model: keras.Model, inputs: Any, visit: Visit, prefix: str = "") 
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, keras.Model):
-            return run_layers(layer, args[0], visit, f"{prefix}{layer.name}/")
+            return run_layers(layer, first_argument(args, kwargs), visit, f"{prefix}{layer.name}/")
         return visit(layer, prefix + layer.name, args, kwargs)
 
     if isinstance(model, keras.Sequential):
@@ -43,6 +43,11 @@ def run_layers(model: keras.Model, inputs: Any, visit: Visit, prefix: str = "") 
         )  # fmt: skip
     outputs = model._run_through_graph(inputs, operation_fn=lambda layer: layer, call_fn=call)
     return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
+
+
+def first_argument(args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """What a layer is called with, also if it was called by keyword."""
+    return args[0] if args else next(iter(kwargs.values()))
 
 
 def call_layer(layer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from dashboard.core.errors import ModelError
 from dashboard.core.models.facts import ConvLayer, stages
-from dashboard.worker.models.forward import call_layer, run_layers
+from dashboard.worker.models.forward import call_layer, first_argument, run_layers
 
 _SQUASHING = ("softmax", "sigmoid")
 
@@ -61,9 +61,9 @@ class Taps:
 
         def visit(layer: Any, path: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
             if hasattr(layer, "kernel"):
-                found.embedding = args[0]
+                found.embedding = first_argument(args, kwargs)
             if layer is self._last and self._to_logits:
-                return self._to_logits(args[0])
+                return self._to_logits(first_argument(args, kwargs))
             output = call_layer(layer, args, kwargs)
             seen_convolution = bool(found.activations) or "Conv" in type(layer).__name__
             framed = isinstance(layer, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))  # only move their input

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.core.datasets import open_dataset
+from dashboard.core.datasets.uploads import keep_upload
 from dashboard.core.importing.dropped import keep_predictions, recognise
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.settings import Settings
@@ -75,6 +76,22 @@ def test_what_is_no_prediction_is_not_kept(tmp_path: Path) -> None:
         [("p.npy", io.BytesIO(saved(tmp_path / "p.npy", PROBS).read_bytes()))], CLASS_NAMES, settings
     )
     assert kept and kept.predictions.is_file()
+
+
+def test_an_earlier_upload_stays(tmp_path: Path) -> None:
+    """The same images come first alone, then with labels, then under another name."""
+    settings = Settings(data_dir=tmp_path)
+    images, labels = io.BytesIO(), io.BytesIO()
+    np.save(images, np.zeros((4, 8, 8, 3), np.uint8))
+    np.save(labels, np.eye(4, dtype=np.uint8))  # one-hot: no predictions
+
+    def content(file: io.BytesIO) -> io.BytesIO:
+        return io.BytesIO(file.getvalue())
+
+    kept = keep_upload(content(images), "x.npy", settings)
+    assert keep_predictions([("x.npy", content(images)), ("labels.npy", content(labels))], ("a", "b"), settings) is None
+    assert keep_predictions([("x (1).npy", content(images))], ("a", "b"), settings) is None
+    assert kept.is_file() and [path.name for path in settings.uploads_dir.glob("*/*")] == ["x.npy"]
 
 
 def test_files_that_may_be_both_are_a_dataset_too(tmp_path: Path) -> None:

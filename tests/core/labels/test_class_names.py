@@ -30,6 +30,11 @@ ABC = ("cat", "dog", "sea horse")
         ("classes.csv", "0;cat\n1;dog\n2;sea horse\n", ABC),
         ("classes.csv", "class\ncat\ndog\nsea horse\n", ABC),
         ("classes.csv", "cat\ndog\nsea horse\n", ABC),
+        ("classes.csv", "label,name\n1,dog\n0,cat\n2,sea horse\n", ABC),
+        ("classes.csv", "class,label\n1,dog\n0,cat\n2,sea horse\n", ABC),
+        ("classes.csv", "dog,1\ncat,0\nsea horse,2\n", ABC),
+        ("labels.txt", "dog 1\ncat 0\nsea horse 2\n", ABC),
+        ("labels.txt", "Class 1\nClass 2\nClass 3\n", ("Class 1", "Class 2", "Class 3")),
         ("classes.tsv", "index\tlabel\n0\tcat\n1\tdog\n2\tsea horse\n", ABC),
     ],
 )
@@ -45,7 +50,8 @@ def test_forms(name: str, text: str, names: tuple[str, ...]) -> None:
         ("a.json", b'{"cat": "x"}', "neither a list of names"),
         ("a.json", b"[1, 2]", "neither a list of names"),
         ("a.json", b"{", "a.json"),
-        ("a.csv", b"x,y,z\n1,2,3\n", "none of its columns is called name"),
+        ("a.csv", b"x,y,z\n1,2,3\n", "not clear which of its columns"),
+        ("a.csv", b"idx,name\n0\n", "not equally long"),
         ("a.csv", b"", "empty"),
         ("a.txt", b"caf\xe9\n", "a.txt"),
     ],
@@ -60,5 +66,6 @@ def test_arguments(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("0 cat\n1 dog\n", encoding="utf-8")
     assert read_class_names(str(tmp_path / "labels.txt")) == ("cat", "dog")
     assert read_class_names("cat, dog") == ("cat", "dog")
+    assert len(read_class_names(",".join(f"class number {i}" for i in range(100)))) == 100  # too long for a file's name
     with pytest.raises(ModelError, match="No such file"):
         read_class_names(str(tmp_path / "absent.json"))

@@ -119,3 +119,21 @@ def test_a_file_in_a_zip_that_unpacks_to_more_than_allowed(tmp_path: Path, monke
     with pytest.raises(ModelError, match="larger than") as caught:
         take_model(given, tmp_path / "taken")
     assert caught.value.code == "too_large"
+    with zipfile.ZipFile(given, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/config.json", "{}")
+        archive.writestr("x/model.weights.h5", bytes(2**21))
+    with pytest.raises(ModelError, match="larger than"):
+        take_model(given, tmp_path / "taken")
+
+
+def test_a_labels_file_is_passed_over_if_the_names_are_known(tmp_path: Path) -> None:
+    given = zipped(tmp_path / "m.zip", {"m.h5": HDF5, "labels.txt": b"caf\xe9"})
+    with pytest.raises(ModelError, match=r"labels\.txt"):
+        take_model(given, tmp_path / "taken")
+    assert take_model(given, tmp_path / "taken", read_names=False).class_names is None
+
+
+def test_a_damaged_member(tmp_path: Path) -> None:
+    given = zipped(tmp_path / "m.zip", {"m.h5": HDF5 + bytes(range(256))})
+    given.write_bytes(given.read_bytes().replace(b"weights", b"WEIGHTS", 1))
+    assert "damaged" in refused(given, tmp_path).message

@@ -175,6 +175,8 @@ class TestWhatTheModelDoesToPixels:
         assert self.told(k.RandomFlip(), k.Resizing(8, 8)) is None
         assert self.told(k.BatchNormalization(), k.Rescaling(1 / 255)) is None  # its weights may have learnt any scale
         assert self.told(lambda x: x * 3) is None
+        assert self.told(lambda x: keras.ops.clip(x, 0, 1)) is None  # 0 to 255 become 0 to 1, but nothing in between
+        assert self.told(k.ReLU(max_value=1)) is None
         assert self.told(lambda x: x / 65535) is None
 
 

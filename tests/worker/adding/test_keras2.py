@@ -221,6 +221,27 @@ def test_mixed_precision_is_computed_in_float32(suffix: str, tmp_path: Path) -> 
     check(build("float32"), tmp_path / f"m.{suffix}")
 
 
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+def test_the_hard_sigmoid_of_keras_3_is_another_one(suffix: str, tmp_path: Path) -> None:
+    k = keras.layers
+    end = [k.Activation("hard_sigmoid"), k.GlobalAveragePooling2D(), k.Dense(3, activation="softmax")]
+    model = small(keras, k.Conv2D(4, 3, activation="hard_sigmoid"), *end)
+    model.save(tmp_path / f"m.{suffix}")
+    check(model, tmp_path / f"m.{suffix}")
+
+
+def test_a_model_without_a_stated_input_that_is_called_twice(tmp_path: Path) -> None:
+    """Its calls are counted from 0, those of a model with an input from 1."""
+    k = tf_keras.layers
+    twice = tf_keras.Sequential([k.Conv2D(3, 3, padding="same"), k.ReLU()])
+    inputs = tf_keras.Input((12, 12, 3))
+    first = twice(inputs)
+    x = k.Concatenate()([first, twice(k.Dropout(0.1)(first)) * 2.0])
+    model = tf_keras.Model(inputs, k.Dense(3, activation="softmax")(k.Flatten()(x)))
+    model.save(tmp_path / "m.h5")
+    check(model, tmp_path / "m.h5")
+
+
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     import h5py  # type: ignore[import-untyped]
 

@@ -13,7 +13,7 @@ from dashboard.worker.adding.keras2.layers import make_layer, new_name
 from dashboard.worker.adding.keras2.operations import graph_node, make_operation, tensorflow_function
 
 _MODELS = ("Sequential", "Functional", "Model", "Network")
-_HARD_SIGMOID = "hard_sigmoid"  # Keras 2 computes it by another formula than Keras 3
+_HARD_SIGMOID = "hard_sigmoid of Keras 2"  # by another formula than in Keras 3
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,22 @@ def build(config: Any, what: str) -> tuple[keras.Model, Part]:
             "model_unreadable",
         ) from error
     return model, part
+
+
+def mark_old_formulas(config: Any, what: str) -> None:
+    """Marks in a config of Keras 2 what Keras 3 calls the same and computes otherwise. Raises ModelError."""
+    todo = [config]
+    while todo:
+        item = todo.pop()
+        todo.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+        if isinstance(item, dict) and "hard_sigmoid" in (item.get("activation"), item.get("recurrent_activation")):
+            if "recurrent_activation" in item:
+                raise ModelError(
+                    f"{what} cannot be converted: the hard_sigmoid in its layer {item.get('name')!r} is another formula "
+                    "in Keras 3.",
+                    "Build the model with the activation sigmoid, then train and save it again.", "model_unreadable",
+                )  # fmt: skip
+            item["activation"] = _HARD_SIGMOID
 
 
 def _model(spec: dict[str, Any], what: str, shape: Any) -> tuple[keras.Model, Part]:
@@ -148,9 +164,7 @@ def _functional(config: dict[str, Any], what: str) -> tuple[Any, Any, list[Part]
             )
             tensors[name, 0] = [inputs[name]]
         todo += [(spec, number, node) for number, node in enumerate(spec.get("inbound_nodes", ()))]
-    first_call = {
-        spec["name"]: 1 for spec in config["layers"] if spec["class_name"] in _MODELS and _old_nodes(spec)
-    }  # Keras 2 counts the calls of a nested model from 1: its own graph is call 0
+    first_call = _first_calls(config)
     while todo:
         waiting = []
         for spec, number, node in todo:
@@ -180,6 +194,20 @@ def _functional(config: dict[str, Any], what: str) -> tuple[Any, Any, list[Part]
 def _alone(tensors: list[Any]) -> Any:
     """The only tensor, or the list of several."""
     return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _first_calls(config: dict[str, Any]) -> dict[str, int]:
+    """The number of the first call of each nested model. Keras 2 counts from 1 if its own graph was call 0."""
+    models = {spec["name"] for spec in config["layers"] if spec["class_name"] in _MODELS and _old_nodes(spec)}
+    first: dict[str, int] = {}
+    todo = [config["output_layers"], *(spec.get("inbound_nodes", []) for spec in config["layers"])]
+    while todo:
+        item = todo.pop()
+        is_call = isinstance(item, list) and len(item) >= 3 and isinstance(item[0], str) and isinstance(item[1], int)
+        if is_call and item[0] in models:
+            first[item[0]] = min(item[1], first.get(item[0], item[1]))
+        todo.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+    return first
 
 
 class _NotReadyError(Exception):

@@ -14,10 +14,11 @@ from dashboard.worker.models.archive import custom_layer
 
 # Layers that run code from the file, or that no classifier of images needs.
 _REFUSED = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Layer", "Wrapper"}
+_READ_FILES = {"StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "HashedCrossing", "Discretization"}
 LAYERS: dict[str, type[keras.Layer]] = {
     name: thing
     for name, thing in vars(keras.layers).items()
-    if isinstance(thing, type) and issubclass(thing, keras.Layer) and name not in _REFUSED
+    if isinstance(thing, type) and issubclass(thing, keras.Layer) and name not in _REFUSED | _READ_FILES
 } | {"LayerScale": LayerScale, "StochasticDepth": StochasticDepth}  # of ConvNeXt, see keras.applications
 # Names of Keras 2 and of packages on top of it -> the layer that computes the same in inference.
 _SAME_AS = {

@@ -22,7 +22,12 @@ _OTHER_NAMES = ("depthwise_kernel", "gamma")  # of DepthwiseConv2D and LayerScal
 
 def read_config(folder: Path, what: str) -> dict[str, Any]:
     """The Keras config {"class_name", "config"} of the model in the folder. Raises ModelError if there is none."""
-    nodes = _nodes_of_metadata(folder) if (folder / _METADATA).is_file() else _nodes_of_graph(folder, what)
+    try:
+        nodes = _nodes_of_metadata(folder) if (folder / _METADATA).is_file() else _nodes_of_graph(folder)
+    except Exception as error:  # the errors of protobuf differ between its versions
+        raise ModelError(
+            f"{what} is damaged: its description cannot be read.", "Copy it again.", "model_damaged"
+        ) from error
     for identifier, metadata in nodes:
         if identifier in _KERAS_MODELS:
             record = _plain(json.loads(metadata))
@@ -58,13 +63,8 @@ def _nodes_of_metadata(folder: Path) -> list[tuple[str, str]]:
     return [(node.identifier, node.metadata) for node in nodes]
 
 
-def _nodes_of_graph(folder: Path, what: str) -> list[tuple[str, str]]:
-    try:
-        saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    except Exception as error:  # protobuf's errors differ between its versions
-        raise ModelError(
-            f"{what} is damaged: saved_model.pb cannot be read.", "Copy it again.", "model_damaged"
-        ) from error
+def _nodes_of_graph(folder: Path) -> list[tuple[str, str]]:
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     graph: saved_object_graph_pb2.SavedObjectGraph = saved.meta_graphs[0].object_graph_def
     return [(node.user_object.identifier, node.user_object.metadata) for node in graph.nodes]
 
