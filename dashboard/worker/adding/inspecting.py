@@ -15,14 +15,16 @@ import tensorflow as tf
 from dashboard.core.engine.run_task import is_out_of_memory
 from dashboard.core.errors import ModelError
 from dashboard.core.images.preprocessing import ColorMode, Preprocessing, normalize
+from dashboard.core.metrics.temperature import softmax
 from dashboard.core.models.foreign import BATCH, ForeignModel, ForeignModelFacts
 from dashboard.core.models.scalings import scaled
 from dashboard.core.models.version import Output
 from dashboard.worker.adding.foreign_file import load_foreign, trained_with
 from dashboard.worker.adding.pixels import scaling_of
-from dashboard.worker.models.taps import is_squashing, last_operation
+from dashboard.worker.models.taps import Taps, is_squashing, last_operation
 
 SUM_TOLERANCE = 1e-3  # outputs whose sum is closer to 1 than this count as probabilities
+_SAME_ANSWER = 0.02  # difference of two probabilities that half precision may cause
 _TRY_WITH = "1/255"  # the scaling of the pictures that a model is tried with, if it does not tell its own
 
 
@@ -77,8 +79,10 @@ def convert(order: ForeignModel) -> ForeignModelFacts:
     color: ColorMode = order.color or ("grayscale" if channels == 1 else "rgb")
     pixels = scaling_of(model, height, width, channels)
     preprocessing = scaled(Preprocessing(height, width, color=color), pixels.scaling or _TRY_WITH)
-    answers = _probe_answers(model, preprocessing, order.shown_as)
+    inputs = _probe_inputs(preprocessing)
+    answers = _probe_answers(model, inputs, order.shown_as)
     output, notes = _kind_of_output(model, outputs, answers, loss, order.shown_as)
+    _refuse_other_logits(model, inputs, answers, order.shown_as)
     model.save(order.converted)
     return ForeignModelFacts(
         (height, width, channels), color, outputs, output, pixels.scaling, pixels.told_by, keras.__version__, notes
@@ -188,13 +192,19 @@ def _call(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).astype(np.float64)
 
 
-def _probe_answers(model: keras.Model, preprocessing: Preprocessing, what: str) -> np.ndarray:
-    """The model's output for black, white and noise. Raises ModelError if the call fails or a number is not finite."""
+def _probe_inputs(preprocessing: Preprocessing) -> np.ndarray:
+    """Black, white and noise as model inputs, (4, height, width, channels) float32."""
     size = (preprocessing.height, preprocessing.width, 3)
     noise = np.random.default_rng(0).integers(0, 256, (2, *size), np.uint8)
     images = np.concatenate([np.zeros((1, *size), np.uint8), np.full((1, *size), 255, np.uint8), noise])
+    return normalize(images, preprocessing)
+
+
+def _probe_answers(model: keras.Model, inputs: np.ndarray, what: str) -> np.ndarray:
+    """The model's output for the inputs. Raises ModelError if the call fails or a number is not finite."""
+    size = inputs.shape[1:]
     try:
-        answers = _call(model, normalize(images, preprocessing))
+        answers = _call(model, inputs)
     except tf.errors.ResourceExhaustedError:
         raise
     except Exception as error:  # layers can raise any exception
@@ -208,6 +218,24 @@ def _probe_answers(model: keras.Model, preprocessing: Preprocessing, what: str) 
             f"{what} gives numbers that are not finite.", "Train the model or copy the file again.", "not_finite"
         )
     return answers
+
+
+def _refuse_other_logits(model: keras.Model, inputs: np.ndarray, answers: np.ndarray, what: str) -> None:
+    """Raises ModelError unless the logits, as they will be served, give the model's own probabilities again.
+
+    They do not if, for example, the layer with the last softmax also works elsewhere in the model.
+    """
+    if _last_activation(model) != "softmax":
+        return
+    taps = Taps(model, "probabilities", inputs.shape[1:])
+    logits = np.concatenate(
+        [taps.logits(tf.constant(inputs[i : i + BATCH])).numpy() for i in range(0, len(inputs), BATCH)]
+    )
+    if np.abs(softmax(logits) - answers).max() > _SAME_ANSWER:
+        raise ModelError(
+            f"The last softmax of {what} cannot be taken off: without it, the model gives other answers.",
+            "End the model with a Dense layer of its own with softmax, then save it again.", "no_logits",
+        )  # fmt: skip
 
 
 def _kind_of_output(

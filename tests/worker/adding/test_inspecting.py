@@ -238,3 +238,14 @@ def test_teachable_machine_is_recognised_by_its_layers() -> None:
     assert scaling_of(exported(), 224, 224, 3).scaling == "-1..1"
     assert scaling_of(exported(use_bias=True), 224, 224, 3).scaling is None
     assert scaling_of(exported(size=96), 96, 96, 3).scaling is None
+
+
+def test_a_softmax_that_is_also_used_elsewhere_is_refused(tmp_path: Path) -> None:
+    """Without it, the attention inside would be another one, and so would the answers."""
+    squash = keras.layers.Softmax()
+    pixels = keras.Input((8, 8, 3))
+    x = keras.layers.Flatten()(pixels)
+    attended = squash(keras.layers.Dense(5)(x))
+    model = keras.Model(pixels, squash(keras.layers.Dense(5)(attended)))
+    model.set_weights([10 * weight for weight in model.get_weights()])
+    assert "without it, the model gives other answers" in refused("no_logits", model, tmp_path).message
