@@ -11,8 +11,8 @@ FILE_COLUMNS = (
     "image_id", "id",
 )  # fmt: skip
 LABEL_COLUMNS = (
-    "label", "labels", "true_label", "class", "class_name", "category", "target", "y", "class_id", "label_name",
-)  # fmt: skip
+    "label_name", "class_name", "true_label", "label", "labels", "class", "category", "target", "y", "class_id",
+)  # fmt: skip  # text first, since numbers may be in another order than the model's classes
 PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "p", "arr_0")
 PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # followed by the name of a class
 REASON_COLUMNS = ("reason",)  # why a row has no prediction

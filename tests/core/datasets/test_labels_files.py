@@ -230,3 +230,9 @@ def test_file_names_are_the_same_however_their_accents_are_written(make_zip: Mak
     table = f"file,label\n{composed},cat\n".encode()
     dataset = open_dataset(make_zip({}, extra={taken_apart: encoded(picture(1)), "labels.csv": table}))
     assert [(s.name, s.label) for s in dataset.samples] == [(taken_apart, "cat")]
+
+
+def test_names_come_before_numbers(labelled) -> None:
+    """The numbers may count the classes in another order than the model."""
+    table = "image_id,label,label_name\na,1,cat\nb,0,dog\nc,1,cat\n"
+    assert labels(labelled("labels.csv", table)) == ALL
