@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -79,13 +79,13 @@ def _from_lines(lines: Sequence[str]) -> tuple[str, ...]:
     numbered = [_NUMBERED.fullmatch(line) for line in lines]
     if all(numbered):
         named = {int(found[1]): found[2].strip() for found in numbered if found}
-        if len(named) == len(lines) and sorted(named) in (list(range(len(lines))), list(range(1, len(lines) + 1))):
+        if len(named) == len(lines) and _count(named):
             return tuple(named[number] for number in sorted(named))
     named_first = [_NUMBERED_AFTER.fullmatch(line) for line in lines]
-    if all(named_first) and _counts([found[2] for found in named_first if found]):
-        by_number = {int(found[2]): found[1].strip() for found in named_first if found}
-        if len(set(by_number.values())) == len(lines):  # else they are names such as Class 1, Class 2
-            return tuple(by_number[number] for number in sorted(by_number))
+    if all(named_first):
+        named = {int(found[2]): found[1].strip() for found in named_first if found}
+        if len(set(named.values())) == len(lines) and _count(named):  # else they are names such as Class 1, Class 2
+            return tuple(named[number] for number in sorted(named))
     return tuple(lines)
 
 
@@ -106,7 +106,7 @@ def _from_json(value: Any) -> tuple[str, ...]:
 
 
 def _by_number(names: Mapping[int, str], n: int) -> tuple[str, ...]:
-    if sorted(names) not in (list(range(n)), list(range(1, n + 1))):
+    if len(names) != n or not _count(names):
         raise ValueError(f"its numbers are not 0 to {n - 1}, each once")
     return tuple(names[number] for number in sorted(names))
 
@@ -122,7 +122,9 @@ def _from_table(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     columns = list(zip(*body, strict=True))
     if len(columns) == 1:
         return columns[0]
-    counting = [i for i, column in enumerate(columns) if _counts(column)]
+    counting = [
+        i for i, column in enumerate(columns) if all(map(str.isdecimal, column)) and _count(list(map(int, column)))
+    ]
     others = [i for i in (named or range(len(columns))) if i not in counting] or [
         i for i in range(len(columns)) if i not in counting
     ]
@@ -132,11 +134,10 @@ def _from_table(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     return _by_number(dict(zip(map(int, columns[counting[0]]), names, strict=True)), len(names)) if counting else names
 
 
-def _counts(column: Sequence[str]) -> bool:
+def _count(numbers: Collection[int]) -> bool:
     """True for 0, 1, 2 ... or 1, 2, 3 ... in any order."""
-    if not column or not all(cell.isdecimal() for cell in column):
-        return False
-    return sorted(map(int, column)) in (list(range(len(column))), list(range(1, len(column) + 1)))
+    n = len(numbers)
+    return n > 0 and sorted(numbers) in (list(range(n)), list(range(1, n + 1)))
 
 
 def check_class_names(given: Sequence[str]) -> None:

@@ -109,10 +109,10 @@ def add_model(
             scaling, choice = choose_scaling(new.scaling, facts.scaling, facts.told_by, tests, file.name)
             notes = [*taken.notes, *naming, *choice, *facts.notes]
             if not served.conv_layers:
-                listed = ", ".join(pixel_methods) or "such as occlusion"
+                methods = ", ".join(pixel_methods) or "such as occlusion"
                 notes.append(
                     "The model has no layer whose numbers form a grid over the picture. "
-                    f"Only methods that need no layer can explain it ({listed})."
+                    f"Only methods that need no layer can explain it ({methods})."
                 )
             provenance = {
                 "original_file": file.name,

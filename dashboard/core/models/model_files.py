@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from dashboard.core.datasets.image_files import is_junk
 from dashboard.core.errors import ModelError
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.class_names import class_names_in
@@ -102,7 +103,7 @@ def take_model(given: Path, target: Path, read_names: bool = True) -> TakenModel
 
 def _take_from(folder: _Folder, what: str, target: Path, read_names: bool) -> TakenModel:
     """Takes the only model in a folder or ZIP, at any depth."""
-    kept = [name for name in folder.names if "__MACOSX" not in name and not PurePosixPath(name).name.startswith("._")]
+    kept = [name for name in folder.names if not is_junk(name)]
     models = [name for name in kept if name.lower().endswith(_MODEL_SUFFIXES) and not name.endswith("model.weights.h5")]
     saved = [str(PurePosixPath(name).parent) for name in kept if PurePosixPath(name).name == "saved_model.pb"]
     unpacked = [str(PurePosixPath(name).parent) for name in kept if PurePosixPath(name).name == "model.weights.h5"]

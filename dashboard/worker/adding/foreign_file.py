@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from dashboard.core.errors import DashboardError, ModelError
 from dashboard.worker.adding.keras2.graph import build, mark_old_formulas
 from dashboard.worker.adding.keras2.saved_model import fill_from_checkpoint, read_config
 from dashboard.worker.adding.keras2.weights import fill_from_archive, fill_from_h5
-from dashboard.worker.models.archive import DAMAGED, MAX_CONFIG_BYTES, MEMBERS, check_members, check_sizes
+from dashboard.worker.models.archive import DAMAGED, MAX_CONFIG_BYTES, MEMBERS, check_members, check_sizes, nodes_of
 from dashboard.worker.models.loading import load_file
 
 _HOW_TO_SAVE = 'Save the whole model with `model.save("x.keras")`, then add that file.'
@@ -184,17 +183,6 @@ def _refuse_links(group: h5py.Group, what: str) -> None:
             _refuse_links(item, what)
 
 
-def _nodes(config: Any) -> Iterator[dict[str, Any]]:
-    todo = [config]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, dict):
-            yield item
-            todo.extend(item.values())
-        elif isinstance(item, list):
-            todo.extend(item)
-
-
 def _refuse_subclassed(config: Any, what: str) -> None:
     name = config.get("class_name") if isinstance(config, dict) else None
     if name not in ("Sequential", "Functional", "Model"):
@@ -206,7 +194,7 @@ def _refuse_subclassed(config: Any, what: str) -> None:
 
 def _strip_training(config: Any) -> bool:
     """Removes the compile config of the model and of nested models; True if there was one."""
-    trained = [node for node in _nodes(config) if node.get("compile_config") is not None]
+    trained = [node for node in nodes_of(config) if node.get("compile_config") is not None]
     for node in trained:
         del node["compile_config"]
     return bool(trained)

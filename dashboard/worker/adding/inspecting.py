@@ -21,6 +21,7 @@ from dashboard.core.models.scalings import scaled
 from dashboard.core.models.version import Output
 from dashboard.worker.adding.foreign_file import load_foreign, trained_with
 from dashboard.worker.adding.pixels import scaling_of
+from dashboard.worker.models.network import Network
 from dashboard.worker.models.taps import Taps, is_squashing, last_operation
 
 SUM_TOLERANCE = 1e-3  # outputs whose sum is closer to 1 than this count as probabilities
@@ -227,10 +228,7 @@ def _refuse_other_logits(model: keras.Model, inputs: np.ndarray, answers: np.nda
     """
     if _last_activation(model) != "softmax":
         return
-    taps = Taps(model, "probabilities", inputs.shape[1:])
-    logits = np.concatenate(
-        [taps.logits(tf.constant(inputs[i : i + BATCH])).numpy() for i in range(0, len(inputs), BATCH)]
-    )
+    logits = Network(Taps(model, "probabilities", inputs.shape[1:])).logits(inputs)
     if np.abs(softmax(logits) - answers).max() > _SAME_ANSWER:
         raise ModelError(
             f"The last softmax of {what} cannot be taken off: without it, the model gives other answers.",

@@ -8,6 +8,7 @@ import lzma
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from dashboard.core.errors import ModelError
@@ -65,47 +66,52 @@ def check_members(archive: zipfile.ZipFile, what: str) -> None:
         raise _refused(what, "it unpacks to more than 4 GB", _TOO_LARGE)
 
 
-def check_sizes(node: Any, what: str) -> None:
+def nodes_of(config: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a config, at any depth."""
+    todo = [config]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            yield item
+            todo.extend(item.values())
+        elif isinstance(item, list):
+            todo.extend(item)
+
+
+def check_sizes(config: Any, what: str) -> None:
     """Raises ModelError if the config asks for a layer that would exhaust the memory."""
-    todo = [node]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, list):
-            todo.extend(item)
-        elif isinstance(item, dict):
-            todo.extend(item.values())
-            for key in ("units", "filters", "input_dim", "output_dim"):
-                if isinstance(item.get(key), (int, float)) and item[key] > MAX_UNITS:
-                    raise _refused(what, f"a layer has {item[key]:.0e} {key}, more than {MAX_UNITS:,}", _TOO_LARGE)
+    for node in nodes_of(config):
+        for key in ("units", "filters", "input_dim", "output_dim"):
+            if isinstance(node.get(key), (int, float)) and node[key] > MAX_UNITS:
+                raise _refused(what, f"a layer has {node[key]:.0e} {key}, more than {MAX_UNITS:,}", _TOO_LARGE)
 
 
-def check_config(node: Any, what: str) -> None:
+def check_config(config: Any, what: str) -> None:
     """Raises ModelError if the config names a class that does not come from Keras itself."""
-    check_sizes(node, what)
-    todo = [node]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, list):
-            todo.extend(item)
-        elif isinstance(item, dict):
-            todo.extend(item.values())
-            name, module = item.get("class_name"), item.get("module")
-            if isinstance(name, str) and not (_CLASS.fullmatch(name) or name in _VALUES | _REFUSED_CLASSES):
-                raise _refused(what, f"it uses {name!r}, which is not a class")
-            if name == "function" and module == "builtins" and isinstance(item.get("config"), str):
-                raise ModelError(
-                    f"{what} uses a function of its own, {item['config']!r}. Its code is not in the file, and code from "
-                    "files is not run here.",
-                    "Build the model with the functions and layers of Keras, such as activation=\"softmax\", then save it "
-                    "again.", "custom_layer",
-                )  # fmt: skip
-            if isinstance(name, str) and name in _REFUSED_CLASSES:
-                raise _refused(what, f"it contains a {name}, which can run any code")
-            allowed = isinstance(module, str) and (_MODULES.fullmatch(module) or (module, name) in _OF_APPLICATIONS)
-            if isinstance(name, str) and _is_foreign(name, module):
-                raise custom_layer(what, name, _name_of(item))
-            if isinstance(module, str) and "class_name" in item and not allowed:
-                raise _refused(what, f"it uses {name} from {module}, which is not an allowed module")
+    check_sizes(config, what)
+    for node in nodes_of(config):
+        name, module = node.get("class_name"), node.get("module")
+        if isinstance(name, str):
+            _check_class(name, module, node, what)
+        allowed = isinstance(module, str) and (_MODULES.fullmatch(module) or (module, name) in _OF_APPLICATIONS)
+        if isinstance(module, str) and "class_name" in node and not allowed:
+            raise _refused(what, f"it uses {name} from {module}, which is not an allowed module")
+
+
+def _check_class(name: str, module: Any, node: dict[str, Any], what: str) -> None:
+    if not (_CLASS.fullmatch(name) or name in _VALUES | _REFUSED_CLASSES):
+        raise _refused(what, f"it uses {name!r}, which is not a class")
+    if name == "function" and module == "builtins" and isinstance(node.get("config"), str):
+        raise ModelError(
+            f"{what} uses a function of its own, {node['config']!r}. Its code is not in the file, and code from "
+            "files is not run here.",
+            'Build the model with the functions and layers of Keras, such as activation="softmax", then save it again.',
+            "custom_layer",
+        )
+    if name in _REFUSED_CLASSES:
+        raise _refused(what, f"it contains a {name}, which can run any code")
+    if _is_foreign(name, module):
+        raise custom_layer(what, name, _name_of(node))
 
 
 def _is_foreign(name: str, module: Any) -> bool:
@@ -115,9 +121,10 @@ def _is_foreign(name: str, module: Any) -> bool:
     return _CLASS.fullmatch(name) is not None
 
 
-def _name_of(item: dict[str, Any]) -> str:
-    config = item.get("config")
-    return str(config.get("name", item.get("name", ""))) if isinstance(config, dict) else str(item.get("name", ""))
+def _name_of(node: dict[str, Any]) -> str:
+    config = node.get("config")
+    name = node.get("name", "")
+    return str(config.get("name", name) if isinstance(config, dict) else name)
 
 
 def custom_layer(what: str, class_name: str, name: str) -> ModelError:

@@ -29,7 +29,7 @@ from dashboard.worker.models.network import Network
 from dashboard.worker.models.taps import Taps
 
 # layers of keras.applications that Keras itself does not find by their names
-_OF_CONVNEXT = {"LayerScale": LayerScale, "StochasticDepth": StochasticDepth}
+OF_CONVNEXT = {"LayerScale": LayerScale, "StochasticDepth": StochasticDepth}
 THROUGHPUT_S = 0.5  # seconds that the measurement takes
 _FORWARD = 4  # a plain forward pass may use 4x larger batches: it keeps few activations in memory
 
@@ -46,7 +46,7 @@ def load_file(data: bytes, what: str) -> keras.Model:
         path = Path(folder) / "model.keras"
         path.write_bytes(data)
         try:
-            return keras.saving.load_model(path, custom_objects=_OF_CONVNEXT, compile=False, safe_mode=True)
+            return keras.saving.load_model(path, custom_objects=OF_CONVNEXT, compile=False, safe_mode=True)
         except Exception as error:  # layers can raise any exception
             raise ModelError(
                 f"{what} cannot be loaded by Keras {keras.__version__}: {type(error).__name__}: {str(error)[:300]}",

@@ -82,7 +82,10 @@ class Taps:
 
     @cached_property
     def conv_layers(self) -> tuple[ConvLayer, ...]:
-        """Layers with a grid of at least 2x2, also of a transformer's tokens, from the first convolution on, in the order of the forward pass."""
+        """The layers from the first convolution on whose output is a grid of at least 2x2, in the order of the forward pass.
+
+        The tokens of a transformer count too, if there is one for each place of a grid.
+        """
         found: list[ConvLayer] = []
 
         def look(inputs: tf.Tensor) -> tf.Tensor:
@@ -222,7 +225,7 @@ def _without_squashing(layer: Any) -> Callable[[tf.Tensor], tf.Tensor]:
     linear = type(layer).from_config({**layer.get_config(), "activation": "linear"})
     linear.build_from_config(layer.get_build_config())
     linear.set_weights(layer.get_weights())
-    return lambda x: linear(x)
+    return linear
 
 
 def _is_bare(layer: Any) -> bool:

@@ -11,6 +11,7 @@ import keras
 from dashboard.core.errors import ModelError
 from dashboard.worker.adding.keras2.layers import make_layer, new_name
 from dashboard.worker.adding.keras2.operations import graph_node, make_operation, tensorflow_function
+from dashboard.worker.models.archive import nodes_of
 
 _MODELS = ("Sequential", "Functional", "Model", "Network")
 _HARD_SIGMOID = "hard_sigmoid of Keras 2"  # by another formula than in Keras 3
@@ -52,18 +53,16 @@ def build(config: Any, what: str) -> tuple[keras.Model, Part]:
 
 def mark_old_formulas(config: Any, what: str) -> None:
     """Marks in a config of Keras 2 what Keras 3 calls the same and computes otherwise. Raises ModelError."""
-    todo = [config]
-    while todo:
-        item = todo.pop()
-        todo.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
-        if isinstance(item, dict) and "hard_sigmoid" in (item.get("activation"), item.get("recurrent_activation")):
-            if "recurrent_activation" in item:
-                raise ModelError(
-                    f"{what} cannot be converted: the hard_sigmoid in its layer {item.get('name')!r} is another formula "
-                    "in Keras 3.",
-                    "Build the model with the activation sigmoid, then train and save it again.", "model_unreadable",
-                )  # fmt: skip
-            item["activation"] = _HARD_SIGMOID
+    for node in nodes_of(config):
+        if "hard_sigmoid" not in (node.get("activation"), node.get("recurrent_activation")):
+            continue
+        if "recurrent_activation" in node:
+            raise ModelError(
+                f"{what} cannot be converted: the hard_sigmoid in its layer {node.get('name')!r} is another formula "
+                "in Keras 3.",
+                "Build the model with the activation sigmoid, then train and save it again.", "model_unreadable",
+            )  # fmt: skip
+        node["activation"] = _HARD_SIGMOID
 
 
 def _model(spec: dict[str, Any], what: str, shape: Any) -> tuple[keras.Model, Part]:
@@ -72,7 +71,7 @@ def _model(spec: dict[str, Any], what: str, shape: Any) -> tuple[keras.Model, Pa
     name = (config.get("name") if isinstance(config, dict) else None) or spec.get("name") or "model"
     if spec["class_name"] == "Sequential":
         listed = config if isinstance(config, list) else config["layers"]
-        shape = _sequential_shape(config, listed) or shape
+        shape = _stated_shape(spec) or shape
         if shape is None:
             raise ModelError(
                 f"{what} has no input shape: the model was never built.",
@@ -99,24 +98,22 @@ def _input_name(listed: list[dict[str, Any]], model: str) -> str:
     return first or f"{model}_input"
 
 
-def _sequential_shape(config: Any, listed: list[dict[str, Any]]) -> Any:
-    """The shape of the input, batch first; None if the config does not say it."""
-    first = listed[0] if listed else {"config": {}}
-    inner = first["config"]
-    if isinstance(inner, list) or first.get("class_name") == "Sequential":  # a model inside
-        nested = inner if isinstance(inner, list) else inner["layers"]
-        if found := _sequential_shape(inner, nested):
+def _stated_shape(spec: dict[str, Any]) -> Any:
+    """The shape of what a layer or model takes, batch first, as far as its description in the file says it; else None."""
+    config = spec["config"]
+    layers = config if isinstance(config, list) else config.get("layers")
+    if layers:
+        first = next((each for each in layers if each["class_name"] == "InputLayer"), layers[0])
+        if found := _stated_shape(first):
             return found
-    if isinstance(inner, dict):
-        for key in ("batch_input_shape", "batch_shape"):
-            if inner.get(key):
-                return inner[key]
-        if first.get("class_name") in _MODELS:
-            start = next((each for each in inner.get("layers", ()) if each["class_name"] == "InputLayer"), None)
-            if start:
-                return start["config"].get("batch_input_shape") or start["config"].get("batch_shape")
-    built = first.get("build_config") or {}
-    return (config.get("build_input_shape") if isinstance(config, dict) else None) or built.get("input_shape")
+    own = {} if isinstance(config, list) else config
+    built = spec.get("build_config") or {}
+    return (
+        own.get("batch_input_shape")
+        or own.get("batch_shape")
+        or own.get("build_input_shape")
+        or built.get("input_shape")
+    )
 
 
 def _part(spec: dict[str, Any], what: str, shape: Any) -> Part:
@@ -129,7 +126,7 @@ def _part(spec: dict[str, Any], what: str, shape: Any) -> Part:
         return Part(name, class_name, tensorflow_function(config["function"], name, what))
     if class_name == "TensorFlowOpLayer":
         return Part(name, class_name, graph_node(config, name, what))
-    if "trainable" not in config and "dtype" not in config:  # the config of a layer has both, or one of them
+    if "trainable" not in config and "dtype" not in config:  # unlike the config of any layer
         operation = make_operation(class_name, config, what)
         operation.name = new_name(name)
         return Part(name, class_name, operation)
@@ -156,7 +153,7 @@ def _functional(config: dict[str, Any], what: str) -> tuple[Any, Any, list[Part]
     todo: list[tuple[dict[str, Any], int, Any]] = []
     for spec in config["layers"]:
         if spec["class_name"] == "InputLayer":
-            shape = spec["config"].get("batch_input_shape") or spec["config"].get("batch_shape")
+            shape = _stated_shape(spec)
             dtype = spec["config"].get("dtype")
             name = spec.get("name") or spec["config"]["name"]
             inputs[name] = keras.Input(
@@ -197,26 +194,25 @@ def _alone(tensors: list[Any]) -> Any:
 
 
 def _first_calls(config: dict[str, Any]) -> dict[str, int]:
-    """The number of the first call of each nested model. Keras 2 counts from 1 if its own graph was call 0."""
-    models = {spec["name"] for spec in config["layers"] if spec["class_name"] in _MODELS and _old_nodes(spec)}
+    """The number of the first call of each nested model: 0, or 1 where building the model itself counted as a call."""
+    models = {spec["name"] for spec in config["layers"] if spec["class_name"] in _MODELS}
     first: dict[str, int] = {}
     todo = [config["output_layers"], *(spec.get("inbound_nodes", []) for spec in config["layers"])]
     while todo:
         item = todo.pop()
-        is_call = isinstance(item, list) and len(item) >= 3 and isinstance(item[0], str) and isinstance(item[1], int)
-        if is_call and item[0] in models:
+        if _is_reference(item) and item[0] in models:
             first[item[0]] = min(item[1], first.get(item[0], item[1]))
         todo.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
     return first
 
 
+def _is_reference(value: Any) -> bool:
+    """True for the list [layer, call, output], after which the arguments of the call may follow."""
+    return isinstance(value, list) and len(value) >= 3 and isinstance(value[0], str) and isinstance(value[1], int)
+
+
 class _NotReadyError(Exception):
     """A layer's input is not computed yet."""
-
-
-def _old_nodes(spec: dict[str, Any]) -> bool:
-    """True if the calls of a layer are written as Keras 2 does."""
-    return not any(isinstance(node, dict) for node in spec.get("inbound_nodes", ()))
 
 
 def _references(value: Any) -> list[list[Any]]:
@@ -230,7 +226,7 @@ def _references(value: Any) -> list[list[Any]]:
 
 def _look_up(reference: Any, tensors: dict[tuple[str, int], list[Any]], first_call: dict[str, int]) -> Any:
     name, call, output = reference[:3]
-    found = tensors.get((name, call - first_call.get(name, 0))) or (tensors.get((name, call)) if call == 0 else None)
+    found = tensors.get((name, call - first_call.get(name, 0)))
     if found is None:
         raise _NotReadyError
     return found[output]
@@ -242,8 +238,8 @@ def _arguments(
     """The arguments of one call of a layer."""
     if isinstance(node, dict):  # Keras 3
         return (
-            [_new_value(each, tensors) for each in node["args"]],
-            {key: _new_value(each, tensors) for key, each in node["kwargs"].items() if key != "training"},
+            [_new_value(each, tensors, first_call) for each in node["args"]],
+            {key: _new_value(each, tensors, first_call) for key, each in node["kwargs"].items() if key != "training"},
         )
 
     def tensor(entry: Any) -> Any:
@@ -259,23 +255,23 @@ def _arguments(
 
 
 def _old_value(value: Any, tensors: dict[tuple[str, int], list[Any]], first_call: dict[str, int]) -> Any:
-    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int):
+    if _is_reference(value) and len(value) == 3:
         return _look_up(value, tensors, first_call)
     if isinstance(value, list):
         return [_old_value(each, tensors, first_call) for each in value]
     return value
 
 
-def _new_value(value: Any, tensors: dict[tuple[str, int], list[Any]]) -> Any:
+def _new_value(value: Any, tensors: dict[tuple[str, int], list[Any]], first_call: dict[str, int]) -> Any:
     if isinstance(value, list):
-        return [_new_value(each, tensors) for each in value]
+        return [_new_value(each, tensors, first_call) for each in value]
     if not isinstance(value, dict):
         return value
     kind, config = value.get("class_name"), value.get("config", {})
     if kind == "__keras_tensor__":
-        return _look_up(config["keras_history"], tensors, {})
+        return _look_up(config["keras_history"], tensors, first_call)
     if kind == "__tuple__":
-        return tuple(_new_value(each, tensors) for each in config)
+        return tuple(_new_value(each, tensors, first_call) for each in config)
     if kind in ("__numpy__", "__tensor__", "__bytes__", "__ellipsis__", "__slice__"):
         return keras.saving.deserialize_keras_object(value)
-    return {key: _new_value(each, tensors) for key, each in value.items()}
+    return {key: _new_value(each, tensors, first_call) for key, each in value.items()}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from dashboard.core.errors import ModelError
 from dashboard.worker.models.archive import custom_layer
+from dashboard.worker.models.loading import OF_CONVNEXT
 
 # Layers that run code from the file, or that no classifier of images needs.
 _REFUSED = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Layer", "Wrapper"}
@@ -19,7 +18,7 @@ LAYERS: dict[str, type[keras.Layer]] = {
     name: thing
     for name, thing in vars(keras.layers).items()
     if isinstance(thing, type) and issubclass(thing, keras.Layer) and name not in _REFUSED | _READ_FILES
-} | {"LayerScale": LayerScale, "StochasticDepth": StochasticDepth}  # of ConvNeXt, see keras.applications
+} | OF_CONVNEXT
 # Names of Keras 2 and of packages on top of it -> the layer that computes the same in inference.
 _SAME_AS = {
     "RandomHeight": "Identity",
@@ -36,8 +35,6 @@ _LEFT_OUT = {  # values that do not change what the layer computes in inference
     "virtual_batch_size", "seed", "implementation", "input_dim", "input_length", "rng_type",
 }  # fmt: skip
 _ENDS_LEFT_OUT = ("_initializer", "_regularizer", "_constraint")
-
-Stop = Callable[[str, str], ModelError]
 
 
 def make_layer(class_name: str, config: dict[str, Any], what: str) -> keras.Layer:

@@ -38,11 +38,37 @@ def _are_numbers(values: list[Any]) -> bool:
     return all(_are_numbers(each) if isinstance(each, list) else isinstance(each, (int, float)) for each in values)
 
 
+def _of_two(operation: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """An operation whose second argument TensorFlow calls `y`."""
+    return lambda x, y: operation(x, y)
+
+
+def _over_axes(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """An operation over some axes, with TensorFlow's names of the arguments."""
+    return lambda input_tensor, axis=None, keepdims=False: operation(input_tensor, axis, keepdims)
+
+
 # TensorFlow's name -> the same in Keras 3. The first argument is a tensor, the others are as TensorFlow calls them.
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "__operators__.add": lambda x, y: ops.add(x, y),
+    **dict.fromkeys(("__operators__.add", "add", "math.add"), _of_two(ops.add)),
+    **dict.fromkeys(("math.divide", "math.truediv"), _of_two(ops.divide)),
+    **dict.fromkeys(("math.multiply", "multiply"), _of_two(ops.multiply)),
+    **dict.fromkeys(("math.subtract", "subtract"), _of_two(ops.subtract)),
+    **dict.fromkeys(("math.sigmoid", "nn.sigmoid", "sigmoid"), ops.sigmoid),
+    **dict.fromkeys(("nn.silu", "nn.swish"), ops.silu),
+    "math.maximum": _of_two(ops.maximum),
+    "math.minimum": _of_two(ops.minimum),
+    "math.negative": ops.negative,
+    "math.reduce_max": _over_axes(ops.max),
+    "math.reduce_mean": _over_axes(ops.mean),
+    "math.reduce_sum": _over_axes(ops.sum),
+    "math.square": ops.square,
+    "math.sqrt": ops.sqrt,
+    "math.tanh": ops.tanh,
+    "nn.relu": ops.relu,
+    "nn.relu6": ops.relu6,
+    "image.rgb_to_grayscale": image.rgb_to_grayscale,
     "__operators__.getitem": _slice,
-    "add": lambda x, y: ops.add(x, y),
     "cast": lambda x, dtype: ops.cast(x, dtype),
     "clip_by_value": lambda t, clip_value_min, clip_value_max: ops.clip(t, clip_value_min, clip_value_max),
     "concat": lambda values, axis: ops.concatenate(values, axis=axis),
@@ -50,37 +76,13 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "expand_dims": lambda input, axis: ops.expand_dims(input, axis),
     "identity": lambda input: ops.multiply(input, 1.0),
     "image.resize": _resize,
-    "image.rgb_to_grayscale": lambda images: image.rgb_to_grayscale(images),
-    "math.add": lambda x, y: ops.add(x, y),
-    "math.divide": lambda x, y: ops.divide(x, y),
     "math.l2_normalize": lambda x, axis=None, epsilon=1e-12: ops.normalize(x, axis=axis, epsilon=epsilon),
-    "math.maximum": lambda x, y: ops.maximum(x, y),
-    "math.minimum": lambda x, y: ops.minimum(x, y),
-    "math.multiply": lambda x, y: ops.multiply(x, y),
-    "math.negative": lambda x: ops.negative(x),
-    "math.reduce_max": lambda input_tensor, axis=None, keepdims=False: ops.max(input_tensor, axis, keepdims),
-    "math.reduce_mean": lambda input_tensor, axis=None, keepdims=False: ops.mean(input_tensor, axis, keepdims),
-    "math.reduce_sum": lambda input_tensor, axis=None, keepdims=False: ops.sum(input_tensor, axis, keepdims),
-    "math.sigmoid": lambda x: ops.sigmoid(x),
-    "math.square": lambda x: ops.square(x),
-    "math.sqrt": lambda x: ops.sqrt(x),
-    "math.subtract": lambda x, y: ops.subtract(x, y),
-    "math.tanh": lambda x: ops.tanh(x),
-    "math.truediv": lambda x, y: ops.divide(x, y),
-    "multiply": lambda x, y: ops.multiply(x, y),
     "nn.bias_add": lambda value, bias, **_: ops.add(value, bias),
     "nn.gelu": lambda features, approximate=False: ops.gelu(features, approximate),
     "nn.leaky_relu": lambda features, alpha=0.2: ops.leaky_relu(features, alpha),
-    "nn.relu": lambda features: ops.relu(features),
-    "nn.relu6": lambda features: ops.relu6(features),
-    "nn.sigmoid": lambda x: ops.sigmoid(x),
-    "nn.silu": lambda features: ops.silu(features),
     "nn.softmax": lambda logits, axis=-1: ops.softmax(logits, axis),
-    "nn.swish": lambda features: ops.silu(features),
     "reshape": lambda tensor, shape: ops.reshape(tensor, tuple(shape)),
-    "sigmoid": lambda x: ops.sigmoid(x),
     "squeeze": lambda input, axis=None: ops.squeeze(input, axis),
-    "subtract": lambda x, y: ops.subtract(x, y),
     "transpose": lambda a, perm=None: ops.transpose(a, perm),
 }
 # The same as nodes of a graph, which Keras 2.0 to 2.3 stored. All arguments are positional.
