@@ -129,6 +129,11 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(name[:80] for name in names[:most]) + more
 
 
+def counted(count: int, unit: str) -> str:
+    """`1 image` or `1,200 images`."""
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"
+
+
 def commands_in(text: str) -> tuple[str, ...]:
     """The shell commands in a text: each text between backticks that is a program name with arguments."""
     return tuple(part for part in _BETWEEN_BACKTICKS.findall(text) if _PROGRAM_WITH_ARGUMENTS.match(part))

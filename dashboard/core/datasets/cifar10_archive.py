@@ -18,6 +18,7 @@ from typing import IO, Any, Literal, cast
 
 import numpy as np
 
+from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
 from dashboard.core.download import OnProgress, fetch
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of
@@ -34,7 +35,6 @@ CHUNK_BYTES = 2**18
 
 _OWN_IMAGES = "put your own images into a ZIP"
 
-_GZIP = b"\x1f\x8b"
 
 Split = Literal["train", "test"]
 _MEMBERS: dict[Split, tuple[str, ...]] = {
@@ -105,7 +105,7 @@ def read_batches(archive: Path, split: Split) -> Iterator[LabelledImages]:
 
 def _unpacked(archive: Path) -> IO[bytes]:
     with archive.open("rb") as file:
-        compressed = file.read(len(_GZIP)) == _GZIP
+        compressed = file.read(len(GZIP)) == GZIP
     return cast(IO[bytes], gzip.open(archive)) if compressed else archive.open("rb")  # the caller closes it
 
 

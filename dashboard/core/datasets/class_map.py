@@ -11,13 +11,13 @@ from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import suffix_of
 from dashboard.core.datasets.labels_file import file_stem
 from dashboard.core.errors import ImageError
+from dashboard.core.labels.class_ids import NO_ID, are_numbers
 
 _MAX_BYTES = 2**20
 _MOST_FILES = 20
 _TEXT_STEMS = re.compile(r"(class|label|categor|name|synset)", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _NUMBERED_LINE = re.compile(r"([0-9]{1,6})[\s:,;=]+(\S.*)")
-NO_ID = "-1"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _from_lines(text: str) -> tuple[list[tuple[int, str]], bool]:
 def names_of_numbers(labels: Sequence[str], maps: Sequence[ClassMap]) -> tuple[dict[str, str], tuple[str, ...]]:
     """The name of each label, if all labels are numbers and the files agree on a name for each; and notes about it."""
     numbers = [label for label in labels if label != NO_ID]
-    if not maps or not numbers or not all(_NUMBER.fullmatch(label) for label in numbers):
+    if not maps or not are_numbers(numbers):
         return {}, ()
     whole, notes = [], []
     for each in maps:

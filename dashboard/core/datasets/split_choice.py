@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS
 from dashboard.core.datasets.splits import split_called
-from dashboard.core.errors import DatasetError, listed
+from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.questions import Answer, Question, UndecidedError
 
 
@@ -54,7 +54,7 @@ def choose_split(
     answers = [Answer(split.name, _in_words(split)) for split in splits]
     if may_pool:
         answers.append(
-            Answer(ALL_SPLITS, f"{_counted(sum(s.size for s in splits), splits[0].unit)}, all of these together")
+            Answer(ALL_SPLITS, f"{counted(sum(s.size for s in splits), splits[0].unit)}, all of these together")
         )
     if may_be_classes:
         answers.append(Answer(NO_SPLITS, "these are classes, not splits"))
@@ -97,11 +97,7 @@ def _chosen(
 
 
 def _in_words(split: Split) -> str:
-    return f"{_counted(split.size, split.unit)} in {listed(split.called, 3)}"
-
-
-def _counted(size: int, unit: str) -> str:
-    return f"{size:,} {unit}{'' if size == 1 else 's'}"
+    return f"{counted(split.size, split.unit)} in {listed(split.called, 3)}"
 
 
 def no_splits(dataset_name: str, wanted: str) -> DatasetError:

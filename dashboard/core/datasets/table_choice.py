@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import FOLDERS
+from dashboard.core.datasets.labelling import normal_name
 from dashboard.core.datasets.tables import Table, without_templates
 from dashboard.core.errors import DatasetError
 from dashboard.core.questions import Answer, Question, UndecidedError
@@ -81,12 +81,8 @@ def choose_table(
 
 def named_among(names: Sequence[str], positions: Sequence[int], wanted: str) -> list[int]:
     """The files that the user may mean by `wanted`: a whole path, else the name of a file in any folder."""
-    found = [i for i in positions if _plain(names[i]) == _plain(wanted)]
-    return found or [i for i in positions if _plain(names[i]).rpartition("/")[2] == _plain(wanted)]
-
-
-def _plain(path: str) -> str:
-    return unicodedata.normalize("NFC", path).replace("\\", "/").removeprefix("./")
+    found = [i for i in positions if normal_name(names[i]) == normal_name(wanted)]
+    return found or [i for i in positions if normal_name(names[i]).rpartition("/")[2] == normal_name(wanted)]
 
 
 def _wanted(tables: Sequence[Table], wanted: str) -> Table:

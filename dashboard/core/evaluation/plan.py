@@ -12,7 +12,7 @@ from pathlib import Path
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
 from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.datasets.unchanged import open_with_fingerprint
-from dashboard.core.errors import DatasetError, listed
+from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.labels.class_ids import uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
@@ -83,7 +83,7 @@ def unknown_labels(
     """The error for labels that are not classes of the model: they are neither dropped nor guessed."""
     unknown = sorted(mapping.unknown, key=lambda label: -counts[label])
     lost, total = sum(counts[label] for label in unknown), sum(counts.values())
-    each = listed([f"{_named(label)} ({_images(counts[label])})" for label in unknown])
+    each = listed([f"{_named(label)} ({counted(counts[label], 'image')})" for label in unknown])
     what = "1 label is not a class" if len(unknown) == 1 else f"{len(unknown):,} labels are not classes"
     first = unknown[0]
     return DatasetError(
@@ -106,10 +106,6 @@ def _other_encodings(questions: Sequence[Question]) -> str:
 def _named(label: str) -> str:
     name = synset_name(label)
     return f"{label} {name}" if name else label[:60]
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"
 
 
 def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) -> DatasetError:

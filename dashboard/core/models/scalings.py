@@ -110,7 +110,7 @@ def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
     else:
         why += ", and there are no labelled samples of its classes to try it on"
     return ModelError(
-        f"How {what} needs its pixels scaled is not known: {why}.",
+        f"The scaling of pixels that {what} needs is not known: {why}.",
         f"Give the scaling that it was trained with, for example --scale 1/255; there are {', '.join(SCALINGS)}. "
         "Or give pictures of its classes to try them on, one folder a class: --samples FOLDER.",
         "scaling_unknown",

@@ -27,18 +27,17 @@ def ask_about(path: Path, version: ModelVersion) -> Asked:
 def show_questions(path: Path, questions: Sequence[Question]) -> None:
     """Shows a box for each question. A new answer counts from the next rerun, which it starts."""
     for question in questions:
-        titles = {answer.value: f"{answer.value}: {answer.meaning}" for answer in question.answers}
-        key = _key(question.topic, path)
-        if st.session_state.get(key) not in titles:
-            st.session_state[key] = question.chosen
-        st.selectbox(
-            plain(question.asks),
-            list(titles),
-            format_func=titles.__getitem__,
-            key=key,
-            placeholder="Choose",
-            width=620,
-        )
+        show_question(question, _key(question.topic, path))
+
+
+def show_question(question: Question, key: str) -> str | None:
+    """Shows a box with the answers to a question. Returns the value of the chosen one; None if none is chosen."""
+    titles = {answer.value: f"{answer.value}: {answer.meaning}" for answer in question.answers}
+    if st.session_state.get(key) not in titles:
+        st.session_state[key] = question.chosen
+    return st.selectbox(
+        plain(question.asks), list(titles), format_func=titles.__getitem__, key=key, placeholder="Choose", width=620
+    )
 
 
 def _key(topic: Topic, path: Path) -> str:

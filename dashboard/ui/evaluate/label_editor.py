@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from dashboard.core.errors import counted
 from dashboard.core.labels.choices import Decision, LabelChoice, LabelChoices, decide, meanings_for
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.ui.words import plain
@@ -45,11 +46,10 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
 
 
 def _summary(choices: LabelChoices, model: str) -> str:
-    unmatched, images = choices.unmatched, choices.images_unmatched
-    counted = "1 image" if images == 1 else f"{images:,} images"
+    unmatched, images = choices.unmatched, counted(choices.images_unmatched, "image")
     if len(unmatched) == 1:
-        return f'"{plain(unmatched[0].label[:80])}" ({counted}) is not a class of {plain(model)}. Choose its class.'
-    return f"{len(unmatched):,} labels ({counted}) are not classes of {plain(model)}. Choose a class for each."
+        return f'"{plain(unmatched[0].label[:80])}" ({images}) is not a class of {plain(model)}. Choose its class.'
+    return f"{len(unmatched):,} labels ({images}) are not classes of {plain(model)}. Choose a class for each."
 
 
 def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str, alt: str) -> dict[str, str | None]:

@@ -12,6 +12,7 @@ from dashboard.core.importing.predictions import ImportRequest, import_predictio
 from dashboard.core.labels.choices import NOTHING_DECIDED, Decision, label_choices
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.dataset_questions import show_question
 from dashboard.ui.evaluate.label_editor import edit_labels
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.sidebar import model_in_use
@@ -66,16 +67,14 @@ def offer_import(services: Services, dropped: DroppedPredictions) -> Path | None
 
 
 def _import(services: Services, dropped: DroppedPredictions, names: tuple[str, ...]) -> None:
-    choices = label_choices(dropped.label_counts(), names)
+    counts = dropped.label_counts()
+    choices = label_choices(counts, names)
     first_id: int | None = None
     decision: Decision = NOTHING_DECIDED
     if choices.question:
-        titles = {answer.value: f"{answer.value}: {answer.meaning}" for answer in choices.question.answers}
-        start = st.selectbox(
-            choices.question.asks, list(titles), index=None, format_func=titles.__getitem__, key="predictions-start"
-        )
+        start = show_question(choices.question, "predictions-start")
         first_id = None if start is None else int(start)
-        choices = label_choices(dropped.label_counts(), names, first_id)
+        choices = label_choices(counts, names, first_id)
     if not choices.question:
         decision = edit_labels(choices, "these predictions", names, f"predictions-labels-{hash(names)}-{first_id}")
     with st.container(horizontal=True):

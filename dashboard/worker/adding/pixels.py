@@ -42,7 +42,9 @@ class _FirstFeaturesError(Exception):
 def scaling_of(model: keras.Model, height: int, width: int, channels: int) -> Pixels:
     """The scaling that the first layers of the model need, and how it is known."""
     if _is_teachable_machine(model):
-        return Pixels("-1..1", "It is made like Teachable Machine's exports, whose models take pixels as -1..1.")
+        return Pixels(
+            "-1..1", "It looks like an export of Teachable Machine, whose models take pixels from -1 to 1 (-1..1)."
+        )
     levels = np.array([0, 1, 127, 255], np.float32)  # a black picture, an almost black, a gray and a white one
     numbers = _numbers_for(model, np.ones((4, height, width, channels), np.float32) * levels[:, None, None, None])
     hint = _hint(model)
@@ -50,13 +52,13 @@ def scaling_of(model: keras.Model, height: int, width: int, channels: int) -> Pi
         return Pixels(None, f"its layers do not scale pixels{hint}")
     black, almost, gray, white = numbers
     if np.abs(gray - (black + levels[2] / 255 * (white - black))).max() > _CURVE * np.abs(white - black).max():
-        return Pixels(None, f"what its layers do to pixels is not a plain scaling{hint}")
+        return Pixels(None, f"its first layers change pixels in another way than by scaling them{hint}")
     if _is_usual(black, white) or _is_centred(black, white):
         return Pixels("raw", f"The model scales pixels itself: 0 to 255 become {_range(black, white)}.")
     if _is_usual(black, almost):
-        return Pixels("1/255", f"The model goes on scaling: it turns 0 to 1 into {_range(black, almost)}.")
-    ranges = f"0 to 255 into {_range(black, white)} and 0 to 1 into {_range(black, almost)}"
-    return Pixels(None, f"its layers turn {ranges}, and neither is usual{hint}")
+        return Pixels("1/255", f"The model takes pixels from 0 to 1: it turns them into {_range(black, almost)}.")
+    ranges = f"0 to 255 into {_range(black, white)}, and 0 to 1 into {_range(black, almost)}"
+    return Pixels(None, f"its layers turn {ranges}, and neither is a usual range{hint}")
 
 
 def _numbers_for(model: keras.Model, images: np.ndarray) -> np.ndarray | None:

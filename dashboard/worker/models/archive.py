@@ -55,7 +55,7 @@ def check_members(archive: zipfile.ZipFile, what: str) -> None:
     names = {m.filename for m in archive.infolist()}
     if missing := {"config.json", "model.weights.h5"} - names:
         raise ModelError(
-            f"{what} is no whole .keras file: it does not contain {', '.join(sorted(missing))}.",
+            f"{what} is not a whole .keras file: it does not contain {', '.join(sorted(missing))}.",
             'Save the whole model with `model.save("x.keras")`, then add that file.', "model_damaged",
         )  # fmt: skip
     if extra := names - MEMBERS:
