@@ -29,6 +29,15 @@ Split = Annotated[
 ZipEncoding = Annotated[
     str, typer.Option("--zip-encoding", metavar="NAME", help="Of the names in a ZIP, such as gbk or cp437.")
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Only images for which this holds, such as true_label=cat, confidence<0.7, correct=no, file~holiday. "
+        "Repeat it for more conditions, which must all hold.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; the active one when not given.")]

@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from dashboard.cli.arguments import AsJson
+from dashboard.cli.arguments import AsJson, Where
 from dashboard.cli.output import console, plain_text, print_json, say, stop
-from dashboard.cli.show_run import show_run
+from dashboard.cli.show_run import show_run, show_scores
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.export import export_run
+from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
-from dashboard.schemas.runs import DeletionRecord, ExportRecord, RunRecord, RunSummary
+from dashboard.schemas.runs import DeletionRecord, ExportRecord, RunSummary, ScoredRunRecord
 
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, export and delete evaluations.")
 
@@ -40,15 +41,15 @@ def list_runs(as_json: AsJson = False) -> None:
 
 
 @runs_app.command("show")
-def show(run_id: RunId, as_json: AsJson = False) -> None:
-    """Show the figures of one evaluation."""
+def show(run_id: RunId, where: Where = None, as_json: AsJson = False) -> None:
+    """Show the figures of one evaluation, each with its 95% interval."""
     try:
-        store = _store()
-        run = store.folder(run_id).load(VIEW_COLUMNS)
+        run = _store().folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
         if as_json:
-            print_json(RunRecord.of(run))
+            print_json(ScoredRunRecord.of(run))
         else:
             show_run(run)
+            show_scores(run.scores)
     except DashboardError as error:
         stop(error, as_json)
 
@@ -57,12 +58,13 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
 def export(
     run_id: RunId,
     out: Annotated[Path, typer.Option(help="Folder for report.json, rows.csv and rows.parquet.")],
+    where: Where = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the figures and the rows of one evaluation into a folder."""
     try:
-        run = _store().folder(run_id).load(VIEW_COLUMNS)
-        written = export_run(run, out, RunRecord.of(run).to_text())
+        run = _store().folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
+        written = export_run(run, out, ScoredRunRecord.of(run).to_text())
     except DashboardError as error:
         stop(error, as_json)
     if as_json:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.table import Table
 
 from dashboard.cli.output import console, plain_text, say
+from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.scores import Score
+from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.run import Run
 
 FAILURES_SHOWN = 10
@@ -34,7 +39,9 @@ def show_run(run: Run) -> None:
             f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {evaluation.accuracy.n:,} images",
             "bold",
         )
-    if run.manifest.state != "finished":
+    if run.conditions:
+        say(f"Only images where {' and '.join(as_texts(run.conditions))}: {len(run.table):,}", "bold")
+    elif run.manifest.state != "finished":
         say(f"Not finished: {len(run.table):,} of {run.manifest.n_images:,} images.", "yellow")
     unknown = run.manifest.unknown_labels
     for name in unknown[:FAILURES_SHOWN]:
@@ -47,3 +54,15 @@ def show_run(run: Run) -> None:
         say(f"... {len(run.failed):,} images could not be evaluated; --json lists them all.", "yellow")
     m = run.manifest
     say(f"Run {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}, {m.seconds:.1f} s")
+
+
+def show_scores(scores: Mapping[str, Score]) -> None:
+    """Prints metrics with their 95% intervals."""
+    if not scores:
+        return
+    table = Table("metric", "value", "95% interval", "what it is")
+    for metric in METRICS:
+        if score := scores.get(metric.name):
+            interval = f"{metric.text(score.low)} to {metric.text(score.high)}"
+            table.add_row(metric.title, metric.text(score.value), interval, metric.explanation)
+    console.print(table)

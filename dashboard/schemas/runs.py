@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.metrics.scores import Score
+from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.schemas.models import ModelName
@@ -79,7 +83,42 @@ class RunRecord(Figures):
             notes=list(manifest.notes),
             label_map=dict(manifest.label_map),
             seconds=manifest.seconds,
-            images_per_second=round(len(run.table) / manifest.seconds, 1) if manifest.seconds else None,
+            images_per_second=round(len(run.table) / manifest.seconds, 1)
+            if manifest.seconds and not run.conditions
+            else None,
+        )
+
+
+class ScoreRecord(Schema):
+    """A metric, or a difference of metrics, with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int = Field(description="number of images")
+
+    @classmethod
+    def of_each(cls, scores: Mapping[str, Score]) -> dict[str, ScoreRecord]:
+        """The records of scores, by name."""
+        return {name: cls(**asdict(score)) for name, score in scores.items()}
+
+
+class ScoredRunRecord(RunRecord):
+    """The report of a run, or of the rows of a run that a filter lets pass, with all metrics."""
+
+    where: list[str] = Field(description="the conditions of the filter")
+    metrics: dict[str, ScoreRecord] = Field(
+        description="by name; a metric that is not defined for these images is left out"
+    )
+
+    @classmethod
+    def of(cls, run: Run) -> ScoredRunRecord:
+        """The report of a run. Raises DatasetError when its rows cannot be read."""
+        record = RunRecord.of(run)
+        return cls(
+            **{name: getattr(record, name) for name in RunRecord.model_fields},
+            where=as_texts(run.conditions),
+            metrics=ScoreRecord.of_each(run.scores),
         )
 
 

@@ -41,7 +41,7 @@ class Evaluation:
     """The metrics of a run, over its images with a label."""
 
     accuracy: Proportion
-    macro_f1: float  # over the classes that occur as true labels
+    macro_f1: float  # over the classes that occur as labels or predictions
     confusion: IntegerMatrix  # (K, K) counts; rows are true labels, columns predicted
     per_class: PerClass  # one row per class: class, images, precision, recall, f1
     class_names: tuple[str, ...]
@@ -72,13 +72,14 @@ def evaluate_labels(
     hits, images, predicted = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: not defined
         precision, recall = hits / predicted, hits / images
-        f1 = np.where(images > 0, 2 * hits / (images + predicted), np.nan)
+        occurring_f1 = 2 * hits / (images + predicted)
+        f1 = np.where(images > 0, occurring_f1, np.nan)
     per_class = pd.DataFrame(
         {"class": list(class_names), "images": images, "precision": precision, "recall": recall, "f1": f1}
     )
     return Evaluation(
         accuracy=proportion(int((true_ids == predicted_ids).sum()), len(true_ids)),
-        macro_f1=float(np.nanmean(f1)),
+        macro_f1=float(np.nanmean(occurring_f1)),
         confusion=confusion,
         per_class=per_class,
         class_names=tuple(class_names),

@@ -41,7 +41,7 @@ def write_csv(run: Run, out: IO[bytes]) -> None:
     head = safe_for_spreadsheets(pd.DataFrame(columns=[*EXPORT_COLUMNS, *names]))
     out.write(head.to_csv(index=False).encode("utf-8-sig"))
     blank = np.full(len(names), np.nan)
-    for rows in run.files.batches((*EXPORT_COLUMNS, "pred_probs")):
+    for rows in run.batches((*EXPORT_COLUMNS, "pred_probs")):
         probs = np.stack([blank if p is None else p for p in rows["pred_probs"]])
         table = safe_for_spreadsheets(rows[list(EXPORT_COLUMNS)])
         wide = pd.concat([table, pd.DataFrame(probs, columns=names)], axis=1)
@@ -72,7 +72,7 @@ def export_run(run: Run, folder: Path, report_json: str) -> list[Path]:
         write_atomically(report, f"{report_json}\n".encode())
         with open_atomically(csv) as out:
             write_csv(run, out)
-        run.files.pack(parquet)
+        run.files.pack(parquet, run.table.index.to_numpy() if run.conditions else None)
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or error
         raise DatasetError(

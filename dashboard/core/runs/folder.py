@@ -7,7 +7,7 @@ parts show which rows are missing. The parts of a complete run are packed into o
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -21,9 +21,12 @@ from pydantic import TypeAdapter, ValidationError
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import open_atomically, write_json
 from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
+from dashboard.core.runs.filtering import FilterSource, passing
+from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
-from dashboard.core.runs.rows import COLUMNS, RowFiles
+from dashboard.core.runs.rows import COLUMNS, RowFiles, complete
 from dashboard.core.runs.run import Run, damaged
 from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile
 
@@ -31,6 +34,7 @@ MANIFEST = "manifest.json"
 _EVALUATION = "evaluation.json"
 _PACKED = "rows.parquet"
 _THUMBNAILS = "thumbnails.npy"
+_ATTRIBUTES = "attributes.parquet"
 _MANIFEST_TYPE = TypeAdapter(RunManifest)
 _EVALUATION_TYPE = TypeAdapter(Evaluation)
 T = TypeVar("T")
@@ -102,9 +106,10 @@ class RunFolder:
 
         Raises:
             OSError: the rows could not be stored; nothing else has changed.
+            DatasetError: there is no such run.
         """
         with open_atomically(self.path / f"part-{part:07d}.parquet") as out:
-            pq.write_table(rows.sort_by("index"), out)
+            pq.write_table(complete(rows.sort_by("index"), self.manifest().class_names), out)
 
     def parts(self) -> dict[int, Part]:
         """The readable parts, by number."""
@@ -139,14 +144,49 @@ class RunFolder:
         for path in self._part_paths():
             path.unlink()
 
-    def load(self, columns: Sequence[str] = COLUMNS) -> Run:
-        """The run with the rows stored so far. Raises DatasetError when there is no such run, or it is damaged."""
+    def load(self, columns: Sequence[str] = COLUMNS, conditions: Filter = ()) -> Run:
+        """The run with the rows stored so far, or those of them that a filter lets pass.
+
+        Raises:
+            DatasetError: there is no such run, it is damaged, or the filter cannot be used.
+        """
         manifest = self.manifest()
         try:
             files, table = self._rows(manifest, columns)
         except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
-        return Run(manifest, table, files, self._evaluation(), self.state(manifest))
+        if not conditions:
+            return Run(manifest, table, files, self._evaluation(), self.state(manifest))
+        try:
+            mask = passing(conditions, self.filter_source(files))
+        except (OSError, pa.ArrowException) as error:
+            raise damaged(self.run_id, error) from error
+        return Run(manifest, table[mask], files, None, self.state(manifest), conditions)
+
+    def filter_source(self, files: RowFiles) -> FilterSource:
+        """Where a filter of this run's rows finds its values. Raises DatasetError if annotations are damaged."""
+        return FilterSource(files.arrow, self.manifest().class_names, self._attributes(files), self.annotations().tags)
+
+    def keep_attributes(self, attributes: pa.Table) -> None:
+        """Stores further columns of the dataset, one row for each image in the order of `index`. Raises OSError."""
+        with open_atomically(self.path / _ATTRIBUTES) as out:
+            pq.write_table(attributes, out)
+
+    def _attributes(self, files: RowFiles) -> pa.Table:
+        """Further columns of the dataset for the stored rows; a table without columns if there are none."""
+        try:
+            attributes = pq.read_table(self.path / _ATTRIBUTES)
+        except FileNotFoundError:
+            return pa.table({})
+        return attributes.take(files.arrow(["index"])["index"])
+
+    def annotations(self) -> Annotations:
+        """What people noted about the run. Raises DatasetError if that cannot be read."""
+        return read_annotations(self.path)
+
+    def annotate(self, change: Callable[[Annotations], Annotations]) -> Annotations:
+        """Changes what people noted about the run. Raises DatasetError; OSError if it cannot be written."""
+        return change_annotations(self.path, change)
 
     def keep_evaluation(self, evaluation: Evaluation) -> None:
         """Stores metrics beside the rows. Raises OSError."""

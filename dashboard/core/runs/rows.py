@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dashboard.core.files import open_atomically
+from dashboard.core.runs.row_scores import SCORE_FIELDS, SOURCES, row_scores
 
 COLUMNS = (
     "index", "file", "true_label", "predicted_label", "confidence", "pred_probs", "logits", "status", "reason",
 )  # fmt: skip
-VIEW_COLUMNS = ("index", "true_label", "predicted_label", "confidence", "status")  # enough for metrics and filters
+VIEW_COLUMNS = ("index", "true_label", "predicted_label", "confidence", "status")  # enough for charts
+SCORE_COLUMNS = tuple(field.name for field in SCORE_FIELDS)
 _LABELS = ("true_label", "predicted_label")
 _STATUS = ("ok", "failed")
 _NUMBERS = {
@@ -26,7 +28,17 @@ _NUMBERS = {
     "pred_probs": pa.list_(pa.float64()),
     "logits": pa.list_(pa.float32()),
 }
-SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # the same for every part
+SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # what an evaluation knows of a row
+PROPERTY_FIELDS = (  # measured on the image; null if unknown
+    pa.field("width", pa.int32()),  # pixels
+    pa.field("height", pa.int32()),
+    pa.field("file_size", pa.int64()),  # bytes
+    pa.field("brightness", pa.float32()),  # mean luma, in [0, 1]
+    pa.field("contrast", pa.float32()),  # standard deviation of luma, in [0, 0.5]
+    pa.field("sharpness", pa.float32()),
+    pa.field("colourfulness", pa.float32()),
+)
+STORED = pa.schema([*SCHEMA, *SCORE_FIELDS, *PROPERTY_FIELDS])  # the same for every file
 CLASS_NAMES = "class_names"  # metadata key of a packed file: class names in the order of `pred_probs`, as JSON
 _GROUP_ROWS = 16384  # rows per group of a packed file; one group is read to show one row
 
@@ -43,20 +55,27 @@ class RowFiles:
 
     def read(self, columns: Sequence[str]) -> pd.DataFrame:
         """All rows. Labels and status are categories; label categories are in the order of the classes."""
-        tables = [_open(path).read(list(columns)) for path in self._paths]
-        return self._frame(pa.concat_tables(tables) if tables else SCHEMA.empty_table().select(list(columns)))
+        return self._frame(self.arrow(columns))
+
+    def arrow(self, columns: Sequence[str]) -> pa.Table:
+        """All rows as an Arrow table."""
+        tables = [self._read(path, columns, pq.ParquetFile.read) for path in self._paths]
+        tables = tables or [STORED.empty_table().select(list(columns))]
+        return pa.concat_tables(tables).unify_dictionaries()
 
     def take(self, positions: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
         """The rows at these positions, in the given order. The positions are the index of the table."""
         groups, ends = self._groups
         group_of = np.searchsorted(ends, positions, side="right")
         order = np.argsort(group_of, kind="stable")  # the order in which the rows are read
-        tables = [SCHEMA.empty_table().select(list(columns))]
+        tables = [STORED.empty_table().select(list(columns))]
         for group in np.unique(group_of):
             path, number = groups[group]
             first = ends[group - 1] if group else 0
             here = positions[group_of == group] - first
-            tables.append(_open(path).read_row_group(number, columns=list(columns)).take(pa.array(here)))
+            tables.append(
+                self._read(path, columns, partial(pq.ParquetFile.read_row_group, i=number)).take(pa.array(here))
+            )
         frame = self._frame(pa.concat_tables(tables[1:] or tables)).set_axis(pd.Index(positions[order]))
         return frame.iloc[np.argsort(order)]
 
@@ -65,20 +84,44 @@ class RowFiles:
         for path in self._paths:
             file = _open(path)
             for number in range(file.num_row_groups):
-                yield self._frame(file.read_row_group(number, columns=list(columns)))
+                yield self._frame(self._read(path, columns, partial(pq.ParquetFile.read_row_group, i=number)))
 
-    def pack(self, target: Path) -> None:
-        """Writes all rows into one file, completely or not at all, with the class names as metadata."""
+    def pack(self, target: Path, positions: np.ndarray | None = None) -> None:
+        """Writes all rows into one file, completely or not at all, with the class names as metadata.
+
+        Args:
+            positions: (n,) int, ascending. If given, only these rows are written.
+        """
         waiting: list[pa.Table] = []
-        schema = SCHEMA.with_metadata({CLASS_NAMES: json.dumps(list(self._class_names))})
+        schema = STORED.with_metadata({CLASS_NAMES: json.dumps(list(self._class_names))})
         with open_atomically(target) as out, pq.ParquetWriter(out, schema) as writer:
-            for path in self._paths:
-                waiting.append(pq.ParquetFile(path).read())
+            for rows in self._tables(positions):
+                waiting.append(complete(rows, self._class_names))
                 if sum(map(len, waiting)) >= _GROUP_ROWS:
                     writer.write_table(pa.concat_tables(waiting), row_group_size=_GROUP_ROWS)
                     waiting.clear()
             if waiting:
                 writer.write_table(pa.concat_tables(waiting), row_group_size=_GROUP_ROWS)
+
+    def _tables(self, positions: np.ndarray | None) -> Iterator[pa.Table]:
+        """The rows, or those at some positions, with the columns that the files have."""
+        groups, ends = self._groups
+        for (path, number), end in zip(groups, ends, strict=True):
+            rows = pq.ParquetFile(path).read_row_group(number)
+            if positions is not None:
+                here = positions[(positions >= end - len(rows)) & (positions < end)]
+                rows = rows.take(pa.array(here - (end - len(rows))))
+            yield rows
+
+    def _read(self, path: Path, columns: Sequence[str], read: Callable[..., pa.Table]) -> pa.Table:
+        """Columns of a file. What files of earlier versions lack is computed or null."""
+        file = _open(path)
+        present = set(file.schema_arrow.names)
+        if present.issuperset(columns):
+            return read(file, columns=list(columns))
+        scores = [*SOURCES] if set(SCORE_COLUMNS) & (set(columns) - present) else []
+        found = read(file, columns=[name for name in STORED.names if name in present and name in {*columns, *scores}])
+        return complete(found, self._class_names).select(list(columns))
 
     def _frame(self, table: pa.Table) -> pd.DataFrame:
         frame = table.unify_dictionaries().to_pandas()
@@ -97,6 +140,18 @@ class RowFiles:
                 groups.append((path, number))
                 counts.append(metadata.row_group(number).num_rows)
         return groups, np.cumsum(counts, dtype=np.int64)
+
+
+def complete(rows: pa.Table, class_names: Sequence[str]) -> pa.Table:
+    """The rows with all columns of `STORED`, as far as they can be computed; other missing columns are null."""
+    if not {*SCORE_COLUMNS} <= {*rows.column_names} and {*SOURCES} <= {*rows.column_names}:
+        scores = row_scores(rows["pred_probs"], rows["true_label"], class_names)
+        for name in scores.column_names:
+            rows = rows.append_column(scores.schema.field(name), scores[name])
+    for field in STORED:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+    return rows.select(STORED.names)
 
 
 def _open(path: Path) -> pq.ParquetFile:

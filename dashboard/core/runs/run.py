@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -12,9 +12,15 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
+from dashboard.core.metrics.answers import Answers, Probabilities
 from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
+from dashboard.core.metrics.scores import Score, scores
+from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import RunManifest, State
 from dashboard.core.runs.rows import RowFiles
+
+_FOR_METRICS = ("confidence", "true_probability", "true_rank", "squared_error")  # in the order of `Probabilities`
+_AT_ONCE = 16_384  # rows
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,9 @@ class Run:
     manifest: RunManifest
     table: pd.DataFrame  # the requested columns in the order of `index`; indexed by position, see `RowFiles`
     files: RowFiles
-    measured: Evaluation | None  # the stored metrics that a worker computed
+    measured: Evaluation | None  # the stored metrics that a worker computed; None under a filter
     state: State | Literal["interrupted"]  # see `RunFolder.state`
+    conditions: Filter = ()  # the filter that the rows of `table` passed
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
@@ -44,13 +51,49 @@ class Run:
         except (OSError, pa.ArrowException) as error:
             raise damaged(self.manifest.run_id, error) from error
 
+    def batches(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """The rows of `table` with these columns, some thousand at a time. Raises OSError or ArrowException."""
+        if not self.conditions:
+            yield from self.files.batches(columns)
+            return
+        positions = self.table.index.to_numpy()
+        for start in range(0, len(positions), _AT_ONCE):
+            yield self.files.take(positions[start : start + _AT_ONCE], columns)
+
+    @cached_property
+    def labelled(self) -> pd.DataFrame:
+        """The rows with both a prediction and a label that is a class."""
+        return self.evaluated.dropna(subset=["true_label"])
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What the metrics need of the labelled rows, in their order. Raises DatasetError if they cannot be read."""
+        rows = self.labelled
+        try:
+            table = self.files.arrow(_FOR_METRICS).take(pa.array(rows.index.to_numpy()))
+        except (OSError, pa.ArrowException) as error:
+            raise damaged(self.manifest.run_id, error) from error
+        true, predicted = (rows[c].cat.codes.to_numpy(np.int64) for c in ("true_label", "predicted_label"))
+        probabilities = Probabilities(*(table[name].to_numpy() for name in _FOR_METRICS))
+        return Answers(true, predicted, len(self.manifest.class_names), probabilities)
+
+    @cached_property
+    def scores(self) -> dict[str, Score]:
+        """The metrics over the labelled rows, with intervals; empty if there are none."""
+        return scores(self.answers)
+
+    def pred_probs(self, rows: pd.DataFrame) -> np.ndarray:
+        """The probabilities (N, K) of some rows of `evaluated`. Raises DatasetError if they cannot be read."""
+        found = self.detail(rows, ["pred_probs"])["pred_probs"]
+        return np.stack(found.to_list()) if len(found) else np.empty((0, len(self.manifest.class_names)))
+
     def evaluation(self) -> Evaluation | None:
         """Metrics over the rows that have a true label and a prediction; None if there are no such rows."""
         return self.measured or self._evaluation
 
     @cached_property
     def _evaluation(self) -> Evaluation | None:
-        rows = self.evaluated.dropna(subset=["true_label"])
+        rows = self.labelled
         if rows.empty:
             return None
         true, predicted = (rows[c].cat.codes.to_numpy(np.int64) for c in ("true_label", "predicted_label"))

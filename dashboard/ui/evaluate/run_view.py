@@ -70,7 +70,7 @@ def _show_figures(run: Run, evaluation: Evaluation | None) -> None:
                 "Macro F1",
                 f"{evaluation.macro_f1:.1%}",
                 width=150,
-                help="Mean F1 of the classes that have images, with equal weights.",
+                help="Mean F1 of the classes that occur as labels or predictions, with equal weights.",
             )
         st.metric("Images", f"{len(run.evaluated):,}", width=150, help="Images with a prediction.")
         st.metric(

@@ -1,0 +1,75 @@
+"""What the metrics need to know about each image: a few numbers, whatever the number of classes is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """What is needed of the probabilities of N images. Each array is (N,)."""
+
+    confidence: np.ndarray  # probability of the predicted class, in [0, 1]
+    of_label: np.ndarray  # probability of the label, in [0, 1]
+    rank_of_label: np.ndarray  # place of the label among the classes by probability; 1 is the first
+    squared_error: np.ndarray  # sum over the classes of (probability - (1 for the label, else 0))^2, in [0, 2]
+
+    def take(self, places: np.ndarray) -> Probabilities:
+        """Those at these places."""
+        return Probabilities(*(values[places] for values in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The predictions for N images with a label."""
+
+    true_ids: np.ndarray  # (N,) int, class ids of the labels, in [0, K)
+    predicted_ids: np.ndarray  # (N,) int, class ids, in [0, K)
+    n_classes: int
+    probabilities: Probabilities | None  # None if only the predicted classes are known
+
+    def __len__(self) -> int:
+        return len(self.true_ids)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """(N,) bool: the predicted class is the label."""
+        return self.true_ids == self.predicted_ids
+
+    def take(self, places: np.ndarray) -> Answers:
+        """Those at these places."""
+        probabilities = self.probabilities and self.probabilities.take(places)
+        return replace(
+            self,
+            true_ids=self.true_ids[places],
+            predicted_ids=self.predicted_ids[places],
+            probabilities=probabilities,
+        )
+
+
+def probabilities_of(pred_probs: np.ndarray, true_ids: np.ndarray) -> Probabilities:
+    """What the metrics need of probabilities (N, K) and labels (N,); where a label is negative it is NaN, the rank 0.
+
+    Classes of equal probability are ranked in the order of their ids, as `argmax` does.
+    """
+    n, k = pred_probs.shape
+    known = true_ids >= 0
+    ids = np.where(known, true_ids, 0)
+    of_label = pred_probs[np.arange(n), ids] if n else np.empty(0)
+    before = (pred_probs > of_label[:, None]) | ((pred_probs == of_label[:, None]) & (np.arange(k) < ids[:, None]))
+    squared = (pred_probs**2).sum(axis=1) - 2 * of_label + 1
+    return Probabilities(
+        confidence=pred_probs.max(axis=1),
+        of_label=np.where(known, of_label, np.nan),
+        rank_of_label=np.where(known, before.sum(axis=1) + 1, 0),
+        squared_error=np.where(known, np.maximum(squared, 0), np.nan),
+    )
+
+
+def answers_of(pred_probs: np.ndarray, true_ids: np.ndarray) -> Answers:
+    """The answers for probabilities (N, K) and labels (N,) in [0, K)."""
+    return Answers(
+        np.asarray(true_ids), pred_probs.argmax(axis=1), pred_probs.shape[1], probabilities_of(pred_probs, true_ids)
+    )

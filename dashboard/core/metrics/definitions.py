@@ -1,0 +1,72 @@
+"""The metrics of an evaluation: their names, and one sentence about each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A metric."""
+
+    name: str  # in JSON and in files of checks
+    title: str  # on the page and in reports
+    explanation: str  # one sentence
+    higher_is_better: bool = True
+    percent: bool = True  # shown as a percentage; otherwise with three decimals
+    of_confidence: bool = False  # needs probabilities, not only predicted labels
+
+    def text(self, value: float) -> str:
+        """The value as it is shown."""
+        return f"{value:.1%}" if self.percent else f"{value:.3f}"
+
+    def difference(self, value: float) -> str:
+        """A difference of two values, with its sign."""
+        return f"{100 * value:+.1f}" if self.percent else f"{value:+.3f}"
+
+
+def _top(k: int) -> Definition:
+    return Definition(
+        f"top{k}", f"Top-{k} accuracy", f"Share of images whose label is among the {k} most probable classes.",
+        of_confidence=True,
+    )  # fmt: skip
+
+
+def _error(name: str, title: str, explanation: str, percent: bool = False) -> Definition:
+    """A metric of the probabilities that should be low."""
+    return Definition(name, title, explanation, higher_is_better=False, percent=percent, of_confidence=True)
+
+
+METRICS = (
+    Definition("accuracy", "Accuracy", "Share of images whose predicted class is their label."),
+    _top(2),
+    _top(3),
+    _top(5),
+    Definition("balanced_accuracy", "Balanced accuracy", "Mean recall of the classes, each class counts equally."),
+    Definition("macro_f1", "Macro F1", "Mean F1 of the classes, each class counts equally."),
+    Definition("weighted_f1", "Weighted F1", "Mean F1 of the classes, weighted by their number of images."),
+    Definition(
+        "mcc", "Matthews correlation", "Correlation of labels and predictions: 1 is perfect, 0 is chance.",
+        percent=False,
+    ),
+    Definition(
+        "cohen_kappa", "Cohen's kappa", "Agreement of labels and predictions beyond chance: 1 is perfect, 0 is chance.",
+        percent=False,
+    ),
+    _error("log_loss", "Log loss", "Mean of -ln(probability of the label): confident mistakes cost the most."),
+    _error("brier", "Brier score", "Mean squared error of the probabilities, summed over the classes; from 0 to 2."),
+    _error(
+        "ece15", "Calibration error (ECE)",
+        "Mean distance between confidence and accuracy, in 15 bins of equal width.", percent=True,
+    ),
+    _error(
+        "ece15_equal_mass", "ECE, equal-mass bins",
+        "Mean distance between confidence and accuracy, in 15 bins with equally many images.", percent=True,
+    ),
+    _error(
+        "ece10", "ECE, 10 bins", "Mean distance between confidence and accuracy, in 10 bins of equal width.",
+        percent=True,
+    ),
+    _error("aurc", "AURC", "Mean error rate when only the most confident images count, over all coverages."),
+)  # fmt: skip
+BY_NAME = {metric.name: metric for metric in METRICS}

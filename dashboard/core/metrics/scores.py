@@ -1,0 +1,119 @@
+"""Every metric of an evaluation with its 95% interval, and every difference between two evaluations of the same images.
+
+Shares (accuracy, top-k) have Wilson's interval. All others, and all differences, have a bootstrap interval: images are
+drawn with replacement, and both evaluations of a pair see the same draw (Efron, Tibshirani: An introduction to the
+bootstrap, 1993, chapter 13).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dashboard.core.metrics.answers import Answers
+from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.weighted import SHARES, WeightedMetrics
+
+RESAMPLES = 1000
+MOST_RESAMPLED = 10_000  # of more images, a random part is resampled, and the interval made narrower in proportion
+_BLOCK = 1_000_000  # weights in memory at once
+_LIMITS = (2.5, 97.5)  # percent
+_UPWARD = ("ece15", "ece15_equal_mass", "ece10")  # too large on average, because they sum absolute differences
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric, or a difference of metrics, with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int  # images
+
+
+def scores(answers: Answers) -> dict[str, Score]:
+    """The metrics of `METRICS` that are defined for these images, by name; none if there are no images.
+
+    Metrics of probabilities are left out if there are no probabilities.
+    """
+    n = len(answers)
+    if not n:
+        return {}
+    resamples = _Resamples(n)
+    values, drawn = resamples.values(answers)
+    found = {}
+    for name, value in values.items():
+        if name in SHARES:
+            share = proportion(round(value * n), n)
+            found[name] = Score(value, share.low, share.high, n)
+        else:
+            found[name] = Score(value, *resamples.interval(name, value, drawn[name]), n)
+    return found
+
+
+def differences(a: Answers, b: Answers) -> dict[str, Score]:
+    """`b` minus `a` for each metric that is defined for both.
+
+    Args:
+        a, b: two answers for each of the same images, in the same order.
+
+    Raises:
+        ValueError: they are not equally many.
+    """
+    n = len(a)
+    if n != len(b):
+        raise ValueError(f"{n} and {len(b)} answers are not about the same images")
+    if not n:
+        return {}
+    resamples = _Resamples(n)
+    (values_a, drawn_a), (values_b, drawn_b) = resamples.values(a), resamples.values(b)
+    found = {}
+    for name in values_a:
+        if name in values_b:
+            value = values_b[name] - values_a[name]
+            found[name] = Score(value, *resamples.interval("", value, drawn_b[name] - drawn_a[name]), n)
+    return found
+
+
+class _Resamples:
+    """The same draws for everything that is computed with it."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        rng = np.random.default_rng(0)
+        self._part = np.arange(n) if n <= MOST_RESAMPLED else np.sort(rng.choice(n, MOST_RESAMPLED, replace=False))
+
+    def values(self, answers: Answers) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        """Each defined metric, and how far it is from that in each resample (RESAMPLES,)."""
+        metrics = WeightedMetrics(answers)
+        whole = {name: float(value[0]) for name, value in metrics.values(np.ones((1, self._n))).items()}
+        few = len(self._part)
+        if few < self._n:
+            metrics = WeightedMetrics(answers.take(self._part))
+        centre = metrics.values(np.ones((1, few)))
+        blocks = [metrics.values(weights) for weights in self._weights()]
+        defined = [metric.name for metric in METRICS if not math.isnan(whole.get(metric.name, math.nan))]
+        drawn = {name: np.concatenate([block[name] for block in blocks]) - centre[name] for name in defined}
+        return {name: whole[name] for name in defined}, drawn
+
+    def _weights(self) -> Iterator[np.ndarray]:
+        """How often each image was drawn, (B, images), for some resamples after the other."""
+        rng, few = np.random.default_rng(1), len(self._part)
+        at_once = max(1, _BLOCK // few)
+        for start in range(0, RESAMPLES, at_once):
+            count = min(at_once, RESAMPLES - start)
+            drawn = rng.integers(0, few, (count, few)) + few * np.arange(count)[:, None]
+            yield np.bincount(drawn.ravel(), minlength=count * few).reshape(count, few).astype(float)
+
+    def interval(self, name: str, value: float, drawn: np.ndarray) -> tuple[float, float]:
+        """The 95% interval of a metric from how far it is away in each resample."""
+        drawn = drawn[~np.isnan(drawn)] * math.sqrt(len(self._part) / self._n)
+        if name in _UPWARD:  # each resample adds the bias once more, so its mean estimates the bias of the value
+            half, bias = 1.96 * float(drawn.std()), max(0.0, float(drawn.mean()))
+            return max(0.0, value - bias - half), value + half
+        down, up = np.percentile(drawn, _LIMITS)
+        return value + float(down), value + float(up)

@@ -1,0 +1,107 @@
+"""The metrics of weighted images. A bootstrap resample is a set of weights: how often each image was drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dashboard.core.metrics.answers import Answers, Probabilities
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+SHARES = {"accuracy": 1, "top2": 2, "top3": 3, "top5": 5}  # of images whose label has at most this rank
+_TINY = float(np.finfo(np.float64).eps)  # the least probability that log loss assumes, as in scikit-learn
+
+
+class WeightedMetrics:
+    """The metrics of some images as functions of the weights of these images."""
+
+    def __init__(self, answers: Answers) -> None:
+        """
+        Args:
+            answers: at least one.
+        """
+        k, correct = answers.n_classes, answers.correct
+        self._true = _indicators(answers.true_ids, k)
+        self._predicted = _indicators(answers.predicted_ids, k)
+        self._hits = _indicators(answers.true_ids, k, correct)
+        self._correct = correct.astype(float)
+        self._probabilities = answers.probabilities
+        if answers.probabilities:
+            self._prepare(answers.probabilities)
+
+    def _prepare(self, given: Probabilities) -> None:
+        """What can be summed, for each image."""
+        gap = given.confidence - self._correct
+        means = {
+            "log_loss": -np.log(np.clip(given.of_label, _TINY, 1)),
+            "brier": given.squared_error,
+            **{name: given.rank_of_label <= k for name, k in SHARES.items() if k > 1},
+        }
+        self._mean_names, self._means = list(means), np.stack([np.asarray(m, float) for m in means.values()], axis=1)
+        by_confidence = np.argsort(given.confidence, kind="stable")
+        mass_bin = np.empty(len(gap), int)
+        mass_bin[by_confidence] = np.arange(len(gap)) * 15 // len(gap)
+        self._gaps = {
+            "ece15": _indicators(_equal_width(given.confidence, 15), 15, gap),
+            "ece15_equal_mass": _indicators(mass_bin, 15, gap),
+            "ece10": _indicators(_equal_width(given.confidence, 10), 10, gap),
+        }
+        self._surest_first = by_confidence[::-1]
+
+    def values(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Each metric as (B,), for weights (B, N). A metric that is not defined is NaN.
+
+        The bins of equal mass keep the images that they have with equal weights.
+        """
+        total = weights.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = self._of_classes(weights, total)
+            if self._probabilities:
+                means = (weights @ self._means) / total[:, None]
+                found |= dict(zip(self._mean_names, means.T, strict=True))
+                found |= {name: np.abs(_sums(gap, weights)).sum(axis=1) / total for name, gap in self._gaps.items()}
+                found["aurc"] = self._aurc(weights, total)
+        return found
+
+    def _of_classes(self, weights: np.ndarray, total: np.ndarray) -> dict[str, np.ndarray]:
+        true, predicted, hits = (_sums(each, weights) for each in (self._true, self._predicted, self._hits))
+        f1 = 2 * hits / (true + predicted)
+        agreed, chance = hits.sum(axis=1), (true * predicted).sum(axis=1)
+        spread = np.sqrt((total**2 - (true**2).sum(axis=1)) * (total**2 - (predicted**2).sum(axis=1)))
+        return {
+            "accuracy": agreed / total,
+            "balanced_accuracy": np.nanmean(hits / true, axis=1),
+            "macro_f1": np.nanmean(f1, axis=1),
+            "weighted_f1": np.nansum(true * f1, axis=1) / total,
+            "mcc": np.where(spread > 0, (agreed * total - chance) / spread, 0.0),
+            "cohen_kappa": (agreed * total - chance) / (total**2 - chance),
+        }
+
+    def _aurc(self, weights: np.ndarray, total: np.ndarray) -> np.ndarray:
+        """Area under the risk-coverage curve (Geifman, El-Yaniv, arXiv 1705.08500, section 2), for each resample."""
+        ordered = weights[:, self._surest_first]
+        wrong = np.cumsum(ordered * (1 - self._correct[self._surest_first]), axis=1)
+        risk = wrong / np.maximum(np.cumsum(ordered, axis=1), 1)
+        return (risk * ordered).sum(axis=1) / total
+
+
+def _indicators(group: np.ndarray, groups: int, values: np.ndarray | None = None) -> csr_array:
+    """(groups, N): the value of each image in the row of its group, or 1."""
+    from scipy.sparse import csr_array
+
+    n = len(group)
+    data = np.ones(n) if values is None else values.astype(float)
+    return csr_array((data, (group, np.arange(n))), shape=(groups, n))
+
+
+def _sums(indicators: csr_array, weights: np.ndarray) -> np.ndarray:
+    """The weighted sum of each group, (B, groups)."""
+    return np.asarray(indicators @ weights.T).T
+
+
+def _equal_width(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """The bin of each image; bins are (low, high]."""
+    return np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)

@@ -1,0 +1,140 @@
+"""Finds the rows of a run that a filter lets pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dashboard.core.errors import listed
+from dashboard.core.runs.filters import Condition, Filter, filter_error
+from dashboard.core.runs.rows import PROPERTY_FIELDS, SCORE_COLUMNS
+
+_LABELS = ("true_label", "predicted_label")
+_FLAGS = {"yes": True, "no": False}
+_COMPARE = {"<": pc.less, "<=": pc.less_equal, ">": pc.greater, ">=": pc.greater_equal}
+_STORED = (
+    "index", "file", *_LABELS, "confidence", "status", *SCORE_COLUMNS, *(field.name for field in PROPERTY_FIELDS),
+)  # fmt: skip
+_DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., pa.ChunkedArray]]] = {
+    "correct": (_LABELS, lambda true, predicted: pc.equal(_text(true), _text(predicted))),
+    "loss": (("true_probability",), lambda p: pc.negate(pc.ln(p))),
+    "aspect": (("width", "height"), lambda width, height: pc.divide(pc.cast(width, pa.float64()), height)),
+}
+TAG = "tag"
+
+
+@dataclass(frozen=True)
+class FilterSource:
+    """Where the values of a filter come from."""
+
+    read: Callable[[Sequence[str]], pa.Table]  # columns of all rows of the run
+    class_names: Sequence[str]
+    attributes: pa.Table  # further columns of the dataset, one row for each row of the run
+    tags: Mapping[str, Sequence[int]]  # the `index` of the rows with each tag
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a filter may name."""
+        own = (*_STORED, *_DERIVED, TAG)
+        return (*own, *(name for name in self.attributes.column_names if name not in own))
+
+
+def passing(conditions: Filter, source: FilterSource) -> np.ndarray:
+    """(N,) bool: the rows for which every condition holds. A missing value satisfies only `COLUMN=`.
+
+    Raises:
+        DatasetError: a condition names an unknown column, an unknown class or tag, or does not fit its column.
+    """
+    masks = [_holds(condition, source) for condition in conditions]
+    return pc.fill_null(reduce(pc.and_kleene, masks), False).to_numpy(zero_copy_only=False)
+
+
+def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
+    if condition.column == TAG:
+        return _tagged(condition, source)
+    values = _values(condition.column, source)
+    if not condition.value and condition.operator in ("=", "!="):
+        missing = pc.is_null(values)
+        return missing if condition.operator == "=" else pc.invert(missing)
+    if condition.operator == "~":
+        return pc.match_substring(_text(values), condition.value, ignore_case=True)
+    if pa.types.is_boolean(values.type):
+        return _equal(condition, values, [_flag(text, condition) for text in condition.alternatives])
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        numbers = [_number(text, condition) for text in _alternatives(condition)]
+        values = pc.cast(values, pa.float64())
+        compare = _COMPARE.get(condition.operator)
+        return compare(values, numbers[0]) if compare else _equal(condition, values, numbers)
+    if condition.operator in _COMPARE:
+        raise filter_error(
+            f"{condition.column} holds words, so {condition} cannot be compared.", "Use =, != or ~ (contains)."
+        )
+    texts = [condition.value] if pc.any(pc.equal(_text(values), condition.value)).as_py() else condition.alternatives
+    if condition.column in _LABELS and (unknown := [text for text in texts if text not in source.class_names]):
+        raise filter_error(
+            f"{listed(unknown)} is not a class of this evaluation.", f"Its classes: {listed(source.class_names, 30)}."
+        )
+    return _equal(condition, _text(values), texts)
+
+
+def _equal(condition: Condition, values: pa.ChunkedArray, wanted: Sequence[object]) -> pa.ChunkedArray:
+    found = pc.is_in(values, pa.array(wanted, values.type))
+    right = found if condition.operator == "=" else pc.invert(found)
+    return pc.if_else(pc.is_valid(values), right, None)
+
+
+def _values(column: str, source: FilterSource) -> pa.ChunkedArray:
+    if column in _STORED:
+        return source.read([column])[column]
+    if column in _DERIVED:
+        needed, derive = _DERIVED[column]
+        table = source.read(needed)
+        return derive(*(table[name] for name in needed))
+    if column in source.attributes.column_names:
+        return source.attributes[column]
+    raise filter_error(f"There is no column {column!r}.", f"The columns are {listed(source.columns, 40)}.")
+
+
+def _tagged(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
+    if condition.operator not in ("=", "!="):
+        raise filter_error(f"{condition} cannot be compared.", "Use tag=NAME or tag!=NAME.")
+    index = source.read(["index"])["index"]
+    wanted = source.tags if not condition.value else {condition.value} & {*source.tags} or condition.alternatives
+    if unknown := [name for name in wanted if name not in source.tags]:
+        raise filter_error(
+            f"No image has the tag {listed(unknown)}.",
+            f"The tags are {listed(sorted(source.tags))}." if source.tags else "Tag images first.",
+        )
+    marked = pa.array(sorted({i for name in wanted for i in source.tags[name]}), pa.int64())
+    found = pc.is_in(index, marked)
+    without = (condition.operator == "=") != bool(condition.value)
+    return pc.invert(found) if without else found
+
+
+def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.cast(values, pa.string())
+
+
+def _alternatives(condition: Condition) -> Sequence[str]:
+    return condition.alternatives if condition.operator in ("=", "!=") else [condition.value]
+
+
+def _number(text: str, condition: Condition) -> float:
+    share = text.removesuffix("%")
+    try:
+        return float(share) / (100 if share != text else 1)
+    except ValueError:
+        raise filter_error(
+            f"{condition.column} holds numbers, and {text!r} is not a number.", f"Write {condition.column}<0.7 or so."
+        ) from None
+
+
+def _flag(text: str, condition: Condition) -> bool:
+    if text.lower() not in _FLAGS:
+        raise filter_error(f"{condition.column} is yes or no, not {text!r}.", f"Write {condition.column}=no.")
+    return _FLAGS[text.lower()]

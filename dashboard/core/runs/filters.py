@@ -1,0 +1,62 @@
+"""A filter of the rows of a run: conditions that must all hold. It is data, so it can stand in an address or a file.
+
+A condition as text is COLUMN, an operator, and a value: `true_label=cat`, `confidence<0.7`, `file~holiday`.
+`a|b` after = or != stands for either value. Nothing after = means that the value is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from dashboard.core.errors import DatasetError
+
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]  # ~ is "contains", whatever the case of letters
+_CONDITION = re.compile(r"\s*(.+?)\s*(!=|<=|>=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
+EXAMPLES = "true_label=cat, predicted_label!=dog, correct=no, confidence<0.7, file~holiday or tag=unclear"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the value of one column must be."""
+
+    column: str
+    operator: Operator
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.column}{self.operator}{self.value}"
+
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        """The values of which one must be there, for = and !=."""
+        return tuple(part.strip() for part in self.value.split("|"))
+
+
+Filter = tuple[Condition, ...]  # all must hold; an empty one lets every row pass
+
+
+def parse_condition(text: str) -> Condition:
+    """The condition that the text means. Raises DatasetError if it is not a condition."""
+    found = _CONDITION.fullmatch(text)
+    if found is None:
+        raise filter_error(f"{text!r} is not a condition.", f"Write a column, an operator and a value: {EXAMPLES}.")
+    column, operator, value = found.groups()
+    return Condition(column, cast(Operator, operator), value)
+
+
+def parse_filter(texts: Sequence[str]) -> Filter:
+    """The filter of some conditions as text. Raises DatasetError if one is not a condition."""
+    return tuple(dict.fromkeys(parse_condition(text) for text in texts))
+
+
+def as_texts(conditions: Filter) -> list[str]:
+    """The conditions as text, which `parse_filter` reads."""
+    return [str(condition) for condition in conditions]
+
+
+def filter_error(message: str, fix: str) -> DatasetError:
+    """The error for a filter that cannot be used."""
+    return DatasetError(message, fix, "filter")
