@@ -1,0 +1,164 @@
+"""Metrics with intervals: against scikit-learn, reference predictions, and the truth in simulations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, bootstrap
+from sklearn import metrics as sk
+
+from dashboard.core.metrics import scores as module
+from dashboard.core.metrics.answers import Answers, answers_of
+from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.scores import MOST_RESAMPLED, differences, scores
+from dashboard.core.metrics.weighted import WeightedMetrics
+
+ORACLE = Path(__file__).resolve().parents[4] / "shared" / "oracles"
+
+
+def simulated(
+    n: int, seed: int, k: int = 10, strength: float = 3.0, sharpness: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n, k) and labels (n,) of a classifier that is right for some images."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, k, n)
+    logits = rng.normal(0, 1, (n, k))
+    logits[np.arange(n), labels] += strength
+    probs = np.exp(logits * sharpness)
+    return probs / probs.sum(axis=1, keepdims=True), labels
+
+
+REFERENCE: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
+    "accuracy": lambda y, p, probs: sk.accuracy_score(y, p),
+    "top2": lambda y, p, probs: sk.top_k_accuracy_score(y, probs, k=2, labels=range(10)),
+    "top3": lambda y, p, probs: sk.top_k_accuracy_score(y, probs, k=3, labels=range(10)),
+    "top5": lambda y, p, probs: sk.top_k_accuracy_score(y, probs, k=5, labels=range(10)),
+    "macro_f1": lambda y, p, probs: sk.f1_score(y, p, average="macro"),
+    "weighted_f1": lambda y, p, probs: sk.f1_score(y, p, average="weighted"),
+    "mcc": lambda y, p, probs: sk.matthews_corrcoef(y, p),
+    "cohen_kappa": lambda y, p, probs: sk.cohen_kappa_score(y, p),
+    "log_loss": lambda y, p, probs: sk.log_loss(y, probs, labels=range(10)),
+    "brier": lambda y, p, probs: float(((probs - np.eye(10)[y]) ** 2).sum(axis=1).mean()),
+}
+
+
+@pytest.mark.parametrize("which", ["all", "two classes", "one predicted class", "few"])
+def test_values_are_those_of_scikit_learn(which: str) -> None:
+    probs, labels = simulated(700, 1, strength=1.5)
+    rows = {
+        "all": np.ones(700, bool),
+        "two classes": np.isin(labels, (3, 5)),
+        "one predicted class": probs.argmax(axis=1) == 4,
+        "few": np.arange(700) < 7,
+    }[which]
+    found = scores(answers_of(probs[rows], labels[rows]))
+    predicted = probs[rows].argmax(axis=1)
+    assert {*REFERENCE, "balanced_accuracy", "ece15", "ece15_equal_mass", "ece10", "aurc"} == {*found}
+    for name, reference in REFERENCE.items():
+        assert found[name].value == pytest.approx(reference(labels[rows], predicted, probs[rows]), abs=1e-12), name
+        assert found[name].n == rows.sum()
+    of_true = np.isin(predicted, labels[rows])  # scikit-learn warns about other predictions
+    if of_true.all():
+        expected = sk.balanced_accuracy_score(labels[rows], predicted)
+        assert found["balanced_accuracy"].value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.skipif(not ORACLE.exists(), reason="the reference predictions are not on this machine")
+def test_values_on_the_reference_predictions() -> None:
+    found = scores(
+        answers_of(np.load(ORACLE / "cifar10_test_pred_probs.npy"), np.load(ORACLE / "cifar10_test_labels.npy"))
+    )
+    expected = {
+        "accuracy": 0.9294, "ece15": 0.03259, "ece10": 0.03216, "ece15_equal_mass": 0.03210, "log_loss": 0.24917,
+        "brier": 0.10995, "aurc": 0.008492,
+    }  # fmt: skip
+    for name, value in expected.items():
+        assert found[name].value == pytest.approx(value, rel=5e-4), name
+
+
+def test_ranks_of_equal_probabilities_follow_the_class_ids() -> None:
+    probs = np.array([[0.4, 0.4, 0.2], [0.4, 0.4, 0.2], [0.2, 0.2, 0.6]])
+    answers = answers_of(probs, np.array([0, 1, 1]))
+    assert answers.probabilities is not None
+    assert answers.probabilities.rank_of_label.tolist() == [1, 2, 3]
+    assert answers.correct.tolist() == [True, False, False]
+
+
+def test_metrics_of_probabilities_are_left_out_without_probabilities() -> None:
+    found = scores(Answers(np.array([0, 1, 1]), np.array([0, 1, 0]), 2, None))
+    assert {*found} == {m.name for m in METRICS if not m.of_confidence}
+    assert found["accuracy"].value == pytest.approx(2 / 3)
+
+
+def test_no_images_have_no_metrics_and_one_image_has_those_that_are_defined() -> None:
+    probs, labels = simulated(1, 2)
+    assert scores(answers_of(probs[:0], labels[:0])) == {}
+    one = scores(answers_of(np.array([[0.9, 0.1]]), np.array([0])))
+    assert one["accuracy"].value == 1 and "cohen_kappa" not in one
+    assert all(np.isfinite([s.value, s.low, s.high]).all() for s in one.values())
+
+
+def test_shares_have_the_interval_of_wilson() -> None:
+    found = scores(answers_of(*simulated(300, 3)))
+    for name in ("accuracy", "top2", "top3", "top5"):
+        expected = binomtest(round(found[name].value * 300), 300).proportion_ci(method="wilson")
+        assert (found[name].low, found[name].high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_the_interval_of_a_mean_is_that_of_scipy_bootstrap() -> None:
+    probs, labels = simulated(500, 4)
+    losses = -np.log(probs[np.arange(500), labels])
+    expected = bootstrap((losses,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(0))
+    found = scores(answers_of(probs, labels))["log_loss"]
+    width = expected.confidence_interval.high - expected.confidence_interval.low
+    assert found.low == pytest.approx(expected.confidence_interval.low, abs=0.06 * width)
+    assert found.high == pytest.approx(expected.confidence_interval.high, abs=0.06 * width)
+
+
+def test_a_part_of_many_images_gives_the_interval_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = answers_of(*simulated(4 * MOST_RESAMPLED, 5))
+    from_part = scores(answers)
+    monkeypatch.setattr(module, "MOST_RESAMPLED", 4 * MOST_RESAMPLED)
+    monkeypatch.setattr(module, "RESAMPLES", 300)
+    for name, score in scores(answers).items():
+        assert from_part[name].value == score.value
+        assert from_part[name].high - from_part[name].low == pytest.approx(score.high - score.low, rel=0.2), name
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RESAMPLES", 300)
+    big = answers_of(*simulated(400_000, 6, strength=2.5, sharpness=1.3))
+    truth = {name: float(value[0]) for name, value in WeightedMetrics(big).values(np.ones((1, len(big)))).items()}
+    repeats = 400
+    covered = dict.fromkeys(truth, 0)
+    for seed in range(repeats):
+        for name, score in scores(answers_of(*simulated(500, 1000 + seed, strength=2.5, sharpness=1.3))).items():
+            covered[name] += score.low <= truth[name] <= score.high
+    for name, hits in covered.items():
+        assert 0.93 <= hits / repeats <= 0.975, (name, hits / repeats)
+
+
+def test_two_equal_evaluations_do_not_differ() -> None:
+    answers = answers_of(*simulated(400, 8))
+    for name, difference in differences(answers, answers).items():
+        assert (difference.value, difference.low, difference.high) == (0, 0, 0), name
+
+
+def test_a_difference_is_paired() -> None:
+    """Both see the same images, so the interval is narrower than that of two independent evaluations."""
+    probs, labels = simulated(1000, 9)
+    better = probs * 0.8 + 0.2 * np.eye(10)[labels]
+    a, b = answers_of(probs, labels), answers_of(better, labels)
+    found = differences(a, b)["log_loss"]
+    losses = [-np.log(each[np.arange(1000), labels]) for each in (probs, better)]
+    paired = (losses[1] - losses[0]).std() / np.sqrt(1000)
+    assert found.value == pytest.approx((losses[1] - losses[0]).mean())
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * paired, rel=0.1)
+
+
+def test_answers_about_different_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 and 2 answers"):
+        differences(answers_of(*simulated(3, 1)), answers_of(*simulated(2, 1)))
