@@ -111,7 +111,9 @@ class BinaryCurve:
 
         The columns are threshold, false_positive_rate, recall, precision and cost (see `cost`).
         """
-        at = thinned(self.true_positives / max(self.positives, 1) + self.false_positives / max(self.negatives, 1), points)
+        at = thinned(
+            self.true_positives / max(self.positives, 1) + self.false_positives / max(self.negatives, 1), points
+        )
         return pd.DataFrame(
             {
                 "threshold": self.thresholds[at],

@@ -76,6 +76,7 @@ def _newcombe(value: float, n_positive: int, n_negative: int) -> tuple[float, fl
         variance = auroc * (1 - auroc) * (1 + extra * (1 - auroc) / (2 - auroc) + extra * auroc / (1 + auroc))
         return float((auroc - value) ** 2 - _Z**2 * variance / (n_positive * n_negative))
 
-    low = 0.0 if value == 0 else brentq(beyond, 0, value)
-    high = 1.0 if value == 1 else brentq(beyond, value, 1)
+    # at 0 and 1 themselves the error is zero, which is not the solution that is meant
+    low = 0.0 if value == 0 else brentq(beyond, 0, min(value, 1 - 1e-9))
+    high = 1.0 if value == 1 else brentq(beyond, max(value, 1e-9), 1)
     return float(low), float(high)

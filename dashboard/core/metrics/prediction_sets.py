@@ -103,7 +103,9 @@ def prediction_sets(
         quantiles = np.array([_largest_accepted(each, confidence) for each in of_class])
     else:
         quantiles = np.full(k, _largest_accepted(scores, confidence))
-    return PredictionSets(confidence, by_class, quantiles, n_calibration, 1 - probs_test <= quantiles, np.asarray(y_test))
+    return PredictionSets(
+        confidence, by_class, quantiles, n_calibration, 1 - probs_test <= quantiles, np.asarray(y_test)
+    )
 
 
 def prediction_sets_on_halves(
