@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from dashboard.cli.app import app
+from dashboard.cli.model_table import markdown_table
+from dashboard.core.models.facts import ModelFacts
+from dashboard.core.models.registry import Registry
 from dashboard.core.settings import get_settings
+from tests.conftest import ROOT
 from tests.core.evaluation.test_recalibration import RUN, registry, stored  # noqa: F401  # a fixture
 
 Recalibrate = Callable[..., Result]
@@ -54,3 +59,15 @@ def test_a_refusal_is_an_error_with_a_code(recalibrate: Recalibrate, tmp_path: P
     done = recalibrate("recalibrate", "pets@1", "--run", RUN, "--json")
     assert done.exit_code == 1 and json.loads(done.stdout)["error"]["code"] == "run_of_other_model"
     assert "evaluate DATASET --model pets@1" in done.stderr
+
+
+def test_a_figure_that_is_no_longer_known_is_empty_in_the_table_of_the_readme() -> None:
+    old = Registry(ROOT / "models").get("cifar10-resnet")
+    unseen = {name: value for name, value in old.metrics["unseen"].items() if name != "ece15"}
+    facts = ModelFacts((32, 32, 3), (10,), 1, 1, 1.0, 1.0, 5.0, "float32", ())
+    before, after = (
+        list(markdown_table([replace(old, metrics=figures)], {old.ref: facts}))[2].split(" | ")
+        for figures in (old.metrics, {**old.metrics, "unseen": unseen})
+    )
+    assert before[3].endswith("%") and after[3] == ""
+    assert before[:3] + before[4:] == after[:3] + after[4:]

@@ -81,7 +81,8 @@ def prediction_sets(
     """Computes the prediction sets of split conformal prediction (Vovk et al. 2005; Sadinle et al., arXiv 1609.00451).
 
     If the test images come from the same source as the calibration images, the set of a new image holds its true class
-    with at least the probability `confidence`, whatever the model is. The p-values are those of crepes.
+    with at least the probability `confidence`, whatever the model is. The p-values are those of crepes, not smoothed, so
+    that the same images always get the same sets.
 
     Args:
         probs_cal, y_cal: probabilities (N, K) and true class ids (N,) to compute the quantiles from, N >= 1.
