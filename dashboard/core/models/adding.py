@@ -17,7 +17,7 @@ from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
 from dashboard.core.models.model_files import take_model
 from dashboard.core.models.quarantine import Quarantine
-from dashboard.core.models.registry import Registry, check_name
+from dashboard.core.models.registry import Registry, check_name, not_written
 from dashboard.core.models.samples import keep_samples, labelled_samples, read_samples
 from dashboard.core.models.scalings import choose_scaling, scaled, try_others
 from dashboard.core.models.self_test import LabelledFile, SelfTest, self_test
@@ -129,7 +129,7 @@ def add_model(
             _remove(original)
             return registry.get(f"{name}@{registry.add(folder, name)}")
     except OSError as error:
-        raise _not_written(registry, error) from error
+        raise not_written(registry, error) from error
 
 
 def _remove(path: Path) -> None:
@@ -169,13 +169,6 @@ def _assumed_names(tests: Mapping[str, SelfTest], what: str) -> tuple[str, ...]:
         f"No class names were given. CIFAR-10's are assumed ({', '.join(CLASS_NAMES)}): with them it is right for "
         f"{best.right} of {best.accuracy.n} samples.",
     )
-
-
-def _not_written(registry: Registry, error: OSError) -> ModelError:
-    return ModelError(
-        f"The model cannot be written to {registry.root}: {error.strerror or error}.",
-        "Free some space or check the folder's permissions.", "storage",
-    )  # fmt: skip
 
 
 def choose_class_names(given: Sequence[str] | None, facts: ForeignModelFacts, what: str) -> tuple[str, ...] | None:

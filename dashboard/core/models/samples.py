@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -69,3 +70,9 @@ def kept_samples(folder: Path) -> list[LabelledFile]:
     """The samples that were stored with a model; empty if there are none."""
     files = sorted((folder / _KEPT).glob("*/*"), key=lambda path: int(path.name) if path.name.isdecimal() else 0)
     return [LabelledFile(unquote(path.parent.name), path.read_bytes()) for path in files]
+
+
+def copy_samples(source: Path, target: Path) -> None:
+    """Copies the samples of one model folder, if it has any, into another. Raises OSError."""
+    if (source / _KEPT).is_dir():
+        shutil.copytree(source / _KEPT, target / _KEPT)
