@@ -10,7 +10,6 @@ import pytest
 
 from dashboard.core.datasets import Dataset, label_counts, open_dataset
 from dashboard.core.datasets.choices import Choices
-from dashboard.core.datasets.class_map import class_map_of
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.labels_option import labels_choice
 from dashboard.core.errors import DatasetError
@@ -151,6 +150,7 @@ def test_names_of_numbers_that_are_not_certain_are_not_used(make_zip: MakeZip) -
     table = {"train.csv": b"image,label\na,1\nb,2\n"}
     listed = open_dataset(make_zip({}, "1.zip", extra={**images, **table, "classes.txt": b"cat\ndog\nfrog\n"}))
     assert label_counts(listed.samples) == {"1": 1, "2": 1}, "the list does not say whether it counts from 0"
+    assert "classes.txt is not used for the numbers: it lists 3 names without numbers" in listed.notes[-1]
     maps = {"one.json": b'{"1": "cat", "2": "dog"}', "two.json": b'{"1": "dog", "2": "cat"}'}
     differing = open_dataset(make_zip({}, "2.zip", extra={**images, **table, **maps}))
     assert label_counts(differing.samples) == {"1": 1, "2": 1} and "give them different names" in differing.notes[-1]
@@ -164,10 +164,49 @@ def test_numbered_folders_are_named_too(make_zip: MakeZip) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"0": "cat", "1": "cat"}', '{"0": "", "1": "b"}', "{}", '{"0": 1}', '{"a": true}', "3"]
+    "content",
+    [
+        '{"0": "cat", "1": "cat"}', '{"0": "", "1": "b"}', "{}", '{"0": 1, "1": 0}', '{"a": true, "b": false}', "3",
+        '{"0/0.png": 0, "1/0.png": 1}',
+    ],
+)  # fmt: skip
+def test_what_is_no_map_of_classes(make_zip: MakeZip, content: str) -> None:
+    dataset = open_dataset(make_zip({"0": 1, "1": 1}, extra={"classes.json": content.encode()}))
+    assert label_counts(dataset.samples) == {"0": 1, "1": 1}
+
+
+def test_a_table_of_labels_does_not_name_its_own_numbers(make_zip: MakeZip) -> None:
+    """Each number has one image, so the table could also say that the images are classes."""
+    images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    dataset = open_dataset(make_zip({}, extra={**images, "labels.csv": b"file,label\na,0\nb,1\n"}))
+    assert label_counts(dataset.samples) == {"0": 1, "1": 1}
+
+
+@pytest.mark.parametrize(
+    "name, content, used",
+    [
+        ("labels.txt", "Photos of pets\ntaken in 2021\nby our students\n", False),  # 3 lines, 2 classes
+        ("labels.txt", "The folder 0 has the cats.\nThe folder 1 has the dogs.\n", False),
+        ("labels.txt", "cat\n", False),
+        ("labels.txt", "cat 0\ndog 1\n", True),
+        ("labels.txt", "0=cat\n1=dog\n2=frog\n", True),  # no image shows a frog
+        ("classes.names", "cat\ndog\n", True),
+        ("classes.csv", "id,name\n1,dog\n0,cat\n", True),
+        ("classes.csv", "breed,class\ntabby,cat\npoodle,dog\n", False),
+        ("config.json", '{"id2label": {"0": "cat", "1": "dog"}}', True),
+    ],
 )
-def test_what_is_no_map_of_classes(text: str) -> None:
-    assert class_map_of(text, ".json")[0] == {}
+def test_forms_of_names_beside_numbered_folders(make_zip: MakeZip, name: str, content: str, used: bool) -> None:
+    """The same forms as the class names of a model, see tests/core/labels/test_class_names.py."""
+    for encoding in ("utf-8", "utf-16"):
+        extra = {name: content.encode(encoding)}
+        dataset = open_dataset(make_zip({"0": 1, "1": 2}, f"{encoding}.zip", extra=extra))
+        assert label_counts(dataset.samples) == ({"cat": 1, "dog": 2} if used else {"0": 1, "1": 2})
+
+
+def test_a_list_names_numbers_from_1_if_they_are_exactly_1_to_k(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({"1": 1, "2": 2}, extra={"classes.txt": b"cat\ndog\n"}))
+    assert label_counts(dataset.samples) == {"cat": 1, "dog": 2}
 
 
 def test_a_competition_from_the_field(shared_dir: Path) -> None:
