@@ -21,6 +21,7 @@ LABELS_STEMS = frozenset({"labels", "label"})
 _LIKELY_STEMS = frozenset({*LABELS_STEMS, "metadata", "annotations"})
 _COCO_STEM = re.compile(r"_annotations\.coco|instances_\w+")  # as Roboflow and COCO call their files
 _TEMPLATE = "submission"  # in the names of tables with made-up labels, which Kaggle's competitions give as an example
+_NEARLY_ALL = 0.9  # share of the images
 MOST_TABLES = 40  # more are records of single images rather than tables of many
 
 
@@ -32,6 +33,7 @@ class Table:
     content: LabelsTable | None  # None: it cannot be read as labels
     rows: int
     matched: int  # rows that name exactly one image
+    labelled: int  # images that it gives a label
     fault: DatasetError | None = None  # why it certainly holds no labels of this dataset
     template: bool = False  # True: its labels are made up
 
@@ -71,20 +73,29 @@ def _is_coco_name(name: str) -> bool:
     return name.lower().endswith(".json") and _COCO_STEM.fullmatch(file_stem(name).lower()) is not None
 
 
+def replaces_folders(table: Table, images: int) -> bool:
+    """True if the images' folders are no classes beside this table: its name says so, and it labels nearly all images."""
+    return is_likely(table.name) and table.labelled >= _NEARLY_ALL * images
+
+
 def rivals_of_folders(tables: Mapping[int, Table], images: int, folders: Collection[str | None]) -> dict[int, Table]:
     """The tables that may hold the labels although the images lie in several folders, which may be classes.
 
-    They name most images and lie in none of these folders, and their labels are others than the names of the folders.
+    Their labels are others than the names of the folders. Unless the name of a table says that it holds labels, it must
+    also name most images and lie in none of these folders. If its name says so, but it names no image or cannot be read,
+    it is kept too, since it has a fault to report.
     """
     names = {folder.casefold() for folder in folders if folder}
-    return {
-        i: table
-        for i, table in tables.items()
-        if table.content is not None
-        and 2 * table.matched > images
-        and table.name.rpartition("/")[0].rpartition("/")[2] not in folders
-        and not {label.casefold() for label in table.content.labels if label} <= names
-    }
+
+    def may_label(table: Table) -> bool:
+        if table.content is None or not table.matched:
+            return is_likely(table.name)
+        if {label.casefold() for label in table.content.labels if label} <= names:
+            return False
+        inside = table.name.rpartition("/")[0].rpartition("/")[2] in folders
+        return is_likely(table.name) or (2 * table.matched > images and not inside)
+
+    return {i: table for i, table in tables.items() if may_label(table)}
 
 
 def must_be_usable(name: str, folders: Collection[str | None]) -> bool:
@@ -99,13 +110,18 @@ def read_table(source: FileSource, position: int, images: Sequence[str]) -> Tabl
     try:
         content = read_labels_file(source.read(position, MAX_LABELS_BYTES + 1), name, stems)
     except ImageError as error:
-        return Table(name, None, 0, 0, DatasetError(f"{name}: {error.message}", error.fix, error.code))
+        return Table(name, None, 0, 0, 0, DatasetError(f"{name}: {error.message}", error.fix, error.code))
     except DatasetError as error:
-        return Table(name, None, 0, 0, error)
+        return Table(name, None, 0, 0, 0, error)
     find = Finder(images, name.rpartition("/")[0])
-    matched = sum(len(find(file)) == 1 for file in content.files)
+    matched, labelled = 0, set()
+    for row, file in enumerate(content.files):
+        if len(found := find(file)) == 1:
+            matched += 1
+            if content.labels[row] is not None or row in content.faults:
+                labelled.add(found[0])
     fault = None if matched else _names_none(content, len(images))
-    return Table(name, content, len(content.files), matched, fault)
+    return Table(name, content, len(content.files), matched, len(labelled), fault)
 
 
 def _names_none(content: LabelsTable, count: int) -> DatasetError:

@@ -102,6 +102,8 @@ def _from_table(rows: Sequence[Sequence[str]]) -> NumberedNames:
     header = [cell.lower() for cell in rows[0]]
     named = [header.index(name) for name in _NAME_COLUMNS if name in header]
     body = rows[1:] if named or set(header) & set(_ID_COLUMNS) - {""} else rows
+    if not body:
+        raise ValueError("it has only names of columns")
     columns = list(zip(*body, strict=True))
     if len(columns) == 1:
         return _list(columns[0])

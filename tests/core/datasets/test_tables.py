@@ -103,10 +103,34 @@ def test_folders_that_may_be_parts_instead_of_classes_are_asked_about(make_zip: 
     assert label_counts(by_folder.samples) == {"part_1": 2, "part_2": 2}
 
 
+@pytest.mark.parametrize("name", ["metadata.csv", "labels.csv"])
+def test_a_table_with_labels_for_few_images_in_class_folders_is_asked_about(make_zip: MakeZip, name: str) -> None:
+    """The second row has no label, so the table gives one label for ten images."""
+    table = b"file_name,label\ncat/0.png,striped\ncat/1.png,\n"
+    path = make_zip({"cat": 5, "dog": 5}, extra={name: table})
+    with pytest.raises(UndecidedError, match="and so could its folders, cat, dog") as asked:
+        open_dataset(path)
+    assert asked.value.question.topic == "labels"
+    assert [answer.value for answer in asked.value.question.answers] == [name, "folders"]
+    by_folder = open_dataset(path, Choices(labels="folders"))
+    assert label_counts(by_folder.samples) == {"cat": 5, "dog": 5}
+    by_table = open_dataset(path, Choices(labels=name))
+    assert label_counts(by_table.samples) == {"striped": 1}
+
+
+def test_a_table_that_labels_nearly_all_images_replaces_the_folders(make_zip: MakeZip) -> None:
+    rows = "".join(f"part{1 + i // 5}/{i}.png,{'cat' if i % 2 else 'dog'}\n" for i in range(9))
+    images = {f"part{1 + i // 5}/{i}.png": encoded(picture(i)) for i in range(10)}
+    dataset = open_dataset(make_zip({}, extra={**images, "metadata.csv": f"file_name,label\n{rows}".encode()}))
+    assert label_counts(dataset.samples) == {"dog": 5, "cat": 4}
+
+
 def test_a_table_that_repeats_the_folders_is_no_question(make_zip: MakeZip) -> None:
     table = b"image,label\ncat/0.png,cat\ndog/0.png,dog\n"
     dataset = open_dataset(make_zip({"cat": 1, "dog": 1}, extra={"list.csv": table}))
     assert label_counts(dataset.samples) == {"cat": 1, "dog": 1} and dataset.questions == ()
+    partly = make_zip({"cat": 3, "dog": 1}, "partly.zip", extra={"labels.csv": table})
+    assert label_counts(open_dataset(partly).samples) == {"cat": 3, "dog": 1}
 
 
 def test_a_typed_table_is_looked_for_in_the_dataset_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
