@@ -22,13 +22,13 @@ from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
 from dashboard.core.datasets.splits import Folders, find_splits
-from dashboard.core.datasets.table_choice import TableChoice, choose_table
+from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.datasets.tables import (
     Table,
     likely_first,
     must_be_usable,
-    read_table,
+    read_tables,
     replaces_folders,
     rivals_of_folders,
     table_positions,
@@ -189,7 +189,10 @@ class FilesReader:
         found = table_positions(self._names, positions, image_names)
         if not self._choices.labels:
             found = likely_first(self._names, found)
-        tables = {i: read_table(self._source, i, image_names) for i in found}
+        if self._choices.labels:
+            wanted = named_among(self._names, found, self._choices.labels)
+            found = [*wanted, *(i for i in found if i not in wanted)]  # there is room at least for what the user named
+        tables = read_tables(self._source, found, image_names)
         unmatched = [i for i, table in tables.items() if not table.matched]
         names_of_classes = {each.file for each in find_class_maps(self._source, unmatched)}
         tables = {i: table for i, table in tables.items() if table.name not in names_of_classes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -36,6 +37,7 @@ class Table:
     labelled: int  # images that it gives a label
     fault: DatasetError | None = None  # why it certainly holds no labels of this dataset
     template: bool = False  # True: its labels are made up
+    unread: bool = False  # True: the tables before it were so large that it was not read
 
     @property
     def in_words(self) -> str:
@@ -82,14 +84,14 @@ def rivals_of_folders(tables: Mapping[int, Table], images: int, folders: Collect
     """The tables that may hold the labels although the images lie in several folders, which may be classes.
 
     Their labels are others than the names of the folders. Unless the name of a table says that it holds labels, it must
-    also name most images and lie in none of these folders. If its name says so, but it names no image or cannot be read,
-    it is kept too, since it has a fault to report.
+    also name most images and lie in none of these folders. Kept too are those that have to report that they were not
+    read, or that they name no image although they are called labels.
     """
     names = {folder.casefold() for folder in folders if folder}
 
     def may_label(table: Table) -> bool:
         if table.content is None or not table.matched:
-            return is_likely(table.name)
+            return is_likely(table.name) or table.unread
         if {label.casefold() for label in table.content.labels if label} <= names:
             return False
         inside = table.name.rpartition("/")[0].rpartition("/")[2] in folders
@@ -103,16 +105,31 @@ def must_be_usable(name: str, folders: Collection[str | None]) -> bool:
     return set(folders) <= {None} or file_stem(name).lower() in LABELS_STEMS or _is_coco_name(name)
 
 
-def read_table(source: FileSource, position: int, images: Sequence[str]) -> Table:
-    """Reads a table and matches its rows with images."""
+def read_tables(source: FileSource, positions: Sequence[int], images: Sequence[str]) -> dict[int, Table]:
+    """Reads tables, by position, and matches their rows with images.
+
+    Together they may have MAX_LABELS_BYTES. A table that does not fit beside those before it is not read and says so.
+    """
+    left, tables = MAX_LABELS_BYTES, {}
+    for position in positions:
+        tables[position], n_bytes = _read_table(source, position, images, left)
+        left -= n_bytes
+    return tables
+
+
+def _read_table(source: FileSource, position: int, images: Sequence[str], most: int) -> tuple[Table, int]:
+    """The table and how many of `most` bytes it takes, which is 0 if it is not kept."""
     name = source.names[position]
     stems = {file_stem(image) for image in images}
     try:
-        content = read_labels_file(source.read(position, MAX_LABELS_BYTES + 1), name, stems)
+        data = source.read(position, most + 1)
+        if len(data) > most and most < MAX_LABELS_BYTES:
+            return Table(name, None, 0, 0, 0, _too_many_bytes(name), unread=True), 0
+        content = read_labels_file(data, name, stems)
     except ImageError as error:
-        return Table(name, None, 0, 0, 0, DatasetError(f"{name}: {error.message}", error.fix, error.code))
+        return Table(name, None, 0, 0, 0, DatasetError(f"{name}: {error.message}", error.fix, error.code)), 0
     except DatasetError as error:
-        return Table(name, None, 0, 0, 0, error)
+        return Table(name, None, 0, 0, 0, error), 0
     find = Finder(images, name.rpartition("/")[0])
     matched, labelled = 0, set()
     for row, file in enumerate(content.files):
@@ -121,7 +138,15 @@ def read_table(source: FileSource, position: int, images: Sequence[str]) -> Tabl
             if content.labels[row] is not None or row in content.faults:
                 labelled.add(found[0])
     fault = None if matched else _names_none(content, len(images))
-    return Table(name, content, len(content.files), matched, len(labelled), fault)
+    return Table(name, content, len(content.files), matched, len(labelled), fault), len(data)
+
+
+def _too_many_bytes(name: str) -> DatasetError:
+    return DatasetError(
+        f"{name} is not read, since all tables of a dataset together may have {MAX_LABELS_BYTES // 2**20} MB.",
+        f"If it holds the labels: --labels {shlex.quote(name)}. Otherwise leave it out of the dataset.",
+        "labels_file",
+    )
 
 
 def _names_none(content: LabelsTable, count: int) -> DatasetError:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.core.datasets import Dataset, label_counts, open_dataset
+from dashboard.core.datasets import Dataset, label_counts, open_dataset, tables
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.labels_option import labels_choice
@@ -131,6 +131,26 @@ def test_a_table_that_repeats_the_folders_is_no_question(make_zip: MakeZip) -> N
     assert label_counts(dataset.samples) == {"cat": 1, "dog": 1} and dataset.questions == ()
     partly = make_zip({"cat": 3, "dog": 1}, "partly.zip", extra={"labels.csv": table})
     assert label_counts(open_dataset(partly).samples) == {"cat": 3, "dog": 1}
+
+
+def test_tables_share_one_limit_of_bytes(make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MAX_LABELS_BYTES", 100)
+    images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    filler = b"\n" * 30
+    rest = {
+        "1.csv": b"image,label\na,cat\nb,dog\n" + filler,
+        "2.csv": b"width,height\n1,2\n" + filler,  # no table of labels, so it takes nothing of the limit
+        "3.csv": b"image,label\na,dog\nb,cat\n" + filler,
+    }
+    path = make_zip({}, extra=images | rest)
+    dataset = open_dataset(path)
+    assert labelled(dataset) == {"a.png": "cat", "b.png": "dog"}
+    [told] = [note for note in dataset.notes if note.startswith("3.csv is not read")]
+    assert "all tables of a dataset together" in told
+    chosen = open_dataset(path, Choices(labels="3.csv"))
+    assert labelled(chosen) == {"a.png": "dog", "b.png": "cat"}
+    folders = make_zip({"cat": 1, "dog": 1}, "folders.zip", extra=rest | {"4.csv": b"\n" * 60 + rest["1.csv"]})
+    assert any(note.startswith("4.csv is not read") for note in open_dataset(folders).notes)
 
 
 def test_a_typed_table_is_looked_for_in_the_dataset_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
