@@ -26,6 +26,8 @@ from dashboard.worker.models.taps import Taps, is_squashing, last_operation
 
 SUM_TOLERANCE = 1e-3  # outputs whose sum is closer to 1 than this count as probabilities
 _SAME_ANSWER = 0.02  # difference of two probabilities that half precision may cause
+_SAME_RATIO = 0.02  # the same for the logarithm of the ratio of two probabilities
+_LEAST_SHARE = 0.01  # of the largest probability
 _TRY_WITH = "1/255"  # the scaling of the pictures that a model is tried with, if it does not tell its own
 
 
@@ -93,9 +95,11 @@ def convert(order: ForeignModel) -> ForeignModelFacts:
 def _with_one_output(model: keras.Model, order: ForeignModel) -> keras.Model:
     """The model with the output that holds the classes. Raises ModelError if it is not known which one that is."""
     outputs = getattr(model, "outputs", None) or []
+    inputs = model.inputs[0] if outputs and len(model.inputs) == 1 else getattr(model, "inputs", None)
     if len(outputs) < 2 and order.output is None:
-        return model
-    names = list(getattr(model, "output_names", None) or map(str, range(len(outputs))))
+        packed = isinstance(getattr(model, "_outputs_struct", None), (dict, list, tuple))
+        return keras.Model(inputs, outputs[0], name=model.name) if packed and outputs else model
+    names = _different(list(getattr(model, "output_names", None) or map(str, range(len(outputs)))))
     listed = ", ".join(f"{name} {tuple(output.shape[1:])}" for name, output in zip(names, outputs, strict=True))
     if order.output not in names:
         first = f"{order.shown_as} has {len(outputs)} outputs: {listed}."
@@ -104,8 +108,12 @@ def _with_one_output(model: keras.Model, order: ForeignModel) -> keras.Model:
         raise ModelError(
             first, f"Name the one that holds the classes, for example --output {names[0]}.", "several_outputs"
         )
-    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     return keras.Model(inputs, outputs[names.index(order.output)], name=model.name)
+
+
+def _different(names: list[str]) -> list[str]:
+    """The names; those that occur more than once with their position: two outputs of one nested model share its name."""
+    return [name if names.count(name) == 1 else f"{name}:{position}" for position, name in enumerate(names, 1)]
 
 
 def _with_channels(model: keras.Model) -> keras.Model:
@@ -211,7 +219,9 @@ def _probe_answers(model: keras.Model, inputs: np.ndarray, what: str) -> np.ndar
     except Exception as error:  # layers can raise any exception
         raise ModelError(
             f"{what} fails on images of {size[0]}x{size[1]} pixels: {type(error).__name__}: {str(error)[:300]}",
-            "Give the size that it was trained with: --input-size HxW.",
+            "Give the size that it was trained with: --input-size HxW."
+            if None in model.inputs[0].shape[1:3]
+            else "Call the model with pictures of this size where it was made, mend it, then save it again.",
             "model_unusable",
         ) from error
     if not np.isfinite(answers).all():
@@ -229,11 +239,26 @@ def _refuse_other_logits(model: keras.Model, inputs: np.ndarray, answers: np.nda
     if _last_activation(model) != "softmax":
         return
     logits = Network(Taps(model, "probabilities", inputs.shape[1:])).logits(inputs)
-    if np.abs(softmax(logits) - answers).max() > _SAME_ANSWER:
+    if np.abs(softmax(logits) - answers).max() > _SAME_ANSWER or _other_ratios(logits, answers):
         raise ModelError(
             f"The last softmax of {what} cannot be taken off: without it, the model gives other answers.",
             "End the model with a Dense layer of its own with softmax, then save it again.", "no_logits",
         )  # fmt: skip
+
+
+def _other_ratios(logits: np.ndarray, probabilities: np.ndarray) -> bool:
+    """True if the logits differ otherwise than the logarithms of the probabilities, also where all are nearly the same.
+
+    Only probabilities that half precision can tell from 0 count.
+    """
+    counts = probabilities > _LEAST_SHARE * probabilities.max(axis=1, keepdims=True)
+    logs = np.where(counts, np.log(np.where(counts, probabilities, 1)), np.nan)
+    differences = logits - logs  # one constant per row
+
+    def spread(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(np.nanmax(rows, axis=1) - np.nanmin(rows, axis=1))
+
+    return bool((spread(differences) > _SAME_RATIO * (1 + spread(logs))).any())
 
 
 def _kind_of_output(

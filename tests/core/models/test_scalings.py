@@ -13,6 +13,8 @@ from dashboard.core.models.samples import keep_samples, kept_samples, labelled_s
 from dashboard.core.models.scalings import better_scaling, choose_scaling, scaled
 from dashboard.core.models.self_test import LabelledFile, SelfTest, self_test
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.questions import UndecidedError
+from tests.conftest import MakeZip, encoded, picture
 from tests.core.colour_model import CLASSES, make_registry, make_samples
 
 
@@ -116,3 +118,20 @@ def test_samples_of_a_dataset(tmp_path: Path, samples: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError):
         labelled_samples(tmp_path / "empty")
+
+
+def test_samples_that_leave_a_second_question_open_get_advice_that_works_here(make_zip: MakeZip) -> None:
+    """`models add` has no option for the table of labels."""
+    images = {f"{split}/{i}.png": encoded(picture(i)) for split in ("train", "test") for i in range(2)}
+    tables = {
+        f"{split}/{name}.csv": f"file,label\n0.png,{labels[0]}\n1.png,{labels[1]}\n".encode()
+        for split in ("train", "test")
+        for name, labels in (("one", "ab"), ("two", "ba"))
+    }
+    path = make_zip({}, extra=images | tables)
+    with pytest.raises(DatasetError, match=r"can be read in more than one way: .*several tables") as caught:
+        labelled_samples(path)
+    assert not isinstance(caught.value, UndecidedError) and "--labels" not in str(caught.value)
+    assert "one folder a class" in caught.value.fix
+    split = make_zip({"train/a": 1, "train/b": 1, "val/a": 1, "val/b": 1}, "split.zip")
+    assert len(labelled_samples(split)) == 4
