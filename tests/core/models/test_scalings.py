@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from dashboard.core.errors import DatasetError, ModelError
-from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.images.preprocessing import SCALINGS, Preprocessing
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.samples import keep_samples, kept_samples, labelled_samples, read_samples
 from dashboard.core.models.scalings import better_scaling, choose_scaling, scaled
@@ -91,7 +91,11 @@ class TestChoosingTheScaling:
         with pytest.raises(ModelError, match="its layers do not scale pixels, and") as refused:
             self.choose(None, None, **right)
         assert refused.value.code == "scaling_unknown"
-        assert "--scale 1/255" in refused.value.fix and "--samples FOLDER" in refused.value.fix
+        lines = refused.value.fix.splitlines()
+        assert "--scale 1/255     numbers from 0 to 1: each pixel divided by 255" in lines
+        assert "--samples FOLDER" in lines[-1]
+        explained = {line.split()[1]: line.split(maxsplit=2)[2] for line in lines if line.startswith("--scale")}
+        assert list(explained) == list(SCALINGS) and len(set(explained.values())) == len(SCALINGS)
         assert not right or f"raw {right['raw']} right" in refused.value.message
 
     def test_order_is_obeyed_with_a_warning(self) -> None:
