@@ -35,6 +35,7 @@ class Table:
     rows: int
     matched: int  # rows that name exactly one image
     labelled: int  # images that it gives a label
+    differs: bool = False  # a label is another than the name of its image's folder
     fault: DatasetError | None = None  # why it certainly holds no labels of this dataset
     template: bool = False  # True: its labels are made up
     unread: bool = False  # True: the tables before it were so large that it was not read
@@ -83,16 +84,15 @@ def replaces_folders(table: Table, images: int) -> bool:
 def rivals_of_folders(tables: Mapping[int, Table], images: int, folders: Collection[str | None]) -> dict[int, Table]:
     """The tables that may hold the labels although the images lie in several folders, which may be classes.
 
-    Their labels are others than the names of the folders. Unless the name of a table says that it holds labels, it must
-    also name most images and lie in none of these folders. Kept too are those that have to report that they were not
-    read, or that they name no image although they are called labels.
+    They give an image another label than the name of its folder. Unless the name of a table says that it holds labels,
+    it must also name most images and lie in none of these folders. Kept too are those that have to report that they were
+    not read, or that they name no image although they are called labels.
     """
-    names = {folder.casefold() for folder in folders if folder}
 
     def may_label(table: Table) -> bool:
         if table.content is None or not table.matched:
             return is_likely(table.name) or table.unread
-        if {label.casefold() for label in table.content.labels if label} <= names:
+        if not table.differs:
             return False
         inside = table.name.rpartition("/")[0].rpartition("/")[2] in folders
         return is_likely(table.name) or (2 * table.matched > images and not inside)
@@ -124,21 +124,24 @@ def _read_table(source: FileSource, position: int, images: Sequence[str], most: 
     try:
         data = source.read(position, most + 1)
         if len(data) > most and most < MAX_LABELS_BYTES:
-            return Table(name, None, 0, 0, 0, _too_many_bytes(name), unread=True), 0
+            return Table(name, None, 0, 0, 0, fault=_too_many_bytes(name), unread=True), 0
         content = read_labels_file(data, name, stems)
     except ImageError as error:
-        return Table(name, None, 0, 0, 0, DatasetError(f"{name}: {error.message}", error.fix, error.code)), 0
+        return Table(name, None, 0, 0, 0, fault=DatasetError(f"{name}: {error.message}", error.fix, error.code)), 0
     except DatasetError as error:
-        return Table(name, None, 0, 0, 0, error), 0
+        return Table(name, None, 0, 0, 0, fault=error), 0
     find = Finder(images, name.rpartition("/")[0])
-    matched, labelled = 0, set()
+    matched, labelled, differs = 0, set(), False
     for row, file in enumerate(content.files):
         if len(found := find(file)) == 1:
             matched += 1
-            if content.labels[row] is not None or row in content.faults:
+            label = content.labels[row]
+            if label is not None or row in content.faults:
                 labelled.add(found[0])
+                folder = images[found[0]].rpartition("/")[0].rpartition("/")[2]
+                differs = differs or label is None or label.casefold() != folder.casefold()
     fault = None if matched else _names_none(content, len(images))
-    return Table(name, content, len(content.files), matched, len(labelled), fault), len(data)
+    return Table(name, content, len(content.files), matched, len(labelled), differs, fault), len(data)
 
 
 def _too_many_bytes(name: str) -> DatasetError:

@@ -131,6 +131,11 @@ def test_a_table_that_repeats_the_folders_is_no_question(make_zip: MakeZip) -> N
     assert label_counts(dataset.samples) == {"cat": 1, "dog": 1} and dataset.questions == ()
     partly = make_zip({"cat": 3, "dog": 1}, "partly.zip", extra={"labels.csv": table})
     assert label_counts(open_dataset(partly).samples) == {"cat": 3, "dog": 1}
+    swapped = make_zip(
+        {"cat": 1, "dog": 1}, "swapped.zip", extra={"list.csv": table.replace(b"0.png,cat", b"0.png,dog")}
+    )
+    with pytest.raises(UndecidedError, match="and so could its folders"):
+        open_dataset(swapped)
 
 
 def test_tables_share_one_limit_of_bytes(make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch) -> None:
