@@ -9,6 +9,7 @@ import numpy as np
 
 from dashboard.core.datasets.sample_list import Sample, SampleList
 from dashboard.core.errors import DatasetError
+from dashboard.core.images.decoding import DecodedImage
 from dashboard.core.questions import Question
 
 __all__ = ["ONE_FOLDER_A_CLASS", "Dataset", "Sample", "SampleList", "unreadable"]
@@ -38,6 +39,9 @@ class Dataset(Protocol):
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """Pixels (H, W, 3) uint8 of a sample. Raises ImageError when it cannot be read."""
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """The same pixels, with what is known of the file. Raises ImageError when it cannot be read."""
 
 
 def unreadable(path: Path, error: OSError) -> DatasetError:

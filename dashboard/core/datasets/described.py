@@ -27,6 +27,7 @@ from dashboard.core.datasets.npy import open_npy
 from dashboard.core.datasets.sample_list import NumberedNames
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of, write_json
+from dashboard.core.images.decoding import DecodedImage
 
 SUFFIX = ".dataset.json"
 _NAME_BYTES = 100  # of each of two names, since a file name has at most 255 bytes
@@ -164,6 +165,10 @@ class DescribedDataset:
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
+        return self.decoded(index, shrink_to).pixels
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """See `Dataset`."""
         if index in self._faults:
             raise self._faults[index]
-        return self._images.image(index, shrink_to)
+        return self._images.decoded(index, shrink_to)

@@ -16,7 +16,7 @@ from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_e
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.datasets.sample_list import SampleList
 from dashboard.core.errors import ImageError
-from dashboard.core.images.decoding import MAX_FILE_BYTES, decode_image
+from dashboard.core.images.decoding import MAX_FILE_BYTES, DecodedImage, decode_image
 from dashboard.core.images.other_files import (
     FIRST_BYTES,
     RAW_SUFFIXES,
@@ -72,7 +72,11 @@ class ImageFiles:
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
-        return decode_image(self.file(index), shrink_to).pixels
+        return self.decoded(index, shrink_to).pixels
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to)
 
 
 def _images_without_suffix(source: FileSource) -> frozenset[str]:

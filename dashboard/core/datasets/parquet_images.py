@@ -23,7 +23,7 @@ from dashboard.core.datasets.label_value import SeveralLabels, as_label, several
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
-from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.decoding import DecodedImage, decode_image
 from dashboard.core.questions import Question
 
 MAGIC = b"PAR1"
@@ -129,7 +129,11 @@ class ParquetImages:
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
-        return decode_image(self.file(index), shrink_to).pixels
+        return self.decoded(index, shrink_to).pixels
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to)
 
 
 def count_rows(path: Path) -> int:
