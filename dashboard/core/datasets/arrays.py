@@ -66,6 +66,9 @@ class ArrayImages:
         parts = [*map(sha256_of, self._files), *filter(None, [self.split])]
         return joint_fingerprint(*parts) if len(parts) > 1 else parts[0]
 
+    def attributes(self) -> None:
+        """See `Dataset`."""
+
     def file(self, index: int) -> bytes:
         """See `Dataset`. The image is encoded as PNG."""
         return encode_png(self.image(index))

@@ -34,6 +34,9 @@ class Cifar10Images:
         """SHA-256 of the file."""
         return sha256_of(self.path)
 
+    def attributes(self) -> None:
+        """See `Dataset`."""
+
     def file(self, index: int) -> bytes:
         """See `Dataset`. The image is encoded as PNG."""
         return encode_png(self.image(index))

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.sample_list import Sample, SampleList
 from dashboard.core.errors import DatasetError
 from dashboard.core.images.decoding import DecodedImage
@@ -33,6 +34,13 @@ class Dataset(Protocol):
     @property
     def fingerprint(self) -> str:
         """Hex digest that changes with the content."""
+
+    def attributes(self) -> Attributes | None:
+        """Further columns of the dataset's table, one row per sample; None if there are none. They are read now.
+
+        Raises:
+            DatasetError, ImageError: the table cannot be read any more.
+        """
 
     def file(self, index: int) -> bytes:
         """The image file of a sample, as bytes. Raises ImageError when it cannot be read."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelled_files import FilesReader
@@ -55,6 +57,7 @@ class ImageFiles:
         self.samples: SampleList = read.labelling.samples
         self.notes, self._faults = read.labelling.notes, read.labelling.faults
         self.questions = read.questions
+        self.attributes: Callable[[], Attributes | None] = read.labelling.attributes  # see `Dataset`
 
     @property
     def fingerprint(self) -> str:

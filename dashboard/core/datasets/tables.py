@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import Finder, suffix_of
@@ -97,7 +98,8 @@ def read_table(source: FileSource, position: int, images: Sequence[str]) -> Tabl
     name = source.names[position]
     stems = {file_stem(image) for image in images}
     try:
-        content = read_labels_file(source.read(position, MAX_LABELS_BYTES + 1), name, stems)
+        read = partial(source.read, position, MAX_LABELS_BYTES + 1)
+        content = read_labels_file(read(), name, stems, read)
     except ImageError as error:
         return Table(name, None, 0, 0, DatasetError(f"{name}: {error.message}", error.fix, error.code))
     except DatasetError as error:

@@ -71,6 +71,9 @@ class TFRecordImages:
         """SHA-256 of the files."""
         return joint_fingerprint(*map(sha256_of, self._paths)) if len(self._paths) > 1 else sha256_of(self._paths[0])
 
+    def attributes(self) -> None:
+        """See `Dataset`."""
+
     def file(self, index: int) -> bytes:
         """See `Dataset`."""
         try:
