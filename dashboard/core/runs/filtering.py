@@ -28,7 +28,7 @@ _DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., pa.ChunkedArray]]] = {
     "aspect": (("width", "height"), lambda width, height: pc.divide(pc.cast(width, pa.float64()), height)),
 }
 _MEASURED = frozenset({"aspect", *(field.name for field in PROPERTY_FIELDS)})
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 TAG = "tag"
 OWN_COLUMNS = (*_STORED, *_DERIVED, TAG)  # those that every run has
 
@@ -99,12 +99,16 @@ def _numbers_hold(condition: Condition, values: pa.ChunkedArray) -> pa.ChunkedAr
         )
     texts = condition.alternatives if condition.operator in ("=", "!=") else [condition.value]
     wanted: list[float] = [_number(text, condition) for text in texts]
-    if pa.types.is_integer(values.type) and all(map(_WHOLE.fullmatch, texts)):
+    if pa.types.is_integer(values.type) and all(map(_is_whole, texts)):
         wanted, values = list(map(int, texts)), pc.cast(values, pa.int64())  # exact, however large
     else:
         values = pc.cast(values, pa.float64(), safe=False)
     compare = _COMPARE.get(condition.operator)
     return compare(values, pa.scalar(wanted[0], values.type)) if compare else _equal(condition, values, wanted)
+
+
+def _is_whole(text: str) -> bool:
+    return bool(_WHOLE.fullmatch(text)) and -(2**63) <= int(text) < 2**63
 
 
 def _equal(condition: Condition, values: pa.ChunkedArray, wanted: Sequence[object]) -> pa.ChunkedArray:
