@@ -6,6 +6,8 @@ the size of the file, nor on the scale at which a JPEG was decoded for a model.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from dashboard.core.images.decoding import DecodedImage
@@ -13,8 +15,11 @@ from dashboard.core.images.decoding import DecodedImage
 NAMES = ("width", "height", "file_size", "brightness", "contrast", "sharpness", "colourfulness")
 SIDE = 128  # pixels
 _ENOUGH = 3 * SIDE  # of a larger picture, only every second, third ... pixel is looked at, which saves time
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's "L"
-_RED_GREEN, _YELLOW_BLUE = (1.0, -1.0, 0.0), (0.5, 0.5, -1.0)
+_PLANES = np.array([
+    (0.299, 0.587, 0.114),  # luma, ITU-R BT.601, as Pillow's "L"
+    (1.0, -1.0, 0.0),  # red against green
+    (0.5, 0.5, -1.0),  # yellow against blue
+])  # fmt: skip
 
 
 def properties_of(image: DecodedImage) -> np.ndarray:
@@ -41,22 +46,29 @@ def measured(pixels: np.ndarray) -> tuple[float, float, float, float]:
     """
     import cv2  # it takes 40 MB, which processes that decode no images do without
 
-    planes = cv2.transform(_reduced(pixels).astype(np.float32), np.array([_LUMA, _RED_GREEN, _YELLOW_BLUE]))
-    means, deviations = (each.ravel() for each in cv2.meanStdDev(planes))
-    edges = cv2.Laplacian(np.ascontiguousarray(planes[..., 0]), cv2.CV_32F)
-    sharpness = float(cv2.meanStdDev(edges)[1][0, 0]) ** 2
-    colourfulness = float(np.hypot(*deviations[1:]) + 0.3 * np.hypot(*means[1:]))
-    return float(means[0]) / 255, float(deviations[0]) / 255, sharpness, colourfulness
+    planes = cv2.transform(_reduced(pixels).astype(np.float32), _PLANES)
+    means, deviations = (each.ravel().tolist() for each in cv2.meanStdDev(planes))
+    _, edges = cv2.meanStdDev(cv2.Laplacian(cv2.extractChannel(planes, 0), cv2.CV_32F))
+    colourfulness = math.hypot(*deviations[1:]) + 0.3 * math.hypot(*means[1:])
+    return means[0] / 255, deviations[0] / 255, float(edges[0, 0]) ** 2, colourfulness
 
 
 def _reduced(pixels: np.ndarray) -> np.ndarray:
-    """The picture, at most SIDE pixels on its longer side; each pixel is the mean of those that it stands for."""
+    """The picture, at most SIDE pixels on its longer side.
+
+    Each pixel is the mean of several, at first of squares of a whole number of pixels, which is several times quicker.
+    """
     import cv2
 
     longer = max(pixels.shape[:2])
     if longer <= SIDE:
         return pixels
-    step = max(1, longer // _ENOUGH)
-    fewer = np.ascontiguousarray(pixels[::step, ::step])
     height, width = (max(1, round(side * SIDE / longer)) for side in pixels.shape[:2])
-    return np.asarray(cv2.resize(fewer, (width, height), interpolation=cv2.INTER_AREA))
+    step = max(1, longer // _ENOUGH)
+    fewer = pixels[::step, ::step]
+    square = max(fewer.shape[:2]) // SIDE
+    if square > 1 and min(fewer.shape[:2]) >= square:
+        rows, columns = fewer.shape[0] // square, fewer.shape[1] // square
+        whole = np.ascontiguousarray(fewer[: rows * square, : columns * square])
+        fewer = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(np.ascontiguousarray(fewer), (width, height), interpolation=cv2.INTER_LINEAR))

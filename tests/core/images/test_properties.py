@@ -13,6 +13,9 @@ from dashboard.core.runs.rows import PROPERTY_FIELDS
 from tests.conftest import MakeZip, encoded, picture
 
 
+SHARPNESS = NAMES.index("sharpness")
+
+
 def plain(color: tuple[int, int, int], height: int = 20, width: int = 30) -> np.ndarray:
     return np.full((height, width, 3), color, np.uint8)
 
@@ -99,7 +102,8 @@ def test_decoding_smaller_hardly_changes_what_is_measured() -> None:
     """A model with a small input lets JPEGs be decoded smaller; the properties belong to the picture."""
     data = encoded(detailed(1600, 1200), "JPEG", quality=95)
     whole, smaller = (properties_of(decode_image(data, to)) for to in (None, (128, 128)))
-    assert smaller == pytest.approx(whole, rel=0.1)
+    assert np.delete(smaller, SHARPNESS) == pytest.approx(np.delete(whole, SHARPNESS), rel=0.05)
+    assert smaller[SHARPNESS] == pytest.approx(whole[SHARPNESS], rel=0.2)
 
 
 def test_arrays_have_a_size_but_no_file(tmp_path, make_zip: MakeZip) -> None:
