@@ -42,14 +42,19 @@ class Simulated:
             thumbnails=self.thumbnails[places], properties=properties,
         )  # fmt: skip
 
-    def store(self, path: Path, **of_manifest: object) -> RunFolder:
-        """The run in a folder."""
+    def store(self, path: Path, files: Sequence[str] = (), **of_manifest: object) -> RunFolder:
+        """The run in a folder.
+
+        Args:
+            files: the names of the images; 0.png, 1.png ... if there are none.
+            of_manifest: changes of its manifest.
+        """
         names, n = np.array(self.names), len(self)
         ok = ~self.failed
         table = pa.table(
             {
                 "index": np.arange(n),
-                "file": [f"{i}.png" for i in range(n)],
+                "file": list(files) or [f"{i}.png" for i in range(n)],
                 "true_label": pa.array(names[self.true], mask=self.failed),
                 "predicted_label": pa.array(names[self.predicted], mask=self.failed),
                 "confidence": pa.array(self.pred_probs.max(axis=1), mask=self.failed),
@@ -66,11 +71,8 @@ class Simulated:
         )
         folder = RunFolder(path)
         path.mkdir(parents=True, exist_ok=True)
-        folder.save(
-            manifest(path.name, class_names=tuple(self.names), n_images=n, unknown_labels=(), state="finished")
-            if not of_manifest
-            else manifest(path.name, class_names=tuple(self.names), n_images=n, unknown_labels=(), **of_manifest)
-        )
+        given = {"class_names": tuple(self.names), "n_images": n, "unknown_labels": (), "state": "finished"}
+        folder.save(manifest(path.name, **{**given, **of_manifest}))
         folder.add_part(0, complete(table, self.names))
         np.save(path / "thumbnails.npy", self.thumbnails)
         return folder

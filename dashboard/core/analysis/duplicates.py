@@ -64,7 +64,7 @@ def _equal_rows(table: pd.DataFrame) -> list[np.ndarray]:
 
 def _hash(pixels: np.ndarray) -> bytes:
     shape = str(pixels.shape).encode()[:16]
-    return blake2b(np.ascontiguousarray(pixels), digest_size=16, salt=shape).digest()
+    return blake2b(pixels.tobytes(), digest_size=16, salt=shape).digest()
 
 
 def _pixels_of_dataset(run: Run) -> Pixels | None:

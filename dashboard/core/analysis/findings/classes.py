@@ -39,7 +39,8 @@ def never_predicted(evidence: Evidence) -> Search:
         else f"{len(sure)} classes are never predicted ({listed([names[i] for i in sure], 5)}): all "
         f"{counted(count, 'image')} with these labels are wrong"
     )
-    where = () if any("|" in names[i] for i in sure) else ("true_label=" + "|".join(names[i] for i in sure),)
+    one_filter = len(sure) == 1 or not any("|" in names[i] for i in sure)
+    where = ("true_label=" + "|".join(names[i] for i in sure), "correct=no") if one_filter else ()
     finding = Finding(
         "never_predicted", f"{which} ({in_words(share)} of all images).", share.value, share.low, share.high, share.n,
         "Check whether the model was trained with these classes and whether their names are right.",
@@ -71,7 +72,7 @@ def rare_class(evidence: Evidence) -> Search:
             "rare_class", statement, recall.value, recall.low, recall.high, recall.n,
             f"Add images of {names[i]}: with 100, the recall would be known to about 10 points.",
             recall.n * (recall.high - recall.low) / 2, evidence.positions[evidence.true == i],
-            (f"true_label={names[i]}",),
+            (f"true_label={names[i]}", "status=ok"),
         )  # fmt: skip
         found.append((p_value, finding))
     if len(found) > _LISTED:
