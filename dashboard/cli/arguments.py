@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,6 +39,9 @@ Where = Annotated[
         help="Only images for which this holds, such as true_label=cat, confidence<0.7, correct=no, file~holiday. "
         "Repeat it for more conditions, which must all hold.",
     ),
+]
+Junit = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE.xml", help="Also write the checks as JUnit XML, for CI systems.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
