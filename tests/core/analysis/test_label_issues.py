@@ -61,7 +61,7 @@ def test_a_filter_leaves_the_same_images_out_and_changes_no_other(
     folder = noisy[0].store(tmp_path / NAME)
     issues = label_issues(folder.load(VIEW_COLUMNS))
     cats = label_issues(folder.load(VIEW_COLUMNS, parse_filter(["true_label=cat"])))
-    assert 0 < len(cats) and cats["index"].tolist() == issues.loc[issues["label"] == "cat", "index"].tolist()
+    assert len(cats) > 0 and cats["index"].tolist() == issues.loc[issues["label"] == "cat", "index"].tolist()
 
 
 @pytest.mark.parametrize(

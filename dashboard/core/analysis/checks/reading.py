@@ -14,6 +14,7 @@ from dashboard.core.runs.filters import parse_filter
 
 _MOST_BYTES = 2**20
 _FORM = f"Write a list of checks, each on a line that begins with a hyphen: {EXAMPLES}."
+_QUOTES = 'Inside braces, a check needs quotes: {check: "recall[cat] >= 85%", where: confidence<0.7}.'
 _KEYS = ("check", "where", "subset", "no finding")
 
 
@@ -43,7 +44,9 @@ def parse_checks(text: str, name: str) -> ChecksFile:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
-        raise wrong_line(name, mark.line + 1 if mark else 1, f"This is not YAML: {problem}.", _FORM) from error
+        raise wrong_line(
+            name, mark.line + 1 if mark else 1, f"This is not YAML: {problem}.", f"{_FORM} {_QUOTES}"
+        ) from error
     subsets: dict[str, tuple[str, ...]] = {}
     if isinstance(root, yaml.MappingNode):
         entries = _entries(root, name, ("checks", "subsets"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import cast
 
@@ -47,8 +48,8 @@ def read_sentence(text: str) -> Comparison | NoFinding | NotWorse:
         raise ValueError(f"{metric} is a count and has no interval.", f"Leave out .{part}.")
     number, percent = limit.removesuffix("%"), limit.endswith("%")
     try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
+        value = float(Decimal(number) / (100 if percent else 1))  # as a decimal, so that 92.9% is the nearest to 0.929
+    except InvalidOperation:
         value = math.nan
     if not math.isfinite(value):
         raise ValueError(f"{limit!r} is not a number.", "Write a number such as 0.93 or 93%.")
