@@ -55,7 +55,7 @@ def show_label_issues(
             table.add_row(*cells, f"{row['confidence']:.1%}")
         if len(issues):
             console.print(table)
-    say(f"{counted(len(issues), 'label')} of {counted(len(run.labelled), 'labelled image')} may be wrong.", "bold")
+    say(f"{len(issues):,} of {counted(len(run.labelled), 'label')} may be wrong.", "bold")
     if len(issues) > SHOWN and not as_json:
         say(f"These are the {SHOWN} most doubtful; --json and --out give all.")
     if out:
