@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from dashboard.cli.arguments import AsJson, Where
+from dashboard.cli.arguments import AsJson, RunId, Where
+from dashboard.cli.check import check
+from dashboard.cli.findings import show_findings
+from dashboard.cli.label_issues import show_label_issues
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.core.errors import DashboardError
@@ -20,8 +23,9 @@ from dashboard.core.settings import get_settings
 from dashboard.schemas.runs import DeletionRecord, ExportRecord, RunSummary, ScoredRunRecord
 
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, export and delete evaluations.")
-
-RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
+runs_app.command("check")(check)
+runs_app.command("findings")(show_findings)
+runs_app.command("label-issues")(show_label_issues)
 
 
 @runs_app.command("list")
