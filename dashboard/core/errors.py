@@ -41,7 +41,7 @@ Code = Literal[
     # explanations
     "layer_unknown", "map_not_finite", "method_unknown", "no_conv_layer", "no_logits", "picture_gone",
     # evaluations, and predictions made elsewhere
-    "filter", "image_unknown", "import_interrupted", "no_images_kept", "pred_probs", "predictions", "run_damaged", "run_in_use",
+    "filter", "image_unknown", "import_interrupted", "no_images_kept", "not_comparable", "pred_probs", "predictions", "run_damaged", "run_in_use",
     "run_unknown",
 ]  # fmt: skip
 
