@@ -68,6 +68,6 @@ def confusion_difference_chart(
     rectangles = base.mark_rect(cornerRadius=2).encode(color=alt.Color("gain:Q", scale=scale, legend=None))
     numbers = base.mark_text(fontSize=12 if len(names) <= 12 else 9).encode(
         text=alt.Text("difference:Q", format=text),
-        color=alt.condition(f"abs(datum.gain) > {0.6 * most}", alt.value("#0b1a2b"), alt.value(ink(dark))),
+        color=alt.condition(f"abs(datum.gain) > {0.45 * most}", alt.value("#0b1a2b"), alt.value(ink(dark))),
     )
     return (rectangles + numbers).properties(height=max(360, 44 * len(names)))

@@ -28,7 +28,7 @@ class LabelledPairs:
         return len(self.a)
 
     def rows(self, mask: np.ndarray) -> pd.DataFrame:
-        """Some of the images, those first of whose new answer B is most confident.
+        """Some of the images, sorted by the confidence of B, the highest first.
 
         The columns are position_a, position_b, true_label, predicted_a, predicted_b, confidence_a and confidence_b.
         """

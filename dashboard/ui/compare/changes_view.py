@@ -31,7 +31,7 @@ def show_changes(services: Services, a: Run, b: Run, outcomes: Outcomes) -> None
         (right, "broken", "Broken: only A is right", outcomes.broken),
     ):
         with place:
-            st.markdown(f"**{title} ({len(rows):,})**", help="The most confident answers of B first.")
+            st.markdown(f"**{title} ({len(rows):,})**", help="Sorted by the confidence of B, the highest first.")
             if rows.empty:
                 st.caption("None.")
             else:
@@ -39,13 +39,12 @@ def show_changes(services: Services, a: Run, b: Run, outcomes: Outcomes) -> None
 
 
 def _show_images(services: Services, a: Run, b: Run, rows: pd.DataFrame, key: str) -> None:
-    run, position = (a, "position_a") if b.manifest.imported and not a.manifest.imported else (b, "position_b")
-    try:
-        images = RunPictures(services.runs, run.manifest)
-    except DashboardError as error:
-        st.caption(plain(f"The images cannot be shown. {error}"))
-        _show_files(run, rows.head(FILES_SHOWN), position)
+    found = _pictures(services, a, b)
+    if isinstance(found, DashboardError):
+        st.caption(plain(f"The images cannot be shown. {found}"))
+        _show_files(b, rows.head(FILES_SHOWN), "position_b")
         return
+    images, run, position = found
     pages, page_key = -(-len(rows) // IMAGES_A_PAGE), f"compare-page-{key}"
     page = min(st.session_state.get(page_key, 1), pages)
     if page_key in st.session_state:
@@ -62,6 +61,18 @@ def _show_images(services: Services, a: Run, b: Run, rows: pd.DataFrame, key: st
                     link_to_run_image(run.manifest.run_id, row["index"])
     if pages > 1:
         st.pagination(pages, key=page_key, persist_state="session")
+
+
+def _pictures(services: Services, a: Run, b: Run) -> tuple[RunPictures, Run, str] | DashboardError:
+    """The pictures of the run that still has them, that run, and its column of positions; or why there are none."""
+    error = None
+    for run, position in ((b, "position_b"), (a, "position_a")):
+        try:
+            return RunPictures(services.runs, run.manifest), run, position
+        except DashboardError as fault:
+            error = error or fault
+    assert error is not None
+    return error
 
 
 def _with_files(run: Run, rows: pd.DataFrame, position: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import streamlit as st
@@ -52,6 +53,7 @@ def _show_outcomes(outcomes: Outcomes) -> None:
         ):
             st.metric(label, f"{count:,}", width=150, help=explanation)
         same = outcomes.same_class
+        kappa = "not defined" if math.isnan(outcomes.kappa) else f"{outcomes.kappa:.3f}"
         st.metric(
             "Same class predicted",
             f"{same.value:.1%}",
@@ -59,7 +61,7 @@ def _show_outcomes(outcomes: Outcomes) -> None:
             delta_color="off",
             delta_arrow="off",
             width=190,
-            help=f"With its 95% Wilson interval. Cohen's kappa between the two predictions: {outcomes.kappa:.3f}.",
+            help=f"With its 95% Wilson interval. Cohen's kappa between the two predictions: {kappa}.",
         )
 
 
