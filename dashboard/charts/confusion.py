@@ -14,22 +14,27 @@ _LIGHT_CELLS = ("#eaf1f9", "#0d3a6e")  # from low to high counts
 _DARK_CELLS = ("#1b2c3f", "#a9cdf0")
 CELL = "cell"  # name of the confusion chart's selection
 
-Measure = Literal["count", "share"]
+Measure = Literal["count", "share_of_true", "share_of_predicted"]
+ALL = "(all)"  # the row and the column of sums: a click chooses a whole column or row
 
 
 def confusion_chart(
-    table: pd.DataFrame, class_names: Sequence[str], measure: Measure, hide_diagonal: bool, dark: bool
+    table: pd.DataFrame, class_names: Sequence[str], measure: Measure, hide_diagonal: bool, log_colour: bool, dark: bool
 ) -> alt.LayerChart:
-    """Draws one row per true class and one column per predicted class. Cells can be clicked (selection `cell`).
+    """Draws one row per true class and one column per predicted class, and their sums in a last row and column.
+
+    Cells can be clicked (selection `cell`).
 
     Args:
         table: from `confusion_table`.
+        class_names: in the order of the rows and columns.
+        log_colour: colours follow the logarithm, so that small numbers differ more.
     """
     shown = table[table["count"] > 0]
     if hide_diagonal:
         shown = shown[shown["true_label"] != shown["predicted_label"]]
     top = float(shown[measure].max()) if len(shown) else 1.0
-    order = list(class_names)
+    order = [*class_names, ALL]
     colours = _DARK_CELLS if dark else _LIGHT_CELLS
     few, many = ink(dark), "#0b1a2b" if dark else "#ffffff"
     side = max(360, 44 * len(order))
@@ -48,18 +53,20 @@ def confusion_chart(
             "true_label:N",
             sort=order,
             scale=alt.Scale(domain=order),
-            title="True class",
+            title="Label",
             axis=alt.Axis(labelFlush=False, labelOverlap=False, labelLimit=160, ticks=False, domain=False, grid=False),
         ),
         tooltip=[
-            alt.Tooltip("true_label:N", title="True class"),
+            alt.Tooltip("true_label:N", title="Label"),
             alt.Tooltip("predicted_label:N", title="Predicted class"),
             alt.Tooltip("count:Q", format=",", title="Images"),
-            alt.Tooltip("share:Q", format=".1%", title="Share of the true class"),
+            alt.Tooltip("share_of_true:Q", format=".1%", title="Share of the label"),
+            alt.Tooltip("share_of_predicted:Q", format=".1%", title="Share of the prediction"),
         ],
     )
     # a square root keeps small counts of mistakes visible beside the diagonal
-    scale = alt.Scale(type="pow", exponent=0.5, domain=[0, top], range=list(colours))
+    how = {"type": "symlog", "constant": top / 1000} if log_colour else {"type": "pow", "exponent": 0.5}
+    scale = alt.Scale(**how, domain=[0, top], range=list(colours))
     cells = (
         base.mark_rect(cornerRadius=2, cursor="pointer")
         .encode(
@@ -73,4 +80,21 @@ def confusion_chart(
         text=alt.Text(f"{measure}:Q", format="," if measure == "count" else ".1%"),
         color=alt.condition(f"datum.{measure} > {0.3 * top}", alt.value(many), alt.value(few)),
     )
-    return (cells + label).properties(height=side)
+    return (cells + label + _sums(base, shown, selection, dark)).properties(height=side)
+
+
+def _sums(base: alt.Chart, shown: pd.DataFrame, selection: alt.Parameter, dark: bool) -> alt.LayerChart:
+    """The sums of rows and columns, without colours of their own."""
+    by_true = shown.groupby("true_label", as_index=False)["count"].sum().assign(predicted_label=ALL)
+    by_predicted = shown.groupby("predicted_label", as_index=False)["count"].sum().assign(true_label=ALL)
+    sums = base.properties(data=pd.concat([by_true, by_predicted])).encode(
+        tooltip=[
+            alt.Tooltip("true_label:N", title="Label"),
+            alt.Tooltip("predicted_label:N", title="Predicted class"),
+            alt.Tooltip("count:Q", format=",", title="Images"),
+        ]
+    )
+    cells = sums.mark_rect(cornerRadius=2, cursor="pointer", fillOpacity=0.08, fill=ink(dark)).encode(
+        stroke=alt.condition(selection, alt.value(SELECTED), alt.value("transparent")), strokeWidth=alt.value(3)
+    )
+    return cells + sums.mark_text(fontSize=11, color=ink(dark)).encode(text=alt.Text("count:Q", format=","))

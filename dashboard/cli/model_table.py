@@ -54,7 +54,8 @@ def markdown_table(versions: Sequence[ModelVersion], facts: Mapping[str, ModelFa
 def _row(version: ModelVersion, facts: ModelFacts) -> str:
     m = version.metrics
     unseen = m.get("unseen", {})
-    of_unseen = f"{_accuracy(unseen)} | {unseen['ece15']:.1%}" if unseen else f"| {m['ece15']:.1%}"
+    ece = (unseen or m).get("ece15")  # not stated for the old images of a recalibrated version
+    of_unseen = f"{_accuracy(unseen) if unseen else ''} | {'' if ece is None else f'{ece:.1%}'}"
     cost = f"{m['flops'] / 1e6:,.0f} | {m['parameters'] / 1e6:.2f} M"
     speed = f"{facts.images_per_second:,.0f} ({facts.precision})"
     return f"| **{version.ref}** | {_accuracy(m)} | {of_unseen} | {cost} | {speed} |"

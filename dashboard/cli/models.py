@@ -19,7 +19,7 @@ from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode
 from dashboard.core.labels.class_names import read_class_names
 from dashboard.core.models.adding import NewModel, add_model, read_input_size
 from dashboard.core.models.registry import Registry
-from dashboard.schemas.models import ModelRecord
+from dashboard.schemas.models import ModelRecord, RecalibrationRecord
 from dashboard.services import Services
 
 models_app = typer.Typer(invoke_without_command=True, help="List, add and choose model versions.")
@@ -153,15 +153,7 @@ def models_add(
                 samples,
             )
             version = add_model(new, known, settings.samples_dir, PIXEL_METHODS, settings.worker_start_s)
-        is_other = _active_ref(known) != active
-        if settings.model and is_other:
-            say(f"DASHBOARD_MODEL={settings.model} is set. From now on it means {version.ref}.", "yellow")
-        elif active and is_other:  # a new version of the active model, or a name that comes before it
-            known.activate(active)
-            say(
-                f"{active} stays active. To use {version.ref} when no version is named, run "
-                f"`python -m dashboard models use {version.ref}`."
-            )
+        _keep_active(opened, active, version.ref)
         is_active = _active_ref(known) == version.ref
     except DashboardError as error:
         stop(error, as_json)
@@ -170,6 +162,53 @@ def models_add(
     if as_json:
         print_json(ModelRecord.of_version(version, is_active))
     say(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {version.ref}")
+
+
+@models_app.command("recalibrate")
+def models_recalibrate(
+    ref: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="The version to recalibrate.")],
+    run: Annotated[str, typer.Option("--run", metavar="RUN_ID", help="An evaluation of this version, with labels.")],
+    as_json: AsJson = False,
+) -> None:
+    """Fit the temperature of a model to an evaluation and store it as a new version.
+
+    Half of the labelled images fit the temperature. The other half checks it: the version is only stored if it is better.
+    """
+    from dashboard.core.evaluation.recalibration import recalibrate
+
+    opened = services()
+    active = _active_ref(opened.registry)
+    try:
+        done = recalibrate(opened.registry, opened.registry.get(ref), opened.runs, run)
+        _keep_active(opened, active, done.version.ref)
+    except DashboardError as error:
+        stop(error, as_json)
+    if as_json:
+        print_json(RecalibrationRecord.of_result(done, run))
+    found = done.refit
+    table = Table("", "before", "after")
+    table.add_row("temperature", f"{found.temperature_before:.3f}", f"{found.temperature:.3f}")
+    table.add_row("ECE", f"{found.before.ece:.2%}", f"{found.after.ece:.2%}")
+    table.add_row("mean log loss", f"{found.before.nll:.4f}", f"{found.after.nll:.4f}")
+    console.print(table)
+    say(
+        f"Fitted on {found.n_fit:,} labelled images, measured on {found.n_check:,} others. Predicted classes stay the same."
+    )
+    say(f"Added {done.version.ref}.")
+
+
+def _keep_active(opened: Services, active: str, added: str) -> None:
+    """Makes `active` the active version again if the version `added` took its place. Raises DashboardError."""
+    if _active_ref(opened.registry) == active:
+        return
+    if opened.settings.model:
+        say(f"DASHBOARD_MODEL={opened.settings.model} is set. From now on it means {added}.", "yellow")
+    elif active:  # a new version of the active model, or a name that comes before it
+        opened.registry.activate(active)
+        say(
+            f"{active} stays active. To use {added} when no version is named, run "
+            f"`python -m dashboard models use {added}`."
+        )
 
 
 def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.schema import Schema
+
+if TYPE_CHECKING:
+    from dashboard.core.evaluation.recalibration import Recalibrated
 
 
 class ModelName(Schema):
@@ -49,4 +52,40 @@ class ModelRecord(ModelName):
             class_names=list(version.class_names),
             preprocessing=asdict(version.preprocessing),
             metrics=version.metrics,
+        )
+
+
+class CalibrationRecord(Schema):
+    """How well probabilities match the truth; lower is better."""
+
+    ece15: float = Field(description="expected calibration error in 15 bins, in [0, 1]")
+    log_loss: float = Field(description="mean -log p of the true class, in nats")
+
+
+class RecalibrationRecord(ModelName):
+    """A new model version with a better temperature."""
+
+    run_id: str = Field(description="the evaluation whose labelled images were used")
+    temperature_before: float
+    temperature: float
+    before: CalibrationRecord = Field(description="with the old temperature, on images that were not used to fit")
+    after: CalibrationRecord = Field(description="with the new temperature, on the same images")
+    n_fit: int = Field(description="number of images that the temperature was fitted on")
+    n_check: int = Field(description="number of images that it was checked on")
+
+    @classmethod
+    def of_result(cls, done: Recalibrated, run_id: str) -> RecalibrationRecord:
+        """The record of a recalibration."""
+        found = done.refit
+        before, after = (CalibrationRecord(ece15=each.ece, log_loss=each.nll) for each in (found.before, found.after))
+        return cls(
+            name=done.version.name,
+            version=done.version.version,
+            run_id=run_id,
+            temperature_before=found.temperature_before,
+            temperature=done.version.temperature,
+            before=before,
+            after=after,
+            n_fit=found.n_fit,
+            n_check=found.n_check,
         )

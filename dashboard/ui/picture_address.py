@@ -36,9 +36,9 @@ def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> 
     st.switch_page(PAGES / "explain.py")
 
 
-def link_to_run_image(run_id: str, index: int) -> None:
-    """Shows a link to an image of an evaluation on the Explain page. The link works in any session."""
-    st.page_link(PAGES / "explain.py", label="Explain", query_params={RUN: run_id, IMAGE: str(index)})
+def open_run_image(run_id: str, index: int) -> None:
+    """Opens the Explain page with an image of an evaluation."""
+    st.switch_page(PAGES / "explain.py", query_params={RUN: run_id, IMAGE: str(index)})
 
 
 def turn_to_run_image(run_id: str, index: int) -> None:

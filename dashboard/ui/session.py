@@ -10,6 +10,8 @@ import streamlit as st
 
 from dashboard.core.explanations.answer import Answer, answer_key, ask
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.filtering import TAG
+from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
@@ -65,6 +67,16 @@ def stored_run(services: Services, run_id: str) -> Run:
     """A run, loaded again only when it has changed. Raises DatasetError."""
     key = state_of_run(services, run_id)
     return remembered("runs", key, "", lambda: services.runs.folder(run_id).load(VIEW_COLUMNS), most=2)
+
+
+def filtered_run(services: Services, run: Run, conditions: Filter) -> Run:
+    """The rows of a run that a filter lets pass, found again only when something has changed. Raises DatasetError."""
+    if not conditions:
+        return run
+    folder = services.runs.folder(run.manifest.run_id)
+    tags = tuple(folder.annotations().tags.items()) if any(each.column == TAG for each in conditions) else ()
+    key = (run.manifest, len(run.table), run.conditions, conditions, tags)
+    return remembered("filtered", key, "", lambda: folder.narrow(run, conditions), most=4)
 
 
 def state_of_run(services: Services, run_id: str) -> Hashable:

@@ -56,25 +56,6 @@ def overlay_difference(
     return tinted
 
 
-def contact_sheet(tiles: np.ndarray, columns: int, gap: int = 4) -> np.ndarray:
-    """Joins many pictures of the same size into one, row by row, with white gaps.
-
-    Args:
-        tiles: (N, H, W, 3) uint8, N at least 1.
-
-    Returns:
-        (rows * (H + gap) - gap, columns * (W + gap) - gap, 3) uint8; never more columns than tiles.
-    """
-    count, height, width, _ = tiles.shape
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
-    for place, tile in enumerate(tiles):
-        top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
-        sheet[top : top + height, left : left + width] = tile
-    return sheet
-
-
 def resize_maps(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Enlarges maps (N, h, w) bilinearly to `size` (height, width): (N, height, width) float32.
 

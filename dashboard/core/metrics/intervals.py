@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
+
+from dashboard.core.metrics.wilson import wilson
 
 RESAMPLES = 5000
 
@@ -53,8 +53,5 @@ def proportion(successes: int, n: int) -> Proportion:
     """The proportion of successes with its 95% Wilson interval (Wilson 1927). Raises ValueError for n = 0."""
     if n < 1:
         raise ValueError("a proportion of nothing is not defined")
-    z, share = NormalDist().inv_cdf(0.975), successes / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    low = 0.0 if successes == 0 else centre - half
-    return Proportion(share, low, 1.0 if successes == n else centre + half, n)
+    low, high = wilson(np.float64(successes), np.float64(n))
+    return Proportion(successes / n, float(low), float(high), n)

@@ -17,7 +17,7 @@ from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
 from dashboard.core.models.model_files import take_model
 from dashboard.core.models.quarantine import Quarantine
-from dashboard.core.models.registry import Registry, check_name
+from dashboard.core.models.registry import Registry, check_name, not_written
 from dashboard.core.models.samples import keep_samples, labelled_samples, read_samples
 from dashboard.core.models.scalings import choose_scaling, scaled, try_others
 from dashboard.core.models.self_test import LabelledFile, SelfTest, self_test
@@ -104,7 +104,7 @@ def add_model(
                     name, number, folder, names or CLASS_NAMES, preprocessing, facts.output, sha256_of(order.converted)
                 )
                 served = quarantine.describe(version)
-                tests = _try_scalings(version, labelled, quarantine, new.samples)
+                tests = _try_scalings(version, labelled, quarantine, new.samples, names is not None)
             naming = () if names else _assumed_names(tests, file.name)
             scaling, choice = choose_scaling(new.scaling, facts.scaling, facts.told_by, tests, file.name)
             notes = [*taken.notes, *naming, *choice, *facts.notes]
@@ -129,7 +129,7 @@ def add_model(
             _remove(original)
             return registry.get(f"{name}@{registry.add(folder, name)}")
     except OSError as error:
-        raise _not_written(registry, error) from error
+        raise not_written(registry, error) from error
 
 
 def _remove(path: Path) -> None:
@@ -140,14 +140,24 @@ def _remove(path: Path) -> None:
 
 
 def _try_scalings(
-    version: ModelVersion, samples: Sequence[LabelledFile], quarantine: Quarantine, given: Path | None
+    version: ModelVersion, samples: Sequence[LabelledFile], quarantine: Quarantine, given: Path | None, named: bool
 ) -> dict[str, SelfTest]:
     """The self-test per scaling. Empty if there are no samples of the model's classes.
+
+    Args:
+        given: where the samples are from, if they were given on purpose.
+        named: False: the class names are unknown, and those of the version are CIFAR-10's.
 
     Raises:
         ModelError: samples were given on purpose, and their labels are not classes of the model.
     """
     unknown = match_labels((s.label for s in samples), version.class_names).unknown
+    if unknown and given and not named:
+        raise ModelError(
+            f"The names of the model's {len(version.class_names)} classes are unknown. They are not CIFAR-10's, since "
+            f"{given.name} has other labels: {listed(unknown)}.",
+            HOW_TO_NAME, "class_names",
+        )  # fmt: skip
     if unknown and given:
         raise ModelError(
             f"{given.name} has labels that are not classes of the model: {listed(unknown)}.",
@@ -169,13 +179,6 @@ def _assumed_names(tests: Mapping[str, SelfTest], what: str) -> tuple[str, ...]:
         f"No class names were given. CIFAR-10's are assumed ({', '.join(CLASS_NAMES)}): with them it is right for "
         f"{best.right} of {best.accuracy.n} samples.",
     )
-
-
-def _not_written(registry: Registry, error: OSError) -> ModelError:
-    return ModelError(
-        f"The model cannot be written to {registry.root}: {error.strerror or error}.",
-        "Free some space or check the folder's permissions.", "storage",
-    )  # fmt: skip
 
 
 def choose_class_names(given: Sequence[str] | None, facts: ForeignModelFacts, what: str) -> tuple[str, ...] | None:

@@ -150,5 +150,13 @@ def check_name(name: str) -> None:
         )
 
 
+def not_written(registry: Registry, error: OSError) -> ModelError:
+    """The error for a registry to which a version cannot be added."""
+    return ModelError(
+        f"The model cannot be written to {registry.root}: {error.strerror or error}.",
+        "Free some space or check the folder's permissions.", "storage",
+    )  # fmt: skip
+
+
 def _newest_first(version: str) -> tuple[int, str]:
     return (-int(version), "") if version.isdecimal() else (0, version)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from dashboard.core.datasets import open_dataset
+from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.choices import ALL_SPLITS, Choices
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.models.self_test import LabelledFile
@@ -29,15 +30,7 @@ def labelled_samples(path: Path) -> list[LabelledFile]:
     Raises:
         DatasetError: the dataset cannot be read, or it has no labels.
     """
-    try:
-        dataset = open_dataset(path)
-    except UndecidedError as error:
-        if error.question.topic != "split":
-            raise DatasetError(
-                f"{path.name} can be read in more than one way: {error.message}",
-                "Give a folder that holds one folder a class: cat/1.png, dog/1.png ...", error.code,
-            ) from error  # fmt: skip
-        dataset = open_dataset(path, Choices(split=ALL_SPLITS))
+    dataset = _opened(path)
     by_label: dict[str, list[int]] = defaultdict(list)
     for sample in dataset.samples:
         if sample.label is not None and len(by_label[sample.label]) < MOST:
@@ -57,6 +50,21 @@ def labelled_samples(path: Path) -> list[LabelledFile]:
     return found
 
 
+def _opened(path: Path) -> Dataset:
+    try:
+        try:
+            return open_dataset(path)
+        except UndecidedError as error:
+            if error.question.topic != "split":
+                raise
+            return open_dataset(path, Choices(split=ALL_SPLITS))
+    except UndecidedError as error:  # its advice is for commands with options such as --labels
+        raise DatasetError(
+            f"{path.name} can be read in more than one way: {error.message}",
+            "Give a folder that holds one folder a class: cat/1.png, dog/1.png ...", error.code,
+        ) from error  # fmt: skip
+
+
 def keep_samples(folder: Path, samples: Sequence[LabelledFile]) -> None:
     """Stores the samples of a model in its folder, so that diagnostics can use them."""
     for number, sample in enumerate(samples):
@@ -69,3 +77,9 @@ def kept_samples(folder: Path) -> list[LabelledFile]:
     """The samples that were stored with a model; empty if there are none."""
     files = sorted((folder / _KEPT).glob("*/*"), key=lambda path: int(path.name) if path.name.isdecimal() else 0)
     return [LabelledFile(unquote(path.parent.name), path.read_bytes()) for path in files]
+
+
+def copy_samples(source: Path, target: Path) -> None:
+    """Copies the samples of one model folder, if it has any, into another. Raises OSError."""
+    if (source / _KEPT).is_dir():
+        shutil.copytree(source / _KEPT, target / _KEPT)

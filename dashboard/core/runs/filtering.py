@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +45,27 @@ class FilterSource:
         return (*own, *(name for name in self.attributes.column_names if name not in own))
 
 
+Kind = Literal["class", "flag", "number", "tag", "text"]
+
+
+def kind_of(column: str, source: FilterSource) -> Kind:
+    """How the values of a column are compared. Raises DatasetError if there is no such column."""
+    if column == TAG:
+        return "tag"
+    if column in _LABELS:
+        return "class"
+    values = _values(column, source)
+    if pa.types.is_boolean(values.type):
+        return "flag"
+    return "number" if _is_number(values.type) else "text"
+
+
+def range_of(column: str, source: FilterSource) -> tuple[float, float] | None:
+    """The least and the largest value of a column of numbers; None if it has no values. Raises DatasetError."""
+    found = pc.min_max(_values(column, source)).as_py()
+    return None if found["min"] is None else (float(found["min"]), float(found["max"]))
+
+
 def passing(conditions: Filter, source: FilterSource) -> np.ndarray:
     """(N,) bool: the rows for which every condition holds. A missing value satisfies only `COLUMN=`.
 
@@ -65,7 +87,7 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
         return pc.match_substring(_text(values), condition.value, ignore_case=True)
     if pa.types.is_boolean(values.type):
         return _equal(condition, values, [_flag(text, condition) for text in condition.alternatives])
-    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+    if _is_number(values.type):
         numbers = [_number(text, condition) for text in _alternatives(condition)]
         values = pc.cast(values, pa.float64())
         compare = _COMPARE.get(condition.operator)
@@ -114,6 +136,10 @@ def _tagged(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
     found = pc.is_in(index, marked)
     without = (condition.operator == "=") != bool(condition.value)
     return pc.invert(found) if without else found
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -15,6 +15,15 @@ from dashboard.core.errors import DatasetError
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]  # ~ is "contains", whatever the case of letters
 _CONDITION = re.compile(r"\s*(.+?)\s*(!=|<=|>=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
+_SAID = {"true_label": "labelled", "predicted_label": "predicted as", "tag": "tagged"}
+_NAMED = {
+    "true_label": "a label",
+    "predicted_label": "a prediction",
+    "tag": "tags",
+    "file": "file name",
+    "file_size": "file size",
+}
+_RIGHT = {"yes": "right", "no": "wrong"}
 EXAMPLES = "true_label=cat, predicted_label!=dog, correct=no, confidence<0.7, file~holiday or tag=unclear"
 
 
@@ -55,6 +64,29 @@ def parse_filter(texts: Sequence[str]) -> Filter:
 def as_texts(conditions: Filter) -> list[str]:
     """The conditions as text, which `parse_filter` reads."""
     return [str(condition) for condition in conditions]
+
+
+def in_words(conditions: Filter) -> str:
+    """The filter as a reader would say it, such as "labelled dog, predicted as cat"; "all images" if it is empty."""
+    return ", ".join(map(_words, conditions)) or "all images"
+
+
+def _words(condition: Condition) -> str:
+    column, operator = condition.column, condition.operator
+    value = " or ".join(condition.alternatives) if operator in ("=", "!=") else condition.value
+    if column in _SAID and operator in ("=", "!=") and value:
+        return f"{'not ' * (operator == '!=')}{_SAID[column]} {value}"
+    if str(condition) == "status=ok":
+        return "all images"
+    if column == "correct" and operator == "=" and value in _RIGHT:
+        return _RIGHT[value]
+    if operator == "=" and not value:
+        return f"without {_NAMED.get(column, column)}"
+    if operator == "!=" and not value:
+        return f"with {_NAMED.get(column, column)}"
+    said = "contains" if operator == "~" else {"=": "is", "!=": "is not", "<=": "\N{LESS-THAN OR EQUAL TO}",
+                                               ">=": "\N{GREATER-THAN OR EQUAL TO}"}.get(operator, operator)  # fmt: skip
+    return f"{_NAMED.get(column, column)} {said} {value}"
 
 
 def filter_error(message: str, fix: str) -> DatasetError:

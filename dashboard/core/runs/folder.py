@@ -160,13 +160,16 @@ class RunFolder:
             files, table = self._rows(manifest, columns)
         except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
-        if not conditions:
-            return Run(manifest, table, files, self._evaluation(), self.state(manifest))
+        run = Run(manifest, table, files, self._evaluation(), self.state(manifest))
+        return self.narrow(run, conditions) if conditions else run
+
+    def narrow(self, run: Run, conditions: Filter) -> Run:
+        """Those rows of a loaded run that a filter lets pass, too. Raises DatasetError as `load` does."""
         try:
-            mask = passing(conditions, self.filter_source(files))
+            mask = passing(conditions, self.filter_source(run.files))[run.table.index]
         except (OSError, pa.ArrowException) as error:
             raise damaged(self.run_id, error) from error
-        return Run(manifest, table[mask], files, None, self.state(manifest), conditions)
+        return replace(run, table=run.table[mask], measured=None, conditions=(*run.conditions, *conditions))
 
     def filter_source(self, files: RowFiles) -> FilterSource:
         """Where a filter of this run's rows finds its values. Raises DatasetError if annotations are damaged."""

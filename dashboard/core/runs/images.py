@@ -6,6 +6,7 @@ pictures come from them, so they remain when the dataset is deleted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.unchanged import check_still_there, still_there
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.images.drawing import GRAY, centred
 from dashboard.core.images.preprocessing import Fit
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
@@ -53,7 +55,7 @@ def run_image(run: Run, index: int) -> RunImage:
             f"This evaluation has no image number {index:,}.", "Choose one on Batch evaluation.", "image_unknown"
         )
     row, file = rows.iloc[0], str(run.detail(rows, ["file"])["file"].iloc[0])
-    dataset = _dataset_of(run.manifest)
+    dataset = dataset_of(run.manifest)
     check_still_there(dataset, index, file)
     return RunImage(
         run_id=run.manifest.run_id,
@@ -74,7 +76,19 @@ class RunPictures:
     def __init__(self, store: RunStore, manifest: RunManifest) -> None:
         """Raises DatasetError if there are no pictures."""
         self._thumbnails = store.folder(manifest.run_id).thumbnails()
-        self._dataset = _dataset_of(manifest) if self._thumbnails is None else None
+        self._dataset = dataset_of(manifest) if self._thumbnails is None else None
+
+    def tiles(self, indices: Sequence[int], files: Sequence[str], side: int) -> tuple[np.ndarray, np.ndarray]:
+        """Small pictures of the same size (N, h, w, 3) uint8, and (N,) bool: which images could be read.
+
+        Thumbnails keep their size. Images that are read from the dataset become squares of `side` pixels.
+        """
+        if self._thumbnails is not None:
+            return np.asarray(self._thumbnails[np.asarray(indices, np.int64)]), np.ones(len(indices), bool)
+        pictures = [self.image(index, file, (side, side)) for index, file in zip(indices, files, strict=True)]
+        gray = np.full((side, side, 3), GRAY, np.uint8)
+        tiles = [gray if picture is None else centred(picture, side) for picture in pictures]
+        return np.stack(tiles), np.array([picture is not None for picture in pictures])
 
     def image(self, index: int, file: str, enough: tuple[int, int]) -> np.ndarray | None:
         """A picture (H, W, 3) uint8; None if it cannot be read, or another image is at this position now.
@@ -92,7 +106,8 @@ class RunPictures:
             return None
 
 
-def _dataset_of(manifest: RunManifest) -> Dataset:
+def dataset_of(manifest: RunManifest) -> Dataset:
+    """The dataset of a run. Raises DatasetError if it is gone, or if the run was imported without images."""
     if manifest.imported:
         raise DatasetError("This evaluation was imported without images.", code="no_images_kept")
     return open_dataset(Path(manifest.dataset))

@@ -77,6 +77,13 @@ class Run:
         probabilities = Probabilities(*(table[name].to_numpy() for name in _FOR_METRICS))
         return Answers(true, predicted, len(self.manifest.class_names), probabilities)
 
+    def column(self, name: str) -> np.ndarray:
+        """A column of numbers for all rows of the files, by position. Raises DatasetError if it cannot be read."""
+        try:
+            return self.files.arrow([name])[name].to_numpy()
+        except (OSError, pa.ArrowException) as error:
+            raise damaged(self.manifest.run_id, error) from error
+
     @cached_property
     def scores(self) -> dict[str, Score]:
         """The metrics over the labelled rows, with intervals; empty if there are none."""
@@ -103,6 +110,26 @@ class Run:
 def damaged(run_id: str, error: Exception | str) -> DatasetError:
     """The error for a run whose files cannot be read."""
     return DatasetError(f"Run {run_id} cannot be read ({error}).", "Evaluate the dataset again.", "run_damaged")
+
+
+Order = Literal["most confident", "least confident", "smallest margin", "largest loss", "dataset"]
+_BY: dict[Order, tuple[str, bool]] = {  # column, ascending
+    "most confident": ("confidence", False),
+    "least confident": ("confidence", True),
+    "smallest margin": ("margin", True),
+    "largest loss": ("true_probability", True),
+}
+
+
+def ordered(run: Run, order: Order) -> pd.DataFrame:
+    """The evaluated rows of a run in this order. Raises DatasetError if they cannot be read."""
+    rows = run.evaluated
+    if order == "dataset":
+        return rows
+    column, ascending = _BY[order]
+    values = rows[column] if column in rows else run.column(column)[rows.index.to_numpy()]
+    by = np.asarray(values, float)
+    return rows.iloc[np.argsort(by if ascending else -by, kind="stable")]
 
 
 def mistakes_first(evaluated: pd.DataFrame, cell: tuple[str, str] | None) -> pd.DataFrame:

@@ -1,101 +1,129 @@
-"""The confusion matrix of an evaluation, with all classes or only the most confused ones."""
+"""The confusion matrix of an evaluation, with all classes or only the most confused ones, and the ranked confused pairs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import TypeVar, cast
 
 import numpy as np
 import streamlit as st
 
-from dashboard.charts.confusion import CELL, confusion_chart
+from dashboard.charts.confusion import ALL, CELL, Measure, confusion_chart
 from dashboard.charts.palette import MOST_CLASSES, OF_MANY
-from dashboard.core.metrics.confusion import confused_classes, confusion_table, without_diagonal
+from dashboard.core.metrics.confusion import (
+    Order,
+    confused_classes,
+    confused_pairs,
+    confusion_table,
+    in_order,
+    without_diagonal,
+)
 from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
+from dashboard.ui.evaluate.chosen_images import cell, choose_images
 from dashboard.ui.words import plain
 
+_MEASURES: dict[Measure, str] = {
+    "count": "Counts", "share_of_true": "Share of the label", "share_of_predicted": "Share of the prediction",
+}  # fmt: skip
+_ORDERS: dict[Order, str] = {
+    "model": "as in the model", "name": "by name", "images": "by number of images", "confused": "confused ones together",
+}  # fmt: skip
+_PAIRS_SHOWN = 200
+T = TypeVar("T", bound=str)
 
-def show_confusion(run: Run, evaluation: Evaluation) -> tuple[str, str] | None:
-    """Draws the chart and returns the chosen cell (true, predicted) or None. The session keeps the choice."""
-    st.markdown("**Confusion matrix**")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        measure = st.segmented_control(
-            "Show",
-            ["Counts", "Share of the true class"],
-            default="Counts",
-            required=True,
-            key="measure",
-            label_visibility="collapsed",
-            persist_state="session",
-        )
+
+def show_confusion(run: Run, evaluation: Evaluation) -> None:
+    """Draws the chart. A click on a cell, or on a sum, chooses its images."""
+    run_id = run.manifest.run_id
+    st.markdown("**Confusion matrix**", help="Click a cell to see its images below, or a sum for a row or a column.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        measure = _one_of("Show", _MEASURES, "measure")
+        order = _one_of("Order", _ORDERS, "order")
         hide = st.toggle(
-            "Only mistakes",
-            key="hide-diagonal",
-            help="Hides the diagonal, so that only mistakes have colours.",
+            "Only mistakes", key="hide-diagonal", help="Hides the diagonal, so that only mistakes have colours.",
             persist_state="session",
+        )  # fmt: skip
+        log = st.toggle(
+            "Log colours", key="log-colour", help="Colours that tell small numbers apart.", persist_state="session"
         )
-    around = _choose_class(run.manifest.run_id, evaluation)
+    around = _choose_class(run_id, evaluation)
     n_classes = len(evaluation.class_names)
     classes = confused_classes(evaluation.confusion, n_classes if n_classes <= MOST_CLASSES else OF_MANY, around)
+    shown = in_order(evaluation.confusion, evaluation.class_names, classes, order)
     chart = confusion_chart(
-        confusion_table(evaluation.confusion, evaluation.class_names, classes),
-        [evaluation.class_names[i] for i in classes],
-        "count" if measure == "Counts" else "share",
+        confusion_table(evaluation.confusion, evaluation.class_names, shown),
+        [evaluation.class_names[i] for i in shown],
+        measure,
         hide,
+        log,
         st.context.theme.type == "dark",
     )
-    run_id = run.manifest.run_id
-    version = st.session_state.setdefault(f"cell-chosen-below-{run_id}", 0)
-    key = f"confusion-{run_id}-{hide}-{around}-{version}"
+    key = f"confusion-{run_id}-{hide}-{around}-{order}-{measure}"
     st.altair_chart(
         chart,
         width="stretch",
         on_select=partial(_take_clicked, run_id, key),
         selection_mode=CELL,
         key=key,
-        alt="Confusion matrix: one row per true class, one column per predicted class, number of images in each cell",
+        alt="Confusion matrix: one row per label, one column per predicted class, number of images in each cell",
     )
     if n_classes > MOST_CLASSES:
         _say_which(evaluation, classes, around)
-    return _choose_cell(run_id, evaluation, classes)
 
 
-def _cell_key(run_id: str) -> str:
-    return f"cell-{run_id}"
+def _one_of(label: str, titles: Mapping[T, str], key: str) -> T:
+    chosen = st.selectbox(
+        label, list(titles), format_func=titles.__getitem__, key=key, persist_state="session", width=200
+    )
+    return cast(T, chosen)
 
 
 def _take_clicked(run_id: str, chart_key: str) -> None:
-    """Stores the cell that was clicked in the chart, or None if the selection was cleared."""
+    """Chooses the images of the cell that was clicked in the chart, or none if the selection was cleared."""
     picked = st.session_state[chart_key].get("selection", {}).get(CELL) or []
-    st.session_state[_cell_key(run_id)] = (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
+    if not picked:
+        choose_images(run_id, [])
+        return
+    true, predicted = (picked[0][name] for name in ("true_label", "predicted_label"))
+    choose_images(run_id, cell(None if true == ALL else true, None if predicted == ALL else predicted))
 
 
-def _choose_cell(run_id: str, evaluation: Evaluation, classes: np.ndarray) -> tuple[str, str] | None:
-    """Offers the same choice in a select box: the shown cells that hold images, mistakes first."""
-    names, confusion = evaluation.class_names, evaluation.confusion
-    cells = [(true, predicted) for true in classes for predicted in classes if confusion[true, predicted]]
-    cells.sort(key=lambda cell: (cell[0] == cell[1], -confusion[cell]))
-    counts = {(names[true], names[predicted]): confusion[true, predicted] for true, predicted in cells}
-    key = _cell_key(run_id)
-    chosen = st.session_state.get(key)
-    if chosen is not None and chosen not in counts:  # the cell is empty or not shown now
-        counts[chosen] = confusion[names.index(chosen[0]), names.index(chosen[1])]
+def show_pairs(run: Run, evaluation: Evaluation) -> None:
+    """A table of the confused pairs, the largest first. A click on a row chooses its images."""
+    run_id = run.manifest.run_id
+    pairs = confused_pairs(evaluation.confusion, evaluation.class_names)
+    st.markdown("**Most confused pairs**", help="Select a row to see its images below.")
+    if pairs.empty:
+        st.caption("There are no mistakes.")
+        return
+    shown = pairs.head(_PAIRS_SHOWN)
+    key = f"pairs-{run_id}-{hash(run.conditions)}"
 
-    def chart_anew() -> None:  # a new key clears the cell that was clicked before
-        st.session_state[f"cell-chosen-below-{run_id}"] += 1
+    def take_row() -> None:
+        rows = st.session_state[key].get("selection", {}).get("rows", [])
+        choose_images(run_id, cell(*shown.loc[rows[0], ["true_label", "predicted_label"]]) if rows else [])
 
-    cell: tuple[str, str] | None = st.selectbox(
-        "Images of",
-        list(counts),
-        index=None,
-        format_func=lambda cell: f"{cell[0]}, predicted {cell[1]} ({counts[cell]:,})",
+    st.dataframe(
+        safe_for_spreadsheets(shown.assign(share=100 * shown["share"])),
+        hide_index=True,
         key=key,
-        placeholder="Most confident mistakes",
-        help="Choose a cell of the chart here, or click it in the chart.",
-        on_change=chart_anew,
-        persist_state="session",
+        on_select=take_row,
+        selection_mode="single-row",
+        height=min(560, 36 * (len(shown) + 1) + 2),
+        alt="Pairs of classes that are confused, the most frequent first",
+        column_config={
+            "true_label": "Labelled",
+            "predicted_label": "Predicted as",
+            "count": st.column_config.NumberColumn("Images", format="localized"),
+            "of": st.column_config.NumberColumn("of", format="localized", help="Images with this label."),
+            "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
+        },
     )
-    return cell
+    if len(pairs) > len(shown):
+        st.caption(f"The {len(shown)} largest of {len(pairs):,} pairs.")
 
 
 def _choose_class(run_id: str, evaluation: Evaluation) -> int | None:

@@ -12,13 +12,13 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.opening import version_of_run
 from dashboard.core.explanations.bulk_maps import BulkMaps, bulk_maps
 from dashboard.core.explanations.methods import METHODS
-from dashboard.core.explanations.overlay import DEFAULT_OPACITY, contact_sheet, overlay
+from dashboard.core.explanations.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.explanations.records import MapRequest
-from dashboard.core.images.drawing import encode_png, enlarge
+from dashboard.core.images.drawing import contact_sheet, encode_png, enlarge
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
-from dashboard.ui.evaluate.gallery import selected_rows, show_selection
+from dashboard.ui.evaluate.selection import selected_rows
 from dashboard.ui.session import is_remembered, remembered
 from dashboard.ui.thumbnails import TILE
 from dashboard.ui.verdict import groups_by_verdict, show_count
@@ -36,8 +36,6 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
     rows = rows if selected.empty else selected
     if rows.empty or run.manifest.imported:
         return
-    if not selected.empty:
-        show_selection(run)
     box = st.expander(
         "Where the model looks in these images", icon=":material/visibility:", key=f"bulk-{run_id}", on_change="rerun"
     )

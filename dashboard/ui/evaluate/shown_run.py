@@ -13,6 +13,8 @@ _RUN_ID, _EVALUATED_BEFORE = "run_id", "evaluated_before"  # in the session
 
 def show(run_id: str) -> None:
     """Makes the page show this run from now on."""
+    if st.query_params.get(_RUN, run_id) != run_id:
+        st.query_params.clear()  # filter and view belong to the other run
     st.session_state[_RUN_ID] = st.query_params[_RUN] = run_id
 
 

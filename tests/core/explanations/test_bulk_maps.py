@@ -9,8 +9,8 @@ from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError
 from dashboard.core.explanations.bulk_maps import BulkMaps, bulk_maps
 from dashboard.core.explanations.explainer import Explainer
-from dashboard.core.explanations.overlay import contact_sheet
 from dashboard.core.explanations.records import MapRequest
+from dashboard.core.images.drawing import contact_sheet
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard.core.explanations.overlay import FOR_FIRST, FOR_SECOND, contact_sheet, overlay, overlay_difference
+from dashboard.core.explanations.overlay import FOR_FIRST, FOR_SECOND, overlay, overlay_difference
+from dashboard.core.images.drawing import contact_sheet
 
 # the first and last colour of matplotlib's Inferno
 DARKEST, BRIGHTEST = (0, 0, 4), (252, 255, 164)

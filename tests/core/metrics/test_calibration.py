@@ -4,9 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 from sklearn.metrics import log_loss
 
-from dashboard.core.metrics.calibration import expected_calibration_error
+from dashboard.core.metrics.calibration import (
+    Reliability,
+    equal_mass_reliability,
+    expected_calibration_error,
+    reliability,
+)
+from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.temperature import fit_temperature, negative_log_likelihood, softmax
 
 
@@ -47,6 +54,47 @@ def test_ece_by_hand() -> None:
     labels = np.array([0, 1, 0, 1])
     # bins of width 0.25: (0.5, 0.75] holds 0.6 and 0.7, both right; (0.75, 1] holds 0.9 right and 0.8 wrong
     assert expected_calibration_error(probs, labels, 4) == pytest.approx(0.5 * abs(0.65 - 1) + 0.5 * abs(0.85 - 0.5))
+
+
+def test_equal_mass_on_the_oracles(oracle: tuple[np.ndarray, np.ndarray]) -> None:
+    probs, labels = oracle
+    found = equal_mass_reliability(probs.max(axis=1), probs.argmax(axis=1) == labels)
+    assert found.ece == pytest.approx(0.03210, abs=5e-6)
+    assert len(found.images) == 15 and np.abs(found.images - 10_000 / 15).max() < 10
+
+
+def test_equal_mass_by_hand() -> None:
+    confidence = np.array([0.9, 0.5, 0.8, 0.6, 0.7, 0.95])
+    correct = np.array([True, False, True, False, True, True])
+    found = equal_mass_reliability(confidence, correct, bins=3)
+    assert found.upper.tolist() == [0.6, 0.8, 0.95] and found.images.tolist() == [2, 2, 2]
+    assert found.confidence.tolist() == pytest.approx([0.55, 0.75, 0.925]) and found.accuracy.tolist() == [0, 1, 1]
+    assert found.ece == pytest.approx((0.55 + 0.25 + 0.075) / 3)
+
+
+def test_equal_confidences_share_a_bin_of_equal_mass() -> None:
+    confidence = np.array([0.5, 0.9, 0.9, 0.9, 0.9, 0.9])
+    found = equal_mass_reliability(confidence, np.ones(6, bool), bins=3)
+    assert found.images.tolist() == [6] or found.images.tolist() == [1, 5]
+    assert equal_mass_reliability(np.full(9, 0.7), np.ones(9, bool)).images.tolist() == [9]
+
+
+def test_the_accuracy_of_a_bin_has_an_interval() -> None:
+    confidence, correct = np.array([0.9, 0.95, 0.99, 0.3]), np.array([True, True, False, True])
+    low, high = reliability(confidence, correct, bins=4).accuracy_bounds
+    expected = proportion(2, 3)
+    assert (low[3], high[3]) == pytest.approx((expected.low, expected.high)) and high[1] == 1
+    assert np.isnan(low[[0, 2]]).all() and np.isnan(high[[0, 2]]).all()
+
+
+def test_a_diagram_stored_by_an_earlier_release_can_be_read() -> None:
+    stored = (
+        b'{"upper": [0.5, 1.0], "images": [0, 3], "confidence": [null, 0.9], "accuracy": [null, 0.6666666666666666]}'
+    )
+    found = TypeAdapter(Reliability).validate_json(stored)
+    low, high = found.accuracy_bounds
+    assert (low[1], high[1]) == pytest.approx((proportion(2, 3).low, proportion(2, 3).high)) and np.isnan(low[0])
+    assert sorted(TypeAdapter(Reliability).dump_python(found)) == ["accuracy", "confidence", "images", "upper"]
 
 
 def test_ece_of_certainty() -> None:

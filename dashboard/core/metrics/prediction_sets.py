@@ -1,0 +1,133 @@
+"""Prediction sets: for each image all classes that cannot be ruled out, so that the true one is nearly always among them."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+
+import numpy as np
+
+from dashboard.core.metrics.halves import CHECK, FIT
+from dashboard.core.metrics.intervals import Proportion, proportion
+from dashboard.core.metrics.wilson import wilson
+
+
+@dataclass(frozen=True)
+class PredictionSets:
+    """The sets of M test images. A class belongs to the set of an image if 1 - its probability is <= its quantile."""
+
+    confidence: float  # the share of images whose set should hold the true class, in (0, 1)
+    by_class: bool  # True: this share is meant for the images of each class; False: for all images together
+    quantiles: np.ndarray  # (K,) in [0, 1]; all equal unless `by_class`. 1: nothing can be ruled out, too few images
+    n_calibration: np.ndarray  # (K,) images of each class that the quantiles were computed from
+    members: np.ndarray  # (M, K) bool
+    labels: np.ndarray  # (M,) true class ids
+
+    @property
+    def quantile(self) -> float:
+        """The quantile of all classes; the largest one if each class has its own."""
+        return float(self.quantiles.max())
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(M,) classes in each set, in [0, K]."""
+        return self.members.sum(axis=1)
+
+    @property
+    def mean_size(self) -> float:
+        """The mean number of classes in a set."""
+        return float(self.sizes.mean())
+
+    @property
+    def empty(self) -> Proportion:
+        """The share of sets without a class. Their images resemble no class enough."""
+        return proportion(int((self.sizes == 0).sum()), len(self.labels))
+
+    @property
+    def single(self) -> Proportion:
+        """The share of sets with exactly one class."""
+        return proportion(int((self.sizes == 1).sum()), len(self.labels))
+
+    @property
+    def covered(self) -> np.ndarray:
+        """(M,) bool, True if the true class is in the set."""
+        return self.members[np.arange(len(self.labels)), self.labels]
+
+    @property
+    def coverage(self) -> Proportion:
+        """The share of sets that hold the true class."""
+        return proportion(int(self.covered.sum()), len(self.labels))
+
+    def class_coverage(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Test images of each class, the share whose set holds the class, and its 95% Wilson bounds; (K,) each.
+
+        The last three are NaN for a class without test images.
+        """
+        k = len(self.quantiles)
+        images = np.bincount(self.labels, minlength=k)
+        covered = np.bincount(self.labels[self.covered], minlength=k)
+        share = np.divide(covered, images, out=np.full(k, np.nan), where=images > 0)
+        return images, share, *wilson(covered, images)
+
+
+def prediction_sets(
+    probs_cal: np.ndarray,
+    y_cal: np.ndarray,
+    probs_test: np.ndarray,
+    y_test: np.ndarray,
+    confidence: float = 0.95,
+    by_class: bool = False,
+) -> PredictionSets:
+    """Computes the prediction sets of split conformal prediction (Vovk et al. 2005; Sadinle et al., arXiv 1609.00451).
+
+    If the test images come from the same source as the calibration images, the set of a new image holds its true class
+    with at least the probability `confidence`, whatever the model is. The p-values are those of crepes, not smoothed, so
+    that the same images always get the same sets.
+
+    Args:
+        probs_cal, y_cal: probabilities (N, K) and true class ids (N,) to compute the quantiles from, N >= 1.
+        probs_test, y_test: probabilities (M, K) and true class ids (M,) to build and measure the sets on, M >= 1.
+        by_class: reach `confidence` for the images of each class (a quantile per class).
+
+    Raises:
+        ValueError: `confidence` is not between 0 and 1, or there are no images.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}, but it must be between 0 and 1")
+    if len(y_cal) == 0 or len(y_test) == 0:
+        raise ValueError("prediction sets need images to calibrate on and images to test on")
+    k = probs_cal.shape[1]
+    scores = 1 - probs_cal[np.arange(len(y_cal)), y_cal]
+    n_calibration = np.bincount(y_cal, minlength=k)
+    if by_class:
+        of_class = np.split(scores[np.argsort(y_cal, kind="stable")], np.cumsum(n_calibration)[:-1])
+        quantiles = np.array([_largest_accepted(each, confidence) for each in of_class])
+    else:
+        quantiles = np.full(k, _largest_accepted(scores, confidence))
+    return PredictionSets(
+        confidence, by_class, quantiles, n_calibration, 1 - probs_test <= quantiles, np.asarray(y_test)
+    )
+
+
+def prediction_sets_on_halves(
+    pred_probs: np.ndarray, labels: np.ndarray, confidence: float = 0.95, by_class: bool = False
+) -> PredictionSets:
+    """`prediction_sets` of probabilities (N, K) and labels (N,): even rows calibrate, odd rows are measured."""
+    return prediction_sets(pred_probs[FIT], labels[FIT], pred_probs[CHECK], labels[CHECK], confidence, by_class)
+
+
+def _largest_accepted(scores: np.ndarray, confidence: float) -> float:
+    """The largest score in [0, 1] that stays in a prediction set, given the scores (N,) of calibration images.
+
+    crepes compares every score of every image with every calibration score, which takes a minute for 200,000 images.
+    A p-value never rises with the score, so a few comparisons find the limit.
+    """
+    from crepes import ConformalClassifier
+
+    classifier = ConformalClassifier().fit(scores)
+    candidates = np.unique(np.append(scores, 1.0))
+
+    def is_rejected(score: float) -> bool:
+        return not classifier.predict_set(np.array([score]), confidence=confidence, smoothing=False)[0]
+
+    return float(candidates[bisect.bisect_left(candidates, True, key=is_rejected) - 1])

@@ -1,0 +1,67 @@
+"""A new temperature, fitted on one half of the labelled images and checked on the other half."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dashboard.core.metrics.calibration import expected_calibration_error
+from dashboard.core.metrics.halves import CHECK, FIT
+from dashboard.core.metrics.temperature import fit_temperature, negative_log_likelihood, softmax
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How well probabilities match the truth; lower is better."""
+
+    ece: float  # expected calibration error over 15 equal-width bins, in [0, 1]
+    nll: float  # mean -log p of the true class, in nats
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A temperature, and what it does on images that it was not fitted on."""
+
+    temperature_before: float
+    temperature: float
+    before: Calibration  # on the checked half, with `temperature_before`
+    after: Calibration  # on the checked half, with `temperature`
+    n_fit: int
+    n_check: int
+
+    @property
+    def improves(self) -> bool:
+        """True if the checked half is more likely with the new temperature."""
+        return self.after.nll < self.before.nll
+
+
+def refit(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> Refit:
+    """Fits the temperature on the even rows and measures it on the odd rows.
+
+    Args:
+        logits: (N, K), N >= 2. If there are none, `log_probabilities` serve; the new temperature is then a factor of
+            the old one.
+        labels: (N,) true class ids.
+        temperature: the present one, by which the logits are divided before the softmax.
+
+    Raises:
+        ValueError: there are fewer than two images.
+    """
+    if len(labels) < 2:
+        raise ValueError("two halves need at least two images")
+    new = fit_temperature(logits[FIT], labels[FIT])
+    before, after = (_calibration(logits[CHECK], labels[CHECK], each) for each in (temperature, new))
+    return Refit(temperature, new, before, after, len(labels[FIT]), len(labels[CHECK]))
+
+
+def log_probabilities(pred_probs: np.ndarray) -> np.ndarray:
+    """Logits (N, K) whose softmax is `pred_probs` (N, K)."""
+    return np.log(np.maximum(pred_probs, np.finfo(np.float64).tiny))
+
+
+def _calibration(logits: np.ndarray, labels: np.ndarray, temperature: float) -> Calibration:
+    return Calibration(
+        expected_calibration_error(softmax(logits, temperature), labels),
+        negative_log_likelihood(logits, labels, temperature),
+    )

@@ -1,0 +1,69 @@
+"""Exports some images of a run as a ZIP with one folder for each label."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import IO
+
+from dashboard.core.datasets.unchanged import still_there
+from dashboard.core.errors import ImageError
+from dashboard.core.runs.images import dataset_of
+from dashboard.core.runs.run import Run
+
+MOST_EXPORTED = 5000  # images
+MOST_EXPORTED_BYTES = 2**29
+NO_LABEL_FOLDER = "no label"
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+
+
+def write_class_folders(run: Run, indices: Sequence[int], out: IO[bytes]) -> None:
+    """Writes the image files as LABEL/NAME, and `not_exported.json` with the reasons if some could not be read.
+
+    Args:
+        indices: `index` of each image, ascending; at most MOST_EXPORTED.
+
+    Raises:
+        DatasetError: the dataset is gone, or was imported without images.
+    """
+    dataset = dataset_of(run.manifest)
+    rows = run.table[run.table["index"].isin(indices)]
+    files = run.detail(rows, ["file"])["file"]
+    missing: dict[str, str] = {}
+    taken: set[str] = set()
+    written = 0
+    with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
+        for index, label, file in zip(rows["index"], rows["true_label"], files, strict=True):
+            if not still_there(dataset, index, file):
+                missing[file] = "The dataset was changed since the evaluation."
+                continue
+            try:
+                data = dataset.file(index)
+            except ImageError as error:
+                missing[file] = error.message
+                continue
+            written += len(data)
+            if written > MOST_EXPORTED_BYTES:
+                missing[file] = f"The ZIP already holds {MOST_EXPORTED_BYTES / 2**20:,.0f} MiB. Export it separately."
+                continue
+            archive.writestr(
+                _member(label if isinstance(label, str) else NO_LABEL_FOLDER, file, int(index), taken), data
+            )
+        if missing:
+            archive.writestr("not_exported.json", json.dumps(missing, ensure_ascii=False, indent=2))
+
+
+def _member(label: str, file: str, index: int, taken: set[str]) -> str:
+    """A name in the ZIP that no other image has and that every system can unpack."""
+    folder = _UNSAFE.sub("_", label).strip(". ") or "_"
+    name = PurePosixPath(_UNSAFE.sub("_", file.rpartition("/")[2]).strip(" ") or "image")
+    if not name.suffix:
+        name = PurePosixPath(f"{name}.png")
+    member = f"{folder}/{name}"
+    if member.casefold() in taken:
+        member = f"{folder}/{name.stem}-{index}{name.suffix}"
+    taken.add(member.casefold())
+    return member

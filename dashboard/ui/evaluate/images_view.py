@@ -1,0 +1,164 @@
+"""The chosen images of a run as a contact sheet, page by page, which can be sorted, selected and opened."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.datasets import is_there
+from dashboard.core.errors import DashboardError
+from dashboard.core.metrics.confusion import largest_cells
+from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.filters import Filter, as_texts, in_words, parse_filter
+from dashboard.core.runs.images import RunPictures
+from dashboard.core.runs.run import Order, Run, ordered
+from dashboard.services import Services
+from dashboard.ui.contact_sheet import SheetItem, show_sheet
+from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.chosen_images import ALL, MISTAKES, cell, choose_images, chosen_images
+from dashboard.ui.evaluate.many_maps_view import show_bulk
+from dashboard.ui.evaluate.selection import offer_selection, select, selected_images
+from dashboard.ui.picture_address import open_run_image
+from dashboard.ui.session import filtered_run
+from dashboard.ui.words import labels_in_words
+
+A_PAGE = 60
+ROWS_OF_IMPORTED = 200
+SURE = 0.9  # confidence from which a prediction that differs from the label makes the label doubtful
+_COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
+_MOST_CELLS = 200
+_SIDE = 128  # pixels of a picture that is read from the dataset
+_ORDERS: dict[Order, str] = {
+    "most confident": "Most confident", "least confident": "Least confident", "smallest margin": "Smallest margin",
+    "largest loss": "Largest loss", "dataset": "As in the dataset",
+}  # fmt: skip
+
+
+def show_images(services: Services, run: Run) -> None:
+    """Shows the images that were chosen, or the most confident mistakes."""
+    conditions = chosen_images(run)
+    chosen = filtered_run(services, run, conditions)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="images-head"):
+        _choose(run, conditions, len(chosen.evaluated))
+        default: Order = "most confident" if len(run.labelled) else "least confident"
+        order = cast(
+            Order,
+            st.selectbox(
+                "Sort by", list(_ORDERS), index=[*_ORDERS].index(default), format_func=_ORDERS.__getitem__,
+                key="image-order", persist_state="session", width=200,
+            ),
+        )  # fmt: skip
+    if chosen.evaluated.empty:
+        st.info("No mistakes here." if conditions == MISTAKES else "No image is like this.", icon=":material/check:")
+        return
+    rows = ordered(chosen, order)
+    if run.manifest.imported:
+        _show_imported(run, rows)
+        return
+    _show_page(services, run, rows)
+    show_bulk(services, run, rows)
+
+
+def _choose(run: Run, conditions: Filter, count: int) -> None:
+    """Offers the mistakes, all images, and the cells of the confusion matrix, those with mistakes first."""
+    run_id, evaluation = run.manifest.run_id, run.evaluation()
+    titles: dict[tuple[str, ...], str] = {}
+    if evaluation:
+        mistakes = evaluation.accuracy.n - int(evaluation.confusion.trace())
+        titles[tuple(as_texts(MISTAKES))] = f"Mistakes ({mistakes:,})"
+    titles[tuple(as_texts(ALL))] = f"All images ({len(run.evaluated):,})"
+    if evaluation:
+        names = evaluation.class_names
+        for true, predicted, images in largest_cells(evaluation.confusion, _MOST_CELLS):
+            texts = tuple(cell(names[true], names[predicted]))
+            titles[texts] = f"{_title(parse_filter(texts))} ({images:,})"
+    current = tuple(as_texts(conditions))
+    titles.setdefault(current, f"{_title(conditions)} ({count:,})")
+    key = f"images-of-{run_id}"
+    st.session_state[key] = current
+    st.selectbox(
+        "Images",
+        list(titles),
+        format_func=titles.__getitem__,
+        key=key,
+        on_change=lambda: choose_images(run_id, st.session_state[key]),
+        help="Or click a cell, a row of a table, a bar or a finding.",
+        width="stretch",
+    )
+
+
+def _title(conditions: Filter) -> str:
+    words = in_words(conditions)
+    return words[:1].upper() + words[1:]
+
+
+def _show_page(services: Services, run: Run, rows: pd.DataFrame) -> None:
+    run_id = run.manifest.run_id
+    pages = -(-len(rows) // A_PAGE)
+    page_key = f"page-{run_id}-{'&'.join(as_texts((*run.conditions, *chosen_images(run))))}"
+    page = min(st.session_state.get(page_key, 1), pages)
+    if page_key in st.session_state:
+        st.session_state[page_key] = page
+    shown = rows.iloc[(page - 1) * A_PAGE : page * A_PAGE]
+    shown = shown.assign(file=run.detail(shown, ["file"])["file"])
+    try:
+        pictures: RunPictures | None = RunPictures(services.runs, run.manifest)
+    except DashboardError as error:
+        pictures = None
+        if run.manifest.dataset:
+            show_error(error, "The images of this run are no longer on the server.")
+        else:
+            st.text(error.message)
+    if pictures:
+        offer_selection(services, run, rows, shown)
+        _show_tiles(run, pictures, shown, f"sheet-{page_key}-{page}")
+    if pages > 1:
+        st.pagination(pages, key=page_key, persist_state="session")
+    with st.expander("File names", expanded=pictures is None):
+        st.dataframe(
+            safe_for_spreadsheets(shown[_COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"
+        )
+
+
+def _show_tiles(run: Run, pictures: RunPictures, shown: pd.DataFrame, key: str) -> None:
+    run_id, selected = run.manifest.run_id, selected_images(run.manifest.run_id)
+    indices = [int(i) for i in shown["index"]]
+    tiles, readable = pictures.tiles(indices, shown["file"].tolist(), _SIDE)
+    can_be_explained = is_there(Path(run.manifest.dataset))
+    if not can_be_explained:
+        st.caption("The dataset is no longer on the server: its images can be seen, but not explained.")
+    items = [_item(row) for row in shown.to_dict("records")]
+
+    def take_over() -> None:
+        select(run_id, [int(i) for i in st.session_state[key]["selected"] or ()], indices)
+
+    answer = show_sheet(tiles, items, selected, key, opens=can_be_explained, on_select=take_over)
+    if answer.opened is not None:
+        open_run_image(run_id, answer.opened)
+    if not readable.all():
+        st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
+
+
+def _item(row: dict[Hashable, Any]) -> SheetItem:
+    label, predicted, confidence = row["true_label"], str(row["predicted_label"]), float(str(row["confidence"]))
+    text = f"{predicted} {confidence:.1%}"
+    if not isinstance(label, str):
+        return SheetItem(int(str(row["index"])), text, "", "", labels_in_words(row))
+    tone = "" if label == predicted else "doubt" if confidence >= SURE else "wrong"
+    return SheetItem(int(str(row["index"])), text, f"labelled {label}", tone, labels_in_words(row))  # type: ignore[arg-type]
+
+
+def _show_imported(run: Run, rows: pd.DataFrame) -> None:
+    st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
+    some = rows.head(ROWS_OF_IMPORTED)
+    some = some.assign(file=run.detail(some, ["file"])["file"])
+    st.dataframe(
+        safe_for_spreadsheets(some[_COLUMNS]),
+        hide_index=True,
+        key="imported-rows",
+        alt="File, labels and confidence of these predictions",
+    )

@@ -1,0 +1,56 @@
+"""The first view of a run: its figures, what was found, the confusion matrix, and the chosen images."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.evaluate.confusion_view import show_confusion, show_pairs
+from dashboard.ui.evaluate.images_view import show_images
+
+
+def show_overview(services: Services, run: Run) -> None:
+    """Shows the figures, the confusion matrix and the images that belong to it."""
+    evaluation = run.evaluation()
+    with st.container(horizontal=True, key="figures"):
+        if evaluation:
+            a = evaluation.accuracy
+            st.metric(
+                "Accuracy",
+                f"{a.value:.1%}",
+                f"{100 * a.low:.1f}-{100 * a.high:.1f} %",
+                delta_color="off",
+                delta_arrow="off",
+                width=190,
+                help=f"With its 95% Wilson interval, from {a.n:,} images.",
+            )
+            st.metric(
+                "Macro F1",
+                f"{evaluation.macro_f1:.1%}",
+                width=150,
+                help="Mean F1 of the classes that occur as labels or predictions, with equal weights.",
+            )
+        st.metric("Images", f"{len(run.evaluated):,}", width=150, help="Images with a prediction.")
+        st.metric(
+            "Not evaluated",
+            f"{len(run.failed):,}",
+            width=170,
+            help="Unreadable files, and images whose label is not a class. The view Files lists them with the reason.",
+        )
+    if evaluation:
+        unlabelled = len(run.evaluated) - len(run.labelled)
+        if unlabelled:
+            st.caption(
+                f"The figures come from the {len(run.labelled):,} images with a label, of {len(run.evaluated):,}. "
+                "The condition true_label= shows the others."
+            )
+        left, right = st.columns([7, 5], gap="large")
+        with left:
+            show_confusion(run, evaluation)
+        with right:
+            show_pairs(run, evaluation)
+    elif len(run.evaluated):
+        st.info("No image has a label that the model knows, so there is nothing to compare.", icon=":material/info:")
+    if len(run.evaluated):
+        show_images(services, run)

@@ -1,0 +1,64 @@
+"""The table of the views of a run. For a new view, write a file with a function that draws it and add a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.evaluate.calibration_tab import show_calibration
+from dashboard.ui.evaluate.classes_view import show_classes
+from dashboard.ui.evaluate.downloads_tab import show_downloads
+from dashboard.ui.evaluate.failures_tab import show_failures
+from dashboard.ui.evaluate.images_view import show_images
+from dashboard.ui.evaluate.overview import show_overview
+
+
+@dataclass(frozen=True)
+class View:
+    """A view of a run. One is shown at a time."""
+
+    name: str  # in the address and on the page
+    is_shown: Callable[[Run], bool]
+    draw: Callable[[Services, Run], None]
+
+
+def _always(run: Run) -> bool:
+    return True
+
+
+def _with_labels(run: Run) -> bool:
+    return len(run.labelled) > 0
+
+
+def _evaluated(run: Run) -> bool:
+    return len(run.evaluated) > 0
+
+
+def _show_files(services: Services, run: Run) -> None:
+    st.markdown(f"**Not evaluated ({len(run.failed):,})**")
+    show_failures(services, run)
+    st.markdown("**Downloads**")
+    show_downloads(services, run)
+
+
+VIEWS = (
+    View("Overview", _always, show_overview),
+    View("Classes", _with_labels, show_classes),
+    View("Confidence", _with_labels, show_calibration),
+    View("Images", _evaluated, show_images),
+    View("Files", _always, _show_files),
+)
+
+
+def show_view(services: Services, run: Run) -> None:
+    """Shows the view that the reader chose, and a control to choose another."""
+    shown = {view.name: view for view in VIEWS if view.is_shown(run)}
+    name = st.segmented_control(
+        "View", list(shown), default="Overview", required=True, key="view", label_visibility="collapsed",
+        bind="query-params", persist_state="session",
+    )  # fmt: skip
+    shown.get(str(name), VIEWS[0]).draw(services, run)

@@ -1,0 +1,160 @@
+"""The bar that filters the images of an evaluation. The address holds the filter, so it can be sent to others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.runs.annotations import MOST_NAME, Annotations
+from dashboard.core.runs.filtering import FilterSource, kind_of, range_of
+from dashboard.core.runs.filters import Filter, parse_condition, parse_filter
+from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.run import Run
+from dashboard.ui.address import put_in_address, texts_in_address
+from dashboard.ui.errors import show_error
+from dashboard.ui.words import plain
+
+WHERE = "where"  # in the address
+_MOST_SUGGESTED = 40  # classes
+_NAMES = {
+    "true_label": "Label", "predicted_label": "Predicted class", "correct": "Right or wrong", "confidence": "Confidence",
+    "margin": "Margin to the second class", "file": "File name", "tag": "Tag", "loss": "Loss", "width": "Width (pixels)",
+    "height": "Height (pixels)", "aspect": "Width / height", "file_size": "File size (bytes)", "brightness": "Brightness",
+    "contrast": "Contrast", "sharpness": "Sharpness", "colourfulness": "Colourfulness", "status": "Evaluated or not",
+}  # fmt: skip
+_HIDDEN = {"index", "true_probability", "true_rank", "squared_error"}  # can be typed, but few would look for them
+
+
+def filter_in_address(run_id: str) -> Filter:
+    """The filter that the address holds. Raises DatasetError if it is not one."""
+    return parse_filter(texts_in_address(WHERE, run_id))
+
+
+def show_filter_bar(folder: RunFolder, run: Run) -> None:
+    """Shows the conditions of the filter, and ways to add and to save them.
+
+    Args:
+        run: all rows of the run.
+    """
+    run_id = run.manifest.run_id
+    active, annotations = texts_in_address(WHERE, run_id), folder.annotations()
+    key = f"filter-{run_id}"
+    st.session_state[key] = active
+    with st.container(horizontal=True, vertical_alignment="bottom", key="filter-bar"):
+        st.multiselect(
+            "Filter",
+            list(dict.fromkeys([*active, *_suggestions(run, annotations)])),
+            key=key,
+            accept_new_options=True,
+            placeholder="All images. Choose or type a condition, such as correct=no or confidence<0.7",
+            on_change=partial(_take_over, run_id, key),
+            label_visibility="collapsed",
+            width="stretch",
+        )
+        with st.popover("Add condition", icon=":material/add:", key=f"add-condition-{run_id}"):
+            _offer_condition(folder.filter_source(run.files), run_id, active, annotations)
+        with st.popover("Subsets", icon=":material/bookmark:", key=f"subsets-{run_id}"):
+            _offer_subsets(folder, run_id, active, annotations)
+    if message := st.session_state.pop(_message(run_id), None):
+        show_error(message, "This condition was not added.")
+
+
+def set_filter(run_id: str, texts: Sequence[str]) -> None:
+    """Replaces the filter."""
+    put_in_address(WHERE, run_id, texts)
+
+
+def _message(run_id: str) -> str:
+    return f"filter-error-{run_id}"
+
+
+def _suggestions(run: Run, annotations: Annotations) -> list[str]:
+    names = run.manifest.class_names[:_MOST_SUGGESTED]
+    return [
+        "correct=no", "correct=yes", "confidence<0.7", "status=failed", *(f"tag={name}" for name in annotations.tags),
+        *(f"true_label={name}" for name in names), *(f"predicted_label={name}" for name in names),
+    ]  # fmt: skip
+
+
+def _take_over(run_id: str, key: str) -> None:
+    """Makes the chosen conditions the filter, without those that are none."""
+    good = []
+    for text in st.session_state[key]:
+        try:
+            good.append(str(parse_condition(text)))
+        except DashboardError as error:
+            st.session_state[_message(run_id)] = error
+    set_filter(run_id, good)
+
+
+def _offer_condition(source: FilterSource, run_id: str, active: Sequence[str], annotations: Annotations) -> None:
+    columns = [name for name in source.columns if name not in _HIDDEN]
+    columns.sort(key=lambda name: [*_NAMES].index(name) if name in _NAMES else len(_NAMES))
+    column = str(
+        st.selectbox("Condition on", columns, format_func=lambda name: _NAMES.get(name, name), key=f"column-{run_id}")
+    )
+    conditions = _ask(column, source, f"condition-{run_id}-{column}", annotations)
+    st.button(
+        "Add",
+        key=f"add-{run_id}",
+        type="primary",
+        disabled=not conditions,
+        on_click=set_filter,
+        args=(run_id, list(dict.fromkeys([*active, *conditions]))),
+    )
+
+
+def _ask(column: str, source: FilterSource, key: str, annotations: Annotations) -> list[str]:
+    """Asks for the values of a column; the conditions that the answer means."""
+    kind = kind_of(column, source)
+    if kind in ("class", "tag"):
+        options = list(source.class_names if kind == "class" else annotations.tags)
+        chosen = st.multiselect("Any of these", options, key=key, placeholder="Choose" if options else "None yet")
+        return [f"{column}={'|'.join(chosen)}"] if chosen else []
+    if kind == "flag":
+        answer = st.radio("Which", ["no", "yes"], format_func={"no": "Wrong", "yes": "Right"}.get, key=key, index=None)
+        return [f"{column}={answer}"] if answer else []
+    if kind == "text":
+        words = st.text_input("Contains", key=key)
+        return [f"{column}~{words}"] if words else []
+    known = range_of(column, source)
+    if known is None:
+        st.caption("No image of this evaluation has a value here.")
+        return []
+    st.caption(f"From {known[0]:,.4g} to {known[1]:,.4g}.")
+    left, right = st.columns(2)
+    low = left.number_input("At least", value=None, key=f"{key}-low", format="%g")
+    high = right.number_input("At most", value=None, key=f"{key}-high", format="%g")
+    return [f"{column}{sign}{value:g}" for sign, value in ((">=", low), ("<=", high)) if value is not None]
+
+
+def _offer_subsets(folder: RunFolder, run_id: str, active: Sequence[str], annotations: Annotations) -> None:
+    st.caption("A subset is a filter with a name. It is kept with the evaluation, for everyone.")
+    for name, conditions in annotations.subsets.items():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                plain(name),
+                key=f"subset-{run_id}-{name}",
+                help=plain(", ".join(conditions)),
+                on_click=set_filter,
+                args=(run_id, conditions),
+                width="stretch",
+            )
+            if st.button("Delete", key=f"forget-{run_id}-{name}", type="tertiary"):
+                folder.annotate(lambda found, name=name: found.without_subset(name))  # type: ignore[misc]
+                st.rerun()
+    name = st.text_input(
+        "Name", max_chars=MOST_NAME, key=f"subset-name-{run_id}", placeholder="For example: dark images"
+    )
+    if st.button("Save the filter", key=f"save-subset-{run_id}", disabled=not (active and name.strip())):
+        try:
+            folder.annotate(lambda found: found.with_subset(name, active))
+        except DashboardError as error:
+            show_error(error, "The subset was not saved.")
+        else:
+            st.rerun()
+    if not active:
+        st.caption("Set a filter first.")

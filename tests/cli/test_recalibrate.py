@@ -1,0 +1,73 @@
+"""`models recalibrate` as a script uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from dashboard.cli.app import app
+from dashboard.cli.model_table import markdown_table
+from dashboard.core.models.facts import ModelFacts
+from dashboard.core.models.registry import Registry
+from dashboard.core.settings import get_settings
+from tests.conftest import ROOT
+from tests.core.evaluation.test_recalibration import RUN, registry, stored  # noqa: F401  # a fixture
+
+Recalibrate = Callable[..., Result]
+
+
+@pytest.fixture
+def recalibrate(registry: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recalibrate:  # noqa: F811
+    for name in [name for name in os.environ if name.startswith("DASHBOARD_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DASHBOARD_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DASHBOARD_MODELS_DIR", str(tmp_path / "models"))
+
+    def call(*arguments: str) -> Result:
+        get_settings.cache_clear()
+        try:
+            return CliRunner().invoke(app, ["models", *arguments])
+        finally:
+            get_settings.cache_clear()
+
+    return call
+
+
+def test_the_new_version_is_stored_and_the_old_one_stays_active(recalibrate: Recalibrate, tmp_path: Path) -> None:
+    stored(tmp_path)
+    done = recalibrate("recalibrate", "pets@1", "--run", RUN, "--json")
+    assert done.exit_code == 0, done.output
+    record = json.loads(done.stdout)
+    assert (record["name"], record["version"], record["run_id"]) == ("pets", "2", RUN)
+    assert (record["n_fit"], record["n_check"], record["temperature_before"]) == (500, 500, 1.5)
+    assert record["after"]["log_loss"] < record["before"]["log_loss"]
+    assert record["temperature"] == json.loads((tmp_path / "models/pets/2/model.json").read_text())["temperature"]
+    assert "pets@1 stays active" in done.stderr and "Added pets@2" in done.stderr
+    [active] = [each["version"] for each in json.loads(recalibrate("--json").stdout) if each["active"]]
+    assert active == "1"
+
+
+def test_a_refusal_is_an_error_with_a_code(recalibrate: Recalibrate, tmp_path: Path) -> None:
+    stored(tmp_path, model="pets@7")
+    done = recalibrate("recalibrate", "pets@1", "--run", RUN, "--json")
+    assert done.exit_code == 1 and json.loads(done.stdout)["error"]["code"] == "run_of_other_model"
+    assert "evaluate DATASET --model pets@1" in done.stderr
+
+
+def test_a_figure_that_is_no_longer_known_is_empty_in_the_table_of_the_readme() -> None:
+    old = Registry(ROOT / "models").get("cifar10-resnet")
+    unseen = {name: value for name, value in old.metrics["unseen"].items() if name != "ece15"}
+    facts = ModelFacts((32, 32, 3), (10,), 1, 1, 1.0, 1.0, 5.0, "float32", ())
+    before, after = (
+        list(markdown_table([replace(old, metrics=figures)], {old.ref: facts}))[2].split(" | ")
+        for figures in (old.metrics, {**old.metrics, "unseen": unseen})
+    )
+    assert before[3].endswith("%") and after[3] == ""
+    assert before[:3] + before[4:] == after[:3] + after[4:]

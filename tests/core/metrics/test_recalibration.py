@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+
+from dashboard.core.metrics.recalibration import log_probabilities, refit
+from dashboard.core.metrics.temperature import softmax
+
+
+def drawn(n: int, temperature: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logits, and labels that are drawn from their softmax at this temperature."""
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 3, (n, 5))
+    return logits, (softmax(logits, temperature).cumsum(1) > rng.random((n, 1))).argmax(1)
+
+
+def test_the_new_temperature_is_measured_on_the_other_half() -> None:
+    logits, labels = drawn(4001, 2.0)
+    found = refit(logits, labels, temperature=1.0)
+    assert found.temperature == pytest.approx(2.0, rel=0.06) and found.temperature_before == 1
+    assert (found.n_fit, found.n_check) == (2001, 2000)
+    assert found.before.nll == pytest.approx(log_loss(labels[1::2], softmax(logits[1::2])))
+    assert found.after.nll == pytest.approx(log_loss(labels[1::2], softmax(logits[1::2], found.temperature)))
+    assert found.improves and found.after.ece < 0.05 < found.before.ece
+
+
+def test_the_checked_half_has_no_say_in_the_temperature() -> None:
+    logits, labels = drawn(1000, 1.0)
+    spoiled = labels.copy()
+    spoiled[1::2] = logits[1::2].argmin(axis=1)
+    assert refit(logits, spoiled).temperature == refit(logits, labels).temperature
+    assert refit(logits, spoiled).after.nll > refit(logits, labels).after.nll
+
+
+def test_a_temperature_that_is_right_is_not_improved() -> None:
+    logits, labels = drawn(2000, 1.0)
+    best = refit(logits[1::2].repeat(2, axis=0), labels[1::2].repeat(2)).temperature  # the best one for the odd rows
+    assert not refit(logits, labels, best).improves
+
+
+def test_probabilities_serve_where_there_are_no_logits() -> None:
+    logits, labels = drawn(2000, 3.0)
+    from_logits = refit(logits, labels, temperature=1.5)
+    from_probabilities = refit(log_probabilities(softmax(logits, 1.5)), labels)
+    assert 1.5 * from_probabilities.temperature == pytest.approx(from_logits.temperature, rel=1e-3)
+    assert from_probabilities.before.nll == pytest.approx(from_logits.before.nll)
+    assert np.isfinite(log_probabilities(np.array([[1.0, 0.0]]))).all()
+
+
+def test_one_image_cannot_be_halved() -> None:
+    with pytest.raises(ValueError, match="at least two"):
+        refit(np.zeros((1, 3)), np.zeros(1, int))
+
+
+def test_on_the_reference(reference: Any) -> None:
+    found = refit(log_probabilities(reference.probs), reference.labels)
+    assert found.improves and found.temperature > 1.05  # it is overconfident
+    assert found.after.ece < 0.01 < 0.03 < found.before.ece
