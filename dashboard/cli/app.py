@@ -29,7 +29,7 @@ COMMANDS = (
     ("data", "data", "data_app",
      "Get datasets."),
     ("runs", "runs", "runs_app",
-     "List, show, export and delete evaluations."),
+     "List, show, compare, export and delete evaluations."),
 )  # fmt: skip
 NEED_WORKERS = ("predict", "explain", "evaluate")
 

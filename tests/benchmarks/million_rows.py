@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from streamlit.testing.v1 import AppTest
 
+from dashboard.core.analysis.comparison import compare
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.evaluation.measuring import measure
 from dashboard.core.labels.cifar10 import CLASS_NAMES
@@ -33,7 +34,7 @@ from dashboard.services import Services, services_of
 from tests.worker.hostile_worker import EVALUATING
 
 PART = 16_384
-OPEN_S, CLICK_S, FILTER_S = 2.0, 0.5, 0.5  # the most it may take
+OPEN_S, CLICK_S, FILTER_S, COMPARE_S = 2.0, 0.5, 0.5, 4.0  # the most it may take
 FILTERS = (
     "true_label=cat", "true_label!=cat|dog", "correct=no", "confidence<0.7", "margin<0.2", "loss>2", "true_rank=2",
     "file~0012", "file=cat/0000012.png", "status=failed", "true_label=", "tag=odd", "tag!=odd", "brightness<0.3",
@@ -125,6 +126,7 @@ def main() -> None:
         cell = (CLASS_NAMES[3], CLASS_NAMES[5])
         found, _ = timed("Rows of a cell", lambda: mistakes_first(run.evaluated, cell), plain)
         timed("Names of 15 of them", lambda: run.detail(found.head(15), ["file"]), plain)
+        timed("Comparison, matched by file name", lambda: compare(run, run), plain, COMPARE_S)
         timed("The surest mistakes", lambda: mistakes_first(run.evaluated, None), plain)
         for condition in FILTERS:
             timed(f"Filter {condition}", partial(filtered, store, condition), plain, FILTER_S)

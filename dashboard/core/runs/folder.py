@@ -59,6 +59,11 @@ class RunFolder:
         """The id of the run, which is the name of the folder."""
         return self.path.name
 
+    @property
+    def evaluation_file(self) -> Path:
+        """The file of the stored metrics, which need not exist."""
+        return self.path / _EVALUATION
+
     def manifest(self) -> RunManifest:
         """Reads the manifest.
 
@@ -195,7 +200,7 @@ class RunFolder:
 
     def forget_evaluation(self) -> None:
         """Removes the stored metrics; the next reader of the run computes them. Raises OSError."""
-        (self.path / _EVALUATION).unlink(missing_ok=True)
+        self.evaluation_file.unlink(missing_ok=True)
 
     def keep_thumbnails(self, n: int, shape: tuple[int, int]) -> ThumbnailFile | None:
         """The file for `n` thumbnails of `shape` (height, width), or None if it would be too large. Raises OSError."""
