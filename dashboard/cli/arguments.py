@@ -29,6 +29,7 @@ Split = Annotated[
 ZipEncoding = Annotated[
     str, typer.Option("--zip-encoding", metavar="NAME", help="Of the names in a ZIP, such as gbk or cp437.")
 ]
+RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
 Where = Annotated[
     list[str] | None,
     typer.Option(

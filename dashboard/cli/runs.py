@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from dashboard.cli.arguments import AsJson, Where
+from dashboard.cli.arguments import AsJson, RunId, Where
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.cli.show_run import show_run, show_scores
+from dashboard.cli.trust import show_guarantee, show_prediction_sets
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.export import export_run
 from dashboard.core.runs.filters import parse_filter
@@ -20,8 +21,8 @@ from dashboard.core.settings import get_settings
 from dashboard.schemas.runs import DeletionRecord, ExportRecord, RunSummary, ScoredRunRecord
 
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, export and delete evaluations.")
-
-RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
+runs_app.command("guarantee")(show_guarantee)
+runs_app.command("prediction-sets")(show_prediction_sets)
 
 
 @runs_app.command("list")
