@@ -34,16 +34,21 @@ def precision_recall_chart(curve: pd.DataFrame, point: pd.DataFrame, prevalence:
 
 
 def cost_chart(curve: pd.DataFrame, threshold: float) -> alt.LayerChart:
-    """The cost of the mistakes at each threshold, with a line at the chosen one."""
+    """The cost of the mistakes at each threshold, with a line at the chosen one.
+
+    Costs that are far above those of calling every image, or no image, positive are cut off.
+    """
+    never, always = float(curve["cost"].iloc[0]), float(curve["cost"].iloc[-1])
+    scale = alt.Scale(domain=[0, 1.25 * min(never, always) or 1], nice=False)
     table = curve[curve["threshold"] <= 1]
     x = alt.X("threshold:Q", scale=_UNIT, title="Threshold")
     line = (
         alt.Chart(table)
-        .mark_line(color=ACCENT, interpolate="step-before")
-        .encode(x=x, y=alt.Y("cost:Q", title="Cost of all mistakes", axis=alt.Axis(format="~s")))
+        .mark_line(color=ACCENT, interpolate="step-before", clip=True)
+        .encode(x=x, y=alt.Y("cost:Q", title="Cost of all mistakes", scale=scale, axis=alt.Axis(format="~s")))
     )
     rule = alt.Chart(pd.DataFrame({"threshold": [threshold]})).mark_rule(color=SELECTED, strokeWidth=2)
-    return (line + rule.encode(x="threshold:Q")).properties(height=260)
+    return (line + rule.encode(x="threshold:Q")).properties(height=300)
 
 
 def _chart(curve: pd.DataFrame, point: pd.DataFrame, guessing: pd.DataFrame, across: str, up: str) -> alt.LayerChart:

@@ -25,8 +25,10 @@ def reliability_chart(bins: pd.DataFrame, dark: bool) -> alt.LayerChart:
     x, x2 = alt.X("low:Q", scale=_unit(), title="Confidence", axis=_PERCENT), alt.X2("high:Q")
     y = alt.Y("accuracy:Q", scale=_unit(), title="Accuracy", axis=_wide(format=".0%"))
     base = alt.Chart(table)
-    bars = base.mark_bar(stroke=_paper(dark), strokeWidth=1).encode(x=x, x2=x2, y=y, color=_named("Accuracy"))
-    confidence = base.mark_rule(strokeWidth=3).encode(x=x, x2=x2, y="confidence:Q", color=_named("Mean confidence"))
+    bars = (
+        _named(base, "Accuracy").mark_bar(stroke=_paper(dark), strokeWidth=1).encode(x=x, x2=x2, y=y, y2=alt.datum(0))
+    )
+    confidence = _named(base, "Mean confidence").mark_rule(strokeWidth=3).encode(x=x, x2=x2, y="confidence:Q")
     interval = base.mark_rule(color=ink(dark), strokeWidth=1.5).encode(
         x="middle:Q", y="accuracy_low:Q", y2="accuracy_high:Q"
     )
@@ -44,26 +46,26 @@ def equal_mass_chart(bins: pd.DataFrame, dark: bool) -> alt.LayerChart:
     scale = alt.Scale(domain=[bottom, 1], nice=False)
     x = alt.X("bin:O", title="Bins, from the least to the most confident images", axis=alt.Axis(labelAngle=0))
     base = alt.Chart(bins)
-    points = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x=x, y=alt.Y("accuracy:Q", scale=scale, title="Accuracy", axis=_wide(format=".0%")), color=_named("Accuracy")
-    )
+    y = alt.Y("accuracy:Q", scale=scale, title="Accuracy", axis=_wide(format=".0%"))
+    points = _named(base, "Accuracy").mark_point(filled=True, size=90, opacity=1).encode(x=x, y=y)
     interval = base.mark_rule(color=ACCENT, strokeWidth=1.5).encode(x=x, y="accuracy_low:Q", y2="accuracy_high:Q")
-    confidence = base.mark_tick(thickness=3, bandSize=18).encode(x=x, y="confidence:Q", color=_named("Mean confidence"))
+    confidence = _named(base, "Mean confidence").mark_tick(thickness=3, bandSize=18).encode(x=x, y="confidence:Q")
     target = _target(base.encode(x=x, y=alt.datum(bottom), y2=alt.datum(1)), dark)
     return alt.layer(interval, points, confidence, target).properties(height=340)
 
 
 def bin_counts_chart(bins: pd.DataFrame, dark: bool) -> alt.Chart:
     """The number of images in each bin of equal width, to be shown below `reliability_chart`."""
+    most = int(bins["images"].max())
+    scale = alt.Scale(type="sqrt", domain=[0, most], nice=False)
     return (
         alt.Chart(bins)
         .mark_bar(color=MUTED, stroke=_paper(dark), strokeWidth=1)
         .encode(
             x=alt.X("low:Q", scale=_unit(), title=None, axis=alt.Axis(labels=False, ticks=False)),
             x2="high:Q",
-            y=alt.Y(
-                "images:Q", scale=alt.Scale(type="sqrt"), title="Images", axis=_wide(format="~s", tickCount=3)
-            ),
+            y=alt.Y("images:Q", scale=scale, title="Images", axis=_wide(format=",", values=[0, most])),
+            y2=alt.datum(0),
             tooltip=[alt.Tooltip("images:Q", title="Images", format=",")],
         )
         .properties(height=90)
@@ -91,10 +93,11 @@ def _target(base: alt.Chart, dark: bool) -> alt.Chart:
     )
 
 
-def _named(what: str) -> alt.Color:
-    """The colour of one of the two measures, with a legend."""
+def _named(base: alt.Chart, measure: str) -> alt.Chart:
+    """The chart in the colour of one of the two measures, with a legend."""
     scale = alt.Scale(domain=["Accuracy", "Mean confidence"], range=[ACCENT, SELECTED])
-    return alt.Color(datum=what, type="nominal", scale=scale, legend=alt.Legend(orient="top", title=None))
+    color = alt.Color("measure:N", scale=scale, legend=alt.Legend(orient="top", title=None))
+    return base.transform_calculate(measure=f"'{measure}'").encode(color=color)
 
 
 def _unit() -> alt.Scale:

@@ -65,7 +65,7 @@ def show_acceptance(services: Services, run: Run) -> None:
                 st.context.theme.type == "dark",
             ),
             width="stretch",
-            key="risk-coverage",
+            key="risk-coverage-chart",
             alt="Share of wrong predictions among the accepted ones, by the share that is accepted",
         )
         _show_aurc(run)

@@ -20,9 +20,9 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import cell, choose_images
 from dashboard.ui.session import remembered, rows_key
+from dashboard.ui.words import intervals
 
 _WIDTH, _MASS = "Equal width", "Equal mass"
-_PERCENT = {"confidence": "Mean confidence", "accuracy": "Accuracy", "low": "from", "high": "to", "gap": "Gap"}
 
 
 def show_calibration(services: Services, run: Run) -> None:
@@ -30,7 +30,7 @@ def show_calibration(services: Services, run: Run) -> None:
     scores = remembered("scores", rows_key(run), "Computing intervals ...", lambda: run.scores)
     confidence, correct = run.labelled["confidence"].to_numpy(), run.answers.correct
     st.markdown(f"**{confidence_gap(confidence, correct).in_words(scores['ece15'])}**")
-    left, right = st.columns([6, 6], gap="large")
+    left, right = st.columns([6, 7], gap="medium")
     with left:
         _show_bins(run, confidence, correct)
     with right:
@@ -44,7 +44,7 @@ def _show_score(name: str, score: Score) -> None:
     metric = BY_NAME[name]
     st.metric(
         metric.title, metric.text(score.value), f"{100 * score.low:.1f}-{100 * score.high:.1f} %", delta_color="off",
-        delta_arrow="off", help=f"{metric.explanation} With its 95% bootstrap interval.", width=230,
+        delta_arrow="off", help=f"{metric.explanation} With its 95% bootstrap interval.", width=200,
     )  # fmt: skip
 
 
@@ -62,7 +62,9 @@ def _show_bins(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
         )  # fmt: skip
     equal_width, dark = kind == _WIDTH, st.context.theme.type == "dark"
     measure = reliability if equal_width else equal_mass_reliability
-    bins = remembered("bins", (rows_key(run), kind), "", lambda: bin_table(measure(confidence, correct), confidence))
+    bins = remembered(
+        "reliability-bins", (rows_key(run), kind), "", lambda: bin_table(measure(confidence, correct), confidence)
+    )
     key = f"reliability-{run.manifest.run_id}-{hash(run.conditions)}-{kind}"
 
     def take_bin() -> None:
@@ -90,10 +92,11 @@ def _show_bin_table(run: Run, bins: pd.DataFrame, key: str) -> None:
         rows = st.session_state[key].get("selection", {}).get("rows", [])
         _choose(run, bins, [int(bins["bin"].iloc[row]) for row in rows])
 
-    shares = ["confidence", "accuracy", "accuracy_low", "accuracy_high", "gap"]
     shown = bins[["from", "to", "images"]].astype({"from": float, "to": float})
+    shown = shown.join(100 * bins[["gap", "confidence", "accuracy"]])
+    shown["interval"] = intervals(bins["accuracy_low"], bins["accuracy_high"])
     st.dataframe(
-        shown.join(100 * bins[shares]),
+        shown,
         hide_index=True,
         key=key,
         on_select=take_row,
@@ -103,10 +106,9 @@ def _show_bin_table(run: Run, bins: pd.DataFrame, key: str) -> None:
             "from": "Above",
             "to": "Up to",
             "images": st.column_config.NumberColumn("Images", format="localized"),
-            **_columns({"confidence": "Mean confidence", "accuracy": "Accuracy", "accuracy_low": "from",
-                        "accuracy_high": "to", "gap": "Gap"}),
+            **_figures(),
         },
-    )  # fmt: skip
+    )
 
 
 def _choose(run: Run, bins: pd.DataFrame, numbers: list[int]) -> None:
@@ -131,7 +133,8 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
     )
     table = table.assign(gap=table["confidence"] - table["accuracy"])
     shown = pd.DataFrame({"class": list(names), "images": table["images"]})
-    shown = shown.join(100 * table[["gap", "confidence", "accuracy", "low", "high", "ece"]])
+    shown = shown.join(100 * table[["gap", "confidence", "accuracy"]])
+    shown["interval"], shown["ece"] = intervals(table["low"], table["high"]), 100 * table["ece"]
     shown = shown.sort_values("gap", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
     key = f"class-calibration-{run.manifest.run_id}-{hash(run.conditions)}"
 
@@ -148,24 +151,23 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
         height=min(36 * (len(shown) + 1) + 2, 470),
         alt="Mean confidence, accuracy and calibration error of each predicted class, the most overconfident first",
         column_config={
-            "class": "Predicted as",
+            "class": "Class",
             "images": st.column_config.NumberColumn("Images", format="localized"),
-            **_columns({**_PERCENT, "ece": "ECE"}),
+            **_figures(),
         },
     )
 
 
-def _columns(titles: dict[str, str]) -> dict[str, Any]:
-    """Columns of percentages."""
-    helps = {
-        "Gap": "Mean confidence minus accuracy, in points.",
-        "from": "Lower end of the 95% interval of the accuracy.",
-        "to": "Upper end of the 95% interval of the accuracy.",
-        "ECE": "Mean distance between confidence and accuracy. It is large by chance where there are few images.",
-    }
+def _figures() -> dict[str, Any]:
+    """The columns that both tables have."""
+    percent, number = "%.1f %%", st.column_config.NumberColumn
     return {
-        name: st.column_config.NumberColumn(
-            title, format="%+.1f" if title == "Gap" else "%.1f %%", help=helps.get(title)
-        )
-        for name, title in titles.items()
-    }
+        "gap": number("Gap", format="%+.1f", help="Mean confidence minus accuracy, in points."),
+        "confidence": number("Confidence", format=percent, help="Mean confidence."),
+        "accuracy": number("Accuracy", format=percent),
+        "interval": st.column_config.TextColumn("95% interval", help="Of the accuracy, in percent."),
+        "ece": number(
+            "ECE", format=percent,
+            help="Mean distance between confidence and accuracy. With few images it is large by chance.",
+        ),
+    }  # fmt: skip

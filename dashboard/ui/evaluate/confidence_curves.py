@@ -50,24 +50,22 @@ def _show_classes(table: pd.DataFrame, names: tuple[str, ...]) -> None:
         help="AUROC: how often an image of the class gets a higher probability for it than another image. Average precision: "
         "the mean precision over all recalls; guessing gives the share of the class.",
     )
-    figures = [name for name in table.columns if name not in ("positives", "negatives")]
-    shown = pd.DataFrame({"class": list(names), "positives": table["positives"]}).join(table[figures])
-    titles = {"auroc": "AUROC", "average_precision": "Average precision"}
+    figures = {"auroc": "AUROC", "average_precision": "Average precision"}
+    shown = pd.DataFrame({"class": list(names), "positives": table["positives"]})
+    for name in figures:
+        bounds = zip(table[f"{name}_low"], table[f"{name}_high"], strict=True)
+        shown[name] = table[name]
+        shown[f"{name}_interval"] = [f"{low:.4f}-{high:.4f}" if low == low else "" for low, high in bounds]
     st.dataframe(
         safe_for_spreadsheets(shown.sort_values("average_precision", kind="stable")),
         hide_index=True,
-        key="one-vs-rest",
+        key="one-vs-rest-table",
         height=min(36 * (len(shown) + 1) + 2, 400),
         alt="AUROC and average precision of each class with their intervals, the lowest average precision first",
         column_config={
             "class": "Class",
             "positives": st.column_config.NumberColumn("Images", format="localized"),
-            **{name: st.column_config.NumberColumn(_title(name, titles), format="%.4f") for name in figures},
+            **{name: st.column_config.NumberColumn(title, format="%.4f") for name, title in figures.items()},
+            **{f"{name}_interval": "95% interval" for name in figures},
         },
-    )
-
-
-def _title(name: str, titles: dict[str, str]) -> str:
-    return titles.get(name) or ("from" if name.endswith("_low") else "to") + (
-        " (AUROC)" if name.startswith("auroc") else " (AP)"
     )

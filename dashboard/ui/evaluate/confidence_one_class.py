@@ -51,8 +51,8 @@ def show_one_class(run: Run, rows: LabelledRows, class_id: int, figures: pd.Seri
 
 def _call(threshold: float, name: str) -> str:
     if threshold > 1:
-        return f"never call an image {plain(name)}"
-    return f"call an image {plain(name)} from a probability of {threshold:.3f}"
+        return f'never call an image "{plain(name)}"'
+    return f'call an image "{plain(name)}" from a probability of {threshold:.3f}'
 
 
 def _use(threshold: float) -> None:
@@ -84,19 +84,22 @@ def _show_charts(curve: BinaryCurve, here: BinaryMetrics, fp: float, fn: float, 
     prevalence = curve.positives / (curve.positives + curve.negatives)
     roc, precision_recall, cost = st.columns(3, gap="medium")
     with roc:
-        st.markdown(f"**ROC curve**, AUROC {_with_interval(figures, 'auroc')}")
+        st.markdown("**ROC curve**")
+        st.caption(f"AUROC {_with_interval(figures, 'auroc')}")
         st.altair_chart(
             roc_chart(table, point), width="stretch", key="roc",
             alt="ROC curve: recall by false positive rate",
         )  # fmt: skip
     with precision_recall:
-        st.markdown(f"**Precision and recall**, average precision {_with_interval(figures, 'average_precision')}")
+        st.markdown("**Precision and recall**")
+        st.caption(f"Average precision {_with_interval(figures, 'average_precision')}")
         st.altair_chart(
             precision_recall_chart(table, point, prevalence), width="stretch", key="precision-recall",
             alt="Precision-recall curve",
         )  # fmt: skip
     with cost:
         st.markdown("**Cost of all mistakes**")
+        st.caption("By threshold. The line is the threshold that is set above.")
         st.altair_chart(
             cost_chart(table, here.threshold), width="stretch", key="cost", alt="Cost of all mistakes by threshold"
         )

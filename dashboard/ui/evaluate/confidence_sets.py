@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -12,7 +14,7 @@ from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.session import remembered, rows_key
-from dashboard.ui.words import plain
+from dashboard.ui.words import intervals, plain
 
 _CONFIDENCES = {"90%": 0.90, "95%": 0.95, "99%": 0.99}
 
@@ -68,12 +70,12 @@ def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
         st.metric(
             "Sets with the true class", f"{sets.coverage.value:.1%}",
             f"{100 * sets.coverage.low:.1f}-{100 * sets.coverage.high:.1f} %", delta_color="off", delta_arrow="off",
-            help="Measured coverage, with its 95% Wilson interval.", width=200,
+            help="Measured coverage, with its 95% Wilson interval.", width=175,
         )  # fmt: skip
-        st.metric("Classes in a set", f"{sets.mean_size:.2f}", help="On average. Fewer say more.", width=150)
-        st.metric("One class", f"{sets.single.value:.1%}", help="Sets with exactly one class.", width=130)
+        st.metric("Classes in a set", f"{sets.mean_size:.2f}", help="On average. Fewer say more.", width=175)
+        st.metric("One class", f"{sets.single.value:.1%}", help="Sets with exactly one class.", width=175)
         st.metric(
-            "No class", f"{sets.empty.value:.1%}", width=130,
+            "No class", f"{sets.empty.value:.1%}", width=175,
             help="Sets without a class. Their images resemble no class enough: leave them to a person.",
         )  # fmt: skip
     images, share, low, high = sets.class_coverage()
@@ -91,16 +93,14 @@ def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
 
 
 def _show_classes(marginal: PredictionSets, by_class: PredictionSets, run: Run) -> None:
-    images, share, low, high = marginal.class_coverage()
-    _, own_share, own_low, own_high = by_class.class_coverage()
+    images, share, *bounds = marginal.class_coverage()
+    _, own_share, *own_bounds = by_class.class_coverage()
     table = pd.DataFrame(
         {
-            "class": list(run.manifest.class_names), "images": images, "coverage": 100 * share, "low": 100 * low,
-            "high": 100 * high, "own_coverage": 100 * own_share, "own_low": 100 * own_low, "own_high": 100 * own_high,
+            "class": list(run.manifest.class_names), "images": images, "coverage": 100 * share,
+            "interval": intervals(*bounds), "own_coverage": 100 * own_share, "own_interval": intervals(*own_bounds),
         }
     ).sort_values("coverage", kind="stable")  # fmt: skip
-    percent = {"coverage": "One limit", "own_coverage": "Own limit"}
-    bounds = {"low": "from", "high": "to", "own_low": "from (own)", "own_high": "to (own)"}
     st.dataframe(
         safe_for_spreadsheets(table),
         hide_index=True,
@@ -110,13 +110,13 @@ def _show_classes(marginal: PredictionSets, by_class: PredictionSets, run: Run) 
         column_config={
             "class": "Labelled",
             "images": st.column_config.NumberColumn("Images", format="localized", help="Test images with this label."),
-            **{
-                name: st.column_config.NumberColumn(title, format="%.1f %%", help="Sets that hold the true class.")
-                for name, title in percent.items()
-            },
-            **{
-                name: st.column_config.NumberColumn(title, format="%.1f %%", help="95% interval.")
-                for name, title in bounds.items()
-            },
+            "coverage": _coverage("With the true class, one limit"),
+            "interval": "95% interval",
+            "own_coverage": _coverage("With the true class, own limit"),
+            "own_interval": "95% interval (own limit)",
         },
     )
+
+
+def _coverage(title: str) -> Any:
+    return st.column_config.NumberColumn(title, format="%.1f %%", help="Share of the sets that hold the true class.")
