@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.charts.calibration import reliability_chart
 from dashboard.core.analysis.comparison import Comparison
+from dashboard.core.metrics.bin_table import bin_table
 from dashboard.ui.words import plain
 
 
@@ -20,7 +21,7 @@ def show_confidence(comparison: Comparison) -> None:
             ece = side.scores["ece15"]
             st.caption(f"Calibration error (ECE) {ece.value:.1%} ({100 * ece.low:.1f}-{100 * ece.high:.1f})")
             st.altair_chart(
-                reliability_chart(side.reliability, st.context.theme.type == "dark"),
+                reliability_chart(bin_table(side.reliability), st.context.theme.type == "dark"),
                 width="stretch",
                 key=f"reliability-{name}",
                 alt=f"Reliability diagram of {name}: accuracy for each range of confidence",
