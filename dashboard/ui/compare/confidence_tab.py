@@ -6,7 +6,6 @@ import streamlit as st
 
 from dashboard.charts.calibration import reliability_chart
 from dashboard.core.analysis.comparison import Comparison
-from dashboard.core.metrics.bin_table import bin_table
 from dashboard.ui.words import plain
 
 
@@ -15,13 +14,13 @@ def show_confidence(comparison: Comparison) -> None:
     for place, name, side in zip(st.columns(2, gap="large"), "AB", (comparison.a, comparison.b), strict=True):
         with place:
             st.markdown(f"**{name}: {plain(side.manifest.model)}**")
-            if side.reliability is None:
+            if side.bins is None:
                 st.caption("There are no probabilities.")
                 continue
             ece = side.scores["ece15"]
             st.caption(f"Calibration error (ECE) {ece.value:.1%} ({100 * ece.low:.1f}-{100 * ece.high:.1f})")
             st.altair_chart(
-                reliability_chart(bin_table(side.reliability), st.context.theme.type == "dark"),
+                reliability_chart(side.bins, st.context.theme.type == "dark"),
                 width="stretch",
                 key=f"reliability-{name}",
                 alt=f"Reliability diagram of {name}: accuracy for each range of confidence",
