@@ -19,7 +19,7 @@ from dashboard.ui.contact_sheet import SheetItem
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.chosen_images import ALL, MISTAKES, cell, choose_images, chosen_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
-from dashboard.ui.evaluate.sheet_page import page_of, show_sheet_page
+from dashboard.ui.evaluate.sheet_page import show_sheet_page
 from dashboard.ui.session import filtered_run
 from dashboard.ui.words import labels_in_words
 
@@ -100,12 +100,8 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame) -> None:
             show_error(error, "The images of this run are no longer on the server.")
         else:
             st.text(error.message)
-    about = "&".join(as_texts(chosen_images(run)))
-    if pictures:
-        show_sheet_page(services, run, pictures, rows, _item, about)
+    shown = show_sheet_page(services, run, pictures, rows, _item, "&".join(as_texts(chosen_images(run))))
     with st.expander("File names", expanded=pictures is None):
-        shown, _, _ = page_of(run, rows, about)
-        shown = shown.assign(file=run.detail(shown, ["file"])["file"])
         st.dataframe(
             safe_for_spreadsheets(shown[_COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"
         )

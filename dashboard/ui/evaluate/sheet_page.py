@@ -22,7 +22,7 @@ A_PAGE = 60
 _SIDE = 128  # pixels of a picture that is read from the dataset
 
 
-def page_of(run: Run, rows: pd.DataFrame, about: str) -> tuple[pd.DataFrame, int, str]:
+def _page_of(run: Run, rows: pd.DataFrame, about: str) -> tuple[pd.DataFrame, int, str]:
     """The rows of the current page, the number of pages, and the key of the control that turns them.
 
     Args:
@@ -39,24 +39,27 @@ def page_of(run: Run, rows: pd.DataFrame, about: str) -> tuple[pd.DataFrame, int
 def show_sheet_page(
     services: Services,
     run: Run,
-    pictures: RunPictures,
+    pictures: RunPictures | None,
     rows: pd.DataFrame,
     item: Callable[[dict[Hashable, Any]], SheetItem],
     about: str,
-) -> None:
-    """Shows one page of these rows.
+) -> pd.DataFrame:
+    """Shows one page of these rows, and returns the rows of the page with their column `file`.
 
     Args:
+        pictures: None shows no pictures, only the control to turn pages.
         rows: with the column `index`, and indexed by position as `Run.table` is.
         item: what stands below the picture of a row, which then has a column `file`, too.
-        about: see `page_of`.
+        about: see `_page_of`.
     """
-    shown, pages, key = page_of(run, rows, about)
+    shown, pages, key = _page_of(run, rows, about)
     shown = shown.assign(file=run.detail(shown, ["file"])["file"])
-    offer_selection(services, run, rows, shown)
-    _show_tiles(run, pictures, shown, item, f"sheet-{key}-{st.session_state.get(key, 1)}")
+    if pictures:
+        offer_selection(services, run, rows, shown)
+        _show_tiles(run, pictures, shown, item, f"sheet-{key}-{st.session_state.get(key, 1)}")
     if pages > 1:
         st.pagination(pages, key=key, persist_state="session")
+    return shown
 
 
 def _show_tiles(
