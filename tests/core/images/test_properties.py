@@ -12,7 +12,6 @@ from dashboard.core.images.properties import NAMES, measured, properties_of
 from dashboard.core.runs.rows import PROPERTY_FIELDS
 from tests.conftest import MakeZip, encoded, picture
 
-
 SHARPNESS = NAMES.index("sharpness")
 
 
