@@ -8,11 +8,13 @@ import pandas as pd
 
 from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, SELECTED
 
+POINT = "point"  # name of the chart's selection
+
 
 def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
     """Draws precision and recall of each class as two points on a line, the lowest F1 on top.
 
-    Shows at most MOST_CLASSES classes, those with the lowest F1.
+    A click selects the measure of a class (selection `point`). Shows at most MOST_CLASSES classes, those with the lowest F1.
     """
     table = per_class.dropna(subset=["f1"]).sort_values("f1").head(MOST_CLASSES)
     order = table["class"].tolist()
@@ -32,7 +34,7 @@ def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
     )
     points = (
         alt.Chart(long)
-        .mark_point(size=90, filled=True, opacity=1)
+        .mark_point(size=90, filled=True, opacity=1, cursor="pointer")
         .encode(
             y=y,
             x=alt.X("value:Q", scale=scale),
@@ -47,5 +49,8 @@ def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
                 alt.Tooltip("images:Q", format=",", title="Images"),
             ],
         )
+    )
+    points = points.add_params(
+        alt.selection_point(name=POINT, fields=["class", "measure"], on="click", clear="dblclick", empty=False)
     )
     return (line + points).properties(height=28 * max(1, len(order)) + 60)

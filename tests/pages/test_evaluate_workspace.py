@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
+from dashboard.ui.evaluate.classes_view import images_of_point
 from tests.conftest import MakeZip
 from tests.evaluating import evaluate
 from tests.pages.conftest import sheet, text_of
@@ -162,3 +163,9 @@ def test_many_images_are_shown_page_by_page(open_page: Open, dashboard: Services
     at.session_state[f"page-{run.run_id}-status=ok"] = 2
     at.run()
     assert not at.exception and [item["index"] for item in sheet(at)] == list(range(60, 70))
+
+
+@pytest.mark.parametrize("measure, shown", [("recall", "true_label=dog"), ("precision", "predicted_label=dog")])
+def test_a_point_of_the_chart_of_classes_stands_for_images(measure: str, shown: str) -> None:
+    assert images_of_point([{"class": "dog", "measure": measure}]) == [shown]
+    assert images_of_point([]) == []

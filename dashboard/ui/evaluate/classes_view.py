@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard.charts.palette import MOST_CLASSES
-from dashboard.charts.per_class import per_class_chart
+from dashboard.charts.per_class import POINT, per_class_chart
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.scores import Score
+from dashboard.core.metrics.wilson import wilson
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
@@ -49,16 +53,29 @@ def _show_per_class(run: Run) -> None:
     evaluation = run.evaluation()
     assert evaluation is not None
     run_id, scores = run.manifest.run_id, ["precision", "recall", "f1"]
-    st.markdown("**Classes**", help="Select a row to see the images with this label below.")
-    percent = evaluation.per_class.assign(**{name: 100 * evaluation.per_class[name] for name in scores})
-    percent = percent.sort_values("f1", kind="stable")
+    st.markdown(
+        "**Classes**",
+        help="Select a row to see the images with this label below. In the chart, a click on recall shows the images with "
+        "the label, and a click on precision those with the prediction.",
+    )
+    percent = evaluation.per_class.assign(
+        **{name: 100 * evaluation.per_class[name] for name in scores},
+        recall_interval=_intervals(evaluation.confusion, axis=1),
+        precision_interval=_intervals(evaluation.confusion, axis=0),
+    )
+    percent = percent.sort_values("f1", kind="stable")[
+        ["class", "images", "precision", "precision_interval", "recall", "recall_interval", "f1"]
+    ]
     key = f"per-class-table-{run_id}-{hash(run.conditions)}"
 
     def take_row() -> None:
         rows = st.session_state[key].get("selection", {}).get("rows", [])
         choose_images(run_id, cell(str(percent["class"].iloc[rows[0]]), None) if rows else [])
 
-    left, right = st.columns(2, gap="large")
+    def take_point() -> None:
+        choose_images(run_id, images_of_point(st.session_state[f"{key}-chart"].get("selection", {}).get(POINT) or []))
+
+    left, right = st.columns([7, 5], gap="large")
     left.dataframe(
         safe_for_spreadsheets(percent),
         hide_index=True,
@@ -71,13 +88,33 @@ def _show_per_class(run: Run) -> None:
             "class": "Class",
             "images": st.column_config.NumberColumn("Images", format="localized"),
             **{name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%") for name in scores},
+            **{
+                f"{name}_interval": st.column_config.TextColumn("95%", help=f"Interval of the {name}.")
+                for name in scores
+            },
         },
     )
     right.altair_chart(
         per_class_chart(evaluation.per_class),
         width="stretch",
-        key="per-class",
+        key=f"{key}-chart",
+        on_select=take_point,
+        selection_mode=POINT,
         alt="Precision and recall per class, the lowest F1 first",
     )
     if len(evaluation.class_names) > MOST_CLASSES:
         st.caption(f"The chart shows at most {MOST_CLASSES} classes, those with the lowest F1. The table shows all.")
+
+
+def images_of_point(picked: Sequence[Mapping[str, str]]) -> list[str]:
+    """The conditions for the images behind a point of the chart: those with the label, or those with the prediction."""
+    if not picked:
+        return []
+    name = picked[0]["class"]
+    return cell(name, None) if picked[0]["measure"] == "recall" else cell(None, name)
+
+
+def _intervals(confusion: np.ndarray, axis: int) -> list[str]:
+    """The 95% Wilson interval of the diagonal's share of each row (axis 1) or column (axis 0), in percent."""
+    bounds = zip(*wilson(confusion.diagonal(), confusion.sum(axis=axis)), strict=True)
+    return ["" if np.isnan(low) else f"{100 * low:.1f}-{100 * high:.1f}" for low, high in bounds]
