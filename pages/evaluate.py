@@ -19,7 +19,11 @@ run_id, job = shown_run(services)
 if job and job.active:
     watch_job(services, run_id)
 asked = undecided_dataset(services.settings) is not None
-another = st.expander("Evaluate another dataset", icon=":material/add:", expanded=asked) if run_id else st.container()
+another = (
+    st.expander("Another dataset or an earlier evaluation", icon=":material/add:", expanded=asked)
+    if run_id
+    else st.container()
+)
 with another:
     choose_dataset(services)
     choose_earlier_run(services)
