@@ -149,7 +149,7 @@ def test_another_run_has_a_filter_of_its_own(
         make_zip({"cat": 3}, name="other.zip"), dashboard.registry.get("tiny"), dashboard.engine, dashboard.runs
     )
     at = set_filter(open_run(open_page, run), run, "true_label=dog")
-    at.selectbox(key="earlier").select(other.run_id).run()
+    show_evaluation(at, other.run_id)
     assert not at.exception and metrics(at)["Images"] == "3" and "where" not in at.query_params
 
 

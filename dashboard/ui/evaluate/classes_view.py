@@ -1,17 +1,14 @@
-"""The view of all metrics, and of the classes one by one."""
+"""The view of the classes one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from dashboard.charts.palette import MOST_CLASSES
 from dashboard.charts.per_class import POINT, per_class_chart
-from dashboard.core.metrics.definitions import METRICS
-from dashboard.core.metrics.scores import Score
 from dashboard.core.metrics.wilson import wilson
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
@@ -21,32 +18,9 @@ from dashboard.ui.evaluate.images_view import show_images
 
 
 def show_classes(services: Services, run: Run) -> None:
-    """Shows all metrics with their intervals, and precision, recall and F1 of each class; a click shows its images."""
-    _show_metrics(run.scores)
+    """Shows precision, recall and F1 of each class; a click shows its images."""
     _show_per_class(run)
     show_images(services, run)
-
-
-def _show_metrics(scores: dict[str, Score]) -> None:
-    st.markdown("**Metrics**", help="With 95% intervals: Wilson's for shares of images, bootstrap for the others.")
-    rows = [
-        (
-            metric.title,
-            metric.text(score.value),
-            f"{metric.text(score.low)} to {metric.text(score.high)}",
-            metric.explanation,
-        )
-        for metric in METRICS
-        if (score := scores.get(metric.name))
-    ]
-    st.dataframe(
-        pd.DataFrame(rows, columns=["Metric", "Value", "95% interval", "What it is"]),
-        hide_index=True,
-        key="metrics-table",
-        height=36 * (len(rows) + 1) + 2,
-        alt="All metrics with their 95% intervals",
-        column_config={"What it is": st.column_config.TextColumn(width="large")},
-    )
 
 
 def _show_per_class(run: Run) -> None:

@@ -9,6 +9,7 @@ from dashboard.services import Services
 from dashboard.ui.evaluate.confusion_view import show_confusion, show_pairs
 from dashboard.ui.evaluate.findings_view import show_findings
 from dashboard.ui.evaluate.images_view import show_images
+from dashboard.ui.evaluate.metrics_table import show_metrics
 
 
 def show_overview(services: Services, run: Run) -> None:
@@ -39,6 +40,13 @@ def show_overview(services: Services, run: Run) -> None:
             width=170,
             help="Unreadable files, and images whose label is not a class. The view Files lists them with the reason.",
         )
+    if evaluation:
+        more = st.expander(
+            "All metrics with their 95% intervals", key=f"metrics-{run.manifest.run_id}", on_change="rerun"
+        )
+        if more.open:
+            with more:
+                show_metrics(run.scores)
     findings = st.container()  # filled last, because they take longest
     if evaluation:
         unlabelled = len(run.evaluated) - len(run.labelled)
