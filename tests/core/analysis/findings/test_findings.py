@@ -43,7 +43,9 @@ def test_a_planted_fault_is_the_first_finding(plant: Callable[[int], Simulated],
 
 
 def test_every_fault_of_the_list_is_planted() -> None:
-    assert {*FAULTS.values()} == {*IDS} - {"underconfident", "conflicting_labels", "label_errors", "weak_class"}
+    assert {*FAULTS.values()} == {*IDS} - {
+        "at_chance", "underconfident", "conflicting_labels", "label_errors", "weak_class",
+    }  # fmt: skip
 
 
 def test_clean_runs_have_no_findings(tmp_path: Path) -> None:
@@ -202,6 +204,30 @@ def test_orders_of_classes(true: list[int], predicted: list[int], statement: str
     assert [finding.statement[: len(statement or "")] for finding in found if finding.id == "wrong_order"] == (
         [statement] if statement else []
     )
+
+
+@pytest.mark.parametrize("n", [200, 2000])
+def test_answers_by_chance(n: int, tmp_path: Path) -> None:
+    run = clean(1, n)
+    (finding,) = found_in(replace(run, true=np.random.default_rng(0).integers(0, 10, n)), tmp_path)
+    assert finding.id == "at_chance" and abs(finding.value - 0.1) < 0.05 and finding.cost == len(finding.rows)
+
+
+def test_of_two_classes_one_is_never_predicted(tmp_path: Path) -> None:
+    run = clean(1, 400, 2)
+    found = found_in(replace(run, pred_probs=np.full((400, 2), (0.7, 0.3))), tmp_path)
+    assert [finding.id for finding in found if finding.id != "underconfident"] == ["never_predicted"]
+
+
+def test_frequent_classes_are_not_confused_because_they_are_frequent(tmp_path: Path) -> None:
+    """Errors go to classes in proportion to how often these are predicted."""
+    rng = np.random.default_rng(1)
+    shares = np.array([40, 25, 12, 8, 5, 4, 2, 2, 1, 1]) / 100
+    true, other = rng.choice(10, 3000, p=shares), rng.choice(10, 3000, p=shares)
+    predicted = np.where(rng.random(3000) < 0.85, true, other)
+    right = float((predicted == true).mean())
+    run = replace(clean(1, 3000), true=true, pred_probs=np.where(np.eye(10)[predicted] > 0, right, (1 - right) / 9))
+    assert not [finding for finding in found_in(run, tmp_path) if finding.id == "confused_pair"]
 
 
 def test_two_classes_that_look_alike_are_one_finding(tmp_path: Path) -> None:
