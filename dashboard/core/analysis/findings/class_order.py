@@ -1,4 +1,4 @@
-"""Rules about all classes at once: the order of the classes is wrong, or hardly more than one class is predicted."""
+"""Rules about all classes at once: their order is wrong, hardly more than one is predicted, or all answers are guesses."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dashboard.core.metrics.intervals import proportion
 
 _CLEARLY = 3.0  # times as many images must fit the other order
 _LEAST_MOVED = 5  # images
+_LEAST_FOR_CHANCE = 100  # images
 _MOST_KAPPA = 0.25  # agreement beyond chance that wrong pixels may leave
 _COLLAPSED, _THEIR_LABELS = 0.8, 0.6  # share of the predictions in a few classes, and at most this share of the labels
 
@@ -99,13 +100,12 @@ def wrong_pixels(evidence: Evidence) -> Search:
     from scipy.stats import binom
 
     confusion, n, k = evidence.confusion, evidence.n, len(evidence.names)
-    if n < 10 or k < 2:
-        return Search()
     predicted, images = confusion.sum(axis=0), evidence.images
+    if n < 10 or (images > 0).sum() < 3:
+        return Search()
     top = np.argsort(-predicted, kind="stable")[: 1 if k < 5 else 2]
     count, labelled = int(predicted[top].sum()), int(images[top].sum())
-    chance = float((predicted / n) @ (images / n))
-    accuracy = proportion(n - evidence.errors, n)
+    chance, accuracy = _by_chance(evidence), proportion(n - evidence.errors, n)
     kappa = (accuracy.value - chance) / (1 - chance) if chance < 1 else 1.0
     if kappa > _MOST_KAPPA or count < _COLLAPSED * n or labelled > _THEIR_LABELS * n:
         return Search(1)
@@ -121,3 +121,27 @@ def wrong_pixels(evidence: Evidence) -> Search:
         evidence.errors, evidence.positions[~evidence.correct], ("correct=no",),
     )  # fmt: skip
     return Search(1, [Candidate(finding, float(binom.sf(count - 1, n, labelled / n)))])
+
+
+def at_chance(evidence: Evidence) -> Search:
+    """The answers are right no more often than by chance."""
+    n = evidence.n
+    if n < _LEAST_FOR_CHANCE:
+        return Search()
+    chance, accuracy = _by_chance(evidence), proportion(n - evidence.errors, n)
+    if accuracy.low > chance or evidence.errors < _LEAST_MOVED:
+        return Search(1)
+    finding = Finding(
+        "at_chance",
+        f"Only {n - evidence.errors:,} of {n:,} answers are right ({in_words(accuracy)}), no more than by chance "
+        f"({chance:.1%}).",
+        accuracy.value, accuracy.low, accuracy.high, n,
+        "Check whether the model, its class names and the labels belong together, and how the pixels are scaled.",
+        evidence.errors, evidence.positions[~evidence.correct], ("correct=no",),
+    )  # fmt: skip
+    return Search(1, [Candidate(finding)])
+
+
+def _by_chance(evidence: Evidence) -> float:
+    """The accuracy if the predictions were dealt out to the images at random."""
+    return float(evidence.confusion.sum(axis=0) / evidence.n @ (evidence.images / evidence.n))

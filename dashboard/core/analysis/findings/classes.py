@@ -12,7 +12,7 @@ from dashboard.core.metrics.intervals import proportion
 _FEW = 30  # images of a class
 _WIDE = 0.2  # width of the interval of a recall
 _LISTED = 3  # rare classes with a sentence each; more are one sentence
-_CLEARLY = 1.5  # times as many errors as in the other classes
+_CLEARLY = 2.0  # times as many errors as in the other classes
 _LEAST = 5  # errors too many
 
 

@@ -39,11 +39,11 @@ def conflicting_labels(evidence: Evidence) -> Search:
     wrong = sum(len(group) - int(labels.loc[group].value_counts().max()) for group in groups)
     rows = np.sort(np.concatenate(groups))
     share = proportion(len(rows), len(evidence.run.evaluated))
-    have = "image has" if len(groups) == 1 else "images have"
+    images = f"{len(groups):,} image{' appears' if len(groups) == 1 else 's appear'}"
     finding = Finding(
         "conflicting_labels",
-        f"{len(groups):,} {have} different labels in different places, {len(rows):,} rows in all ({in_words(share)}), so "
-        f"at least {counted(wrong, 'label')} must be wrong.",
+        f"{images} more than once with different labels ({len(rows):,} of {counted(share.n, 'row')}: {in_words(share)}), "
+        f"so at least {counted(wrong, 'label')} must be wrong.",
         share.value, share.low, share.high, share.n,
         "Decide which label is right, and keep each image once.",
         float(wrong), rows,

@@ -20,7 +20,7 @@ MOST = 10  # findings
 MOST_OF_A_RULE = 3
 # Expected share of findings that are due to chance. It is small, because images are seldom independent of each other
 # (frames of a film, copies), which makes chance look significant more often than tests assume.
-FALSE_DISCOVERIES = 0.0001
+FALSE_DISCOVERIES = 0.0005
 _MOST_OF_ITS_IMAGES = 0.5
 
 
@@ -55,10 +55,11 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     evidence = Evidence(run, thumbnails, attributes)
     rules = [rule for rule in RULES if evidence.n or not rule.needs_labels]
     searches = [rule.search(evidence) for rule in rules]
-    candidates = [candidate for search in searches for candidate in search.candidates]
-    limit = significance_limit([each.p_value for each in candidates], sum(search.tests for search in searches))
+    limits = significance_limits(
+        [[each.p_value for each in s.candidates] for s in searches], [s.tests for s in searches]
+    )
     kept: list[Finding] = []
-    for rule, search in zip(rules, searches, strict=True):
+    for rule, search, limit in zip(rules, searches, limits, strict=True):
         significant = [each for each in search.candidates if each.p_value <= limit]
         kept += _of_rule(significant, rule.explained_by, kept)
     ranked = sorted(kept, key=lambda finding: -finding.cost)[:MOST]
@@ -66,17 +67,23 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     return [replace(finding, where=(*own, *finding.where) if finding.where else ()) for finding in ranked]
 
 
-def significance_limit(p_values: Sequence[float], tests: int) -> float:
-    """The largest p-value that is significant at the false discovery rate `FALSE_DISCOVERIES`; below 0 if none is.
+def significance_limits(p_values: Sequence[Sequence[float]], tests: Sequence[int]) -> list[float]:
+    """For each rule the largest p-value that is significant; below 0 if none can be.
+
+    The false discovery rate over all tests is `FALSE_DISCOVERIES`. Every rule has the same weight, whatever the number
+    of its tests (Genovese, Roeder, Wasserman 2006), so that the many pairs of classes do not outvote other rules.
 
     Args:
-        p_values: the smallest ones of all tests.
-        tests: number of all tests, at least as many.
+        p_values: of each rule, those of its candidates, which are the smallest.
+        tests: of each rule, the number of its tests.
     """
-    ordered = np.sort(np.asarray(p_values, float))
-    limits = FALSE_DISCOVERIES * np.arange(1, len(ordered) + 1) / max(tests, len(ordered), 1)
-    passed = np.flatnonzero(ordered <= limits)
-    return float(ordered[passed[-1]]) if len(passed) else -1.0
+    sizes = [max(number, len(own), 1) for own, number in zip(p_values, tests, strict=True)]
+    factors = [size * len(sizes) for size in sizes]  # that a p-value of the rule is multiplied by
+    ordered = np.sort([p * factor for own, factor in zip(p_values, factors, strict=True) for p in own])
+    passed = np.flatnonzero(ordered <= FALSE_DISCOVERIES * np.arange(1, len(ordered) + 1))
+    if not len(passed):
+        return [-1.0] * len(sizes)
+    return [FALSE_DISCOVERIES * (passed[-1] + 1) / factor for factor in factors]
 
 
 def _of_rule(candidates: Sequence[Candidate], explained_by: Sequence[str], kept: Sequence[Finding]) -> list[Finding]:

@@ -10,7 +10,7 @@ from dashboard.core.metrics.confusion import without_diagonal
 from dashboard.core.metrics.intervals import proportion
 
 _LEAST = 5  # images
-_CLEARLY = 2.0  # times as many as if all errors were spread evenly
+_CLEARLY = 2.0  # times as many as if errors were spread evenly
 _LEAST_SHARE = 0.01  # of the images of a class
 _ALIKE = 3.0  # both directions are told together if neither is more than this many times the other
 
@@ -20,6 +20,7 @@ def confused_pair(evidence: Evidence) -> Search:
     from scipy.stats import binom
 
     images, mistakes, k = evidence.images, without_diagonal(evidence.confusion), len(evidence.names)
+    called = evidence.confusion.sum(axis=0)
     present, errors = int((images > 0).sum()), evidence.errors
     if not errors or k < 2:
         return Search()
@@ -30,7 +31,11 @@ def confused_pair(evidence: Evidence) -> Search:
             continue  # the other direction is looked at
         alike = there <= _ALIKE * back and k > 2 and "|" not in evidence.names[a] + evidence.names[b]
         count, of = (there + back, images[a] + images[b]) if alike else (there, images[a])
-        even = float(of / evidence.n / (k - 1))  # share of the errors if they were spread evenly
+        # the share of all errors, if every image was as often wrong, and wrong answers as popular as right ones
+        even = float(images[a] * called[b] / (evidence.n - called[a]))
+        if alike:
+            even += float(images[b] * called[a] / (evidence.n - called[b]))
+        even = min(1.0, even / evidence.n)
         if count < _CLEARLY * errors * even or count < _LEAST_SHARE * of:
             continue
         finding = _both_ways(evidence, *sorted((a, b))) if alike else _one_way(evidence, a, b)

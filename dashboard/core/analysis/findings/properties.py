@@ -105,7 +105,7 @@ def _columns(evidence: Evidence) -> Iterator[tuple[str, np.ndarray]]:
         yield name, _numbers_or_texts(measured[name])
     further = pa.table({}) if evidence.attributes is None else evidence.attributes
     for name, column in zip(further.column_names, further.columns, strict=True):
-        if name not in _SHADOWED and f"{name}=x" == str(parse_condition(f"{name}=x")) and _is_simple(column.type):
+        if name not in _SHADOWED and parse_condition(f"{name}=x").column == name and _is_simple(column.type):
             yield name, _numbers_or_texts(column.take(pa.array(evidence.positions)).to_pandas())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dashboard.core.analysis.findings.class_order import wrong_order, wrong_pixels
+from dashboard.core.analysis.findings.class_order import at_chance, wrong_order, wrong_pixels
 from dashboard.core.analysis.findings.classes import never_predicted, rare_class, weak_class
 from dashboard.core.analysis.findings.copies import conflicting_labels, repeated_images
 from dashboard.core.analysis.findings.evidence import Evidence
@@ -28,15 +28,16 @@ class Rule:
 
 
 _WHOLE = ("wrong_pixels", "wrong_order")
-_CAUSES = (*_WHOLE, "never_predicted", "mislabelled_class")
+_CAUSES = (*_WHOLE, "never_predicted", "at_chance", "mislabelled_class")
 RULES = (  # a rule stands after those that explain it
     Rule(("unreadable",), unreadable, needs_labels=False),
     Rule(("wrong_pixels",), wrong_pixels),
     Rule(("wrong_order",), wrong_order, ("wrong_pixels",)),
     Rule(("never_predicted",), never_predicted, _WHOLE),
+    Rule(("at_chance",), at_chance, (*_WHOLE, "never_predicted")),
     Rule(("conflicting_labels",), conflicting_labels),
     Rule(("repeated_images",), repeated_images, ("conflicting_labels",), needs_labels=False),
-    Rule(("mislabelled_class",), mislabelled_class, (*_WHOLE, "never_predicted")),
+    Rule(("mislabelled_class",), mislabelled_class, (*_WHOLE, "never_predicted", "at_chance")),
     Rule(("confused_pair",), confused_pair, _CAUSES),
     Rule(("depends_on_property",), depends_on_property, (*_CAUSES, "depends_on_property")),
     Rule(("rare_class",), rare_class, ("never_predicted",)),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from dashboard.core.analysis.checks.check import Comparison, NoFinding, NotWorse
 from dashboard.core.analysis.checks.reading import parse_checks, read_checks
 from dashboard.core.analysis.checks.sentences import read_sentence
 from dashboard.core.errors import DatasetError
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -118,3 +120,11 @@ def test_files(tmp_path: Path) -> None:
             read_checks(file)
     with pytest.raises(DatasetError, match="cannot be read"):
         read_checks(tmp_path / "none.yml")
+
+
+def test_the_example_in_the_readme() -> None:
+    (example,) = re.findall(r"```yaml\n(.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    file = parse_checks(example, "README.md")
+    assert len(file.checks) == 7 and file.subsets == {"unsure": ("confidence<0.7",)}
+    assert {type(check.demand) for check in file.checks} == {Comparison, NoFinding, NotWorse}
+    assert file.checks[-1].title == "accuracy >= 0.5 where subset unsure"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dashboard.core.analysis.findings.find import FALSE_DISCOVERIES, find_in, significance_limit
+from dashboard.core.analysis.findings.find import FALSE_DISCOVERIES, find_in, significance_limits
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.analysis.findings.rules import IDS, RULES
 from dashboard.core.runs.filters import parse_filter
@@ -43,7 +43,9 @@ def test_a_planted_fault_is_the_first_finding(plant: Callable[[int], Simulated],
 
 
 def test_every_fault_of_the_list_is_planted() -> None:
-    assert {*FAULTS.values()} == {*IDS} - {"underconfident", "conflicting_labels", "label_errors", "weak_class"}
+    assert {*FAULTS.values()} == {*IDS} - {
+        "at_chance", "underconfident", "conflicting_labels", "label_errors", "weak_class",
+    }  # fmt: skip
 
 
 def test_clean_runs_have_no_findings(tmp_path: Path) -> None:
@@ -155,6 +157,79 @@ def test_each_kind_of_column_gives_a_filter_that_works(column: str, value: list[
     assert first.where[0].startswith(column) and same_rows_as_its_filter(first, folder)
 
 
+def test_columns_that_no_filter_can_name_are_left_out(tmp_path: Path) -> None:
+    run = clean(1)
+    probs = run.pred_probs.copy()
+    probs[:600:2] = np.roll(probs[:600:2], 3, axis=1)
+    folder = replace(run, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
+    first = pa.array(["a"] * 600 + ["b"] * 1400)
+    numbers = pa.array([0.1] * 600 + [0.2] * 1400, pa.float32())
+    folder.keep_attributes(
+        pa.table(
+            {
+                "a<b": first, "tag": first, "loss": first, " a": first, "padded": pa.array([" a"] * 600 + [None] * 1400),
+                "list": pa.array([[1]] * 600 + [[2]] * 1400), "id": pa.array([str(i) for i in range(2000)]),
+                "when": pa.array([1] * 600 + [2] * 1400, pa.timestamp("s")), "nothing": pa.nulls(2000, pa.string()),
+                "exposure": numbers,
+            }
+        )
+    )  # fmt: skip
+    conditions = [finding.where[0] for finding in find_in(folder) if finding.id == "depends_on_property"]
+    assert conditions == ["exposure=0.10000000149011612"]
+    assert all(same_rows_as_its_filter(finding, folder) for finding in find_in(folder))
+
+
+def certain(true: list[int], predicted: list[int]) -> Simulated:
+    """Answers of three classes with a confidence of 90%."""
+    run = clean(0, len(true), 3)
+    return replace(run, true=np.array(true), pred_probs=np.eye(3)[predicted] * 0.85 + 0.05)
+
+
+@pytest.mark.parametrize(
+    "true, predicted, statement",
+    [
+        ([0, 1, 2], [1, 2, 0], "The order of the classes looks shifted by one: 60 of 60 images would be right in the"),
+        ([0, 1, 1], [1, 2, 2], "The order of the classes looks shifted by one: 60 of 60 images would be right in the"),
+        (
+            [0, 1, 2],
+            [1, 0, 2],
+            "airplane and automobile look swapped: 40 of 40 images would be right in the other order",
+        ),
+        ([0, 1, 2], [1, 1, 2], None),  # one class is never predicted, which no order mends
+        ([0, 1, 2], [0, 1, 2], None),
+    ],
+)
+def test_orders_of_classes(true: list[int], predicted: list[int], statement: str | None, tmp_path: Path) -> None:
+    found = found_in(certain(true * 20, predicted * 20), tmp_path)
+    assert [finding.statement[: len(statement or "")] for finding in found if finding.id == "wrong_order"] == (
+        [statement] if statement else []
+    )
+
+
+@pytest.mark.parametrize("n", [200, 2000])
+def test_answers_by_chance(n: int, tmp_path: Path) -> None:
+    run = clean(1, n)
+    (finding,) = found_in(replace(run, true=np.random.default_rng(0).integers(0, 10, n)), tmp_path)
+    assert finding.id == "at_chance" and abs(finding.value - 0.1) < 0.05 and finding.cost == len(finding.rows)
+
+
+def test_of_two_classes_one_is_never_predicted(tmp_path: Path) -> None:
+    run = clean(1, 400, 2)
+    found = found_in(replace(run, pred_probs=np.full((400, 2), (0.7, 0.3))), tmp_path)
+    assert [finding.id for finding in found if finding.id != "underconfident"] == ["never_predicted"]
+
+
+def test_frequent_classes_are_not_confused_because_they_are_frequent(tmp_path: Path) -> None:
+    """Errors go to classes in proportion to how often these are predicted."""
+    rng = np.random.default_rng(1)
+    shares = np.array([40, 25, 12, 8, 5, 4, 2, 2, 1, 1]) / 100
+    true, other = rng.choice(10, 3000, p=shares), rng.choice(10, 3000, p=shares)
+    predicted = np.where(rng.random(3000) < 0.85, true, other)
+    right = float((predicted == true).mean())
+    run = replace(clean(1, 3000), true=true, pred_probs=np.where(np.eye(10)[predicted] > 0, right, (1 - right) / 9))
+    assert not [finding for finding in found_in(run, tmp_path) if finding.id == "confused_pair"]
+
+
 def test_two_classes_that_look_alike_are_one_finding(tmp_path: Path) -> None:
     run = clean(1)
     probs = run.pred_probs.copy()
@@ -188,21 +263,26 @@ def test_tiny_runs_have_no_findings(predicted: str, tmp_path: Path) -> None:
 def test_of_many_findings_the_most_costly_ones_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = never_predicted(1)
     folder = replace(run, failed=np.arange(2000) % 50 == 7).store(tmp_path / "20260101-000000-abc")
-    assert [finding.id for finding in find_in(folder)][:2] == ["never_predicted", "unreadable"]
+    ids = [finding.id for finding in find_in(folder)]
+    assert ids[0] == "never_predicted" and "unreadable" in ids
     monkeypatch.setattr("dashboard.core.analysis.findings.find.MOST", 1)
     assert [finding.id for finding in find_in(folder)] == ["never_predicted"]
 
 
-def test_the_limit_is_the_one_of_benjamini_and_hochberg() -> None:
+def test_of_one_rule_the_limit_is_the_one_of_benjamini_and_hochberg() -> None:
     """By hand: of 10 tests, the i-th smallest p-value may be i / 10 of the rate."""
     rate = FALSE_DISCOVERIES
-    assert significance_limit([rate * 0.35, rate * 0.09, rate * 0.25], 10) == rate * 0.09
-    assert significance_limit([rate * 0.29, rate * 0.09, rate * 0.25], 10) == rate * 0.29
-    assert (
-        significance_limit([rate * 0.11], 10) < 0
-        and significance_limit([], 0) < 0
-        and significance_limit([0.0], 1) == 0
-    )
+    assert significance_limits([[rate * 0.35, rate * 0.09, rate * 0.25]], [10]) == pytest.approx([rate * 0.1])
+    assert significance_limits([[rate * 0.29, rate * 0.09, rate * 0.25]], [10]) == pytest.approx([rate * 0.3])
+    assert significance_limits([[rate * 0.11]], [10]) == [-1] and significance_limits([[]], [0]) == [-1]
+    assert significance_limits([[0.0]], [1]) == [rate]
+
+
+def test_every_rule_has_the_same_weight() -> None:
+    """By hand: two rules with 1 and 100 tests share the rate equally; two discoveries double it."""
+    rate = FALSE_DISCOVERIES
+    assert significance_limits([[rate * 0.4], []], [1, 100]) == pytest.approx([rate / 2, rate / 200])
+    assert significance_limits([[rate * 0.4], [rate / 110]], [1, 100]) == pytest.approx([rate, rate / 100])
 
 
 def test_rules_stand_after_those_that_explain_them() -> None:
