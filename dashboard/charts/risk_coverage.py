@@ -7,7 +7,8 @@ import pandas as pd
 
 from dashboard.charts.palette import ACCENT, SELECTED, ink
 
-_LEAST_COVERAGE = 0.05  # the height of the chart ignores the wide intervals of the few images to the left of this
+# the height of the chart ignores what few images say: the risk and its interval to the left of these coverages
+_LEAST_FOR_RISK, _LEAST_FOR_INTERVAL = 0.05, 0.3
 
 
 def risk_coverage_chart(
@@ -20,7 +21,11 @@ def risk_coverage_chart(
         coverage, risk: where the point is. Without a risk there is no point.
         label: the text beside the point.
     """
-    top = float(curve.loc[curve["coverage"] >= _LEAST_COVERAGE, "high"].max())
+    coverages = curve["coverage"]
+    top = max(
+        float(curve.loc[coverages >= _LEAST_FOR_RISK, "risk"].max()),
+        float(curve.loc[coverages >= _LEAST_FOR_INTERVAL, "high"].max()),
+    )
     x = alt.X("coverage:Q", scale=alt.Scale(domain=[0, 1], nice=False), title="Accepted", axis=alt.Axis(format=".0%"))
     y_scale = alt.Scale(domain=[0, max(1.1 * top, 0.01)], nice=False)
     axis = alt.Axis(format=".1%" if top < 0.05 else ".0%")

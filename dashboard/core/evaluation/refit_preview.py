@@ -21,6 +21,7 @@ class RefitPreview:
 
     refit: Refit
     of: int  # labelled rows; the refit used only a random part of them if it counts fewer
+    is_factor: bool  # the temperature is a factor of the present one, because there is no model with logits
     command: str  # stores the temperature as a new version; "" if it cannot or should not
     reason: str  # why there is no command; "" if there is one
 
@@ -50,7 +51,7 @@ def preview_refit(registry: Registry, run: Run) -> RefitPreview:
     command = (
         "" if reason else f"python -m dashboard models recalibrate {run.manifest.model} --run {run.manifest.run_id}"
     )
-    return RefitPreview(found, rows.of, command, reason)
+    return RefitPreview(found, rows.of, version is None, command, reason)
 
 
 def _version_of(registry: Registry, run: Run) -> tuple[ModelVersion | None, str]:

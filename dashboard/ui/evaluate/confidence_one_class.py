@@ -105,7 +105,7 @@ def _show_charts(curve: BinaryCurve, here: BinaryMetrics, fp: float, fn: float, 
         )  # fmt: skip
     with cost:
         st.markdown("**Cost of all mistakes**")
-        st.caption("By threshold. The line is the threshold that is set above.")
+        st.caption("The line is the threshold that is set above.")
         st.altair_chart(
             cost_chart(table, here.threshold), width="stretch", key="cost", alt="Cost of all mistakes by threshold"
         )

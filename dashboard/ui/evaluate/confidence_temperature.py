@@ -35,10 +35,10 @@ def show_temperature(services: Services, run: Run) -> None:
         _change("Log loss", f"{found.after.nll:.4f}", f"now {found.before.nll:.4f}")
     part = f", a random part of {preview.of:,}" if found.n_fit + found.n_check < preview.of else ""
     st.caption(f"Fitted on {found.n_fit:,} labelled images and measured on {found.n_check:,} others{part}.")
-    if run.manifest.imported:
+    if preview.is_factor:
         st.caption(
-            "The temperature is a factor here: 1 stands for the probabilities as they were imported. If you can change your "
-            "model, divide its logits by the new temperature."
+            "The temperature is a factor here: 1 stands for the stored probabilities. If you can change the model, divide its "
+            "logits by the new temperature."
         )
     if preview.command:
         st.markdown("This command stores the model with the new temperature as a new version:")

@@ -18,7 +18,7 @@ def test_it_shows_what_the_command_will_do(registry: Registry, tmp_path: Path) -
     store = stored(tmp_path)
     preview = preview_refit(registry, store.folder(RUN).load(VIEW_COLUMNS))
     assert preview.command == f"python -m dashboard models recalibrate pets@1 --run {RUN}" and preview.reason == ""
-    assert preview.of == 1000
+    assert preview.of == 1000 and not preview.is_factor
     assert preview.refit == recalibrate(registry, registry.get("pets@1"), store, RUN).refit
 
 
@@ -47,8 +47,9 @@ def test_without_a_command_it_says_why(
 
 def test_without_the_model_the_temperature_is_a_factor(registry: Registry, tmp_path: Path) -> None:  # noqa: F811
     ours = preview_refit(registry, stored(tmp_path / "a").folder(RUN).load(VIEW_COLUMNS)).refit
-    imported = stored(tmp_path / "b", imported=True).folder(RUN).load(VIEW_COLUMNS)
-    theirs = preview_refit(registry, imported).refit
+    preview = preview_refit(registry, stored(tmp_path / "b", imported=True).folder(RUN).load(VIEW_COLUMNS))
+    theirs = preview.refit
+    assert preview.is_factor
     assert theirs.temperature_before == 1 and theirs.temperature * 1.5 == pytest.approx(ours.temperature, rel=1e-3)
     assert theirs.after.nll == pytest.approx(ours.after.nll, rel=1e-4)
 
