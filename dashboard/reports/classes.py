@@ -13,7 +13,7 @@ from dashboard.core.metrics.intervals import proportion
 from dashboard.reports.document import Chart, Column, Section, Table
 
 _CLASSES_SHOWN = 100
-_PAIRS_SHOWN = 20
+_PAIRS_SHOWN = 15
 
 
 def confusion_section(evaluation: Evaluation) -> Section:
