@@ -53,11 +53,11 @@ def confusion_chart(
             "true_label:N",
             sort=order,
             scale=alt.Scale(domain=order),
-            title="True class",
+            title="Label",
             axis=alt.Axis(labelFlush=False, labelOverlap=False, labelLimit=160, ticks=False, domain=False, grid=False),
         ),
         tooltip=[
-            alt.Tooltip("true_label:N", title="True class"),
+            alt.Tooltip("true_label:N", title="Label"),
             alt.Tooltip("predicted_label:N", title="Predicted class"),
             alt.Tooltip("count:Q", format=",", title="Images"),
             alt.Tooltip("share_of_true:Q", format=".1%", title="Share of the label"),
@@ -88,7 +88,11 @@ def _sums(base: alt.Chart, shown: pd.DataFrame, selection: alt.Parameter, dark: 
     by_true = shown.groupby("true_label", as_index=False)["count"].sum().assign(predicted_label=ALL)
     by_predicted = shown.groupby("predicted_label", as_index=False)["count"].sum().assign(true_label=ALL)
     sums = base.properties(data=pd.concat([by_true, by_predicted])).encode(
-        tooltip=[alt.Tooltip("true_label:N"), alt.Tooltip("predicted_label:N"), alt.Tooltip("count:Q", format=",")]
+        tooltip=[
+            alt.Tooltip("true_label:N", title="Label"),
+            alt.Tooltip("predicted_label:N", title="Predicted class"),
+            alt.Tooltip("count:Q", format=",", title="Images"),
+        ]
     )
     cells = sums.mark_rect(cornerRadius=2, cursor="pointer", fillOpacity=0.08, fill=ink(dark)).encode(
         stroke=alt.condition(selection, alt.value(SELECTED), alt.value("transparent")), strokeWidth=alt.value(3)

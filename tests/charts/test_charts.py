@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard.charts.calibration import reliability_chart
-from dashboard.charts.confusion import CELL, confusion_chart
+from dashboard.charts.confusion import ALL, CELL, confusion_chart
 from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, OF_MANY
 from dashboard.charts.per_class import per_class_chart
 from dashboard.charts.probabilities import probability_bars, rest_of_bars
@@ -59,46 +59,75 @@ def test_of_many_classes_the_most_probable_ones_are_drawn_and_the_rest_is_told()
 
 def test_the_table_of_a_confusion_has_a_row_for_every_cell() -> None:
     table = confusion_table(CONFUSION, NAMES)
-    assert list(table.columns) == ["true_label", "predicted_label", "count", "share"]
-    cells = {(r.true_label, r.predicted_label): (r.count, r.share) for r in table.itertuples(index=False, name="Cell")}
+    assert list(table.columns) == ["true_label", "predicted_label", "count", "share_of_true", "share_of_predicted"]
+    cells = {
+        (r.true_label, r.predicted_label): (r.count, r.share_of_true)
+        for r in table.itertuples(index=False, name="Cell")
+    }
     # `count` is also a method of tuples, so read the columns
     counts = dict(zip(zip(table["true_label"], table["predicted_label"], strict=True), table["count"], strict=True))
     assert len(cells) == 9
     assert counts[("cat", "dog")] == 2 and counts[("dog", "cat")] == 0 and counts[("dog", "[x](y).z")] == 5
-    shares = table.set_index(["true_label", "predicted_label"])["share"]
+    shares = table.set_index(["true_label", "predicted_label"])["share_of_true"]
     assert shares[("cat", "cat")] == 0.8 and shares[("dog", "dog")] == 0.5
+    of_predicted = table.set_index(["true_label", "predicted_label"])["share_of_predicted"]
+    assert of_predicted[("cat", "cat")] == 1 and of_predicted[("dog", "dog")] == 5 / 7
     assert shares.loc["[x](y).z"].tolist() == [0, 0, 0]  # a class without images has no share, not a NaN
 
 
 def test_the_table_of_some_classes_keeps_their_share_of_all_images() -> None:
     table = confusion_table(CONFUSION, NAMES, np.array([1]))
     assert table.to_dict("list") == {
-        "true_label": ["dog"], "predicted_label": ["dog"], "count": [5], "share": [0.5],
+        "true_label": ["dog"], "predicted_label": ["dog"], "count": [5], "share_of_true": [0.5],
+        "share_of_predicted": [5 / 7],
     }  # fmt: skip
 
 
-def drawn(hide_diagonal: bool, measure: Any = "count", dark: bool = False) -> dict[str, Any]:
-    chart = confusion_chart(confusion_table(CONFUSION, NAMES), NAMES, measure, hide_diagonal, dark)
+def drawn(hide_diagonal: bool, measure: Any = "count", dark: bool = False, log: bool = False) -> dict[str, Any]:
+    chart = confusion_chart(confusion_table(CONFUSION, NAMES), NAMES, measure, hide_diagonal, log, dark)
     return dict(chart.to_dict())
 
 
+def cells_of(spec: dict[str, Any]) -> list[tuple[str, str]]:
+    """The cells that are drawn, without the sums."""
+    return [(row["true_label"], row["predicted_label"]) for row in _data(spec, 0)]
+
+
+def _data(spec: dict[str, Any], layer: int) -> list[dict[str, Any]]:
+    """The rows of a layer; its own, or those of the whole chart."""
+    return list(spec["datasets"][spec["layer"][layer].get("data", spec["data"])["name"]])
+
+
+def test_the_last_row_and_column_hold_the_sums() -> None:
+    spec = drawn(False)
+    sums = _data(spec, 2)
+    assert {(row["true_label"], row["predicted_label"]): row["count"] for row in sums} == {
+        ("cat", ALL): 10, ("dog", ALL): 10, (ALL, "cat"): 8, (ALL, "dog"): 7, (ALL, "[x](y).z"): 5,
+    }  # fmt: skip
+
+
+def test_log_colours_tell_small_numbers_apart() -> None:
+    assert drawn(False)["layer"][0]["encoding"]["color"]["scale"]["type"] == "pow"
+    assert drawn(False, log=True)["layer"][0]["encoding"]["color"]["scale"]["type"] == "symlog"
+
+
 def test_cells_without_images_are_blank() -> None:
-    assert [(r["true_label"], r["predicted_label"]) for r in rows(drawn(False))] == [
+    assert cells_of(drawn(False)) == [
         ("cat", "cat"), ("cat", "dog"), ("dog", "dog"), ("dog", "[x](y).z"),
     ]  # fmt: skip
 
 
 def test_the_diagonal_can_be_hidden_and_the_colours_are_scaled_to_the_rest() -> None:
     spec = drawn(True)
-    assert [(r["true_label"], r["predicted_label"]) for r in rows(spec)] == [("cat", "dog"), ("dog", "[x](y).z")]
+    assert cells_of(spec) == [("cat", "dog"), ("dog", "[x](y).z")]
     assert spec["layer"][0]["encoding"]["color"]["scale"]["domain"] == [0, 5]
     assert drawn(False)["layer"][0]["encoding"]["color"]["scale"]["domain"] == [0, 8]
 
 
 def test_every_class_keeps_its_place_on_both_axes() -> None:
     encoding = drawn(True)["layer"][0]["encoding"]
-    for axis, title in (("x", "Predicted class"), ("y", "True class")):
-        assert encoding[axis]["scale"]["domain"] == encoding[axis]["sort"] == list(NAMES)
+    for axis, title in (("x", "Predicted class"), ("y", "Label")):
+        assert encoding[axis]["scale"]["domain"] == encoding[axis]["sort"] == [*NAMES, ALL]
         assert encoding[axis]["title"] == title
     assert encoding["x"]["field"] == "predicted_label" and encoding["y"]["field"] == "true_label"
 
@@ -110,9 +139,9 @@ def test_a_click_names_the_cell() -> None:
     assert parameter["select"]["type"] == "point" and parameter["select"]["on"] == "click"
 
 
-@pytest.mark.parametrize("measure, format", [("count", ","), ("share", ".1%")])
+@pytest.mark.parametrize("measure, format", [("count", ","), ("share_of_true", ".1%"), ("share_of_predicted", ".1%")])
 def test_numbers_are_those_of_the_measure(measure: str, format: str) -> None:
-    cells, numbers = drawn(False, measure)["layer"]
+    cells, numbers, _ = drawn(False, measure)["layer"]
     assert cells["encoding"]["color"]["field"] == measure
     assert numbers["encoding"]["text"]["field"] == measure
     assert numbers["encoding"]["text"]["format"] == format
@@ -132,7 +161,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_numbers_can_be_read_on_the_emptiest_and_the_fullest_cell(dark: bool) -> None:
-    cells, numbers = drawn(False, dark=dark)["layer"]
+    cells, numbers, _ = drawn(False, dark=dark)["layer"]
     few, many = cells["encoding"]["color"]["scale"]["range"]
     assert contrast(numbers["encoding"]["color"]["value"], few) >= 4.5
     assert contrast(numbers["encoding"]["color"]["condition"]["value"], many) >= 4.5
@@ -140,7 +169,7 @@ def test_numbers_can_be_read_on_the_emptiest_and_the_fullest_cell(dark: bool) ->
 
 def test_an_evaluation_without_any_image_is_drawn_empty() -> None:
     table = confusion_table(np.zeros((3, 3), int), NAMES)
-    assert rows(confusion_chart(table, NAMES, "count", False, False).to_dict()) == []
+    assert cells_of(confusion_chart(table, NAMES, "count", False, False, False).to_dict()) == []
 
 
 def test_classes_by_f1_with_the_worst_on_top_and_those_without_images_left_out() -> None:

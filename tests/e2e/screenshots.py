@@ -70,7 +70,7 @@ def take_all(page: Page, archive: Path) -> None:
     ]
     most = max(wrong, key=lambda cell: int((cell.get_attribute("aria-label") or "").split("count: ")[1].split(";")[0]))
     most.click(force=True)
-    page.get_by_text("The most confident first").or_(page.get_by_text("True ", exact=False)).first.wait_for()
+    page.get_by_text("predicted as", exact=False).first.wait_for()
     page.wait_for_timeout(1500)
     photograph(page, "confusion-cell")
     page.goto("/diagnostics")
@@ -80,7 +80,7 @@ def take_all(page: Page, archive: Path) -> None:
 
 def _names(label: str) -> tuple[str, str]:
     fields = dict(part.split(": ", 1) for part in label.split("; ") if ": " in part)
-    return fields["True class"], fields["Predicted class"]
+    return fields["Label"], fields["Predicted class"]
 
 
 def main() -> int:

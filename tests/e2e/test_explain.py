@@ -33,12 +33,12 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
     page.get_by_text("Where the model looks in these images").click()
     page.get_by_alt_text("maps over the mean of their images", exact=False).wait_for()
-    for box in page.locator(".st-key-gallery [data-testid=stCheckbox]").all()[:2]:
+    for number, box in enumerate(page.locator(".sheet input").all()[:2], start=1):
         box.click()
+        page.get_by_text(f"{number} selected").wait_for()
         page.wait_for_selector(IDLE)
-    page.get_by_text("2 selected").wait_for()
     page.get_by_alt_text("Mean of 2 maps over the mean of their images").wait_for()
-    page.locator(".st-key-gallery a").first.click()
+    page.locator(".sheet .picture").first.click()
     page.get_by_alt_text("Grad-CAM heatmap for", exact=False).wait_for()
     page.get_by_text("Differs from its label").wait_for()
     predicted = page.locator("[data-testid=stMetricValue]").inner_text()

@@ -119,20 +119,28 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     assert metric(page, "Images") == "160"
     assert metric(page, "Not evaluated") == "1"
     accuracy = metric(page, "Accuracy")
-    cell = page.locator(f"{CELLS}[aria-label*='True class: airplane'][aria-label*='Predicted class: airplane']")
+    cell = page.locator(f"{CELLS}[aria-label*='Label: airplane'][aria-label*='Predicted class: airplane']")
     count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
     cell.click(force=True)  # the number lies on top and lets the click through
-    page.get_by_text("True airplane, predicted airplane").wait_for()
+    chosen = page.get_by_text(f"Labelled airplane, predicted as airplane ({count})")
+    chosen.wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    images = page.locator(".st-key-gallery img")
-    images.nth(min(count, 15) - 1).wait_for()  # the browser draws them one after the other
-    assert images.count() == min(count, 15)
+    images = page.locator(".sheet .picture")
+    assert images.count() == count
+    images.first.focus()  # by keyboard, too
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press(" ")
+    page.get_by_text("1 selected").wait_for()
+    page.locator(".sheet input").nth(4).click(modifiers=["Shift"])
+    page.get_by_text("4 selected").wait_for()
 
-    page.locator(".st-key-gallery").get_by_role("link", name="Explain").first.click()
+    images.first.click()
     page.get_by_role("link", name="Back to evaluation").click()
-    page.get_by_text("True airplane, predicted airplane").wait_for()  # where one was before
+    chosen.wait_for()  # where one was before
+    page.get_by_text("4 selected").wait_for()
 
     page.reload()
+    chosen.wait_for()
     page.get_by_text("Confusion matrix").wait_for()
     assert metric(page, "Accuracy") == accuracy
     page.get_by_role("link", name="Predict").click()
@@ -250,14 +258,12 @@ def test_two_thousand_images_survive_a_killed_worker(page, server: Server, share
     page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
     assert metric(page, "Images") == "2,000"
     assert metric(page, "Not evaluated") == "0"
-    cell = page.locator(f"{CELLS}[aria-label*='True class: cat'][aria-label*='Predicted class: dog']")
+    cell = page.locator(f"{CELLS}[aria-label*='Label: cat'][aria-label*='Predicted class: dog']")
     count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
     cell.click(force=True)
-    page.get_by_text("True cat, predicted dog").wait_for()
+    page.get_by_text(f"Labelled cat, predicted as dog ({count})").wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    images = page.locator(".st-key-gallery img")
-    images.nth(min(count, 15) - 1).wait_for()  # the browser draws them one after the other
-    assert images.count() == min(count, 15)
+    assert page.locator(".sheet .picture").count() == count
 
 
 def test_an_evaluation_of_another_process_is_followed_on_the_page(page, server: Server, samples: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
@@ -93,3 +95,9 @@ def alts(at: AppTest) -> list[str]:
     """The alternative texts of all pictures and charts."""
     images = [image.alt for element in at.image for image in element.proto.imgs]
     return [*images, *(chart.proto.alt for chart in at.get("vega_lite_chart"))]
+
+
+def sheet(at: AppTest) -> list[dict[str, Any]]:
+    """The pictures of the contact sheet that the page shows; none if there is no sheet."""
+    found = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
+    return list(json.loads(found[0].json)["items"]) if found else []

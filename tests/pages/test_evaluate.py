@@ -29,12 +29,13 @@ from dashboard.core.importing.predictions import ImportRequest, import_predictio
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import COLUMNS, SCHEMA
+from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.datasets.test_idx import packed, split
 from tests.core.datasets.test_tar_files import tar
 from tests.evaluating import evaluate
-from tests.pages.conftest import text_of
+from tests.pages.conftest import sheet, text_of
 
 Open = Callable[[str], AppTest]
 PATIENCE_S = 60
@@ -73,6 +74,18 @@ def open_run(open_page: Open, run: RunManifest) -> AppTest:
     return at
 
 
+def view(at: AppTest, name: str) -> AppTest:
+    """The page with another view of the evaluation."""
+    at.segmented_control(key="view").set_value(name).run()
+    assert not at.exception
+    return at
+
+
+def show_cell(at: AppTest, run: RunManifest, true: str, predicted: str) -> None:
+    cell = (f"true_label={true}", f"predicted_label={predicted}")
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(cell).run()
+
+
 def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
     at = open_page("evaluate")
     path = make_zip({"cat": 3, "Plane": 2, "unicorn": 2}, extra={"cat/broken.png": b"no"})
@@ -85,6 +98,7 @@ def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZ
     assert not at.exception
     shown = metrics(at)
     assert (shown["Images"], shown["Not evaluated"]) == ("5", "3") and shown["Accuracy"].endswith("%")
+    view(at, "Files")
     [failed] = [d.value for d in at.dataframe if list(d.value.columns) == ["file", "reason"]]
     assert sorted(failed["file"]) == ["cat/broken.png", "unicorn/0.png", "unicorn/1.png"]
     assert "Its label 'unicorn' was left out." in failed["reason"].tolist()
@@ -258,7 +272,7 @@ def test_an_imported_run_shows_figures_and_says_that_there_are_no_images(
     (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,cat,0.2,0.8\n")
     imported = import_predictions(ImportRequest(tmp_path / "theirs.csv"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
-    assert metrics(at)["Accuracy"] == "50.0%" and not at.image
+    assert metrics(at)["Accuracy"] == "50.0%" and not at.image and not sheet(at)
     assert "These predictions were imported, so there are no images to show." in text_of(at)
     assert any("b.png" in frame.value.get("file", pd.Series(dtype=str)).tolist() for frame in at.dataframe)
 
@@ -268,8 +282,11 @@ def test_names_of_classes_are_no_formulas_for_spreadsheets(
 ) -> None:
     (tmp_path / "theirs.csv").write_text("file,label,p_=A1,p_dog\na.png,=A1,0.9,0.1\nb.png,=A1,0.2,0.8\n")
     at = open_run(open_page, import_predictions(ImportRequest(tmp_path / "theirs.csv"), dashboard.runs).manifest)
+    view(at, "Classes")
     [per_class] = [frame.value for frame in at.dataframe if "f1" in frame.value.columns]
     assert per_class["class"].tolist() == ["'=A1", "dog"] and per_class["images"].tolist() == [2, 0]
+    pairs = next(frame.value for frame in view(at, "Overview").dataframe if "share" in frame.value.columns)
+    assert pairs["true_label"].tolist() == ["'=A1"]
 
 
 def test_of_a_thousand_classes_those_that_are_confused_most_are_drawn(
@@ -284,13 +301,16 @@ def test_of_a_thousand_classes_those_that_are_confused_most_are_drawn(
     imported = import_predictions(ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
     heights = [json.loads(chart.proto.spec)["height"] for chart in at.get("vega_lite_chart")]
-    assert len(heights) == 3 and max(heights) < 1300
+    assert len(heights) == 1 and max(heights) < 1300
     assert "The 20 most confused classes of 1,000" in text_of(at) and "11 of 101 mistakes" in text_of(at)
-    assert [len(d.value) for d in at.dataframe if "f1" in d.value.columns] == [1000]
+    assert [len(d.value) for d in view(at, "Classes").dataframe if "f1" in d.value.columns] == [1000]
+    view(at, "Overview")
     at.selectbox(key=f"around-{imported.manifest.run_id}").select("450").run()
     assert not at.exception and "450 and the classes that it is confused with most often, of 1,000" in text_of(at)
-    at.selectbox(key=f"cell-{imported.manifest.run_id}").select_index(0).run()
-    assert "True 450, predicted 7" in text_of(at)
+    box = at.selectbox(key=f"images-of-{imported.manifest.run_id}")
+    assert box.options[:3] == ["Mistakes (101)", "All images (2,000)", "Labelled 450, predicted as 7 (2)"]
+    box.select_index(2).run()
+    assert [len(d.value) for d in at.dataframe if "file" in d.value.columns] == [2]
 
 
 def test_a_dataset_on_the_server(open_page: Open) -> None:
@@ -319,10 +339,10 @@ def test_a_folder_whose_name_is_no_utf8_is_refused_and_the_page_lives_on(open_pa
 def test_a_chosen_cell_shows_its_images(open_page: Open, run: RunManifest) -> None:
     at = open_run(open_page, run)
     assert "No mistakes here" in text_of(at)
-    at.selectbox(key=f"cell-{run.run_id}").set_value(("frog", "frog")).run()
+    show_cell(at, run, "frog", "frog")
     assert not at.exception
-    assert "True frog, predicted frog" in text_of(at)
-    assert len(at.image) == 4
+    assert [item["note"] for item in sheet(at)] == ["labelled frog"] * 4
+    assert at.query_params["show"] == ["true_label=frog", "predicted_label=frog"]
 
 
 def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Services, run: RunManifest) -> None:
@@ -373,17 +393,18 @@ def test_an_interrupted_run_of_the_chosen_dataset_goes_on_and_the_page_follows_i
     assert [m.run_id for m in dashboard.runs.list()] == ["interrupted"] and metrics(at)["Images"] == "20"
 
 
-def test_a_tab_is_one_row_of_the_table(open_page: Open, run: RunManifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dashboard.ui.evaluate import tabs
+def test_a_view_is_one_row_of_the_table(open_page: Open, run: RunManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard.ui.evaluate import views
 
-    rows = (
-        tabs.Tab(lambda run: "Toy", lambda run: True, lambda services, run: st.text(f"Toy of {run.manifest.run_id}")),
-        tabs.Tab(lambda run: "Hidden", lambda run: False, lambda services, run: st.text("Nobody sees this")),
-    )
-    monkeypatch.setattr(tabs, "TABS", (*tabs.TABS, *rows))
+    def toy(services: Services, run: Run) -> None:
+        st.text(f"Toy of {run.manifest.run_id}")
+
+    rows = (views.View("Toy", lambda run: True, toy), views.View("Hidden", lambda run: False, toy))
+    monkeypatch.setattr(views, "VIEWS", (*views.VIEWS, *rows))
     at = open_run(open_page, run)
-    assert [tab.label for tab in at.tabs] == ["Per class", "Calibration", "Not evaluated (0)", "Downloads", "Toy"]
-    assert f"Toy of {run.run_id}" in text_of(at) and "Nobody sees this" not in text_of(at)
+    assert at.segmented_control(key="view").options == [view.name for view in views.VIEWS[:-1]]
+    assert "Toy of" not in text_of(at)
+    assert f"Toy of {run.run_id}" in text_of(view(at, "Toy"))
 
 
 def test_an_evaluation_is_deleted_after_asking(open_page: Open, dashboard: Services, run: RunManifest) -> None:
@@ -431,11 +452,11 @@ def test_a_dataset_that_has_gone_leaves_figures_and_thumbnails(
 ) -> None:
     shutil.rmtree(dashboard.settings.samples_dir)
     at = open_run(open_page, run)
-    at.selectbox(key=f"cell-{run.run_id}").set_value(("cat", "cat")).run()
-    assert not at.exception and metrics(at)["Images"] == "20" and len(at.image) == 2
+    show_cell(at, run, "cat", "cat")
+    assert not at.exception and metrics(at)["Images"] == "20" and len(sheet(at)) == 2
     (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at.run()
-    assert not at.exception and metrics(at)["Images"] == "20" and len(at.image) == 0
+    assert not at.exception and metrics(at)["Images"] == "20" and not sheet(at)
     assert "no longer on the server" in text_of(at)
     assert "cat" in str([d.value for d in at.dataframe if "file" in d.value.columns])
 
@@ -447,7 +468,7 @@ def test_a_dataset_that_has_changed_shows_no_wrong_pictures(
     shutil.copy(next(folder.glob("*.png")), folder / "a.png")  # all later images move by one position
     (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at = open_run(open_page, run)
-    at.selectbox(key=f"cell-{run.run_id}").set_value(("truck", "truck")).run()
+    show_cell(at, run, "truck", "truck")
     assert not at.exception
     assert "The dataset was changed" in text_of(at)
 
@@ -479,16 +500,16 @@ def test_a_page_number_of_another_run_does_not_hide_images(
     version = dashboard.registry.get("tiny")
     run = evaluate(make_zip({"cat": 20, "dog": 20}), version, dashboard.engine, dashboard.runs)
     at = open_page("evaluate")
-    at.session_state[f"page-{run.run_id}-None"] = 99
+    at.session_state[f"page-{run.run_id}-correct=no"] = 99
     at.selectbox(key="earlier").select(run.run_id).run()
     assert not at.exception
-    assert len(at.image) > 0
+    assert len(sheet(at)) > 0
 
 
 def test_downloads(open_page: Open, run: RunManifest, dashboard: Services) -> None:
     from dashboard.ui.evaluate.downloads_tab import predictions_csv
 
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Files")
     assert {b.proto.label for b in at.get("download_button")} == {"Predictions (CSV)", "Result (JSON)"}
     lines = predictions_csv(dashboard.runs.folder(run.run_id).load()).decode("utf-8-sig").splitlines()
     assert len(lines) == 21 and lines[0].startswith(
@@ -547,8 +568,9 @@ def test_of_a_partly_labelled_dataset_the_rest_can_be_seen(
     at = open_run(open_page, evaluate(dataset, dashboard.registry.get("tiny"), dashboard.engine, dashboard.runs))
     assert "come from the 3 images with a label, of 5" in text_of(at)
     assert "Confusion matrix" in text_of(at) and "nothing to compare" not in text_of(at)
-    at.segmented_control(key="unlabelled").set_value(True).run()
-    assert not at.exception and len(at.image) == 2 and "Confusion matrix" not in text_of(at)
+    at.multiselect(key=f"filter-{at.session_state['run_id']}").set_value(["true_label="]).run()
+    assert not at.exception and len(sheet(at)) == 2 and "Confusion matrix" not in text_of(at)
+    assert "2 of 5 images pass the filter" in text_of(at)
 
 
 def test_of_a_thousand_classes_without_mistakes_those_with_images_are_drawn(
@@ -560,9 +582,9 @@ def test_of_a_thousand_classes_without_mistakes_those_with_images_are_drawn(
     imported = import_predictions(ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
     assert "The 3 classes with the most images, of 1,000. There are no mistakes." in text_of(at)
-    assert at.selectbox(key=f"cell-{imported.manifest.run_id}").options == [
-        f"{i}, predicted {i} (5)" for i in (207, 281, 340)
-    ]
+    assert at.selectbox(key=f"images-of-{imported.manifest.run_id}").options == [
+        "Mistakes (0)", "All images (15)", *(f"Labelled {i}, predicted as {i} (5)" for i in (207, 281, 340))
+    ]  # fmt: skip
 
 
 def test_a_run_of_another_user_stays_and_that_is_told(

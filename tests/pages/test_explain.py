@@ -282,13 +282,6 @@ def test_an_answer_that_is_not_the_evaluations_is_told(
     assert not page.exception and "The evaluation predicted" in page.warning[0].value
 
 
-def test_the_gallery_links_to_it(open_page: Open, run: RunManifest) -> None:
-    at = open_page("evaluate")
-    at.selectbox(key="earlier").select(run.run_id).run()
-    links = [link.proto for link in at.get("page_link") if link.proto.label == "Explain"]
-    assert links and all(link.query_string.startswith(f"run={run.run_id}&image=") for link in links)
-
-
 @pytest.mark.parametrize("run_id, image", [("", 99), ("", "x"), ("../../etc", 0), ("nonesuch", 1)])
 def test_an_address_of_nothing_is_refused_in_words(page: AppTest, run: RunManifest, run_id: str, image: object) -> None:
     of_run(page, run_id or run.run_id, image)
@@ -373,18 +366,20 @@ def test_selected_images_stay_selected_from_cell_to_cell(
     first = rows[rows["true_label"] == "cat"].iloc[0]
     other = rows[rows["true_label"] == "dog"].iloc[0]
     for row in (first, other):
-        at.selectbox(key=f"cell-{run.run_id}").set_value((row["true_label"], row["predicted_label"])).run()
-        at.checkbox(key=f"select-{run.run_id}-{row['index']}").check().run()
+        cell = (f"true_label={row['true_label']}", f"predicted_label={row['predicted_label']}")
+        at.selectbox(key=f"images-of-{run.run_id}").set_value(cell).run()
+        at.session_state[f"selected-{run.run_id}"].add(int(row["index"]))
+        at.run()
     assert "2 selected" in text_of(at)
     at.session_state[f"bulk-{run.run_id}"] = True
     at.run()
     assert not at.exception and "The images that you selected" in text_of(at)
     assert "Mean of 2 maps over the mean of their images" in alts(at)
-    at.checkbox(key=f"select-{run.run_id}-{other['index']}").uncheck().run()
+    at.session_state[f"selected-{run.run_id}"].remove(int(other["index"]))
+    at.run()
     assert "1 selected" in text_of(at) and "Mean of 1 maps over the mean of their images" in alts(at)
     at.button(key="clear-selection").click().run()
-    assert not at.exception and " selected" not in text_of(at)
-    assert not any(box.value for box in at.checkbox)
+    assert not at.exception and "0 selected" in text_of(at)
 
 
 def test_images_without_labels_are_shown_by_what_they_were_taken_for(

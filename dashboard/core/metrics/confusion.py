@@ -97,6 +97,14 @@ def _clustered(confusion: np.ndarray) -> np.ndarray:
     return np.asarray(leaves_list(optimal_leaf_ordering(linkage(distances, "average"), distances)))
 
 
+def largest_cells(confusion: np.ndarray, most: int) -> list[tuple[int, int, int]]:
+    """The cells that hold images as (true class id, predicted class id, images): mistakes first, then the largest."""
+    true, predicted = np.nonzero(confusion)
+    counts = confusion[true, predicted]
+    order = np.lexsort((-counts, true == predicted))[:most]
+    return [(int(true[i]), int(predicted[i]), int(counts[i])) for i in order]
+
+
 def confused_pairs(confusion: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
     """The cells with mistakes, the largest first: true_label, predicted_label, count, of (images with the label), share."""
     mistakes = without_diagonal(confusion)

@@ -76,6 +76,8 @@ def _words(condition: Condition) -> str:
     value = " or ".join(condition.alternatives) if operator in ("=", "!=") else condition.value
     if column in _SAID and operator in ("=", "!=") and value:
         return f"{'not ' * (operator == '!=')}{_SAID[column]} {value}"
+    if str(condition) == "status=ok":
+        return "all images"
     if column == "correct" and operator == "=" and value in _RIGHT:
         return _RIGHT[value]
     if operator == "=" and not value:

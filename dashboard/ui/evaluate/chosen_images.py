@@ -10,12 +10,13 @@ from dashboard.ui.address import put_in_address, texts_in_address
 
 _SHOW = "show"  # in the address
 MISTAKES: Filter = (Condition("correct", "=", "no"),)
+ALL: Filter = (Condition("status", "=", "ok"),)
 
 
 def chosen_images(run: Run) -> Filter:
     """What was chosen; without a choice the mistakes, or all images if none has a label. Raises DatasetError."""
     chosen = parse_filter(texts_in_address(_SHOW, run.manifest.run_id))
-    return chosen or (MISTAKES if len(run.labelled) else ())
+    return chosen or (MISTAKES if len(run.labelled) else ALL)
 
 
 def choose_images(run_id: str, texts: Sequence[str]) -> None:
@@ -27,11 +28,3 @@ def cell(true_label: str | None, predicted_label: str | None) -> list[str]:
     """The conditions for a cell of the confusion matrix, or for a whole row or column."""
     labels = {"true_label": true_label, "predicted_label": predicted_label}
     return as_texts(tuple(Condition(column, "=", name) for column, name in labels.items() if name is not None))
-
-
-def chosen_cell(conditions: Filter) -> tuple[str, str] | None:
-    """The cell (true, predicted) that the conditions stand for, or None."""
-    found = {each.column: each.value for each in conditions if each.operator == "="}
-    if len(conditions) == 2 and found.keys() == {"true_label", "predicted_label"}:
-        return found["true_label"], found["predicted_label"]
-    return None

@@ -15,7 +15,7 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_upload import NOT_EVALUATED
 from dashboard.ui.evaluate.job_view import follow_run
 from dashboard.ui.evaluate.run_actions import offer_actions
-from dashboard.ui.evaluate.run_view import show_run
+from dashboard.ui.evaluate.run_view import say_what_it_is, show_run
 from dashboard.ui.evaluate.shown_run import was_evaluated_before
 from dashboard.ui.session import state_of_run, stored_run
 from dashboard.ui.words import local_time
@@ -46,7 +46,11 @@ def _show_stored(services: Services, run_id: str) -> None:
         run = stored_run(services, run_id)
         if was_evaluated_before(run_id) and run.manifest.state == "finished":
             st.info(f"Evaluated before, on {local_time(run.manifest.created_utc)}.", icon=":material/history:")
-        offer_actions(services, run)
+        head, actions = st.columns([5, 1], vertical_alignment="center")
+        with head:
+            say_what_it_is(run)
+        with actions:
+            offer_actions(services, run)
         if services.runs.folder(run_id).state(run.manifest) == "running":
             follow_run(services, run_id, shown, time.monotonic())
         show_run(services, run)

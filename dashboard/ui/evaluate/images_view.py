@@ -11,24 +11,26 @@ import streamlit as st
 
 from dashboard.core.datasets import is_there
 from dashboard.core.errors import DashboardError
+from dashboard.core.metrics.confusion import largest_cells
 from dashboard.core.runs.export import safe_for_spreadsheets
-from dashboard.core.runs.filters import in_words
+from dashboard.core.runs.filters import Filter, as_texts, in_words, parse_filter
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Order, Run, ordered
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.errors import show_error
-from dashboard.ui.evaluate.chosen_images import MISTAKES, choose_images, chosen_images
+from dashboard.ui.evaluate.chosen_images import ALL, MISTAKES, cell, choose_images, chosen_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
 from dashboard.ui.evaluate.selection import offer_selection, select, selected_images
 from dashboard.ui.picture_address import open_run_image
 from dashboard.ui.session import filtered_run
-from dashboard.ui.words import labels_in_words, plain
+from dashboard.ui.words import labels_in_words
 
 A_PAGE = 60
 ROWS_OF_IMPORTED = 200
 SURE = 0.9  # confidence from which a prediction that differs from the label makes the label doubtful
 _COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
+_MOST_CELLS = 200
 _SIDE = 128  # pixels of a picture that is read from the dataset
 _ORDERS: dict[Order, str] = {
     "most confident": "Most confident", "least confident": "Least confident", "smallest margin": "Smallest margin",
@@ -38,33 +40,16 @@ _ORDERS: dict[Order, str] = {
 
 def show_images(services: Services, run: Run) -> None:
     """Shows the images that were chosen, or the most confident mistakes."""
-    run_id = run.manifest.run_id
     conditions = chosen_images(run)
     chosen = filtered_run(services, run, conditions)
     with st.container(horizontal=True, vertical_alignment="bottom", key="images-head"):
-        count = len(chosen.evaluated)
-        title = "Mistakes" if conditions == MISTAKES else in_words(conditions)
-        st.markdown(
-            f"**{plain(title[:1].upper() + title[1:])} ({count:,})**",
-            help="Click a cell, a row of a table or a finding to see its images here.",
-            width="stretch",
-        )
-        if conditions not in (MISTAKES, ()):
-            st.button(
-                "Show the mistakes" if len(run.labelled) else "Show all",
-                key="show-mistakes", type="tertiary", on_click=choose_images, args=(run_id, []),
-            )  # fmt: skip
-        if conditions:
-            st.button(
-                f"Show all {len(run.evaluated):,}", key="show-all-images", type="tertiary", on_click=choose_images,
-                args=(run_id, ["status=ok"]),
-            )  # fmt: skip
+        _choose(run, conditions, len(chosen.evaluated))
         default: Order = "most confident" if len(run.labelled) else "least confident"
         order = cast(
             Order,
             st.selectbox(
                 "Sort by", list(_ORDERS), index=[*_ORDERS].index(default), format_func=_ORDERS.__getitem__,
-                key="image-order", persist_state="session", width=190,
+                key="image-order", persist_state="session", width=200,
             ),
         )  # fmt: skip
     if chosen.evaluated.empty:
@@ -78,10 +63,43 @@ def show_images(services: Services, run: Run) -> None:
     show_bulk(services, run, rows)
 
 
+def _choose(run: Run, conditions: Filter, count: int) -> None:
+    """Offers the mistakes, all images, and the cells of the confusion matrix, those with mistakes first."""
+    run_id, evaluation = run.manifest.run_id, run.evaluation()
+    titles: dict[tuple[str, ...], str] = {}
+    if evaluation:
+        mistakes = evaluation.accuracy.n - int(evaluation.confusion.trace())
+        titles[tuple(as_texts(MISTAKES))] = f"Mistakes ({mistakes:,})"
+    titles[tuple(as_texts(ALL))] = f"All images ({len(run.evaluated):,})"
+    if evaluation:
+        names = evaluation.class_names
+        for true, predicted, images in largest_cells(evaluation.confusion, _MOST_CELLS):
+            texts = tuple(cell(names[true], names[predicted]))
+            titles[texts] = f"{_title(parse_filter(texts))} ({images:,})"
+    current = tuple(as_texts(conditions))
+    titles.setdefault(current, f"{_title(conditions)} ({count:,})")
+    key = f"images-of-{run_id}"
+    st.session_state[key] = current
+    st.selectbox(
+        "Images",
+        list(titles),
+        format_func=titles.__getitem__,
+        key=key,
+        on_change=lambda: choose_images(run_id, st.session_state[key]),
+        help="Or click a cell, a row of a table, a bar or a finding.",
+        width="stretch",
+    )
+
+
+def _title(conditions: Filter) -> str:
+    words = in_words(conditions)
+    return words[:1].upper() + words[1:]
+
+
 def _show_page(services: Services, run: Run, rows: pd.DataFrame) -> None:
     run_id = run.manifest.run_id
     pages = -(-len(rows) // A_PAGE)
-    page_key = f"page-{run_id}-{hash((run.conditions, chosen_images(run)))}"
+    page_key = f"page-{run_id}-{'&'.join(as_texts((*run.conditions, *chosen_images(run))))}"
     page = min(st.session_state.get(page_key, 1), pages)
     if page_key in st.session_state:
         st.session_state[page_key] = page

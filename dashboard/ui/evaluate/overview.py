@@ -43,7 +43,7 @@ def show_overview(services: Services, run: Run) -> None:
         if unlabelled:
             st.caption(
                 f"The figures come from the {len(run.labelled):,} images with a label, of {len(run.evaluated):,}. "
-                "Filter with true_label= to see the others."
+                "The condition true_label= shows the others."
             )
         left, right = st.columns([7, 5], gap="large")
         with left:

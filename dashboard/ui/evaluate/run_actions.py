@@ -16,7 +16,7 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_choice import start_or_explain
 from dashboard.ui.evaluate.shown_run import show_none
 from dashboard.ui.sidebar import model_in_use
-from dashboard.ui.words import local_time
+from dashboard.ui.words import local_time, plain
 
 _NOT_DELETED = "not_deleted"  # in the session: the error of a failed deletion
 
@@ -27,21 +27,30 @@ def offer_actions(services: Services, run: Run) -> None:
     dataset = Path(manifest.dataset)
     there = not manifest.imported and is_there(dataset)
     in_use = services.runs.folder(manifest.run_id).state(manifest) == "running"
-    with st.container(horizontal=True, key="actions"):
+    with st.container(horizontal=True, key="actions", horizontal_alignment="right", width="content"):
         go_on = there and manifest.state != "finished" and not in_use
         if go_on and st.button(
             "Resume", key="go-on", icon=":material/play_arrow:", help="Continues where it stopped, with the same model."
         ):
             services.jobs.go_on(manifest.run_id, services.registry)
             st.rerun()
-        if there and st.button(
-            "Evaluate again", key="again", icon=":material/refresh:", help="Starts a new one with the model in use."
-        ):
-            start_or_explain(services, dataset, _label_map_again(manifest), use_stored=False)
-        if not in_use and st.button("Delete", key="delete", icon=":material/delete:", type="tertiary"):
-            _confirm_deletion(services, manifest)
+        with st.popover("Actions", icon=":material/more_horiz:", key="more-actions"):
+            if there and st.button(
+                f"Evaluate again with {_model_in_use()}", key="again", icon=":material/refresh:", width="stretch"
+            ):
+                start_or_explain(services, dataset, _label_map_again(manifest), use_stored=False)
+            if not in_use and st.button(
+                "Delete", key="delete", icon=":material/delete:", type="tertiary", width="stretch"
+            ):
+                _confirm_deletion(services, manifest)
     if error := st.session_state.pop(_NOT_DELETED, None):
         show_error(error, "The evaluation was not deleted.")
+
+
+def _model_in_use() -> str:
+    with contextlib.suppress(DashboardError):
+        return plain(model_in_use().ref)
+    return "the model in use"
 
 
 def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:

@@ -17,8 +17,8 @@ LINES_SHOWN = 12
 
 
 def show_run(services: Services, run: Run) -> None:
-    """Shows what was evaluated, the filter and the view of the images that pass it."""
-    _say_what_it_is(run)
+    """Shows notes about the run, the filter, and the view of the images that pass it."""
+    _say_what_is_missing(run)
     if run.table.empty:
         return
     run_id = run.manifest.run_id
@@ -38,10 +38,15 @@ def show_run(services: Services, run: Run) -> None:
     show_view(services, filtered)
 
 
-def _say_what_it_is(run: Run) -> None:
+def say_what_it_is(run: Run) -> None:
+    """Shows the dataset, the model and the date of a run."""
     manifest = run.manifest
     took = f", took {duration(manifest.seconds)}" if manifest.state != "running" else ""
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}{took}")
+
+
+def _say_what_is_missing(run: Run) -> None:
+    manifest = run.manifest
     if manifest.state != "finished":
         st.warning(
             f"Not finished: {len(run.table):,} of {manifest.n_images:,} images are done.",
