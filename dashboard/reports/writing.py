@@ -12,8 +12,8 @@ from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from dashboard.reports.build import report_of
 from dashboard.reports.document import Document
-from dashboard.reports.html import to_html
-from dashboard.reports.markdown import to_markdown
+from dashboard.reports.html_file import to_html
+from dashboard.reports.markdown_file import to_markdown
 
 _WRITERS: dict[str, Callable[[Document], str]] = {".html": to_html, ".htm": to_html, ".md": to_markdown}
 

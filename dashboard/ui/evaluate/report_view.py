@@ -11,8 +11,8 @@ from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.reports.build import report_of
 from dashboard.reports.document import Document
-from dashboard.reports.html import to_html
-from dashboard.reports.markdown import to_markdown
+from dashboard.reports.html_file import to_html
+from dashboard.reports.markdown_file import to_markdown
 from dashboard.reports.provenance import file_stem
 from dashboard.schemas.runs import ScoredRunRecord
 from dashboard.services import Services
