@@ -20,22 +20,25 @@ def confidence_section(run: Run) -> Section | None:
     curve = risk_coverage(answers.probabilities.confidence, answers.correct)
     points = curve.table()
     mean = float(answers.probabilities.confidence.mean())
-    charts = (
+    charts = [
         Chart(
             "Reliability",
             "Accuracy per bin of confidence, in 15 bins",
             lambda dark: reliability_chart(reliability, dark),
             "Of the predictions with 80% confidence, 80% should be right. The bars then end on the dashed line.",
-        ),
-        Chart(
-            "Risk and coverage",
-            "Share of mistakes among the accepted images over the share that is accepted, with its 95% interval",
-            lambda dark: risk_coverage_chart(points),
-            "How many predictions are wrong if only the most confident ones are accepted, with its 95% interval.",
-        ),
-    )
+        )
+    ]
+    if len(points) > 1:  # a line needs two points
+        charts.append(
+            Chart(
+                "Risk and coverage",
+                "Share of mistakes among the accepted images over the share that is accepted, with its 95% interval",
+                lambda dark: risk_coverage_chart(points),
+                "How many predictions are wrong if only the most confident ones are accepted, with its 95% interval.",
+            )
+        )
     text = f"Mean confidence is {mean:.1%}, accuracy {evaluation.accuracy.value:.1%}; {_in_words(reliability.ece)}"
-    return Section("confidence", "How far to trust it", (text,), charts=charts, tables=(_thresholds(curve),))
+    return Section("confidence", "How far to trust it", (text,), charts=tuple(charts), tables=(_thresholds(curve),))
 
 
 def _in_words(ece: float) -> str:

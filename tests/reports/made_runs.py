@@ -48,10 +48,11 @@ def hostile(store: RunStore, pictures: bool = True) -> Run:
     rows = []
     for i in range(k * k):
         true, predicted = divmod(i, k)
-        probs = [0.1] * k
-        probs[predicted] = 0.8
+        confidence = 0.8 if true == predicted else 0.6
+        probs = [(1 - confidence) / (k - 1)] * k
+        probs[predicted] = confidence
         name = files[i % len(files)]
-        rows.append(Row(i, name, HOSTILE[true], HOSTILE[predicted], 0.8, probs, [0.0] * k, "ok", ""))
+        rows.append(Row(i, name, HOSTILE[true], HOSTILE[predicted], confidence, probs, [0.0] * k, "ok", ""))
     rows.append(Row(k * k, TAG, None, None, None, None, None, "failed", f"{SCRIPT} is no image."))
     return store_run(
         store, rows, pictures, class_names=HOSTILE, model=f"{SCRIPT}@1", dataset=f"/data/{TAG}.zip",
