@@ -54,7 +54,7 @@ def show_report(services: Services, run: Run) -> None:
 def _offer(run: Run, title: str, suffix: str, mime: str, make: Callable[[], bytes | str]) -> None:
     st.download_button(
         title, make, f"{file_stem(run.manifest)}.{suffix}", mime, key=f"download-{suffix}", icon=":material/download:",
-        on_click="ignore",
+        on_click="ignore", type="primary" if suffix == "html" else "secondary",
     )  # fmt: skip
 
 
