@@ -24,14 +24,14 @@ def reliability_chart(reliability: Reliability, dark: bool) -> alt.LayerChart:
     ).query("images > 0")
     table["surplus"] = np.where(table["confidence"] > table["accuracy"], "Overconfident", "Underconfident")
     axis = alt.Axis(format=".0%")
-    x = alt.X("low:Q", scale=alt.Scale(domain=[0, 1], padding=0), title="Confidence", axis=axis)
+    x = alt.X("low:Q", scale=alt.Scale(domain=[0, 1]), title="Confidence", axis=axis)
     tooltip = [
         alt.Tooltip("confidence:Q", title="Mean confidence", format=".1%"),
         alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
         alt.Tooltip("images:Q", title="Images", format=","),
     ]
     y = alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1]), title="Accuracy", axis=axis)
-    bars = alt.Chart(table).mark_bar(color=ACCENT, orient="vertical").encode(x=x, x2="high:Q", y=y, tooltip=tooltip)
+    bars = alt.Chart(table).mark_bar(color=ACCENT).encode(x=x, x2="high:Q", y=y, tooltip=tooltip)
     gaps = (
         alt.Chart(table)
         .mark_rule(strokeWidth=3)

@@ -33,7 +33,7 @@ def confidence_section(run: Run) -> Section | None:
             Chart(
                 "Risk and coverage",
                 "Share of mistakes among the accepted images over the share that is accepted, with its 95% interval",
-                lambda dark: risk_coverage_chart(points),
+                lambda dark: risk_coverage_chart(points, 1.0, None, "", dark),
                 "How many predictions are wrong if only the most confident ones are accepted, with its 95% interval.",
             )
         )
