@@ -22,14 +22,14 @@ from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
 from dashboard.core.datasets.splits import Folders, find_splits
-from dashboard.core.datasets.table_choice import TableChoice, choose_table
+from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.datasets.tables import (
     Table,
-    is_likely,
     likely_first,
     must_be_usable,
-    read_table,
+    read_tables,
+    replaces_folders,
     rivals_of_folders,
     table_positions,
 )
@@ -162,7 +162,8 @@ class FilesReader:
         if tables or (self._use_tables and self._choices.labels):
             shared = set(outside.tolist())
             required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in shared)
-            rivals = len(folders) > 1 and not any(is_likely(table.name) for table in tables.values())
+            count = int(images.sum())
+            rivals = len(folders) > 1 and not any(replaces_folders(table, count) for table in tables.values())
             named = listed(sorted(filter(None, folders)), 3) if rivals else ""
             outside_names = [table.name for i, table in tables.items() if i in shared]
             choice = choose_table(
@@ -188,12 +189,21 @@ class FilesReader:
         found = table_positions(self._names, positions, image_names)
         if not self._choices.labels:
             found = likely_first(self._names, found)
-        tables = {i: read_table(self._source, i, image_names) for i in found}
-        if len(folders) > 1 and not self._choices.labels and not any(is_likely(t.name) for t in tables.values()):
-            return rivals_of_folders(tables, len(image_names), folders)
+        if self._choices.labels:
+            wanted = named_among(self._names, found, self._choices.labels)
+            found = [*wanted, *(i for i in found if i not in wanted)]  # there is room at least for what the user named
+        tables = read_tables(self._source, found, image_names)
         unmatched = [i for i, table in tables.items() if not table.matched]
         names_of_classes = {each.file for each in find_class_maps(self._source, unmatched)}
-        return {i: table for i, table in tables.items() if table.name not in names_of_classes}
+        tables = {i: table for i, table in tables.items() if table.name not in names_of_classes}
+        count = len(image_names)
+        if (
+            len(folders) > 1
+            and not self._choices.labels
+            and not any(replaces_folders(t, count) for t in tables.values())
+        ):
+            return rivals_of_folders(tables, count, folders)
+        return tables
 
     def _by_table(self, names: Sequence[str], table: LabelsTable, kept: np.ndarray) -> Labelling:
         """Labels files by a table. Rows for images of other splits are passed over."""

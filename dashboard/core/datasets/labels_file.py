@@ -17,8 +17,8 @@ from dashboard.core.datasets.coco import coco_rows, is_coco
 from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among, csv_separator
 from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
-from dashboard.core.datasets.text_encoding import decode_text, where_not_utf8
 from dashboard.core.errors import DatasetError
+from dashboard.core.labels.text_encoding import decode_text, where_not_utf8
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dashboard.core.datasets.columns import FILE_COLUMNS, plain_column
 from dashboard.core.datasets.label_value import several_labels
-from dashboard.core.datasets.table_rows import LabelsTable, checked
+from dashboard.core.datasets.table_rows import LabelsTable, checked, refused
 from dashboard.core.errors import ImageError, listed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _ZERO_OR_ONE = re.compile(r"[01]([.,]0*)?|true|false", re.IGNORECASE)  # pandas' get_dummies gives True and False
+_NUMBER = re.compile(r"[-+]?[0-9]*[.,]?[0-9]+")
 _LEAST_CLASSES = 2
+_NO_LABELS = frozenset({*FILE_COLUMNS, "split", "set", "subset", "fold", "usage"})
 
 
 def class_columns(rows: pd.DataFrame, header: list[str], file: int) -> list[int]:
@@ -36,14 +39,27 @@ def class_columns(rows: pd.DataFrame, header: list[str], file: int) -> list[int]
 
 
 def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, classes: list[int]) -> LabelsTable:
-    """The label of each row. A row with no 1, or with several, is a fault of its image. Raises DatasetError."""
+    """The label of each row. A row with no 1, or with several, is a fault of its image.
+
+    Raises:
+        DatasetError: no image has one label; or a column of text may hold the labels instead, and the columns of 0 and
+            1 may be something else: they are only two, such as left_eye and right_eye, or not every row has one 1.
+    """
     names = [header[i].strip() for i in classes]
     marked = np.column_stack(
         [rows[i].str.strip().str.lower().str.startswith(("1", "t")).to_numpy(bool) for i in classes]
     )  # (rows, classes)
+    ones = marked.sum(axis=1)
+    if (len(classes) == _LEAST_CLASSES or (ones != 1).any()) and (text := _text_columns(rows, header, file)):
+        raise refused(
+            name,
+            f"its labels may be in {listed(text)}, or it may have a column for each class ({listed(names)})",
+            "In a copy of it, call the column of the labels `label`, or keep only the file names and the columns of the "
+            "classes; then give the copy with --labels FILE.",
+        )
     labels: list[str | None] = [names[first] for first in marked.argmax(axis=1)]
     faults: dict[int, ImageError] = {}
-    for row in np.flatnonzero(marked.sum(axis=1) != 1).tolist():
+    for row in np.flatnonzero(ones != 1).tolist():
         labels[row] = None
         several = [names[i] for i in np.flatnonzero(marked[row])]
         faults[row] = several_labels(name, several) if several else ImageError(
@@ -59,3 +75,16 @@ def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, cl
 
 def _is_zero_or_one(cell: object) -> bool:
     return bool(_ZERO_OR_ONE.fullmatch(str(cell).strip()))
+
+
+def _text_columns(rows: pd.DataFrame, header: list[str], file: int) -> list[str]:
+    """The columns with a few different words, each of them in several rows, as labels would be."""
+    found = []
+    for i, name in enumerate(header):
+        if i == file or plain_column(name) in _NO_LABELS:
+            continue
+        cells = [cell for each in rows[i] if (cell := str(each).strip())]
+        different = set(cells)
+        if 1 < len(different) < len(cells) and not any(_NUMBER.fullmatch(c) or _is_zero_or_one(c) for c in different):
+            found.append(name.strip())
+    return found

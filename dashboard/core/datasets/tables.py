@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ LABELS_STEMS = frozenset({"labels", "label"})
 _LIKELY_STEMS = frozenset({*LABELS_STEMS, "metadata", "annotations"})
 _COCO_STEM = re.compile(r"_annotations\.coco|instances_\w+")  # as Roboflow and COCO call their files
 _TEMPLATE = "submission"  # in the names of tables with made-up labels, which Kaggle's competitions give as an example
+_NEARLY_ALL = 0.9  # share of the images
 MOST_TABLES = 40  # more are records of single images rather than tables of many
 
 
@@ -32,8 +34,11 @@ class Table:
     content: LabelsTable | None  # None: it cannot be read as labels
     rows: int
     matched: int  # rows that name exactly one image
+    labelled: int  # images that it gives a label
+    differs: bool = False  # a label is another than the name of its image's folder
     fault: DatasetError | None = None  # why it certainly holds no labels of this dataset
     template: bool = False  # True: its labels are made up
+    unread: bool = False  # True: the tables before it were so large that it was not read
 
     @property
     def in_words(self) -> str:
@@ -71,20 +76,28 @@ def _is_coco_name(name: str) -> bool:
     return name.lower().endswith(".json") and _COCO_STEM.fullmatch(file_stem(name).lower()) is not None
 
 
+def replaces_folders(table: Table, images: int) -> bool:
+    """True if the images' folders are no classes beside this table: its name says so, and it labels nearly all images."""
+    return is_likely(table.name) and table.labelled >= _NEARLY_ALL * images
+
+
 def rivals_of_folders(tables: Mapping[int, Table], images: int, folders: Collection[str | None]) -> dict[int, Table]:
     """The tables that may hold the labels although the images lie in several folders, which may be classes.
 
-    They name most images and lie in none of these folders, and their labels are others than the names of the folders.
+    They give an image another label than the name of its folder. Unless the name of a table says that it holds labels,
+    it must also name most images and lie in none of these folders. Kept too are those that have to report that they were
+    not read, or that they name no image although they are called labels.
     """
-    names = {folder.casefold() for folder in folders if folder}
-    return {
-        i: table
-        for i, table in tables.items()
-        if table.content is not None
-        and 2 * table.matched > images
-        and table.name.rpartition("/")[0].rpartition("/")[2] not in folders
-        and not {label.casefold() for label in table.content.labels if label} <= names
-    }
+
+    def may_label(table: Table) -> bool:
+        if table.content is None or not table.matched:
+            return is_likely(table.name) or table.unread
+        if not table.differs:
+            return False
+        inside = table.name.rpartition("/")[0].rpartition("/")[2] in folders
+        return is_likely(table.name) or (2 * table.matched > images and not inside)
+
+    return {i: table for i, table in tables.items() if may_label(table)}
 
 
 def must_be_usable(name: str, folders: Collection[str | None]) -> bool:
@@ -92,20 +105,51 @@ def must_be_usable(name: str, folders: Collection[str | None]) -> bool:
     return set(folders) <= {None} or file_stem(name).lower() in LABELS_STEMS or _is_coco_name(name)
 
 
-def read_table(source: FileSource, position: int, images: Sequence[str]) -> Table:
-    """Reads a table and matches its rows with images."""
+def read_tables(source: FileSource, positions: Sequence[int], images: Sequence[str]) -> dict[int, Table]:
+    """Reads tables, by position, and matches their rows with images.
+
+    Together they may have MAX_LABELS_BYTES. A table that does not fit beside those before it is not read and says so.
+    """
+    left, tables = MAX_LABELS_BYTES, {}
+    for position in positions:
+        tables[position], n_bytes = _read_table(source, position, images, left)
+        left -= n_bytes
+    return tables
+
+
+def _read_table(source: FileSource, position: int, images: Sequence[str], most: int) -> tuple[Table, int]:
+    """The table and how many of `most` bytes it takes, which is 0 if it is not kept."""
     name = source.names[position]
     stems = {file_stem(image) for image in images}
     try:
-        content = read_labels_file(source.read(position, MAX_LABELS_BYTES + 1), name, stems)
+        data = source.read(position, most + 1)
+        if len(data) > most and most < MAX_LABELS_BYTES:
+            return Table(name, None, 0, 0, 0, fault=_too_many_bytes(name), unread=True), 0
+        content = read_labels_file(data, name, stems)
     except ImageError as error:
-        return Table(name, None, 0, 0, DatasetError(f"{name}: {error.message}", error.fix, error.code))
+        return Table(name, None, 0, 0, 0, fault=DatasetError(f"{name}: {error.message}", error.fix, error.code)), 0
     except DatasetError as error:
-        return Table(name, None, 0, 0, error)
+        return Table(name, None, 0, 0, 0, fault=error), 0
     find = Finder(images, name.rpartition("/")[0])
-    matched = sum(len(find(file)) == 1 for file in content.files)
+    matched, labelled, differs = 0, set(), False
+    for row, file in enumerate(content.files):
+        if len(found := find(file)) == 1:
+            matched += 1
+            label = content.labels[row]
+            if label is not None or row in content.faults:
+                labelled.add(found[0])
+                folder = images[found[0]].rpartition("/")[0].rpartition("/")[2]
+                differs = differs or label is None or label.casefold() != folder.casefold()
     fault = None if matched else _names_none(content, len(images))
-    return Table(name, content, len(content.files), matched, fault)
+    return Table(name, content, len(content.files), matched, len(labelled), differs, fault), len(data)
+
+
+def _too_many_bytes(name: str) -> DatasetError:
+    return DatasetError(
+        f"{name} is not read, since all tables of a dataset together may have {MAX_LABELS_BYTES // 2**20} MB.",
+        f"If it holds the labels: --labels {shlex.quote(name)}. Otherwise leave it out of the dataset.",
+        "labels_file",
+    )
 
 
 def _names_none(content: LabelsTable, count: int) -> DatasetError:

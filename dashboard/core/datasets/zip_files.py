@@ -97,7 +97,7 @@ class ZipFiles:
     def read(self, position: int, limit: int) -> bytes:
         """See `FileSource`."""
         member = self._member(position)
-        if fault := _closed(member, "The file", self._path.name):
+        if fault := why_closed(member, "The file", self._path.name):
             raise fault
         if stat.S_ISLNK(member.external_attr >> 16):
             raise ImageError("The file is a symbolic link.", "Put the image itself into the ZIP.", "symlink")
@@ -116,7 +116,7 @@ class ZipFiles:
         return member
 
 
-def _closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageError | None:
+def why_closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageError | None:
     """The reason why a member cannot be unpacked at all; None if it can.
 
     Args:
@@ -124,7 +124,11 @@ def _closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageError |
         archive: name of the ZIP.
     """
     if member.flag_bits & 0x1:
-        return ImageError(f"{subject} is encrypted.", "Make the ZIP without a password.", "encrypted")
+        return ImageError(
+            f"{subject} is encrypted.",
+            "Unpack it with its password and give the folder, or make the ZIP without a password.",
+            "encrypted",
+        )
     if member.compress_type in _SUPPORTED:
         return None
     method = _METHODS.get(member.compress_type, "an unknown method")
@@ -141,6 +145,6 @@ def _closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageError |
 def _refuse_if_no_image_can_be_read(archive: str, members: Sequence[zipfile.ZipInfo]) -> None:
     """Raises DatasetError when every image, or else every file, is encrypted or compressed in an unsupported way."""
     members = [m for m in members if is_image_name(m.filename)] or members
-    faults = [_closed(member, archive, archive) for member in members]
+    faults = [why_closed(member, archive, archive) for member in members]
     if faults and all(faults) and (first := faults[0]):
         raise DatasetError(first.message, first.fix, first.code)

@@ -25,16 +25,25 @@ class Scaling:
     mean: tuple[float, ...] = (0.0,)  # one value, or one per channel in the order of the model's channels
     std: tuple[float, ...] = (1.0,)
     color: ColorMode | None = None  # the order of channels that belongs to it; None: any
+    meaning: str = ""  # for people who choose one
 
 
-# By name, the most usual first. The last two are "torch" and "caffe" of keras.applications.
+# By name, the most usual first. The last three are "tf", "torch" and "caffe" of keras.applications.
 SCALINGS: dict[str, Scaling] = {
-    "1/255": Scaling(1 / 255),
-    "raw": Scaling(1.0),
-    "-1..1": Scaling(1 / 127.5, (1.0,)),
-    "imagenet": Scaling(1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "caffe": Scaling(1.0, (103.939, 116.779, 123.68), color="bgr"),
-}
+    "1/255": Scaling(1 / 255, meaning="numbers from 0 to 1: each pixel divided by 255"),
+    "raw": Scaling(1.0, meaning="numbers from 0 to 255: pixels as they are"),
+    "-1..1": Scaling(
+        1 / 127.5, (1.0,), meaning='numbers from -1 to 1, as Teachable Machine and MobileNet use; "tf" in keras.applications'
+    ),
+    "imagenet": Scaling(
+        1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225),
+        meaning='divided by 255, then minus ImageNet\'s mean and divided by its deviation, as in PyTorch; "torch" in keras.applications',
+    ),
+    "caffe": Scaling(
+        1.0, (103.939, 116.779, 123.68), color="bgr",
+        meaning="from 0 to 255 with the colours in the order blue, green, red, minus ImageNet's mean, as VGG16 and ResNet50 use",
+    ),
+}  # fmt: skip
 OTHER_NAMES = {"torch": "imagenet", "tf": "-1..1"}  # as keras.applications calls them
 
 

@@ -82,7 +82,7 @@ def match_labels(
         else:
             unknown.append(name)
     numbered = _without_numbers(unknown, class_of, called)
-    synsets = match_synsets([name for name in unknown if name not in numbered], called.by_own_names)
+    synsets = match_synsets([name for name in unknown if name not in numbered], class_names, called.by_own_names)
     class_of |= numbered | synsets.class_of
     unknown = [name for name in unknown if name not in class_of]
     if OTHERS in label_map and OTHERS not in wanted:

@@ -104,7 +104,7 @@ def add_model(
                     name, number, folder, names or CLASS_NAMES, preprocessing, facts.output, sha256_of(order.converted)
                 )
                 served = quarantine.describe(version)
-                tests = _try_scalings(version, labelled, quarantine, new.samples)
+                tests = _try_scalings(version, labelled, quarantine, new.samples, names is not None)
             naming = () if names else _assumed_names(tests, file.name)
             scaling, choice = choose_scaling(new.scaling, facts.scaling, facts.told_by, tests, file.name)
             notes = [*taken.notes, *naming, *choice, *facts.notes]
@@ -140,14 +140,24 @@ def _remove(path: Path) -> None:
 
 
 def _try_scalings(
-    version: ModelVersion, samples: Sequence[LabelledFile], quarantine: Quarantine, given: Path | None
+    version: ModelVersion, samples: Sequence[LabelledFile], quarantine: Quarantine, given: Path | None, named: bool
 ) -> dict[str, SelfTest]:
     """The self-test per scaling. Empty if there are no samples of the model's classes.
+
+    Args:
+        given: where the samples are from, if they were given on purpose.
+        named: False: the class names are unknown, and those of the version are CIFAR-10's.
 
     Raises:
         ModelError: samples were given on purpose, and their labels are not classes of the model.
     """
     unknown = match_labels((s.label for s in samples), version.class_names).unknown
+    if unknown and given and not named:
+        raise ModelError(
+            f"The names of the model's {len(version.class_names)} classes are unknown. They are not CIFAR-10's, since "
+            f"{given.name} has other labels: {listed(unknown)}.",
+            HOW_TO_NAME, "class_names",
+        )  # fmt: skip
     if unknown and given:
         raise ModelError(
             f"{given.name} has labels that are not classes of the model: {listed(unknown)}.",

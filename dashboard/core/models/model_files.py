@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dashboard.core.datasets.image_files import is_junk
+from dashboard.core.datasets.zip_files import why_closed
 from dashboard.core.errors import ModelError
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.class_names import class_names_in
@@ -86,10 +87,17 @@ def take_model(given: Path, target: Path, read_names: bool = True) -> TakenModel
         with _opened_zip(given) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
             if _ARCHIVE & set(names):
+                for name in names:
+                    _refuse_closed(archive, name, given.name)
                 return _take_file(given, target)
             if any(PurePosixPath(name).name == "data.pkl" for name in names):
                 raise _other_kind(given.name, "a PyTorch model")
-            return _take_from(_Folder(names, lambda name: archive.open(name)), given.name, target, read_names)
+
+            def opened(name: str) -> IO[bytes]:
+                _refuse_closed(archive, name, given.name)
+                return archive.open(name)
+
+            return _take_from(_Folder(names, opened), given.name, target, read_names)
     if not first:
         raise ModelError(f"{given.name} is empty.", _HOW_TO_SAVE, "model_damaged")
     if first[4:8] == b"TFL3":
@@ -207,6 +215,12 @@ def _opened_zip(given: Path) -> Iterator[zipfile.ZipFile]:
         raise ModelError(
             f"{given.name} is damaged or cut off: {str(error).rstrip('.')}.", "Copy the file again.", "model_damaged"
         ) from error
+
+
+def _refuse_closed(archive: zipfile.ZipFile, name: str, what: str) -> None:
+    """Raises ModelError if a member is encrypted or compressed in an unsupported way."""
+    if fault := why_closed(archive.getinfo(name), what, what):
+        raise ModelError(fault.message, fault.fix, fault.code)
 
 
 def _other_kind(name: str, kind: str) -> ModelError:

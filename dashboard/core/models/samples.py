@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from dashboard.core.datasets import open_dataset
+from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.choices import ALL_SPLITS, Choices
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.models.self_test import LabelledFile
@@ -30,15 +30,7 @@ def labelled_samples(path: Path) -> list[LabelledFile]:
     Raises:
         DatasetError: the dataset cannot be read, or it has no labels.
     """
-    try:
-        dataset = open_dataset(path)
-    except UndecidedError as error:
-        if error.question.topic != "split":
-            raise DatasetError(
-                f"{path.name} can be read in more than one way: {error.message}",
-                "Give a folder that holds one folder a class: cat/1.png, dog/1.png ...", error.code,
-            ) from error  # fmt: skip
-        dataset = open_dataset(path, Choices(split=ALL_SPLITS))
+    dataset = _opened(path)
     by_label: dict[str, list[int]] = defaultdict(list)
     for sample in dataset.samples:
         if sample.label is not None and len(by_label[sample.label]) < MOST:
@@ -56,6 +48,21 @@ def labelled_samples(path: Path) -> list[LabelledFile]:
             f"{path.name} has no labelled pictures.", "Use one folder a class: cat/1.png, dog/1.png ...", "no_images"
         )
     return found
+
+
+def _opened(path: Path) -> Dataset:
+    try:
+        try:
+            return open_dataset(path)
+        except UndecidedError as error:
+            if error.question.topic != "split":
+                raise
+            return open_dataset(path, Choices(split=ALL_SPLITS))
+    except UndecidedError as error:  # its advice is for commands with options such as --labels
+        raise DatasetError(
+            f"{path.name} can be read in more than one way: {error.message}",
+            "Give a folder that holds one folder a class: cat/1.png, dog/1.png ...", error.code,
+        ) from error  # fmt: skip
 
 
 def keep_samples(folder: Path, samples: Sequence[LabelledFile]) -> None:

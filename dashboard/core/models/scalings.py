@@ -13,6 +13,7 @@ from dashboard.core.models.version import ModelVersion
 CLEARLY = 0.05  # significance level of the one-sided sign test between two scalings
 # The same where the right one is probably among them: then another one seldom wins by chance.
 _WINNER = 0.1
+_WIDTH = max(map(len, SCALINGS))
 
 
 def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
@@ -111,8 +112,9 @@ def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
         why += ", and there are no labelled samples of its classes to try it on"
     return ModelError(
         f"The scaling of pixels that {what} needs is not known: {why}.",
-        f"Give the scaling that it was trained with, for example --scale 1/255; there are {', '.join(SCALINGS)}. "
-        "Or give pictures of its classes to try them on, one folder a class: --samples FOLDER.",
+        "Give the scaling that it was trained with:\n"
+        + "".join(f"--scale {name:<{_WIDTH}}  {known.meaning}\n" for name, known in SCALINGS.items())
+        + "Or give pictures of its classes to try them on, one folder a class: --samples FOLDER.",
         "scaling_unknown",
     )
 

@@ -18,11 +18,8 @@ from dashboard.ui.evaluate.images_view import show_images
 
 def show_classes(services: Services, run: Run) -> None:
     """Shows all metrics with their intervals, and precision, recall and F1 of each class; a click shows its images."""
-    left, right = st.columns([5, 7], gap="large")
-    with left:
-        _show_metrics(run.scores)
-    with right:
-        _show_per_class(run)
+    _show_metrics(run.scores)
+    _show_per_class(run)
     show_images(services, run)
 
 
@@ -61,21 +58,22 @@ def _show_per_class(run: Run) -> None:
         rows = st.session_state[key].get("selection", {}).get("rows", [])
         choose_images(run_id, cell(str(percent["class"].iloc[rows[0]]), None) if rows else [])
 
-    st.dataframe(
+    left, right = st.columns(2, gap="large")
+    left.dataframe(
         safe_for_spreadsheets(percent),
         hide_index=True,
         key=key,
         on_select=take_row,
         selection_mode="single-row",
         alt="Images, precision, recall and F1 per class",
-        height=min(36 * (len(percent) + 1) + 2, 470),
+        height=min(36 * (len(percent) + 1) + 2, 400),
         column_config={
             "class": "Class",
             "images": st.column_config.NumberColumn("Images", format="localized"),
             **{name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%") for name in scores},
         },
     )
-    st.altair_chart(
+    right.altair_chart(
         per_class_chart(evaluation.per_class),
         width="stretch",
         key="per-class",

@@ -15,17 +15,12 @@ import tensorflow as tf
 from dashboard.core.engine.run_task import is_out_of_memory
 from dashboard.core.errors import ModelError
 from dashboard.core.images.preprocessing import ColorMode, Preprocessing, normalize
-from dashboard.core.metrics.temperature import softmax
 from dashboard.core.models.foreign import BATCH, ForeignModel, ForeignModelFacts
 from dashboard.core.models.scalings import scaled
-from dashboard.core.models.version import Output
 from dashboard.worker.adding.foreign_file import load_foreign, trained_with
+from dashboard.worker.adding.outputs import count_outputs, kind_of_output, refuse_other_logits, with_one_output
 from dashboard.worker.adding.pixels import scaling_of
-from dashboard.worker.models.network import Network
-from dashboard.worker.models.taps import Taps, is_squashing, last_operation
 
-SUM_TOLERANCE = 1e-3  # outputs whose sum is closer to 1 than this count as probabilities
-_SAME_ANSWER = 0.02  # difference of two probabilities that half precision may cause
 _TRY_WITH = "1/255"  # the scaling of the pictures that a model is tried with, if it does not tell its own
 
 
@@ -73,39 +68,21 @@ def convert(order: ForeignModel) -> ForeignModelFacts:
         ModelError: the file is damaged or refused, or the model is not an image classifier.
     """
     loss = trained_with(order.file)
-    model = _with_channels(_with_one_output(load_foreign(order.file, order.shown_as), order))
+    model = _with_channels(with_one_output(load_foreign(order.file, order.shown_as), order))
     height, width, channels = _input_shape(model, order)
-    outputs = _outputs(model, order.shown_as)
+    outputs = count_outputs(model, order.shown_as)
     _refuse_broken_weights(model, order.shown_as)
     color: ColorMode = order.color or ("grayscale" if channels == 1 else "rgb")
     pixels = scaling_of(model, height, width, channels)
     preprocessing = scaled(Preprocessing(height, width, color=color), pixels.scaling or _TRY_WITH)
     inputs = _probe_inputs(preprocessing)
     answers = _probe_answers(model, inputs, order.shown_as)
-    output, notes = _kind_of_output(model, outputs, answers, loss, order.shown_as)
-    _refuse_other_logits(model, inputs, answers, order.shown_as)
+    output, notes = kind_of_output(model, outputs, answers, loss, order.shown_as)
+    refuse_other_logits(model, inputs, answers, order.shown_as)
     model.save(order.converted)
     return ForeignModelFacts(
         (height, width, channels), color, outputs, output, pixels.scaling, pixels.told_by, keras.__version__, notes
     )
-
-
-def _with_one_output(model: keras.Model, order: ForeignModel) -> keras.Model:
-    """The model with the output that holds the classes. Raises ModelError if it is not known which one that is."""
-    outputs = getattr(model, "outputs", None) or []
-    if len(outputs) < 2 and order.output is None:
-        return model
-    names = list(getattr(model, "output_names", None) or map(str, range(len(outputs))))
-    listed = ", ".join(f"{name} {tuple(output.shape[1:])}" for name, output in zip(names, outputs, strict=True))
-    if order.output not in names:
-        first = f"{order.shown_as} has {len(outputs)} outputs: {listed}."
-        if order.output is not None:
-            first = f"{order.shown_as} has no output {order.output!r}; it has {listed}."
-        raise ModelError(
-            first, f"Name the one that holds the classes, for example --output {names[0]}.", "several_outputs"
-        )
-    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-    return keras.Model(inputs, outputs[names.index(order.output)], name=model.name)
 
 
 def _with_channels(model: keras.Model) -> keras.Model:
@@ -164,16 +141,6 @@ def _input_shape(model: keras.Model, order: ForeignModel) -> tuple[int, int, int
     return (int(wanted[0]), int(wanted[1]), int(channels))  # type: ignore[arg-type]
 
 
-def _outputs(model: keras.Model, what: str) -> int:
-    shape = tuple(model.outputs[0].shape[1:])
-    if len(shape) != 1 or shape[0] is None:
-        raise ModelError(
-            f"{what} is not a classifier: its output shape per image is {shape}, not one row of numbers.",
-            "End the model with a Dense layer with one unit per class.", "model_shape",
-        )  # fmt: skip
-    return int(shape[0])
-
-
 def _refuse_broken_weights(model: keras.Model, what: str) -> None:
     for weight in model.weights:
         value = keras.ops.convert_to_numpy(weight)
@@ -211,7 +178,9 @@ def _probe_answers(model: keras.Model, inputs: np.ndarray, what: str) -> np.ndar
     except Exception as error:  # layers can raise any exception
         raise ModelError(
             f"{what} fails on images of {size[0]}x{size[1]} pixels: {type(error).__name__}: {str(error)[:300]}",
-            "Give the size that it was trained with: --input-size HxW.",
+            "Give the size that it was trained with: --input-size HxW."
+            if None in model.inputs[0].shape[1:3]
+            else "Call the model with pictures of this size where it was made, mend it, then save it again.",
             "model_unusable",
         ) from error
     if not np.isfinite(answers).all():
@@ -219,55 +188,3 @@ def _probe_answers(model: keras.Model, inputs: np.ndarray, what: str) -> np.ndar
             f"{what} gives numbers that are not finite.", "Train the model or copy the file again.", "not_finite"
         )
     return answers
-
-
-def _refuse_other_logits(model: keras.Model, inputs: np.ndarray, answers: np.ndarray, what: str) -> None:
-    """Raises ModelError unless the logits, as they will be served, give the model's own probabilities again.
-
-    They do not if, for example, the layer with the last softmax also works elsewhere in the model.
-    """
-    if _last_activation(model) != "softmax":
-        return
-    logits = Network(Taps(model, "probabilities", inputs.shape[1:])).logits(inputs)
-    if np.abs(softmax(logits) - answers).max() > _SAME_ANSWER:
-        raise ModelError(
-            f"The last softmax of {what} cannot be taken off: without it, the model gives other answers.",
-            "End the model with a Dense layer of its own with softmax, then save it again.", "no_logits",
-        )  # fmt: skip
-
-
-def _kind_of_output(
-    model: keras.Model, outputs: int, answers: np.ndarray, loss: str, what: str
-) -> tuple[Output, tuple[str, ...]]:
-    activation = _last_activation(model)
-    if activation == "sigmoid" and outputs > 1:
-        if "categorical" not in loss:
-            raise ModelError(
-                f"{what} answers for each of its {outputs} classes by itself (sigmoid), so several may be right at the "
-                "same time. This dashboard is for models whose classes exclude each other.",
-                "If exactly one class is right for each picture, end the model with a softmax, then save it again.",
-                "multi_label",
-            )
-        return "probabilities", (
-            f"Its last layer is a sigmoid, but it was trained with {loss}: exactly one of its classes is right.",
-        )
-    if activation == "sigmoid":
-        return "probabilities", ("One output: a value near 0 means the first class name, near 1 the second.",)
-    if outputs == 1:
-        if activation == "linear":
-            return "logits", ("One output: a value below 0 means the first class name, above 0 the second.",)
-        raise ModelError(
-            f"{what} gives one number that is neither a logit nor a sigmoid ({activation}): perhaps a regression.",
-            "End a two-class model with a Dense layer with one sigmoid unit or two softmax units.", "model_shape",
-        )  # fmt: skip
-    if activation == "softmax":  # no test of the sum: half precision rounds each number
-        return "probabilities", ()
-    sums_to_one = np.abs(answers.sum(axis=1) - 1).max() < SUM_TOLERANCE and answers.min() >= 0
-    return ("probabilities", ()) if sums_to_one else ("logits", ())
-
-
-def _last_activation(model: keras.Model) -> str:
-    last = last_operation(model)
-    if is_squashing(last):
-        return type(last).__name__.lower()
-    return str(getattr(getattr(last, "activation", None), "__name__", type(last).__name__))

@@ -197,10 +197,13 @@ def _grid_of(output: Any, found: _Pass) -> tuple[int, int] | None:
     return None
 
 
-def last_operation(model: keras.Model) -> Any:
-    """The layer or operation that gives the model's first output, also inside nested models."""
-    last = model.layers[-1] if isinstance(model, keras.Sequential) else model.outputs[0]._keras_history.operation
-    return last_operation(last) if isinstance(last, keras.Model) else last
+def last_operation(model: keras.Model, output: int = 0) -> Any:
+    """The layer or operation that gives the model's output with this index, also inside nested models."""
+    if isinstance(model, keras.Sequential):
+        last, index = model.layers[-1], 0
+    else:
+        last, _, index = model.outputs[output]._keras_history
+    return last_operation(last, index) if isinstance(last, keras.Model) else last
 
 
 def is_squashing(layer: Any) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.uploads import LOOSE_FILES
 from dashboard.core.errors import DatasetError, ImageError
 from tests.conftest import MakeZip, encoded, picture
+from tests.core.closed_zips import encrypted, with_method
 
 pillow_heif.register_heif_opener()  # to write such files
 
@@ -129,19 +129,6 @@ def test_a_heic_can_be_uploaded() -> None:
     assert {".heic", ".avif", ".ppm"} <= set(LOOSE_FILES)
 
 
-def with_method(path: Path, method: int, *names: str) -> Path:
-    """Says in both headers of these members of a ZIP that they are compressed with another method."""
-    data = bytearray(path.read_bytes())
-    with zipfile.ZipFile(path) as archive:
-        members = {member.filename: member.header_offset for member in archive.infolist()}
-    for name in names or members:
-        data[members[name] + 8 : members[name] + 10] = method.to_bytes(2, "little")
-        central = data.rindex(name.encode()) - 46
-        data[central + 10 : central + 12] = method.to_bytes(2, "little")
-    path.write_bytes(data)
-    return path
-
-
 @pytest.mark.parametrize(
     "method, called",
     [(9, "Deflate64 (method 9"), (95, "XZ (method 95"), (98, "PPMd"), (77, "an unknown method (method 77")],
@@ -173,11 +160,7 @@ def test_some_members_of_an_unsupported_method_are_these_members_only(make_zip: 
 
 
 def test_a_zip_that_is_encrypted_as_a_whole_is_one_message(make_zip: MakeZip) -> None:
-    path = make_zip({"cat": 2})
-    data = bytearray(path.read_bytes())
-    for place in (i for i in range(len(data)) if data[i : i + 4] in (b"PK\1\2", b"PK\3\4")):
-        data[place + (8 if data[place + 2] == 1 else 6)] |= 1
-    path.write_bytes(data)
+    path = encrypted(make_zip({"cat": 2}))
     with pytest.raises(DatasetError, match=r"images\.zip is encrypted") as caught:
         open_dataset(path)
     assert caught.value.code == "encrypted"

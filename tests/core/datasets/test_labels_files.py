@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.core.datasets import Dataset, labels_file, open_dataset
+from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.labels_file import read_labels_file
 from dashboard.core.errors import DatasetError, ImageError
 from tests.conftest import MakeZip, encoded, picture
@@ -110,9 +111,11 @@ def test_two_rows_for_one_image(labelled) -> None:
     assert np.array_equal(dataset.image(0), picture(0))
 
 
-def test_names_are_found_in_folders_but_never_guessed(labelled) -> None:
-    images = ("set/a.png", "set/x/b.png", "set/y/b.png")
-    dataset = labelled("set/labels.csv", "file,label\na,cat\nb.png,cat\nx/b.png,dog\nz/b.png,dog\n", images)
+def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None:
+    images = {name: encoded(picture(i)) for i, name in enumerate(("set/a.png", "set/x/b.png", "set/y/b.png"))}
+    table = b"file,label\na,cat\nb.png,cat\nx/b.png,dog\nz/b.png,dog\n"
+    path = make_zip({}, extra={**images, "set/labels.csv": table})
+    dataset = open_dataset(path, Choices(labels="set/labels.csv"))
     assert [(s.name, s.label) for s in dataset.samples] == [
         ("set/a.png", "cat"), ("set/x/b.png", "dog"), ("set/y/b.png", None), ("b.png", "cat"), ("z/b.png", "dog"),
     ]  # fmt: skip

@@ -65,11 +65,11 @@ def test_other_spellings_of_0_and_1(labelled: Labelled, yes: str, no: str) -> No
 
 
 def test_rows_without_exactly_one_1_are_faults_by_name(labelled: Labelled) -> None:
-    dataset = labelled("labels.csv", "isic_id;cat;dog;site\na;1;0;arm\nb;1;1;leg\nc;0;0;\nd;0;1;arm\n")
+    dataset = labelled("labels.csv", "isic_id;cat;dog;age\na;1;0;50\nb;1;1;40\nc;0;0;\nd;0;1;50\n")
     assert labels(dataset) == ["cat", None, None, "dog"]
     assert reason(dataset, 1).code == "several_labels" and "cat, dog" in reason(dataset, 1).message
     assert reason(dataset, 2).code == "label_missing"
-    assert "not used: site" in " ".join(dataset.notes)
+    assert "not used: age" in " ".join(dataset.notes)
     assert "Without a label" not in " ".join(dataset.notes)
 
 
@@ -89,6 +89,30 @@ def test_other_numbers_are_no_classes(labelled: Labelled, table: str) -> None:
 def test_a_column_of_labels_says_more_than_columns_of_0_and_1(labelled: Labelled) -> None:
     table = "image,sick,old,label\na,1,0,cat\nb,1,1,dog\nc,0,0,cat\nd,0,1,dog\n"
     assert labels(labelled("labels.csv", table)) == ["cat", "dog", "cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "image,diagnosis,left_eye,right_eye\na,sick,1,0\nb,well,0,1\nc,sick,0,1\nd,well,1,0\n",
+        "image,diagnosis,left,right,blurred\na,sick,1,0,0\nb,well,0,1,0\nc,sick,0,1,1\nd,well,1,0,0\n",
+    ],
+)
+def test_columns_of_0_and_1_beside_a_column_of_words_are_no_certain_classes(labelled: Labelled, table: str) -> None:
+    with pytest.raises(
+        DatasetError, match="its labels may be in diagnosis, or it may have a column for each"
+    ) as caught:
+        labelled("labels.csv", table)
+    assert "call the column of the labels `label`" in caught.value.fix
+    renamed = labelled("labels.csv", table.replace("diagnosis", "label"))
+    assert labels(renamed) == ["sick", "well", "sick", "well"]
+
+
+def test_columns_with_one_1_in_each_row_are_classes_whatever_else_there_is(labelled: Labelled) -> None:
+    table = "image,cat,dog,pig,site,split\na,1,0,0,arm,x\nb,0,1,0,leg,x\nc,0,0,1,arm,y\nd,0,1,0,leg,y\n"
+    assert labels(labelled("labels.csv", table)) == ["cat", "dog", "pig", "dog"]
+    two = "image,cat,dog,split\na,1,0,x\nb,0,1,x\nc,0,1,y\nd,0,1,y\n"
+    assert labels(labelled("labels.csv", two)) == ["cat", "dog", "dog", "dog"]
 
 
 def test_a_table_in_which_no_image_has_one_label_is_refused(labelled: Labelled) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.core.datasets import Dataset, label_counts, open_dataset
+from dashboard.core.datasets import Dataset, label_counts, open_dataset, tables
 from dashboard.core.datasets.choices import Choices
-from dashboard.core.datasets.class_map import class_map_of
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.labels_option import labels_choice
 from dashboard.core.errors import DatasetError
@@ -104,10 +103,59 @@ def test_folders_that_may_be_parts_instead_of_classes_are_asked_about(make_zip: 
     assert label_counts(by_folder.samples) == {"part_1": 2, "part_2": 2}
 
 
+@pytest.mark.parametrize("name", ["metadata.csv", "labels.csv"])
+def test_a_table_with_labels_for_few_images_in_class_folders_is_asked_about(make_zip: MakeZip, name: str) -> None:
+    """The second row has no label, so the table gives one label for ten images."""
+    table = b"file_name,label\ncat/0.png,striped\ncat/1.png,\n"
+    path = make_zip({"cat": 5, "dog": 5}, extra={name: table})
+    with pytest.raises(UndecidedError, match="and so could its folders, cat, dog") as asked:
+        open_dataset(path)
+    assert asked.value.question.topic == "labels"
+    assert [answer.value for answer in asked.value.question.answers] == [name, "folders"]
+    by_folder = open_dataset(path, Choices(labels="folders"))
+    assert label_counts(by_folder.samples) == {"cat": 5, "dog": 5}
+    by_table = open_dataset(path, Choices(labels=name))
+    assert label_counts(by_table.samples) == {"striped": 1}
+
+
+def test_a_table_that_labels_nearly_all_images_replaces_the_folders(make_zip: MakeZip) -> None:
+    rows = "".join(f"part{1 + i // 5}/{i}.png,{'cat' if i % 2 else 'dog'}\n" for i in range(9))
+    images = {f"part{1 + i // 5}/{i}.png": encoded(picture(i)) for i in range(10)}
+    dataset = open_dataset(make_zip({}, extra={**images, "metadata.csv": f"file_name,label\n{rows}".encode()}))
+    assert label_counts(dataset.samples) == {"dog": 5, "cat": 4}
+
+
 def test_a_table_that_repeats_the_folders_is_no_question(make_zip: MakeZip) -> None:
     table = b"image,label\ncat/0.png,cat\ndog/0.png,dog\n"
     dataset = open_dataset(make_zip({"cat": 1, "dog": 1}, extra={"list.csv": table}))
     assert label_counts(dataset.samples) == {"cat": 1, "dog": 1} and dataset.questions == ()
+    partly = make_zip({"cat": 3, "dog": 1}, "partly.zip", extra={"labels.csv": table})
+    assert label_counts(open_dataset(partly).samples) == {"cat": 3, "dog": 1}
+    swapped = make_zip(
+        {"cat": 1, "dog": 1}, "swapped.zip", extra={"list.csv": table.replace(b"0.png,cat", b"0.png,dog")}
+    )
+    with pytest.raises(UndecidedError, match="and so could its folders"):
+        open_dataset(swapped)
+
+
+def test_tables_share_one_limit_of_bytes(make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MAX_LABELS_BYTES", 100)
+    images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    filler = b"\n" * 30
+    rest = {
+        "1.csv": b"image,label\na,cat\nb,dog\n" + filler,
+        "2.csv": b"width,height\n1,2\n" + filler,  # no table of labels, so it takes nothing of the limit
+        "3.csv": b"image,label\na,dog\nb,cat\n" + filler,
+    }
+    path = make_zip({}, extra=images | rest)
+    dataset = open_dataset(path)
+    assert labelled(dataset) == {"a.png": "cat", "b.png": "dog"}
+    [told] = [note for note in dataset.notes if note.startswith("3.csv is not read")]
+    assert "all tables of a dataset together" in told
+    chosen = open_dataset(path, Choices(labels="3.csv"))
+    assert labelled(chosen) == {"a.png": "dog", "b.png": "cat"}
+    folders = make_zip({"cat": 1, "dog": 1}, "folders.zip", extra=rest | {"4.csv": b"\n" * 60 + rest["1.csv"]})
+    assert any(note.startswith("4.csv is not read") for note in open_dataset(folders).notes)
 
 
 def test_a_typed_table_is_looked_for_in_the_dataset_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +199,7 @@ def test_names_of_numbers_that_are_not_certain_are_not_used(make_zip: MakeZip) -
     table = {"train.csv": b"image,label\na,1\nb,2\n"}
     listed = open_dataset(make_zip({}, "1.zip", extra={**images, **table, "classes.txt": b"cat\ndog\nfrog\n"}))
     assert label_counts(listed.samples) == {"1": 1, "2": 1}, "the list does not say whether it counts from 0"
+    assert "classes.txt is not used for the numbers: it lists 3 names without numbers" in listed.notes[-1]
     maps = {"one.json": b'{"1": "cat", "2": "dog"}', "two.json": b'{"1": "dog", "2": "cat"}'}
     differing = open_dataset(make_zip({}, "2.zip", extra={**images, **table, **maps}))
     assert label_counts(differing.samples) == {"1": 1, "2": 1} and "give them different names" in differing.notes[-1]
@@ -164,10 +213,49 @@ def test_numbered_folders_are_named_too(make_zip: MakeZip) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"0": "cat", "1": "cat"}', '{"0": "", "1": "b"}', "{}", '{"0": 1}', '{"a": true}', "3"]
+    "content",
+    [
+        '{"0": "cat", "1": "cat"}', '{"0": "", "1": "b"}', "{}", '{"0": 1, "1": 0}', '{"a": true, "b": false}', "3",
+        '{"0/0.png": 0, "1/0.png": 1}',
+    ],
+)  # fmt: skip
+def test_what_is_no_map_of_classes(make_zip: MakeZip, content: str) -> None:
+    dataset = open_dataset(make_zip({"0": 1, "1": 1}, extra={"classes.json": content.encode()}))
+    assert label_counts(dataset.samples) == {"0": 1, "1": 1}
+
+
+def test_a_table_of_labels_does_not_name_its_own_numbers(make_zip: MakeZip) -> None:
+    """Each number has one image, so the table could also say that the images are classes."""
+    images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    dataset = open_dataset(make_zip({}, extra={**images, "labels.csv": b"file,label\na,0\nb,1\n"}))
+    assert label_counts(dataset.samples) == {"0": 1, "1": 1}
+
+
+@pytest.mark.parametrize(
+    "name, content, used",
+    [
+        ("labels.txt", "Photos of pets\ntaken in 2021\nby our students\n", False),  # 3 lines, 2 classes
+        ("labels.txt", "The folder 0 has the cats.\nThe folder 1 has the dogs.\n", False),
+        ("labels.txt", "cat\n", False),
+        ("labels.txt", "cat 0\ndog 1\n", True),
+        ("labels.txt", "0=cat\n1=dog\n2=frog\n", True),  # no image shows a frog
+        ("classes.names", "cat\ndog\n", True),
+        ("classes.csv", "id,name\n1,dog\n0,cat\n", True),
+        ("classes.csv", "breed,class\ntabby,cat\npoodle,dog\n", False),
+        ("config.json", '{"id2label": {"0": "cat", "1": "dog"}}', True),
+    ],
 )
-def test_what_is_no_map_of_classes(text: str) -> None:
-    assert class_map_of(text, ".json")[0] == {}
+def test_forms_of_names_beside_numbered_folders(make_zip: MakeZip, name: str, content: str, used: bool) -> None:
+    """The same forms as the class names of a model, see tests/core/labels/test_class_names.py."""
+    for encoding in ("utf-8", "utf-16"):
+        extra = {name: content.encode(encoding)}
+        dataset = open_dataset(make_zip({"0": 1, "1": 2}, f"{encoding}.zip", extra=extra))
+        assert label_counts(dataset.samples) == ({"cat": 1, "dog": 2} if used else {"0": 1, "1": 2})
+
+
+def test_a_list_names_numbers_from_1_if_they_are_exactly_1_to_k(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({"1": 1, "2": 2}, extra={"classes.txt": b"cat\ndog\n"}))
+    assert label_counts(dataset.samples) == {"cat": 1, "dog": 2}
 
 
 def test_a_competition_from_the_field(shared_dir: Path) -> None:

@@ -1,14 +1,22 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboard.core.diagnostics.checks import Check
-from dashboard.core.diagnostics.model_checks import ACCURACY, LATENCY, check_load, check_models
+from dashboard.core.diagnostics.model_checks import ACCURACY, LATENCY, check_load, check_models, check_self_test
 from dashboard.core.errors import WorkerError
 from dashboard.core.files import sha256_of, write_json
+from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.models.inference import Inference
+from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.registry import Registry
+from dashboard.core.models.samples import read_samples
+from dashboard.core.models.self_test import LabelledFile
 from dashboard.core.models.version import RECORD, ModelVersion, to_record
 from tests.core.colour_model import CLASSES, make_registry, make_samples
 
@@ -54,6 +62,51 @@ def test_a_wrong_scaling_is_named_with_the_step_that_mends_it(
     assert '"scale": 1.0, "mean": [0.0], "std": [1.0]' in check.fix
     [command] = check.commands
     assert command.endswith("--name colour --class-names dark,red,green,blue --scale raw")
+
+
+class Answering:
+    """Answers as many of the samples right as is said for the scaling of a version; the first samples are the wrong ones."""
+
+    def __init__(self, samples: Sequence[LabelledFile], **right: int) -> None:
+        self._labels = [CLASSES.index(sample.label) for sample in samples]
+        self._right = right
+        self.tried: set[str] = set()
+
+    def predict(self, version: ModelVersion, files: Sequence[bytes]) -> list[Prediction]:
+        name = version.preprocessing.scaling_name
+        self.tried.add(name)
+        right = self._right.get({"1/255": "scaled"}.get(name, name), 0)
+        wrong = len(self._labels) - right
+        given = [(label + (i < wrong)) % len(CLASSES) for i, label in enumerate(self._labels)]
+        return [Prediction(np.eye(4, dtype=np.float32)[each], np.eye(4)[each]) for each in given]
+
+
+@pytest.mark.parametrize(
+    ("provenance", "scaled_right", "status"),
+    [
+        ({"original_file": "m.h5"}, 11, "warning"),  # 5 to 0: p = 1/32
+        ({"original_file": "m.h5"}, 12, "ok"),  # 4 to 0: p = 1/16, which may be chance
+        ({}, 11, "ok"),  # a version of ours was measured with its scaling, so no other one is tried
+    ],
+)
+def test_a_model_that_passes_is_warned_of_a_scaling_that_fits_clearly_better(
+    provenance: dict[str, str], scaled_right: int, status: str, tmp_path: Path, samples: Path
+) -> None:
+    """All 16 samples are right with raw pixels."""
+    recipe = Preprocessing(8, 8)
+    version = ModelVersion("m", "1", tmp_path, CLASSES, recipe, "logits", sha256="", provenance=provenance)
+    files = read_samples(samples)
+    inference = Answering(files, scaled=scaled_right, raw=16)
+    check = check_self_test(version, inference, files)  # type: ignore[arg-type]
+    assert check.status == status
+    assert f"m@1 is right for {100 * scaled_right / 16:.1f}%" in check.summary
+    assert ("raw" in inference.tried) is bool(provenance)
+    if status == "warning":
+        assert "; with the input scaling 'raw' it is right for 100.0%" in check.summary
+        assert '"scale": 1.0, "mean": [0.0], "std": [1.0]' in check.fix and "--scale raw" in check.fix
+        assert check.detail("Input scaling") == "1/255"
+    else:
+        assert "input scaling" not in check.summary and check.fix == ""
 
 
 def test_a_missing_file(tmp_path: Path, inference: Inference, samples: Path) -> None:

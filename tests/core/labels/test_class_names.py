@@ -53,7 +53,13 @@ def test_forms(name: str, text: str, names: tuple[str, ...]) -> None:
         ("a.csv", b"x,y,z\n1,2,3\n", "not clear which of its columns"),
         ("a.csv", b"idx,name\n0\n", "not equally long"),
         ("a.csv", b"", "empty"),
+        ("a.csv", b"id,name\n", "only names of columns"),
+        ("a.txt", b"\n", "empty"),
+        ("a.json", b'{"cat": 0, "kitty": 0}', "one number several names"),
+        ("a.json", b'{"cat": false, "dog": true}', "neither a list of names"),
         ("a.txt", b"caf\xe9\n", "a.txt"),
+        ("a.txt", b"5 cat\n7 dog\n", "not 0 to 1"),
+        ("a.txt", b"These are the classes of my model:\ncat\ndog\n", "sentences rather than names"),
     ],
 )
 def test_other_content_is_refused(name: str, data: bytes, said: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from dashboard.core.datasets import open_dataset
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.labels.matching import match_labels
-from dashboard.core.labels.synsets import match_synsets, synset_name
+from dashboard.core.labels.synsets import synset_name
 
 
 @pytest.mark.parametrize("label", ["001.Airplane", "1_airplane", "01-plane", "1 airplane", "n02691156-airplane"])
@@ -50,11 +50,50 @@ def test_a_name_may_follow_the_id_and_a_class_may_have_several_names() -> None:
     assert match_labels(["n01440764", "Tench"], imagenet).class_of == dict.fromkeys(("n01440764", "Tench"), imagenet[0])
 
 
+BIRD, MACHINE, RODENT, DEVICE = "n02012849", "n03126707", "n02330245", "n03793489"  # two cranes, two mice
+
+
 def test_two_meanings_of_one_word_are_asked_about() -> None:
     """A crane is a bird and a machine."""
-    called = {"crane": "crane", "object": "object"}.get
-    assert match_synsets(["n02012849", "n03126707"], called).class_of == {}
-    assert match_synsets(["n02012849"], called).class_of == {"n02012849": "crane"}
+    for labels in ([BIRD, MACHINE], [BIRD], [MACHINE]):
+        mapping = match_labels(labels, ("crane", "object"))
+        assert mapping.class_of == {} and mapping.unknown == tuple(labels)
+        assert f"the name of the class has several meanings: {labels[0]} (crane) with crane" in mapping.notes[0]
+    assert match_labels(["n02924116", "n04146614"], ("bus", "truck")).class_of == {}, "a school bus is some kind of bus"
+
+
+@pytest.mark.parametrize(
+    "classes, meant",
+    [
+        (("cat", "mouse"), {RODENT: "mouse"}),
+        (("keyboard", "mouse"), {DEVICE: "mouse"}),  # whichever keyboard it is
+        (("cat", "keyboard", "mouse"), {}),
+        (("mouse, computer mouse", "cat"), {DEVICE: "mouse, computer mouse"}),
+    ],
+)
+def test_the_other_classes_or_another_name_tell_which_meaning_it_is(
+    classes: tuple[str, ...], meant: dict[str, str]
+) -> None:
+    mapping = match_labels([RODENT, DEVICE], classes)
+    assert mapping.class_of == meant and set(mapping.unknown) == {RODENT, DEVICE} - set(meant)
+
+
+def test_less_usual_meanings_of_cifar10_s_names_do_not_match() -> None:
+    animals = {"n01503061": "bird", "n01639765": "frog", "n02374451": "horse", "n02121620": "cat"}
+    others = ("n02129165", "n03398382", "n03538037", "n07676602")  # lion, clasp, gymnastic horse, hot dog
+    mapping = match_labels([*animals, *others], CLASS_NAMES)
+    assert mapping.class_of == animals and mapping.unknown == others
+
+
+def test_a_model_with_the_classes_of_imagenet_means_imagenet_s_mouse() -> None:
+    names = {
+        "n01440764": "tench", "n02102040": "English springer", "n02979186": "cassette player", "n03000684": "chain saw",
+        "n03394916": "French horn", "n03417042": "garbage truck", "n03425413": "gas pump", "n03445777": "golf ball",
+        "n03888257": "parachute", "n01443537": "goldfish", DEVICE: "mouse",
+    }  # fmt: skip
+    assert match_labels(names, list(names.values())).class_of == names
+    few = dict(list(names.items())[5:])
+    assert match_labels(few, list(names.values())).unknown == (DEVICE,)
 
 
 def test_what_is_no_id_of_wordnet() -> None:

@@ -269,6 +269,21 @@ class TestWhatIsAskedFor:
         with pytest.raises(ModelError, match="labels that are not classes of the model: blue, dark, green, red"):
             add_model(wrong, registry)
 
+    def test_samples_of_other_classes_than_cifar10_s_do_not_replace_the_class_names(
+        self, registry: Registry, tmp_path: Path
+    ) -> None:
+        file = saved(small((8, 8, 3), dense(10, "softmax")), tmp_path / "m.keras")
+        samples = make_samples(tmp_path / "samples")
+        with pytest.raises(ModelError) as caught:
+            add_model(NewModel(file, "m", samples=samples), registry)
+        error = caught.value
+        assert "The names of the model's 10 classes are unknown." in error.message
+        assert "samples has other labels: blue, dark, green, red" in error.message
+        assert error.code == "class_names" and "--class-names" in error.fix
+        names = (*CLASSES, *"abcdef")
+        version = add_model(NewModel(file, "m", names, samples=samples, scaling="raw"), registry)
+        assert version.class_names == names
+
     def test_a_zip_with_its_labels(self, registry: Registry, tmp_path: Path) -> None:
         file = saved(small((8, 8, 3), dense(2, "softmax")), tmp_path / "m.keras")
         with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:

@@ -11,6 +11,7 @@ import pytest
 from dashboard.core.errors import ModelError
 from dashboard.core.models import model_files
 from dashboard.core.models.model_files import TakenModel, take_model
+from tests.core.closed_zips import encrypted, with_method
 
 HDF5, KERAS = b"\x89HDF\r\n\x1a\nweights", {"config.json": b"{}", "model.weights.h5": b"h5", "metadata.json": b"{}"}
 
@@ -137,3 +138,23 @@ def test_a_damaged_member(tmp_path: Path) -> None:
     given = zipped(tmp_path / "m.zip", {"m.h5": HDF5 + bytes(range(256))})
     given.write_bytes(given.read_bytes().replace(b"weights", b"WEIGHTS", 1))
     assert "damaged" in refused(given, tmp_path).message
+
+
+@pytest.mark.parametrize("members", [{"m.h5": HDF5}, {f"m/{name}": data for name, data in KERAS.items()}, KERAS])
+def test_a_zip_that_cannot_be_unpacked_here_says_why(members: dict[str, bytes], tmp_path: Path) -> None:
+    """It is not damaged, and unpacked with another program it is a folder that can be given."""
+    given = zipped(tmp_path / "m.zip", members)
+    content = given.read_bytes()
+    with pytest.raises(ModelError, match=r"m\.zip is encrypted") as caught:
+        take_model(encrypted(given), tmp_path / "taken")
+    assert caught.value.code == "encrypted" and "give the folder" in caught.value.fix
+    given.write_bytes(content)
+    with pytest.raises(ModelError, match=r"m\.zip is compressed with Deflate64") as caught:
+        take_model(with_method(given, 9), tmp_path / "taken")
+    assert caught.value.code == "zip_method" and "`unzip m.zip -d m`" in caught.value.fix
+    assert taken(unzipped(tmp_path / "m", members), tmp_path)[0].n_bytes > 0
+
+
+def test_a_member_that_is_not_needed_does_not_matter(tmp_path: Path) -> None:
+    given = zipped(tmp_path / "m.zip", {"m.h5": HDF5, "readme.md": b"hello"})
+    assert taken(with_method(given, 9, "readme.md"), tmp_path)[1].read_bytes() == HDF5

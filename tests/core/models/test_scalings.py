@@ -7,12 +7,14 @@ from typing import ClassVar
 import pytest
 
 from dashboard.core.errors import DatasetError, ModelError
-from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.images.preprocessing import SCALINGS, Preprocessing
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.samples import keep_samples, kept_samples, labelled_samples, read_samples
 from dashboard.core.models.scalings import better_scaling, choose_scaling, scaled
 from dashboard.core.models.self_test import LabelledFile, SelfTest, self_test
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.questions import UndecidedError
+from tests.conftest import MakeZip, encoded, picture
 from tests.core.colour_model import CLASSES, make_registry, make_samples
 
 
@@ -89,7 +91,11 @@ class TestChoosingTheScaling:
         with pytest.raises(ModelError, match="its layers do not scale pixels, and") as refused:
             self.choose(None, None, **right)
         assert refused.value.code == "scaling_unknown"
-        assert "--scale 1/255" in refused.value.fix and "--samples FOLDER" in refused.value.fix
+        lines = refused.value.fix.splitlines()
+        assert "--scale 1/255     numbers from 0 to 1: each pixel divided by 255" in lines
+        assert "--samples FOLDER" in lines[-1]
+        explained = {line.split()[1]: line.split(maxsplit=2)[2] for line in lines if line.startswith("--scale")}
+        assert list(explained) == list(SCALINGS) and len(set(explained.values())) == len(SCALINGS)
         assert not right or f"raw {right['raw']} right" in refused.value.message
 
     def test_order_is_obeyed_with_a_warning(self) -> None:
@@ -116,3 +122,20 @@ def test_samples_of_a_dataset(tmp_path: Path, samples: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError):
         labelled_samples(tmp_path / "empty")
+
+
+def test_samples_that_leave_a_second_question_open_get_advice_that_works_here(make_zip: MakeZip) -> None:
+    """`models add` has no option for the table of labels."""
+    images = {f"{split}/{i}.png": encoded(picture(i)) for split in ("train", "test") for i in range(2)}
+    tables = {
+        f"{split}/{name}.csv": f"file,label\n0.png,{labels[0]}\n1.png,{labels[1]}\n".encode()
+        for split in ("train", "test")
+        for name, labels in (("one", "ab"), ("two", "ba"))
+    }
+    path = make_zip({}, extra=images | tables)
+    with pytest.raises(DatasetError, match=r"can be read in more than one way: .*several tables") as caught:
+        labelled_samples(path)
+    assert not isinstance(caught.value, UndecidedError) and "--labels" not in str(caught.value)
+    assert "one folder a class" in caught.value.fix
+    split = make_zip({"train/a": 1, "train/b": 1, "val/a": 1, "val/b": 1}, "split.zip")
+    assert len(labelled_samples(split)) == 4

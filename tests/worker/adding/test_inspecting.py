@@ -17,6 +17,7 @@ from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import WEIGHTS, ModelVersion
+from dashboard.worker.adding import inspecting
 from dashboard.worker.adding.inspecting import convert
 from dashboard.worker.adding.pixels import scaling_of
 from dashboard.worker.models import loading
@@ -197,6 +198,53 @@ def test_a_model_with_several_outputs_asks_which(tmp_path: Path) -> None:
         convert(order("boxes"))
 
 
+def test_outputs_that_share_the_name_of_a_nested_model_are_told_apart_by_position(tmp_path: Path) -> None:
+    base = small((16, 16, 3), [])
+    heads = [keras.layers.Dense(n, activation="softmax")(base.outputs[0]) for n in (4, 3)]
+    nested = keras.Model(base.inputs, heads, name="nested")
+    pixels = keras.Input((16, 16, 3))
+    model = keras.Model(pixels, nested(pixels))
+    file = saved(model, tmp_path / "m.keras")
+
+    def order(output: str | None) -> ForeignModel:
+        return ForeignModel(file, file.name, tmp_path / WEIGHTS, None, None, 0, output)
+
+    with pytest.raises(ModelError, match=r"2 outputs: nested:1 \(4,\), nested:2 \(3,\)") as refused:
+        convert(order(None))
+    assert "--output nested:1" in refused.value.fix
+    facts = convert(order("nested:2"))
+    assert facts.outputs == 3
+    image = picture(0, 16, 16)
+    expected = np.asarray(model(image[None].astype(np.float32))[1])[0]
+    np.testing.assert_allclose(served(facts, tmp_path, ("a", "b", "c"), image, 1.0).pred_probs, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("pack", [lambda output: {"probabilities": output}, lambda output: [output]])
+def test_one_output_in_a_dict_or_a_list(tmp_path: Path, pack: Any) -> None:
+    base = small((16, 16, 3), dense(3, "softmax"))
+    model = keras.Model(base.inputs, pack(base.outputs[0]))
+    facts = tried(model, tmp_path)
+    assert (facts.outputs, facts.output) == (3, "probabilities")
+    image = picture(0, 16, 16)
+    prediction = served(facts, tmp_path, ("a", "b", "c"), image, 1.0)
+    np.testing.assert_allclose(prediction.pred_probs, np.asarray(base(image[None].astype(np.float32)))[0], atol=1e-5)
+
+
+def test_a_model_of_one_size_that_fails_is_not_told_to_take_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise ValueError("no such shape")
+
+    monkeypatch.setattr(inspecting, "_call", fails)
+    error = refused("model_unusable", small((16, 16, 3), dense(3, "softmax")), tmp_path)
+    assert "fails on images of 16x16 pixels: ValueError: no such shape" in error.message
+    assert "--input-size" not in error.fix
+    with pytest.raises(ModelError) as any_size:
+        tried(small((None, None, 3), dense(3, "softmax")), tmp_path, (48, 40))
+    assert "--input-size" in any_size.value.fix
+
+
 def test_gray_pictures_without_a_channel_axis(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), *dense(10, "softmax")])
     facts = tried(model, tmp_path)
@@ -240,12 +288,17 @@ def test_teachable_machine_is_recognised_by_its_layers() -> None:
     assert scaling_of(exported(size=96), 96, 96, 3).scaling is None
 
 
-def test_a_softmax_that_is_also_used_elsewhere_is_refused(tmp_path: Path) -> None:
-    """Without it, the attention inside would be another one, and so would the answers."""
+@pytest.mark.parametrize("size", [0.15, 10])
+def test_a_softmax_that_is_also_used_elsewhere_is_refused(tmp_path: Path, size: float) -> None:
+    """Without it, the attention inside would be another one, and so would the answers.
+
+    With small weights, all classes are nearly equally likely either way.
+    """
+    keras.utils.set_random_seed(1)
     squash = keras.layers.Softmax()
     pixels = keras.Input((8, 8, 3))
     x = keras.layers.Flatten()(pixels)
     attended = squash(keras.layers.Dense(5)(x))
     model = keras.Model(pixels, squash(keras.layers.Dense(5)(attended)))
-    model.set_weights([10 * weight for weight in model.get_weights()])
+    model.set_weights([size * weight for weight in model.get_weights()])
     assert "without it, the model gives other answers" in refused("no_logits", model, tmp_path).message

@@ -132,6 +132,38 @@ def test_a_shared_model_and_arithmetic_of_tensorflow(suffix: str, tmp_path: Path
     check(converted, tmp_path / "served.keras")
 
 
+@pytest.mark.parametrize(
+    "argument", [{"preserve_aspect_ratio": True}, {"method": "area"}, {"preserve_aspect_ratio": False}]
+)
+def test_an_argument_of_tensorflow_that_would_change_the_answers_is_refused(
+    argument: dict[str, Any], tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    inputs = tf_keras.Input((12, 12, 3))
+    x = tf.reduce_max(tf.image.resize(inputs, (6, 8), **argument), [1, 2])
+    model = tf_keras.Model(inputs, tf_keras.layers.Dense(3)(x))
+    model.save(tmp_path / "m.h5")
+    if argument == {"preserve_aspect_ratio": False}:
+        check(model, tmp_path / "m.h5")
+        return
+    with pytest.raises(
+        ModelError, match=r"calls tf\.image\.resize between its layers .* cannot be converted: "
+    ) as caught:
+        load_foreign(tmp_path / "m.h5", "m.h5")
+    assert caught.value.code == "model_unreadable" and "layers of Keras instead" in caught.value.fix
+
+
+def test_a_bias_for_channels_first_is_refused(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    inputs = tf_keras.Input((3, 3, 3))
+    x = tf.nn.bias_add(inputs, [1.0, 2.0, 3.0], data_format="NCHW")
+    tf_keras.Model(inputs, tf_keras.layers.Dense(3)(tf_keras.layers.Flatten()(x))).save(tmp_path / "m.h5")
+    with pytest.raises(ModelError, match="data_format NCHW is not supported"):
+        load_foreign(tmp_path / "m.h5", "m.h5")
+
+
 def test_a_file_of_keras_2_13(tmp_path: Path) -> None:
     """It lists each layer twice if it has weights, so that their numbers in the paths are others."""
     import h5py  # type: ignore[import-untyped]

@@ -14,6 +14,8 @@ from dashboard.core.errors import ModelError
 from dashboard.worker.adding.keras2.layers import new_name
 from dashboard.worker.models.archive import custom_layer
 
+_INSTEAD = "Build the model with layers of Keras instead, for example Rescaling, then save it again."
+
 
 def _slice(x: Any, slice_spec: list[Any]) -> Any:
     return ops.get_item(x, tuple(_index(each) for each in slice_spec))
@@ -25,8 +27,20 @@ def _index(spec: Any) -> Any:
     return slice(spec["start"], spec["stop"], spec["step"]) if isinstance(spec, dict) else spec
 
 
-def _resize(x: Any, size: Any, method: str = "bilinear", antialias: bool = False, **_: Any) -> Any:
+def _resize(
+    x: Any, size: Any, method: str = "bilinear", preserve_aspect_ratio: bool = False, antialias: bool = False
+) -> Any:
+    if preserve_aspect_ratio:
+        raise ValueError("preserve_aspect_ratio is not supported")
+    if method not in ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"):
+        raise ValueError(f"the method {method} is not supported")
     return image.resize(x, tuple(size), interpolation=method, antialias=antialias)
+
+
+def _bias_add(value: Any, bias: Any, data_format: str | None = None) -> Any:
+    if data_format in ("NCHW", "NC..."):
+        raise ValueError(f"data_format {data_format} is not supported")
+    return ops.add(value, bias)
 
 
 def _constant(value: Any) -> Any:
@@ -72,12 +86,12 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "cast": lambda x, dtype: ops.cast(x, dtype),
     "clip_by_value": lambda t, clip_value_min, clip_value_max: ops.clip(t, clip_value_min, clip_value_max),
     "concat": lambda values, axis: ops.concatenate(values, axis=axis),
-    "convert_to_tensor": lambda value, **_: ops.multiply(value, 1.0),
+    "convert_to_tensor": lambda value, dtype=None, dtype_hint=None: ops.multiply(value, 1.0),
     "expand_dims": lambda input, axis: ops.expand_dims(input, axis),
     "identity": lambda input: ops.multiply(input, 1.0),
     "image.resize": _resize,
     "math.l2_normalize": lambda x, axis=None, epsilon=1e-12: ops.normalize(x, axis=axis, epsilon=epsilon),
-    "nn.bias_add": lambda value, bias, **_: ops.add(value, bias),
+    "nn.bias_add": _bias_add,
     "nn.gelu": lambda features, approximate=False: ops.gelu(features, approximate),
     "nn.leaky_relu": lambda features, alpha=0.2: ops.leaky_relu(features, alpha),
     "nn.softmax": lambda logits, axis=-1: ops.softmax(logits, axis),
@@ -103,20 +117,27 @@ def tensorflow_function(function: str, name: str, what: str) -> Callable[..., An
     """A function of TensorFlow, such as "math.truediv", made of one operation of Keras that is called `name`.
 
     Raises:
-        ModelError: the function is not known here.
+        ModelError: the function is not known here, or when it is called, one of its arguments is not.
     """
     run = _FUNCTIONS.get(function)
     if run is None:
         raise ModelError(
             f"{what} calls tf.{function} between its layers ({name!r}), which cannot be converted.",
-            "Build the model with layers of Keras instead, for example Rescaling, then save it again.",
+            _INSTEAD,
             "model_unreadable",
         )
 
     def call(first: Any, **others: Any) -> Any:
         given = {key: _constant(value) if key in ("y", "bias") else value for key, value in others.items()}
         given.pop("name", None)
-        output = run(_constant(first), **given)
+        try:
+            output = run(_constant(first), **given)
+        except (TypeError, ValueError) as error:  # an argument that would change the answers is never passed over
+            raise ModelError(
+                f"{what} calls tf.{function} between its layers ({name!r}) in a way that cannot be converted: "
+                f"{str(error)[:200].rstrip('.')}.",
+                _INSTEAD, "model_unreadable",
+            ) from error  # fmt: skip
         output._keras_history.operation.name = new_name(name)  # unique in the file, unlike Keras' own count
         return output
 
@@ -135,7 +156,7 @@ def graph_node(config: dict[str, Any], name: str, what: str) -> Callable[..., An
     if kind not in _NODES and kind != "StridedSlice":
         raise ModelError(
             f"{what} calls TensorFlow's {kind or 'graph'} between its layers ({name!r}), which cannot be converted.",
-            "Build the model with layers of Keras instead, for example Rescaling, then save it again.",
+            _INSTEAD,
             "model_unreadable",
         )
 

@@ -11,8 +11,8 @@ from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.labels_file import read_labels_file
-from dashboard.core.datasets.text_encoding import decode_text
 from dashboard.core.errors import DatasetError
+from dashboard.core.labels.text_encoding import decode_text
 from tests.conftest import MakeZip, encoded, picture
 
 TABLE = "file\tlabel\na.png\tkäse\nb.png\t猫\n"

@@ -1,0 +1,140 @@
+"""Reads what the numbers of classes are called from a file such as labels.txt, class_indices.json or classes.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from dashboard.core.labels.text_encoding import decode_text
+
+NAMES_SUFFIXES = frozenset({".txt", ".names", ".csv", ".tsv", ".json"})
+NOT_READABLE = (ValueError, RecursionError, csv.Error)  # the errors of `read_names_file`
+_NUMBERED = re.compile(r"(\d{1,6})[\s:,;=]+(\S.*)")
+_NUMBERED_AFTER = re.compile(r"(\S.*?)[\s:,;=]+(\d{1,6})")
+_NAME_COLUMNS = ("name", "class_name", "classname", "class", "label", "category")
+_ID_COLUMNS = ("id", "index", "idx", "class_id", "label_id", "number", "")
+_NAMES_IN_JSON = ("id2label", "class_names", "classes", "labels", "names", "class_indices")
+_WORDS_OF_A_SENTENCE = 4
+
+
+@dataclass(frozen=True)
+class NumberedNames:
+    """Names of classes by their numbers."""
+
+    names: dict[int, str]
+    is_list: bool = False  # the file has no numbers: the names are in order, and the first one is number 0 here
+
+
+def read_names_file(data: bytes, name: str) -> NumberedNames:
+    """The names in the content of a file called `name`.
+
+    Text has one name per line, perhaps with its number before or after it ("0 cat"). JSON is a list of names, or an
+    object from names to numbers or from numbers to names, such as class_indices.json or the config of a model of
+    Hugging Face. CSV has a column of names, and perhaps one of numbers.
+
+    Raises:
+        ValueError, RecursionError, csv.Error: the content has none of these forms, or gives a number two names.
+    """
+    text = decode_text(data)
+    suffix = PurePath(name).suffix.lower()
+    if suffix == ".json":
+        return _from_json(json.loads(text))
+    if suffix in (".csv", ".tsv"):
+        return _from_table(
+            list(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else _separator(text)))
+        )
+    return _from_lines([line.strip() for line in text.splitlines() if line.strip()])
+
+
+def counts_up(numbers: Collection[int]) -> bool:
+    """True for 0, 1, 2 ... or 1, 2, 3 ... in any order."""
+    n = len(numbers)
+    return n > 0 and sorted(numbers) in (list(range(n)), list(range(1, n + 1)))
+
+
+def _from_lines(lines: Sequence[str]) -> NumberedNames:
+    if not lines:
+        raise ValueError("it is empty")
+    if sentences := [line for line in lines if line[-1] in ".:!?" and len(line.split()) >= _WORDS_OF_A_SENTENCE]:
+        raise ValueError(f"it holds sentences rather than names ({sentences[0][:60]!r})")
+    before = [_NUMBERED.fullmatch(line) for line in lines]
+    if all(before):
+        names = {int(found[1]): found[2].strip() for found in before if found}
+        # otherwise the numbers belong to the names, as in 1 euro, 2 euro, 5 euro
+        if len(names) == len(lines) and (counts_up(names) or _all_different(names.values())):
+            return NumberedNames(names)
+    after = [_NUMBERED_AFTER.fullmatch(line) for line in lines]
+    if all(after):
+        names = {int(found[2]): found[1].strip() for found in after if found}
+        # otherwise the names are Class 1, Class 2 ...
+        if len(names) == len(lines) and counts_up(names) and _all_different(names.values()):
+            return NumberedNames(names)
+    return _list(lines)
+
+
+def _from_json(value: Any) -> NumberedNames:
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        return _list(value)
+    if isinstance(value, dict) and value:
+        for key in _NAMES_IN_JSON:
+            if isinstance(value.get(key), (dict, list)):
+                return _from_json(value[key])
+        if all(isinstance(each, int) and not isinstance(each, bool) for each in value.values()):
+            return _numbered((number, name) for name, number in value.items())
+        # Keras' imagenet_class_index.json has ["n01440764", "tench"] for each number
+        last = {key: each[-1] if isinstance(each, list) and each else each for key, each in value.items()}
+        if all(key.isdecimal() and isinstance(each, str) for key, each in last.items()):
+            return _numbered((int(key), each) for key, each in last.items())
+    raise ValueError("it is neither a list of names nor an object of names and numbers")
+
+
+def _from_table(rows: Sequence[Sequence[str]]) -> NumberedNames:
+    """The column that counts from 0 or 1 gives the numbers, if there is one; another column gives the names."""
+    rows = [[cell.strip() for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    if not rows or len({len(row) for row in rows}) > 1:
+        raise ValueError("its rows are not equally long" if rows else "it is empty")
+    header = [cell.lower() for cell in rows[0]]
+    named = [header.index(name) for name in _NAME_COLUMNS if name in header]
+    body = rows[1:] if named or set(header) & set(_ID_COLUMNS) - {""} else rows
+    if not body:
+        raise ValueError("it has only names of columns")
+    columns = list(zip(*body, strict=True))
+    if len(columns) == 1:
+        return _list(columns[0])
+    counting = [
+        i for i, column in enumerate(columns) if all(map(str.isdecimal, column)) and counts_up(list(map(int, column)))
+    ]
+    others = [i for i in (named or range(len(columns))) if i not in counting] or [
+        i for i in range(len(columns)) if i not in counting
+    ]
+    if len(counting) > 1 or (len(others) > 1 and not named) or not others:
+        raise ValueError(f"it is not clear which of its columns holds the names ({', '.join(rows[0][:8])})")
+    names = columns[others[0]]
+    return _numbered(zip(map(int, columns[counting[0]]), names, strict=True)) if counting else _list(names)
+
+
+def _list(names: Iterable[str]) -> NumberedNames:
+    return NumberedNames({number: name.strip() for number, name in enumerate(names)}, is_list=True)
+
+
+def _numbered(pairs: Iterable[tuple[int, str]]) -> NumberedNames:
+    pairs = list(pairs)
+    names = {number: name.strip() for number, name in pairs}
+    if len(names) < len(pairs):
+        raise ValueError("it gives one number several names")
+    return NumberedNames(names)
+
+
+def _all_different(names: Collection[str]) -> bool:
+    return len(set(names)) == len(names)
+
+
+def _separator(text: str) -> str:
+    first = text.split("\n", 1)[0]
+    return ";" if first.count(";") > first.count(",") else ","

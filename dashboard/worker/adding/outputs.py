@@ -1,0 +1,130 @@
+"""Which output of a foreign model holds the classes, and whether that is probabilities or logits."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from dashboard.core.errors import ModelError
+from dashboard.core.metrics.temperature import softmax
+from dashboard.core.models.foreign import ForeignModel
+from dashboard.core.models.version import Output
+from dashboard.worker.models.network import Network
+from dashboard.worker.models.taps import Taps, is_squashing, last_operation
+
+SUM_TOLERANCE = 1e-3  # outputs whose sum is closer to 1 than this count as probabilities
+_SAME_ANSWER = 0.02  # difference of two probabilities that half precision may cause
+_SAME_RATIO = 0.02  # the same for the logarithm of the ratio of two probabilities
+_LEAST_SHARE = 0.01  # of the largest probability
+
+
+def with_one_output(model: keras.Model, order: ForeignModel) -> keras.Model:
+    """The model with the output that holds the classes. Raises ModelError if it is not known which one that is."""
+    outputs = getattr(model, "outputs", None) or []
+    inputs = model.inputs[0] if outputs and len(model.inputs) == 1 else getattr(model, "inputs", None)
+    if len(outputs) < 2 and order.output is None:
+        packed = isinstance(getattr(model, "_outputs_struct", None), (dict, list, tuple))
+        return keras.Model(inputs, outputs[0], name=model.name) if packed and outputs else model
+    names = _different(list(getattr(model, "output_names", None) or map(str, range(len(outputs)))))
+    listed = ", ".join(f"{name} {tuple(output.shape[1:])}" for name, output in zip(names, outputs, strict=True))
+    if order.output not in names:
+        first = f"{order.shown_as} has {len(outputs)} outputs: {listed}."
+        if order.output is not None:
+            first = f"{order.shown_as} has no output {order.output!r}; it has {listed}."
+        raise ModelError(
+            first, f"Name the one that holds the classes, for example --output {names[0]}.", "several_outputs"
+        )
+    return keras.Model(inputs, outputs[names.index(order.output)], name=model.name)
+
+
+def _different(names: list[str]) -> list[str]:
+    """The names; those that occur more than once with their position: two outputs of one nested model share its name."""
+    return [name if names.count(name) == 1 else f"{name}:{position}" for position, name in enumerate(names, 1)]
+
+
+def count_outputs(model: keras.Model, what: str) -> int:
+    """The number of classes, or 1. Raises ModelError if the output is not one row of numbers per image."""
+    shape = tuple(model.outputs[0].shape[1:])
+    if len(shape) != 1 or shape[0] is None:
+        raise ModelError(
+            f"{what} is not a classifier: its output shape per image is {shape}, not one row of numbers.",
+            "End the model with a Dense layer with one unit per class.", "model_shape",
+        )  # fmt: skip
+    return int(shape[0])
+
+
+def kind_of_output(
+    model: keras.Model, outputs: int, answers: np.ndarray, loss: str, what: str
+) -> tuple[Output, tuple[str, ...]]:
+    """What the model's numbers are, and notes about it.
+
+    Args:
+        outputs: the number of units in its last layer.
+        answers: (N, outputs), what it answers for some inputs.
+        loss: what it was trained with; "" if that is not known.
+
+    Raises:
+        ModelError: its classes do not exclude each other, or it is no classifier.
+    """
+    activation = _last_activation(model)
+    if activation == "sigmoid" and outputs > 1:
+        if "categorical" not in loss:
+            raise ModelError(
+                f"{what} answers for each of its {outputs} classes by itself (sigmoid), so several may be right at the "
+                "same time. This dashboard is for models whose classes exclude each other.",
+                "If exactly one class is right for each picture, end the model with a softmax, then save it again.",
+                "multi_label",
+            )
+        return "probabilities", (
+            f"Its last layer is a sigmoid, but it was trained with {loss}: exactly one of its classes is right.",
+        )
+    if activation == "sigmoid":
+        return "probabilities", ("One output: a value near 0 means the first class name, near 1 the second.",)
+    if outputs == 1:
+        if activation == "linear":
+            return "logits", ("One output: a value below 0 means the first class name, above 0 the second.",)
+        raise ModelError(
+            f"{what} gives one number that is neither a logit nor a sigmoid ({activation}): perhaps a regression.",
+            "End a two-class model with a Dense layer with one sigmoid unit or two softmax units.", "model_shape",
+        )  # fmt: skip
+    if activation == "softmax":  # no test of the sum: half precision rounds each number
+        return "probabilities", ()
+    sums_to_one = np.abs(answers.sum(axis=1) - 1).max() < SUM_TOLERANCE and answers.min() >= 0
+    return ("probabilities", ()) if sums_to_one else ("logits", ())
+
+
+def refuse_other_logits(model: keras.Model, inputs: np.ndarray, answers: np.ndarray, what: str) -> None:
+    """Raises ModelError unless the logits, as they will be served, give the model's own probabilities again.
+
+    They do not if, for example, the layer with the last softmax also works elsewhere in the model.
+    """
+    if _last_activation(model) != "softmax":
+        return
+    logits = Network(Taps(model, "probabilities", inputs.shape[1:])).logits(inputs)
+    if np.abs(softmax(logits) - answers).max() > _SAME_ANSWER or _other_ratios(logits, answers):
+        raise ModelError(
+            f"The last softmax of {what} cannot be taken off: without it, the model gives other answers.",
+            "End the model with a Dense layer of its own with softmax, then save it again.", "no_logits",
+        )  # fmt: skip
+
+
+def _other_ratios(logits: np.ndarray, probabilities: np.ndarray) -> bool:
+    """True if the logits differ otherwise than the logarithms of the probabilities, also where all are nearly the same.
+
+    Only probabilities that half precision can tell from 0 count.
+    """
+    counts = probabilities > _LEAST_SHARE * probabilities.max(axis=1, keepdims=True)
+    logs = np.where(counts, np.log(np.where(counts, probabilities, 1)), np.nan)
+    differences = logits - logs  # one constant per row
+
+    def spread(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(np.nanmax(rows, axis=1) - np.nanmin(rows, axis=1))
+
+    return bool((spread(differences) > _SAME_RATIO * (1 + spread(logs))).any())
+
+
+def _last_activation(model: keras.Model) -> str:
+    last = last_operation(model)
+    if is_squashing(last):
+        return type(last).__name__.lower()
+    return str(getattr(getattr(last, "activation", None), "__name__", type(last).__name__))
