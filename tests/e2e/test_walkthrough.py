@@ -122,7 +122,7 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     cell = page.locator(f"{CELLS}[aria-label*='Label: airplane'][aria-label*='Predicted class: airplane']")
     count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
     cell.click(force=True)  # the number lies on top and lets the click through
-    chosen = page.get_by_text(f"Labelled airplane, predicted as airplane ({count})")
+    chosen = page.locator(f"input[value='Labelled airplane, predicted as airplane ({count})']")
     chosen.wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     images = page.locator(".sheet .picture")
@@ -261,7 +261,7 @@ def test_two_thousand_images_survive_a_killed_worker(page, server: Server, share
     cell = page.locator(f"{CELLS}[aria-label*='Label: cat'][aria-label*='Predicted class: dog']")
     count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
     cell.click(force=True)
-    page.get_by_text(f"Labelled cat, predicted as dog ({count})").wait_for()
+    page.locator(f"input[value='Labelled cat, predicted as dog ({count})']").wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     assert page.locator(".sheet .picture").count() == count
 
