@@ -18,26 +18,30 @@ def to_markdown(report: Document) -> str:
     return yaml_block(report) + "\n" + "\n".join(_lines(report)).rstrip() + "\n"
 
 
-def plain(text: str) -> str:
-    """The text in one line, in which nothing is markup of Markdown or HTML.
+def inline(text: str) -> str:
+    """The text in one line, in which nothing is markup of Markdown or HTML, to stand behind something else.
 
     A character without width breaks addresses and names of icons, which have no other escape.
     """
     text = _LINKED.sub("\\g<0>\N{WORD JOINER}", _UNPRINTABLE.sub(" ", text).strip())
     text = re.sub(r"[\\`*_{}\[\]#|~!$]", r"\\\g<0>", text)
-    text = re.sub(r"^(\d*)([-+=]|[.)](?= |$))", r"\1\\\2", text)  # would begin a list or underline a heading
     return re.sub("[&<>]", lambda found: _AS_ENTITY[found[0]], text)
 
 
+def plain(text: str) -> str:
+    """The same at the beginning of a line, where more is markup: what begins a list or underlines a heading."""
+    return re.sub(r"^(\d*)([-+=]|[.)](?= |$))", r"\1\\\2", inline(text))
+
+
 def _lines(report: Document) -> Iterator[str]:
-    yield from (f"# {plain(report.title)}", "", plain(report.verdict), "")
+    yield from (f"# {inline(report.title)}", "", plain(report.verdict), "")
     if report.filter:
         yield from (f"{plain(report.filter)} All figures are about them.", "")
     for fact in report.facts:
-        yield f"- {plain(fact.name)}: {plain(fact.value)}"
+        yield f"- {fact.name}: {inline(fact.value)}"
     yield ""
     for section in report.sections:
-        yield from (f"## {plain(section.title)}", "")
+        yield from (f"## {inline(section.title)}", "")
         yield from _section(section)
 
 
@@ -45,7 +49,7 @@ def _section(section: Section) -> Iterator[str]:
     for paragraph in section.text:
         yield from (plain(paragraph), "")
     for number, item in enumerate(section.items, 1):
-        yield f"{number}. **{plain(item.statement)}**"
+        yield f"{number}. **{inline(item.statement)}**"
         yield from (f"   {plain(line)}" for line in item.lines)
     if section.items:
         yield ""
@@ -59,7 +63,7 @@ def _section(section: Section) -> Iterator[str]:
 
 def _table(table: Table) -> Iterator[str]:
     if table.title:
-        yield from (f"### {plain(table.title)}", "")
+        yield from (f"### {inline(table.title)}", "")
     yield _row([column.title for column in table.columns])
     yield "|" + "|".join("---:" if column.numeric else "---" for column in table.columns) + "|"
     yield from map(_row, table.rows)
@@ -69,7 +73,7 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(plain, cells))} |"
+    return f"| {' | '.join(map(inline, cells))} |"
 
 
 def _of_pictures(pictures: Sequence[Picture]) -> Table:
