@@ -16,6 +16,7 @@ page = st.navigation(
         st.Page(PAGES / "predict.py", title="Predict", icon=":material/image_search:", default=True),
         st.Page(PAGES / "explain.py", title="Explain", icon=":material/visibility:", url_path="explain"),
         st.Page(PAGES / "evaluate.py", title="Batch evaluation", icon=":material/dataset:", url_path="evaluate"),
+        st.Page(PAGES / "compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
         st.Page(PAGES / "diagnostics.py", title="Diagnostics", icon=":material/stethoscope:", url_path="diagnostics"),
     ]
 )

@@ -29,7 +29,7 @@ COMMANDS = (
     ("data", "data", "data_app",
      "Get datasets."),
     ("runs", "runs", "runs_app",
-     "List, show, export and delete evaluations."),
+     "List, show, compare, export and delete evaluations."),
     ("report", "report", "report",
      "Write a report about an evaluation: one HTML file that needs no network, or Markdown."),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,7 @@ Split = Annotated[
 ZipEncoding = Annotated[
     str, typer.Option("--zip-encoding", metavar="NAME", help="Of the names in a ZIP, such as gbk or cp437.")
 ]
+RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
 Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -37,6 +39,9 @@ Where = Annotated[
         help="Only images for which this holds, such as true_label=cat, confidence<0.7, correct=no, file~holiday. "
         "Repeat it for more conditions, which must all hold.",
     ),
+]
+Junit = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE.xml", help="Also write the checks as JUnit XML, for CI systems.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 

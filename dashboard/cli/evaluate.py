@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
-from dashboard.cli.arguments import AsJson, LabelMap, LabelsFrom, Local, ModelRef, Split, ZipEncoding, services
+from dashboard.cli.arguments import AsJson, Junit, LabelMap, LabelsFrom, Local, ModelRef, Split, ZipEncoding, services
 from dashboard.cli.output import print_json, progress, say, stop
 from dashboard.cli.show_run import show_run
 from dashboard.core.datasets.choices import Choices
@@ -31,6 +31,9 @@ from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore, storage_error
 from dashboard.schemas.runs import RunRecord
 from dashboard.services import Services
+
+if TYPE_CHECKING:
+    from dashboard.cli.check import Gate
 
 _POLL_S = 0.5
 
@@ -82,11 +85,16 @@ def evaluate(
     min_accuracy: Annotated[
         str, typer.Option(metavar="SHARE", help="Exit with 1 when the accuracy is below, like 0.93 or 93%.")
     ] = "",
+    checks: Annotated[
+        Path | None, typer.Option(metavar="CHECKS.yml", help="Exit with 1 when one of these checks fails.")
+    ] = None,
+    junit: Junit = None,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a model on a dataset. The result of the same dataset and version is reused.
 
-    Exits with 1 when there is no result or the accuracy is too low, with 2 on wrong usage.
+    Exits with 1 when there is no result, the accuracy is too low or a check fails, with 2 on wrong usage or when the
+    file of checks is wrong.
     """
     least = read_share(min_accuracy) if min_accuracy else None
     if (dataset is None) == (not resume):
@@ -96,25 +104,32 @@ def evaluate(
             "a resumed run keeps its model, split and labels: leave out --model, --labels, --split, --zip-encoding, "
             "--labels-from, --map and --no-cache"
         )
+    if junit and not checks:
+        raise typer.BadParameter("--junit needs --checks")
     opened = services(workers, local or workers is not None)
     store = opened.runs
     try:
+        gate = _gate(checks, junit) if checks else None  # what is wrong there is told before the work, not after it
         if out:
-            make_export_folder(out)  # fail before the work, not after it
+            make_export_folder(out)
         if resume:
             run_or_found = take_up_run(resume, store, opened.registry)
         else:
             assert dataset is not None
             chosen = Choices(labels_choice(dataset, labels), split, zip_encoding)
             path = describe(dataset, chosen, opened.settings.described_dir)
-            plan = plan_run(path, opened.registry.get(model), read_label_map(label_map or ()), labels_from)
+            version = opened.registry.get(model)
+            if gate:
+                gate.check_classes(version.class_names)
+            plan = plan_run(path, version, read_label_map(label_map or ()), labels_from)
             run_or_found = open_or_wait(plan, store, opened.settings.chunk_size, reuse=not no_cache)
         manifest = run_or_found.manifest if isinstance(run_or_found, Found) else _evaluate(opened, run_or_found)
         run = store.folder(manifest.run_id).load(VIEW_COLUMNS)
-        record = RunRecord.of(run)
+        outcomes = gate.apply(store, manifest.run_id) if gate else []
+        record = gate.record(run, outcomes) if gate else RunRecord.of(run)
         written = export_run(run, out, record.to_text()) if out else []
     except DashboardError as error:
-        stop(error, as_json)
+        stop(error, as_json, 2 if error.code == "checks" else 1)
     except OSError as error:
         stop(storage_error(store.root, error, resume), as_json)
     if as_json:
@@ -122,7 +137,15 @@ def evaluate(
     show_run(run)
     for path in written:
         say(f"Wrote {path}")
-    raise typer.Exit(_verdict(run, least))
+    passed = gate.show(outcomes) if gate else True
+    raise typer.Exit(_verdict(run, least) if passed else 1)
+
+
+def _gate(checks: Path, junit: Path | None) -> Gate:
+    """Raises DatasetError."""
+    from dashboard.cli.check import Gate  # needs much that an evaluation without checks does not
+
+    return Gate(checks, junit)
 
 
 def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -> OpenRun | Found:

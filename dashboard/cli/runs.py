@@ -1,4 +1,4 @@
-"""`python -m dashboard runs`: list, show, export and delete evaluations."""
+"""`python -m dashboard runs`: list, show, compare, annotate, export and delete evaluations."""
 
 from __future__ import annotations
 
@@ -8,35 +8,52 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from dashboard.cli.arguments import AsJson, Where
+from dashboard.cli.arguments import AsJson, RunId, Where
+from dashboard.cli.check import check
+from dashboard.cli.compare_runs import compare_runs
+from dashboard.cli.findings import show_findings
+from dashboard.cli.label_issues import show_label_issues
+from dashboard.cli.note_run import note_run
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.export import export_run
 from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
 from dashboard.schemas.runs import DeletionRecord, ExportRecord, RunSummary, ScoredRunRecord
 
-runs_app = typer.Typer(no_args_is_help=True, help="List, show, export and delete evaluations.")
-
-RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
+runs_app = typer.Typer(no_args_is_help=True, help="List, show, compare, export and delete evaluations.")
+runs_app.command("compare")(compare_runs)
+runs_app.command("note")(note_run)
+runs_app.command("check")(check)
+runs_app.command("findings")(show_findings)
+runs_app.command("label-issues")(show_label_issues)
 
 
 @runs_app.command("list")
 def list_runs(as_json: AsJson = False) -> None:
     """List the evaluations, newest first."""
     store = _store()
-    manifests = store.list()
+    runs = overviews(store)
     if as_json:
-        print_json([RunSummary.of(manifest, store.folder(manifest.run_id).state(manifest)) for manifest in manifests])
+        print_json([RunSummary.of(run) for run in runs])
         return
-    table = Table(Column("run", no_wrap=True, min_width=24), "dataset", "model", "images", "state", "created (UTC)")
-    for m in manifests:
-        created = m.created_utc.replace("T", " ").removesuffix("+00:00")
-        name, model = plain_text(m.dataset_name), plain_text(m.model)
-        table.add_row(m.run_id, name, model, f"{m.n_images:,}", store.folder(m.run_id).state(m), created)
+    titles = ("dataset", "model", "accuracy", "images", "state", "verdict, note")
+    table = Table(Column("run", no_wrap=True, min_width=24), *(Column(title, overflow="fold") for title in titles))
+    for run in runs:
+        m, noted = run.manifest, run.annotations
+        table.add_row(
+            m.run_id,
+            plain_text(m.dataset_name),
+            plain_text(m.model),
+            str(run.accuracy or "-"),
+            f"{m.n_images:,}",
+            run.state,
+            plain_text(", ".join(filter(None, (noted.verdict, noted.note)))),
+        )
     console.print(table)
 
 

@@ -41,8 +41,9 @@ Code = Literal[
     # explanations
     "layer_unknown", "map_not_finite", "method_unknown", "no_conv_layer", "no_logits", "picture_gone",
     # evaluations, and predictions made elsewhere
-    "filter", "image_unknown", "import_interrupted", "no_images_kept", "pred_probs", "predictions", "run_damaged",
-    "run_in_use", "run_unfinished", "run_unknown",
+    "checks", "filter", "image_unknown", "import_interrupted", "no_images_kept", "not_comparable", "pred_probs",
+    "predictions",
+    "run_damaged", "run_in_use", "run_unfinished", "run_unknown",
     # a new temperature for a model
     "run_of_other_model", "temperature_not_better", "too_few_images",
 ]  # fmt: skip

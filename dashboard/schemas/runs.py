@@ -11,7 +11,7 @@ from pydantic import Field
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import as_texts
-from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.overview import RunOverview
 from dashboard.core.runs.run import Run
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.schema import Schema
@@ -133,19 +133,26 @@ class RunSummary(Schema):
     n_images: int
     seconds: float
     message: str = Field(description="why it failed; may be empty")
+    accuracy: ScoreRecord | None = Field(description="with its 95% Wilson interval; null if it is not known")
+    verdict: str = Field(description="to review, accepted, rejected or empty")
+    note: str
 
     @classmethod
-    def of(cls, manifest: RunManifest, state: str) -> RunSummary:
-        """The summary of a run in this state."""
+    def of(cls, run: RunOverview) -> RunSummary:
+        """The summary of a run."""
+        manifest = run.manifest
         return cls(
             run_id=manifest.run_id,
             created_utc=manifest.created_utc,
-            state=state,
+            state=run.state,
             dataset=manifest.dataset,
             model=ModelName.parse(manifest.model),
             n_images=manifest.n_images,
             seconds=manifest.seconds,
             message=manifest.message,
+            accuracy=run.accuracy and ScoreRecord(**asdict(run.accuracy)),
+            verdict=run.annotations.verdict,
+            note=run.annotations.note,
         )
 
 

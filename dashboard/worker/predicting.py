@@ -14,9 +14,10 @@ import numpy as np
 
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import DashboardError
-from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.decoding import DecodedImage, decode_image
 from dashboard.core.images.model_input import enough_pixels
 from dashboard.core.images.preprocessing import fit_image
+from dashboard.core.images.properties import properties_of
 from dashboard.core.images.thumbnails import make_thumbnail
 from dashboard.core.models.facts import ModelFacts
 from dashboard.core.models.prediction import ChunkAnswers, Failure, Prediction
@@ -56,10 +57,8 @@ def describe_model(version: ModelVersion) -> ModelFacts:
 def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction | Failure]:
     """One answer per file, in the given order. Raises DependencyError, ModelError."""
 
-    def pixels(data: bytes) -> np.ndarray:
-        return decode_image(data, enough_pixels(version.preprocessing)).pixels
-
-    answers = _predict(version, [partial(pixels, data) for data in files])
+    enough = enough_pixels(version.preprocessing)
+    answers = _predict(version, [partial(decode_image, data, enough) for data in files])
     found: dict[int, Prediction | Failure] = dict(answers.failures)
     for place, logits, pred_probs in zip(answers.places, answers.logits, answers.pred_probs, strict=True):
         found[int(place)] = Prediction(logits, pred_probs)
@@ -74,22 +73,26 @@ def predict_samples(
     Raises:
         DependencyError, ModelError; DatasetError, see `open_unchanged`.
     """
-    return _predict(version, image_readers(version, path, samples), with_thumbnails)
+    dataset, enough = open_unchanged(path, samples), enough_pixels(version.preprocessing)
+    return _predict(version, [partial(dataset.decoded, s.index, enough) for s in samples], with_thumbnails)
 
 
 def _predict(
-    version: ModelVersion, readers: Sequence[Callable[[], np.ndarray]], with_thumbnails: bool = False
+    version: ModelVersion, readers: Sequence[Callable[[], DecodedImage]], with_thumbnails: bool = False
 ) -> ChunkAnswers:
     model = load_model(version)
     alone = probe_tensorflow().threads == 1
     batch = CHUNK_SIZE if alone else BATCH
     failures: dict[int, Failure] = {}
+    properties: list[np.ndarray] = []  # of the images that were read, in their order
 
     def read(start: int) -> tuple[list[int], list[np.ndarray]]:
         places, inputs = [], []
         for place in range(start, min(start + batch, len(readers))):
             try:
-                inputs.append(fit_image(readers[place](), version.preprocessing))
+                image = readers[place]()
+                inputs.append(fit_image(image.pixels, version.preprocessing))
+                properties.append(properties_of(image))
                 places.append(place)
             except DashboardError as error:
                 failures[place] = Failure(error.code, error.message, error.fix)
@@ -110,7 +113,7 @@ def _predict(
             thumbnails += [make_thumbnail(image, version.preprocessing) for image in inputs]
     return ChunkAnswers(
         np.array(places, np.int64), np.concatenate(logits), np.concatenate(pred_probs), failures,
-        np.stack(thumbnails) if thumbnails else None,
+        np.stack(thumbnails) if thumbnails else None, np.stack(properties) if properties else None,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.images.decoding import decode_image
 from dashboard.core.images.model_input import enough_pixels
 from dashboard.core.images.preprocessing import fit_image, normalize
+from dashboard.core.images.properties import properties_of
 from dashboard.core.images.thumbnails import make_thumbnail
 from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.models.registry import Registry
@@ -56,8 +57,10 @@ def costs(path: Path, version: ModelVersion) -> dict[str, float]:
         return result
 
     files = timed("read from the ZIP", lambda: [dataset.file(i) for i in range(n)])
-    decoded = timed("decode", lambda: [decode_image(file, enough_pixels(recipe)).pixels for file in files])
-    inputs = timed("fit to the model", lambda: [fit_image(pixels, recipe) for pixels in decoded])
+    decoded = timed("decode", lambda: [decode_image(file, enough_pixels(recipe)) for file in files])
+    properties_of(decoded[0])  # imports what it needs
+    timed("properties", lambda: [properties_of(image) for image in decoded])
+    inputs = timed("fit to the model", lambda: [fit_image(image.pixels, recipe) for image in decoded])
     timed("scale", lambda: [normalize(np.stack(inputs[i : i + CHUNK_SIZE]), recipe) for i in range(0, n, CHUNK_SIZE)])
     timed("thumbnail", lambda: [make_thumbnail(image, recipe) for image in inputs])
     store = RunStore(path.parent / f"runs of {path.name}")

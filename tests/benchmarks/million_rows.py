@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from unittest import mock
@@ -19,20 +20,35 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from streamlit.testing.v1 import AppTest
 
+from dashboard.core.analysis.comparison import compare
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.evaluation.measuring import measure
 from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.manifest import RunManifest
-from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS
-from dashboard.core.runs.run import mistakes_first
+from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA, VIEW_COLUMNS
+from dashboard.core.runs.run import Run, mistakes_first
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import ROOT, Settings
 from dashboard.services import Services, services_of
 from tests.worker.hostile_worker import EVALUATING
 
 PART = 16_384
-OPEN_S, CLICK_S = 2.0, 0.5  # the most it may take
+OPEN_S, CLICK_S, FILTER_S, COMPARE_S = 2.0, 0.5, 0.5, 4.0  # the most it may take
+FILTERS = (
+    "true_label=cat", "true_label!=cat|dog", "correct=no", "confidence<0.7", "margin<0.2", "loss>2", "true_rank=2",
+    "file~0012", "file=cat/0000012.png", "status=failed", "true_label=", "tag=odd", "tag!=odd", "brightness<0.3",
+    "aspect>1", "camera=left", "age<30", "remark~visit 12", "smoker=yes", "dose>=0.5",
+)  # fmt: skip
 T = TypeVar("T")
+
+
+def made_up_attributes(n: int) -> pa.Table:
+    rng = np.random.default_rng(2)
+    return pa.table({
+        "camera": rng.choice(["left", "right", "top"], n), "age": rng.integers(0, 99, n), "dose": rng.random(n),
+        "smoker": rng.random(n) < 0.5, "remark": [f"visit {i}" for i in range(n)],
+    })  # fmt: skip
 
 
 def made_up_rows(first: int, n: int, rng: np.random.Generator) -> pa.Table:
@@ -57,17 +73,19 @@ def made_up_rows(first: int, n: int, rng: np.random.Generator) -> pa.Table:
         pa.array(np.where(failed, "failed", "ok")),
         pa.array(np.where(failed, "The file is empty.", "")),
     ]
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
+    properties = [pa.array(rng.random(n) * 100, mask=failed).cast(f.type, safe=False) for f in PROPERTY_FIELDS]
+    return pa.Table.from_arrays([*columns, *properties], schema=pa.schema([*SCHEMA, *PROPERTY_FIELDS]))
 
 
 def make_run(store: RunStore, rows: int) -> RunManifest:
     manifest = RunManifest(
         "million", "2026-01-01T00:00:00+00:00", "", "", "made-up@1", "", CLASS_NAMES, rows, chunk_size=PART
     )
-    store.begin(manifest).release()
+    store.begin(manifest, made_up_attributes(rows)).release()
     rng = np.random.default_rng(1)
     for part, first in enumerate(range(0, rows, PART)):
         store.folder("million").add_part(part, made_up_rows(first, min(PART, rows - first), rng))
+    store.folder("million").annotate(lambda found: found.tagged("odd", range(1, rows, 20)))
     measure(store.folder("million"))
     return store.folder("million").finish(manifest, "finished", 1000.0)
 
@@ -83,6 +101,10 @@ def timed(
     verdict = "" if most_s is None else f"  (at most {most_s} s{'' if seconds < most_s else ': MISSED'})"
     print(f"{what:44s} {seconds:7.3f} s  {ratio}{verdict}", flush=True)
     return result, seconds
+
+
+def filtered(store: RunStore, *conditions: str) -> Run:
+    return store.folder("million").load(VIEW_COLUMNS, parse_filter(conditions))
 
 
 def services(folder: Path, store: RunStore) -> Services:
@@ -104,7 +126,16 @@ def main() -> None:
         cell = (CLASS_NAMES[3], CLASS_NAMES[5])
         found, _ = timed("Rows of a cell", lambda: mistakes_first(run.evaluated, cell), plain)
         timed("Names of 15 of them", lambda: run.detail(found.head(15), ["file"]), plain)
+        timed("Comparison, matched by file name", lambda: compare(run, run), plain, COMPARE_S)
         timed("The surest mistakes", lambda: mistakes_first(run.evaluated, None), plain)
+        for condition in FILTERS:
+            timed(f"Filter {condition}", partial(filtered, store, condition), plain, FILTER_S)
+        timed(
+            "Filter camera=left, age<30, correct=no",
+            partial(filtered, store, "camera=left", "age<30", "correct=no"),
+            plain,
+            FILTER_S,
+        )
         offered = services(Path(folder), store)
         with mock.patch("dashboard.ui.resources.get_services", lambda: offered):
             at = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60).run()

@@ -10,6 +10,7 @@ import pytest
 
 from dashboard.charts.calibration import reliability_chart
 from dashboard.charts.confusion import ALL, CELL, confusion_chart
+from dashboard.charts.confusion_difference import confusion_difference_chart
 from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, OF_MANY
 from dashboard.charts.per_class import per_class_chart
 from dashboard.charts.probabilities import probability_bars, rest_of_bars
@@ -170,6 +171,27 @@ def test_numbers_can_be_read_on_the_emptiest_and_the_fullest_cell(dark: bool) ->
 def test_an_evaluation_without_any_image_is_drawn_empty() -> None:
     table = confusion_table(np.zeros((3, 3), int), NAMES)
     assert cells_of(confusion_chart(table, NAMES, "count", False, False, False).to_dict()) == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_difference_of_confusions_says_where_b_is_better(dark: bool) -> None:
+    difference = np.array([[3, -2, 0], [1, -4, 0], [0, 0, 0]])
+    spec = confusion_difference_chart(difference, NAMES, np.arange(3), dark).to_dict()
+    assert [(r["true_label"], r["predicted_label"], r["difference"], r["gain"]) for r in rows(spec)] == [
+        ("cat", "cat", 3, 3), ("cat", "dog", -2, 2), ("dog", "cat", 1, -1), ("dog", "dog", -4, -4),
+    ]  # fmt: skip
+    assert [r["better"] for r in rows(spec)] == ["better in B", "better in B", "worse in B", "worse in B"]
+    cells, numbers = spec["layer"]
+    assert cells["encoding"]["color"]["scale"]["domain"] == [-4, 0, 4] and cells["mark"]["type"] == "rect"
+    assert numbers["encoding"]["text"]["format"] == "+,d"
+    assert cells["encoding"]["y"]["scale"]["domain"] == list(NAMES)
+
+
+def test_a_difference_of_shares_and_some_of_the_classes() -> None:
+    difference = np.array([[0.5, 0.1, -0.6], [0, 0, 0], [0, 0, 0]])
+    spec = confusion_difference_chart(difference, NAMES, np.array([0, 2]), dark=False).to_dict()
+    assert [r["difference"] for r in rows(spec)] == [0.5, -0.6]
+    assert spec["layer"][1]["encoding"]["text"]["format"] == "+.1%"
 
 
 def test_classes_by_f1_with_the_worst_on_top_and_those_without_images_left_out() -> None:

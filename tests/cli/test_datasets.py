@@ -86,3 +86,27 @@ def test_an_archive_that_cannot_be_read_is_one_error(tmp_path: Path, make_zip: M
     done = dashboard("evaluate", path, "--json", data_dir=tmp_path / "data")
     error = only_json(done)["error"]
     assert done.returncode == 1 and error["code"] == {"zip": "zip_method", "tar.gz": "tar_truncated"}[kind]
+
+
+def test_images_are_filtered_by_what_a_table_says_and_by_what_was_measured(tmp_path: Path, make_zip: MakeZip) -> None:
+    path = make_zip({}, extra={"a.png": frog(), "b.png": SHIP.read_bytes(), "c.jpg": frog("JPEG"), "d.png": b""})
+    (tmp_path / "truth.csv").write_text(
+        "file;label;camera;age;width\na.png;frog;left;7;1\nb.png;ship;right;30;2\nc.jpg;frog;left;;3\nd.png;ship;left;5;4\n"
+    )
+    data = tmp_path / "data"
+    record = only_json(dashboard("evaluate", path, "--labels", tmp_path / "truth.csv", "--json", data_dir=data))
+
+    def shown(*conditions: str) -> dict[str, int]:
+        where = [part for condition in conditions for part in ("--where", condition)]
+        found = only_json(dashboard("runs", "show", record["run_id"], *where, "--json", data_dir=data))
+        assert found["where"] == list(conditions)
+        return {"evaluated": found["n_evaluated"], "failed": found["n_failed"]}
+
+    assert shown("camera=left") == {"evaluated": 2, "failed": 1}
+    assert shown("age<30") == {"evaluated": 1, "failed": 1} and shown("age=", "true_label=frog")["evaluated"] == 1
+    assert shown("camera=left", "age<6") == {"evaluated": 0, "failed": 1}
+    assert shown("width=32") == {"evaluated": 3, "failed": 0} and shown("width=")["failed"] == 1
+    assert shown("width (dataset)>=2", "file_size>0", "brightness<1") == {"evaluated": 2, "failed": 0}
+    refused = dashboard("runs", "show", record["run_id"], "--where", "lens=wide", "--json", data_dir=data)
+    error = only_json(refused)["error"]
+    assert refused.returncode and error["code"] == "filter" and "camera, age, width (dataset)" in error["fix"]

@@ -18,6 +18,7 @@ from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.store import RunStore
+from tests.compared_runs import probabilities, write_run
 from tests.e2e.dashboard_server import ROOT, Server, running_server
 from tests.run_rows import Row, table_of
 
@@ -161,6 +162,25 @@ def test_downloaded_predictions_have_a_row_for_every_file(page, samples_zip: Pat
     assert sum(",failed," in line for line in lines) == 1
 
 
+def test_two_evaluations_are_compared_and_the_address_keeps_it(page, server: Server) -> None:
+    labels, right = ["cat"] * 30 + ["dog"] * 30, [0] * 30 + [1] * 30
+    for name, wrong in (("better", 0), ("worse", 20)):
+        predicted = [1] * wrong + right[wrong:]
+        write_run(server.data / "runs", name, labels, probabilities(predicted, 2), ("cat", "dog"), model=f"{name}@1")
+    open_page(page, "/compare?a=worse&b=better")
+    page.get_by_text("B is right more often: 100.0% against 66.7% for A").wait_for()
+    for tab, text in (("Images", "Fixed: only B is right (20)"), ("Confusion", "B minus A"), ("Calibration", "ECE")):
+        page.get_by_role("tab", name=tab).click()
+        page.get_by_text(text).first.wait_for()
+    page.get_by_role("link", name="Predict").click()
+    page.get_by_text("No picture at hand").wait_for()
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_text("B is right more often").wait_for()
+    assert page.url.endswith("/compare?a=worse&b=better")
+    for name in ("better", "worse"):
+        RunStore(server.data / "runs").delete(name)
+
+
 def test_a_zip_that_was_cut_off_is_refused(page, samples_zip: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.zip"
     half.write_bytes(samples_zip.read_bytes()[: samples_zip.stat().st_size // 2])
@@ -187,7 +207,7 @@ def test_killed_workers_are_replaced_and_the_page_answers(page, server: Server) 
     assert predicted_class(page) == "truck"
 
 
-@pytest.mark.parametrize("path", ["/", "/evaluate", "/diagnostics"])
+@pytest.mark.parametrize("path", ["/", "/evaluate", "/compare", "/diagnostics"])
 def test_nothing_overflows_on_a_phone(page, path: str) -> None:
     page.set_viewport_size({"width": 420, "height": 900})
     open_page(page, path)

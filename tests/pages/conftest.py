@@ -85,6 +85,12 @@ def open_page(dashboard: Services) -> Callable[[str], AppTest]:
     return opened
 
 
+def show_evaluation(at: AppTest, run_id: str) -> AppTest:
+    """Batch evaluation with this run, as a link to it opens it."""
+    at.query_params["run"] = run_id
+    return at.run()
+
+
 def text_of(at: AppTest) -> str:
     """All that is written on the page, but for tables."""
     kinds = (at.text, at.markdown, at.caption, at.error, at.warning, at.info, at.success, at.code)

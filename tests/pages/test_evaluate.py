@@ -36,7 +36,7 @@ from tests.conftest import MakeZip, encoded, picture
 from tests.core.datasets.test_idx import packed, split
 from tests.core.datasets.test_tar_files import tar
 from tests.evaluating import evaluate
-from tests.pages.conftest import sheet, text_of
+from tests.pages.conftest import sheet, show_evaluation, text_of
 
 Open = Callable[[str], AppTest]
 PATIENCE_S = 60
@@ -70,7 +70,7 @@ def run(dashboard: Services) -> RunManifest:
 
 def open_run(open_page: Open, run: RunManifest) -> AppTest:
     at = open_page("evaluate")
-    at.selectbox(key="earlier").select(run.run_id).run()
+    show_evaluation(at, run.run_id)
     assert not at.exception
     return at
 
@@ -502,7 +502,7 @@ def test_a_page_number_of_another_run_does_not_hide_images(
     run = evaluate(make_zip({"cat": 20, "dog": 20}), version, dashboard.engine, dashboard.runs)
     at = open_page("evaluate")
     at.session_state[f"page-{run.run_id}-correct=no"] = 99
-    at.selectbox(key="earlier").select(run.run_id).run()
+    show_evaluation(at, run.run_id)
     assert not at.exception
     assert len(sheet(at)) > 0
 
@@ -618,15 +618,6 @@ def test_a_run_of_another_user_stays_and_that_is_told(
     at.button(key="delete").click().run()
     at.button(key="delete-for-good").click().run()
     assert not at.exception and f"runs/{run.run_id}: Permission denied." in text_of(at)
-
-
-def test_an_earlier_evaluation_can_be_chosen_again(open_page: Open, dashboard: Services, run: RunManifest) -> None:
-    at = open_run(open_page, run)
-    assert at.selectbox(key="earlier").value is None
-    at.session_state["run_id"] = at.query_params["run"] = "another"
-    at.run()
-    at.selectbox(key="earlier").select(run.run_id).run()
-    assert metrics(at)["Images"] == "20"
 
 
 def test_a_dataset_given_as_a_pattern_is_still_there(open_page: Open, dashboard: Services, run: RunManifest) -> None:

@@ -17,7 +17,7 @@ from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.colour_model import make_registry
 from tests.evaluating import evaluate
-from tests.pages.conftest import alts, text_of
+from tests.pages.conftest import alts, show_evaluation, text_of
 
 pytestmark = pytest.mark.usefixtures("own_models")
 
@@ -125,7 +125,7 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
 def test_many_maps_by_a_model_that_has_gone_say_so(open_page: Open, dashboard: Services, run: RunManifest) -> None:
     shutil.rmtree(dashboard.settings.models_dir / "tiny")
     at = open_page("evaluate")
-    at.selectbox(key="earlier").select(run.run_id).run()
+    show_evaluation(at, run.run_id)
     at.session_state[f"bulk-{run.run_id}"] = True
     at.run()
     assert not at.exception and "The maps could not be made" in text_of(at)

@@ -58,3 +58,14 @@ def hostile(store: RunStore, pictures: bool = True) -> Run:
         store, rows, pictures, class_names=HOSTILE, model=f"{SCRIPT}@1", dataset=f"/data/{TAG}.zip",
         notes=(f"Labels are taken from {MARKDOWN}.",), label_map=((SCRIPT, TAG), (TAG, TAG)), unknown_labels=(SCRIPT,),
     )  # fmt: skip
+
+
+def confused(store: RunStore, names: Sequence[str], **changes: object) -> Run:
+    """100 images of each of two classes; 30 of the first are predicted as the second."""
+
+    def row(index: int, true: int, predicted: int) -> Row:
+        probs = [0.9, 0.1] if predicted == 0 else [0.1, 0.9]
+        return Row(index, f"{index}.png", names[true], names[predicted], 0.9, probs, [0.0, 0.0], "ok", "")
+
+    rows = [row(i, i // 100, 1 if i < 30 else i // 100) for i in range(200)]
+    return store_run(store, rows, class_names=tuple(names), **changes)

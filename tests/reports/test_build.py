@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
 
+from dashboard.core.errors import DatasetError
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.reports.build import report_of
 from dashboard.reports.document import Document, Section
 from dashboard.reports.provenance import file_stem
-from tests.reports.made_runs import hostile, pets, store_run
+from tests.reports.made_runs import confused, hostile, pets, store_run
 from tests.run_rows import Row, failed, manifest, ok
 
 NOW = datetime(2026, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -121,12 +123,50 @@ def test_without_labels_it_tells_what_was_predicted(store: RunStore) -> None:
     report = report_of(store_run(store, made), store)
     assert report.verdict.startswith("3 images got a prediction. None has a label")
     assert rows(report, "metrics") == {"cat": ("2", "66.7%"), "dog": ("1", "33.3%")}
-    assert {each.id for each in report.sections} == {"metrics", "again"}
+    assert {each.id for each in report.sections} == {"findings", "metrics", "again"}
 
 
 def test_a_run_without_mistakes(store: RunStore) -> None:
     report = report_of(store_run(store, [ok(0, "cat", "cat"), ok(1, "dog", "dog")]), store)
     assert report.verdict.endswith("There are no mistakes.") and not section(report, "confusion").tables
+
+
+def test_findings_come_first_with_what_to_do_and_where(store: RunStore) -> None:
+    run = confused(store, ("cat", "dog"))
+    report = report_of(run, store)
+    assert report.sections[0].id == "findings"
+    [pair, *_] = [item for item in report.sections[0].items if "30" in item.statement]
+    assert "cat" in pair.statement and "dog" in pair.statement
+    [where] = [line for line in pair.lines if line.startswith("30 images: ")]
+    conditions = parse_filter(where.removeprefix("30 images: ").split(" and "))
+    chosen = store.folder(run.manifest.run_id).load(VIEW_COLUMNS, conditions)
+    assert chosen.table["index"].tolist() == list(range(30))
+
+
+def test_a_comparison_states_every_difference(store: RunStore) -> None:
+    earlier = store_run(
+        store, [ok(0, "cat", "cat"), ok(1, "cat", "cat"), ok(2, "dog", "cat"), ok(3, "dog", "cat")],
+        run_id="20251231-000000-abc", model="pets@0", created_utc="2025-12-31T00:00:00+00:00",
+    )  # fmt: skip
+    run = store_run(store, [ok(0, "cat", "cat"), ok(1, "cat", "dog"), ok(2, "dog", "dog"), ok(3, "dog", "dog")])
+    report = report_of(run, store, earlier)
+    found = section(report, "comparison")
+    assert "B 75.0%, A 50.0%, difference 25.0 points" in found.text[0] and "p = 1.00" in found.text[0]
+    assert found.text[1].startswith("A is pets@0 on pets.zip, of 31 Dec 2025, 00:00 UTC. B is this evaluation: pets@1")
+    assert rows(report, "comparison")["Accuracy"][:3] == ("50.0%", "75.0%", "+25.0")
+    counts = {row[0]: row[1] for row in found.tables[1].rows}
+    assert counts == {"Both are right": "1", "Only A is right": "1", "Only B is right": "2", "Both are wrong": "0"}
+    assert section(report, "again").commands[-1] == (
+        "python -m dashboard report 20260101-000000-abc --compare 20251231-000000-abc --out report.html"
+    )
+
+
+def test_runs_that_share_nothing_are_not_compared(store: RunStore) -> None:
+    elsewhere = [replace(ok(0, "cat", "cat"), file="elsewhere.png")]
+    other = store_run(store, elsewhere, run_id="20251231-000000-abc", dataset_sha256="e")
+    with pytest.raises(DatasetError) as refused:
+        report_of(pets(store), store, other)
+    assert refused.value.code == "not_comparable"
 
 
 @pytest.mark.parametrize(

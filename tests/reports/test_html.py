@@ -16,7 +16,7 @@ from dashboard.reports import chart_library as library_file
 from dashboard.reports.build import report_of
 from dashboard.reports.chart_library import chart_library
 from dashboard.reports.html_file import to_html
-from tests.reports.made_runs import COMMENT_FILE, HOSTILE, LINES_FILE, SCRIPT, TAG, hostile, pets, store_run
+from tests.reports.made_runs import COMMENT_FILE, HOSTILE, LINES_FILE, SCRIPT, TAG, confused, hostile, pets, store_run
 from tests.reports.page import Parsed
 from tests.run_rows import ok
 
@@ -36,7 +36,7 @@ def test_names_are_text(page: Parsed) -> None:
     assert {tag for tag, _ in page.elements} <= {
         "html", "head", "meta", "title", "style", "body", "main", "header", "h1", "p", "dl", "div", "dt", "dd", "code",
         "nav", "a", "section", "h2", "h3", "figure", "figcaption", "noscript", "table", "thead", "tr", "th", "tbody", "td",
-        "ul", "li", "img", "span", "b", "small", "pre", "script",
+        "ul", "ol", "li", "strong", "br", "img", "span", "b", "small", "pre", "script",
     }  # fmt: skip
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
     assert all((image["src"] or "").startswith("data:image/png;base64,") for image in page.all("img"))
@@ -51,6 +51,14 @@ def test_names_in_charts_are_data(page: Parsed) -> None:
     values = json.dumps(charts["confusion-0"]["light"], ensure_ascii=False)
     assert TAG in values and SCRIPT in values
     assert library == chart_library() and "alert" not in script
+
+
+def test_names_in_findings_and_comparisons_are_text(store: RunStore) -> None:
+    run = confused(store, (TAG, SCRIPT))
+    other = confused(store, (TAG, SCRIPT), run_id="20251231-000000-abc", model=TAG)
+    page = Parsed(to_html(report_of(run, store, other)))
+    assert f"30 images: true_label={TAG}" in page.text and f"A is {TAG} on pets.zip" in page.text
+    assert not page.all("img") and len(page.scripts) == 3 and "comparison-0" in json.loads(page.scripts[0])
 
 
 def test_each_chart_is_drawn_for_light_and_dark(page: Parsed) -> None:

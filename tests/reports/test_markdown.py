@@ -75,7 +75,7 @@ def test_names_are_text_when_it_is_shown(store: RunStore) -> None:
     for name in (*HOSTILE, COMMENT_FILE, LINES_FILE):
         assert " ".join(name.split()) in shown
     assert {tag for tag, _ in page.elements} == {
-        "h1", "h2", "h3", "p", "ul", "li", "table", "thead", "tr", "th", "tbody", "td", "pre", "code",
+        "h1", "h2", "h3", "p", "ul", "ol", "li", "strong", "table", "thead", "tr", "th", "tbody", "td", "pre", "code",
     }  # fmt: skip
 
 

@@ -112,6 +112,7 @@ def predict_samples(
 
     from dashboard.core.datasets import open_unchanged
     from dashboard.core.images.preprocessing import fit_image
+    from dashboard.core.images.properties import properties_of
     from dashboard.core.images.thumbnails import make_thumbnail
     from dashboard.core.models.prediction import ChunkAnswers, Failure
 
@@ -119,14 +120,16 @@ def predict_samples(
     places: list[int] = []
     rows: list[np.ndarray] = []
     thumbnails: list[np.ndarray] = []
+    properties: list[np.ndarray] = []
     failures: dict[int, Failure] = {}
     for place, sample in enumerate(samples):
         time.sleep(0.01)
         try:
-            pixels = dataset.image(sample.index)
+            image = dataset.decoded(sample.index)
         except ImageError as error:
             failures[place] = Failure(error.code, error.message, error.fix)
             continue
+        pixels = image.pixels
         if (pixels == KILLER).all():
             os.kill(os.getpid(), signal.SIGKILL)
         if (pixels == HANGER).all():
@@ -134,19 +137,22 @@ def predict_samples(
         probs = np.full(len(version.class_names), 0.01)
         probs[int(pixels.mean()) % len(probs)] = 1 - 0.01 * (len(probs) - 1)
         places.append(place)
+        properties.append(properties_of(image))
         rows.append(probs)
         thumbnails.append(make_thumbnail(fit_image(pixels, version.preprocessing), version.preprocessing))
     pred_probs = np.array(rows).reshape(-1, len(version.class_names))
     pictures = np.stack(thumbnails) if with_thumbnails and thumbnails else None
     return ChunkAnswers(
-        np.array(places, np.int64), np.log(pred_probs).astype(np.float32), pred_probs, failures, pictures
-    )
+        np.array(places, np.int64), np.log(pred_probs).astype(np.float32), pred_probs, failures, pictures,
+        np.stack(properties) if properties else None,
+    )  # fmt: skip
 
 
 def import_all() -> None:
     """What `predict_samples` and `measure_run` import."""
     importlib.import_module("dashboard.core.datasets.unchanged")
     importlib.import_module("dashboard.core.evaluation.measuring")
+    importlib.import_module("dashboard.core.images.properties")
     importlib.import_module("dashboard.core.images.thumbnails")
 
 

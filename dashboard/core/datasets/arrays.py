@@ -17,7 +17,7 @@ from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
-from dashboard.core.images.decoding import MAX_PIXELS
+from dashboard.core.images.decoding import MAX_PIXELS, DecodedImage
 from dashboard.core.images.drawing import encode_png
 from dashboard.core.questions import Question
 
@@ -66,6 +66,9 @@ class ArrayImages:
         parts = [*map(sha256_of, self._files), *filter(None, [self.split])]
         return joint_fingerprint(*parts) if len(parts) > 1 else parts[0]
 
+    def attributes(self) -> None:
+        """See `Dataset`."""
+
     def file(self, index: int) -> bytes:
         """See `Dataset`. The image is encoded as PNG."""
         return encode_png(self.image(index))
@@ -79,6 +82,10 @@ class ArrayImages:
         if pixels.ndim == 2:
             pixels = pixels[..., None]
         return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """See `Dataset`."""
+        return DecodedImage(self.image(index))
 
 
 def read_labels(labels: StoredArray, count: int) -> list[str | None]:

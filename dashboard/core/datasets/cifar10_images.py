@@ -10,6 +10,7 @@ import numpy as np
 from dashboard.core.datasets import cifar10_archive
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.files import sha256_of
+from dashboard.core.images.decoding import DecodedImage
 from dashboard.core.images.drawing import encode_png
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.questions import Question
@@ -33,6 +34,9 @@ class Cifar10Images:
         """SHA-256 of the file."""
         return sha256_of(self.path)
 
+    def attributes(self) -> None:
+        """See `Dataset`."""
+
     def file(self, index: int) -> bytes:
         """See `Dataset`. The image is encoded as PNG."""
         return encode_png(self.image(index))
@@ -40,3 +44,7 @@ class Cifar10Images:
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
         return self._images[index]
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """See `Dataset`."""
+        return DecodedImage(self._images[index])

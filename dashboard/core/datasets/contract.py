@@ -7,8 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
+from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.sample_list import Sample, SampleList
 from dashboard.core.errors import DatasetError
+from dashboard.core.images.decoding import DecodedImage
 from dashboard.core.questions import Question
 
 __all__ = ["ONE_FOLDER_A_CLASS", "Dataset", "Sample", "SampleList", "unreadable"]
@@ -33,11 +35,21 @@ class Dataset(Protocol):
     def fingerprint(self) -> str:
         """Hex digest that changes with the content."""
 
+    def attributes(self) -> Attributes | None:
+        """Further columns of the dataset's table, one row per sample; None if there are none. They are read now.
+
+        Raises:
+            DatasetError, ImageError: the table cannot be read any more.
+        """
+
     def file(self, index: int) -> bytes:
         """The image file of a sample, as bytes. Raises ImageError when it cannot be read."""
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """Pixels (H, W, 3) uint8 of a sample. Raises ImageError when it cannot be read."""
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """The same pixels, with what is known of the file. Raises ImageError when it cannot be read."""
 
 
 def unreadable(path: Path, error: OSError) -> DatasetError:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.datasets.arrays import read_labels
+from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.folder_files import check_readable_name
@@ -27,6 +28,7 @@ from dashboard.core.datasets.npy import open_npy
 from dashboard.core.datasets.sample_list import NumberedNames
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of, write_json
+from dashboard.core.images.decoding import DecodedImage
 
 SUFFIX = ".dataset.json"
 _NAME_BYTES = 100  # of each of two names, since a file name has at most 255 bytes
@@ -137,11 +139,12 @@ class DescribedDataset:
         self._labels = Path(choices.labels) if is_elsewhere(choices.labels) else None
         self._images = open_images(description.images, choices)
         self.samples, self.notes, self.questions = self._images.samples, self._images.notes, self._images.questions
+        self._attributes = self._images.attributes
         self._faults: dict[int, ImageError] = {}
         if self._labels and not isinstance(self._images, ImageFiles):  # which use the labels themselves
             labelling = self._labelling(self._labels, self._images.samples.names)
             self.samples, self._faults = labelling.samples, labelling.faults
-            self.notes = labelling.notes
+            self.notes, self._attributes = labelling.notes, labelling.attributes
 
     def _labelling(self, labels: Path, names: Sequence[str]) -> Labelling:
         is_array = labels.suffix.lower() == ".npy" or is_idx_name(labels.name)
@@ -156,6 +159,10 @@ class DescribedDataset:
         images = self._images.fingerprint
         return joint_fingerprint(images, sha256_of(self._labels)) if self._labels else images
 
+    def attributes(self) -> Attributes | None:
+        """See `Dataset`."""
+        return self._attributes()
+
     def file(self, index: int) -> bytes:
         """See `Dataset`."""
         if index in self._faults:
@@ -164,6 +171,10 @@ class DescribedDataset:
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
+        return self.decoded(index, shrink_to).pixels
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """See `Dataset`."""
         if index in self._faults:
             raise self._faults[index]
-        return self._images.image(index, shrink_to)
+        return self._images.decoded(index, shrink_to)

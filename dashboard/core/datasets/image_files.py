@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelled_files import FilesReader
@@ -16,7 +18,7 @@ from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_e
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.datasets.sample_list import SampleList
 from dashboard.core.errors import ImageError
-from dashboard.core.images.decoding import MAX_FILE_BYTES, decode_image
+from dashboard.core.images.decoding import MAX_FILE_BYTES, DecodedImage, decode_image
 from dashboard.core.images.other_files import (
     FIRST_BYTES,
     RAW_SUFFIXES,
@@ -55,6 +57,7 @@ class ImageFiles:
         self.samples: SampleList = read.labelling.samples
         self.notes, self._faults = read.labelling.notes, read.labelling.faults
         self.questions = read.questions
+        self.attributes: Callable[[], Attributes | None] = read.labelling.attributes  # see `Dataset`
 
     @property
     def fingerprint(self) -> str:
@@ -72,7 +75,11 @@ class ImageFiles:
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
-        return decode_image(self.file(index), shrink_to).pixels
+        return self.decoded(index, shrink_to).pixels
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to)
 
 
 def _images_without_suffix(source: FileSource) -> frozenset[str]:

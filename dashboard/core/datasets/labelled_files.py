@@ -8,6 +8,7 @@ from itertools import chain
 
 import numpy as np
 
+from dashboard.core.datasets.attributes import joined
 from dashboard.core.datasets.choices import NO_SPLITS, Choices
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.file_source import FileSource
@@ -143,6 +144,7 @@ class FilesReader:
                 SampleList(PackedNames(chain.from_iterable(each.names for each in samples)), labels),
                 faults,
                 tuple(dict.fromkeys(note for part in parts for note in part.labelling.notes)),
+                lambda: joined([part.labelling.attributes() for part in parts], list(map(len, samples))),
             ),
             tuple(dict.fromkeys(question for part in parts for question in part.questions)),
             decided=" ".join(part.decided for part in parts),

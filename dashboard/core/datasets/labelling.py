@@ -6,8 +6,12 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 
+import numpy as np
+
+from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.table_rows import LabelsTable
@@ -24,6 +28,7 @@ class Labelling:
     samples: SampleList  # the files in their order, then rows that match no single file
     faults: dict[int, ImageError] = field(default_factory=dict)  # index of a sample -> why it cannot be evaluated
     notes: tuple[str, ...] = ()
+    attributes: Callable[[], Attributes | None] = lambda: None  # reads those of the samples
 
 
 def is_image_name(name: str) -> bool:
@@ -91,6 +96,7 @@ def by_labels_file(
     labels: list[str | None] = [None] * len(names)
     faults: dict[int, ImageError] = {}
     extra: list[tuple[str, str | None]] = []
+    extra_rows: list[int] = []
     rows_of: dict[int, list[int]] = defaultdict(list)
     for row, file in enumerate(table.files):
         found = find(file)
@@ -100,6 +106,7 @@ def by_labels_file(
             continue
         faults[len(names) + len(extra)] = _no_single_image(table.name, file, len(found))
         extra.append((file, table.labels[row]))
+        extra_rows.append(row)
     repeated = []
     for i, rows in rows_of.items():
         given = list(dict.fromkeys(label for row in rows if (label := table.labels[row]) is not None))
@@ -131,7 +138,21 @@ def by_labels_file(
         rows_without = listed([file for file, _ in extra])
         notes.append(f"Named in {table.name}, but not exactly one image of the dataset: {rows_without}.")
     all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
-    return Labelling(SampleList(all_names, chain(labels, (label for _, label in extra))), faults, tuple(notes))
+    samples = SampleList(all_names, chain(labels, (label for _, label in extra)))
+    row_of = np.full(len(samples), -1)
+    row_of[list(rows_of)] = [rows[0] for rows in rows_of.values()]
+    row_of[len(names) :] = extra_rows
+    attributes = partial(_attributes_at, table.name, table.attributes, row_of) if table.attributes else lambda: None
+    return Labelling(samples, faults, tuple(notes), attributes)
+
+
+def _attributes_at(name: str, read: Callable[[], Attributes], rows: np.ndarray) -> Attributes:
+    attributes = read()
+    if not attributes.columns.num_columns:
+        return attributes
+    if rows.max(initial=-1) >= len(attributes.columns):
+        raise DatasetError(f"{name} was changed meanwhile.", "Evaluate the dataset again.", "dataset_changed")
+    return attributes.at(rows)
 
 
 def in_order(names: Sequence[str], table_name: str, labels: Sequence[str | None]) -> Labelling:

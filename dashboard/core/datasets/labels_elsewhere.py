@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from dashboard.core.datasets.idx_names import is_idx_name
@@ -40,9 +41,12 @@ def read_labels_elsewhere(path: Path, names: Sequence[str]) -> LabelsTable:
             "Give a CSV, JSON, Parquet, .npy or idx file.",
             "labels_file",
         )
+    return read_labels_file(_read(path), path.name, {file_stem(name) for name in names}, partial(_read, path))
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_LABELS_BYTES + 1)
+            return file.read(MAX_LABELS_BYTES + 1)
     except OSError as error:
         raise DatasetError(f"{path} cannot be opened: {error.strerror}.", "Check the path.", "not_found") from error
-    return read_labels_file(data, path.name, {file_stem(name) for name in names})

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dashboard.core.datasets.attributes import (
+    Attributes,
+    Columns,
+    attributes_of,
+    from_text,
+    from_values,
+    parquet_columns,
+)
 from dashboard.core.datasets.coco import coco_rows, is_coco
 from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among, csv_separator
 from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
@@ -28,10 +39,13 @@ MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
 
 
-def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTable:
+def read_labels_file(
+    data: bytes, name: str, stems: Collection[str], again: Callable[[], bytes] | None = None
+) -> LabelsTable:
     """Reads the rows of a labels file from its content.
 
     Args:
+        again: reads the content again, for `LabelsTable.attributes`, so that it need not stay in memory.
         name: name of the file; the suffix gives its format.
         stems: names of the images without folder and suffix, to recognise a column of file names without a header.
 
@@ -43,12 +57,23 @@ def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTa
             name, f"it is larger than {MAX_LABELS_BYTES // 2**20} MB", "Keep only the columns of file names and labels."
         )
     suffix = PurePosixPath(name).suffix.lower()
-    try:
+    with _explained(name):
         if suffix == ".parquet":
-            return _from_parquet(name, data)
-        if suffix in (".json", ".jsonl"):
-            return _from_json(name, json_value(data, suffix))
-        return _from_csv(name, read_csv(data), stems)
+            table = _from_parquet(name, data)
+        elif suffix in (".json", ".jsonl"):
+            table = _from_json(name, json_value(data, suffix))
+        else:
+            table = _from_csv(name, read_csv(data), stems)
+    if again is None or table.used is None:
+        return table
+    return replace(table, attributes=partial(_read_attributes, again, name, frozenset(table.used)))
+
+
+@contextlib.contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turns what may be raised by a damaged file into DatasetError."""
+    try:
+        yield
     except UnicodeDecodeError as error:
         raise refused(
             name, f"it is not UTF-8 text ({where_not_utf8(error)}), and its encoding is not known",
@@ -61,6 +86,37 @@ def read_labels_file(data: bytes, name: str, stems: Collection[str]) -> LabelsTa
         raise refused(
             name, str(error).strip().rstrip(".") or type(error).__name__, "Save or export it again."
         ) from error
+
+
+def _read_attributes(again: Callable[[], bytes], name: str, used: frozenset[int | str]) -> Attributes:
+    """The attributes of a table. Raises DatasetError or ImageError if it cannot be read again."""
+    suffix = PurePosixPath(name).suffix.lower()
+    with _explained(name):
+        data = again()
+        if suffix == ".parquet":
+            columns = parquet_columns([pa.py_buffer(data)], used)
+        elif suffix in (".json", ".jsonl"):
+            columns = _json_columns(json_value(data, suffix), used)
+        else:
+            columns = _csv_columns(read_csv(data), used)
+        return attributes_of(name, columns)
+
+
+def _json_columns(records: Any, used: Collection[int | str]) -> Columns:
+    for name in dict.fromkeys(str(key) for record in records for key in record):
+        if name not in used:
+            yield name, partial(from_values, [record.get(name) for record in records])
+
+
+def _csv_columns(cells: pd.DataFrame, used: Collection[int | str]) -> Columns:
+    rows = cells.iloc[1:]
+    for i, name in enumerate(cells.iloc[0]):
+        if i not in used:
+            yield str(name).strip(), partial(_csv_column, rows[i])
+
+
+def _csv_column(cells: pd.Series) -> pa.ChunkedArray:
+    return from_text(pa.chunked_array([pa.array(cells, pa.string(), from_pandas=True)]))
 
 
 def read_csv(data: bytes) -> pd.DataFrame:
@@ -104,7 +160,11 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
     if unpacked > MAX_LABELS_BYTES or metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"unpacked it has {metadata.num_rows:,} rows and {unpacked / 2**20:,.0f} MB")
     table = pq.read_table(io.BytesIO(data), columns=[file, label], read_dictionary=[file, label])
-    return rows_of(name, _values(table[file]), _values(table[label]))
+    return rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))
+
+
+def _used(columns: Sequence[str], *used: int | str) -> Sequence[int | str] | None:
+    return used if len(columns) > len(used) else None
 
 
 def _values(column: pa.ChunkedArray) -> list[object]:
@@ -133,7 +193,8 @@ def _from_json(name: str, value: object) -> LabelsTable:
     file, label = column_among(columns, FILE_COLUMNS), column_among(columns, LABEL_COLUMNS)
     if file is None or label is None:
         raise _no_columns(name, columns)
-    return rows_of(name, [record.get(file) for record in value], [record.get(label) for record in value])
+    files, labels = ([record.get(column) for record in value] for column in (file, label))
+    return rows_of(name, files, labels, used=_used(columns, file, label))
 
 
 def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsTable:
@@ -148,7 +209,8 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     elif len(named) == 1 and not headless:
         [file] = named
     if file is not None and label is not None:
-        return rows_of(name, rows[file].tolist(), rows[header.index(label)].tolist())
+        at = header.index(label)
+        return rows_of(name, rows[file].tolist(), rows[at].tolist(), used=_used(header, file, at))
     if file is not None and (classes := class_columns(rows, header, file)):
         return one_hot_rows(name, rows, header, file, classes)
     # Without a known header, the columns are certain only if there are two and exactly one of them names images.

@@ -7,27 +7,30 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dashboard.core.datasets.attributes import Attributes, attributes_of, parquet_columns
 from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
-from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.decoding import DecodedImage, decode_image
 from dashboard.core.questions import Question
 
 MAGIC = b"PAR1"
 _PIECE_ROWS, _PIECE_BYTES = 64, 32 * 2**20  # limits for one piece, which is in memory as a whole
+_COPY = "Upload or copy it again."
 _ERRORS = (pa.ArrowException, OSError, ValueError)
 
 
@@ -39,6 +42,7 @@ class ParquetImages:
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         """Raises DatasetError when a file is damaged, or its columns cannot be used as images and labels."""
         self.path, self._paths = path, tuple(files)
+        self._used: set[str] = set()  # columns
         try:
             groups: list[_Group] = []
             schema = _open(files[0]).schema_arrow
@@ -55,13 +59,13 @@ class ParquetImages:
             if not count:
                 raise ValueError("it has no rows")
             names = self._names(schema, count)
+            self._schema = schema
+            self._used.update(filter(None, (self._image, label)))
             self._faults: dict[int, ImageError] = {}
             self.samples = SampleList(names, self._labels(label, schema) if label else [None] * count)
         except _ERRORS as error:
             reason = str(error).strip().rstrip(".")[:300]
-            raise DatasetError(
-                f"{path.name} cannot be read: {reason}.", "Upload or copy it again.", "parquet"
-            ) from error
+            raise DatasetError(f"{path.name} cannot be read: {reason}.", _COPY, "parquet") from error
         self.notes: tuple[str, ...] = (f"Images are read from the column {self._image}, labels from {label}.",)
         if label is None:
             columns = ", ".join(schema.names)
@@ -80,6 +84,7 @@ class ParquetImages:
                     break
                 names.append(str(value))
             if len(names) == count:
+                self._used.add(column)
                 return PackedNames(names)
         return NumberedNames(count, "row")
 
@@ -111,6 +116,21 @@ class ParquetImages:
         """SHA-256 of the files."""
         return joint_fingerprint(*map(sha256_of, self._paths)) if len(self._paths) > 1 else sha256_of(self._paths[0])
 
+    def attributes(self) -> Attributes:
+        """See `Dataset`."""
+        columns = parquet_columns(self._paths, self._used)
+        try:
+            return attributes_of(self.path.name, ((n, partial(self._with_class_names, n, read)) for n, read in columns))
+        except _ERRORS as error:
+            raise DatasetError(f"{self.path.name} cannot be read: {error}.", _COPY, "parquet") from error
+
+    def _with_class_names(self, column: str, read: Callable[[], pa.ChunkedArray]) -> pa.ChunkedArray:
+        values, class_names = read(), pa.array(_class_names(self._schema, column), pa.string())
+        if not (len(class_names) and pa.types.is_integer(values.type)):
+            return values
+        has_name = pc.and_(pc.greater_equal(values, 0), pc.less(values, len(class_names)))
+        return pc.take(class_names, pc.if_else(has_name, values, None))
+
     def file(self, index: int) -> bytes:
         """See `Dataset`."""
         if index in self._faults:
@@ -129,7 +149,11 @@ class ParquetImages:
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
-        return decode_image(self.file(index), shrink_to).pixels
+        return self.decoded(index, shrink_to).pixels
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to)
 
 
 def count_rows(path: Path) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.errors import DatasetError, ImageError
 
@@ -20,9 +21,17 @@ class LabelsTable:
     labels: tuple[str | None, ...]  # None if the row has no label
     notes: tuple[str, ...] = ()
     faults: Mapping[int, ImageError] = field(default_factory=dict)  # row -> why its image has no certain label
+    used: Sequence[int | str] | None = None  # columns of files and labels, by name or position; None: it has no others
+    attributes: Callable[[], Attributes] | None = None  # reads the other columns
 
 
-def rows_of(name: str, files: Sequence[object], values: Sequence[object], notes: tuple[str, ...] = ()) -> LabelsTable:
+def rows_of(
+    name: str,
+    files: Sequence[object],
+    values: Sequence[object],
+    notes: tuple[str, ...] = (),
+    used: Sequence[int | str] | None = None,
+) -> LabelsTable:
     """The rows with these files and values of labels. Raises DatasetError, or ValueError for what is not a label."""
     labels: list[str | None] = []
     faults: dict[int, ImageError] = {}
@@ -32,7 +41,7 @@ def rows_of(name: str, files: Sequence[object], values: Sequence[object], notes:
         except SeveralLabels as several:
             labels.append(None)
             faults[row] = several_labels(name, several.labels)
-    return checked(LabelsTable(name, tuple(map(_file_name, files)), tuple(labels), notes, faults))
+    return checked(LabelsTable(name, tuple(map(_file_name, files)), tuple(labels), notes, faults, used))
 
 
 def checked(table: LabelsTable) -> LabelsTable:

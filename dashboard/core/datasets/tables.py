@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import Finder, suffix_of
@@ -125,7 +126,7 @@ def _read_table(source: FileSource, position: int, images: Sequence[str], most: 
         data = source.read(position, most + 1)
         if len(data) > most and most < MAX_LABELS_BYTES:
             return Table(name, None, 0, 0, 0, fault=_too_many_bytes(name), unread=True), 0
-        content = read_labels_file(data, name, stems)
+        content = read_labels_file(data, name, stems, partial(source.read, position, MAX_LABELS_BYTES + 1))
     except ImageError as error:
         return Table(name, None, 0, 0, 0, fault=DatasetError(f"{name}: {error.message}", error.fix, error.code)), 0
     except DatasetError as error:

@@ -16,7 +16,7 @@ from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, Samp
 from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, walk_records
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
-from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.decoding import DecodedImage, decode_image
 from dashboard.core.questions import Question
 
 _GZIP = b"\x1f\x8b"
@@ -71,6 +71,9 @@ class TFRecordImages:
         """SHA-256 of the files."""
         return joint_fingerprint(*map(sha256_of, self._paths)) if len(self._paths) > 1 else sha256_of(self._paths[0])
 
+    def attributes(self) -> None:
+        """See `Dataset`."""
+
     def file(self, index: int) -> bytes:
         """See `Dataset`."""
         try:
@@ -93,7 +96,11 @@ class TFRecordImages:
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
-        return decode_image(self.file(index), shrink_to).pixels
+        return self.decoded(index, shrink_to).pixels
+
+    def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
+        """See `Dataset`."""
+        return decode_image(self.file(index), shrink_to)
 
 
 def is_compressed(path: Path, first_bytes: bytes) -> bool:

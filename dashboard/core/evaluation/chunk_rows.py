@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow as pa
 from dashboard.core.datasets import Sample
 from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.runs.manifest import RunManifest
-from dashboard.core.runs.rows import SCHEMA
+from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA
 
 
 def known(samples: Sequence[Sample], manifest: RunManifest) -> list[Sample]:
@@ -19,7 +19,7 @@ def known(samples: Sequence[Sample], manifest: RunManifest) -> list[Sample]:
 
 
 def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunManifest) -> pa.Table:
-    """A table with one row per sample.
+    """A table with one row per sample: the columns of `SCHEMA`, and the properties of the images.
 
     Args:
         answers: the worker's answers for `known(samples, manifest)`.
@@ -46,8 +46,9 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
             _vectors(ok, answers.logits.astype(np.float32), n_classes),
             pa.array(np.where(ok, "ok", "failed"), pa.string()),
             pa.array(reasons, pa.string()),
+            *_properties(ok, answers.properties),
         ],
-        schema=SCHEMA,
+        schema=pa.schema([*SCHEMA, *PROPERTY_FIELDS]),
     )
 
 
@@ -61,3 +62,12 @@ def _vectors(ok: np.ndarray, values: np.ndarray, length: int) -> pa.Array:
     """A list column: the rows of `values` (M, length) where `ok` is True (M places), null elsewhere."""
     offsets = np.concatenate([[0], np.cumsum(ok) * length]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()), mask=pa.array(~ok))
+
+
+def _properties(ok: np.ndarray, values: np.ndarray | None) -> Iterator[pa.Array]:
+    """The columns of `PROPERTY_FIELDS`: `values` (M, 7) where `ok` is True (M places); null elsewhere, and for NaN."""
+    whole = np.full((len(ok), len(PROPERTY_FIELDS)), np.nan)
+    if values is not None:
+        whole[ok] = values
+    for field, column in zip(PROPERTY_FIELDS, whole.T, strict=True):
+        yield pa.array(column, from_pandas=True).cast(field.type, safe=False)

@@ -63,6 +63,7 @@ def open_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str, reuse
 
     Raises:
         OSError: the store cannot be written.
+        DashboardError: see `begin_run`.
     """
     if not reuse:
         return begin_run(plan, store, chunk_size, run_id)
@@ -94,7 +95,13 @@ def _evaluated_before(plan: RunPlan, store: RunStore) -> RunManifest | None:
 
 
 def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> OpenRun:
-    """Starts a new run in the store. Raises OSError when it cannot be written."""
+    """Starts a new run in the store.
+
+    Raises:
+        OSError: it cannot be written.
+        DashboardError: the table of the dataset cannot be read any more.
+    """
+    attributes = plan.dataset.attributes()
     manifest = RunManifest(
         run_id=run_id,
         created_utc=utc_now(),
@@ -107,11 +114,11 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         fit=plan.version.preprocessing.fit,
         unknown_labels=plan.mapping.unknown,
         label_map=tuple(plan.mapping.label_map().items()),
-        notes=(*plan.dataset.notes, *plan.mapping.notes),
+        notes=(*plan.dataset.notes, *plan.mapping.notes, *(attributes.notes if attributes else ())),
         chunk_size=chunk_size,
         key=plan.key,
     )
-    owner = store.begin(manifest)
+    owner = store.begin(manifest, attributes.columns if attributes and attributes.columns.num_columns else None)
     return OpenRun(store.folder(run_id), manifest, plan.dataset, plan.version, owner)
 
 

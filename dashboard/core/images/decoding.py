@@ -7,11 +7,11 @@ import io
 import math
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from dashboard.core.errors import ImageError
 from dashboard.core.images.other_files import AVIF_BRANDS, FIRST_BYTES, readable_kind, why_not_read
@@ -48,6 +48,13 @@ class DecodedImage:
 
     pixels: np.ndarray  # (H, W, 3) uint8 RGB, upright
     notes: tuple[str, ...] = ()
+    whole: tuple[int, int] | None = None  # (width, height) of the picture in the file; None: that of the pixels
+    file_size: int | None = None  # bytes; None if the image is not a file
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright picture in the file, in pixels."""
+        return self.whole or (self.pixels.shape[1], self.pixels.shape[0])
 
 
 def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
@@ -82,7 +89,7 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
             warnings.simplefilter("ignore")  # bad metadata is no reason to refuse the pixels; the size is checked below
             _verify_checksums(data)
             with Image.open(io.BytesIO(data), formats=formats) as image:
-                return _decode(image, shrink_to)
+                return replace(_decode(image, shrink_to), file_size=len(data))
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -144,6 +151,7 @@ def _verify_checksums(data: bytes) -> None:
 
 def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedImage:
     notes = []
+    whole = image.size
     if "progressive" in image.info and image.width * image.height > MAX_PROGRESSIVE_PIXELS:
         raise _too_many_pixels(image.size)
     if shrink_to and image.format in ("JPEG", "MPO"):
@@ -166,6 +174,10 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
     image.load()
     if image.width * image.height > most:  # a HEIC may be larger than it says
         raise _too_many_pixels(image.size, most)
+    if image.format not in ("JPEG", "MPO"):  # which alone are decoded smaller than they are
+        whole = image.size
+    if _lies_on_its_side(image):
+        whole = whole[::-1]
     upright = _upright(image)
     if upright.width * upright.height > MAX_PIXELS:
         upright = upright.reduce(math.ceil(math.sqrt(upright.width * upright.height / MAX_PIXELS)))
@@ -184,19 +196,25 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         gray = (np.asarray(upright).astype(np.uint16) >> (bits - 8)).astype(np.uint8)
         if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
             gray = 255 - gray  # Pillow inverts 8-bit images only
-        return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes))
+        return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes), whole)
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
         if np.asarray(rgba.getchannel("A")).min() < 255:
             notes.append("Transparent parts are shown on white.")
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return DecodedImage(np.array(upright if upright.mode == "RGB" else upright.convert("RGB")), tuple(notes))
+    return DecodedImage(np.array(upright if upright.mode == "RGB" else upright.convert("RGB")), tuple(notes), whole)
 
 
 def _is_preview(image: Image.Image) -> bool:
     """True for the first image of a DNG, NEF or similar raw file."""
     tags = getattr(image, "tag_v2", {})
     return _DNG_VERSION in tags or (bool(tags.get(_SUBFILE_TYPE, 0) & 1) and _SUB_IFDS in tags)
+
+
+def _lies_on_its_side(image: Image.Image) -> bool:
+    with contextlib.suppress(Exception):  # see `_upright`
+        return image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    return False
 
 
 def _upright(image: Image.Image) -> Image.Image:

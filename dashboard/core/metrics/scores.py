@@ -8,8 +8,8 @@ bootstrap, 1993, chapter 13).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -35,6 +35,15 @@ class Score:
     n: int  # images
 
 
+@dataclass(frozen=True)
+class Compared:
+    """The metrics of two evaluations, and the differences `b` minus `a` of those that are defined for both; by name."""
+
+    a: dict[str, Score]
+    b: dict[str, Score]
+    differences: dict[str, Score]
+
+
 def scores(answers: Answers) -> dict[str, Score]:
     """The metrics of `METRICS` that are defined for these images, by name; none if there are no images.
 
@@ -44,76 +53,93 @@ def scores(answers: Answers) -> dict[str, Score]:
     if not n:
         return {}
     resamples = _Resamples(n)
-    values, drawn = resamples.values(answers)
-    found = {}
-    for name, value in values.items():
-        if name in SHARES:
-            share = proportion(round(value * n), n)
-            found[name] = Score(value, share.low, share.high, n)
-        else:
-            found[name] = Score(value, *resamples.interval(name, value, drawn[name]), n)
-    return found
+    return resamples.scores(*resamples.values(answers))
 
 
 def differences(a: Answers, b: Answers) -> dict[str, Score]:
-    """`b` minus `a` for each metric that is defined for both.
+    """`b` minus `a` for each metric that is defined for both; see `compared`."""
+    return compared(a, b).differences
+
+
+def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
+    """The metrics of both with their intervals, and their differences.
 
     Args:
-        a, b: two answers for each of the same images, in the same order.
+        a, b: if `paired`, two answers for each of the same images, in the same order. Otherwise the images are
+            different ones, each side is resampled on its own, and the `n` of a difference counts the images of both.
 
     Raises:
-        ValueError: they are not equally many.
+        ValueError: they are paired, but not equally many.
     """
-    n = len(a)
-    if n != len(b):
-        raise ValueError(f"{n} and {len(b)} answers are not about the same images")
-    if not n:
-        return {}
-    resamples = _Resamples(n)
-    (values_a, drawn_a), (values_b, drawn_b) = resamples.values(a), resamples.values(b)
+    if paired and len(a) != len(b):
+        raise ValueError(f"{len(a)} and {len(b)} answers are not about the same images")
+    if not len(a) or not len(b):
+        return Compared(scores(a), scores(b), {})
+    of_a = _Resamples(len(a))
+    of_b = of_a if paired else _Resamples(len(b), seed=2)
+    (values_a, drawn_a), (values_b, drawn_b) = of_a.values(a), of_b.values(b)
+    n = len(a) if paired else len(a) + len(b)
     found = {}
     for name in values_a:
         if name in values_b:
             value = values_b[name] - values_a[name]
-            found[name] = Score(value, *resamples.interval("", value, drawn_b[name] - drawn_a[name]), n)
-    return found
+            found[name] = Score(value, *_interval("", value, drawn_b[name] - drawn_a[name]), n)
+    return Compared(of_a.scores(values_a, drawn_a), of_b.scores(values_b, drawn_b), found)
 
 
 class _Resamples:
     """The same draws for everything that is computed with it."""
 
-    def __init__(self, n: int) -> None:
-        self._n = n
-        rng = np.random.default_rng(0)
+    def __init__(self, n: int, seed: int = 0) -> None:
+        self._n, self._seed = n, seed
+        rng = np.random.default_rng(seed)
         self._part = np.arange(n) if n <= MOST_RESAMPLED else np.sort(rng.choice(n, MOST_RESAMPLED, replace=False))
 
     def values(self, answers: Answers) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-        """Each defined metric, and how far it is from that in each resample (RESAMPLES,)."""
+        """Each defined metric, and how far it is from that in each resample of all images (RESAMPLES,)."""
         metrics = WeightedMetrics(answers)
         whole = {name: float(value[0]) for name, value in metrics.values(np.ones((1, self._n))).items()}
         few = len(self._part)
         if few < self._n:
             metrics = WeightedMetrics(answers.take(self._part))
         centre = metrics.values(np.ones((1, few)))
-        blocks = [metrics.values(weights) for weights in self._weights()]
+        blocks = [metrics.values(counts.astype(float)) for counts in self._counts]
         defined = [metric.name for metric in METRICS if not math.isnan(whole.get(metric.name, math.nan))]
-        drawn = {name: np.concatenate([block[name] for block in blocks]) - centre[name] for name in defined}
+        narrower = math.sqrt(few / self._n)
+        drawn = {
+            name: (np.concatenate([block[name] for block in blocks]) - centre[name]) * narrower for name in defined
+        }
         return {name: whole[name] for name in defined}, drawn
 
-    def _weights(self) -> Iterator[np.ndarray]:
-        """How often each image was drawn, (B, images), for some resamples after the other."""
-        rng, few = np.random.default_rng(1), len(self._part)
+    @cached_property
+    def _counts(self) -> list[np.ndarray]:
+        """How often each image was drawn, (B, images) each, for some resamples after the other."""
+        rng, few = np.random.default_rng(self._seed + 1), len(self._part)
         at_once = max(1, _BLOCK // few)
+        blocks = []
         for start in range(0, RESAMPLES, at_once):
             count = min(at_once, RESAMPLES - start)
             drawn = rng.integers(0, few, (count, few)) + few * np.arange(count)[:, None]
-            yield np.bincount(drawn.ravel(), minlength=count * few).reshape(count, few).astype(float)
+            blocks.append(np.bincount(drawn.ravel(), minlength=count * few).reshape(count, few).astype(np.uint16))
+        return blocks
 
-    def interval(self, name: str, value: float, drawn: np.ndarray) -> tuple[float, float]:
-        """The 95% interval of a metric from how far it is away in each resample."""
-        drawn = drawn[~np.isnan(drawn)] * math.sqrt(len(self._part) / self._n)
-        if name in _UPWARD:  # each resample adds the bias once more, so its mean estimates the bias of the value
-            half, bias = 1.96 * float(drawn.std()), max(0.0, float(drawn.mean()))
-            return max(0.0, value - bias - half), value + half
-        down, up = np.percentile(drawn, _LIMITS)
-        return value + float(down), value + float(up)
+    def scores(self, values: dict[str, float], drawn: dict[str, np.ndarray]) -> dict[str, Score]:
+        """The metrics with their intervals, from what `values` gives."""
+        found, n = {}, self._n
+        for name, value in values.items():
+            if name in SHARES:
+                share = proportion(round(value * n), n)
+                found[name] = Score(value, share.low, share.high, n)
+            else:
+                found[name] = Score(value, *_interval(name, value, drawn[name]), n)
+        return found
+
+
+def _interval(name: str, value: float, drawn: np.ndarray) -> tuple[float, float]:
+    """The 95% interval of a metric from how far it is away in each resample."""
+    drawn = drawn[~np.isnan(drawn)]
+    if name in _UPWARD:  # each resample adds the bias once more, so its mean estimates the bias of the value
+        half, bias = 1.96 * float(drawn.std()), max(0.0, float(drawn.mean()))
+        return max(0.0, value - bias - half), value + half
+    down, up = np.percentile(drawn, _LIMITS)
+    return value + float(down), value + float(up)

@@ -83,9 +83,12 @@ class WeightedMetrics:
     def _aurc(self, weights: np.ndarray, total: np.ndarray) -> np.ndarray:
         """Area under the risk-coverage curve (Geifman, El-Yaniv, arXiv 1705.08500, section 2), for each resample."""
         ordered = weights[:, self._surest_first]
-        wrong = np.cumsum(ordered * (1 - self._correct[self._surest_first]), axis=1)
-        risk = wrong / np.maximum(np.cumsum(ordered, axis=1), 1)
-        return (risk * ordered).sum(axis=1) / total
+        wrong = ordered * (1 - self._correct[self._surest_first])
+        np.cumsum(wrong, axis=1, out=wrong)
+        covered = np.cumsum(ordered, axis=1)
+        np.maximum(covered, 1, out=covered)
+        risk = np.divide(wrong, covered, out=wrong)
+        return np.einsum("ij,ij->i", risk, ordered) / total
 
 
 def _indicators(group: np.ndarray, groups: int, values: np.ndarray | None = None) -> csr_array:

@@ -45,3 +45,4 @@ class ChunkAnswers:
     pred_probs: np.ndarray  # (M, K) float64, calibrated, each sums to 1
     failures: dict[int, Failure]  # by position in the chunk: all other images
     thumbnails: np.ndarray | None = None  # (M, h, w, 3) uint8, see `make_thumbnail`
+    properties: np.ndarray | None = None  # (M, 7) float64, see `properties_of`; None if not measured

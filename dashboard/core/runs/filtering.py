@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -16,7 +18,7 @@ from dashboard.core.runs.filters import Condition, Filter, filter_error
 from dashboard.core.runs.rows import PROPERTY_FIELDS, SCORE_COLUMNS
 
 _LABELS = ("true_label", "predicted_label")
-_FLAGS = {"yes": True, "no": False}
+_FLAGS = {"yes": True, "no": False, "true": True, "false": False}
 _COMPARE = {"<": pc.less, "<=": pc.less_equal, ">": pc.greater, ">=": pc.greater_equal}
 _STORED = (
     "index", "file", *_LABELS, "confidence", "status", *SCORE_COLUMNS, *(field.name for field in PROPERTY_FIELDS),
@@ -26,7 +28,10 @@ _DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., pa.ChunkedArray]]] = {
     "loss": (("true_probability",), lambda p: pc.negate(pc.ln(p))),
     "aspect": (("width", "height"), lambda width, height: pc.divide(pc.cast(width, pa.float64()), height)),
 }
+_MEASURED = frozenset({"aspect", *(field.name for field in PROPERTY_FIELDS)})
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 TAG = "tag"
+OWN_COLUMNS = (*_STORED, *_DERIVED, TAG)  # those that every run has
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,14 @@ class FilterSource:
 
     read: Callable[[Sequence[str]], pa.Table]  # columns of all rows of the run
     class_names: Sequence[str]
-    attributes: pa.Table  # further columns of the dataset, one row for each row of the run
+    attributes: Sequence[str]  # the names of further columns of the dataset
+    read_attribute: Callable[[str], pa.ChunkedArray]  # one of them, with a value for each row of the run
     tags: Mapping[str, Sequence[int]]  # the `index` of the rows with each tag
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that a filter may name."""
-        own = (*_STORED, *_DERIVED, TAG)
-        return (*own, *(name for name in self.attributes.column_names if name not in own))
+        return (*OWN_COLUMNS, *self.attributes)
 
 
 Kind = Literal["class", "flag", "number", "tag", "text"]
@@ -83,15 +88,20 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
     if not condition.value and condition.operator in ("=", "!="):
         missing = pc.is_null(values)
         return missing if condition.operator == "=" else pc.invert(missing)
-    if condition.operator == "~":
-        return pc.match_substring(_text(values), condition.value, ignore_case=True)
+    if condition.column in _MEASURED and len(values) and values.null_count == len(values):
+        raise filter_error(
+            f"No image of this evaluation has a known {condition.column}.",
+            "It is measured when image files are evaluated here, so imported and older evaluations lack it. "
+            "Filter by another column.",
+        )
     if pa.types.is_boolean(values.type):
+        if condition.operator not in ("=", "!="):
+            raise filter_error(f"{condition.column} is yes or no.", f"Write {condition.column}=no.")
         return _equal(condition, values, [_flag(text, condition) for text in condition.alternatives])
     if _is_number(values.type):
-        numbers = [_number(text, condition) for text in _alternatives(condition)]
-        values = pc.cast(values, pa.float64())
-        compare = _COMPARE.get(condition.operator)
-        return compare(values, numbers[0]) if compare else _equal(condition, values, numbers)
+        return _numbers_hold(condition, values)
+    if condition.operator == "~":
+        return pc.match_substring(_text(values), condition.value, ignore_case=True)
     if condition.operator in _COMPARE:
         raise filter_error(
             f"{condition.column} holds words, so {condition} cannot be compared.", "Use =, != or ~ (contains)."
@@ -102,6 +112,25 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
             f"{listed(unknown)} is not a class of this evaluation.", f"Its classes: {listed(source.class_names, 30)}."
         )
     return _equal(condition, _text(values), texts)
+
+
+def _numbers_hold(condition: Condition, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if condition.operator == "~":
+        raise filter_error(
+            f"{condition.column} holds numbers, so {condition} cannot be looked for.", "Use =, !=, <, <=, > or >=."
+        )
+    texts = condition.alternatives if condition.operator in ("=", "!=") else [condition.value]
+    wanted: list[float] = [_number(text, condition) for text in texts]
+    if pa.types.is_integer(values.type) and all(map(_is_whole, texts)):
+        wanted, values = list(map(int, texts)), pc.cast(values, pa.int64())  # exact, however large
+    else:
+        values = pc.cast(values, pa.float64(), safe=False)
+    compare = _COMPARE.get(condition.operator)
+    return compare(values, pa.scalar(wanted[0], values.type)) if compare else _equal(condition, values, wanted)
+
+
+def _is_whole(text: str) -> bool:
+    return bool(_WHOLE.fullmatch(text)) and -(2**63) <= int(text) < 2**63
 
 
 def _equal(condition: Condition, values: pa.ChunkedArray, wanted: Sequence[object]) -> pa.ChunkedArray:
@@ -117,8 +146,8 @@ def _values(column: str, source: FilterSource) -> pa.ChunkedArray:
         needed, derive = _DERIVED[column]
         table = source.read(needed)
         return derive(*(table[name] for name in needed))
-    if column in source.attributes.column_names:
-        return source.attributes[column]
+    if column in source.attributes:
+        return source.read_attribute(column)
     raise filter_error(f"There is no column {column!r}.", f"The columns are {listed(source.columns, 40)}.")
 
 
@@ -146,18 +175,17 @@ def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.cast(values, pa.string())
 
 
-def _alternatives(condition: Condition) -> Sequence[str]:
-    return condition.alternatives if condition.operator in ("=", "!=") else [condition.value]
-
-
 def _number(text: str, condition: Condition) -> float:
     share = text.removesuffix("%")
     try:
-        return float(share) / (100 if share != text else 1)
+        number = float(share) / (100 if share != text else 1)
     except ValueError:
+        number = math.nan
+    if math.isnan(number):
         raise filter_error(
             f"{condition.column} holds numbers, and {text!r} is not a number.", f"Write {condition.column}<0.7 or so."
-        ) from None
+        )
+    return number
 
 
 def _flag(text: str, condition: Condition) -> bool:

@@ -50,10 +50,18 @@ Filter = tuple[Condition, ...]  # all must hold; an empty one lets every row pas
 def parse_condition(text: str) -> Condition:
     """The condition that the text means. Raises DatasetError if it is not a condition."""
     found = _CONDITION.fullmatch(text)
-    if found is None:
+    if found is None or not _is_text(text):
         raise filter_error(f"{text!r} is not a condition.", f"Write a column, an operator and a value: {EXAMPLES}.")
     column, operator, value = found.groups()
     return Condition(column, cast(Operator, operator), value)
+
+
+def _is_text(text: str) -> bool:
+    """False for text with half characters, which stand for bytes that are not UTF-8."""
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def parse_filter(texts: Sequence[str]) -> Filter:

@@ -22,6 +22,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.files import open_atomically, write_json
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
+from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.filtering import FilterSource, passing
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import RunManifest, State
@@ -34,7 +35,6 @@ MANIFEST = "manifest.json"
 _EVALUATION = "evaluation.json"
 _PACKED = "rows.parquet"
 _THUMBNAILS = "thumbnails.npy"
-_ATTRIBUTES = "attributes.parquet"
 _MANIFEST_TYPE = TypeAdapter(RunManifest)
 _EVALUATION_TYPE = TypeAdapter(Evaluation)
 T = TypeVar("T")
@@ -58,6 +58,11 @@ class RunFolder:
     def run_id(self) -> str:
         """The id of the run, which is the name of the folder."""
         return self.path.name
+
+    @property
+    def evaluation_file(self) -> Path:
+        """The file of the stored metrics, which need not exist."""
+        return self.path / _EVALUATION
 
     def manifest(self) -> RunManifest:
         """Reads the manifest.
@@ -168,20 +173,18 @@ class RunFolder:
 
     def filter_source(self, files: RowFiles) -> FilterSource:
         """Where a filter of this run's rows finds its values. Raises DatasetError if annotations are damaged."""
-        return FilterSource(files.arrow, self.manifest().class_names, self._attributes(files), self.annotations().tags)
+        attributes = AttributeFile(self.path)
+        return FilterSource(
+            files.arrow,
+            self.manifest().class_names,
+            attributes.names,
+            lambda name: attributes.read(name, files.arrow(["index"])["index"]),
+            self.annotations().tags,
+        )
 
-    def keep_attributes(self, attributes: pa.Table) -> None:
+    def keep_attributes(self, columns: pa.Table) -> None:
         """Stores further columns of the dataset, one row for each image in the order of `index`. Raises OSError."""
-        with open_atomically(self.path / _ATTRIBUTES) as out:
-            pq.write_table(attributes, out)
-
-    def _attributes(self, files: RowFiles) -> pa.Table:
-        """Further columns of the dataset for the stored rows; a table without columns if there are none."""
-        try:
-            attributes = pq.read_table(self.path / _ATTRIBUTES)
-        except FileNotFoundError:
-            return pa.table({})
-        return attributes.take(files.arrow(["index"])["index"])
+        AttributeFile(self.path).keep(columns)
 
     def annotations(self) -> Annotations:
         """What people noted about the run. Raises DatasetError if that cannot be read."""
@@ -197,7 +200,7 @@ class RunFolder:
 
     def forget_evaluation(self) -> None:
         """Removes the stored metrics; the next reader of the run computes them. Raises OSError."""
-        (self.path / _EVALUATION).unlink(missing_ok=True)
+        self.evaluation_file.unlink(missing_ok=True)
 
     def keep_thumbnails(self, n: int, shape: tuple[int, int]) -> ThumbnailFile | None:
         """The file for `n` thumbnails of `shape` (height, width), or None if it would be too large. Raises OSError."""

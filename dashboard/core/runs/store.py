@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
+
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import disk_is_full
 from dashboard.core.runs.folder import MANIFEST, RunFolder
@@ -73,12 +75,18 @@ class RunStore:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def begin(self, manifest: RunManifest) -> RunOwner:
-        """Starts a run with no rows. Raises OSError when it cannot be written."""
+    def begin(self, manifest: RunManifest, attributes: pa.Table | None = None) -> RunOwner:
+        """Starts a run with no rows. Raises OSError when it cannot be written.
+
+        Args:
+            attributes: see `RunFolder.keep_attributes`.
+        """
         folder = self.folder(manifest.run_id)
         folder.path.mkdir(parents=True)
         owner = folder.own()  # before the manifest makes the run visible
         try:
+            if attributes is not None:
+                folder.keep_attributes(attributes)
             folder.save(manifest)
         except BaseException:
             owner.release()

@@ -1,39 +1,165 @@
-"""The list of earlier evaluations."""
+"""The table of all evaluations: open one, compare two or more, note what you think of one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import get_args
+
+import pandas as pd
 import streamlit as st
 
+from dashboard.core.errors import DashboardError
+from dashboard.core.runs.annotations import Verdict
+from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.overview import RunOverview, overviews
+from dashboard.core.runs.store import storage_error
 from dashboard.services import Services
+from dashboard.ui.compare_address import compare_link
+from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.shown_run import show
-from dashboard.ui.words import local_time, told_apart
+from dashboard.ui.words import local_time
+
+_SEARCH, _OPENED, _NOT_SAVED = "search-runs", "runs-opened", "note-not-saved"  # in the session
+ROWS_SHOWN, ROW_PX = 8, 35
 
 
 def choose_earlier_run(services: Services) -> None:
-    """A select box with all runs, except those under way on this server. Shows the chosen run."""
+    """A table with all runs, except those under way on this server. Shows the run that is opened."""
     active = {job.run_id for job in services.jobs.active()}
-    titles = {
-        m.run_id: f"{m.dataset_name}, {m.model}, {local_time(m.created_utc)}"
-        + ("" if m.state == "finished" else " (not finished)")
-        for m in services.runs.list()
-        if m.run_id not in active
-    }
-
-    def show_chosen() -> None:
-        if chosen := st.session_state["earlier"]:
-            show(chosen)
-            st.session_state["earlier"] = None  # so that the same run can be chosen again
-
-    titles = told_apart(titles)
-    if titles:
-        st.selectbox(
-            "Earlier evaluations",
-            list(titles),
-            index=None,
-            format_func=lambda run_id: titles[run_id],
-            key="earlier",
-            placeholder="Choose an evaluation to see it again",
-            help="Everyone who uses this dashboard sees them.",
-            on_change=show_chosen,
-            width=520,
+    runs = [run for run in overviews(services.runs) if run.manifest.run_id not in active]
+    if not runs:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**Earlier evaluations**", help="Everyone who uses this dashboard sees them.", width="content")
+        words = st.text_input(
+            "Search",
+            key=_SEARCH,
+            placeholder="Search: dataset, model, state, verdict or note",
+            label_visibility="collapsed",
+            persist_state="session",
+            width=360,
         )
+    found = [run for run in runs if _matches(run, words)]
+    if not found:
+        st.caption(f"None of the {len(runs):,} evaluations matches. Try fewer words.")
+        return
+    ticked = _show_table(found)
+    _offer_actions(services, ticked)
+
+
+def _show_table(runs: Sequence[RunOverview]) -> list[RunOverview]:
+    """Shows the runs and returns those that are ticked."""
+    # another key forgets the ticks, which are positions in the table
+    key = f"runs-{st.session_state.get(_OPENED, 0)}-{hash(tuple(run.manifest.run_id for run in runs))}"
+    state = st.dataframe(
+        safe_for_spreadsheets(_table(runs)),
+        hide_index=True,
+        height=ROW_PX * (1 + min(len(runs), ROWS_SHOWN)) + 3,
+        column_config={
+            "Accuracy": st.column_config.NumberColumn(format="%.1f%%", width="small"),
+            "95% interval": st.column_config.TextColumn(width="small", help="Wilson's interval of the accuracy."),
+            "Images": st.column_config.NumberColumn(format="localized", width="small"),
+            "Date": st.column_config.TextColumn(help="In your time zone. The newest is first."),
+        },
+        key=key,
+        on_select="rerun",
+        selection_mode="multi-row",
+        alt="Evaluations with dataset, model, accuracy, images, date, state, verdict and note",
+    )
+    return [runs[row] for row in state["selection"]["rows"] if row < len(runs)]
+
+
+def _table(runs: Sequence[RunOverview]) -> pd.DataFrame:
+    shares = [run.accuracy for run in runs]
+    return pd.DataFrame(
+        {
+            "Dataset": [run.manifest.dataset_name for run in runs],
+            "Model": [run.manifest.model for run in runs],
+            "Accuracy": pd.array([100 * share.value if share else None for share in shares], "Float64"),
+            "95% interval": [f"{100 * s.low:.1f}-{100 * s.high:.1f}" if s else "" for s in shares],
+            "Images": [run.manifest.n_images for run in runs],
+            "Date": [local_time(run.manifest.created_utc) for run in runs],
+            "State": [run.state for run in runs],
+            "Verdict": [run.annotations.verdict for run in runs],
+            "Note": [run.annotations.note for run in runs],
+        }
+    )
+
+
+def _matches(run: RunOverview, words: str) -> bool:
+    """True if every word occurs in what the table shows as text."""
+    manifest, noted = run.manifest, run.annotations
+    text = " ".join((manifest.dataset_name, manifest.model, manifest.run_id, run.state, noted.verdict, noted.note))
+    return all(word in text.lower() for word in words.lower().split())
+
+
+def _offer_actions(services: Services, ticked: Sequence[RunOverview]) -> None:
+    one = ticked[0] if len(ticked) == 1 else None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Open",
+            key="open-run",
+            icon=":material/open_in_full:",
+            disabled=one is None,
+            help="Tick one evaluation in the table.",
+            on_click=_open,
+            args=(one.manifest.run_id if one else "",),
+        )
+        if st.button(
+            f"Compare {len(ticked)}" if len(ticked) > 1 else "Compare",
+            key="compare-runs",
+            icon=":material/compare:",
+            disabled=len(ticked) < 2,
+            help="Tick two evaluations of the same images, or more for a ranking.",
+        ):
+            older_first = [run.manifest.run_id for run in reversed(ticked)]
+            st.switch_page(**compare_link(older_first))
+        if (
+            st.button(
+                "Note and verdict",
+                key="note-run",
+                icon=":material/edit_note:",
+                disabled=one is None,
+                help="Tick one evaluation in the table.",
+            )
+            and one
+        ):
+            _ask_for_note(services, one)
+    if error := st.session_state.pop(_NOT_SAVED, None):
+        show_error(error, "The note was not saved.")
+
+
+def _open(run_id: str) -> None:
+    st.session_state[_OPENED] = st.session_state.get(_OPENED, 0) + 1
+    show(run_id)
+
+
+@st.dialog("Note and verdict")
+def _ask_for_note(services: Services, run: RunOverview) -> None:
+    """Asks what to note about a run, and stores it for everyone."""
+    manifest, noted = run.manifest, run.annotations
+    st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
+    verdicts: tuple[Verdict, ...] = get_args(Verdict)
+    st.segmented_control(
+        "Verdict",
+        verdicts,
+        format_func=lambda verdict: (verdict or "none").capitalize(),
+        default=noted.verdict,
+        required=True,
+        key=f"verdict-{manifest.run_id}",
+    )
+    st.text_area("Note", noted.note, key=f"note-{manifest.run_id}", max_chars=2000)
+    if st.button("Save", key="save-note", type="primary", on_click=_save, args=(services, manifest.run_id)):
+        st.rerun()
+
+
+def _save(services: Services, run_id: str) -> None:
+    """Stores what was noted, or keeps the error for the next rerun."""
+    verdict, note = st.session_state[f"verdict-{run_id}"], st.session_state[f"note-{run_id}"]
+    try:
+        services.runs.folder(run_id).annotate(lambda found: replace(found, verdict=verdict or "", note=note.strip()))
+    except DashboardError as error:
+        st.session_state[_NOT_SAVED] = error
+    except OSError as error:
+        st.session_state[_NOT_SAVED] = storage_error(services.runs.root, error)

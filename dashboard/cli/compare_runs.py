@@ -1,0 +1,119 @@
+"""`python -m dashboard runs compare`: two evaluations of the same images, or a leaderboard of more."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dashboard.cli.arguments import AsJson, Where
+from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.core.analysis.comparison import Comparison, compare
+from dashboard.core.analysis.comparison_words import is_better, p_in_words, side_in_words, verdict
+from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
+from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.metrics.definitions import BY_NAME, METRICS
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import get_settings
+from dashboard.schemas.comparisons import ComparisonRecord, LeaderboardRecord
+
+
+def compare_runs(
+    run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...", help="Two to compare, or more to rank.")],
+    where: Where = None,
+    where_b: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where-b",
+            metavar="CONDITION",
+            help="A condition of the second evaluation, instead of those of --where. With the same evaluation twice, "
+            "compares it under two filters.",
+        ),
+    ] = None,
+    metric: Annotated[str, typer.Option(help="What ranks more than two evaluations.")] = "accuracy",
+    as_json: AsJson = False,
+) -> None:
+    """Compare two evaluations of the same images, or rank more of them.
+
+    Metrics are shown with 95% intervals of their differences. Images are matched by content or by file name.
+    """
+    try:
+        _check(run_ids, where_b, metric)
+        store, conditions = RunStore(get_settings().runs_dir), parse_filter(where or ())
+        filters = [conditions] * len(run_ids)
+        if where_b is not None:
+            filters[1] = parse_filter(where_b)
+        runs = [store.folder(each).load(VIEW_COLUMNS, own) for each, own in zip(run_ids, filters, strict=True)]
+        if len(runs) == 2:
+            comparison = compare(*runs)
+            print_json(ComparisonRecord.of(comparison)) if as_json else _show(comparison)
+        else:
+            board = leaderboard(runs, metric)
+            print_json(LeaderboardRecord.of(board)) if as_json else _show_board(board)
+    except DashboardError as error:
+        stop(error, as_json)
+
+
+def _check(run_ids: list[str], where_b: list[str] | None, metric: str) -> None:
+    """Raises DatasetError if the arguments do not fit together."""
+    if len(run_ids) < 2:
+        raise DatasetError(
+            "One evaluation cannot be compared.", "Give two, or more; `python -m dashboard runs list` lists them.",
+            "not_comparable",
+        )  # fmt: skip
+    if where_b is not None and len(run_ids) > 2:
+        raise DatasetError(
+            "--where-b is for two evaluations.", "Give two evaluations, or leave it out.", "not_comparable"
+        )
+    if metric not in BY_NAME:
+        raise DatasetError(f"There is no metric {metric!r}.", f"Choose one of {', '.join(BY_NAME)}.", "not_comparable")
+
+
+def _show(comparison: Comparison) -> None:
+    a, b, outcomes = comparison.a, comparison.b, comparison.outcomes
+    say(f"A: {side_in_words(a)} ({a.n:,} images)")
+    say(f"B: {side_in_words(b)} ({b.n:,} images)")
+    for note in comparison.notes:
+        say(note, "yellow")
+    table = Table("metric", "A", "B", "difference", "95% interval", "better")
+    for metric in METRICS:
+        if difference := comparison.differences.get(metric.name):
+            interval = f"{metric.difference(difference.low)} to {metric.difference(difference.high)}"
+            values = (metric.text(side.scores[metric.name].value) for side in (a, b))
+            table.add_row(
+                metric.title, *values, metric.difference(difference.value), interval, is_better(metric, difference)
+            )
+    console.print(table)
+    if outcomes:
+        say(
+            f"Both right: {outcomes.both_right:,}, only A: {outcomes.only_a_right:,}, only B: "
+            f"{outcomes.only_b_right:,}, both wrong: {outcomes.both_wrong:,}. McNemar: {p_in_words(outcomes.mcnemar_p)}."
+        )
+        say(f"Both predict the same class for {outcomes.same_class} of the images.")
+    say(verdict(comparison), "bold")
+
+
+def _show_board(board: Leaderboard) -> None:
+    metric = BY_NAME[board.metric]
+    for note in board.notes:
+        say(note, "yellow")
+    table = Table("run", "model", metric.title, "95% interval", "behind the best by", "may be the best")
+    for each in board.ranked:
+        score, difference = each.scores[board.metric], each.difference
+        behind = ""
+        if difference:
+            behind = metric.difference(difference.value)
+            behind += f" ({metric.difference(difference.low)} to {metric.difference(difference.high)})"
+        table.add_row(
+            each.manifest.run_id,
+            plain_text(each.manifest.model),
+            metric.text(score.value),
+            f"{metric.text(score.low)} to {metric.text(score.high)}",
+            behind,
+            "yes" if each.may_be_best else "",
+        )
+    console.print(table)
+    say(f"Over {board.n:,} images. Those that may be the best cannot be told apart from the first.")

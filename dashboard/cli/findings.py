@@ -1,0 +1,39 @@
+"""`python -m dashboard runs findings`: what stands out in an evaluation."""
+
+from __future__ import annotations
+
+import shlex
+
+from dashboard.cli.arguments import AsJson, RunId, Where
+from dashboard.cli.output import print_json, say, stop
+from dashboard.core.errors import DashboardError
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import get_settings
+from dashboard.schemas.findings import FindingRecord
+
+
+def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -> None:
+    """List what stands out in an evaluation, what costs most images first.
+
+    Only what can hardly be due to chance is listed, at most ten findings.
+    """
+    from dashboard.core.analysis.findings.find import find_in
+
+    try:
+        folder, conditions = RunStore(get_settings().runs_dir).folder(run_id), parse_filter(where or ())
+        findings = find_in(folder, conditions)
+        if as_json:
+            print_json(FindingRecord.of_each(findings, folder.load(VIEW_COLUMNS, conditions)))
+            return
+    except DashboardError as error:
+        stop(error, as_json)
+    for number, finding in enumerate(findings, 1):
+        say(f"{number}. {finding.statement}", "bold")
+        say(f"   {finding.next_step}")
+        if finding.where:
+            options = " ".join(f"--where {shlex.quote(condition)}" for condition in finding.where)
+            say(f"   Filter of these images: {options}")
+    if not findings:
+        say("Nothing stands out.")

@@ -1,0 +1,62 @@
+"""`python -m dashboard runs label-issues`: labels that may be wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dashboard.cli.arguments import AsJson, RunId, Where
+from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.core.errors import DashboardError, DatasetError, counted
+from dashboard.core.files import write_atomically
+from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import get_settings
+from dashboard.schemas.label_issues import LabelIssueRecord
+
+SHOWN = 20
+
+
+def show_label_issues(
+    run_id: RunId,
+    where: Where = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Also write all of them to a CSV file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the images whose label may be wrong, the most doubtful first.
+
+    They are found by cleanlab. The model must not have been trained on these images.
+    """
+    from dashboard.core.analysis.label_issues import label_issues
+
+    try:
+        run = RunStore(get_settings().runs_dir).folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
+        issues = label_issues(run)
+        if out:
+            try:
+                write_atomically(out, safe_for_spreadsheets(issues).to_csv(index=False).encode("utf-8-sig"))
+            except OSError as error:
+                raise DatasetError(
+                    f"{out} cannot be written: {error.strerror}.", "Name another file.", "storage"
+                ) from error
+    except DashboardError as error:
+        stop(error, as_json)
+    if as_json:
+        print_json(LabelIssueRecord.of_each(issues))
+    else:
+        table = Table("file", "label", "suggested", "confidence")
+        for row in issues.head(SHOWN).to_dict("records"):
+            cells = (plain_text(row[name]) for name in ("file", "label", "suggested_label"))
+            table.add_row(*cells, f"{row['confidence']:.1%}")
+        if len(issues):
+            console.print(table)
+    say(f"{len(issues):,} of {counted(len(run.labelled), 'label')} may be wrong.", "bold")
+    if len(issues) > SHOWN and not as_json:
+        say(f"These are the {SHOWN} most doubtful; --json and --out give all.")
+    if out:
+        say(f"Wrote {out}")

@@ -1,0 +1,139 @@
+"""Applies checks to a run."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from dashboard.core.analysis.checks.check import Check, ChecksFile, Comparison, NoFinding, NotWorse, Outcome, wrong_line
+from dashboard.core.analysis.checks.figures import class_figure
+from dashboard.core.analysis.checks.not_worse import accuracy_difference
+from dashboard.core.analysis.checks.sentences import OF_A_CLASS
+from dashboard.core.analysis.findings.find import find_in
+from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.errors import DatasetError, counted, listed
+from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.scores import Score
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore
+
+_HOLDS: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
+}  # fmt: skip
+
+
+def check_classes(file: ChecksFile, class_names: Sequence[str]) -> None:
+    """Raises DatasetError, which names the line, if a check is about a class that the model does not have."""
+    for check in file.checks:
+        of_class = check.demand.of_class if isinstance(check.demand, Comparison) else None
+        if of_class is not None and of_class not in class_names:
+            raise wrong_line(
+                file.name, check.line, f"{of_class!r} is not a class of this evaluation.",
+                f"Its classes: {listed(class_names, 30)}.",
+            )  # fmt: skip
+
+
+def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome]:
+    """What comes of each check for a stored run.
+
+    Raises:
+        DatasetError: there is no such run; or a check names a class, a subset, a column or a run that does not exist,
+            and the message names its line.
+    """
+    folder = store.folder(run_id)
+    check_classes(file, folder.manifest().class_names)
+    subsets = {**folder.annotations().subsets, **file.subsets}
+
+    @cache
+    def run_under(where: tuple[str, ...]) -> Run:
+        return folder.load(VIEW_COLUMNS, parse_filter(where))
+
+    @cache
+    def findings_under(where: tuple[str, ...]) -> list[Finding]:
+        return find_in(folder, parse_filter(where))
+
+    def outcome(check: Check) -> Outcome:
+        if check.subset and check.subset not in subsets:
+            raise DatasetError(
+                f"There is no subset {check.subset!r}.",
+                f"There are: {listed(sorted(subsets))}." if subsets else "Define it under `subsets:` in this file.",
+            )
+        where = (*subsets.get(check.subset, ()), *check.where)
+        demand = check.demand
+        if isinstance(demand, NotWorse):
+            return _not_worse(check, run_under(where), store.folder(demand.run_id).load(VIEW_COLUMNS))
+        if isinstance(demand, NoFinding):
+            found = [finding for finding in findings_under(where) if finding.id == demand.id]
+            message = found[0].statement if found else f"There is no finding {demand.id}."
+            return Outcome(check, not found, message, len(found))
+        if demand.metric == "findings":
+            findings = findings_under(where)
+            said = f": {' '.join(finding.statement for finding in findings)}" if findings else "."
+            return _counted(check, demand, len(findings), f"{counted(len(findings), 'finding')}{said}")
+        return _compare(check, demand, run_under(where))
+
+    outcomes = []
+    for check in file.checks:
+        try:
+            outcomes.append(outcome(check))
+        except DatasetError as error:
+            raise wrong_line(file.name, check.line, error.message, error.fix) from error
+    return outcomes
+
+
+def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
+    metric = demand.metric
+    if metric == "n":
+        return _counted(check, demand, len(run.labelled), f"{counted(len(run.labelled), 'image')} with a label.")
+    if metric == "failed" and not demand.percent:
+        return _counted(check, demand, len(run.failed), f"{counted(len(run.failed), 'image')} could not be evaluated.")
+    score = _score(demand, run)
+    if score is None:
+        return Outcome(check, False, f"{_name(demand)} is not defined for these images.")
+    value = {"value": score.value, "low": score.low, "high": score.high}[demand.part]
+    definition = BY_NAME.get(metric)
+    text = definition.text if definition else "{:.1%}".format
+    part = {"value": "is", "low": "has the lower limit", "high": "has the upper limit"}[demand.part]
+    message = (
+        f"{_name(demand)} {part} {text(value)} (95% interval {text(score.low)} to {text(score.high)}, "
+        f"{counted(score.n, 'image')})."
+    )
+    passed = _HOLDS[demand.operator](value, demand.limit)
+    return Outcome(check, passed, message, value, score.low, score.high, score.n)
+
+
+def _score(demand: Comparison, run: Run) -> Score | None:
+    """The figure of a check; None if it is not defined for these images."""
+    if demand.metric == "failed":
+        if run.table.empty:
+            return None
+        share = proportion(len(run.failed), len(run.table))
+        return Score(share.value, share.low, share.high, share.n)
+    if demand.metric in OF_A_CLASS:
+        return class_figure(run, demand.metric, demand.of_class or "")
+    return run.scores.get(demand.metric)
+
+
+def _name(demand: Comparison) -> str:
+    return f"{demand.metric}[{demand.of_class}]" if demand.of_class else demand.metric
+
+
+def _counted(check: Check, demand: Comparison, count: int, message: str) -> Outcome:
+    return Outcome(check, _HOLDS[demand.operator](count, demand.limit), message, count)
+
+
+def _not_worse(check: Check, run: Run, earlier: Run) -> Outcome:
+    difference = accuracy_difference(run, earlier)
+    if difference is None:
+        return Outcome(check, False, "The two evaluations have no labelled image of the same file name in common.")
+    score = difference.score
+    message = (
+        f"The accuracy differs by {100 * score.value:+.1f} points (95% interval {100 * score.low:+.1f} to "
+        f"{100 * score.high:+.1f}) on {counted(score.n, 'common image')}: {difference.only_now:,} are right only now and "
+        f"{difference.only_before:,} only before (McNemar p = {difference.p_value:.2g})."
+    )
+    return Outcome(check, not difference.is_worse, message, score.value, score.low, score.high, score.n)

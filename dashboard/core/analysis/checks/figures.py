@@ -1,0 +1,34 @@
+"""The figures that checks compare with their limits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.scores import Score
+from dashboard.core.runs.run import Run
+
+_RESAMPLES = 2000
+
+
+def class_figure(run: Run, metric: str, of_class: str) -> Score | None:
+    """Recall, precision or f1 of a class, with its 95% interval; None if it is not defined.
+
+    Recall and precision have Wilson's interval, f1 a bootstrap interval over the images.
+    """
+    rows = run.labelled
+    true, predicted = ((rows[c] == of_class).to_numpy() for c in ("true_label", "predicted_label"))
+    hits, labelled, called = int((true & predicted).sum()), int(true.sum()), int(predicted.sum())
+    of = {"recall": labelled, "precision": called, "f1": labelled + called}[metric]
+    if not of or (metric == "f1" and not labelled):
+        return None
+    if metric != "f1":
+        share = proportion(hits, of)
+        return Score(share.value, share.low, share.high, of)
+    n = len(rows)
+    kinds = np.array([hits, labelled + called - 2 * hits, n - labelled - called + hits])  # right, half wrong, elsewhere
+    drawn = np.random.default_rng(0).multinomial(n, kinds / n, _RESAMPLES)
+    with np.errstate(invalid="ignore"):
+        values = 2 * drawn[:, 0] / (2 * drawn[:, 0] + drawn[:, 1])
+    low, high = np.nanpercentile(values, (2.5, 97.5))
+    return Score(2 * hits / of, float(low), float(high), labelled)

@@ -1,0 +1,67 @@
+"""Reads the sentence of one check, such as `accuracy >= 0.93`, `recall[cat] >= 85%` or `not worse than RUN`."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from typing import cast
+
+from dashboard.core.analysis.checks.check import Comparison, NoFinding, NotWorse, Operator, Part
+from dashboard.core.analysis.findings.rules import IDS
+from dashboard.core.metrics.definitions import BY_NAME
+
+OF_A_CLASS = ("recall", "precision", "f1")
+COUNTS = ("n", "failed", "findings")
+EXAMPLES = (
+    "accuracy >= 0.93, accuracy.low >= 0.92, recall[cat] >= 85%, ece15 <= 0.03, n >= 1000, failed <= 1%, findings <= 3, "
+    "no finding: overconfident, or not worse than RUN"
+)
+_COMPARISON = re.compile(r"(\w+)\s*(?:\[(.+)\])?\s*(?:\.(\w+))?\s*(>=|<=|==|>|<)\s*(\S+)", re.DOTALL)
+_NO_FINDING = re.compile(r"no finding\s*:\s*(\S+)", re.IGNORECASE)
+_NOT_WORSE = re.compile(r"not worse than\s+(\S+)", re.IGNORECASE)
+
+
+def read_sentence(text: str) -> Comparison | NoFinding | NotWorse:
+    """What a check demands. Raises ValueError with two arguments: what is wrong, and a way out."""
+    text = text.strip()
+    if found := _NOT_WORSE.fullmatch(text):
+        return NotWorse(found[1])
+    if found := _NO_FINDING.fullmatch(text):
+        return NoFinding(_known(found[1], IDS, "finding"))
+    if re.fullmatch(r"no findings?", text, re.IGNORECASE):
+        return Comparison("findings", None, "value", "<=", 0, False)
+    found = _COMPARISON.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a check.", f"Write {EXAMPLES}.")
+    metric, of_class, part, operator, limit = found.groups()
+    metric = _known(metric, (*BY_NAME, *OF_A_CLASS, *COUNTS), "metric")
+    part = _known(part or "value", ("value", "low", "high"), "part of a figure")
+    if metric in OF_A_CLASS and of_class is None:
+        raise ValueError(f"{metric} needs a class.", f"Write {metric}[CLASS] {operator} {limit}.")
+    if metric not in OF_A_CLASS and of_class is not None:
+        raise ValueError(
+            f"{metric} is not about one class.", f"Leave out [{of_class}], or use recall, precision or f1."
+        )
+    if metric in COUNTS and part != "value":
+        raise ValueError(f"{metric} is a count and has no interval.", f"Leave out .{part}.")
+    number, percent = limit.removesuffix("%"), limit.endswith("%")
+    try:
+        value = float(Decimal(number) / (100 if percent else 1))  # as a decimal, so that 92.9% is the nearest to 0.929
+    except InvalidOperation:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{limit!r} is not a number.", "Write a number such as 0.93 or 93%.")
+    if percent and metric in ("n", "findings"):
+        raise ValueError(f"{metric} is a count, not a share.", f"Write {metric} {operator} 10, for example.")
+    of_class = of_class.strip() if of_class else None
+    return Comparison(metric, of_class, cast(Part, part), cast(Operator, operator), value, percent)
+
+
+def _known(name: str, names: tuple[str, ...], what: str) -> str:
+    if name in names:
+        return name
+    near = get_close_matches(name, names, 1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    raise ValueError(f"There is no {what} {name!r}.", f"{guess}There are: {', '.join(names)}.")

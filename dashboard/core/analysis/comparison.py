@@ -1,0 +1,156 @@
+"""Compares two runs over the same images, or one run under two filters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from dashboard.core.analysis.labelled_pairs import LabelledPairs, labelled_pairs
+from dashboard.core.analysis.same_images import not_comparable
+from dashboard.core.metrics.answers import Answers
+from dashboard.core.metrics.calibration import Reliability, reliability
+from dashboard.core.metrics.intervals import Proportion, proportion
+from dashboard.core.metrics.paired import kappa, mcnemar_p
+from dashboard.core.metrics.scores import Score, compared
+from dashboard.core.runs.filters import Filter
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two, over the compared images."""
+
+    manifest: RunManifest
+    conditions: Filter
+    n: int  # images
+    scores: dict[str, Score]  # by name
+    confusion: np.ndarray  # (K, K) counts over `Comparison.class_names`; rows are labels, columns predicted
+    reliability: Reliability | None  # None if there are no probabilities
+    images_per_second: float | None  # of the whole run; None if unknown or imported
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """How the two answer the same images."""
+
+    both_right: int
+    only_a_right: int
+    only_b_right: int
+    both_wrong: int
+    mcnemar_p: float  # exact, two-sided
+    same_class: Proportion  # share of images for which both predict the same class
+    kappa: float  # between the two predictions; NaN if both always predict one and the same class
+    fixed: pd.DataFrame  # images that only B has right, see `LabelledPairs.rows`
+    broken: pd.DataFrame  # images that only A has right
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs over the same images, or one run under two filters."""
+
+    a: Side
+    b: Side
+    n: int  # images of both together
+    class_names: tuple[str, ...]  # of both
+    differences: dict[str, Score]  # b minus a, of each metric that is defined for both
+    outcomes: Outcomes | None  # None if it is one run under two filters
+    notes: tuple[str, ...]  # which images are compared, in sentences
+
+    @cached_property
+    def confusion_difference(self) -> np.ndarray:
+        """(K, K): how many images more B has in each cell of the confusion matrix; shares of the label if unpaired."""
+        if self.outcomes:
+            return self.b.confusion - self.a.confusion
+        return _shares(self.b.confusion) - _shares(self.a.confusion)
+
+    @property
+    def accuracy_differs(self) -> bool:
+        """True if the accuracies differ significantly at the 5% level: by McNemar's test, or by the interval."""
+        if self.outcomes:
+            return self.outcomes.mcnemar_p < 0.05
+        difference = self.differences["accuracy"]
+        return difference.low > 0 or difference.high < 0
+
+
+def compare(a: Run, b: Run) -> Comparison:
+    """Compares two runs with a label and a prediction of both for each image; or one run under two filters.
+
+    Two different runs are compared image by image (paired). One run under two filters has other images on each side, so
+    each side is resampled on its own.
+
+    Args:
+        a, b: loaded with `VIEW_COLUMNS`; only rows that their filters let pass are compared.
+
+    Raises:
+        DatasetError: they have nothing in common that can be compared, with the code `not_comparable`; or the rows of
+            a run cannot be read.
+    """
+    if a.manifest.run_id == b.manifest.run_id and {*a.conditions} != {*b.conditions}:
+        return _under_two_filters(a, b)
+    pairs = labelled_pairs(a, b)
+    found = compared(pairs.a, pairs.b)
+    side_a, side_b = _side(a, pairs.a, found.a), _side(b, pairs.b, found.b)
+    return Comparison(side_a, side_b, len(pairs), pairs.class_names, found.differences, _outcomes(pairs), pairs.notes)
+
+
+def _outcomes(pairs: LabelledPairs) -> Outcomes:
+    n, k = len(pairs), len(pairs.class_names)
+    right_a, right_b = pairs.a.correct, pairs.b.correct
+    counts = np.bincount(2 * right_a + right_b, minlength=4)
+    both_wrong, only_b, only_a, both = (int(count) for count in counts)
+    together = _together(pairs.a.predicted_ids, pairs.b.predicted_ids, k)
+    return Outcomes(
+        both, only_a, only_b, both_wrong,
+        mcnemar_p=mcnemar_p(only_a, only_b),
+        same_class=proportion(int(together.trace()), n),
+        kappa=kappa(together),
+        fixed=pairs.rows(~right_a & right_b),
+        broken=pairs.rows(right_a & ~right_b),
+    )  # fmt: skip
+
+
+def _under_two_filters(a: Run, b: Run) -> Comparison:
+    for run in (a, b):
+        if run.labelled.empty:
+            where = " and ".join(map(str, run.conditions)) or "no condition"
+            raise not_comparable(
+                f"No image with a label and a prediction is left by the filter {where}.", "Use another filter."
+            )
+    found = compared(a.answers, b.answers, paired=False)
+    notes = ["One run under two filters: the images differ, so there is no paired test."]
+    if shared := int(a.labelled.index.isin(b.labelled.index).sum()):
+        notes.append(
+            f"{shared:,} images pass both filters. The intervals of the differences treat them as different images."
+        )
+    return Comparison(
+        _side(a, a.answers, found.a), _side(b, b.answers, found.b), len(a.answers) + len(b.answers),
+        a.manifest.class_names, found.differences, None, tuple(notes),
+    )  # fmt: skip
+
+
+def _side(run: Run, answers: Answers, scores: dict[str, Score]) -> Side:
+    manifest, given = run.manifest, answers.probabilities
+    timed = manifest.seconds and manifest.state == "finished" and not manifest.imported
+    return Side(
+        manifest,
+        run.conditions,
+        len(answers),
+        scores,
+        _together(answers.true_ids, answers.predicted_ids, answers.n_classes),
+        reliability(given.confidence, answers.correct) if given else None,
+        round(manifest.n_images / manifest.seconds, 1) if timed else None,
+    )
+
+
+def _together(rows: np.ndarray, columns: np.ndarray, k: int) -> np.ndarray:
+    """(k, k): how often each id of the first occurs with each id of the second."""
+    return np.bincount(rows * k + columns, minlength=k * k).reshape(k, k)
+
+
+def _shares(confusion: np.ndarray) -> np.ndarray:
+    totals = confusion.sum(axis=1, keepdims=True)
+    return np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)

@@ -1,0 +1,39 @@
+"""The result of a comparison in words."""
+
+from __future__ import annotations
+
+from dashboard.core.analysis.comparison import Comparison, Side
+from dashboard.core.metrics.definitions import Definition
+from dashboard.core.metrics.scores import Score
+
+
+def verdict(comparison: Comparison) -> str:
+    """One sentence: which of the two is right more often, by how much, and how certain that is."""
+    a, b = (side.scores["accuracy"].value for side in (comparison.a, comparison.b))
+    difference, outcomes = comparison.differences["accuracy"], comparison.outcomes
+    better, worse, value, other, sign = ("B", "A", b, a, 1) if difference.value >= 0 else ("A", "B", a, b, -1)
+    low, high = sorted(100 * sign * bound for bound in (difference.low, difference.high))
+    figures = f"difference {100 * abs(difference.value):.1f} points ({low:.1f} to {high:.1f})"
+    if outcomes:
+        figures += f", {p_in_words(outcomes.mcnemar_p)}"
+    if comparison.accuracy_differs:
+        return f"{better} is right more often: {value:.1%} against {other:.1%} for {worse}, {figures}."
+    return f"These two cannot be told apart: {better} {value:.1%}, {worse} {other:.1%}, {figures}."
+
+
+def p_in_words(p: float) -> str:
+    """A p-value with the digits that matter."""
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}" if p < 0.01 else f"p = {p:.2f}"
+
+
+def side_in_words(side: Side) -> str:
+    """The model, the dataset and the filter of one side."""
+    where = " and ".join(map(str, side.conditions))
+    return f"{side.manifest.model} on {side.manifest.dataset_name}" + (f", {where}" if where else "")
+
+
+def is_better(metric: Definition, difference: Score) -> str:
+    """ "A" or "B", whichever is better by this metric; "" if the interval of the difference contains 0."""
+    if difference.low <= 0 <= difference.high:
+        return ""
+    return "B" if (difference.value > 0) == metric.higher_is_better else "A"

@@ -1,0 +1,123 @@
+"""Rules about all classes at once: the order of the classes is wrong, or hardly more than one class is predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dashboard.core.analysis.findings.evidence import Evidence
+from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
+from dashboard.core.errors import listed
+from dashboard.core.metrics.intervals import proportion
+
+_CLEARLY = 3.0  # times as many images must fit the other order
+_LEAST_MOVED = 5  # images
+_MOST_KAPPA = 0.25  # agreement beyond chance that wrong pixels may leave
+_COLLAPSED, _THEIR_LABELS = 0.8, 0.6  # share of the predictions in a few classes, and at most this share of the labels
+
+
+def wrong_order(evidence: Evidence) -> Search:
+    """Most errors vanish if the classes are put in another order."""
+    from scipy.stats import binom
+
+    confusion, images, names = evidence.confusion, evidence.images, evidence.names
+    if evidence.errors < _LEAST_MOVED:
+        return Search(1)
+    moved = [cycle for cycle in _cycles(_best_order(confusion)) if _fits_better(confusion, cycle)]
+    if not moved:
+        return Search(1)
+    place = {a: b for cycle in moved for a, b in cycle}
+    fits = sum(int(confusion[a, b]) for a, b in place.items())
+    kept = sum(int(confusion[a, a]) for a in place)
+    n = sum(int(images[a]) for a in place)
+    orders = len(names) ** 2  # that were looked for: each class could have been any other
+    p_value = min(1.0, orders * float(binom.sf(fits - 1, fits + kept, 0.5)))
+    share = proportion(fits, n)
+    steps = {(b - a) % len(names) for a, b in place.items() if images[a]}
+    to = np.full(len(names), -1)
+    to[list(place)] = list(place.values())
+    rows = evidence.positions[(evidence.predicted == to[evidence.true]) & ~evidence.correct]
+    where: tuple[str, ...] = ("correct=no",) if len(rows) == evidence.errors else ()
+    if len(place) == 2:
+        a, b = sorted(place)
+        what = f"{names[a]} and {names[b]} look swapped"
+        if "|" not in names[a] + names[b]:
+            both = f"{names[a]}|{names[b]}"
+            where = (f"true_label={both}", f"predicted_label={both}", "correct=no")
+    elif len(steps) == 1:
+        (step,) = steps
+        back = len(names) - step
+        by = step if step <= back else back
+        what = f"The order of the classes looks shifted by {'one' if by == 1 else by}"
+    else:
+        what = f"The order of {len(place)} classes looks mixed up"
+    examples = [f"{names[a]} is predicted as {names[b]}" for a, b in sorted(place.items()) if images[a]]
+    finding = Finding(
+        "wrong_order",
+        f"{what}: {fits:,} of {n:,} images would be right in the other order ({in_words(share)}), against {kept:,} now; "
+        f"{listed(examples, 2)}.",
+        share.value, share.low, share.high, n,
+        "Compare the class names of the model with those of the dataset, and whether its labels count from 0 or 1 "
+        "(`--labels-from`); then evaluate again.",
+        fits - kept, rows, where,
+    )  # fmt: skip
+    return Search(1, [Candidate(finding, p_value)])
+
+
+def _best_order(confusion: np.ndarray) -> np.ndarray:
+    """(K,) for each label another class, such that as many predictions as possible agree."""
+    from scipy.optimize import linear_sum_assignment
+
+    settled = confusion * len(confusion) * 4 + np.eye(len(confusion), dtype=confusion.dtype)  # ties change nothing
+    return linear_sum_assignment(settled, maximize=True)[1]
+
+
+def _cycles(order: np.ndarray) -> Iterator[list[tuple[int, int]]]:
+    """The cycles of a permutation that move something, as pairs (class, its place)."""
+    left = {a for a, b in enumerate(order.tolist()) if a != b}
+    while left:
+        cycle, a = [], min(left)
+        while a in left:
+            left.remove(a)
+            cycle.append((a, int(order[a])))
+            a = int(order[a])
+        yield cycle
+
+
+def _fits_better(confusion: np.ndarray, cycle: list[tuple[int, int]]) -> bool:
+    """Every class of the cycle that has images is predicted mostly as the next one."""
+    has_images = [(a, b) for a, b in cycle if confusion[a].sum()]
+    moved = sum(confusion[a, b] for a, b in has_images)
+    return moved >= _LEAST_MOVED and all(
+        confusion[a, b] == confusion[a].max() and confusion[a, b] >= _CLEARLY * confusion[a, a] for a, b in has_images
+    )
+
+
+def wrong_pixels(evidence: Evidence) -> Search:
+    """Nearly everything is predicted as one or two classes, hardly better than by chance."""
+    from scipy.stats import binom
+
+    confusion, n, k = evidence.confusion, evidence.n, len(evidence.names)
+    if n < 10 or k < 2:
+        return Search()
+    predicted, images = confusion.sum(axis=0), evidence.images
+    top = np.argsort(-predicted, kind="stable")[: 1 if k < 5 else 2]
+    count, labelled = int(predicted[top].sum()), int(images[top].sum())
+    chance = float((predicted / n) @ (images / n))
+    accuracy = proportion(n - evidence.errors, n)
+    kappa = (accuracy.value - chance) / (1 - chance) if chance < 1 else 1.0
+    if kappa > _MOST_KAPPA or count < _COLLAPSED * n or labelled > _THEIR_LABELS * n:
+        return Search(1)
+    share = proportion(count, n)
+    names = " or ".join(evidence.names[i] for i in top if predicted[i])
+    finding = Finding(
+        "wrong_pixels",
+        f"{count:,} of {n:,} images are predicted as {names} ({in_words(share)}), and only {accuracy.value:.1%} of all "
+        f"answers are right ({chance:.1%} would be by chance): the pixels are probably scaled wrongly.",
+        share.value, share.low, share.high, n,
+        "Compare the scaling of the pixels with the one in training: see Diagnostics, and add the model again with "
+        "`models add --scale` if it differs.",
+        evidence.errors, evidence.positions[~evidence.correct], ("correct=no",),
+    )  # fmt: skip
+    return Search(1, [Candidate(finding, float(binom.sf(count - 1, n, labelled / n)))])

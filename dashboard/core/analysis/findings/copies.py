@@ -1,0 +1,51 @@
+"""Rules about images that occur more than once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dashboard.core.analysis.findings.evidence import Evidence
+from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
+from dashboard.core.errors import counted
+from dashboard.core.metrics.intervals import proportion
+
+
+def repeated_images(evidence: Evidence) -> Search:
+    """The same image occurs more than once."""
+    groups = evidence.copies
+    if not groups:
+        return Search()
+    rows = np.concatenate(groups)
+    share = proportion(len(rows), len(evidence.run.evaluated))
+    images, twice = counted(len(groups), "image"), len(rows) == 2 * len(groups)
+    appear = "appears" if len(groups) == 1 else "appear"
+    often = "twice" if twice else f"more than once, {len(rows):,} times in all"
+    finding = Finding(
+        "repeated_images",
+        f"{images} {appear} {often} ({len(rows):,} of {counted(share.n, 'row')}: {in_words(share)}).",
+        share.value, share.low, share.high, share.n,
+        "Remove the copies from the dataset, so that each image counts once.",
+        len(rows) - len(groups), np.sort(rows),
+    )  # fmt: skip
+    return Search(1, [Candidate(finding)])
+
+
+def conflicting_labels(evidence: Evidence) -> Search:
+    """The same image occurs with different labels."""
+    labels = evidence.run.evaluated["true_label"].cat.codes
+    groups = [group for group in evidence.copies if len({*labels.loc[group].tolist()} - {-1}) > 1]
+    if not groups:
+        return Search()
+    wrong = sum(len(group) - int(labels.loc[group].value_counts().max()) for group in groups)
+    rows = np.sort(np.concatenate(groups))
+    share = proportion(len(rows), len(evidence.run.evaluated))
+    have = "image has" if len(groups) == 1 else "images have"
+    finding = Finding(
+        "conflicting_labels",
+        f"{len(groups):,} {have} different labels in different places, {len(rows):,} rows in all ({in_words(share)}), so "
+        f"at least {counted(wrong, 'label')} must be wrong.",
+        share.value, share.low, share.high, share.n,
+        "Decide which label is right, and keep each image once.",
+        float(wrong), rows,
+    )  # fmt: skip
+    return Search(1, [Candidate(finding)])

@@ -1,0 +1,47 @@
+"""The rules, one a row: what is looked for, and which other findings would already explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dashboard.core.analysis.findings.class_order import wrong_order, wrong_pixels
+from dashboard.core.analysis.findings.classes import never_predicted, rare_class, weak_class
+from dashboard.core.analysis.findings.copies import conflicting_labels, repeated_images
+from dashboard.core.analysis.findings.evidence import Evidence
+from dashboard.core.analysis.findings.failures import unreadable
+from dashboard.core.analysis.findings.finding import Search
+from dashboard.core.analysis.findings.labels import label_errors, mislabelled_class
+from dashboard.core.analysis.findings.pairs import confused_pair
+from dashboard.core.analysis.findings.properties import depends_on_property
+from dashboard.core.analysis.findings.trust import miscalibrated
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule."""
+
+    ids: tuple[str, ...]  # of its findings
+    search: Callable[[Evidence], Search]
+    explained_by: tuple[str, ...] = ()  # a finding is left out if findings of these rules have most of its images
+    needs_labels: bool = True
+
+
+_WHOLE = ("wrong_pixels", "wrong_order")
+_CAUSES = (*_WHOLE, "never_predicted", "mislabelled_class")
+RULES = (  # a rule stands after those that explain it
+    Rule(("unreadable",), unreadable, needs_labels=False),
+    Rule(("wrong_pixels",), wrong_pixels),
+    Rule(("wrong_order",), wrong_order, ("wrong_pixels",)),
+    Rule(("never_predicted",), never_predicted, _WHOLE),
+    Rule(("conflicting_labels",), conflicting_labels),
+    Rule(("repeated_images",), repeated_images, ("conflicting_labels",), needs_labels=False),
+    Rule(("mislabelled_class",), mislabelled_class, (*_WHOLE, "never_predicted")),
+    Rule(("confused_pair",), confused_pair, _CAUSES),
+    Rule(("depends_on_property",), depends_on_property, (*_CAUSES, "depends_on_property")),
+    Rule(("rare_class",), rare_class, ("never_predicted",)),
+    Rule(("label_errors",), label_errors, (*_CAUSES, "conflicting_labels", "depends_on_property")),
+    Rule(("overconfident", "underconfident"), miscalibrated, (*_CAUSES, "depends_on_property", "label_errors")),
+    Rule(("weak_class",), weak_class, (*_CAUSES, "confused_pair")),
+)
+IDS = tuple(each for rule in RULES for each in rule.ids)

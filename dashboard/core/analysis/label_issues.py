@@ -1,0 +1,91 @@
+"""Labels that may be wrong, found and ranked by cleanlab (confident learning, Northcutt et al., arXiv 1911.00068).
+
+The probabilities must be those of a model that was not trained on the images; otherwise it has learned their errors.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dashboard.core.runs.run import Run, damaged
+
+COLUMNS = ("index", "file", "label", "suggested_label", "confidence", "score", "rank")
+MOST_BYTES = 2**29  # of probabilities in memory; beyond, cleanlab's method for large data is used
+_NEEDED = ("status", "true_label")
+
+
+def label_issues(run: Run) -> pd.DataFrame:
+    """The images of a run whose label is probably wrong, the most doubtful label first.
+
+    Every labelled image of the run counts for what is usual in a class. Of the answer, only images that pass the
+    filter of `run` are given.
+
+    Returns:
+        A table with the columns `COLUMNS`, indexed by position as `run.table` is. `suggested_label` is the predicted
+        class and `confidence` its probability. `score` is the probability of the label, both in [0, 1]. `rank` counts
+        from 1.
+
+    Raises:
+        DatasetError: the rows cannot be read.
+    """
+    try:
+        positions = _issues(run)
+    except (OSError, pa.ArrowException) as error:
+        raise damaged(run.manifest.run_id, error) from error
+    positions = positions[np.isin(positions, run.table.index.to_numpy())]
+    wanted = ["index", "file", "true_label", "predicted_label", "confidence", "true_probability"]
+    found = run.detail(run.table.loc[positions], wanted)
+    columns = dict(zip(wanted, COLUMNS, strict=False))
+    return found.rename(columns=columns).assign(rank=np.arange(1, len(found) + 1))
+
+
+def _issues(run: Run) -> np.ndarray:
+    """The positions of all rows whose label is doubtful, the most doubtful first."""
+    table = run.files.arrow(_NEEDED)
+    known = pc.and_(pc.equal(pc.cast(table["status"], pa.string()), "ok"), pc.is_valid(table["true_label"]))
+    positions = np.flatnonzero(known.to_numpy())
+    names = run.manifest.class_names
+    labels = pc.index_in(pc.cast(table["true_label"].take(pa.array(positions)), pa.string()), pa.array(names))
+    ids = labels.to_numpy()
+    if len(np.unique(ids)) < 2:
+        return positions[:0]  # without a second label there is nothing to mistake one for
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that some class has few images
+        if len(ids) * len(names) * 8 > MOST_BYTES:
+            return positions[_in_pieces(run, ids, positions)]
+        return positions[_at_once(run, ids, positions)]
+
+
+def _at_once(run: Run, ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    from cleanlab.filter import find_label_issues
+
+    probs = run.files.arrow(["pred_probs"])["pred_probs"].take(pa.array(positions))
+    values = pc.list_flatten(probs).to_numpy().reshape(len(ids), -1)
+    return find_label_issues(ids, values, n_jobs=1, return_indices_ranked_by="self_confidence")
+
+
+def _in_pieces(run: Run, ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """As `_at_once`, with some thousand rows in memory. It finds nearly the same images, since it counts differently."""
+    from cleanlab.experimental.label_issues_batched import LabelInspector
+
+    inspector = LabelInspector(num_class=len(run.manifest.class_names), n_jobs=1, verbose=False)
+    for look in (inspector.update_confident_thresholds, inspector.score_label_quality):
+        for some_ids, probs in _pieces(run, ids, positions):
+            look(some_ids, probs)
+    return inspector.get_label_issues()
+
+
+def _pieces(run: Run, ids: np.ndarray, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    first = 0
+    for rows in run.files.batches(["pred_probs"]):
+        start, end = np.searchsorted(positions, (first, first + len(rows)))
+        if start < end:
+            here = rows["pred_probs"].iloc[positions[start:end] - first]
+            yield ids[start:end], np.stack(here.to_list())
+        first += len(rows)

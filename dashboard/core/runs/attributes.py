@@ -1,0 +1,58 @@
+"""Further columns of a dataset, such as the camera or the patient's age, kept beside the rows of a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dashboard.core.files import open_atomically
+from dashboard.core.runs.filtering import OWN_COLUMNS
+from dashboard.core.runs.rows import STORED
+
+_FILE = "attributes.parquet"
+_TAKEN = frozenset({*OWN_COLUMNS, *STORED.names})
+_OPERATORS = re.compile("[=!<>~]")
+
+
+class AttributeFile:
+    """The attributes in the folder of a run, if its dataset has any."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _FILE
+
+    def keep(self, columns: pa.Table) -> None:
+        """Stores columns with one row for each image, in the order of `index`. Raises OSError."""
+        with open_atomically(self._path) as out:
+            pq.write_table(columns.rename_columns(attribute_names(columns.column_names)), out)
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """The names of the columns; none if the dataset has none. Raises OSError or ArrowException."""
+        try:
+            return tuple(pq.read_schema(self._path).names)
+        except FileNotFoundError:
+            return ()
+
+    def read(self, name: str, index: pa.ChunkedArray) -> pa.ChunkedArray:
+        """The column at each `index`, which ascends without repetition. Raises OSError or ArrowException."""
+        column = pq.read_table(self._path, columns=[name], memory_map=True)[name]
+        return column if len(index) == len(column) else column.take(index)
+
+
+def attribute_names(names: Iterable[str]) -> list[str]:
+    """The names under which a filter finds columns of a dataset: without operators, and unlike all other columns."""
+    found: dict[str, None] = {}
+    for number, name in enumerate(names, 1):
+        plain = _OPERATORS.sub("_", name).strip() or f"column {number}"
+        unique = plain if plain not in _TAKEN else f"{plain} (dataset)"
+        repeated = 1
+        while unique in found or unique in _TAKEN:
+            repeated += 1
+            unique = f"{plain} ({repeated})"
+        found[unique] = None
+    return list(found)

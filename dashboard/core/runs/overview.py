@@ -1,0 +1,68 @@
+"""What a list shows of each run, read without its rows."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.metrics.intervals import Proportion
+from dashboard.core.runs.annotations import Annotations
+from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.manifest import RunManifest, State
+from dashboard.core.runs.store import RunStore
+
+
+@dataclass(frozen=True)
+class _Accuracy:
+    """The part of the stored metrics that a list shows."""
+
+    accuracy: Proportion
+
+
+_TYPE = TypeAdapter(_Accuracy)
+
+
+@dataclass(frozen=True)
+class RunOverview:
+    """One run of a list."""
+
+    manifest: RunManifest
+    state: State | Literal["interrupted"]
+    accuracy: Proportion | None  # None if it is not measured yet, or there are no labels
+    annotations: Annotations
+
+
+def overviews(store: RunStore) -> list[RunOverview]:
+    """All runs, newest first."""
+    return [overview(store.folder(manifest.run_id), manifest) for manifest in store.list()]
+
+
+def overview(folder: RunFolder, manifest: RunManifest) -> RunOverview:
+    """What a list shows of one run. Notes that cannot be read are left out."""
+    annotations = Annotations()
+    with contextlib.suppress(DatasetError):
+        annotations = folder.annotations()
+    return RunOverview(manifest, folder.state(manifest), _accuracy(folder), annotations)
+
+
+def _accuracy(folder: RunFolder) -> Proportion | None:
+    path = folder.evaluation_file
+    try:
+        return _accuracy_in(path, path.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _accuracy_in(path: Path, written_ns: int) -> Proportion | None:
+    """The accuracy in a file of metrics as it was written at this time. Raises OSError."""
+    try:
+        return _TYPE.validate_json(path.read_bytes()).accuracy
+    except ValidationError:
+        return None

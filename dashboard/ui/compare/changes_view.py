@@ -1,0 +1,103 @@
+"""The images that B fixes beside those that it breaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.analysis.comparison import Outcomes
+from dashboard.core.datasets import is_there
+from dashboard.core.errors import DashboardError
+from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.images import RunPictures
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.picture_address import link_to_run_image
+from dashboard.ui.thumbnails import TILE, tile
+from dashboard.ui.words import plain
+
+IMAGES_A_PAGE = 16
+FILES_SHOWN = 200
+
+
+def show_changes(services: Services, a: Run, b: Run, outcomes: Outcomes) -> None:
+    """Shows both lists of images side by side, those first of which B is most confident."""
+    left, right = st.columns(2, gap="large")
+    for place, key, title, rows in (
+        (left, "fixed", "Fixed: only B is right", outcomes.fixed),
+        (right, "broken", "Broken: only A is right", outcomes.broken),
+    ):
+        with place:
+            st.markdown(f"**{title} ({len(rows):,})**", help="Sorted by the confidence of B, the highest first.")
+            if rows.empty:
+                st.caption("None.")
+            else:
+                _show_images(services, a, b, rows, key)
+
+
+def _show_images(services: Services, a: Run, b: Run, rows: pd.DataFrame, key: str) -> None:
+    found = _pictures(services, a, b)
+    if isinstance(found, DashboardError):
+        st.caption(plain(f"The images cannot be shown. {found}"))
+        _show_files(b, rows.head(FILES_SHOWN), "position_b")
+        return
+    images, run, position = found
+    pages, page_key = -(-len(rows) // IMAGES_A_PAGE), f"compare-page-{key}"
+    page = min(st.session_state.get(page_key, 1), pages)
+    if page_key in st.session_state:
+        st.session_state[page_key] = page
+    shown = _with_files(run, rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE], position)
+    can_be_explained = is_there(Path(run.manifest.dataset))
+    with st.container(horizontal=True, gap="small", key=f"gallery-{key}"):
+        for row in shown.to_dict("records"):
+            picture = images.image(row["index"], row["file"], (TILE, TILE))
+            with st.container(width=TILE + 8, gap=None):
+                st.image(tile(picture), width=TILE, alt=_in_words(row))
+                st.caption("  \n".join(_lines(row)))
+                if can_be_explained:
+                    link_to_run_image(run.manifest.run_id, row["index"])
+    if pages > 1:
+        st.pagination(pages, key=page_key, persist_state="session")
+
+
+def _pictures(services: Services, a: Run, b: Run) -> tuple[RunPictures, Run, str] | DashboardError:
+    """The pictures of the run that still has them, that run, and its column of positions; or why there are none."""
+    error = None
+    for run, position in ((b, "position_b"), (a, "position_a")):
+        try:
+            return RunPictures(services.runs, run.manifest), run, position
+        except DashboardError as fault:
+            error = error or fault
+    assert error is not None
+    return error
+
+
+def _with_files(run: Run, rows: pd.DataFrame, position: str) -> pd.DataFrame:
+    """The rows with the columns `index` and `file` of the run."""
+    found = run.detail(rows.set_index(position), ["index", "file"])
+    return rows.assign(index=found["index"].to_numpy(), file=found["file"].to_numpy())
+
+
+def _lines(row: dict[Any, Any]) -> list[str]:
+    answers = [f"{side.upper()}: {plain(row[f'predicted_{side}'])}{_share(row[f'confidence_{side}'])}" for side in "ab"]
+    return [f"labelled {plain(row['true_label'])}", *answers]
+
+
+def _share(confidence: float) -> str:
+    return "" if pd.isna(confidence) else f" {confidence:.0%}"
+
+
+def _in_words(row: dict[Any, Any]) -> str:
+    return f"Labelled {row['true_label']}, A predicted {row['predicted_a']}, B predicted {row['predicted_b']}"
+
+
+def _show_files(run: Run, rows: pd.DataFrame, position: str) -> None:
+    columns = ["file", "true_label", "predicted_a", "predicted_b", "confidence_a", "confidence_b"]
+    st.dataframe(
+        safe_for_spreadsheets(_with_files(run, rows, position)[columns]),
+        hide_index=True,
+        alt="Files with their label and both predictions",
+    )

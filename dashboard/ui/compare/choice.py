@@ -1,0 +1,122 @@
+"""What is compared: two runs or more, and conditions on their images. The address and the session keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard.core.runs.filters import EXAMPLES
+from dashboard.core.runs.overview import RunOverview
+from dashboard.ui.compare_address import MORE, WHERE, WHERE_B, A, B
+from dashboard.ui.words import local_time, told_apart
+
+_KEYS = {A: "compare-a", B: "compare-b", MORE: "compare-more", WHERE: "compare-where", WHERE_B: "compare-where-b"}
+_LISTS = (MORE, WHERE, WHERE_B)
+_IN_ADDRESS = "compared"  # in the session: what this page last wrote into the address
+_CLASSES_OFFERED = 50
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be compared."""
+
+    a: str | None  # a run id
+    b: str | None
+    more: tuple[str, ...]  # run ids
+    where: tuple[str, ...]  # conditions on the images of all runs
+    where_b: tuple[str, ...] | None  # conditions of B instead; None: the same
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """All runs, each once, but A and B may be the same."""
+        first = [run_id for run_id in (self.a, self.b) if run_id]
+        return (*first, *(run_id for run_id in dict.fromkeys(self.more) if run_id not in first))
+
+
+def choose(runs: Sequence[RunOverview]) -> Choice:
+    """Shows the boxes and returns what is chosen. At first, that is what the address names."""
+    titles = told_apart({run.manifest.run_id: _title(run) for run in runs})
+    _take_from_address()
+    unknown = {run_id for key in (A, B) if (run_id := st.session_state.get(_KEYS[key])) and run_id not in titles}
+    titles |= {run_id: f"{run_id} (there is no such evaluation)" for run_id in unknown}
+    st.session_state[_KEYS[MORE]] = [run_id for run_id in st.session_state.get(_KEYS[MORE], []) if run_id in titles]
+    left, right = st.columns(2)
+    for place, key, label in ((left, A, "A"), (right, B, "B")):
+        place.selectbox(
+            label,
+            list(titles),
+            index=None,
+            format_func=lambda run_id: titles[run_id],
+            key=_KEYS[key],
+            placeholder="Choose an evaluation",
+            persist_state="session",
+        )
+    a, b = (st.session_state[_KEYS[key]] for key in (A, B))
+    left, right = st.columns(2)
+    with left:
+        where = _choose_conditions(WHERE, "Only images where", runs, a)
+    twice = a is not None and a == b
+    where_b = None
+    with right:
+        if twice:
+            where_b = _choose_conditions(WHERE_B, "For B only images where", runs, b)
+        else:
+            st.multiselect(
+                "More evaluations",
+                list(titles),
+                format_func=lambda run_id: titles[run_id],
+                key=_KEYS[MORE],
+                placeholder="Rank more than two",
+                persist_state="session",
+            )
+    choice = Choice(a, b, () if twice else tuple(st.session_state[_KEYS[MORE]]), where, where_b)
+    _write_address(choice)
+    return choice
+
+
+def _title(run: RunOverview) -> str:
+    manifest = run.manifest
+    accuracy = f", {run.accuracy.value:.1%}" if run.accuracy else ""
+    return f"{manifest.model} on {manifest.dataset_name}{accuracy}, {local_time(manifest.created_utc)}"
+
+
+def _choose_conditions(key: str, label: str, runs: Sequence[RunOverview], run_id: str | None) -> tuple[str, ...]:
+    classes = next((run.manifest.class_names for run in runs if run.manifest.run_id == run_id), ())
+    offered = ["correct=no", "correct=yes", "confidence<0.7"]
+    offered += [f"true_label={name}" for name in classes[:_CLASSES_OFFERED]]
+    chosen = st.session_state.setdefault(_KEYS[key], [])
+    found = st.multiselect(
+        label,
+        list(dict.fromkeys([*offered, *chosen])),
+        key=_KEYS[key],
+        accept_new_options=True,
+        placeholder="All images",
+        help=f"Conditions that must all hold: {EXAMPLES}.",
+        persist_state="session",
+    )
+    return tuple(found)
+
+
+def _take_from_address() -> None:
+    """Sets the boxes to what the address names, unless this page itself wrote it there."""
+    params = st.query_params
+    named = {key: params.get_all(key) for key in _KEYS if key in params}
+    if named and named != st.session_state.get(_IN_ADDRESS):
+        for key, widget in _KEYS.items():
+            values = named.get(key, [])
+            st.session_state[widget] = values if key in _LISTS else next(iter(values), None)
+
+
+def _write_address(choice: Choice) -> None:
+    values: dict[str, list[str]] = {
+        A: [choice.a] if choice.a else [],
+        B: [choice.b] if choice.b else [],
+        MORE: [*choice.more],
+        WHERE: [*choice.where],
+        WHERE_B: [*(choice.where_b or ())],
+    }
+    named = {key: texts for key, texts in values.items() if texts}
+    st.session_state[_IN_ADDRESS] = named
+    st.query_params.from_dict(named)

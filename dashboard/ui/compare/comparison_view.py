@@ -1,0 +1,70 @@
+"""The comparison of two: the verdict, then metrics, images, confusion and confidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard.core.analysis.comparison import Comparison, Outcomes
+from dashboard.core.analysis.comparison_words import verdict
+from dashboard.services import Services
+from dashboard.ui.compare.changes_view import show_changes
+from dashboard.ui.compare.confidence_tab import show_confidence
+from dashboard.ui.compare.confusion_tab import show_confusion_difference
+from dashboard.ui.compare.metrics_view import show_metrics
+from dashboard.ui.session import stored_run
+from dashboard.ui.words import plain
+
+MCNEMAR = (
+    "p is from McNemar's exact test: how likely a difference at least as large would be if both were equally good. It "
+    "only counts images that one of the two gets right and the other wrong."
+)
+
+
+def show_comparison(services: Services, comparison: Comparison) -> None:
+    """Shows everything about the two; only the open tab is drawn."""
+    st.subheader(plain(verdict(comparison)), anchor=False, help=MCNEMAR if comparison.outcomes else None)
+    images = f"{comparison.n:,} images"
+    if not comparison.outcomes:
+        images = f"{comparison.a.n:,} images of A and {comparison.b.n:,} of B"
+    st.caption(plain(" ".join((f"Compared over {images} with a label.", *comparison.notes))))
+    tabs: dict[str, Callable[[], None]] = {"Metrics": lambda: show_metrics(comparison)}
+    if outcomes := comparison.outcomes:
+        _show_outcomes(outcomes)
+        title = f"Images ({len(outcomes.fixed):,} fixed, {len(outcomes.broken):,} broken)"
+        tabs[title] = lambda: _show_changes(services, comparison, outcomes)
+    tabs["Confusion matrix"] = lambda: show_confusion_difference(comparison)
+    tabs["Calibration"] = lambda: show_confidence(comparison)
+    for place, draw in zip(st.tabs(list(tabs), on_change="rerun", key="compare-tab"), tabs.values(), strict=True):
+        if place.open:
+            with place:
+                draw()
+
+
+def _show_outcomes(outcomes: Outcomes) -> None:
+    with st.container(horizontal=True, key="outcomes"):
+        for label, count, explanation in (
+            ("Both right", outcomes.both_right, "Images that both get right."),
+            ("Only A right", outcomes.only_a_right, "Images that B breaks."),
+            ("Only B right", outcomes.only_b_right, "Images that B fixes."),
+            ("Both wrong", outcomes.both_wrong, "Images that both get wrong."),
+        ):
+            st.metric(label, f"{count:,}", width=150, help=explanation)
+        same = outcomes.same_class
+        kappa = "not defined" if math.isnan(outcomes.kappa) else f"{outcomes.kappa:.3f}"
+        st.metric(
+            "Same class predicted",
+            f"{same.value:.1%}",
+            f"{100 * same.low:.1f}-{100 * same.high:.1f} %",
+            delta_color="off",
+            delta_arrow="off",
+            width=190,
+            help=f"With its 95% Wilson interval. Cohen's kappa between the two predictions: {kappa}.",
+        )
+
+
+def _show_changes(services: Services, comparison: Comparison, outcomes: Outcomes) -> None:
+    a, b = (stored_run(services, side.manifest.run_id) for side in (comparison.a, comparison.b))
+    show_changes(services, a, b, outcomes)

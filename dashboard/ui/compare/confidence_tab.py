@@ -1,0 +1,27 @@
+"""How far the confidence of each can be trusted."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.charts.calibration import reliability_chart
+from dashboard.core.analysis.comparison import Comparison
+from dashboard.ui.words import plain
+
+
+def show_confidence(comparison: Comparison) -> None:
+    """Shows both reliability diagrams side by side."""
+    for place, name, side in zip(st.columns(2, gap="large"), "AB", (comparison.a, comparison.b), strict=True):
+        with place:
+            st.markdown(f"**{name}: {plain(side.manifest.model)}**")
+            if side.reliability is None:
+                st.caption("There are no probabilities.")
+                continue
+            ece = side.scores["ece15"]
+            st.caption(f"Calibration error (ECE) {ece.value:.1%} ({100 * ece.low:.1f}-{100 * ece.high:.1f})")
+            st.altair_chart(
+                reliability_chart(side.reliability, st.context.theme.type == "dark"),
+                width="stretch",
+                key=f"reliability-{name}",
+                alt=f"Reliability diagram of {name}: accuracy for each range of confidence",
+            )

@@ -1,0 +1,71 @@
+"""More than two evaluations, ranked."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.analysis.comparison_words import p_in_words
+from dashboard.core.analysis.leaderboard import Leaderboard
+from dashboard.core.errors import counted
+from dashboard.core.metrics.definitions import BY_NAME, METRICS
+from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.ui.words import plain
+
+
+def choose_metric() -> str:
+    """Offers the metrics and returns the name of the one that ranks."""
+    return str(
+        st.selectbox(
+            "Rank by",
+            [metric.name for metric in METRICS],
+            format_func=lambda name: BY_NAME[name].title,
+            key="rank-by",
+            persist_state="session",
+            width=300,
+        )
+    )
+
+
+def show_leaderboard(board: Leaderboard) -> None:
+    """Shows the best in one sentence, and all in a table."""
+    metric, best = BY_NAME[board.metric], board.ranked[0]
+    beside = sum(each.may_be_best for each in board.ranked) - 1
+    rest = f"{counted(beside, 'other')} cannot be told apart from it." if beside else "All others are worse."
+    st.subheader(
+        plain(
+            f"{best.manifest.model} is first by {metric.title}, {metric.text(best.scores[metric.name].value)}. {rest}"
+        ),
+        anchor=False,
+    )
+    st.caption(plain(" ".join((f"Compared over {board.n:,} images with a label.", *board.notes))))
+    rows = []
+    for place, each in enumerate(board.ranked, start=1):
+        score, difference = each.scores[metric.name], each.difference
+        row = {
+            "Place": place,
+            "Model": each.manifest.model,
+            "Dataset": each.manifest.dataset_name,
+            metric.title: metric.text(score.value),
+            "95% interval": f"{metric.text(score.low)} to {metric.text(score.high)}",
+            "Minus the best": "",
+            "May be the best": "yes" if each.may_be_best else "no",
+        }
+        if difference:
+            low, high = metric.difference(difference.low), metric.difference(difference.high)
+            row["Minus the best"] = f"{metric.difference(difference.value)} ({low} to {high})"
+        if board.metric == "accuracy":
+            row["McNemar's test"] = "" if each.p is None else p_in_words(each.p)
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    st.dataframe(
+        table.assign(**safe_for_spreadsheets(table[["Model", "Dataset"]])),
+        hide_index=True,
+        column_config={
+            "May be the best": st.column_config.TextColumn(
+                help="Yes if it cannot be told apart from the first: by McNemar's test, corrected by Holm, for the "
+                "accuracy; because the interval of the difference contains 0 for other metrics."
+            )
+        },
+        alt="Evaluations with their metric, its 95% interval and the difference to the best",
+    )

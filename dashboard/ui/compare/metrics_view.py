@@ -1,0 +1,65 @@
+"""The metrics of both runs side by side, with the difference of each."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.analysis.comparison import Comparison, Side
+from dashboard.core.analysis.comparison_words import is_better
+from dashboard.core.metrics.definitions import METRICS, Definition
+from dashboard.core.metrics.scores import Score
+
+
+def show_metrics(comparison: Comparison) -> None:
+    """Shows a row for each metric, and the speed of both below."""
+    rows = []
+    for metric in METRICS:
+        if difference := comparison.differences.get(metric.name):
+            a, b = (side.scores[metric.name] for side in (comparison.a, comparison.b))
+            better = is_better(metric, difference)
+            rows.append(
+                {
+                    "Metric": metric.title,
+                    "A": _with_interval(metric, a),
+                    "B": _with_interval(metric, b),
+                    "B minus A": metric.difference(difference.value),
+                    "95% interval": f"{metric.difference(difference.low)} to {metric.difference(difference.high)}",
+                    "Better": better or "unclear",
+                    "What it is": metric.explanation,
+                }
+            )
+    table = pd.DataFrame(rows)
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=35 * (len(table) + 1) + 3,
+        column_config={
+            "B minus A": st.column_config.TextColumn(help="In percentage points, or as it is for other metrics."),
+            "95% interval": st.column_config.TextColumn(help="Of the difference, by the bootstrap."),
+            "Better": st.column_config.TextColumn(help="Unclear if the interval contains 0."),
+        },
+        alt="Metrics of both evaluations with 95% intervals, and their differences",
+    )
+    _show_speed(comparison)
+
+
+def _with_interval(metric: Definition, score: Score) -> str:
+    low, high = (metric.text(bound).removesuffix("%") for bound in (score.low, score.high))
+    return f"{metric.text(score.value)} ({low}-{high})"
+
+
+def _show_speed(comparison: Comparison) -> None:
+    known = [("A", comparison.a), ("B", comparison.b)]
+    if any(side.images_per_second for _, side in known):
+        st.caption(
+            "Speed, as measured when each was evaluated: "
+            + "; ".join(f"{name} {_speed(side)}" for name, side in known)
+            + "."
+        )
+
+
+def _speed(side: Side) -> str:
+    if side.images_per_second is None:
+        return "unknown"
+    return f"{side.images_per_second:,.0f} images per second ({side.manifest.seconds:,.1f} s)"

@@ -1,0 +1,57 @@
+"""Comparisons, kept by the session so that another tab needs no new one."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from dashboard.core.analysis.comparison import Comparison, compare
+from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
+from dashboard.core.runs.filters import Filter, parse_filter
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.compare.choice import Choice
+from dashboard.ui.session import remembered, state_of_run
+
+KEPT = 8
+
+
+def comparison_of(services: Services, choice: Choice) -> Comparison:
+    """The comparison of A and B. Raises DatasetError if they cannot be compared."""
+    filters = _filters(choice)
+    key = [_state(services, *each) for each in zip(choice.run_ids, filters, strict=True)]
+
+    def make() -> Comparison:
+        a, b = (_load(services, *each) for each in zip(choice.run_ids, filters, strict=True))
+        return compare(a, b)
+
+    return remembered("comparisons", tuple(key), "Comparing ...", make, most=KEPT)
+
+
+def leaderboard_of(services: Services, choice: Choice, metric: str) -> Leaderboard:
+    """The ranking of all chosen runs. Raises DatasetError if they cannot be compared."""
+    filters = _filters(choice)
+    key = [_state(services, *each) for each in zip(choice.run_ids, filters, strict=True)]
+
+    def make() -> Leaderboard:
+        return leaderboard([_load(services, *each) for each in zip(choice.run_ids, filters, strict=True)], metric)
+
+    return remembered("leaderboards", (metric, *key), "Comparing ...", make, most=KEPT)
+
+
+def _filters(choice: Choice) -> list[Filter]:
+    """The filter of each run. Raises DatasetError."""
+    filters = [parse_filter(choice.where)] * len(choice.run_ids)
+    if choice.where_b is not None:
+        filters[1] = parse_filter(choice.where_b)
+    return filters
+
+
+def _state(services: Services, run_id: str, conditions: Filter) -> Hashable:
+    """A key that changes when the rows that pass the filter may have changed. Raises DatasetError."""
+    tags = services.runs.folder(run_id).annotations().tags if conditions else {}
+    return state_of_run(services, run_id), conditions, tuple(sorted(tags.items()))
+
+
+def _load(services: Services, run_id: str, conditions: Filter) -> Run:
+    return services.runs.folder(run_id).load(VIEW_COLUMNS, conditions)

@@ -1,0 +1,29 @@
+"""The page Compare: is one evaluation better than another, and which images change?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.runs.overview import overviews
+from dashboard.ui.compare.choice import choose
+from dashboard.ui.compare.comparison_view import show_comparison
+from dashboard.ui.compare.empty_view import show_nothing_to_compare
+from dashboard.ui.compare.leaderboard_view import choose_metric, show_leaderboard
+from dashboard.ui.compare.worked_out import comparison_of, leaderboard_of
+from dashboard.ui.errors import show_error
+from dashboard.ui.resources import get_services
+
+services = get_services()
+
+st.title("Compare")
+choice = choose(overviews(services.runs))
+try:
+    if not choice.a or not choice.b:
+        show_nothing_to_compare()
+    elif len(choice.run_ids) > 2:
+        show_leaderboard(leaderboard_of(services, choice, choose_metric()))
+    else:
+        show_comparison(services, comparison_of(services, choice))
+except DashboardError as error:
+    show_error(error, "These evaluations cannot be compared.")

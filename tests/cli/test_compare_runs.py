@@ -1,0 +1,109 @@
+"""Comparing, listing and annotating runs on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.test_commands import Done, dashboard, only_json
+from tests.compared_runs import probabilities, write_run
+
+NAMES = ("cat", "dog")
+LABELS = ["cat"] * 6 + ["dog"] * 4
+BY_A = [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]  # 8 of 10 right
+BY_B = [0, 0, 0, 0, 0, 0, 1, 1, 1, 0]  # 9 of 10 right
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Three runs over the same ten images, and one over others."""
+    for name, predicted in (("a", BY_A), ("b", BY_B), ("c", BY_A)):
+        write_run(tmp_path / "runs", name, LABELS, probabilities(predicted, 2), NAMES, model=f"pets-{name}@1")
+    others = [f"others/{i}.png" for i in range(10)]
+    write_run(tmp_path / "runs", "x", LABELS, probabilities(BY_B, 2), NAMES, others, dataset_sha256="x")
+    return tmp_path
+
+
+def answer(done: Done) -> Any:
+    assert done.returncode == 0, done.stderr
+    return only_json(done)
+
+
+def test_two_runs_as_json(data: Path) -> None:
+    found = answer(dashboard("runs", "compare", "a", "b", "--json", data_dir=data))
+    counts = ("n", "both_right", "only_a_right", "only_b_right", "both_wrong", "mcnemar_p")
+    assert [found[name] for name in counts] == [10, 7, 1, 2, 0, 1.0]
+    for side in ("a", "b", "difference"):
+        metrics = found[side]
+        assert {"accuracy", "macro_f1", "log_loss", "ece15"} <= metrics.keys()
+        assert all(metric.keys() == {"value", "low", "high", "n"} for metric in metrics.values())
+    assert found["difference"]["accuracy"]["value"] == pytest.approx(0.1)
+    assert found["agreement"]["same_class"]["value"] == 0.7
+    assert found["notes"] == []
+
+
+def test_two_runs_as_a_table(data: Path) -> None:
+    done = dashboard("runs", "compare", "a", "b", data_dir=data)
+    told = done.stderr.decode()
+    assert done.returncode == 0 and done.stdout == b""
+    assert "These two cannot be told apart: B 90.0%, A 80.0%, difference 10.0 points" in told
+    assert "+10.0" in told and "only A: 1, only B: 2" in told and "A: pets-a@1 on pets.zip (10 images)" in told
+
+
+def test_conditions_hold_for_both_or_for_the_second_only(data: Path) -> None:
+    found = answer(dashboard("runs", "compare", "a", "b", "--where", "true_label=dog", "--json", data_dir=data))
+    assert found["n"] == 4 and found["only_a_right"] == 1
+    command = ("runs", "compare", "a", "a", "--where", "true_label=dog", "--where-b", "true_label=cat", "--json")
+    found = answer(dashboard(*command, data_dir=data))
+    assert found["mcnemar_p"] is None and found["only_a_right"] is None
+    assert found["difference"]["accuracy"]["value"] == pytest.approx(4 / 6 - 1)
+    assert found["run_b"]["where"] == ["true_label=cat"]
+
+
+def test_more_than_two_are_ranked(data: Path) -> None:
+    found = answer(dashboard("runs", "compare", "a", "b", "c", "--json", data_dir=data))
+    assert found["metric"] == "accuracy" and found["n"] == 10
+    ranked = found["ranked"]
+    assert [each["run_id"] for each in ranked] == ["b", "a", "c"]
+    assert all(each["may_be_best"] for each in ranked) and ranked[0]["difference"] is None
+    told = dashboard("runs", "compare", "a", "b", "c", "--metric", "macro_f1", data_dir=data).stderr.decode()
+    assert "Macro F1" in told and "pets-b@1" in told
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("a", "x"), "share no image: no file name of one occurs in the other"),
+        (("a",), "One evaluation cannot be compared"),
+        (("a", "nothing"), "There is no run 'nothing'"),
+        (("a", "b", "c", "--where-b", "true_label=cat"), "--where-b is for two evaluations"),
+        (("a", "b", "c", "--metric", "speed"), "There is no metric 'speed'"),
+        (("a", "b", "--where", "true_label=bird"), "bird is not a class of this evaluation"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_with_a_way_out(data: Path, arguments: tuple[str, ...], told: str) -> None:
+    done = dashboard("runs", "compare", *arguments, "--json", data_dir=data)
+    assert done.returncode == 1 and told in json.loads(done.stdout)["error"]["message"]
+    assert json.loads(done.stdout)["error"]["fix"]
+
+
+def test_notes_and_verdicts_are_set_listed_and_removed(data: Path) -> None:
+    assert (
+        dashboard("runs", "note", "a", "--note", "Too dark.", "--verdict", "to review", data_dir=data).returncode == 0
+    )
+    changed = answer(dashboard("runs", "note", "a", "--verdict", "rejected", "--json", data_dir=data))
+    assert (changed["note"], changed["verdict"]) == ("Too dark.", "rejected")
+    listed = answer(dashboard("runs", "list", "--json", data_dir=data))
+    assert {(run["run_id"], run["verdict"], run["note"]) for run in listed if run["verdict"]} == {
+        ("a", "rejected", "Too dark.")
+    }
+    assert "rejected, Too dark." in dashboard("runs", "list", data_dir=data).stderr.decode()
+    removed = answer(dashboard("runs", "note", "a", "--note", "", "--verdict", "", "--json", data_dir=data))
+    assert (removed["note"], removed["verdict"]) == ("", "")
+    wrong = dashboard("runs", "note", "a", "--verdict", "good", "--json", data_dir=data)
+    assert wrong.returncode == 1 and "accepted" in json.loads(wrong.stdout)["error"]["fix"]
+    assert dashboard("runs", "note", "nothing", "--note", "x", data_dir=data).returncode == 1
+    assert not (data / "runs" / "nothing").exists()

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, precision_score, recall_score
+
+from dashboard.core.analysis.checks.applying import apply_checks, check_classes
+from dashboard.core.analysis.checks.check import Outcome
+from dashboard.core.analysis.checks.figures import class_figure
+from dashboard.core.analysis.checks.junit import junit_xml
+from dashboard.core.analysis.checks.not_worse import accuracy_difference
+from dashboard.core.analysis.checks.reading import parse_checks
+from dashboard.core.errors import DatasetError
+from dashboard.core.metrics.intervals import proportion
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore
+from tests.core.analysis.findings.faults import unreadable
+from tests.run_rows import Row, failed, manifest, ok, table_of
+from tests.simulated_runs import Simulated, clean
+
+NOW, BEFORE = "20260102-000000-now", "20260101-000000-before"
+
+
+def store_of(tmp_path: Path, rows: list[Row], run_id: str = NOW, **of_manifest: object) -> RunStore:
+    store = RunStore(tmp_path)
+    folder = store.folder(run_id)
+    folder.save(manifest(run_id, n_images=len(rows), **of_manifest))
+    folder.add_part(0, table_of(rows))
+    return store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    """Of 10 cats 8 are right, of 10 dogs 9; one image failed, one has no label."""
+    cats = [ok(i, "cat", "cat" if i < 8 else "dog") for i in range(10)]
+    dogs = [ok(i, "dog", "dog" if i < 19 else "cat") for i in range(10, 20)]
+    return store_of(tmp_path, [*cats, *dogs, failed(20), ok(21, None, "cat")])
+
+
+def outcome_of(store: RunStore, text: str, run_id: str = NOW) -> Outcome:
+    (outcome,) = apply_checks(parse_checks(f"- {text}", "checks.yml"), store, run_id)
+    return outcome
+
+
+@pytest.mark.parametrize(
+    "text, passed, value, n",
+    [
+        ("accuracy >= 0.85", True, 0.85, 20),
+        ("accuracy >= 85%", True, 0.85, 20),
+        ("accuracy > 0.85", False, 0.85, 20),
+        ("accuracy.low >= 0.85", False, proportion(17, 20).low, 20),
+        ("accuracy.high <= 0.9", False, proportion(17, 20).high, 20),
+        ("recall[cat] >= 0.8", True, 0.8, 10),
+        ("precision[cat] >= 0.9", False, 8 / 9, 9),
+        ("recall[dog].low >= 0.6", False, proportion(9, 10).low, 10),
+        ("n == 20", True, 20, None),
+        ("n >= 21", False, 20, None),
+        ("failed <= 0", False, 1, None),
+        ("failed <= 5%", True, 1 / 22, 22),
+        ("log_loss <= 0.1", False, -(17 * np.log(0.75) + 3 * np.log(0.25)) / 20, 20),
+        ("top2 >= 1", True, 1, 20),
+        ("{check: 'recall[cat] >= 0.8', where: index<8}", True, 1, 8),
+        ("{check: accuracy >= 0.1, where: index>99}", False, None, None),
+        ("{check: 'recall[cat] >= 0.1', where: true_label=dog}", False, None, None),
+    ],
+)
+def test_figures_and_limits(text: str, passed: bool, value: float | None, n: int | None, store: RunStore) -> None:
+    outcome = outcome_of(store, text)
+    assert (outcome.passed, outcome.n) == (passed, n)
+    assert outcome.value == (value if value is None else pytest.approx(value)) and outcome.message.endswith(".")
+
+
+def test_a_message_says_what_was_found(store: RunStore) -> None:
+    assert outcome_of(store, "accuracy.low >= 0.85").message == (
+        "accuracy has the lower limit 64.0% (95% interval 64.0% to 94.8%, 20 images)."
+    )
+    assert outcome_of(store, "{check: 'recall[cat] >= 0', where: true_label=dog}").message == (
+        "recall[cat] is not defined for these images."
+    )
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("- n >= 1\n- recall[fish] >= 1", "checks.yml, line 2: 'fish' is not a class of this evaluation."),
+        ("- {check: n >= 1, subset: night}", "checks.yml, line 1: There is no subset 'night'."),
+        ("- {check: n >= 1, where: colour=red}", "checks.yml, line 1: There is no column 'colour'."),
+        ("- {check: n >= 1, where: true_label=fish}", "checks.yml, line 1: fish is not a class of this evaluation."),
+        ("- not worse than 20250101-000000-gone", "checks.yml, line 1: There is no run '20250101-000000-gone'."),
+        ("- not worse than ../x", "checks.yml, line 1: '../x' is not the id of a run."),
+    ],
+)
+def test_names_that_do_not_exist_are_told_with_their_line(text: str, message: str, store: RunStore) -> None:
+    with pytest.raises(DatasetError) as caught:
+        apply_checks(parse_checks(text, "checks.yml"), store, NOW)
+    assert caught.value.code == "checks" and caught.value.message == message
+
+
+def test_classes_are_checked_before_the_work() -> None:
+    file = parse_checks("- recall[cat] >= 1\n- recall[fish] >= 1", "checks.yml")
+    check_classes(file, ("cat", "fish"))
+    with pytest.raises(DatasetError, match="line 2"):
+        check_classes(file, ("cat", "dog"))
+
+
+def test_subsets_of_the_file_and_of_the_run(store: RunStore) -> None:
+    store.folder(NOW).annotate(lambda a: a.with_subset("few", ["index<8"]).with_subset("late", ["index>=8"]))
+    text = "subsets: {few: [index<4, true_label=cat]}\nchecks:\n"
+    text += "".join(f"- {{check: n >= 5, subset: {name}}}\n" for name in ("few", "late"))
+    outcomes = apply_checks(parse_checks(text, "checks.yml"), store, NOW)
+    assert [outcome.value for outcome in outcomes] == [4, 12]  # the file's own subset hides the run's
+
+
+def run_of(run: Simulated, path: Path, *where: str) -> Run:
+    return run.store(path / NOW).load(VIEW_COLUMNS, parse_filter(where))
+
+
+@pytest.mark.parametrize("where", [(), ("confidence<0.8",)])
+def test_figures_of_classes_are_those_of_scikit_learn(where: tuple[str, ...], tmp_path: Path) -> None:
+    run = run_of(clean(1), tmp_path, *where)
+    rows = run.labelled
+    for metric, reference in (("recall", recall_score), ("precision", precision_score), ("f1", f1_score)):
+        values = reference(rows["true_label"], rows["predicted_label"], labels=run.manifest.class_names, average=None)
+        for name, value in zip(run.manifest.class_names, values, strict=True):
+            figure = class_figure(run, metric, name)
+            assert figure is not None and figure.value == pytest.approx(value) and figure.low < value < figure.high
+
+
+def test_intervals_of_f1_hold_the_truth(tmp_path: Path) -> None:
+    """About 95% of them should."""
+    large = clean(0, 20_000)
+    truth = f1_score(large.true == 0, large.predicted == 0)
+    held = 0
+    for i in range(100):
+        part = large.take(np.random.default_rng(i).choice(20_000, 500, replace=False))
+        figure = class_figure(run_of(part, tmp_path / str(i)), "f1", "airplane")
+        held += figure is not None and figure.low <= truth <= figure.high
+    assert held >= 88
+
+
+def test_findings(tmp_path: Path) -> None:
+    unreadable(1).store(tmp_path / NOW)
+    store = RunStore(tmp_path)
+    assert outcome_of(store, "no finding: overconfident").passed and not outcome_of(store, "no findings").passed
+    outcome = outcome_of(store, "no finding: unreadable")
+    assert not outcome.passed and outcome.message.startswith("40 of 2,000 images could not be evaluated")
+    assert outcome_of(store, "findings <= 1").passed
+    assert outcome_of(store, "{no finding: unreadable, where: status=ok}").passed
+
+
+def answers(right: list[bool], first: int = 0) -> list[Row]:
+    return [ok(first + i, "cat", "cat" if hit else "dog") for i, hit in enumerate(right)]
+
+
+@pytest.mark.parametrize(
+    "now, before, passed",
+    [
+        ([True] * 30, [True] * 30, True),  # the same
+        ([True] * 24 + [False] * 6, [True] * 30, False),  # p = 2 / 2^6
+        ([True] * 29 + [False], [True] * 30, True),  # one image is chance
+        ([True] * 30, [True] * 24 + [False] * 6, True),  # better
+        ([True] * 15 + [False] * 15, [False] * 15 + [True] * 15, True),  # other images, as many
+    ],
+)
+def test_not_worse(now: list[bool], before: list[bool], passed: bool, tmp_path: Path) -> None:
+    store = store_of(tmp_path, answers(now))
+    store_of(tmp_path, answers(before)[::-1], BEFORE)
+    outcome = outcome_of(store, f"not worse than {BEFORE}")
+    assert (
+        outcome.passed is passed and outcome.n == 30 and outcome.value == pytest.approx((sum(now) - sum(before)) / 30)
+    )
+
+
+def test_only_images_that_both_have_are_compared(tmp_path: Path) -> None:
+    """Class names in another order, and a label that was corrected, change nothing."""
+    store = store_of(tmp_path, answers([True] * 20))
+    rows = [*answers([True] * 10 + [False] * 20, first=10)]
+    rows[0] = Row(10, "cat/10.png", "dog", "cat", 0.75, [0.25, 0.75], [-1.0, 1.0], "ok", "")
+    store_of(tmp_path, rows, BEFORE, class_names=("dog", "cat"))
+    now, before = (store.folder(run_id).load(VIEW_COLUMNS) for run_id in (NOW, BEFORE))
+    difference = accuracy_difference(now, before)
+    assert difference is not None and (difference.score.n, difference.score.value, difference.p_value) == (10, 0, 1)
+    other = store_of(tmp_path, answers([True] * 5, first=100), "20260103-000000-other")
+    outcome = outcome_of(other, f"not worse than {BEFORE}", "20260103-000000-other")
+    assert not outcome.passed and "in common" in outcome.message
+
+
+def test_junit(store: RunStore) -> None:
+    file = parse_checks('- n >= 1\n- accuracy >= 0.9\n- {check: n >= 0, where: "file~\\e<&"}', "a&b.yml")
+    root = ElementTree.fromstring(junit_xml(apply_checks(file, store, NOW), "a&b.yml", 1.25))
+    (suite,) = root
+    assert root.tag == "testsuites" and suite.attrib == {
+        "name": "a&b.yml", "tests": "3", "failures": "1", "errors": "0", "skipped": "0", "time": "1.250",
+    }  # fmt: skip
+    names = [case.get("name") for case in suite]
+    assert names == ["n >= 1", "accuracy >= 0.9", "n >= 0 where file~\ufffd<&"]
+    assert [case.find("failure") is not None for case in suite] == [False, True, False]
+    failure = suite[1].find("failure")
+    assert failure is not None and str(failure.get("message")).startswith("accuracy is 85.0%")

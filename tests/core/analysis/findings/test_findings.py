@@ -1,0 +1,212 @@
+"""Ten planted faults give their finding first, and runs without a fault give none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from dashboard.core.analysis.findings.find import FALSE_DISCOVERIES, find_in, significance_limit
+from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.analysis.findings.rules import IDS, RULES
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from tests.core.analysis.findings.faults import CAT, DOG, FAULTS, confused_pair, never_predicted
+from tests.run_rows import failed, manifest, ok, table_of
+from tests.simulated_runs import Simulated, clean
+
+SEEDS = (1, 2)
+
+
+def found_in(run: Simulated, path: Path) -> list[Finding]:
+    return find_in(run.store(path / "20260101-000000-abc"))
+
+
+def same_rows_as_its_filter(finding: Finding, folder: RunFolder) -> bool:
+    opened = folder.load(VIEW_COLUMNS, parse_filter(finding.where)).table.index
+    return not finding.where or sorted(opened) == sorted(finding.rows.tolist())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("plant", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_planted_fault_is_the_first_finding(plant: Callable[[int], Simulated], seed: int, tmp_path: Path) -> None:
+    folder = plant(seed).store(tmp_path / "20260101-000000-abc")
+    first, *others = find_in(folder)
+    assert first.id == FAULTS[plant] and all(first.cost >= each.cost for each in others)
+    assert first.low <= first.value <= first.high and first.statement.endswith(".") and first.next_step.endswith(".")
+    assert all(same_rows_as_its_filter(finding, folder) for finding in (first, *others))
+
+
+def test_every_fault_of_the_list_is_planted() -> None:
+    assert {*FAULTS.values()} == {*IDS} - {"underconfident", "conflicting_labels", "label_errors", "weak_class"}
+
+
+def test_clean_runs_have_no_findings(tmp_path: Path) -> None:
+    """Twenty parts of one large run without a fault."""
+    large = clean(0, 20_000)
+    parts = [large.take(np.random.default_rng(i).choice(20_000, 2000, replace=False)) for i in range(20)]
+    assert sum(len(found_in(part, tmp_path / str(i))) for i, part in enumerate(parts)) <= 1
+
+
+def test_clean_runs_drawn_with_replacement_have_hardly_any_findings(tmp_path: Path) -> None:
+    """Drawn twice, a wrong answer counts twice. The pictures differ here, since equal ones are a finding of their own."""
+    count = 0
+    for i in range(20):
+        rng = np.random.default_rng(i)
+        run = clean(0).take(rng.integers(0, 2000, 2000))
+        count += len(
+            found_in(replace(run, thumbnails=rng.integers(0, 256, (2000, 2, 2, 3), np.uint8)), tmp_path / str(i))
+        )
+    assert count <= 1
+
+
+@pytest.mark.parametrize("n, k", [(400, 10), (2000, 2), (6000, 3)])
+def test_other_sizes_of_clean_runs_have_no_findings_either(n: int, k: int, tmp_path: Path) -> None:
+    assert [found_in(clean(seed, n, k), tmp_path / str(seed)) for seed in range(5)] == [[]] * 5
+
+
+def test_the_sentences_are_plain_and_give_the_figures(tmp_path: Path) -> None:
+    rows = [ok(i, "cat", "cat") for i in range(40)] + [failed(40 + i) for i in range(3)]
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest(n_images=43))
+    folder.add_part(0, table_of(rows))
+    (finding,) = find_in(folder)
+    assert finding.statement == "3 of 43 images could not be evaluated (7.0%, 2.4 to 18.6): It is damaged."
+    assert (finding.n, finding.rows.tolist(), finding.where) == (43, [40, 41, 42], ("status=failed",))
+
+
+def test_a_filter_of_the_run_is_part_of_the_filter_of_a_finding(tmp_path: Path) -> None:
+    folder = confused_pair(1).store(tmp_path / "20260101-000000-abc")
+    finding = find_in(folder, parse_filter(["brightness<0.6"]))[0]
+    assert finding.id == "confused_pair" and finding.where[0] == "brightness<0.6"
+    assert len(finding.rows) < len(find_in(folder)[0].rows) and same_rows_as_its_filter(finding, folder)
+
+
+def test_wrong_labels_here_and_there_are_told_from_overconfidence(tmp_path: Path) -> None:
+    run, rng = clean(1, 4000), np.random.default_rng(1)
+    wrong = rng.random(4000) < 0.04
+    true = np.where(wrong, (run.true + rng.integers(1, 10, 4000)) % 10, run.true)
+    (finding,) = found_in(replace(run, true=true), tmp_path)
+    assert finding.id == "label_errors" and abs(finding.cost - wrong.sum()) < 50
+    assert np.isin(np.flatnonzero(wrong), finding.rows).mean() > 0.8
+
+
+def test_underconfidence_is_told_from_overconfidence(tmp_path: Path) -> None:
+    run = clean(1)
+    flat = run.pred_probs**0.4
+    (finding, *_) = found_in(replace(run, pred_probs=flat / flat.sum(axis=1, keepdims=True)), tmp_path)
+    assert finding.id == "underconfident" and finding.where[0] == "correct=yes"
+
+
+def test_one_class_that_is_wrong_more_often_though_not_as_a_certain_other_one(tmp_path: Path) -> None:
+    run, rng = clean(1), np.random.default_rng(1)
+    probs = run.pred_probs.copy()
+    for i in np.flatnonzero(run.true == CAT)[::4]:
+        probs[i] = rng.permutation(probs[i])
+    findings = found_in(replace(run, pred_probs=probs), tmp_path)
+    assert "weak_class" in [finding.id for finding in findings]
+
+
+def test_the_same_image_with_two_labels(tmp_path: Path) -> None:
+    run = clean(1)
+    again = run.take(np.concatenate([np.arange(2000), np.arange(8)]))
+    true = again.true.copy()
+    true[2000:] = (true[2000:] + 3) % 10
+    findings = {finding.id: finding for finding in found_in(replace(again, true=true), tmp_path)}
+    assert findings.keys() == {"conflicting_labels"}  # which says that they are repeated, too
+    assert findings["conflicting_labels"].cost == 8 and sorted(findings["conflicting_labels"].rows) == [
+        *range(8),
+        *range(2000, 2008),
+    ]
+
+
+def test_errors_that_depend_on_a_column_of_the_dataset(tmp_path: Path) -> None:
+    run, rng = clean(1), np.random.default_rng(1)
+    night = rng.random(2000) < 0.2
+    probs = run.pred_probs.copy()
+    for i in np.flatnonzero(night)[::3]:
+        probs[i] = np.roll(probs[i], 1 + i % 9)
+    folder = replace(run, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
+    hours = np.where(night, 23, 12)
+    folder.keep_attributes(pa.table({"weather": np.where(night, "night", "day"), "hour": hours, "indoors": ~night}))
+    first = find_in(folder)[0]
+    assert first.id == "depends_on_property" and first.where in (
+        ("weather=night", "correct=no"),
+        ("hour=23", "correct=no"),
+        ("indoors=no", "correct=no"),
+    )
+    assert same_rows_as_its_filter(first, folder)
+    assert sum(finding.id == "depends_on_property" for finding in find_in(folder)) == 1  # the columns say the same
+
+
+@pytest.mark.parametrize("column, value", [("indoors", [True, False]), ("hour", [1, 2]), ("camera", ["a", "b"])])
+def test_each_kind_of_column_gives_a_filter_that_works(column: str, value: list[object], tmp_path: Path) -> None:
+    run = clean(1)
+    probs = run.pred_probs.copy()
+    probs[:600:2] = np.roll(probs[:600:2], 3, axis=1)
+    folder = replace(run, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
+    folder.keep_attributes(pa.table({column: [value[0]] * 600 + [value[1]] * 1400}))
+    first = find_in(folder)[0]
+    assert first.where[0].startswith(column) and same_rows_as_its_filter(first, folder)
+
+
+def test_two_classes_that_look_alike_are_one_finding(tmp_path: Path) -> None:
+    run = clean(1)
+    probs = run.pred_probs.copy()
+    for a, b in ((CAT, DOG), (DOG, CAT)):
+        some = np.flatnonzero(run.true == a)[::8]
+        probs[some] = 0.005
+        probs[some, b], probs[some, a] = 0.6, 0.36
+    (finding, *others) = found_in(replace(run, pred_probs=probs), tmp_path)
+    assert finding.id == "confused_pair" and finding.statement.startswith("cat and dog are mistaken for each other ")
+    assert finding.where == ("true_label=cat|dog", "predicted_label=cat|dog", "correct=no") and not others
+
+
+def test_runs_without_labels_or_rows(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest())
+    assert find_in(folder) == []
+    folder.add_part(0, table_of([ok(0, None, "cat"), ok(1, None, "dog")]))
+    assert find_in(folder) == []
+    folder.add_part(0, table_of([failed(0), failed(1)]))
+    assert [finding.id for finding in find_in(folder)] == ["unreadable"]
+
+
+@pytest.mark.parametrize("predicted", ["cat", "dog"])
+def test_tiny_runs_have_no_findings(predicted: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest())
+    folder.add_part(0, table_of([ok(i, "cat", predicted) for i in range(3)]))
+    assert find_in(folder) == []
+
+
+def test_of_many_findings_the_most_costly_ones_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = never_predicted(1)
+    folder = replace(run, failed=np.arange(2000) % 50 == 7).store(tmp_path / "20260101-000000-abc")
+    assert [finding.id for finding in find_in(folder)][:2] == ["never_predicted", "unreadable"]
+    monkeypatch.setattr("dashboard.core.analysis.findings.find.MOST", 1)
+    assert [finding.id for finding in find_in(folder)] == ["never_predicted"]
+
+
+def test_the_limit_is_the_one_of_benjamini_and_hochberg() -> None:
+    """By hand: of 10 tests, the i-th smallest p-value may be i / 10 of the rate."""
+    rate = FALSE_DISCOVERIES
+    assert significance_limit([rate * 0.35, rate * 0.09, rate * 0.25], 10) == rate * 0.09
+    assert significance_limit([rate * 0.29, rate * 0.09, rate * 0.25], 10) == rate * 0.29
+    assert (
+        significance_limit([rate * 0.11], 10) < 0
+        and significance_limit([], 0) < 0
+        and significance_limit([0.0], 1) == 0
+    )
+
+
+def test_rules_stand_after_those_that_explain_them() -> None:
+    seen: set[str] = set()
+    for rule in RULES:
+        assert {*rule.explained_by} <= seen | {*rule.ids}
+        seen |= {*rule.ids}

@@ -1,0 +1,289 @@
+"""Comparison of two runs: hand-made counts, scikit-learn, and what is matched with what."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
+from dashboard.core.analysis.comparison_words import is_better, verdict
+from dashboard.core.errors import DatasetError
+from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.scores import Score
+from dashboard.core.runs.folder import RunFolder
+from tests.compared_runs import load, probabilities, write_run
+
+NAMES = ("cat", "dog", "fish")
+TRUE = [0, 0, 0, 1, 1, 1, 2, 2, 2, 2]
+BY_A = [0, 0, 1, 1, 1, 2, 2, 2, 0, 1]  # 6 right: wrong are 2, 5, 8, 9
+BY_B = [0, 1, 1, 1, 1, 1, 2, 2, 2, 1]  # 7 right: wrong are 1, 2, 9
+LABELS = [NAMES[i] for i in TRUE]
+
+
+def outcomes(comparison: Comparison) -> Outcomes:
+    assert comparison.outcomes is not None
+    return comparison.outcomes
+
+
+@pytest.fixture
+def a(tmp_path: Path) -> RunFolder:
+    return write_run(tmp_path, "a", LABELS, probabilities(BY_A, 3), NAMES)
+
+
+@pytest.fixture
+def b(tmp_path: Path) -> RunFolder:
+    confidence = [0.9, 0.9, 0.9, 0.9, 0.9, 0.6, 0.9, 0.9, 0.8, 0.9]
+    return write_run(tmp_path, "b", LABELS, probabilities(BY_B, 3, confidence), NAMES, model="pets@2")
+
+
+def test_counts_by_hand(a: RunFolder, b: RunFolder) -> None:
+    found = compare(load(a), load(b))
+    told = outcomes(found)
+    assert (told.both_right, told.only_a_right, told.only_b_right, told.both_wrong) == (5, 1, 2, 2)
+    assert told.mcnemar_p == 1.0 and found.n == 10 and found.notes == ()
+    assert found.a.scores["accuracy"].value == 0.6 and found.b.scores["accuracy"].value == 0.7
+    assert told.same_class.value == 0.7 and told.kappa == pytest.approx(sk.cohen_kappa_score(BY_A, BY_B))
+    assert found.confusion_difference.tolist() == [[-1, 1, 0], [0, 1, -1], [-1, 0, 1]]
+    assert found.a.images_per_second == 5.0
+    assert found.b.reliability is not None and found.b.reliability.images.sum() == 10
+    assert told.fixed[["position_a", "position_b", "true_label", "predicted_a", "predicted_b"]].to_numpy().tolist() == [
+        [8, 8, "fish", "cat", "fish"],
+        [5, 5, "dog", "fish", "dog"],
+    ], "those first of which B is most confident"
+    assert told.fixed["confidence_b"].tolist() == [0.8, 0.6] and told.fixed["confidence_a"].tolist() == [0.75, 0.75]
+    assert told.broken[["position_a", "predicted_a", "predicted_b"]].to_numpy().tolist() == [[1, "cat", "dog"]]
+
+
+def test_metrics_are_those_of_scikit_learn(a: RunFolder, b: RunFolder) -> None:
+    found = compare(load(a), load(b))
+    reference = {
+        "accuracy": sk.accuracy_score,
+        "balanced_accuracy": sk.balanced_accuracy_score,
+        "macro_f1": lambda y, p: sk.f1_score(y, p, average="macro"),
+        "mcc": sk.matthews_corrcoef,
+    }
+    for name, metric in reference.items():
+        of_a, of_b = metric(TRUE, BY_A), metric(TRUE, BY_B)
+        assert found.a.scores[name].value == pytest.approx(of_a)
+        assert found.differences[name].value == pytest.approx(of_b - of_a)
+
+
+def test_two_equal_runs_do_not_differ(tmp_path: Path, a: RunFolder) -> None:
+    same = write_run(tmp_path, "same", LABELS, probabilities(BY_A, 3), NAMES)
+    found = compare(load(a), load(same))
+    assert outcomes(found).mcnemar_p == 1.0 and not found.accuracy_differs
+    assert found.differences and all(d.low <= 0 <= d.high for d in found.differences.values())
+    assert outcomes(found).kappa == 1.0 and outcomes(found).fixed.empty
+    assert "cannot be told apart" in verdict(found)
+
+
+def test_rows_without_label_or_prediction_in_one_run_are_left_out(tmp_path: Path, a: RunFolder) -> None:
+    labels = [None, *LABELS[1:8], "dog", "fish"]  # row 8 is labelled fish in the other run
+    other = write_run(tmp_path, "b", labels, probabilities(BY_B, 3), NAMES, failed=[4])
+    found = compare(load(a), load(other))
+    assert found.n == 7
+    assert found.notes == (
+        "1 image is left out, because one of the two has no prediction.",
+        "1 image is left out, because one of the two has no label.",
+        "1 image is left out, because their labels differ between the two.",
+    )
+    kept = [1, 2, 3, 5, 6, 7, 9]
+    assert found.a.scores["accuracy"].value == pytest.approx(np.mean([TRUE[i] == BY_A[i] for i in kept]))
+
+
+def test_files_are_matched_by_name_in_any_order(tmp_path: Path, a: RunFolder) -> None:
+    order = [7, 3, 9, 0, 1, 2, 4, 5, 6, 8]
+    files = [f"pictures/{i:03d}.png" for i in order]
+    probs = probabilities(BY_B, 3)[order]
+    other = write_run(tmp_path, "b", [LABELS[i] for i in order], probs, NAMES, files, dataset_sha256="another")
+    found = compare(load(a), load(other))
+    told = outcomes(found)
+    assert (told.both_right, told.only_a_right, told.only_b_right, told.both_wrong) == (5, 1, 2, 2)
+    assert {*zip(told.fixed["position_a"], told.fixed["position_b"], strict=True)} == {(8, 9), (5, 7)}
+    assert "matched by file name" in found.notes[0]
+
+
+def test_the_same_archive_is_matched_by_position_whatever_its_files_are_called(tmp_path: Path, a: RunFolder) -> None:
+    other = write_run(tmp_path, "b", LABELS, probabilities(BY_B, 3), NAMES, ["x.png"] * 10)
+    assert compare(load(a), load(other)).n == 10
+
+
+def test_ends_of_paths_match_if_no_whole_path_does(tmp_path: Path) -> None:
+    def run(name: str, files: list[str]) -> RunFolder:
+        labels = ["cat", "dog", "fish"]
+        return write_run(tmp_path, name, labels, probabilities([0, 1, 1], 3), NAMES, files, dataset_sha256=name)
+
+    a = run("a", ["test/cat/0.png", "test/dog/0.png", "test/dog/1.png"])
+    b = run("b", ["cat/0.png", "dog/0.png", "dog/2.png"])
+    found = compare(load(a), load(b))
+    assert found.n == 2 and "ends of their paths" in found.notes[0]
+    assert "2 images are in only one of the two and left out." in found.notes
+    c = run("c", ["1.png", "0.png", "7.png"])  # 0.png is twice in a
+    with pytest.raises(DatasetError, match="the same label"):
+        compare(load(a), load(c))  # only 1.png, with another label
+
+
+def test_repeated_file_names_are_left_out(tmp_path: Path) -> None:
+    files = ["0.png", "1.png", "1.png"]
+    probs = probabilities([0, 1, 1], 3)
+    a = write_run(tmp_path, "a", ["cat", "dog", "dog"], probs, NAMES, files, dataset_sha256="a")
+    b = write_run(tmp_path, "b", ["cat", "dog", "dog"], probs, NAMES, files, dataset_sha256="b")
+    found = compare(load(a), load(b))
+    assert found.n == 1 and "Left out: 1 file name that is not unique." in found.notes
+
+
+ROWS = [f"row {i}" for i in range(10)]
+
+
+def test_imported_rows_without_names_are_matched_by_number_if_labels_agree(tmp_path: Path, a: RunFolder) -> None:
+    def imported(name: str, labels: list[str], dataset: str = "/data/probs.npz") -> RunFolder:
+        return write_run(
+            tmp_path, name, labels, probabilities(BY_B, 3), NAMES, ROWS,
+            dataset_sha256=name, imported=True, dataset=dataset,
+        )  # fmt: skip
+
+    b = imported("b", LABELS)
+    for other in (a, imported("c", LABELS)):
+        found = compare(load(other), load(b))
+        assert found.n == 10 and "matched by their number" in found.notes[0]
+    assert compare(load(a), load(b)).b.images_per_second is None
+    with pytest.raises(DatasetError, match="at 2 rows the labels differ"):
+        compare(load(a), load(imported("other", [LABELS[3], *LABELS[1:3], LABELS[0], *LABELS[4:]])))
+
+
+def test_imported_rows_of_another_number_are_refused(tmp_path: Path, a: RunFolder) -> None:
+    b = write_run(
+        tmp_path, "b", LABELS[:9], probabilities(BY_B[:9], 3), NAMES, ROWS[:9], dataset_sha256="b", imported=True
+    )
+    with pytest.raises(DatasetError, match=r"numbers of rows differ \(10 and 9\)") as caught:
+        compare(load(a), load(b))
+    assert caught.value.code == "not_comparable" and "file names" in caught.value.fix
+
+
+def test_imported_rows_without_any_label_are_refused(tmp_path: Path, a: RunFolder) -> None:
+    b = write_run(tmp_path, "b", [None] * 10, probabilities(BY_B, 3), NAMES, ROWS, dataset_sha256="b", imported=True)
+    with pytest.raises(DatasetError, match="no labels to confirm the order"):
+        compare(load(a), load(b))
+
+
+def test_other_images_are_refused_with_a_command(tmp_path: Path, a: RunFolder) -> None:
+    files = [f"other/{i}.jpg" for i in range(10)]
+    b = write_run(
+        tmp_path, "b", LABELS, probabilities(BY_B, 3), NAMES, files, dataset_sha256="b", model="pets@2", dataset="/x y.zip"
+    )  # fmt: skip
+    with pytest.raises(DatasetError, match="share no image: no file name") as caught:
+        compare(load(b), load(a))
+    assert "`python -m dashboard evaluate '/x y.zip' --model pets@1`" in caught.value.fix
+
+
+def test_the_order_of_the_classes_does_not_matter(tmp_path: Path, a: RunFolder) -> None:
+    turned = ("fish", "cat", "dog")
+    b = write_run(tmp_path, "b", LABELS, probabilities([(i + 1) % 3 for i in BY_B], 3), turned)
+    found = compare(load(a), load(b))
+    told = outcomes(found)
+    assert (told.both_right, told.only_a_right, told.only_b_right, told.both_wrong) == (5, 1, 2, 2)
+    assert found.class_names == NAMES and found.confusion_difference.tolist() == [[-1, 1, 0], [0, 1, -1], [-1, 0, 1]]
+    assert found.b.scores["accuracy"].value == 0.7
+
+
+def test_classes_that_only_one_has_are_said(tmp_path: Path, a: RunFolder) -> None:
+    names = ("dog", "cat", "zebra")  # no fish
+    labels = [label if label != "fish" else None for label in LABELS]
+    b = write_run(tmp_path, "b", labels, probabilities([1, 1, 2, 0, 0, 0, 1, 1, 1, 1], 3), names)
+    found = compare(load(a), load(b))
+    told = outcomes(found)
+    assert found.n == 6 and found.class_names == ("cat", "dog", "fish", "zebra")
+    assert (told.both_right, told.only_a_right, told.only_b_right, told.both_wrong) == (4, 0, 1, 1)
+    assert any("Only pets@1 has the class fish" in note for note in found.notes)
+
+
+def test_other_classes_are_refused(tmp_path: Path, a: RunFolder) -> None:
+    b = write_run(tmp_path, "b", ["x"] * 10, probabilities([0] * 10, 2), ("x", "y"))
+    with pytest.raises(DatasetError, match="no name in common"):
+        compare(load(a), load(b))
+
+
+def test_runs_without_labels_are_refused(tmp_path: Path, a: RunFolder) -> None:
+    b = write_run(tmp_path, "b", [None] * 10, probabilities(BY_B, 3), NAMES)
+    with pytest.raises(DatasetError, match="share 10 images, but none with") as caught:
+        compare(load(a), load(b))
+    assert caught.value.fix
+
+
+def test_both_filters_must_hold(a: RunFolder, b: RunFolder) -> None:
+    found = compare(load(a, "true_label=fish"), load(b, "true_label=fish"))
+    assert found.n == 4 and found.a.scores["accuracy"].value == 0.5 and found.b.scores["accuracy"].value == 0.75
+    found = compare(load(a, "correct=no"), load(b, "correct=no"))
+    assert found.n == 2 and outcomes(found).both_wrong == 2
+    with pytest.raises(DatasetError, match="With these conditions"):
+        compare(load(a, "true_label=cat"), load(b, "true_label=dog"))
+
+
+def test_one_run_under_two_filters_is_not_paired(a: RunFolder) -> None:
+    found = compare(load(a, "true_label=cat"), load(a, "true_label=fish"))
+    assert found.outcomes is None and (found.a.n, found.b.n, found.n) == (3, 4, 7)
+    assert found.differences["accuracy"].value == pytest.approx(2 / 4 - 2 / 3) and found.differences["accuracy"].n == 7
+    assert "two filters" in found.notes[0] and len(found.notes) == 1
+    assert found.confusion_difference[2].tolist() == [0.25, 0.25, 0.5]
+    with pytest.raises(DatasetError, match=r"left by the filter true_label=cat and confidence>0\.9"):
+        compare(load(a), load(a, "true_label=cat", "confidence>0.9"))
+    assert "3 images pass both filters" in compare(load(a), load(a, "true_label=cat")).notes[1]
+
+
+def test_independent_intervals_are_as_wide_as_two_proportions_make_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    n = 2000
+    true = np.where(np.arange(n) < 800, 0, 1)
+    predicted = np.where(rng.random(n) < np.where(true == 0, 0.8, 0.9), true, 2)
+    run = write_run(tmp_path, "r", [NAMES[i] for i in true], probabilities(predicted.tolist(), 3), NAMES)
+    difference = compare(load(run, "true_label=cat"), load(run, "true_label=dog")).differences["accuracy"]
+    shares = [np.mean(predicted[true == c] == c) for c in (0, 1)]
+    half = 1.96 * np.sqrt(sum(p * (1 - p) / m for p, m in zip(shares, (800, 1200), strict=True)))
+    assert (difference.high - difference.low) / 2 == pytest.approx(half, rel=0.1)
+
+
+def test_the_verdict_in_words(a: RunFolder, b: RunFolder) -> None:
+    found = compare(load(a), load(b))
+    score = Score(0.918, 0.91, 0.92, 2000)
+    told = replace(outcomes(found), mcnemar_p=0.0004)
+    made = replace(
+        found, outcomes=told, differences={"accuracy": Score(0.013, 0.006, 0.02, 2000)},
+        a=replace(found.a, scores={"accuracy": score}), b=replace(found.b, scores={"accuracy": replace(score, value=0.931)}),
+    )  # fmt: skip
+    assert verdict(made) == (
+        "B is right more often: 93.1% against 91.8% for A, difference 1.3 points (0.6 to 2.0), p = 0.0004."
+    )
+    turned = replace(made, a=made.b, b=made.a, differences={"accuracy": Score(-0.013, -0.02, -0.006, 2000)})
+    assert verdict(turned).startswith("A is right more often: 93.1% against 91.8% for B, difference 1.3 points (0.6 to")
+    assert verdict(replace(made, outcomes=replace(told, mcnemar_p=0.3))) == (
+        "These two cannot be told apart: B 93.1%, A 91.8%, difference 1.3 points (0.6 to 2.0), p = 0.30."
+    )
+
+
+@pytest.mark.parametrize(
+    "name, low, high, better",
+    [("accuracy", 0.1, 0.2, "B"), ("accuracy", -0.2, -0.1, "A"), ("accuracy", -0.1, 0.2, ""), ("brier", 0.1, 0.2, "A")],
+)
+def test_which_is_better_by_a_metric(name: str, low: float, high: float, better: str) -> None:
+    assert is_better(BY_NAME[name], Score((low + high) / 2, low, high, 10)) == better
+
+
+def test_two_hundred_thousand_rows_take_no_loop(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    n = 200_000
+    true = rng.integers(0, 3, n)
+    labels = np.array(NAMES, object)[true].tolist()
+    predictions = [np.where(rng.random(n) < share, true, rng.integers(0, 3, n)).tolist() for share in (0.9, 0.91)]
+    a, b = (
+        load(write_run(tmp_path, name, labels, probabilities(each, 3), NAMES, dataset_sha256=name))
+        for name, each in zip("ab", predictions, strict=True)
+    )
+    start = time.process_time()
+    found = compare(a, b)
+    assert time.process_time() - start < 5
+    assert found.n == n and found.accuracy_differs

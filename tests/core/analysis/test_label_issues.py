@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.analysis import label_issues as module
+from dashboard.core.analysis.label_issues import COLUMNS, label_issues
+from dashboard.core.importing.predictions import ImportRequest, import_predictions
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import RunStore
+from tests.run_rows import failed, manifest, ok, table_of
+from tests.simulated_runs import NAMES, Simulated, clean
+
+NAME = "20260101-000000-abc"
+
+
+@pytest.fixture(scope="module")
+def noisy() -> tuple[Simulated, np.ndarray]:
+    """A run with 60 labels changed, and which they are. One row in 50 failed."""
+    run, rng = clean(1), np.random.default_rng(1)
+    changed = np.sort(rng.choice(2000, 60, replace=False))
+    true = run.true.copy()
+    true[changed] = (true[changed] + 1) % 10
+    return replace(run, true=true, failed=np.arange(2000) % 50 == 7), changed
+
+
+def test_changed_labels_come_first(noisy: tuple[Simulated, np.ndarray], tmp_path: Path) -> None:
+    run, changed = noisy
+    issues = label_issues(run.store(tmp_path / NAME).load(VIEW_COLUMNS))
+    assert tuple(issues.columns) == COLUMNS and issues["rank"].tolist() == list(range(1, len(issues) + 1))
+    assert np.isin(issues["index"].head(30), changed).mean() > 0.8
+    first = issues.iloc[0]
+    i = int(first["index"])
+    assert (first["file"], first["label"], first["suggested_label"]) == (
+        f"{i}.png", NAMES[run.true[i]], NAMES[run.predicted[i]],
+    )  # fmt: skip
+    assert first["confidence"] == run.pred_probs[i].max() and first["score"] == run.pred_probs[i, run.true[i]]
+    assert issues["score"].is_monotonic_increasing and not run.failed[issues["index"]].any()
+
+
+def test_in_pieces_nearly_the_same_is_found(
+    noisy: tuple[Simulated, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = noisy[0].store(tmp_path / NAME).load(VIEW_COLUMNS)
+    at_once = label_issues(run)
+    monkeypatch.setattr(module, "MOST_BYTES", 0)
+    in_pieces = label_issues(run)
+    assert np.isin(in_pieces["index"], at_once["index"]).mean() > 0.7 and len(in_pieces) > 0.7 * len(at_once)
+    assert in_pieces["score"].is_monotonic_increasing
+    assert (in_pieces["label"].astype(str) != in_pieces["suggested_label"].astype(str)).mean() > 0.9
+
+
+def test_a_filter_leaves_the_same_images_out_and_changes_no_other(
+    noisy: tuple[Simulated, np.ndarray], tmp_path: Path
+) -> None:
+    folder = noisy[0].store(tmp_path / NAME)
+    issues = label_issues(folder.load(VIEW_COLUMNS))
+    cats = label_issues(folder.load(VIEW_COLUMNS, parse_filter(["true_label=cat"])))
+    assert len(cats) > 0 and cats["index"].tolist() == issues.loc[issues["label"] == "cat", "index"].tolist()
+
+
+@pytest.mark.parametrize(
+    "rows", [[], [failed(0)], [ok(0, None, "cat")], [ok(0, "cat", "dog"), ok(1, "cat", "cat")], [ok(0, "dog", "cat")]]
+)
+def test_with_fewer_than_two_labels_there_is_nothing_to_find(rows: list[object], tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / NAME)
+    folder.save(manifest())
+    folder.add_part(0, table_of(rows))  # type: ignore[arg-type]
+    assert label_issues(folder.load(VIEW_COLUMNS)).empty
+
+
+def test_the_reference_predictions(shared_dir: Path, tmp_path: Path) -> None:
+    """What cleanlab finds there with its default filter."""
+    files = (shared_dir / "oracles" / f"cifar10_test_{name}.npy" for name in ("pred_probs", "labels"))
+    store = RunStore(tmp_path)
+    imported = import_predictions(ImportRequest(next(files), NAMES, next(files), "oracle", {}, None), store)
+    issues = label_issues(store.folder(imported.manifest.run_id).load(VIEW_COLUMNS))
+    assert len(issues) == 284 and issues["index"].head(3).tolist() == [3828, 2405, 6753]

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.core.analysis.leaderboard import leaderboard
+from dashboard.core.errors import DatasetError
+from dashboard.core.metrics.paired import mcnemar_p
+from dashboard.core.runs.run import Run
+from tests.compared_runs import load, probabilities, write_run
+
+NAMES = ("cat", "dog", "fish")
+N = 400
+TRUE = np.arange(N) % 3
+LABELS = [NAMES[i] for i in TRUE]
+
+
+def run(root: Path, name: str, wrong: range, confidence: float = 0.75, **fields: object) -> Run:
+    """A run that is wrong for these rows."""
+    predicted = np.where(np.isin(np.arange(N), wrong), (TRUE + 1) % 3, TRUE)
+    return load(write_run(root, name, LABELS, probabilities(predicted.tolist(), 3, confidence), NAMES, **fields))
+
+
+def test_the_best_is_first_and_those_beside_it_are_marked(tmp_path: Path) -> None:
+    runs = [
+        run(tmp_path, "bad", range(80)),
+        run(tmp_path, "best", range(20)),
+        run(tmp_path, "near", range(23)),
+    ]
+    board = leaderboard(runs)
+    assert [each.manifest.run_id for each in board.ranked] == ["best", "near", "bad"] and board.n == N
+    best, near, bad = board.ranked
+    assert best.difference is None and best.p is None and best.may_be_best
+    assert near.p == pytest.approx(mcnemar_p(3, 0)) and near.may_be_best and not bad.may_be_best
+    assert bad.p == pytest.approx(2 * mcnemar_p(60, 0))
+    assert near.difference is not None and near.difference.value == pytest.approx(-3 / N)
+    assert best.scores["accuracy"].value == 1 - 20 / N
+
+
+def test_holm_spares_what_a_single_test_would_condemn(tmp_path: Path) -> None:
+    runs = [run(tmp_path, "best", range(20))]
+    runs += [run(tmp_path, f"near{i}", range(26)) for i in range(5)]  # 6 more mistakes: p = 0.031 alone
+    assert mcnemar_p(6, 0) < 0.05 and all(each.may_be_best for each in leaderboard(runs).ranked)
+
+
+def test_another_metric_ranks_by_its_own_direction(tmp_path: Path) -> None:
+    runs = [run(tmp_path, "sure", range(20), 0.94), run(tmp_path, "unsure", range(20), 0.5)]
+    board = leaderboard(runs, "log_loss")
+    assert [each.manifest.run_id for each in board.ranked] == ["sure", "unsure"]
+    assert board.ranked[1].p is None and not board.ranked[1].may_be_best
+    assert leaderboard(runs).ranked[1].may_be_best
+
+
+def test_only_images_of_all_runs_count(tmp_path: Path) -> None:
+    a, c = run(tmp_path, "a", range(20)), run(tmp_path, "c", range(30))
+    part = slice(10, 200)
+    files = [f"pictures/{i:03d}.png" for i in range(N)][part]
+    b = load(
+        write_run(
+            tmp_path, "b", LABELS[part], probabilities(TRUE[part].tolist(), 3), NAMES, files, dataset_sha256="part"
+        )
+    )
+    board = leaderboard([a, b, c])
+    assert board.n == 190
+    assert {each.manifest.run_id: each.scores["accuracy"].value for each in board.ranked} == pytest.approx(
+        {"a": 180 / 190, "b": 1.0, "c": 170 / 190}
+    )
+    assert any("210 images" in note for note in board.notes)
+
+
+def test_nothing_in_common(tmp_path: Path) -> None:
+    a = run(tmp_path, "a", range(20))
+    halves = [
+        load(
+            write_run(
+                tmp_path, f"half{first}", LABELS[first : first + 200], probabilities(TRUE[:200].tolist(), 3), NAMES,
+                [f"pictures/{i:03d}.png" for i in range(first, first + 200)], dataset_sha256=f"half{first}",
+            )
+        )
+        for first in (0, 200)
+    ]  # fmt: skip
+    with pytest.raises(DatasetError, match="in all of these"):
+        leaderboard([a, *halves])

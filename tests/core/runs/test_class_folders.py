@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.errors import DatasetError
+from dashboard.core.models.registry import Registry
+from dashboard.core.runs import class_folders
+from dashboard.core.runs.class_folders import write_class_folders
+from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore
+from tests.conftest import MakeZip, encoded, picture
+from tests.evaluating import evaluate
+from tests.run_rows import manifest
+
+
+@pytest.fixture
+def run(make_zip: MakeZip, tiny_registry: Registry, pool: WorkerPool, tmp_path: Path) -> Run:
+    """Pictures of two folders that share a file name, one without a label, and one that is no image."""
+    more = [f"more/{i}.png" for i in range(12)]  # the table labels nearly all, so it counts and the folders do not
+    rows = "file,label\na/1.png,cat\nb/1.png,cat\nc.png,dog\nbroken.png,dog\n" + "".join(f"{n},cat\n" for n in more)
+    files = {name: encoded(picture(i)) for i, name in enumerate(("a/1.png", "b/1.png", "c.png", "d.png", *more))}
+    dataset = make_zip({}, extra={"labels.csv": rows.encode(), **files, "broken.png": b"no image"})
+    store = RunStore(tmp_path / "runs")
+    return store.folder(evaluate(dataset, tiny_registry.get("tiny"), pool, store).run_id).load()
+
+
+def exported(run: Run, indices: list[int]) -> zipfile.ZipFile:
+    out = io.BytesIO()
+    write_class_folders(run, indices, out)
+    return zipfile.ZipFile(out)
+
+
+def test_images_are_in_a_folder_of_their_label_under_a_name_of_their_own(run: Run) -> None:
+    files = dict(zip(run.table["file"], run.table["index"], strict=True))
+    archive = exported(run, [files[name] for name in ("a/1.png", "b/1.png", "c.png", "d.png")])
+    assert sorted(archive.namelist()) == sorted(
+        ["cat/1.png", f"cat/1-{files['b/1.png']}.png", "dog/c.png", "no label/d.png"]
+    )
+    assert archive.read("dog/c.png") == encoded(picture(2))
+
+
+def test_what_cannot_be_read_any_more_is_listed_with_the_reason(run: Run, make_zip: MakeZip) -> None:
+    dataset = Path(run.manifest.dataset)
+    with zipfile.ZipFile(dataset) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    del files["c.png"]
+    with zipfile.ZipFile(dataset, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    archive = exported(run, run.table["index"].tolist())
+    assert "dog/c.png" not in archive.namelist()
+    assert "changed" in json.loads(archive.read("not_exported.json"))["c.png"]
+
+
+def test_a_zip_does_not_grow_beyond_its_limit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(class_folders, "MOST_EXPORTED_BYTES", len(encoded(picture(0))) + 10)
+    archive = exported(run, run.evaluated["index"].tolist()[:4])
+    missing = json.loads(archive.read("not_exported.json"))
+    assert len(archive.namelist()) == 2 and len(missing) == 3
+    assert all("Export it separately" in reason for reason in missing.values())
+
+
+def test_an_imported_run_has_no_images_to_export(run: Run) -> None:
+    imported = Run(manifest(imported=True), run.table, run.files, None, "finished")
+    with pytest.raises(DatasetError, match="imported without images"):
+        exported(imported, [0])
+
+
+@pytest.mark.parametrize("label", ["a/b", "..", "con: 1", "<img>"])
+def test_a_label_is_no_path(label: str) -> None:
+    member = class_folders._member(label, "x/../1.png", 0, set())
+    assert member.count("/") == 1 and ".." not in member and not {*member} & {*'<>:"\\|?*'}

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.evaluation.measuring import measure
+from dashboard.core.metrics.intervals import proportion
+from dashboard.core.runs.overview import overviews
+from dashboard.core.runs.store import RunStore
+from tests.compared_runs import probabilities, write_run
+
+NAMES = ("cat", "dog")
+LABELS = ["cat", "cat", "dog", "dog"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    for day, predicted in enumerate(([0, 0, 1, 1], [0, 0, 1, 0]), start=1):
+        created = f"2026-01-0{day}T00:00:00+00:00"
+        write_run(tmp_path, f"run-{day}", LABELS, probabilities(predicted, 2), NAMES, created_utc=created)
+    measure(RunStore(tmp_path).folder("run-2"))
+    return RunStore(tmp_path)
+
+
+def test_a_list_knows_the_measured_accuracy_without_the_rows(store: RunStore) -> None:
+    for rows in store.root.glob("*/*.parquet"):
+        rows.unlink()
+    newer, older = overviews(store)
+    assert (newer.manifest.run_id, newer.accuracy) == ("run-2", proportion(3, 4))
+    assert older.accuracy is None and older.state == "finished" and older.annotations.note == ""
+
+
+def test_metrics_that_were_written_again_are_read_again(store: RunStore) -> None:
+    assert overviews(store)[0].accuracy == proportion(3, 4)
+    file = store.folder("run-2").evaluation_file
+    file.write_text(file.read_text().replace('"value": 0.75', '"value": 0.5'))
+    os.utime(file, ns=(1, 1))
+    found = overviews(store)[0].accuracy
+    assert found is not None and found.value == 0.5
+
+
+def test_damaged_metrics_and_notes_are_left_out(store: RunStore) -> None:
+    folder = store.folder("run-2")
+    folder.evaluation_file.write_text("{")
+    os.utime(folder.evaluation_file, ns=(2, 2))
+    (folder.path / "annotations.json").write_text("[")
+    assert overviews(store)[0].accuracy is None and overviews(store)[0].annotations.verdict == ""

@@ -1,0 +1,201 @@
+"""The page Compare, and the table of runs that leads to it, over runs on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.evaluation.measuring import measure
+from dashboard.services import Services
+from tests.compared_runs import probabilities, write_run
+from tests.evaluating import evaluate
+from tests.pages.conftest import ROOT, alts, text_of
+
+Open = Callable[[str], AppTest]
+NAMES = ("cat", "dog")
+LABELS = ["cat"] * 30 + ["dog"] * 30
+RIGHT = [0] * 30 + [1] * 30
+
+
+@pytest.fixture
+def runs(dashboard: Services) -> Path:
+    """Runs over the same 60 images: `good` is right, `bad` wrong for 20 cats, `near` for one; `other` has other images."""
+    root = dashboard.settings.runs_dir
+    for day, (name, wrong) in enumerate((("good", 0), ("bad", 20), ("near", 1), ("other", 0)), start=1):
+        predicted = [1] * wrong + RIGHT[wrong:]
+        files = [f"{name}/{i}.png" for i in range(60)] if name == "other" else None
+        folder = write_run(
+            root, name, LABELS, probabilities(predicted, 2), NAMES, files,
+            created_utc=f"2026-01-0{day}T00:00:00+00:00", model=f"{name}@1",
+            dataset=str(root / f"{name}.zip"), dataset_sha256="x" if files else "same",
+        )  # fmt: skip
+        measure(folder)
+    return root
+
+
+def opened(at: AppTest, **address: str | list[str]) -> AppTest:
+    at.query_params.clear()
+    at.query_params.update(address)
+    at.run()
+    assert not at.exception
+    return at
+
+
+def headline(at: AppTest) -> str:
+    return str(at.subheader[0].value).replace("\\", "")
+
+
+def table_with(at: AppTest, column: str) -> object:
+    return next(each.value for each in at.dataframe if column in each.value.columns)
+
+
+def test_before_anything_is_chosen(open_page: Open, runs: Path) -> None:
+    at = open_page("compare")
+    assert not at.exception and "Choose two evaluations of the same images" in text_of(at)
+    assert len(at.selectbox(key="compare-a").options) == 4 and not at.subheader
+
+
+def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, runs: Path) -> None:
+    at = open_page("compare")
+    at.selectbox(key="compare-a").select("bad").run()
+    at.selectbox(key="compare-b").select("good").run()
+    assert not at.exception
+    assert headline(at).startswith("B is right more often: 100.0% against 66.7% for A, difference 33.3 points (")
+    assert headline(at).endswith("p < 0.0001.")
+    assert (at.query_params["a"], at.query_params["b"]) == ("bad", "good")
+    table = table_with(at, "B minus A")
+    accuracy = table[table["Metric"] == "Accuracy"].iloc[0]  # type: ignore[index]
+    assert (accuracy["B minus A"], accuracy["Better"]) == ("+33.3", "B")
+    shown = {metric.label: metric.value for metric in at.metric}
+    assert (shown["Both right"], shown["Only A right"], shown["Only B right"]) == ("40", "0", "20")
+    assert "A 30 images per second (2.0 s)" in text_of(at)
+
+
+def test_the_address_says_what_to_compare(open_page: Open, runs: Path) -> None:
+    at = opened(open_page("compare"), a="good", b="near")
+    assert headline(at).startswith("These two cannot be told apart: A 100.0%, B 98.3%, difference 1.7 points")
+    at = opened(at, a="bad", b="good", where=["true_label=cat"])
+    assert "B is right more often: 100.0% against 33.3% for A" in headline(at)
+    assert at.multiselect(key="compare-where").value == ["true_label=cat"]
+    at.multiselect(key="compare-where").set_value([]).run()
+    assert "against 66.7%" in headline(at) and "where" not in at.query_params
+
+
+@pytest.mark.parametrize("tab", ["Images (20 fixed, 0 broken)", "Confusion matrix", "Calibration"])
+def test_each_tab_is_drawn(open_page: Open, runs: Path, tab: str) -> None:
+    at = open_page("compare")
+    at.session_state["compare-tab"] = tab
+    opened(at, a="bad", b="good")
+    if tab.startswith("Images"):
+        assert "The images cannot be shown" in text_of(at).replace("\\", "")
+        files = table_with(at, "file")
+        assert len(files) == 20 and set(files["predicted_a"]) == {"dog"}  # type: ignore[arg-type, index]
+    else:
+        assert any("Difference of the confusion" in alt or "Reliability" in alt for alt in alts(at))
+
+
+def test_one_run_under_two_filters(open_page: Open, runs: Path) -> None:
+    at = opened(open_page("compare"), a="bad", b="bad", where=["true_label=cat"], where_b=["true_label=dog"])
+    assert headline(at).startswith("B is right more often: 100.0% against 33.3% for A") and " p " not in headline(at)
+    assert not at.metric and "30 images of A and 30 of B" in text_of(at)
+
+
+def test_more_than_two_are_ranked(open_page: Open, runs: Path) -> None:
+    at = opened(open_page("compare"), a="bad", b="near", more=["good"])
+    assert headline(at) == "good@1 is first by Accuracy, 100.0%. 1 other cannot be told apart from it."
+    table = table_with(at, "Place")
+    assert table["Model"].tolist() == ["good@1", "near@1", "bad@1"]  # type: ignore[index]
+    assert table["May be the best"].tolist() == ["yes", "yes", "no"]  # type: ignore[index]
+    at.selectbox(key="rank-by").select("log_loss").run()
+    assert not at.exception and "is first by Log loss" in headline(at)
+
+
+@pytest.mark.parametrize(
+    "address, told",
+    [
+        ({"a": "good", "b": "other"}, "share no image"),
+        ({"a": "good", "b": "gone"}, "There is no run 'gone'"),
+        ({"a": "good", "b": "bad", "where": "true_label=bird"}, "bird is not a class"),
+        ({"a": "good", "b": "bad", "where": "nonsense"}, "is not a condition"),
+    ],
+)
+def test_why_two_cannot_be_compared_is_said_with_a_fix(
+    open_page: Open, runs: Path, address: dict[str, str], told: str
+) -> None:
+    at = opened(open_page("compare"), **address)
+    assert told in text_of(at) and "These evaluations cannot be compared" in text_of(at)
+    if "other" in address.values():
+        assert any("python -m dashboard evaluate" in str(code.value) for code in at.code)
+
+
+def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboard: Services) -> None:
+    small, resnet = (dashboard.registry.get(name) for name in ("tiny", "cifar10-resnet"))
+    a, b = (
+        evaluate(dashboard.settings.samples_dir, version, dashboard.engine, dashboard.runs)
+        for version in (small, resnet)
+    )
+    at = open_page("compare")
+    opened(at, a=a.run_id, b=b.run_id)
+    fixed = int(next(metric.value for metric in at.metric if metric.label == "Only B right"))
+    broken = int(next(metric.value for metric in at.metric if metric.label == "Only A right"))
+    assert fixed > 3
+    at.session_state["compare-tab"] = f"Images ({fixed} fixed, {broken} broken)"
+    at.run()
+    assert not at.exception
+    pictures = [alt for alt in alts(at) if alt.startswith("Labelled ")]
+    assert len(pictures) == min(fixed, 16) + min(broken, 16)
+
+
+def tick(at: AppTest, rows: list[int]) -> AppTest:
+    """Ticks rows of the table of runs, as a browser does."""
+    [key] = [each.proto.id for each in at.dataframe if "Verdict" in each.value.columns]
+    name = key.rsplit("-runs-", 1)[-1]
+    at.session_state[f"runs-{name}"] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+    return at.run()
+
+
+def test_the_table_of_runs(open_page: Open, dashboard: Services, runs: Path) -> None:
+    at = open_page("evaluate")
+    table = table_with(at, "Verdict")
+    assert table["Model"].tolist() == ["other@1", "near@1", "bad@1", "good@1"], "newest first"  # type: ignore[index]
+    assert table["Accuracy"].round(1).tolist() == [100, 98.3, 66.7, 100]  # type: ignore[index]
+    assert table["95% interval"].iloc[2] == "54.1-77.3"  # type: ignore[index]
+    assert at.button(key="open-run").disabled and at.button(key="compare-runs").disabled
+    at.text_input(key="search-runs").set_value("BAD zip").run()
+    assert table_with(at, "Verdict")["Model"].tolist() == ["bad@1"]  # type: ignore[index]
+    at.text_input(key="search-runs").set_value("nothing of it").run()
+    assert "None of the 4 evaluations matches" in text_of(at)
+
+
+def test_one_ticked_run_is_opened(open_page: Open, runs: Path) -> None:
+    at = tick(open_page("evaluate"), [2])
+    assert at.button(key="compare-runs").disabled
+    at.button(key="open-run").click().run()
+    assert not at.exception and at.query_params["run"] == "bad"
+
+
+def test_ticked_runs_are_compared(open_page: Open, runs: Path) -> None:
+    at = tick(open_page("evaluate"), [2, 3])
+    assert at.button(key="open-run").disabled
+    at.button(key="compare-runs").click().run()
+    assert not at.exception and at.title[0].value == "Compare"
+    assert headline(at).startswith("A is right more often: 100.0% against 66.7% for B"), "the older one is A"
+
+
+def test_a_note_and_a_verdict_are_kept(open_page: Open, dashboard: Services, runs: Path) -> None:
+    at = tick(open_page("evaluate"), [0])
+    at.button(key="note-run").click().run()
+    at.text_area(key="note-other").set_value("Needs a look.")
+    at.button_group(key="verdict-other").set_value("to review")
+    at.button(key="save-note").click().run()
+    assert not at.exception
+    annotations = dashboard.runs.folder("other").annotations()
+    assert (annotations.note, annotations.verdict) == ("Needs a look.", "to review")
+    assert table_with(at, "Verdict").iloc[0][["Verdict", "Note"]].tolist() == ["to review", "Needs a look."]  # type: ignore[attr-defined]
+
+
+def test_the_page_is_in_the_navigation() -> None:
+    assert "compare.py" in (ROOT / "dashboard" / "main.py").read_text(encoding="utf-8")

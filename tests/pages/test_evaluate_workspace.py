@@ -1,0 +1,152 @@
+"""The workspace of an evaluation: filter, subsets, tags, choice of images, addresses."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.services import Services
+from tests.conftest import MakeZip
+from tests.evaluating import evaluate
+from tests.pages.conftest import sheet, text_of
+from tests.pages.test_evaluate import Open, metrics, open_run, view
+
+
+@pytest.fixture
+def run(dashboard: Services, make_zip: MakeZip) -> RunManifest:
+    """An evaluation of 20 pictures by a model that cannot tell them apart."""
+    version = dashboard.registry.get("tiny")
+    return evaluate(make_zip({"cat": 12, "dog": 8}), version, dashboard.engine, dashboard.runs)
+
+
+def set_filter(at: AppTest, run: RunManifest, *conditions: str) -> AppTest:
+    at.multiselect(key=f"filter-{run.run_id}").set_value(list(conditions)).run()
+    assert not at.exception
+    return at
+
+
+def test_every_figure_obeys_the_filter(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    at = set_filter(open_run(open_page, run), run, "true_label=cat")
+    rows = dashboard.runs.folder(run.run_id).load().evaluated
+    cats = rows[rows["true_label"] == "cat"]
+    right = (cats["true_label"].astype(str) == cats["predicted_label"].astype(str)).mean()
+    assert metrics(at)["Images"] == "12" and metrics(at)["Accuracy"] == f"{right:.1%}"
+    assert "12 of 20 images pass the filter" in text_of(at) and at.query_params["where"] == "true_label=cat"
+    per_class = next(d.value for d in view(at, "Classes").dataframe if "f1" in d.value.columns)
+    images = dict(zip(per_class["class"], per_class["images"], strict=True))
+    assert {name: n for name, n in images.items() if n} == {"cat": 12}
+    at = set_filter(at, run)
+    assert metrics(view(at, "Overview"))["Images"] == "20" and "where" not in at.query_params
+
+
+def test_the_address_opens_the_same_images(open_page: Open, run: RunManifest) -> None:
+    at = open_page("evaluate")
+    at.query_params["run"] = run.run_id
+    at.query_params["where"] = ["true_label=dog"]
+    at.query_params["show"] = ["status=ok"]
+    at.query_params["view"] = "Images"
+    at.run()
+    assert not at.exception and not at.metric
+    assert at.multiselect(key=f"filter-{run.run_id}").value == ["true_label=dog"]
+    assert [item["note"] for item in sheet(at)] == ["labelled dog"] * 8
+
+
+@pytest.mark.parametrize(
+    "condition, said",
+    [
+        ("nonsense", "'nonsense' is not a condition."),
+        ("colour=red", "There is no column 'colour'."),
+        ("true_label=ant", "ant is not a class of this evaluation."),
+        ("confidence<many", "'many' is not a number."),
+        ("tag=gone", "No image has the tag gone."),
+    ],
+)
+def test_a_filter_that_cannot_be_used_gives_no_figures(
+    open_page: Open, run: RunManifest, condition: str, said: str
+) -> None:
+    at = open_page("evaluate")
+    at.query_params["run"], at.query_params["where"] = run.run_id, [condition]
+    at.run()
+    assert not at.exception and not at.metric and said in text_of(at)
+    at.button(key="clear-filter").click().run()
+    assert not at.exception and metrics(at)["Images"] == "20"
+
+
+def test_a_typed_condition_that_is_none_is_refused_and_the_filter_stays(open_page: Open, run: RunManifest) -> None:
+    at = set_filter(open_run(open_page, run), run, "true_label=cat", "whatever")
+    assert "This condition was not added" in text_of(at) and metrics(at)["Images"] == "12"
+    assert at.multiselect(key=f"filter-{run.run_id}").value == ["true_label=cat"]
+
+
+def test_a_filter_that_no_image_passes_says_so(open_page: Open, run: RunManifest) -> None:
+    at = set_filter(open_run(open_page, run), run, "confidence>1")
+    assert "No image passes the filter" in text_of(at) and not at.metric
+
+
+def test_conditions_are_made_without_typing_them(open_page: Open, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    at.selectbox(key=f"column-{run.run_id}").set_value("confidence").run()
+    at.number_input(key=f"condition-{run.run_id}-confidence-low").set_value(0.25).run()
+    at.button(key=f"add-{run.run_id}").click().run()
+    at.selectbox(key=f"column-{run.run_id}").set_value("true_label").run()
+    at.multiselect(key=f"condition-{run.run_id}-true_label").set_value(["cat", "dog"]).run()
+    at.button(key=f"add-{run.run_id}").click().run()
+    assert not at.exception and at.query_params["where"] == ["confidence>=0.25", "true_label=cat|dog"]
+
+
+def test_a_subset_is_saved_and_used_again(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    at = set_filter(open_run(open_page, run), run, "true_label=dog")
+    at.text_input(key=f"subset-name-{run.run_id}").set_value("only [dogs]").run()
+    at.button(key=f"save-subset-{run.run_id}").click().run()
+    assert not at.exception
+    assert dashboard.runs.folder(run.run_id).annotations().subsets == {"only [dogs]": ("true_label=dog",)}
+    at = set_filter(at, run)
+    at.button(key=f"subset-{run.run_id}-only [dogs]").click().run()
+    assert not at.exception and metrics(at)["Images"] == "8"
+    at.button(key=f"forget-{run.run_id}-only [dogs]").click().run()
+    assert not at.exception and dashboard.runs.folder(run.run_id).annotations().subsets == {}
+
+
+def test_selected_images_are_tagged_and_found_by_their_tag(
+    open_page: Open, dashboard: Services, run: RunManifest
+) -> None:
+    dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("blurred", [3]))
+    at = open_run(open_page, run)
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+    at.button(key="select-page").click().run()
+    assert "20 selected" in text_of(at)
+    at.session_state[f"selected-{run.run_id}"] = {1, 3}
+    at.selectbox(key=f"tag-name-{run.run_id}").set_value("blurred").run()
+    at.button(key=f"tag-add-{run.run_id}").click().run()
+    assert not at.exception and dashboard.runs.folder(run.run_id).annotations().tags == {"blurred": (1, 3)}
+    at = set_filter(at, run, "tag=blurred")
+    assert "2 of 20 images pass the filter" in text_of(at)
+    at.selectbox(key=f"tag-name-{run.run_id}").set_value("blurred").run()
+    at.button(key=f"tag-remove-{run.run_id}").click().run()
+    assert not at.exception and dashboard.runs.folder(run.run_id).annotations().tags == {}
+
+
+def test_images_are_sorted_as_asked(open_page: Open, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+
+    def confidences() -> list[float]:
+        return [float(item["text"].split()[-1].rstrip("%")) for item in sheet(at)]
+
+    assert confidences() == sorted(confidences(), reverse=True)
+    at.selectbox(key="image-order").set_value("least confident").run()
+    assert confidences() == sorted(confidences())
+    at.selectbox(key="image-order").set_value("dataset").run()
+    assert [item["index"] for item in sheet(at)] == list(range(20))
+
+
+def test_another_run_has_a_filter_of_its_own(
+    open_page: Open, dashboard: Services, run: RunManifest, make_zip: MakeZip
+) -> None:
+    other = evaluate(
+        make_zip({"cat": 3}, name="other.zip"), dashboard.registry.get("tiny"), dashboard.engine, dashboard.runs
+    )
+    at = set_filter(open_run(open_page, run), run, "true_label=dog")
+    at.selectbox(key="earlier").select(other.run_id).run()
+    assert not at.exception and metrics(at)["Images"] == "3" and "where" not in at.query_params
