@@ -16,6 +16,7 @@ from dashboard.cli.label_issues import show_label_issues
 from dashboard.cli.note_run import note_run
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.cli.show_run import show_run, show_scores
+from dashboard.cli.trust import show_guarantee, show_prediction_sets
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.export import export_run
 from dashboard.core.runs.filters import parse_filter
@@ -31,6 +32,8 @@ runs_app.command("note")(note_run)
 runs_app.command("check")(check)
 runs_app.command("findings")(show_findings)
 runs_app.command("label-issues")(show_label_issues)
+runs_app.command("guarantee")(show_guarantee)
+runs_app.command("prediction-sets")(show_prediction_sets)
 
 
 @runs_app.command("list")

@@ -1,5 +1,6 @@
 // A contact sheet: tiles cut from one sprite, by mouse and by keyboard.
-// Data: sprite, columns, rows, ratio, side, items [{index, text, note, tone, alt}], selected [index], pixelated.
+// Data: sprite, columns, rows, ratio, side, items [{index, text, note, tone, alt}], selected [index], pixelated, opens,
+// selects.
 // State "selected": the selected indices of this page. Trigger "opened": the index of an image to look at.
 export default function (component) {
   const { data, parentElement, setStateValue, setTriggerValue } = component
@@ -54,11 +55,12 @@ export default function (component) {
     const note = document.createElement("div")
     note.className = `note ${item.tone}`
     note.textContent = item.note
-    cell.append(picture, box, text, note)
+    cell.append(picture, ...(data.selects ? [box] : []), text, note)
     return cell
   }
 
   function select(place, range) {
+    if (!data.selects) return
     const from = range ? Math.min(place, sheet.last) : place, to = range ? Math.max(place, sheet.last) : place
     const on = range || !sheet.selected.has(data.items[place].index)
     for (let i = from; i <= to; i++) {
@@ -79,7 +81,8 @@ export default function (component) {
     ;[...root.children].forEach((cell, place) => {
       const on = sheet.selected.has(data.items[place].index)
       cell.classList.toggle("selected", on)
-      cell.querySelector("input").checked = on
+      const box = cell.querySelector("input")
+      if (box) box.checked = on
     })
   }
 

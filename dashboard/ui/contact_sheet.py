@@ -50,6 +50,7 @@ def show_sheet(
     key: str,
     side: int = 104,
     opens: bool = True,
+    selects: bool = True,
     on_select: Callable[[], None] = lambda: None,
 ) -> SheetAnswer:
     """Shows pictures (N, h, w, 3) uint8, N at least 1, with what stands below each.
@@ -58,6 +59,7 @@ def show_sheet(
         selected: indices of the images that are selected now.
         side: least width of a picture in the browser, in pixels.
         opens: a click opens an image; otherwise it selects it.
+        selects: images can be selected.
         on_select: called before the rerun that a new selection starts.
     """
     mime, data = encode_sprite(contact_sheet(tiles, _COLUMNS, gap=0))
@@ -75,6 +77,7 @@ def show_sheet(
             "selected": here,
             "pixelated": max(height, width) <= _PIXELATED,
             "opens": opens,
+            "selects": selects,
         },
         on_selected_change=on_select,
         on_opened_change=lambda: None,

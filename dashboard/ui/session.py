@@ -79,6 +79,12 @@ def filtered_run(services: Services, run: Run, conditions: Filter) -> Run:
     return remembered("filtered", key, "", lambda: folder.narrow(run, conditions), most=4)
 
 
+def rows_key(run: Run) -> Hashable:
+    """A key that changes when a filter lets other rows of the run pass, or when the run has more rows."""
+    positions = run.table.index.to_numpy()
+    return run.manifest.run_id, run.conditions, len(positions), int(positions.sum())
+
+
 def state_of_run(services: Services, run_id: str) -> Hashable:
     """A key that changes when the stored run changes. Raises DatasetError if the run does not exist."""
     folder = services.runs.folder(run_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +29,11 @@ def plain(text: str) -> str:
     """
     unlinked = re.sub(r":(?=//|[a-z])|@(?=[\w-]+\.)|www(?=\.)", "\\g<0>\N{WORD JOINER}", text, flags=re.IGNORECASE)
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", unlinked)
+
+
+def intervals(low: Iterable[float], high: Iterable[float]) -> list[str]:
+    """Intervals of shares in percent, such as "92.0-94.1"; "" where a bound is NaN."""
+    return [f"{100 * a:.1f}-{100 * b:.1f}" if a == a and b == b else "" for a, b in zip(low, high, strict=True)]
 
 
 def show_predicted_class(label: str) -> None:

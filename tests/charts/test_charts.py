@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.charts.calibration import reliability_chart
 from dashboard.charts.confusion import ALL, CELL, confusion_chart
 from dashboard.charts.confusion_difference import confusion_difference_chart
 from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, OF_MANY
 from dashboard.charts.per_class import per_class_chart
 from dashboard.charts.probabilities import probability_bars, rest_of_bars
-from dashboard.core.metrics.calibration import reliability
 from dashboard.core.metrics.confusion import confusion_table
 
 NAMES = ("cat", "dog", "[x](y).z")
@@ -219,13 +217,3 @@ def test_of_many_classes_those_with_the_least_f1_are_drawn() -> None:
     spec = per_class_chart(per_class).to_dict()
     assert spec["layer"][0]["encoding"]["y"]["sort"] == names[: -MOST_CLASSES - 1 : -1]
     assert spec["height"] < 30 * MOST_CLASSES
-
-
-def test_the_reliability_chart_shows_full_bins_and_on_which_side_they_are() -> None:
-    answers = reliability(np.array([0.9, 0.92, 0.7]), np.array([True, False, True]))
-    spec = reliability_chart(answers, dark=False).to_dict()
-    found = [row for data in spec["datasets"].values() for row in data if "images" in row]
-    assert {(row["images"], row["accuracy"], row["surplus"]) for row in found} == {
-        (1, 1.0, "Underconfident"), (2, 0.5, "Overconfident"),
-    }  # fmt: skip
-    assert all(row["low"] < row["confidence"] <= row["high"] for row in found)

@@ -11,7 +11,8 @@ import pandas as pd
 from dashboard.core.analysis.labelled_pairs import LabelledPairs, labelled_pairs
 from dashboard.core.analysis.same_images import not_comparable
 from dashboard.core.metrics.answers import Answers
-from dashboard.core.metrics.calibration import Reliability, reliability
+from dashboard.core.metrics.bin_table import bin_table
+from dashboard.core.metrics.calibration import reliability
 from dashboard.core.metrics.intervals import Proportion, proportion
 from dashboard.core.metrics.paired import kappa, mcnemar_p
 from dashboard.core.metrics.scores import Score, compared
@@ -29,7 +30,7 @@ class Side:
     n: int  # images
     scores: dict[str, Score]  # by name
     confusion: np.ndarray  # (K, K) counts over `Comparison.class_names`; rows are labels, columns predicted
-    reliability: Reliability | None  # None if there are no probabilities
+    bins: pd.DataFrame | None  # of confidence, see `bin_table`; None if there are no probabilities
     images_per_second: float | None  # of the whole run; None if unknown or imported
 
 
@@ -141,7 +142,7 @@ def _side(run: Run, answers: Answers, scores: dict[str, Score]) -> Side:
         len(answers),
         scores,
         _together(answers.true_ids, answers.predicted_ids, answers.n_classes),
-        reliability(given.confidence, answers.correct) if given else None,
+        bin_table(reliability(given.confidence, answers.correct), given.confidence) if given else None,
         round(manifest.n_images / manifest.seconds, 1) if timed else None,
     )
 

@@ -57,7 +57,7 @@ def labelled_logits(version: ModelVersion, store: RunStore, run_id: str) -> tupl
         ModelError: the run is not finished, or is not of this version.
     """
     run = store.folder(run_id).load(_COLUMNS)
-    _check_model(run, version)
+    check_model(run, version)
     rows = run.evaluated.dropna(subset=["true_label"])
     if len(rows) < LEAST_IMAGES:
         raise DatasetError(
@@ -69,7 +69,8 @@ def labelled_logits(version: ModelVersion, store: RunStore, run_id: str) -> tupl
     return np.stack(rows["logits"].to_list()), rows["true_label"].cat.codes.to_numpy(np.int64)
 
 
-def _check_model(run: Run, version: ModelVersion) -> None:
+def check_model(run: Run, version: ModelVersion) -> None:
+    """Raises ModelError if the run is not finished, or is not of this version."""
     m = run.manifest
     again = f"Evaluate labelled images with it first: `python -m dashboard evaluate DATASET --model {version.ref}`."
     if m.imported:

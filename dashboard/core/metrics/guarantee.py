@@ -26,6 +26,17 @@ class Guarantee:
     n_test: int  # images that coverage and risk were measured on
     reason: str = ""  # a sentence that says why there is no threshold
 
+    def in_words(self) -> str:
+        """What the threshold gives, or why there is none."""
+        if self.threshold is None or self.coverage is None:
+            return self.reason
+        text = (
+            f"Accept predictions with a confidence of at least {self.threshold:.3f}: with 95% confidence, at most "
+            f"{100 * self.max_error:g}% of them are wrong. This was chosen on {self.n_calibration:,} images. "
+            f"Of {self.n_test:,} other images it accepts {self.coverage}"
+        )
+        return f"{text}, and {self.risk} of these are wrong." if self.risk else f"{text}."
+
 
 def guaranteed_threshold(
     confidence_cal: np.ndarray,
@@ -64,9 +75,11 @@ def guaranteed_threshold(
 
 
 def guarantee_on_halves(confidence: np.ndarray, correct: np.ndarray, max_error: float) -> Guarantee:
-    """`guaranteed_threshold`, chosen on the even rows and measured on the odd rows; (N,) each, N >= 2."""
+    """`guaranteed_threshold`, chosen on the even rows and measured on the odd rows; (N,) each."""
     if len(confidence) < 2:
-        raise ValueError("two halves need at least two images")
+        n_calibration = len(confidence[FIT])
+        reason = f"There are {len(confidence)} labelled images, but a threshold needs images to choose it on and to test it on."
+        return Guarantee(max_error, None, None, None, n_calibration, 0, reason)
     return guaranteed_threshold(confidence[FIT], correct[FIT], max_error, confidence[CHECK], correct[CHECK])
 
 

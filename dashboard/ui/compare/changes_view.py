@@ -15,11 +15,12 @@ from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.picture_address import link_to_run_image
-from dashboard.ui.thumbnails import TILE, tile
+from dashboard.ui.contact_sheet import SheetItem, show_sheet
+from dashboard.ui.picture_address import open_run_image
+from dashboard.ui.thumbnails import TILE
 from dashboard.ui.words import plain
 
-IMAGES_A_PAGE = 16
+IMAGES_A_PAGE = 30
 FILES_SHOWN = 200
 
 
@@ -50,15 +51,12 @@ def _show_images(services: Services, a: Run, b: Run, rows: pd.DataFrame, key: st
     if page_key in st.session_state:
         st.session_state[page_key] = page
     shown = _with_files(run, rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE], position)
-    can_be_explained = is_there(Path(run.manifest.dataset))
-    with st.container(horizontal=True, gap="small", key=f"gallery-{key}"):
-        for row in shown.to_dict("records"):
-            picture = images.image(row["index"], row["file"], (TILE, TILE))
-            with st.container(width=TILE + 8, gap=None):
-                st.image(tile(picture), width=TILE, alt=_in_words(row))
-                st.caption("  \n".join(_lines(row)))
-                if can_be_explained:
-                    link_to_run_image(run.manifest.run_id, row["index"])
+    indices, can_be_explained = shown["index"].tolist(), is_there(Path(run.manifest.dataset))
+    tiles, _ = images.tiles(indices, shown["file"].tolist(), TILE)
+    items = [_item(row) for row in shown.to_dict("records")]
+    answer = show_sheet(tiles, items, (), f"sheet-{key}-{page}", opens=can_be_explained, selects=False)
+    if answer.opened is not None:
+        open_run_image(run.manifest.run_id, answer.opened)
     if pages > 1:
         st.pagination(pages, key=page_key, persist_state="session")
 
@@ -81,9 +79,9 @@ def _with_files(run: Run, rows: pd.DataFrame, position: str) -> pd.DataFrame:
     return rows.assign(index=found["index"].to_numpy(), file=found["file"].to_numpy())
 
 
-def _lines(row: dict[Any, Any]) -> list[str]:
-    answers = [f"{side.upper()}: {plain(row[f'predicted_{side}'])}{_share(row[f'confidence_{side}'])}" for side in "ab"]
-    return [f"labelled {plain(row['true_label'])}", *answers]
+def _item(row: dict[Any, Any]) -> SheetItem:
+    a, b = (f"{row[f'predicted_{side}']}{_share(row[f'confidence_{side}'])}" for side in "ab")
+    return SheetItem(int(row["index"]), f"A: {a}", f"B: {b}", "", _in_words(row))
 
 
 def _share(confidence: float) -> str:

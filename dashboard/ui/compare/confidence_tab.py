@@ -14,13 +14,13 @@ def show_confidence(comparison: Comparison) -> None:
     for place, name, side in zip(st.columns(2, gap="large"), "AB", (comparison.a, comparison.b), strict=True):
         with place:
             st.markdown(f"**{name}: {plain(side.manifest.model)}**")
-            if side.reliability is None:
+            if side.bins is None:
                 st.caption("There are no probabilities.")
                 continue
             ece = side.scores["ece15"]
             st.caption(f"Calibration error (ECE) {ece.value:.1%} ({100 * ece.low:.1f}-{100 * ece.high:.1f})")
             st.altair_chart(
-                reliability_chart(side.reliability, st.context.theme.type == "dark"),
+                reliability_chart(side.bins, st.context.theme.type == "dark"),
                 width="stretch",
                 key=f"reliability-{name}",
                 alt=f"Reliability diagram of {name}: accuracy for each range of confidence",

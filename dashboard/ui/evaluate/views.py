@@ -9,8 +9,8 @@ import streamlit as st
 
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.evaluate.calibration_tab import show_calibration
 from dashboard.ui.evaluate.classes_view import show_classes
+from dashboard.ui.evaluate.confidence_view import show_confidence
 from dashboard.ui.evaluate.failures_tab import show_failures
 from dashboard.ui.evaluate.images_view import show_images
 from dashboard.ui.evaluate.overview import show_overview
@@ -46,7 +46,7 @@ def _show_files(services: Services, run: Run) -> None:
 VIEWS = (
     View("Overview", _always, show_overview),
     View("Classes", _with_labels, show_classes),
-    View("Confidence", _with_labels, show_calibration),
+    View("Confidence", _with_labels, show_confidence),
     View("Images", _evaluated, show_images),
     View("Files", _always, _show_files),
     View("Report", _always, show_report),

@@ -31,7 +31,9 @@ def find_in(folder: RunFolder, conditions: Filter = ()) -> list[Finding]:
         DatasetError: there is no such run, it is damaged, or the filter cannot be used.
     """
     run = folder.load(VIEW_COLUMNS, conditions)
-    return find(run, folder.thumbnails(), folder.filter_source(run.files).attributes)
+    source = folder.filter_source(run.files)
+    attributes = pa.table({name: source.read_attribute(name) for name in source.attributes})
+    return find(run, folder.thumbnails(), attributes)
 
 
 def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | None = None) -> list[Finding]:

@@ -5,8 +5,10 @@ A part of the values is searched for in one half of the images and tested in the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
 from dashboard.core.errors import counted
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.runs.filters import parse_condition
 from dashboard.core.runs.rows import PROPERTY_FIELDS, STORED
 
 _SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)  # of the images that a part at either end of the values has
@@ -25,16 +28,18 @@ _LEAST_IMAGES = 10  # of a part, in each half
 _CLEARLY = 1.5  # times as many errors as in the other images
 _LEAST_DIFFERENCE = 0.03  # of the shares of errors
 _LEAST = 5  # errors too many
+_MOST_SEARCHED = 50_000  # images
+_SHADOWED = (*STORED.names, "correct", "loss", "aspect", "tag")  # a filter means its own columns by these names
 _PROPERTIES = tuple(field.name for field in PROPERTY_FIELDS)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the images, by the value of one column."""
+    """Some of the values of a column."""
 
     condition: str  # of a filter
     words: str
-    inside: np.ndarray  # (N,) bool
+    holds: Callable[[np.ndarray], np.ndarray]  # (N,) values to (N,) bool
 
 
 def depends_on_property(evidence: Evidence) -> Search:
@@ -44,24 +49,30 @@ def depends_on_property(evidence: Evidence) -> Search:
     n, wrong = evidence.n, ~evidence.correct
     if n < 4 * _LEAST_IMAGES or not evidence.errors:
         return Search()
-    searched = np.random.default_rng(0).permutation(n) < n // 2
+    shuffled = np.random.default_rng(0).permutation(n)
+    searched, tested = shuffled[: min(n // 2, _MOST_SEARCHED)], shuffled[n // 2 :]
     tests, candidates = 0, []
     for name, values in _columns(evidence):
-        parts = list(_parts(name, values))
-        best = max(parts, key=lambda part: _excess(part.inside[searched], wrong[searched]), default=None)
-        if best is None or _excess(best.inside[searched], wrong[searched]) <= 0:
+        excess = {
+            part: _excess(part.holds(values[searched]), wrong[searched]) for part in _parts(name, values[searched])
+        }
+        best = max(excess, key=excess.__getitem__, default=None)
+        if best is None or excess[best] <= 0:
             continue
         tests += 1
-        inside, errors = best.inside[~searched], wrong[~searched]
-        chance = float(hypergeom.sf((inside & errors).sum() - 1, len(inside), errors.sum(), inside.sum()))
-        if finding := _finding(evidence, best):
+        inside = best.holds(values)
+        errors, there = wrong[tested], inside[tested]
+        chance = float(hypergeom.sf((there & errors).sum() - 1, len(tested), errors.sum(), there.sum()))
+        if finding := _finding(evidence, best, inside):
             candidates.append(Candidate(finding, chance))
     return Search(tests, candidates)
 
 
-def _finding(evidence: Evidence, part: Part) -> Finding | None:
+def _finding(evidence: Evidence, part: Part, inside: np.ndarray) -> Finding | None:
     """None if the difference is too small to matter."""
-    inside, wrong = part.inside, ~evidence.correct
+    wrong = ~evidence.correct
+    if inside.all():
+        return None
     rest = float(wrong[~inside].mean())
     share = proportion(int((inside & wrong).sum()), int(inside.sum()))
     too_many = share.n * (share.value - rest)
@@ -87,43 +98,56 @@ def _excess(inside: np.ndarray, wrong: np.ndarray) -> float:
     return float((wrong[inside].mean() - wrong[~inside].mean()) / spread**0.5) if spread else 0.0
 
 
-def _columns(evidence: Evidence) -> Iterator[tuple[str, pd.Series]]:
-    """The columns to look at, with the values of the labelled rows."""
+def _columns(evidence: Evidence) -> Iterator[tuple[str, np.ndarray]]:
+    """The columns to look at, with the values of the labelled rows: numbers (N,) float, or texts (N,), None if missing."""
     measured = evidence.run.detail(evidence.rows, list(_PROPERTIES))
-    yield from ((name, measured[name]) for name in _PROPERTIES)
-    if evidence.attributes is not None:
-        names = [name for name in evidence.attributes.column_names if name not in STORED.names]
-        further = evidence.attributes.select(names).take(pa.array(evidence.positions)).to_pandas()
-        yield from ((name, further[name]) for name in names)
+    for name in _PROPERTIES:
+        yield name, _numbers_or_texts(measured[name])
+    further = pa.table({}) if evidence.attributes is None else evidence.attributes
+    for name, column in zip(further.column_names, further.columns, strict=True):
+        if name not in _SHADOWED and f"{name}=x" == str(parse_condition(f"{name}=x")) and _is_simple(column.type):
+            yield name, _numbers_or_texts(column.take(pa.array(evidence.positions)).to_pandas())
 
 
-def _parts(name: str, values: pd.Series) -> Iterator[Part]:
-    """Ways to divide the images by a column."""
-    known = values.dropna()
-    if known.empty:
-        return
-    if pd.api.types.is_bool_dtype(known) or not pd.api.types.is_numeric_dtype(known):
-        texts = values.map({True: "yes", False: "no"}) if _is_bool(known) else values.astype(object)
-        distinct = known.astype(str).nunique()
-        yield from _by_value(name, texts, distinct)
-        return
-    numbers = values.to_numpy(float, na_value=np.nan)
-    distinct = known.nunique()
-    if distinct <= _FEW_VALUES:
-        yield from _by_value(name, pd.Series([None if np.isnan(v) else f"{v:.15g}" for v in numbers]), distinct)
-        return
-    for share in _SHARES:
-        below, above = (f"{np.nanquantile(numbers, q):.4g}" for q in (share, 1 - share))
-        yield Part(f"{name}<{below}", f"a {name} below {below}", numbers < float(below))
-        yield Part(f"{name}>={above}", f"a {name} of {above} or more", numbers >= float(above))
+def _is_simple(kind: pa.DataType) -> bool:
+    types = pa.types
+    return any(
+        holds(kind)
+        for holds in (types.is_string, types.is_large_string, types.is_boolean, types.is_integer, types.is_floating)
+    )
 
 
-def _is_bool(values: pd.Series) -> bool:
-    return all(isinstance(value, (bool, np.bool_)) for value in values.unique())
+def _numbers_or_texts(values: pd.Series) -> np.ndarray:
+    """Numbers, if they have more than a few values; else texts as a filter writes them."""
+    distinct = values.dropna().unique()
+    if len(distinct) and all(isinstance(value, (bool, np.bool_)) for value in distinct):
+        return values.map({True: "yes", False: "no"}).to_numpy(object)
+    if not pd.api.types.is_numeric_dtype(values):
+        return values.to_numpy(object)
+    if len(distinct) > _FEW_VALUES:
+        return values.to_numpy(float, na_value=np.nan)
+    return values.map({value: repr(float(value)).removesuffix(".0") for value in distinct}).to_numpy(object)
 
 
-def _by_value(name: str, texts: pd.Series, distinct: int) -> Iterator[Part]:
-    if not 2 <= distinct <= _MOST_VALUES:
-        return
-    for value in sorted(map(str, texts.dropna().unique())):
-        yield Part(f"{name}={value}", f"{name} = {value}", (texts.astype(str) == value).to_numpy())
+def _parts(name: str, values: np.ndarray) -> Iterator[Part]:
+    """Ways to divide images by their values."""
+    if values.dtype == object:
+        texts = sorted({text for text in values if isinstance(text, str)})
+        if len(texts) <= _MOST_VALUES:
+            yield from (
+                Part(f"{name}={text}", f"{name} = {text}", partial(_equal, text))
+                for text in texts
+                if text and text == text.strip()  # a filter cannot name others
+            )
+    elif not np.isnan(values).all():
+        shares = np.array(_SHARES)
+        below = np.nanquantile(values, shares)
+        above = np.nanquantile(values, 1 - shares)
+        for limit in dict.fromkeys(f"{value:.4g}" for value in below):
+            yield Part(f"{name}<{limit}", f"{name} below {limit}", partial(operator.gt, float(limit)))
+        for limit in dict.fromkeys(f"{value:.4g}" for value in above):
+            yield Part(f"{name}>={limit}", f"{name} of {limit} or more", partial(operator.le, float(limit)))
+
+
+def _equal(text: str, values: np.ndarray) -> np.ndarray:
+    return np.asarray(values == text, bool)

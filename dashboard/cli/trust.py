@@ -1,0 +1,122 @@
+"""`python -m dashboard runs guarantee` and `runs prediction-sets`: how far predictions can be relied on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dashboard.cli.arguments import AsJson, RunId, Where
+from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.core.errors import DashboardError, DatasetError, counted
+from dashboard.core.metrics.guarantee import guarantee_on_halves
+from dashboard.core.metrics.prediction_sets import prediction_sets_on_halves
+from dashboard.core.runs.filters import as_texts, parse_filter
+from dashboard.core.runs.labelled_rows import labelled_rows
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import get_settings
+from dashboard.schemas.trust import GuaranteeRecord, PredictionSetsRecord, SetsRecord
+
+CLASSES_SHOWN = 40
+
+
+def show_guarantee(
+    run_id: RunId,
+    max_error: Annotated[
+        float, typer.Option(metavar="SHARE", help="The greatest share of errors among the accepted predictions.")
+    ] = 0.02,
+    where: Where = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the confidence from which on few predictions are wrong. Exits with 1 if none can be shown.
+
+    The even labelled rows choose it so that the limit holds with 95% confidence. The odd ones measure it.
+    """
+    _check(max_error, "--max-error", "0.02 means that at most 2% may be wrong")
+    try:
+        run = _load(run_id, where)
+        found = guarantee_on_halves(run.labelled["confidence"].to_numpy(), run.answers.correct, max_error)
+    except DashboardError as error:
+        stop(error, as_json)
+    if as_json:
+        print_json(GuaranteeRecord.of(run, found))
+    say(found.in_words(), "bold" if found.threshold is not None else "yellow")
+    if found.threshold is None:
+        raise typer.Exit(1)
+
+
+def show_prediction_sets(
+    run_id: RunId,
+    confidence: Annotated[
+        float, typer.Option(metavar="SHARE", help="The share of sets that should hold the true class.")
+    ] = 0.95,
+    where: Where = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure prediction sets: all classes of an image that cannot be ruled out.
+
+    The even labelled rows set the limit, and the odd ones measure how often the true class is in the set.
+    """
+    _check(confidence, "--confidence", "0.95 means that 95% of the sets should hold the true class")
+    try:
+        run = _load(run_id, where)
+        rows = labelled_rows(run)
+        if len(rows.labels) < 2:
+            raise DatasetError(
+                f"Prediction sets need at least two labelled images with a prediction, but there are {rows.of}.",
+                "Evaluate more labelled images, or use a wider filter.", "too_few_images",
+            )  # fmt: skip
+    except DashboardError as error:
+        stop(error, as_json)
+    marginal, by_class = (
+        prediction_sets_on_halves(rows.values, rows.labels, confidence, each) for each in (False, True)
+    )
+    names = tuple(run.manifest.class_names)
+    record = PredictionSetsRecord(
+        run_id=run_id,
+        where=as_texts(run.conditions),
+        confidence=confidence,
+        n_calibration=int(marginal.n_calibration.sum()),
+        n_test=len(marginal.labels),
+        n_labelled=rows.of,
+        marginal=SetsRecord.of_sets(marginal, names),
+        by_class=SetsRecord.of_sets(by_class, names),
+    )
+    if as_json:
+        print_json(record)
+    else:
+        _print_sets(record)
+
+
+def _print_sets(record: PredictionSetsRecord) -> None:
+    table = Table("label", "test images", "coverage", "coverage with a limit for each class")
+    both = list(zip(record.marginal.classes, record.by_class.classes, strict=True))
+    for one, other in both[:CLASSES_SHOWN]:
+        shares = ("-" if each.coverage is None else f"{each.coverage:.1%}" for each in (one, other))
+        table.add_row(plain_text(one.label), f"{one.n_test:,}", *shares)
+    console.print(table)
+    if len(both) > CLASSES_SHOWN:
+        say(f"The first {CLASSES_SHOWN} of {len(both):,} classes; --json gives all.")
+    for title, sets in (("One limit for all classes", record.marginal), ("A limit for each class", record.by_class)):
+        low, high = sets.coverage_ci95
+        say(
+            f"{title}: {sets.coverage:.1%} ({100 * low:.1f}-{100 * high:.1f}) of the sets hold the true class. "
+            f"A set has {sets.mean_size:.2f} classes on average, {sets.single:.1%} have one, {sets.empty:.1%} none.",
+            "bold",
+        )
+    part = (
+        f", a random part of {record.n_labelled:,}" if record.n_labelled > record.n_calibration + record.n_test else ""
+    )
+    say(f"Limits from {counted(record.n_calibration, 'labelled image')}, measured on {record.n_test:,} others{part}.")
+
+
+def _load(run_id: str, where: list[str] | None) -> Run:
+    return RunStore(get_settings().runs_dir).folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
+
+
+def _check(share: float, option: str, example: str) -> None:
+    if not 0 < share < 1:
+        raise typer.BadParameter(f"{share:g} is not between 0 and 1. {example}.", param_hint=option)

@@ -1,0 +1,123 @@
+"""Accepting only predictions from a confidence on: what a threshold gives, and which one keeps the errors rare."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from dashboard.charts.risk_coverage import risk_coverage_chart
+from dashboard.core.metrics.guarantee import Guarantee, guarantee_on_halves
+from dashboard.core.metrics.intervals import Proportion
+from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.evaluate.chosen_images import choose_images
+from dashboard.ui.filter_bar import set_filter
+from dashboard.ui.session import remembered, rows_key
+
+_THRESHOLD = "accept"  # in the address
+_AT_FIRST = 0.9
+
+
+def show_slider(run: Run) -> None:
+    """Asks for a threshold of confidence, and shows how many predictions it accepts and how many of them are right."""
+    run_id, curve = run.manifest.run_id, _curve(run)
+    threshold = st.slider(
+        "Accept predictions from a confidence of", 0.0, 1.0, _AT_FIRST, 0.001, format="%.3f", key=_THRESHOLD,
+        bind="query-params", persist_state="session",
+    )  # fmt: skip
+    found = curve.at(threshold)
+    below = curve.n - round(found.coverage.value * curve.n)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="accepted"):
+        _figure("Accepted", found.coverage, "Share of the images whose prediction is accepted (coverage).")
+        _figure("Accuracy of the accepted", found.accuracy, "Share of the accepted predictions that are right.")
+        st.button(
+            f"Show the {below:,} below it", key="show-below", icon=":material/image_search:", disabled=not below,
+            on_click=choose_images, args=(run_id, [f"confidence<{threshold:g}"]),
+            help="Shows the images that are not accepted, below on this page.",
+        )  # fmt: skip
+        others = [str(each) for each in run.conditions if each.column != "confidence"]
+        st.button(
+            "Filter to the accepted", key="filter-accepted", icon=":material/filter_alt:",
+            disabled=found.accuracy is None, on_click=set_filter, args=(run_id, [*others, f"confidence>={threshold:g}"]),
+            help="Makes the threshold the filter: all figures, charts and images are then about the accepted images.",
+        )  # fmt: skip
+
+
+def show_acceptance(services: Services, run: Run) -> None:
+    """Shows the errors among the accepted predictions for every threshold, and the threshold that keeps them rare."""
+    curve, threshold = _curve(run), float(st.session_state[_THRESHOLD])
+    found = curve.at(threshold)
+    left, right = st.columns([7, 5], gap="large")
+    with left:
+        st.markdown(
+            "**Errors among the accepted predictions**",
+            help="The risk-coverage curve. The further to the right, the more predictions are accepted. The band is the "
+            "95% interval, and the marked point is the confidence that is set above.",
+        )
+        st.altair_chart(
+            risk_coverage_chart(
+                curve.table(),
+                found.coverage.value,
+                None if found.accuracy is None else 1 - found.accuracy.value,
+                f"from {threshold:.3f}",
+                st.context.theme.type == "dark",
+            ),
+            width="stretch",
+            key="risk-coverage-chart",
+            alt="Share of wrong predictions among the accepted ones, by the share that is accepted",
+        )
+        _show_aurc(run)
+    with right:
+        _show_guarantee(run)
+
+
+def _show_aurc(run: Run) -> None:
+    score = remembered("scores", rows_key(run), "Computing intervals ...", lambda: run.scores)["aurc"]
+    st.caption(
+        f"Area under the curve (AURC): {score.value:.4f} ({score.low:.4f}-{score.high:.4f}), lower is better. It is the "
+        "mean error rate over all coverages."
+    )
+
+
+def _show_guarantee(run: Run) -> None:
+    st.markdown(
+        "**A confidence that keeps the errors rare**",
+        help="The smallest threshold for which the limit is shown with 95% confidence (fixed-sequence testing with "
+        "Clopper-Pearson limits). It holds for new images only if they are like the images of this evaluation.",
+    )
+    percent = st.number_input(
+        "At most this share of the accepted may be wrong (%)", 0.1, 50.0, 2.0, 0.5, key="max-error", format="%.1f",
+        persist_state="session",
+    )  # fmt: skip
+    found = remembered("guarantee", (rows_key(run), percent), "", lambda: _guarantee(run, percent / 100))
+    if found.threshold is None:
+        st.warning(found.in_words(), icon=":material/block:")
+        return
+    st.write(found.in_words())
+    st.button("Use this confidence", key="use-guarantee", on_click=_use, args=(found.threshold,))
+
+
+def _guarantee(run: Run, max_error: float) -> Guarantee:
+    return guarantee_on_halves(run.labelled["confidence"].to_numpy(), run.answers.correct, max_error)
+
+
+def _use(threshold: float) -> None:
+    st.session_state[_THRESHOLD] = min(1.0, math.ceil(1000 * threshold) / 1000)
+
+
+def _curve(run: Run) -> RiskCoverage:
+    return remembered("risk-coverage", rows_key(run), "", lambda: _computed_curve(run))
+
+
+def _computed_curve(run: Run) -> RiskCoverage:
+    return risk_coverage(run.labelled["confidence"].to_numpy(), run.answers.correct)
+
+
+def _figure(label: str, share: Proportion | None, explanation: str) -> None:
+    interval = f"{100 * share.low:.1f}-{100 * share.high:.1f} %" if share else "none is accepted"
+    st.metric(
+        label, f"{share.value:.1%}" if share else "-", interval, delta_color="off", delta_arrow="off", width=210,
+        help=f"{explanation} With its 95% Wilson interval.",
+    )  # fmt: skip

@@ -1,0 +1,173 @@
+"""How well confidence matches accuracy: in bins of confidence, and for each class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.charts.calibration import BIN, bin_counts_chart, equal_mass_chart, reliability_chart
+from dashboard.core.metrics.bin_table import bin_table
+from dashboard.core.metrics.calibration import equal_mass_reliability, reliability
+from dashboard.core.metrics.class_calibration import top_label_calibration
+from dashboard.core.metrics.confidence_gap import confidence_gap
+from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.scores import Score
+from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.evaluate.chosen_images import cell, choose_images
+from dashboard.ui.session import remembered, rows_key
+from dashboard.ui.words import intervals
+
+_WIDTH, _MASS = "Equal width", "Equal mass"
+
+
+def show_calibration(services: Services, run: Run) -> None:
+    """Shows one sentence, the reliability diagram, the calibration error, and the calibration of each class."""
+    scores = remembered("scores", rows_key(run), "Computing intervals ...", lambda: run.scores)
+    confidence, correct = run.labelled["confidence"].to_numpy(), run.answers.correct
+    st.markdown(f"**{confidence_gap(confidence, correct).in_words(scores['ece15'])}**")
+    left, right = st.columns([6, 7], gap="medium")
+    with left:
+        _show_bins(run, confidence, correct)
+    with right:
+        with st.container(horizontal=True, key="calibration-errors"):
+            for name in ("ece15", "ece15_equal_mass"):
+                _show_score(name, scores[name])
+        _show_classes(run, confidence, correct)
+
+
+def _show_score(name: str, score: Score) -> None:
+    metric = BY_NAME[name]
+    st.metric(
+        metric.title, metric.text(score.value), f"{100 * score.low:.1f}-{100 * score.high:.1f} %", delta_color="off",
+        delta_arrow="off", help=f"{metric.explanation} With its 95% bootstrap interval.", width=200,
+    )  # fmt: skip
+
+
+def _show_bins(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            "**Accuracy by confidence**",
+            help="Of the predictions with 80% confidence, 80% should be right: accuracy and mean confidence should be "
+            "equal in every bin. Thin lines are 95% intervals. Click a bin to see its images below.",
+            width="stretch",
+        )
+        kind = st.segmented_control(
+            "Bins", [_WIDTH, _MASS], default=_WIDTH, required=True, key="bins", label_visibility="collapsed",
+            persist_state="session", help="Bins of equal width, or bins with equally many images.",
+        )  # fmt: skip
+    equal_width, dark = kind == _WIDTH, st.context.theme.type == "dark"
+    measure = reliability if equal_width else equal_mass_reliability
+    bins = remembered(
+        "reliability-bins", (rows_key(run), kind), "", lambda: bin_table(measure(confidence, correct), confidence)
+    )
+    key = f"reliability-{run.manifest.run_id}-{hash(run.conditions)}-{kind}"
+
+    def take_bin() -> None:
+        picked = st.session_state[key].get("selection", {}).get(BIN) or []
+        _choose(run, bins, [int(each[BIN]) for each in picked])
+
+    st.altair_chart(
+        reliability_chart(bins, dark) if equal_width else equal_mass_chart(bins, dark),
+        width="stretch",
+        on_select=take_bin,
+        selection_mode=BIN,
+        key=key,
+        alt=f"Accuracy and mean confidence in {len(bins)} bins of confidence",
+    )
+    if equal_width:
+        st.altair_chart(
+            bin_counts_chart(bins, dark), width="stretch", key="bin-counts", alt="Number of images in each bin"
+        )
+    with st.expander("The bins as a table"):
+        _show_bin_table(run, bins, f"{key}-table")
+
+
+def _show_bin_table(run: Run, bins: pd.DataFrame, key: str) -> None:
+    def take_row() -> None:
+        rows = st.session_state[key].get("selection", {}).get("rows", [])
+        _choose(run, bins, [int(bins["bin"].iloc[row]) for row in rows])
+
+    shown = bins[["from", "to", "images"]].astype({"from": float, "to": float})
+    shown = shown.join(100 * bins[["gap", "confidence", "accuracy"]])
+    shown["interval"] = intervals(bins["accuracy_low"], bins["accuracy_high"])
+    st.dataframe(
+        shown,
+        hide_index=True,
+        key=key,
+        on_select=take_row,
+        selection_mode="single-row",
+        alt="The bins of confidence with their images, mean confidence and accuracy",
+        column_config={
+            "from": "Above",
+            "to": "Up to",
+            "images": st.column_config.NumberColumn("Images", format="localized"),
+            **_figures(),
+        },
+    )
+
+
+def _choose(run: Run, bins: pd.DataFrame, numbers: list[int]) -> None:
+    """Chooses the images of the bins with these numbers, of which there is one or none."""
+    found = bins[bins["bin"].isin(numbers)]
+    conditions = [f"confidence>{found['from'].iloc[0]}", f"confidence<={found['to'].iloc[0]}"] if len(found) else []
+    choose_images(run.manifest.run_id, conditions)
+
+
+def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
+    names, answers = run.manifest.class_names, run.answers
+    st.markdown(
+        "**By predicted class**",
+        help="Over the images that are predicted as each class. The gap is mean confidence minus accuracy: above zero the "
+        "model is overconfident about this class. Select a row to see the images below.",
+    )
+    table = remembered(
+        "class-calibration",
+        rows_key(run),
+        "",
+        lambda: top_label_calibration(confidence, answers.predicted_ids, correct, len(names)),
+    )
+    table = table.assign(gap=table["confidence"] - table["accuracy"])
+    shown = pd.DataFrame({"class": list(names), "images": table["images"]})
+    shown = shown.join(100 * table[["gap", "confidence", "accuracy"]])
+    shown["interval"], shown["ece"] = intervals(table["low"], table["high"]), 100 * table["ece"]
+    shown = shown.sort_values("gap", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
+    key = f"class-calibration-{run.manifest.run_id}-{hash(run.conditions)}"
+
+    def take_row() -> None:
+        rows = st.session_state[key].get("selection", {}).get("rows", [])
+        choose_images(run.manifest.run_id, cell(None, str(shown["class"].iloc[rows[0]])) if rows else [])
+
+    st.dataframe(
+        safe_for_spreadsheets(shown),
+        hide_index=True,
+        key=key,
+        on_select=take_row,
+        selection_mode="single-row",
+        height=min(36 * (len(shown) + 1) + 2, 470),
+        alt="Mean confidence, accuracy and calibration error of each predicted class, the most overconfident first",
+        column_config={
+            "class": "Class",
+            "images": st.column_config.NumberColumn("Images", format="localized"),
+            **_figures(),
+        },
+    )
+
+
+def _figures() -> dict[str, Any]:
+    """The columns that both tables have."""
+    percent, number = "%.1f %%", st.column_config.NumberColumn
+    return {
+        "gap": number("Gap", format="%+.1f", help="Mean confidence minus accuracy, in points."),
+        "confidence": number("Confidence", format=percent, help="Mean confidence."),
+        "accuracy": number("Accuracy", format=percent),
+        "interval": st.column_config.TextColumn("95% interval", help="Of the accuracy, in percent."),
+        "ece": number(
+            "ECE", format=percent,
+            help="Mean distance between confidence and accuracy. With few images it is large by chance.",
+        ),
+    }  # fmt: skip

@@ -1,0 +1,109 @@
+"""One class against all others: its curves, and which threshold on its probability costs least."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.charts.binary_curves import cost_chart, precision_recall_chart, roc_chart
+from dashboard.core.metrics.binary import BinaryCurve, BinaryMetrics, binary_curve
+from dashboard.core.metrics.intervals import Proportion
+from dashboard.core.runs.labelled_rows import LabelledRows
+from dashboard.core.runs.run import Run
+from dashboard.ui.session import remembered, rows_key
+from dashboard.ui.words import plain
+
+_THRESHOLD = "class-threshold"
+
+
+def show_one_class(run: Run, rows: LabelledRows, class_id: int, figures: pd.Series) -> None:
+    """Shows the curves of a class, and what a threshold on its probability gives and costs.
+
+    Args:
+        figures: the row of the class in `one_vs_rest`.
+    """
+    scores, positive = rows.values[:, class_id], rows.labels == class_id
+    key = (rows_key(run), class_id)
+    curve = remembered("binary-curve", key, "", lambda: binary_curve(scores, positive), 4)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="costs"):
+        fp = st.number_input("Cost of a false positive", 0.0, value=1.0, step=1.0, key="cost-fp", width=200,
+                             persist_state="session")  # fmt: skip
+        fn = st.number_input("Cost of a false negative", 0.0, value=1.0, step=1.0, key="cost-fn", width=200,
+                             persist_state="session")  # fmt: skip
+        best, least = curve.cheapest(fp, fn)
+        st.button(
+            "Use the cheapest threshold", key="use-cheapest", on_click=_use, args=(best,),
+            help="The threshold with the least total cost on these images.",
+        )  # fmt: skip
+    st.markdown(
+        f"Cheapest: {_call(best, run.manifest.class_names[class_id])}, at a cost of {least:,.6g} for {len(scores):,} images "
+        f"({least / len(scores):.4g} for each). It is chosen on these same images, so expect a little more elsewhere."
+    )
+    threshold = st.slider(
+        "Call it this class from a probability of", 0.0, 1.0, 0.5, 0.001, format="%.3f", key=_THRESHOLD,
+        persist_state="session",
+    )  # fmt: skip
+    here = curve.at(threshold)
+    _show_figures(here, fp * here.false_positives + fn * here.false_negatives)
+    _show_charts(curve, here, fp, fn, figures)
+
+
+def _call(threshold: float, name: str) -> str:
+    if threshold > 1:
+        return f'never call an image "{plain(name)}"'
+    return f'call an image "{plain(name)}" from a probability of {threshold:.3f}'
+
+
+def _use(threshold: float) -> None:
+    st.session_state[_THRESHOLD] = min(1.0, round(threshold, 3))
+
+
+def _show_figures(here: BinaryMetrics, cost: float) -> None:
+    with st.container(horizontal=True, key="binary-figures"):
+        _share("Recall", here.recall, "Share of the positive images that are found (sensitivity).")
+        _share("Precision", here.precision, "Share of the images called positive that are positive.")
+        _share("Specificity", here.specificity, "Share of the negative images that are not called positive.")
+        st.metric("False positives", f"{here.false_positives:,}", width=150)
+        st.metric("False negatives", f"{here.false_negatives:,}", width=150)
+        st.metric("Cost", f"{cost:,.6g}", width=130)
+
+
+def _share(label: str, share: Proportion | None, explanation: str) -> None:
+    interval = f"{100 * share.low:.1f}-{100 * share.high:.1f} %" if share else "no image"
+    st.metric(
+        label, f"{share.value:.1%}" if share else "-", interval, delta_color="off", delta_arrow="off", width=150,
+        help=f"{explanation} With its 95% Wilson interval.",
+    )  # fmt: skip
+
+
+def _show_charts(curve: BinaryCurve, here: BinaryMetrics, fp: float, fn: float, figures: pd.Series) -> None:
+    table = curve.table(fp, fn)
+    shares = {"false_positive_rate": here.false_positive_rate, "recall": here.recall, "precision": here.precision}
+    point = pd.DataFrame([{"threshold": here.threshold, **{n: s.value if s else np.nan for n, s in shares.items()}}])
+    prevalence = curve.positives / (curve.positives + curve.negatives)
+    roc, precision_recall, cost = st.columns(3, gap="medium")
+    with roc:
+        st.markdown("**ROC curve**")
+        st.caption(f"AUROC {_with_interval(figures, 'auroc')}")
+        st.altair_chart(
+            roc_chart(table, point), width="stretch", key="roc",
+            alt="ROC curve: recall by false positive rate",
+        )  # fmt: skip
+    with precision_recall:
+        st.markdown("**Precision and recall**")
+        st.caption(f"Average precision {_with_interval(figures, 'average_precision')}")
+        st.altair_chart(
+            precision_recall_chart(table, point, prevalence), width="stretch", key="precision-recall",
+            alt="Precision-recall curve",
+        )  # fmt: skip
+    with cost:
+        st.markdown("**Cost of all mistakes**")
+        st.caption("By threshold. The line is the threshold that is set above.")
+        st.altair_chart(
+            cost_chart(table, here.threshold), width="stretch", key="cost", alt="Cost of all mistakes by threshold"
+        )
+
+
+def _with_interval(figures: pd.Series, name: str) -> str:
+    return f"{figures[name]:.3f} ({figures[f'{name}_low']:.3f}-{figures[f'{name}_high']:.3f})"

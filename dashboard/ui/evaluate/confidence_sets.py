@@ -1,0 +1,122 @@
+"""Prediction sets: all classes of an image that cannot be ruled out, with a coverage that is promised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.metrics.prediction_sets import PredictionSets, prediction_sets_on_halves
+from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.labelled_rows import labelled_rows
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.session import remembered, rows_key
+from dashboard.ui.words import intervals, plain
+
+_CONFIDENCES = {"90%": 0.90, "95%": 0.95, "99%": 0.99}
+
+
+def show_prediction_sets(services: Services, run: Run) -> None:
+    """Shows how prediction sets with one limit, and with a limit for each class, do on the other half of the rows."""
+    st.markdown(
+        "**Prediction sets**",
+        help="Instead of one class, the model names all classes whose probability is above a limit. The limit is set on "
+        "the even labelled rows so that the set holds the true class as often as you ask (split conformal prediction). The "
+        "figures are measured on the odd rows. They hold for new images that are like these.",
+    )
+    if len(run.labelled) < 2:
+        st.info("Prediction sets need at least two labelled images.", icon=":material/info:")
+        return
+    level = st.segmented_control(
+        "The set should hold the true class for", list(_CONFIDENCES), default="95%", required=True, key="set-confidence",
+        persist_state="session",
+    )  # fmt: skip
+    confidence = _CONFIDENCES[str(level)]
+    marginal, by_class, of = remembered(
+        "prediction-sets",
+        (rows_key(run), confidence),
+        "Computing prediction sets ...",
+        lambda: _both(run, confidence),
+        4,
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        _show_sets("One limit for all classes", marginal, run)
+    with right:
+        _show_sets("A limit for each class", by_class, run)
+    used = int(marginal.n_calibration.sum()) + len(marginal.labels)
+    part = f" These are a random part of {of:,} labelled images, to save memory." if used < of else ""
+    st.caption(
+        f"The limits come from {int(marginal.n_calibration.sum()):,} images, the figures from {len(marginal.labels):,} "
+        f"others.{part}"
+    )
+    _show_classes(marginal, by_class, run)
+
+
+def _both(run: Run, confidence: float) -> tuple[PredictionSets, PredictionSets, int]:
+    rows = labelled_rows(run)
+    marginal, by_class = (
+        prediction_sets_on_halves(rows.values, rows.labels, confidence, each) for each in (False, True)
+    )
+    return marginal, by_class, rows.of
+
+
+def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
+    st.markdown(f"**{title}**")
+    with st.container(horizontal=True):
+        st.metric(
+            "Sets with the true class", f"{sets.coverage.value:.1%}",
+            f"{100 * sets.coverage.low:.1f}-{100 * sets.coverage.high:.1f} %", delta_color="off", delta_arrow="off",
+            help="Measured coverage, with its 95% Wilson interval.", width=175,
+        )  # fmt: skip
+        st.metric("Classes in a set", f"{sets.mean_size:.2f}", help="On average. Fewer say more.", width=175)
+        st.metric("One class", f"{sets.single.value:.1%}", help="Sets with exactly one class.", width=175)
+        st.metric(
+            "No class", f"{sets.empty.value:.1%}", width=175,
+            help="Sets without a class. Their images resemble no class enough: leave them to a person.",
+        )  # fmt: skip
+    images, share, low, high = sets.class_coverage()
+    if np.isfinite(share).any():
+        worst = int(np.nanargmin(share))
+        st.markdown(
+            f"Worst class: {plain(run.manifest.class_names[worst])}, {share[worst]:.1%} "
+            f"({100 * low[worst]:.1f}-{100 * high[worst]:.1f}) of {images[worst]:,}."
+        )
+    unlimited = int((sets.quantiles >= 1).sum())
+    if unlimited and sets.by_class:
+        st.caption(
+            f"{unlimited:,} of {len(sets.quantiles):,} classes have too few images for a limit, so they are in every set."
+        )
+
+
+def _show_classes(marginal: PredictionSets, by_class: PredictionSets, run: Run) -> None:
+    images, share, *bounds = marginal.class_coverage()
+    _, own_share, *own_bounds = by_class.class_coverage()
+    table = pd.DataFrame(
+        {
+            "class": list(run.manifest.class_names), "images": images, "coverage": 100 * share,
+            "interval": intervals(*bounds), "own_coverage": 100 * own_share, "own_interval": intervals(*own_bounds),
+        }
+    ).sort_values("coverage", kind="stable")  # fmt: skip
+    st.dataframe(
+        safe_for_spreadsheets(table),
+        hide_index=True,
+        key="set-classes",
+        height=min(36 * (len(table) + 1) + 2, 470),
+        alt="Share of the sets that hold the true class, for the images of each class",
+        column_config={
+            "class": "Labelled",
+            "images": st.column_config.NumberColumn("Images", format="localized", help="Test images with this label."),
+            "coverage": _coverage("With the true class, one limit"),
+            "interval": "95% interval",
+            "own_coverage": _coverage("With the true class, own limit"),
+            "own_interval": "95% interval (own limit)",
+        },
+    )
+
+
+def _coverage(title: str) -> Any:
+    return st.column_config.NumberColumn(title, format="%.1f %%", help="Share of the sets that hold the true class.")

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dashboard.core.metrics.confidence_gap import confidence_gap
+from dashboard.core.metrics.scores import Score
+from tests.core.metrics.conftest import Predictions
+
+NONE, LARGE = Score(0.004, 0.0, 0.01, 400), Score(0.08, 0.05, 0.11, 400)
+
+
+def answers(right: int, confidence: float, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    return np.full(n, confidence), np.arange(n) < right
+
+
+def test_the_interval_by_hand() -> None:
+    found = confidence_gap(*answers(300, 0.8))
+    assert found.gap == pytest.approx(0.05) and found.n == 400
+    # the standard deviation of 300 ones and 100 zeros is sqrt(3) / 4
+    assert found.high - found.gap == pytest.approx(1.96 * np.sqrt(3) / 4 / 20)
+    assert found.gap - found.low == pytest.approx(found.high - found.gap)
+
+
+@pytest.mark.parametrize(
+    "right, confidence, ece, told",
+    [
+        (320, 0.9, LARGE, "Overconfident: the mean confidence is 90.0% and the accuracy 80.0%, so the confidence is too "
+         "high by 10.0 points on average."),
+        (320, 0.7, LARGE, "Underconfident: the mean confidence is 70.0% and the accuracy 80.0%, so the confidence is too "
+         "low by 10.0 points on average."),
+        (320, 0.8, LARGE, "The confidence is too high for some images and too low for others. On average it is off by 8.0 "
+         "points."),
+        (320, 0.81, NONE, "Confidence and accuracy agree, as far as 400 images can show: the mean confidence is 81.0% and "
+         "the accuracy 80.0%."),
+    ],
+)  # fmt: skip
+def test_in_words(right: int, confidence: float, ece: Score, told: str) -> None:
+    assert confidence_gap(*answers(right, confidence)).in_words(ece) == told
+
+
+def test_reference_predictions_are_overconfident(reference: Predictions) -> None:
+    found = confidence_gap(reference.confidence, reference.correct)
+    assert 0 < found.low < found.gap < found.high < 0.04
+    assert found.in_words(NONE).startswith("Overconfident")
