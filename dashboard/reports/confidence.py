@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dashboard.charts.calibration import reliability_chart
 from dashboard.charts.risk_coverage import risk_coverage_chart
+from dashboard.core.metrics.bin_table import bin_table
+from dashboard.core.metrics.confidence_gap import confidence_gap
 from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Chart, Column, Section, Table
@@ -19,13 +21,15 @@ def confidence_section(run: Run) -> Section | None:
     reliability = evaluation.reliability
     curve = risk_coverage(answers.probabilities.confidence, answers.correct)
     points = curve.table()
-    mean = float(answers.probabilities.confidence.mean())
+    bins = bin_table(reliability, answers.probabilities.confidence)
+    gap = confidence_gap(answers.probabilities.confidence, answers.correct)
     charts = [
         Chart(
             "Reliability",
             "Accuracy per bin of confidence, in 15 bins",
-            lambda dark: reliability_chart(reliability, dark),
-            "Of the predictions with 80% confidence, 80% should be right. The bars then end on the dashed line.",
+            lambda dark: reliability_chart(bins, dark),
+            "Of the predictions with 80% confidence, 80% should be right. The bars then end on the dashed line. The thin "
+            "lines are 95% intervals.",
         )
     ]
     if len(points) > 1:  # a line needs two points
@@ -37,12 +41,8 @@ def confidence_section(run: Run) -> Section | None:
                 "How many predictions are wrong if only the most confident ones are accepted, with its 95% interval.",
             )
         )
-    text = f"Mean confidence is {mean:.1%}, accuracy {evaluation.accuracy.value:.1%}; {_in_words(reliability.ece)}"
+    text = gap.in_words(run.scores["ece15"])
     return Section("confidence", "How far to trust it", (text,), charts=tuple(charts), tables=(_thresholds(curve),))
-
-
-def _in_words(ece: float) -> str:
-    return f"on average, confidence is {100 * ece:.1f} points away from accuracy (ECE, 15 bins)."
 
 
 def _thresholds(curve: RiskCoverage) -> Table:

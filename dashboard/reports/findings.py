@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.core.analysis.findings.find import find_in
+from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import counted
 from dashboard.core.runs.run import Run
@@ -14,7 +14,7 @@ from dashboard.reports.document import Item, Section
 
 def findings_of(run: Run, store: RunStore) -> Sequence[Finding]:
     """The findings about a run, the most costly first. Raises DatasetError if its rows cannot be read."""
-    return find_in(store.folder(run.manifest.run_id), run.conditions)
+    return find_of(run, store.folder(run.manifest.run_id))
 
 
 def findings_section(run: Run, store: RunStore) -> Section:
