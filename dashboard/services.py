@@ -22,6 +22,7 @@ from dashboard.core.settings import Settings
 
 if TYPE_CHECKING:
     from dashboard.core.analysis.embeddings import RunEmbeddings
+    from dashboard.core.analysis.run_analysis import RunAnalysis
     from dashboard.core.diagnostics.checks import Report
     from dashboard.core.evaluation.jobs import JobRunner
     from dashboard.core.runs.store import RunStore
@@ -83,6 +84,14 @@ class Services:
         from dashboard.core.analysis.embeddings import RunEmbeddings
 
         return RunEmbeddings(self.inference, self.runs)
+
+    @property
+    @_made_once
+    def analysis(self) -> RunAnalysis:
+        """Findings and doubtful labels of evaluations."""
+        from dashboard.core.analysis.run_analysis import RunAnalysis
+
+        return RunAnalysis(self.engine, self.runs)
 
     @property
     @_made_once

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,12 @@ from dashboard.worker.predicting import (
     predict_samples,
 )
 from dashboard.worker.probe import probe_tensorflow
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dashboard.core.analysis.findings.finding import Finding
+    from dashboard.core.runs.filters import Filter
 
 
 def explain(version: ModelVersion, file: bytes, request: MapRequest) -> list[Explanation]:
@@ -96,6 +102,23 @@ def measure_run(folder: Path) -> None:
     measure(RunFolder(folder))
 
 
+def find_in_run(folder: Path, conditions: Filter) -> list[Finding]:
+    """The findings of the rows of the run in this folder that a filter lets pass. Raises as `find_in`."""
+    from dashboard.core.analysis.findings.find import find_in
+    from dashboard.core.runs.folder import RunFolder
+
+    return find_in(RunFolder(folder), conditions)
+
+
+def label_issues_in_run(folder: Path, conditions: Filter) -> pd.DataFrame:
+    """The doubtful labels of the rows of the run in this folder that a filter lets pass. Raises as `label_issues`."""
+    from dashboard.core.analysis.label_issues import label_issues
+    from dashboard.core.runs.folder import RunFolder
+    from dashboard.core.runs.rows import VIEW_COLUMNS
+
+    return label_issues(RunFolder(folder).load(VIEW_COLUMNS, conditions))
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     task.__name__: task
     for task in (
@@ -111,5 +134,7 @@ TASKS: dict[str, Callable[..., Any]] = {
         embed_file,
         inspect_model_file,
         measure_run,
+        find_in_run,
+        label_issues_in_run,
     )
 }

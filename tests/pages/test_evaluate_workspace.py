@@ -150,3 +150,15 @@ def test_another_run_has_a_filter_of_its_own(
     at = set_filter(open_run(open_page, run), run, "true_label=dog")
     at.selectbox(key="earlier").select(other.run_id).run()
     assert not at.exception and metrics(at)["Images"] == "3" and "where" not in at.query_params
+
+
+def test_many_images_are_shown_page_by_page(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
+    version = dashboard.registry.get("tiny")
+    run = evaluate(make_zip({"cat": 70}), version, dashboard.engine, dashboard.runs)
+    at = open_run(open_page, run)
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+    at.selectbox(key="image-order").set_value("dataset").run()
+    assert [item["index"] for item in sheet(at)] == list(range(60))
+    at.session_state[f"page-{run.run_id}-status=ok"] = 2
+    at.run()
+    assert not at.exception and [item["index"] for item in sheet(at)] == list(range(60, 70))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.datasets import is_there
 from dashboard.core.errors import DashboardError
 from dashboard.core.metrics.confusion import largest_cells
 from dashboard.core.runs.export import safe_for_spreadsheets
@@ -17,21 +15,18 @@ from dashboard.core.runs.filters import Filter, as_texts, in_words, parse_filter
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Order, Run, ordered
 from dashboard.services import Services
-from dashboard.ui.contact_sheet import SheetItem, show_sheet
+from dashboard.ui.contact_sheet import SheetItem
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.chosen_images import ALL, MISTAKES, cell, choose_images, chosen_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
-from dashboard.ui.evaluate.selection import offer_selection, select, selected_images
-from dashboard.ui.picture_address import open_run_image
+from dashboard.ui.evaluate.sheet_page import show_sheet_page
 from dashboard.ui.session import filtered_run
 from dashboard.ui.words import labels_in_words
 
-A_PAGE = 60
 ROWS_OF_IMPORTED = 200
 SURE = 0.9  # confidence from which a prediction that differs from the label makes the label doubtful
 _COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
 _MOST_CELLS = 200
-_SIDE = 128  # pixels of a picture that is read from the dataset
 _ORDERS: dict[Order, str] = {
     "most confident": "Most confident", "least confident": "Least confident", "smallest margin": "Smallest margin",
     "largest loss": "Largest loss", "dataset": "As in the dataset",
@@ -97,14 +92,6 @@ def _title(conditions: Filter) -> str:
 
 
 def _show_page(services: Services, run: Run, rows: pd.DataFrame) -> None:
-    run_id = run.manifest.run_id
-    pages = -(-len(rows) // A_PAGE)
-    page_key = f"page-{run_id}-{'&'.join(as_texts((*run.conditions, *chosen_images(run))))}"
-    page = min(st.session_state.get(page_key, 1), pages)
-    if page_key in st.session_state:
-        st.session_state[page_key] = page
-    shown = rows.iloc[(page - 1) * A_PAGE : page * A_PAGE]
-    shown = shown.assign(file=run.detail(shown, ["file"])["file"])
     try:
         pictures: RunPictures | None = RunPictures(services.runs, run.manifest)
     except DashboardError as error:
@@ -113,34 +100,11 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame) -> None:
             show_error(error, "The images of this run are no longer on the server.")
         else:
             st.text(error.message)
-    if pictures:
-        offer_selection(services, run, rows, shown)
-        _show_tiles(run, pictures, shown, f"sheet-{page_key}-{page}")
-    if pages > 1:
-        st.pagination(pages, key=page_key, persist_state="session")
+    shown = show_sheet_page(services, run, pictures, rows, _item, "&".join(as_texts(chosen_images(run))))
     with st.expander("File names", expanded=pictures is None):
         st.dataframe(
             safe_for_spreadsheets(shown[_COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"
         )
-
-
-def _show_tiles(run: Run, pictures: RunPictures, shown: pd.DataFrame, key: str) -> None:
-    run_id, selected = run.manifest.run_id, selected_images(run.manifest.run_id)
-    indices = [int(i) for i in shown["index"]]
-    tiles, readable = pictures.tiles(indices, shown["file"].tolist(), _SIDE)
-    can_be_explained = is_there(Path(run.manifest.dataset))
-    if not can_be_explained:
-        st.caption("The dataset is no longer on the server: its images can be seen, but not explained.")
-    items = [_item(row) for row in shown.to_dict("records")]
-
-    def take_over() -> None:
-        select(run_id, [int(i) for i in st.session_state[key]["selected"] or ()], indices)
-
-    answer = show_sheet(tiles, items, selected, key, opens=can_be_explained, on_select=take_over)
-    if answer.opened is not None:
-        open_run_image(run_id, answer.opened)
-    if not readable.all():
-        st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
 
 
 def _item(row: dict[Hashable, Any]) -> SheetItem:

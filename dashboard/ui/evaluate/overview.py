@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.confusion_view import show_confusion, show_pairs
+from dashboard.ui.evaluate.findings_view import show_findings
 from dashboard.ui.evaluate.images_view import show_images
 
 
@@ -38,6 +39,7 @@ def show_overview(services: Services, run: Run) -> None:
             width=170,
             help="Unreadable files, and images whose label is not a class. The view Files lists them with the reason.",
         )
+    findings = st.container()  # filled last, because they take longest
     if evaluation:
         unlabelled = len(run.evaluated) - len(run.labelled)
         if unlabelled:
@@ -54,3 +56,5 @@ def show_overview(services: Services, run: Run) -> None:
         st.info("No image has a label that the model knows, so there is nothing to compare.", icon=":material/info:")
     if len(run.evaluated):
         show_images(services, run)
+    with findings:
+        show_findings(services, run)

@@ -13,6 +13,7 @@ from dashboard.ui.evaluate.classes_view import show_classes
 from dashboard.ui.evaluate.confidence_view import show_confidence
 from dashboard.ui.evaluate.failures_tab import show_failures
 from dashboard.ui.evaluate.images_view import show_images
+from dashboard.ui.evaluate.labels_view import show_labels
 from dashboard.ui.evaluate.overview import show_overview
 from dashboard.ui.evaluate.report_view import show_report
 
@@ -48,6 +49,7 @@ VIEWS = (
     View("Classes", _with_labels, show_classes),
     View("Confidence", _with_labels, show_confidence),
     View("Images", _evaluated, show_images),
+    View("Labels", _with_labels, show_labels),
     View("Files", _always, _show_files),
     View("Report", _always, show_report),
 )

@@ -50,7 +50,7 @@ def test_counts_by_hand(a: RunFolder, b: RunFolder) -> None:
     assert told.same_class.value == 0.7 and told.kappa == pytest.approx(sk.cohen_kappa_score(BY_A, BY_B))
     assert found.confusion_difference.tolist() == [[-1, 1, 0], [0, 1, -1], [-1, 0, 1]]
     assert found.a.images_per_second == 5.0
-    assert found.b.reliability is not None and found.b.reliability.images.sum() == 10
+    assert found.b.bins is not None and found.b.bins["images"].sum() == 10
     assert told.fixed[["position_a", "position_b", "true_label", "predicted_a", "predicted_b"]].to_numpy().tolist() == [
         [8, 8, "fish", "cat", "fish"],
         [5, 5, "dog", "fish", "dog"],

@@ -1,0 +1,64 @@
+"""What stands out in an evaluation: one sentence each, with what to do next and a button that shows the images."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.errors import DashboardError
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.chosen_images import choose_images
+from dashboard.ui.session import remembered
+from dashboard.ui.words import plain
+
+MOST_BY_NUMBER = 300  # images that an address can name one by one
+
+
+def show_findings(services: Services, run: Run) -> None:
+    """Shows the findings about these rows, the most costly first."""
+    if run.manifest.state == "running":
+        return
+    st.markdown(
+        "**Findings**",
+        help="What differs from chance although many things were looked for. The costliest is the first: the one "
+        "because of which most images are wrong, lost or misleading.",
+    )
+    key = (run.manifest, run.conditions, len(run.table))
+    try:
+        findings = remembered(
+            "findings", key, "Looking for what stands out ...", lambda: services.analysis.findings(run)
+        )
+    except DashboardError as error:
+        show_error(error, "The findings could not be made.")
+        return
+    if not findings:
+        st.caption("Nothing stands out: no group of images differs from the rest by more than chance would explain.")
+        return
+    with st.container(border=True, key="findings"):
+        for number, finding in enumerate(findings, start=1):
+            _show(run, number, finding)
+
+
+def _show(run: Run, number: int, finding: Finding) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"finding-{number}"):
+        with st.container(width="stretch", gap=None):
+            st.markdown(f"{number}\\. {plain(finding.statement)}")
+            st.caption(plain(finding.next_step))
+        if texts := _conditions(run, finding):
+            st.button(
+                f"Show {len(finding.rows):,} images" if len(finding.rows) != 1 else "Show the image",
+                key=f"show-finding-{number}",
+                on_click=choose_images,
+                args=(run.manifest.run_id, texts),
+            )
+
+
+def _conditions(run: Run, finding: Finding) -> list[str]:
+    """Conditions for exactly the images of a finding; none if it has no images, or too many to name them."""
+    if finding.where:
+        return list(finding.where)
+    if not 0 < len(finding.rows) <= MOST_BY_NUMBER:
+        return []
+    return [f"index={'|'.join(str(i) for i in run.table['index'].loc[finding.rows])}"]

@@ -1,0 +1,83 @@
+"""The view of labels that may be wrong, with the label that the model suggests."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.images import RunPictures
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.contact_sheet import SheetItem
+from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.selection import selected_images
+from dashboard.ui.evaluate.sheet_page import show_sheet_page
+from dashboard.ui.session import remembered
+
+_COLUMNS = {"file": "File", "label": "Label", "suggested_label": "Suggested label", "confidence": "Confidence"}
+
+
+def show_labels(services: Services, run: Run) -> None:
+    """Shows the images whose label may be wrong, the most doubtful first, and offers them as CSV."""
+    st.markdown(
+        "**Possible label errors**",
+        help="Found by cleanlab (confident learning): images that the model is surer of another class than is usual for "
+        "it. The model must not have been trained on these images.",
+    )
+    key = (run.manifest, run.conditions, len(run.table))
+    try:
+        issues = remembered("label-issues", key, "Comparing labels ...", lambda: services.analysis.label_issues(run))
+    except DashboardError as error:
+        show_error(error, "The labels could not be compared.")
+        return
+    if issues.empty:
+        st.info("No label stands out as wrong.", icon=":material/check:")
+        return
+    st.caption(
+        f"{len(issues):,} of {len(run.labelled):,} labels may be wrong, the most doubtful first. Look before you change "
+        "one: the model may be wrong instead."
+    )
+    pictures = None
+    if not run.manifest.imported:
+        try:
+            pictures = RunPictures(services.runs, run.manifest)
+        except DashboardError as error:
+            show_error(error, "The images of this run are no longer on the server.")
+    if pictures:
+        show_sheet_page(services, run, pictures, issues, _item, "labels")
+    _offer_csv(run, issues)
+    st.dataframe(
+        safe_for_spreadsheets(issues[[*_COLUMNS]].assign(confidence=100 * issues["confidence"])),
+        hide_index=True,
+        key="label-issues-table",
+        alt="Files whose label may be wrong, with the suggested label",
+        column_config={
+            **_COLUMNS, "confidence": st.column_config.NumberColumn("Confidence", format="%.1f %%", help="Of the suggested label."),
+        },
+    )  # fmt: skip
+
+
+def _item(row: dict[Hashable, Any]) -> SheetItem:
+    text = f"labelled {row['label']}"
+    note = f"{row['suggested_label']}? {row['confidence']:.1%}"
+    return SheetItem(int(row["index"]), text, note, "doubt", f"{text}, suggested {row['suggested_label']}")
+
+
+def _offer_csv(run: Run, issues: pd.DataFrame) -> None:
+    ticked = issues[issues["index"].isin(selected_images(run.manifest.run_id))]
+    chosen = issues if ticked.empty else ticked
+    columns = ["file", "label", "suggested_label", "confidence", "score"]
+    st.download_button(
+        f"All {len(issues):,} as CSV" if ticked.empty else f"The {len(ticked):,} selected as CSV",
+        lambda: safe_for_spreadsheets(chosen[columns]).to_csv(index=False).encode("utf-8-sig"),
+        f"{run.manifest.dataset_name}-label-issues.csv",
+        "text/csv",
+        key="download-label-issues",
+        icon=":material/download:",
+        on_click="ignore",
+    )

@@ -1,0 +1,89 @@
+"""One page of a list of images as a contact sheet, with the controls to select images and to turn pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.datasets import is_there
+from dashboard.core.runs.filters import as_texts
+from dashboard.core.runs.images import RunPictures
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.contact_sheet import SheetItem, show_sheet
+from dashboard.ui.evaluate.selection import offer_selection, select, selected_images
+from dashboard.ui.picture_address import open_run_image
+
+A_PAGE = 60
+_SIDE = 128  # pixels of a picture that is read from the dataset
+
+
+def _page_of(run: Run, rows: pd.DataFrame, about: str) -> tuple[pd.DataFrame, int, str]:
+    """The rows of the current page, the number of pages, and the key of the control that turns them.
+
+    Args:
+        about: identifies the list of rows, so that each list remembers its own page.
+    """
+    pages = -(-len(rows) // A_PAGE)
+    key = f"page-{run.manifest.run_id}-{'&'.join((*as_texts(run.conditions), about))}"
+    page = min(st.session_state.get(key, 1), pages)
+    if key in st.session_state:
+        st.session_state[key] = page
+    return rows.iloc[(page - 1) * A_PAGE : page * A_PAGE], pages, key
+
+
+def show_sheet_page(
+    services: Services,
+    run: Run,
+    pictures: RunPictures | None,
+    rows: pd.DataFrame,
+    item: Callable[[dict[Hashable, Any]], SheetItem],
+    about: str,
+) -> pd.DataFrame:
+    """Shows one page of these rows, and returns the rows of the page with their column `file`.
+
+    Args:
+        pictures: None shows no pictures, only the control to turn pages.
+        rows: with the column `index`, and indexed by position as `Run.table` is.
+        item: what stands below the picture of a row, which then has a column `file`, too.
+        about: see `_page_of`.
+    """
+    shown, pages, key = _page_of(run, rows, about)
+    shown = shown.assign(file=run.detail(shown, ["file"])["file"])
+    if pictures:
+        offer_selection(services, run, rows, shown)
+        _show_tiles(run, pictures, shown, item, f"sheet-{key}-{st.session_state.get(key, 1)}")
+    if pages > 1:
+        st.pagination(pages, key=key, persist_state="session")
+    return shown
+
+
+def _show_tiles(
+    run: Run, pictures: RunPictures, shown: pd.DataFrame, item: Callable[[dict[Hashable, Any]], SheetItem], key: str
+) -> None:
+    run_id, selected = run.manifest.run_id, selected_images(run.manifest.run_id)
+    indices = [int(i) for i in shown["index"]]
+    tiles, readable = pictures.tiles(indices, shown["file"].tolist(), _SIDE)
+    can_be_explained = is_there(Path(run.manifest.dataset))
+    if not can_be_explained:
+        st.caption("The dataset is no longer on the server: its images can be seen, but not explained.")
+
+    def take_over() -> None:
+        select(run_id, [int(i) for i in st.session_state[key]["selected"] or ()], indices)
+
+    answer = show_sheet(
+        tiles,
+        [item(row) for row in shown.to_dict("records")],
+        selected,
+        key,
+        opens=can_be_explained,
+        on_select=take_over,
+    )
+    if answer.opened is not None:
+        open_run_image(run_id, answer.opened)
+    if not readable.all():
+        st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
