@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from dashboard.cli.arguments import AsJson, Where
+from dashboard.cli.arguments import AsJson, RunId, Where
 from dashboard.cli.output import print_json, say, stop
+from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -19,7 +20,7 @@ from dashboard.schemas.runs import ExportRecord, ScoredRunRecord
 
 
 def report(
-    run_id: Annotated[str, typer.Argument(metavar="RUN_ID")],
+    run_id: RunId,
     out: Annotated[
         Path,
         typer.Option(
@@ -36,9 +37,10 @@ def report(
     """Write a report about an evaluation: one HTML file that needs no network, or Markdown."""
     store = RunStore(get_settings().runs_dir)
     try:
-        run = store.folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
+        folder = store.folder(run_id)
+        run = folder.load(VIEW_COLUMNS, parse_filter(where or ()))
         other = store.folder(compare).load(VIEW_COLUMNS) if compare else None
-        written = write_report(run, store, out, lambda: ScoredRunRecord.of(run).to_text(), other)
+        written = write_report(run, store, find_of(run, folder), out, lambda: ScoredRunRecord.of(run).to_text(), other)
     except DashboardError as error:
         stop(error, as_json)
     if as_json:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
+from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.runs.filters import in_words
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
@@ -18,11 +19,18 @@ from dashboard.reports.mistakes import files_section, mistakes_section
 from dashboard.reports.provenance import again, facts_of, reading_of
 
 
-def report_of(run: Run, store: RunStore, other: Run | None = None, made: datetime | None = None) -> Document:
+def report_of(
+    run: Run,
+    store: RunStore,
+    findings: Sequence[Finding] | None,
+    other: Run | None = None,
+    made: datetime | None = None,
+) -> Document:
     """The report about a run, or about the rows of it that its filter let pass.
 
     Args:
         run: loaded with at least `VIEW_COLUMNS`.
+        findings: about the run, see `find`; None if they could not be made.
         other: a run to compare it with.
         made: the time that the report states, with a time zone; None for now.
 
@@ -37,15 +45,17 @@ def report_of(run: Run, store: RunStore, other: Run | None = None, made: datetim
         verdict=verdict_of(run),
         filter=f"Only these images: {in_words(run.conditions)}." if run.conditions else "",
         facts=facts_of(run, annotations, made),
-        sections=tuple(section for section in _sections(run, store, other) if section),
+        sections=tuple(section for section in _sections(run, store, findings, other) if section),
         manifest=m,
         scores=run.scores,
     )
 
 
-def _sections(run: Run, store: RunStore, other: Run | None) -> Iterator[Section | None]:
+def _sections(
+    run: Run, store: RunStore, findings: Sequence[Finding] | None, other: Run | None
+) -> Iterator[Section | None]:
     evaluation = run.evaluation()
-    yield findings_section(run, store)
+    yield findings_section(findings)
     yield metrics_section(run)
     if other:
         yield comparison_section(run, other)

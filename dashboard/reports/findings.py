@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import counted
-from dashboard.core.runs.run import Run
-from dashboard.core.runs.store import RunStore
 from dashboard.reports.document import Item, Section
 
 
-def findings_of(run: Run, store: RunStore) -> Sequence[Finding]:
-    """The findings about a run, the most costly first. Raises DatasetError if its rows cannot be read."""
-    return find_of(run, store.folder(run.manifest.run_id))
+def findings_section(findings: Sequence[Finding] | None) -> Section:
+    """The findings about a run, or why there are none.
 
-
-def findings_section(run: Run, store: RunStore) -> Section:
-    """The findings about a run, or that there are none."""
-    items = tuple(_item(finding) for finding in findings_of(run, store))
-    text = () if items else ("Nothing stands out that chance could not explain.",)
+    Args:
+        findings: None if they could not be made.
+    """
+    items = tuple(_item(finding) for finding in findings or ())
+    text = () if items else ("Nothing stands out: no group of images differs by more than chance would explain.",)
+    if findings is None:
+        text = ("The findings could not be made. The figures below do not depend on them.",)
     return Section("findings", "Findings", text, items=items)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import write_atomically
 from dashboard.core.runs.export import export_run, make_export_folder
@@ -19,11 +20,17 @@ _WRITERS: dict[str, Callable[[Document], str]] = {".html": to_html, ".htm": to_h
 
 
 def write_report(
-    run: Run, store: RunStore, out: Path, report_json: Callable[[], str], other: Run | None = None
+    run: Run,
+    store: RunStore,
+    findings: Sequence[Finding],
+    out: Path,
+    report_json: Callable[[], str],
+    other: Run | None = None,
 ) -> list[Path]:
     """Writes the report about a run and returns the paths of what was written. Each file is complete or absent.
 
     Args:
+        findings: about the run, see `find`.
         out: a file that ends in .html or .md; or a folder, which then gets both and report.json, rows.csv and
             rows.parquet.
         report_json: gives the content of report.json.
@@ -40,7 +47,7 @@ def write_report(
             "Name a file that ends in .html or .md, or a folder.",
             "bad_name",
         )
-    report = report_of(run, store, other)
+    report = report_of(run, store, findings, other)
     if not is_folder:
         return [_write(out, _WRITERS[out.suffix.lower()](report))]
     make_export_folder(out)

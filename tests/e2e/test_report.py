@@ -42,7 +42,7 @@ class Opened:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     store = RunStore(folder / "runs")
-    [path] = write_report(hostile(store), store, folder / "report.html", str)
+    [path] = write_report(hostile(store), store, (), folder / "report.html", str)
     return path
 
 

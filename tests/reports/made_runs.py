@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
+from dashboard.reports.build import report_of
+from dashboard.reports.document import Document
 from tests.run_rows import Row, failed, manifest, ok, table_of
 
 TAG = "<img src=x onerror=alert(1)>"
@@ -69,3 +72,8 @@ def confused(store: RunStore, names: Sequence[str], **changes: object) -> Run:
 
     rows = [row(i, i // 100, 1 if i < 30 else i // 100) for i in range(200)]
     return store_run(store, rows, class_names=tuple(names), **changes)
+
+
+def report(store: RunStore, run: Run, other: Run | None = None) -> Document:
+    """The report about a run with its findings."""
+    return report_of(run, store, find_of(run, store.folder(run.manifest.run_id)), other)

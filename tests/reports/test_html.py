@@ -16,7 +16,18 @@ from dashboard.reports import chart_library as library_file
 from dashboard.reports.build import report_of
 from dashboard.reports.chart_library import chart_library
 from dashboard.reports.html_file import to_html
-from tests.reports.made_runs import COMMENT_FILE, HOSTILE, LINES_FILE, SCRIPT, TAG, confused, hostile, pets, store_run
+from tests.reports.made_runs import (
+    COMMENT_FILE,
+    HOSTILE,
+    LINES_FILE,
+    SCRIPT,
+    TAG,
+    confused,
+    hostile,
+    pets,
+    report,
+    store_run,
+)
 from tests.reports.page import Parsed
 from tests.run_rows import ok
 
@@ -26,7 +37,7 @@ MOST_BYTES_BESIDE_LIBRARY = 150_000  # of a report about a handful of images
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
     store = RunStore(tmp_path_factory.mktemp("runs"))
-    return Parsed(to_html(report_of(hostile(store), store)))
+    return Parsed(to_html(report(store, hostile(store))))
 
 
 def test_names_are_text(page: Parsed) -> None:
@@ -56,7 +67,7 @@ def test_names_in_charts_are_data(page: Parsed) -> None:
 def test_names_in_findings_and_comparisons_are_text(store: RunStore) -> None:
     run = confused(store, (TAG, SCRIPT))
     other = confused(store, (TAG, SCRIPT), run_id="20251231-000000-abc", model=TAG)
-    page = Parsed(to_html(report_of(run, store, other)))
+    page = Parsed(to_html(report(store, run, other)))
     assert f"30 images: true_label={TAG}" in page.text and f"A is {TAG} on pets.zip" in page.text
     assert not page.all("img") and len(page.scripts) == 3 and "comparison-0" in json.loads(page.scripts[0])
 
@@ -96,12 +107,12 @@ def test_nothing_is_loaded_from_elsewhere(page: Parsed) -> None:
 
 
 def test_its_size_is_that_of_the_library_and_the_pictures(store: RunStore) -> None:
-    text = to_html(report_of(hostile(store), store))
+    text = to_html(report_of(hostile(store), store, ()))
     assert len(text.encode()) < len(chart_library().encode()) + MOST_BYTES_BESIDE_LIBRARY
 
 
 def test_without_charts_there_are_no_scripts(store: RunStore) -> None:
-    page = Parsed(to_html(report_of(store_run(store, [ok(0, None, "cat")]), store)))
+    page = Parsed(to_html(report_of(store_run(store, [ok(0, None, "cat")]), store, ())))
     [policy] = [str(meta["content"]) for meta in page.all("meta") if meta.get("http-equiv")]
     assert page.scripts == [] and "script-src 'none'" in policy
 
@@ -112,11 +123,11 @@ def test_many_classes_stay_readable(store: RunStore) -> None:
     names = tuple(f"class {i}" for i in range(1000))
     probs = [0.001] * 1000
     made = [Row(i, f"{i}.png", names[i], names[(i + i % 2) % 1000], 0.5, probs, None, "ok", "") for i in range(1000)]
-    report = report_of(store_run(store, made, class_names=names), store)
-    page = Parsed(to_html(report))
+    made_up = report_of(store_run(store, made, class_names=names), store, ())
+    page = Parsed(to_html(made_up))
     cells = json.loads(page.scripts[0])["confusion-0"]["light"]["datasets"]
     assert max(map(len, cells.values())) <= 400
-    [classes] = [each for each in report.sections if each.id == "classes"]
+    [classes] = [each for each in made_up.sections if each.id == "classes"]
     assert len(classes.tables[0].rows) == 100 and "lowest F1" in classes.tables[0].note
 
 
@@ -129,4 +140,4 @@ def test_a_missing_package_is_named(store: RunStore, monkeypatch: pytest.MonkeyP
     chart_library.cache_clear()
     monkeypatch.setattr(library_file.subprocess, "run", fails)
     with pytest.raises(DependencyError, match="No module named 'vl_convert'"):
-        to_html(report_of(pets(store), store))
+        to_html(report_of(pets(store), store, ()))

@@ -10,7 +10,7 @@ import yaml
 from dashboard.core.runs.store import RunStore
 from dashboard.reports.build import report_of
 from dashboard.reports.markdown_file import plain, to_markdown
-from tests.reports.made_runs import COMMENT_FILE, HOSTILE, LINES_FILE, hostile, pets, store_run
+from tests.reports.made_runs import COMMENT_FILE, HOSTILE, LINES_FILE, hostile, pets, report, store_run
 from tests.reports.page import Parsed
 from tests.run_rows import ok
 
@@ -22,7 +22,7 @@ def front_matter(text: str) -> dict[str, object]:
 
 
 def test_the_metadata_follow_the_format_of_model_cards(store: RunStore) -> None:
-    [model] = front_matter(to_markdown(report_of(pets(store), store)))["model-index"]
+    [model] = front_matter(to_markdown(report_of(pets(store), store, ())))["model-index"]
     assert model["name"] == "pets@1"
     [result] = model["results"]
     assert result["task"]["type"] == "image-classification"
@@ -38,7 +38,7 @@ def test_the_metadata_follow_the_format_of_model_cards(store: RunStore) -> None:
 def test_hugging_face_reads_the_metadata(store: RunStore, make) -> None:
     hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
     run = make(store)
-    card = hub.ModelCard(to_markdown(report_of(run, store)), ignore_metadata_errors=False)
+    card = hub.ModelCard(to_markdown(report_of(run, store, ())), ignore_metadata_errors=False)
     found = {(each.metric_name, each.metric_value) for each in card.data.eval_results}
     assert (
         card.data.model_name == run.manifest.model
@@ -51,12 +51,12 @@ def test_hugging_face_reads_the_metadata(store: RunStore, make) -> None:
 
 
 def test_without_labels_the_model_has_no_results(store: RunStore) -> None:
-    text = to_markdown(report_of(store_run(store, [ok(0, None, "cat")]), store))
+    text = to_markdown(report_of(store_run(store, [ok(0, None, "cat")]), store, ()))
     assert front_matter(text) == {"model-index": [{"name": "pets@1", "results": []}]}
 
 
 def test_every_row_of_a_table_has_all_its_cells(store: RunStore) -> None:
-    lines = to_markdown(report_of(hostile(store), store)).splitlines()
+    lines = to_markdown(report(store, hostile(store))).splitlines()
     tables = [line for line in lines if line.startswith("|")]
     assert len(tables) > 20
 
@@ -70,7 +70,7 @@ def test_every_row_of_a_table_has_all_its_cells(store: RunStore) -> None:
 
 def test_names_are_text_when_it_is_shown(store: RunStore) -> None:
     renderer = pytest.importorskip("markdown_it", reason="markdown-it-py is not installed").MarkdownIt("commonmark")
-    page = Parsed(renderer.enable("table").render(to_markdown(report_of(hostile(store), store)).split("---\n", 2)[2]))
+    page = Parsed(renderer.enable("table").render(to_markdown(report(store, hostile(store))).split("---\n", 2)[2]))
     shown = page.text.replace("\N{WORD JOINER}", "")
     for name in (*HOSTILE, COMMENT_FILE, LINES_FILE):
         assert " ".join(name.split()) in shown
@@ -105,5 +105,5 @@ def test_addresses_do_not_become_links(text: str) -> None:
 
 
 def test_a_command_with_backticks_stays_in_its_block(store: RunStore) -> None:
-    text = to_markdown(report_of(pets(store, dataset="/data/```\n# x"), store))
+    text = to_markdown(report_of(pets(store, dataset="/data/```\n# x"), store, ()))
     assert "````sh\npython -m dashboard evaluate '/data/```\n# x' --model pets@1\n````" in text

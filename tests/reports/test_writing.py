@@ -16,7 +16,7 @@ from tests.reports.made_runs import pets
 
 def test_a_folder_gets_everything(store: RunStore, tmp_path: Path) -> None:
     out = tmp_path / "for the board"
-    written = write_report(pets(store), store, out, lambda: '{"a": 1}')
+    written = write_report(pets(store), store, (), out, lambda: '{"a": 1}')
     names = ["report.html", "report.json", "report.md", "rows.csv", "rows.parquet"]
     assert sorted(path.name for path in written) == sorted(path.name for path in out.iterdir()) == names
     assert json.loads((out / "report.json").read_text()) == {"a": 1}
@@ -25,13 +25,13 @@ def test_a_folder_gets_everything(store: RunStore, tmp_path: Path) -> None:
 
 
 def test_markdown_alone(store: RunStore, tmp_path: Path) -> None:
-    assert write_report(pets(store), store, tmp_path / "new" / "a.md", str) == [tmp_path / "new" / "a.md"]
+    assert write_report(pets(store), store, (), tmp_path / "new" / "a.md", str) == [tmp_path / "new" / "a.md"]
     assert (tmp_path / "new" / "a.md").read_text(encoding="utf-8").startswith("---\nmodel-index:")
 
 
 def test_another_ending_is_refused(store: RunStore, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot be written as \.pdf") as refused:
-        write_report(pets(store), store, tmp_path / "a.pdf", str)
+        write_report(pets(store), store, (), tmp_path / "a.pdf", str)
     assert ".html or .md" in refused.value.fix and not (tmp_path / "a.pdf").exists()
 
 
@@ -40,5 +40,5 @@ def test_a_place_that_cannot_be_written(store: RunStore, tmp_path: Path) -> None
     run = pets(store)
     for out in (tmp_path / "file" / "a.md", tmp_path / "file" / "folder"):
         with pytest.raises(DatasetError) as refused:
-            write_report(run, store, out, str)
+            write_report(run, store, (), out, str)
         assert refused.value.code == "storage"

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.errors import WorkerError
 from dashboard.core.runs.export import csv_bytes, parquet_bytes
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
@@ -33,7 +35,7 @@ def show_report(services: Services, run: Run) -> None:
     def written(write: Callable[[Document], str]) -> Callable[[], str]:
         def make() -> str:  # runs when the button is clicked, outside of the script
             compared = services.runs.folder(other).load(VIEW_COLUMNS) if other else None
-            return write(report_of(run, services.runs, compared))
+            return write(report_of(run, services.runs, _findings(services, run), compared))
 
         return make
 
@@ -56,6 +58,13 @@ def _offer(run: Run, title: str, suffix: str, mime: str, make: Callable[[], byte
         title, make, f"{file_stem(run.manifest)}.{suffix}", mime, key=f"download-{suffix}", icon=":material/download:",
         on_click="ignore", type="primary" if suffix == "html" else "secondary",
     )  # fmt: skip
+
+
+def _findings(services: Services, run: Run) -> list[Finding] | None:
+    try:
+        return services.analysis.findings(run)
+    except WorkerError:
+        return None
 
 
 def _choose_other(services: Services, run: Run) -> str:
