@@ -48,9 +48,12 @@ def equal_mass_chart(bins: pd.DataFrame, dark: bool) -> alt.LayerChart:
     base = alt.Chart(bins)
     y = alt.Y("accuracy:Q", scale=scale, title="Accuracy", axis=_wide(format=".0%"))
     points = _named(base, "Accuracy").mark_point(filled=True, size=90, opacity=1).encode(x=x, y=y)
-    interval = base.mark_rule(color=ACCENT, strokeWidth=1.5).encode(x=x, y="accuracy_low:Q", y2="accuracy_high:Q")
-    confidence = _named(base, "Mean confidence").mark_tick(thickness=3, bandSize=18).encode(x=x, y="confidence:Q")
-    target = _target(base.encode(x=x, y=alt.datum(bottom), y2=alt.datum(1)), dark)
+    interval = base.mark_rule(color=ACCENT, strokeWidth=1.5).encode(
+        x=x, y=alt.Y("accuracy_low:Q", scale=scale), y2="accuracy_high:Q"
+    )
+    confidence = _named(base, "Mean confidence").mark_tick(thickness=3, size=12)
+    confidence = confidence.encode(x=x, y=alt.Y("confidence:Q", scale=scale))
+    target = _target(base.encode(x=x, y=alt.YDatum(bottom, scale=scale), y2=alt.datum(1)), dark)
     return alt.layer(interval, points, confidence, target).properties(height=340)
 
 
@@ -64,7 +67,7 @@ def bin_counts_chart(bins: pd.DataFrame, dark: bool) -> alt.Chart:
         .encode(
             x=alt.X("low:Q", scale=_unit(), title=None, axis=alt.Axis(labels=False, ticks=False)),
             x2="high:Q",
-            y=alt.Y("images:Q", scale=scale, title="Images", axis=_wide(format=",", values=[0, most])),
+            y=alt.Y("images:Q", scale=scale, title="Images", axis=_wide(format=",d", values=[0, most])),
             y2=alt.datum(0),
             tooltip=[alt.Tooltip("images:Q", title="Images", format=",")],
         )

@@ -43,7 +43,7 @@ def risk_coverage_chart(
         here = alt.Chart(pd.DataFrame({"coverage": [coverage], "risk": [risk], "label": [label]})).encode(
             x="coverage:Q", y="risk:Q"
         )
-        layers.append(here.mark_point(color=SELECTED, filled=True, size=140, opacity=1, clip=True))
+        layers.append(here.mark_point(color=SELECTED, filled=True, size=140, opacity=1))
         side: dict[str, object] = {"align": "right", "dx": -10} if coverage > 0.5 else {"align": "left", "dx": 10}
         layers.append(here.mark_text(color=ink(dark), dy=-12, **side).encode(text="label:N"))  # type: ignore[arg-type]
     return alt.layer(*layers).properties(height=320)

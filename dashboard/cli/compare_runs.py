@@ -90,7 +90,8 @@ def _show(comparison: Comparison) -> None:
     if outcomes:
         say(
             f"Both right: {outcomes.both_right:,}, only A: {outcomes.only_a_right:,}, only B: "
-            f"{outcomes.only_b_right:,}, both wrong: {outcomes.both_wrong:,}. McNemar: {p_in_words(outcomes.mcnemar_p)}."
+            f"{outcomes.only_b_right:,}, both wrong: {outcomes.both_wrong:,}. "
+            f"McNemar: {p_in_words(outcomes.mcnemar_p)}."
         )
         say(f"Both predict the same class for {outcomes.same_class} of the images.")
     say(verdict(comparison), "bold")

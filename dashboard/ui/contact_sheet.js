@@ -1,6 +1,6 @@
 // A contact sheet: tiles cut from one sprite, by mouse and by keyboard.
-// Data: sprite, columns, rows, ratio, side, items [{index, text, note, tone, alt}], selected [index], pixelated, opens,
-// selects.
+// Data: sprite, columns, rows, ratio, side, items [{index, text, note, tone, alt}], selected [index], pixelated,
+// opens (a click opens an image), selects (images can be selected).
 // State "selected": the selected indices of this page. Trigger "opened": the index of an image to look at.
 export default function (component) {
   const { data, parentElement, setStateValue, setTriggerValue } = component
@@ -41,8 +41,9 @@ export default function (component) {
     picture.style.backgroundPosition = `${along(column, data.columns)} ${along(row, data.rows)}`
     picture.style.imageRendering = data.pixelated ? "pixelated" : "auto"
     picture.onclick = (event) => {
-      if (event.shiftKey || event.ctrlKey || event.metaKey || !data.opens) select(place, event.shiftKey)
-      else sheet.setTriggerValue("opened", item.index)
+      const selecting = event.shiftKey || event.ctrlKey || event.metaKey || !data.opens
+      if (selecting && data.selects) select(place, event.shiftKey)
+      else if (data.opens) sheet.setTriggerValue("opened", item.index)
     }
     const box = document.createElement("input")
     box.type = "checkbox"
@@ -55,12 +56,11 @@ export default function (component) {
     const note = document.createElement("div")
     note.className = `note ${item.tone}`
     note.textContent = item.note
-    cell.append(picture, ...(data.selects ? [box] : []), text, note)
+    cell.append(...(data.selects ? [picture, box, text, note] : [picture, text, note]))
     return cell
   }
 
   function select(place, range) {
-    if (!data.selects) return
     const from = range ? Math.min(place, sheet.last) : place, to = range ? Math.max(place, sheet.last) : place
     const on = range || !sheet.selected.has(data.items[place].index)
     for (let i = from; i <= to; i++) {
@@ -81,8 +81,7 @@ export default function (component) {
     ;[...root.children].forEach((cell, place) => {
       const on = sheet.selected.has(data.items[place].index)
       cell.classList.toggle("selected", on)
-      const box = cell.querySelector("input")
-      if (box) box.checked = on
+      if (data.selects) cell.querySelector("input").checked = on
     })
   }
 
@@ -90,7 +89,7 @@ export default function (component) {
     const pictures = [...root.querySelectorAll(".picture")]
     const at = pictures.indexOf(event.target)
     if (at < 0) return
-    if (event.key === " ") {
+    if (event.key === " " && data.selects) {
       event.preventDefault()
       select(at, event.shiftKey)
       return

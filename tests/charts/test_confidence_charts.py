@@ -62,8 +62,10 @@ def test_bins_of_equal_mass_fill_the_height_of_the_chart() -> None:
     confidence = 1 - rng.random(600) / 20
     bins = bin_table(equal_mass_reliability(confidence, rng.random(600) < 0.97), confidence)
     spec = drawn(equal_mass_chart(bins, False))
-    bottom, top = spec["layer"][1]["encoding"]["y"]["scale"]["domain"]
+    domains = [each["encoding"]["y"]["scale"]["domain"] for each in spec["layer"]]
+    bottom, top = domains[0]
     assert top == 1 and 0.5 < bottom <= bins["accuracy_low"].min()
+    assert domains == [domains[0]] * 4, "a layer with a scale of its own would bring the zero back"
 
 
 def test_small_bins_are_seen_beside_large_ones() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,8 +147,13 @@ def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboa
     at.session_state["compare-tab"] = f"Images ({fixed} fixed, {broken} broken)"
     at.run()
     assert not at.exception
-    pictures = [alt for alt in alts(at) if alt.startswith("Labelled ")]
-    assert len(pictures) == min(fixed, 16) + min(broken, 16)
+    sheets = [json.loads(each.proto.json)["items"] for each in at.get("bidi_component")]
+    assert [len(items) for items in sheets] == [count for count in (fixed, broken) if count]
+    for item in sheets[0]:
+        label, by_a, by_b = re.fullmatch(r"Labelled (.+), A predicted (.+), B predicted (.+)", item["alt"]).groups()  # type: ignore[union-attr]
+        assert (
+            label == by_b != by_a and item["text"].startswith(f"A: {by_a} ") and item["note"].startswith(f"B: {by_b} ")
+        )
 
 
 def tick(at: AppTest, rows: list[int]) -> AppTest:

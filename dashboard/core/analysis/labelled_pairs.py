@@ -75,8 +75,8 @@ def labelled_pairs(a: Run, b: Run) -> LabelledPairs:
     ]
     if not kept.any():
         raise not_comparable(
-            f"{a.manifest.model} and {b.manifest.model} share {counted(len(kept), 'image')}, but none with a prediction "
-            "and the same label in both.",
+            f"{a.manifest.model} and {b.manifest.model} share {counted(len(kept), 'image')}, but none with a "
+            "prediction and the same label in both.",
             "Evaluate a dataset with labels, or map its labels to the same classes in both evaluations.",
         )
     chosen = [at[kept] for at in places]

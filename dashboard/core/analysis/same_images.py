@@ -14,6 +14,7 @@ from dashboard.core.errors import DatasetError, counted
 from dashboard.core.runs.run import Run, damaged
 
 _TAILS = ("", r"^.*?([^/]*/[^/]*)$", r"^.*/([^/]*)$")  # the whole path, its last two parts, its last part
+_BY_FILE = "Images are matched by file name, because the datasets are not the same file."
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ def _equal_indices(a: Run, b: Run) -> tuple[np.ndarray, np.ndarray]:
 
 def _by_file(a: Run, b: Run) -> SameImages:
     names_a, names_b = _files(a), _files(b)
+    if names_a.equals(names_b):
+        return SameImages(np.arange(len(names_a)), np.arange(len(names_b)), (_BY_FILE,))
     for tail in _TAILS:
         ends = [pc.replace_substring_regex(each, tail, r"\1") if tail else each for each in (names_a, names_b)]
         codes = pa.concat_arrays(ends).dictionary_encode()
@@ -76,7 +79,7 @@ def _by_file(a: Run, b: Run) -> SameImages:
         place_in_b[ids_b] = np.arange(len(ids_b))
         places_a = np.flatnonzero(once[ids_a])
         if len(places_a):
-            notes = ["Images are matched by file name, because the datasets are not the same file."]
+            notes = [_BY_FILE]
             if tail:
                 notes = ["Images are matched by the ends of their paths, because no whole path is in both datasets."]
             repeated = int(((often_a > 0) & (often_b > 0) & ~once).sum())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.recalibration import LEAST_IMAGES, check_model
 from dashboard.core.metrics.recalibration import Refit, log_probabilities, refit
@@ -44,7 +42,7 @@ def preview_refit(registry: Registry, run: Run) -> RefitPreview:
     version, reason = _version_of(registry, run)
     rows = labelled_rows(run, "logits" if version else "pred_probs", _MOST_NUMBERS)
     logits = rows.values if version else log_probabilities(rows.values)
-    found = refit(np.asarray(logits, np.float64), rows.labels, version.temperature if version else 1.0)
+    found = refit(logits, rows.labels, version.temperature if version else 1.0)
     if not reason and not found.improves:
         reason = "The new temperature is not better on the other half, so there is nothing to gain from it."
     elif not reason and run.conditions:

@@ -9,6 +9,7 @@ import numpy as np
 from dashboard.core.runs.run import Run
 
 MOST_NUMBERS = 30_000_000  # 240 MB
+_AT_ONCE = 16_384  # rows; pandas needs much more memory for them than an array
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ def labelled_rows(run: Run, column: str = "pred_probs", most_numbers: int = MOST
     of, most = len(rows), max(2, most_numbers // k)
     if of > most:
         rows = rows.iloc[np.sort(np.random.default_rng(0).choice(of, most, replace=False))]
-    found = run.detail(rows, [column])[column]
-    values = np.stack(found.to_list()) if len(rows) else np.empty((0, k))
+    values = np.empty((len(rows), k))
+    for start in range(0, len(rows), _AT_ONCE):
+        found = run.detail(rows.iloc[start : start + _AT_ONCE], [column])[column]
+        values[start : start + len(found)] = np.stack(found.to_list())
     return LabelledRows(values, rows["true_label"].cat.codes.to_numpy(np.int64), of)

@@ -17,10 +17,10 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.picture_address import open_run_image
-from dashboard.ui.thumbnails import TILE
 from dashboard.ui.words import plain
 
-IMAGES_A_PAGE = 30
+IMAGES_A_PAGE = 40
+SIDE = 128  # pixels of a picture that is read from the dataset
 FILES_SHOWN = 200
 
 
@@ -32,7 +32,11 @@ def show_changes(services: Services, a: Run, b: Run, outcomes: Outcomes) -> None
         (right, "broken", "Broken: only A is right", outcomes.broken),
     ):
         with place:
-            st.markdown(f"**{title} ({len(rows):,})**", help="Sorted by the confidence of B, the highest first.")
+            st.markdown(
+                f"**{title} ({len(rows):,})**",
+                help="Sorted by the confidence of B, the highest first. The one that is right says what the "
+                "label says. Click an image to see where the model looks.",
+            )
             if rows.empty:
                 st.caption("None.")
             else:
@@ -51,12 +55,14 @@ def _show_images(services: Services, a: Run, b: Run, rows: pd.DataFrame, key: st
     if page_key in st.session_state:
         st.session_state[page_key] = page
     shown = _with_files(run, rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE], position)
-    indices, can_be_explained = shown["index"].tolist(), is_there(Path(run.manifest.dataset))
-    tiles, _ = images.tiles(indices, shown["file"].tolist(), TILE)
+    tiles, readable = images.tiles(shown["index"].tolist(), shown["file"].tolist(), SIDE)
+    can_be_explained = is_there(Path(run.manifest.dataset))
     items = [_item(row) for row in shown.to_dict("records")]
     answer = show_sheet(tiles, items, (), f"sheet-{key}-{page}", opens=can_be_explained, selects=False)
     if answer.opened is not None:
         open_run_image(run.manifest.run_id, answer.opened)
+    if not readable.all():
+        st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
     if pages > 1:
         st.pagination(pages, key=page_key, persist_state="session")
 
@@ -80,16 +86,13 @@ def _with_files(run: Run, rows: pd.DataFrame, position: str) -> pd.DataFrame:
 
 
 def _item(row: dict[Any, Any]) -> SheetItem:
-    a, b = (f"{row[f'predicted_{side}']}{_share(row[f'confidence_{side}'])}" for side in "ab")
-    return SheetItem(int(row["index"]), f"A: {a}", f"B: {b}", "", _in_words(row))
+    a, b = (f"{side.upper()}: {row[f'predicted_{side}']}{_share(row[f'confidence_{side}'])}" for side in "ab")
+    words = f"Labelled {row['true_label']}, A predicted {row['predicted_a']}, B predicted {row['predicted_b']}"
+    return SheetItem(int(row["index"]), a, b, "", words)
 
 
 def _share(confidence: float) -> str:
     return "" if pd.isna(confidence) else f" {confidence:.0%}"
-
-
-def _in_words(row: dict[Any, Any]) -> str:
-    return f"Labelled {row['true_label']}, A predicted {row['predicted_a']}, B predicted {row['predicted_b']}"
 
 
 def _show_files(run: Run, rows: pd.DataFrame, position: str) -> None:

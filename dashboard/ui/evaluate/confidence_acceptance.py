@@ -30,8 +30,8 @@ def show_slider(run: Run) -> None:
     found = curve.at(threshold)
     below = curve.n - round(found.coverage.value * curve.n)
     with st.container(horizontal=True, vertical_alignment="bottom", key="accepted"):
-        _figure("Accepted", found.coverage, "Share of the images whose prediction is accepted (coverage).")
-        _figure("Accuracy of the accepted", found.accuracy, "Share of the accepted predictions that are right.")
+        _figure("Accepted", 130, found.coverage, "Share of the images whose prediction is accepted (coverage).")
+        _figure("Accuracy of the accepted", 210, found.accuracy, "Share of the accepted predictions that are right.")
         st.button(
             f"Show the {below:,} below it", key="show-below", icon=":material/image_search:", disabled=not below,
             on_click=choose_images, args=(run_id, [f"confidence<{threshold:g}"]),
@@ -115,9 +115,9 @@ def _computed_curve(run: Run) -> RiskCoverage:
     return risk_coverage(run.labelled["confidence"].to_numpy(), run.answers.correct)
 
 
-def _figure(label: str, share: Proportion | None, explanation: str) -> None:
+def _figure(label: str, width: int, share: Proportion | None, explanation: str) -> None:
     interval = f"{100 * share.low:.1f}-{100 * share.high:.1f} %" if share else "none is accepted"
     st.metric(
-        label, f"{share.value:.1%}" if share else "-", interval, delta_color="off", delta_arrow="off", width=210,
+        label, f"{share.value:.1%}" if share else "-", interval, delta_color="off", delta_arrow="off", width=width,
         help=f"{explanation} With its 95% Wilson interval.",
     )  # fmt: skip

@@ -44,7 +44,7 @@ def _show_score(name: str, score: Score) -> None:
     metric = BY_NAME[name]
     st.metric(
         metric.title, metric.text(score.value), f"{100 * score.low:.1f}-{100 * score.high:.1f} %", delta_color="off",
-        delta_arrow="off", help=f"{metric.explanation} With its 95% bootstrap interval.", width=200,
+        delta_arrow="off", help=f"{metric.explanation} With its 95% bootstrap interval.", width=180,
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def _show_bins(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
         on_select=take_bin,
         selection_mode=BIN,
         key=key,
-        alt=f"Accuracy and mean confidence in {len(bins)} bins of confidence",
+        alt=f"Accuracy and mean confidence in {len(bins)} bins of confidence, {kind.lower()}",
     )
     if equal_width:
         st.altair_chart(

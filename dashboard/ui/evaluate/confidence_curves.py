@@ -17,17 +17,12 @@ from dashboard.ui.session import remembered, rows_key
 
 def show_curves(services: Services, run: Run) -> None:
     """Shows AUROC and average precision of each class, and the curves and costs of one of them."""
-    rows = remembered("labelled-rows", rows_key(run), "Reading probabilities ...", lambda: labelled_rows(run), 1)
     names = run.manifest.class_names
-    table = remembered(
-        "one-vs-rest",
-        rows_key(run),
-        "Computing AUROC of each class ...",
-        lambda: one_vs_rest(rows.values, rows.labels),
-        4,
+    table, used, of = remembered(
+        "one-vs-rest", rows_key(run), "Computing AUROC of each class ...", lambda: _each_class(run), 4
     )
-    if rows.are_a_part:
-        st.caption(f"From a random part of {len(rows.labels):,} of the {rows.of:,} labelled images, to save memory.")
+    if used < of:
+        st.caption(f"From a random part, {used:,} of the {of:,} labelled images, to save memory.")
     if len(names) > 2:
         _show_classes(table, names)
     present = [i for i in range(len(names)) if table.loc[i, "positives"] and table.loc[i, "negatives"]]
@@ -41,7 +36,13 @@ def show_curves(services: Services, run: Run) -> None:
         help="Images of this class are the positive ones, and all others are negative.",
     )  # fmt: skip
     class_id = first if chosen is None else int(chosen)
-    show_one_class(run, rows, class_id, table.loc[class_id])
+    show_one_class(run, class_id, table.loc[class_id])
+
+
+def _each_class(run: Run) -> tuple[pd.DataFrame, int, int]:
+    """The figures of each class, the number of images they come from, and the number of all labelled images."""
+    rows = labelled_rows(run)
+    return one_vs_rest(rows.values, rows.labels), len(rows.labels), rows.of
 
 
 def _show_classes(table: pd.DataFrame, names: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.charts.binary_curves import cost_chart, precision_recall_chart, roc_chart
 from dashboard.core.metrics.binary import BinaryCurve, BinaryMetrics, binary_curve
 from dashboard.core.metrics.intervals import Proportion
-from dashboard.core.runs.labelled_rows import LabelledRows
+from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.run import Run
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import plain
@@ -17,15 +17,16 @@ from dashboard.ui.words import plain
 _THRESHOLD = "class-threshold"
 
 
-def show_one_class(run: Run, rows: LabelledRows, class_id: int, figures: pd.Series) -> None:
+def show_one_class(run: Run, class_id: int, figures: pd.Series) -> None:
     """Shows the curves of a class, and what a threshold on its probability gives and costs.
 
     Args:
         figures: the row of the class in `one_vs_rest`.
     """
-    scores, positive = rows.values[:, class_id], rows.labels == class_id
-    key = (rows_key(run), class_id)
-    curve = remembered("binary-curve", key, "", lambda: binary_curve(scores, positive), 4)
+    curve = remembered(
+        "binary-curve", (rows_key(run), class_id), "Reading probabilities ...", lambda: _curve(run, class_id), 2
+    )
+    n = curve.positives + curve.negatives
     with st.container(horizontal=True, vertical_alignment="bottom", key="costs"):
         fp = st.number_input("Cost of a false positive", 0.0, value=1.0, step=1.0, key="cost-fp", width=200,
                              persist_state="session")  # fmt: skip
@@ -37,8 +38,8 @@ def show_one_class(run: Run, rows: LabelledRows, class_id: int, figures: pd.Seri
             help="The threshold with the least total cost on these images.",
         )  # fmt: skip
     st.markdown(
-        f"Cheapest: {_call(best, run.manifest.class_names[class_id])}, at a cost of {least:,.6g} for {len(scores):,} images "
-        f"({least / len(scores):.4g} for each). It is chosen on these same images, so expect a little more elsewhere."
+        f"Cheapest: {_call(best, run.manifest.class_names[class_id])}, at a cost of {least:,.6g} for {n:,} images "
+        f"({least / n:.4g} for each). It is chosen on these same images, so expect a little more elsewhere."
     )
     threshold = st.slider(
         "Call it this class from a probability of", 0.0, 1.0, 0.5, 0.001, format="%.3f", key=_THRESHOLD,
@@ -47,6 +48,11 @@ def show_one_class(run: Run, rows: LabelledRows, class_id: int, figures: pd.Seri
     here = curve.at(threshold)
     _show_figures(here, fp * here.false_positives + fn * here.false_negatives)
     _show_charts(curve, here, fp, fn, figures)
+
+
+def _curve(run: Run, class_id: int) -> BinaryCurve:
+    rows = labelled_rows(run)
+    return binary_curve(rows.values[:, class_id], rows.labels == class_id)
 
 
 def _call(threshold: float, name: str) -> str:

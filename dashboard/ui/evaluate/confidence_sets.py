@@ -35,12 +35,9 @@ def show_prediction_sets(services: Services, run: Run) -> None:
         persist_state="session",
     )  # fmt: skip
     confidence = _CONFIDENCES[str(level)]
+    key = rows_key(run), confidence
     marginal, by_class, of = remembered(
-        "prediction-sets",
-        (rows_key(run), confidence),
-        "Computing prediction sets ...",
-        lambda: _both(run, confidence),
-        4,
+        "prediction-sets", key, "Computing prediction sets ...", lambda: _both(run, confidence), 2
     )
     left, right = st.columns(2, gap="large")
     with left:

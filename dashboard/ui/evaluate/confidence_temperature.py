@@ -48,4 +48,4 @@ def show_temperature(services: Services, run: Run) -> None:
 
 
 def _change(label: str, after: str, before: str) -> None:
-    st.metric(label, after, before, delta_color="off", delta_arrow="off", width=210)
+    st.metric(label, after, before, delta_color="off", delta_arrow="off", width=180)

@@ -129,10 +129,9 @@ def test_ends_of_paths_match_if_no_whole_path_does(tmp_path: Path) -> None:
 
 
 def test_repeated_file_names_are_left_out(tmp_path: Path) -> None:
-    files = ["0.png", "1.png", "1.png"]
-    probs = probabilities([0, 1, 1], 3)
+    probs, files = probabilities([0, 1, 1], 3), ["0.png", "1.png", "1.png"]
     a = write_run(tmp_path, "a", ["cat", "dog", "dog"], probs, NAMES, files, dataset_sha256="a")
-    b = write_run(tmp_path, "b", ["cat", "dog", "dog"], probs, NAMES, files, dataset_sha256="b")
+    b = write_run(tmp_path, "b", ["dog", "cat", "dog"], probs, NAMES, ["1.png", "0.png", "1.png"], dataset_sha256="b")
     found = compare(load(a), load(b))
     assert found.n == 1 and "Left out: 1 file name that is not unique." in found.notes
 
@@ -174,7 +173,8 @@ def test_imported_rows_without_any_label_are_refused(tmp_path: Path, a: RunFolde
 def test_other_images_are_refused_with_a_command(tmp_path: Path, a: RunFolder) -> None:
     files = [f"other/{i}.jpg" for i in range(10)]
     b = write_run(
-        tmp_path, "b", LABELS, probabilities(BY_B, 3), NAMES, files, dataset_sha256="b", model="pets@2", dataset="/x y.zip"
+        tmp_path, "b", LABELS, probabilities(BY_B, 3), NAMES, files,
+        dataset_sha256="b", model="pets@2", dataset="/x y.zip",
     )  # fmt: skip
     with pytest.raises(DatasetError, match="share no image: no file name") as caught:
         compare(load(b), load(a))
@@ -253,7 +253,8 @@ def test_the_verdict_in_words(a: RunFolder, b: RunFolder) -> None:
     told = replace(outcomes(found), mcnemar_p=0.0004)
     made = replace(
         found, outcomes=told, differences={"accuracy": Score(0.013, 0.006, 0.02, 2000)},
-        a=replace(found.a, scores={"accuracy": score}), b=replace(found.b, scores={"accuracy": replace(score, value=0.931)}),
+        a=replace(found.a, scores={"accuracy": score}),
+        b=replace(found.b, scores={"accuracy": replace(score, value=0.931)}),
     )  # fmt: skip
     assert verdict(made) == (
         "B is right more often: 93.1% against 91.8% for A, difference 1.3 points (0.6 to 2.0), p = 0.0004."

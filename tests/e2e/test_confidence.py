@@ -1,0 +1,28 @@
+"""The reliability diagram in a browser: a click on a bin shows its images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dashboard.core.importing.predictions import ImportRequest, import_predictions
+from dashboard.core.runs.store import RunStore
+from tests.e2e.dashboard_server import Server
+
+pytestmark = pytest.mark.browser
+
+BINS = "[class*=st-key-reliability] svg .mark-rect:not([pointer-events=none]) path"
+
+
+def test_a_click_on_a_bin_shows_its_images(page, server: Server, tmp_path) -> None:
+    confidence = np.repeat([0.55, 0.62, 0.95], [4, 7, 9])
+    np.save(tmp_path / "probs.npy", np.stack([confidence, 1 - confidence], axis=1))
+    np.save(tmp_path / "labels.npy", np.zeros(20, int))
+    request = ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy")
+    run_id = import_predictions(request, RunStore(server.data / "runs")).manifest.run_id
+    page.goto(f"/evaluate?run={run_id}&view=Confidence")
+    page.locator(BINS).nth(1).click(force=True)
+    page.get_by_text("Confidence > 0.6, confidence \N{LESS-THAN OR EQUAL TO} 0.67 (7)").wait_for()
+    assert "show=confidence%3E0.6&show=confidence%3C%3D0.67" in page.url
+    page.get_by_text("Equal mass", exact=True).click()
+    page.get_by_label("Accuracy and mean confidence in 3 bins of confidence, equal mass", exact=True).wait_for()

@@ -1,0 +1,212 @@
+"""The view of confidence, with runs on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.importing.predictions import ImportRequest, import_predictions
+from dashboard.core.metrics.temperature import softmax
+from dashboard.services import Services
+from tests.pages.conftest import text_of
+from tests.run_rows import Row, manifest, table_of
+
+Open = Callable[[str], AppTest]
+Show = Callable[..., AppTest]
+
+
+def predictions(n: int = 400, temperature: float = 1.0, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and labels. A temperature above 1 makes the probabilities overconfident."""
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 3, (n, classes))
+    drawn = rng.random(n)[:, None] > softmax(logits, temperature).cumsum(axis=1)
+    return softmax(logits, 1.0), drawn[:, :-1].sum(axis=1)
+
+
+@pytest.fixture
+def show(open_page: Open, dashboard: Services, tmp_path: Path) -> Show:
+    """Imports predictions and opens a part of the view, with parameters of the address."""
+
+    def shown(
+        probs: np.ndarray, labels: np.ndarray, part: str = "Calibration", **address: str | Sequence[str]
+    ) -> AppTest:
+        np.save(tmp_path / "probs.npy", probs)
+        np.save(tmp_path / "labels.npy", labels)
+        request = ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy")
+        return opened(open_page, import_predictions(request, dashboard.runs).manifest.run_id, part, **address)
+
+    return shown
+
+
+def opened(open_page: Open, run_id: str, part: str, **address: str | Sequence[str]) -> AppTest:
+    at = open_page("evaluate")
+    for name, value in {"run": run_id, "view": "Confidence", "part": part, **address}.items():
+        at.query_params[name] = value
+    at.run()
+    assert not at.exception
+    return at
+
+
+def metrics(at: AppTest) -> dict[str, str]:
+    return {m.label: str(m.value) for m in at.metric}
+
+
+def test_the_slider_shows_how_many_are_accepted_and_how_many_of_these_are_right(show: Show) -> None:
+    probs = np.array([[0.95, 0.05], [0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
+    at = show(probs, np.array([0, 1, 1, 1]), accept="0.8")
+    assert at.slider(key="accept").value == 0.8
+    assert (metrics(at)["Accepted"], metrics(at)["Accuracy of the accepted"]) == ("75.0%", "66.7%")
+    at.slider(key="accept").set_value(0.96).run()
+    assert (metrics(at)["Accepted"], metrics(at)["Accuracy of the accepted"]) == ("0.0%", "-")
+    assert at.button(key="filter-accepted").disabled and at.button(key="show-below").label == "Show the 4 below it"
+
+
+def test_the_images_below_the_threshold_are_shown_and_the_accepted_become_the_filter(show: Show) -> None:
+    probs, labels = predictions()
+    at = show(probs, labels, accept="0.7", where="true_label=1")
+    of_class = probs[labels == 1].max(axis=1)
+    below = int((of_class < 0.7).sum())
+    assert at.button(key="show-below").label == f"Show the {below} below it"
+    at.button(key="show-below").click().run()
+    assert at.query_params["show"] in ("confidence<0.7", ["confidence<0.7"]) and f"({below})**" in text_of(at)
+    at.button(key="filter-accepted").click().run()
+    assert at.query_params["where"] == ["true_label=1", "confidence>=0.7"]
+    assert f"{len(of_class) - below} of 400 images pass the filter" in text_of(at)
+    assert metrics(at)["Accepted"] == "100.0%" and at.button(key="show-below").disabled
+
+
+def test_calibration_in_a_sentence_in_bins_and_for_each_class(show: Show) -> None:
+    probs, labels = predictions(2000, temperature=2.5)
+    at = show(probs, labels)
+    gap = probs.max(axis=1).mean() - (probs.argmax(axis=1) == labels).mean()
+    assert f"so the confidence is too high by {100 * gap:.1f} points on average" in text_of(at)
+    assert metrics(at)["Calibration error (ECE)"].endswith("%") and "ECE, equal-mass bins" in metrics(at)
+    bins, classes = [frame.value for frame in at.dataframe if "gap" in frame.value.columns]
+    assert bins["images"].sum() == 2000 == classes["images"].sum()
+    assert sorted(classes["class"]) == ["0", "1", "2"] and classes["gap"].is_monotonic_decreasing
+    of_one = probs[probs.argmax(axis=1) == 1]
+    row = classes.set_index("class").loc["1"]
+    assert (row["images"], row["confidence"]) == (len(of_one), pytest.approx(100 * of_one.max(axis=1).mean()))
+    at.segmented_control(key="bins").set_value("Equal mass").run()
+    assert not at.exception
+    bins = next(frame.value for frame in at.dataframe if "gap" in frame.value.columns)
+    assert bins["images"].max() - bins["images"].min() <= 1
+
+
+def test_the_guarantee_is_a_sentence_and_its_threshold_can_be_used(show: Show) -> None:
+    at = show(*predictions(4000), "Acceptance")
+    at.number_input(key="max-error").set_value(10.0).run()
+    sentence = next(
+        each.value for each in at.markdown if "with 95% confidence, at most 10% of them are wrong" in each.value
+    )
+    threshold = float(sentence.split("at least ")[1].split(":")[0])
+    at.button(key="use-guarantee").click().run()
+    assert threshold - 0.001 <= at.slider(key="accept").value <= threshold + 0.001
+    at.number_input(key="max-error").set_value(0.1).run()
+    [reason] = at.warning
+    assert "At least 2,995 images are needed" in reason.value and "only 2,000" in reason.value
+
+
+def test_the_curve_marks_the_threshold_of_the_slider(show: Show) -> None:
+    probs, labels = predictions()
+    at = show(probs, labels, "Acceptance", accept="0.75")
+    [chart] = [each for each in at.get("vega_lite_chart") if "accepted" in each.proto.alt]
+    tables = [pa.ipc.open_stream(each.data.data).read_all().to_pydict() for each in chart.proto.datasets]
+    [point] = [table for table in tables if "label" in table]
+    accepted = probs.max(axis=1) >= 0.75
+    wrong = probs.argmax(axis=1)[accepted] != labels[accepted]
+    assert point["label"] == ["from 0.750"]
+    assert (point["coverage"], point["risk"]) == ([accepted.mean()], [pytest.approx(wrong.mean())])
+    assert "Area under the curve (AURC)" in text_of(at)
+
+
+def test_prediction_sets_with_one_limit_and_a_limit_for_each_class(show: Show) -> None:
+    probs, labels = predictions(2000)
+    at = show(probs, labels, "Prediction sets")
+    assert metrics(at)["Sets with the true class"].endswith("%") and text_of(at).count("Worst class: ") == 2
+    assert "The limits come from 1,000 images, the figures from 1,000 others." in text_of(at)
+    scores = 1 - probs[np.arange(2000), labels]
+    coverages, sizes = [], []
+    for level in ("90%", "99%"):
+        at.segmented_control(key="set-confidence").set_value(level).run()
+        first = next(m for m in at.metric if m.label == "Sets with the true class")
+        coverages.append(float(str(first.value).rstrip("%")))
+        sizes.append(float(next(m for m in at.metric if m.label == "Classes in a set").value))
+    quantile = np.sort(scores[::2])[int(np.ceil(1001 * 0.9)) - 1]
+    assert coverages[0] == pytest.approx(100 * np.mean(scores[1::2] <= quantile), abs=0.05)
+    assert coverages[1] > coverages[0] and sizes[1] > sizes[0] > 1
+
+
+def test_imported_predictions_have_no_model_to_give_a_temperature(show: Show) -> None:
+    at = show(*predictions(2000, temperature=2.5), "Temperature")
+    assert float(metrics(at)["Temperature"]) == pytest.approx(2.5, rel=0.2)
+    assert "These predictions were imported" in text_of(at) and not at.code
+
+
+def test_few_images_give_no_temperature(show: Show) -> None:
+    at = show(*predictions(150), "Temperature")
+    assert "There are 150 labelled images. A new temperature needs at least 200" in text_of(at) and not at.code
+
+
+def test_the_command_for_a_better_temperature(open_page: Open, dashboard: Services) -> None:
+    version = dashboard.registry.get("tiny")
+    names, rng = version.class_names, np.random.default_rng(0)
+    logits = rng.normal(0, 3, (400, len(names)))
+    rows = []
+    for i, z in enumerate(logits):
+        label = rng.choice(len(names), p=softmax(z[None], 3.0)[0])
+        p = softmax(z[None], version.temperature)[0]
+        rows.append(Row(i, f"{i}.png", names[label], names[p.argmax()], p.max(), p.tolist(), z.tolist(), "ok", ""))
+    run = manifest(
+        "20260101-000000-abc", n_images=400, model=version.ref, model_sha256=version.sha256, class_names=names,
+        state="finished", unknown_labels=(),
+    )  # fmt: skip
+    dashboard.runs.begin(run).release()
+    dashboard.runs.folder(run.run_id).add_part(0, table_of(rows))
+    at = opened(open_page, run.run_id, "Temperature")
+    assert [each.value for each in at.code] == [
+        f"python -m dashboard models recalibrate {version.ref} --run {run.run_id}"
+    ]
+    at = opened(open_page, run.run_id, "Temperature", where=f"predicted_label={names[0]}|{names[1]}")
+    assert not at.code
+
+
+def test_two_classes_have_a_threshold_and_costs(show: Show) -> None:
+    probs = np.array([[0.1, 0.9], [0.3, 0.7], [0.45, 0.55], [0.6, 0.4], [0.8, 0.2]])
+    at = show(probs, np.array([1, 0, 1, 1, 0]), "Curves")
+    assert at.selectbox(key=next(s.key for s in at.selectbox if s.label == "Class to find (positive)")).value == 1
+    assert (metrics(at)["Recall"], metrics(at)["Precision"], metrics(at)["Specificity"]) == ("66.7%", "66.7%", "50.0%")
+    assert (metrics(at)["False positives"], metrics(at)["False negatives"], metrics(at)["Cost"]) == ("1", "1", "2")
+    at.number_input(key="cost-fn").set_value(5.0).run()
+    assert metrics(at)["Cost"] == "6" and "from a probability of 0.400, at a cost of 1 for 5 images" in text_of(at)
+    at.button(key="use-cheapest").click().run()
+    assert at.slider(key="class-threshold").value == 0.4 and metrics(at)["Cost"] == "1"
+    at.number_input(key="cost-fp").set_value(100.0).run()
+    assert "from a probability of 0.900, at a cost of 10" in text_of(at)
+    at.selectbox(key=next(s.key for s in at.selectbox if s.label == "Class to find (positive)")).select(0).run()
+    assert not at.exception and 'call an image "0"' in text_of(at)
+
+
+def test_each_class_against_all_others(show: Show) -> None:
+    probs, labels = predictions(300)
+    at = show(probs, labels, "Curves")
+    [table] = [frame.value for frame in at.dataframe if "auroc" in frame.value.columns]
+    from sklearn.metrics import roc_auc_score
+
+    row = table.set_index("class").loc["2"]
+    assert (
+        row["auroc"] == pytest.approx(roc_auc_score(labels == 2, probs[:, 2]))
+        and row["positives"] == (labels == 2).sum()
+    )
+    assert table["average_precision"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize("part", ["Calibration", "Acceptance", "Prediction sets", "Temperature", "Curves"])
+def test_one_labelled_image_is_no_accident(show: Show, part: str) -> None:
+    at = show(*predictions(50), part, where=["file=row 7"])
+    assert not at.exception and "1 of 50 images pass the filter" in text_of(at)
