@@ -12,7 +12,9 @@ from dashboard.ui.navigation import PAGES
 from dashboard.ui.resources import get_services, page_served
 from dashboard.ui.sidebar import choose_model
 
-st.set_page_config(page_title="Classifier dashboard", page_icon=str(Path(__file__).parent / "ui" / "icon.png"), layout="wide")
+st.set_page_config(
+    page_title="Classifier dashboard", page_icon=str(Path(__file__).parent / "ui" / "icon.png"), layout="wide"
+)
 page = st.navigation(
     [
         st.Page(PAGES / "predict.py", title="Predict", icon=":material/image_search:", default=True),
