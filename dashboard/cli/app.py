@@ -30,6 +30,8 @@ COMMANDS = (
      "Get datasets."),
     ("runs", "runs", "runs_app",
      "List, show, compare, export and delete evaluations."),
+    ("report", "report", "report",
+     "Write a report about an evaluation: one HTML file that needs no network, or Markdown."),
 )  # fmt: skip
 NEED_WORKERS = ("predict", "explain", "evaluate")
 

@@ -154,7 +154,7 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
 
 def test_downloaded_predictions_have_a_row_for_every_file(page, samples_zip: Path) -> None:
     evaluate(page, samples_zip)
-    page.get_by_role("radio", name="Files").click()
+    page.get_by_role("radio", name="Report").click()
     with page.expect_download() as download:
         page.locator(".st-key-download-csv button").click()
     lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()

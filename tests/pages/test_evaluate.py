@@ -26,6 +26,7 @@ from dashboard.core.background import BackgroundTask
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
+from dashboard.core.runs.export import csv_bytes
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import COLUMNS, SCHEMA
@@ -506,15 +507,34 @@ def test_a_page_number_of_another_run_does_not_hide_images(
     assert len(sheet(at)) > 0
 
 
-def test_downloads(open_page: Open, run: RunManifest, dashboard: Services) -> None:
-    from dashboard.ui.evaluate.downloads_tab import predictions_csv
-
-    at = view(open_run(open_page, run), "Files")
-    assert {b.proto.label for b in at.get("download_button")} == {"Predictions (CSV)", "Result (JSON)"}
-    lines = predictions_csv(dashboard.runs.folder(run.run_id).load()).decode("utf-8-sig").splitlines()
+def test_the_report_and_all_files_can_be_downloaded(open_page: Open, run: RunManifest, dashboard: Services) -> None:
+    at = view(open_run(open_page, run), "Report")
+    buttons = {b.proto.label: b.proto for b in at.get("download_button")}
+    assert set(buttons) == {
+        "Report (HTML)", "Report (Markdown)", "Predictions (CSV)", "Predictions (Parquet)", "Result (JSON)",
+    }  # fmt: skip
+    assert "It is about all images." in text_of(at) and not [b for b in at.selectbox if b.label == "Compare with"]
+    lines = csv_bytes(dashboard.runs.folder(run.run_id).load()).decode("utf-8-sig").splitlines()
     assert len(lines) == 21 and lines[0].startswith(
         "file,true_label,predicted_label,confidence,status,reason,p_airplane"
     )
+
+
+def test_the_report_is_about_the_filtered_images(open_page: Open, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    at.query_params["where"] = ["true_label=cat"]
+    assert "It is about the images that pass the filter." in text_of(view(at, "Report"))
+
+
+def test_the_report_offers_other_evaluations_of_the_same_dataset(
+    open_page: Open, run: RunManifest, dashboard: Services, make_zip: MakeZip
+) -> None:
+    version = dashboard.registry.get("tiny")
+    same = evaluate(dashboard.settings.samples_dir, version, dashboard.engine, dashboard.runs)
+    evaluate(make_zip({"cat": 2}), version, dashboard.engine, dashboard.runs)
+    at = view(open_run(open_page, run), "Report")
+    [box] = [b for b in at.selectbox if b.label == "Compare with"]
+    assert len(box.options) == 1 and box.options[0].startswith(same.model)
 
 
 def test_cifar10_that_cannot_be_fetched_says_where_to_put_it(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from pathlib import Path
 from typing import IO
 
@@ -48,6 +50,25 @@ def write_csv(run: Run, out: IO[bytes]) -> None:
         out.write(wide.to_csv(index=False, header=False).encode("utf-8"))
 
 
+def csv_bytes(run: Run) -> bytes:
+    """The content of a CSV file with one row per image, see `write_csv`."""
+    out = io.BytesIO()
+    write_csv(run, out)
+    return out.getvalue()
+
+
+def parquet_bytes(run: Run) -> bytes:
+    """The content of a Parquet file with one row per image and all columns. Raises OSError or ArrowException."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        _write_parquet(run, path)
+        return path.read_bytes()
+
+
+def _write_parquet(run: Run, path: Path) -> None:
+    run.files.pack(path, run.table.index.to_numpy() if run.conditions else None)
+
+
 def make_export_folder(folder: Path) -> None:
     """Creates the folder. Raises DatasetError when it cannot be created."""
     try:
@@ -72,7 +93,7 @@ def export_run(run: Run, folder: Path, report_json: str) -> list[Path]:
         write_atomically(report, f"{report_json}\n".encode())
         with open_atomically(csv) as out:
             write_csv(run, out)
-        run.files.pack(parquet, run.table.index.to_numpy() if run.conditions else None)
+        _write_parquet(run, parquet)
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or error
         raise DatasetError(

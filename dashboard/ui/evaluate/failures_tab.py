@@ -22,4 +22,6 @@ def show_failures(services: Services, run: Run) -> None:
             table, hide_index=True, column_config=columns, key="failed", alt="Files without a prediction, with reasons"
         )
         if len(run.failed) > len(table):
-            st.caption(f"The first {len(table):,} of {len(run.failed):,}. The downloads contain all of them.")
+            st.caption(
+                f"The first {len(table):,} of {len(run.failed):,}. The files of the view Report contain all of them."
+            )

@@ -11,11 +11,11 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.classes_view import show_classes
 from dashboard.ui.evaluate.confidence_view import show_confidence
-from dashboard.ui.evaluate.downloads_tab import show_downloads
 from dashboard.ui.evaluate.failures_tab import show_failures
 from dashboard.ui.evaluate.images_view import show_images
 from dashboard.ui.evaluate.labels_view import show_labels
 from dashboard.ui.evaluate.overview import show_overview
+from dashboard.ui.evaluate.report_view import show_report
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,6 @@ def _evaluated(run: Run) -> bool:
 def _show_files(services: Services, run: Run) -> None:
     st.markdown(f"**Not evaluated ({len(run.failed):,})**")
     show_failures(services, run)
-    st.markdown("**Downloads**")
-    show_downloads(services, run)
 
 
 VIEWS = (
@@ -53,6 +51,7 @@ VIEWS = (
     View("Images", _evaluated, show_images),
     View("Labels", _with_labels, show_labels),
     View("Files", _always, _show_files),
+    View("Report", _always, show_report),
 )
 
 

@@ -20,6 +20,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.importing import predictions_file
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.questions import UndecidedError
+from dashboard.core.runs.export import csv_bytes
 from dashboard.core.runs.store import RunStore
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.5, 0.25, 0.25]])
@@ -321,11 +322,9 @@ def test_the_reference_predictions_have_their_accuracy(shared_dir: Path, store: 
 
 
 def test_what_the_dashboard_exports_can_be_imported(tmp_path: Path, store: RunStore) -> None:
-    from dashboard.ui.evaluate.downloads_tab import predictions_csv
-
     table().to_csv(tmp_path / "x.csv", index=False)
     first = import_file(tmp_path / "x.csv", store)
-    (tmp_path / "again.csv").write_bytes(predictions_csv(store.folder(first.manifest.run_id).load()))
+    (tmp_path / "again.csv").write_bytes(csv_bytes(store.folder(first.manifest.run_id).load()))
     check(import_file(tmp_path / "again.csv", store), store)
 
 

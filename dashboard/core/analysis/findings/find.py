@@ -30,7 +30,11 @@ def find_in(folder: RunFolder, conditions: Filter = ()) -> list[Finding]:
     Raises:
         DatasetError: there is no such run, it is damaged, or the filter cannot be used.
     """
-    run = folder.load(VIEW_COLUMNS, conditions)
+    return find_of(folder.load(VIEW_COLUMNS, conditions), folder)
+
+
+def find_of(run: Run, folder: RunFolder) -> list[Finding]:
+    """The findings of a run that was loaded from this folder. Raises DatasetError as `find_in` does."""
     source = folder.filter_source(run.files)
     attributes = pa.table({name: source.read_attribute(name) for name in source.attributes})
     return find(run, folder.thumbnails(), attributes)

@@ -1,0 +1,79 @@
+"""Precision and recall of each class, and which classes are confused."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from dashboard.charts.confusion import confusion_chart
+from dashboard.charts.palette import MOST_CLASSES, OF_MANY
+from dashboard.charts.per_class import per_class_chart
+from dashboard.core.metrics.confusion import confused_classes, confused_pairs, confusion_table
+from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.metrics.intervals import proportion
+from dashboard.reports.document import Chart, Column, Section, Table
+
+_CLASSES_SHOWN = 100
+_PAIRS_SHOWN = 15
+
+
+def confusion_section(evaluation: Evaluation) -> Section:
+    """The confusion matrix and the most confused pairs."""
+    names, confusion = evaluation.class_names, evaluation.confusion
+    many = len(names) > MOST_CLASSES
+    classes = confused_classes(confusion, OF_MANY if many else len(names))
+    table, shown = confusion_table(confusion, names, classes), [names[i] for i in classes]
+    chart = Chart(
+        "Confusion matrix",
+        "One row per label, one column per predicted class, number of images in each cell",
+        lambda dark: confusion_chart(table, shown, "count", False, False, dark),
+        f"The {len(shown)} most confused classes of {len(names):,}." if many else "",
+        wide=len(shown) > OF_MANY,
+    )
+    pairs = confused_pairs(confusion, names)
+    if pairs.empty:
+        return Section("confusion", "What is confused", ("There are no mistakes.",), charts=(chart,))
+    rows = tuple(
+        (pair["true_label"], pair["predicted_label"], f"{pair['count']:,} of {pair['of']:,}",
+         str(proportion(pair["count"], pair["of"])))
+        for pair in pairs.head(_PAIRS_SHOWN).to_dict("records")
+    )  # fmt: skip
+    columns = (Column("Labelled"), Column("Predicted as"), Column("Images", True), Column("Share (95% interval)", True))
+    note = f"The {_PAIRS_SHOWN} most frequent of {len(pairs):,} pairs." if len(pairs) > _PAIRS_SHOWN else ""
+    return Section(
+        "confusion", "What is confused", charts=(chart,), tables=(Table(columns, rows, "Most confused pairs", note),)
+    )
+
+
+def classes_section(evaluation: Evaluation) -> Section:
+    """Precision, recall with its interval, and F1 of each class that has images or is predicted."""
+    table = evaluation.per_class
+    table = table[(table["images"] > 0) | table["precision"].notna()]
+    many = len(table) > _CLASSES_SHOWN
+    if many:
+        table = table.sort_values("f1").head(_CLASSES_SHOWN)
+    rows = tuple(
+        (row["class"], f"{row['images']:,}", _percent(row["precision"]), _recall(row["recall"], row["images"]),
+         _percent(row["f1"]))
+        for row in table.to_dict("records")
+    )  # fmt: skip
+    columns = (
+        Column("Class"), Column("Images", True), Column("Precision", True), Column("Recall (95% interval)", True),
+        Column("F1", True),
+    )  # fmt: skip
+    drawn = f"the {MOST_CLASSES} with the lowest F1" if len(table) > MOST_CLASSES else "the lowest F1 on top"
+    chart = Chart(
+        "Precision and recall",
+        f"Precision and recall of each class as two points on a line, {drawn}",
+        lambda dark: per_class_chart(evaluation.per_class),
+        drawn[:1].upper() + drawn[1:] + ".",
+    )
+    note = f"The {_CLASSES_SHOWN} of {len(evaluation.per_class):,} classes with the lowest F1." if many else ""
+    return Section("classes", "The classes", charts=(chart,), tables=(Table(columns, rows, note=note),))
+
+
+def _percent(share: float) -> str:
+    return "-" if pd.isna(share) else f"{share:.1%}"
+
+
+def _recall(share: float, images: int) -> str:
+    return "-" if pd.isna(share) else str(proportion(round(share * images), images))

@@ -1,0 +1,87 @@
+"""How a run does beside another run of the same images."""
+
+from __future__ import annotations
+
+from dashboard.charts.confusion_difference import confusion_difference_chart
+from dashboard.charts.palette import MOST_CLASSES, OF_MANY
+from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
+from dashboard.core.analysis.comparison_words import is_better, side_in_words, verdict
+from dashboard.core.metrics.confusion import confused_classes
+from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.intervals import proportion
+from dashboard.core.runs.run import Run
+from dashboard.reports.document import Chart, Column, Section, Table
+from dashboard.reports.provenance import utc
+
+
+def comparison_section(run: Run, other: Run) -> Section:
+    """The differences of all metrics, and what each of the two gets right that the other gets wrong.
+
+    Raises:
+        DatasetError: they have nothing in common that can be compared, or rows cannot be read.
+    """
+    found = compare(other, run)
+    sides = (
+        f"A is {side_in_words(found.a)}, of {utc(other.manifest.created_utc)}. B is this evaluation: "
+        f"{side_in_words(found.b)}."
+    )
+    tables = [_differences(found)]
+    if found.outcomes:
+        tables.append(_outcomes(found.outcomes, found.n))
+    return Section(
+        "comparison", "Comparison", (verdict(found), sides, *found.notes, *_speed(found)), charts=(_chart(found),),
+        tables=tuple(tables),
+    )  # fmt: skip
+
+
+def _differences(found: Comparison) -> Table:
+    rows = []
+    for metric in METRICS:
+        if (difference := found.differences.get(metric.name)) is None:
+            continue
+        a, b = (metric.text(side.scores[metric.name].value) for side in (found.a, found.b))
+        interval = f"{metric.difference(difference.low)} to {metric.difference(difference.high)}"
+        better = is_better(metric, difference) or "unclear"
+        rows.append((metric.title, a, b, metric.difference(difference.value), interval, better))
+    columns = (
+        Column("Metric"), Column("A", True), Column("B", True), Column("Difference", True), Column("95% interval", True),
+        Column("Better"),
+    )  # fmt: skip
+    note = (
+        "Differences are B minus A, of percentages in points. The intervals come from paired bootstrap samples."
+        if found.outcomes
+        else "Differences are B minus A, of percentages in points. The intervals are bootstrap intervals."
+    )
+    return Table(columns, tuple(rows), "All metrics", note)
+
+
+def _outcomes(outcomes: Outcomes, n: int) -> Table:
+    counts = (
+        ("Both are right", outcomes.both_right),
+        ("Only A is right", outcomes.only_a_right),
+        ("Only B is right", outcomes.only_b_right),
+        ("Both are wrong", outcomes.both_wrong),
+    )
+    rows = tuple((title, f"{count:,}", str(proportion(count, n))) for title, count in counts)
+    return Table(
+        (Column("Images"), Column("Number", True), Column("Share (95% interval)", True)), rows, "The same images"
+    )
+
+
+def _chart(found: Comparison) -> Chart:
+    names = found.class_names
+    many = len(names) > MOST_CLASSES
+    classes = confused_classes(found.a.confusion + found.b.confusion, OF_MANY if many else len(names))
+    which = f" The {len(classes)} most confused classes of {len(names):,}." if many else ""
+    return Chart(
+        "What changes in the confusion matrix",
+        "One row per label, one column per predicted class, B minus A in each cell that differs",
+        lambda dark: confusion_difference_chart(found.confusion_difference, names, classes, dark),
+        f"B minus A. Blue is better in B, orange is worse.{which}",
+        wide=len(classes) > OF_MANY,
+    )
+
+
+def _speed(found: Comparison) -> list[str]:
+    a, b = found.a.images_per_second, found.b.images_per_second
+    return [f"Speed: A {a:,.0f} and B {b:,.0f} images a second."] if a and b else []

@@ -1,0 +1,61 @@
+"""The result in words, and the metrics of a run with their intervals."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from dashboard.core.errors import counted
+from dashboard.core.metrics.confusion import confused_pairs
+from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.runs.run import Run
+from dashboard.reports.document import Column, Section, Table
+
+_CLASSES_SHOWN = 50
+
+
+def verdict_of(run: Run) -> str:
+    """The result of a run in one or two sentences."""
+    evaluation = run.evaluation()
+    if evaluation is None:
+        n = len(run.evaluated)
+        return f"{counted(n, 'image')} got a prediction. None has a label, so how many are right is not known."
+    a = evaluation.accuracy
+    said = (
+        f"{a.value:.1%} of {counted(a.n, 'image')} are classified as they are labelled "
+        f"(95% interval {a.low:.1%} to {a.high:.1%})."
+    )
+    pairs = confused_pairs(evaluation.confusion, evaluation.class_names)
+    if pairs.empty:
+        return f"{said} There are no mistakes."
+    most = pairs.iloc[0]
+    return (
+        f"{said} The most frequent mistake: {most['count']:,} of {counted(most['of'], 'image')} labelled "
+        f"{most['true_label']} {'is' if most['count'] == 1 else 'are'} predicted as {most['predicted_label']}."
+    )
+
+
+def metrics_section(run: Run) -> Section:
+    """All metrics with interval, number of images and explanation; the predicted classes if nothing has a label."""
+    scores = run.scores
+    if not scores:
+        return Section("metrics", "Predicted classes", tables=(_predicted(run),))
+    rows = tuple(
+        (metric.title, metric.text(score.value), f"{metric.text(score.low)} to {metric.text(score.high)}",
+         f"{score.n:,}", metric.explanation)
+        for metric in METRICS
+        if (score := scores.get(metric.name))
+    )  # fmt: skip
+    columns = (
+        Column("Metric"), Column("Value", True), Column("95% interval", True), Column("Images", True),
+        Column("What it is", wide=True),
+    )  # fmt: skip
+    note = "The intervals are Wilson's for shares of images, and bootstrap intervals for the others."
+    return Section("metrics", "Metrics", tables=(Table(columns, rows, note=note),))
+
+
+def _predicted(run: Run) -> Table:
+    counts = Counter(run.evaluated["predicted_label"].astype(str))
+    n = sum(counts.values())
+    rows = tuple((name, f"{count:,}", f"{count / n:.1%}") for name, count in counts.most_common(_CLASSES_SHOWN))
+    note = f"The {_CLASSES_SHOWN} most frequent of {len(counts):,}." if len(counts) > _CLASSES_SHOWN else ""
+    return Table((Column("Class"), Column("Images", True), Column("Share", True)), rows, note=note)

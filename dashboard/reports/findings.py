@@ -1,0 +1,29 @@
+"""What a reader should look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.errors import counted
+from dashboard.reports.document import Item, Section
+
+
+def findings_section(findings: Sequence[Finding] | None) -> Section:
+    """The findings about a run, or why there are none.
+
+    Args:
+        findings: None if they could not be made.
+    """
+    items = tuple(_item(finding) for finding in findings or ())
+    text = () if items else ("Nothing stands out: no group of images differs by more than chance would explain.",)
+    if findings is None:
+        text = ("The findings could not be made. The figures below do not depend on them.",)
+    return Section("findings", "Findings", text, items=items)
+
+
+def _item(finding: Finding) -> Item:
+    lines = [finding.next_step]
+    if finding.where:
+        lines.append(f"{counted(len(finding.rows), 'image')}: {' and '.join(finding.where)}")
+    return Item(finding.statement, tuple(filter(None, lines)))

@@ -1,0 +1,64 @@
+"""The most confident mistakes, with pictures if there are any, and the files that could not be evaluated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.images.drawing import encode_png
+from dashboard.core.runs.images import RunPictures
+from dashboard.core.runs.run import Run, mistakes_first
+from dashboard.core.runs.store import RunStore
+from dashboard.reports.document import Column, Picture, Section, Table
+
+MOST_MISTAKES = 24
+MOST_FILES = 50
+_SIDE = 128  # pixels of a picture that is read from the dataset
+_PIXELATED = 40  # pixels: smaller pictures are enlarged without smoothing
+_COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
+
+
+def mistakes_section(run: Run, store: RunStore) -> Section | None:
+    """The most confident mistakes; None if there are none."""
+    wrong = mistakes_first(run.evaluated, None)
+    if wrong.empty:
+        return None
+    some = wrong.head(MOST_MISTAKES)
+    rows = run.detail(some, _COLUMNS).assign(index=some["index"])
+    text = ["The label may be wrong, too: look at the picture."]
+    if len(wrong) > len(some):
+        text.insert(0, f"The {len(some)} most confident of {len(wrong):,} mistakes.")
+    try:
+        tiles, readable = RunPictures(store, run.manifest).tiles(
+            [int(i) for i in rows["index"]], rows["file"].tolist(), _SIDE
+        )
+    except DashboardError as error:
+        text[-1] = f"{error.message} So the mistakes are listed without pictures."
+        columns = (Column("File", wide=True), Column("Labelled"), Column("Predicted as"), Column("Confidence", True))
+        return Section("mistakes", "Most confident mistakes", tuple(text), tables=(Table(columns, _texts(rows)),))
+    if not readable.all():
+        text.append("Gray pictures stand for images that are gone.")
+    pictures = tuple(map(_picture, _texts(rows), tiles))
+    return Section("mistakes", "Most confident mistakes", tuple(text), pictures=pictures)
+
+
+def files_section(run: Run) -> Section | None:
+    """The files without a prediction, with the reasons; None if there are none."""
+    if run.failed.empty:
+        return None
+    some = run.detail(run.failed.head(MOST_FILES), ["file", "reason"])
+    rows = tuple((str(row["file"]), str(row["reason"])) for row in some.to_dict("records"))
+    note = f"The first {MOST_FILES} of {len(run.failed):,}." if len(run.failed) > MOST_FILES else ""
+    table = Table((Column("File", wide=True), Column("Reason", wide=True)), rows, note=note)
+    return Section("files", f"Not evaluated ({len(run.failed):,})", tables=(table,))
+
+
+def _picture(texts: tuple[str, str, str, str], tile: np.ndarray) -> Picture:
+    return Picture(encode_png(tile), *texts, max(tile.shape[:2]) <= _PIXELATED)
+
+
+def _texts(rows: pd.DataFrame) -> tuple[tuple[str, str, str, str], ...]:
+    """File, label, predicted class and confidence of each row."""
+    values = rows[_COLUMNS].itertuples(index=False)
+    return tuple((str(file), str(true), str(predicted), f"{p:.1%}") for file, true, predicted, p in values)

@@ -1,0 +1,87 @@
+"""The view that hands a run on: as a report, and as files for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.errors import WorkerError
+from dashboard.core.runs.export import csv_bytes, parquet_bytes
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.run import Run
+from dashboard.reports.build import report_of
+from dashboard.reports.document import Document
+from dashboard.reports.html_file import to_html
+from dashboard.reports.markdown_file import to_markdown
+from dashboard.reports.provenance import file_stem
+from dashboard.schemas.runs import ScoredRunRecord
+from dashboard.services import Services
+from dashboard.ui.words import local_time, told_apart
+
+
+def show_report(services: Services, run: Run) -> None:
+    """Offers a report as HTML and Markdown, the figures as JSON, and the rows as CSV and Parquet."""
+    about = "the images that pass the filter" if run.conditions else "all images"
+    st.markdown("**Report**")
+    st.caption(
+        "One file for those who were not here: findings, metrics with intervals, confusion, calibration, the most "
+        f"confident mistakes, and where the figures come from. It is about {about}. HTML opens in any browser, also "
+        "without a network, and prints well. Markdown begins with the metadata of a Hugging Face model card."
+    )
+    other = _choose_other(services, run)
+
+    def written(write: Callable[[Document], str]) -> Callable[[], str]:
+        def make() -> str:  # runs when the button is clicked, outside of the script
+            compared = services.runs.folder(other).load(VIEW_COLUMNS) if other else None
+            return write(report_of(run, services.runs, _findings(services, run), compared))
+
+        return make
+
+    with st.container(horizontal=True):
+        _offer(run, "Report (HTML)", "html", "text/html", written(to_html))
+        _offer(run, "Report (Markdown)", "md", "text/markdown", written(to_markdown))
+    st.markdown("**Files for other programs**")
+    with st.container(horizontal=True):
+        _offer(run, "Predictions (CSV)", "csv", "text/csv", lambda: csv_bytes(run))
+        _offer(run, "Predictions (Parquet)", "parquet", "application/vnd.apache.parquet", lambda: parquet_bytes(run))
+        _offer(run, "Result (JSON)", "json", "application/json", lambda: ScoredRunRecord.of(run).to_text())
+    st.caption(
+        "CSV and Parquet: one row per image with label, prediction, confidence, all probabilities and, if it failed, the "
+        "reason. JSON: all metrics, the confusion matrix and the failed files."
+    )
+
+
+def _offer(run: Run, title: str, suffix: str, mime: str, make: Callable[[], bytes | str]) -> None:
+    st.download_button(
+        title, make, f"{file_stem(run.manifest)}.{suffix}", mime, key=f"download-{suffix}", icon=":material/download:",
+        on_click="ignore", type="primary" if suffix == "html" else "secondary",
+    )  # fmt: skip
+
+
+def _findings(services: Services, run: Run) -> list[Finding] | None:
+    try:
+        return services.analysis.findings(run)
+    except WorkerError:
+        return None
+
+
+def _choose_other(services: Services, run: Run) -> str:
+    """Offers to compare with another evaluation of the same dataset. Returns its id or ""."""
+    m = run.manifest
+    titles = told_apart(
+        {
+            other.run_id: f"{other.model}, {local_time(other.created_utc)}"
+            for other in services.runs.list()
+            if other.run_id != m.run_id and other.state == "finished" and other.dataset_sha256 == m.dataset_sha256
+        }
+    )
+    if not titles or run.labelled.empty:
+        return ""
+    chosen = st.selectbox(
+        "Compare with", list(titles), index=None, format_func=titles.__getitem__, key=f"report-other-{m.run_id}",
+        placeholder="Another evaluation of this dataset", help="Adds the differences of all metrics to the report.",
+        width=420,
+    )  # fmt: skip
+    return chosen or ""

@@ -1,0 +1,188 @@
+"""What a report says, whatever file it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import pytest
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import RunStore
+from dashboard.reports.build import report_of
+from dashboard.reports.document import Document, Section
+from dashboard.reports.provenance import file_stem
+from tests.reports.made_runs import confused, hostile, pets, report, store_run
+from tests.run_rows import Row, failed, manifest, ok
+
+NOW = datetime(2026, 2, 3, 4, 5, tzinfo=timezone.utc)
+
+
+def section(told: Document, name: str) -> Section:
+    [found] = [each for each in told.sections if each.id == name]
+    return found
+
+
+def rows(told: Document, name: str) -> dict[str, tuple[str, ...]]:
+    """The rows of the first table of a section, by their first cell."""
+    return {row[0]: row[1:] for row in section(told, name).tables[0].rows}
+
+
+def test_it_begins_with_the_result_and_says_where_the_figures_come_from(store: RunStore) -> None:
+    run = pets(store, seconds=61.0, notes=("Folders are labels.",))
+    store.folder(run.manifest.run_id).annotate(lambda found: found.__class__(note="For the board.", verdict="accepted"))
+    told = report_of(run, store, (), made=NOW)
+    assert told.title == "pets@1 on pets.zip"
+    assert told.verdict == (
+        "75.0% of 4 images are classified as they are labelled (95% interval 30.1% to 95.4%). The most frequent mistake: "
+        "1 of 2 images labelled dog is predicted as cat."
+    )  # the interval: Wilson's for 3 of 4
+    facts = {fact.name: fact.value for fact in told.facts}
+    assert facts["Dataset SHA-256"] == "d" and facts["Model SHA-256"] == "m" and facts["Images"] == "6"
+    assert (
+        facts["Evaluated"] == "01 Jan 2026, 00:00 UTC, took 61 s" and facts["Report made"] == "03 Feb 2026, 04:05 UTC"
+    )
+    assert (facts["Status"], facts["Note"]) == ("accepted", "For the board.")
+    assert section(told, "reading").text == ("Folders are labels.",)
+    assert "numpy " in section(told, "again").text[-1] and "Python 3." in section(told, "again").text[-1]
+
+
+def test_the_tables_hold_the_figures(store: RunStore) -> None:
+    told = report_of(pets(store), store, ())
+    assert rows(told, "metrics")["Accuracy"][:3] == ("75.0%", "30.1% to 95.4%", "4")
+    assert rows(told, "metrics")["Balanced accuracy"][0] == "75.0%"
+    assert rows(told, "classes") == {
+        "cat": ("2", "66.7%", "100.0% (34.2-100.0)", "80.0%"),
+        "dog": ("2", "100.0%", "50.0% (9.5-90.5)", "66.7%"),
+    }
+    assert rows(told, "confusion") == {"dog": ("cat", "1 of 2", "50.0% (9.5-90.5)")}
+    # all four have a confidence of 75%, so every threshold accepts all or none
+    assert rows(told, "confidence")["70%"] == ("4", "100.0%", "75.0% (30.1-95.4)")
+    assert rows(told, "confidence")["80%"] == ("0", "0.0%", "-")
+    assert rows(told, "mistakes") == {"dog/3.png": ("dog", "cat", "75.0%")}
+    assert rows(told, "files") == {"cat/5.png": ("It is damaged.",)}
+
+
+def test_the_most_confident_mistakes_come_first_with_their_own_pictures(store: RunStore) -> None:
+    from io import BytesIO
+
+    from PIL import Image
+
+    def mistake(index: int, p: float) -> Row:
+        return Row(index, f"{index}.png", "dog", "cat", p, [p, 1 - p], [0.0, 0.0], "ok", "")
+
+    made = [mistake(i, 0.6 + i / 100) for i in range(30)]
+    found = section(report_of(store_run(store, made, pictures=True), store, ()), "mistakes")
+    assert [picture.file for picture in found.pictures] == [f"{i}.png" for i in range(29, 5, -1)]
+    shown = [Image.open(BytesIO(picture.png)).convert("RGB").getpixel((3, 3))[0] for picture in found.pictures]
+    assert shown == list(range(29, 5, -1))  # each thumbnail has the shade of its index
+    first = found.pictures[0]
+    assert (first.true_label, first.predicted_label, first.confidence) == ("dog", "cat", "89.0%")
+    assert found.text[0] == "The 24 most confident of 30 mistakes."
+
+
+def test_a_run_without_pictures_lists_its_mistakes_and_says_why(store: RunStore) -> None:
+    found = section(report_of(pets(store, imported=True), store, ()), "mistakes")
+    assert not found.pictures and "imported without images" in found.text[-1]
+
+
+def test_the_first_failed_files_are_listed(store: RunStore) -> None:
+    made = [ok(0, "cat", "cat"), *map(failed, range(1, 61))]
+    found = section(report_of(store_run(store, made), store, ()), "files")
+    assert found.title == "Not evaluated (60)" and len(found.tables[0].rows) == 50
+    assert found.tables[0].note == "The first 50 of 60."
+
+
+def test_it_obeys_the_filter_and_says_so(store: RunStore) -> None:
+    run = pets(store)
+    conditions = parse_filter(["true_label=dog"])
+    told = report_of(store.folder(run.manifest.run_id).load(VIEW_COLUMNS, conditions), store, ())
+    assert told.verdict.startswith("50.0% of 2 images") and told.filter == "Only these images: labelled dog."
+    assert {fact.name: fact.value for fact in told.facts}["Images"] == "2 of 6"
+    assert [each.id for each in told.sections].count("files") == 0
+    assert section(told, "again").commands[-1] == (
+        f"python -m dashboard report {run.manifest.run_id} --where true_label=dog --out report.html"
+    )
+
+
+def test_the_commands_can_be_pasted_whatever_the_names_are(store: RunStore) -> None:
+    import shlex
+
+    evaluate, told = map(shlex.split, section(report_of(hostile(store), store, ()), "again").commands)
+    assert evaluate == [
+        "python", "-m", "dashboard", "evaluate", "/data/<img src=x onerror=alert(1)>.zip", "--model",
+        "</script><script>alert(2)</script>@1", "--map", "</script><script>alert(2)</script>=<img src=x onerror=alert(1)>",
+    ]  # fmt: skip
+    assert told[3] == "report"
+
+
+def test_without_labels_it_tells_what_was_predicted(store: RunStore) -> None:
+    made = [ok(0, None, "cat"), ok(1, None, "cat"), ok(2, None, "dog")]
+    told = report_of(store_run(store, made), store, ())
+    assert told.verdict.startswith("3 images got a prediction. None has a label")
+    assert rows(told, "metrics") == {"cat": ("2", "66.7%"), "dog": ("1", "33.3%")}
+    assert {each.id for each in told.sections} == {"findings", "metrics", "again"}
+
+
+def test_a_run_without_mistakes(store: RunStore) -> None:
+    told = report_of(store_run(store, [ok(0, "cat", "cat"), ok(1, "dog", "dog")]), store, ())
+    assert told.verdict.endswith("There are no mistakes.") and not section(told, "confusion").tables
+
+
+def test_findings_come_first_with_what_to_do_and_where(store: RunStore) -> None:
+    run = confused(store, ("cat", "dog"))
+    first = report(store, run).sections[0]
+    assert first.id == "findings"
+    [pair, *_] = [item for item in first.items if "30" in item.statement]
+    assert "cat" in pair.statement and "dog" in pair.statement
+    [where] = [line for line in pair.lines if line.startswith("30 images: ")]
+    conditions = parse_filter(where.removeprefix("30 images: ").split(" and "))
+    chosen = store.folder(run.manifest.run_id).load(VIEW_COLUMNS, conditions)
+    assert chosen.table["index"].tolist() == list(range(30))
+
+
+@pytest.mark.parametrize(("findings", "said"), [((), "Nothing stands out"), (None, "could not be made")])
+def test_without_findings_it_says_so(store: RunStore, findings: tuple[()] | None, said: str) -> None:
+    first = report_of(pets(store), store, findings).sections[0]
+    assert first.id == "findings" and said in first.text[0] and not first.items
+
+
+def test_a_comparison_states_every_difference(store: RunStore) -> None:
+    earlier = store_run(
+        store, [ok(0, "cat", "cat"), ok(1, "cat", "cat"), ok(2, "dog", "cat"), ok(3, "dog", "cat")],
+        run_id="20251231-000000-abc", model="pets@0", created_utc="2025-12-31T00:00:00+00:00",
+    )  # fmt: skip
+    run = store_run(store, [ok(0, "cat", "cat"), ok(1, "cat", "dog"), ok(2, "dog", "dog"), ok(3, "dog", "dog")])
+    told = report_of(run, store, (), earlier)
+    found = section(told, "comparison")
+    assert "B 75.0%, A 50.0%, difference 25.0 points" in found.text[0] and "p = 1.00" in found.text[0]
+    assert found.text[1].startswith("A is pets@0 on pets.zip, of 31 Dec 2025, 00:00 UTC. B is this evaluation: pets@1")
+    assert rows(told, "comparison")["Accuracy"][:3] == ("50.0%", "75.0%", "+25.0")
+    counts = {row[0]: row[1] for row in found.tables[1].rows}
+    assert counts == {"Both are right": "1", "Only A is right": "1", "Only B is right": "2", "Both are wrong": "0"}
+    assert section(told, "again").commands[-1] == (
+        "python -m dashboard report 20260101-000000-abc --compare 20251231-000000-abc --out report.html"
+    )
+
+
+def test_runs_that_share_nothing_are_not_compared(store: RunStore) -> None:
+    elsewhere = [replace(ok(0, "cat", "cat"), file="elsewhere.png")]
+    other = store_run(store, elsewhere, run_id="20251231-000000-abc", dataset_sha256="e")
+    with pytest.raises(DatasetError) as refused:
+        report_of(pets(store), store, (), other)
+    assert refused.value.code == "not_comparable"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "stem"),
+    [
+        ("/data/my pets.zip", "my-pets-pets-1-2026-01-01"),
+        ("/data/pets.tar.gz", "pets-pets-1-2026-01-01"),
+        ("/data/<img src=x>/../...", "pets-1-2026-01-01"),
+        ("/data/Häuser v2.1", "Häuser-v2.1-pets-1-2026-01-01"),
+    ],
+)
+def test_files_are_named_after_dataset_model_and_date(dataset: str, stem: str) -> None:
+    assert file_stem(manifest(dataset=dataset)) == stem
