@@ -19,7 +19,7 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
 
     Only what can hardly be due to chance is listed, at most ten findings.
     """
-    from dashboard.core.analysis.findings.find import find_in
+    from dashboard.core.analysis.findings.find import by_answers, find_in
 
     try:
         folder, conditions = RunStore(get_settings().runs_dir).folder(run_id), parse_filter(where or ())
@@ -29,6 +29,8 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
             return
     except DashboardError as error:
         stop(error, as_json)
+    if by_answers(conditions):
+        say("The filter chooses images by their answers, so only their files and labels are looked at.", "yellow")
     for number, finding in enumerate(findings, 1):
         say(f"{number}. {finding.statement}", "bold")
         say(f"   {finding.next_step}")

@@ -10,7 +10,7 @@ from dashboard.core.analysis.checks.check import Check, ChecksFile, Comparison, 
 from dashboard.core.analysis.checks.figures import class_figure
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.sentences import OF_A_CLASS
-from dashboard.core.analysis.findings.find import find_in
+from dashboard.core.analysis.findings.find import by_answers, find_in
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.metrics.definitions import BY_NAME
@@ -54,7 +54,13 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
 
     @cache
     def findings_under(where: tuple[str, ...]) -> list[Finding]:
-        return find_in(folder, parse_filter(where))
+        conditions = parse_filter(where)
+        if by_answers(conditions):
+            raise DatasetError(
+                "Images that were chosen by their answers have no findings, so this check could not fail.",
+                "Choose the images by something else, such as their label or a property.",
+            )
+        return find_in(folder, conditions)
 
     def outcome(check: Check) -> Outcome:
         if check.subset and check.subset not in subsets:

@@ -87,11 +87,16 @@ def _cycles(order: np.ndarray) -> Iterator[list[tuple[int, int]]]:
 
 
 def _fits_better(confusion: np.ndarray, cycle: list[tuple[int, int]]) -> bool:
-    """Every class of the cycle that has images is predicted mostly as the next one."""
+    """Every class of the cycle that has images, which are at least two, is predicted mostly as the next one."""
     has_images = [(a, b) for a, b in cycle if confusion[a].sum()]
     moved = sum(confusion[a, b] for a, b in has_images)
-    return moved >= _LEAST_MOVED and all(
-        confusion[a, b] == confusion[a].max() and confusion[a, b] >= _CLEARLY * confusion[a, a] for a, b in has_images
+    return (
+        len(has_images) > 1
+        and moved >= _LEAST_MOVED
+        and all(
+            confusion[a, b] == confusion[a].max() and confusion[a, b] >= _CLEARLY * confusion[a, a]
+            for a, b in has_images
+        )
     )
 
 
@@ -126,7 +131,7 @@ def wrong_pixels(evidence: Evidence) -> Search:
 def at_chance(evidence: Evidence) -> Search:
     """The answers are right no more often than by chance."""
     n = evidence.n
-    if n < _LEAST_FOR_CHANCE:
+    if n < _LEAST_FOR_CHANCE or (evidence.images > 0).sum() < 2:
         return Search()
     chance, accuracy = _by_chance(evidence), proportion(n - evidence.errors, n)
     if accuracy.low > chance or evidence.errors < _LEAST_MOVED:

@@ -13,7 +13,7 @@ from dashboard.core.analysis.findings.finding import Candidate, Finding
 from dashboard.core.analysis.findings.rules import RULES
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
-from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.rows import SCORE_COLUMNS, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 
 MOST = 10  # findings
@@ -22,6 +22,7 @@ MOST_OF_A_RULE = 3
 # (frames of a film, copies), which makes chance look significant more often than tests assume.
 FALSE_DISCOVERIES = 0.0005
 _MOST_OF_ITS_IMAGES = 0.5
+_OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", *SCORE_COLUMNS)
 
 
 def find_in(folder: RunFolder, conditions: Filter = ()) -> list[Finding]:
@@ -44,7 +45,8 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     """At most `MOST` findings, those that cost most images first.
 
     Only significant ones are given: of all tests of all rules together, the false discovery rate is controlled
-    (Benjamini, Hochberg 1995). A finding whose images another one explains is left out.
+    (Benjamini, Hochberg 1995). A finding whose images another one explains is left out. Under a filter that chooses images
+    by their answers, such as correct=no, only findings about the files and labels are given: see `by_answers`.
 
     Args:
         run: with at least the columns `VIEW_COLUMNS`.
@@ -57,7 +59,8 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     if run.table.empty:
         return []
     evidence = Evidence(run, thumbnails, attributes)
-    rules = [rule for rule in RULES if evidence.n or not rule.needs_labels]
+    chosen = by_answers(run.conditions)
+    rules = [rule for rule in RULES if (evidence.n or not rule.needs_labels) and not (chosen and rule.about_answers)]
     searches = [rule.search(evidence) for rule in rules]
     limits = significance_limits(
         [[each.p_value for each in s.candidates] for s in searches], [s.tests for s in searches]
@@ -69,6 +72,11 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     ranked = sorted(kept, key=lambda finding: -finding.cost)[:MOST]
     own = tuple(as_texts(run.conditions))
     return [replace(finding, where=(*own, *finding.where) if finding.where else ()) for finding in ranked]
+
+
+def by_answers(conditions: Filter) -> bool:
+    """Whether a filter chooses images by what the model answered, which would make its errors look like a pattern."""
+    return any(condition.column in _OF_ANSWERS for condition in conditions)
 
 
 def significance_limits(p_values: Sequence[Sequence[float]], tests: Sequence[int]) -> list[float]:

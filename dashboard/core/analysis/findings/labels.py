@@ -37,7 +37,7 @@ def mislabelled_class(evidence: Evidence) -> Search:
         finding = Finding(
             "mislabelled_class",
             f"{evidence.confusion[a, b]:,} of {images:,} images labelled {name} are predicted as {other} ({in_words(share)}), "
-            f"{count:,} of them with a confidence of {_SURE:.0%} or more, so their labels are probably wrong.",
+            f"{count:,} of them with a confidence of {_SURE:.0%} or more, so their labels may be wrong.",
             share.value, share.low, share.high, images,
             f"Look at them: if they show {other}, correct their labels and evaluate again.",
             float(evidence.confusion[a, b]), evidence.positions[(evidence.true == a) & (evidence.predicted == b)],

@@ -25,18 +25,19 @@ class Rule:
     search: Callable[[Evidence], Search]
     explained_by: tuple[str, ...] = ()  # a finding is left out if findings of these rules have most of its images
     needs_labels: bool = True
+    about_answers: bool = True  # makes no sense if the images were chosen by their answers
 
 
 _WHOLE = ("wrong_pixels", "wrong_order")
 _CAUSES = (*_WHOLE, "never_predicted", "at_chance", "mislabelled_class")
 RULES = (  # a rule stands after those that explain it
-    Rule(("unreadable",), unreadable, needs_labels=False),
+    Rule(("unreadable",), unreadable, needs_labels=False, about_answers=False),
     Rule(("wrong_pixels",), wrong_pixels),
     Rule(("wrong_order",), wrong_order, ("wrong_pixels",)),
     Rule(("never_predicted",), never_predicted, _WHOLE),
     Rule(("at_chance",), at_chance, (*_WHOLE, "never_predicted")),
-    Rule(("conflicting_labels",), conflicting_labels),
-    Rule(("repeated_images",), repeated_images, ("conflicting_labels",), needs_labels=False),
+    Rule(("conflicting_labels",), conflicting_labels, about_answers=False),
+    Rule(("repeated_images",), repeated_images, ("conflicting_labels",), needs_labels=False, about_answers=False),
     Rule(("mislabelled_class",), mislabelled_class, (*_WHOLE, "never_predicted", "at_chance")),
     Rule(("confused_pair",), confused_pair, _CAUSES),
     Rule(("depends_on_property",), depends_on_property, (*_CAUSES, "depends_on_property")),

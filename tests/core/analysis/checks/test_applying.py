@@ -92,6 +92,10 @@ def test_a_message_says_what_was_found(store: RunStore) -> None:
         ("- {check: n >= 1, where: colour=red}", "checks.yml, line 1: There is no column 'colour'."),
         ("- {check: n >= 1, where: true_label=fish}", "checks.yml, line 1: fish is not a class of this evaluation."),
         ("- not worse than 20250101-000000-gone", "checks.yml, line 1: There is no run '20250101-000000-gone'."),
+        (
+            "- {no finding: overconfident, where: confidence<0.7}",
+            "checks.yml, line 1: Images that were chosen by their answers have no findings, so this check could not fail.",
+        ),
         ("- not worse than ../x", "checks.yml, line 1: '../x' is not the id of a run."),
     ],
 )

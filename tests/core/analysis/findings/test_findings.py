@@ -16,7 +16,7 @@ from dashboard.core.analysis.findings.rules import IDS, RULES
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import VIEW_COLUMNS
-from tests.core.analysis.findings.faults import CAT, DOG, FAULTS, confused_pair, never_predicted
+from tests.core.analysis.findings.faults import CAT, DOG, FAULTS, confused_pair, never_predicted, repeated_images
 from tests.run_rows import failed, manifest, ok, table_of
 from tests.simulated_runs import Simulated, clean
 
@@ -87,6 +87,23 @@ def test_a_filter_of_the_run_is_part_of_the_filter_of_a_finding(tmp_path: Path) 
     finding = find_in(folder, parse_filter(["brightness<0.6"]))[0]
     assert finding.id == "confused_pair" and finding.where[0] == "brightness<0.6"
     assert len(finding.rows) < len(find_in(folder)[0].rows) and same_rows_as_its_filter(finding, folder)
+
+
+@pytest.mark.parametrize(
+    "condition", ["correct=no", "predicted_label=cat", "confidence<0.7", "true_rank>1", "margin<0.1"]
+)
+def test_images_that_were_chosen_by_their_answers_show_no_pattern(condition: str, tmp_path: Path) -> None:
+    run = repeated_images(1)
+    wrong = np.flatnonzero(run.true != run.predicted)[0]
+    twice = run.take(np.array([*range(len(run)), wrong]))
+    findings = find_in(twice.store(tmp_path / "20260101-000000-abc"), parse_filter([condition]))
+    assert {finding.id for finding in findings} <= {"repeated_images"}
+    assert findings or condition != "correct=no"
+
+
+@pytest.mark.parametrize("condition", ["true_label=cat", "true_label=cat|dog", "index<300"])
+def test_a_part_of_a_clean_run_has_no_findings(condition: str, tmp_path: Path) -> None:
+    assert find_in(clean(1).store(tmp_path / "20260101-000000-abc"), parse_filter([condition])) == []
 
 
 def test_wrong_labels_here_and_there_are_told_from_overconfidence(tmp_path: Path) -> None:
