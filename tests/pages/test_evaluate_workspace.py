@@ -10,7 +10,7 @@ from dashboard.services import Services
 from dashboard.ui.evaluate.classes_view import images_of_point
 from tests.conftest import MakeZip
 from tests.evaluating import evaluate
-from tests.pages.conftest import sheet, text_of
+from tests.pages.conftest import sheet, show_evaluation, text_of
 from tests.pages.test_evaluate import Open, metrics, open_run, view
 
 
