@@ -8,6 +8,7 @@ from typing import Literal
 import altair as alt
 import pandas as pd
 
+from dashboard.charts.matrix import font_size_of, height_of, label_matrix, labels_of_cell
 from dashboard.charts.palette import SELECTED, ink
 
 _LIGHT_CELLS = ("#eaf1f9", "#0d3a6e")  # from low to high counts
@@ -37,32 +38,15 @@ def confusion_chart(
     order = [*class_names, ALL]
     colours = _DARK_CELLS if dark else _LIGHT_CELLS
     few, many = ink(dark), "#0b1a2b" if dark else "#ffffff"
-    side = max(360, 44 * len(order))
     selection = alt.selection_point(
         name=CELL, fields=["true_label", "predicted_label"], on="click", clear="dblclick", empty=False
     )
-    base = alt.Chart(shown).encode(
-        x=alt.X(
-            "predicted_label:N",
-            sort=order,
-            scale=alt.Scale(domain=order),
-            title="Predicted class",
-            axis=alt.Axis(labelAngle=-45, labelOverlap=False, labelFlush=False, ticks=False, domain=False, grid=False),
-        ),
-        y=alt.Y(
-            "true_label:N",
-            sort=order,
-            scale=alt.Scale(domain=order),
-            title="Label",
-            axis=alt.Axis(labelFlush=False, labelOverlap=False, labelLimit=160, ticks=False, domain=False, grid=False),
-        ),
-        tooltip=[
-            alt.Tooltip("true_label:N", title="Label"),
-            alt.Tooltip("predicted_label:N", title="Predicted class"),
-            alt.Tooltip("count:Q", format=",", title="Images"),
-            alt.Tooltip("share_of_true:Q", format=".1%", title="Share of the label"),
-            alt.Tooltip("share_of_predicted:Q", format=".1%", title="Share of the prediction"),
-        ],
+    base = label_matrix(
+        shown,
+        order,
+        alt.Tooltip("count:Q", format=",", title="Images"),
+        alt.Tooltip("share_of_true:Q", format=".1%", title="Share of the label"),
+        alt.Tooltip("share_of_predicted:Q", format=".1%", title="Share of the prediction"),
     )
     # a square root keeps small counts of mistakes visible beside the diagonal
     how = {"type": "symlog", "constant": top / 1000} if log_colour else {"type": "pow", "exponent": 0.5}
@@ -76,11 +60,11 @@ def confusion_chart(
         )
         .add_params(selection)
     )
-    label = base.mark_text(fontSize=12 if len(order) <= 12 else 9).encode(
+    label = base.mark_text(fontSize=font_size_of(order)).encode(
         text=alt.Text(f"{measure}:Q", format="," if measure == "count" else ".1%"),
         color=alt.condition(f"datum.{measure} > {0.3 * top}", alt.value(many), alt.value(few)),
     )
-    return (cells + label + _sums(base, shown, selection, dark)).properties(height=side)
+    return (cells + label + _sums(base, shown, selection, dark)).properties(height=height_of(order))
 
 
 def _sums(base: alt.Chart, shown: pd.DataFrame, selection: alt.Parameter, dark: bool) -> alt.LayerChart:
@@ -88,11 +72,7 @@ def _sums(base: alt.Chart, shown: pd.DataFrame, selection: alt.Parameter, dark: 
     by_true = shown.groupby("true_label", as_index=False)["count"].sum().assign(predicted_label=ALL)
     by_predicted = shown.groupby("predicted_label", as_index=False)["count"].sum().assign(true_label=ALL)
     sums = base.properties(data=pd.concat([by_true, by_predicted])).encode(
-        tooltip=[
-            alt.Tooltip("true_label:N", title="Label"),
-            alt.Tooltip("predicted_label:N", title="Predicted class"),
-            alt.Tooltip("count:Q", format=",", title="Images"),
-        ]
+        tooltip=labels_of_cell(alt.Tooltip("count:Q", format=",", title="Images"))
     )
     cells = sums.mark_rect(cornerRadius=2, cursor="pointer", fillOpacity=0.08, fill=ink(dark)).encode(
         stroke=alt.condition(selection, alt.value(SELECTED), alt.value("transparent")), strokeWidth=alt.value(3)

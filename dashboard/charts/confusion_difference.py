@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from dashboard.charts.matrix import font_size_of, height_of, label_matrix
 from dashboard.charts.palette import ACCENT, SELECTED, ink
 
 
@@ -40,34 +41,15 @@ def confusion_difference_chart(
     counts = np.issubdtype(difference.dtype, np.integer)
     most = float(np.abs(values).max()) if len(values) else 1.0
     text = "+,d" if counts else "+.1%"
-    base = alt.Chart(table).encode(
-        x=alt.X(
-            "predicted_label:N",
-            sort=names,
-            scale=alt.Scale(domain=names),
-            title="Predicted class",
-            axis=alt.Axis(labelAngle=-45, labelOverlap=False, labelFlush=False, ticks=False, domain=False, grid=False),
-        ),
-        y=alt.Y(
-            "true_label:N",
-            sort=names,
-            scale=alt.Scale(domain=names),
-            title="True class",
-            axis=alt.Axis(labelFlush=False, labelOverlap=False, labelLimit=160, ticks=False, domain=False, grid=False),
-        ),
-        tooltip=[
-            alt.Tooltip("true_label:N", title="True class"),
-            alt.Tooltip("predicted_label:N", title="Predicted class"),
-            alt.Tooltip("difference:Q", format=text, title="B minus A"),
-            alt.Tooltip("better:N", title=" "),
-        ],
+    base = label_matrix(
+        table, names, alt.Tooltip("difference:Q", format=text, title="B minus A"), alt.Tooltip("better:N", title=" ")
     )
     colours = [SELECTED, "#22303f" if dark else "#f0f3f6", ACCENT]
     # a root keeps small differences visible; between hues, rgb adds none
     scale = alt.Scale(type="pow", exponent=0.6, domain=[-most, 0, most], range=colours, interpolate="rgb")
     rectangles = base.mark_rect(cornerRadius=2).encode(color=alt.Color("gain:Q", scale=scale, legend=None))
-    numbers = base.mark_text(fontSize=12 if len(names) <= 12 else 9).encode(
+    numbers = base.mark_text(fontSize=font_size_of(names)).encode(
         text=alt.Text("difference:Q", format=text),
         color=alt.condition(f"abs(datum.gain) > {0.45 * most}", alt.value("#0b1a2b"), alt.value(ink(dark))),
     )
-    return (rectangles + numbers).properties(height=max(360, 44 * len(names)))
+    return (rectangles + numbers).properties(height=height_of(names))
