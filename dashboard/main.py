@@ -12,9 +12,7 @@ from dashboard.ui.navigation import PAGES
 from dashboard.ui.resources import get_services, page_served
 from dashboard.ui.sidebar import choose_model
 
-st.set_page_config(
-    page_title="Classifier dashboard", page_icon=str(Path(__file__).parent / "ui" / "icon.png"), layout="wide"
-)
+st.set_page_config(page_icon=str(Path(__file__).parent / "ui" / "icon.png"), layout="wide")
 page = st.navigation(
     [
         st.Page(PAGES / "predict.py", title="Predict", icon=":material/image_search:", default=True),
@@ -24,6 +22,7 @@ page = st.navigation(
         st.Page(PAGES / "diagnostics.py", title="Diagnostics", icon=":material/stethoscope:", url_path="diagnostics"),
     ]
 )
+st.set_page_config(page_title=f"{page.title} - Classifier dashboard")
 try:
     get_services()
 except DashboardError as error:  # a setting that cannot be used

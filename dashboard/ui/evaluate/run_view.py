@@ -43,6 +43,10 @@ def say_what_it_is(run: Run) -> None:
     manifest = run.manifest
     took = f", took {duration(manifest.seconds)}" if manifest.state != "running" else ""
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}{took}")
+    evaluation = run.evaluation()
+    st.set_page_config(
+        page_title=f"{manifest.dataset_name}{f', {evaluation.accuracy.value:.1%}' if evaluation else ''}"
+    )
 
 
 def _say_what_is_missing(run: Run) -> None:
