@@ -220,7 +220,8 @@ def shown(root: Path) -> list[tuple[str, str, set[str | None]]]:
     return [
         call
         for call in calls
-        if call[1] in ("dataframe", "data_editor", "altair_chart") or (call[1] == "image" and "width" in call[2])
+        if call[1] in ("dataframe", "data_editor", "altair_chart", "vega_lite_chart")
+        or (call[1] == "image" and "width" in call[2])
     ]
 
 

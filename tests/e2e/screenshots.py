@@ -7,14 +7,18 @@ that there is something to confuse.
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 from PIL import Image, ImageFilter
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
 from tests.e2e.conftest import ARGUMENTS
 from tests.e2e.dashboard_server import ROOT, chromium, running_server
@@ -43,14 +47,14 @@ def disturbed_samples(path: Path) -> Path:
     return path
 
 
-def photograph(page: Page, name: str) -> None:
-    page.wait_for_selector(IDLE)
+def photograph(page: Page, name: str, ready: str = IDLE) -> None:
+    page.wait_for_selector(ready)
     page.mouse.move(0, 0)
     page.wait_for_timeout(1000)
     page.screenshot(path=TARGET / f"{name}.png")
 
 
-def take_all(page: Page, archive: Path) -> None:
+def take_all(page: Page, archive: Path, data: Path) -> None:
     page.goto("/")
     page.locator(".st-key-sample-frog button").click()
     page.get_by_text("Evidence for frog (").wait_for()
@@ -62,20 +66,40 @@ def take_all(page: Page, archive: Path) -> None:
     page.goto("/evaluate")
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(archive)
     page.locator(CELLS).first.wait_for(timeout=120_000)
+    page.get_by_text("Looking for what stands out").wait_for(state="hidden")
     photograph(page, "evaluate")
-    wrong = [
-        cell
-        for cell in page.locator(CELLS).all()
-        if (label := cell.get_attribute("aria-label") or "") and _names(label)[0] != _names(label)[1]
-    ]
-    most = max(wrong, key=lambda cell: int((cell.get_attribute("aria-label") or "").split("count: ")[1].split(";")[0]))
-    most.click(force=True)
-    page.get_by_text("predicted as", exact=False).first.wait_for()
+    run_id = parse_qs(urlsplit(page.url).query)["run"][0]
+    _most_confused(page).click(force=True)
+    page.locator(".sheet").scroll_into_view_if_needed()
     page.wait_for_timeout(1500)
     photograph(page, "confusion-cell")
+    page.goto(f"/evaluate?run={run_id}&view=Confidence")
+    page.get_by_text("Accuracy by confidence").wait_for()
+    photograph(page, "confidence")
+    other = json.loads(command(data, "evaluate", archive, "--model", "cifar10-small", "--json"))["run_id"]
+    page.goto(f"/compare?a={run_id}&b={other}")
+    page.get_by_text("Both right").wait_for()
+    photograph(page, "compare")
+    command(data, "report", run_id, "--out", data / "report.html")
+    page.goto((data / "report.html").as_uri())
+    photograph(page, "report", "svg")
     page.goto("/diagnostics")
     page.get_by_text("Everything works").wait_for(timeout=120_000)
     photograph(page, "diagnostics")
+
+
+def command(data: Path, *arguments: object) -> str:
+    """What a command of the dashboard with this data folder prints."""
+    words = [sys.executable, "-m", "dashboard", *map(str, arguments)]
+    environment = {**os.environ, "DASHBOARD_DATA_DIR": str(data)}
+    return subprocess.run(words, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _most_confused(page: Page) -> Locator:
+    """The cell with most mistakes."""
+    labels = {cell: cell.get_attribute("aria-label") or "" for cell in page.locator(CELLS).all()}
+    wrong = [cell for cell, label in labels.items() if "(all)" not in label and len(set(_names(label))) == 2]
+    return max(wrong, key=lambda cell: int(labels[cell].split("count: ")[1].split(";")[0]))
 
 
 def _names(label: str) -> tuple[str, str]:
@@ -95,7 +119,7 @@ def main() -> int:
             browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1360, "height": 1080}, base_url=server.url)
             page.set_default_timeout(60_000)
-            take_all(page, archive)
+            take_all(page, archive, server.data)
             browser.close()
     print(f"Wrote {', '.join(sorted(p.name for p in TARGET.glob('*.png')))} to {TARGET.relative_to(ROOT)}")
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import streamlit as st
@@ -23,6 +23,7 @@ from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
 from dashboard.ui.evaluate.chosen_images import cell, choose_images
+from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import plain
 
 _MEASURES: dict[Measure, str] = {
@@ -53,17 +54,15 @@ def show_confusion(run: Run, evaluation: Evaluation) -> None:
     n_classes = len(evaluation.class_names)
     classes = confused_classes(evaluation.confusion, n_classes if n_classes <= MOST_CLASSES else OF_MANY, around)
     shown = in_order(evaluation.confusion, evaluation.class_names, classes, order)
-    chart = confusion_chart(
-        confusion_table(evaluation.confusion, evaluation.class_names, shown),
-        [evaluation.class_names[i] for i in shown],
-        measure,
-        hide,
-        log,
-        st.context.theme.type == "dark",
-    )
-    key = f"confusion-{run_id}-{hide}-{around}-{order}-{measure}"
-    st.altair_chart(
-        chart,
+    key, dark = f"confusion-{run_id}-{hide}-{around}-{order}-{measure}", st.context.theme.type == "dark"
+
+    def spec() -> dict[str, Any]:
+        table = confusion_table(evaluation.confusion, evaluation.class_names, shown)
+        names = [evaluation.class_names[i] for i in shown]
+        return confusion_chart(table, names, measure, hide, log, dark).to_dict()
+
+    st.vega_lite_chart(
+        spec=remembered("confusion-charts", (key, log, dark, rows_key(run)), "", spec),
         width="stretch",
         on_select=partial(_take_clicked, run_id, key),
         selection_mode=CELL,

@@ -31,7 +31,7 @@ def _page_of(run: Run, rows: pd.DataFrame, about: str) -> tuple[pd.DataFrame, in
     pages = -(-len(rows) // A_PAGE)
     key = f"page-{run.manifest.run_id}-{'&'.join((*as_texts(run.conditions), about))}"
     page = min(st.session_state.get(key, 1), pages)
-    if key in st.session_state:
+    if st.session_state.get(key, page) != page:
         st.session_state[key] = page
     return rows.iloc[(page - 1) * A_PAGE : page * A_PAGE], pages, key
 
