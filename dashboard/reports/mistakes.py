@@ -21,7 +21,7 @@ _COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
 
 def mistakes_section(run: Run, store: RunStore) -> Section | None:
     """The most confident mistakes; None if there are none."""
-    wrong = mistakes_first(run.evaluated, None)
+    wrong = mistakes_first(run.evaluated)
     if wrong.empty:
         return None
     some = wrong.head(MOST_MISTAKES)

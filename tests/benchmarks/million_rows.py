@@ -27,14 +27,14 @@ from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA, VIEW_COLUMNS
-from dashboard.core.runs.run import Run, mistakes_first
+from dashboard.core.runs.run import Run, ordered
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import ROOT, Settings
 from dashboard.services import Services, services_of
 from tests.worker.hostile_worker import EVALUATING
 
 PART = 16_384
-OPEN_S, CLICK_S, FILTER_S, COMPARE_S = 2.0, 0.5, 0.5, 4.0  # the most it may take
+OPEN_S, CLICK_S, FILTER_S, COMPARE_S = 2.0, 1.0, 0.5, 4.0  # the most it may take
 FILTERS = (
     "true_label=cat", "true_label!=cat|dog", "correct=no", "confidence<0.7", "margin<0.2", "loss>2", "true_rank=2",
     "file~0012", "file=cat/0000012.png", "status=failed", "true_label=", "tag=odd", "tag!=odd", "brightness<0.3",
@@ -85,6 +85,7 @@ def make_run(store: RunStore, rows: int) -> RunManifest:
     rng = np.random.default_rng(1)
     for part, first in enumerate(range(0, rows, PART)):
         store.folder("million").add_part(part, made_up_rows(first, min(PART, rows - first), rng))
+    store.folder("million").keep_thumbnails(rows, (8, 8))
     store.folder("million").annotate(lambda found: found.tagged("odd", range(1, rows, 20)))
     measure(store.folder("million"))
     return store.folder("million").finish(manifest, "finished", 1000.0)
@@ -123,11 +124,10 @@ def main() -> None:
         print(f"{file.stat().st_size / 2**20:,.0f} MiB")
         _, plain = timed("Reading its Parquet file as a whole", lambda: pq.read_table(file))
         run, _ = timed("Opening the run", lambda: store.folder("million").load(VIEW_COLUMNS), plain)
-        cell = (CLASS_NAMES[3], CLASS_NAMES[5])
-        found, _ = timed("Rows of a cell", lambda: mistakes_first(run.evaluated, cell), plain)
-        timed("Names of 15 of them", lambda: run.detail(found.head(15), ["file"]), plain)
+        cell = (f"true_label={CLASS_NAMES[3]}", f"predicted_label={CLASS_NAMES[5]}")
         timed("Comparison, matched by file name", lambda: compare(run, run), plain, COMPARE_S)
-        timed("The surest mistakes", lambda: mistakes_first(run.evaluated, None), plain)
+        timed("All metrics with their intervals", lambda: run.scores, plain)
+        timed("The surest mistakes", lambda: ordered(filtered(store, "correct=no"), "most confident"), plain)
         for condition in FILTERS:
             timed(f"Filter {condition}", partial(filtered, store, condition), plain, FILTER_S)
         timed(
@@ -142,10 +142,12 @@ def main() -> None:
             at.switch_page(str(ROOT / "pages" / "evaluate.py")).run()  # what is imported once a server
             at.session_state["run_id"] = "million"
             timed("The page, opened", at.run, plain, OPEN_S)
-            at.session_state["confusion-million-False"] = {
-                "selection": {"cell": [{"true_label": cell[0], "predicted_label": cell[1]}]}
-            }
+            at.query_params["show"] = list(cell)
             timed("The page, a cell clicked", at.run, plain, CLICK_S)
+            at.query_params["show"] = ["status=ok"]
+            timed("The page, all images", at.run, plain, CLICK_S)
+            at.session_state["page-million-status=ok"] = 1000
+            timed("The page, another page of images", at.run, plain, CLICK_S)
             at.toggle(key="hide-diagonal").set_value(True)
             timed("The page, only mistakes", at.run, plain, CLICK_S)
             assert not at.exception and at.metric[2].value == f"{len(run.evaluated):,}", at

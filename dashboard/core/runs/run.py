@@ -132,11 +132,7 @@ def ordered(run: Run, order: Order) -> pd.DataFrame:
     return rows.iloc[np.argsort(by if ascending else -by, kind="stable")]
 
 
-def mistakes_first(evaluated: pd.DataFrame, cell: tuple[str, str] | None) -> pd.DataFrame:
-    """The rows of a cell (true, predicted) of the confusion matrix, or all mistakes; the most confident first."""
+def mistakes_first(evaluated: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose predicted class is not their label, the most confident first."""
     true, predicted = evaluated["true_label"].cat.codes, evaluated["predicted_label"].cat.codes
-    if cell is None:
-        rows = evaluated[(true >= 0) & (true != predicted)]
-    else:
-        rows = evaluated[(evaluated["true_label"] == cell[0]) & (evaluated["predicted_label"] == cell[1])]
-    return rows.sort_values("confidence", ascending=False, kind="stable")
+    return evaluated[(true >= 0) & (true != predicted)].sort_values("confidence", ascending=False, kind="stable")
