@@ -17,6 +17,7 @@ from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
@@ -41,11 +42,13 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
     """What comes of each check for a stored run.
 
     Raises:
-        DatasetError: there is no such run; or a check names a class, a subset, a column or a run that does not exist,
-            and the message names its line.
+        DatasetError: there is no such run; it is not finished, with the code `run_unfinished`; or a check names a class,
+            a subset, a column or a run that does not exist or is not finished, and the message names its line.
     """
     folder = store.folder(run_id)
-    check_classes(file, folder.manifest().class_names)
+    manifest = folder.manifest()
+    check_classes(file, manifest.class_names)
+    _check_finished(manifest, folder.state(manifest))
     subsets = {**folder.annotations().subsets, **file.subsets}
 
     @cache
@@ -71,7 +74,7 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
         where = (*subsets.get(check.subset, ()), *check.where)
         demand = check.demand
         if isinstance(demand, NotWorse):
-            return _not_worse(check, run_under(where), store.folder(demand.run_id).load(VIEW_COLUMNS))
+            return _not_worse(check, run_under(where), _other_run(store, demand.run_id, run_id))
         if isinstance(demand, NoFinding):
             found = [finding for finding in findings_under(where) if finding.id == demand.id]
             message = found[0].statement if found else f"There is no finding {demand.id}."
@@ -89,6 +92,27 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
         except DatasetError as error:
             raise wrong_line(file.name, check.line, error.message, error.fix) from error
     return outcomes
+
+
+def _other_run(store: RunStore, other_id: str, run_id: str) -> Run:
+    if other_id == run_id:
+        raise DatasetError(
+            "This is the same evaluation, so this check could not fail.", "Write the id of another evaluation."
+        )
+    other = store.folder(other_id).load(VIEW_COLUMNS)
+    _check_finished(other.manifest, other.state)
+    return other
+
+
+def _check_finished(manifest: RunManifest, state: str) -> None:
+    if state == "finished":
+        return
+    fix = f"Finish it: `python -m dashboard evaluate --resume {manifest.run_id}`."
+    if state == "running":
+        fix = "Wait for its end."
+    elif manifest.imported:
+        fix = "Import the predictions again."
+    raise DatasetError(f"Run {manifest.run_id} is {state}, so its figures are not final.", fix, "run_unfinished")
 
 
 def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
@@ -133,13 +157,17 @@ def _counted(check: Check, demand: Comparison, count: int, message: str) -> Outc
 
 
 def _not_worse(check: Check, run: Run, earlier: Run) -> Outcome:
-    difference = accuracy_difference(run, earlier)
-    if difference is None:
-        return Outcome(check, False, "The two evaluations have no labelled image of the same file name in common.")
+    try:
+        difference = accuracy_difference(run, earlier)
+    except DatasetError as error:
+        if error.code != "not_comparable":
+            raise
+        return Outcome(check, False, error.message)
     score = difference.score
     message = (
         f"The accuracy differs by {100 * score.value:+.1f} points (95% interval {100 * score.low:+.1f} to "
         f"{100 * score.high:+.1f}) on {counted(score.n, 'common image')}: {difference.only_now:,} are right only now and "
         f"{difference.only_before:,} only before (McNemar p = {difference.p_value:.2g})."
     )
+    message = " ".join((message, *difference.notes))
     return Outcome(check, not difference.is_worse, message, score.value, score.low, score.high, score.n)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,13 +24,13 @@ from tests.core.analysis.findings.faults import unreadable
 from tests.run_rows import Row, failed, manifest, ok, table_of
 from tests.simulated_runs import Simulated, clean
 
-NOW, BEFORE = "20260102-000000-now", "20260101-000000-before"
+NOW, BEFORE, OTHER = "20260102-000000-now", "20260101-000000-before", "20260103-000000-other"
 
 
 def store_of(tmp_path: Path, rows: list[Row], run_id: str = NOW, **of_manifest: object) -> RunStore:
     store = RunStore(tmp_path)
     folder = store.folder(run_id)
-    folder.save(manifest(run_id, n_images=len(rows), **of_manifest))
+    folder.save(manifest(run_id, **{"n_images": len(rows), "state": "finished", **of_manifest}))
     folder.add_part(0, table_of(rows))
     return store
 
@@ -95,6 +96,10 @@ def test_a_message_says_what_was_found(store: RunStore) -> None:
         (
             "- {no finding: overconfident, where: confidence<0.7}",
             "checks.yml, line 1: Images that were chosen by their answers have no findings, so this check could not fail.",
+        ),
+        (
+            f"- not worse than {NOW}",
+            "checks.yml, line 1: This is the same evaluation, so this check could not fail.",
         ),
         ("- not worse than ../x", "checks.yml, line 1: '../x' is not the id of a run."),
     ],
@@ -181,17 +186,41 @@ def test_not_worse(now: list[bool], before: list[bool], passed: bool, tmp_path: 
 
 
 def test_only_images_that_both_have_are_compared(tmp_path: Path) -> None:
-    """Class names in another order, and a label that was corrected, change nothing."""
+    """Class names in another order change nothing. An image whose label was corrected is left out."""
     store = store_of(tmp_path, answers([True] * 20))
     rows = [*answers([True] * 10 + [False] * 20, first=10)]
     rows[0] = Row(10, "cat/10.png", "dog", "cat", 0.75, [0.25, 0.75], [-1.0, 1.0], "ok", "")
     store_of(tmp_path, rows, BEFORE, class_names=("dog", "cat"))
     now, before = (store.folder(run_id).load(VIEW_COLUMNS) for run_id in (NOW, BEFORE))
     difference = accuracy_difference(now, before)
-    assert difference is not None and (difference.score.n, difference.score.value, difference.p_value) == (10, 0, 1)
-    other = store_of(tmp_path, answers([True] * 5, first=100), "20260103-000000-other")
-    outcome = outcome_of(other, f"not worse than {BEFORE}", "20260103-000000-other")
-    assert not outcome.passed and "in common" in outcome.message
+    assert (difference.score.n, difference.score.value, difference.p_value) == (9, 0, 1)
+    assert any("their labels differ" in note for note in difference.notes)
+    other = store_of(tmp_path, answers([True] * 5, first=100), OTHER, dataset_sha256="e")
+    outcome = outcome_of(other, f"not worse than {BEFORE}", OTHER)
+    assert not outcome.passed and "share no image" in outcome.message
+
+
+def test_made_up_names_of_rows_do_not_make_images_the_same(tmp_path: Path) -> None:
+    """Two imports without file names, whose labels differ, are about other images."""
+    rows = [replace(row, file=f"row {i}") for i, row in enumerate(answers([True] * 20))]
+    other = [replace(row, true_label="dog", predicted_label="dog") if i % 2 else row for i, row in enumerate(rows)]
+    store = store_of(tmp_path, rows, imported=True, dataset_sha256="a")
+    store_of(tmp_path, other, BEFORE, imported=True, dataset_sha256="b")
+    outcome = outcome_of(store, f"not worse than {BEFORE}")
+    assert not outcome.passed and "the labels differ" in outcome.message
+
+
+@pytest.mark.parametrize("state", ["running", "cancelled", "failed"])
+def test_a_run_has_to_be_finished(state: str, tmp_path: Path) -> None:
+    store = store_of(tmp_path, answers([True] * 20))
+    store_of(tmp_path, answers([True] * 10), OTHER, state=state, n_images=20)
+    said = "interrupted" if state == "running" else state  # no process works on it
+    with pytest.raises(DatasetError, match=f"{OTHER} is {said}") as caught:
+        outcome_of(store, "accuracy >= 0.5", OTHER)
+    assert caught.value.code == "run_unfinished"
+    with pytest.raises(DatasetError, match=f"line 1: Run {OTHER} is {said}") as caught:
+        outcome_of(store, f"not worse than {OTHER}")
+    assert caught.value.code == "checks"
 
 
 def test_junit(store: RunStore) -> None:
