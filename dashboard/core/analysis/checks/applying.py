@@ -12,6 +12,7 @@ from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.sentences import OF_A_CLASS
 from dashboard.core.analysis.findings.find import by_answers, find_in
 from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.analysis.findings.rules import WITHOUT_LABELS
 from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.intervals import proportion
@@ -73,17 +74,25 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
             )
         where = (*subsets.get(check.subset, ()), *check.where)
         demand = check.demand
-        if isinstance(demand, NotWorse):
-            return _not_worse(check, run_under(where), _other_run(store, demand.run_id, run_id))
+        run = run_under(where)
+        other = _other_run(store, demand.run_id, run_id) if isinstance(demand, NotWorse) else None
+        about_findings = isinstance(demand, NoFinding) or (
+            isinstance(demand, Comparison) and demand.metric == "findings"
+        )
+        findings = findings_under(where) if about_findings else []
+        if reason := _nothing_to_check(demand, run):
+            return Outcome(check, False, reason)
+        if other:
+            return _not_worse(check, run, other)
         if isinstance(demand, NoFinding):
-            found = [finding for finding in findings_under(where) if finding.id == demand.id]
+            found = [finding for finding in findings if finding.id == demand.id]
             message = found[0].statement if found else f"There is no finding {demand.id}."
             return Outcome(check, not found, message, len(found))
+        assert isinstance(demand, Comparison)
         if demand.metric == "findings":
-            findings = findings_under(where)
             said = f": {' '.join(finding.statement for finding in findings)}" if findings else "."
             return _counted(check, demand, len(findings), f"{counted(len(findings), 'finding')}{said}")
-        return _compare(check, demand, run_under(where))
+        return _compare(check, demand, run)
 
     outcomes = []
     for check in file.checks:
@@ -92,6 +101,23 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
         except DatasetError as error:
             raise wrong_line(file.name, check.line, error.message, error.fix) from error
     return outcomes
+
+
+def _nothing_to_check(demand: Comparison | NoFinding | NotWorse, run: Run) -> str:
+    """Why a check would pass or fail without having looked at an image; "" if it would not.
+
+    The number of images, n, says itself that there are none.
+    """
+    if isinstance(demand, Comparison) and demand.metric == "n":
+        return ""
+    if run.table.empty:
+        return "No image passes the filter." if run.conditions else "The evaluation has no images."
+    about_files = isinstance(demand, NoFinding) and demand.id in WITHOUT_LABELS
+    if about_files or (isinstance(demand, Comparison) and demand.metric == "failed"):
+        return ""
+    if run.labelled.empty:
+        return f"No image {'that passes the filter ' if run.conditions else ''}has a label and a prediction."
+    return ""
 
 
 def _other_run(store: RunStore, other_id: str, run_id: str) -> Run:
@@ -139,8 +165,6 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
 def _score(demand: Comparison, run: Run) -> Score | None:
     """The figure of a check; None if it is not defined for these images."""
     if demand.metric == "failed":
-        if run.table.empty:
-            return None
         share = proportion(len(run.failed), len(run.table))
         return Score(share.value, share.low, share.high, share.n)
     if demand.metric in OF_A_CLASS:

@@ -76,6 +76,39 @@ def test_figures_and_limits(text: str, passed: bool, value: float | None, n: int
     assert outcome.value == (value if value is None else pytest.approx(value)) and outcome.message.endswith(".")
 
 
+NOTHING = "No image passes the filter."
+NO_LABEL = "No image that passes the filter has a label and a prediction."
+
+
+@pytest.mark.parametrize(
+    "text, where, message",
+    [
+        ("no finding: overconfident", "file~nothing", NOTHING),
+        ("no finding: unreadable", "file~nothing", NOTHING),
+        ("findings <= 0", "file~nothing", NOTHING),
+        ("failed <= 0", "file~nothing", NOTHING),
+        ("failed <= 1%", "file~nothing", NOTHING),
+        ("accuracy <= 1", "file~nothing", NOTHING),
+        (f"not worse than {BEFORE}", "file~nothing", NOTHING),
+        ("no finding: overconfident", "true_label=", NO_LABEL),
+        ("no findings", "true_label=", NO_LABEL),
+        ("accuracy <= 1", "true_label=", NO_LABEL),
+    ],
+)
+def test_a_check_of_no_image_fails(text: str, where: str, message: str, store: RunStore) -> None:
+    store_of(store.root, answers([True] * 20), BEFORE)
+    outcome = outcome_of(store, f"{{check: '{text}', where: {where}}}")
+    assert (outcome.passed, outcome.message) == (False, message)
+
+
+@pytest.mark.parametrize(
+    "text, where",
+    [("n <= 0", "file~nothing"), ("failed <= 5", "true_label="), ("no finding: repeated_images", "index>20")],
+)
+def test_some_checks_need_no_labelled_image(text: str, where: str, store: RunStore) -> None:
+    assert outcome_of(store, f"{{check: '{text}', where: {where}}}").passed
+
+
 def test_a_message_says_what_was_found(store: RunStore) -> None:
     assert outcome_of(store, "accuracy.low >= 0.85").message == (
         "accuracy has the lower limit 64.0% (95% interval 64.0% to 94.8%, 20 images)."
