@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from dashboard.core.analysis.findings import class_order
 from dashboard.core.analysis.findings.find import FALSE_DISCOVERIES, find_in, significance_limits
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.analysis.findings.rules import IDS, RULES
@@ -223,11 +224,55 @@ def test_orders_of_classes(true: list[int], predicted: list[int], statement: str
     )
 
 
+def test_the_order_is_that_of_the_classes_that_occur(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 500 classes 3 occur. With more than can be ordered, nothing is said."""
+    true, predicted = np.array([100, 200, 300] * 20), np.array([200, 100, 300] * 20)
+    run = replace(
+        clean(0, 60, 3),
+        true=true,
+        pred_probs=np.eye(500)[predicted] * 0.85 + 0.15 / 500,
+        names=[f"c{i}" for i in range(500)],
+    )
+    best_order, sizes = class_order._best_order, []
+    monkeypatch.setattr(class_order, "_best_order", lambda counts: sizes.append(len(counts)) or best_order(counts))
+    first = found_in(run, tmp_path)[0]
+    assert first.id == "wrong_order" and first.statement.startswith("c100 and c200 look swapped: 40 of 40")
+    monkeypatch.setattr(class_order, "_MOST_ORDERED", 2)
+    assert "wrong_order" not in [finding.id for finding in found_in(run, tmp_path)]
+    assert sizes == [3]
+
+
 @pytest.mark.parametrize("n", [200, 2000])
 def test_answers_by_chance(n: int, tmp_path: Path) -> None:
     run = clean(1, n)
     (finding,) = found_in(replace(run, true=np.random.default_rng(0).integers(0, 10, n)), tmp_path)
     assert finding.id == "at_chance" and abs(finding.value - 0.1) < 0.05 and finding.cost == len(finding.rows)
+
+
+def of_two_classes(n_ok: int, n_defect: int, false_alarms: int, missed: int) -> Simulated:
+    """Answers with a confidence of 90% for images that are ok (0) or defect (1)."""
+    true = np.repeat([0, 1], [n_ok, n_defect])
+    predicted = true.copy()
+    predicted[:false_alarms], predicted[n_ok : n_ok + missed] = 1, 0
+    return replace(clean(0, len(true), 2), true=true, pred_probs=np.where(np.eye(2)[predicted] > 0, 0.9, 0.1))
+
+
+@pytest.mark.parametrize(
+    "counts, fires",
+    [
+        ((195, 5, 3, 2), False),  # Fisher's exact test: p = 1.5e-4
+        ((970, 30, 8, 20), False),
+        ((9700, 300, 150, 250), False),  # kappa is only 0.18, but of 200 images called defect, 50 are
+        ((195, 5, 4, 5), False),  # too few defects to say
+        ((9500, 500, 475, 475), True),  # of 5% called defect, 5% are
+        ((500, 500, 260, 250), True),
+    ],
+)
+def test_models_that_tell_a_rare_class_are_not_at_chance(
+    counts: tuple[int, int, int, int], fires: bool, tmp_path: Path
+) -> None:
+    ids = [finding.id for finding in found_in(of_two_classes(*counts), tmp_path)]
+    assert ("at_chance" in ids) is fires
 
 
 def test_of_two_classes_one_is_never_predicted(tmp_path: Path) -> None:
