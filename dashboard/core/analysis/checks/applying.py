@@ -11,13 +11,14 @@ from dashboard.core.analysis.checks.figures import class_figure
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.sentences import OF_A_CLASS
 from dashboard.core.analysis.findings.find import by_answers, find_in
-from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.analysis.findings.finding import Finding, in_words
 from dashboard.core.analysis.findings.rules import WITHOUT_LABELS
 from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.left_out import left_out_by_choice, left_out_by_label
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
@@ -145,8 +146,8 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
     metric = demand.metric
     if metric == "n":
         return _counted(check, demand, len(run.labelled), f"{counted(len(run.labelled), 'image')} with a label.")
-    if metric == "failed" and not demand.percent:
-        return _counted(check, demand, len(run.failed), f"{counted(len(run.failed), 'image')} could not be evaluated.")
+    if metric == "failed":
+        return _failed(check, demand, run)
     score = _score(demand, run)
     if score is None:
         return Outcome(check, False, f"{_name(demand)} is not defined for these images.")
@@ -162,11 +163,25 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
     return Outcome(check, passed, message, value, score.low, score.high, score.n)
 
 
+def _failed(check: Check, demand: Comparison, run: Run) -> Outcome:
+    """Images whose label the user left out do not count, neither as failed nor as images."""
+    chosen = int(left_out_by_choice(run).sum())
+    failed, n = len(run.failed) - chosen, len(run.table) - chosen
+    if not n:
+        return Outcome(check, False, "All of these images were left out because of their label.")
+    message = f"{failed:,} of {counted(n, 'image')} could not be evaluated"
+    if unknown := int(left_out_by_label(run).sum()) - chosen:
+        message += f", {unknown:,} of them because their label is not a class"
+    message += f"; {chosen:,} more {'was' if chosen == 1 else 'were'} left out by choice." if chosen else "."
+    if not demand.percent:
+        return _counted(check, demand, failed, message)
+    share = proportion(failed, n)
+    passed = _HOLDS[demand.operator](share.value, demand.limit)
+    return Outcome(check, passed, f"{message[:-1]} ({in_words(share)}).", share.value, share.low, share.high, n)
+
+
 def _score(demand: Comparison, run: Run) -> Score | None:
     """The figure of a check; None if it is not defined for these images."""
-    if demand.metric == "failed":
-        share = proportion(len(run.failed), len(run.table))
-        return Score(share.value, share.low, share.high, share.n)
     if demand.metric in OF_A_CLASS:
         return class_figure(run, demand.metric, demand.of_class or "")
     return run.scores.get(demand.metric)

@@ -195,6 +195,24 @@ def test_findings(tmp_path: Path) -> None:
     assert outcome_of(store, "{no finding: unreadable, where: status=ok}").passed
 
 
+def test_images_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> None:
+    out = [replace(failed(i), reason="Its label 'z' was left out.") for i in range(20, 30)]
+    unknown = replace(failed(30), reason="Its label 'ant' is not a class of pets@1.")
+    store = store_of(tmp_path, [*answers([True] * 20), *out], label_map=(("z", "(leave out)"),))
+    outcome = outcome_of(store, "failed <= 0")
+    assert (
+        outcome.passed and outcome.message == "0 of 20 images could not be evaluated; 10 more were left out by choice."
+    )
+    none = outcome_of(store, "{check: failed <= 0, where: status=failed}")
+    assert not none.passed and none.message == "All of these images were left out because of their label."
+    store.folder(NOW).add_part(1, table_of([unknown]))
+    outcome = outcome_of(store, "failed <= 4%")
+    assert (outcome.passed, outcome.value, outcome.n) == (False, pytest.approx(1 / 21), 21)
+    assert outcome.message.startswith(
+        "1 of 21 images could not be evaluated, 1 of them because their label is not a class;"
+    )
+
+
 def answers(right: list[bool], first: int = 0) -> list[Row]:
     return [ok(first + i, "cat", "cat" if hit else "dog") for i, hit in enumerate(right)]
 

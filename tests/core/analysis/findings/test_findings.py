@@ -16,10 +16,10 @@ from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.analysis.findings.rules import IDS, RULES
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
-from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS, complete
 from tests.core.analysis.findings.faults import CAT, DOG, FAULTS, confused_pair, never_predicted, repeated_images
 from tests.run_rows import failed, manifest, ok, table_of
-from tests.simulated_runs import Simulated, clean
+from tests.simulated_runs import NAMES, Simulated, clean
 
 SEEDS = (1, 2)
 
@@ -83,6 +83,29 @@ def test_the_sentences_are_plain_and_give_the_figures(tmp_path: Path) -> None:
     assert (finding.n, finding.rows.tolist(), finding.where) == (43, [40, 41, 42], ("status=failed",))
 
 
+Z_AND_UNKNOWN: dict[str, object] = {"label_map": (("z", "(leave out)"), ("cat", "cat")), "unknown_labels": ("ant",)}
+
+
+@pytest.mark.parametrize("imported", [False, True])
+@pytest.mark.parametrize("damaged_label", [None, "cat"])
+def test_images_that_were_left_out_by_their_label_are_not_unreadable(
+    damaged_label: str | None, imported: bool, tmp_path: Path
+) -> None:
+    z, ant = ("is not a class.",) * 2 if imported else ("was left out.", "is not a class of pets@1.")
+    out = [replace(failed(i), reason=f"Its label 'z' {z}") for i in range(40, 50)]
+    out += [replace(failed(i), reason=f"Its label 'ant' {ant}") for i in range(50, 55)]
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest(n_images=58, **Z_AND_UNKNOWN))
+    rows = [ok(i, "cat", "cat") for i in range(40)] + out
+    folder.add_part(0, table_of(rows))
+    assert find_in(folder) == []
+    folder.add_part(0, table_of([*rows, *(replace(failed(i), true_label=damaged_label) for i in range(55, 58))]))
+    (finding,) = find_in(folder)
+    assert finding.statement == "3 of 43 images could not be evaluated (7.0%, 2.4 to 18.6): It is damaged."
+    assert finding.rows.tolist() == [55, 56, 57] and bool(finding.where) is bool(damaged_label)
+    assert same_rows_as_its_filter(finding, folder)
+
+
 def test_a_filter_of_the_run_is_part_of_the_filter_of_a_finding(tmp_path: Path) -> None:
     folder = confused_pair(1).store(tmp_path / "20260101-000000-abc")
     finding = find_in(folder, parse_filter(["brightness<0.6"]))[0]
@@ -143,6 +166,21 @@ def test_the_same_image_with_two_labels(tmp_path: Path) -> None:
         *range(8),
         *range(2000, 2008),
     ]
+
+
+def test_copies_without_a_label_are_not_wrong_labels(tmp_path: Path) -> None:
+    """Of five copies one is called airplane, one automobile, and three nothing: one label must be wrong."""
+    run = clean(1)
+    again = run.take(np.concatenate([np.arange(2000), [0] * 4]))
+    folder = again.store(tmp_path / "20260101-000000-abc")
+    table = folder.load().files.arrow([*SCHEMA.names, *run.properties])
+    labels = np.array(table["true_label"].to_pylist(), object)
+    labels[[0, *range(2000, 2004)]] = "airplane", "automobile", None, None, None
+    table = table.set_column(table.column_names.index("true_label"), "true_label", pa.array(labels, pa.string()))
+    folder.add_part(0, complete(table, NAMES))
+    findings = {finding.id: finding for finding in find_in(folder)}
+    assert findings["conflicting_labels"].cost == 1
+    assert "so at least 1 label must be wrong" in findings["conflicting_labels"].statement
 
 
 def test_errors_that_depend_on_a_column_of_the_dataset(tmp_path: Path) -> None:
