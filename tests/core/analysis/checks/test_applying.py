@@ -15,6 +15,7 @@ from dashboard.core.analysis.checks.junit import junit_xml
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.reading import parse_checks
 from dashboard.core.errors import DatasetError
+from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -210,6 +211,19 @@ def test_images_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> 
     assert (outcome.passed, outcome.value, outcome.n) == (False, pytest.approx(1 / 21), 21)
     assert outcome.message.startswith(
         "1 of 21 images could not be evaluated, 1 of them because their label is not a class;"
+    )
+
+
+def test_imported_labels_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> None:
+    np.save(tmp_path / "probs.npy", np.tile([0.75, 0.25], (20, 1)))
+    (tmp_path / "labels.txt").write_text("cat\n" * 15 + "z\n" * 5)
+    store = RunStore(tmp_path / "runs")
+    request = ImportRequest(
+        tmp_path / "probs.npy", ("cat", "dog"), tmp_path / "labels.txt", label_map={"z": "(leave out)"}
+    )
+    outcome = outcome_of(store, "failed <= 0", import_predictions(request, store).manifest.run_id)
+    assert (
+        outcome.passed and outcome.message == "0 of 15 images could not be evaluated; 5 more were left out by choice."
     )
 
 
