@@ -216,10 +216,10 @@ def test_images_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> 
 
 def test_imported_labels_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> None:
     np.save(tmp_path / "probs.npy", np.tile([0.75, 0.25], (20, 1)))
-    (tmp_path / "labels.txt").write_text("cat\n" * 15 + "z\n" * 5)
+    (tmp_path / "labels.csv").write_text("label\n" + "cat\n" * 15 + "z\n" * 5)
     store = RunStore(tmp_path / "runs")
     request = ImportRequest(
-        tmp_path / "probs.npy", ("cat", "dog"), tmp_path / "labels.txt", label_map={"z": "(leave out)"}
+        tmp_path / "probs.npy", ("cat", "dog"), tmp_path / "labels.csv", label_map={"z": "(leave out)"}
     )
     outcome = outcome_of(store, "failed <= 0", import_predictions(request, store).manifest.run_id)
     assert (
