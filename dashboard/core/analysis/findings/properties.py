@@ -144,9 +144,15 @@ def _parts(name: str, values: np.ndarray) -> Iterator[Part]:
         below = np.nanquantile(values, shares)
         above = np.nanquantile(values, 1 - shares)
         for limit in dict.fromkeys(f"{value:.4g}" for value in below):
-            yield Part(f"{name}<{limit}", f"{name} below {limit}", partial(operator.gt, float(limit)))
+            yield Part(f"{name}<{limit}", f"{_said(name)} below {limit}", partial(operator.gt, float(limit)))
         for limit in dict.fromkeys(f"{value:.4g}" for value in above):
-            yield Part(f"{name}>={limit}", f"{name} of {limit} or more", partial(operator.le, float(limit)))
+            yield Part(f"{name}>={limit}", f"{_said(name)} of {limit} or more", partial(operator.le, float(limit)))
+
+
+def _said(name: str) -> str:
+    return {"file_size": "a size in bytes", "aspect": "a width / height"}.get(
+        name, f"a {name}" if name in _PROPERTIES else name
+    )
 
 
 def _equal(text: str, values: np.ndarray) -> np.ndarray:
