@@ -191,7 +191,7 @@ class RunFolder:
         return read_annotations(self.path)
 
     def annotate(self, change: Callable[[Annotations], Annotations]) -> Annotations:
-        """Changes what people noted about the run. Raises DatasetError; OSError if it cannot be written."""
+        """Changes what people noted about the run. Raises DatasetError if that cannot be read or written."""
         return change_annotations(self.path, change)
 
     def keep_evaluation(self, evaluation: Evaluation) -> None:
