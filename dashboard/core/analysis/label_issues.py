@@ -66,7 +66,9 @@ def _at_once(run: Run, ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
     from cleanlab.filter import find_label_issues
 
     probs = run.files.arrow(["pred_probs"])["pred_probs"].take(pa.array(positions))
-    values = pc.list_flatten(probs).to_numpy().reshape(len(ids), -1).clip(0, 1)  # earlier imports may exceed it a little
+    values = (
+        pc.list_flatten(probs).to_numpy().reshape(len(ids), -1).clip(0, 1)
+    )  # earlier imports may exceed it a little
     return find_label_issues(ids, values, n_jobs=1, return_indices_ranked_by="self_confidence")
 
 
@@ -87,5 +89,5 @@ def _pieces(run: Run, ids: np.ndarray, positions: np.ndarray) -> Iterator[tuple[
         start, end = np.searchsorted(positions, (first, first + len(rows)))
         if start < end:
             here = rows["pred_probs"].iloc[positions[start:end] - first]
-            yield ids[start:end], np.stack(here.to_list()).clip(0, 1)
+            yield ids[start:end], np.stack(here.to_list())
         first += len(rows)

@@ -223,7 +223,8 @@ class RunFolder:
 
     def _rows(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
         packed = self.path / _PACKED
-        files = RowFiles([packed] if packed.exists() else self._part_paths(), manifest.class_names)
+        names = manifest.class_names
+        files = RowFiles([packed], names) if packed.exists() else RowFiles(self._part_paths(), names, packed)
         try:
             return files, files.read(columns)
         except FileNotFoundError:
