@@ -60,6 +60,26 @@ def test_counts_by_hand(a: RunFolder, b: RunFolder) -> None:
     assert told.broken[["position_a", "predicted_a", "predicted_b"]].to_numpy().tolist() == [[1, "cat", "dog"]]
 
 
+def test_the_images_of_a_cell_that_changed(a: RunFolder, b: RunFolder) -> None:
+    """In the row of fish, A predicts fish, fish, cat, dog and B fish, fish, fish, dog."""
+    told = outcomes(compare(load(a), load(b)))
+    only_a, only_b = told.in_cell("fish", "fish")
+    assert only_a.empty and only_b["position_b"].tolist() == [8]
+    only_a, only_b = told.in_cell("cat", "dog")
+    assert only_a.empty and only_b[["position_a", "predicted_a"]].to_numpy().tolist() == [[1, "cat"]]
+    assert [len(each) for each in told.in_cell("fish", "cat")] == [1, 0]
+    assert [len(each) for each in told.in_cell("fish", "dog")] == [0, 0], "both predict dog for row 9"
+
+
+def test_from_one_mistake_to_another(tmp_path: Path) -> None:
+    a = write_run(tmp_path, "a", ["cat"], probabilities([1], 3), NAMES)
+    b = write_run(tmp_path, "b", ["cat"], probabilities([2], 3), NAMES)
+    told = outcomes(compare(load(a), load(b)))
+    assert told.fixed.empty and told.broken.empty
+    assert [len(each) for each in told.in_cell("cat", "dog")] == [1, 0]
+    assert [len(each) for each in told.in_cell("cat", "fish")] == [0, 1]
+
+
 def test_metrics_are_those_of_scikit_learn(a: RunFolder, b: RunFolder) -> None:
     found = compare(load(a), load(b))
     reference = {
