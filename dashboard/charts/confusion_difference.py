@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from dashboard.charts.confusion import CELL
 from dashboard.charts.matrix import font_size_of, height_of, label_matrix
 from dashboard.charts.palette import ACCENT, SELECTED, ink
 
@@ -17,7 +18,7 @@ def confusion_difference_chart(
 ) -> alt.LayerChart:
     """Draws one row per true class and one column per predicted class, with B minus A in each cell that differs.
 
-    Blue is better in B: more on the diagonal, or fewer mistakes. Orange is worse.
+    Blue is better in B: more on the diagonal, or fewer mistakes. Orange is worse. A click selects a cell as `CELL`.
 
     Args:
         difference: (K, K) counts, or shares of the true class; rows are true labels, columns predicted.
@@ -47,7 +48,18 @@ def confusion_difference_chart(
     colours = [SELECTED, "#22303f" if dark else "#f0f3f6", ACCENT]
     # a root keeps small differences visible; between hues, rgb adds none
     scale = alt.Scale(type="pow", exponent=0.6, domain=[-most, 0, most], range=colours, interpolate="rgb")
-    rectangles = base.mark_rect(cornerRadius=2).encode(color=alt.Color("gain:Q", scale=scale, legend=None))
+    selection = alt.selection_point(
+        name=CELL, fields=["true_label", "predicted_label"], on="click", clear="dblclick", empty=False
+    )
+    rectangles = (
+        base.mark_rect(cornerRadius=2, cursor="pointer" if counts else "default")
+        .encode(
+            color=alt.Color("gain:Q", scale=scale, legend=None),
+            stroke=alt.condition(selection, alt.value(ink(dark)), alt.value("transparent")),
+            strokeWidth=alt.value(3),
+        )
+        .add_params(selection)
+    )
     numbers = base.mark_text(fontSize=font_size_of(names)).encode(
         text=alt.Text("difference:Q", format=text),
         color=alt.condition(f"abs(datum.gain) > {0.45 * most}", alt.value("#0b1a2b"), alt.value(ink(dark))),

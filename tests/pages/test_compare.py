@@ -99,6 +99,19 @@ def test_each_tab_is_drawn(open_page: Open, runs: Path, tab: str) -> None:
         assert any("Difference of the confusion" in alt or "Reliability" in alt for alt in alts(at))
 
 
+def test_a_cell_of_the_confusion_matrix_gives_its_images(open_page: Open, runs: Path) -> None:
+    at = open_page("compare")
+    at.session_state["compare-tab"] = "Confusion matrix"
+    at.session_state["compare-cell-bad-good"] = ("cat", "dog")  # what a click on the cell keeps
+    opened(at, a="bad", b="good")
+    told = text_of(at).replace("\\", "")
+    assert "Only by A: labelled cat, predicted as dog (20)" in told and "Only by B: labelled cat" in told
+    files = table_with(at, "file")
+    assert len(files) == 20 and set(files["predicted_b"]) == {"cat"}  # type: ignore[arg-type, index]
+    opened(at, a="bad", b="near")
+    assert "Only by A" not in text_of(at), "the choice is one of the comparison"
+
+
 def test_one_run_under_two_filters(open_page: Open, runs: Path) -> None:
     at = opened(open_page("compare"), a="bad", b="bad", where=["true_label=cat"], where_b=["true_label=dog"])
     assert headline(at).startswith("B is right more often: 100.0% against 33.3% for A") and " p " not in headline(at)

@@ -45,8 +45,26 @@ class Outcomes:
     mcnemar_p: float  # exact, two-sided
     same_class: Proportion  # share of images for which both predict the same class
     kappa: float  # between the two predictions; NaN if both always predict one and the same class
-    fixed: pd.DataFrame  # images that only B has right, see `LabelledPairs.rows`
-    broken: pd.DataFrame  # images that only A has right
+    changed: pd.DataFrame  # images for which the two predict different classes, see `LabelledPairs.rows`
+
+    @cached_property
+    def fixed(self) -> pd.DataFrame:
+        """The images that only B has right, as in `changed`."""
+        return self._where(self.changed["predicted_b"] == self.changed["true_label"])
+
+    @cached_property
+    def broken(self) -> pd.DataFrame:
+        """The images that only A has right, as in `changed`."""
+        return self._where(self.changed["predicted_a"] == self.changed["true_label"])
+
+    def in_cell(self, true_label: str, predicted_label: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The images that only A has in this cell of the confusion matrix, and those that only B has, as in `changed`."""
+        same_label = self.changed["true_label"] == true_label
+        by_a, by_b = (self.changed[column] == predicted_label for column in ("predicted_a", "predicted_b"))
+        return self._where(same_label & by_a), self._where(same_label & by_b)
+
+    def _where(self, mask: pd.Series) -> pd.DataFrame:
+        return self.changed[mask].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -109,8 +127,7 @@ def _outcomes(pairs: LabelledPairs) -> Outcomes:
         mcnemar_p=mcnemar_p(only_a, only_b),
         same_class=proportion(int(together.trace()), n),
         kappa=kappa(together),
-        fixed=pairs.rows(~right_a & right_b),
-        broken=pairs.rows(right_a & ~right_b),
+        changed=pairs.rows(pairs.a.predicted_ids != pairs.b.predicted_ids),
     )  # fmt: skip
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,25 +31,27 @@ def same_images(a: Run, b: Run) -> SameImages:
     """The rows of `a` and `b` that are about the same image.
 
     The same dataset is matched by position. Otherwise, images are the same if they have the same path inside their
-    dataset, or if no path is the same, the same end of it. Imported predictions without file names are matched by row
-    number, if all labels agree.
+    dataset, or if no path is the same, the same end of it. If the images of one have no file names, such as those of an
+    array, rows are matched by their number, provided that both have as many rows and all labels agree.
+
+    What is the same is decided on all rows of both, so a filter leaves pairs out but makes no others.
 
     Raises:
         DatasetError: they share no image, or it cannot be said which, or their rows cannot be read.
     """
     if a.manifest.dataset_sha256 and a.manifest.dataset_sha256 == b.manifest.dataset_sha256:
         found = SameImages(*_equal_indices(a, b), ())
-    elif nameless := [run.manifest.dataset_name for run in (a, b) if _has_no_file_names(run)]:
-        found = _by_row_number(a, b, nameless[0])
     else:
-        found = _by_file(a, b)
-    if not len(found.places_a):
-        if a.conditions or b.conditions:
-            raise not_comparable(
-                "With these conditions, the two evaluations share no image.", "Leave out one of the conditions."
-            )
-        raise _nothing_shared(a, b, "no file name of one occurs in the other.")
-    return found
+        names_a, names_b = _files(a), _files(b)
+        nameless = [run.manifest.dataset_name for run, names in ((a, names_a), (b, names_b)) if _are_numbers(*names)]
+        found = _by_row_number(a, b, nameless[0]) if nameless else _by_file(a, b, names_a.file, names_b.file)
+    if len(found.places_a):
+        return found
+    if a.conditions or b.conditions:
+        raise not_comparable(
+            "With these conditions, the two evaluations share no image.", "Leave out one of the conditions."
+        )
+    raise _nothing_shared(a, b, "no row is in both.")
 
 
 def not_comparable(message: str, fix: str) -> DatasetError:
@@ -64,10 +67,19 @@ def _equal_indices(a: Run, b: Run) -> tuple[np.ndarray, np.ndarray]:
     return places_a, places_b
 
 
-def _by_file(a: Run, b: Run) -> SameImages:
-    names_a, names_b = _files(a), _files(b)
+def _by_file(a: Run, b: Run, names_a: pa.Array, names_b: pa.Array) -> SameImages:
+    positions_a, positions_b, notes = _same_names(names_a, names_b)
+    if not len(positions_a):
+        raise _nothing_shared(a, b, "no file name of one occurs in the other.")
+    places_a, places_b = _places(a, len(names_a))[positions_a], _places(b, len(names_b))[positions_b]
+    kept = (places_a >= 0) & (places_b >= 0)
+    return SameImages(places_a[kept], places_b[kept], notes)
+
+
+def _same_names(names_a: pa.Array, names_b: pa.Array) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """The positions with the same name in both, which is unique in each, and how they were found."""
     if names_a.equals(names_b):
-        return SameImages(np.arange(len(names_a)), np.arange(len(names_b)), (_BY_FILE,))
+        return np.arange(len(names_a)), np.arange(len(names_b)), (_BY_FILE,)
     for tail in _TAILS:
         ends = [pc.replace_substring_regex(each, tail, r"\1") if tail else each for each in (names_a, names_b)]
         codes = pa.concat_arrays(ends).dictionary_encode()
@@ -87,8 +99,15 @@ def _by_file(a: Run, b: Run) -> SameImages:
                 notes.append(
                     f"Left out: {counted(repeated, 'file name')} that {'is' if repeated == 1 else 'are'} not unique."
                 )
-            return SameImages(places_a, place_in_b[ids_a[places_a]], tuple(notes))
-    return SameImages(np.empty(0, np.int64), np.empty(0, np.int64), ())
+            return places_a, place_in_b[ids_a[places_a]], tuple(notes)
+    return np.empty(0, np.int64), np.empty(0, np.int64), ()
+
+
+def _places(run: Run, n: int) -> np.ndarray:
+    """(n,) int: for each position, its place in `Run.table`; -1 if the filter leaves it out."""
+    places = np.full(n, -1)
+    places[run.table.index.to_numpy()] = np.arange(len(run.table))
+    return places
 
 
 def _by_row_number(a: Run, b: Run, nameless: str) -> SameImages:
@@ -98,18 +117,29 @@ def _by_row_number(a: Run, b: Run, nameless: str) -> SameImages:
             f"{nameless} has no file names, and the numbers of rows differ "
             f"({a.manifest.n_images:,} and {b.manifest.n_images:,}).",
         )  # fmt: skip
-    places_a, places_b = _equal_indices(a, b)
+    all_a, all_b = _unfiltered(a), _unfiltered(b)
+    rows_a, rows_b = _equal_indices(all_a, all_b)
     names = all_classes(a, b)
-    true_a, true_b = label_ids(a, "true_label", names)[places_a], label_ids(b, "true_label", names)[places_b]
+    true_a, true_b = label_ids(all_a, "true_label", names)[rows_a], label_ids(all_b, "true_label", names)[rows_b]
     known = (true_a >= 0) & (true_b >= 0)
-    if len(places_a) and not known.any():
+    if len(rows_a) and not known.any():
         raise _nothing_shared(a, b, f"{nameless} has no file names, and there are no labels to confirm the order.")
     if differing := int((true_a != true_b)[known].sum()):
         raise _nothing_shared(
             a, b, f"{nameless} has no file names, and at {counted(differing, 'row')} the labels differ.",
         )  # fmt: skip
     note = f"{nameless} has no file names, so rows are matched by their number. Their labels agree."
-    return SameImages(places_a, places_b, (note,))
+    return SameImages(*_equal_indices(a, b), (note,))
+
+
+def _unfiltered(run: Run) -> Run:
+    """The run with the labels of all its rows. Raises DatasetError when they cannot be read."""
+    if not run.conditions:
+        return run
+    try:
+        return replace(run, table=run.files.read(["index", "true_label"]), conditions=())
+    except (OSError, pa.ArrowException) as error:
+        raise damaged(run.manifest.run_id, error) from error
 
 
 def all_classes(a: Run, b: Run) -> tuple[str, ...]:
@@ -124,21 +154,28 @@ def label_ids(run: Run, column: str, names: Sequence[str]) -> np.ndarray:
     return places[run.table[column].cat.codes.to_numpy(np.int64)]
 
 
-def _has_no_file_names(run: Run) -> bool:
-    """True if the run was imported, and its files are called after the numbers of the rows."""
-    if not run.manifest.imported or run.table.empty:
-        return False
-    ends = run.detail(run.table.iloc[[0, -1]], ["file", "index"])
-    return bool((ends["file"] == [f"row {index}" for index in ends["index"]]).all())
+class _Files(NamedTuple):
+    """The names of all rows of a run."""
+
+    file: pa.Array
+    index: pa.Array
 
 
-def _files(run: Run) -> pa.Array:
-    """The paths of the rows of `Run.table`."""
+def _files(run: Run) -> _Files:
     try:
-        files = run.files.arrow(["file"])["file"].combine_chunks()
+        table = run.files.arrow(["file", "index"])
     except (OSError, pa.ArrowException) as error:
         raise damaged(run.manifest.run_id, error) from error
-    return files.take(pa.array(run.table.index.to_numpy())) if run.conditions else files
+    return _Files(table["file"].combine_chunks(), table["index"].combine_chunks())
+
+
+def _are_numbers(file: pa.Array, index: pa.Array) -> bool:
+    """True if the files are called after the numbers of their rows: "image 0", "image 1" ..."""
+    if not len(file):
+        return False
+    noun, _, _ = (file[0].as_py() or "").rpartition(" ")
+    numbered = pc.binary_join_element_wise(noun, pc.cast(index, pa.string()), " ")
+    return bool(noun) and bool(file.equals(numbered))
 
 
 def _nothing_shared(a: Run, b: Run, why: str) -> DatasetError:

@@ -1,6 +1,7 @@
 """Attributes: the columns of a table besides those of files and labels, such as a camera or an age.
 
-They are kept with an evaluation, to filter its images. Each becomes whole numbers, numbers, yes or no, or text.
+They are kept with an evaluation, to filter its images. Each becomes whole numbers, numbers, yes or no, or text. In a
+file without types, a column becomes text if one of its numbers cannot be computed with.
 """
 
 from __future__ import annotations
@@ -96,18 +97,32 @@ def joined(parts: Sequence[Attributes | None], counts: Sequence[int]) -> Attribu
 def from_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of a file in which every cell is text."""
     text = pc.utf8_trim_whitespace(cells)
+    words = pc.if_else(pc.equal(text, ""), None, text)
     present = pc.invert(pc.is_in(pc.utf8_lower(text), _MISSING))
     values = pc.if_else(present, text, None)
     if values.null_count == len(values):
-        return pc.if_else(pc.equal(text, ""), None, text)
-    if pc.all(pc.match_substring_regex(values, _WHOLE)).as_py():
-        return pc.cast(values, pa.int64())
-    if pc.all(pc.match_substring_regex(values, _NUMBER)).as_py():
-        return pc.cast(values, pa.float64())
+        return words
+    for pattern, kind in ((_WHOLE, pa.int64()), (_NUMBER, pa.float64())):
+        if pc.all(pc.match_substring_regex(values, pattern)).as_py():
+            numbers = _numbers(values, kind)
+            return words if numbers is None else numbers
     lower = pc.utf8_lower(values)
     if pc.all(pc.is_in(pc.drop_null(lower), _FLAGS)).as_py():
         return pc.if_else(pc.is_valid(lower), pc.is_in(lower, _TRUE), None)
-    return pc.if_else(pc.equal(text, ""), None, text)
+    return words
+
+
+def _numbers(texts: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+    """Texts as numbers; None if one is no number for Arrow or too large, such as 1e999."""
+    try:
+        numbers = pc.cast(pc.utf8_ltrim(texts, "+"), kind)  # Arrow reads no whole number with a plus
+    except pa.ArrowException:
+        return None
+    return numbers if _are_finite(numbers) else None
+
+
+def _are_finite(numbers: pa.ChunkedArray) -> bool:
+    return not pc.any(pc.is_inf(numbers)).as_py()
 
 
 def from_values(values: Sequence[object]) -> pa.ChunkedArray:
@@ -121,7 +136,9 @@ def from_values(values: Sequence[object]) -> pa.ChunkedArray:
         if kinds == {int}:
             return pa.chunked_array([pa.array(values, pa.int64())])
         if kinds <= {int, float} and kinds:
-            return _without_nan(pa.chunked_array([pa.array(values, pa.float64())]))
+            numbers = pa.chunked_array([pa.array(values, pa.float64())])
+            if _are_finite(numbers):
+                return _without_nan(numbers)
     except (pa.ArrowException, OverflowError):
         pass  # whole numbers that are too large
     return pa.chunked_array([pa.array([None if v is None else _text_of(v) for v in values], pa.string())])

@@ -15,6 +15,7 @@ from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
 from dashboard.core.runs.rows import SCHEMA
 
 SUM_TOLERANCE = 1e-3  # allowed error of a row's sum, since files hold rounded probabilities
+_EXACT = 1e-6  # error of a row's sum in float32
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Rows:
 
 
 def check_rows(piece: Piece, first: int, ids: Mapping[str, int], source: str) -> Rows:
-    """Checks a piece and returns its rows.
+    """Checks a piece and returns its rows, with probabilities in [0, 1].
 
     Args:
         first: number of the piece's first row in the run.
@@ -49,6 +50,7 @@ def check_rows(piece: Piece, first: int, ids: Mapping[str, int], source: str) ->
     probs, n = piece.pred_probs, len(piece.pred_probs)
     absent = np.isnan(probs).all(axis=1)
     _check_probabilities(probs[~absent], first + np.flatnonzero(~absent), source)
+    probs = _within_bounds(probs)
     labels = piece.labels or [None] * n
     true = np.fromiter((-1 if label is None else ids.get(label, -2) for label in labels), np.int32, n)
     failed = absent | (true == -2)
@@ -114,6 +116,18 @@ class Tally:
         if not len(true):
             return None
         return evaluate_labels(true, np.concatenate(self._predicted), class_names, np.concatenate(self._confidence))
+
+
+def _within_bounds(probs: np.ndarray) -> np.ndarray:
+    """The probabilities, with those that rounding took out of [0, 1] at its bounds. No other row changes a bit."""
+    outside = ((probs < 0) | (probs > 1)).any(axis=1)
+    if not outside.any():
+        return probs
+    clipped = probs[outside].clip(0, 1)
+    sums = clipped.sum(axis=1, keepdims=True)
+    within = probs.copy()
+    within[outside] = np.where(np.abs(sums - 1) > _EXACT, clipped / sums, clipped)
+    return within
 
 
 def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str) -> None:

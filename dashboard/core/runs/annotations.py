@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import write_json
+from dashboard.core.files import disk_is_full, write_json
 
 Verdict = Literal["", "to review", "accepted", "rejected"]
 _FILE = "annotations.json"
@@ -64,11 +64,17 @@ def usable_name(name: str) -> str:
 
 
 def read_annotations(folder: Path) -> Annotations:
-    """The annotations in the folder of a run; empty if there are none. Raises DatasetError if the file is damaged."""
+    """The annotations in the folder of a run; empty if there are none. Raises DatasetError if they cannot be read."""
     try:
         return _TYPE.validate_json((folder / _FILE).read_bytes())
-    except OSError:
+    except FileNotFoundError:
         return Annotations()
+    except OSError as error:
+        raise DatasetError(
+            f"The tags and notes of run {folder.name} cannot be read: {error.strerror or error}.",
+            f"Make {folder / _FILE} readable for the dashboard's user, then try again.",
+            "run_damaged",
+        ) from error
     except ValidationError as error:
         raise DatasetError(
             f"The tags and notes of run {folder.name} cannot be read: {_FILE} is damaged.",
@@ -81,11 +87,20 @@ def change_annotations(folder: Path, change: Callable[[Annotations], Annotations
     """Changes the annotations in the folder of a run and returns them. Two changes at a time wait for each other.
 
     Raises:
-        DatasetError: the file is damaged, or `change` refuses.
-        OSError: the folder is gone or cannot be written.
+        DatasetError: the file cannot be read, `change` refuses, or the folder is gone or cannot be written.
     """
-    with (folder / _LOCK).open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        changed = change(read_annotations(folder))
-        write_json(folder / _FILE, _TYPE.dump_python(changed, mode="json"))
+    try:
+        with (folder / _LOCK).open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            changed = change(read_annotations(folder))
+            write_json(folder / _FILE, _TYPE.dump_python(changed, mode="json"))
+    except FileNotFoundError as error:
+        raise DatasetError(f"There is no run {folder.name!r}.", "Evaluate the dataset again.", "run_unknown") from error
+    except OSError as error:
+        fix = "Free some space" if disk_is_full(error) else "Give the dashboard's user permission to write there"
+        raise DatasetError(
+            f"The tags and notes cannot be written to {folder}: {error.strerror or error}.",
+            f"{fix}, then try again.",
+            "storage",
+        ) from error
     return changed

@@ -25,7 +25,7 @@ _STORED = (
 )  # fmt: skip
 _DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., pa.ChunkedArray]]] = {
     "correct": (_LABELS, lambda true, predicted: pc.equal(_text(true), _text(predicted))),
-    "loss": (("true_probability",), lambda p: pc.negate(pc.ln(p))),
+    "loss": (("true_probability",), lambda p: pc.negate(pc.ln(_clipped(p)))),  # infinite if the probability is 0
     "aspect": (("width", "height"), lambda width, height: pc.divide(pc.cast(width, pa.float64()), height)),
 }
 _MEASURED = frozenset({"aspect", *(field.name for field in PROPERTY_FIELDS)})
@@ -172,6 +172,12 @@ def _tagged(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
     found = pc.is_in(index, marked)
     without = (condition.operator == "=") != bool(condition.value)
     return pc.invert(found) if without else found
+
+
+def _clipped(probabilities: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Within [0, 1], which rounded probabilities of earlier imports may exceed a little; missing ones stay missing."""
+    at_least_0 = pc.max_element_wise(probabilities, 0.0, skip_nulls=False)
+    return pc.min_element_wise(at_least_0, 1.0, skip_nulls=False)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -191,7 +191,7 @@ class RunFolder:
         return read_annotations(self.path)
 
     def annotate(self, change: Callable[[Annotations], Annotations]) -> Annotations:
-        """Changes what people noted about the run. Raises DatasetError; OSError if it cannot be written."""
+        """Changes what people noted about the run. Raises DatasetError if that cannot be read or written."""
         return change_annotations(self.path, change)
 
     def keep_evaluation(self, evaluation: Evaluation) -> None:
@@ -223,7 +223,8 @@ class RunFolder:
 
     def _rows(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
         packed = self.path / _PACKED
-        files = RowFiles([packed] if packed.exists() else self._part_paths(), manifest.class_names)
+        names = manifest.class_names
+        files = RowFiles([packed], names) if packed.exists() else RowFiles(self._part_paths(), names, packed)
         try:
             return files, files.read(columns)
         except FileNotFoundError:

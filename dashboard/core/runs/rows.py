@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -48,10 +50,18 @@ class RowFiles:
 
     A position is the number of a row in this order, from 0. Every method raises OSError or ArrowException if a file is
     missing or damaged.
+
+    The parts of a run are packed into one file when the run is complete. If that happens after the first whole read,
+    the same rows are read from the packed file, at the same positions.
     """
 
-    def __init__(self, paths: Sequence[Path], class_names: Sequence[str]) -> None:
-        self._paths, self._class_names = paths, class_names
+    def __init__(self, paths: Sequence[Path], class_names: Sequence[str], packed: Path | None = None) -> None:
+        """
+        Args:
+            packed: the file that will replace the files at `paths`; None if nothing will.
+        """
+        self._paths, self._class_names, self._packed = paths, class_names, packed
+        self._index: np.ndarray | None = None  # of each row, if the files may be replaced and were read
 
     def read(self, columns: Sequence[str]) -> pd.DataFrame:
         """All rows. Labels and status are categories; label categories are in the order of the classes."""
@@ -59,12 +69,28 @@ class RowFiles:
 
     def arrow(self, columns: Sequence[str]) -> pa.Table:
         """All rows as an Arrow table."""
+        try:
+            if self._packed and self._index is None:
+                self._index = self._arrow(["index"])["index"].to_numpy()
+            return self._arrow(columns)
+        except FileNotFoundError:
+            packed, places = self._replacement
+            return packed.arrow(columns).take(pa.array(places))
+
+    def _arrow(self, columns: Sequence[str]) -> pa.Table:
         tables = [self._read(path, columns, pq.ParquetFile.read) for path in self._paths]
         tables = tables or [STORED.empty_table().select(list(columns))]
         return pa.concat_tables(tables).unify_dictionaries()
 
     def take(self, positions: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
         """The rows at these positions, in the given order. The positions are the index of the table."""
+        try:
+            return self._take(positions, columns)
+        except FileNotFoundError:
+            packed, places = self._replacement
+            return packed.take(places[positions], columns).set_axis(pd.Index(positions))
+
+    def _take(self, positions: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
         groups, ends = self._groups
         group_of = np.searchsorted(ends, positions, side="right")
         order = np.argsort(group_of, kind="stable")  # the order in which the rows are read
@@ -81,10 +107,17 @@ class RowFiles:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Yields all rows, some thousand at a time."""
-        for path in self._paths:
-            file = _open(path)
-            for number in range(file.num_row_groups):
-                yield self._frame(self._read(path, columns, partial(pq.ParquetFile.read_row_group, i=number)))
+        done = 0
+        try:
+            for path in self._paths:
+                for number in range(_open(path).num_row_groups):
+                    rows = self._frame(self._read(path, columns, partial(pq.ParquetFile.read_row_group, i=number)))
+                    yield rows
+                    done += len(rows)
+        except FileNotFoundError:
+            packed, places = self._replacement
+            for start in range(done, len(places), _GROUP_ROWS):
+                yield packed.take(places[start : start + _GROUP_ROWS], columns)
 
     def pack(self, target: Path, positions: np.ndarray | None = None) -> None:
         """Writes all rows into one file, completely or not at all, with the class names as metadata.
@@ -92,6 +125,13 @@ class RowFiles:
         Args:
             positions: (n,) int, ascending. If given, only these rows are written.
         """
+        try:
+            self._pack(target, positions)
+        except FileNotFoundError:
+            packed, places = self._replacement
+            packed.pack(target, places if positions is None else places[positions])
+
+    def _pack(self, target: Path, positions: np.ndarray | None) -> None:
         waiting: list[pa.Table] = []
         schema = STORED.with_metadata({CLASS_NAMES: json.dumps(list(self._class_names))})
         with open_atomically(target) as out, pq.ParquetWriter(out, schema) as writer:
@@ -129,6 +169,14 @@ class RowFiles:
         for name in categories.keys() & set(table.column_names):
             frame[name] = pd.Categorical(frame[name], dtype=pd.CategoricalDtype(list(categories[name])))
         return frame
+
+    @cached_property
+    def _replacement(self) -> tuple[RowFiles, np.ndarray]:
+        """The packed file, and for each position the position in it, which has more rows if the run went on."""
+        if self._packed is None or self._index is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._paths[0]))
+        packed = RowFiles([self._packed], self._class_names)
+        return packed, np.searchsorted(packed.arrow(["index"])["index"].to_numpy(), self._index)
 
     @cached_property
     def _groups(self) -> tuple[list[tuple[Path, int]], np.ndarray]:

@@ -1,14 +1,15 @@
-"""The images that B fixes beside those that it breaks."""
+"""Lists of images that the two answer differently, side by side."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.analysis.comparison import Outcomes
+from dashboard.core.analysis.comparison import Comparison, Outcomes
 from dashboard.core.datasets import is_there
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.export import safe_for_spreadsheets
@@ -17,6 +18,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.picture_address import open_run_image
+from dashboard.ui.session import stored_run
 from dashboard.ui.words import plain
 
 IMAGES_A_PAGE = 40
@@ -24,23 +26,35 @@ SIDE = 128  # pixels of a picture that is read from the dataset
 FILES_SHOWN = 200
 
 
-def show_changes(services: Services, a: Run, b: Run, outcomes: Outcomes) -> None:
-    """Shows both lists of images side by side, those first of which B is most confident."""
-    left, right = st.columns(2, gap="large")
-    for place, key, title, rows in (
-        (left, "fixed", "Fixed: only B is right", outcomes.fixed),
-        (right, "broken", "Broken: only A is right", outcomes.broken),
-    ):
+def show_changes(services: Services, comparison: Comparison, outcomes: Outcomes) -> None:
+    """Shows the images that B fixes beside those that it breaks."""
+    fixed = ImageList("fixed", "Fixed: only B is right", outcomes.fixed)
+    broken = ImageList("broken", "Broken: only A is right", outcomes.broken)
+    show_side_by_side(services, comparison, fixed, broken)
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """Images that the two answer differently."""
+
+    key: str
+    title: str
+    rows: pd.DataFrame  # see `LabelledPairs.rows`
+
+
+def show_side_by_side(services: Services, comparison: Comparison, left: ImageList, right: ImageList) -> None:
+    """Shows two lists of images, those first of which B is most confident. Raises DatasetError if a run is gone."""
+    a, b = (stored_run(services, side.manifest.run_id) for side in (comparison.a, comparison.b))
+    for place, images in zip(st.columns(2, gap="large"), (left, right), strict=True):
         with place:
             st.markdown(
-                f"**{title} ({len(rows):,})**",
-                help="Sorted by the confidence of B, the highest first. The one that is right says what the "
-                "label says. Click an image to see where the model looks.",
+                f"**{plain(images.title)} ({len(images.rows):,})**",
+                help="Sorted by the confidence of B, the highest first. Click an image to see where the model looks.",
             )
-            if rows.empty:
+            if images.rows.empty:
                 st.caption("None.")
             else:
-                _show_images(services, a, b, rows, key)
+                _show_images(services, a, b, images.rows, images.key)
 
 
 def _show_images(services: Services, a: Run, b: Run, rows: pd.DataFrame, key: str) -> None:

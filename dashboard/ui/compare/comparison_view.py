@@ -14,7 +14,6 @@ from dashboard.ui.compare.changes_view import show_changes
 from dashboard.ui.compare.confidence_tab import show_confidence
 from dashboard.ui.compare.confusion_tab import show_confusion_difference
 from dashboard.ui.compare.metrics_view import show_metrics
-from dashboard.ui.session import stored_run
 from dashboard.ui.words import plain
 
 MCNEMAR = (
@@ -34,8 +33,8 @@ def show_comparison(services: Services, comparison: Comparison) -> None:
     if outcomes := comparison.outcomes:
         _show_outcomes(outcomes)
         title = f"Images ({len(outcomes.fixed):,} fixed, {len(outcomes.broken):,} broken)"
-        tabs[title] = lambda: _show_changes(services, comparison, outcomes)
-    tabs["Confusion matrix"] = lambda: show_confusion_difference(comparison)
+        tabs[title] = lambda: show_changes(services, comparison, outcomes)
+    tabs["Confusion matrix"] = lambda: show_confusion_difference(services, comparison)
     tabs["Calibration"] = lambda: show_confidence(comparison)
     for place, draw in zip(st.tabs(list(tabs), on_change="rerun", key="compare-tab"), tabs.values(), strict=True):
         if place.open:
@@ -63,8 +62,3 @@ def _show_outcomes(outcomes: Outcomes) -> None:
             width=190,
             help=f"With its 95% Wilson interval. Cohen's kappa between the two predictions: {kappa}.",
         )
-
-
-def _show_changes(services: Services, comparison: Comparison, outcomes: Outcomes) -> None:
-    a, b = (stored_run(services, side.manifest.run_id) for side in (comparison.a, comparison.b))
-    show_changes(services, a, b, outcomes)

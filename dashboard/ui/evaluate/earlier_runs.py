@@ -13,7 +13,6 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.runs.annotations import Verdict
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.overview import RunOverview, overviews
-from dashboard.core.runs.store import storage_error
 from dashboard.services import Services
 from dashboard.ui.compare_address import compare_link
 from dashboard.ui.errors import show_error
@@ -161,5 +160,3 @@ def _save(services: Services, run_id: str) -> None:
         services.runs.folder(run_id).annotate(lambda found: replace(found, verdict=verdict or "", note=note.strip()))
     except DashboardError as error:
         st.session_state[_NOT_SAVED] = error
-    except OSError as error:
-        st.session_state[_NOT_SAVED] = storage_error(services.runs.root, error)

@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 
 from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
 from dashboard.core.analysis.comparison_words import is_better, verdict
+from dashboard.core.analysis.leaderboard import leaderboard
 from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.scores import Score
@@ -57,6 +58,26 @@ def test_counts_by_hand(a: RunFolder, b: RunFolder) -> None:
     ], "those first of which B is most confident"
     assert told.fixed["confidence_b"].tolist() == [0.8, 0.6] and told.fixed["confidence_a"].tolist() == [0.75, 0.75]
     assert told.broken[["position_a", "predicted_a", "predicted_b"]].to_numpy().tolist() == [[1, "cat", "dog"]]
+
+
+def test_the_images_of_a_cell_that_changed(a: RunFolder, b: RunFolder) -> None:
+    """In the row of fish, A predicts fish, fish, cat, dog and B fish, fish, fish, dog."""
+    told = outcomes(compare(load(a), load(b)))
+    only_a, only_b = told.in_cell("fish", "fish")
+    assert only_a.empty and only_b["position_b"].tolist() == [8]
+    only_a, only_b = told.in_cell("cat", "dog")
+    assert only_a.empty and only_b[["position_a", "predicted_a"]].to_numpy().tolist() == [[1, "cat"]]
+    assert [len(each) for each in told.in_cell("fish", "cat")] == [1, 0]
+    assert [len(each) for each in told.in_cell("fish", "dog")] == [0, 0], "both predict dog for row 9"
+
+
+def test_from_one_mistake_to_another(tmp_path: Path) -> None:
+    a = write_run(tmp_path, "a", ["cat"], probabilities([1], 3), NAMES)
+    b = write_run(tmp_path, "b", ["cat"], probabilities([2], 3), NAMES)
+    told = outcomes(compare(load(a), load(b)))
+    assert told.fixed.empty and told.broken.empty
+    assert [len(each) for each in told.in_cell("cat", "dog")] == [1, 0]
+    assert [len(each) for each in told.in_cell("cat", "fish")] == [0, 1]
 
 
 def test_metrics_are_those_of_scikit_learn(a: RunFolder, b: RunFolder) -> None:
@@ -168,6 +189,55 @@ def test_imported_rows_without_any_label_are_refused(tmp_path: Path, a: RunFolde
     b = write_run(tmp_path, "b", [None] * 10, probabilities(BY_B, 3), NAMES, ROWS, dataset_sha256="b", imported=True)
     with pytest.raises(DatasetError, match="no labels to confirm the order"):
         compare(load(a), load(b))
+
+
+@pytest.mark.parametrize("noun", ["image", "record", "row"])
+def test_the_rows_of_other_arrays_are_not_the_same_images(tmp_path: Path, a: RunFolder, noun: str) -> None:
+    """Arrays, Parquet and TFRecord files without names call their rows after their numbers."""
+
+    def array(name: str, labels: list[str]) -> RunFolder:
+        files = [f"{noun} {i}" for i in range(len(labels))]
+        by = probabilities(BY_B[: len(labels)], 3)
+        return write_run(tmp_path, name, labels, by, NAMES, files, dataset_sha256=name)
+
+    first, turned = array("first", LABELS), [*LABELS[:9], "cat"]
+    for conditions in ((), ("true_label=cat",), ("confidence>0.9",)):
+        with pytest.raises(DatasetError, match="at 1 row the labels differ") as caught:
+            compare(load(first, *conditions), load(array("turned", turned), *conditions))
+        assert caught.value.code == "not_comparable"
+    with pytest.raises(DatasetError, match=r"numbers of rows differ \(10 and 9\)"):
+        compare(load(first), load(array("shorter", LABELS[:9])))
+    with pytest.raises(DatasetError, match="at 1 row the labels differ"):
+        leaderboard([load(first), load(a), load(array("turned", turned))])
+    again = load(array("again", LABELS))
+    assert compare(load(first), again).n == 10 and "matched by their number" in compare(load(first), again).notes[0]
+    same = write_run(tmp_path, "same", turned, probabilities(BY_B, 3), NAMES, dataset_sha256="first")
+    assert compare(load(first), load(same)).n == 9, "one dataset whose labels were corrected"
+
+
+def test_a_filter_does_not_make_a_name_unique(tmp_path: Path) -> None:
+    labels, sure, unsure = ["cat"] * 3, [0.95, 0.6, 0.9], [0.6, 0.95, 0.9]
+    a, b = (
+        write_run(
+            tmp_path, top, labels, probabilities([0, 0, 0], 3, confidence), NAMES,
+            [f"{top}/s1/cat/1.png", f"{top}/s2/cat/1.png", f"{top}/s1/cat/2.png"], dataset_sha256=top,
+        )
+        for top, confidence in (("x", sure), ("y", unsure))
+    )  # fmt: skip
+    whole, part = (compare(load(a, *where), load(b, *where)) for where in ((), ("confidence>0.8",)))
+    assert whole.n == part.n == 1 and "Left out: 1 file name that is not unique." in part.notes
+    with pytest.raises(DatasetError, match="With these conditions"):
+        compare(load(a, "file~1.png"), load(b, "file~1.png"))
+
+
+def test_a_filter_does_not_change_which_ends_of_paths_are_compared(tmp_path: Path) -> None:
+    """A whole path is in both, so that pictures of other folders with the same file name are others."""
+    labels, by = ["cat", "cat"], probabilities([0, 1], 3)
+    a = write_run(tmp_path, "a", labels, by, NAMES, ["one/1.png", "one/2.png"], dataset_sha256="a")
+    b = write_run(tmp_path, "b", labels, by, NAMES, ["one/1.png", "two/2.png"], dataset_sha256="b")
+    assert compare(load(a), load(b)).n == 1
+    with pytest.raises(DatasetError, match="With these conditions"):
+        compare(load(a, "correct=no"), load(b, "correct=no"))
 
 
 def test_other_images_are_refused_with_a_command(tmp_path: Path, a: RunFolder) -> None:

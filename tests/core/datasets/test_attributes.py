@@ -170,6 +170,11 @@ def test_shards_follow_each_other(rows_with_images: Path, tmp_path: Path) -> Non
         (["None", "", "left"], ["None", None, "left"]),
         (["1,5", "2"], ["1,5", "2"]),
         (["na", ""], ["na", None]),
+        (["+1", "-2", "3", ""], [1, -2, 3, None]),
+        (["+1.5", "+2", "-.5"], [1.5, 2.0, -0.5]),
+        (["1e999", "2"], ["1e999", "2"]),  # too large for a number
+        (["-1e400", ""], ["-1e400", None]),
+        (["inf", "1"], ["inf", "1"]),
     ],
 )
 def test_the_type_of_cells_is_the_narrowest_that_fits_all(cells: list[str], wanted: list[object]) -> None:
@@ -187,11 +192,19 @@ def test_the_type_of_cells_is_the_narrowest_that_fits_all(cells: list[str], want
         (["7", 7], ["7", "7"]),
         ([2**70, 1], [str(2**70), "1"]),
         (["\ud800"], ["?"]),
+        ([float("nan"), 2.5], [None, 2.5]),
+        ([float("inf"), 2], ["inf", "2"]),
     ],
 )
 def test_the_type_of_json_values(values: list[object], wanted: list[object]) -> None:
     found = from_values(values).to_pylist()
     assert found == wanted and [type(v) for v in found] == [type(v) for v in wanted]
+
+
+def test_numbers_with_a_sign_do_not_stop_an_evaluation(make_zip: MakeZip) -> None:
+    table = b"file,label,exposure,dose\na.png,cat,+1,1e999\nb.png,dog,-1,2\nc.png,cat,0,3\n"
+    columns = found(make_zip({}, extra={**IMAGES, "labels.csv": table})).columns
+    assert columns.to_pydict() == {"exposure": [1, -1, 0], "dose": ["1e999", "2", "3"]}
 
 
 @pytest.mark.parametrize("name", ["labels.csv", "metadata.jsonl", "labels.parquet"])

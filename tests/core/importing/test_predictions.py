@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dashboard.core.analysis.label_issues import label_issues
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing import predictions_file
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
@@ -208,6 +209,23 @@ def test_rows_that_are_no_probabilities(
 def test_rounded_probabilities_are_accepted(tmp_path: Path, store: RunStore) -> None:
     np.save(tmp_path / "x.npy", np.array([[0.333, 0.333, 0.334], [1.0, 0, 0]], np.float16))
     assert import_file(tmp_path / "x.npy", store).n_failed == 0
+
+
+def test_probabilities_that_rounding_took_out_of_bounds_are_clipped(tmp_path: Path, store: RunStore) -> None:
+    """Other rows are stored as they are, to the last bit."""
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.ones(3), 60).round(4)  # most of them do not sum to 1 exactly
+    probs[0], probs[1], probs[2] = [1.0005, 0, 0], [-0.0005, 1.0, 0], [0.6, 0.4003, -0.0003]
+    probs[3] = [1.0000001, 2e-9, 0]  # as softmax in float32 may give
+    true = rng.integers(0, 3, 60)
+    np.savez(tmp_path / "x.npz", pred_probs=probs, labels=true)
+    run = store.folder(import_file(tmp_path / "x.npz", store).manifest.run_id).load()
+    stored = np.stack(list(run.table["pred_probs"]))
+    assert stored[:2].tolist() == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    assert stored[2] == pytest.approx([0.6 / 1.0003, 0.4003 / 1.0003, 0]) and stored[2].sum() == pytest.approx(1)
+    assert stored[3].tolist() == [1.0, 2e-9, 0.0] and (stored[4:] == probs[4:]).all()
+    assert run.table["confidence"][0] == 1.0
+    label_issues(run)  # cleanlab raises for numbers outside [0, 1]
 
 
 def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:

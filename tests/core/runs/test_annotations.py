@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +79,42 @@ def test_a_damaged_file_is_named_and_kept(tmp_path: Path, content: bytes) -> Non
     assert file.read_bytes() == content
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_file_that_cannot_be_read_for_a_moment_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    change_annotations(tmp_path, lambda found: found.tagged("seen", [1, 2]))
+
+    def fail(path: Path) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", fail)
+        for read in (
+            lambda: read_annotations(tmp_path),
+            lambda: change_annotations(tmp_path, lambda found: found.tagged("new", [5])),
+        ):
+            with pytest.raises(DatasetError, match=f"cannot be read: {os.strerror(number)}") as caught:
+                read()
+            assert caught.value.code == "run_damaged" and str(tmp_path / "annotations.json") in caught.value.fix
+    assert read_annotations(tmp_path).tags == {"seen": (1, 2)}
+    assert change_annotations(tmp_path, lambda found: found.tagged("new", [5])).tags == {"seen": (1, 2), "new": (5,)}
+
+
+def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_annotations(tmp_path, lambda found: found.tagged("seen", [1]))
+
+    def fail(path: Path, record: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("dashboard.core.runs.annotations.write_json", fail)
+        with pytest.raises(DatasetError, match="No space left on device") as caught:
+            change_annotations(tmp_path, lambda found: found.tagged("seen", [2]))
+    assert caught.value.code == "storage" and "Free some space" in caught.value.fix
+    assert read_annotations(tmp_path).tags == {"seen": (1,)}
+
+
 def test_a_change_that_is_refused_changes_nothing(tmp_path: Path) -> None:
     change_annotations(tmp_path, lambda found: found.tagged("seen", [1]))
     with pytest.raises(DatasetError):
@@ -113,5 +151,6 @@ def test_the_file_is_plain_json_beside_the_rows(tmp_path: Path) -> None:
     stored = json.loads((folder.path / "annotations.json").read_text())
     assert stored == {"tags": {"unclear": [1]}, "subsets": {}, "note": "", "verdict": ""}
     assert folder.load(VIEW_COLUMNS, parse_filter(["tag=unclear"])).table["index"].tolist() == [1]
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(DatasetError, match="no run 'gone'") as caught:
         store.folder("gone").annotate(lambda found: found)
+    assert caught.value.code == "run_unknown"

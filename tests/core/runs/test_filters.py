@@ -20,6 +20,7 @@ from dashboard.core.runs.filters import Condition, any_of, as_texts, parse_condi
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA, VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
+from tests.compared_runs import write_run
 from tests.run_rows import manifest
 
 CLASSES = ("cat", "dog", "sea lion", "a|b")
@@ -236,6 +237,15 @@ def test_text_that_looks_like_code_is_only_text(run: RunFolder, text: str) -> No
     assert len(passed(run, f"file!={text}")) == N
     with pytest.raises(DatasetError):
         passed(run, f"{text} < 1")
+
+
+def test_the_loss_of_a_probability_that_is_not_positive_is_infinite(tmp_path: Path) -> None:
+    """Earlier imports stored rounded probabilities a little outside [0, 1]."""
+    probs = np.array([[-0.0005, 1.0005], [0.0, 1.0], [1.0005, -0.0005], [0.5, 0.5], [0.5, 0.5]])
+    folder = write_run(tmp_path, "run", ["cat", "cat", "cat", "cat", None], probs, ("cat", "dog"))
+    assert passed(folder, "loss>5") == passed(folder, "loss>1e300") == [0, 1]
+    assert passed(folder, "loss>=0") == [0, 1, 2, 3] and passed(folder, "loss<0.1") == [2]
+    assert passed(folder, "loss=") == [4]
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:

@@ -8,14 +8,17 @@ from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.measuring import measure
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import Part, RunFolder
 from dashboard.core.runs.manifest import RunManifest
-from dashboard.core.runs.rows import COLUMNS
+from dashboard.core.runs.rows import COLUMNS, VIEW_COLUMNS
 from tests.conftest import ROOT
 from tests.run_rows import NAMES, Row, failed, manifest, ok, table_of
 
@@ -88,6 +91,61 @@ def test_any_rows_are_read_at_any_place(folder: RunFolder, packed: bool) -> None
     assert found["logits"].iloc[0].tolist() == [1.0, -1.0]
     assert run.detail(rows.head(0), ["file"]).empty
     assert sum(len(batch) for batch in run.files.batches(["file"])) == 40_000
+
+
+@pytest.mark.parametrize("loaded", [[0, 1, 2], [0, 2]])
+@pytest.mark.parametrize("went_on_after", [0, 2])
+def test_a_run_that_was_loaded_before_it_was_packed_stays_readable(
+    folder: RunFolder, tmp_path: Path, loaded: list[int], went_on_after: int
+) -> None:
+    """Also if it was loaded while some rows were missing, which then stand between those that it has."""
+    rows = [
+        ok(0, "cat", "cat"),
+        ok(1, "dog", "cat"),
+        ok(2, "dog", "dog"),
+        failed(3),
+        ok(4, "cat", "dog"),
+        ok(5, None, "cat"),
+    ]
+    parts = [rows[:2], rows[2:4], rows[4:]]
+    folder.save(manifest(n_images=6))
+    for number in loaded:
+        folder.add_part(number, table_of(parts[number]))
+    expected, run = folder.load(), folder.load(VIEW_COLUMNS)
+    wanted = {
+        "answers": expected.answers, "column": expected.column("margin"),
+        "pred_probs": expected.pred_probs(expected.evaluated), "batches": pd.concat(expected.files.batches(["file"])),
+        "narrow": folder.narrow(expected, parse_filter(["correct=no", "file~cat"])),
+    }  # fmt: skip
+    begun = run.files.batches(["file"])
+    before = [next(begun) for _ in range(went_on_after)]
+    for number in {0, 1, 2} - {*loaded}:
+        folder.add_part(number, table_of(parts[number]))
+    measure(folder)
+    assert folder.is_packed() and not folder.parts()
+    assert run.answers.true_ids.tolist() == wanted["answers"].true_ids.tolist()
+    assert run.answers.probabilities.of_label.tolist() == wanted["answers"].probabilities.of_label.tolist()
+    assert np.array_equal(run.column("margin"), wanted["column"], equal_nan=True)
+    assert run.pred_probs(run.evaluated).tolist() == wanted["pred_probs"].tolist()
+    assert folder.narrow(run, parse_filter(["correct=no", "file~cat"])).table.equals(
+        wanted["narrow"].table[run.table.columns]
+    )
+    assert pd.concat([*before, *begun])["file"].tolist() == wanted["batches"]["file"].tolist()
+    last = run.table.index[[-1, 0]]
+    assert run.detail(run.table.loc[last], ["file"]).equals(expected.table.loc[last, ["file"]])
+    run.files.pack(tmp_path / "export.parquet", np.array([1, 3]))
+    assert (
+        pq.read_table(tmp_path / "export.parquet")["file"].to_pylist() == expected.table["file"].iloc[[1, 3]].tolist()
+    )
+
+
+def test_rows_that_are_gone_are_an_error(folder: RunFolder) -> None:
+    folder.save(manifest())
+    folder.add_part(0, table_of([ok(0, "cat", "cat")]))
+    run = folder.load(VIEW_COLUMNS)
+    (folder.path / "part-0000000.parquet").unlink()
+    with pytest.raises(DatasetError, match="cannot be read"):
+        _ = run.answers
 
 
 def test_a_run_with_missing_rows_is_measured_but_not_packed(folder: RunFolder) -> None:
