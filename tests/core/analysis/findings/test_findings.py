@@ -390,3 +390,18 @@ def test_rules_stand_after_those_that_explain_them() -> None:
     for rule in RULES:
         assert {*rule.explained_by} <= seen | {*rule.ids}
         seen |= {*rule.ids}
+
+
+def test_of_properties_that_go_together_the_one_that_tells_most_is_named(tmp_path: Path) -> None:
+    """Dark images have little contrast and small files, which here mark them even a little better."""
+    run, rng = clean(1), np.random.default_rng(1)
+    dark = rng.random(len(run)) < 0.15
+    brightness = np.where(dark, 0.05, 0.5) + rng.normal(0, 0.01, len(run))
+    brightness[np.flatnonzero(dark)[:10]] = 0.6
+    probs = run.pred_probs.copy()
+    probs[dark] = np.roll(probs[dark], 3, axis=1)
+    properties = {**run.properties, "brightness": brightness, "contrast": np.where(dark, 0.01, 0.2) + brightness / 100}
+    properties["file_size"] = np.where(dark, 1000, 3000) + rng.integers(0, 50, len(run))
+    first, *others = found_in(replace(run, pred_probs=probs, properties=properties), tmp_path)
+    assert first.where[0].startswith("brightness<")
+    assert not [each for each in others if each.id == "depends_on_property"]
