@@ -66,9 +66,7 @@ def _at_once(run: Run, ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
     from cleanlab.filter import find_label_issues
 
     probs = run.files.arrow(["pred_probs"])["pred_probs"].take(pa.array(positions))
-    values = (
-        pc.list_flatten(probs).to_numpy().reshape(len(ids), -1).clip(0, 1)
-    )  # earlier imports may exceed it a little
+    values = pc.list_flatten(probs).to_numpy().reshape(len(ids), -1)
     return find_label_issues(ids, values, n_jobs=1, return_indices_ranked_by="self_confidence")
 
 

@@ -55,20 +55,6 @@ def test_in_pieces_nearly_the_same_is_found(
     assert (in_pieces["label"].astype(str) != in_pieces["suggested_label"].astype(str)).mean() > 0.9
 
 
-def test_stored_probabilities_a_little_outside_their_range_are_used(
-    noisy: tuple[Simulated, np.ndarray], tmp_path: Path
-) -> None:
-    """Earlier imports kept them, and cleanlab raises for them."""
-    run = noisy[0]
-    clipped, rounded = run.pred_probs.copy(), run.pred_probs.copy()
-    clipped[0], rounded[0] = np.eye(10)[0], [1.0005, -0.0005, *[0] * 8]
-    found = [
-        label_issues(replace(run, pred_probs=probs).store(tmp_path / name).load(VIEW_COLUMNS))["index"].tolist()
-        for name, probs in (("clipped", clipped), ("rounded", rounded))
-    ]
-    assert found[0] == found[1]
-
-
 def test_a_filter_leaves_the_same_images_out_and_changes_no_other(
     noisy: tuple[Simulated, np.ndarray], tmp_path: Path
 ) -> None:
