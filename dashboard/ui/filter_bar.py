@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.annotations import MOST_NAME, Annotations
 from dashboard.core.runs.filtering import FilterSource, kind_of, range_of
-from dashboard.core.runs.filters import Filter, parse_condition, parse_filter
+from dashboard.core.runs.filters import Filter, any_of, parse_condition, parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.run import Run
 from dashboard.ui.address import put_in_address, texts_in_address
@@ -113,7 +113,7 @@ def _ask(column: str, source: FilterSource, key: str, annotations: Annotations) 
     if kind in ("class", "tag"):
         options = list(source.class_names if kind == "class" else annotations.tags)
         chosen = st.multiselect("Any of these", options, key=key, placeholder="Choose" if options else "None yet")
-        return [f"{column}={'|'.join(chosen)}"] if chosen else []
+        return [str(any_of(column, chosen))] if chosen else []
     if kind == "flag":
         answer = st.radio("Which", ["no", "yes"], format_func={"no": "Wrong", "yes": "Right"}.get, key=key, index=None)
         return [f"{column}={answer}"] if answer else []
@@ -128,7 +128,12 @@ def _ask(column: str, source: FilterSource, key: str, annotations: Annotations) 
     left, right = st.columns(2)
     low = left.number_input("At least", value=None, key=f"{key}-low", format="%g")
     high = right.number_input("At most", value=None, key=f"{key}-high", format="%g")
-    return [f"{column}{sign}{value:g}" for sign, value in ((">=", low), ("<=", high)) if value is not None]
+    return [f"{column}{sign}{_number(value)}" for sign, value in ((">=", low), ("<=", high)) if value is not None]
+
+
+def _number(value: float) -> str:
+    """The number with all its digits, without ".0"."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _offer_subsets(folder: RunFolder, run_id: str, active: Sequence[str], annotations: Annotations) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TypeVar
@@ -31,12 +32,8 @@ def remembered(shelf: str, key: Hashable, doing: str, make: Callable[[], T], mos
     if key in kept:
         kept.move_to_end(key)
         return kept[key]
-    if doing:
-        with st.spinner(doing):
-            value = make()
-    else:
-        value = make()
-    kept[key] = value
+    with st.spinner(doing) if doing else contextlib.nullcontext():
+        kept[key] = value = make()  # kept here, because a rerun may end the script when the spinner is taken away
     while len(kept) > most:
         kept.popitem(last=False)
     return value

@@ -70,8 +70,8 @@ def take_all(page: Page, archive: Path, data: Path) -> None:
     photograph(page, "evaluate")
     run_id = parse_qs(urlsplit(page.url).query)["run"][0]
     _most_confused(page).click(force=True)
-    page.locator(".sheet").scroll_into_view_if_needed()
     page.wait_for_timeout(1500)
+    page.locator(".st-key-images-head").evaluate("head => head.scrollIntoView()")
     photograph(page, "confusion-cell")
     page.goto(f"/evaluate?run={run_id}&view=Confidence")
     page.get_by_text("Accuracy by confidence").wait_for()

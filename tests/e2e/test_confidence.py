@@ -22,7 +22,7 @@ def test_a_click_on_a_bin_shows_its_images(page, server: Server, tmp_path) -> No
     run_id = import_predictions(request, RunStore(server.data / "runs")).manifest.run_id
     page.goto(f"/evaluate?run={run_id}&view=Confidence")
     page.locator(BINS).nth(1).click(force=True)
-    page.get_by_text("Confidence > 0.6, confidence \N{LESS-THAN OR EQUAL TO} 0.67 (7)").wait_for()
+    page.locator("input[value='Confidence > 0.6, confidence \N{LESS-THAN OR EQUAL TO} 0.67 (7)']").wait_for()
     assert "show=confidence%3E0.6&show=confidence%3C%3D0.67" in page.url
     page.get_by_text("Equal mass", exact=True).click()
     page.get_by_label("Accuracy and mean confidence in 3 bins of confidence, equal mass", exact=True).wait_for()

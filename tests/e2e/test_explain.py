@@ -31,6 +31,8 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.goto("/evaluate")
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(upside_down)
     page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
+    page.get_by_text("Looking for what stands out").wait_for(state="hidden")
+    page.wait_for_selector(IDLE)
     page.get_by_text("Where the model looks in these images").click()
     page.get_by_alt_text("maps over the mean of their images", exact=False).wait_for()
     for number, box in enumerate(page.locator(".sheet input").all()[:2], start=1):

@@ -120,7 +120,7 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     assert metric(page, "Images") == "160"
     assert metric(page, "Not evaluated") == "1"
     accuracy = metric(page, "Accuracy")
-    assert page.title() == f"{samples_zip.name}, {accuracy}"
+    assert page.title() == f"my_pictures.zip, {accuracy}"
     cell = page.locator(f"{CELLS}[aria-label*='Label: airplane'][aria-label*='Predicted class: airplane']")
     count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
     cell.click(force=True)  # the number lies on top and lets the click through
@@ -128,6 +128,7 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     chosen.wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     images = page.locator(".sheet .picture")
+    images.nth(count - 1).wait_for()
     assert images.count() == count
     images.first.focus()  # by keyboard, too
     page.keyboard.press("ArrowRight")
@@ -284,6 +285,7 @@ def test_two_thousand_images_survive_a_killed_worker(page, server: Server, share
     cell.click(force=True)
     page.locator(f"input[value='Labelled cat, predicted as dog ({count})']").wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.locator(".sheet .picture").nth(count - 1).wait_for()
     assert page.locator(".sheet .picture").count() == count
 
 

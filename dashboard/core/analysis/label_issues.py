@@ -17,14 +17,15 @@ from dashboard.core.runs.run import Run, damaged
 
 COLUMNS = ("index", "file", "label", "suggested_label", "confidence", "score", "rank")
 MOST_BYTES = 2**29  # of probabilities in memory; beyond, cleanlab's method for large data is used
-_NEEDED = ("status", "true_label")
+_NEEDED = ("status", "true_label", "predicted_label")
 
 
 def label_issues(run: Run) -> pd.DataFrame:
     """The images of a run whose label is probably wrong, the most doubtful label first.
 
-    Every labelled image of the run counts for what is usual in a class. Of the answer, only images that pass the
-    filter of `run` are given.
+    Every labelled image of the run counts for what is usual in a class, except those that are predicted as a class
+    without labelled images: of that class, it is not known what is usual. Of the answer, only images that pass the filter
+    of `run` are given.
 
     Returns:
         A table with the columns `COLUMNS`, indexed by position as `run.table` is. `suggested_label` is the predicted
@@ -40,45 +41,62 @@ def label_issues(run: Run) -> pd.DataFrame:
         raise damaged(run.manifest.run_id, error) from error
     positions = positions[np.isin(positions, run.table.index.to_numpy())]
     wanted = ["index", "file", "true_label", "predicted_label", "confidence", "true_probability"]
-    found = run.detail(run.table.loc[positions], wanted)
+    found = run.detail(run.table.loc[positions], wanted).sort_values("true_probability", kind="stable")
     columns = dict(zip(wanted, COLUMNS, strict=False))
     return found.rename(columns=columns).assign(rank=np.arange(1, len(found) + 1))
 
 
 def _issues(run: Run) -> np.ndarray:
-    """The positions of all rows whose label is doubtful, the most doubtful first."""
+    """The positions of all rows whose label is doubtful, in ascending order."""
     table = run.files.arrow(_NEEDED)
     known = pc.and_(pc.equal(pc.cast(table["status"], pa.string()), "ok"), pc.is_valid(table["true_label"]))
     positions = np.flatnonzero(known.to_numpy())
-    names = run.manifest.class_names
-    labels = pc.index_in(pc.cast(table["true_label"].take(pa.array(positions)), pa.string()), pa.array(names))
-    ids = labels.to_numpy()
-    if len(np.unique(ids)) < 2:
+    names = pa.array(run.manifest.class_names)
+    labels, predicted = (
+        pc.index_in(pc.cast(table[name].take(pa.array(positions)), pa.string()), names).to_numpy()
+        for name in ("true_label", "predicted_label")
+    )
+    while not (usable := np.isin(predicted, labels)).all():  # leaving some out may remove the last image with a label
+        positions, labels, predicted = positions[usable], labels[usable], predicted[usable]
+    classes, ids = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
         return positions[:0]  # without a second label there is nothing to mistake one for
+    find = _in_pieces if len(ids) * len(run.manifest.class_names) * 8 > MOST_BYTES else _at_once
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that some class has few images
-        if len(ids) * len(names) * 8 > MOST_BYTES:
-            return positions[_in_pieces(run, ids, positions)]
-        return positions[_at_once(run, ids, positions)]
+        return positions[np.sort(find(run, ids, positions, classes))]
 
 
-def _at_once(run: Run, ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def _at_once(run: Run, ids: np.ndarray, positions: np.ndarray, classes: np.ndarray) -> np.ndarray:
     from cleanlab.filter import find_label_issues
 
     probs = run.files.arrow(["pred_probs"])["pred_probs"].take(pa.array(positions))
-    values = pc.list_flatten(probs).to_numpy().reshape(len(ids), -1)
+    values = _among(classes, pc.list_flatten(probs).to_numpy().reshape(len(ids), -1))
     return find_label_issues(ids, values, n_jobs=1, return_indices_ranked_by="self_confidence")
 
 
-def _in_pieces(run: Run, ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """As `_at_once`, with some thousand rows in memory. It finds nearly the same images, since it counts differently."""
+def _in_pieces(run: Run, ids: np.ndarray, positions: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """As `_at_once`, with some thousand rows in memory.
+
+    It finds nearly the same images: it counts the doubtful labels as confident learning does, and takes so many with the
+    least probable label, from all classes together instead of from each pair of classes.
+    """
     from cleanlab.experimental.label_issues_batched import LabelInspector
 
-    inspector = LabelInspector(num_class=len(run.manifest.class_names), n_jobs=1, verbose=False)
+    inspector = LabelInspector(num_class=len(classes), n_jobs=1, verbose=False)
     for look in (inspector.update_confident_thresholds, inspector.score_label_quality):
         for some_ids, probs in _pieces(run, ids, positions):
-            look(some_ids, probs)
+            look(some_ids, _among(classes, probs))
     return inspector.get_label_issues()
+
+
+def _among(classes: np.ndarray, pred_probs: np.ndarray) -> np.ndarray:
+    """The probabilities (N, C) of the C classes that occur as labels.
+
+    cleanlab wants values in [0, 1], but imported probabilities may be rounded to slightly beyond.
+    """
+    probs = np.clip(pred_probs, 0, 1)
+    return probs[:, classes] / probs.sum(axis=1, keepdims=True)
 
 
 def _pieces(run: Run, ids: np.ndarray, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dashboard.core.datasets import Sample
 from dashboard.core.models.prediction import ChunkAnswers
+from dashboard.core.runs.left_out import why_left_out
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA
 
@@ -29,7 +30,7 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
     places = np.flatnonzero(is_known)
     ok = np.zeros(n, bool)
     ok[places[answers.places]] = True
-    reasons = ["" if k else _why_left_out(s, manifest) for s, k in zip(samples, is_known, strict=True)]
+    reasons = ["" if k else why_left_out(str(s.label), manifest) for s, k in zip(samples, is_known, strict=True)]
     for place, failure in answers.failures.items():
         reasons[places[place]] = f"{failure.message} {failure.fix}".strip()
     labels, confidence = np.full(n, None, object), np.full(n, np.nan)
@@ -50,12 +51,6 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
         ],
         schema=pa.schema([*SCHEMA, *PROPERTY_FIELDS]),
     )
-
-
-def _why_left_out(sample: Sample, manifest: RunManifest) -> str:
-    if sample.label in manifest.left_out:
-        return f"Its label {sample.label!r} was left out."
-    return f"Its label {sample.label!r} is not a class of {manifest.model}."
 
 
 def _vectors(ok: np.ndarray, values: np.ndarray, length: int) -> pa.Array:

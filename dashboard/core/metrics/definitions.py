@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -15,6 +16,8 @@ class Definition:
     higher_is_better: bool = True
     percent: bool = True  # shown as a percentage; otherwise with three decimals
     of_confidence: bool = False  # needs probabilities, not only predicted labels
+    least: float = 0.0  # possible value
+    most: float = 1.0
 
     def text(self, value: float) -> str:
         """The value as it is shown."""
@@ -32,9 +35,9 @@ def _top(k: int) -> Definition:
     )  # fmt: skip
 
 
-def _error(name: str, title: str, explanation: str, percent: bool = False) -> Definition:
+def _error(name: str, title: str, explanation: str, percent: bool = False, most: float = 1.0) -> Definition:
     """A metric of the probabilities that should be low."""
-    return Definition(name, title, explanation, higher_is_better=False, percent=percent, of_confidence=True)
+    return Definition(name, title, explanation, higher_is_better=False, percent=percent, of_confidence=True, most=most)
 
 
 METRICS = (
@@ -47,14 +50,19 @@ METRICS = (
     Definition("weighted_f1", "Weighted F1", "Mean F1 of the classes, weighted by their number of images."),
     Definition(
         "mcc", "Matthews correlation", "Correlation of labels and predictions: 1 is perfect, 0 is chance.",
-        percent=False,
+        percent=False, least=-1.0,
     ),
     Definition(
         "cohen_kappa", "Cohen's kappa", "Agreement of labels and predictions beyond chance: 1 is perfect, 0 is chance.",
-        percent=False,
+        percent=False, least=-1.0,
     ),
-    _error("log_loss", "Log loss", "Mean of -ln(probability of the label): confident mistakes cost the most."),
-    _error("brier", "Brier score", "Mean squared error of the probabilities, summed over the classes; from 0 to 2."),
+    _error(
+        "log_loss", "Log loss", "Mean of -ln(probability of the label): confident mistakes cost the most.",
+        most=math.inf,
+    ),
+    _error(
+        "brier", "Brier score", "Mean squared error of the probabilities, summed over the classes; from 0 to 2.", most=2.0
+    ),
     _error(
         "ece15", "Calibration error (ECE)",
         "Mean distance between confidence and accuracy, in 15 bins of equal width.", percent=True,

@@ -31,11 +31,20 @@ class Guarantee:
         if self.threshold is None or self.coverage is None:
             return self.reason
         text = (
-            f"Accept predictions with a confidence of at least {self.threshold:.3f}: with 95% confidence, at most "
+            f"Accept predictions with a confidence of at least {_rounded_up(self.threshold)}: with 95% confidence, at most "
             f"{100 * self.max_error:g}% of them are wrong. This was chosen on {self.n_calibration:,} images. "
             f"Of {self.n_test:,} other images it accepts {self.coverage}"
         )
         return f"{text}, and {self.risk} of these are wrong." if self.risk else f"{text}."
+
+
+def _rounded_up(threshold: float) -> str:
+    """The threshold with few decimals, never below it: stricter thresholds were tested, and passed, too."""
+    for decimals in range(3, 16):
+        rounded = math.ceil(threshold * 10**decimals) / 10**decimals
+        if rounded - threshold <= 0.1 * (1 - threshold):
+            return f"{rounded:.{decimals}f}"
+    return repr(threshold)
 
 
 def guaranteed_threshold(

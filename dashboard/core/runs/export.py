@@ -46,7 +46,7 @@ def write_csv(run: Run, out: IO[bytes]) -> None:
     for rows in run.batches((*EXPORT_COLUMNS, "pred_probs")):
         probs = np.stack([blank if p is None else p for p in rows["pred_probs"]])
         table = safe_for_spreadsheets(rows[list(EXPORT_COLUMNS)])
-        wide = pd.concat([table, pd.DataFrame(probs, columns=names)], axis=1)
+        wide = pd.concat([table, pd.DataFrame(probs, columns=names, index=rows.index)], axis=1)
         out.write(wide.to_csv(index=False, header=False).encode("utf-8"))
 
 

@@ -106,12 +106,19 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
         raise filter_error(
             f"{condition.column} holds words, so {condition} cannot be compared.", "Use =, != or ~ (contains)."
         )
-    texts = [condition.value] if pc.any(pc.equal(_text(values), condition.value)).as_py() else condition.alternatives
+    texts = [condition.value] if _is_a_value(condition, values, source) else condition.alternatives
     if condition.column in _LABELS and (unknown := [text for text in texts if text not in source.class_names]):
         raise filter_error(
             f"{listed(unknown)} is not a class of this evaluation.", f"Its classes: {listed(source.class_names, 30)}."
         )
     return _equal(condition, _text(values), texts)
+
+
+def _is_a_value(condition: Condition, values: pa.ChunkedArray, source: FilterSource) -> bool:
+    """True if the whole text is a value of the column, so that a bar in it does not separate two values."""
+    if condition.column in _LABELS:
+        return condition.value in source.class_names
+    return bool(pc.any(pc.equal(_text(values), condition.value)).as_py())
 
 
 def _numbers_hold(condition: Condition, values: pa.ChunkedArray) -> pa.ChunkedArray:

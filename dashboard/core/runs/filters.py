@@ -1,13 +1,14 @@
 """A filter of the rows of a run: conditions that must all hold. It is data, so it can stand in an address or a file.
 
 A condition as text is COLUMN, an operator, and a value: `true_label=cat`, `confidence<0.7`, `file~holiday`.
-`a|b` after = or != stands for either value. Nothing after = means that the value is missing.
+`a|b` after = or != stands for either value, unless a value is called `a|b`; `\\|` is a bar inside a value. Nothing after =
+means that the value is missing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -15,6 +16,7 @@ from dashboard.core.errors import DatasetError
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]  # ~ is "contains", whatever the case of letters
 _CONDITION = re.compile(r"\s*(.+?)\s*(!=|<=|>=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
+_BAR = re.compile(r"(?<!\\)\|")
 _SAID = {"true_label": "labelled", "predicted_label": "predicted as", "tag": "tagged"}
 _NAMED = {
     "true_label": "a label",
@@ -41,7 +43,7 @@ class Condition:
     @property
     def alternatives(self) -> tuple[str, ...]:
         """The values of which one must be there, for = and !=."""
-        return tuple(part.strip() for part in self.value.split("|"))
+        return tuple(part.strip().replace(r"\|", "|") for part in _BAR.split(self.value))
 
 
 Filter = tuple[Condition, ...]  # all must hold; an empty one lets every row pass
@@ -67,6 +69,11 @@ def _is_text(text: str) -> bool:
 def parse_filter(texts: Sequence[str]) -> Filter:
     """The filter of some conditions as text. Raises DatasetError if one is not a condition."""
     return tuple(dict.fromkeys(parse_condition(text) for text in texts))
+
+
+def any_of(column: str, values: Iterable[str]) -> Condition:
+    """The condition that the column has one of these values."""
+    return Condition(column, "=", "|".join(value.replace("|", r"\|") for value in values))
 
 
 def as_texts(conditions: Filter) -> list[str]:

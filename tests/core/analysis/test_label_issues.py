@@ -55,6 +55,37 @@ def test_in_pieces_nearly_the_same_is_found(
     assert (in_pieces["label"].astype(str) != in_pieces["suggested_label"].astype(str)).mean() > 0.9
 
 
+def test_classes_that_are_predicted_but_no_label_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ten classes, six occur as labels, of which some are changed. Both ways to count find the same."""
+    run, rng = clean(1), np.random.default_rng(1)
+    true, changed = run.predicted % 6, rng.choice(2000, 60, replace=False)
+    true[changed] = (true[changed] + 1) % 6
+    folder = replace(run, true=true).store(tmp_path / NAME)
+    at_once = label_issues(folder.load(VIEW_COLUMNS))
+    monkeypatch.setattr(module, "MOST_BYTES", 0)
+    in_pieces = label_issues(folder.load(VIEW_COLUMNS))
+    wrong = changed[run.predicted[changed] < 6]
+    assert np.isin(wrong, at_once["index"]).mean() > 0.8 and len(at_once) < 2 * len(wrong)
+    assert np.isin(in_pieces["index"], at_once["index"]).mean() > 0.7 and len(in_pieces) > 0.7 * len(at_once)
+    assert (run.predicted[in_pieces["index"]] < 6).all()
+
+
+@pytest.mark.parametrize("most_bytes", [2**29, 0])
+def test_probabilities_rounded_to_slightly_beyond_0_and_1(
+    most_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an import accepts them."""
+    run = clean(1)
+    probs, true = run.pred_probs.copy(), run.true.copy()
+    probs[:20] = np.eye(10)[true[:20]] * 1.0009 - 0.0001
+    true[:5] = (true[:5] + 1) % 10
+    monkeypatch.setattr(module, "MOST_BYTES", most_bytes)
+    issues = label_issues(replace(run, pred_probs=probs, true=true).store(tmp_path / NAME).load(VIEW_COLUMNS))
+    assert {*range(5)} <= {*issues["index"]} and not {*range(5, 20)} & {*issues["index"]}
+
+
 def test_a_filter_leaves_the_same_images_out_and_changes_no_other(
     noisy: tuple[Simulated, np.ndarray], tmp_path: Path
 ) -> None:

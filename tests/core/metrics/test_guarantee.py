@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.core.metrics.guarantee import guarantee_on_halves, guaranteed_threshold
+from dashboard.core.metrics.guarantee import Guarantee, guarantee_on_halves, guaranteed_threshold
+from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.risk_coverage import risk_coverage
 
 
@@ -113,3 +114,14 @@ def test_the_guarantee_holds_in_simulations(steps: int | None) -> None:
     assert found_any > 0.5 * runs
     assert violations <= 0.05 * runs + 3 * np.sqrt(0.05 * 0.95 * runs)
     assert naive_violations > 0.2 * runs
+
+
+@pytest.mark.parametrize(
+    "threshold, shown",
+    [(0.9670831, "0.968"), (0.99845, "0.9985"), (0.9999991, "0.9999991"), (1.0, "1.000"), (0.5, "0.500")],
+)
+def test_a_threshold_is_shown_rounded_up(threshold: float, shown: str) -> None:
+    """A stricter threshold passed the test, too; a laxer one may not have."""
+    guarantee = Guarantee(0.02, threshold, proportion(1, 2), proportion(0, 2), 10, 10)
+    number = guarantee.in_words().split(" at least ")[1].split(":")[0]
+    assert float(number) >= threshold and number == shown

@@ -16,7 +16,7 @@ import pytest
 from dashboard.core.errors import DatasetError
 from dashboard.core.runs.attributes import attribute_names
 from dashboard.core.runs.filtering import OWN_COLUMNS
-from dashboard.core.runs.filters import Condition, as_texts, parse_condition, parse_filter
+from dashboard.core.runs.filters import Condition, any_of, as_texts, parse_condition, parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA, VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
@@ -339,3 +339,25 @@ def test_every_filter_survives_as_text() -> None:
 
 def test_a_condition_that_is_given_twice_counts_once() -> None:
     assert parse_filter(["a=1", "b=2", "a = 1"]) == parse_filter(["a=1", "b=2"])
+
+
+def test_a_bar_in_a_class_name_does_not_separate_two_values(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    names = ("a", "b", "a|b", "c|d")
+    store.begin(manifest(class_names=names, n_images=3)).release()
+    folder = store.folder(manifest().run_id)
+    probs = np.eye(4)[[0, 1, 3]]
+    rows = {
+        "index": [0, 1, 2], "file": ["0", "1", "2"], "true_label": ["a", "b", "c|d"], "predicted_label": ["a", "b", "c|d"],
+        "confidence": [1.0] * 3, "pred_probs": probs.tolist(), "logits": probs.tolist(), "status": ["ok"] * 3,
+        "reason": [""] * 3,
+    }  # fmt: skip
+    folder.add_part(0, pa.table(rows, schema=SCHEMA))
+
+    def found(text: str) -> list[int]:
+        return folder.load(VIEW_COLUMNS, parse_filter([text])).table["index"].tolist()
+
+    assert found("true_label=a|b") == []  # a class, of which there are no images
+    assert found("true_label=c|d") == [2]
+    assert found(str(any_of("true_label", ["a", "c|d"]))) == [0, 2]
+    assert found(r"predicted_label=a|c\|d") == [0, 2]

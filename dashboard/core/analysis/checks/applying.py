@@ -11,12 +11,15 @@ from dashboard.core.analysis.checks.figures import class_figure
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.sentences import OF_A_CLASS
 from dashboard.core.analysis.findings.find import by_answers, find_in
-from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.analysis.findings.finding import Finding, in_words
+from dashboard.core.analysis.findings.rules import WITHOUT_LABELS
 from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.left_out import left_out_by_choice, left_out_by_label
+from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
@@ -41,11 +44,13 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
     """What comes of each check for a stored run.
 
     Raises:
-        DatasetError: there is no such run; or a check names a class, a subset, a column or a run that does not exist,
-            and the message names its line.
+        DatasetError: there is no such run; it is not finished, with the code `run_unfinished`; or a check names a class,
+            a subset, a column or a run that does not exist or is not finished, and the message names its line.
     """
     folder = store.folder(run_id)
-    check_classes(file, folder.manifest().class_names)
+    manifest = folder.manifest()
+    check_classes(file, manifest.class_names)
+    _check_finished(manifest, folder.state(manifest))
     subsets = {**folder.annotations().subsets, **file.subsets}
 
     @cache
@@ -70,17 +75,25 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
             )
         where = (*subsets.get(check.subset, ()), *check.where)
         demand = check.demand
-        if isinstance(demand, NotWorse):
-            return _not_worse(check, run_under(where), store.folder(demand.run_id).load(VIEW_COLUMNS))
+        run = run_under(where)
+        other = _other_run(store, demand.run_id, run_id) if isinstance(demand, NotWorse) else None
+        about_findings = isinstance(demand, NoFinding) or (
+            isinstance(demand, Comparison) and demand.metric == "findings"
+        )
+        findings = findings_under(where) if about_findings else []
+        if reason := _nothing_to_check(demand, run):
+            return Outcome(check, False, reason)
+        if other:
+            return _not_worse(check, run, other)
         if isinstance(demand, NoFinding):
-            found = [finding for finding in findings_under(where) if finding.id == demand.id]
+            found = [finding for finding in findings if finding.id == demand.id]
             message = found[0].statement if found else f"There is no finding {demand.id}."
             return Outcome(check, not found, message, len(found))
+        assert isinstance(demand, Comparison)
         if demand.metric == "findings":
-            findings = findings_under(where)
             said = f": {' '.join(finding.statement for finding in findings)}" if findings else "."
             return _counted(check, demand, len(findings), f"{counted(len(findings), 'finding')}{said}")
-        return _compare(check, demand, run_under(where))
+        return _compare(check, demand, run)
 
     outcomes = []
     for check in file.checks:
@@ -91,12 +104,50 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
     return outcomes
 
 
+def _nothing_to_check(demand: Comparison | NoFinding | NotWorse, run: Run) -> str:
+    """Why a check would pass or fail without having looked at an image; "" if it would not.
+
+    The number of images, n, says itself that there are none.
+    """
+    if isinstance(demand, Comparison) and demand.metric == "n":
+        return ""
+    if run.table.empty:
+        return "No image passes the filter." if run.conditions else "The evaluation has no images."
+    about_files = isinstance(demand, NoFinding) and demand.id in WITHOUT_LABELS
+    if about_files or (isinstance(demand, Comparison) and demand.metric == "failed"):
+        return ""
+    if run.labelled.empty:
+        return f"No image {'that passes the filter ' if run.conditions else ''}has a label and a prediction."
+    return ""
+
+
+def _other_run(store: RunStore, other_id: str, run_id: str) -> Run:
+    if other_id == run_id:
+        raise DatasetError(
+            "This is the same evaluation, so this check could not fail.", "Write the id of another evaluation."
+        )
+    other = store.folder(other_id).load(VIEW_COLUMNS)
+    _check_finished(other.manifest, other.state)
+    return other
+
+
+def _check_finished(manifest: RunManifest, state: str) -> None:
+    if state == "finished":
+        return
+    fix = f"Finish it: `python -m dashboard evaluate --resume {manifest.run_id}`."
+    if state == "running":
+        fix = "Wait for its end."
+    elif manifest.imported:
+        fix = "Import the predictions again."
+    raise DatasetError(f"Run {manifest.run_id} is {state}, so its figures are not final.", fix, "run_unfinished")
+
+
 def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
     metric = demand.metric
     if metric == "n":
         return _counted(check, demand, len(run.labelled), f"{counted(len(run.labelled), 'image')} with a label.")
-    if metric == "failed" and not demand.percent:
-        return _counted(check, demand, len(run.failed), f"{counted(len(run.failed), 'image')} could not be evaluated.")
+    if metric == "failed":
+        return _failed(check, demand, run)
     score = _score(demand, run)
     if score is None:
         return Outcome(check, False, f"{_name(demand)} is not defined for these images.")
@@ -112,13 +163,25 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
     return Outcome(check, passed, message, value, score.low, score.high, score.n)
 
 
+def _failed(check: Check, demand: Comparison, run: Run) -> Outcome:
+    """Images whose label the user left out do not count, neither as failed nor as images."""
+    chosen = int(left_out_by_choice(run).sum())
+    failed, n = len(run.failed) - chosen, len(run.table) - chosen
+    if not n:
+        return Outcome(check, False, "All of these images were left out because of their label.")
+    message = f"{failed:,} of {counted(n, 'image')} could not be evaluated"
+    if unknown := int(left_out_by_label(run).sum()) - chosen:
+        message += f", {unknown:,} of them because their label is not a class"
+    message += f"; {chosen:,} more {'was' if chosen == 1 else 'were'} left out by choice." if chosen else "."
+    if not demand.percent:
+        return _counted(check, demand, failed, message)
+    share = proportion(failed, n)
+    passed = _HOLDS[demand.operator](share.value, demand.limit)
+    return Outcome(check, passed, f"{message[:-1]} ({in_words(share)}).", share.value, share.low, share.high, n)
+
+
 def _score(demand: Comparison, run: Run) -> Score | None:
     """The figure of a check; None if it is not defined for these images."""
-    if demand.metric == "failed":
-        if run.table.empty:
-            return None
-        share = proportion(len(run.failed), len(run.table))
-        return Score(share.value, share.low, share.high, share.n)
     if demand.metric in OF_A_CLASS:
         return class_figure(run, demand.metric, demand.of_class or "")
     return run.scores.get(demand.metric)
@@ -133,13 +196,17 @@ def _counted(check: Check, demand: Comparison, count: int, message: str) -> Outc
 
 
 def _not_worse(check: Check, run: Run, earlier: Run) -> Outcome:
-    difference = accuracy_difference(run, earlier)
-    if difference is None:
-        return Outcome(check, False, "The two evaluations have no labelled image of the same file name in common.")
+    try:
+        difference = accuracy_difference(run, earlier)
+    except DatasetError as error:
+        if error.code != "not_comparable":
+            raise
+        return Outcome(check, False, error.message)
     score = difference.score
     message = (
         f"The accuracy differs by {100 * score.value:+.1f} points (95% interval {100 * score.low:+.1f} to "
         f"{100 * score.high:+.1f}) on {counted(score.n, 'common image')}: {difference.only_now:,} are right only now and "
         f"{difference.only_before:,} only before (McNemar p = {difference.p_value:.2g})."
     )
+    message = " ".join((message, *difference.notes))
     return Outcome(check, not difference.is_worse, message, score.value, score.low, score.high, score.n)

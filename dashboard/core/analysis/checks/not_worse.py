@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
-
-from dashboard.core.metrics.answers import Answers
-from dashboard.core.metrics.scores import Score, differences
+from dashboard.core.analysis.comparison import compare
+from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.run import Run
 
 SIGNIFICANT = 0.05
@@ -21,6 +19,7 @@ class Difference:
     only_now: int  # images that only the run answers rightly
     only_before: int
     p_value: float  # of equal accuracy, exact McNemar test
+    notes: tuple[str, ...]  # which images are compared, in sentences
 
     @property
     def is_worse(self) -> bool:
@@ -28,28 +27,16 @@ class Difference:
         return self.only_now < self.only_before and (self.score.high < 0 or self.p_value < SIGNIFICANT)
 
 
-def accuracy_difference(run: Run, earlier: Run) -> Difference | None:
-    """Compares the labelled images of `run` with those of `earlier` of the same file name; None if there are none.
+def accuracy_difference(run: Run, earlier: Run) -> Difference:
+    """Compares `run` with another run, `earlier`, on the images that `compare` finds in both.
 
-    File names that occur more than once in a run are left out. The labels are those of `run`, which may have been
-    corrected since.
+    Raises:
+        DatasetError: they have no labelled image in common, with the code `not_comparable`; or the rows of a run cannot
+            be read.
     """
-    from scipy.stats import binomtest
-
-    shared = _by_file(run).join(_by_file(earlier)["predicted_label"].rename("before"), how="inner")
-    if shared.empty:
-        return None
-    names = pd.Index([*dict.fromkeys((*run.manifest.class_names, *earlier.manifest.class_names))])
-    true, now, before = (names.get_indexer(shared[c].astype(str)) for c in ("true_label", "predicted_label", "before"))
-    answers = [Answers(true, predicted, len(names), None) for predicted in (before, now)]
-    only_before, only_now = (int((a.correct & ~b.correct).sum()) for a, b in (answers, answers[::-1]))
-    discordant = only_before + only_now
-    p_value = float(binomtest(only_now, discordant).pvalue) if discordant else 1.0
-    return Difference(differences(*answers)["accuracy"], only_now, only_before, p_value)
-
-
-def _by_file(run: Run) -> pd.DataFrame:
-    """Labels and predictions by file name."""
-    rows = run.labelled
-    table = rows[["true_label", "predicted_label"]].set_index(run.detail(rows, ["file"])["file"])
-    return table[~table.index.duplicated(keep=False)]
+    found = compare(earlier, run)
+    outcomes = found.outcomes
+    assert outcomes is not None, "one run under two filters has no pairs"
+    return Difference(
+        found.differences["accuracy"], outcomes.only_b_right, outcomes.only_a_right, outcomes.mcnemar_p, found.notes
+    )

@@ -41,6 +41,8 @@ def parse_checks(text: str, name: str) -> ChecksFile:
     """The checks in the text of a file called `name`. Raises DatasetError as `read_checks` does."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError as error:
+        raise wrong_line(name, 1, "This is nested too deeply to be read.", _FORM) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
@@ -113,6 +115,14 @@ def _condition(node: yaml.Node, name: str) -> str:
         (condition,) = parse_filter([text])
     except DatasetError as error:
         raise wrong_line(name, _line(node), error.message, error.fix) from error
+    is_name = condition.column in (
+        "true_label",
+        "predicted_label",
+        "tag",
+    )  # may begin so; an unknown one is refused later
+    if condition.operator in ("=", "!=") and condition.value.startswith("=") and not is_name:
+        right = f"{condition.column}{condition.operator}{condition.value.lstrip('= ')}"
+        raise wrong_line(name, _line(node), f"{text!r} has one = too many.", f"Write {right}.")
     return str(condition)
 
 

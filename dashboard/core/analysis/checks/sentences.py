@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import cast
 
@@ -49,14 +49,30 @@ def read_sentence(text: str) -> Comparison | NoFinding | NotWorse:
     number, percent = limit.removesuffix("%"), limit.endswith("%")
     try:
         value = float(Decimal(number) / (100 if percent else 1))  # as a decimal, so that 92.9% is the nearest to 0.929
-    except InvalidOperation:
+    except ArithmeticError:  # not a number, or too large for a decimal
         value = math.nan
     if not math.isfinite(value):
         raise ValueError(f"{limit!r} is not a number.", "Write a number such as 0.93 or 93%.")
     if percent and metric in ("n", "findings"):
         raise ValueError(f"{metric} is a count, not a share.", f"Write {metric} {operator} 10, for example.")
+    _check_range(metric, part, value, percent)
     of_class = of_class.strip() if of_class else None
     return Comparison(metric, of_class, cast(Part, part), cast(Operator, operator), value, percent)
+
+
+def _check_range(metric: str, part: str, limit: float, percent: bool) -> None:
+    """Raises ValueError for a limit that no value of the metric can have, since the check would always come out alike."""
+    least, most = 0.0, math.inf if metric in COUNTS and not percent else 1.0
+    if metric in BY_NAME:
+        least, most = BY_NAME[metric].least, BY_NAME[metric].most
+    if least <= limit <= most:
+        return
+    name = metric if part == "value" else f"{metric}.{part}"
+    span = f"is never below {least:g}" if math.isinf(most) else f"lies between {least:g} and {most:g}"
+    fix = "Choose a limit in this range."
+    if most == 1 and not percent and 1 < limit <= 100:
+        fix = f"Write {limit:g}% if you mean percent."
+    raise ValueError(f"{name} {span}, so it is no use to compare it with {limit:g}.", fix)
 
 
 def _known(name: str, names: tuple[str, ...], what: str) -> str:

@@ -13,8 +13,11 @@ from dashboard.core.metrics.intervals import proportion
 
 _CLEARLY = 3.0  # times as many images must fit the other order
 _LEAST_MOVED = 5  # images
+_MOST_ORDERED = 2000  # classes that occur: the best order of K takes memory for K^2 and time for K^3
 _LEAST_FOR_CHANCE = 100  # images
 _MOST_KAPPA = 0.25  # agreement beyond chance that wrong pixels may leave
+_MOST_KAPPA_AT_CHANCE = 0.2  # agreement beyond chance at the upper end of its interval: "slight" (Landis, Koch 1977)
+_MOST_DEVIATIONS = 2.0  # standard deviations above chance
 _COLLAPSED, _THEIR_LABELS = 0.8, 0.6  # share of the predictions in a few classes, and at most this share of the labels
 
 
@@ -22,10 +25,18 @@ def wrong_order(evidence: Evidence) -> Search:
     """Most errors vanish if the classes are put in another order."""
     from scipy.stats import binom
 
-    confusion, images, names = evidence.confusion, evidence.images, evidence.names
     if evidence.errors < _LEAST_MOVED:
         return Search(1)
-    moved = [cycle for cycle in _cycles(_best_order(confusion)) if _fits_better(confusion, cycle)]
+    present = np.unique(np.concatenate([evidence.true, evidence.predicted]))
+    if len(present) > _MOST_ORDERED:
+        return Search()
+    confusion, images, names = evidence.confusion, evidence.images, evidence.names
+    among = confusion[np.ix_(present, present)]
+    moved = [
+        [(int(present[a]), int(present[b])) for a, b in cycle]
+        for cycle in _cycles(_best_order(among))
+        if _fits_better(among, cycle)
+    ]
     if not moved:
         return Search(1)
     place = {a: b for cycle in moved for a, b in cycle}
@@ -129,12 +140,20 @@ def wrong_pixels(evidence: Evidence) -> Search:
 
 
 def at_chance(evidence: Evidence) -> Search:
-    """The answers are right no more often than by chance."""
+    """The answers are right no more often than by chance, and there are enough images to say so.
+
+    Where one class has nearly all images, chance alone is right nearly always. A good model then differs from it by a
+    few images, so that the interval of its accuracy includes chance. Therefore, agreement beyond chance (Cohen's kappa)
+    must be small even at the upper end of the interval, and no larger than if the predictions were dealt out at random.
+    """
     n = evidence.n
     if n < _LEAST_FOR_CHANCE or (evidence.images > 0).sum() < 2:
         return Search()
     chance, accuracy = _by_chance(evidence), proportion(n - evidence.errors, n)
-    if accuracy.low > chance or evidence.errors < _LEAST_MOVED:
+    if accuracy.low > chance or evidence.errors < _LEAST_MOVED or chance == 1:
+        return Search(1)
+    kappa_high = (accuracy.high - chance) / (1 - chance)
+    if kappa_high > _MOST_KAPPA_AT_CHANCE or _agrees_beyond_chance(evidence):
         return Search(1)
     finding = Finding(
         "at_chance",
@@ -145,6 +164,19 @@ def at_chance(evidence: Evidence) -> Search:
         evidence.errors, evidence.positions[~evidence.correct], ("correct=no",),
     )  # fmt: skip
     return Search(1, [Candidate(finding)])
+
+
+def _agrees_beyond_chance(evidence: Evidence) -> bool:
+    """Whether more answers are right than nearly always if the predictions were dealt out to the images at random.
+
+    The variance of the number of right answers is the one of Cohen's kappa for independent classifications (Fleiss,
+    Cohen, Everitt 1969), here for a permutation of the predictions.
+    """
+    n, images = evidence.n, evidence.images.astype(float)
+    predicted = np.bincount(evidence.predicted, minlength=len(images)).astype(float)
+    both = images * predicted
+    variance = ((both * (n - images) * (n - predicted)).sum() + both.sum() ** 2 - (both**2).sum()) / (n**2 * (n - 1))
+    return n - evidence.errors - both.sum() / n > _MOST_DEVIATIONS * variance**0.5
 
 
 def _by_chance(evidence: Evidence) -> float:

@@ -36,7 +36,9 @@ def conflicting_labels(evidence: Evidence) -> Search:
     groups = [group for group in evidence.copies if len({*labels.loc[group].tolist()} - {-1}) > 1]
     if not groups:
         return Search()
-    wrong = sum(len(group) - int(labels.loc[group].value_counts().max()) for group in groups)
+    given = [labels.loc[group] for group in groups]
+    given = [each[each >= 0] for each in given]  # a copy without a label says nothing
+    wrong = sum(len(each) - int(each.value_counts().max()) for each in given)
     rows = np.sort(np.concatenate(groups))
     share = proportion(len(rows), len(evidence.run.evaluated))
     images = f"{len(groups):,} image{' appears' if len(groups) == 1 else 's appear'}"

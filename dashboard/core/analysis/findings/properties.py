@@ -6,7 +6,7 @@ A part of the values is searched for in one half of the images and tested in the
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +21,7 @@ from dashboard.core.metrics.intervals import proportion
 from dashboard.core.runs.filters import parse_condition
 from dashboard.core.runs.rows import PROPERTY_FIELDS, STORED
 
-_SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)  # of the images that a part at either end of the values has
+_SHARES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5)  # of the images that a part at either end of the values has
 _MOST_VALUES = 50  # of a column whose values are looked at one by one
 _FEW_VALUES = 12  # numbers with at most so many values are such a column
 _LEAST_IMAGES = 10  # of a part, in each half
@@ -30,6 +30,9 @@ _LEAST_DIFFERENCE = 0.03  # of the shares of errors
 _LEAST = 5  # errors too many
 _MOST_SEARCHED = 50_000  # images
 _SHADOWED = (*STORED.names, "correct", "loss", "aspect", "tag")  # a filter means its own columns by these names
+_TELLING = ("brightness", "contrast", "sharpness", "colourfulness", "aspect", "width", "height", "file_size")
+_MOSTLY = 0.6  # of the images of the smaller part
+_NEARLY = 0.8  # of the excess of the clearest
 _PROPERTIES = tuple(field.name for field in PROPERTY_FIELDS)
 
 
@@ -51,7 +54,7 @@ def depends_on_property(evidence: Evidence) -> Search:
         return Search()
     shuffled = np.random.default_rng(0).permutation(n)
     searched, tested = shuffled[: min(n // 2, _MOST_SEARCHED)], shuffled[n // 2 :]
-    tests, candidates = 0, []
+    tests, found = 0, []
     for name, values in _columns(evidence):
         excess = {
             part: _excess(part.holds(values[searched]), wrong[searched]) for part in _parts(name, values[searched])
@@ -64,8 +67,36 @@ def depends_on_property(evidence: Evidence) -> Search:
         errors, there = wrong[tested], inside[tested]
         chance = float(hypergeom.sf((there & errors).sum() - 1, len(tested), errors.sum(), there.sum()))
         if finding := _finding(evidence, best, inside):
-            candidates.append(Candidate(finding, chance))
-    return Search(tests, candidates)
+            found.append(_Found(name, _excess(inside, wrong), inside, Candidate(finding, chance)))
+    return Search(tests, [each.candidate for each in _told_apart(found)])
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A part of a column whose images are wrong more often."""
+
+    name: str  # of the column
+    excess: float  # see `_excess`
+    inside: np.ndarray  # (N,) bool
+    candidate: Candidate
+
+
+def _told_apart(found: Sequence[_Found]) -> Iterator[_Found]:
+    """The clearest of those that are about mostly the same images; of those equally clear, the one that tells most.
+
+    Dark images have little contrast, little colour and small files, too.
+    """
+    left = sorted(found, key=lambda each: -each.excess)
+    while left:
+        alike = [each for each in left if _overlap(each.inside, left[0].inside) > _MOSTLY]
+        clear = [each for each in alike if each.excess >= _NEARLY * left[0].excess]
+        yield min(clear, key=lambda each: _TELLING.index(each.name) if each.name in _TELLING else -1)
+        left = [each for each in left if not any(each is other for other in alike)]
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """The share of the smaller set that is in the other one, too."""
+    return float((a & b).sum() / max(1, min(a.sum(), b.sum())))
 
 
 def _finding(evidence: Evidence, part: Part, inside: np.ndarray) -> Finding | None:
@@ -144,9 +175,15 @@ def _parts(name: str, values: np.ndarray) -> Iterator[Part]:
         below = np.nanquantile(values, shares)
         above = np.nanquantile(values, 1 - shares)
         for limit in dict.fromkeys(f"{value:.4g}" for value in below):
-            yield Part(f"{name}<{limit}", f"{name} below {limit}", partial(operator.gt, float(limit)))
+            yield Part(f"{name}<{limit}", f"{_said(name)} below {limit}", partial(operator.gt, float(limit)))
         for limit in dict.fromkeys(f"{value:.4g}" for value in above):
-            yield Part(f"{name}>={limit}", f"{name} of {limit} or more", partial(operator.le, float(limit)))
+            yield Part(f"{name}>={limit}", f"{_said(name)} of {limit} or more", partial(operator.le, float(limit)))
+
+
+def _said(name: str) -> str:
+    return {"file_size": "a size in bytes", "aspect": "a width / height"}.get(
+        name, f"a {name}" if name in _PROPERTIES else name
+    )
 
 
 def _equal(text: str, values: np.ndarray) -> np.ndarray:

@@ -47,3 +47,4 @@ RULES = (  # a rule stands after those that explain it
     Rule(("weak_class",), weak_class, (*_CAUSES, "confused_pair")),
 )
 IDS = tuple(each for rule in RULES for each in rule.ids)
+WITHOUT_LABELS = tuple(each for rule in RULES if not rule.needs_labels for each in rule.ids)  # found in any images

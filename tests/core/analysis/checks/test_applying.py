@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ from dashboard.core.analysis.checks.junit import junit_xml
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.reading import parse_checks
 from dashboard.core.errors import DatasetError
+from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -23,13 +25,13 @@ from tests.core.analysis.findings.faults import unreadable
 from tests.run_rows import Row, failed, manifest, ok, table_of
 from tests.simulated_runs import Simulated, clean
 
-NOW, BEFORE = "20260102-000000-now", "20260101-000000-before"
+NOW, BEFORE, OTHER = "20260102-000000-now", "20260101-000000-before", "20260103-000000-other"
 
 
 def store_of(tmp_path: Path, rows: list[Row], run_id: str = NOW, **of_manifest: object) -> RunStore:
     store = RunStore(tmp_path)
     folder = store.folder(run_id)
-    folder.save(manifest(run_id, n_images=len(rows), **of_manifest))
+    folder.save(manifest(run_id, **{"n_images": len(rows), "state": "finished", **of_manifest}))
     folder.add_part(0, table_of(rows))
     return store
 
@@ -75,6 +77,39 @@ def test_figures_and_limits(text: str, passed: bool, value: float | None, n: int
     assert outcome.value == (value if value is None else pytest.approx(value)) and outcome.message.endswith(".")
 
 
+NOTHING = "No image passes the filter."
+NO_LABEL = "No image that passes the filter has a label and a prediction."
+
+
+@pytest.mark.parametrize(
+    "text, where, message",
+    [
+        ("no finding: overconfident", "file~nothing", NOTHING),
+        ("no finding: unreadable", "file~nothing", NOTHING),
+        ("findings <= 0", "file~nothing", NOTHING),
+        ("failed <= 0", "file~nothing", NOTHING),
+        ("failed <= 1%", "file~nothing", NOTHING),
+        ("accuracy <= 1", "file~nothing", NOTHING),
+        (f"not worse than {BEFORE}", "file~nothing", NOTHING),
+        ("no finding: overconfident", "true_label=", NO_LABEL),
+        ("no findings", "true_label=", NO_LABEL),
+        ("accuracy <= 1", "true_label=", NO_LABEL),
+    ],
+)
+def test_a_check_of_no_image_fails(text: str, where: str, message: str, store: RunStore) -> None:
+    store_of(store.root, answers([True] * 20), BEFORE)
+    outcome = outcome_of(store, f"{{check: '{text}', where: {where}}}")
+    assert (outcome.passed, outcome.message) == (False, message)
+
+
+@pytest.mark.parametrize(
+    "text, where",
+    [("n <= 0", "file~nothing"), ("failed <= 5", "true_label="), ("no finding: repeated_images", "index>20")],
+)
+def test_some_checks_need_no_labelled_image(text: str, where: str, store: RunStore) -> None:
+    assert outcome_of(store, f"{{check: '{text}', where: {where}}}").passed
+
+
 def test_a_message_says_what_was_found(store: RunStore) -> None:
     assert outcome_of(store, "accuracy.low >= 0.85").message == (
         "accuracy has the lower limit 64.0% (95% interval 64.0% to 94.8%, 20 images)."
@@ -95,6 +130,10 @@ def test_a_message_says_what_was_found(store: RunStore) -> None:
         (
             "- {no finding: overconfident, where: confidence<0.7}",
             "checks.yml, line 1: Images that were chosen by their answers have no findings, so this check could not fail.",
+        ),
+        (
+            f"- not worse than {NOW}",
+            "checks.yml, line 1: This is the same evaluation, so this check could not fail.",
         ),
         ("- not worse than ../x", "checks.yml, line 1: '../x' is not the id of a run."),
     ],
@@ -157,6 +196,37 @@ def test_findings(tmp_path: Path) -> None:
     assert outcome_of(store, "{no finding: unreadable, where: status=ok}").passed
 
 
+def test_images_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> None:
+    out = [replace(failed(i), reason="Its label 'z' was left out.") for i in range(20, 30)]
+    unknown = replace(failed(30), reason="Its label 'ant' is not a class of pets@1.")
+    store = store_of(tmp_path, [*answers([True] * 20), *out], label_map=(("z", "(leave out)"),))
+    outcome = outcome_of(store, "failed <= 0")
+    assert (
+        outcome.passed and outcome.message == "0 of 20 images could not be evaluated; 10 more were left out by choice."
+    )
+    none = outcome_of(store, "{check: failed <= 0, where: status=failed}")
+    assert not none.passed and none.message == "All of these images were left out because of their label."
+    store.folder(NOW).add_part(1, table_of([unknown]))
+    outcome = outcome_of(store, "failed <= 4%")
+    assert (outcome.passed, outcome.value, outcome.n) == (False, pytest.approx(1 / 21), 21)
+    assert outcome.message.startswith(
+        "1 of 21 images could not be evaluated, 1 of them because their label is not a class;"
+    )
+
+
+def test_imported_labels_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> None:
+    np.save(tmp_path / "probs.npy", np.tile([0.75, 0.25], (20, 1)))
+    (tmp_path / "labels.csv").write_text("label\n" + "cat\n" * 15 + "z\n" * 5)
+    store = RunStore(tmp_path / "runs")
+    request = ImportRequest(
+        tmp_path / "probs.npy", ("cat", "dog"), tmp_path / "labels.csv", label_map={"z": "(leave out)"}
+    )
+    outcome = outcome_of(store, "failed <= 0", import_predictions(request, store).manifest.run_id)
+    assert (
+        outcome.passed and outcome.message == "0 of 15 images could not be evaluated; 5 more were left out by choice."
+    )
+
+
 def answers(right: list[bool], first: int = 0) -> list[Row]:
     return [ok(first + i, "cat", "cat" if hit else "dog") for i, hit in enumerate(right)]
 
@@ -181,17 +251,41 @@ def test_not_worse(now: list[bool], before: list[bool], passed: bool, tmp_path: 
 
 
 def test_only_images_that_both_have_are_compared(tmp_path: Path) -> None:
-    """Class names in another order, and a label that was corrected, change nothing."""
+    """Class names in another order change nothing. An image whose label was corrected is left out."""
     store = store_of(tmp_path, answers([True] * 20))
     rows = [*answers([True] * 10 + [False] * 20, first=10)]
     rows[0] = Row(10, "cat/10.png", "dog", "cat", 0.75, [0.25, 0.75], [-1.0, 1.0], "ok", "")
     store_of(tmp_path, rows, BEFORE, class_names=("dog", "cat"))
     now, before = (store.folder(run_id).load(VIEW_COLUMNS) for run_id in (NOW, BEFORE))
     difference = accuracy_difference(now, before)
-    assert difference is not None and (difference.score.n, difference.score.value, difference.p_value) == (10, 0, 1)
-    other = store_of(tmp_path, answers([True] * 5, first=100), "20260103-000000-other")
-    outcome = outcome_of(other, f"not worse than {BEFORE}", "20260103-000000-other")
-    assert not outcome.passed and "in common" in outcome.message
+    assert (difference.score.n, difference.score.value, difference.p_value) == (9, 0, 1)
+    assert any("their labels differ" in note for note in difference.notes)
+    other = store_of(tmp_path, answers([True] * 5, first=100), OTHER, dataset_sha256="e")
+    outcome = outcome_of(other, f"not worse than {BEFORE}", OTHER)
+    assert not outcome.passed and "share no image" in outcome.message
+
+
+def test_made_up_names_of_rows_do_not_make_images_the_same(tmp_path: Path) -> None:
+    """Two imports without file names, whose labels differ, are about other images."""
+    rows = [replace(row, file=f"row {i}") for i, row in enumerate(answers([True] * 20))]
+    other = [replace(row, true_label="dog", predicted_label="dog") if i % 2 else row for i, row in enumerate(rows)]
+    store = store_of(tmp_path, rows, imported=True, dataset_sha256="a")
+    store_of(tmp_path, other, BEFORE, imported=True, dataset_sha256="b")
+    outcome = outcome_of(store, f"not worse than {BEFORE}")
+    assert not outcome.passed and "the labels differ" in outcome.message
+
+
+@pytest.mark.parametrize("state", ["running", "cancelled", "failed"])
+def test_a_run_has_to_be_finished(state: str, tmp_path: Path) -> None:
+    store = store_of(tmp_path, answers([True] * 20))
+    store_of(tmp_path, answers([True] * 10), OTHER, state=state, n_images=20)
+    said = "interrupted" if state == "running" else state  # no process works on it
+    with pytest.raises(DatasetError, match=f"{OTHER} is {said}") as caught:
+        outcome_of(store, "accuracy >= 0.5", OTHER)
+    assert caught.value.code == "run_unfinished"
+    with pytest.raises(DatasetError, match=f"line 1: Run {OTHER} is {said}") as caught:
+        outcome_of(store, f"not worse than {OTHER}")
+    assert caught.value.code == "checks"
 
 
 def test_junit(store: RunStore) -> None:

@@ -23,6 +23,9 @@ from tests.conftest import ROOT
         ("f1[ traffic light ].low > .5", Comparison("f1", "traffic light", "low", ">", 0.5, False)),
         ("precision[a[0] >= b] == 1", Comparison("precision", "a[0] >= b", "value", "==", 1, False)),
         ("n >= 1000", Comparison("n", None, "value", ">=", 1000, False)),
+        ("failed <= 40", Comparison("failed", None, "value", "<=", 40, False)),
+        ("log_loss <= 1.5", Comparison("log_loss", None, "value", "<=", 1.5, False)),
+        ("mcc >= -0.5", Comparison("mcc", None, "value", ">=", -0.5, False)),
         ("failed <= 1%", Comparison("failed", None, "value", "<=", 0.01, True)),
         ("findings <= 3", Comparison("findings", None, "value", "<=", 3, False)),
         ("no findings", Comparison("findings", None, "value", "<=", 0, False)),
@@ -48,6 +51,16 @@ def test_sentences(text: str, demand: object) -> None:
         ("accuracy[cat] >= 0.9", "accuracy is not about one class.", "Leave out [cat]"),
         ("n.low >= 3", "n is a count and has no interval.", "Leave out .low"),
         ("n >= 50%", "n is a count, not a share.", "n >= 10"),
+        ("n >= 1e999999999", "'1e999999999' is not a number.", "0.93 or 93%"),
+        ("failed <= 1e999999999%", "'1e999999999%' is not a number.", "0.93 or 93%"),
+        ("accuracy >= 93", "accuracy lies between 0 and 1, so it is no use to compare it with 93.", "93% if"),
+        ("ece15.high <= 3", "ece15.high lies between 0 and 1, so it is no use to compare it with 3.", "3% if"),
+        ("accuracy <= 120%", "accuracy lies between 0 and 1, so it is no use to compare it with 1.2.", "in this range"),
+        ("recall[cat] >= -0.1", "recall lies between 0 and 1, so it is no use to compare it with -0.1.", "this range"),
+        ("failed <= 200%", "failed lies between 0 and 1, so it is no use to compare it with 2.", "in this range"),
+        ("brier <= 2.5", "brier lies between 0 and 2, so it is no use to compare it with 2.5.", "in this range"),
+        ("mcc >= -2", "mcc lies between -1 and 1, so it is no use to compare it with -2.", "in this range"),
+        ("n >= -1", "n is never below 0, so it is no use to compare it with -1.", "in this range"),
         ("__import__('os') >= 1", "\"__import__('os') >= 1\" is not a check.", "accuracy >= 0.93"),
     ],
 )
@@ -100,6 +113,11 @@ def test_both_forms_of_a_file() -> None:
         ("- check: n >= 1\n  where:\n    - confidence<0.7\n    - confidence", 4, "'confidence' is not a condition."),
         ("check: n >= 1", 1, "'check' is not known here."),
         ("subsets: night\nchecks: [n >= 1]", 1, "subsets has no names."),
+        ("- accuracy >= 0.5\n- ece15 <= 3", 2, "ece15 lies between 0 and 1"),
+        ("- n >= 1e999999999", 1, "'1e999999999' is not a number."),
+        ("[" * 5000, 1, "This is nested too deeply to be read."),
+        ("- {check: n >= 1, where: file==a.png}", 1, "'file==a.png' has one = too many."),
+        ("subsets:\n  night: weather !== night\nchecks: [n >= 1]", 2, "'weather !== night' has one = too many."),
         ("- !!python/object/apply:os.system [ls]", 1, "A text is missing here."),
     ],
 )
@@ -108,6 +126,11 @@ def test_what_is_wrong_is_told_with_its_line(text: str, line: int, message: str)
         parse_checks(text, "checks.yml")
     assert caught.value.code == "checks" and caught.value.fix
     assert caught.value.message.startswith(f"checks.yml, line {line}: {message}")
+
+
+def test_a_class_name_may_begin_with_an_equals_sign() -> None:
+    (check,) = parse_checks("- {check: n >= 1, where: true_label==cat}", "checks.yml").checks
+    assert check.where == ("true_label==cat",)
 
 
 def test_files(tmp_path: Path) -> None:

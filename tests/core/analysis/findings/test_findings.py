@@ -10,15 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from dashboard.core.analysis.findings import class_order
 from dashboard.core.analysis.findings.find import FALSE_DISCOVERIES, find_in, significance_limits
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.analysis.findings.rules import IDS, RULES
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
-from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS, complete
 from tests.core.analysis.findings.faults import CAT, DOG, FAULTS, confused_pair, never_predicted, repeated_images
 from tests.run_rows import failed, manifest, ok, table_of
-from tests.simulated_runs import Simulated, clean
+from tests.simulated_runs import NAMES, Simulated, clean
 
 SEEDS = (1, 2)
 
@@ -80,6 +81,29 @@ def test_the_sentences_are_plain_and_give_the_figures(tmp_path: Path) -> None:
     (finding,) = find_in(folder)
     assert finding.statement == "3 of 43 images could not be evaluated (7.0%, 2.4 to 18.6): It is damaged."
     assert (finding.n, finding.rows.tolist(), finding.where) == (43, [40, 41, 42], ("status=failed",))
+
+
+Z_AND_UNKNOWN: dict[str, object] = {"label_map": (("z", "(leave out)"), ("cat", "cat")), "unknown_labels": ("ant",)}
+
+
+@pytest.mark.parametrize("imported", [False, True])
+@pytest.mark.parametrize("damaged_label", [None, "cat"])
+def test_images_that_were_left_out_by_their_label_are_not_unreadable(
+    damaged_label: str | None, imported: bool, tmp_path: Path
+) -> None:
+    z, ant = ("is not a class.",) * 2 if imported else ("was left out.", "is not a class of pets@1.")
+    out = [replace(failed(i), reason=f"Its label 'z' {z}") for i in range(40, 50)]
+    out += [replace(failed(i), reason=f"Its label 'ant' {ant}") for i in range(50, 55)]
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest(n_images=58, **Z_AND_UNKNOWN))
+    rows = [ok(i, "cat", "cat") for i in range(40)] + out
+    folder.add_part(0, table_of(rows))
+    assert find_in(folder) == []
+    folder.add_part(0, table_of([*rows, *(replace(failed(i), true_label=damaged_label) for i in range(55, 58))]))
+    (finding,) = find_in(folder)
+    assert finding.statement == "3 of 43 images could not be evaluated (7.0%, 2.4 to 18.6): It is damaged."
+    assert finding.rows.tolist() == [55, 56, 57] and bool(finding.where) is bool(damaged_label)
+    assert same_rows_as_its_filter(finding, folder)
 
 
 def test_a_filter_of_the_run_is_part_of_the_filter_of_a_finding(tmp_path: Path) -> None:
@@ -144,6 +168,21 @@ def test_the_same_image_with_two_labels(tmp_path: Path) -> None:
     ]
 
 
+def test_copies_without_a_label_are_not_wrong_labels(tmp_path: Path) -> None:
+    """Of five copies one is called airplane, one automobile, and three nothing: one label must be wrong."""
+    run = clean(1)
+    again = run.take(np.concatenate([np.arange(2000), [0] * 4]))
+    folder = again.store(tmp_path / "20260101-000000-abc")
+    table = folder.load().files.arrow([*SCHEMA.names, *run.properties])
+    labels = np.array(table["true_label"].to_pylist(), object)
+    labels[[0, *range(2000, 2004)]] = "airplane", "automobile", None, None, None
+    table = table.set_column(table.column_names.index("true_label"), "true_label", pa.array(labels, pa.string()))
+    folder.add_part(0, complete(table, NAMES))
+    findings = {finding.id: finding for finding in find_in(folder)}
+    assert findings["conflicting_labels"].cost == 1
+    assert "so at least 1 label must be wrong" in findings["conflicting_labels"].statement
+
+
 def test_errors_that_depend_on_a_column_of_the_dataset(tmp_path: Path) -> None:
     run, rng = clean(1), np.random.default_rng(1)
     night = rng.random(2000) < 0.2
@@ -174,7 +213,7 @@ def test_each_kind_of_column_gives_a_filter_that_works(column: str, value: list[
     assert first.where[0].startswith(column) and same_rows_as_its_filter(first, folder)
 
 
-def test_columns_that_no_filter_can_name_are_left_out(tmp_path: Path) -> None:
+def test_columns_of_every_kind_and_name_give_only_filters_that_work(tmp_path: Path) -> None:
     run = clean(1)
     probs = run.pred_probs.copy()
     probs[:600:2] = np.roll(probs[:600:2], 3, axis=1)
@@ -192,7 +231,7 @@ def test_columns_that_no_filter_can_name_are_left_out(tmp_path: Path) -> None:
         )
     )  # fmt: skip
     conditions = [finding.where[0] for finding in find_in(folder) if finding.id == "depends_on_property"]
-    assert conditions == ["exposure=0.10000000149011612"]
+    assert conditions == ["a_b=a"]  # one of those that say the same
     assert all(same_rows_as_its_filter(finding, folder) for finding in find_in(folder))
 
 
@@ -223,11 +262,55 @@ def test_orders_of_classes(true: list[int], predicted: list[int], statement: str
     )
 
 
+def test_the_order_is_that_of_the_classes_that_occur(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 500 classes 3 occur. With more than can be ordered, nothing is said."""
+    true, predicted = np.array([100, 200, 300] * 20), np.array([200, 100, 300] * 20)
+    run = replace(
+        clean(0, 60, 3),
+        true=true,
+        pred_probs=np.eye(500)[predicted] * 0.85 + 0.15 / 500,
+        names=[f"c{i}" for i in range(500)],
+    )
+    best_order, sizes = class_order._best_order, []
+    monkeypatch.setattr(class_order, "_best_order", lambda counts: sizes.append(len(counts)) or best_order(counts))
+    first = found_in(run, tmp_path)[0]
+    assert first.id == "wrong_order" and first.statement.startswith("c100 and c200 look swapped: 40 of 40")
+    monkeypatch.setattr(class_order, "_MOST_ORDERED", 2)
+    assert "wrong_order" not in [finding.id for finding in found_in(run, tmp_path)]
+    assert sizes == [3]
+
+
 @pytest.mark.parametrize("n", [200, 2000])
 def test_answers_by_chance(n: int, tmp_path: Path) -> None:
     run = clean(1, n)
     (finding,) = found_in(replace(run, true=np.random.default_rng(0).integers(0, 10, n)), tmp_path)
     assert finding.id == "at_chance" and abs(finding.value - 0.1) < 0.05 and finding.cost == len(finding.rows)
+
+
+def of_two_classes(n_ok: int, n_defect: int, false_alarms: int, missed: int) -> Simulated:
+    """Answers with a confidence of 90% for images that are ok (0) or defect (1)."""
+    true = np.repeat([0, 1], [n_ok, n_defect])
+    predicted = true.copy()
+    predicted[:false_alarms], predicted[n_ok : n_ok + missed] = 1, 0
+    return replace(clean(0, len(true), 2), true=true, pred_probs=np.where(np.eye(2)[predicted] > 0, 0.9, 0.1))
+
+
+@pytest.mark.parametrize(
+    "counts, fires",
+    [
+        ((195, 5, 3, 2), False),  # Fisher's exact test: p = 1.5e-4
+        ((970, 30, 8, 20), False),
+        ((9700, 300, 150, 250), False),  # kappa is only 0.18, but of 200 images called defect, 50 are
+        ((195, 5, 4, 5), False),  # too few defects to say
+        ((9500, 500, 475, 475), True),  # of 5% called defect, 5% are
+        ((500, 500, 260, 250), True),
+    ],
+)
+def test_models_that_tell_a_rare_class_are_not_at_chance(
+    counts: tuple[int, int, int, int], fires: bool, tmp_path: Path
+) -> None:
+    ids = [finding.id for finding in found_in(of_two_classes(*counts), tmp_path)]
+    assert ("at_chance" in ids) is fires
 
 
 def test_of_two_classes_one_is_never_predicted(tmp_path: Path) -> None:
