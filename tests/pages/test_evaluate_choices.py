@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
+from dashboard.charts.calibration import BIN
+from dashboard.charts.confusion import ALL
+from dashboard.charts.per_class import POINT
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
 from tests.pages.conftest import show_evaluation
-from tests.pages.test_evaluate import Open
+from tests.pages.test_evaluate import Open, view
 from tests.run_rows import failed, manifest, ok, table_of
 
 
@@ -50,3 +56,62 @@ def test_a_condition_with_few_values_names_each_of_them(
     radio.set_value(value).run()
     page.button(key=f"add-{run.run_id}").click().run()
     assert not page.exception and page.query_params["where"] in (condition, [condition])
+
+
+def id_of(at: AppTest, name: str) -> str:
+    """The id of the chart or table whose key begins with this name."""
+    ids = [each.proto.id for kind in ("vega_lite_chart", "dataframe") for each in at.get(kind)]
+    return str(next(each for each in ids if f"-{name}" in each))
+
+
+def click(at: AppTest, name: str, **selection: object) -> str:
+    """Selects something in a chart or a table, as a browser does. Returns what the page then says about the images."""
+    states = at._tree.get_widget_states()
+    states.widgets.append(WidgetState(id=id_of(at, name), string_value=json.dumps({"selection": selection})))
+    at._run(states)
+    assert not at.exception
+    box = next(each for each in at.selectbox if each.label == "Images")
+    return str(box.format_func(box.value))
+
+
+def cell(true: str, predicted: str) -> list[dict[str, str]]:
+    return [{"true_label": true, "predicted_label": predicted}]
+
+
+def test_what_is_selected_in_a_chart_is_cleared_when_images_are_chosen_elsewhere(page: AppTest) -> None:
+    chart, table = id_of(page, "confusion"), id_of(page, "pairs")
+    assert click(page, "confusion", cell=cell("cat", "dog")) == "Labelled cat, predicted as dog (1)"
+    assert id_of(page, "confusion") == chart, "its own highlight stays"
+    assert id_of(page, "pairs") != table
+    assert click(page, "pairs", rows=[1]) == "Labelled dog, predicted as cat (1)"
+    second = id_of(page, "confusion")
+    assert second != chart
+    box = next(each for each in page.selectbox if each.label == "Images")
+    table = id_of(page, "pairs")
+    box.set_value(("status=ok",)).run()
+    assert id_of(page, "confusion") != second and id_of(page, "pairs") != table
+    assert click(page, "confusion", cell=cell("cat", "dog")) == "Labelled cat, predicted as dog (1)"
+
+
+def test_a_sum_shows_the_images_that_it_counts(page: AppTest) -> None:
+    assert click(page, "confusion", cell=cell(ALL, "cat")).endswith(" (2)"), "not the one without a label"
+    assert click(page, "confusion", cell=cell("cat", ALL)) == "Labelled cat (2)"
+    page.toggle(key="hide-diagonal").set_value(True).run()
+    assert click(page, "confusion", cell=cell(ALL, "cat")) == "Predicted as cat, wrong (1)"
+    assert click(page, "confusion", cell=cell("cat", ALL)) == "Labelled cat, wrong (1)"
+    assert click(page, "confusion", cell=cell("cat", "dog")) == "Labelled cat, predicted as dog (1)"
+    [chart] = page.get("vega_lite_chart")
+    rows = [row for each in chart.proto.datasets for row in pa.ipc.open_stream(each.data.data).read_all().to_pylist()]
+    assert [row["count"] for row in rows if ALL in row.values()] == [1, 1, 1, 1]
+
+
+def test_the_counts_of_the_view_of_confidence_open_as_many_images(page: AppTest) -> None:
+    view(page, "Confidence")
+    assert click(page, "class-calibration", rows=[0]).endswith(" (2)")
+    assert click(page, "reliability-", **{BIN: [{BIN: 12}]}).endswith(" (4)")
+    page.button(key="show-below").click().run()
+    assert page.button(key="show-below").label == "Show the 4 below it"
+    assert next(each for each in page.selectbox if each.label == "Images").value == ("confidence<0.9", "true_label!=")
+    view(page, "Classes")
+    point = [{"class": "cat", "measure": "precision"}]
+    assert click(page, "per-class-chart", **{POINT: point}).endswith(" (2)")

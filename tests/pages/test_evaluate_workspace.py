@@ -170,3 +170,11 @@ def test_many_images_are_shown_page_by_page(open_page: Open, dashboard: Services
 def test_a_point_of_the_chart_of_classes_stands_for_images(measure: str, shown: str) -> None:
     assert images_of_point([{"class": "dog", "measure": measure}]) == [shown]
     assert images_of_point([]) == []
+
+
+def test_a_count_of_labelled_images_leaves_out_those_without_a_label() -> None:
+    assert images_of_point([{"class": "dog", "measure": "precision"}], ["true_label!="]) == [
+        "predicted_label=dog", "true_label!=",
+    ]  # fmt: skip
+    assert images_of_point([{"class": "dog", "measure": "recall"}], ["true_label!="]) == ["true_label=dog"]
+    assert images_of_point([], ["true_label!="]) == []

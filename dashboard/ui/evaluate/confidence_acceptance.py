@@ -10,7 +10,7 @@ from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.evaluate.chosen_images import choose_images
+from dashboard.ui.evaluate.chosen_images import choose_images, labelled_only
 from dashboard.ui.filter_bar import set_filter
 from dashboard.ui.session import remembered, rows_key
 
@@ -30,7 +30,7 @@ def show_slider(run: Run) -> None:
         _figure("Accuracy of the accepted", 210, found.accuracy, "Share of the accepted predictions that are right.")
         st.button(
             f"Show the {below:,} below it", key="show-below", icon=":material/image_search:", disabled=not below,
-            on_click=choose_images, args=(run_id, [f"confidence<{threshold!r}"]),
+            on_click=choose_images, args=(run_id, [f"confidence<{threshold!r}", *labelled_only(run)]),
             help="Shows the images that are not accepted, below on this page.",
         )  # fmt: skip
         others = [str(each) for each in run.conditions if each.column != "confidence"]
