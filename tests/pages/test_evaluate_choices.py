@@ -14,7 +14,7 @@ from dashboard.charts.confusion import ALL
 from dashboard.charts.per_class import POINT
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
-from tests.pages.conftest import show_evaluation
+from tests.pages.conftest import show_evaluation, text_of
 from tests.pages.test_evaluate import Open, view
 from tests.run_rows import failed, manifest, ok, table_of
 
@@ -115,3 +115,25 @@ def test_the_counts_of_the_view_of_confidence_open_as_many_images(page: AppTest)
     view(page, "Classes")
     point = [{"class": "cat", "measure": "precision"}]
     assert click(page, "per-class-chart", **{POINT: point}).endswith(" (2)")
+
+
+def test_an_opened_run_shows_its_note_and_verdict_and_they_can_be_changed_there(
+    page: AppTest, dashboard: Services, run: RunManifest
+) -> None:
+    assert "To review" not in text_of(page)
+    page.button(key="note-shown-run").click().run()
+    page.text_area(key=f"note-{run.run_id}-1").set_value("Look at *dogs*.")
+    page.button_group(key=f"verdict-{run.run_id}-1").set_value("to review")
+    page.button(key="save-note").click().run()
+    assert not page.exception and "Look at *dogs*." in [each.value for each in page.text]
+    assert ":material/visibility: To review" in text_of(page)
+    annotations = dashboard.runs.folder(run.run_id).annotations()
+    assert (annotations.note, annotations.verdict) == ("Look at *dogs*.", "to review")
+
+
+def test_the_note_that_was_typed_but_not_saved_does_not_come_back(page: AppTest, run: RunManifest) -> None:
+    page.button(key="note-shown-run").click().run()
+    page.text_area(key=f"note-{run.run_id}-1").set_value("Unsaved")
+    page.button(key="note-shown-run").click().run()
+    [area] = page.text_area
+    assert not page.exception and area.value == ""
