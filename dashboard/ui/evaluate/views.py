@@ -60,7 +60,7 @@ def show_view(services: Services, run: Run) -> None:
     """Shows the view that the reader chose, and a control to choose another."""
     shown = {view.name: view for view in VIEWS if view.is_shown(run)}
     name = st.segmented_control(
-        "View", list(shown), default="Overview", required=True, key=VIEW, label_visibility="collapsed",
+        "View", list(shown), default=None if VIEW in st.session_state else "Overview", required=True, key=VIEW, label_visibility="collapsed",
         bind="query-params", persist_state="session",
     )  # fmt: skip
     shown.get(str(name), VIEWS[0]).draw(services, run)
