@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.ui.address import enter_page
 from dashboard.ui.errors import show_error
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.resources import get_services, page_served
@@ -28,6 +29,7 @@ try:
 except DashboardError as error:  # a setting that cannot be used
     show_error(error, "The dashboard cannot start.")
     st.stop()
+enter_page(page.url_path)
 with st.sidebar:
     choose_model()
 page.run()

@@ -21,10 +21,10 @@ def show(picture: Picture) -> None:
     """The answer, then the tabs; only the open one is worked out."""
     answer = first_answer(services, model_in_use(), picture.name, picture.data)
     show_head(picture, answer)
-    open_title = st.session_state.get("view")
+    open_title = st.session_state.get("explain-tab")
     all_layers = any(tab.all_layers for tab in TABS if tab.title == open_title)
     question, look = choose_question(picture, answer, all_layers)
-    places = st.tabs([tab.title for tab in TABS], key="view", on_change="rerun")
+    places = st.tabs([tab.title for tab in TABS], key="explain-tab", on_change="rerun")
     for tab, place in zip(TABS, places, strict=True):
         if place.open:
             with place:

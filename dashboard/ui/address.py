@@ -6,15 +6,26 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+_PAGE, _ENTERED = "page-shown", "page-entered"  # in the session
+
 
 def texts_in_address(parameter: str, owner: str) -> list[str]:
-    """The texts of a query parameter; those that the session kept for this owner if the address has none."""
+    """The texts of a query parameter. When the reader comes back to the page, the session's texts of this owner.
+
+    On the same page, an address without the parameter means what it says: the reader may have gone back in the browser.
+    """
     kept = _kept(parameter, owner)
-    if found := st.query_params.get_all(parameter):
-        st.session_state[kept] = found
-    elif st.session_state.get(kept):
-        st.query_params[parameter] = st.session_state[kept]
-    return list(st.session_state.get(kept, []))
+    found = [text for text in st.query_params.get_all(parameter) if text]
+    if not found and st.session_state.get(_ENTERED) and st.session_state.get(kept):
+        found = st.query_params[parameter] = st.session_state[kept]
+    st.session_state[kept] = found
+    return list(found)
+
+
+def enter_page(name: str) -> None:
+    """Notes whether this run of the script opens another page than the one before. The entry script calls it."""
+    st.session_state[_ENTERED] = st.session_state.get(_PAGE) != name
+    st.session_state[_PAGE] = name
 
 
 def put_in_address(parameter: str, owner: str, texts: Sequence[str]) -> None:

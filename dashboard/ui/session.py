@@ -72,14 +72,13 @@ def filtered_run(services: Services, run: Run, conditions: Filter) -> Run:
         return run
     folder = services.runs.folder(run.manifest.run_id)
     tags = tuple(folder.annotations().tags.items()) if any(each.column == TAG for each in conditions) else ()
-    key = (run.manifest, len(run.table), run.conditions, conditions, tags)
+    key = (rows_key(run), run.manifest.state, conditions, tags)
     return remembered("filtered", key, "", lambda: folder.narrow(run, conditions), most=4)
 
 
 def rows_key(run: Run) -> Hashable:
     """A key that changes when a filter lets other rows of the run pass, or when the run has more rows."""
-    positions = run.table.index.to_numpy()
-    return run.manifest.run_id, run.conditions, len(positions), int(positions.sum())
+    return run.manifest.run_id, run.conditions, run.rows_key
 
 
 def state_of_run(services: Services, run_id: str) -> Hashable:

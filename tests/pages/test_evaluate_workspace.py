@@ -10,7 +10,7 @@ from dashboard.services import Services
 from dashboard.ui.evaluate.classes_view import images_of_point
 from tests.conftest import MakeZip
 from tests.evaluating import evaluate
-from tests.pages.conftest import sheet, show_evaluation, text_of
+from tests.pages.conftest import ROOT, sheet, show_evaluation, text_of
 from tests.pages.test_evaluate import Open, metrics, open_run, view
 
 
@@ -178,3 +178,69 @@ def test_a_count_of_labelled_images_leaves_out_those_without_a_label() -> None:
     ]  # fmt: skip
     assert images_of_point([{"class": "dog", "measure": "recall"}], ["true_label!="]) == ["true_label=dog"]
     assert images_of_point([], ["true_label!="]) == []
+
+
+@pytest.mark.parametrize("name", ["Images", "Confidence"])
+def test_another_run_is_opened_and_a_run_deleted_from_every_view(
+    open_page: Open, dashboard: Services, run: RunManifest, make_zip: MakeZip, name: str
+) -> None:
+    version = dashboard.registry.get("tiny")
+    other = evaluate(make_zip({"cat": 3}, name="other.zip"), version, dashboard.engine, dashboard.runs)
+    at = open_page("evaluate")
+    at.query_params["run"], at.query_params["view"], at.query_params["where"] = run.run_id, name, ["true_label=dog"]
+    at.run()
+    assert not at.exception and "8 of 20 images pass the filter" in text_of(at)
+    at.button(key="delete").click().run()
+    at.button(key="delete-for-good").click().run()
+    assert not at.exception and [each.run_id for each in dashboard.runs.list()] == [other.run_id]
+    assert "where" not in at.query_params and "run" not in at.query_params
+    show_evaluation(at, other.run_id)
+    assert not at.exception and "images pass the filter" not in text_of(at)
+
+
+@pytest.mark.parametrize(
+    "show, said", [("true_label=nope", "nope is not a class"), ("tag=gone", "No image has the tag")]
+)
+def test_an_address_of_images_that_there_cannot_be_has_a_way_out(
+    open_page: Open, run: RunManifest, show: str, said: str
+) -> None:
+    at = open_page("evaluate")
+    at.query_params["run"], at.query_params["show"] = run.run_id, show
+    at.run()
+    assert not at.exception and said in text_of(at) and metrics(at)["Images"] == "20"
+    at.button(key="show-others").click().run()
+    assert not at.exception and said not in text_of(at) and sheet(at)
+
+
+def test_going_back_in_the_browser_takes_the_filter_away(open_page: Open, run: RunManifest) -> None:
+    at = set_filter(open_run(open_page, run), run, "true_label=dog")
+    del at.query_params["where"]
+    at.run()
+    assert not at.exception and metrics(at)["Images"] == "20"
+
+
+def test_a_filter_is_still_there_after_another_page(open_page: Open, run: RunManifest) -> None:
+    at = set_filter(open_run(open_page, run), run, "true_label=dog")
+    at.query_params.clear()
+    at.switch_page(str(ROOT / "pages" / "diagnostics.py")).run()
+    at.switch_page(str(ROOT / "pages" / "evaluate.py")).run()
+    assert not at.exception and metrics(at)["Images"] == "8" and at.query_params["where"] == "true_label=dog"
+
+
+def test_a_tag_that_moves_to_another_image_changes_what_is_shown(
+    open_page: Open, dashboard: Services, run: RunManifest
+) -> None:
+    folder = dashboard.runs.folder(run.run_id)
+    folder.annotate(lambda found: found.tagged("x", [1, 4]))
+    at = set_filter(open_run(open_page, run), run, "tag=x")
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+    assert sorted(item["index"] for item in sheet(at)) == [1, 4]
+    folder.annotate(lambda found: found.untagged("x", [1, 4]).tagged("x", [2, 3]))
+    at.run()
+    assert sorted(item["index"] for item in sheet(at)) == [2, 3]
+
+
+def test_figures_that_need_several_labels_are_not_shown_for_one(open_page: Open, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    assert metrics(at)["Macro F1"].endswith("%")
+    assert metrics(set_filter(at, run, "true_label=dog"))["Macro F1"] == "-"

@@ -38,7 +38,7 @@ def badges(at: AppTest) -> list[str]:
 
 
 def view(at: AppTest, name: str) -> AppTest:
-    at.session_state["view"] = name
+    at.session_state["explain-tab"] = name
     at.run()
     assert not at.exception
     return at

@@ -94,7 +94,7 @@ def test_a_model_without_a_convolution_is_explained_by_its_pixels(page: AppTest,
     assert len([alt for alt in alts(page) if " heatmap for " in alt]) == len(
         [m for m in METHODS.values() if not m.uses_layer]
     )
-    page.session_state["view"] = "Layers"
+    page.session_state["explain-tab"] = "Layers"
     page.run()
     assert "no layer with a grid" in page.info[-1].value.replace("\\", "")
 
@@ -112,7 +112,7 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
     file.write_text(json.dumps({**json.loads(file.read_text()), "class_names": names}))
     page.button(key="sample-frog").click().run()
     for name in ("Methods", "One map", "Layers", "Two classes"):
-        page.session_state["view"] = name
+        page.session_state["explain-tab"] = name
         page.run()
         assert not page.exception
         kinds = (page.markdown, page.caption, page.warning, page.info, page.metric, page.subheader)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,6 +51,11 @@ class Run:
             return self.files.take(rows.index.to_numpy(), columns)
         except (OSError, pa.ArrowException) as error:
             raise damaged(self.manifest.run_id, error) from error
+
+    @cached_property
+    def rows_key(self) -> str:
+        """Hex digest of which rows of the run `table` holds."""
+        return hashlib.blake2b(self.table.index.to_numpy(np.int64).tobytes(), digest_size=16).hexdigest()
 
     def batches(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """The rows of `table` with these columns, some thousand at a time. Raises OSError or ArrowException."""

@@ -10,7 +10,8 @@ from dashboard.core.runs.filters import Condition, Filter, as_texts, parse_filte
 from dashboard.core.runs.run import Run
 from dashboard.ui.address import put_in_address, texts_in_address
 
-_SHOW = "show"  # in the address
+SHOW = "show"  # in the address
+VIEW = "view"  # in the address: which view of the evaluation is open
 _CLEARED = "cleared-selections"  # in the session, by run: how often the selection of each chart and table was cleared
 MISTAKES: Filter = (Condition("correct", "=", "no"),)
 ALL: Filter = (Condition("status", "=", "ok"),)
@@ -18,7 +19,7 @@ ALL: Filter = (Condition("status", "=", "ok"),)
 
 def chosen_images(run: Run) -> Filter:
     """What was chosen; without a choice the mistakes, or all images if none has a label. Raises DatasetError."""
-    chosen = parse_filter(texts_in_address(_SHOW, run.manifest.run_id))
+    chosen = parse_filter(texts_in_address(SHOW, run.manifest.run_id))
     return chosen or (MISTAKES if len(run.labelled) else ALL)
 
 
@@ -31,7 +32,7 @@ def choose_images(run_id: str, texts: Sequence[str], by: str = "") -> None:
     """
     cleared = _cleared(run_id)
     cleared.update({name: count + 1 for name, count in cleared.items() if name != by})
-    put_in_address(_SHOW, run_id, texts)
+    put_in_address(SHOW, run_id, texts)
 
 
 def selection_key(run_id: str, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from dashboard.core.analysis.findings.finding import Finding
@@ -9,8 +11,8 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
-from dashboard.ui.evaluate.chosen_images import choose_images
-from dashboard.ui.session import remembered
+from dashboard.ui.evaluate.chosen_images import VIEW, choose_images
+from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import plain
 
 MOST_BY_NUMBER = 300  # images that an address can name one by one
@@ -25,7 +27,7 @@ def show_findings(services: Services, run: Run) -> None:
         help="What differs from chance although many things were looked for. The costliest is the first: the one "
         "because of which most images are wrong, lost or misleading.",
     )
-    key = (run.manifest, run.conditions, len(run.table))
+    key = (rows_key(run), run.manifest.state)
     try:
         findings = remembered(
             "findings", key, "Looking for what stands out ...", lambda: services.analysis.findings(run)
@@ -45,19 +47,25 @@ def _show(run: Run, number: int, finding: Finding) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"finding-{number}"):
         with st.container(width="stretch", gap=None):
             st.markdown(f"{number}\\. {plain(finding.statement)}")
-            st.caption(plain(finding.next_step))
+            st.caption(plain(finding.next_step.replace("`", "")))
         if texts := _conditions(run, finding):
             st.button(
                 f"Show {len(finding.rows):,} images" if len(finding.rows) != 1 else "Show the image",
                 key=f"show-finding-{number}",
-                on_click=choose_images,
+                on_click=_show_images,
                 args=(run.manifest.run_id, texts),
             )
 
 
+def _show_images(run_id: str, texts: Sequence[str]) -> None:
+    """Opens the view of images with these, since the overview would show them far below the findings."""
+    choose_images(run_id, texts)
+    st.session_state[VIEW] = "Images"
+
+
 def _conditions(run: Run, finding: Finding) -> list[str]:
     """Conditions for exactly the images of a finding; none if it has no images, or too many to name them."""
-    if finding.where:
+    if finding.where and len(finding.rows):
         return list(finding.where)
     if not 0 < len(finding.rows) <= MOST_BY_NUMBER:
         return []

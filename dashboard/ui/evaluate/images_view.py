@@ -34,9 +34,22 @@ _ORDERS: dict[Order, str] = {
 
 
 def show_images(services: Services, run: Run) -> None:
-    """Shows the images that were chosen, or the most confident mistakes."""
-    conditions = chosen_images(run)
-    chosen = filtered_run(services, run, conditions)
+    """Shows the images that were chosen, or the most confident mistakes, and where the model looks in them."""
+    rows = show_image_list(services, run)
+    if len(rows):
+        show_bulk(services, run, rows)
+
+
+def show_image_list(services: Services, run: Run) -> pd.DataFrame:
+    """Shows the images that were chosen, or the most confident mistakes. Returns the rows of all of them."""
+    run_id = run.manifest.run_id
+    try:
+        conditions = chosen_images(run)
+        chosen = filtered_run(services, run, conditions)
+    except DashboardError as error:
+        show_error(error, "These images cannot be shown.")
+        st.button("Show others", key="show-others", on_click=choose_images, args=(run_id, []))
+        return run.evaluated.head(0)
     with st.container(horizontal=True, vertical_alignment="bottom", key="images-head"):
         _choose(run, conditions, len(chosen.evaluated))
         default: Order = "most confident" if len(run.labelled) else "least confident"
@@ -49,13 +62,13 @@ def show_images(services: Services, run: Run) -> None:
         )  # fmt: skip
     if chosen.evaluated.empty:
         st.info("No mistakes here." if conditions == MISTAKES else "No image is like this.", icon=":material/check:")
-        return
+        return chosen.evaluated
     rows = ordered(chosen, order)
     if run.manifest.imported:
         _show_imported(run, rows)
-        return
-    _show_page(services, run, rows)
-    show_bulk(services, run, rows)
+    else:
+        _show_page(services, run, rows)
+    return rows
 
 
 def _choose(run: Run, conditions: Filter, count: int) -> None:

@@ -17,7 +17,7 @@ from dashboard.ui.contact_sheet import SheetItem
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.selection import selected_images
 from dashboard.ui.evaluate.sheet_page import show_sheet_page
-from dashboard.ui.session import remembered
+from dashboard.ui.session import remembered, rows_key
 
 _COLUMNS = {"file": "File", "label": "Label", "suggested_label": "Suggested label", "confidence": "Confidence"}
 
@@ -29,7 +29,7 @@ def show_labels(services: Services, run: Run) -> None:
         help="Found by cleanlab (confident learning): images that the model is surer of another class than is usual for "
         "it. The model must not have been trained on these images.",
     )
-    key = (run.manifest, run.conditions, len(run.table))
+    key = (rows_key(run), run.manifest.state)
     try:
         issues = remembered("label-issues", key, "Comparing labels ...", lambda: services.analysis.label_issues(run))
     except DashboardError as error:

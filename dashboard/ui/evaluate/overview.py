@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.confusion_view import show_confusion, show_pairs
 from dashboard.ui.evaluate.findings_view import show_findings
-from dashboard.ui.evaluate.images_view import show_images
+from dashboard.ui.evaluate.images_view import show_image_list, show_images
+from dashboard.ui.evaluate.many_maps_view import show_bulk
 from dashboard.ui.evaluate.metrics_table import show_metrics
 
 
@@ -27,11 +29,13 @@ def show_overview(services: Services, run: Run) -> None:
                 width=190,
                 help=f"With its 95% Wilson interval, from {a.n:,} images.",
             )
+            several = np.count_nonzero(evaluation.confusion.sum(axis=1)) > 1
             st.metric(
                 "Macro F1",
-                f"{evaluation.macro_f1:.1%}",
+                f"{evaluation.macro_f1:.1%}" if several else "-",
                 width=150,
-                help="Mean F1 of the classes that occur as labels or predictions, with equal weights.",
+                help="Mean F1 of the classes that occur as labels or predictions, with equal weights. It says nothing "
+                "about images of one label only.",
             )
         st.metric("Images", f"{len(run.evaluated):,}", width=150, help="Images with a prediction.")
         st.metric(
@@ -58,11 +62,13 @@ def show_overview(services: Services, run: Run) -> None:
         left, right = st.columns([7, 5], gap="large")
         with left:
             show_confusion(run, evaluation)
-        with right:
             show_pairs(run, evaluation)
+        with right:  # beside the chart, so that a click is seen to change them
+            rows = show_image_list(services, run)
+        if len(rows):
+            show_bulk(services, run, rows)
     elif len(run.evaluated):
         st.info("No image has a label that the model knows, so there is nothing to compare.", icon=":material/info:")
-    if len(run.evaluated):
         show_images(services, run)
     with findings:
         show_findings(services, run)

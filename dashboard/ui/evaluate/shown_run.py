@@ -6,6 +6,8 @@ import streamlit as st
 
 from dashboard.core.evaluation.job import Job
 from dashboard.services import Services
+from dashboard.ui.evaluate.chosen_images import SHOW
+from dashboard.ui.filter_bar import WHERE
 
 _RUN = "run"  # in the address
 _RUN_ID, _EVALUATED_BEFORE = "run_id", "evaluated_before"  # in the session
@@ -14,14 +16,21 @@ _RUN_ID, _EVALUATED_BEFORE = "run_id", "evaluated_before"  # in the session
 def show(run_id: str) -> None:
     """Makes the page show this run from now on."""
     if st.query_params.get(_RUN, run_id) != run_id:
-        st.query_params.clear()  # filter and view belong to the other run
+        _forget_images()
     st.session_state[_RUN_ID] = st.query_params[_RUN] = run_id
 
 
 def show_none() -> None:
     """Makes the page show no run."""
     st.session_state.pop(_RUN_ID, None)
-    st.query_params.clear()
+    st.query_params.pop(_RUN, None)
+    _forget_images()
+
+
+def _forget_images() -> None:
+    """Removes from the address which images are shown. The view stays, since its widgets own it there."""
+    for parameter in (WHERE, SHOW):
+        st.query_params.pop(parameter, None)
 
 
 def shown_run(services: Services) -> tuple[str, Job | None]:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
+from dashboard.ui.evaluate.chosen_images import VIEW
 from dashboard.ui.evaluate.classes_view import show_classes
 from dashboard.ui.evaluate.confidence_view import show_confidence
 from dashboard.ui.evaluate.failures_tab import show_failures
@@ -59,7 +60,7 @@ def show_view(services: Services, run: Run) -> None:
     """Shows the view that the reader chose, and a control to choose another."""
     shown = {view.name: view for view in VIEWS if view.is_shown(run)}
     name = st.segmented_control(
-        "View", list(shown), default="Overview", required=True, key="view", label_visibility="collapsed",
+        "View", list(shown), default=None if VIEW in st.session_state else "Overview", required=True, key=VIEW, label_visibility="collapsed",
         bind="query-params", persist_state="session",
     )  # fmt: skip
     shown.get(str(name), VIEWS[0]).draw(services, run)
