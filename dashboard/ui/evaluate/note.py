@@ -59,8 +59,8 @@ def _ask(services: Services, manifest: RunManifest, key: str) -> None:
     )
     st.text_area("Note", noted.note, key=f"note-{key}", max_chars=2000)
     saved = st.button("Save", key="save-note", type="primary", on_click=_save, args=(services, manifest.run_id, key))
-    if error := st.session_state.pop(_NOT_SAVED, None):
-        show_error(error, "The note was not saved.")
+    if fault := st.session_state.pop(_NOT_SAVED, None):
+        show_error(fault, "The note was not saved.")
     elif saved:
         st.rerun()
 
