@@ -118,6 +118,19 @@ def test_one_run_under_two_filters(open_page: Open, runs: Path) -> None:
     assert not at.metric and "30 images of A and 30 of B" in text_of(at)
 
 
+def test_no_evaluation_is_better_by_a_metric_that_says_nothing_about_one_label(open_page: Open, runs: Path) -> None:
+    at = opened(open_page("compare"), a="bad", b="good")
+    rows = table_with(at, "Better").set_index("Metric")  # type: ignore[attr-defined]
+    assert rows.loc["Macro F1", "Better"] == "B" and "the same label" not in text_of(at)
+    rows = table_with(opened(at, a="bad", b="good", where=["true_label=cat"]), "Better").set_index("Metric")  # type: ignore[attr-defined]
+    assert rows.loc["Macro F1"].drop("What it is").tolist() == ["-"] * 5
+    assert rows.loc["Accuracy", "Better"] == "B" and "all images have the same label" in text_of(at)
+    at = opened(at, a="bad", b="bad", where=["true_label=cat"], where_b=["predicted_label=dog"])
+    rows = table_with(at, "Better").set_index("Metric")  # type: ignore[attr-defined]
+    row = rows.loc["Macro F1"]
+    assert row["A"] == "-" and row["B"] != "-" and row["Better"] == "-"
+
+
 def test_more_than_two_are_ranked(open_page: Open, runs: Path) -> None:
     at = opened(open_page("compare"), a="bad", b="near", more=["good"])
     assert headline(at) == "good@1 is first by Accuracy, 100.0%. 1 other cannot be told apart from it."
