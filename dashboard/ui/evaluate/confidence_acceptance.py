@@ -43,7 +43,7 @@ def show_slider(run: Run) -> None:
 
 def _ask_for_threshold() -> float:
     """Asks with a slider, and with a box that keeps all digits of a threshold that the slider cannot be set to."""
-    left, right = st.columns([5, 1], vertical_alignment="bottom")
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
     with right:
         threshold = st.number_input(
             "Exactly", 0.0, 1.0, _AT_FIRST, 10**-_DECIMALS, format="%.9g", key=_THRESHOLD, bind="query-params",
