@@ -20,7 +20,13 @@ ALL = "(all)"  # the row and the column of sums: a click chooses a whole column 
 
 
 def confusion_chart(
-    table: pd.DataFrame, class_names: Sequence[str], measure: Measure, hide_diagonal: bool, log_colour: bool, dark: bool
+    table: pd.DataFrame,
+    sums: pd.DataFrame,
+    class_names: Sequence[str],
+    measure: Measure,
+    hide_diagonal: bool,
+    log_colour: bool,
+    dark: bool,
 ) -> alt.LayerChart:
     """Draws one row per true class and one column per predicted class, and their sums in a last row and column.
 
@@ -28,6 +34,7 @@ def confusion_chart(
 
     Args:
         table: from `confusion_table`.
+        sums: from `confusion_sums`.
         class_names: in the order of the rows and columns.
         log_colour: colours follow the logarithm, so that small numbers differ more.
     """
@@ -64,17 +71,15 @@ def confusion_chart(
         text=alt.Text(f"{measure}:Q", format="," if measure == "count" else ".1%"),
         color=alt.condition(f"datum.{measure} > {0.3 * top}", alt.value(many), alt.value(few)),
     )
-    return (cells + label + _sums(base, shown, selection, dark)).properties(height=height_of(order))
+    return (cells + label + _sums(base, sums, selection, dark)).properties(height=height_of(order))
 
 
-def _sums(base: alt.Chart, shown: pd.DataFrame, selection: alt.Parameter, dark: bool) -> alt.LayerChart:
+def _sums(base: alt.Chart, sums: pd.DataFrame, selection: alt.Parameter, dark: bool) -> alt.LayerChart:
     """The sums of rows and columns, without colours of their own."""
-    by_true = shown.groupby("true_label", as_index=False)["count"].sum().assign(predicted_label=ALL)
-    by_predicted = shown.groupby("predicted_label", as_index=False)["count"].sum().assign(true_label=ALL)
-    sums = base.properties(data=pd.concat([by_true, by_predicted])).encode(
+    drawn = base.properties(data=sums.fillna({"true_label": ALL, "predicted_label": ALL})).encode(
         tooltip=labels_of_cell(alt.Tooltip("count:Q", format=",", title="Images"))
     )
-    cells = sums.mark_rect(cornerRadius=2, cursor="pointer", fillOpacity=0.08, fill=ink(dark)).encode(
+    cells = drawn.mark_rect(cornerRadius=2, cursor="pointer", fillOpacity=0.08, fill=ink(dark)).encode(
         stroke=alt.condition(selection, alt.value(SELECTED), alt.value("transparent")), strokeWidth=alt.value(3)
     )
-    return cells + sums.mark_text(fontSize=11, color=ink(dark)).encode(text=alt.Text("count:Q", format=","))
+    return cells + drawn.mark_text(fontSize=11, color=ink(dark)).encode(text=alt.Text("count:Q", format=","))

@@ -7,7 +7,7 @@ import pandas as pd
 from dashboard.charts.confusion import confusion_chart
 from dashboard.charts.palette import MOST_CLASSES, OF_MANY
 from dashboard.charts.per_class import per_class_chart
-from dashboard.core.metrics.confusion import confused_classes, confused_pairs, confusion_table
+from dashboard.core.metrics.confusion import confused_classes, confused_pairs, confusion_sums, confusion_table
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.metrics.intervals import proportion
 from dashboard.reports.document import Chart, Column, Section, Table
@@ -21,11 +21,12 @@ def confusion_section(evaluation: Evaluation) -> Section:
     names, confusion = evaluation.class_names, evaluation.confusion
     many = len(names) > MOST_CLASSES
     classes = confused_classes(confusion, OF_MANY if many else len(names))
-    table, shown = confusion_table(confusion, names, classes), [names[i] for i in classes]
+    table, sums = confusion_table(confusion, names, classes), confusion_sums(confusion, names, classes)
+    shown = [names[i] for i in classes]
     chart = Chart(
         "Confusion matrix",
         "One row per label, one column per predicted class, number of images in each cell",
-        lambda dark: confusion_chart(table, shown, "count", False, False, dark),
+        lambda dark: confusion_chart(table, sums, shown, "count", False, False, dark),
         f"The {len(shown)} most confused classes of {len(names):,}." if many else "",
         wide=len(shown) > OF_MANY,
     )

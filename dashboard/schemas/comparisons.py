@@ -122,7 +122,7 @@ class LeaderboardRecord(Schema):
                 run_id=each.manifest.run_id,
                 model=ModelName.parse(each.manifest.model),
                 metrics=ScoreRecord.of_each(each.scores),
-                difference=each.difference and ScoreRecord(**asdict(each.difference)),
+                difference=each.difference and ScoreRecord.of(each.difference),
                 mcnemar_p=each.p,
                 may_be_best=each.may_be_best,
             )

@@ -98,9 +98,14 @@ class ScoreRecord(Schema):
     n: int = Field(description="number of images")
 
     @classmethod
+    def of(cls, score: Score) -> ScoreRecord:
+        """The record of a score."""
+        return cls(value=score.value, low=score.low, high=score.high, n=score.n)
+
+    @classmethod
     def of_each(cls, scores: Mapping[str, Score]) -> dict[str, ScoreRecord]:
         """The records of scores, by name."""
-        return {name: cls(**asdict(score)) for name, score in scores.items()}
+        return {name: cls.of(score) for name, score in scores.items()}
 
 
 class ScoredRunRecord(RunRecord):

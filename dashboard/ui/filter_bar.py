@@ -25,6 +25,11 @@ _NAMES = {
     "height": "Height (pixels)", "aspect": "Width / height", "file_size": "File size (bytes)", "brightness": "Brightness",
     "contrast": "Contrast", "sharpness": "Sharpness", "colourfulness": "Colourfulness", "status": "Evaluated or not",
 }  # fmt: skip
+_NO_OR_YES = {"no": "No", "yes": "Yes"}
+_ANSWERS = {
+    "correct": {"no": "Wrong", "yes": "Right"},
+    "status": {"ok": "Evaluated", "failed": "Not evaluated"},
+}  # by column: what each value means
 _HIDDEN = {"index", "true_probability", "true_rank", "squared_error"}  # can be typed, but few would look for them
 
 
@@ -114,8 +119,9 @@ def _ask(column: str, source: FilterSource, key: str, annotations: Annotations) 
         options = list(source.class_names if kind == "class" else annotations.tags)
         chosen = st.multiselect("Any of these", options, key=key, placeholder="Choose" if options else "None yet")
         return [str(any_of(column, chosen))] if chosen else []
-    if kind == "flag":
-        answer = st.radio("Which", ["no", "yes"], format_func={"no": "Wrong", "yes": "Right"}.get, key=key, index=None)
+    answers = _ANSWERS.get(column) or (_NO_OR_YES if kind == "flag" else None)
+    if answers:
+        answer = st.radio("Which", list(answers), format_func=answers.get, key=key, index=None)
         return [f"{column}={answer}"] if answer else []
     if kind == "text":
         words = st.text_input("Contains", key=key)

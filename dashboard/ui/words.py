@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 WIDEST_METRIC = 16  # characters
+ONE_LABEL = "A dash stands for a metric that says nothing, because all images have the same label."
 PREDICTED_CLASS = "the predicted class"  # an entry in lists of classes: the class that the model predicts
 
 

@@ -13,7 +13,7 @@ from dashboard.charts.confusion_difference import confusion_difference_chart
 from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, OF_MANY
 from dashboard.charts.per_class import per_class_chart
 from dashboard.charts.probabilities import probability_bars, rest_of_bars
-from dashboard.core.metrics.confusion import confusion_table
+from dashboard.core.metrics.confusion import confusion_sums, confusion_table
 
 NAMES = ("cat", "dog", "[x](y).z")
 CONFUSION = np.array([[8, 2, 0], [0, 5, 5], [0, 0, 0]])
@@ -83,7 +83,8 @@ def test_the_table_of_some_classes_keeps_their_share_of_all_images() -> None:
 
 
 def drawn(hide_diagonal: bool, measure: Any = "count", dark: bool = False, log: bool = False) -> dict[str, Any]:
-    chart = confusion_chart(confusion_table(CONFUSION, NAMES), NAMES, measure, hide_diagonal, log, dark)
+    sums = confusion_sums(CONFUSION, NAMES, np.arange(3))
+    chart = confusion_chart(confusion_table(CONFUSION, NAMES), sums, NAMES, measure, hide_diagonal, log, dark)
     return dict(chart.to_dict())
 
 
@@ -102,6 +103,12 @@ def test_the_last_row_and_column_hold_the_sums() -> None:
     sums = _data(spec, 2)
     assert {(row["true_label"], row["predicted_label"]): row["count"] for row in sums} == {
         ("cat", ALL): 10, ("dog", ALL): 10, (ALL, "cat"): 8, (ALL, "dog"): 7, (ALL, "[x](y).z"): 5,
+    }  # fmt: skip
+
+
+def test_the_sums_of_some_classes_count_the_images_of_all() -> None:
+    assert confusion_sums(CONFUSION, NAMES, np.array([1])).to_dict("list") == {
+        "true_label": ["dog", None], "predicted_label": [None, "dog"], "count": [10, 7],
     }  # fmt: skip
 
 
@@ -167,8 +174,9 @@ def test_numbers_can_be_read_on_the_emptiest_and_the_fullest_cell(dark: bool) ->
 
 
 def test_an_evaluation_without_any_image_is_drawn_empty() -> None:
-    table = confusion_table(np.zeros((3, 3), int), NAMES)
-    assert cells_of(confusion_chart(table, NAMES, "count", False, False, False).to_dict()) == []
+    empty = np.zeros((3, 3), int)
+    table, sums = confusion_table(empty, NAMES), confusion_sums(empty, NAMES, np.arange(3))
+    assert cells_of(confusion_chart(table, sums, NAMES, "count", False, False, False).to_dict()) == []
 
 
 @pytest.mark.parametrize("dark", [False, True])

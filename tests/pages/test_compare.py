@@ -208,8 +208,8 @@ def test_ticked_runs_are_compared(open_page: Open, runs: Path) -> None:
 def test_a_note_and_a_verdict_are_kept(open_page: Open, dashboard: Services, runs: Path) -> None:
     at = tick(open_page("evaluate"), [0])
     at.button(key="note-run").click().run()
-    at.text_area(key="note-other").set_value("Needs a look.")
-    at.button_group(key="verdict-other").set_value("to review")
+    at.text_area(key="note-other-1").set_value("Needs a look.")
+    at.button_group(key="verdict-other-1").set_value("to review")
     at.button(key="save-note").click().run()
     assert not at.exception
     annotations = dashboard.runs.folder("other").annotations()

@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
+from dashboard.core.metrics.guarantee import guarantee_on_halves
 from dashboard.core.metrics.temperature import softmax
 from dashboard.services import Services
 from tests.pages.conftest import text_of
@@ -59,9 +60,10 @@ def metrics(at: AppTest) -> dict[str, str]:
 def test_the_slider_shows_how_many_are_accepted_and_how_many_of_these_are_right(show: Show) -> None:
     probs = np.array([[0.95, 0.05], [0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
     at = show(probs, np.array([0, 1, 1, 1]), accept="0.8")
-    assert at.slider(key="accept").value == 0.8
+    assert at.slider(key="accept-slider").value == at.number_input(key="accept").value == 0.8
     assert (metrics(at)["Accepted"], metrics(at)["Accuracy of the accepted"]) == ("75.0%", "66.7%")
-    at.slider(key="accept").set_value(0.96).run()
+    at.slider(key="accept-slider").set_value(0.96).run()
+    assert at.number_input(key="accept").value == 0.96
     assert (metrics(at)["Accepted"], metrics(at)["Accuracy of the accepted"]) == ("0.0%", "-")
     assert at.button(key="filter-accepted").disabled and at.button(key="show-below").label == "Show the 4 below it"
 
@@ -99,17 +101,38 @@ def test_calibration_in_a_sentence_in_bins_and_for_each_class(show: Show) -> Non
 
 
 def test_the_guarantee_is_a_sentence_and_its_threshold_can_be_used(show: Show) -> None:
-    at = show(*predictions(4000), "Acceptance")
+    probs, labels = predictions(4000)
+    at = show(probs, labels, "Acceptance")
     at.number_input(key="max-error").set_value(10.0).run()
-    sentence = next(
-        each.value for each in at.markdown if "with 95% confidence, at most 10% of them are wrong" in each.value
-    )
-    threshold = float(sentence.split("at least ")[1].split(":")[0])
+    assert "with 95% confidence, at most 10% of them are wrong" in text_of(at)
     at.button(key="use-guarantee").click().run()
-    assert threshold - 0.001 <= at.slider(key="accept").value <= threshold + 0.001
+    exact = at.number_input(key="accept").value
+    assert exact in probs.max(axis=1) and at.slider(key="accept-slider").value == round(exact, 3)
     at.number_input(key="max-error").set_value(0.1).run()
     [reason] = at.warning
     assert "At least 2,995 images are needed" in reason.value and "only 2,000" in reason.value
+
+
+def test_a_guaranteed_threshold_close_to_one_accepts_what_was_promised(show: Show) -> None:
+    """All confidences would be above or below a threshold with three decimals."""
+    confidence = 0.9999 + 0.00009 * np.arange(1000)[::-1] / 1000
+    probs = np.stack([confidence, 1 - confidence], axis=1)
+    labels = (np.arange(1000) >= 600).astype(int)
+    at = show(probs, labels, "Acceptance")
+    at.number_input(key="max-error").set_value(2.0).run()
+    promised = guarantee_on_halves(confidence, labels == 0, 0.02)
+    assert promised.threshold is not None
+    at.button(key="use-guarantee").click().run()
+    assert not at.exception and at.number_input(key="accept").value == promised.threshold
+    accepted = confidence >= promised.threshold
+    assert 0.5 < accepted.mean() < 0.7 and metrics(at)["Accepted"] == f"{accepted.mean():.1%}"
+    assert at.button(key="show-below").label == f"Show the {(~accepted).sum()} below it"
+    at.button(key="show-below").click().run()
+    assert _images(at).endswith(f"({(~accepted).sum()})")
+    address = at.query_params["accept"]
+    assert float(address if isinstance(address, str) else address[0]) == promised.threshold
+    at.button(key="filter-accepted").click().run()
+    assert f"{accepted.sum()} of 1,000 images pass the filter" in text_of(at)
 
 
 def test_the_curve_marks_the_threshold_of_the_slider(show: Show) -> None:
@@ -120,7 +143,7 @@ def test_the_curve_marks_the_threshold_of_the_slider(show: Show) -> None:
     [point] = [table for table in tables if "label" in table]
     accepted = probs.max(axis=1) >= 0.75
     wrong = probs.argmax(axis=1)[accepted] != labels[accepted]
-    assert point["label"] == ["from 0.750"]
+    assert point["label"] == ["from 0.75"]
     assert (point["coverage"], point["risk"]) == ([accepted.mean()], [pytest.approx(wrong.mean())])
     assert "Area under the curve (AURC)" in text_of(at)
 

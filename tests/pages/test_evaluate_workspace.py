@@ -172,6 +172,14 @@ def test_a_point_of_the_chart_of_classes_stands_for_images(measure: str, shown: 
     assert images_of_point([]) == []
 
 
+def test_a_count_of_labelled_images_leaves_out_those_without_a_label() -> None:
+    assert images_of_point([{"class": "dog", "measure": "precision"}], ["true_label!="]) == [
+        "predicted_label=dog", "true_label!=",
+    ]  # fmt: skip
+    assert images_of_point([{"class": "dog", "measure": "recall"}], ["true_label!="]) == ["true_label=dog"]
+    assert images_of_point([], ["true_label!="]) == []
+
+
 @pytest.mark.parametrize("name", ["Images", "Confidence"])
 def test_another_run_is_opened_and_a_run_deleted_from_every_view(
     open_page: Open, dashboard: Services, run: RunManifest, make_zip: MakeZip, name: str

@@ -67,6 +67,23 @@ def confusion_table(
     )
 
 
+def confusion_sums(confusion: np.ndarray, class_names: Sequence[str], classes: np.ndarray) -> pd.DataFrame:
+    """The sum of each row and of each column over all classes, for the classes that are shown, where it is above 0.
+
+    The columns are true_label, predicted_label and count. The predicted_label of a row's sum is missing, and so is the
+    true_label of a column's sum.
+
+    Args:
+        confusion: (K, K) counts; rows are true labels, columns predicted.
+        classes: ids of the classes to include.
+    """
+    names = np.asarray(class_names, dtype=object)[classes]
+    rows = pd.DataFrame({"true_label": names, "predicted_label": None, "count": confusion.sum(axis=1)[classes]})
+    columns = pd.DataFrame({"true_label": None, "predicted_label": names, "count": confusion.sum(axis=0)[classes]})
+    sums = pd.concat([rows, columns], ignore_index=True)
+    return sums[sums["count"] > 0]
+
+
 def _shares(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
     return np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
 

@@ -16,6 +16,7 @@ class Definition:
     higher_is_better: bool = True
     percent: bool = True  # shown as a percentage; otherwise with three decimals
     of_confidence: bool = False  # needs probabilities, not only predicted labels
+    of_several_labels: bool = False  # says nothing about images that all have the same label
     least: float = 0.0  # possible value
     most: float = 1.0
 
@@ -45,16 +46,21 @@ METRICS = (
     _top(2),
     _top(3),
     _top(5),
-    Definition("balanced_accuracy", "Balanced accuracy", "Mean recall of the classes, each class counts equally."),
-    Definition("macro_f1", "Macro F1", "Mean F1 of the classes, each class counts equally."),
+    Definition(
+        "balanced_accuracy", "Balanced accuracy", "Mean recall of the classes, each class counts equally.",
+        of_several_labels=True,
+    ),
+    Definition(
+        "macro_f1", "Macro F1", "Mean F1 of the classes, each class counts equally.", of_several_labels=True
+    ),
     Definition("weighted_f1", "Weighted F1", "Mean F1 of the classes, weighted by their number of images."),
     Definition(
         "mcc", "Matthews correlation", "Correlation of labels and predictions: 1 is perfect, 0 is chance.",
-        percent=False, least=-1.0,
+        percent=False, of_several_labels=True, least=-1.0,
     ),
     Definition(
         "cohen_kappa", "Cohen's kappa", "Agreement of labels and predictions beyond chance: 1 is perfect, 0 is chance.",
-        percent=False, least=-1.0,
+        percent=False, of_several_labels=True, least=-1.0,
     ),
     _error(
         "log_loss", "Log loss", "Mean of -ln(probability of the label): confident mistakes cost the most.",

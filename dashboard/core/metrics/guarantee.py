@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.core.errors import counted
 from dashboard.core.metrics.halves import CHECK, FIT
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
@@ -86,9 +87,10 @@ def guaranteed_threshold(
 def guarantee_on_halves(confidence: np.ndarray, correct: np.ndarray, max_error: float) -> Guarantee:
     """`guaranteed_threshold`, chosen on the even rows and measured on the odd rows; (N,) each."""
     if len(confidence) < 2:
-        n_calibration = len(confidence[FIT])
-        reason = f"There are {len(confidence)} labelled images, but a threshold needs images to choose it on and to test it on."
-        return Guarantee(max_error, None, None, None, n_calibration, 0, reason)
+        found = len(confidence)
+        there = f"There {'is' if found == 1 else 'are'} {counted(found, 'labelled image')}"
+        reason = f"{there}, but a threshold needs images to choose it on and to test it on."
+        return Guarantee(max_error, None, None, None, len(confidence[FIT]), 0, reason)
     return guaranteed_threshold(confidence[FIT], correct[FIT], max_error, confidence[CHECK], correct[CHECK])
 
 

@@ -8,13 +8,13 @@ bootstrap, 1993, chapter 13).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from dashboard.core.metrics.answers import Answers
-from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.definitions import BY_NAME, METRICS
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.weighted import SHARES, WeightedMetrics
 
@@ -33,6 +33,7 @@ class Score:
     low: float
     high: float
     n: int  # images
+    meaningful: bool = True  # False if all images have the same label, and the metric needs several
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def scores(answers: Answers) -> dict[str, Score]:
     if not n:
         return {}
     resamples = _Resamples(n)
-    return resamples.scores(*resamples.values(answers))
+    return _marked(resamples.scores(*resamples.values(answers)), answers)
 
 
 def differences(a: Answers, b: Answers) -> dict[str, Score]:
@@ -84,7 +85,21 @@ def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
         if name in values_b:
             value = values_b[name] - values_a[name]
             found[name] = Score(value, *_interval("", value, drawn_b[name] - drawn_a[name]), n)
-    return Compared(of_a.scores(values_a, drawn_a), of_b.scores(values_b, drawn_b), found)
+    return Compared(
+        _marked(of_a.scores(values_a, drawn_a), a),
+        _marked(of_b.scores(values_b, drawn_b), b),
+        _marked(_marked(found, a), b),
+    )
+
+
+def _marked(found: dict[str, Score], answers: Answers) -> dict[str, Score]:
+    """The scores, those without a meaning for these answers marked."""
+    if (answers.true_ids != answers.true_ids[0]).any():
+        return found
+    return {
+        name: replace(score, meaningful=score.meaningful and not BY_NAME[name].of_several_labels)
+        for name, score in found.items()
+    }
 
 
 class _Resamples:

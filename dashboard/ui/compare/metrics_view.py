@@ -9,6 +9,7 @@ from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.analysis.comparison_words import is_better
 from dashboard.core.metrics.definitions import METRICS, Definition
 from dashboard.core.metrics.scores import Score
+from dashboard.ui.words import ONE_LABEL
 
 
 def show_metrics(comparison: Comparison) -> None:
@@ -17,15 +18,12 @@ def show_metrics(comparison: Comparison) -> None:
     for metric in METRICS:
         if difference := comparison.differences.get(metric.name):
             a, b = (side.scores[metric.name] for side in (comparison.a, comparison.b))
-            better = is_better(metric, difference)
             rows.append(
                 {
                     "Metric": metric.title,
                     "A": _with_interval(metric, a),
                     "B": _with_interval(metric, b),
-                    "B minus A": metric.difference(difference.value),
-                    "95% interval": f"{metric.difference(difference.low)} to {metric.difference(difference.high)}",
-                    "Better": better or "unclear",
+                    **_difference(metric, difference),
                     "What it is": metric.explanation,
                 }
             )
@@ -41,10 +39,25 @@ def show_metrics(comparison: Comparison) -> None:
         },
         alt="Metrics of both evaluations with 95% intervals, and their differences",
     )
+    if not all(score.meaningful for score in comparison.differences.values()):
+        st.caption(ONE_LABEL)
     _show_speed(comparison)
 
 
+def _difference(metric: Definition, difference: Score) -> dict[str, str]:
+    """The cells of a row about the difference."""
+    if not difference.meaningful:
+        return {"B minus A": "-", "95% interval": "-", "Better": "-"}
+    return {
+        "B minus A": metric.difference(difference.value),
+        "95% interval": f"{metric.difference(difference.low)} to {metric.difference(difference.high)}",
+        "Better": is_better(metric, difference) or "unclear",
+    }
+
+
 def _with_interval(metric: Definition, score: Score) -> str:
+    if not score.meaningful:
+        return "-"
     low, high = (metric.text(bound).removesuffix("%") for bound in (score.low, score.high))
     return f"{metric.text(score.value)} ({low}-{high})"
 

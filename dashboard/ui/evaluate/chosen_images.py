@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import streamlit as st
+
 from dashboard.core.runs.filters import Condition, Filter, as_texts, parse_filter
 from dashboard.core.runs.run import Run
 from dashboard.ui.address import put_in_address, texts_in_address
 
 SHOW = "show"  # in the address
 VIEW = "view"  # in the address: which view of the evaluation is open
+_CLEARED = "cleared-selections"  # in the session, by run: how often the selection of each chart and table was cleared
 MISTAKES: Filter = (Condition("correct", "=", "no"),)
 ALL: Filter = (Condition("status", "=", "ok"),)
 
@@ -20,9 +23,35 @@ def chosen_images(run: Run) -> Filter:
     return chosen or (MISTAKES if len(run.labelled) else ALL)
 
 
-def choose_images(run_id: str, texts: Sequence[str]) -> None:
-    """Chooses images by conditions; no conditions clear the choice."""
+def choose_images(run_id: str, texts: Sequence[str], by: str = "") -> None:
+    """Chooses images by conditions; no conditions clear the choice.
+
+    Args:
+        by: the name, as for `selection_key`, of the chart or table in which they were chosen. It keeps its selection, all
+            others are cleared.
+    """
+    cleared = _cleared(run_id)
+    cleared.update({name: count + 1 for name, count in cleared.items() if name != by})
     put_in_address(SHOW, run_id, texts)
+
+
+def selection_key(run_id: str, name: str) -> str:
+    """The key of a chart or table in which images can be chosen.
+
+    It is another one after images were chosen elsewhere, which clears the selection. Otherwise a click on what is still
+    selected would only clear it.
+    """
+    return f"{name}-{run_id}-{_cleared(run_id).setdefault(name, 0)}"
+
+
+def _cleared(run_id: str) -> dict[str, int]:
+    found: dict[str, int] = st.session_state.setdefault(f"{_CLEARED}-{run_id}", {})
+    return found
+
+
+def labelled_only(run: Run) -> list[str]:
+    """The condition that leaves out images without a label, if the run has any: figures do not count them."""
+    return ["true_label!="] if len(run.labelled) < len(run.evaluated) else []
 
 
 def cell(true_label: str | None, predicted_label: str | None) -> list[str]:

@@ -13,7 +13,7 @@ from dashboard.core.metrics.wilson import wilson
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.evaluate.chosen_images import cell, choose_images
+from dashboard.ui.evaluate.chosen_images import cell, choose_images, labelled_only, selection_key
 from dashboard.ui.evaluate.images_view import show_images
 
 
@@ -40,14 +40,16 @@ def _show_per_class(run: Run) -> None:
     percent = percent.sort_values("f1", kind="stable")[
         ["class", "images", "precision", "precision_interval", "recall", "recall_interval", "f1"]
     ]
-    key = f"per-class-table-{run_id}-{hash(run.conditions)}"
+    table, chart = (f"per-class-{what}-{hash(run.conditions)}" for what in ("table", "chart"))
+    key, chart_key = selection_key(run_id, table), selection_key(run_id, chart)
 
     def take_row() -> None:
         rows = st.session_state[key].get("selection", {}).get("rows", [])
-        choose_images(run_id, cell(str(percent["class"].iloc[rows[0]]), None) if rows else [])
+        choose_images(run_id, cell(str(percent["class"].iloc[rows[0]]), None) if rows else [], table)
 
     def take_point() -> None:
-        choose_images(run_id, images_of_point(st.session_state[f"{key}-chart"].get("selection", {}).get(POINT) or []))
+        picked = st.session_state[chart_key].get("selection", {}).get(POINT) or []
+        choose_images(run_id, images_of_point(picked, labelled_only(run)), chart)
 
     left, right = st.columns([7, 5], gap="large")
     left.dataframe(
@@ -71,7 +73,7 @@ def _show_per_class(run: Run) -> None:
     right.altair_chart(
         per_class_chart(evaluation.per_class),
         width="stretch",
-        key=f"{key}-chart",
+        key=chart_key,
         on_select=take_point,
         selection_mode=POINT,
         alt="Precision and recall per class, the lowest F1 first",
@@ -80,12 +82,16 @@ def _show_per_class(run: Run) -> None:
         st.caption(f"The chart shows at most {MOST_CLASSES} classes, those with the lowest F1. The table shows all.")
 
 
-def images_of_point(picked: Sequence[Mapping[str, str]]) -> list[str]:
-    """The conditions for the images behind a point of the chart: those with the label, or those with the prediction."""
+def images_of_point(picked: Sequence[Mapping[str, str]], labelled: Sequence[str] = ()) -> list[str]:
+    """The conditions for the images behind a point of the chart: those with the label, or those with the prediction.
+
+    Args:
+        labelled: see `labelled_only`.
+    """
     if not picked:
         return []
     name = picked[0]["class"]
-    return cell(name, None) if picked[0]["measure"] == "recall" else cell(None, name)
+    return cell(name, None) if picked[0]["measure"] == "recall" else [*cell(None, name), *labelled]
 
 
 def _intervals(confusion: np.ndarray, axis: int) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import streamlit as st
 
 from dashboard.charts.risk_coverage import risk_coverage_chart
@@ -12,21 +10,19 @@ from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.evaluate.chosen_images import choose_images
+from dashboard.ui.evaluate.chosen_images import choose_images, labelled_only
 from dashboard.ui.filter_bar import set_filter
 from dashboard.ui.session import remembered, rows_key
 
-_THRESHOLD = "accept"  # in the address
-_AT_FIRST = 0.9
+_THRESHOLD = "accept"  # in the address, with all digits
+_SLIDER = "accept-slider"
+_AT_FIRST, _DECIMALS = 0.9, 3  # of the slider
 
 
 def show_slider(run: Run) -> None:
     """Asks for a threshold of confidence, and shows how many predictions it accepts and how many of them are right."""
     run_id, curve = run.manifest.run_id, _curve(run)
-    threshold = st.slider(
-        "Accept predictions from a confidence of", 0.0, 1.0, _AT_FIRST, 0.001, format="%.3f", key=_THRESHOLD,
-        bind="query-params", persist_state="session",
-    )  # fmt: skip
+    threshold = _ask_for_threshold()
     found = curve.at(threshold)
     below = curve.n - round(found.coverage.value * curve.n)
     with st.container(horizontal=True, vertical_alignment="bottom", key="accepted"):
@@ -34,15 +30,36 @@ def show_slider(run: Run) -> None:
         _figure("Accuracy of the accepted", 210, found.accuracy, "Share of the accepted predictions that are right.")
         st.button(
             f"Show the {below:,} below it", key="show-below", icon=":material/image_search:", disabled=not below,
-            on_click=choose_images, args=(run_id, [f"confidence<{threshold:g}"]),
+            on_click=choose_images, args=(run_id, [f"confidence<{threshold!r}", *labelled_only(run)]),
             help="Shows the images that are not accepted, below on this page.",
         )  # fmt: skip
         others = [str(each) for each in run.conditions if each.column != "confidence"]
         st.button(
             "Filter to the accepted", key="filter-accepted", icon=":material/filter_alt:",
-            disabled=found.accuracy is None, on_click=set_filter, args=(run_id, [*others, f"confidence>={threshold:g}"]),
+            disabled=found.accuracy is None, on_click=set_filter, args=(run_id, [*others, f"confidence>={threshold!r}"]),
             help="Makes the threshold the filter: all figures, charts and images are then about the accepted images.",
         )  # fmt: skip
+
+
+def _ask_for_threshold() -> float:
+    """Asks with a slider, and with a box that keeps all digits of a threshold that the slider cannot be set to."""
+    left, right = st.columns([5, 1], vertical_alignment="bottom")
+    with right:
+        threshold = st.number_input(
+            "Exactly", 0.0, 1.0, _AT_FIRST, 10**-_DECIMALS, format="%.9g", key=_THRESHOLD, bind="query-params",
+            persist_state="session", help="The threshold with all its digits.",
+        )  # fmt: skip
+    st.session_state[_SLIDER] = round(threshold, _DECIMALS)
+    with left:
+        st.slider(
+            "Accept predictions from a confidence of", 0.0, 1.0, step=10**-_DECIMALS, format=f"%.{_DECIMALS}f",
+            key=_SLIDER, on_change=_take_slider,
+        )  # fmt: skip
+    return float(threshold)
+
+
+def _take_slider() -> None:
+    st.session_state[_THRESHOLD] = round(st.session_state[_SLIDER], _DECIMALS)
 
 
 def show_acceptance(services: Services, run: Run) -> None:
@@ -61,7 +78,7 @@ def show_acceptance(services: Services, run: Run) -> None:
                 curve.table(),
                 found.coverage.value,
                 None if found.accuracy is None else 1 - found.accuracy.value,
-                f"from {threshold:.3f}",
+                f"from {threshold:.9g}",
                 st.context.theme.type == "dark",
             ),
             width="stretch",
@@ -104,7 +121,7 @@ def _guarantee(run: Run, max_error: float) -> Guarantee:
 
 
 def _use(threshold: float) -> None:
-    st.session_state[_THRESHOLD] = min(1.0, math.ceil(1000 * threshold) / 1000)
+    st.session_state[_THRESHOLD] = threshold
 
 
 def _curve(run: Run) -> RiskCoverage:

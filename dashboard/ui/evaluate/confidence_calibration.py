@@ -18,7 +18,7 @@ from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.evaluate.chosen_images import cell, choose_images
+from dashboard.ui.evaluate.chosen_images import cell, choose_images, labelled_only, selection_key
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import intervals
 
@@ -65,11 +65,12 @@ def _show_bins(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
     bins = remembered(
         "reliability-bins", (rows_key(run), kind), "", lambda: bin_table(measure(confidence, correct), confidence)
     )
-    key = f"reliability-{run.manifest.run_id}-{hash(run.conditions)}-{kind}"
+    name = f"reliability-{hash(run.conditions)}-{kind}"
+    key = selection_key(run.manifest.run_id, name)
 
     def take_bin() -> None:
         picked = st.session_state[key].get("selection", {}).get(BIN) or []
-        _choose(run, bins, [int(each[BIN]) for each in picked])
+        _choose(run, bins, [int(each[BIN]) for each in picked], name)
 
     st.altair_chart(
         reliability_chart(bins, dark) if equal_width else equal_mass_chart(bins, dark),
@@ -84,13 +85,15 @@ def _show_bins(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
             bin_counts_chart(bins, dark), width="stretch", key="bin-counts", alt="Number of images in each bin"
         )
     with st.expander("The bins as a table"):
-        _show_bin_table(run, bins, f"{key}-table")
+        _show_bin_table(run, bins, f"{name}-table")
 
 
-def _show_bin_table(run: Run, bins: pd.DataFrame, key: str) -> None:
+def _show_bin_table(run: Run, bins: pd.DataFrame, name: str) -> None:
+    key = selection_key(run.manifest.run_id, name)
+
     def take_row() -> None:
         rows = st.session_state[key].get("selection", {}).get("rows", [])
-        _choose(run, bins, [int(bins["bin"].iloc[row]) for row in rows])
+        _choose(run, bins, [int(bins["bin"].iloc[row]) for row in rows], name)
 
     shown = bins[["from", "to", "images"]].astype({"from": float, "to": float})
     shown = shown.join(100 * bins[["gap", "confidence", "accuracy"]])
@@ -111,11 +114,11 @@ def _show_bin_table(run: Run, bins: pd.DataFrame, key: str) -> None:
     )
 
 
-def _choose(run: Run, bins: pd.DataFrame, numbers: list[int]) -> None:
+def _choose(run: Run, bins: pd.DataFrame, numbers: list[int], by: str) -> None:
     """Chooses the images of the bins with these numbers, of which there is one or none."""
     found = bins[bins["bin"].isin(numbers)]
     conditions = [f"confidence>{found['from'].iloc[0]}", f"confidence<={found['to'].iloc[0]}"] if len(found) else []
-    choose_images(run.manifest.run_id, conditions)
+    choose_images(run.manifest.run_id, [*conditions, *labelled_only(run)] if conditions else [], by)
 
 
 def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
@@ -136,11 +139,13 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
     shown = shown.join(100 * table[["gap", "confidence", "accuracy"]])
     shown["interval"], shown["ece"] = intervals(table["low"], table["high"]), 100 * table["ece"]
     shown = shown.sort_values("gap", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
-    key = f"class-calibration-{run.manifest.run_id}-{hash(run.conditions)}"
+    run_id, name = run.manifest.run_id, f"class-calibration-{hash(run.conditions)}"
+    key = selection_key(run_id, name)
 
     def take_row() -> None:
         rows = st.session_state[key].get("selection", {}).get("rows", [])
-        choose_images(run.manifest.run_id, cell(None, str(shown["class"].iloc[rows[0]])) if rows else [])
+        predicted = [*cell(None, str(shown["class"].iloc[rows[0]])), *labelled_only(run)] if rows else []
+        choose_images(run_id, predicted, name)
 
     st.dataframe(
         safe_for_spreadsheets(shown),

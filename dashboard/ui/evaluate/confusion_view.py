@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -15,14 +15,16 @@ from dashboard.core.metrics.confusion import (
     Order,
     confused_classes,
     confused_pairs,
+    confusion_sums,
     confusion_table,
     in_order,
     without_diagonal,
 )
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.run import Run
-from dashboard.ui.evaluate.chosen_images import cell, choose_images
+from dashboard.ui.evaluate.chosen_images import MISTAKES, cell, choose_images, labelled_only, selection_key
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import plain
 
@@ -54,17 +56,20 @@ def show_confusion(run: Run, evaluation: Evaluation) -> None:
     n_classes = len(evaluation.class_names)
     classes = confused_classes(evaluation.confusion, n_classes if n_classes <= MOST_CLASSES else OF_MANY, around)
     shown = in_order(evaluation.confusion, evaluation.class_names, classes, order)
-    key, dark = f"confusion-{run_id}-{hide}-{around}-{order}-{measure}", st.context.theme.type == "dark"
+    name, dark = f"confusion-{hide}-{around}-{order}-{measure}", st.context.theme.type == "dark"
+    key = selection_key(run_id, name)
 
     def spec() -> dict[str, Any]:
         table = confusion_table(evaluation.confusion, evaluation.class_names, shown)
+        counted = without_diagonal(evaluation.confusion) if hide else evaluation.confusion
+        sums = confusion_sums(counted, evaluation.class_names, shown)
         names = [evaluation.class_names[i] for i in shown]
-        return confusion_chart(table, names, measure, hide, log, dark).to_dict()
+        return confusion_chart(table, sums, names, measure, hide, log, dark).to_dict()
 
     st.vega_lite_chart(
-        spec=remembered("confusion-charts", (key, log, dark, rows_key(run)), "", spec),
+        spec=remembered("confusion-charts", (name, log, dark, rows_key(run)), "", spec),
         width="stretch",
-        on_select=partial(_take_clicked, run_id, key),
+        on_select=partial(_take_clicked, run, name, key, hide),
         selection_mode=CELL,
         key=key,
         alt="Confusion matrix: one row per label, one column per predicted class, number of images in each cell",
@@ -80,14 +85,25 @@ def _one_of(label: str, titles: Mapping[T, str], key: str) -> T:
     return cast(T, chosen)
 
 
-def _take_clicked(run_id: str, chart_key: str) -> None:
+def _take_clicked(run: Run, chart: str, key: str, only_mistakes: bool) -> None:
     """Chooses the images of the cell that was clicked in the chart, or none if the selection was cleared."""
-    picked = st.session_state[chart_key].get("selection", {}).get(CELL) or []
-    if not picked:
-        choose_images(run_id, [])
-        return
-    true, predicted = (picked[0][name] for name in ("true_label", "predicted_label"))
-    choose_images(run_id, cell(None if true == ALL else true, None if predicted == ALL else predicted))
+    picked = st.session_state[key].get("selection", {}).get(CELL) or []
+    texts = images_of_cell(picked[0], only_mistakes, labelled_only(run)) if picked else []
+    choose_images(run.manifest.run_id, texts, chart)
+
+
+def images_of_cell(picked: Mapping[str, str], only_mistakes: bool, labelled: Sequence[str]) -> list[str]:
+    """The conditions for the images that a cell or a sum counts.
+
+    Args:
+        picked: the true_label and the predicted_label of the cell; one of them is `ALL` for a sum.
+        only_mistakes: sums count no image of the diagonal.
+        labelled: see `labelled_only`.
+    """
+    true, predicted = (None if picked[name] == ALL else picked[name] for name in ("true_label", "predicted_label"))
+    if true is not None and predicted is not None:
+        return cell(true, predicted)
+    return [*cell(true, predicted), *(as_texts(MISTAKES) if only_mistakes else labelled if true is None else ())]
 
 
 def show_pairs(run: Run, evaluation: Evaluation) -> None:
@@ -99,11 +115,12 @@ def show_pairs(run: Run, evaluation: Evaluation) -> None:
         st.caption("There are no mistakes.")
         return
     shown = pairs.head(_PAIRS_SHOWN)
-    key = f"pairs-{run_id}-{hash(run.conditions)}"
+    name = f"pairs-{hash(run.conditions)}"
+    key = selection_key(run_id, name)
 
     def take_row() -> None:
         rows = st.session_state[key].get("selection", {}).get("rows", [])
-        choose_images(run_id, cell(*shown.loc[rows[0], ["true_label", "predicted_label"]]) if rows else [])
+        choose_images(run_id, cell(*shown.loc[rows[0], ["true_label", "predicted_label"]]) if rows else [], name)
 
     st.dataframe(
         safe_for_spreadsheets(shown.assign(share=100 * shown["share"])),

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import get_args
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.errors import DashboardError
-from dashboard.core.runs.annotations import Verdict
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.overview import RunOverview, overviews
 from dashboard.services import Services
 from dashboard.ui.compare_address import compare_link
-from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.note import ask_for_note
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.words import local_time
 
-_SEARCH, _OPENED, _NOT_SAVED = "search-runs", "runs-opened", "note-not-saved"  # in the session
+_SEARCH, _OPENED = "search-runs", "runs-opened"  # in the session
 ROWS_SHOWN, ROW_PX = 8, 35
 
 
@@ -124,39 +120,9 @@ def _offer_actions(services: Services, ticked: Sequence[RunOverview]) -> None:
             )
             and one
         ):
-            _ask_for_note(services, one)
-    if error := st.session_state.pop(_NOT_SAVED, None):
-        show_error(error, "The note was not saved.")
+            ask_for_note(services, one.manifest)
 
 
 def _open(run_id: str) -> None:
     st.session_state[_OPENED] = st.session_state.get(_OPENED, 0) + 1
     show(run_id)
-
-
-@st.dialog("Note and verdict")
-def _ask_for_note(services: Services, run: RunOverview) -> None:
-    """Asks what to note about a run, and stores it for everyone."""
-    manifest, noted = run.manifest, run.annotations
-    st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
-    verdicts: tuple[Verdict, ...] = get_args(Verdict)
-    st.segmented_control(
-        "Verdict",
-        verdicts,
-        format_func=lambda verdict: (verdict or "none").capitalize(),
-        default=noted.verdict,
-        required=True,
-        key=f"verdict-{manifest.run_id}",
-    )
-    st.text_area("Note", noted.note, key=f"note-{manifest.run_id}", max_chars=2000)
-    if st.button("Save", key="save-note", type="primary", on_click=_save, args=(services, manifest.run_id)):
-        st.rerun()
-
-
-def _save(services: Services, run_id: str) -> None:
-    """Stores what was noted, or keeps the error for the next rerun."""
-    verdict, note = st.session_state[f"verdict-{run_id}"], st.session_state[f"note-{run_id}"]
-    try:
-        services.runs.folder(run_id).annotate(lambda found: replace(found, verdict=verdict or "", note=note.strip()))
-    except DashboardError as error:
-        st.session_state[_NOT_SAVED] = error

@@ -48,7 +48,7 @@ def _show_stored(services: Services, run_id: str) -> None:
             st.info(f"Evaluated before, on {local_time(run.manifest.created_utc)}.", icon=":material/history:")
         head, actions = st.columns([5, 1], vertical_alignment="center")
         with head:
-            say_what_it_is(run)
+            say_what_it_is(services, run)
         with actions:
             offer_actions(services, run)
         if services.runs.folder(run_id).state(run.manifest) == "running":

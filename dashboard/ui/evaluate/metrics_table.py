@@ -9,16 +9,19 @@ import streamlit as st
 
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.scores import Score
+from dashboard.ui.words import ONE_LABEL
 
 
 def show_metrics(scores: Mapping[str, Score]) -> None:
     """Shows a table of metrics."""
     st.caption("The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics.")
+    if not all(score.meaningful for score in scores.values()):
+        st.caption(ONE_LABEL)
     rows = [
         (
             metric.title,
-            metric.text(score.value),
-            f"{metric.text(score.low)} to {metric.text(score.high)}",
+            metric.text(score.value) if score.meaningful else "-",
+            f"{metric.text(score.low)} to {metric.text(score.high)}" if score.meaningful else "-",
             metric.explanation,
         )
         for metric in METRICS

@@ -1,4 +1,4 @@
-"""The actions for a stored run: resume, evaluate again, delete."""
+"""The actions for a stored run: resume, note what one thinks of it, evaluate again, delete."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_choice import start_or_explain
+from dashboard.ui.evaluate.note import ask_for_note
 from dashboard.ui.evaluate.shown_run import show_none
 from dashboard.ui.sidebar import model_in_use
 from dashboard.ui.words import local_time, plain
@@ -35,6 +36,8 @@ def offer_actions(services: Services, run: Run) -> None:
             services.jobs.go_on(manifest.run_id, services.registry)
             st.rerun()
         with st.popover("Actions", icon=":material/more_horiz:", key="more-actions"):
+            if st.button("Note and verdict", key="note-shown-run", icon=":material/edit_note:", width="stretch"):
+                ask_for_note(services, manifest)
             if there and st.button(
                 f"Evaluate again with {_model_in_use()}", key="again", icon=":material/refresh:", width="stretch"
             ):

@@ -8,6 +8,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.note import show_note
 from dashboard.ui.evaluate.views import show_view
 from dashboard.ui.filter_bar import filter_in_address, set_filter, show_filter_bar
 from dashboard.ui.session import filtered_run
@@ -38,11 +39,12 @@ def show_run(services: Services, run: Run) -> None:
     show_view(services, filtered)
 
 
-def say_what_it_is(run: Run) -> None:
-    """Shows the dataset, the model and the date of a run."""
+def say_what_it_is(services: Services, run: Run) -> None:
+    """Shows the dataset, the model and the date of a run, and what people noted about it."""
     manifest = run.manifest
     took = f", took {duration(manifest.seconds)}" if manifest.state != "running" else ""
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}{took}")
+    show_note(services, manifest.run_id)
     evaluation = run.evaluation()
     st.set_page_config(
         page_title=f"{manifest.dataset_name}{f', {evaluation.accuracy.value:.1%}' if evaluation else ''}"

@@ -125,3 +125,9 @@ def test_a_threshold_is_shown_rounded_up(threshold: float, shown: str) -> None:
     guarantee = Guarantee(0.02, threshold, proportion(1, 2), proportion(0, 2), 10, 10)
     number = guarantee.in_words().split(" at least ")[1].split(":")[0]
     assert float(number) >= threshold and number == shown
+
+
+@pytest.mark.parametrize("n, said", [(0, "There are 0 labelled images, "), (1, "There is 1 labelled image, ")])
+def test_less_than_two_images_say_so(n: int, said: str) -> None:
+    found = guarantee_on_halves(np.ones(n), np.ones(n, bool), 0.02)
+    assert found.threshold is None and found.in_words().startswith(said)

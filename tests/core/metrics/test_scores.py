@@ -13,7 +13,7 @@ from sklearn import metrics as sk
 from dashboard.core.metrics import scores as module
 from dashboard.core.metrics.answers import Answers, answers_of
 from dashboard.core.metrics.definitions import METRICS
-from dashboard.core.metrics.scores import MOST_RESAMPLED, differences, scores
+from dashboard.core.metrics.scores import MOST_RESAMPLED, Score, compared, differences, scores
 from dashboard.core.metrics.weighted import WeightedMetrics
 
 ORACLE = Path(__file__).resolve().parents[4] / "shared" / "oracles"
@@ -162,3 +162,18 @@ def test_a_difference_is_paired() -> None:
 def test_answers_about_different_images_are_refused() -> None:
     with pytest.raises(ValueError, match="3 and 2 answers"):
         differences(answers_of(*simulated(3, 1)), answers_of(*simulated(2, 1)))
+
+
+def test_metrics_that_need_several_labels_are_marked_where_only_one_occurs() -> None:
+    probs = np.array([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.3, 0.7]])
+    one, both = answers_of(probs, np.zeros(4, int)), answers_of(probs, np.array([0, 0, 1, 1]))
+    needs_several = {"balanced_accuracy", "macro_f1", "mcc", "cohen_kappa"}
+
+    def marked(found: dict[str, Score]) -> set[str]:
+        return {name for name, score in found.items() if not score.meaningful}
+
+    assert marked(scores(one)) == needs_several and marked(scores(both)) == set()
+    assert scores(one)["mcc"].value == 0 and scores(one)["balanced_accuracy"].value == 0.5
+    two = compared(one, both)
+    assert (marked(two.a), marked(two.b), marked(two.differences)) == (needs_several, set(), needs_several)
+    assert marked(differences(both, one)) == needs_several and marked(differences(both, both)) == set()

@@ -1,0 +1,152 @@
+"""What the page Batch evaluation asks, chooses and notes, with a small run written out by hand."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.testing.v1 import AppTest
+
+from dashboard.charts.calibration import BIN
+from dashboard.charts.confusion import ALL
+from dashboard.charts.per_class import POINT
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.services import Services
+from tests.pages.conftest import show_evaluation, text_of
+from tests.pages.test_evaluate import Open, view
+from tests.run_rows import failed, manifest, ok, table_of
+
+
+@pytest.fixture
+def run(dashboard: Services) -> RunManifest:
+    """Four images with labels, two without, and a damaged one; `smoker` is a column of the dataset."""
+    about = manifest(n_images=7, state="finished", unknown_labels=())
+    rows = [
+        ok(0, "cat", "cat"), ok(1, "cat", "dog"), ok(2, "dog", "dog"), ok(3, "dog", "cat"), ok(4, None, "cat"),
+        ok(5, None, "dog"), failed(6),
+    ]  # fmt: skip
+    dashboard.runs.begin(about, pa.table({"smoker": [True, False] * 3 + [True]})).release()
+    dashboard.runs.folder(about.run_id).add_part(0, table_of(rows))
+    return about
+
+
+@pytest.fixture
+def page(open_page: Open, run: RunManifest) -> AppTest:
+    at = show_evaluation(open_page("evaluate"), run.run_id)
+    assert not at.exception
+    return at
+
+
+@pytest.mark.parametrize(
+    "column, options, value, condition",
+    [
+        ("correct", ["Wrong", "Right"], "no", "correct=no"),
+        ("smoker", ["No", "Yes"], "yes", "smoker=yes"),
+        ("status", ["Evaluated", "Not evaluated"], "failed", "status=failed"),
+    ],
+)
+def test_a_condition_with_few_values_names_each_of_them(
+    page: AppTest, run: RunManifest, column: str, options: list[str], value: str, condition: str
+) -> None:
+    page.selectbox(key=f"column-{run.run_id}").set_value(column).run()
+    radio = page.radio(key=f"condition-{run.run_id}-{column}")
+    assert radio.options == options
+    radio.set_value(value).run()
+    page.button(key=f"add-{run.run_id}").click().run()
+    assert not page.exception and page.query_params["where"] in (condition, [condition])
+
+
+def id_of(at: AppTest, name: str) -> str:
+    """The id of the chart or table whose key begins with this name."""
+    ids = [each.proto.id for kind in ("vega_lite_chart", "dataframe") for each in at.get(kind)]
+    return str(next(each for each in ids if f"-{name}" in each))
+
+
+def click(at: AppTest, name: str, **selection: object) -> str:
+    """Selects something in a chart or a table, as a browser does. Returns what the page then says about the images."""
+    states = at._tree.get_widget_states()
+    states.widgets.append(WidgetState(id=id_of(at, name), string_value=json.dumps({"selection": selection})))
+    at._run(states)
+    assert not at.exception
+    box = next(each for each in at.selectbox if each.label == "Images")
+    return str(box.format_func(box.value))
+
+
+def cell(true: str, predicted: str) -> list[dict[str, str]]:
+    return [{"true_label": true, "predicted_label": predicted}]
+
+
+def test_what_is_selected_in_a_chart_is_cleared_when_images_are_chosen_elsewhere(page: AppTest) -> None:
+    chart, table = id_of(page, "confusion"), id_of(page, "pairs")
+    assert click(page, "confusion", cell=cell("cat", "dog")) == "Labelled cat, predicted as dog (1)"
+    assert id_of(page, "confusion") == chart, "its own highlight stays"
+    assert id_of(page, "pairs") != table
+    assert click(page, "pairs", rows=[1]) == "Labelled dog, predicted as cat (1)"
+    second = id_of(page, "confusion")
+    assert second != chart
+    box = next(each for each in page.selectbox if each.label == "Images")
+    table = id_of(page, "pairs")
+    box.set_value(("status=ok",)).run()
+    assert id_of(page, "confusion") != second and id_of(page, "pairs") != table
+    assert click(page, "confusion", cell=cell("cat", "dog")) == "Labelled cat, predicted as dog (1)"
+
+
+def test_a_sum_shows_the_images_that_it_counts(page: AppTest) -> None:
+    assert click(page, "confusion", cell=cell(ALL, "cat")).endswith(" (2)"), "not the one without a label"
+    assert click(page, "confusion", cell=cell("cat", ALL)) == "Labelled cat (2)"
+    page.toggle(key="hide-diagonal").set_value(True).run()
+    assert click(page, "confusion", cell=cell(ALL, "cat")) == "Predicted as cat, wrong (1)"
+    assert click(page, "confusion", cell=cell("cat", ALL)) == "Labelled cat, wrong (1)"
+    assert click(page, "confusion", cell=cell("cat", "dog")) == "Labelled cat, predicted as dog (1)"
+    [chart] = page.get("vega_lite_chart")
+    rows = [row for each in chart.proto.datasets for row in pa.ipc.open_stream(each.data.data).read_all().to_pylist()]
+    assert [row["count"] for row in rows if ALL in row.values()] == [1, 1, 1, 1]
+
+
+def test_the_counts_of_the_view_of_confidence_open_as_many_images(page: AppTest) -> None:
+    view(page, "Confidence")
+    assert click(page, "class-calibration", rows=[0]).endswith(" (2)")
+    assert click(page, "reliability-", **{BIN: [{BIN: 12}]}).endswith(" (4)")
+    page.button(key="show-below").click().run()
+    assert page.button(key="show-below").label == "Show the 4 below it"
+    assert next(each for each in page.selectbox if each.label == "Images").value == ("confidence<0.9", "true_label!=")
+    view(page, "Classes")
+    point = [{"class": "cat", "measure": "precision"}]
+    assert click(page, "per-class-chart", **{POINT: point}).endswith(" (2)")
+
+
+def test_an_opened_run_shows_its_note_and_verdict_and_they_can_be_changed_there(
+    page: AppTest, dashboard: Services, run: RunManifest
+) -> None:
+    assert "To review" not in text_of(page)
+    page.button(key="note-shown-run").click().run()
+    page.text_area(key=f"note-{run.run_id}-1").set_value("Look at *dogs*.")
+    page.button_group(key=f"verdict-{run.run_id}-1").set_value("to review")
+    page.button(key="save-note").click().run()
+    assert not page.exception and "Look at *dogs*." in [each.value for each in page.text]
+    assert ":material/visibility: To review" in text_of(page)
+    annotations = dashboard.runs.folder(run.run_id).annotations()
+    assert (annotations.note, annotations.verdict) == ("Look at *dogs*.", "to review")
+
+
+def test_the_note_that_was_typed_but_not_saved_does_not_come_back(page: AppTest, run: RunManifest) -> None:
+    page.button(key="note-shown-run").click().run()
+    page.text_area(key=f"note-{run.run_id}-1").set_value("Unsaved")
+    page.button(key="note-shown-run").click().run()
+    [area] = page.text_area
+    assert not page.exception and area.value == ""
+
+
+def test_metrics_of_several_labels_are_a_dash_for_images_of_one_label(page: AppTest, run: RunManifest) -> None:
+    page.session_state[f"metrics-{run.run_id}"] = True  # opens the table
+    page.multiselect(key=f"filter-{run.run_id}").set_value(["true_label=cat"]).run()
+    table = next(each.value for each in page.dataframe if "What it is" in each.value.columns).set_index("Metric")
+    dashes = [name for name, value in table["Value"].items() if value == "-"]
+    assert dashes == ["Balanced accuracy", "Macro F1", "Matthews correlation", "Cohen's kappa"]
+    assert (table.loc[dashes, "95% interval"] == "-").all() and table.loc["Accuracy", "Value"] == "50.0%"
+    assert "all images have the same label" in text_of(page)
+    page.multiselect(key=f"filter-{run.run_id}").set_value([]).run()
+    table = next(each.value for each in page.dataframe if "What it is" in each.value.columns)
+    assert "-" not in table["Value"].tolist() and "all images have the same label" not in text_of(page)
