@@ -54,7 +54,7 @@ def show_images(services: Services, run: Run) -> None:
     if run.manifest.imported:
         _show_imported(run, rows)
         return
-    _show_page(services, run, rows)
+    _show_page(services, run, rows, order)
     show_bulk(services, run, rows)
 
 
@@ -91,7 +91,7 @@ def _title(conditions: Filter) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _show_page(services: Services, run: Run, rows: pd.DataFrame) -> None:
+def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -> None:
     try:
         pictures: RunPictures | None = RunPictures(services.runs, run.manifest)
     except DashboardError as error:
@@ -100,7 +100,7 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame) -> None:
             show_error(error, "The images of this run are no longer on the server.")
         else:
             st.text(error.message)
-    shown = show_sheet_page(services, run, pictures, rows, _item, "&".join(as_texts(chosen_images(run))))
+    shown = show_sheet_page(services, run, pictures, rows, _item, "&".join((*as_texts(chosen_images(run)), order)))
     with st.expander("File names", expanded=pictures is None):
         st.dataframe(
             safe_for_spreadsheets(shown[_COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"
