@@ -20,6 +20,7 @@ from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
 
 _TAG_ERROR = "tag-error"
+_PRESSED = "selection-pressed"  # a button changed the selection, and the page was not drawn since
 
 
 def selected_images(run_id: str) -> set[int]:
@@ -35,9 +36,23 @@ def selected_rows(run: Run) -> pd.DataFrame:
 
 
 def select(run_id: str, indices: Collection[int], among: Collection[int]) -> None:
-    """Of these images, selects those with these indices and no others."""
+    """Of these images, selects those with these indices and no others, unless a button was pressed since.
+
+    The sheet tells its last clicks before a button is pressed, but Streamlit may call the button first if it gets both at
+    once.
+    """
+    if not st.session_state.get(_PRESSED):
+        _change(run_id, indices, among)
+
+
+def _press(run_id: str, indices: Collection[int], among: Collection[int]) -> None:
+    st.session_state[_PRESSED] = True
+    _change(run_id, indices, among)
+
+
+def _change(run_id: str, indices: Collection[int], among: Collection[int]) -> None:
     selected = selected_images(run_id)
-    selected.difference_update(among)
+    selected.difference_update(list(among))
     selected.update(indices)
 
 
@@ -48,6 +63,7 @@ def offer_selection(services: Services, run: Run, listed: pd.DataFrame, shown: p
         listed: the rows of the whole list.
         shown: the rows of the page.
     """
+    st.session_state.pop(_PRESSED, None)
     run_id = run.manifest.run_id
     selected, usable = selected_images(run_id), _usable(run)
     everything = [int(i) for i in listed["index"]] if len(listed) <= MOST_EXPORTED else []
@@ -62,14 +78,17 @@ def offer_selection(services: Services, run: Run, listed: pd.DataFrame, shown: p
         st.text(count, width="content")
         page = [int(i) for i in shown["index"]]
         st.button(
-            f"This page ({len(page)})", key="select-page", type="tertiary", on_click=select, args=(run_id, page, page)
+            f"This page ({len(page)})", key="select-page", type="tertiary", on_click=_press, args=(run_id, page, page)
         )
         if everything and len(everything) > len(page):
             st.button(
-                f"All {len(everything):,}", key="select-all", type="tertiary", on_click=select,
+                f"All {len(everything):,}", key="select-all", type="tertiary", on_click=_press,
                 args=(run_id, everything, everything),
             )  # fmt: skip
-        st.button("None", key="clear-selection", type="tertiary", on_click=selected.clear, disabled=not selected)
+        st.button(
+            "None", key="clear-selection", type="tertiary", disabled=not selected,
+            on_click=_press, args=(run_id, (), selected),
+        )  # fmt: skip
         with st.popover("Tag", icon=":material/sell:", key=f"tag-{run_id}", disabled=not usable):
             _offer_tags(services, run)
         _offer_export(run, usable, reasons)
@@ -100,8 +119,8 @@ def _offer_tags(services: Services, run: Run) -> None:
             "Remove from selected", key=f"tag-remove-{run_id}", disabled=name not in tags,
             on_click=_tag, args=(services, run, Annotations.untagged),
         )  # fmt: skip
-    if error := st.session_state.pop(_TAG_ERROR, None):
-        show_error(error, "The tag was not changed.")
+    if refused := st.session_state.pop(_TAG_ERROR, None):
+        show_error(refused, "The tag was not changed.")
 
 
 def _tag(services: Services, run: Run, change: Callable[[Annotations, str, Collection[int]], Annotations]) -> None:
