@@ -1,22 +1,31 @@
 // A contact sheet: tiles cut from one sprite, by mouse and by keyboard.
-// Data: sprite, columns, rows, ratio, side, items [{index, text, note, tone, alt}], selected [index], pixelated,
-// opens (a click opens an image), selects (images can be selected).
-// State "selected": the selected indices of this page. Trigger "opened": the index of an image to look at.
+// Data: sprite, columns, rows, ratio, side, name, items [{index, text, note, tone, alt}], selected [index], heard,
+// pixelated, opens (a click opens an image), selects (images can be selected).
+// Trigger "told": {selected, among: the indices of this page, sent, opened: the index of an image to look at, or null}.
+// `sent` numbers the messages. The server answers with the last number that it heard, so that an answer to an earlier
+// message does not undo later clicks.
 export default function (component) {
-  const { data, parentElement, setStateValue, setTriggerValue } = component
+  const { data, parentElement, setTriggerValue } = component
   const root = parentElement.querySelector(".sheet")
   const drawn = JSON.stringify([data.items, data.columns, data.ratio, data.side]) + data.sprite.length
   let sheet = root.sheet
   if (!sheet || sheet.drawn !== drawn) {
-    sheet = root.sheet = { drawn, selected: new Set(data.selected), last: 0 }
+    tellWaiting()
+    sheet = root.sheet = { drawn, selected: new Set(data.selected), last: 0, sent: data.heard }
     draw()
-  } else if (JSON.stringify(data.selected) !== sheet.told) {
+  } else if (!sheet.timer && data.heard >= sheet.sent) {
     sheet.selected = new Set(data.selected)
   }
-  sheet.told = JSON.stringify(data.selected)
-  sheet.setStateValue = setStateValue
   sheet.setTriggerValue = setTriggerValue
+  root.setAttribute("aria-label", data.name)
   mark()
+  // A click elsewhere, such as on another page, must not come before what was just selected.
+  const elsewhere = (event) => event.composedPath().includes(root) || tellWaiting()
+  document.addEventListener("pointerdown", elsewhere, true)
+  root.onfocusout = (event) => root.contains(event.relatedTarget) || tellWaiting()
+  root.forget?.()
+  root.forget = () => document.removeEventListener("pointerdown", elsewhere, true)
+  return root.forget
 
   function draw() {
     root.replaceChildren(...data.items.map(tile))
@@ -43,7 +52,7 @@ export default function (component) {
     picture.onclick = (event) => {
       const selecting = event.shiftKey || event.ctrlKey || event.metaKey || !data.opens
       if (selecting && data.selects) select(place, event.shiftKey)
-      else if (data.opens) sheet.setTriggerValue("opened", item.index)
+      else if (data.opens) tell(item.index)
     }
     const box = document.createElement("input")
     box.type = "checkbox"
@@ -70,18 +79,30 @@ export default function (component) {
     sheet.last = place
     mark()
     clearTimeout(sheet.timer)  // several clicks in a row are told at once
-    sheet.timer = setTimeout(() => {
-      const chosen = data.items.map((item) => item.index).filter((index) => sheet.selected.has(index))
-      sheet.told = JSON.stringify(chosen)
-      sheet.setStateValue("selected", chosen)
-    }, 350)
+    sheet.tell = tell
+    sheet.timer = setTimeout(tell, 350)
+  }
+
+  function tell(opened = null) {
+    clearTimeout(sheet.timer)
+    sheet.timer = 0
+    sheet.sent += 1
+    const among = data.items.map((item) => item.index)
+    const selected = among.filter((index) => sheet.selected.has(index))
+    sheet.setTriggerValue("told", { selected, among, sent: sheet.sent, opened })
+  }
+
+  function tellWaiting() {
+    if (root.sheet?.timer) root.sheet.tell()
   }
 
   function mark() {
     ;[...root.children].forEach((cell, place) => {
       const on = sheet.selected.has(data.items[place].index)
       cell.classList.toggle("selected", on)
-      if (data.selects) cell.querySelector("input").checked = on
+      if (!data.selects) return
+      cell.querySelector("input").checked = on
+      cell.querySelector(".picture").setAttribute("aria-pressed", on)
     })
   }
 

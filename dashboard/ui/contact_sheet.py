@@ -35,36 +35,41 @@ class SheetItem:
     alt: str
 
 
-@dataclass(frozen=True)
-class SheetAnswer:
-    """What the user did with a sheet."""
-
-    selected: tuple[int, ...]  # indices of this sheet
-    opened: int | None  # index of the image that was just clicked
-
-
 def show_sheet(
     tiles: np.ndarray,
     items: Sequence[SheetItem],
     selected: Collection[int],
     key: str,
+    name: str,
     side: int = 104,
     opens: bool = True,
     selects: bool = True,
-    on_select: Callable[[], None] = lambda: None,
-) -> SheetAnswer:
+    on_select: Callable[[Collection[int], Collection[int]], None] = lambda selected, among: None,
+) -> int | None:
     """Shows pictures (N, h, w, 3) uint8, N at least 1, with what stands below each.
 
     Args:
         selected: indices of the images that are selected now.
+        name: what the pictures are, for screen readers.
         side: least width of a picture in the browser, in pixels.
         opens: a click opens an image; otherwise it selects it.
         selects: images can be selected.
-        on_select: called before the rerun that a new selection starts.
+        on_select: called with the indices that are selected and with those of the whole sheet, before the rerun that a
+            click starts.
+
+    Returns:
+        The index of the image that was just clicked, or None.
     """
     mime, data = encode_sprite(contact_sheet(tiles, _COLUMNS, gap=0))
     height, width = tiles.shape[1:3]
-    here = [item.index for item in items if item.index in selected]
+    heard_key = f"heard-{key}"
+
+    def take_over() -> None:
+        told = st.session_state[key]["told"]
+        st.session_state[heard_key] = told["sent"]
+        if selects:
+            on_select([int(i) for i in told["selected"]], [int(i) for i in told["among"]])
+
     found = _SHEET(
         key=key,
         data={
@@ -73,14 +78,20 @@ def show_sheet(
             "rows": -(-len(tiles) // _COLUMNS),
             "ratio": f"{width} / {height}",
             "side": side,
-            "items": [asdict(item) for item in items],
-            "selected": here,
+            "name": name,
+            "items": [{**asdict(item), "note": _note(item)} for item in items],
+            "selected": [item.index for item in items if item.index in selected],
+            "heard": st.session_state.get(heard_key, 0),
             "pixelated": max(height, width) <= _PIXELATED,
             "opens": opens,
             "selects": selects,
         },
-        on_selected_change=on_select,
-        on_opened_change=lambda: None,
+        on_told_change=take_over,
     )
-    chosen = found.selected
-    return SheetAnswer(tuple(here if chosen is None else map(int, chosen)), found.opened)
+    opened = found.told and found.told["opened"]
+    return None if opened is None else int(opened)
+
+
+def _note(item: SheetItem) -> str:
+    """The note, with a question mark if it tells a doubt, because not everyone can tell the colours apart."""
+    return f"{item.note}?" if item.tone == "doubt" and "?" not in item.note else item.note

@@ -17,9 +17,12 @@ PREDICTED_CLASS = "the predicted class"  # an entry in lists of classes: the cla
 
 
 def labels_in_words(row: dict[Hashable, Any]) -> str:
-    """The true label and the predicted label of an image, as its alternative text."""
-    true = row["true_label"]
-    return f"{f'True {true}' if isinstance(true, str) else 'No label'}, predicted {row['predicted_label']}"
+    """The labels of an image, its confidence in percent and its file, as far as the row has them: its alternative text."""
+    label = row["true_label"]
+    words = f"{f'Labelled {label}' if isinstance(label, str) else 'No label'}, predicted as {row['predicted_label']}"
+    if "confidence" in row:
+        words += f" {float(row['confidence']):.1%}"
+    return f"{words}, {row['file']}" if "file" in row else words
 
 
 def plain(text: str) -> str:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import re
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.core.runs import annotations
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
+from dashboard.ui.contact_sheet import SheetItem, _note
 from dashboard.ui.evaluate.classes_view import images_of_point
 from tests.conftest import MakeZip
 from tests.evaluating import evaluate
@@ -126,6 +132,69 @@ def test_selected_images_are_tagged_and_found_by_their_tag(
     at.selectbox(key=f"tag-name-{run.run_id}").set_value("blurred").run()
     at.button(key=f"tag-remove-{run.run_id}").click().run()
     assert not at.exception and dashboard.runs.folder(run.run_id).annotations().tags == {}
+    assert "No image has the tag blurred." in text_of(at) and not sheet(at)
+
+
+def test_only_selected_images_in_the_filter_are_counted_and_tagged(
+    open_page: Open, dashboard: Services, run: RunManifest
+) -> None:
+    rows = dashboard.runs.folder(run.run_id).load().table
+    dogs = rows.loc[rows["true_label"] == "dog", "index"]
+    dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("seen", dogs[:1]))
+    at = open_run(open_page, run)
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+    at.button(key="select-page").click().run()
+    at = set_filter(at, run, "true_label=dog")
+    assert "8 of 20 selected are in the filter" in text_of(at)
+    at.selectbox(key=f"tag-name-{run.run_id}").set_value("seen").run()
+    at.button(key=f"tag-add-{run.run_id}").click().run()
+    assert dashboard.runs.folder(run.run_id).annotations().tags == {"seen": tuple(sorted(dogs))}
+    at = set_filter(at, run)
+    assert "20 selected" in text_of(at)
+
+
+def test_a_tag_that_cannot_be_written_says_why(
+    open_page: Open, dashboard: Services, run: RunManifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: object, value: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("seen", [3]))
+    at = open_run(open_page, run)
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+    at.button(key="select-page").click().run()
+    at.selectbox(key=f"tag-name-{run.run_id}").set_value("seen").run()
+    monkeypatch.setattr(annotations, "write_json", full)
+    at.button(key=f"tag-add-{run.run_id}").click().run()
+    assert not at.exception and "No space left on device" in text_of(at) and "Free some space" in text_of(at)
+
+
+def test_images_of_a_dataset_that_is_gone_are_not_exported(open_page: Open, run: RunManifest) -> None:
+    def export(at: AppTest) -> tuple[bool, str]:
+        [found] = [each.proto for each in at.get("download_button") if each.proto.label == "ZIP"]
+        return found.disabled, found.help
+
+    at = open_run(open_page, run)
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+    at.button(key="select-page").click().run()
+    assert export(at) == (False, "The selected images, one folder for each label.")
+    Path(run.dataset).unlink()
+    at.run()
+    disabled, why = export(at)
+    assert disabled and "no longer on the server" in why
+
+
+def test_each_picture_says_what_it_is_and_doubt_is_more_than_a_colour(open_page: Open, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+    pictures = sheet(at)
+    assert len({item["alt"] for item in pictures}) == len(pictures) == 20
+    for item in pictures:
+        assert re.fullmatch(r"Labelled (cat|dog), predicted as \w+ \d+\.\d%, (cat|dog)/.+\.png", item["alt"])
+    tones = {"doubt": "labelled cat?", "wrong": "labelled cat", "": "labelled cat"}
+    for tone, note in tones.items():
+        assert _note(SheetItem(0, "deer 93.0%", "labelled cat", tone, "")) == note  # type: ignore[arg-type]
+    assert _note(SheetItem(0, "labelled cat", "deer? 93.0%", "doubt", "")) == "deer? 93.0%"
 
 
 def test_images_are_sorted_as_asked(open_page: Open, run: RunManifest) -> None:
@@ -161,9 +230,13 @@ def test_many_images_are_shown_page_by_page(open_page: Open, dashboard: Services
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.selectbox(key="image-order").set_value("dataset").run()
     assert [item["index"] for item in sheet(at)] == list(range(60))
-    at.session_state[f"page-{run.run_id}-status=ok"] = 2
+    at.session_state[f"page-{run.run_id}-status=ok&dataset"] = 2
     at.run()
     assert not at.exception and [item["index"] for item in sheet(at)] == list(range(60, 70))
+    at.selectbox(key="image-order").set_value("least confident").run()
+    assert len(sheet(at)) == 60  # another order begins at its first page
+    at.selectbox(key="image-order").set_value("dataset").run()
+    assert [item["index"] for item in sheet(at)] == list(range(60, 70))
 
 
 @pytest.mark.parametrize("measure, shown", [("recall", "true_label=dog"), ("precision", "predicted_label=dog")])

@@ -54,16 +54,18 @@ def show_side_by_side(services: Services, comparison: Comparison, left: ImageLis
             if images.rows.empty:
                 st.caption("None.")
             else:
-                _show_images(services, a, b, images.rows, images.key)
+                _show_images(services, a, b, images)
 
 
-def _show_images(services: Services, a: Run, b: Run, rows: pd.DataFrame, key: str) -> None:
+def _show_images(services: Services, a: Run, b: Run, listed: ImageList) -> None:
+    rows = listed.rows
     found = _pictures(services, a, b)
     if isinstance(found, DashboardError):
         st.caption(plain(f"The images cannot be shown. {found}"))
         _show_files(b, rows.head(FILES_SHOWN), "position_b")
         return
     images, run, position = found
+    key = f"{listed.key}-{a.manifest.run_id}-{b.manifest.run_id}"
     pages, page_key = -(-len(rows) // IMAGES_A_PAGE), f"compare-page-{key}"
     page = min(st.session_state.get(page_key, 1), pages)
     if page_key in st.session_state:
@@ -72,9 +74,9 @@ def _show_images(services: Services, a: Run, b: Run, rows: pd.DataFrame, key: st
     tiles, readable = images.tiles(shown["index"].tolist(), shown["file"].tolist(), SIDE)
     can_be_explained = is_there(Path(run.manifest.dataset))
     items = [_item(row) for row in shown.to_dict("records")]
-    answer = show_sheet(tiles, items, (), f"sheet-{key}-{page}", opens=can_be_explained, selects=False)
-    if answer.opened is not None:
-        open_run_image(run.manifest.run_id, answer.opened)
+    opened = show_sheet(tiles, items, (), f"sheet-{key}-{page}", listed.title, opens=can_be_explained, selects=False)
+    if opened is not None:
+        open_run_image(run.manifest.run_id, opened)
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
     if pages > 1:

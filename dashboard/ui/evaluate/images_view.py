@@ -67,7 +67,7 @@ def show_image_list(services: Services, run: Run) -> pd.DataFrame:
     if run.manifest.imported:
         _show_imported(run, rows)
     else:
-        _show_page(services, run, rows)
+        _show_page(services, run, rows, order)
     return rows
 
 
@@ -104,7 +104,7 @@ def _title(conditions: Filter) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _show_page(services: Services, run: Run, rows: pd.DataFrame) -> None:
+def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -> None:
     try:
         pictures: RunPictures | None = RunPictures(services.runs, run.manifest)
     except DashboardError as error:
@@ -113,7 +113,7 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame) -> None:
             show_error(error, "The images of this run are no longer on the server.")
         else:
             st.text(error.message)
-    shown = show_sheet_page(services, run, pictures, rows, _item, "&".join(as_texts(chosen_images(run))))
+    shown = show_sheet_page(services, run, pictures, rows, _item, "&".join((*as_texts(chosen_images(run)), order)))
     with st.expander("File names", expanded=pictures is None):
         st.dataframe(
             safe_for_spreadsheets(shown[_COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import WorkerError
@@ -18,6 +19,7 @@ from dashboard.reports.markdown_file import to_markdown
 from dashboard.reports.provenance import file_stem
 from dashboard.schemas.runs import ScoredRunRecord
 from dashboard.services import Services
+from dashboard.ui.download import offer_file
 from dashboard.ui.words import local_time, told_apart
 
 
@@ -39,25 +41,30 @@ def show_report(services: Services, run: Run) -> None:
 
         return make
 
-    with st.container(horizontal=True):
-        _offer(run, "Report (HTML)", "html", "text/html", written(to_html))
-        _offer(run, "Report (Markdown)", "md", "text/markdown", written(to_markdown))
+    row, reasons = st.container(horizontal=True), st.container()
+    with row:
+        _offer(run, "Report (HTML)", "html", "text/html", written(to_html), reasons)
+        _offer(run, "Report (Markdown)", "md", "text/markdown", written(to_markdown), reasons)
     st.markdown("**Files for other programs**")
-    with st.container(horizontal=True):
-        _offer(run, "Predictions (CSV)", "csv", "text/csv", lambda: csv_bytes(run))
-        _offer(run, "Predictions (Parquet)", "parquet", "application/vnd.apache.parquet", lambda: parquet_bytes(run))
-        _offer(run, "Result (JSON)", "json", "application/json", lambda: ScoredRunRecord.of(run).to_text())
+    row, reasons = st.container(horizontal=True), st.container()
+    with row:
+        _offer(run, "Predictions (CSV)", "csv", "text/csv", lambda: csv_bytes(run), reasons)
+        parquet = "application/vnd.apache.parquet"
+        _offer(run, "Predictions (Parquet)", "parquet", parquet, lambda: parquet_bytes(run), reasons)
+        _offer(run, "Result (JSON)", "json", "application/json", lambda: ScoredRunRecord.of(run).to_text(), reasons)
     st.caption(
         "CSV and Parquet: one row per image with label, prediction, confidence, all probabilities and, if it failed, the "
         "reason. JSON: all metrics, the confusion matrix and the failed files."
     )
 
 
-def _offer(run: Run, title: str, suffix: str, mime: str, make: Callable[[], bytes | str]) -> None:
-    st.download_button(
-        title, make, f"{file_stem(run.manifest)}.{suffix}", mime, key=f"download-{suffix}", icon=":material/download:",
-        on_click="ignore", type="primary" if suffix == "html" else "secondary",
-    )  # fmt: skip
+def _offer(
+    run: Run, title: str, suffix: str, mime: str, make: Callable[[], bytes | str], reasons: DeltaGenerator
+) -> None:
+    name = f"{file_stem(run.manifest)}.{suffix}"
+    offer_file(
+        title, make, name, mime, f"download-{suffix}", reasons, type="primary" if suffix == "html" else "secondary"
+    )
 
 
 def _findings(services: Services, run: Run) -> list[Finding] | None:

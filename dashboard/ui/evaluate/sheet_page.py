@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,25 +66,23 @@ def show_sheet_page(
 def _show_tiles(
     run: Run, pictures: RunPictures, shown: pd.DataFrame, item: Callable[[dict[Hashable, Any]], SheetItem], key: str
 ) -> None:
-    run_id, selected = run.manifest.run_id, selected_images(run.manifest.run_id)
-    indices = [int(i) for i in shown["index"]]
-    tiles, readable = pictures.tiles(indices, shown["file"].tolist(), _SIDE)
+    run_id = run.manifest.run_id
+    tiles, readable = pictures.tiles(shown["index"].tolist(), shown["file"].tolist(), _SIDE)
     can_be_explained = is_there(Path(run.manifest.dataset))
+    click = "Click to open; tick" if can_be_explained else "Click, tick"
+    st.caption(f"{click} or press Space to select; Shift selects a range.")
     if not can_be_explained:
         st.caption("The dataset is no longer on the server: its images can be seen, but not explained.")
-
-    def take_over() -> None:
-        select(run_id, [int(i) for i in st.session_state[key]["selected"] or ()], indices)
-
-    answer = show_sheet(
+    opened = show_sheet(
         tiles,
         [item(row) for row in shown.to_dict("records")],
-        selected,
+        selected_images(run_id),
         key,
+        f"{len(shown)} images",
         opens=can_be_explained,
-        on_select=take_over,
+        on_select=partial(select, run_id),
     )
-    if answer.opened is not None:
-        open_run_image(run_id, answer.opened)
+    if opened is not None:
+        open_run_image(run_id, opened)
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")

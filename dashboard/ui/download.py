@@ -1,0 +1,74 @@
+"""Buttons that download a file which is made when they are clicked, and that say why if it cannot be made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.core.errors import DashboardError
+from dashboard.ui.errors import show_error
+
+_POLL_SECONDS = 0.5
+
+
+@dataclass
+class _Making:
+    """What became of one click. Streamlit makes the file in a thread that cannot reach the session."""
+
+    done: bool = False
+    error: DashboardError | None = None
+
+
+def offer_file(
+    title: str,
+    make: Callable[[], bytes | str],
+    file_name: str,
+    mime: str,
+    key: str,
+    reasons: DeltaGenerator,
+    icon: str = ":material/download:",
+    type: Literal["primary", "secondary", "tertiary"] = "secondary",
+    disabled: bool = False,
+    help: str | None = None,
+) -> None:
+    """Shows the button.
+
+    Args:
+        make: makes the contents; may raise DashboardError. It runs outside of the script and cannot use Streamlit.
+        reasons: where to show why the file could not be made.
+    """
+    state_key = f"making-{key}"
+    clicked: _Making | None = st.session_state.get(state_key)
+    next_click = _Making()
+
+    def made() -> bytes | str:
+        try:
+            return make()
+        except DashboardError as error:
+            next_click.error = error
+            raise
+        finally:
+            next_click.done = True
+
+    def remember() -> None:
+        st.session_state[state_key] = next_click
+
+    st.download_button(
+        title, made, file_name, mime, key=key, icon=icon, type=type, disabled=disabled, help=help, on_click=remember
+    )
+    if clicked and not clicked.done:
+        _wait(clicked)
+    elif clicked and clicked.error:
+        with reasons:
+            show_error(clicked.error, f"{title}: the file could not be made.")
+
+
+@st.fragment(run_every=_POLL_SECONDS)
+def _wait(clicked: _Making) -> None:
+    """Runs the page again as soon as the file is made, or could not be made."""
+    if clicked.done:
+        st.rerun()

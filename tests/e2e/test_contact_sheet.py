@@ -1,0 +1,145 @@
+"""The contact sheet of an evaluation in a browser: what is ticked is what is selected."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from PIL import Image
+
+from dashboard.core.runs.store import RunStore
+from tests.e2e.dashboard_server import Server
+
+pytestmark = pytest.mark.browser
+
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+UPLOAD = "[data-testid=stFileUploaderDropzoneInput]"
+
+
+@pytest.fixture(scope="module")
+def run_id(browser, server: Server, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An evaluation of more images than one page shows."""
+    path = tmp_path_factory.mktemp("zip") / "turned.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(samples.glob("*/*.png")):
+            for angle in range(0, 360, 45):
+                buffer = io.BytesIO()
+                Image.open(file).rotate(angle).save(buffer, "PNG")
+                archive.writestr(f"{file.parent.name}/{file.stem}-{angle}.png", buffer.getvalue())
+    page = browser.new_page(base_url=server.url)
+    page.goto("/evaluate")
+    page.locator(UPLOAD).set_input_files(path)
+    page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
+    page.close()
+    [found] = [m.run_id for m in RunStore(server.data / "runs").list() if m.dataset_name == "turned.zip"]
+    return found
+
+
+@pytest.fixture
+def sheet(page, run_id: str):
+    page.goto(f"/evaluate?run={run_id}&show=status%3Dok")
+    page.locator(".sheet input").nth(59).wait_for()
+    page.wait_for_selector(IDLE)
+    return page
+
+
+def expect_selected(page, count: int) -> None:
+    """The page says so, and as many boxes of the sheet are ticked."""
+    page.locator(".st-key-selection").get_by_text(f"{count} selected", exact=True).wait_for(timeout=20_000)
+    page.wait_for_selector(IDLE)
+    assert page.locator(".sheet input:checked").count() == min(count, 60)
+    assert page.locator(".sheet .picture[aria-pressed=true]").count() == min(count, 60)
+
+
+def press(page, name: str) -> None:
+    page.locator(".st-key-selection").get_by_role("button", name=name).click()
+
+
+def turn_to(page, number: int) -> None:
+    page.locator("[data-testid=stPagination]").get_by_role("button", name=f"Page {number}", exact=True).click()
+
+
+def test_the_same_images_can_be_selected_again(sheet) -> None:
+    boxes = sheet.locator(".sheet input")
+    for _ in range(2):
+        boxes.nth(0).click()
+        boxes.nth(1).click()
+        expect_selected(sheet, 2)
+        press(sheet, "None")
+        expect_selected(sheet, 0)
+
+
+def test_one_image_of_a_selected_page_can_be_left_out_again(sheet) -> None:
+    for _ in range(2):
+        press(sheet, "This page (60)")
+        expect_selected(sheet, 60)
+        sheet.locator(".sheet input").nth(3).click()
+        expect_selected(sheet, 59)
+
+
+def test_no_click_is_lost(sheet) -> None:
+    boxes = sheet.locator(".sheet input")
+    for number in range(6):
+        boxes.nth(number).click()
+    for number in range(6, 14):  # as slow as the sheet waits before it tells the server
+        boxes.nth(number).click()
+        sheet.wait_for_timeout(300 + 20 * number)
+    expect_selected(sheet, 14)
+    boxes.nth(20).click()
+    press(sheet, "None")
+    expect_selected(sheet, 0)
+
+
+def test_what_was_just_selected_stays_when_the_page_is_turned(sheet) -> None:
+    sheet.locator(".sheet input").nth(0).click()
+    turn_to(sheet, 2)
+    sheet.locator(".st-key-selection").get_by_text("1 selected", exact=True).wait_for()
+    sheet.locator(".sheet input:checked").wait_for(state="detached")
+    sheet.locator(".sheet input").nth(2).click()
+    turn_to(sheet, 1)
+    sheet.locator(".st-key-selection").get_by_text("2 selected", exact=True).wait_for()
+    sheet.locator(".sheet input:checked").wait_for()
+    assert sheet.locator(".sheet input").first.is_checked()
+
+
+def test_it_can_be_used_with_the_keyboard_and_a_screen_reader(sheet) -> None:
+    sheet.get_by_role("group", name="60 images").wait_for()
+    pictures = sheet.locator(".sheet .picture")
+    assert len({picture.get_attribute("aria-label") for picture in pictures.all()}) == 60
+    pictures.first.focus()
+    sheet.keyboard.press("Space")
+    expect_selected(sheet, 1)
+    sheet.keyboard.press("ArrowRight")
+    sheet.keyboard.press("ArrowRight")
+    sheet.keyboard.press("Shift+Space")
+    expect_selected(sheet, 3)
+    assert [each.get_attribute("aria-pressed") for each in pictures.all()[:4]] == ["true"] * 3 + ["false"]
+
+
+def test_a_click_opens_the_image_and_keeps_the_selection(sheet, run_id: str) -> None:
+    sheet.locator(".sheet input").nth(4).click()
+    sheet.locator(".sheet .picture").nth(5).click()
+    sheet.get_by_role("link", name="Back to evaluation").click()
+    sheet.locator(".st-key-selection").get_by_text("1 selected", exact=True).wait_for()
+    assert parse_qs(urlsplit(sheet.url).query)["run"] == [run_id]
+
+
+def test_a_file_that_cannot_be_made_says_why(sheet, server: Server, run_id: str) -> None:
+    dataset = Path(RunStore(server.data / "runs").folder(run_id).manifest().dataset)
+    press(sheet, "This page (60)")
+    expect_selected(sheet, 60)
+    with sheet.expect_download() as download:
+        press(sheet, "ZIP")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert len(archive.namelist()) == 60
+    sheet.wait_for_selector(IDLE)
+    away = dataset.rename(dataset.with_name("away"))
+    try:
+        press(sheet, "ZIP")
+        sheet.get_by_text("the file could not be made").wait_for()
+        assert not sheet.locator(".st-key-selection").get_by_role("button", name="ZIP").is_enabled()
+    finally:
+        away.rename(dataset)
