@@ -23,7 +23,6 @@ page = st.navigation(
         st.Page(PAGES / "diagnostics.py", title="Diagnostics", icon=":material/stethoscope:", url_path="diagnostics"),
     ]
 )
-st.set_page_config(page_title=f"{page.title} - Classifier dashboard")
 try:
     get_services()
 except DashboardError as error:  # a setting that cannot be used
