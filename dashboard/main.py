@@ -14,15 +14,25 @@ from dashboard.ui.resources import get_services, page_served
 from dashboard.ui.sidebar import choose_model
 
 st.set_page_config(page_icon=str(Path(__file__).parent / "ui" / "icon.png"), layout="wide")
+TITLES = {  # by address; the first page is the start
+    "predict": "Predict", "explain": "Explain", "evaluate": "Batch evaluation", "compare": "Compare",
+    "diagnostics": "Diagnostics",
+}  # fmt: skip
 page = st.navigation(
     [
-        st.Page(PAGES / "predict.py", title="Predict", icon=":material/image_search:", default=True),
-        st.Page(PAGES / "explain.py", title="Explain", icon=":material/visibility:", url_path="explain"),
-        st.Page(PAGES / "evaluate.py", title="Batch evaluation", icon=":material/dataset:", url_path="evaluate"),
-        st.Page(PAGES / "compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
-        st.Page(PAGES / "diagnostics.py", title="Diagnostics", icon=":material/stethoscope:", url_path="diagnostics"),
+        st.Page(PAGES / "predict.py", title=TITLES["predict"], icon=":material/image_search:", default=True),
+        st.Page(PAGES / "explain.py", title=TITLES["explain"], icon=":material/visibility:", url_path="explain"),
+        st.Page(PAGES / "evaluate.py", title=TITLES["evaluate"], icon=":material/dataset:", url_path="evaluate"),
+        st.Page(PAGES / "compare.py", title=TITLES["compare"], icon=":material/compare:", url_path="compare"),
+        st.Page(
+            PAGES / "diagnostics.py",
+            title=TITLES["diagnostics"],
+            icon=":material/stethoscope:",
+            url_path="diagnostics",
+        ),
     ]
 )
+st.set_page_config(page_title=f"{TITLES[page.url_path or 'predict']} - Classifier dashboard")
 try:
     get_services()
 except DashboardError as error:  # a setting that cannot be used
