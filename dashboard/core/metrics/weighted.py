@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.core.metrics.answers import Answers, Probabilities
+from dashboard.core.metrics.calibration import equal_width_bin
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -45,9 +46,9 @@ class WeightedMetrics:
         mass_bin = np.empty(len(gap), int)
         mass_bin[by_confidence] = np.arange(len(gap)) * 15 // len(gap)
         self._gaps = {
-            "ece15": _indicators(_equal_width(given.confidence, 15), 15, gap),
+            "ece15": _indicators(equal_width_bin(given.confidence, 15), 15, gap),
             "ece15_equal_mass": _indicators(mass_bin, 15, gap),
-            "ece10": _indicators(_equal_width(given.confidence, 10), 10, gap),
+            "ece10": _indicators(equal_width_bin(given.confidence, 10), 10, gap),
         }
         self._surest_first = by_confidence[::-1]
 
@@ -103,8 +104,3 @@ def _indicators(group: np.ndarray, groups: int, values: np.ndarray | None = None
 def _sums(indicators: csr_array, weights: np.ndarray) -> np.ndarray:
     """The weighted sum of each group, (B, groups)."""
     return np.asarray(indicators @ weights.T).T
-
-
-def _equal_width(confidence: np.ndarray, bins: int) -> np.ndarray:
-    """The bin of each image; bins are (low, high]."""
-    return np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
