@@ -200,15 +200,16 @@ def test_the_command_for_a_better_temperature(open_page: Open, dashboard: Servic
 
 
 def test_two_classes_have_a_threshold_and_costs(show: Show) -> None:
-    probs = np.array([[0.1, 0.9], [0.3, 0.7], [0.45, 0.55], [0.6, 0.4], [0.8, 0.2]])
+    probs = np.array([[0.1, 0.9], [0.3, 0.7], [0.45, 0.55], [0.5994, 0.4006], [0.8, 0.2]])
     at = show(probs, np.array([1, 0, 1, 1, 0]), "Curves")
     assert at.selectbox(key=next(s.key for s in at.selectbox if s.label == "Class to find (positive)")).value == 1
     assert (metrics(at)["Recall"], metrics(at)["Precision"], metrics(at)["Specificity"]) == ("66.7%", "66.7%", "50.0%")
     assert (metrics(at)["False positives"], metrics(at)["False negatives"], metrics(at)["Cost"]) == ("1", "1", "2")
     at.number_input(key="cost-fn").set_value(5.0).run()
-    assert metrics(at)["Cost"] == "6" and "from a probability of 0.400, at a cost of 1 for 5 images" in text_of(at)
+    assert metrics(at)["Cost"] == "6" and "from a probability of 0.401, at a cost of 1 for 5 images" in text_of(at)
     at.button(key="use-cheapest").click().run()
-    assert at.slider(key="class-threshold").value == 0.4 and metrics(at)["Cost"] == "1"
+    # a threshold of 0.401 would miss the image
+    assert at.slider(key="class-threshold").value == 0.4006 and metrics(at)["Cost"] == "1"
     at.number_input(key="cost-fp").set_value(100.0).run()
     assert "from a probability of 0.900, at a cost of 10" in text_of(at)
     at.selectbox(key=next(s.key for s in at.selectbox if s.label == "Class to find (positive)")).select(0).run()

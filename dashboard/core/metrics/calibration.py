@@ -48,13 +48,23 @@ def equal_mass_reliability(confidence: np.ndarray, correct: np.ndarray, bins: in
     Its ECE depends less on where the bin edges happen to lie (Nixon et al., arXiv 1904.01685). Images with
     equal confidence share a bin, so there may be fewer bins.
     """
-    upper = np.unique(np.quantile(confidence, np.arange(1, bins + 1) / bins, method="inverted_cdf"))
+    upper = _equal_mass_edges(confidence, bins)
     return _in_bins(upper, np.searchsorted(upper, confidence), confidence, correct)
 
 
 def equal_width_bin(confidence: np.ndarray, bins: int) -> np.ndarray:
     """The bin (low, high] of each confidence (N,) in [0, 1], as a number from 0."""
     return np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+
+
+def equal_mass_bin(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """The bin of each confidence (N,), N >= 1, as a number from 0, see `equal_mass_reliability`."""
+    return np.searchsorted(_equal_mass_edges(confidence, bins), confidence)
+
+
+def _equal_mass_edges(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """The upper edges of the bins, without those that are equal."""
+    return np.unique(np.quantile(confidence, np.arange(1, bins + 1) / bins, method="inverted_cdf"))
 
 
 def _in_bins(upper: np.ndarray, bin_of: np.ndarray, confidence: np.ndarray, correct: np.ndarray) -> Reliability:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dashboard.core.metrics.calibration import equal_width_bin, reliability
+from dashboard.core.metrics.calibration import equal_width_bin
 from dashboard.core.metrics.wilson import wilson
 
 
@@ -42,16 +42,3 @@ def top_label_calibration(
                 "ece": np.abs(certain - right).sum(axis=1) / images,
             }
         )
-
-
-def classwise_ece(pred_probs: np.ndarray, labels: np.ndarray, bins: int = 15) -> np.ndarray:
-    """The calibration error of each class's own probability over all images, (K,) in [0, 1].
-
-    It compares the probability of the class with the share of images that are of the class (Kull et al.,
-    arXiv 1910.12656).
-
-    Args:
-        pred_probs: (N, K).
-        labels: (N,) true class ids.
-    """
-    return np.array([reliability(of_class, labels == k, bins).ece for k, of_class in enumerate(pred_probs.T)])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.core.metrics.answers import Answers, Probabilities
-from dashboard.core.metrics.calibration import equal_width_bin
+from dashboard.core.metrics.calibration import equal_mass_bin, equal_width_bin
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -42,15 +42,12 @@ class WeightedMetrics:
             **{name: given.rank_of_label <= k for name, k in SHARES.items() if k > 1},
         }
         self._mean_names, self._means = list(means), np.stack([np.asarray(m, float) for m in means.values()], axis=1)
-        by_confidence = np.argsort(given.confidence, kind="stable")
-        mass_bin = np.empty(len(gap), int)
-        mass_bin[by_confidence] = np.arange(len(gap)) * 15 // len(gap)
         self._gaps = {
             "ece15": _indicators(equal_width_bin(given.confidence, 15), 15, gap),
-            "ece15_equal_mass": _indicators(mass_bin, 15, gap),
+            "ece15_equal_mass": _indicators(equal_mass_bin(given.confidence, 15), 15, gap),
             "ece10": _indicators(equal_width_bin(given.confidence, 10), 10, gap),
         }
-        self._surest_first = by_confidence[::-1]
+        self._surest_first = np.argsort(given.confidence, kind="stable")[::-1]
 
     def values(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Each metric as (B,), for weights (B, N). A metric that is not defined is NaN.

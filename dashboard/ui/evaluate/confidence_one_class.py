@@ -62,7 +62,7 @@ def _call(threshold: float, name: str) -> str:
 
 
 def _use(threshold: float) -> None:
-    st.session_state[_THRESHOLD] = min(1.0, round(threshold, 3))
+    st.session_state[_THRESHOLD] = min(1.0, threshold)  # exact, though the slider moves in steps of 0.001
 
 
 def _show_figures(here: BinaryMetrics, cost: float) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard.core.metrics.calibration import reliability
-from dashboard.core.metrics.class_calibration import classwise_ece, top_label_calibration
+from dashboard.core.metrics.class_calibration import top_label_calibration
 from dashboard.core.metrics.intervals import proportion
 
 
@@ -27,9 +27,3 @@ def test_each_class_has_the_ece_of_its_images(made: Any) -> None:
     for k in range(4):
         of_class = made.predicted == k
         assert table["ece"][k] == pytest.approx(reliability(made.confidence[of_class], made.correct[of_class]).ece)
-
-
-def test_classwise_by_hand() -> None:
-    probs = np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]])
-    # class 0: 0.9 twice, one of two is 0; 0.2 once, none of one is 0
-    assert classwise_ece(probs, np.array([0, 1, 1])).tolist() == pytest.approx([(2 * 0.4 + 0.2) / 3] * 2)

@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 
 from dashboard.core.metrics import scores as module
 from dashboard.core.metrics.answers import Answers, answers_of
+from dashboard.core.metrics.calibration import equal_mass_reliability
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.scores import MOST_RESAMPLED, Score, compared, differences, scores
 from dashboard.core.metrics.weighted import WeightedMetrics
@@ -77,6 +78,16 @@ def test_values_on_the_reference_predictions() -> None:
     }  # fmt: skip
     for name, value in expected.items():
         assert found[name].value == pytest.approx(value, rel=5e-4), name
+
+
+def test_equal_confidences_share_a_bin_of_equal_mass_whatever_their_order() -> None:
+    rng = np.random.default_rng(3)
+    confidence = rng.choice([0.6, 0.7, 0.8], 200)
+    probs, labels = np.stack([confidence, 1 - confidence], axis=1), rng.integers(2, size=200)
+    expected = equal_mass_reliability(confidence, labels == 0).ece
+    for order in (np.arange(200), rng.permutation(200)):
+        found = scores(answers_of(probs[order], labels[order]))["ece15_equal_mass"].value
+        assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_ranks_of_equal_probabilities_follow_the_class_ids() -> None:
