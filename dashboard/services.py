@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from dashboard.core.database.write_behind import WriteBehind
     from dashboard.core.diagnostics.checks import Report
     from dashboard.core.evaluation.jobs import JobRunner
+    from dashboard.core.feedback.feedback import Feedback
+    from dashboard.core.history.answer_cache import AnswerCache
+    from dashboard.core.history.answering import Answering
+    from dashboard.core.history.history import History
     from dashboard.core.runs.store import RunStore
 
 T = TypeVar("T")
@@ -124,6 +128,38 @@ class Services:
 
     @property
     @_made_once
+    def history(self) -> History:
+        """Every prediction."""
+        from dashboard.core.history.history import History
+
+        return History(self.database, lambda: self.runs, self.settings)
+
+    @property
+    @_made_once
+    def feedback(self) -> Feedback:
+        """What users say about predictions."""
+        from dashboard.core.feedback.feedback import Feedback
+
+        return Feedback(self.database, self.history)
+
+    @property
+    @_made_once
+    def answer_cache(self) -> AnswerCache:
+        """Answers that were given before."""
+        from dashboard.core.history.answer_cache import AnswerCache
+
+        return AnswerCache(self.database, self.writer, self.settings.answer_cache_mb)
+
+    @property
+    @_made_once
+    def answering(self) -> Answering:
+        """Predictions that are recorded, and not computed twice."""
+        from dashboard.core.history.answering import Answering
+
+        return Answering(self.inference, self.history, self.answer_cache)
+
+    @property
+    @_made_once
     def tokens(self) -> Tokens:
         """Who may use the API."""
         from dashboard.core.access.tokens import Tokens
@@ -167,6 +203,8 @@ class Services:
         self.engine.close()
         with _MAKING:
             made = vars(self)
+            if "history" in made:
+                self.history.close()
             if "writer" in made:
                 self.writer.close()
             if "database" in made:

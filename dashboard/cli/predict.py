@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
-from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image
-from dashboard.core.errors import DashboardError, ImageError, WorkerError
-from dashboard.core.models.inference import Inference
+from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, say
+from dashboard.cli.records import user_name
+from dashboard.core.errors import DashboardError, ImageError, WorkerError, counted
+from dashboard.core.files import readable_name
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
 from dashboard.schemas.predictions import PredictionRecord
+from dashboard.services import Services
+
+if TYPE_CHECKING:
+    from dashboard.core.history.history import History
 
 
 def predict(
@@ -32,7 +38,9 @@ def predict(
             opened.engine.start()
             version = opened.registry.get(model)
             for path in images:
-                answers.append(_predict_one(opened.inference, version, path))
+                answers.append(_predict_one(opened, version, path))
+        if any(isinstance(answer, PredictionRecord) for answer in answers):
+            _tell_of_lost_records(opened.history)
     except DashboardError as error:
         answers += [FailedImage(file=str(path), error=ErrorRecord.of(error)) for path in images[len(answers) :]]
     if as_json:
@@ -42,17 +50,30 @@ def predict(
     raise typer.Exit(1 if any(isinstance(answer, FailedImage) for answer in answers) else 0)
 
 
-def _predict_one(inference: Inference, version: ModelVersion, path: Path) -> PredictionRecord | FailedImage:
+def _predict_one(opened: Services, version: ModelVersion, path: Path) -> PredictionRecord | FailedImage:
     """Predicts one image. Raises DashboardError if no other image can be predicted either."""
     try:
-        [answer] = inference.predict(version, [read_image(path)])
+        image, began = read_image(path), time.perf_counter()
+        [answer] = opened.inference.predict(version, [image])
     except (ImageError, WorkerError) as error:
         if error.code == "worker_unavailable":
             raise
         return FailedImage(file=str(path), error=ErrorRecord.of(error))
     if isinstance(answer, Failure):
         return FailedImage(file=str(path), error=ErrorRecord.of(answer))
+    latency_ms = (time.perf_counter() - began) * 1000
+    from dashboard.core.history.entry import Entry  # not at the top: TensorFlow is imported meanwhile
+
+    file = readable_name(str(path))
+    opened.history.record(Entry.of(version, answer, image, "command", user_name(), file, latency_ms))
     return PredictionRecord.of(str(path), version, answer)
+
+
+def _tell_of_lost_records(history: History) -> None:
+    """Says if predictions are not in the history. They are right all the same."""
+    if history.dropped:
+        error, lost = history.last_error, counted(history.dropped, "prediction")
+        say(f"The history lacks {lost}." + (f" {error}" if error else ""), "yellow")
 
 
 def _show(answers: Sequence[PredictionRecord | FailedImage]) -> None:

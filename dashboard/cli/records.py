@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import typer
 
 from dashboard.cli.arguments import services
-from dashboard.cli.output import stop
+from dashboard.cli.output import say, stop
 from dashboard.core.errors import DashboardError
+from dashboard.core.settings import get_settings
 from dashboard.services import Services
 
 
@@ -36,3 +39,32 @@ def moment(text: str) -> datetime:
 def until(days: float) -> datetime:
     """The moment in so many days."""
     return datetime.now(timezone.utc) + timedelta(days=days)
+
+
+def user_name() -> str:
+    """Who runs the command, for the history and the audit log; empty if the system does not say."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
+
+
+def log_act(action: str, subject: str, detail: str) -> None:
+    """Writes into the audit log what was done already. Says so if that is not possible."""
+    from dashboard.core.access.audit import AuditLog
+    from dashboard.core.database.database import Database
+
+    database = Database(get_settings())
+    try:
+        AuditLog(database).write(user_name(), action, subject, detail)
+    except DashboardError as error:
+        say(f"The audit log lacks this: {action} {subject}. {error}", "yellow")
+    finally:
+        database.close()
+
+
+def file_error(path: Path, error: OSError) -> DashboardError:
+    """The error for a file that cannot be written."""
+    return DashboardError(
+        f"{path} cannot be written: {error.strerror or error}.", "Free some space or name another file.", "storage"
+    )

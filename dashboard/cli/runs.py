@@ -15,6 +15,7 @@ from dashboard.cli.findings import show_findings
 from dashboard.cli.label_issues import show_label_issues
 from dashboard.cli.note_run import note_run
 from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.cli.records import log_act
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.cli.trust import show_guarantee, show_prediction_sets
 from dashboard.core.errors import DashboardError
@@ -109,6 +110,7 @@ def delete(
             raise typer.Exit(1)
         for m in manifests:
             store.delete(m.run_id)
+            log_act("evaluation.deleted", m.run_id, f"{m.dataset_name}, {m.model}")
     except DashboardError as error:
         stop(error, as_json)
     if as_json:

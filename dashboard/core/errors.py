@@ -48,6 +48,7 @@ Code = Literal[
     "run_of_other_model", "temperature_not_better", "too_few_images",
     # the database, and what it keeps
     "database_damaged", "database_locked", "database_newer", "database_unavailable", "database_url",
+    "cursor", "feedback", "prediction_unknown",
     # who may do what
     "password_wrong", "scope_missing", "scope_unknown", "token_expired", "token_missing", "token_revoked", "token_unknown", "too_many_tries",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ Every command runs at least once as a process. The others run in this process, w
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -164,6 +165,23 @@ def test_predict_tells_why_a_file_failed_and_exits_with_1(predicted: Done) -> No
     for answer in (broken, missing):
         assert set(answer) == {"file", "error"}
         assert set(answer["error"]) == {"code", "message", "fix"} and answer["error"]["message"]
+
+
+def test_predictions_are_in_the_history(predicted: Done, folder: Path) -> None:
+    done = dashboard("history", "list", "--json", data_dir=folder / "data")
+    kept = [each for each in only_json(done)["predictions"] if each["file"] == str(FROG)][-1]
+    answer = only_json(predicted)[0]
+    assert (kept["source"], kept["predicted_label"], kept["confidence"]) == ("command", "frog", answer["confidence"])
+    assert kept["image_sha256"] == hashlib.sha256(FROG.read_bytes()).hexdigest() and kept["latency_ms"] > 0
+
+
+def test_predict_answers_when_the_history_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "data" / "samples", tmp_path / "samples")
+    (tmp_path / "dashboard.sqlite3").write_bytes(b"no database" * 1000)
+    done = dashboard("predict", FROG, "--json", data_dir=tmp_path)
+    assert done.returncode == 0 and only_json(done)[0]["predicted_label"] == "frog"
+    told = done.stderr.decode()
+    assert "The history lacks 1 prediction" in told and "dashboard.sqlite3" in told and "database restore" in told
 
 
 def test_predict_doubts_a_picture_of_none_of_the_classes(folder: Path) -> None:

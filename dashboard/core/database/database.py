@@ -112,6 +112,10 @@ class Database:
                 self._in_use.close()
             self._engine = self._in_use = self._opened_file = None
 
+    def __del__(self) -> None:
+        with suppress(Exception):  # Python may be shutting down
+            self.close()
+
     def _opened(self) -> Engine:
         with self._opening:
             if self._engine is not None and self._opened_file == self._file_now():

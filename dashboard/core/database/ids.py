@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from datetime import datetime, timezone
 
 _TIME_DIGITS, _DIGITS = 12, 32
+_lock = threading.Lock()
+_last = ("", 0)  # time and number of the newest id
 
 
 def now_utc() -> datetime:
@@ -14,13 +17,19 @@ def now_utc() -> datetime:
 
 
 def new_id(time_utc: datetime) -> str:
-    """A new id for a record of this moment, 32 hex digits. Nobody can guess it."""
-    return id_time(time_utc) + secrets.token_hex((_DIGITS - _TIME_DIGITS) // 2)
+    """A new id for a record of this moment, 32 hex digits. Those of one process sort in the order of the calls."""
+    global _last
+    moment, digits = id_time(time_utc), _DIGITS - _TIME_DIGITS
+    with _lock:
+        # the random beginning leaves room to count on
+        number = _last[1] + 1 if _last[0] == moment else secrets.randbits(digits * 4 - 1)
+        _last = moment, number
+    return f"{moment}{number:0{digits}x}"
 
 
 def id_time(time_utc: datetime) -> str:
     """The beginning of all ids of this millisecond: ids of earlier moments are smaller, all others are larger."""
-    milliseconds = round(time_utc.timestamp() * 1000)
+    milliseconds = int(time_utc.timestamp() * 1000)
     return f"{min(max(milliseconds, 0), 16**_TIME_DIGITS - 1):0{_TIME_DIGITS}x}"
 
 

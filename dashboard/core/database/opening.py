@@ -25,6 +25,7 @@ _ON_POSTGRESQL = {
     "keepalives_idle": 30,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "prepare_threshold": None,  # a pooler such as PgBouncer gives each transaction another connection
 }
 
 
@@ -103,17 +104,23 @@ def _sqlite(file: Path, lock_s: float) -> Engine:
 def _postgresql(address: Address, lock_s: float) -> Engine:
     try:
         import psycopg  # noqa: F401
-        from sqlalchemy import create_engine
+        from sqlalchemy import create_engine, event
     except ImportError as error:
         raise DependencyError(
             f"PostgreSQL needs the package psycopg, which cannot be imported: {error}.",
             f"Install it with `pip install {PIP_REQUIREMENTS}`.",
         ) from error
-    options = f"-c lock_timeout={round(lock_s * 1000)} -c timezone=UTC"
-    return create_engine(
+    engine = create_engine(
         address.url,
-        connect_args={**_ON_POSTGRESQL, "options": options},
+        connect_args=_ON_POSTGRESQL,
         pool_pre_ping=True,  # connections from before a restart of the server are replaced
         pool_timeout=_CONNECT_S,
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(WRITES):
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(lock_s * 1000)}")
+
+    return engine

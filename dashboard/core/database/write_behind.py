@@ -56,6 +56,11 @@ class WriteBehind:
         """Records that are not written yet."""
         return self._put - self._settled
 
+    def has_place(self, size_bytes: int) -> bool:
+        """True if a record of this size would find a place now."""
+        with self._changed:
+            return self.waiting < self._most and self._bytes + size_bytes <= self._most_bytes
+
     def put(self, write: Write, record: Any, size_bytes: int = 0) -> bool:
         """Puts a record in the queue and returns at once; False if there is no place for it, or it is closed.
 
@@ -67,9 +72,9 @@ class WriteBehind:
             if self._closed or self.waiting >= self._most or self._bytes + size_bytes > self._most_bytes:
                 self.dropped += 1
                 return False
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._loop, name="database-writer", daemon=True)
-                self._thread.start()
+            if self._thread is None and not self._start():
+                self.dropped += 1
+                return False
             self._queue.append(_Item(write, record, size_bytes))
             self._bytes += size_bytes
             self._put += 1
@@ -85,15 +90,38 @@ class WriteBehind:
             return self._changed.wait_for(lambda: self._settled >= goal, timeout)
 
     def close(self, timeout: float = 10.0) -> bool:
-        """Writes what waits, then ends the thread. False if some of it could not be written in `timeout` seconds."""
-        whole = self.flush(timeout)
+        """Writes what waits, then ends the thread. False if some of it could not be written.
+
+        Args:
+            timeout: seconds to wait for a locked file or for a server; a file that cannot be used is not waited for.
+        """
         with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self.waiting or self._is_hopeless(), timeout)
             self._closed = True
-            self.dropped += self.waiting
+            lost = self.waiting
+            self.dropped += lost
             self._settled = self._put
             self._queue.clear()
             self._changed.notify_all()
-        return whole
+        return not lost
+
+    def _is_hopeless(self) -> bool:
+        error = self.last_error
+        if error is None or error.code == "database_locked":
+            return False
+        return error.code != "database_unavailable" or self._database.address.file is not None
+
+    def _start(self) -> bool:
+        thread = threading.Thread(target=self._loop, name="database-writer", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the process has as many threads as it may have
+            self.last_error = DashboardError(f"Nothing can be written: {error}.", "Restart the dashboard.")
+            return False
+        self._thread = thread
+        return True
 
     def _loop(self) -> None:
         pause_s = _FIRST_PAUSE_S
@@ -111,6 +139,7 @@ class WriteBehind:
             except (DatabaseError, DependencyError) as error:
                 with self._changed:
                     self.last_error = error
+                    self._changed.notify_all()
                     if self._closed:
                         return
                     self._changed.wait_for(lambda: self._closed, pause_s)

@@ -84,7 +84,8 @@ def test_while_the_server_is_restarted_records_wait(postgres: Postgres, tmp_path
 
 def test_what_finds_no_place_is_counted(sqlite_settings: Settings) -> None:
     sqlite_settings.data_dir.joinpath(FILE).write_bytes(b"no database " * 1000)
-    writer = WriteBehind(Database(sqlite_settings), most=10, most_bytes=1000)
+    database = Database(sqlite_settings)
+    writer = WriteBehind(database, most=10, most_bytes=1000)
     assert [writer.put(write, str(i), 400) for i in range(4)] == [True, True, False, False]
     assert [writer.put(write, str(i)) for i in range(10)] == [True] * 8 + [False] * 2
     assert (writer.dropped, writer.waiting) == (4, 10)
@@ -92,6 +93,7 @@ def test_what_finds_no_place_is_counted(sqlite_settings: Settings) -> None:
     assert (writer.dropped, writer.waiting, writer.written) == (14, 0, 0)
     assert writer.last_error and writer.last_error.code == "database_damaged"
     assert not writer.put(write, "late") and writer.dropped == 15
+    database.close()
 
 
 def test_a_record_that_the_database_refuses_does_not_hold_up_the_others(

@@ -1,0 +1,79 @@
+"""`python -m dashboard feedback`: what users say about predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dashboard.cli.arguments import AsJson
+from dashboard.cli.output import console, plain_text, print_json, say
+from dashboard.cli.records import file_error, records
+from dashboard.core.errors import counted
+from dashboard.core.feedback.exporting import write_labels, write_zip
+from dashboard.core.files import open_atomically
+from dashboard.schemas.history import FeedbackSummary, HistoryExportRecord
+
+feedback_app = typer.Typer(no_args_is_help=True, help="List and export what users say about predictions.")
+
+_Model = Annotated[str, typer.Option(help="Only on this NAME or NAME@VERSION.")]
+
+
+@feedback_app.command("list")
+def list_feedback(
+    model: _Model = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List the feedback, the newest first, and the share of predictions that were called right."""
+    with records(as_json) as opened:
+        accuracy = opened.feedback.accuracy(model or None)
+        opinions = opened.feedback.opinions(limit, model=model or None)
+    if as_json:
+        print_json(FeedbackSummary.of_all(accuracy, opinions))
+        return
+    table = Table("time (UTC)", "user", "file", "predicted", "true", "model", "note")
+    for each in opinions:
+        table.add_row(
+            f"{each.time_utc:%Y-%m-%d %H:%M}",
+            plain_text(each.user),
+            plain_text(each.file),
+            plain_text(each.predicted_label),
+            plain_text(each.true_label or "(another)"),
+            plain_text(f"{each.model_name}@{each.model_version}"),
+            plain_text(each.note),
+        )
+    console.print(table)
+    if accuracy:
+        disputed = f" Users disagree about {accuracy.disputed:,}." if accuracy.disputed else ""
+        say(
+            f"Called right: {accuracy.right} of {counted(accuracy.right.n, 'prediction')}.{disputed} {accuracy.caution}"
+        )
+
+
+@feedback_app.command("export")
+def export(
+    out: Annotated[
+        Path, typer.Option(help="A .zip file of class folders, which can be evaluated, or a .csv file of labels.")
+    ],
+    model: _Model = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write the images with the labels that users gave, or the labels alone."""
+    if out.suffix.lower() not in (".zip", ".csv"):
+        raise typer.BadParameter("End the name with .zip or .csv.", param_hint="--out")
+    with records(as_json) as opened:
+        settled = opened.feedback.settled(model or None)
+        try:
+            with open_atomically(out) as file:
+                is_zip = out.suffix.lower() == ".zip"
+                done = write_zip(settled, opened.history, file) if is_zip else write_labels(settled, file)
+        except OSError as error:
+            raise file_error(out, error) from error
+    if as_json:
+        print_json(HistoryExportRecord(file=str(out), written=done.written, missing=done.missing))
+    say(f"Wrote {counted(done.written, 'image' if is_zip else 'row')} into {out}")
+    if done.missing:
+        say(f"{counted(done.missing, 'image')} could not be written; not_exported.json in the file says which.")

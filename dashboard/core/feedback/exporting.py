@@ -1,0 +1,92 @@
+"""Feedback as a labelled dataset: images in class folders, or a table of labels."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.feedback.opinion import Opinion
+from dashboard.core.history.history import History
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+COLUMNS = ("file", "sha256", "label", "predicted_label", "confidence", "model", "user", "time_utc", "note")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export holds."""
+
+    written: int  # images or rows
+    missing: int  # images that are not at hand
+
+
+def labelled(opinions: Iterable[Opinion]) -> Iterator[Opinion]:
+    """Those with a true label, each image once: of the same image, the first one given, which should be the newest."""
+    seen: set[str] = set()
+    for opinion in opinions:
+        image = opinion.image_sha256 or opinion.subject
+        if opinion.true_label is not None and image not in seen:
+            seen.add(image)
+            yield opinion
+
+
+def write_zip(opinions: Iterable[Opinion], history: History, out: IO[bytes]) -> Exported:
+    """Writes the images as LABEL/NAME, a dataset that can be evaluated. `not_exported.json` lists those not at hand.
+
+    Raises:
+        DashboardError: no image is at hand.
+    """
+    missing: dict[str, str] = {}
+    written = 0
+    with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
+        for opinion in labelled(opinions):
+            image = history.image_of(opinion.subject, opinion.file, opinion.image_sha256)
+            if image is None:
+                missing[opinion.file or opinion.subject] = "The image is not kept, or its dataset is gone or changed."
+                continue
+            archive.writestr(_member(opinion, written), image)
+            written += 1
+        if missing:
+            archive.writestr("not_exported.json", json.dumps(missing, ensure_ascii=False, indent=2))
+    if not written:
+        raise DashboardError(
+            "None of the images with feedback is at hand.",
+            "Export the labels as a .csv file; to keep the images of later predictions, set DASHBOARD_HISTORY_IMAGES=true.",
+            "no_images_kept",
+        )
+    return Exported(written, len(missing))
+
+
+def write_labels(opinions: Iterable[Opinion], out: IO[bytes]) -> Exported:
+    """Writes a table with the file name, the image's SHA-256 and the true label; UTF-8 with byte order mark."""
+    import pandas as pd
+
+    from dashboard.core.runs.export import safe_for_spreadsheets
+
+    rows = [
+        (
+            each.file, each.image_sha256, each.true_label, each.predicted_label, each.confidence,
+            f"{each.model_name}@{each.model_version}", each.user, each.time_utc.isoformat(timespec="seconds"), each.note,
+        )
+        for each in labelled(opinions)
+    ]  # fmt: skip
+    table = safe_for_spreadsheets(pd.DataFrame(rows, columns=list(COLUMNS), dtype=object))
+    text = io.StringIO(newline="")
+    table.to_csv(text, index=False, quoting=csv.QUOTE_MINIMAL)
+    out.write(text.getvalue().encode("utf-8-sig"))
+    return Exported(len(rows), 0)
+
+
+def _member(opinion: Opinion, number: int) -> str:
+    """A name in the ZIP that no other image has and that every system can unpack."""
+    folder = _UNSAFE.sub("_", opinion.true_label or "").strip(". ") or "_"
+    name = PurePosixPath(_UNSAFE.sub("_", opinion.file.rpartition("/")[2]).strip(" ") or "image")
+    return f"{folder}/{name.stem[:80]}-{number}{name.suffix or '.png'}"

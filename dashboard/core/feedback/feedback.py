@@ -1,0 +1,143 @@
+"""Feedback of users: which predictions are right, and what the true label of the others is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dashboard.core.database.database import Database
+from dashboard.core.database.ids import new_id, now_utc
+from dashboard.core.database.text import storable
+from dashboard.core.errors import DashboardError
+from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion
+from dashboard.core.history.history import History
+from dashboard.core.metrics.intervals import proportion
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+_LONGEST_LABEL, _LONGEST_NOTE = 200, 2000
+
+
+class Feedback:
+    """What users said. Thread-safe. Every method raises DatabaseError if the database cannot be used."""
+
+    def __init__(self, database: Database, history: History) -> None:
+        self._database, self._history = database, history
+
+    def give(
+        self, prediction_id: str, is_right: bool, true_label: str | None = None, user: str = "", note: str = ""
+    ) -> Opinion:
+        """Stores a user's word on a prediction. When this returns, it is stored; the last word of a user counts.
+
+        Args:
+            prediction_id: of the history, or RUN_ID:INDEX for an image of an evaluation.
+            true_label: of a wrong prediction, if the user knows it.
+
+        Raises:
+            DashboardError: there is no such prediction, or label and verdict do not fit together.
+        """
+        from dashboard.core.database.tables import feedback
+
+        about = self._history.get(prediction_id)
+        label = about.label if is_right else storable((true_label or "").strip()) or None
+        if is_right and true_label not in (None, "", about.label):
+            raise _contradiction(f"it is called right, but {true_label!r} is not the predicted label {about.label!r}")
+        if not is_right and label == about.label:
+            raise _contradiction(f"it is called wrong, but {label!r} is the predicted label")
+        if len(label or "") > _LONGEST_LABEL or len(note) > _LONGEST_NOTE:
+            raise DashboardError(
+                "The feedback is too long.",
+                f"A label has at most {_LONGEST_LABEL} characters, a note at most {_LONGEST_NOTE:,}.",
+                "feedback",
+            )
+        now = now_utc()
+        opinion = Opinion(
+            feedback_id=new_id(now),
+            time_utc=now,
+            subject=about.prediction_id,
+            user=storable(user),
+            is_right=is_right,
+            true_label=label,
+            note=storable(note),
+            predicted_label=about.label,
+            confidence=about.confidence,
+            model_name=about.model_name,
+            model_version=about.model_version,
+            file=storable(about.file),
+            image_sha256=about.image_sha256,
+        )
+        with self._database.writing() as connection:
+            connection.execute(feedback.insert().values(vars(opinion)))
+        return opinion
+
+    def opinions(
+        self,
+        most: int | None = 100,
+        before: str = "",
+        user: str | None = None,
+        model: str | None = None,
+        is_right: bool | None = None,
+        subject: str | None = None,
+    ) -> list[Opinion]:
+        """The last word of each user on each prediction, the newest first.
+
+        Args:
+            most: how many at most; None: all.
+            before: only those before the one with this id.
+            model: NAME or NAME@VERSION.
+        """
+        from dashboard.core.database.tables import feedback
+
+        asked = _of_model(model)
+        for column, value in (("user", user), ("is_right", is_right), ("subject", subject)):
+            if value is not None:
+                asked.append(feedback.c[column] == value)
+        if before:
+            asked.append(feedback.c.feedback_id < before)
+        return self._last_words((feedback.c.subject, feedback.c.user), asked, most)
+
+    def settled(self, model: str | None = None) -> list[Opinion]:
+        """The last word on each prediction, whoever said it, the newest first."""
+        from dashboard.core.database.tables import feedback
+
+        return self._last_words((feedback.c.subject,), _of_model(model), None)
+
+    def accuracy(self, model: str | None = None) -> FeedbackAccuracy | None:
+        """The share of right predictions among those with feedback; None if there is none."""
+        settled = self.settled(model)
+        if not settled:
+            return None
+        verdicts: dict[str, set[bool]] = {}
+        for opinion in self.opinions(None, model=model):
+            verdicts.setdefault(opinion.subject, set()).add(opinion.is_right)
+        disputed = sum(len(each) > 1 for each in verdicts.values())
+        return FeedbackAccuracy(proportion(sum(each.is_right for each in settled), len(settled)), disputed)
+
+    def _last_words(self, by: tuple[Any, ...], asked: list[ColumnElement[bool]], most: int | None) -> list[Opinion]:
+        from sqlalchemy import func, select
+
+        from dashboard.core.database.tables import feedback
+
+        last = select(func.max(feedback.c.feedback_id)).group_by(*by)
+        newest_first = feedback.select().where(feedback.c.feedback_id.in_(last), *asked)
+        with self._database.reading() as connection:
+            rows = connection.execute(newest_first.order_by(feedback.c.feedback_id.desc()).limit(most)).all()
+        return [Opinion(**row._mapping) for row in rows]
+
+
+def _of_model(model: str | None) -> list[ColumnElement[bool]]:
+    from dashboard.core.database.tables import feedback
+
+    if model is None:
+        return []
+    name, _, version = model.partition("@")
+    found = [feedback.c.model_name == name]
+    return [*found, feedback.c.model_version == version] if version else found
+
+
+def _contradiction(why: str) -> DashboardError:
+    return DashboardError(
+        f"The feedback on this prediction contradicts itself: {why}.",
+        "Call it right, or call it wrong with another true label or none.",
+        "feedback",
+    )

@@ -1,0 +1,215 @@
+"""Answers that were given before: the same image, the same model and the same question need no second computation.
+
+A stored answer is used only if its checksum is right. Everything that an answer depends on is in its key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dashboard.core.database.database import Database
+from dashboard.core.database.ids import now_utc
+from dashboard.core.database.write_behind import WriteBehind
+from dashboard.core.errors import DatabaseError, DependencyError
+from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.version import ModelFile, ModelVersion
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_FORMAT = 1  # change it when the same question gets other answers
+_COMPUTE = ("tensorflow", "keras", "numpy", "pillow")
+_PAUSE_S = 30.0  # how long nothing is looked up after the database failed, since users wait meanwhile
+_ROW_BYTES = 300  # that a row needs besides its value
+_USE_NOTED_EACH = timedelta(minutes=1)
+_EVICTED_AT_ONCE = 200
+_KEPT_WHEN_FULL = 0.9  # share of the limit that is left after the oldest answers were deleted
+_COUNTED_EACH = 1000  # writes after which the size is counted again, since other processes write too
+
+
+@dataclass(frozen=True)
+class CacheFigures:
+    """How often the store of answers helped, in this process."""
+
+    hits: int
+    misses: int
+    damaged: int  # answers whose checksum was wrong; they were not used
+
+
+def answer_key(version: ModelVersion, image_sha256: str, question: Mapping[str, str]) -> str:
+    """Hex digest of everything that an answer depends on.
+
+    Args:
+        image_sha256: of the bytes of the image file.
+        question: what is asked, such as kind, precision, method, layer and target; how the answer is shown is no part.
+    """
+    serving = ModelFile.of(version).model_dump(mode="json", exclude={"metrics", "provenance"})
+    parts = [_FORMAT, _versions(), version.ref, serving, image_sha256, sorted(question.items())]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+class AnswerCache:
+    """A store of answers of limited size; those that were not asked for the longest are deleted. Thread-safe.
+
+    If the database cannot be used, nothing is found and nothing is stored.
+    """
+
+    def __init__(self, database: Database, writer: WriteBehind, limit_mb: int) -> None:
+        self._database, self._writer, self._limit_bytes = database, writer, limit_mb * 2**20
+        self._lock = threading.Lock()
+        self._hits = self._misses = self._damaged = 0
+        self._size_bytes: int | None = None  # None: not counted yet
+        self._written = 0
+        self._paused_until = 0.0
+
+    @property
+    def figures(self) -> CacheFigures:
+        """How often it helped."""
+        return CacheFigures(self._hits, self._misses, self._damaged)
+
+    def get(self, key: str) -> bytes | None:
+        """The stored answer with this key; None if there is none. Never raises."""
+        if not self._limit_bytes or time.monotonic() < self._paused_until:
+            return None
+        from dashboard.core.database.tables import cached_answers
+
+        try:
+            with self._database.reading() as connection:
+                row = connection.execute(
+                    cached_answers.select().where(cached_answers.c.answer_key == key)
+                ).one_or_none()
+        except (DatabaseError, DependencyError):
+            row = None
+            self._paused_until = time.monotonic() + _PAUSE_S
+        value = None if row is None else bytes(row.value)
+        is_damaged = row is not None and value is not None and hashlib.sha256(value).hexdigest() != row.value_sha256
+        with self._lock:
+            self._damaged += is_damaged
+            self._hits += value is not None and not is_damaged
+            self._misses += value is None or is_damaged
+        if row is None or value is None:
+            return None
+        if is_damaged:
+            self._writer.put(_delete, key)
+            return None
+        now = now_utc()
+        if row.used_utc < now - _USE_NOTED_EACH:
+            self._writer.put(_note_use, (key, now))
+        return value
+
+    def put(self, key: str, value: bytes) -> None:
+        """Stores an answer soon. Never raises."""
+        if self._limit_bytes and len(value) + _ROW_BYTES <= self._limit_bytes:
+            self._writer.put(self._write, (key, value), len(value))
+
+    def _write(self, connection: Connection, answers: Sequence[tuple[str, bytes]]) -> None:
+        from dashboard.core.database.tables import cached_answers
+
+        now = now_utc()
+        for key, value in answers:
+            connection.execute(cached_answers.delete().where(cached_answers.c.answer_key == key))
+            row = {
+                "answer_key": key,
+                "value": value,
+                "value_sha256": hashlib.sha256(value).hexdigest(),
+                "size_bytes": len(value) + _ROW_BYTES,
+                "used_utc": now,
+            }
+            connection.execute(cached_answers.insert().values(row))
+        self._written += len(answers)
+        if self._size_bytes is None or self._written >= _COUNTED_EACH:
+            self._size_bytes, self._written = _counted(connection), 0
+        else:
+            self._size_bytes += sum(len(value) + _ROW_BYTES for _, value in answers)
+        if self._size_bytes > self._limit_bytes:
+            self._size_bytes = _evict(connection, round(self._limit_bytes * _KEPT_WHEN_FULL))
+
+
+def prediction_bytes(prediction: Prediction) -> bytes:
+    """A prediction as the bytes of an .npz file."""
+    out = io.BytesIO()
+    np.savez(out, logits=prediction.logits, pred_probs=prediction.pred_probs)
+    return out.getvalue()
+
+
+def prediction_of(stored: bytes) -> Prediction:
+    """The prediction in the bytes of an .npz file."""
+    with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
+        return Prediction(arrays["logits"], arrays["pred_probs"])
+
+
+def heatmap_bytes(heatmap: np.ndarray) -> bytes:
+    """A heatmap (h, w) as the bytes of an .npy file."""
+    out = io.BytesIO()
+    np.save(out, heatmap, allow_pickle=False)
+    return out.getvalue()
+
+
+def heatmap_of(stored: bytes) -> np.ndarray:
+    """The heatmap in the bytes of an .npy file."""
+    heatmap: np.ndarray = np.load(io.BytesIO(stored), allow_pickle=False)
+    return heatmap
+
+
+@lru_cache
+def _versions() -> list[str]:
+    """Of the packages that compute answers: another version may round differently."""
+    found = []
+    for name in _COMPUTE:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            found.append(name)
+    return found
+
+
+def _counted(connection: Connection) -> int:
+    from sqlalchemy import func, select
+
+    from dashboard.core.database.tables import cached_answers
+
+    return int(connection.execute(select(func.coalesce(func.sum(cached_answers.c.size_bytes), 0))).scalar_one())
+
+
+def _evict(connection: Connection, goal_bytes: int) -> int:
+    """Deletes the answers that were not asked for the longest. The size of the others, at most the goal."""
+    from sqlalchemy import select
+
+    from dashboard.core.database.tables import cached_answers
+
+    size, c = _counted(connection), cached_answers.c
+    while size > goal_bytes:
+        oldest = connection.execute(
+            select(c.answer_key, c.size_bytes).order_by(c.used_utc).limit(_EVICTED_AT_ONCE)
+        ).all()
+        for row in oldest:
+            if size <= goal_bytes:
+                break
+            connection.execute(cached_answers.delete().where(c.answer_key == row.answer_key))
+            size -= row.size_bytes
+    return size
+
+
+def _note_use(connection: Connection, uses: Sequence[tuple[str, datetime]]) -> None:
+    from dashboard.core.database.tables import cached_answers
+
+    for key, used_utc in uses:
+        connection.execute(cached_answers.update().where(cached_answers.c.answer_key == key).values(used_utc=used_utc))
+
+
+def _delete(connection: Connection, keys: Sequence[Any]) -> None:
+    from dashboard.core.database.tables import cached_answers
+
+    connection.execute(cached_answers.delete().where(cached_answers.c.answer_key.in_(keys)))

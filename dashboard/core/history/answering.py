@@ -1,0 +1,72 @@
+"""Predictions that are recorded in the history, and not computed again if they are stored."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dashboard.core.history.answer_cache import AnswerCache, answer_key, prediction_bytes, prediction_of
+from dashboard.core.history.entry import Entry, Source
+from dashboard.core.history.history import History
+from dashboard.core.models.inference import Inference
+from dashboard.core.models.precision import serves_in_bfloat16
+from dashboard.core.models.prediction import Failure, Prediction
+from dashboard.core.models.version import ModelVersion
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answer for one image, and how it came about."""
+
+    answer: Prediction | Failure
+    prediction_id: str | None  # in the history; None for a failure
+    cached: bool  # True: it was computed before, for the same image, model and question
+    latency_ms: float  # of all images of the call
+
+
+class Answering:
+    """Predicts for the API, the pages and the command line. Thread-safe."""
+
+    def __init__(self, inference: Inference, history: History, cache: AnswerCache) -> None:
+        self._inference, self._history, self._cache = inference, history, cache
+
+    def predict(
+        self, version: ModelVersion, images: Sequence[bytes], source: Source, user: str = "", files: Sequence[str] = ()
+    ) -> list[Answered]:
+        """One answer per image file, each recorded. Raises DependencyError, ModelError, WorkerError.
+
+        Args:
+            files: the names of the images, for the history; none or one each.
+        """
+        began = time.perf_counter()
+        question = {"kind": "prediction", "precision": "bfloat16" if serves_in_bfloat16(version) else "float32"}
+        hashes = [hashlib.sha256(image).hexdigest() for image in images]
+        keys = [answer_key(version, sha256, question) for sha256 in hashes]
+        known = [self._known(key, version) for key in keys]
+        missing = [i for i, answer in enumerate(known) if answer is None]
+        computed = (
+            dict(zip(missing, self._inference.predict(version, [images[i] for i in missing]), strict=True))
+            if missing
+            else {}
+        )
+        latency_ms = (time.perf_counter() - began) * 1000
+        answers = []
+        for i, image in enumerate(images):
+            answer = known[i] or computed[i]
+            if isinstance(answer, Failure):
+                answers.append(Answered(answer, None, False, latency_ms))
+                continue
+            if i in computed:
+                self._cache.put(keys[i], prediction_bytes(answer))
+            name = files[i] if files else ""
+            entry = Entry.of(version, answer, image, source, user, name, latency_ms)
+            recorded = self._history.record(replace(entry, image_sha256=hashes[i]))
+            answers.append(Answered(answer, recorded, i not in computed, latency_ms))
+        return answers
+
+    def _known(self, key: str, version: ModelVersion) -> Prediction | None:
+        stored = self._cache.get(key)
+        found = None if stored is None else prediction_of(stored)
+        return found if found is not None and found.pred_probs.shape == (len(version.class_names),) else None

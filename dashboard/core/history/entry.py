@@ -1,0 +1,102 @@
+"""One prediction as the history keeps it, and which of them a question is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, get_args
+
+from dashboard.core.database.ids import new_id, now_utc
+from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.version import ModelVersion
+
+Source = Literal["page", "api", "command", "evaluation"]
+SOURCES: tuple[Source, ...] = get_args(Source)
+_TOP = 3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A prediction. The evaluations' are read from their runs, all others are stored one by one."""
+
+    prediction_id: str  # 32 hex digits that sort by time; RUN_ID:INDEX for an image of an evaluation
+    time_utc: datetime  # of an evaluation: when it began
+    source: Source
+    user: str  # "" if unknown
+    file: str  # name of the image, as given; may be ""
+    model_name: str
+    model_version: str
+    model_sha256: str
+    image_sha256: str  # "" until the record is written, and if the image of an evaluation is gone
+    label: str  # the predicted class
+    confidence: float  # its probability, in [0, 1]
+    top3: tuple[tuple[str, float], ...]  # labels and probabilities, the most probable first
+    doubt: bool | None = None  # True: probably none of the classes; None: not known
+    doubt_energy: float | None = None  # see `models.familiarity.Doubt`
+    doubt_msp: float | None = None
+    latency_ms: float | None = None  # None if not measured
+    image: bytes | None = field(default=None, repr=False)  # the image file, of an entry that is to be recorded
+
+    @classmethod
+    def of(
+        cls,
+        version: ModelVersion,
+        prediction: Prediction,
+        image: bytes,
+        source: Source,
+        user: str = "",
+        file: str = "",
+        latency_ms: float | None = None,
+    ) -> Entry:
+        """The entry of a prediction that was just made.
+
+        Args:
+            image: the image file. Its hash is computed when the entry is written.
+            latency_ms: how long the user waited.
+        """
+        now = now_utc()
+        doubt = version.familiarity and version.familiarity.doubts(prediction.logits, prediction.pred_probs)
+        order = prediction.pred_probs.argsort(kind="stable")[::-1][:_TOP]
+        return cls(
+            prediction_id=new_id(now),
+            time_utc=now,
+            source=source,
+            user=user,
+            file=file,
+            model_name=version.name,
+            model_version=version.version,
+            model_sha256=version.sha256,
+            image_sha256="",
+            label=version.class_names[prediction.class_id],
+            confidence=prediction.confidence,
+            top3=tuple((version.class_names[i], float(prediction.pred_probs[i])) for i in order),
+            doubt=doubt.unknown if doubt else None,
+            doubt_energy=doubt.energy if doubt else None,
+            doubt_msp=doubt.msp if doubt else None,
+            latency_ms=latency_ms,
+            image=image,
+        )
+
+
+@dataclass(frozen=True)
+class HistoryFilter:
+    """Which predictions are meant: those that pass all conditions. None passes every prediction."""
+
+    from_utc: datetime | None = None  # inclusive
+    until_utc: datetime | None = None  # exclusive
+    source: Source | None = None
+    user: str | None = None
+    model: str | None = None  # NAME or NAME@VERSION
+    label: str | None = None  # the predicted class
+    least_confidence: float | None = None  # inclusive
+    most_confidence: float | None = None  # inclusive
+    doubt: bool | None = None
+    image_sha256: str | None = None  # finds no images of evaluations, whose hashes are not stored
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some predictions, the newest first."""
+
+    entries: tuple[Entry, ...]
+    next_cursor: str | None  # for the next page; None after the last one

@@ -1,0 +1,67 @@
+"""The history as a file for other programs, some predictions at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import IO, Any
+
+from dashboard.core.history.entry import Entry
+
+_AT_ONCE = 1000
+COLUMNS = (
+    "prediction_id", "time_utc", "source", "user", "file", "model_name", "model_version", "model_sha256", "image_sha256",
+    "label", "confidence", "label_1", "probability_1", "label_2", "probability_2", "label_3", "probability_3",
+    "doubt", "doubt_energy", "doubt_msp", "latency_ms",
+)  # fmt: skip
+
+
+def write_csv(entries: Iterable[Entry], out: IO[bytes]) -> int:
+    """Writes a table, UTF-8 with byte order mark, without formulas for spreadsheets. How many predictions."""
+    import pandas as pd
+
+    from dashboard.core.runs.export import safe_for_spreadsheets
+
+    written = 0
+    out.write((",".join(COLUMNS) + "\n").encode("utf-8-sig"))
+    for some in _some(entries):
+        table = pd.DataFrame([_flat(entry) for entry in some], columns=list(COLUMNS), dtype=object)
+        text = io.StringIO(newline="")
+        safe_for_spreadsheets(table).to_csv(text, index=False, header=False, quoting=csv.QUOTE_MINIMAL)
+        out.write(text.getvalue().encode("utf-8", "replace"))
+        written += len(some)
+    return written
+
+
+def write_json_lines(entries: Iterable[Entry], out: IO[bytes]) -> int:
+    """Writes one JSON object a line, UTF-8. How many predictions."""
+    written = 0
+    for entry in entries:
+        out.write(json.dumps(as_record(entry), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        written += 1
+    return written
+
+
+def as_record(entry: Entry) -> dict[str, Any]:
+    """A prediction as strings, numbers, lists and None."""
+    record = {name: value for name, value in vars(entry).items() if name != "image"}
+    return record | {
+        "time_utc": entry.time_utc.isoformat(timespec="milliseconds"),
+        "top3": [list(pair) for pair in entry.top3],
+    }
+
+
+def _flat(entry: Entry) -> dict[str, Any]:
+    record = as_record(entry)
+    for place, (label, probability) in enumerate(record.pop("top3"), 1):
+        record |= {f"label_{place}": label, f"probability_{place}": probability}
+    return record
+
+
+def _some(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    waiting = iter(entries)
+    while some := list(islice(waiting, _AT_ONCE)):
+        yield some

@@ -1,0 +1,233 @@
+"""The history: every prediction, with its time, source, user, model and image."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from dashboard.core.database.database import Database
+from dashboard.core.database.ids import now_utc
+from dashboard.core.database.write_behind import WriteBehind
+from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.history import storing
+from dashboard.core.history.entry import Entry, HistoryFilter, Page
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+    from dashboard.core.history.run_rows import RunRows
+    from dashboard.core.runs.store import RunStore
+    from dashboard.core.settings import Settings
+
+_AT_ONCE = 1000
+_CURSOR = re.compile(r"[0-9a-f]{32}|([0-9a-f]{12}):([^/]{1,100}):(\d{1,12})")
+_ALL = HistoryFilter()
+_JUST_MADE_S = 5.0  # how long a question about a prediction waits for its record
+_TIDY_EACH_S = 3600.0
+
+
+class History:
+    """The predictions. Thread-safe. All methods but the recording ones raise DatabaseError if there is no database."""
+
+    def __init__(self, database: Database, runs: Callable[[], RunStore], settings: Settings) -> None:
+        """
+        Args:
+            runs: gives the store of the evaluations. It is asked late, since it needs pandas.
+        """
+        self._database, self._runs, self._settings = database, runs, settings
+        self._writer = WriteBehind(database)
+        self._tidied: float | None = None  # when old records were last deleted
+
+    @property
+    def written(self) -> int:
+        """Records that this process has stored."""
+        return self._writer.written
+
+    @property
+    def dropped(self) -> int:
+        """Records that are lost: they found no place in the queue, or were refused."""
+        return self._writer.dropped
+
+    @property
+    def waiting(self) -> int:
+        """Records that are not stored yet."""
+        return self._writer.waiting
+
+    @property
+    def last_error(self) -> DashboardError | None:
+        """Why the last try to store something failed; None after one that succeeded."""
+        return self._writer.last_error
+
+    def record(self, entry: Entry) -> str:
+        """Stores a prediction soon, and returns its id at once. Never raises; what is lost is counted."""
+        size = len(entry.image or b"")
+        if size and not self._writer.has_place(size):  # then at least the prediction
+            entry, size = replace(storing.with_hash(entry), image=None), 0
+        self._writer.put(self._store, entry, size)
+        return entry.prediction_id
+
+    def record_run(self, run_id: str, user: str) -> None:
+        """Stores soon who started an evaluation. Its predictions are read from its run. Never raises."""
+        self._writer.put(storing.write_run_users, (run_id, user))
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Waits until all that was recorded is stored; False if it took longer than `timeout` seconds."""
+        return self._writer.flush(timeout)
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Stores what waits, and takes no more. False if some of it was lost."""
+        return self._writer.close(timeout)
+
+    def get(self, prediction_id: str) -> Entry:
+        """A prediction. Raises DashboardError with the code `prediction_unknown` if there is none."""
+        from dashboard.core.database.tables import predictions
+
+        run_id, _, index = prediction_id.rpartition(":")
+        if run_id and index.isdigit():
+            found = self._of_run(run_id, int(index))
+        else:
+            asked = predictions.select().where(predictions.c.prediction_id == prediction_id[:64])
+            row = self._one(asked)
+            if row is None and self._writer.waiting and self.flush(_JUST_MADE_S):
+                row = self._one(asked)
+            found = None if row is None else _entry(row)
+        if found is None:
+            raise DashboardError(
+                f"The history has no prediction {prediction_id[:64]!r}.",
+                "Check the id; it may also have been deleted since.",
+                "prediction_unknown",
+            )
+        return found
+
+    def image(self, entry: Entry) -> bytes | None:
+        """The image file of a prediction; None if it is not kept, or is gone from the dataset."""
+        return self.image_of(entry.prediction_id, entry.file, entry.image_sha256)
+
+    def image_of(self, prediction_id: str, file: str, image_sha256: str) -> bytes | None:
+        """As `image`, also of a prediction that was deleted."""
+        from dashboard.core.database.tables import images
+        from dashboard.core.history.run_rows import image_of
+
+        run_id, _, index = prediction_id.rpartition(":")
+        if run_id:
+            return image_of(self._runs(), run_id, int(index), file)
+        row = self._one(images.select().where(images.c.image_sha256 == image_sha256))
+        return None if row is None else bytes(row.data)
+
+    def query(self, asked: HistoryFilter = _ALL, limit: int = 50, cursor: str | None = None) -> Page:
+        """Predictions that pass a filter, the newest first. Those that are added meanwhile do not move the pages.
+
+        Args:
+            cursor: `next_cursor` of the page before. Raises DashboardError if it is none.
+        """
+        found = list(islice(self._walk(asked, cursor, min(limit + 1, _AT_ONCE)), limit + 1))
+        next_cursor = found[limit - 1][0] if len(found) > limit else None
+        return Page(tuple(entry for _, entry in found[:limit]), next_cursor)
+
+    def walk(self, asked: HistoryFilter = _ALL) -> Iterator[Entry]:
+        """All predictions that pass a filter, the newest first."""
+        return (entry for _, entry in self._walk(asked, None, _AT_ONCE))
+
+    def count(self, asked: HistoryFilter = _ALL) -> int:
+        """How many predictions pass a filter."""
+        from sqlalchemy import func, select
+
+        from dashboard.core.database.tables import predictions
+        from dashboard.core.history.conditions import conditions
+
+        counting = select(func.count()).select_from(predictions).where(*conditions(asked))
+        with self._database.reading() as connection:
+            stored = int(connection.execute(counting).scalar_one())
+        return stored + sum(rows.count() for rows in self._run_rows(asked))
+
+    def delete_before(self, moment: datetime) -> int:
+        """Deletes stored predictions of before, and the images of no prediction. How many predictions.
+
+        The predictions of an evaluation go when the evaluation is deleted.
+        """
+        return storing.delete_before(self._database, moment)
+
+    def _store(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        keeps_images = self._settings.history_images
+        write = storing.write_entries_and_images if keeps_images else storing.write_entries
+        write(connection, entries)
+        if self._tidied is None or time.monotonic() > self._tidied + _TIDY_EACH_S:
+            storing.tidy(connection, now_utc(), self._settings.history_days, self._settings.history_image_days)
+            self._tidied = time.monotonic()
+
+    def _walk(self, asked: HistoryFilter, cursor: str | None, at_once: int) -> Iterator[tuple[str, Entry]]:
+        """Predictions with their cursors. A run is one block, after the stored predictions of the same millisecond."""
+        last_time, last_run, last_index, below = _place_of(cursor)
+        for rows in self._run_rows(asked):
+            run = rows.time, rows.manifest.run_id
+            if run[0] > last_time or (last_run and run > (last_time, last_run)):
+                continue
+            begin = run[0].ljust(32, "0")
+            yield from self._stored(asked, begin, below, at_once)
+            below = min(below, begin)
+            index = last_index if run == (last_time, last_run) else None
+            for entry in rows.newest_first(index):
+                yield f"{rows.time}:{entry.prediction_id}", entry
+        yield from self._stored(asked, "", below, at_once)
+
+    def _stored(self, asked: HistoryFilter, least: str, below: str, at_once: int) -> Iterator[tuple[str, Entry]]:
+        """Stored predictions with least <= id < below, the newest first."""
+        from dashboard.core.database.tables import predictions
+        from dashboard.core.history.conditions import conditions
+
+        key = predictions.c.prediction_id
+        asking = predictions.select().where(*conditions(asked), key >= least).order_by(key.desc()).limit(at_once)
+        while below > least:
+            with self._database.reading() as connection:
+                rows = connection.execute(asking.where(key < below)).all()
+            yield from ((row.prediction_id, _entry(row)) for row in rows)
+            if len(rows) < at_once:
+                return
+            below = rows[-1].prediction_id
+
+    def _run_rows(self, asked: HistoryFilter) -> list[RunRows]:
+        from dashboard.core.database.tables import run_users
+        from dashboard.core.history.run_rows import runs_asked_for
+
+        with self._database.reading() as connection:
+            users = {row.run_id: row.user for row in connection.execute(run_users.select())}
+        return runs_asked_for(self._runs(), users, asked)
+
+    def _of_run(self, run_id: str, index: int) -> Entry | None:
+        from dashboard.core.database.tables import run_users
+        from dashboard.core.history.run_rows import one_row
+
+        row = self._one(run_users.select().where(run_users.c.run_id == run_id[:64]))
+        try:
+            return one_row(self._runs(), run_id, index, row.user if row else "")
+        except DatasetError:
+            return None
+
+    def _one(self, asked: Any) -> Row[Any] | None:
+        with self._database.reading() as connection:
+            return connection.execute(asked).one_or_none()
+
+
+def _place_of(cursor: str | None) -> tuple[str, str, int | None, str]:
+    """What a cursor says: time, run and index of the last prediction, and the id below which the stored ones go on."""
+    if cursor is None:
+        return "g", "", None, "g"  # after all hex digits
+    found = _CURSOR.fullmatch(cursor)
+    if not found:
+        raise DashboardError(
+            "The cursor of this page of the history is none that the history gave.",
+            "Begin at the first page, without a cursor.",
+            "cursor",
+        )
+    if found[1] is None:
+        return cursor[:12], "", None, cursor
+    return found[1], found[2], int(found[3]), found[1].ljust(32, "0")
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(**{**row._mapping, "top3": tuple((label, probability) for label, probability in row.top3)})

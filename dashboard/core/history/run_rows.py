@@ -1,0 +1,157 @@
+"""The predictions of evaluations, read from the rows of their runs. They are not stored a second time.
+
+A million rows would take some 400 MB in the database and tell nothing that the run does not. Only who started a run is
+stored. The hash of an image is computed when it is shown, as long as the dataset still has the image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import numpy as np
+import pandas as pd
+
+from dashboard.core.database.ids import id_time
+from dashboard.core.datasets import Dataset
+from dashboard.core.datasets.unchanged import still_there
+from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.history.entry import Entry, HistoryFilter
+from dashboard.core.runs.images import dataset_of
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore
+
+_TOP, _AT_ONCE = 3, 256
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """The predictions of one run that pass a filter."""
+
+    store: RunStore
+    manifest: RunManifest
+    user: str
+    asked: HistoryFilter
+
+    @property
+    def time(self) -> str:
+        """The place of all its predictions in the history, as `id_time`."""
+        return id_time(_time(self.manifest))
+
+    def count(self) -> int:
+        """How many pass. A run that cannot be read has none."""
+        return len(self._passing()[1])
+
+    def newest_first(self, below: int | None = None) -> Iterator[Entry]:
+        """The predictions, the last image first.
+
+        Args:
+            below: only images with a smaller index.
+        """
+        run, rows = self._passing()
+        if below is not None:
+            rows = rows[rows["index"] < below]
+        dataset = self._dataset()
+        if run is None:
+            return
+        for end in range(len(rows), 0, -_AT_ONCE):
+            some = rows.iloc[max(0, end - _AT_ONCE) : end]
+            try:
+                details = run.detail(some, ["file", "pred_probs"])
+            except DatasetError:
+                return
+            for place in reversed(some.index):
+                yield self._entry(some.loc[place], details.loc[place], dataset)
+
+    def _passing(self) -> tuple[Run | None, pd.DataFrame]:
+        asked = self.asked
+        try:
+            run = self.store.folder(self.manifest.run_id).load(VIEW_COLUMNS)
+        except DatasetError:
+            return None, pd.DataFrame({"index": []})
+        rows = run.evaluated
+        if asked.label is not None:
+            rows = rows[rows["predicted_label"] == asked.label]
+        if asked.least_confidence is not None:
+            rows = rows[rows["confidence"] >= asked.least_confidence]
+        if asked.most_confidence is not None:
+            rows = rows[rows["confidence"] <= asked.most_confidence]
+        return run, rows.sort_values("index", kind="stable")
+
+    def _dataset(self) -> Dataset | None:
+        with suppress(DashboardError, OSError):
+            return dataset_of(self.manifest)
+        return None
+
+    def _entry(self, row: pd.Series, detail: pd.Series, dataset: Dataset | None) -> Entry:
+        m, index = self.manifest, int(row["index"])
+        name, _, version = m.model.partition("@")
+        probs = detail["pred_probs"]
+        order = np.argsort([] if probs is None else probs, kind="stable")[::-1][:_TOP]
+        return Entry(
+            prediction_id=f"{m.run_id}:{index}",
+            time_utc=_time(m),
+            source="evaluation",
+            user=self.user,
+            file=str(detail["file"]),
+            model_name=name,
+            model_version=version,
+            model_sha256=m.model_sha256,
+            image_sha256=_hash(dataset, index, str(detail["file"])),
+            label=str(row["predicted_label"]),
+            confidence=float(row["confidence"]),
+            top3=tuple((m.class_names[i], float(probs[i])) for i in order),
+        )
+
+
+def runs_asked_for(store: RunStore, users: Mapping[str, str], asked: HistoryFilter) -> list[RunRows]:
+    """The runs that may hold predictions that pass the filter, the newest first."""
+    if asked.source not in (None, "evaluation") or asked.doubt is not None or asked.image_sha256 is not None:
+        return []
+    found = [RunRows(store, m, users.get(m.run_id, ""), asked) for m in store.list() if not m.imported]
+    return sorted((rows for rows in found if _fits(rows, asked)), key=lambda rows: (rows.time, rows.manifest.run_id))[
+        ::-1
+    ]
+
+
+def one_row(store: RunStore, run_id: str, index: int, user: str = "") -> Entry | None:
+    """The prediction of an image of a run; None if there is none. Raises DatasetError if the run does not exist."""
+    rows = RunRows(store, store.folder(run_id).manifest(), user, HistoryFilter())
+    found = next(rows.newest_first(below=index + 1), None)
+    return found if found and found.prediction_id == f"{run_id}:{index}" else None
+
+
+def image_of(store: RunStore, run_id: str, index: int, file: str) -> bytes | None:
+    """The image file of a prediction of a run; None if it is gone."""
+    with suppress(DashboardError, OSError):
+        dataset = dataset_of(store.folder(run_id).manifest())
+        if still_there(dataset, index, file):
+            return dataset.file(index)
+    return None
+
+
+def _fits(rows: RunRows, asked: HistoryFilter) -> bool:
+    m = rows.manifest
+    return (
+        (asked.from_utc is None or _time(m) >= asked.from_utc)
+        and (asked.until_utc is None or _time(m) < asked.until_utc)
+        and (asked.user is None or rows.user == asked.user)
+        and (asked.model is None or asked.model in (m.model, m.model.partition("@")[0]))
+    )
+
+
+def _time(manifest: RunManifest) -> datetime:
+    found = datetime.fromisoformat(manifest.created_utc)
+    return found.astimezone(timezone.utc) if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def _hash(dataset: Dataset | None, index: int, file: str) -> str:
+    with suppress(DashboardError, OSError):
+        if dataset is not None and still_there(dataset, index, file):
+            return hashlib.sha256(dataset.file(index)).hexdigest()
+    return ""

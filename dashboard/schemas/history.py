@@ -1,0 +1,141 @@
+"""JSON of predictions in the history, and of feedback on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from dashboard.core.history.entry import Entry
+from dashboard.schemas.models import ModelName
+from dashboard.schemas.runs import ScoreRecord
+from dashboard.schemas.schema import Schema
+
+if TYPE_CHECKING:
+    from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion
+
+
+class LabelProbability(Schema):
+    """A class and its probability."""
+
+    label: str
+    probability: float = Field(description="calibrated, in [0, 1]")
+
+
+class HistoryRecord(Schema):
+    """A prediction in the history."""
+
+    prediction_id: str
+    time_utc: str = Field(description="ISO 8601; of an evaluation: when it began")
+    source: str = Field(description="page, api, command or evaluation")
+    user: str = Field(description="empty if unknown")
+    file: str = Field(description="name of the image, as given; may be empty")
+    model: ModelName
+    model_sha256: str
+    image_sha256: str = Field(description="empty if the image of an evaluation is gone")
+    predicted_label: str
+    confidence: float = Field(description="calibrated probability of the predicted class, in [0, 1]")
+    top3: list[LabelProbability]
+    doubt: bool | None = Field(description="true if the image probably shows none of the classes; null if not known")
+    doubt_energy: float | None
+    doubt_msp: float | None
+    latency_ms: float | None = Field(description="how long the user waited; null if not measured")
+
+    @classmethod
+    def of(cls, entry: Entry) -> HistoryRecord:
+        """The record of a prediction."""
+        return cls(
+            prediction_id=entry.prediction_id,
+            time_utc=entry.time_utc.isoformat(timespec="milliseconds"),
+            source=entry.source,
+            user=entry.user,
+            file=entry.file,
+            model=ModelName(name=entry.model_name, version=entry.model_version),
+            model_sha256=entry.model_sha256,
+            image_sha256=entry.image_sha256,
+            predicted_label=entry.label,
+            confidence=entry.confidence,
+            top3=[LabelProbability(label=label, probability=probability) for label, probability in entry.top3],
+            doubt=entry.doubt,
+            doubt_energy=entry.doubt_energy,
+            doubt_msp=entry.doubt_msp,
+            latency_ms=entry.latency_ms,
+        )
+
+
+class HistoryPage(Schema):
+    """Predictions, the newest first."""
+
+    predictions: list[HistoryRecord]
+    next_cursor: str | None = Field(description="for the next page; null after the last one")
+
+
+class HistoryExportRecord(Schema):
+    """A file that was written."""
+
+    file: str
+    written: int = Field(description="number of predictions, images or rows")
+    missing: int = Field(description="number of images that are not at hand")
+
+
+class HistoryDeletionRecord(Schema):
+    """What was deleted."""
+
+    deleted: int = Field(description="number of predictions")
+
+
+class FeedbackRecord(Schema):
+    """A user's word on a prediction."""
+
+    feedback_id: str
+    time_utc: str = Field(description="ISO 8601")
+    prediction_id: str = Field(description="RUN_ID:INDEX for an image of an evaluation")
+    user: str = Field(description="empty if unknown")
+    is_right: bool
+    true_label: str | None = Field(description="null if the predicted label is wrong and the true one not known")
+    note: str
+    predicted_label: str
+    confidence: float
+    model: ModelName
+    file: str
+    image_sha256: str
+
+    @classmethod
+    def of(cls, opinion: Opinion) -> FeedbackRecord:
+        """The record of an opinion."""
+        return cls(
+            feedback_id=opinion.feedback_id,
+            time_utc=opinion.time_utc.isoformat(timespec="seconds"),
+            prediction_id=opinion.subject,
+            user=opinion.user,
+            is_right=opinion.is_right,
+            true_label=opinion.true_label,
+            note=opinion.note,
+            predicted_label=opinion.predicted_label,
+            confidence=opinion.confidence,
+            model=ModelName(name=opinion.model_name, version=opinion.model_version),
+            file=opinion.file,
+            image_sha256=opinion.image_sha256,
+        )
+
+
+class FeedbackSummary(Schema):
+    """What users say about predictions."""
+
+    accuracy: ScoreRecord | None = Field(
+        description="share called right, with its 95% Wilson interval; null: no feedback"
+    )
+    disputed: int = Field(description="number of predictions about which users disagree; the last word counts")
+    caution: str = Field(description="what the accuracy does not say")
+    feedback: list[FeedbackRecord] = Field(description="the last word of each user on each prediction, newest first")
+
+    @classmethod
+    def of_all(cls, accuracy: FeedbackAccuracy | None, opinions: list[Opinion]) -> FeedbackSummary:
+        """The summary of opinions."""
+        right = accuracy and accuracy.right
+        return cls(
+            accuracy=ScoreRecord(value=right.value, low=right.low, high=right.high, n=right.n) if right else None,
+            disputed=accuracy.disputed if accuracy else 0,
+            caution=accuracy.caution if accuracy else "",
+            feedback=[FeedbackRecord.of(opinion) for opinion in opinions],
+        )

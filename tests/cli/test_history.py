@@ -1,0 +1,72 @@
+"""The commands about the history and the feedback."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.database.database import Database
+from dashboard.core.feedback.feedback import Feedback
+from dashboard.core.history.history import History
+from dashboard.core.runs.store import RunStore
+from tests.cli.records import Commands
+from tests.conftest import encoded, picture
+from tests.postgres import settings_of
+from tests.recorded import at, entry
+
+
+@pytest.fixture
+def recorded(commands: Commands) -> Commands:
+    settings = settings_of(commands.data_dir, history_images=True, history_image_days=0)
+    database = Database(settings)
+    history = History(database, lambda: RunStore(settings.runs_dir), settings)
+    for i in range(3):
+        history.record(entry(encoded(picture(i)), time_utc=at(i), file=f"{i}.png", user="ann" if i else "[red]bob"))
+    newest = entry(b"image", 0.0, 9.0, 0.0, file="=now.png", time_utc=datetime.now(timezone.utc))
+    feedback = Feedback(database, history)
+    feedback.give(history.record(newest), True, user="ann")
+    feedback.give(history.query(limit=2).entries[1].prediction_id, False, "dog", note="clearly a dog")
+    assert history.close()
+    database.close()
+    return commands
+
+
+def test_the_history_is_listed_in_pages(recorded: Commands) -> None:
+    page = recorded.json("history", "list", "--limit", "3")
+    assert [each["file"] for each in page["predictions"]] == ["=now.png", "2.png", "1.png"]
+    rest = recorded.json("history", "list", "--limit", "3", "--cursor", page["next_cursor"])
+    assert [each["user"] for each in rest["predictions"]] == ["[red]bob"] and rest["next_cursor"] is None
+    found = recorded.json("history", "list", "--label", "dog", "--from", "2026-03-01", "--least-confidence", "0.5")
+    assert [each["predicted_label"] for each in found["predictions"]] == ["dog"]
+    shown = recorded.run("history", "list", "--until", "2026-03-01T12:02").stderr
+    assert "[red]bob" in shown and "1.png" in shown and "2.png" not in shown
+    assert recorded.json("history", "list", "--cursor", "x", fails=True)["error"]["code"] == "cursor"
+    recorded.run("history", "list", "--source", "nowhere", fails=True)
+    recorded.run("history", "list", "--from", "yesterday", fails=True)
+
+
+def test_the_history_is_exported_and_deleted(recorded: Commands, tmp_path: Path) -> None:
+    table, lines = tmp_path / "history.csv", tmp_path / "history.jsonl"
+    assert recorded.json("history", "export", "--out", str(table))["written"] == 4
+    rows = list(csv.DictReader(io.StringIO(table.read_text("utf-8-sig"))))
+    assert [row["file"] for row in rows] == ["'=now.png", "2.png", "1.png", "0.png"]
+    assert recorded.json("history", "export", "--out", str(lines), "--label", "dog")["written"] == 1
+    recorded.run("history", "export", "--out", str(tmp_path / "history.xls"), fails=True)
+    assert recorded.json("history", "delete", "--before", "2026-03-01T12:02", "--yes") == {"deleted": 2}
+    assert len(recorded.json("history", "list")["predictions"]) == 2
+
+
+def test_feedback_is_listed_and_exported(recorded: Commands, tmp_path: Path) -> None:
+    told = recorded.json("feedback", "list")
+    assert [each["true_label"] for each in told["feedback"]] == ["dog", "dog"]
+    assert (told["accuracy"]["value"], told["accuracy"]["n"], told["disputed"]) == (0.5, 2, 0) and told["caution"]
+    shown = recorded.run("feedback", "list").stderr
+    assert "clearly a dog" in shown and "50.0%" in shown and "catch their eye" in shown
+    table, images = tmp_path / "labels.csv", tmp_path / "labels.zip"
+    assert recorded.json("feedback", "export", "--out", str(table))["written"] == 2
+    assert recorded.json("feedback", "export", "--out", str(images))["written"] == 2
+    recorded.run("feedback", "export", "--out", str(tmp_path / "labels.txt"), fails=True)

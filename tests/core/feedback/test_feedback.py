@@ -1,0 +1,139 @@
+"""Feedback: the last word counts, and the images with their true labels become a dataset again."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.database.database import Database
+from dashboard.core.datasets import open_dataset
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.errors import DashboardError
+from dashboard.core.feedback.exporting import write_labels, write_zip
+from dashboard.core.feedback.feedback import Feedback
+from dashboard.core.history.history import History
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import Settings
+from tests.evaluating import evaluate
+from tests.recorded import at, entry, pets_zip, stored_run
+
+
+@pytest.fixture
+def runs(settings: Settings) -> RunStore:
+    return RunStore(settings.runs_dir)
+
+
+@pytest.fixture
+def history(database: Database, runs: RunStore, settings: Settings) -> Iterator[History]:
+    history = History(database, lambda: runs, settings.model_copy(update={"history_images": True}))
+    yield history
+    history.close(2)
+
+
+@pytest.fixture
+def feedback(database: Database, history: History) -> Feedback:
+    return Feedback(database, history)
+
+
+def test_the_last_word_of_each_user_counts(feedback: Feedback, history: History) -> None:
+    cat = history.record(entry(b"1"))
+    first = feedback.give(cat, True, user="ann")
+    second = feedback.give(cat, False, "dog", user="ann", note="a dog")
+    third = feedback.give(cat, True, user="bob")
+    assert (first.true_label, second.true_label, second.note) == ("cat", "dog", "a dog")
+    assert feedback.opinions() == [third, second] and feedback.opinions(user="ann") == [second]
+    assert feedback.opinions(is_right=False) == [second] and feedback.opinions(before=third.feedback_id) == [second]
+    assert feedback.settled() == [third] and feedback.opinions(model="pets@2") == []
+
+
+def test_the_accuracy_has_its_interval_and_a_caution(feedback: Feedback, history: History) -> None:
+    assert feedback.accuracy() is None
+    ids = [history.record(entry(bytes([i]))) for i in range(10)]
+    for i, each in enumerate(ids):
+        feedback.give(each, i < 8, user="ann")
+    feedback.give(ids[9], True, user="bob")
+    found = feedback.accuracy("pets")
+    assert found and (found.right.value, found.right.n, found.disputed) == (0.9, 10, 1)
+    assert found.right.low == pytest.approx(0.5958, abs=1e-4) and found.right.high == pytest.approx(0.9821, abs=1e-4)
+    assert "catch their eye" in found.caution
+
+
+def test_what_contradicts_itself_or_is_about_nothing_is_refused(feedback: Feedback, history: History) -> None:
+    cat = history.record(entry())
+    wrong: list[Callable[[], object]] = [
+        lambda: feedback.give(cat, True, "dog"),
+        lambda: feedback.give(cat, False, "cat"),
+        lambda: feedback.give(cat, False, "x" * 201),
+        lambda: feedback.give("0" * 32, True),
+        lambda: feedback.give("no-run:0", True),
+    ]
+    codes = []
+    for give in wrong:
+        with pytest.raises(DashboardError) as caught:
+            give()
+        assert caught.value.fix
+        codes.append(caught.value.code)
+    assert codes == ["feedback"] * 3 + ["prediction_unknown"] * 2 and feedback.opinions() == []
+    assert feedback.give(cat, False).true_label is None
+
+
+def test_the_images_become_a_dataset_with_the_true_labels(
+    feedback: Feedback, history: History, runs: RunStore, png: Callable[..., bytes], tmp_path: Path
+) -> None:
+    run_id = stored_run(runs, pets_zip(tmp_path / "pets.zip"), at(5)).run_id
+    feedback.give(f"{run_id}:0", True)
+    feedback.give(f"{run_id}:3", False, "dog")
+    unknown = history.record(entry(png(7)))
+    feedback.give(unknown, False)  # nobody knows the true label
+    own = history.record(entry(png(8), file="../../dir/=1.png"))
+    feedback.give(own, False, "dog")
+    again = history.record(entry(png(8)))
+    feedback.give(again, True)  # the same image, later called a cat
+    gone = history.record(entry(png(9)))
+    feedback.give(gone, True)
+    assert history.flush(10)
+    with history._database.writing() as connection:
+        sha256 = history.get(gone).image_sha256
+        connection.exec_driver_sql(f"DELETE FROM images WHERE image_sha256 = '{sha256}'")
+    path = tmp_path / "labelled.zip"
+    with path.open("wb") as file:
+        done = write_zip(feedback.settled(), history, file)
+    assert (done.written, done.missing) == (3, 1)
+    dataset = open_dataset(path)
+    labels = {dataset.file(sample.index): sample.label for sample in dataset.samples if sample.label}
+    assert len(labels) == 3 and labels[png(8)] == "cat"
+    assert sorted(labels.values()) == ["cat", "cat", "dog"]
+
+
+def test_what_was_exported_can_be_evaluated(
+    feedback: Feedback, history: History, runs: RunStore, png: Callable[..., bytes], tmp_path: Path,
+    pool: WorkerPool, tiny_version: ModelVersion,
+) -> None:  # fmt: skip
+    for i, true_label in enumerate(("cat", "dog", "dog", "frog")):
+        feedback.give(history.record(entry(png(i), file=f"{i}.png")), true_label == "cat", true_label)
+    path = tmp_path / "labelled.zip"
+    with path.open("wb") as file:
+        assert write_zip(feedback.settled(), history, file).written == 4
+    run = runs.folder(evaluate(path, tiny_version, pool, runs).run_id).load()
+    assert run.state == "finished" and len(run.evaluated) == 4
+    assert sorted(run.labelled["true_label"]) == ["cat", "dog", "dog", "frog"]
+
+
+def test_without_images_there_are_the_labels(feedback: Feedback, history: History) -> None:
+    own = history.record(entry(b"image", file="=1.png"))
+    feedback.give(own, False, "=dog", note="@note")
+    out = io.BytesIO()
+    assert write_labels(feedback.settled(), out).written == 1
+    [row] = csv.DictReader(io.StringIO(out.getvalue().decode("utf-8-sig")))
+    assert (row["file"], row["label"], row["note"], row["model"]) == ("'=1.png", "'=dog", "'@note", "pets@1")
+    assert len(row["sha256"]) == 64
+    with history._database.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM images")
+    with pytest.raises(DashboardError) as caught:
+        write_zip(feedback.settled(), history, io.BytesIO())
+    assert caught.value.code == "no_images_kept" and ".csv" in caught.value.fix

@@ -1,0 +1,105 @@
+"""Stored answers: never a wrong one, and no more of them than the limit allows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from dashboard.core.database.database import Database
+from dashboard.core.database.write_behind import WriteBehind
+from dashboard.core.history.answer_cache import (
+    AnswerCache,
+    answer_key,
+    heatmap_bytes,
+    heatmap_of,
+    prediction_bytes,
+    prediction_of,
+)
+from tests.postgres import settings_of
+from tests.recorded import VERSION, prediction
+
+
+@pytest.fixture
+def cache(database: Database, writer: WriteBehind) -> AnswerCache:
+    return AnswerCache(database, writer, limit_mb=1)
+
+
+def test_what_was_stored_is_found_bit_by_bit(cache: AnswerCache, writer: WriteBehind) -> None:
+    answer = prediction(1.5, -2.25, 1e-30)
+    assert cache.get("k" * 64) is None
+    cache.put("k" * 64, prediction_bytes(answer))
+    assert writer.flush(10)
+    stored = cache.get("k" * 64)
+    assert stored
+    again = prediction_of(stored)
+    assert (
+        again.logits.tobytes() == answer.logits.tobytes() and again.pred_probs.tobytes() == answer.pred_probs.tobytes()
+    )
+    assert (cache.figures.hits, cache.figures.misses) == (1, 1)
+    heatmap = np.random.default_rng(0).random((7, 5), np.float32)
+    assert np.array_equal(heatmap_of(heatmap_bytes(heatmap)), heatmap)
+
+
+def test_every_part_of_the_question_is_in_the_key() -> None:
+    asked = {"kind": "prediction", "precision": "float32"}
+    keys = [
+        answer_key(VERSION, "a" * 64, asked),
+        answer_key(VERSION, "b" * 64, asked),
+        answer_key(VERSION, "a" * 64, {**asked, "precision": "bfloat16"}),
+        answer_key(VERSION, "a" * 64, {**asked, "method": "grad-cam"}),
+        answer_key(replace(VERSION, sha256="n" * 64), "a" * 64, asked),
+        answer_key(replace(VERSION, version="2"), "a" * 64, asked),
+        answer_key(replace(VERSION, temperature=2.0), "a" * 64, asked),
+        answer_key(VERSION.fitting("pad"), "a" * 64, asked),
+        answer_key(replace(VERSION, class_names=("dog", "cat", "=ant")), "a" * 64, asked),
+    ]
+    assert len(set(keys)) == len(keys)
+    other_facts = replace(VERSION, metrics={"accuracy": 0.5}, folder=Path("/elsewhere"))
+    assert answer_key(other_facts, "a" * 64, dict(reversed(asked.items()))) == keys[0]
+
+
+def test_a_damaged_answer_is_not_used(cache: AnswerCache, writer: WriteBehind, database: Database) -> None:
+    cache.put("k", b"right")
+    assert writer.flush(10)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE cached_answers SET value = :wrong"), {"wrong": b"wrong"})
+    assert cache.get("k") is None and cache.figures.damaged == 1
+    assert writer.flush(10)
+    assert cache.get("k") is None and cache.figures.damaged == 1  # it was deleted
+
+
+def test_the_oldest_answers_make_room(cache: AnswerCache, writer: WriteBehind, database: Database) -> None:
+    for i in range(8):
+        cache.put(str(i), bytes(100_000))
+        assert writer.flush(10)
+    with database.writing() as connection:  # the first was asked for just now
+        connection.execute(text("UPDATE cached_answers SET used_utc = '2026-01-01 00:00:00' WHERE answer_key = '0'"))
+    assert cache.get("0") and writer.flush(10)
+    for i in range(8, 12):
+        cache.put(str(i), bytes(100_000))
+    cache.put("too large", bytes(2**21))
+    assert writer.flush(10)
+    found = [str(i) for i in range(12) if cache.get(str(i))]
+    assert found == ["0", "5", "6", "7", "8", "9", "10", "11"] or (
+        found[0] == "0" and found[-1] == "11" and len(found) <= 10
+    )
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT sum(size_bytes) FROM cached_answers")).scalar_one() <= 2**20
+
+
+def test_without_a_database_nothing_is_found_and_nobody_waits(tmp_path: Path) -> None:
+    (tmp_path / "dashboard.sqlite3").write_bytes(b"no database" * 1000)
+    database = Database(settings_of(tmp_path))
+    cache = AnswerCache(database, WriteBehind(database), limit_mb=1)
+    assert cache.get("k") is None
+    began = time.perf_counter()
+    assert [cache.get("k") for _ in range(100)] == [None] * 100 and time.perf_counter() - began < 0.1
+    off = AnswerCache(database, WriteBehind(database), limit_mb=0)
+    off.put("k", b"v")
+    assert off.get("k") is None and off.figures.misses == 0
+    database.close()
