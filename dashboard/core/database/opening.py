@@ -25,6 +25,7 @@ _ON_POSTGRESQL = {
     "keepalives_idle": 30,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # ms
     "prepare_threshold": None,  # a pooler such as PgBouncer gives each transaction another connection
 }
 
