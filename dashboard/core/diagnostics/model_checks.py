@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from dashboard.core.models.scalings import better_scaling
 from dashboard.core.models.self_test import LabelledFile, judge, self_test
 from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.core.settings import INSTALLED, ROOT
+from dashboard.core.shell import in_command
 
 LATENCY = "Median latency, warm"
 ACCURACY = "Accuracy on samples"
@@ -196,7 +196,7 @@ def _fix_scaling(version: ModelVersion, scaling: str) -> str:
     values = f'"scale": {known.scale!r}, "mean": {list(known.mean)}, "std": {list(known.std)}'
     if color := known.color or ("rgb" if version.preprocessing.color == "bgr" else None):
         values += f', "color": "{color}"'
-    add = f"{_add_again(version)} --scale {shlex.quote(scaling)}"
+    add = f"{_add_again(version)} --scale {in_command(scaling)}"
     return (
         f"The pixels are scaled wrongly. In {_shown(version.folder / 'model.json')}, under preprocessing, set {values}. "
         f"Or add the model again with `{add}`."
@@ -211,9 +211,9 @@ def _fix_shape(version: ModelVersion) -> str:
 
 
 def _add_again(version: ModelVersion) -> str:
-    names = shlex.quote(",".join(version.class_names))
+    names = in_command(",".join(version.class_names))
     return (
-        f"python -m dashboard models add {shlex.quote(_shown(version.file))} --name {shlex.quote(version.name)} "
+        f"python -m dashboard models add {in_command(_shown(version.file))} --name {in_command(version.name)} "
         f"--class-names {names}"
     )
 
@@ -226,7 +226,7 @@ def _git(folder: Path) -> str:
         return (
             " It came with the dashboard: install the same wheel again with `pip install --force-reinstall --no-deps`."
         )
-    return f" If it came with the project: `git restore {shlex.quote(_shown(folder))}`."
+    return f" If it came with the project: `git restore {in_command(_shown(folder))}`."
 
 
 def _shown(path: Path) -> str:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import disk_is_full, write_json
-from dashboard.core.locks import locked
+from dashboard.core.runs.locks import locked
 
 Verdict = Literal["", "to review", "accepted", "rejected"]
 _FILE = "annotations.json"

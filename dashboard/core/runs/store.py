@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import disk_is_full
-from dashboard.core.locks import locked
 from dashboard.core.runs.folder import MANIFEST, RunFolder
+from dashboard.core.runs.locks import locked
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
 
