@@ -77,7 +77,7 @@ def _explained(name: str) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise refused(
             name, f"it is not UTF-8 text ({where_not_utf8(error)}), and its encoding is not known",
-            "Save it as UTF-8 (in Excel: CSV UTF-8), or convert it: "
+            "Save it as UTF-8 (in Excel: CSV UTF-8; in Notepad: Save as), or convert it: "
             f"`iconv -f WINDOWS-1252 -t UTF-8 {in_command(PurePosixPath(name).name)} > utf8.csv` for Western Europe.",
         ) from error  # fmt: skip
     except KeyError as error:

@@ -198,6 +198,6 @@ def _refuse_other_compression(path: Path, first_bytes: bytes) -> None:
     if found:
         raise DatasetError(
             f"{path.name} is compressed with {found[0]}, which cannot be read piece by piece.",
-            f"Run `{found[1]} {in_command(path.name)}` and give the file that it makes.",
+            f"Run `{found[1]} {in_command(path.name)}`, or unpack it in the 7-Zip program, and give the file that this makes.",
             "tar_compressed",
         )  # fmt: skip

@@ -20,15 +20,15 @@ from dashboard.core.models.scalings import better_scaling
 from dashboard.core.models.self_test import LabelledFile, judge, self_test
 from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.core.settings import INSTALLED, ROOT
-from dashboard.core.shell import in_command
+from dashboard.core.shell import in_command, set_variable
 
 LATENCY = "Median latency, warm"
 ACCURACY = "Accuracy on samples"
 _TENSORFLOW = "TensorFlow is not usable"
 _FIXES_OF_LOADING: dict[Code, str] = {
     "worker_unavailable": "No worker process can be started: see the checks of the workers.",
-    "worker_hung": "Allow more time, for example `export DASHBOARD_TASK_S=600`, or use a smaller model.",
-    "out_of_memory": "Give it more memory, or use fewer workers: `export DASHBOARD_WORKERS=1`.",
+    "worker_hung": f"Allow more time, for example `{set_variable('DASHBOARD_TASK_S', 600)}`, or use a smaller model.",
+    "out_of_memory": f"Give it more memory, or use fewer workers: `{set_variable('DASHBOARD_WORKERS', 1)}`.",
     "task_failed": "It cannot be served as it is: save it again with this version of Keras, or use another one.",
 }
 

@@ -18,6 +18,7 @@ from dashboard.core.engine.system import PipeEnd, start_with_pipe
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import ROOT
 
+_WINDOWS_FAULTS = {0xC0000005: "SIGSEGV", 0xC000001D: "SIGILL"}  # exit codes of processes that Windows ended
 GRACE_S = 2.0  # seconds that a worker with a closed pipe has to end, so that its exit code is known
 
 Start = Callable[[PipeEnd, IO[bytes], Mapping[str, str]], psutil.Process]
@@ -160,6 +161,8 @@ def how_it_ended(returncode: int | None, log: IO[bytes]) -> str:
 
 def signal_in(returncode: int | None) -> str | None:
     """The name of the signal that ended a process; None if no signal did."""
+    if returncode in _WINDOWS_FAULTS:
+        return _WINDOWS_FAULTS[returncode]
     if returncode is None or returncode >= 0:
         return None
     try:
