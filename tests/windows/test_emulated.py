@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.owner import RunOwner
 from tests.conftest import ROOT, MakeZip, encoded, picture
 from tests.core.engine.test_pool import runs, until
+from tests.test_installed import healthy
 
 EMULATED = Path(__file__).with_name("emulated")
 NARROW = {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "LC_ALL": "C"}  # the console of many Windows machines
@@ -71,20 +77,41 @@ def test_the_command_line_on_a_console_of_few_letters(
 ) -> None:
     image = tmp_path / "\u732b \u20ac.png"
     image.write_bytes(encoded(picture(1)))
-    dataset = make_zip({"cat": 3, "dog": 2})
+    models = shutil.copytree(tiny_registry.root, tmp_path / "models")
     variables = {
         **NARROW,
         "DASHBOARD_DATA_DIR": str(tmp_path / "data"),
-        "DASHBOARD_MODELS_DIR": str(tiny_registry.root),
+        "DASHBOARD_MODELS_DIR": str(models),
         "DASHBOARD_WORKERS": "1",
     }
-    commands = (("predict", image, "--json"), ("evaluate", dataset), ("doctor",))
+    added = tmp_path / "x.keras"
+    shutil.copyfile(tiny_registry.get("tiny@1").file, added)
+    commands = (
+        ("predict", image, "--json", "--model", "tiny"),
+        ("evaluate", make_zip({"cat": 3, "dog": 2}), "--model", "tiny"),
+        ("doctor",),
+        ("models", "add", added, "--name", "own", "--scale", "1/255", "--class-names", ",".join(CLASS_NAMES)),
+    )
     running = [start("dashboard", *command, **variables) for command in commands]
-    (predicted, _), (_, evaluated), (_, diagnosed) = (each.communicate(timeout=280) for each in running)
-    assert [each.returncode for each in running] == [0, 0, 1], evaluated + diagnosed
-    # doctor finds that the tiny model knows nothing
-    assert json.loads(predicted)[0]["file"].endswith("\u732b \u20ac.png")
-    assert "5 images" in evaluated and "on the CPU" in diagnosed and "Worker 1 is idle" in diagnosed
+    told = [each.communicate(timeout=280) for each in running]
+    assert [each.returncode for each in running] == [0, 0, 1, 0], told
+    assert json.loads(told[0][0])[0]["file"].endswith("\u732b \u20ac.png")
+    assert "5 images" in told[1][1]
+    assert "on the CPU" in told[2][1] and "Worker 1 is idle" in told[2][1]  # 1: the tiny model knows nothing
+    assert "cannot limit the memory" in told[3][1]
+
+
+def test_the_server_starts_and_ends_with_its_program() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with start("dashboard", "run", "--host", "127.0.0.1", "--port", port) as program:
+        until(lambda: healthy(port), "the server", 60)
+        [server] = psutil.Process(program.pid).children()
+        server.terminate()
+        assert program.wait(30) == -signal.SIGTERM % 256 or program.returncode == 0
+        assert program.stdin
+        program.stdin.close()
 
 
 @pytest.mark.parametrize("command", [("models", "add", "x.keras", "--name", "nul"), ("predict", "\u732b.png")])

@@ -6,6 +6,7 @@ Runs in a worker that is stopped afterwards. Only the newly saved file is used l
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -21,14 +22,16 @@ from dashboard.worker.adding.foreign_file import load_foreign, trained_with
 from dashboard.worker.adding.outputs import count_outputs, kind_of_output, refuse_other_logits, with_one_output
 from dashboard.worker.adding.pixels import scaling_of
 
+_NOT_LIMITED = "This system cannot limit the memory of a process, so the model was tried without a limit."
 _TRY_WITH = "1/255"  # the scaling of the pictures that a model is tried with, if it does not tell its own
 
 
 def inspect(order: ForeignModel) -> ForeignModelFacts:
     """Runs `convert` and limits this process's memory from now on. Also raises ModelError if the model needs more."""
-    limit_memory(order.memory_bytes)
+    limited = limit_memory(order.memory_bytes)
     try:
-        return convert(order)
+        facts = convert(order)
+        return facts if limited else replace(facts, notes=(*facts.notes, _NOT_LIMITED))
     except Exception as error:
         if is_out_of_memory(error) or is_out_of_memory(error.__cause__):
             raise _out_of_memory(order) from error
