@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dashboard.core.settings import ROOT
+from dashboard.core.settings import ROOT, get_settings
 
 
 def run(
@@ -17,6 +17,14 @@ def run(
         str,
         typer.Option(help="Address to listen on, such as 127.0.0.1 for this machine only; all addresses by default."),
     ] = "",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name by which browsers reach this server, such as dashboard.example.com; can be repeated. Other names "
+            "than this, the machine's own and localhost are refused. IP addresses are not.",
+        ),
+    ] = None,
     options: Annotated[
         list[str] | None, typer.Argument(metavar="[-- OPTIONS]", help="Further options of `streamlit run`.")
     ] = None,
@@ -27,5 +35,10 @@ def run(
         command += ["--server.port", str(port)]
     if host:
         command += ["--server.address", host]
+    if allow_host:
+        named = ",".join((*get_settings().allowed_hosts, *allow_host))
+        os.environ["DASHBOARD_ALLOWED_HOSTS"] = named
+        get_settings.cache_clear()
+        get_settings()  # raises DashboardError if a name cannot be used
     # this process becomes the server, so that signals reach the server
     os.execv(sys.executable, [*command, *(options or ())])
