@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dashboard.core.errors import DashboardError
 from dashboard.core.settings import ROOT, get_settings
 
 
@@ -36,9 +37,12 @@ def run(
     if host:
         command += ["--server.address", host]
     if allow_host:
-        named = ",".join((*get_settings().allowed_hosts, *allow_host))
-        os.environ["DASHBOARD_ALLOWED_HOSTS"] = named
+        os.environ["DASHBOARD_ALLOWED_HOSTS"] = ",".join((*get_settings().allowed_hosts, *allow_host))
         get_settings.cache_clear()
-        get_settings()  # raises DashboardError if a name cannot be used
+        try:
+            get_settings()
+        except DashboardError as error:
+            wrong = "Write the name of a host, such as dashboard.example.com, without http:// and without a port."
+            raise typer.BadParameter(wrong, param_hint="--allow-host") from error
     # this process becomes the server, so that signals reach the server
     os.execv(sys.executable, [*command, *(options or ())])
