@@ -14,6 +14,8 @@ from dashboard.ui.resources import get_services, page_served
 from dashboard.ui.sidebar import choose_model
 
 st.set_page_config(page_icon=str(Path(__file__).parent / "ui" / "icon.png"), layout="wide")
+# Streamlit writes white on a primary button in the dark theme too, whose primary colour has to be light for other texts
+st.html("<style>[data-testid=stBaseButton-primary] { color: light-dark(#ffffff, #0b1016) }</style>")
 TITLES = {  # by address; the first page is the start
     "predict": "Predict", "explain": "Explain", "evaluate": "Batch evaluation", "compare": "Compare",
     "diagnostics": "Diagnostics",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.shell import in_command
@@ -33,6 +34,7 @@ def _default_models_dir(fields: dict[str, Any]) -> Path:
 CHUNK_SIZE = 128  # default: images that a worker takes at a time
 TASK_S = 120.0  # default: seconds that a worker may take for them
 WORKER_START_S = 120.0  # default: seconds that a worker process may take to start
+_HOST = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 
 class Settings(BaseSettings):
@@ -59,6 +61,21 @@ class Settings(BaseSettings):
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
     )
     max_upload_mb: int = Field(default=2048, ge=1, description="largest dataset that can be uploaded")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="names that the served pages answer to, separated by commas; *.example.com for all of them",
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _host_names(cls, text: object) -> object:
+        """The names in a list separated by commas, in lower case."""
+        if not isinstance(text, str):
+            return text
+        names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+        if wrong := [name for name in names if not _HOST.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]!r} is not the name of a host; write it without http:// and without a port")
+        return names
 
     @field_validator("models_dir", "data_dir")
     @classmethod
@@ -113,7 +130,7 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = [
-            f"DASHBOARD_{'_'.join(map(str, fault['loc'])).upper()} is {str(fault['input'])!r}: {fault['msg']}."
+            f"DASHBOARD_{'_'.join(map(str, fault['loc'])).upper()} is {str(fault['input'])!r}: {fault['msg'].removeprefix('Value error, ')}."
             for fault in error.errors()
         ]
         raise DashboardError(

@@ -46,7 +46,7 @@ def show_predicted_class(label: str) -> None:
         st.metric("Predicted class", plain(label))
     else:
         st.caption("Predicted class")
-        st.subheader(plain(label), anchor=False)
+        st.header(plain(label), anchor=False)
 
 
 def local_time(utc_iso: str) -> str:

@@ -75,7 +75,7 @@ def test_when_all_works_one_line_says_so_and_the_rest_is_folded(services: Servic
     assert not at.error
     [line] = [*at.success, *at.warning]  # a warning where this environment's packages are newer than tried
     assert line.value.startswith(("**Everything works", "**Works, with"))
-    assert [title.value for title in at.subheader] == [
+    assert [title.value for title in at.header] == [
         "Python and packages",
         "TensorFlow",
         "Models",
@@ -109,7 +109,7 @@ def test_a_broken_model_leads_the_page(services: Services) -> None:
 def test_names_are_never_markup(services: Services) -> None:
     make_registry(services.settings.models_dir, name="**loud** ![x](y)").get().file.unlink()
     at = opened()
-    markdown = [element.value for kind in (at.markdown, at.error, at.caption, at.subheader) for element in kind]
+    markdown = [element.value for kind in (at.markdown, at.error, at.caption, at.header) for element in kind]
     assert "**loud** ![x](y)@1" in text_of(at)
     assert not any("**loud**" in value or "![x](y)" in value for value in markdown)
 

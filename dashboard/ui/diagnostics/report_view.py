@@ -70,7 +70,7 @@ def show_group(title: str, checks: tuple[Check, ...]) -> None:
     """A group of checks: first those that are not ok, with their fix, then the others, folded."""
     wrong = [check for check in checks if check.status in ("error", "warning")]
     fine = [check for check in checks if check.status not in ("error", "warning")]
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
     for number, check in enumerate(wrong):
         _show_wrong(check, number)
     if not fine:
