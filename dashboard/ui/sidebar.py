@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -28,6 +28,9 @@ def choose_model() -> None:
     if not by_ref:
         st.caption("There is no model")
         return
+    all_known = services.health.known(
+        _usable(by_ref)
+    )  # asked before the faults, or one found in between would not show
     faults = {ref: _fault(entry) for ref, entry in by_ref.items()}
     chosen = _without_mark(st.session_state.get(MODEL_KEY))
     not_chosen = ""
@@ -58,8 +61,12 @@ def choose_model() -> None:
     elif isinstance(version := by_ref[chosen], ModelVersion):
         st.caption(_accuracy(version))
         choose_fit(version.preprocessing.fit)
-    if not services.health.known([entry for entry in by_ref.values() if isinstance(entry, ModelVersion)]):
-        _watch_files(by_ref)
+    if not all_known:
+        _watch_files(_usable(by_ref))
+
+
+def _usable(by_ref: Mapping[str, ModelVersion | BrokenVersion]) -> list[ModelVersion]:
+    return [entry for entry in by_ref.values() if isinstance(entry, ModelVersion)]
 
 
 def _fault(entry: ModelVersion | BrokenVersion) -> ModelError | None:
@@ -78,9 +85,9 @@ def _without_mark(value: str | None) -> str | None:
 
 
 @st.fragment(run_every=resources.POLL_S)
-def _watch_files(by_ref: Mapping[str, ModelVersion | BrokenVersion]) -> None:
+def _watch_files(versions: Sequence[ModelVersion]) -> None:
     """Waits until the files of the models have been read, then shows the page with what was found."""
-    if resources.get_services().health.known([e for e in by_ref.values() if isinstance(e, ModelVersion)]):
+    if resources.get_services().health.known(versions):
         st.rerun()
 
 
@@ -113,6 +120,12 @@ def model_in_use() -> ModelVersion:
     version = resources.get_services().registry.get(st.session_state.get(MODEL_KEY) or "")
     fit = st.session_state.get(FIT_KEY)
     return version.fitting(fit) if fit in FIT_WORDS else version
+
+
+def another_can_be_used() -> bool:
+    """True if the user can choose a version that is not known to be damaged."""
+    services = resources.get_services()
+    return any(services.health.fault(version) is None for version in services.registry.versions())
 
 
 def fault_of_model() -> DashboardError | None:

@@ -50,11 +50,11 @@ def state_in_words(worker: WorkerStatus) -> str:
 
 
 def restarts_in_words(worker: WorkerStatus) -> str:
-    """Such as "3 restarts, the last because it was killed by SIGKILL while idle"; "" if there was none."""
+    """Such as "3 restarts, the last because it exited with code 3 while idle"; "" if there was none."""
     if not worker.restarts:
         return ""
     count = "1 restart" if worker.restarts == 1 else f"{worker.restarts} restarts, the last"
-    return f"{count} because it {worker.fault}"
+    return f"{count} because it {_why(worker.fault)}"
 
 
 def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:

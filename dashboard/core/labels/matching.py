@@ -90,7 +90,10 @@ def match_labels(
         unknown = []
     class_of |= {n: None if meant == NO_LABEL else meant for n, meant in label_map.items() if meant != LEAVE_OUT}
     left_out = tuple(name for name in wanted if label_map.get(name) == LEAVE_OUT)
-    notes = tuple(filter(None, (ids.note, about_numbers(sorted(numbered.items())), synsets.note)))
+    respelled = {name: meant for name in open_names if (meant := called(name)) and meant != name}
+    notes = tuple(
+        filter(None, (_about_spelling(respelled), ids.note, about_numbers(sorted(numbered.items())), synsets.note))
+    )
     if absent:
         notes = (*notes, f"The label {NO_ID} means that there is no label.")
     notes = (*notes, *_as_chosen({name: meant for name, meant in label_map.items() if meant != called(name)}))
@@ -145,6 +148,12 @@ def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_n
                 f"{label!r} cannot mean {meant!r}: the model has no such class.",
                 f"Its classes: {listed(class_names, 20)}.", "label_map",
             )  # fmt: skip
+
+
+def _about_spelling(class_of: Mapping[str, str]) -> str:
+    """Says which labels are spelled unlike their class, or are another word for it."""
+    pairs = [f"{label} is read as {meant}" for label, meant in sorted(class_of.items())]
+    return f"Labels that are spelled differently: {listed(pairs)}." if pairs else ""
 
 
 def _as_chosen(label_map: Mapping[str, str]) -> tuple[str, ...]:
