@@ -106,7 +106,7 @@ def models_add(
     samples: Annotated[
         Path | None,
         typer.Option(
-            help="Labelled pictures of its classes, such as one folder a class: the scalings are tried on them."
+            help="Labelled pictures of its classes, such as one folder per class: the scalings are tried on them."
         ),
     ] = None,
     fit: Annotated[

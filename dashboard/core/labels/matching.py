@@ -70,7 +70,7 @@ def match_labels(
     if numbers and not any(name in class_names for name in open_names):
         ids = read_class_ids(given, class_names, first_id)
     elif first_id is not None:
-        raise DatasetError(f"The labels are no class ids: {listed(wanted)}.", "Leave out --labels-from.", "label_map")
+        raise DatasetError(f"The labels are not class ids: {listed(wanted)}.", "Leave out --labels-from.", "label_map")
     absent = numbers and NO_ID in open_names and NO_ID not in class_names
     called = _Classes(class_names)
     class_of: dict[str, str | None] = {}

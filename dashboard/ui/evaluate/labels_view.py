@@ -57,7 +57,7 @@ def show_labels(services: Services, run: Run) -> None:
         key="label-issues-table",
         alt="Files whose label may be wrong, with the suggested label",
         column_config={
-            **_COLUMNS, "confidence": st.column_config.NumberColumn("Confidence", format="%.1f %%", help="Of the suggested label."),
+            **_COLUMNS, "confidence": st.column_config.NumberColumn("Confidence", format="%.1f%%", help="Of the suggested label."),
         },
     )  # fmt: skip
 
