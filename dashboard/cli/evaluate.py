@@ -69,7 +69,8 @@ def evaluate(
     labels_from: LabelsFrom = None,
     label_map: LabelMap = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for report.json, rows.csv and rows.parquet; made if it is not there.")
+        Path | None,
+        typer.Option(help="Folder for report.json, rows.csv and rows.parquet; created if it does not exist."),
     ] = None,
     resume: Annotated[str, typer.Option(metavar="RUN_ID", help="Resume a run that was interrupted.")] = "",
     workers: Annotated[

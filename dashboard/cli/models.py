@@ -100,7 +100,7 @@ def models_add(
     scale: Annotated[
         str,
         typer.Option(
-            help=f"Scaling of pixel values: {', '.join(SCALINGS)}; if empty, told by the model's layers or by samples."
+            help=f"Scaling of pixel values: {', '.join(SCALINGS)}; if empty, found from the model's layers or from samples."
         ),
     ] = "",
     samples: Annotated[
@@ -115,7 +115,9 @@ def models_add(
     color: Annotated[
         str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; taken from the model if empty.")
     ] = "",
-    output: Annotated[str, typer.Option(help="Name of the output with the classes, of a model with several.")] = "",
+    output: Annotated[
+        str, typer.Option(help="Name of the output that gives the classes, if the model has several outputs.")
+    ] = "",
     input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that accepts any size.")] = "",
     memory_gb: Annotated[
         float, typer.Option(min=0.0, help="Limit on the memory for loading; 0: chosen by the file's size.")
