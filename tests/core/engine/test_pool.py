@@ -294,6 +294,7 @@ def test_a_worker_that_cannot_start_is_an_error_with_its_cause(command: tuple[st
         with pytest.raises(WorkerError, match=message) as caught:
             result(pool.submit("add", 1, 2))
         assert caught.value.code == "worker_unavailable"
+        assert ("AVX" in caught.value.fix) == (message == "SIGILL")
         assert message in pool.workers()[0].fault
     finally:
         pool.close()
