@@ -90,7 +90,11 @@ def match_labels(
         unknown = []
     class_of |= {n: None if meant == NO_LABEL else meant for n, meant in label_map.items() if meant != LEAVE_OUT}
     left_out = tuple(name for name in wanted if label_map.get(name) == LEAVE_OUT)
-    respelled = {name: meant for name in open_names if (meant := called(name)) and meant != name}
+    respelled = {
+        name: meant
+        for name in wanted
+        if (meant := called(name)) not in (None, name, "") and label_map.get(name, meant) == meant
+    }
     notes = tuple(
         filter(None, (_about_spelling(respelled), ids.note, about_numbers(sorted(numbered.items())), synsets.note))
     )
