@@ -67,6 +67,8 @@ def _start_services() -> None:
     from dashboard.ui.resources import get_services, page_served
 
     services = get_services()
+    for version in services.registry.versions():
+        services.health.fault(version)  # starts to read its file, so that the first page knows whether it is sound
     if page_served.wait(UNVISITED_S):
         time.sleep(DRAWING_S)  # importing TensorFlow would slow the page down
     services.start()

@@ -16,6 +16,7 @@ from dashboard.core.engine.pool import STAGGER_S
 from dashboard.core.engine.remote_engine import connect
 from dashboard.core.explanations.explainer import SLOW_TASK_S, Explainer
 from dashboard.core.images.kept_pictures import KeptPictures
+from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
 from dashboard.core.settings import Settings
@@ -23,7 +24,7 @@ from dashboard.core.settings import Settings
 if TYPE_CHECKING:
     from dashboard.core.analysis.embeddings import RunEmbeddings
     from dashboard.core.analysis.run_analysis import RunAnalysis
-    from dashboard.core.diagnostics.checks import Report
+    from dashboard.core.diagnostics.diagnosis import Diagnosis
     from dashboard.core.evaluation.jobs import JobRunner
     from dashboard.core.runs.store import RunStore
 
@@ -55,6 +56,7 @@ class Services:
     settings: Settings
     engine: Engine
     registry: Registry
+    health: ModelHealth
     inference: Inference
     explainer: Explainer
     pictures: KeptPictures
@@ -95,11 +97,11 @@ class Services:
 
     @property
     @_made_once
-    def diagnosis(self) -> BackgroundTask[Report]:
+    def diagnosis(self) -> Diagnosis:
         """The checks of Diagnostics."""
-        from dashboard.core.diagnostics.diagnosis import diagnosis_task
+        from dashboard.core.diagnostics.diagnosis import Diagnosis
 
-        return diagnosis_task(self.settings, self.inference, self.registry, self.engine)
+        return Diagnosis(self.settings, self.inference, self.registry, self.engine, self.health)
 
     def start(self) -> None:
         """Starts the workers, offers them to the command line and takes up interrupted evaluations.
@@ -147,6 +149,7 @@ def services_of(settings: Settings, engine: Engine) -> Services:
         settings,
         engine,
         Registry.of(settings),
+        ModelHealth(),
         Inference(engine),
         Explainer(engine, max(SLOW_TASK_S, settings.task_s)),
         KeptPictures(),

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         default="auto", description="auto: workers are forked from a process that has imported TensorFlow, on Linux"
     )
     task_s: float = Field(default=TASK_S, gt=0, description="how long one chunk or one prediction may take")
-    chunk_size: int = Field(default=CHUNK_SIZE, ge=1, le=4096, description="images a chunk of an evaluation")
+    chunk_size: int = Field(default=CHUNK_SIZE, ge=1, le=4096, description="images per chunk of an evaluation")
     cluster: str = Field(default="", description="address of a Ray cluster that does the work; empty: this machine")
     precision: Literal["auto", "float32"] = Field(
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"

@@ -242,7 +242,7 @@ class JobRunner:
         if work is None:
             update()
             return
-        self._end(work, state, str(error or ""))
+        self._end(work, state, error)
         if state == "cancelled" and work.progress.done:
             with contextlib.suppress(DashboardError):  # without stored metrics, the reader of the run computes them
                 work.measure().add_done_callback(lambda _: self._inbox.put(update))
@@ -253,10 +253,12 @@ class JobRunner:
         if run_id not in self._works:  # else another job has resumed the run since
             self._update(run_id, state=state, error=error)
 
-    def _end(self, work: EvaluationWork, state: Literal["cancelled", "failed"], message: str = "") -> None:
+    def _end(
+        self, work: EvaluationWork, state: Literal["cancelled", "failed"], error: DashboardError | None = None
+    ) -> None:
         with contextlib.suppress(OSError, DashboardError):  # if it cannot be written, the run can be resumed later
-            work.finish(state, message)
-            if state == "cancelled" and not work.progress.done:
+            work.finish(state, str(error or ""))
+            if (state == "cancelled" and not work.progress.done) or work.in_vain(error):
                 self._store.delete(work.manifest.run_id)
         work.leave()
 

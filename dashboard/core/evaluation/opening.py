@@ -12,6 +12,7 @@ from dashboard.core.datasets import Dataset, is_there
 from dashboard.core.datasets.unchanged import FROM_THE_START, changed, open_with_content
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
 from dashboard.core.evaluation.plan import RunPlan, run_key
+from dashboard.core.models.health import check_weights
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.folder import RunFolder
@@ -99,8 +100,10 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
 
     Raises:
         OSError: it cannot be written.
+        ModelError: the model's file is missing or damaged.
         DashboardError: the table of the dataset cannot be read any more.
     """
+    check_weights(plan.version)  # before there is a run, which would stay empty
     attributes = plan.dataset.attributes()
     manifest = RunManifest(
         run_id=run_id,
@@ -150,6 +153,7 @@ def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVers
         spent = manifest.seconds + (folder.seconds_until_last_part() if manifest.state == "running" else 0.0)
         try:
             version, dataset = look_up(manifest)
+            check_weights(version)
         except DashboardError as error:
             folder.finish(manifest, "failed", spent, str(error))
             raise

@@ -14,7 +14,7 @@ import pyarrow as pa
 from dashboard.core.datasets import Sample
 from dashboard.core.datasets.unchanged import DATASET_CHANGED, changed, open_with_content
 from dashboard.core.engine.contract import ATTEMPTS, Engine
-from dashboard.core.errors import DatasetError, WorkerError
+from dashboard.core.errors import DatasetError, DependencyError, ModelError, WorkerError
 from dashboard.core.evaluation.chunk_rows import chunk_rows, known
 from dashboard.core.evaluation.chunks import Chunk, ChunkQueue
 from dashboard.core.evaluation.opening import OpenRun
@@ -113,6 +113,12 @@ class EvaluationWork:
     def complete(self) -> bool:
         """True if every row is stored."""
         return self._done == self._total
+
+    def in_vain(self, error: BaseException | None) -> bool:
+        """True if no row is stored and `error` says that there will be none: the model or TensorFlow cannot be used."""
+        if isinstance(error, WorkerError):
+            return not self._done and error.code in ("worker_failed", "worker_hung")
+        return not self._done and isinstance(error, (ModelError, DependencyError))
 
     @property
     def pending(self) -> int:

@@ -34,13 +34,26 @@ class Registry:
         """The registry of the versions that are served with these settings."""
         return cls(settings.models_dir, settings.model, settings.bundled_models_dir)
 
+    def entries(self) -> list[ModelVersion | BrokenVersion]:
+        """All versions, sorted by name, then newest first."""
+        found = [
+            p
+            for root in self._folders
+            for p in root.glob("*/*")
+            if os.path.isdir(p) and not p.name.startswith(".") and not p.parent.name.startswith(".")  # noqa: PTH112
+        ]
+        # an upgrade may bundle a version with the number of a version added earlier: the added version wins
+        folders = list({(p.parent.name, p.name): p for p in reversed(found)}.values())
+        folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
+        return [read_version(folder) for folder in folders]
+
     def versions(self) -> list[ModelVersion]:
         """The usable versions, sorted by name, then newest first."""
-        return [v for v in self._scan() if isinstance(v, ModelVersion)]
+        return [v for v in self.entries() if isinstance(v, ModelVersion)]
 
     def broken(self) -> list[BrokenVersion]:
         """The versions whose files are missing or invalid."""
-        return [v for v in self._scan() if isinstance(v, BrokenVersion)]
+        return [v for v in self.entries() if isinstance(v, BrokenVersion)]
 
     def get(self, ref: str = "") -> ModelVersion:
         """Finds a version: NAME@VERSION, or NAME for its newest version, or "" for the active version.
@@ -51,7 +64,7 @@ class Registry:
         if not ref:
             return self.active()
         name, _, version = ref.partition("@")
-        found = [v for v in self._scan() if v.name == name and version in ("", v.version)]
+        found = [v for v in self.entries() if v.name == name and version in ("", v.version)]
         for candidate in found:
             if isinstance(candidate, ModelVersion):
                 return candidate
@@ -78,6 +91,13 @@ class Registry:
             "Train one with `python -m dashboard.training`, or add one with `python -m dashboard models add FILE --name NAME`.",
             "model_missing",
         )
+
+    def active_ref(self) -> str:
+        """NAME@VERSION of the active version; "" if there is none or it cannot be used."""
+        try:
+            return self.active().ref
+        except ModelError:
+            return ""
 
     def _active_in_file(self) -> str:
         try:
@@ -126,18 +146,6 @@ class Registry:
         finally:
             with contextlib.suppress(OSError):
                 parent.rmdir()  # removes it only if it is empty
-
-    def _scan(self) -> list[ModelVersion | BrokenVersion]:
-        found = [
-            p
-            for root in self._folders
-            for p in root.glob("*/*")
-            if os.path.isdir(p) and not p.name.startswith(".") and not p.parent.name.startswith(".")  # noqa: PTH112
-        ]
-        # an upgrade may bundle a version with the number of a version added earlier: the added version wins
-        folders = list({(p.parent.name, p.name): p for p in reversed(found)}.values())
-        folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
-        return [read_version(folder) for folder in folders]
 
 
 def check_name(name: str) -> None:
