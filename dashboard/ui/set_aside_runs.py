@@ -14,6 +14,7 @@ _FAULT, _JUST_DELETED = "set-aside-fault", "just-deleted"  # in the session
 
 def show_damaged_runs(services: Services) -> None:
     """One line for each run that cannot be read, with its reason and a button that deletes it."""
+    show_failed_deletion()
     for run in services.runs.damaged():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(f"Damaged run. {plain(run.reason)}", icon=":material/broken_image:")
@@ -21,7 +22,6 @@ def show_damaged_runs(services: Services) -> None:
                 "Delete", key=f"delete-damaged-{run.run_id}", icon=":material/delete:", on_click=_delete_damaged,
                 args=(services, run.run_id),
             )  # fmt: skip
-    _show_fault()
 
 
 def show_deleted_runs(services: Services) -> None:
@@ -45,7 +45,6 @@ def show_deleted_runs(services: Services) -> None:
                         "Restore", key=f"restore-{place}-{run.run_id}", icon=":material/restore_from_trash:",
                         on_click=_restore, args=(services, run.run_id),
                     )  # fmt: skip
-    _show_fault()
 
 
 def delete_run(services: Services, run_id: str) -> bool:
@@ -80,6 +79,7 @@ def _keep_fault(title: str, error: DashboardError | OSError) -> None:
     st.session_state[_FAULT] = title, error
 
 
-def _show_fault() -> None:
+def show_failed_deletion() -> None:
+    """Shows why the deletion or restoration that was just asked for failed, if it did."""
     if fault := st.session_state.pop(_FAULT, None):
         show_error(fault[1], fault[0])

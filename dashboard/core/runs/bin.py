@@ -44,7 +44,9 @@ class Bin:
 
     def add(self, folder: Path) -> None:
         """Moves the folder of a run into the bin. Raises OSError."""
-        place = self._path / str(self._now())
+        now = self._now()
+        while (place := self._path / str(now)).joinpath(folder.name).exists():
+            now += 1
         place.mkdir(parents=True, exist_ok=True)
         folder.rename(place / folder.name)
 

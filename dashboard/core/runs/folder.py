@@ -292,5 +292,6 @@ class RunFolder:
 
 def _check_index(index: np.ndarray, n_images: int) -> None:
     """Raises OSError if an image occurs twice, or a position is none of the dataset."""
-    if len(index) and (np.any(np.diff(index) <= 0) or index[0] < 0 or index[-1] >= n_images):
+    ascending = index if np.all(np.diff(index) > 0) else np.sort(index)
+    if len(index) and (np.any(np.diff(ascending) == 0) or ascending[0] < 0 or ascending[-1] >= n_images):
         raise OSError("the rows do not have one row for each image of the dataset")

@@ -177,9 +177,9 @@ class RowFiles:
         frame = table.unify_dictionaries().to_pandas()
         categories = {**dict.fromkeys(_LABELS, self._class_names), "status": _STATUS}
         for name in categories.keys() & set(table.column_names):
+            if unknown := {*frame[name].dropna().unique()} - {*categories[name]}:  # pandas would call it missing
+                raise OSError(f"the column {name} of the rows holds {str(unknown.pop())[:80]!r}, which it cannot")
             frame[name] = pd.Categorical(frame[name], dtype=pd.CategoricalDtype(list(categories[name])))
-            if frame[name].isna().sum() != table[name].null_count:  # pandas makes any other value a missing one
-                raise OSError(f"the column {name} of the rows holds a value that it cannot have")
         return frame
 
     @cached_property

@@ -97,10 +97,12 @@ def test_killed_before_any_write(
     killed = resumed = 0
     for change in range(1, 100):
         store = RunStore(tmp_path / "runs" / str(change))
+        # a copy, because a forked process shares the position in files that this one has open
+        copy = Path(shutil.copy(dataset, tmp_path / f"{change}.zip"))
 
-        def work(store: RunStore = store, change: int = change) -> None:
+        def work(store: RunStore = store, change: int = change, copy: Path = copy) -> None:
             kill_at(change, store.root)
-            evaluate(dataset, tiny_version, LocalEngine(), store, CHUNK)
+            evaluate(copy, tiny_version, LocalEngine(), store, CHUNK)
 
         status = in_child(work)
         if status == 0:
@@ -204,7 +206,7 @@ def test_permission_lost_during_the_evaluation(
     dataset: Path, tiny_version: ModelVersion, tiny_registry: Registry, tmp_path: Path, undisturbed: pd.DataFrame
 ) -> None:
     """The process loses the right to write when it becomes another user, or when the folder becomes read-only."""
-    store = RunStore(tmp_path / "runs")
+    store, dataset = RunStore(tmp_path / "runs"), Path(shutil.copy(dataset, tmp_path / "copy.zip"))
 
     def lose(progress: Progress) -> None:
         [folder] = [path for path in store.root.iterdir() if path.is_dir()]

@@ -56,7 +56,7 @@ def test_anything_but_a_manifest_is_damage(store: RunStore, text: str | bytes) -
 
 def test_rows_without_a_manifest_are_a_damaged_run_and_an_empty_folder_is_none(store: RunStore) -> None:
     assert store.damaged() == []
-    put(store, json.dumps(GOOD))
+    store.folder("bad").save(manifest("bad"))
     store.folder("bad").add_part(0, table_of([ok(0, "cat", "cat")]))
     (store.root / "bad" / "manifest.json").unlink()
     assert "missing" in store.damaged()[0].reason

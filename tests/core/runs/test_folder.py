@@ -195,7 +195,7 @@ def test_a_run_without_labels_has_no_evaluation(folder: RunFolder) -> None:
 
 
 def test_strange_file_names_are_stored(folder: RunFolder) -> None:
-    folder.save(manifest(dataset="/data/ü 猫.zip"))
+    folder.save(manifest(dataset="/data/ü 猫.zip", n_images=5))
     names = ["<img onerror=1>.png", "\u202egnp.exe", "a\nb", "x" * 5000, "\ufffd"]
     rows = [Row(i, n, None, "cat", 0.5, [0.5, 0.5], [0.0, 0.0], "ok", "") for i, n in enumerate(names)]
     folder.add_part(0, table_of(rows))
