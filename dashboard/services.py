@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -106,11 +107,12 @@ class Services:
     def start(self) -> None:
         """Starts the workers, offers them to the command line and takes up interrupted evaluations.
 
-        A server calls it once.
+        A server calls it once. Only the workers must start; what else fails is a warning in the log.
         """
         self.engine.start()
-        self.offer.start()
-        self.jobs.go_on_with_interrupted(self.registry)
+        _optional("Offering the workers to the command line", self.offer.start)
+        _optional("Tidying the folder of evaluations", lambda: self.runs.tidy())
+        _optional("Resuming interrupted evaluations", lambda: self.jobs.go_on_with_interrupted(self.registry))
 
     def __enter__(self) -> Services:
         return self
@@ -156,6 +158,14 @@ def services_of(settings: Settings, engine: Engine) -> Services:
         BackgroundTask("download", lambda task: _download_cifar10(settings, task)),
         EngineServer(engine, settings),
     )
+
+
+def _optional(what: str, work: Callable[[], object]) -> None:
+    """Does something without which the dashboard can serve."""
+    try:
+        work()
+    except Exception:
+        logging.getLogger(__name__).warning("%s failed. The dashboard starts without it.", what, exc_info=True)
 
 
 def _download_cifar10(settings: Settings, task: BackgroundTask[object]) -> object:

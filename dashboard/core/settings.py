@@ -60,7 +60,9 @@ class Settings(BaseSettings):
     precision: Literal["auto", "float32"] = Field(
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
     )
-    max_upload_mb: int = Field(default=2048, ge=1, description="largest dataset that can be uploaded")
+    max_upload_mb: int = Field(
+        default=2048, ge=1, description="largest dataset that can be uploaded, in MiB (2^20 bytes)"
+    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="names that the served pages answer to, separated by commas; *.example.com for all of them",

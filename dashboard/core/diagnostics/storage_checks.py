@@ -69,9 +69,9 @@ def check_space(data_dir: Path, free_mib: int, max_upload_mb: int) -> Check:
     summary = f"{free_mib / 1024:,.1f} GiB of disk are free for {data_dir}"
     if free_mib >= max(max_upload_mb, LEAST_FREE_MIB):
         return Check("storage.space", "storage", "ok", summary)
-    fix = f"Remove old evaluations in {data_dir / 'runs'} and datasets in {data_dir / 'uploads'}, {_OTHER_FOLDER}"
+    fix = f"Remove deleted evaluations with `python -m dashboard runs empty-bin`, old ones in {data_dir / 'runs'} and datasets in {data_dir / 'uploads'}, {_OTHER_FOLDER}"
     if free_mib >= LEAST_FREE_MIB:
         return Check(
-            "storage.space", "storage", "warning", f"{summary}, less than one upload of {max_upload_mb:,} MB", fix
+            "storage.space", "storage", "warning", f"{summary}, less than one upload of {max_upload_mb:,} MiB", fix
         )
     return Check("storage.space", "storage", "error", f"{summary}, too little to store an evaluation", fix)

@@ -12,12 +12,14 @@ from dashboard.core.datasets import Dataset, is_there
 from dashboard.core.datasets.unchanged import FROM_THE_START, changed, open_with_content
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
 from dashboard.core.evaluation.plan import RunPlan, run_key
+from dashboard.core.files import remove_unfinished
 from dashboard.core.models.health import check_weights
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
+from dashboard.core.runs.run import damaged
 from dashboard.core.runs.store import RunStore
 
 
@@ -157,6 +159,11 @@ def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVers
         except DashboardError as error:
             folder.finish(manifest, "failed", spent, str(error))
             raise
+        if len(dataset.samples) != manifest.n_images:
+            raise damaged(
+                manifest.run_id, f"manifest.json.n_images is {manifest.n_images}, unlike the images of the dataset"
+            )
+        remove_unfinished(folder.path)  # of the process that was killed
         folder.forget_evaluation()  # the stored metrics cover only the rows so far
         running = folder.finish(manifest, "running", spent)
         return OpenRun(folder, running, dataset, version, owner, spent, taken_up=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import logging
 import os
 import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from dashboard.core.errors import ModelError
 from dashboard.core.files import portable_name, write_json
 from dashboard.core.models.version import BrokenVersion, ModelVersion, read_version
 from dashboard.core.settings import Settings
+
+_ACTIVE = TypeAdapter(dict[str, str])  # the content of active.json
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -101,8 +105,11 @@ class Registry:
 
     def _active_in_file(self) -> str:
         try:
-            return str(json.loads((self.root / "active.json").read_text())["model"])
-        except (OSError, ValueError, KeyError, TypeError):
+            return _ACTIVE.validate_json((self.root / "active.json").read_bytes())["model"]
+        except FileNotFoundError:
+            return ""
+        except (OSError, ValueError, KeyError) as error:
+            logging.getLogger(__name__).warning("active.json does not say which model is in use: %s", error)
             return ""
 
     def activate(self, ref: str) -> ModelVersion:
