@@ -22,16 +22,17 @@ from dashboard.core.datasets.attributes import Attributes, attributes_of, parque
 from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
+from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import DecodedImage, decode_image
+from dashboard.core.parsing import parsing, reason
 from dashboard.core.questions import Question
 
 MAGIC = b"PAR1"
 _PIECE_ROWS, _PIECE_BYTES = 64, 32 * 2**20  # limits for one piece, which is in memory as a whole
 _COPY = "Upload or copy it again."
-_ERRORS = (pa.ArrowException, OSError, ValueError)
 
 
 class ParquetImages:
@@ -43,7 +44,7 @@ class ParquetImages:
         """Raises DatasetError when a file is damaged, or its columns cannot be used as images and labels."""
         self.path, self._paths = path, tuple(files)
         self._used: set[str] = set()  # columns
-        try:
+        with parsing(self._unreadable):
             groups: list[_Group] = []
             schema = _open(files[0]).schema_arrow
             for file in files:
@@ -63,15 +64,15 @@ class ParquetImages:
             self._used.update(filter(None, (self._image, label)))
             self._faults: dict[int, ImageError] = {}
             self.samples = SampleList(names, self._labels(label, schema) if label else [None] * count)
-        except _ERRORS as error:
-            reason = str(error).strip().rstrip(".")[:300]
-            raise DatasetError(f"{path.name} cannot be read: {reason}.", _COPY, "parquet") from error
         self.notes: tuple[str, ...] = (f"Images are read from the column {self._image}, labels from {label}.",)
         if label is None:
             columns = ", ".join(schema.names)
             self.notes = (f"No column of labels ({columns}), so the images are predicted, but not compared.",)
         self._lock = threading.Lock()
         self._reader = _Reader(groups, self._image)
+
+    def _unreadable(self, error: Exception) -> DatasetError:
+        return DatasetError(f"{self.path.name} cannot be read: {reason(error)}.", _COPY, "parquet")
 
     def _names(self, schema: pa.Schema, count: int) -> Sequence[str]:
         """Names from a column, or the images' own paths, if every row has one; else row numbers."""
@@ -118,11 +119,9 @@ class ParquetImages:
 
     def attributes(self) -> Attributes:
         """See `Dataset`."""
-        columns = parquet_columns(self._paths, self._used)
-        try:
+        with parsing(self._unreadable):
+            columns = parquet_columns(self._paths, self._used)
             return attributes_of(self.path.name, ((n, partial(self._with_class_names, n, read)) for n, read in columns))
-        except _ERRORS as error:
-            raise DatasetError(f"{self.path.name} cannot be read: {error}.", _COPY, "parquet") from error
 
     def _with_class_names(self, column: str, read: Callable[[], pa.ChunkedArray]) -> pa.ChunkedArray:
         values, class_names = read(), pa.array(_class_names(self._schema, column), pa.string())
@@ -135,13 +134,8 @@ class ParquetImages:
         """See `Dataset`."""
         if index in self._faults:
             raise self._faults[index]
-        try:
-            with self._lock:
-                value = self._reader.value(index)
-        except _ERRORS as error:
-            raise ImageError(
-                f"The row of this image cannot be read ({error}).", "Copy the file again.", "unreadable"
-            ) from error
+        with parsing(_unreadable_row), self._lock:
+            value = self._reader.value(index)
         data = value.get("bytes") if isinstance(value, dict) else value
         if data is None:
             raise ImageError("The row holds no image.", "Store the image's bytes in the file.", "missing")
@@ -156,16 +150,18 @@ class ParquetImages:
         return decode_image(self.file(index), shrink_to)
 
 
+def _unreadable_row(error: Exception) -> ImageError:
+    return ImageError(f"The row of this image cannot be read ({reason(error)}).", "Copy the file again.", "unreadable")
+
+
 def count_rows(path: Path) -> int:
     """The number of rows in a Parquet file. Raises OSError when it is damaged."""
     return int(_open(path).metadata.num_rows)
 
 
 def _open(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path, memory_map=True)
-    except _ERRORS as error:
-        raise OSError(f"{path.name}: {error}") from error
+    with parsing(lambda error: OSError(f"{path.name}: {reason(error)}")):
+        return open_parquet(path)
 
 
 @dataclass(frozen=True)
@@ -210,7 +206,7 @@ class _Reader:
             except StopIteration as error:
                 self._group = -1
                 raise OSError("the file ends too early") from error
-            except _ERRORS:
+            except Exception:
                 self._group = -1
                 raise
         return self._values[row - self._first].as_py()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import lzma
 import shlex
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -20,15 +17,14 @@ from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.datasets.zip_names import read_names
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
+from dashboard.core.parsing import parsing, reason
 
-MEMBER_ERRORS = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
-)  # fmt: skip  # errors that reading a damaged member can raise
 _FACTS = ("header_offset", "compress_size", "file_size", "CRC", "compress_type", "flag_bits", "external_attr")
 _METHODS = {
     1: "Shrink", 6: "Implode", 9: "Deflate64", 10: "PKWARE Implode", 16: "IBM z/OS CMPSC", 18: "IBM TERSE", 19: "IBM LZ77",
     20: "Zstandard", 93: "Zstandard", 94: "MP3", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd",
 }  # fmt: skip  # APPNOTE.TXT of PKWARE, section 4.4.5
+_AGAIN = "Upload or copy it again."
 _DEFLATE64 = 9  # the method of Windows Explorer above 2 GB
 _SUPPORTED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _SUPPORTED |= {getattr(zipfile, "ZIP_ZSTANDARD", zipfile.ZIP_STORED)}  # since Python 3.14
@@ -37,10 +33,8 @@ _LOCAL_HEADER_BYTES = 30  # the fixed part of the header before each member
 
 def open_zip(path: Path) -> zipfile.ZipFile:
     """Opens a ZIP. Raises DatasetError when it is damaged, or its members overlap."""
-    try:
+    with parsing(lambda e: DatasetError(f"{path.name} is damaged: {reason(e)}.", _AGAIN, "zip_damaged")):
         opened = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise DatasetError(f"{path.name} is damaged: {error}.", "Upload or copy it again.", "zip_damaged") from error
     end = 0
     for member in sorted(opened.infolist(), key=lambda m: m.header_offset):
         if member.header_offset < end:
@@ -56,7 +50,7 @@ def incomplete_zip(name: str) -> DatasetError:
     """The error for a file that is named like a ZIP but does not end like one."""
     return DatasetError(
         f"{name} is not a complete ZIP file: its end is missing or damaged.",
-        "Upload or copy it again.",
+        _AGAIN,
         "zip_truncated",
     )
 
@@ -101,19 +95,18 @@ class ZipFiles:
             raise fault
         if stat.S_ISLNK(member.external_attr >> 16):
             raise ImageError("The file is a symbolic link.", "Put the image itself into the ZIP.", "symlink")
-        try:
-            with self._zip.open(member) as file:
-                return file.read(limit)  # the size in the header may be wrong
-        except MEMBER_ERRORS as error:
-            raise ImageError(
-                f"The file is damaged inside the ZIP ({error}).", "Make the ZIP again.", "zip_member"
-            ) from error
+        with parsing(_damaged_member), self._zip.open(member) as file:
+            return file.read(limit)  # the size in the header may be wrong
 
     def _member(self, position: int) -> zipfile.ZipInfo:
         member = zipfile.ZipInfo(self._stored_names[position])
         for fact, value in zip(_FACTS, self._facts[position].tolist(), strict=True):
             setattr(member, fact, value)
         return member
+
+
+def _damaged_member(error: Exception) -> ImageError:
+    return ImageError(f"The file is damaged inside the ZIP ({reason(error)}).", "Make the ZIP again.", "zip_member")
 
 
 def why_closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageError | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dashboard.core.diagnostics.checks import Check, without_full_stop
 from dashboard.core.diagnostics.context import CheckContext
 from dashboard.core.diagnostics.package_checks import pip_command
+from dashboard.core.engine.worker import LACKS_INSTRUCTIONS
 from dashboard.core.errors import DependencyError, WorkerError
 from dashboard.core.models.inference import Inference
 from dashboard.core.settings import PIP_REQUIREMENTS
@@ -13,11 +14,7 @@ GROUP = "tensorflow"
 
 # signal that ended the import of TensorFlow -> reason and fix
 _DEATHS = {
-    "SIGILL": (
-        "this processor lacks instructions that the installed TensorFlow was built for, such as AVX",
-        "Run the dashboard on a machine whose processor has AVX (`grep -c avx /proc/cpuinfo` is not 0 there), or install a "
-        "TensorFlow that was built for this one.",
-    ),
+    "SIGILL": LACKS_INSTRUCTIONS,
     "SIGKILL": (
         "the system ended it, most likely because memory ran out",
         "Give it 2 GB of memory, or use one worker: `export DASHBOARD_WORKERS=1`, then restart the dashboard.",
@@ -59,7 +56,7 @@ def _check_death(error: WorkerError) -> Check:
     summary = f"TensorFlow cannot be used. {without_full_stop(error.message)}"
     if error.signal in _DEATHS:
         why, fix = _DEATHS[error.signal]
-        return Check("tensorflow", GROUP, "error", f"{summary}: {why}", fix)
+        return Check("tensorflow", GROUP, "error", summary if why in summary else f"{summary}: {why}", fix)
     if error.overran:
         longer = "Allow it more time with `export DASHBOARD_WORKER_START_S=600`, then restart the dashboard."
         return Check("tensorflow", GROUP, "error", summary, longer)

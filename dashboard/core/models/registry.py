@@ -80,10 +80,9 @@ class Registry:
         )
 
     def _active_in_file(self) -> str:
-        try:
+        with contextlib.suppress(Exception):
             return str(json.loads((self.root / "active.json").read_text())["model"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""
+        return ""
 
     def activate(self, ref: str) -> ModelVersion:
         """Makes `ref` the active version."""

@@ -6,6 +6,8 @@ Runs in a worker that is stopped afterwards. Only the newly saved file is used l
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -25,10 +27,17 @@ _TRY_WITH = "1/255"  # the scaling of the pictures that a model is tried with, i
 
 
 def inspect(order: ForeignModel) -> ForeignModelFacts:
-    """Runs `convert` and limits this process's memory from now on. Also raises ModelError if the model needs more."""
+    """Runs `convert` within `limited`."""
+    with limited(order):
+        return convert(order)
+
+
+@contextmanager
+def limited(order: ForeignModel) -> Iterator[None]:
+    """Limits this process's memory from now on. Raises ModelError if the block needs more."""
     limit_memory(order.memory_bytes)
     try:
-        return convert(order)
+        yield
     except Exception as error:
         if is_out_of_memory(error) or is_out_of_memory(error.__cause__):
             raise _out_of_memory(order) from error

@@ -1,0 +1,29 @@
+"""Opens Parquet files. The checksums of pages are compared, where the file has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_BUFFER_BYTES = 2**20  # read at a time of a column
+
+
+def open_parquet(source: Path | pa.Buffer, as_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
+    """Opens a Parquet file, or its content. Damage can make it raise any exception, also later; see `core.parsing`.
+
+    The file is not mapped into memory: whoever writes over it would end this process (SIGBUS).
+
+    Args:
+        as_dictionary: columns of which each different value is kept once.
+    """
+    file = source if isinstance(source, Path) else pa.BufferReader(source)
+    return pq.ParquetFile(
+        file,
+        memory_map=False,
+        buffer_size=_BUFFER_BYTES,
+        read_dictionary=list(as_dictionary),
+        page_checksum_verification=True,
+    )
