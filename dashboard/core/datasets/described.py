@@ -106,7 +106,7 @@ def read_description(path: Path) -> Description:
             f"{path.name} is not a valid description of a dataset.",
             'Write {"images": "photos.zip", "labels": "truth.csv"}.',
             "description",
-        )  # fmt: skip
+        )
     ):
         record = json.loads(path.read_text(encoding="utf-8"))
         values = [record.get(key, "") for key in ("labels", "table", "split", "zip_encoding")]

@@ -23,6 +23,7 @@ def open_parquet(source: Path | pa.Buffer, as_dictionary: Sequence[str] = ()) ->
     return pq.ParquetFile(
         file,
         memory_map=False,
+        pre_buffer=False,  # else a column of a row group is read as a whole
         buffer_size=_BUFFER_BYTES,
         read_dictionary=list(as_dictionary),
         page_checksum_verification=True,
