@@ -120,7 +120,9 @@ def place_of(error: BaseException) -> str:
     """The kind of an exception and the last line of the dashboard that it went through."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = next((f for f in reversed(frames) if "/dashboard/" in f.filename), frames[-1])
-    return f"{type(error).__name__} in {ours.filename.rpartition('/dashboard/')[2]}:{ours.lineno} ({str(error)[:120]!r})"
+    return (
+        f"{type(error).__name__} in {ours.filename.rpartition('/dashboard/')[2]}:{ours.lineno} ({str(error)[:120]!r})"
+    )
 
 
 def digest(*parts: bytes) -> str:

@@ -87,7 +87,7 @@ def text(rng: random.Random, data: bytes) -> bytes:
             found = found[: word.start()] + new + found[word.end() :]
         elif action == 3:
             at = rng.randrange(len(found) + 1)
-            found = found[:at] + rng.choice(',;\t|"\'\r\n:-#&*![]{}>%@`\\\0=~<') + found[at:]
+            found = found[:at] + rng.choice(",;\t|\"'\r\n:-#&*![]{}>%@`\\\0=~<") + found[at:]
         elif action == 4:
             lines = found.splitlines(keepends=True) or [""]
             line = rng.randrange(len(lines))
@@ -130,7 +130,9 @@ def zip_members(inner: Sequence[Mutation] = (raw,)) -> Mutation:
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", rng.choice(_METHODS)) as archive:
             for name, content in members:
-                archive.writestr(zipfile.ZipInfo(name.encode("utf-8", "replace").decode()), content, rng.choice(_METHODS))
+                archive.writestr(
+                    zipfile.ZipInfo(name.encode("utf-8", "replace").decode()), content, rng.choice(_METHODS)
+                )
         return out.getvalue()
 
     return mutation
@@ -139,7 +141,7 @@ def zip_members(inner: Sequence[Mutation] = (raw,)) -> Mutation:
 def zip_headers(rng: random.Random, data: bytes) -> bytes:
     """One field of a header: version, flags, method, checksum, sizes, lengths, offset."""
     changed = bytearray(data)
-    heads = [m.start() for m in re.finditer(rb"PK(\1\2|\3\4|\5\6)", data)]
+    heads = [m.start() for m in re.finditer(rb"PK(?:\x01\x02|\x03\x04|\x05\x06)", data)]
     at = rng.choice(heads) + rng.randrange(4, 46)
     for i in range(at, min(at + rng.choice((1, 2, 4)), len(changed))):
         changed[i] = rng.choice((0, 1, 0xFF, 0x7F, rng.randrange(256)))
@@ -172,7 +174,10 @@ def tar_members(inner: Sequence[Mutation] = (raw,)) -> Mutation:
             member.type = rng.choice((tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE, b"S", b"x"))
             member.linkname = rng.choice([m.name for m, _ in contents])
         elif action == 2:
-            member.pax_headers = {"comment": rng.choice(_WEIRD_TEXT).replace("\0", ""), "size": str(rng.randrange(-9, 9))}
+            member.pax_headers = {
+                "comment": rng.choice(_WEIRD_TEXT).replace("\0", ""),
+                "size": str(rng.randrange(-9, 9)),
+            }
         else:
             contents[at] = (member, rng.choice(inner)(rng, content))
         out = io.BytesIO()
@@ -220,8 +225,12 @@ def npy_header(rng: random.Random, data: bytes) -> bytes:
     header = data[10 : 10 + length].decode("latin-1").rstrip()
     choices = (
         lambda: header.replace("(", "(" * rng.choice((2, 50, 3000)), 1),
-        lambda: re.sub(r"\d+", lambda _: str(rng.choice((0, -1, 2**31, 2**63, 10**40))), header, count=rng.choice((1, 3))),
-        lambda: re.sub(r"'[<>|=]?\w\d'", lambda _: repr(rng.choice(("|O", "<U9", ">c16", "V8", "<m8", "x", "i4,i4"))), header),
+        lambda: re.sub(
+            r"\d+", lambda _: str(rng.choice((0, -1, 2**31, 2**63, 10**40))), header, count=rng.choice((1, 3))
+        ),
+        lambda: re.sub(
+            r"'[<>|=]?\w\d'", lambda _: repr(rng.choice(("|O", "<U9", ">c16", "V8", "<m8", "x", "i4,i4"))), header
+        ),
         lambda: text(rng, header.encode()).decode("latin-1"),
         lambda: header.replace("False", rng.choice(("True", "None", "1", "[]", "f()"))),
         lambda: raw(rng, header.encode()).decode("latin-1"),
@@ -252,8 +261,22 @@ def pickle_opcodes(rng: random.Random, data: bytes) -> bytes:
             parts.insert(
                 at,
                 rng.choice(
-                    (b"cos\nsystem\n", b"cnumpy\nndarray\n", b"c_codecs\nencode\n", b"r\xff\xff\xff\x7f", b"R", b"(", b"b",
-                     b"\x8b\xff\xff\xff\x7f", b"]\x94h\x00a", b"B\xff\xff\xff\xff", b"0", b"2", b"N", b"\x8e" + b"\xff" * 8)
+                    (
+                        b"cos\nsystem\n",
+                        b"cnumpy\nndarray\n",
+                        b"c_codecs\nencode\n",
+                        b"r\xff\xff\xff\x7f",
+                        b"R",
+                        b"(",
+                        b"b",
+                        b"\x8b\xff\xff\xff\x7f",
+                        b"]\x94h\x00a",
+                        b"B\xff\xff\xff\xff",
+                        b"0",
+                        b"2",
+                        b"N",
+                        b"\x8e" + b"\xff" * 8,
+                    )
                 ),  # fmt: skip
             )
     return b"".join(parts)

@@ -110,7 +110,7 @@ def read_description(path: Path) -> Description:
     ):
         record = json.loads(path.read_text(encoding="utf-8"))
         values = [record.get(key, "") for key in ("labels", "table", "split", "zip_encoding")]
-        if not all(isinstance(value, str) for value in values):
+        if not all(isinstance(value, str) and "\0" not in value for value in (*values, record["images"])):
             raise ValueError("a value is not a text")
         labels, table, split, zip_encoding = values
         images = path.parent / record["images"]

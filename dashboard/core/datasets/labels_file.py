@@ -152,7 +152,8 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
     )
     if unpacked > MAX_LABELS_BYTES or metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"unpacked it has {metadata.num_rows:,} rows and {unpacked / 2**20:,.0f} MB")
-    table = open_parquet(pa.py_buffer(data), [file, label]).read(columns=[file, label])
+    flat = [each for each in (file, label) if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
+    table = open_parquet(pa.py_buffer(data), flat).read(columns=[file, label])
     if len(table) != metadata.num_rows:
         raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
     return rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))

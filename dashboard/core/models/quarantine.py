@@ -67,6 +67,12 @@ class Quarantine:
                     "Copy or download the file again.",
                     "model_damaged",
                 ) from error
+            if error.code == "worker_failed" and limit_s:
+                raise ModelError(
+                    f"{self._order.shown_as} is damaged: reading it ends the process. {error.message}",
+                    "Copy or download the file again.",
+                    "model_damaged",
+                ) from error
             if error.code == "worker_hung":
                 raise ModelError(
                     f"{self._order.shown_as} was given up: loading and trying it took longer than {self._task_s:.0f} s.",
