@@ -277,6 +277,6 @@ def pickle_opcodes(rng: random.Random, data: bytes) -> bytes:
                         b"N",
                         b"\x8e" + b"\xff" * 8,
                     )
-                ),  # fmt: skip
+                ),
             )
     return b"".join(parts)

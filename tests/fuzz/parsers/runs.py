@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -71,7 +72,7 @@ def _read_run(folder: RunFolder) -> Content:
         lambda: folder.load(("index", "status", "true_label", "predicted_label", "confidence")).scores,
         lambda: folder.load(("index",), parse_filter(["weather=rain"])),
         lambda: folder.load(("index",), parse_filter(["tag=odd"])),
-        lambda: list(folder.load(("index",)).batches(COLUMNS)),
+        lambda: _batches(folder),
         folder.annotations,
     ):
         try:
@@ -81,6 +82,11 @@ def _read_run(folder: RunFolder) -> Content:
     if faults:
         raise faults[0]
     return frozenset({str(manifest.n_images)})
+
+
+def _batches(folder: RunFolder) -> None:
+    with contextlib.suppress(OSError, pa.ArrowException):  # as its description says
+        list(folder.load(("index",)).batches(COLUMNS))
 
 
 def _npy() -> bytes:
