@@ -17,8 +17,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 
-from dashboard.core.settings import PACKAGE
+from dashboard.core.settings import PACKAGE, get_settings
+from dashboard.ui.uploaded_files import UploadsOnDisk
 
 UNVISITED_S = 5.0  # seconds after which the workers start although no page has been opened
 DRAWING_S = 0.3  # seconds that a browser has to draw the first page before the workers start
@@ -51,4 +53,8 @@ def _start_services() -> None:
     import dashboard.ui.predict.picture_view  # noqa: F401 - the first picture need not wait for it
 
 
-app = st.App(PACKAGE / "main.py", lifespan=_lifespan)
+app = st.App(
+    PACKAGE / "main.py",
+    lifespan=_lifespan,
+    middleware=[Middleware(UploadsOnDisk, folder=get_settings().uploads_dir)],
+)

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard.core.errors import ImageError, listed
 from dashboard.core.images.decoding import KINDS, MAX_FILE_BYTES, SUFFIXES, decode_image
 from dashboard.core.images.drawing import enlarge
+from dashboard.ui.uploaded_files import content_of
 from dashboard.ui.words import plain
 
 SAMPLES_SHOWN = 8
@@ -25,7 +26,7 @@ def upload_picture(key: str) -> tuple[str, bytes] | None:
     """Name and content of the uploaded image file, before it is decoded; None when there is none."""
     types = sorted(suffix[1:] for suffix in SUFFIXES)
     upload = st.file_uploader(KINDS, type=types, key=key, max_upload_size=MAX_FILE_BYTES // 2**20)
-    return (upload.name, upload.getvalue()) if upload else None
+    return (upload.name, content_of(upload)) if upload else None
 
 
 def clicked_sample(files: list[Path]) -> Path | None:

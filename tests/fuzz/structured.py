@@ -24,6 +24,7 @@ _WEIRD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1.5, 2**31, 2**63, 10**30, -(10**30), 1e308, float("nan"), float("inf"), [], {}, [[]],
     {"": ""}, [None], *_WEIRD_TEXT,
 )  # fmt: skip
+_LONG = 10_000  # a longer text is not made longer still
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
@@ -91,7 +92,7 @@ def text(rng: random.Random, data: bytes) -> bytes:
         elif action == 4:
             lines = found.splitlines(keepends=True) or [""]
             line = rng.randrange(len(lines))
-            lines[line : line + 1] = [lines[line]] * rng.choice((0, 2, 500))
+            lines[line : line + 1] = [lines[line]] * (rng.choice((0, 2, 500)) if len(found) < _LONG else 1)
             found = "".join(lines)
         elif action == 5:
             found = found.replace(*rng.choice(((",", ";"), ("\n", "\r"), ("\n", "\r\n"), (",", "\t"), (":", " :"))))

@@ -134,8 +134,10 @@ def _why_no_images(source: FileSource) -> ImageError | None:
 
 def is_junk(name: str) -> bool:
     """True for files that operating systems leave behind, such as .DS_Store."""
-    parts = name.split("/")
-    return "__MACOSX" in parts or parts[-1].lower() in _JUNK_NAMES or parts[-1].startswith("._")
+    last = name[name.rfind("/") + 1 :]
+    return (
+        last.startswith("._") or last.lower() in _JUNK_NAMES or ("__MACOSX" in name and "__MACOSX" in name.split("/"))
+    )
 
 
 def joint_fingerprint(*parts: str) -> str:

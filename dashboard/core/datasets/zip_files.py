@@ -7,6 +7,8 @@ import stat
 import zipfile
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -28,6 +30,7 @@ _AGAIN = "Upload or copy it again."
 _DEFLATE64 = 9  # the method of Windows Explorer above 2 GB
 _SUPPORTED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _SUPPORTED |= {getattr(zipfile, "ZIP_ZSTANDARD", zipfile.ZIP_STORED)}  # since Python 3.14
+_LARGEST = 2**63 - 1
 _LOCAL_HEADER_BYTES = 30  # the fixed part of the header before each member
 
 
@@ -35,15 +38,20 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     """Opens a ZIP. Raises DatasetError when it is damaged, or its members overlap."""
     with parsing(lambda e: DatasetError(f"{path.name} is damaged: {reason(e)}.", _AGAIN, "zip_damaged")):
         opened = zipfile.ZipFile(path)
-    end = 0
-    for member in sorted(opened.infolist(), key=lambda m: m.header_offset):
-        if member.header_offset < end:
-            raise DatasetError(
-                f"{path.name} has overlapping members, like archives that are made to exhaust memory.",
-                "Make the ZIP again from the images.", "zip_overlap",
-            )  # fmt: skip
-        end = member.header_offset + _LOCAL_HEADER_BYTES + member.compress_size
+    places = _facts_of(opened.infolist(), ("header_offset", "compress_size"))
+    starts, sizes = places[np.argsort(places[:, 0], kind="stable")].T
+    if (starts[1:] - starts[:-1] - _LOCAL_HEADER_BYTES < sizes[:-1]).any() or (starts < 0).any():
+        raise DatasetError(
+            f"{path.name} has overlapping members, like archives that are made to exhaust memory.",
+            "Make the ZIP again from the images.", "zip_overlap",
+        )  # fmt: skip
     return opened
+
+
+def _facts_of(members: Sequence[zipfile.ZipInfo], facts: Sequence[str]) -> np.ndarray:
+    """(n, facts) int64. Numbers that are larger still, which only a damaged ZIP has, become the largest."""
+    values = chain.from_iterable(map(attrgetter(*facts), members))
+    return np.fromiter((min(value, _LARGEST) for value in values), np.int64).reshape(-1, len(facts))
 
 
 def incomplete_zip(name: str) -> DatasetError:
@@ -76,9 +84,7 @@ class ZipFiles:
         self.names = PackedNames(names[i] for i in kept)
         self.question, self.note, self._encoding = read.question, read.note, read.encoding
         self._stored_names = PackedNames(m.orig_filename for m in members)
-        self._facts = np.column_stack(
-            [np.fromiter((getattr(m, fact) for m in members), np.int64, len(members)) for fact in _FACTS]
-        )
+        self._facts = _facts_of(members, _FACTS)
         self._zip.filelist.clear()  # saves half a kilobyte per member
         self._zip.NameToInfo.clear()
 
@@ -138,6 +144,7 @@ def why_closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageErro
 def _refuse_if_no_image_can_be_read(archive: str, members: Sequence[zipfile.ZipInfo]) -> None:
     """Raises DatasetError when every image, or else every file, is encrypted or compressed in an unsupported way."""
     members = [m for m in members if is_image_name(m.filename)] or members
-    faults = [why_closed(member, archive, archive) for member in members]
-    if faults and all(faults) and (first := faults[0]):
+    if members and all(why_closed(member, archive, archive) for member in members):
+        first = why_closed(members[0], archive, archive)
+        assert first is not None
         raise DatasetError(first.message, first.fix, first.code)

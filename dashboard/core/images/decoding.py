@@ -143,9 +143,13 @@ def _verify_checksums(data: bytes) -> None:
     start = len(_PNG_SIGNATURE)
     while start + _PNG_CHUNK_FRAME <= len(data):
         end = start + _PNG_CHUNK_FRAME + int.from_bytes(data[start : start + 4], "big")
-        if end <= len(data) and zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+        if end > len(data):  # Pillow would decode what there is, and skip the checksum
+            raise ValueError(f"its part {data[start + 4 : start + 8].decode('latin-1')!r} is cut off")
+        if zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
             part = data[start + 4 : start + 8].decode("latin-1")
             raise ValueError(f"the checksum of its part {part!r} is wrong")
+        if data[start + 4 : start + 8] == b"IEND":
+            return  # what follows is no part of the picture
         start = end
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.ui.picture_pickers import clicked_sample, sample_files, upload_picture
+from dashboard.ui.uploaded_files import content_of
 
 
 def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
@@ -21,7 +22,7 @@ def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
     )
     if source == "Camera":
         shot = st.camera_input("Take a picture", key="camera")
-        return ("camera.jpg", shot.getvalue()) if shot else None
+        return ("camera.jpg", content_of(shot)) if shot else None
     if source == "Upload":
         if upload := upload_picture("upload"):
             st.session_state.pop("sample", None)  # otherwise the old sample would come back when the upload is removed
