@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dashboard.core.datasets.parquet_file import open_parquet
+from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.errors import listed
 
 MOST_COLUMNS = 100
@@ -160,12 +160,10 @@ def _parquet_column(files: Sequence[Path | pa.Buffer], field: pa.Field) -> pa.Ch
         raise LeftOutError("binary data")
     chunks: list[pa.Array] = []
     for path in files:
-        file = open_parquet(path, [field.name])
-        groups = (file.metadata.row_group(i) for i in range(file.num_row_groups))
-        columns = (group.column(i) for group in groups for i in range(group.num_columns))
-        if sum(c.total_uncompressed_size for c in columns if c.path_in_schema == field.name) > MOST_COLUMN_BYTES:
+        table = read_columns(open_parquet(path, [field.name]), [field.name], MOST_COLUMN_BYTES)
+        if table is None:
             raise LeftOutError(_TOO_LARGE)
-        chunks += file.read(columns=[field.name])[field.name].chunks
+        chunks += table[field.name].chunks
     column = pa.chunked_array(chunks)
     if pa.types.is_dictionary(column.type):
         _check_size(column)  # before each value is written out

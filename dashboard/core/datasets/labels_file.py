@@ -24,7 +24,7 @@ from dashboard.core.datasets.attributes import (
 from dashboard.core.datasets.coco import coco_rows, is_coco
 from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among, csv_separator
 from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
-from dashboard.core.datasets.parquet_file import open_parquet
+from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
 from dashboard.core.errors import DatasetError
 from dashboard.core.labels.text_encoding import decode_text, where_not_utf8
@@ -146,14 +146,12 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
         raise _no_columns(name, columns)
     if len(set(columns)) < len(columns):
         raise ValueError("two columns have the same name")
-    chunks = [metadata.row_group(g).column(c) for g in range(metadata.num_row_groups) for c in range(len(columns))]
-    unpacked = sum(
-        chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in (file, label)
-    )
-    if unpacked > MAX_LABELS_BYTES or metadata.num_rows > MAX_LABELS_ROWS:
-        raise ValueError(f"unpacked it has {metadata.num_rows:,} rows and {unpacked / 2**20:,.0f} MB")
+    if metadata.num_rows > MAX_LABELS_ROWS:
+        raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
     flat = [each for each in (file, label) if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
-    table = open_parquet(pa.py_buffer(data), flat).read(columns=[file, label])
+    table = read_columns(open_parquet(pa.py_buffer(data), flat), [file, label], MAX_LABELS_BYTES)
+    if table is None:
+        raise ValueError(f"unpacked it has more than {MAX_LABELS_BYTES // 2**20} MB")
     if len(table) != metadata.num_rows:
         raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
     return rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+_TIMES = 4  # what a row group may have in other columns
 _BUFFER_BYTES = 2**20  # read at a time of a column
 
 
@@ -28,3 +29,19 @@ def open_parquet(source: Path | pa.Buffer, as_dictionary: Sequence[str] = ()) ->
         read_dictionary=list(as_dictionary),
         page_checksum_verification=True,
     )
+
+
+def read_columns(file: pq.ParquetFile, columns: Sequence[str], most_bytes: int) -> pa.Table | None:
+    """Some columns of a file, or None if they take more than `most_bytes` of memory.
+
+    The metadata of single columns are not asked: if these are damaged, Arrow ends the whole process.
+    """
+    tables, size = [], 0
+    for group in range(file.num_row_groups):
+        if file.metadata.row_group(group).total_byte_size > _TIMES * most_bytes:
+            return None
+        tables.append(file.read_row_group(group, columns=list(columns)))
+        size += tables[-1].nbytes
+        if size > most_bytes:
+            return None
+    return pa.concat_tables(tables) if tables else file.read(columns=list(columns))
