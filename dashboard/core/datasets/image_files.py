@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -82,13 +83,22 @@ class ImageFiles:
         return decode_image(self.file(index), shrink_to)
 
 
+@runtime_checkable
+class _QuickToTell(Protocol):
+    """Files whose first bytes are quicker to read than they are to check."""
+
+    def first_bytes(self, position: int, limit: int) -> bytes:
+        """The first `limit` bytes of a file. Raises ImageError."""
+
+
 def _images_without_suffix(source: FileSource) -> frozenset[str]:
     """The names without a suffix of files that begin like an image."""
+    first_bytes = source.first_bytes if isinstance(source, _QuickToTell) else source.read
     found = set()
     for position, name in enumerate(source.names):
         if "." not in name[name.rfind("/") + 1 :].lstrip(".") and not name.endswith("/"):
             with contextlib.suppress(ImageError):
-                if readable_kind(source.read(position, FIRST_BYTES)):
+                if readable_kind(first_bytes(position, FIRST_BYTES)):
                     found.add(name)
     return frozenset(found)
 

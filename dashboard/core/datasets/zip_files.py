@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
 import stat
+import struct
+import weakref
 import zipfile
+import zlib
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
@@ -31,6 +36,9 @@ _DEFLATE64 = 9  # the method of Windows Explorer above 2 GB
 _SUPPORTED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _SUPPORTED |= {getattr(zipfile, "ZIP_ZSTANDARD", zipfile.ZIP_STORED)}  # since Python 3.14
 _LARGEST = 2**63 - 1
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, bytes of the name and of the extra fields
+_SIGNATURE = b"PK\3\4"
+_NAME_BYTES = 512  # longer names with their extra fields are rare
 _LOCAL_HEADER_BYTES = 30  # the fixed part of the header before each member
 
 
@@ -51,7 +59,11 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 def _facts_of(members: Sequence[zipfile.ZipInfo], facts: Sequence[str]) -> np.ndarray:
     """(n, facts) int64. Numbers that are larger still, which only a damaged ZIP has, become the largest."""
     values = chain.from_iterable(map(attrgetter(*facts), members))
-    return np.fromiter((min(value, _LARGEST) for value in values), np.int64).reshape(-1, len(facts))
+    try:
+        return np.fromiter(values, np.int64).reshape(-1, len(facts))
+    except OverflowError:
+        values = chain.from_iterable(map(attrgetter(*facts), members))
+        return np.fromiter((min(value, _LARGEST) for value in values), np.int64).reshape(-1, len(facts))
 
 
 def incomplete_zip(name: str) -> DatasetError:
@@ -85,6 +97,8 @@ class ZipFiles:
         self.question, self.note, self._encoding = read.question, read.note, read.encoding
         self._stored_names = PackedNames(m.orig_filename for m in members)
         self._facts = _facts_of(members, _FACTS)
+        self._descriptor = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._descriptor)
         self._zip.filelist.clear()  # saves half a kilobyte per member
         self._zip.NameToInfo.clear()
 
@@ -104,11 +118,28 @@ class ZipFiles:
         with parsing(_damaged_member), self._zip.open(member) as file:
             return file.read(limit)  # the size in the header may be wrong
 
+    def first_bytes(self, position: int, limit: int) -> bytes:
+        """The first bytes of a file, unchecked, to tell what it is: five times as fast as `read`. Raises ImageError."""
+        offset, size, _, _, method, flags, _ = self._facts[position].tolist()
+        if not flags & 0x1 and method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            with contextlib.suppress(Exception):  # `read` tells what is wrong
+                head = os.pread(self._descriptor, _LOCAL_HEADER_BYTES + _NAME_BYTES + limit, offset)
+                signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack_from(head)
+                start = _LOCAL_HEADER_BYTES + name_bytes + extra_bytes
+                packed = head[start : start + min(size, limit)]
+                if signature == _SIGNATURE and len(packed) == min(size, limit):
+                    return packed if method == zipfile.ZIP_STORED else _inflated(packed, limit)
+        return self.read(position, limit)
+
     def _member(self, position: int) -> zipfile.ZipInfo:
         member = zipfile.ZipInfo(self._stored_names[position])
         for fact, value in zip(_FACTS, self._facts[position].tolist(), strict=True):
             setattr(member, fact, value)
         return member
+
+
+def _inflated(packed: bytes, limit: int) -> bytes:
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, limit)
 
 
 def _damaged_member(error: Exception) -> ImageError:
