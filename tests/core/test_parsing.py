@@ -107,9 +107,10 @@ def test_damaged_statistics_of_a_column_do_not_end_the_process(tmp_path: Path) -
 
 def test_a_description_with_a_zero_in_a_path(tmp_path: Path) -> None:
     path = tmp_path / "x.dataset.json"
-    path.write_bytes(b'{"images": "a\\u0000b", "labels": "truth.csv"}')
-    with pytest.raises(DatasetError, match="not a valid description"):
-        open_dataset(path)
+    for name in (b"a\\u0000b", b"a\\ud800b"):
+        path.write_bytes(b'{"images": "%s", "labels": "truth.csv"}' % name)
+        with pytest.raises(DatasetError, match="not a valid description"):
+            open_dataset(path)
 
 
 def test_checks_that_multiply_through_aliases() -> None:

@@ -112,6 +112,7 @@ def read_description(path: Path) -> Description:
         values = [record.get(key, "") for key in ("labels", "table", "split", "zip_encoding")]
         if not all(isinstance(value, str) and "\0" not in value for value in (*values, record["images"])):
             raise ValueError("a value is not a text")
+        "".join((*values, record["images"])).encode()  # raises for half characters
         labels, table, split, zip_encoding = values
         images = path.parent / record["images"]
         if images.name.endswith(SUFFIX):
