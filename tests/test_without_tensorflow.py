@@ -175,5 +175,6 @@ def test_predict_survives_a_tensorflow_that_kills(killing: Environment) -> None:
     [answer] = json.loads(done.stdout)
     assert done.returncode == 1
     assert answer["error"]["code"] == "worker_unavailable"
-    assert "SIGILL" in answer["error"]["message"]
+    assert "SIGILL" in answer["error"]["message"] and "lacks instructions" in answer["error"]["message"]
+    assert "AVX" in answer["error"]["fix"] and "Try again" not in answer["error"]["fix"]
     assert "predicted_label" not in answer

@@ -12,6 +12,7 @@ from dashboard.core.errors import ImageError, listed
 from dashboard.core.images.decoding import KINDS, MAX_FILE_BYTES, SUFFIXES, decode_image
 from dashboard.core.images.drawing import centred
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
+from dashboard.ui.uploaded_files import content_of
 from dashboard.ui.words import plain
 
 SAMPLES_SHOWN = 24
@@ -30,7 +31,7 @@ def upload_picture(key: str, on_change: Callable[[], None] | None = None) -> tup
     """Name and content of the uploaded image file, before it is decoded; None when there is none."""
     types = sorted(suffix[1:] for suffix in SUFFIXES)
     upload = st.file_uploader(KINDS, type=types, key=key, max_upload_size=MAX_FILE_BYTES // 2**20, on_change=on_change)
-    return (upload.name, upload.getvalue()) if upload else None
+    return (upload.name, content_of(upload)) if upload else None
 
 
 def clicked_sample(files: list[Path]) -> Path | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.ui.picture_pickers import clicked_sample, sample_files, upload_picture
+from dashboard.ui.uploaded_files import content_of
 
 _CHOSEN = "chosen-picture"  # in the session: name and content of a sample or of a photo by the camera
 _CHOICES = "choices"  # in the session: how many of them were chosen
@@ -47,7 +48,7 @@ def _offer_camera(instead_of: str) -> None:
     if box.open:  # only then the browser asks whether the camera may be used
         with box:
             if shot := st.camera_input("Take a picture", key=f"shot-{instead_of}"):
-                _choose("camera.jpg", shot.getvalue())
+                _choose("camera.jpg", content_of(shot))
                 st.rerun()
 
 
