@@ -43,7 +43,8 @@ Code = Literal[
     # evaluations, and predictions made elsewhere
     "checks", "filter", "image_unknown", "import_interrupted", "no_images_kept", "not_comparable", "pred_probs",
     "predictions",
-    "run_damaged", "run_in_use", "run_unfinished", "run_unknown",
+    "run_damaged", "run_exists", "run_in_use", "run_unfinished", "run_unknown",
+    "run_vanished",
     # a new temperature for a model
     "run_of_other_model", "temperature_not_better", "too_few_images",
     # the database, and what it keeps
@@ -57,6 +58,11 @@ _BETWEEN_BACKTICKS = re.compile(r"`([^`]+)`")
 _PROGRAM_WITH_ARGUMENTS = re.compile(r"[\w./~-]+ .")
 
 
+def _writable(text: str) -> str:
+    """The text without half characters, which a damaged file may hold and no terminal or page can show."""
+    return text.encode("utf-8", "replace").decode()
+
+
 class DashboardError(Exception):
     """An error with a known cause.
 
@@ -67,6 +73,7 @@ class DashboardError(Exception):
     default_code: Code = "error"
 
     def __init__(self, message: str, fix: str = "", code: Code | None = None) -> None:
+        message, fix = _writable(message), _writable(fix)
         super().__init__(message, fix, code)
         self.message = message
         self.fix = fix

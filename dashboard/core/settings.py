@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import shlex
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.shell import in_command
 
 PACKAGE = Path(__file__).resolve().parents[1]
 _BUNDLED = PACKAGE / "_bundled"  # only a wheel has it, see pyproject.toml
@@ -23,7 +24,7 @@ ROOT = (
 HOME = (
     user_data_path("classifier-dashboard", appauthor=False) if INSTALLED else ROOT
 )  # has .env and all files that are written
-PIP_REQUIREMENTS = f"-r {shlex.quote(str(ROOT / 'requirements.txt'))}" if INSTALLED else "-r requirements.txt"
+PIP_REQUIREMENTS = f"-r {in_command(str(ROOT / 'requirements.txt'))}" if INSTALLED else "-r requirements.txt"
 
 
 def _default_models_dir(fields: dict[str, Any]) -> Path:
@@ -33,6 +34,7 @@ def _default_models_dir(fields: dict[str, Any]) -> Path:
 CHUNK_SIZE = 128  # default: images that a worker takes at a time
 TASK_S = 120.0  # default: seconds that a worker may take for them
 WORKER_START_S = 120.0  # default: seconds that a worker process may take to start
+_HOST = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 
 class Settings(BaseSettings):
@@ -58,12 +60,18 @@ class Settings(BaseSettings):
         default="auto", description="auto: workers are forked from a process that has imported TensorFlow, on Linux"
     )
     task_s: float = Field(default=TASK_S, gt=0, description="how long one chunk or one prediction may take")
-    chunk_size: int = Field(default=CHUNK_SIZE, ge=1, le=4096, description="images a chunk of an evaluation")
+    chunk_size: int = Field(default=CHUNK_SIZE, ge=1, le=4096, description="images per chunk of an evaluation")
     cluster: str = Field(default="", description="address of a Ray cluster that does the work; empty: this machine")
     precision: Literal["auto", "float32"] = Field(
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
     )
-    max_upload_mb: int = Field(default=2048, ge=1, description="largest dataset that can be uploaded")
+    max_upload_mb: int = Field(
+        default=2048, ge=1, description="largest dataset that can be uploaded, in MiB (2^20 bytes)"
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="names that the served pages answer to, separated by commas; *.example.com for all of them",
+    )
     database_url: SecretStr = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("DASHBOARD_DATABASE_URL", "DATABASE_URL"),
@@ -77,6 +85,17 @@ class Settings(BaseSettings):
     password_hash: SecretStr = Field(
         default=SecretStr(""), description="Argon2 hash of the pages' password; empty: that of the file `password.txt`"
     )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _host_names(cls, text: object) -> object:
+        """The names in a list separated by commas, in lower case."""
+        if not isinstance(text, str):
+            return text
+        names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+        if wrong := [name for name in names if not _HOST.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]!r} is not the name of a host; write it without http:// and without a port")
+        return names
 
     @field_validator("models_dir", "data_dir")
     @classmethod
@@ -131,7 +150,7 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = [
-            f"DASHBOARD_{'_'.join(map(str, fault['loc'])).upper()} is {str(fault['input'])!r}: {fault['msg']}."
+            f"DASHBOARD_{'_'.join(map(str, fault['loc'])).upper()} is {str(fault['input'])!r}: {fault['msg'].removeprefix('Value error, ')}."
             for fault in error.errors()
         ]
         raise DashboardError(

@@ -20,18 +20,20 @@ import pyarrow.parquet as pq
 
 from dashboard.core.datasets.attributes import Attributes, attributes_of, parquet_columns
 from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, column_among
+from dashboard.core.datasets.contract import unreadable
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
+from dashboard.core.datasets.parquet_file import open_parquet, state_of_file
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import DecodedImage, decode_image
+from dashboard.core.parsing import parsing, reason
 from dashboard.core.questions import Question
 
 MAGIC = b"PAR1"
 _PIECE_ROWS, _PIECE_BYTES = 64, 32 * 2**20  # limits for one piece, which is in memory as a whole
 _COPY = "Upload or copy it again."
-_ERRORS = (pa.ArrowException, OSError, ValueError)
 
 
 class ParquetImages:
@@ -43,7 +45,8 @@ class ParquetImages:
         """Raises DatasetError when a file is damaged, or its columns cannot be used as images and labels."""
         self.path, self._paths = path, tuple(files)
         self._used: set[str] = set()  # columns
-        try:
+        with parsing(self._unreadable):
+            self._states = [state_of_file(file) for file in files]
             groups: list[_Group] = []
             schema = _open(files[0]).schema_arrow
             for file in files:
@@ -63,15 +66,15 @@ class ParquetImages:
             self._used.update(filter(None, (self._image, label)))
             self._faults: dict[int, ImageError] = {}
             self.samples = SampleList(names, self._labels(label, schema) if label else [None] * count)
-        except _ERRORS as error:
-            reason = str(error).strip().rstrip(".")[:300]
-            raise DatasetError(f"{path.name} cannot be read: {reason}.", _COPY, "parquet") from error
         self.notes: tuple[str, ...] = (f"Images are read from the column {self._image}, labels from {label}.",)
         if label is None:
             columns = ", ".join(schema.names)
             self.notes = (f"No column of labels ({columns}), so the images are predicted, but not compared.",)
         self._lock = threading.Lock()
         self._reader = _Reader(groups, self._image)
+
+    def _unreadable(self, error: Exception) -> DatasetError:
+        return DatasetError(f"{self.path.name} cannot be read: {reason(error)}.", _COPY, "parquet")
 
     def _names(self, schema: pa.Schema, count: int) -> Sequence[str]:
         """Names from a column, or the images' own paths, if every row has one; else row numbers."""
@@ -118,11 +121,9 @@ class ParquetImages:
 
     def attributes(self) -> Attributes:
         """See `Dataset`."""
-        columns = parquet_columns(self._paths, self._used)
-        try:
+        with parsing(self._unreadable):
+            columns = parquet_columns(self._paths, self._used)
             return attributes_of(self.path.name, ((n, partial(self._with_class_names, n, read)) for n, read in columns))
-        except _ERRORS as error:
-            raise DatasetError(f"{self.path.name} cannot be read: {error}.", _COPY, "parquet") from error
 
     def _with_class_names(self, column: str, read: Callable[[], pa.ChunkedArray]) -> pa.ChunkedArray:
         values, class_names = read(), pa.array(_class_names(self._schema, column), pa.string())
@@ -135,17 +136,32 @@ class ParquetImages:
         """See `Dataset`."""
         if index in self._faults:
             raise self._faults[index]
-        try:
+        with parsing(self._unreadable_row):
             with self._lock:
                 value = self._reader.value(index)
-        except _ERRORS as error:
-            raise ImageError(
-                f"The row of this image cannot be read ({error}).", "Copy the file again.", "unreadable"
-            ) from error
+            self._check_unchanged()
         data = value.get("bytes") if isinstance(value, dict) else value
         if data is None:
             raise ImageError("The row holds no image.", "Store the image's bytes in the file.", "missing")
         return bytes(data)
+
+    def _unreadable_row(self, error: Exception) -> ImageError:
+        self._check_unchanged()
+        return ImageError(
+            f"The row of this image cannot be read ({reason(error)}).", "Copy the file again.", "unreadable"
+        )
+
+    def _check_unchanged(self) -> None:
+        """Raises DatasetError if a file was written anew since it was opened: a row may now be about another image."""
+        try:
+            same = self._states == [state_of_file(path) for path in self._paths]
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+        if not same:
+            raise DatasetError(
+                f"{self.path.name} was changed while it was read.",
+                "Wait until it is written completely, then open or evaluate it again.", "dataset_changed",
+            )  # fmt: skip
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
@@ -162,10 +178,8 @@ def count_rows(path: Path) -> int:
 
 
 def _open(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path, memory_map=True)
-    except _ERRORS as error:
-        raise OSError(f"{path.name}: {error}") from error
+    with parsing(lambda error: OSError(f"{path.name}: {reason(error)}")):
+        return open_parquet(path)
 
 
 @dataclass(frozen=True)
@@ -210,7 +224,7 @@ class _Reader:
             except StopIteration as error:
                 self._group = -1
                 raise OSError("the file ends too early") from error
-            except _ERRORS:
+            except Exception:
                 self._group = -1
                 raise
         return self._values[row - self._first].as_py()
@@ -252,5 +266,5 @@ def _class_names(schema: pa.Schema, label: str | None) -> tuple[str, ...]:
         if isinstance(feature, list):
             [feature] = feature
         return tuple(map(str, feature.get("feature", feature)["names"]))
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return ()

@@ -5,41 +5,35 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Pipe
 from typing import IO, Any
 
 import psutil
 
+from dashboard.core.engine.system import PipeEnd, start_with_pipe
+from dashboard.core.engine.task_words import in_words
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import ROOT
 
+_WINDOWS_FAULTS = {0xC0000005: "SIGSEGV", 0xC000001D: "SIGILL"}  # exit codes of processes that Windows ended
 GRACE_S = 2.0  # seconds that a worker with a closed pipe has to end, so that its exit code is known
 
-Start = Callable[[socket.socket, IO[bytes], Mapping[str, str]], psutil.Process]
+Start = Callable[[PipeEnd, IO[bytes], Mapping[str, str]], psutil.Process]
 """Starts a worker with its end of the pipe, its log and its environment. May raise OSError or WorkerDied."""
 
 
 def interpreter(command: Sequence[str]) -> Start:
-    """Starts each worker as an interpreter of its own: `command` and the descriptor of the pipe.
+    """Starts each worker as an interpreter of its own: `command` and the number of its end of the pipe.
 
     Children of `multiprocessing` would run the page script again, because Streamlit installs it as `__main__`.
     """
 
-    def start(pipe: socket.socket, log: IO[bytes], environment: Mapping[str, str]) -> psutil.Process:
-        return psutil.Popen(
-            [*command, str(pipe.fileno())],
-            pass_fds=[pipe.fileno()],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+    def start(pipe: PipeEnd, log: IO[bytes], environment: Mapping[str, str]) -> psutil.Process:
+        return start_with_pipe(command, pipe, environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     return start
 
@@ -49,7 +43,7 @@ class WorkerProcess:
 
     def __init__(self, start: Start, threads: int) -> None:
         """Raises OSError or WorkerDied when no process can be started."""
-        ours, theirs = socket.socketpair()
+        self._pipe, theirs = Pipe()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         # TensorFlow writes traced code into files there; a killed process leaves them behind
         self._scratch = tempfile.TemporaryDirectory(prefix="dashboard-worker-", ignore_cleanup_errors=True)
@@ -59,18 +53,17 @@ class WorkerProcess:
         environment = {
             **os.environ,
             "DASHBOARD_WORKER_THREADS": str(threads),
-            "TMPDIR": self._scratch.name,
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._scratch.name),  # the first on POSIX, the others on Windows
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
         try:
             self._process = start(theirs, self._log, environment)
         except BaseException:
-            ours.close()
+            self._pipe.close()
             self._free()
             raise
         finally:
             theirs.close()
-        self._pipe = Connection(ours.detach())
 
     @property
     def pid(self) -> int:
@@ -79,8 +72,8 @@ class WorkerProcess:
 
     @property
     def memory_bytes(self) -> int | None:
-        """Resident memory; None if the process has ended."""
-        with contextlib.suppress(psutil.Error):
+        """Resident memory; None if the process has ended, or if it is unknown."""
+        with contextlib.suppress(psutil.Error, OSError, ValueError):  # the system may not let /proc be read
             return int(self._process.memory_info().rss)
         return None
 
@@ -96,7 +89,7 @@ class WorkerProcess:
 
     def run(self, task: str, args: tuple[Any, ...], limit_s: float) -> Any:
         """The task's result. Raises the task's own error, or WorkerDied."""
-        with self._limited(limit_s, task):
+        with self._limited(limit_s, in_words(task)):
             self._pipe.send((task, args))
             self._pipe.recv()  # it has arrived
             self._begun = True
@@ -115,7 +108,7 @@ class WorkerProcess:
         try:
             yield
         except (EOFError, OSError) as error:  # OSError: the worker died in the middle of its answer
-            how = f"did not answer within {limit_s:.0f} s" if self._overran else self._how_it_ended()
+            how = f"did not answer within {limit_s:.0f} s" if self._overran else self.how_it_ended()
             signal_name = None if self._overran else signal_in(self._returncode)
             raise WorkerDied(f"{how} while {doing}", self._begun, self._overran, signal_name) from error
         finally:
@@ -125,7 +118,8 @@ class WorkerProcess:
         self._overran = True
         self.kill()
 
-    def _how_it_ended(self) -> str:
+    def how_it_ended(self) -> str:
+        """The signal that ended the process, or its exit code and the last line that it wrote."""
         self.kill(GRACE_S)
         return how_it_ended(self._returncode, self._log)
 
@@ -169,6 +163,8 @@ def how_it_ended(returncode: int | None, log: IO[bytes]) -> str:
 
 def signal_in(returncode: int | None) -> str | None:
     """The name of the signal that ended a process; None if no signal did."""
+    if returncode in _WINDOWS_FAULTS:
+        return _WINDOWS_FAULTS[returncode]
     if returncode is None or returncode >= 0:
         return None
     try:

@@ -67,7 +67,7 @@ _KINDS = (
     _Kind("a ZIP archive or an office document", _PACKED, (b"PK\3\4",)),
     _Kind("a RAR archive", _PACKED, (b"Rar!",)),
     _Kind("a 7-Zip archive", _PACKED, (b"7z\xbc\xaf\x27\x1c",)),
-    _Kind("compressed with gzip", "Unpack it with gunzip.", (b"\x1f\x8b",)),
+    _Kind("compressed with gzip", "Unpack it with gunzip or 7-Zip.", (b"\x1f\x8b",)),
     _Kind("a tar archive", _PACKED, (b"ustar",), 257),
     _Kind("a NumPy array", "Give it as the dataset, or save its pictures as PNG files.", (b"\x93NUMPY",)),
     _Kind("an HDF5 file", "Save its pictures as PNG files.", (b"\x89HDF\r\n\x1a\n",)),
@@ -90,6 +90,7 @@ _READ = (
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 AVIF_BRANDS = (b"avif", b"avis")
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes of the second header
+_BEGINS = (*(begin for begin, _, _ in _READ), b"RIFF", b"BM", b"P")  # or ftyp at 4, see `readable_kind`
 _PPM = re.compile(rb"P[1-6]\s+(#[^\n]*\s+)*\d+\s")
 
 
@@ -99,7 +100,7 @@ def readable_kind(head: bytes) -> tuple[str, str] | None:
     Args:
         head: the first FIRST_BYTES of the file, or all of it.
     """
-    if _other_kind(head):
+    if not (head.startswith(_BEGINS) or head[4:8] == b"ftyp") or _other_kind(head):
         return None
     if known := next(((name, suffix) for begin, name, suffix in _READ if head.startswith(begin)), None):
         return known

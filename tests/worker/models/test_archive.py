@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dashboard.core.errors import ModelError
+from dashboard.worker.adding.structure import copied_anew
 from dashboard.worker.models.archive import MAX_CONFIG_BYTES, check_archive
 from dashboard.worker.models.loading import load_file
 
@@ -71,6 +72,14 @@ def refused(data: bytes) -> ModelError:
 def test_a_plain_model_is_accepted(whole: bytes) -> None:
     check_archive(whole, "it")
     assert load_file(whole, "it").count_params() == 56 + 146
+
+
+def test_a_flipped_bit_in_the_weights_is_damage_and_not_a_matter_of_keras(whole: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        weights = archive.getinfo("model.weights.h5")
+    at = weights.header_offset + 200 + weights.compress_size // 2
+    error = refused(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+    assert error.code == "model_damaged" and "Copy the file again" in error.fix
 
 
 def test_a_compiled_model_is_accepted_and_loaded_without_its_optimizer(tmp_path: Path, whole: bytes) -> None:
@@ -209,6 +218,16 @@ def test_a_flipped_bit_never_gives_another_model(whole: bytes, method: int) -> N
         else:
             assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
     assert errors > 12
+
+
+def test_a_flipped_bit_in_the_weights_is_told_by_the_checksum(whole: bytes) -> None:
+    data = bytearray(packed(members(whole), zipfile.ZIP_STORED))
+    data[data.index(b"\x89HDF") + 2000] ^= 1
+    error = refused(bytes(data))
+    assert error.code == "model_damaged" and "Bad CRC-32 for file 'model.weights.h5'" in error.message
+    with pytest.raises(ModelError) as caught, copied_anew():
+        check_archive(bytes(data), "m.keras")
+    assert caught.value.fix == "Copy or download the file again."
 
 
 def test_what_is_no_archive() -> None:
