@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     )
     task_s: float = Field(default=TASK_S, gt=0, description="how long one chunk or one prediction may take")
     chunk_size: int = Field(default=CHUNK_SIZE, ge=1, le=4096, description="images a chunk of an evaluation")
+    batch_wait_ms: float = Field(
+        default=3.0, ge=0, le=1000, description="how long a prediction waits for others while a worker is busy"
+    )
     cluster: str = Field(default="", description="address of a Ray cluster that does the work; empty: this machine")
     precision: Literal["auto", "float32"] = Field(
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
