@@ -90,13 +90,13 @@ def test_what_arrives_while_the_worker_is_busy_is_one_batch(
 def test_other_versions_are_other_batches(engine: Held, batcher: Batcher, tiny_version: ModelVersion) -> None:
     batcher.submit(tiny_version, [b"1"])
     [busy] = engine.sent(1)
-    warmer = replace(tiny_version, temperature=2.0)
+    warmer = replace(tiny_version, temperature=2 * tiny_version.temperature)
     for version in (tiny_version, warmer, tiny_version):
         batcher.submit(version, [b"x"])
     busy.answer()
     engine.sent(2)[1].answer()
     found = engine.sent(3)
-    assert [(len(each.files), each.version.temperature) for each in found[1:]] == [(2, 1.0), (1, 2.0)]
+    assert [(len(each.files), each.version) for each in found[1:]] == [(2, tiny_version), (1, warmer)]
 
 
 def test_a_batch_has_a_largest_size(engine: Held, batcher: Batcher, tiny_version: ModelVersion) -> None:
