@@ -44,7 +44,7 @@ ALLOWED = {
     "studies": ("core", "worker"),
     "ui": ("core", "charts", "reports", "schemas", "services"),
     "cli": ("core", "reports", "schemas", "services"),
-    "api": ("core", "schemas", "services"),
+    "api": ("core", "reports", "schemas", "services"),
     "main": ("core", "services", "ui"),
     "__main__": ("cli",),
 }

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
     )
     max_upload_mb: int = Field(default=2048, ge=1, description="largest dataset that can be uploaded")
+    api_max_body_mb: int = Field(default=64, ge=1, description="largest request of the HTTP API, except for datasets")
+    api_max_images: int = Field(default=256, ge=1, description="images in one request of the HTTP API")
+    api_requests_per_minute: int = Field(default=60_000, ge=1, description="requests of one client of the HTTP API")
 
     @field_validator("models_dir", "data_dir")
     @classmethod

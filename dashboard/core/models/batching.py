@@ -71,6 +71,12 @@ class Batcher:
             self._changed.notify()
         return request.answers
 
+    @property
+    def waiting(self) -> int:
+        """The number of requests that were not sent yet."""
+        with self._changed:
+            return sum(map(len, self._waiting.values()))
+
     def _loop(self) -> None:
         while True:
             with self._changed:

@@ -37,6 +37,11 @@ class Inference:
         """The answers of `predict`, as soon as they are there. Requests that arrive together share a forward pass."""
         return self._batcher.submit(version, files)
 
+    @property
+    def waiting(self) -> int:
+        """The number of predictions that wait for a worker."""
+        return self._batcher.waiting
+
     def embed(self, version: ModelVersion, dataset: Path, samples: Sequence[Sample]) -> np.ndarray:
         """The embedding (the input of the model's last layer) of each of these samples of the dataset at that path.
 
