@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import metadata
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
@@ -50,7 +51,8 @@ def _app(
         is_dataset = path.rstrip("/").endswith("/evaluations")
         return 2**20 * (settings.max_upload_mb if is_dataset else settings.api_max_body_mb)
 
-    app = FastAPI(
+    app: FastAPI = FastAPIOffline(  # its pages of documentation fetch nothing from the internet
+        redoc_url=None,
         title=title,
         version=_version(),
         description=_DESCRIPTION,
@@ -80,6 +82,11 @@ def _version() -> str:
         return "0"
 
 
+def mounts(apps: Mapping[str, FastAPI]) -> list[Mount]:
+    """The routes of these apps."""
+    return [Mount(path, app) for path, app in apps.items()]
+
+
 def alone(settings: Settings) -> Starlette:
     """The API without pages. Its workers start with the server."""
     services = open_services(settings)
@@ -90,5 +97,4 @@ def alone(settings: Settings) -> Starlette:
         yield
         services.close()
 
-    apps = both(lambda: services, settings)
-    return Starlette(routes=[Mount(path, app) for path, app in apps.items()], lifespan=lifespan)
+    return Starlette(routes=mounts(both(lambda: services, settings)), lifespan=lifespan)
