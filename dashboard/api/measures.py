@@ -81,6 +81,7 @@ class Measuring:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope.pop("route", None)  # that of the mount
         started, status = time.perf_counter(), 500
 
         async def noticed(message: Message) -> None:

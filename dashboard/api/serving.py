@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -82,9 +83,17 @@ def _version() -> str:
         return "0"
 
 
+class _Mount(Mount):
+    """Also for a path with an encoded line break, which the pattern of Mount leaves to other routes."""
+
+    def __init__(self, path: str, app: FastAPI) -> None:
+        super().__init__(path, app)
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+
+
 def mounts(apps: Mapping[str, FastAPI]) -> list[Mount]:
     """The routes of these apps."""
-    return [Mount(path, app) for path, app in apps.items()]
+    return [_Mount(path, app) for path, app in apps.items()]
 
 
 def alone(settings: Settings) -> Starlette:
