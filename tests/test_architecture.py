@@ -23,7 +23,7 @@ MOST_IN_CORE, MOST_LINES_OF_A_PAGE = 8, 100
 # The layers of dashboard/core, the lowest first. A file imports its own sub-package or a lower layer; files of the
 # ground import each other.
 LAYERS = (
-    ("errors", "files", "settings", "clock", "background", "download", "questions"),
+    ("errors", "files", "shell", "settings", "clock", "background", "download", "questions"),
     ("metrics", "labels", "images", "engine"),
     ("datasets",),
     ("models", "runs"),
@@ -62,6 +62,11 @@ FORBIDDEN_PACKAGES = {
     "ui": tuple(HEAVY),
     "main": tuple(HEAVY),
 }
+POSIX_ONLY = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "readline", "curses"}
+ASK_FOR_THE_SYSTEM = (
+    "dashboard/core/shell.py", "dashboard/core/engine/system.py",
+    "dashboard/core/engine/template.py", "dashboard/worker/template.py",  # only so that type checkers know it
+)  # fmt: skip
 PAGES_MAY_NOT_IMPORT = ("sklearn", "scipy", "PIL", "cv2", "subprocess", "threading", "zipfile", "tarfile", "pyarrow")
 PAGES_MAY_NOT_CALL = {"open", "write_bytes", "write_text", "unlink", "mkdir", "groupby", "einsum"}
 
@@ -229,6 +234,16 @@ def what_is_shown_has_words_for_those_who_do_not_see_it(root: Path) -> Iterator[
     yield from (f"{file}: {name} without alt" for file, name, keywords in shown(root) if "alt" not in keywords)
 
 
+def posix_only_in_its_place(root: Path) -> Iterator[str]:
+    """Two modules ask which system this is; what only POSIX has is imported inside functions."""
+    for path in sources(root, "dashboard", "pages"):
+        file = str(path.relative_to(root))
+        yield from (f"{file}: {name}" for name in imported_at_once(tree_of(path).body) if name in POSIX_ONLY)
+        if file not in ASK_FOR_THE_SYSTEM:
+            asked = (ast.unparse(node) for node in ast.walk(tree_of(path)) if isinstance(node, ast.Attribute))
+            yield from (f"{file}: {name}" for name in asked if name in ("os.name", "sys.platform", "platform.system"))
+
+
 Rule = Callable[[Path], Iterator[str]]
 PLANTED: dict[Rule, dict[str, str]] = {
     layers_of_core: {"dashboard/core/metrics/x.py": "from dashboard.core.runs import store\n"},
@@ -245,6 +260,10 @@ PLANTED: dict[Rule, dict[str, str]] = {
         "dashboard/ui/predict/y.py": "",
     },
     pages_are_thin: {"pages/x.py": "from pathlib import Path\nPath('x').write_text('')\n"},
+    posix_only_in_its_place: {
+        "dashboard/core/runs/x.py": "import fcntl\n",
+        "dashboard/ui/x.py": "import os\nif os.name == 'nt':\n    pass\n",
+    },
     names_of_modules_say_something: {"dashboard/core/runs/queue.py": ""},
     what_is_shown_has_words_for_those_who_do_not_see_it: {"dashboard/ui/evaluate/deep/x.py": "st.dataframe(table)\n"},
 }

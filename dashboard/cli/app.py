@@ -9,6 +9,7 @@ import typer
 
 from dashboard.cli.lazy import LazyCommand, lazily
 from dashboard.core.errors import DashboardError
+from dashboard.core.shell import print_anything
 
 # the name of each command, its module and name there, and the first paragraph of its help
 COMMANDS = (
@@ -43,6 +44,7 @@ for command, module, function, first_paragraph in COMMANDS:
 
 def main() -> None:
     """Runs the command line. Also reports the errors that no command handles: of settings, permissions and disks."""
+    print_anything()
     try:
         try:
             app(prog_name="python -m dashboard" if Path(sys.argv[0]).suffix == ".py" else "classifier-dashboard")

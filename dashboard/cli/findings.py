@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from dashboard.cli.arguments import AsJson, RunId, Where
 from dashboard.cli.output import print_json, say, stop
 from dashboard.core.errors import DashboardError
@@ -11,6 +9,7 @@ from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
+from dashboard.core.shell import in_command
 from dashboard.schemas.findings import FindingRecord
 
 
@@ -35,7 +34,7 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
         say(f"{number}. {finding.statement}", "bold")
         say(f"   {finding.next_step}")
         if finding.where:
-            options = " ".join(f"--where {shlex.quote(condition)}" for condition in finding.where)
+            options = " ".join(f"--where {in_command(condition)}" for condition in finding.where)
             say(f"   Filter of these images: {options}")
     if not findings:
         say("Nothing stands out.")

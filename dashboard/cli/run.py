@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
 import typer
 
 from dashboard.core.settings import ROOT
+from dashboard.core.shell import become
 
 
 def run(
@@ -27,5 +27,4 @@ def run(
         command += ["--server.port", str(port)]
     if host:
         command += ["--server.address", host]
-    # this process becomes the server, so that signals reach the server
-    os.execv(sys.executable, [*command, *(options or ())])
+    become([*command, *(options or ())])

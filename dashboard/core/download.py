@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dashboard.core.errors import DatasetError
+from dashboard.core.files import rename
 
 BLOCK_BYTES = 2**18
 SILENCE_S = 30  # seconds without data after which the connection counts as lost
@@ -54,7 +55,7 @@ def fetch(url: str, target: Path, sha256: str, on_progress: OnProgress = lambda 
                 "checksum",
             )
         part.chmod(0o644)
-        part.replace(target)
+        rename(part, target)
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()

@@ -1,4 +1,4 @@
-"""Readable names, atomic writes, checksums, and the first fault of a JSON file."""
+"""Readable and portable names, atomic writes, checksums, and the first fault of a JSON file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +19,42 @@ from pydantic import ValidationError
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _BLOCK_BYTES = 2**20
+_TRIES, _PAUSE_S = 40, 0.025  # a second, to rename to a file that somebody reads
+
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 
 
 def readable_name(name: str) -> str:
     """The name as text that can be stored. Bytes that are not UTF-8 become replacement characters."""
     return os.fsencode(name).decode("utf-8", "replace")
+
+
+def portable_name(name: str) -> str:
+    """The name, changed where Windows or another system does not allow it for a file; "" if nothing is left."""
+    name = _FORBIDDEN.sub("_", name).strip().rstrip(". ")
+    return f"_{name}" if is_reserved(name) else name
+
+
+def is_reserved(name: str) -> bool:
+    """True if Windows takes the name for a device, such as `con` or `aux.txt`."""
+    return _RESERVED.fullmatch(name) is not None
+
+
+def rename(new: Path, path: Path) -> None:
+    """Renames `new` to `path` and replaces what is there. Raises OSError.
+
+    Windows refuses that while somebody reads the file, so it is tried for a second.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            new.replace(path)
+        except PermissionError:
+            time.sleep(_PAUSE_S)
+        else:
+            return
+    new.replace(path)
 
 
 def sha256_of(path: Path) -> str:
@@ -44,7 +77,7 @@ def open_atomically(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
-        Path(name).replace(path)
+        rename(Path(name), path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

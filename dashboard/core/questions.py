@@ -5,11 +5,11 @@ The command line prints a question with the option that answers it, the page sho
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from dashboard.core.errors import Code, DatasetError
+from dashboard.core.shell import in_command
 
 Topic = Literal["zip_encoding", "split", "labels", "labels_from"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
@@ -40,7 +40,7 @@ class Question:
 
     def typed(self, value: str) -> str:
         """What to type on the command line for this answer."""
-        return f"{self.option} {shlex.quote(value)}"
+        return f"{self.option} {in_command(value)}"
 
     @property
     def listing(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.shell import in_command
 
 PACKAGE = Path(__file__).resolve().parents[1]
 _BUNDLED = PACKAGE / "_bundled"  # only a wheel has it, see pyproject.toml
@@ -23,7 +23,7 @@ ROOT = (
 HOME = (
     user_data_path("classifier-dashboard", appauthor=False) if INSTALLED else ROOT
 )  # has .env and all files that are written
-PIP_REQUIREMENTS = f"-r {shlex.quote(str(ROOT / 'requirements.txt'))}" if INSTALLED else "-r requirements.txt"
+PIP_REQUIREMENTS = f"-r {in_command(str(ROOT / 'requirements.txt'))}" if INSTALLED else "-r requirements.txt"
 
 
 def _default_models_dir(fields: dict[str, Any]) -> Path:

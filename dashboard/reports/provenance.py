@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import shlex
 from datetime import datetime, timezone
 from importlib import metadata
 
@@ -13,6 +12,7 @@ from dashboard.core.runs.annotations import Annotations
 from dashboard.core.runs.filters import as_texts, in_words
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
+from dashboard.core.shell import in_command
 from dashboard.reports.document import Fact, Section
 
 PACKAGES = (
@@ -118,4 +118,4 @@ def _slug(name: str) -> str:
 
 
 def _command(*arguments: str) -> str:
-    return shlex.join(["python", "-m", "dashboard", *arguments])
+    return " ".join(map(in_command, ["python", "-m", "dashboard", *arguments]))

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import os
-import select
+import pickle
 import threading
 from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Any
 
 from dashboard.core.engine.run_task import run_task
+from dashboard.core.engine.system import PipeEnd, open_inherited
 
-NICENESS = 5  # the pages stay quick while workers import TensorFlow or compute
 
+def _received(pipe: PipeEnd) -> SimpleQueue[bytes]:
+    """What comes through the pipe. Ends this process as soon as the other end is closed, by its owner or its death."""
+    messages: SimpleQueue[bytes] = SimpleQueue()
 
-def end_with(descriptor: int) -> None:
-    """Ends this process as soon as the other end of the socket is closed, by its owner or by the owner's death."""
-    closed = select.poll()
-    closed.register(descriptor, 0)  # only POLLHUP, which is always reported
+    def receive() -> None:
+        try:
+            while True:
+                messages.put(pipe.recv_bytes())
+        except (EOFError, OSError):
+            os._exit(0)
 
-    def watch() -> None:
-        closed.poll()
-        os._exit(0)
-
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=receive, daemon=True).start()
+    return messages
 
 
 def serve(
-    descriptor: int,
+    number: int,
     tasks: Mapping[str, Callable[..., Any]],
     prepare: Callable[[], None],
     prepare_for: Callable[[str, tuple[Any, ...]], None] = lambda task, args: None,
@@ -35,27 +37,28 @@ def serve(
     """Does tasks until the other end of the pipe is closed; ends at once when the server closes it or dies.
 
     Args:
+        number: of this process's end of the pipe.
         prepare: is called once, before the worker is ready.
         prepare_for: is called with each task before it counts as begun, and so as the cause when the process ends.
     """
-    end_with(descriptor)
-    pipe = Connection(descriptor)
+    pipe = open_inherited(number)
+    messages = _received(pipe)
     prepare()
     try:
         pipe.send("ready")
         while True:
-            task, args = pipe.recv()
+            task, args = pickle.loads(messages.get())
             prepare_for(task, args)
             pipe.send("begun")
             pipe.send(run_task(tasks, task, args))
-    except (EOFError, ConnectionError):
+    except ConnectionError:
         return  # the server is gone or has closed the pipe
 
 
-def serve_dashboard(descriptor: int) -> None:
+def serve_dashboard(number: int) -> None:
     """Serves the tasks of the dashboard."""
     from dashboard.worker.predicting import load_for_chunk
     from dashboard.worker.probe import warm_up
     from dashboard.worker.tasks import TASKS
 
-    serve(descriptor, TASKS, warm_up, load_for_chunk)
+    serve(number, TASKS, warm_up, load_for_chunk)

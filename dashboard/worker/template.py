@@ -24,8 +24,11 @@ from pathlib import Path
 
 import psutil
 
+from dashboard.core.engine.system import lower_priority
 from dashboard.worker.probe import import_tensorflow
-from dashboard.worker.serving import NICENESS, serve_dashboard
+from dashboard.worker.serving import serve_dashboard
+
+assert sys.platform != "win32"  # core.engine.system.CAN_FORK; no system without forks starts this program
 
 
 def import_all() -> None:
@@ -102,7 +105,7 @@ def _receive(control: socket.socket, size: int) -> bytes:
 
 def _name_process(kind: str) -> None:
     with contextlib.suppress(OSError):
-        Path("/proc/self/comm").write_text(f"dash-{kind}")  # at most 15 characters
+        Path("/proc/self/comm").write_text(f"dash-{kind}", encoding="ascii")  # at most 15 characters
 
 
 def _prepare_and_watch(prepare: Callable[[], None], control: socket.socket) -> None:
@@ -141,7 +144,7 @@ def release_code() -> None:
 
 def main(prepare: Callable[[], None], serve: Callable[[int], None]) -> None:
     """Tells first how many threads there are, then serves orders. The program's argument is the control socket."""
-    os.nice(NICENESS)
+    lower_priority()
     _name_process("template")
     control = socket.socket(fileno=int(sys.argv[1]))
     _prepare_and_watch(prepare, control)

@@ -35,6 +35,7 @@ def test_the_help_imports_next_to_nothing() -> None:
         "dashboard.cli.lazy",
         "dashboard.core",
         "dashboard.core.errors",
+        "dashboard.core.shell",
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.files import sha256_of, write_atomically, write_json
+from dashboard.core.files import portable_name, sha256_of, write_atomically, write_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,3 +62,14 @@ def test_a_reader_never_sees_a_part_even_when_the_writer_is_killed(tmp_path: Pat
     assert len(seen) == 5
     data = path.read_bytes()
     assert len(data) == size and len(set(data)) == 1
+
+
+@pytest.mark.parametrize(
+    "name, portable",
+    [
+        ("a.png", "a.png"), ("con", "_con"), ("AUX.txt", "_AUX.txt"), ("com1.tar.gz", "_com1.tar.gz"), ("nul .png", "_nul .png"),
+        ("console", "console"), ("a:b?.png", "a_b_.png"), ("ends. . ", "ends"), ("..", ""), ("\u732b\x00", "\u732b_"),
+    ],
+)  # fmt: skip
+def test_names_that_windows_allows_too(name: str, portable: str) -> None:
+    assert portable_name(name) == portable

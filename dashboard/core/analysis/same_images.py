@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from dashboard.core.errors import DatasetError, counted
 from dashboard.core.runs.run import Run, damaged
+from dashboard.core.shell import in_command
 
 _TAILS = ("", r"^.*?([^/]*/[^/]*)$", r"^.*/([^/]*)$")  # the whole path, its last two parts, its last part
 _BY_FILE = "Images are matched by file name, because the datasets are not the same file."
@@ -183,6 +183,6 @@ def _nothing_shared(a: Run, b: Run, why: str) -> DatasetError:
     if a.manifest.imported or b.manifest.imported:
         fix = "Import the predictions with a column of file names, the same ones as in the other evaluation."
     else:
-        path, model = shlex.quote(a.manifest.dataset), shlex.quote(b.manifest.model)
+        path, model = in_command(a.manifest.dataset), in_command(b.manifest.model)
         fix = f"Evaluate both on the same images: `python -m dashboard evaluate {path} --model {model}`."
     return not_comparable(f"{names} share no image: {why}", fix)

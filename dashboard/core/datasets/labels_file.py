@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import json
-import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -30,6 +29,7 @@ from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
 from dashboard.core.errors import DatasetError
 from dashboard.core.labels.text_encoding import decode_text, where_not_utf8
+from dashboard.core.shell import in_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +77,8 @@ def _explained(name: str) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise refused(
             name, f"it is not UTF-8 text ({where_not_utf8(error)}), and its encoding is not known",
-            "Save it as UTF-8 (in Excel: CSV UTF-8), or convert it: "
-            f"`iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(PurePosixPath(name).name)} > utf8.csv` for Western Europe.",
+            "Save it as UTF-8 (in Excel: CSV UTF-8; in Notepad: Save as), or convert it: "
+            f"`iconv -f WINDOWS-1252 -t UTF-8 {in_command(PurePosixPath(name).name)} > utf8.csv` for Western Europe.",
         ) from error  # fmt: skip
     except KeyError as error:
         raise refused(name, f"a record in it lacks {error}", "Save or export it again.") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +17,7 @@ from dashboard.core.datasets.labels_file import (
 )
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.shell import in_command
 
 LABELS_STEMS = frozenset({"labels", "label"})
 _LIKELY_STEMS = frozenset({*LABELS_STEMS, "metadata", "annotations"})
@@ -148,7 +148,7 @@ def _read_table(source: FileSource, position: int, images: Sequence[str], most: 
 def _too_many_bytes(name: str) -> DatasetError:
     return DatasetError(
         f"{name} is not read, since all tables of a dataset together may have {MAX_LABELS_BYTES // 2**20} MB.",
-        f"If it holds the labels: --labels {shlex.quote(name)}. Otherwise leave it out of the dataset.",
+        f"If it holds the labels: --labels {in_command(name)}. Otherwise leave it out of the dataset.",
         "labels_file",
     )
 

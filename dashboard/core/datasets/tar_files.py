@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import tarfile
 import threading
 import weakref
@@ -19,6 +18,7 @@ from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
 from dashboard.core.datasets.seekable_gzip import MOST_RATIO, Expands, SeekableGzip
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
+from dashboard.core.shell import in_command
 
 _OTHER_COMPRESSION = {
     b"BZh": ("bzip2", "bunzip2 -k"),
@@ -198,6 +198,6 @@ def _refuse_other_compression(path: Path, first_bytes: bytes) -> None:
     if found:
         raise DatasetError(
             f"{path.name} is compressed with {found[0]}, which cannot be read piece by piece.",
-            f"Run `{found[1]} {shlex.quote(path.name)}` and give the file that it makes.",
+            f"Run `{found[1]} {in_command(path.name)}`, or unpack it in the 7-Zip program, and give the file that this makes.",
             "tar_compressed",
         )  # fmt: skip

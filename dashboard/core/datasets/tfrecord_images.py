@@ -111,7 +111,7 @@ def is_compressed(path: Path, first_bytes: bytes) -> bool:
 def refuse_compressed(path: Path, first_bytes: bytes) -> None:
     """Raises DatasetError for a TFRecord file that is compressed with gzip."""
     if is_compressed(path, first_bytes):
-        raise DatasetError(f"{path.name} is compressed.", "Unpack it with gunzip.", "tfrecord_compressed")
+        raise DatasetError(f"{path.name} is compressed.", "Unpack it with gunzip or 7-Zip.", "tfrecord_compressed")
 
 
 def _features(record: bytes | RecordError) -> Mapping[str, Feature]:

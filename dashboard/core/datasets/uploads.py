@@ -14,7 +14,7 @@ from typing import IO
 from dashboard.core.datasets.formats import KINDS, OFFERED
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import disk_is_full, sha256_of
+from dashboard.core.files import disk_is_full, portable_name, rename, sha256_of
 from dashboard.core.settings import Settings
 
 WHOLE_DATASETS = tuple(suffix for each in OFFERED if not each.several for suffix in each.suffixes)
@@ -97,7 +97,11 @@ def _keep(
             write(out)
         target = settings.uploads_dir / sha256_of(temporary)[:16] / file_name
         target.parent.mkdir(exist_ok=True)
-        temporary.replace(target)
+        try:
+            rename(temporary, target)
+        except PermissionError:
+            if not target.exists():  # else the same file is there already, and Windows keeps it while it is read
+                raise
     except OSError as error:
         way_out = (
             "Free some space on the server"
@@ -134,4 +138,4 @@ def plain_name(name: str) -> str:
     """A file name that is safe on any file system, similar to `name` and with its suffix."""
     path = Path(name.replace("\\", "/"))
     stem = re.sub(r"[^\w.-]+", "_", path.stem)[:80].strip("._") or "dataset"
-    return stem + re.sub(r"[^\w.]", "", path.suffix)[:10]
+    return portable_name(stem + re.sub(r"[^\w.]", "", path.suffix)[:10])

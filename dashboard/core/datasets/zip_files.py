@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import shlex
 import stat
 import struct
 import zipfile
@@ -20,6 +19,7 @@ from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.datasets.zip_names import read_names
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
+from dashboard.core.shell import in_command
 
 MEMBER_ERRORS = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
@@ -132,7 +132,7 @@ def why_closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageErro
     if member.compress_type in _SUPPORTED:
         return None
     method = _METHODS.get(member.compress_type, "an unknown method")
-    zipped, folder = shlex.quote(archive), shlex.quote(PurePosixPath(archive).stem)
+    zipped, folder = in_command(archive), in_command(PurePosixPath(archive).stem)
     unpack = f"unzip {zipped} -d {folder}" if member.compress_type == _DEFLATE64 else f"7z x {zipped} -o{folder}"
     return ImageError(
         f"{subject} is compressed with {method} (method {member.compress_type} of ZIP), which is not supported.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,14 +20,15 @@ from dashboard.core.models.scalings import better_scaling
 from dashboard.core.models.self_test import LabelledFile, judge, self_test
 from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.core.settings import INSTALLED, ROOT
+from dashboard.core.shell import in_command, set_variable
 
 LATENCY = "Median latency, warm"
 ACCURACY = "Accuracy on samples"
 _TENSORFLOW = "TensorFlow is not usable"
 _FIXES_OF_LOADING: dict[Code, str] = {
     "worker_unavailable": "No worker process can be started: see the checks of the workers.",
-    "worker_hung": "Allow more time, for example `export DASHBOARD_TASK_S=600`, or use a smaller model.",
-    "out_of_memory": "Give it more memory, or use fewer workers: `export DASHBOARD_WORKERS=1`.",
+    "worker_hung": f"Allow more time, for example `{set_variable('DASHBOARD_TASK_S', 600)}`, or use a smaller model.",
+    "out_of_memory": f"Give it more memory, or use fewer workers: `{set_variable('DASHBOARD_WORKERS', 1)}`.",
     "task_failed": "It cannot be served as it is: save it again with this version of Keras, or use another one.",
 }
 
@@ -196,7 +196,7 @@ def _fix_scaling(version: ModelVersion, scaling: str) -> str:
     values = f'"scale": {known.scale!r}, "mean": {list(known.mean)}, "std": {list(known.std)}'
     if color := known.color or ("rgb" if version.preprocessing.color == "bgr" else None):
         values += f', "color": "{color}"'
-    add = f"{_add_again(version)} --scale {shlex.quote(scaling)}"
+    add = f"{_add_again(version)} --scale {in_command(scaling)}"
     return (
         f"The pixels are scaled wrongly. In {_shown(version.folder / 'model.json')}, under preprocessing, set {values}. "
         f"Or add the model again with `{add}`."
@@ -211,9 +211,9 @@ def _fix_shape(version: ModelVersion) -> str:
 
 
 def _add_again(version: ModelVersion) -> str:
-    names = shlex.quote(",".join(version.class_names))
+    names = in_command(",".join(version.class_names))
     return (
-        f"python -m dashboard models add {shlex.quote(_shown(version.file))} --name {shlex.quote(version.name)} "
+        f"python -m dashboard models add {in_command(_shown(version.file))} --name {in_command(version.name)} "
         f"--class-names {names}"
     )
 
@@ -226,7 +226,7 @@ def _git(folder: Path) -> str:
         return (
             " It came with the dashboard: install the same wheel again with `pip install --force-reinstall --no-deps`."
         )
-    return f" If it came with the project: `git restore {shlex.quote(_shown(folder))}`."
+    return f" If it came with the project: `git restore {in_command(_shown(folder))}`."
 
 
 def _shown(path: Path) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from dashboard.core.diagnostics.checks import MIB, Check
 from dashboard.core.diagnostics.context import CheckContext
+from dashboard.core.shell import set_variable
 
 LEAST_FREE_MIB = 200  # with less, not even a run can be stored
 
-_OTHER_FOLDER = "or name another folder with `export DASHBOARD_DATA_DIR=/path/to/folder`, then restart the dashboard."
+_OTHER_FOLDER = f"or name another folder with `{set_variable('DASHBOARD_DATA_DIR', '/path/to/folder')}`, then restart the dashboard."
 
 
 def checks(context: CheckContext) -> Iterator[Check]:

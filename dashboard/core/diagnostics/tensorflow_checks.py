@@ -8,6 +8,7 @@ from dashboard.core.diagnostics.package_checks import pip_command
 from dashboard.core.errors import DependencyError, WorkerError
 from dashboard.core.models.inference import Inference
 from dashboard.core.settings import PIP_REQUIREMENTS
+from dashboard.core.shell import set_variable
 
 GROUP = "tensorflow"
 
@@ -15,12 +16,12 @@ GROUP = "tensorflow"
 _DEATHS = {
     "SIGILL": (
         "this processor lacks instructions that the installed TensorFlow was built for, such as AVX",
-        "Run the dashboard on a machine whose processor has AVX (`grep -c avx /proc/cpuinfo` is not 0 there), or install a "
+        "Run the dashboard on a machine whose processor has AVX (on Linux, `grep -c avx /proc/cpuinfo` is not 0 there), or install a "
         "TensorFlow that was built for this one.",
     ),
     "SIGKILL": (
         "the system ended it, most likely because memory ran out",
-        "Give it 2 GB of memory, or use one worker: `export DASHBOARD_WORKERS=1`, then restart the dashboard.",
+        f"Give it 2 GB of memory, or use one worker: `{set_variable('DASHBOARD_WORKERS', 1)}`, then restart the dashboard.",
     ),
 }
 
@@ -61,7 +62,9 @@ def _check_death(error: WorkerError) -> Check:
         why, fix = _DEATHS[error.signal]
         return Check("tensorflow", GROUP, "error", f"{summary}: {why}", fix)
     if error.overran:
-        longer = "Allow it more time with `export DASHBOARD_WORKER_START_S=600`, then restart the dashboard."
+        longer = (
+            f"Allow it more time with `{set_variable('DASHBOARD_WORKER_START_S', 600)}`, then restart the dashboard."
+        )
         return Check("tensorflow", GROUP, "error", summary, longer)
     why = "The installed build does not fit this machine or the other packages."
     return Check("tensorflow", GROUP, "error", summary, _reinstall(why))

@@ -7,11 +7,11 @@ import sys
 from functools import partial
 
 from dashboard.core.engine.process import WorkerProcess, interpreter
+from dashboard.core.engine.system import CAN_FORK
 from dashboard.core.engine.template import NotSafeToFork, Template
 from dashboard.core.settings import get_settings
 
 INTERPRETER = (sys.executable, "-m", "dashboard.worker")
-CAN_FORK = sys.platform == "linux"  # elsewhere a fork of a process that used the system's frameworks may crash
 
 template = Template()  # all pools of this process share it
 

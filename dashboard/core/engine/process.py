@@ -5,41 +5,34 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Pipe
 from typing import IO, Any
 
 import psutil
 
+from dashboard.core.engine.system import PipeEnd, start_with_pipe
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import ROOT
 
+_WINDOWS_FAULTS = {0xC0000005: "SIGSEGV", 0xC000001D: "SIGILL"}  # exit codes of processes that Windows ended
 GRACE_S = 2.0  # seconds that a worker with a closed pipe has to end, so that its exit code is known
 
-Start = Callable[[socket.socket, IO[bytes], Mapping[str, str]], psutil.Process]
+Start = Callable[[PipeEnd, IO[bytes], Mapping[str, str]], psutil.Process]
 """Starts a worker with its end of the pipe, its log and its environment. May raise OSError or WorkerDied."""
 
 
 def interpreter(command: Sequence[str]) -> Start:
-    """Starts each worker as an interpreter of its own: `command` and the descriptor of the pipe.
+    """Starts each worker as an interpreter of its own: `command` and the number of its end of the pipe.
 
     Children of `multiprocessing` would run the page script again, because Streamlit installs it as `__main__`.
     """
 
-    def start(pipe: socket.socket, log: IO[bytes], environment: Mapping[str, str]) -> psutil.Process:
-        return psutil.Popen(
-            [*command, str(pipe.fileno())],
-            pass_fds=[pipe.fileno()],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+    def start(pipe: PipeEnd, log: IO[bytes], environment: Mapping[str, str]) -> psutil.Process:
+        return start_with_pipe(command, pipe, environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     return start
 
@@ -49,7 +42,7 @@ class WorkerProcess:
 
     def __init__(self, start: Start, threads: int) -> None:
         """Raises OSError or WorkerDied when no process can be started."""
-        ours, theirs = socket.socketpair()
+        self._pipe, theirs = Pipe()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         # TensorFlow writes traced code into files there; a killed process leaves them behind
         self._scratch = tempfile.TemporaryDirectory(prefix="dashboard-worker-", ignore_cleanup_errors=True)
@@ -59,18 +52,17 @@ class WorkerProcess:
         environment = {
             **os.environ,
             "DASHBOARD_WORKER_THREADS": str(threads),
-            "TMPDIR": self._scratch.name,
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._scratch.name),  # the first on POSIX, the others on Windows
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
         try:
             self._process = start(theirs, self._log, environment)
         except BaseException:
-            ours.close()
+            self._pipe.close()
             self._free()
             raise
         finally:
             theirs.close()
-        self._pipe = Connection(ours.detach())
 
     @property
     def pid(self) -> int:
@@ -169,6 +161,8 @@ def how_it_ended(returncode: int | None, log: IO[bytes]) -> str:
 
 def signal_in(returncode: int | None) -> str | None:
     """The name of the signal that ended a process; None if no signal did."""
+    if returncode in _WINDOWS_FAULTS:
+        return _WINDOWS_FAULTS[returncode]
     if returncode is None or returncode >= 0:
         return None
     try:

@@ -14,6 +14,7 @@ from typing import Any
 
 from dashboard.core.engine.contract import ATTEMPTS, Engine, WorkerStatus
 from dashboard.core.engine.socket_path import fingerprint, socket_path
+from dashboard.core.engine.system import PipeEnd
 from dashboard.core.settings import Settings
 
 ANSWER_S = 1.0  # seconds that a dashboard has to say whether it can help
@@ -23,7 +24,7 @@ _Order = tuple[str, tuple[Any, ...], dict[str, Any]]
 class RemoteEngine:
     """Sends tasks to the workers of a dashboard. If that ends, own workers do what is left. See `Engine`."""
 
-    def __init__(self, connection: Connection, size: int, own: Callable[[], Engine]) -> None:
+    def __init__(self, connection: Connection | PipeEnd, size: int, own: Callable[[], Engine]) -> None:
         """See `connect`."""
         self._connection, self._size, self._make_own = connection, size, own
         self._numbers = itertools.count()

@@ -23,6 +23,7 @@ from typing import IO
 import psutil
 
 from dashboard.core.engine.process import GRACE_S, how_it_ended, signal_in
+from dashboard.core.engine.system import PipeEnd
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import ROOT
 
@@ -48,6 +49,8 @@ class _Process:
     @property
     def alive(self) -> bool:
         """False once the process has ended: it alone holds the other end."""
+        if sys.platform == "win32":
+            return False
         poll = select.poll()
         poll.register(self.control, 0)
         return not poll.poll(0)
@@ -84,9 +87,7 @@ class Template:
             if not self._active and not self._starting:
                 self._starting = self._spawn(os.environ)
 
-    def fork(
-        self, pipe: socket.socket, log: IO[bytes], environment: Mapping[str, str], limit_s: float
-    ) -> psutil.Process:
+    def fork(self, pipe: PipeEnd, log: IO[bytes], environment: Mapping[str, str], limit_s: float) -> psutil.Process:
         """A new worker, which is a child of this process. Waits for the template's import.
 
         Args:
@@ -193,9 +194,11 @@ class Template:
 
 
 def _ask(
-    template: _Process, kind: str, pipe: socket.socket, log: IO[bytes], environment: Mapping[str, str]
+    template: _Process, kind: str, pipe: PipeEnd | socket.socket, log: IO[bytes], environment: Mapping[str, str]
 ) -> psutil.Process:
     """Lets the template fork a process of this kind. Raises OSError or EOFError if the template is dead."""
+    if sys.platform == "win32":
+        raise NotSafeToFork("Windows has no forks")
     message = pickle.dumps((kind, dict(environment)))
     header = len(message).to_bytes(4, "big")
     socket.send_fds(template.control, [header], [pipe.fileno(), log.fileno()])

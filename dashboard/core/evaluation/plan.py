@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from dashboard.core.labels.synsets import synset_name
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import Question, UndecidedError
+from dashboard.core.shell import in_command
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,11 @@ def unknown_labels(
     first = unknown[0]
     return DatasetError(
         f"{what} of {version.ref}: {each}; together {lost:,} of {total:,} labelled images.",
-        f"Say what each means: --map {shlex.quote(f'{first}=CLASS')} with one of its classes "
-        f"({listed(version.class_names, 20)}), --map {shlex.quote(f'{first}=')} to leave its images out, or "
-        f"--map {shlex.quote(f'{first}={NO_LABEL}')} to predict without comparing. "
-        f"For all other labels at once: --map {shlex.quote(f'{OTHERS}=')} or "
-        f"--map {shlex.quote(f'{OTHERS}={NO_LABEL}')}.{_other_encodings(questions)}",
+        f"Say what each means: --map {in_command(f'{first}=CLASS')} with one of its classes "
+        f"({listed(version.class_names, 20)}), --map {in_command(f'{first}=')} to leave its images out, or "
+        f"--map {in_command(f'{first}={NO_LABEL}')} to predict without comparing. "
+        f"For all other labels at once: --map {in_command(f'{OTHERS}=')} or "
+        f"--map {in_command(f'{OTHERS}={NO_LABEL}')}.{_other_encodings(questions)}",
         "labels_unknown",
     )
 
@@ -116,7 +116,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
         " ".join((*dataset.notes, message)) + counting,
         f"Name the folders after its classes ({listed(version.class_names, 20)}), "
         "or choose a class for each label (--map LABEL=CLASS). To predict without comparing, use "
-        f"--map {shlex.quote(f'{OTHERS}={NO_LABEL}')}.{_other_encodings(dataset.questions)}",
+        f"--map {in_command(f'{OTHERS}={NO_LABEL}')}.{_other_encodings(dataset.questions)}",
         "labels_unknown",
     )
 

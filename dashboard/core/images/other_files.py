@@ -67,7 +67,7 @@ _KINDS = (
     _Kind("a ZIP archive or an office document", _PACKED, (b"PK\3\4",)),
     _Kind("a RAR archive", _PACKED, (b"Rar!",)),
     _Kind("a 7-Zip archive", _PACKED, (b"7z\xbc\xaf\x27\x1c",)),
-    _Kind("compressed with gzip", "Unpack it with gunzip.", (b"\x1f\x8b",)),
+    _Kind("compressed with gzip", "Unpack it with gunzip or 7-Zip.", (b"\x1f\x8b",)),
     _Kind("a tar archive", _PACKED, (b"ustar",), 257),
     _Kind("a NumPy array", "Give it as the dataset, or save its pictures as PNG files.", (b"\x93NUMPY",)),
     _Kind("an HDF5 file", "Save its pictures as PNG files.", (b"\x89HDF\r\n\x1a\n",)),

@@ -14,7 +14,7 @@ _OF_INTEREST = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx51
 def cpu_features() -> tuple[str, ...]:
     """The CPU's instruction sets by which oneDNN (in TensorFlow) chooses its kernels; empty if not on Linux."""
     try:
-        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("flags", 1)[1].split("\n", 1)[0].split()
     except (OSError, IndexError):
         return ()
     return tuple(flag for flag in _OF_INTEREST if flag in flags)

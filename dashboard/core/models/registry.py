@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dashboard.core.errors import ModelError
-from dashboard.core.files import write_json
+from dashboard.core.files import portable_name, write_json
 from dashboard.core.models.version import BrokenVersion, ModelVersion, read_version
 from dashboard.core.settings import Settings
 
@@ -142,10 +142,11 @@ class Registry:
 
 def check_name(name: str) -> None:
     """Raises ModelError unless `name` is a plain file name."""
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or portable_name(name) != name:
         raise ModelError(
             f"{name!r} cannot be a model's name.",
-            "Use letters, digits, '.', '_' and '-', at most 64 characters.",
+            "Use letters, digits, '.', '_' and '-', at most 64 characters; no '.' at the end, and no name that Windows "
+            "reserves, such as 'con' and 'nul'.",
             "bad_name",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.choices import ALL_SPLITS, Choices
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.files import is_reserved
 from dashboard.core.models.self_test import LabelledFile
 from dashboard.core.questions import UndecidedError
 
@@ -67,10 +68,18 @@ def _opened(path: Path) -> Dataset:
 
 def keep_samples(folder: Path, samples: Sequence[LabelledFile]) -> None:
     """Stores the samples of a model in its folder, so that diagnostics can use them."""
+    labels = {sample.label for sample in samples}
     for number, sample in enumerate(samples):
-        path = folder / _KEPT / quote(sample.label, safe=" ").replace(".", "%2E") / str(number)
+        path = folder / _KEPT / _quoted(sample.label, labels) / str(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(sample.data)
+
+
+def _quoted(label: str, labels: Collection[str]) -> str:
+    """The label as the name of a folder, different for each label also where capital letters make no difference."""
+    if is_reserved(label) or sum(each.casefold() == label.casefold() for each in labels) > 1:
+        return "".join(f"%{byte:02X}" for byte in label.encode())
+    return quote(label, safe="").replace(".", "%2E")
 
 
 def kept_samples(folder: Path) -> list[LabelledFile]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import disk_is_full, write_json
+from dashboard.core.runs.locks import locked
 
 Verdict = Literal["", "to review", "accepted", "rejected"]
 _FILE = "annotations.json"
@@ -90,8 +90,7 @@ def change_annotations(folder: Path, change: Callable[[Annotations], Annotations
         DatasetError: the file cannot be read, `change` refuses, or the folder is gone or cannot be written.
     """
     try:
-        with (folder / _LOCK).open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(folder / _LOCK):
             changed = change(read_annotations(folder))
             write_json(folder / _FILE, _TYPE.dump_python(changed, mode="json"))
     except FileNotFoundError as error:

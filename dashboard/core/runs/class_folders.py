@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -11,13 +10,13 @@ from typing import IO
 
 from dashboard.core.datasets.unchanged import still_there
 from dashboard.core.errors import ImageError
+from dashboard.core.files import portable_name
 from dashboard.core.runs.images import dataset_of
 from dashboard.core.runs.run import Run
 
 MOST_EXPORTED = 5000  # images
 MOST_EXPORTED_BYTES = 2**29
 NO_LABEL_FOLDER = "no label"
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
 def write_class_folders(run: Run, indices: Sequence[int], out: IO[bytes]) -> None:
@@ -58,8 +57,8 @@ def write_class_folders(run: Run, indices: Sequence[int], out: IO[bytes]) -> Non
 
 def _member(label: str, file: str, index: int, taken: set[str]) -> str:
     """A name in the ZIP that no other image has and that every system can unpack."""
-    folder = _UNSAFE.sub("_", label).strip(". ") or "_"
-    name = PurePosixPath(_UNSAFE.sub("_", file.rpartition("/")[2]).strip(" ") or "image")
+    folder = portable_name(label).lstrip(". ") or "_"
+    name = PurePosixPath(portable_name(file.rpartition("/")[2]) or "image")
     if not name.suffix:
         name = PurePosixPath(f"{name}.png")
     member = f"{folder}/{name}"

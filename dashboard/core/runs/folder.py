@@ -147,7 +147,8 @@ class RunFolder:
         """Writes all rows into one file and removes the parts. Raises OSError."""
         rows.pack(self.path / _PACKED)
         for path in self._part_paths():
-            path.unlink()
+            with contextlib.suppress(PermissionError):  # Windows keeps it while a page reads it; nobody needs it
+                path.unlink()
 
     def load(self, columns: Sequence[str] = COLUMNS, conditions: Filter = ()) -> Run:
         """The run with the rows stored so far, or those of them that a filter lets pass.

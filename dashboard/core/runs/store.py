@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow as pa
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import disk_is_full
 from dashboard.core.runs.folder import MANIFEST, RunFolder
+from dashboard.core.runs.locks import locked
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
 
@@ -71,8 +71,7 @@ class RunStore:
             OSError: the store cannot be written.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / _BEGINNING).open("wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(self.root / _BEGINNING):
             yield
 
     def begin(self, manifest: RunManifest, attributes: pa.Table | None = None) -> RunOwner:
@@ -104,6 +103,7 @@ class RunStore:
                 shutil.rmtree(folder.path, ignore_errors=True)
             finally:
                 owner.release()
+            shutil.rmtree(folder.path, ignore_errors=True)  # Windows has kept the file of the lock
 
 
 def storage_error(root: Path, error: OSError, run_id: str = "") -> DatasetError:

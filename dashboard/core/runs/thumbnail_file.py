@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 
 import numpy as np
@@ -26,17 +26,14 @@ class ThumbnailFile:
 
         Does not write through a memory map, since a full disk would then end the process.
         """
-        file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
+        with self._path.open("r+b", buffering=0) as file:
             breaks = np.flatnonzero(np.diff(indices) != 1) + 1
             for places, images in zip(np.split(indices, breaks), np.split(thumbnails, breaks), strict=True):
                 if len(places):
                     _write_all(file, images.tobytes(), self._offset + int(places[0]) * self._bytes_each)
-        finally:
-            os.close(file)
 
 
-def _write_all(file: int, data: bytes, offset: int) -> None:
+def _write_all(file: io.FileIO, data: bytes, offset: int) -> None:
+    file.seek(offset)
     while data:
-        written = os.pwrite(file, data, offset)
-        data, offset = data[written:], offset + written
+        data = data[file.write(data) :]

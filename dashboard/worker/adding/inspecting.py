@@ -6,13 +6,14 @@ Runs in a worker that is stopped afterwards. Only the newly saved file is used l
 from __future__ import annotations
 
 import gc
-from pathlib import Path
+from dataclasses import replace
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from dashboard.core.engine.run_task import is_out_of_memory
+from dashboard.core.engine.system import limit_memory
 from dashboard.core.errors import ModelError
 from dashboard.core.images.preprocessing import ColorMode, Preprocessing, normalize
 from dashboard.core.models.foreign import BATCH, ForeignModel, ForeignModelFacts
@@ -21,14 +22,16 @@ from dashboard.worker.adding.foreign_file import load_foreign, trained_with
 from dashboard.worker.adding.outputs import count_outputs, kind_of_output, refuse_other_logits, with_one_output
 from dashboard.worker.adding.pixels import scaling_of
 
+_NOT_LIMITED = "This system cannot limit the memory of a process, so the model was tried without a limit."
 _TRY_WITH = "1/255"  # the scaling of the pictures that a model is tried with, if it does not tell its own
 
 
 def inspect(order: ForeignModel) -> ForeignModelFacts:
     """Runs `convert` and limits this process's memory from now on. Also raises ModelError if the model needs more."""
-    limit_memory(order.memory_bytes)
+    limited = limit_memory(order.memory_bytes)
     try:
-        return convert(order)
+        facts = convert(order)
+        return facts if limited else replace(facts, notes=(*facts.notes, _NOT_LIMITED))
     except Exception as error:
         if is_out_of_memory(error) or is_out_of_memory(error.__cause__):
             raise _out_of_memory(order) from error
@@ -42,23 +45,6 @@ def _out_of_memory(order: ForeignModel) -> ModelError:
         f"{order.shown_as} needs more than the {order.memory_bytes / 2**30:.3g} GB of memory that a new model may use.",
         "If you trust the file and the model really is that large, allow more memory with --memory-gb.", "model_memory",
     )  # fmt: skip
-
-
-def limit_memory(more_bytes: int) -> bool:
-    """Limits the memory of this process to its present size plus `more_bytes`. False if the system has no such limit.
-
-    Only private writable memory counts (RLIMIT_DATA): TensorFlow reserves gigabytes of addresses that it never uses.
-    """
-    try:
-        import resource
-
-        line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmData"))
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        soft = int(line.split()[1]) * 1024 + more_bytes
-        resource.setrlimit(resource.RLIMIT_DATA, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
-    except (ImportError, OSError, ValueError, StopIteration):  # macOS has neither /proc nor an enforced limit
-        return False
-    return True
 
 
 def convert(order: ForeignModel) -> ForeignModelFacts:

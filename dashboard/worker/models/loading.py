@@ -41,7 +41,8 @@ def load_file(data: bytes, what: str) -> keras.Model:
         ModelError: the bytes are damaged, not a `.keras` file, or contain things that a classifier does not need.
     """
     check_archive(data, what)
-    with tempfile.TemporaryDirectory() as folder:
+    # Windows keeps a file that an error has left open; the folder is in the worker's own, which is removed at its end
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         # Keras reads from a path; nobody can replace a private copy between the check and the reading
         path = Path(folder) / "model.keras"
         path.write_bytes(data)

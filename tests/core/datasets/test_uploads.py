@@ -91,7 +91,7 @@ def test_a_name_cannot_leave_the_folder(settings: Settings) -> None:
         ("pets.zip", "pets.zip"), ("my pets (1).zip", "my_pets_1.zip"), ("C:\\Users\\me\\pets.zip", "pets.zip"),
         ("Käfer 小.zip", "Käfer_小.zip"), ("...zip", "dataset.zip"), ("", "dataset"), ("/", "dataset"),
         ("<img src=x onerror=alert(1)>.zip", "img_src_x_onerror_alert_1.zip"), ("a" * 300 + ".zip", "a" * 80 + ".zip"),
-        ("x.zi/p", "p"), ("line\nbreak.zip", "line_break.zip"), ("x.pn\u202eg", "x.png"),
+        ("x.zi/p", "p"), ("line\nbreak.zip", "line_break.zip"), ("aux.zip", "_aux.zip"), ("x.pn\u202eg", "x.png"),
     ],
 )  # fmt: skip
 def test_plain_names(name: str, safe: str) -> None:

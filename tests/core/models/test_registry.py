@@ -160,8 +160,10 @@ def test_an_own_version_keeps_its_number_when_a_later_release_bundles_the_same(t
     assert version.folder == own
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-x", "a b", "a\n", "ü", "x" * 65])
-def test_names_that_could_leave_the_folder_are_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-x", "a b", "a\n", "ü", "x" * 65, "nul", "Con.1", "a."]
+)
+def test_names_that_could_leave_the_folder_or_are_reserved_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ModelError):
         check_name(name)
     with pytest.raises(ModelError):

@@ -7,6 +7,7 @@ from typing import ClassVar
 import pytest
 
 from dashboard.core.errors import DatasetError, ModelError
+from dashboard.core.files import portable_name
 from dashboard.core.images.preprocessing import SCALINGS, Preprocessing
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.samples import keep_samples, kept_samples, labelled_samples, read_samples
@@ -122,6 +123,15 @@ def test_samples_of_a_dataset(tmp_path: Path, samples: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError):
         labelled_samples(tmp_path / "empty")
+
+
+def test_folders_of_samples_differ_where_capital_letters_make_no_difference(tmp_path: Path) -> None:
+    labels = ["Cat", "cat", "con", "aux.x", "ends ", "no label", "\u732b"]
+    keep_samples(tmp_path, [LabelledFile(label, b"") for label in labels])
+    assert [each.label for each in kept_samples(tmp_path)] == labels
+    folders = [path.name for path in (tmp_path / "samples").iterdir()]
+    assert len({name.casefold() for name in folders}) == len(labels)
+    assert [name for name in folders if portable_name(name) != name] == []
 
 
 def test_samples_that_leave_a_second_question_open_get_advice_that_works_here(make_zip: MakeZip) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError
+from dashboard.core.files import portable_name
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs import class_folders
 from dashboard.core.runs.class_folders import write_class_folders
@@ -72,7 +73,9 @@ def test_an_imported_run_has_no_images_to_export(run: Run) -> None:
         exported(imported, [0])
 
 
-@pytest.mark.parametrize("label", ["a/b", "..", "con: 1", "<img>"])
+@pytest.mark.parametrize("label", ["a/b", "..", "con: 1", "<img>", "aux", "nul.", "a. "])
 def test_a_label_is_no_path(label: str) -> None:
     member = class_folders._member(label, "x/../1.png", 0, set())
     assert member.count("/") == 1 and ".." not in member and not {*member} & {*'<>:"\\|?*'}
+    folder = member.partition("/")[0]
+    assert folder == portable_name(folder)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,9 @@ def test_a_child_process_does_not_inherit_it(tmp_path: Path) -> None:
         owner.release()
         assert not is_owned(tmp_path)
         child.communicate(b"\n")
+
+
+def test_those_who_ask_at_once_are_not_taken_for_owners(tmp_path: Path) -> None:
+    RunOwner(tmp_path).release()
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(lambda _: is_owned(tmp_path), range(400)))
