@@ -21,8 +21,13 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.settings import Settings
 
 if TYPE_CHECKING:
+    from dashboard.core.access.audit import AuditLog
+    from dashboard.core.access.password import Password
+    from dashboard.core.access.tokens import Tokens
     from dashboard.core.analysis.embeddings import RunEmbeddings
     from dashboard.core.analysis.run_analysis import RunAnalysis
+    from dashboard.core.database.database import Database
+    from dashboard.core.database.write_behind import WriteBehind
     from dashboard.core.diagnostics.checks import Report
     from dashboard.core.evaluation.jobs import JobRunner
     from dashboard.core.runs.store import RunStore
@@ -101,6 +106,46 @@ class Services:
 
         return diagnosis_task(self.settings, self.inference, self.registry, self.engine)
 
+    @property
+    @_made_once
+    def database(self) -> Database:
+        """History, feedback, tokens, the audit log and stored answers."""
+        from dashboard.core.database.database import Database
+
+        return Database(self.settings)
+
+    @property
+    @_made_once
+    def writer(self) -> WriteBehind:
+        """Writes into the database, so that nobody has to wait for it."""
+        from dashboard.core.database.write_behind import WriteBehind
+
+        return WriteBehind(self.database)
+
+    @property
+    @_made_once
+    def tokens(self) -> Tokens:
+        """Who may use the API."""
+        from dashboard.core.access.tokens import Tokens
+
+        return Tokens(self.database, self.writer)
+
+    @property
+    @_made_once
+    def audit(self) -> AuditLog:
+        """Who did what."""
+        from dashboard.core.access.audit import AuditLog
+
+        return AuditLog(self.database)
+
+    @property
+    @_made_once
+    def password(self) -> Password:
+        """The shared password of the pages."""
+        from dashboard.core.access.password import Password
+
+        return Password(self.settings)
+
     def start(self) -> None:
         """Starts the workers, offers them to the command line and takes up interrupted evaluations.
 
@@ -117,9 +162,15 @@ class Services:
         self.close()
 
     def close(self) -> None:
-        """Ends the workers, or leaves those of another process."""
+        """Ends the workers, or leaves those of another process, and writes what waits for the database."""
         self.offer.close()
         self.engine.close()
+        with _MAKING:
+            made = vars(self)
+            if "writer" in made:
+                self.writer.close()
+            if "database" in made:
+                self.database.close()
 
 
 def open_services(settings: Settings) -> Services:

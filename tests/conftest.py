@@ -31,6 +31,7 @@ from tests.parallel import (  # noqa: F401  # hooks
     pytest_xdist_auto_num_workers,
     pytest_xdist_make_scheduler,
 )
+from tests.postgres import database, postgres, settings, sqlite_settings, writer  # noqa: F401  # fixtures
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -24,8 +24,8 @@ MOST_IN_CORE, MOST_LINES_OF_A_PAGE = 8, 100
 # ground import each other.
 LAYERS = (
     ("errors", "files", "shell", "settings", "clock", "background", "download", "questions"),
-    ("metrics", "labels", "images", "engine"),
-    ("datasets",),
+    ("metrics", "labels", "images", "engine", "database"),
+    ("datasets", "access"),
     ("models", "runs"),
     ("explanations", "evaluation", "importing"),
     ("analysis", "diagnostics"),

@@ -33,6 +33,12 @@ COMMANDS = (
      "List, show, compare, export and delete evaluations."),
     ("report", "report", "report",
      "Write a report about an evaluation: one HTML file that needs no network, or Markdown."),
+    ("tokens", "tokens", "tokens_app",
+     "Make, list and revoke tokens of the API."),
+    ("password", "password", "password",
+     "Set the password of the pages. It is asked for, or read from standard input."),
+    ("database", "database", "database_app",
+     "Check, back up and restore the database."),
 )  # fmt: skip
 NEED_WORKERS = ("predict", "explain", "evaluate")
 

@@ -48,6 +48,10 @@ Code = Literal[
     "run_damaged", "run_in_use", "run_unfinished", "run_unknown",
     # a new temperature for a model
     "run_of_other_model", "temperature_not_better", "too_few_images",
+    # the database, and what it keeps
+    "database_damaged", "database_locked", "database_newer", "database_unavailable", "database_url",
+    # who may do what
+    "password_wrong", "scope_missing", "scope_unknown", "token_expired", "token_missing", "token_revoked", "token_unknown", "too_many_tries",
 ]  # fmt: skip
 
 _BETWEEN_BACKTICKS = re.compile(r"`([^`]+)`")
@@ -120,6 +124,23 @@ class WorkerError(DashboardError):
     ) -> None:
         super().__init__(message, fix, code)
         self.signal, self.overran = signal, overran
+
+
+class DatabaseError(DashboardError):
+    """The database cannot be used, or not now."""
+
+    default_code: Code = "database_unavailable"
+    rows_refused = False  # True: what was to be written is at fault, so trying again does not help
+
+    def again(self) -> DatabaseError:
+        """An error that says the same, to be raised by another thread."""
+        return DatabaseError(self.message, self.fix, self.code)
+
+
+class AccessError(DashboardError):
+    """The one who asks may not do this."""
+
+    default_code: Code = "token_missing"
 
 
 class Cancelled(DashboardError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
@@ -39,7 +39,12 @@ class Settings(BaseSettings):
     """The dashboard's settings; immutable."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DASHBOARD_", env_file=HOME / ".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="DASHBOARD_",
+        env_file=HOME / ".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     data_dir: Path = HOME if INSTALLED else ROOT / "data"
@@ -65,6 +70,22 @@ class Settings(BaseSettings):
     api_max_body_mb: int = Field(default=64, ge=1, description="largest request of the HTTP API, except for datasets")
     api_max_images: int = Field(default=256, ge=1, description="images in one request of the HTTP API")
     api_requests_per_minute: int = Field(default=60_000, ge=1, description="requests of one client of the HTTP API")
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("DASHBOARD_DATABASE_URL", "DATABASE_URL"),
+        description="postgresql://USER:PASSWORD@HOST/NAME; empty: dashboard.sqlite3 in the data folder",
+    )
+    database_lock_s: float = Field(default=5.0, gt=0, description="how long one try waits for a locked database")
+    history_images: bool = Field(default=False, description="whether the history also keeps the predicted images")
+    history_image_days: int = Field(default=30, ge=0, description="days that it keeps them; 0: for ever")
+    history_days: int = Field(default=0, ge=0, description="days that the history keeps a prediction; 0: for ever")
+    answer_cache_mb: int = Field(default=256, ge=0, description="size of the store of answers; 0: none are stored")
+    allow_anyone_who_reaches_this_server_to_use_it: bool = Field(
+        default=False, description="serve other machines without a password and without tokens"
+    )
+    password_hash: SecretStr = Field(
+        default=SecretStr(""), description="Argon2 hash of the pages' password; empty: that of the file `password.txt`"
+    )
 
     @field_validator("models_dir", "data_dir")
     @classmethod

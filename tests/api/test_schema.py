@@ -16,7 +16,6 @@ EXAMPLES = 15  # per operation
 def test_no_fault_and_no_answer_that_is_not_documented(opened: Services, settings: Settings) -> None:
     from hypothesis import HealthCheck, Phase, given
     from hypothesis import settings as how
-
     from schemathesis.specs.openapi.checks import positive_data_acceptance
 
     app = Starlette(routes=mounts(both(lambda: opened, settings)))

@@ -1,0 +1,50 @@
+"""`python -m dashboard database`: check, back up and restore the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dashboard.cli.arguments import AsJson
+from dashboard.cli.output import print_json, say
+from dashboard.cli.records import records
+from dashboard.core.database import maintaining
+from dashboard.core.errors import counted
+from dashboard.schemas.database import DatabaseBackupRecord, DatabaseCheckRecord, DatabaseRestoreRecord
+
+database_app = typer.Typer(no_args_is_help=True, help="Check, back up and restore the database.")
+
+
+@database_app.command("check")
+def check(as_json: AsJson = False) -> None:
+    """Check that the database can be used. Exits with 1 if it is damaged."""
+    with records(as_json) as opened:
+        rows, name = maintaining.check(opened.database), opened.database.address.name
+    if as_json:
+        print_json(DatabaseCheckRecord(database=name, rows=rows))
+    say(f"{name} is in order.")
+    for table, count in rows.items():
+        say(f"  {table.replace('_', ' ')}: {counted(count, 'row')}")
+
+
+@database_app.command("backup")
+def backup(file: Annotated[Path, typer.Argument(help="A new file.")], as_json: AsJson = False) -> None:
+    """Copy the database into a file, also while the dashboard runs."""
+    with records(as_json) as opened:
+        maintaining.back_up(opened.database, file)
+    if as_json:
+        print_json(DatabaseBackupRecord(file=str(file)))
+    say(f"Wrote {file}")
+
+
+@database_app.command("restore")
+def restore(file: Annotated[Path, typer.Argument(help="A backup.")], as_json: AsJson = False) -> None:
+    """Put a backup in the place of the database, while no dashboard runs. The present file is kept."""
+    with records(as_json) as opened:
+        address = opened.database.address
+        kept = maintaining.restore(address, file)
+    if as_json:
+        print_json(DatabaseRestoreRecord(database=address.name, kept=str(kept) if kept else None))
+    say(f"Restored {address.name}" + (f"; the file that was there is now {kept}" if kept else ""))

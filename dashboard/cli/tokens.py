@@ -1,0 +1,75 @@
+"""`python -m dashboard tokens`: who may use the API."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+from rich.table import Column, Table
+
+from dashboard.cli.arguments import AsJson
+from dashboard.cli.output import console, plain_text, print_json, say
+from dashboard.cli.records import records, until
+from dashboard.core.access.tokens import SCOPES
+from dashboard.schemas.tokens import NewTokenRecord, TokenRecord
+
+tokens_app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens of the API.")
+
+
+@tokens_app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Who or what it is for.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help=f"What it is for: {', '.join(SCOPES)}; predict when not given. Repeat it for more."),
+    ] = None,
+    days: Annotated[
+        float | None, typer.Option(min=0.001, max=36500, help="Days until it expires; never when not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token. Its secret is shown this once."""
+    with records(as_json) as opened:
+        token, secret = opened.tokens.create(name, scope or ["predict"], until(days) if days else None)
+        opened.audit.write(
+            getpass.getuser(), "token.created", token.token_id, f"{token.name}: {','.join(token.scopes)}"
+        )
+    if as_json:
+        print_json(NewTokenRecord.of_new(token, secret))
+        return
+    say(f"The token {token.name!r}, which is not shown again; send it in the header `Authorization: Bearer ...`:")
+    typer.echo(secret)
+
+
+@tokens_app.command("list")
+def list_tokens(as_json: AsJson = False) -> None:
+    """List the tokens, newest first."""
+    with records(as_json) as opened:
+        tokens = [TokenRecord.of(token) for token in opened.tokens.list()]
+    if as_json:
+        print_json(tokens)
+        return
+    table = Table("name", Column("begins with", no_wrap=True), "scopes", "state", "expires", "last used")
+    for token in tokens:
+        times = (_minute(token.expires_utc), _minute(token.last_used_utc))
+        table.add_row(plain_text(token.name), token.prefix, ", ".join(token.scopes), token.state, *times)
+    console.print(table)
+
+
+@tokens_app.command("revoke")
+def revoke(
+    token: Annotated[str, typer.Argument(help="Its name, its id or the beginning of its secret.")],
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a token for good."""
+    with records(as_json) as opened:
+        revoked = opened.tokens.revoke(token)
+        opened.audit.write(getpass.getuser(), "token.revoked", revoked.token_id, revoked.name)
+    if as_json:
+        print_json(TokenRecord.of(revoked))
+    say(f"Revoked {revoked.name!r}.")
+
+
+def _minute(time_utc: str | None) -> str:
+    return f"{time_utc[:16].replace('T', ' ')} UTC" if time_utc else "never"

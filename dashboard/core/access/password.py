@@ -1,0 +1,119 @@
+"""The shared password of the pages, kept as an Argon2 hash. Each client has a few tries a minute."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dashboard.core.errors import AccessError, DashboardError
+from dashboard.core.files import write_atomically
+
+if TYPE_CHECKING:
+    from dashboard.core.settings import Settings
+
+FILE_NAME = "password.txt"
+SHORTEST = 8  # characters
+_TRIES, _WITHIN_S = 5, 60.0
+_MOST_CLIENTS = 10_000
+_LONGEST = 1000  # characters
+
+
+class Password:
+    """Checks the shared password. Thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._stated, self._file = settings.password_hash, settings.data_dir / FILE_NAME
+        self._lock = threading.Lock()
+        self._one_check = threading.Lock()  # a check needs 64 MiB of memory and a processor for a moment
+        self._tries: OrderedDict[str, deque[float]] = OrderedDict()  # by client: when it failed
+
+    @property
+    def is_set(self) -> bool:
+        """True if the pages need a password. Raises DashboardError if the stored one cannot be read."""
+        return bool(self._hash())
+
+    def set(self, password: str) -> None:
+        """Stores a new password in a file of the data folder. Raises AccessError if it is too short, or OSError."""
+        from argon2 import PasswordHasher
+
+        if not SHORTEST <= len(password) <= _LONGEST:
+            raise AccessError(
+                "The password is too short or too long.",
+                f"Use {SHORTEST} to {_LONGEST:,} characters.",
+                "password_wrong",
+            )
+        write_atomically(self._file, f"{PasswordHasher().hash(password)}\n".encode())
+        self._file.chmod(0o600)
+
+    def verify(self, password: str, client: str) -> None:
+        """Returns if the password is right.
+
+        Args:
+            client: who tries, such as the address; all tries of the same client count together.
+
+        Raises:
+            AccessError: with the code password_wrong or too_many_tries.
+            DashboardError: no password is set, or the stored hash is none.
+        """
+        from argon2 import PasswordHasher
+        from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+
+        stored = self._hash()
+        if not stored:
+            raise DashboardError("No password is set.", "Set one with `python -m dashboard password`.", "settings")
+        self._begin_try(client)
+        try:
+            with self._one_check:
+                PasswordHasher().verify(stored, password[: _LONGEST + 1])
+        except VerifyMismatchError:
+            raise AccessError("The password is wrong.", "Try again, or ask for it.", "password_wrong") from None
+        except (InvalidHashError, VerificationError) as error:
+            raise DashboardError(
+                f"The stored password cannot be used: {error}.",
+                "Set it again with `python -m dashboard password`.",
+                "settings",
+            ) from error
+        with self._lock:
+            self._tries.pop(client, None)
+
+    def _begin_try(self, client: str) -> None:
+        """Counts the try before it is made, so that many at the same time do not get past the limit."""
+        now = time.monotonic()
+        with self._lock:
+            tries = self._tries.setdefault(client, deque())
+            self._tries.move_to_end(client)
+            while len(self._tries) > _MOST_CLIENTS:
+                self._tries.popitem(last=False)
+            while tries and tries[0] <= now - _WITHIN_S:
+                tries.popleft()
+            if len(tries) >= _TRIES:
+                wait_s = round(tries[0] + _WITHIN_S - now) + 1
+                raise AccessError(
+                    f"There were {_TRIES} wrong tries within a minute.",
+                    f"Try again in {wait_s} seconds.",
+                    "too_many_tries",
+                )
+            tries.append(now)
+
+    def _hash(self) -> str:
+        stated = self._stated.get_secret_value().strip()
+        if stated:
+            return stated
+        try:
+            return self._file.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise DashboardError(
+                f"The password file {self._file} cannot be read: {error}.",
+                "Make it readable for the dashboard's user, or set the password again.",
+                "permission",
+            ) from error
+
+
+def forget_password(data_dir: Path) -> None:
+    """Removes the stored password, so that the pages are open again. Raises OSError."""
+    (data_dir / FILE_NAME).unlink(missing_ok=True)

@@ -1,0 +1,154 @@
+"""The database of the dashboard. It is opened when it is first used; SQLAlchemy is imported only then."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property
+from typing import IO, TYPE_CHECKING
+
+from dashboard.core.database.file_locks import mark_in_use, writer_lock
+from dashboard.core.errors import DatabaseError, DependencyError
+from dashboard.core.settings import PIP_REQUIREMENTS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from dashboard.core.database.address import Address
+    from dashboard.core.settings import Settings
+
+_AGAIN_S = 2.0  # after a failure, those who ask within this time get the same answer
+
+
+class Database:
+    """An SQLite file or a PostgreSQL database. All threads of a process share it.
+
+    Every method raises DatabaseError or DependencyError if the database cannot be used; it is tried again later.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._opening = threading.RLock()
+        self._one_writer = threading.Lock()
+        self._engine: Engine | None = None
+        self._opened_file: tuple[int, int] | None = None  # device and inode
+        self._in_use: IO[bytes] | None = None
+        self._failed: tuple[float, DatabaseError] | None = None
+
+    @cached_property
+    def address(self) -> Address:
+        """Where it is. Raises DatabaseError if the settings name no database."""
+        try:
+            from dashboard.core.database.address import address_of
+
+            return address_of(self._settings)
+        except ImportError as error:
+            raise DependencyError(
+                f"The database needs the package SQLAlchemy, which cannot be imported: {error}.",
+                f"Install it with `pip install {PIP_REQUIREMENTS}`.",
+            ) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database."""
+        engine = self._opened()
+        with self._told(), engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection whose changes are all kept when the block ends, and none after an error. One at a time."""
+        from dashboard.core.database.opening import WRITES
+
+        engine = self._opened()
+        with self._told(), self._only_writer(), engine.connect() as connection:
+            writing = connection.execution_options(**{WRITES: True})
+            with writing.begin():
+                yield writing
+
+    @contextmanager
+    def _only_writer(self) -> Iterator[None]:
+        """Of an SQLite file, which has one. PostgreSQL does this by itself."""
+        from dashboard.core.database import faults
+
+        file, wait_s = self.address.file, self._settings.database_lock_s
+        if file is None:
+            yield
+            return
+        if not self._one_writer.acquire(timeout=wait_s):
+            raise faults.locked(self.address)
+        try:
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(writer_lock(file, wait_s))
+                except TimeoutError:
+                    raise faults.locked(self.address) from None
+                except OSError as error:
+                    raise faults.unavailable(self.address, error.strerror or str(error)) from error
+                yield
+        finally:
+            self._one_writer.release()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        from dashboard.core.database.faults import told
+
+        try:
+            with told(self.address):
+                yield
+        except DatabaseError as error:
+            if error.code == "database_damaged":
+                self.close()  # it is checked again before it is used again
+            raise
+
+    def close(self) -> None:
+        """Closes all connections. The next use opens the database again."""
+        with self._opening:
+            if self._engine is not None:
+                self._engine.dispose()
+            if self._in_use is not None:
+                self._in_use.close()
+            self._engine = self._in_use = self._opened_file = None
+
+    def _opened(self) -> Engine:
+        with self._opening:
+            if self._engine is not None and self._opened_file == self._file_now():
+                return self._engine
+            if self._failed is not None and time.monotonic() < self._failed[0]:
+                raise self._failed[1].again()
+            self.close()  # the file was moved or replaced
+            try:
+                self._open()
+            except DatabaseError as error:
+                self.close()
+                self._failed = time.monotonic() + _AGAIN_S, error
+                raise
+            assert self._engine is not None
+            return self._engine
+
+    def _open(self) -> None:
+        from dashboard.core.database import faults
+        from dashboard.core.database.opening import open_engine
+
+        address, wait_s = self.address, self._settings.database_lock_s
+        try:
+            with faults.told(address):
+                if address.file:
+                    address.file.parent.mkdir(parents=True, exist_ok=True)
+                    self._in_use = mark_in_use(address.file, wait_s)
+                self._engine = open_engine(address, wait_s)
+        except TimeoutError:
+            raise faults.locked(address) from None
+        except OSError as error:
+            raise faults.unavailable(address, error.strerror or str(error)) from error
+        self._opened_file = self._file_now()
+
+    def _file_now(self) -> tuple[int, int] | None:
+        file = self.address.file
+        with suppress(OSError):
+            if file is not None:
+                found = file.stat()
+                return found.st_dev, found.st_ino
+        return None

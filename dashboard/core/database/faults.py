@@ -1,0 +1,77 @@
+"""What went wrong with the database, in words: the errors of its drivers as DatabaseError."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dashboard.core.database.address import Address
+from dashboard.core.errors import Code, DatabaseError
+
+_LOCKED = ("database is locked", "database table is locked", "lock timeout", "canceling statement due to lock")
+_DAMAGED = ("malformed", "file is not a database", "database corruption")
+_LONGEST = 300  # characters of a driver's message
+
+
+@contextmanager
+def told(address: Address) -> Iterator[None]:
+    """Raises the errors of SQLAlchemy and its drivers as DatabaseError, without the password."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        # no cause: tracebacks of the drivers may show how they connected
+        raise as_database_error(address, error) from None
+
+
+def as_database_error(address: Address, error: Exception) -> DatabaseError:
+    """What happened, why, and a way out. `rows_refused` of the error is True if the rows themselves were at fault."""
+    from sqlalchemy.exc import DataError, IntegrityError
+
+    original = getattr(error, "orig", None) or error
+    text = address.without_password(" ".join(str(original).split()))[:_LONGEST].rstrip(". ")
+    kind = type(original).__name__
+    if address.file and any(words in text for words in _DAMAGED):
+        return damaged(address, text)
+    if any(words in text for words in _LOCKED):
+        return locked(address)
+    if isinstance(error, IntegrityError | DataError):
+        refused = DatabaseError(f"A record was refused by {address.name}: {text}.", "Please report this.")
+        refused.rows_refused = True
+        return refused
+    if address.file and re.search(r"no such (table|column)|has no column", text):
+        return damaged(address, text)
+    return unavailable(address, f"{text} ({kind})" if text else kind)
+
+
+def unavailable(address: Address, reason: str) -> DatabaseError:
+    """The database cannot be reached or written."""
+    if address.file:
+        fix = f"Let the dashboard's user write in {address.file.parent}, and see that there is free space."
+    else:
+        fix = "Start the server, and check host, user, password and database name in DATABASE_URL."
+    return DatabaseError(f"{address.name} cannot be used: {reason}.", f"{fix} Predictions go on meanwhile.")
+
+
+def locked(address: Address) -> DatabaseError:
+    """Another program holds the database."""
+    return DatabaseError(
+        f"{address.name} is locked: another program has been writing to it for too long.",
+        "Try again when that program has finished or is closed.",
+        "database_locked",
+    )
+
+
+def damaged(address: Address, reason: str) -> DatabaseError:
+    """The file is not a database, or no longer. Nothing is written to it."""
+    code: Code = "database_damaged"
+    return DatabaseError(
+        f"The database file {address.name} is damaged: {reason}. The dashboard does not use it; predictions go on "
+        "without history.",
+        "Stop the dashboard, then restore a backup with `python -m dashboard database restore BACKUP`, or move the file "
+        "to another folder to begin an empty database.",
+        code,
+    )

@@ -1,0 +1,139 @@
+"""Checks, copies and restores the SQLite file. A PostgreSQL server has its own programs for this."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import ExitStack, closing
+from datetime import datetime, timezone
+from pathlib import Path
+
+from dashboard.core.database import faults
+from dashboard.core.database.address import Address, file_address
+from dashboard.core.database.database import Database
+from dashboard.core.database.file_locks import used_by_nobody, writer_lock
+from dashboard.core.errors import DashboardError, DatabaseError
+
+_PAGES_AT_ONCE = 1024  # of a copy; other programs may write between two steps
+_LOCK_S = 10.0
+
+
+def check(database: Database) -> dict[str, int]:
+    """Opens and checks the whole database. The number of rows of each table.
+
+    Raises:
+        DatabaseError: it is damaged or cannot be used.
+    """
+    from sqlalchemy import func, select
+
+    from dashboard.core.database.tables import metadata
+
+    with database.reading() as connection:
+        if database.address.file:
+            found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
+            if found != "ok":
+                raise faults.damaged(database.address, found)
+        return {
+            name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for name, table in metadata.tables.items()
+        }
+
+
+def back_up(database: Database, target: Path) -> None:
+    """Copies the database into a new file, also while it is in use.
+
+    Raises:
+        DatabaseError: it is damaged, cannot be used, or is on a PostgreSQL server.
+        DashboardError: the target exists or cannot be written.
+    """
+    source = _file_of(database.address, f"pg_dump --format=custom --file={target} NAME")
+    if target.exists():
+        raise DashboardError(f"{target} exists already.", "Name a new file.", "storage")
+    with database.reading():
+        pass  # checked, and refused if it is damaged
+    part = target.with_name(f".{target.name}.part")
+    try:
+        _copy(source, part)
+        part.replace(target)
+    except OSError as error:
+        raise DashboardError(
+            f"{target} cannot be written: {error.strerror}.", "Name another file, or free some space.", "storage"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def restore(address: Address, backup: Path) -> Path | None:
+    """Puts a backup in the place of the database. The present file is kept: its new name, None if there was none.
+
+    Raises:
+        DatabaseError: the backup is damaged or of another program, or a process uses the database.
+        DashboardError: a file cannot be written.
+    """
+    file = _file_of(address, f"pg_restore --clean --dbname=NAME {backup}")
+    _check_backup(backup)
+    part = file.with_name(f".{file.name}.part")
+    kept: Path | None = None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as locks:
+            try:
+                locks.enter_context(used_by_nobody(file))
+                locks.enter_context(writer_lock(file, _LOCK_S))
+            except TimeoutError:
+                raise DatabaseError(
+                    f"{file} is in use.", "Stop the dashboard and its commands, then try again.", "database_locked"
+                ) from None
+            _copy(backup, part)
+            if file.exists():
+                kept = file.with_name(f"{file.name}.before-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}")
+                for ending in ("-wal", "-shm", ""):  # what is not in the file itself yet belongs to it
+                    own = file.with_name(file.name + ending)
+                    if own.exists():
+                        own.replace(kept.with_name(kept.name + ending))
+            part.replace(file)
+    except OSError as error:
+        raise DashboardError(
+            f"{file} cannot be written: {error.strerror}.", "Let this user write there, or free some space.", "storage"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return kept
+
+
+def _file_of(address: Address, instead: str) -> Path:
+    if address.file is None:
+        raise DatabaseError(
+            f"{address.name} is not a file.", f"Use the programs of PostgreSQL, such as `{instead}`.", "database_url"
+        )
+    return address.file
+
+
+def _check_backup(backup: Path) -> None:
+    if not backup.is_file():
+        raise DashboardError(f"There is no file {backup}.", "Name a backup that `database backup` made.", "not_found")
+    try:
+        with closing(sqlite3.connect(f"{backup.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+            ours = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'dashboard_version'").fetchone()
+    except sqlite3.Error as error:
+        found, ours = str(error), (1,)
+    if found != "ok" or not ours[0]:
+        reason = "it is not a database of the dashboard" if found == "ok" else found
+        raise DatabaseError(
+            f"The backup {backup} cannot be used: {reason}. Nothing was changed.",
+            "Name another backup.",
+            "database_damaged",
+        )
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True, timeout=_LOCK_S)) as old,
+            closing(sqlite3.connect(target)) as new,
+        ):
+            old.backup(new, pages=_PAGES_AT_ONCE)
+            new.execute("PRAGMA journal_mode=DELETE")  # one file without companions
+    except sqlite3.Error as error:
+        raise faults.as_database_error(file_address(source), error) from error

@@ -1,0 +1,27 @@
+"""JSON of the commands about the database."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dashboard.schemas.schema import Schema
+
+
+class DatabaseCheckRecord(Schema):
+    """A database without damage."""
+
+    database: str = Field(description="the file, or the server without its password")
+    rows: dict[str, int] = Field(description="number of rows of each table")
+
+
+class DatabaseBackupRecord(Schema):
+    """A backup that was made."""
+
+    file: str
+
+
+class DatabaseRestoreRecord(Schema):
+    """A backup that was put in the place of the database."""
+
+    database: str
+    kept: str | None = Field(description="the new name of the file that was there before; null if there was none")

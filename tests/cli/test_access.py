@@ -1,0 +1,81 @@
+"""The commands about tokens, the password and the database file."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from dashboard.core.access.password import Password
+from dashboard.core.access.tokens import Tokens
+from dashboard.core.database.database import Database
+from dashboard.core.database.write_behind import WriteBehind
+from tests.cli.records import Commands
+from tests.postgres import settings_of
+
+FILE = "dashboard.sqlite3"
+
+
+def test_a_token_is_shown_once_and_works_until_it_is_revoked(commands: Commands) -> None:
+    made = commands.json("tokens", "create", "camera", "--scope", "predict", "--scope", "evaluate", "--days", "2")
+    assert made["secret"].startswith(made["prefix"]) and made["scopes"] == ["predict", "evaluate"]
+    assert made["expires_utc"][:4].isdigit() and made["state"] == "valid"
+    database = Database(settings_of(commands.data_dir))
+    assert Tokens(database, WriteBehind(database)).list()[0].name == "camera"
+    database.close()
+    shown = commands.run("tokens", "create", "other")
+    assert shown.stdout.strip().startswith("cd_") and len(shown.stdout.split()) == 1
+    [newer, older] = commands.json("tokens", "list")
+    assert (newer["name"], older["name"]) == ("other", "camera") and "secret" not in older
+    listed = commands.run("tokens", "list").stderr
+    assert made["secret"] not in listed and made["prefix"] in listed and "camera" in listed
+    assert commands.json("tokens", "revoke", "camera")["state"] == "revoked"
+    assert commands.json("tokens", "revoke", "nobody", fails=True)["error"]["code"] == "token_unknown"
+    with closing(sqlite3.connect(commands.data_dir / FILE)) as connection:
+        actions = connection.execute("SELECT action FROM audit_log ORDER BY audit_id").fetchall()
+    assert actions == [("token.created",), ("token.created",), ("token.revoked",)]
+
+
+def test_the_password_is_read_from_standard_input(commands: Commands) -> None:
+    commands.run("password", typed="a long password\n")
+    password = Password(settings_of(commands.data_dir))
+    password.verify("a long password", "me")
+    assert "too short" in commands.run("password", typed="short\n", fails=True).stderr
+    commands.run("password", "--remove")
+    assert not password.is_set
+
+
+def test_a_backup_can_be_restored_after_damage(commands: Commands, tmp_path: Path) -> None:
+    commands.run("tokens", "create", "camera")
+    backup = tmp_path / "backup.sqlite3"
+    assert commands.json("database", "backup", str(backup)) == {"file": str(backup)}
+    assert commands.json("database", "backup", str(backup), fails=True)["error"]["code"] == "storage"
+    commands.run("tokens", "create", "later")
+    file = commands.data_dir / FILE
+    file.write_bytes(b"damaged" * 3000)
+    refused = commands.json("database", "check", fails=True)["error"]
+    assert refused["code"] == "database_damaged" and str(file) in refused["message"]
+    restored = commands.json("database", "restore", str(backup))
+    assert Path(restored["kept"]).read_bytes().startswith(b"damaged")
+    assert [token["name"] for token in commands.json("tokens", "list")] == ["camera"]
+    assert commands.json("database", "check")["rows"]["tokens"] == 1
+
+
+def test_a_restore_refuses_what_would_lose_something(commands: Commands, tmp_path: Path) -> None:
+    commands.run("tokens", "create", "camera")
+    file = commands.data_dir / FILE
+    before = file.read_bytes()
+    backup, other, broken = (tmp_path / name for name in ("backup", "other", "broken"))
+    commands.run("database", "backup", str(backup))
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE anything (x)")
+    broken.write_bytes(backup.read_bytes()[:-20_000])
+    for wrong, code in ((other, "database_damaged"), (broken, "database_damaged"), (tmp_path / "no", "not_found")):
+        assert commands.json("database", "restore", str(wrong), fails=True)["error"]["code"] == code
+    running = Database(settings_of(commands.data_dir))
+    with running.reading():
+        pass
+    in_use = commands.json("database", "restore", str(backup), fails=True)["error"]
+    assert in_use["code"] == "database_locked" and "Stop the dashboard" in in_use["fix"]
+    running.close()
+    assert file.read_bytes() == before

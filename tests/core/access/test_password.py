@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from dashboard.core.access import password as module
+from dashboard.core.access.password import FILE_NAME, Password, forget_password
+from dashboard.core.errors import AccessError, DashboardError
+from tests.postgres import settings_of
+
+RIGHT = "correct horse é"
+
+
+def code_of(password: Password, tried: str, client: str = "1.2.3.4") -> str:
+    try:
+        password.verify(tried, client)
+    except DashboardError as error:
+        assert error.fix and tried not in str(error)
+        return error.code
+    return ""
+
+
+def test_only_the_right_password_passes(tmp_path: Path) -> None:
+    password = Password(settings_of(tmp_path))
+    assert not password.is_set and code_of(password, RIGHT) == "settings"
+    password.set(RIGHT)
+    file = tmp_path / FILE_NAME
+    assert RIGHT not in file.read_text() and file.stat().st_mode & 0o077 == 0
+    assert password.is_set and code_of(password, RIGHT) == ""
+    assert code_of(password, RIGHT + " ") == code_of(password, RIGHT.upper()) == "password_wrong"
+    stated = settings_of(tmp_path / "other", password_hash=SecretStr(file.read_text().strip()))
+    assert code_of(Password(stated), RIGHT) == ""
+    forget_password(tmp_path)
+    assert not password.is_set
+
+
+def test_each_client_has_a_few_tries_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_WITHIN_S", 1.5)
+    password = Password(settings_of(tmp_path))
+    password.set(RIGHT)
+    monkeypatch.setattr("argon2.PasswordHasher.verify", _quick)
+    assert [code_of(password, "a guess") for _ in range(6)] == ["password_wrong"] * 5 + ["too_many_tries"]
+    assert code_of(password, RIGHT) == "too_many_tries"  # or the limit would tell when a guess is right
+    assert code_of(password, RIGHT, "5.6.7.8") == ""
+    module.time.sleep(1.6)
+    assert code_of(password, RIGHT) == ""
+
+
+def _quick(self: object, stored: str, tried: str) -> bool:
+    from argon2.exceptions import VerifyMismatchError
+
+    if tried != RIGHT:
+        raise VerifyMismatchError
+    return True
+
+
+@pytest.mark.parametrize("new", ["", "short", "x" * 1001])
+def test_a_password_of_another_length_is_refused(tmp_path: Path, new: str) -> None:
+    with pytest.raises(AccessError):
+        Password(settings_of(tmp_path)).set(new)
+
+
+def test_a_damaged_hash_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text("no hash")
+    password = Password(settings_of(tmp_path))
+    assert password.is_set and code_of(password, "no hash") == "settings"

@@ -1,0 +1,272 @@
+"""The database on both kinds of servers: tables, locks, damage, and several processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from dashboard.core.database.address import read_address
+from dashboard.core.database.database import Database
+from dashboard.core.database.migrating import HEAD, scripts
+from dashboard.core.database.tables import audit_log, metadata
+from dashboard.core.errors import DatabaseError
+from dashboard.core.settings import Settings
+from tests.conftest import ROOT
+from tests.postgres import PASSWORD, Postgres, settings_of
+
+FILE = "dashboard.sqlite3"
+
+
+def add(database: Database, audit_id: str) -> None:
+    with database.writing() as connection:
+        connection.execute(text(
+            "INSERT INTO audit_log (audit_id, time_utc, \"user\", action, subject, detail) "
+            "VALUES (:id, '2026-01-01 00:00:00', '', 'tried', '', '')"
+        ), {"id": audit_id})  # fmt: skip
+
+
+def ids(database: Database) -> list[str]:
+    with database.reading() as connection:
+        return list(connection.execute(audit_log.select().order_by(audit_log.c.audit_id)).scalars())
+
+
+def test_the_steps_make_the_tables_that_the_program_uses(database: Database) -> None:
+    with database.reading() as connection:
+        options = {"version_table": "dashboard_version", "compare_type": True}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+    assert scripts().get_current_head() == HEAD
+
+
+def test_what_was_written_is_there_when_it_is_opened_again(settings: Settings) -> None:
+    first = Database(settings)
+    add(first, "a")
+    first.close()
+    again = Database(settings)
+    assert ids(again) == ["a"]
+    again.close()
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.writing() as connection:
+        connection.execute(text("INSERT INTO run_users VALUES ('r', 'u')"))
+        raise ZeroDivisionError
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM run_users")).scalar() == 0
+
+
+MIGRATES = """
+import sys
+from pathlib import Path
+from pydantic import SecretStr
+from dashboard.core.database.database import Database
+from dashboard.core.settings import Settings
+settings = Settings(data_dir=Path(sys.argv[1]), database_url=SecretStr(sys.argv[2]))
+import dashboard.core.database.opening, alembic.config, sqlalchemy
+sys.stdin.readline()
+with Database(settings).writing() as connection:
+    connection.exec_driver_sql(f"INSERT INTO run_users VALUES ('{sys.argv[3]}', '')")
+"""
+
+
+def test_processes_that_start_at_once_make_the_tables_once(settings: Settings) -> None:
+    url = settings.database_url.get_secret_value()
+    command = [sys.executable, "-c", MIGRATES, str(settings.data_dir), url]
+    processes = [
+        subprocess.Popen([*command, str(i)], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE) for i in range(3)
+    ]
+    time.sleep(1.5)  # until all have imported what they need
+    for process in processes:
+        assert process.stdin
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    told = [process.communicate(timeout=60)[1].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], told
+    database = Database(settings)
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM run_users")).scalar() == 3
+        assert connection.execute(text("SELECT count(*) FROM dashboard_version")).scalar() == 1
+    database.close()
+
+
+def test_a_database_of_a_newer_program_is_refused(settings: Settings) -> None:
+    database = Database(settings)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE dashboard_version SET version_num = '9999'"))
+    database.close()
+    with pytest.raises(DatabaseError) as caught, database.reading():
+        pass
+    assert caught.value.code == "database_newer" and "9999" in caught.value.message
+
+
+def test_many_threads_write_and_nothing_is_lost(database: Database) -> None:
+    add(database, "first")
+    names = [f"{thread}-{i}" for thread in range(8) for i in range(10)]
+    faults: list[Exception] = []
+
+    def write(mine: list[str]) -> None:
+        try:
+            for name in mine:
+                add(database, name)
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=write, args=(names[i::8],)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert faults == [] and ids(database) == sorted([*names, "first"])
+
+
+def test_sqlite_is_set_up_for_one_writer_and_many_readers(sqlite_settings: Settings) -> None:
+    database = Database(sqlite_settings)
+    with database.writing() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "mmap_size", "busy_timeout")
+        }
+        with database.reading() as reader:  # while another one writes
+            assert reader.execute(text("SELECT count(*) FROM tokens")).scalar() == 0
+    assert pragmas["journal_mode"] == "wal" and pragmas["synchronous"] == 2 and pragmas["foreign_keys"] == 1
+    assert not pragmas["mmap_size"] and pragmas["busy_timeout"] == 300
+    database.close()
+
+
+def test_a_locked_file_is_an_error_after_a_while_and_works_again_later(sqlite_settings: Settings) -> None:
+    database = Database(sqlite_settings)
+    add(database, "a")
+    other = sqlite3.connect(sqlite_settings.data_dir / FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseError) as caught:
+        add(database, "b")
+    assert caught.value.code == "database_locked" and caught.value.fix
+    assert ids(database) == ["a"]
+    other.execute("ROLLBACK")
+    other.close()
+    add(database, "b")
+    assert ids(database) == ["a", "b"]
+    database.close()
+
+
+def damaged_page(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    for at in range(2 * 4096, len(data), 4096):
+        data[at : at + 64] = os.urandom(64)
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damaged_page,
+        lambda file: file.write_bytes(b"This is no database at all. " * 400),
+        lambda file: file.write_bytes(file.read_bytes()[:-20_000]),
+    ],
+    ids=["pages", "other file", "cut"],
+)
+def test_a_damaged_file_is_refused_and_left_as_it_is(sqlite_settings: Settings, damage: object) -> None:
+    file = sqlite_settings.data_dir / FILE
+    database = Database(sqlite_settings)
+    add(database, "a")
+    database.close()
+    assert callable(damage)
+    damage(file)
+    before = file.read_bytes()
+    with pytest.raises(DatabaseError) as caught:
+        add(database, "b")
+    error = caught.value
+    assert error.code == "database_damaged" and str(file) in error.message
+    assert "database restore" in error.fix and "move the file" in error.fix
+    assert file.read_bytes() == before
+    file.rename(file.with_suffix(".damaged"))  # the way out works, also without a restart
+    time.sleep(2.1)
+    add(database, "c")
+    assert ids(database) == ["c"]
+    database.close()
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(DatabaseError) as caught:
+        add(Database(settings_of(tmp_path / "file" / "data")), "a")
+    assert caught.value.code == "database_unavailable" and str(tmp_path) in caught.value.message
+
+
+def test_a_file_that_is_replaced_while_it_is_open_is_opened_again(sqlite_settings: Settings) -> None:
+    file = sqlite_settings.data_dir / FILE
+    database = Database(sqlite_settings)
+    add(database, "a")
+    file.rename(file.with_suffix(".moved"))
+    add(database, "b")
+    assert ids(database) == ["b"]
+    database.close()
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT audit_id FROM audit_log").fetchall() == [("b",)]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "url, kind",
+    [
+        ("postgresql://me:s3cret@host/db", "postgresql+psycopg"),
+        ("postgres://me:s3cret@host/db", "postgresql+psycopg"),
+        ("postgresql+psycopg2://me:s3cret@host/db", "postgresql+psycopg"),
+        ("sqlite:////tmp/x.sqlite3", "sqlite+pysqlite"),
+    ],
+)
+def test_urls_as_hosts_of_databases_write_them(url: str, kind: str) -> None:
+    address = read_address(url)
+    assert address.url.drivername == kind
+    assert "s3cret" not in f"{address} {address!r} {address.name}"
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://me:s3cret@host/db", "me:s3cret@host", "postgresql://me:s3cret@host:port/db", "sqlite://"]
+)
+def test_a_url_that_cannot_be_used_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        read_address(url)
+    error = caught.value
+    assert error.code == "database_url" and "DATABASE_URL" in str(error)
+    assert "s3cret" not in f"{error} {error.__cause__}"
+    assert error.__suppress_context__ or error.__context__ is None
+
+
+def test_a_server_that_cannot_be_reached_is_told_without_its_password(postgres: Postgres, tmp_path: Path) -> None:
+    wrong = [
+        re.sub(r":\d+/", ":1/", postgres.url()),  # nothing listens there
+        postgres.url("nowhere"),
+        postgres.url().replace("tests:", "other:"),
+    ]
+    for url in wrong:
+        settings = settings_of(tmp_path, database_url=SecretStr(url))
+        with pytest.raises(DatabaseError) as caught, Database(settings).reading():
+            pass
+        error = caught.value
+        assert error.code == "database_unavailable" and "127.0.0.1" in error.message and "DATABASE_URL" in error.fix
+        for shown in (str(error), repr(settings), repr(error.__cause__)):
+            assert PASSWORD not in shown and "p%40ss" not in shown
+
+
+def test_after_a_restart_of_the_server_it_goes_on(postgres: Postgres, tmp_path: Path) -> None:
+    database = Database(settings_of(tmp_path, database_url=SecretStr(postgres.new_database())))
+    add(database, "a")
+    postgres.stop()
+    with pytest.raises(DatabaseError):
+        add(database, "b")
+    postgres.start()
+    add(database, "c")
+    assert ids(database) == ["a", "c"]
+    database.close()
