@@ -53,7 +53,7 @@ async def ready(request: Request, services: Opened) -> Response:
 
 
 @router.get("/models/{name}")
-@router.get("/models/{name}/versions/{version}")
+@router.get("/models/{name}/versions/{version}", operation_id="version_metadata")
 def metadata(
     caller: Annotated[Caller, needs("predict")], services: Opened, name: Part, version: str = ""
 ) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def metadata(
 
 
 @router.get("/models/{name}/ready")
-@router.get("/models/{name}/versions/{version}/ready")
+@router.get("/models/{name}/versions/{version}/ready", operation_id="version_ready")
 async def model_ready(
     caller: Annotated[Caller, needs("predict")], services: Opened, name: Part, version: str = ""
 ) -> Response:
@@ -86,7 +86,7 @@ async def model_ready(
 
 
 @router.post("/models/{name}/infer")
-@router.post("/models/{name}/versions/{version}/infer")
+@router.post("/models/{name}/versions/{version}/infer", operation_id="version_infer")
 async def infer(
     caller: Annotated[Caller, needs("predict")], services: Opened, request: Request, name: Part, version: str = ""
 ) -> Response:

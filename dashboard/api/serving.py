@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from dashboard.api import evaluations, health, inference_protocol, models, predict
+from dashboard.api.access import Door
 from dashboard.api.context import GetServices
 from dashboard.api.health import Readiness
 from dashboard.api.idempotency import Idempotency
@@ -66,6 +67,7 @@ def _app(
         ],
     )
     app.state.get_services, app.state.measures, app.state.readiness = get_services, measures, readiness
+    app.state.door = Door(settings.allow_anyone_who_reaches_this_server_to_use_it)
     tell_problems(app)
     return app
 

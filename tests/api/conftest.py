@@ -43,7 +43,8 @@ def opened(settings: Settings, pool: WorkerPool) -> Services:
 def client(opened: Services, settings: Settings) -> Iterator[TestClient]:
     from starlette.applications import Starlette
 
-    app = Starlette(routes=mounts(both(lambda: opened, settings)))
+    anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
+    app = Starlette(routes=mounts(both(lambda: opened, anyone)))
     with TestClient(app, base_url="http://localhost") as client:
         yield client
 
