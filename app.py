@@ -17,8 +17,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
+from streamlit import config
+from streamlit.web.server.server_util import get_display_address, get_url
 
-from dashboard.core.settings import PACKAGE
+from dashboard.core.errors import DashboardError
+from dashboard.core.settings import PACKAGE, get_settings
+from dashboard.ui.navigation import ADDRESSES
+from dashboard.web.closed import Closed
+from dashboard.web.deep_links import deep_links, streamlit_html, told_where_the_server_is
+from dashboard.web.headers import SafeHeaders, content_security_policy, inline_scripts
+from dashboard.web.hosts import OwnHosts, own_names
 
 UNVISITED_S = 5.0  # seconds after which the workers start although no page has been opened
 DRAWING_S = 0.3  # seconds that a browser has to draw the first page before the workers start
@@ -34,10 +43,23 @@ with contextlib.suppress(OSError, AttributeError):  # other systems have no glib
 async def _lifespan(app: Any) -> AsyncIterator[None]:
     # on a thread, because the browser loads Streamlit's own files meanwhile
     threading.Thread(target=_start_services, name="start", daemon=True).start()
+    _say_where()
     yield
     from dashboard.ui.resources import get_services
 
     get_services().close()
+
+
+def _say_where() -> None:
+    """Prints the address of the dashboard, when the server has its port."""
+    address = config.get_option("server.address")
+    print(f"\n  The dashboard is at {get_url(get_display_address(address or 'localhost'))}")
+    if len(hosts) > len(named_hosts):
+        print(
+            f"  From other machines: {get_url(hosts[-1])} or the IP address of this machine.\n"
+            "  Other names are refused unless you give them: classifier-dashboard run --allow-host NAME"
+        )
+    print(flush=True)
 
 
 def _start_services() -> None:
@@ -45,10 +67,34 @@ def _start_services() -> None:
     from dashboard.ui.resources import get_services, page_served
 
     services = get_services()
+    for version in services.registry.versions():
+        services.health.fault(version)  # starts to read its file, so that the first page knows whether it is sound
     if page_served.wait(UNVISITED_S):
         time.sleep(DRAWING_S)  # importing TensorFlow would slow the page down
     services.start()
     import dashboard.ui.predict.picture_view  # noqa: F401 - the first picture need not wait for it
 
 
-app = st.App(PACKAGE / "main.py", lifespan=_lifespan)
+def _named_hosts() -> tuple[str, ...]:
+    """The names that the operator gave."""
+    try:
+        return (*get_settings().allowed_hosts, *config.get_option("server.allowedHosts"))
+    except DashboardError:  # the page says which setting cannot be used
+        return ()
+
+
+base = config.get_option("server.baseUrlPath")
+page_html = told_where_the_server_is(streamlit_html(), base)
+named_hosts = _named_hosts()
+hosts = own_names(config.get_option("server.address"), named_hosts)
+origins = config.get_option("server.corsAllowedOrigins") if config.get_option("server.enableCORS") else None
+app = st.App(
+    PACKAGE / "main.py",
+    lifespan=_lifespan,
+    routes=deep_links(ADDRESSES, page_html, base),
+    middleware=[  # the first has the first word about a request, and the last about its answer
+        Middleware(SafeHeaders, policy=content_security_policy(inline_scripts(page_html))),
+        Middleware(OwnHosts, hosts=hosts, origins=origins),
+        Middleware(Closed),
+    ],
+)

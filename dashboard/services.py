@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from dashboard.core.engine.pool import STAGGER_S
 from dashboard.core.engine.remote_engine import connect
 from dashboard.core.explanations.explainer import SLOW_TASK_S, Explainer
 from dashboard.core.images.kept_pictures import KeptPictures
+from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
 from dashboard.core.settings import Settings
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from dashboard.core.analysis.run_analysis import RunAnalysis
     from dashboard.core.database.database import Database
     from dashboard.core.database.write_behind import WriteBehind
-    from dashboard.core.diagnostics.checks import Report
+    from dashboard.core.diagnostics.diagnosis import Diagnosis
     from dashboard.core.evaluation.jobs import JobRunner
     from dashboard.core.runs.store import RunStore
 
@@ -60,6 +62,7 @@ class Services:
     settings: Settings
     engine: Engine
     registry: Registry
+    health: ModelHealth
     inference: Inference
     explainer: Explainer
     pictures: KeptPictures
@@ -100,11 +103,11 @@ class Services:
 
     @property
     @_made_once
-    def diagnosis(self) -> BackgroundTask[Report]:
+    def diagnosis(self) -> Diagnosis:
         """The checks of Diagnostics."""
-        from dashboard.core.diagnostics.diagnosis import diagnosis_task
+        from dashboard.core.diagnostics.diagnosis import Diagnosis
 
-        return diagnosis_task(self.settings, self.inference, self.registry, self.engine)
+        return Diagnosis(self.settings, self.inference, self.registry, self.engine, self.health)
 
     @property
     @_made_once
@@ -149,11 +152,12 @@ class Services:
     def start(self) -> None:
         """Starts the workers, offers them to the command line and takes up interrupted evaluations.
 
-        A server calls it once.
+        A server calls it once. Only the workers must start; what else fails is a warning in the log.
         """
         self.engine.start()
-        self.offer.start()
-        self.jobs.go_on_with_interrupted(self.registry)
+        _optional("Offering the workers to the command line", self.offer.start)
+        _optional("Tidying the folder of evaluations", lambda: self.runs.tidy())
+        _optional("Resuming interrupted evaluations", lambda: self.jobs.go_on_with_interrupted(self.registry))
 
     def __enter__(self) -> Services:
         return self
@@ -198,12 +202,21 @@ def services_of(settings: Settings, engine: Engine) -> Services:
         settings,
         engine,
         Registry.of(settings),
+        ModelHealth(),
         Inference(engine, settings.batch_wait_ms / 1000),
         Explainer(engine, max(SLOW_TASK_S, settings.task_s)),
         KeptPictures(),
         BackgroundTask("download", lambda task: _download_cifar10(settings, task)),
         EngineServer(engine, settings),
     )
+
+
+def _optional(what: str, work: Callable[[], object]) -> None:
+    """Does something without which the dashboard can serve."""
+    try:
+        work()
+    except Exception:
+        logging.getLogger(__name__).warning("%s failed. The dashboard starts without it.", what, exc_info=True)
 
 
 def _download_cifar10(settings: Settings, task: BackgroundTask[object]) -> object:

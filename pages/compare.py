@@ -13,10 +13,12 @@ from dashboard.ui.compare.leaderboard_view import choose_metric, show_leaderboar
 from dashboard.ui.compare.worked_out import comparison_of, leaderboard_of
 from dashboard.ui.errors import show_error
 from dashboard.ui.resources import get_services
+from dashboard.ui.set_aside_runs import show_damaged_runs
 
 services = get_services()
 
 st.title("Compare")
+show_damaged_runs(services)
 choice = choose(overviews(services.runs))
 try:
     if not choice.a or not choice.b:

@@ -13,6 +13,7 @@ from dashboard.ui.picture_address import RUN, Picture, picture_to_explain
 from dashboard.ui.resources import get_services
 from dashboard.ui.session import first_answer
 from dashboard.ui.sidebar import model_in_use
+from dashboard.ui.tab_title import name_tab
 
 services = get_services()
 
@@ -36,6 +37,7 @@ picture = None
 try:
     picture = picture_to_explain(services)
     if picture:
+        name_tab(picture.name, "Explain")
         show(picture)
     else:
         st.text(

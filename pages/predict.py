@@ -8,6 +8,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 from dashboard.ui.predict.picture_choice import choose_picture
 from dashboard.ui.resources import get_services
+from dashboard.ui.tab_title import name_tab
 
 services = get_services()
 
@@ -27,6 +28,7 @@ with st.sidebar:
 if picture := choose_picture(services.settings.samples_dir):
     from dashboard.ui.predict.picture_view import show_picture  # only here, because the first view does not need it
 
+    name_tab(picture[0], "Predict")
     try:
         show_picture(services, *picture, percent / 100)
     except DashboardError as error:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 import venv
 import zipfile
@@ -149,7 +150,7 @@ def server(installation: Installation) -> Any:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [installation.command, "run", "--port", str(port), "--host", "127.0.0.1"]
+    command = [installation.command, "run", "--port", str(port), "--host", "127.0.0.1", "--allow-host", "dash.example"]
     with (installation.folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             command, cwd=installation.folder, env=installation.environment, stdout=log, stderr=subprocess.STDOUT
@@ -178,6 +179,17 @@ def healthy(port: int) -> bool:
         return False
 
 
+def status(address: str, host: str) -> int:
+    """The status of the answer to a request for this host."""
+    request = urllib.request.Request(f"http://{address}/evaluate", headers={"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
 def run_page(address: str, page: str, query: str = "") -> list[ForwardMsg]:
     """What a browser is sent that opens a page of the dashboard."""
     messages: list[ForwardMsg] = []
@@ -202,6 +214,9 @@ def test_it_serves_every_page_and_ends_with_its_workers(installation: Installati
         assert "#1d5fa8" in str(messages)  # the theme of .streamlit/config.toml
     linked = [message.delta.new_element.page_link.page for message in run_page(address, "explain", "run=none&image=0")]
     assert "evaluate" in linked
+    named = [status(address, host) for host in ("dash.example", "other.example", address)]
+    assert named == [200, 403, 200]
+    assert f"The dashboard is at http://{address}\n" in (installation.folder / "server.log").read_text()
     until(lambda: process.children(recursive=True))
     started = [process, *process.children(recursive=True)]
     process.send_signal(signal.SIGINT)

@@ -19,8 +19,9 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
     table = pd.DataFrame({"class": list(class_names), "probability": pred_probs})
     if len(table) > MOST_CLASSES:
         table = table.nlargest(OF_MANY, "probability")
+    table = table.sort_values("probability", ascending=False, kind="stable")
     table["top"] = table["probability"] == table["probability"].max()
-    order = alt.EncodingSortField("probability", order="descending")
+    order = table["class"].tolist()  # Vega warns of layers that each sort by a field
     base = alt.Chart(table).encode(
         y=alt.Y("class:N", sort=order, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False)),
         x=alt.X(

@@ -28,7 +28,8 @@ Split = Annotated[
     str, typer.Option("--split", metavar="NAME", help="test, train, val or all; test when not given, if there is one.")
 ]
 ZipEncoding = Annotated[
-    str, typer.Option("--zip-encoding", metavar="NAME", help="Of the names in a ZIP, such as gbk or cp437.")
+    str,
+    typer.Option("--zip-encoding", metavar="NAME", help="Encoding of the file names in a ZIP, such as gbk or cp437."),
 ]
 RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
 Where = Annotated[

@@ -33,7 +33,7 @@ def compare_runs(
             "compares it under two filters.",
         ),
     ] = None,
-    metric: Annotated[str, typer.Option(help="What ranks more than two evaluations.")] = "accuracy",
+    metric: Annotated[str, typer.Option(help="Metric by which more than two evaluations are ranked.")] = "accuracy",
     as_json: AsJson = False,
 ) -> None:
     """Compare two evaluations of the same images, or rank more of them.
@@ -117,4 +117,4 @@ def _show_board(board: Leaderboard) -> None:
             "yes" if each.may_be_best else "",
         )
     console.print(table)
-    say(f"Over {board.n:,} images. Those that may be the best cannot be told apart from the first.")
+    say(f"Over {board.n:,} images. Those that may be the best do not differ significantly from the first.")

@@ -19,7 +19,7 @@ def doctor(as_json: AsJson = False) -> None:
             opened.inference,
             opened.registry,
             opened.engine,
-            on_progress=lambda text: status.update(plain_text(text)),
+            on_step=lambda what: status.update(plain_text(f"Checking {what} ...")),
         )
     if as_json:
         print_json(ReportRecord.of(report))

@@ -46,7 +46,7 @@ def read_share(text: str) -> float:
     except ValueError:
         share = math.nan
     if not 0 <= share <= 1:
-        raise typer.BadParameter(f"{text!r} is no share: write 0.93 or 93%", param_hint="--min-accuracy")
+        raise typer.BadParameter(f"{text!r} is not a share: write 0.93 or 93%", param_hint="--min-accuracy")
     return share
 
 
@@ -69,9 +69,10 @@ def evaluate(
     labels_from: LabelsFrom = None,
     label_map: LabelMap = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for report.json, rows.csv and rows.parquet; made if it is not there.")
+        Path | None,
+        typer.Option(help="Folder for report.json, rows.csv and rows.parquet; created if it does not exist."),
     ] = None,
-    resume: Annotated[str, typer.Option(metavar="RUN_ID", help="Go on with a run that was interrupted.")] = "",
+    resume: Annotated[str, typer.Option(metavar="RUN_ID", help="Resume a run that was interrupted.")] = "",
     workers: Annotated[
         int | None, typer.Option(min=1, max=64, help="Number of own worker processes; implies --local.")
     ] = None,
@@ -154,13 +155,13 @@ def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -
         opened = open_run(plan, store, chunk_size, new_run_id(), reuse)
         run_id = opened.manifest.run_id
         if isinstance(opened, Found):
-            say("This was evaluated before; --no-cache evaluates it anew.")
+            say("This was evaluated before; --no-cache evaluates it again.")
             return opened
         if isinstance(opened, OpenRun):
             if opened.taken_up:
-                say(f"Going on with run {run_id}, which was stopped; --no-cache begins anew.")
+                say(f"Resuming run {run_id}, which was stopped; --no-cache starts again from the first image.")
             return opened
-        say(f"Another process evaluates the same (run {run_id}); waiting for it. --no-cache begins anew.")
+        say(f"Another process evaluates the same (run {run_id}); waiting for it. --no-cache starts a run of its own.")
         while store.folder(run_id).is_owned():
             time.sleep(_POLL_S)
 
@@ -171,7 +172,7 @@ def _evaluate(opened: Services, run: OpenRun) -> RunManifest:
         try:
             return go_on(run, opened.engine, opened.settings.task_s, lambda p: _show_progress(bar, task, p))
         except KeyboardInterrupt:
-            say(f"Stopped. Go on with: python -m dashboard evaluate --resume {run.manifest.run_id}", "yellow")
+            say(f"Stopped. Resume with: python -m dashboard evaluate --resume {run.manifest.run_id}", "yellow")
             raise
 
 

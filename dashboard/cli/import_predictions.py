@@ -27,7 +27,7 @@ def import_command(
         str, typer.Option(help="In the order of the probabilities: a,b,c or a text file with one per line.")
     ] = "",
     model: Annotated[str, typer.Option(help="Use the class names of this model: NAME or NAME@VERSION.")] = "",
-    name: Annotated[str, typer.Option(help="Name of what made the predictions; shown instead of a model.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the model or program that made the predictions.")] = "",
     labels_from: LabelsFrom = None,
     label_map: LabelMap = None,
     as_json: AsJson = False,

@@ -18,7 +18,6 @@ from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit
 from dashboard.core.labels.class_names import read_class_names
 from dashboard.core.models.adding import NewModel, add_model, read_input_size
-from dashboard.core.models.registry import Registry
 from dashboard.schemas.models import ModelRecord, RecalibrationRecord
 from dashboard.services import Services
 
@@ -38,7 +37,7 @@ def models(
         return
     opened = services()
     known = opened.registry
-    active = _active_ref(known)
+    active = known.active_ref()
     versions = known.versions()
     if markdown:
         _print_markdown(opened)
@@ -58,14 +57,6 @@ def models(
         console.print(table)
     for broken in known.broken():
         say(str(broken.error), "red")
-
-
-def _active_ref(known: Registry) -> str:
-    """NAME@VERSION of the active version; "" if there is none or the setting names a version that does not exist."""
-    try:
-        return known.active().ref
-    except DashboardError:
-        return ""
 
 
 def _print_markdown(opened: Services) -> None:
@@ -88,7 +79,7 @@ def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json(ModelRecord.of_version(version, active=_active_ref(known) == version.ref))
+        print_json(ModelRecord.of_version(version, active=known.active_ref() == version.ref))
     say(f"{version.ref} is now active.")
     if settings.model:
         say(f"But DASHBOARD_MODEL={settings.model} is set and takes precedence.", "yellow")
@@ -109,13 +100,13 @@ def models_add(
     scale: Annotated[
         str,
         typer.Option(
-            help=f"Scaling of pixel values: {', '.join(SCALINGS)}; if empty, told by the model's layers or by samples."
+            help=f"Scaling of pixel values: {', '.join(SCALINGS)}; if empty, found from the model's layers or from samples."
         ),
     ] = "",
     samples: Annotated[
         Path | None,
         typer.Option(
-            help="Labelled pictures of its classes, such as one folder a class: the scalings are tried on them."
+            help="Labelled pictures of its classes, such as one folder per class: the scalings are tried on them."
         ),
     ] = None,
     fit: Annotated[
@@ -124,7 +115,9 @@ def models_add(
     color: Annotated[
         str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; taken from the model if empty.")
     ] = "",
-    output: Annotated[str, typer.Option(help="Name of the output with the classes, of a model with several.")] = "",
+    output: Annotated[
+        str, typer.Option(help="Name of the output that gives the classes, if the model has several outputs.")
+    ] = "",
     input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that accepts any size.")] = "",
     memory_gb: Annotated[
         float, typer.Option(min=0.0, help="Limit on the memory for loading; 0: chosen by the file's size.")
@@ -137,7 +130,7 @@ def models_add(
     _check_choice("--color", color, get_args(ColorMode))
     opened = services()
     settings, known = opened.settings, opened.registry
-    active = _active_ref(known)
+    active = known.active_ref()
     try:
         with console.status("Checking the file ..."):
             new = NewModel(
@@ -154,7 +147,7 @@ def models_add(
             )
             version = add_model(new, known, settings.samples_dir, PIXEL_METHODS, settings.worker_start_s)
         _keep_active(opened, active, version.ref)
-        is_active = _active_ref(known) == version.ref
+        is_active = known.active_ref() == version.ref
     except DashboardError as error:
         stop(error, as_json)
     for note in version.provenance.get("notes", ()):
@@ -177,7 +170,7 @@ def models_recalibrate(
     from dashboard.core.evaluation.recalibration import recalibrate
 
     opened = services()
-    active = _active_ref(opened.registry)
+    active = opened.registry.active_ref()
     try:
         done = recalibrate(opened.registry, opened.registry.get(ref), opened.runs, run)
         _keep_active(opened, active, done.version.ref)
@@ -199,7 +192,7 @@ def models_recalibrate(
 
 def _keep_active(opened: Services, active: str, added: str) -> None:
     """Makes `active` the active version again if the version `added` took its place. Raises DashboardError."""
-    if _active_ref(opened.registry) == active:
+    if opened.registry.active_ref() == active:
         return
     if opened.settings.model:
         say(f"DASHBOARD_MODEL={opened.settings.model} is set. From now on it means {added}.", "yellow")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
-from dashboard.core.settings import ROOT
+from dashboard.core.errors import DashboardError
+from dashboard.core.settings import ROOT, get_settings
 from dashboard.core.shell import become
 
 
@@ -17,6 +19,14 @@ def run(
         str,
         typer.Option(help="Address to listen on, such as 127.0.0.1 for this machine only; all addresses by default."),
     ] = "",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name by which browsers reach this server, such as dashboard.example.com; can be repeated. Other names "
+            "than this, the machine's own and localhost are refused. IP addresses are not.",
+        ),
+    ] = None,
     options: Annotated[
         list[str] | None, typer.Argument(metavar="[-- OPTIONS]", help="Further options of `streamlit run`.")
     ] = None,
@@ -27,4 +37,12 @@ def run(
         command += ["--server.port", str(port)]
     if host:
         command += ["--server.address", host]
+    if allow_host:
+        os.environ["DASHBOARD_ALLOWED_HOSTS"] = ",".join((*get_settings().allowed_hosts, *allow_host))
+        get_settings.cache_clear()
+        try:
+            get_settings()
+        except DashboardError as error:
+            wrong = "Write the name of a host, such as dashboard.example.com, without http:// and without a port."
+            raise typer.BadParameter(wrong, param_hint="--allow-host") from error
     become([*command, *(options or ())])

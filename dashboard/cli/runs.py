@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,14 +18,22 @@ from dashboard.cli.note_run import note_run
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.cli.trust import show_guarantee, show_prediction_sets
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.runs.bin import DAYS_KEPT
 from dashboard.core.runs.export import export_run
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.rows import VIEW_COLUMNS
-from dashboard.core.runs.store import RunStore
+from dashboard.core.runs.store import DamagedRun, RunStore
 from dashboard.core.settings import get_settings
-from dashboard.schemas.runs import DeletionRecord, ExportRecord, RunSummary, ScoredRunRecord
+from dashboard.schemas.runs import (
+    DeletedRunRecord,
+    DeletionRecord,
+    ExportRecord,
+    RestorationRecord,
+    RunSummary,
+    ScoredRunRecord,
+)
 
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, compare, export and delete evaluations.")
 runs_app.command("compare")(compare_runs)
@@ -37,12 +46,19 @@ runs_app.command("prediction-sets")(show_prediction_sets)
 
 
 @runs_app.command("list")
-def list_runs(as_json: AsJson = False) -> None:
+def list_runs(
+    deleted: Annotated[bool, typer.Option("--deleted", help="List the deleted evaluations instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the evaluations, newest first."""
     store = _store()
-    runs = overviews(store)
+    if deleted:
+        _list_deleted(store, as_json)
+        return
+    runs, damaged = overviews(store), store.damaged()
     if as_json:
-        print_json([RunSummary.of(run) for run in runs])
+        print_json([*map(RunSummary.of, runs), *map(RunSummary.of_damaged, damaged)])
+        _say_damaged(damaged)
         return
     titles = ("dataset", "model", "accuracy", "images", "state", "verdict, note")
     table = Table(Column("run", no_wrap=True, min_width=24), *(Column(title, overflow="fold") for title in titles))
@@ -57,6 +73,28 @@ def list_runs(as_json: AsJson = False) -> None:
             run.state,
             plain_text(", ".join(filter(None, (noted.verdict, noted.note)))),
         )
+    console.print(table)
+    _say_damaged(damaged)
+
+
+def _say_damaged(damaged: Sequence[DamagedRun]) -> None:
+    for run in damaged:
+        say(f"Damaged run: {run.reason} Delete it with `python -m dashboard runs delete {run.run_id}`.", "yellow")
+
+
+def _list_deleted(store: RunStore, as_json: bool) -> None:
+    found = store.bin.list()
+    if as_json:
+        print_json([DeletedRunRecord.of(run) for run in found])
+        return
+    table = Table(Column("run", no_wrap=True, min_width=24), "dataset", "model", "deleted (UTC)", "days left")
+    for run in found:
+        m = run.manifest
+        dataset, model = (m.dataset_name, m.model) if m else ("damaged", "")
+        table.add_row(
+            plain_text(run.run_id), plain_text(dataset), plain_text(model), run.deleted_utc[:16].replace("T", " "),
+            str(run.days_left),
+        )  # fmt: skip
     console.print(table)
 
 
@@ -99,21 +137,63 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete evaluations; their datasets stay."""
+    """Delete evaluations; they can be restored for 7 days. Their datasets stay."""
     store = _store()
     try:
-        manifests = [store.folder(run_id).manifest() for run_id in run_ids]
-        for m in manifests:
-            say(f"{m.run_id}: {m.dataset_name}, {m.model}, {m.n_images:,} images")
-        if not yes and not typer.confirm(f"Delete {len(manifests)} evaluation(s) permanently?", err=True):
+        for run_id in run_ids:
+            say(f"{run_id}: {_what_is_deleted(store, run_id)}")
+        if not yes and not typer.confirm(f"Delete {len(run_ids)} evaluation(s)?", err=True):
             raise typer.Exit(1)
-        for m in manifests:
-            store.delete(m.run_id)
+        for run_id in run_ids:
+            store.delete(run_id)
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
         print_json(DeletionRecord(deleted=run_ids))
-    say(f"Deleted {len(run_ids)}.")
+    say(f"Deleted {len(run_ids)}. For {DAYS_KEPT} days, `python -m dashboard runs restore RUN` brings a run back.")
+
+
+def _what_is_deleted(store: RunStore, run_id: str) -> str:
+    """A line about a run. Raises DatasetError if there is none."""
+    folder = store.folder(run_id)
+    try:
+        m = folder.manifest()
+    except DatasetError:
+        if not folder.path.is_dir():
+            raise
+        return "a damaged run"
+    return f"{m.dataset_name}, {m.model}, {m.n_images:,} images"
+
+
+@runs_app.command("restore")
+def restore(run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...")], as_json: AsJson = False) -> None:
+    """Bring deleted evaluations back."""
+    try:
+        for run_id in run_ids:
+            _store().bin.restore(run_id)
+    except DashboardError as error:
+        stop(error, as_json)
+    if as_json:
+        print_json(RestorationRecord(restored=run_ids))
+    say(f"Restored {len(run_ids)}.")
+
+
+@runs_app.command("empty-bin")
+def empty_bin(
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False, as_json: AsJson = False
+) -> None:
+    """Remove all deleted evaluations for good, which frees their space."""
+    store = _store()
+    count = len(store.bin.list())
+    if count and not yes and not typer.confirm(f"Remove {count} deleted evaluation(s) for good?", err=True):
+        raise typer.Exit(1)
+    removed = store.bin.empty()
+    if as_json:
+        print_json(DeletionRecord(deleted=removed))
+    say(f"Removed {len(removed)}.")
+    if len(removed) < count:
+        say(f"{count - len(removed)} could not be removed; see the log.", "yellow")
+        raise typer.Exit(1)
 
 
 def _store() -> RunStore:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import rename
+from dashboard.core.files import open_atomically, remove_unfinished
 
 BLOCK_BYTES = 2**18
 SILENCE_S = 30  # seconds without data after which the connection counts as lost
@@ -32,13 +29,10 @@ def fetch(url: str, target: Path, sha256: str, on_progress: OnProgress = lambda 
             to put a file that was downloaded by hand.
     """
     by_hand = f"Try again, or fetch {url} elsewhere and put it at {target}."
-    part: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(target)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-        part = Path(name)
-        with os.fdopen(handle, "wb") as out, urllib.request.urlopen(url, timeout=SILENCE_S) as response:
+        remove_unfinished(target.parent, ABANDONED_S)
+        with open_atomically(target) as out, urllib.request.urlopen(url, timeout=SILENCE_S) as response:
             total = int(response.headers.get("Content-Length") or 0)
             done, digest = 0, hashlib.sha256()
             while block := response.read(BLOCK_BYTES):
@@ -46,27 +40,16 @@ def fetch(url: str, target: Path, sha256: str, on_progress: OnProgress = lambda 
                 digest.update(block)
                 done += len(block)
                 on_progress(done, total)
-        if total and done != total:
-            raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
-        if digest.hexdigest() != sha256:
-            raise DatasetError(
-                f"What {url} sent is not the file that is expected: its checksum does not match. It was not kept.",
-                by_hand,
-                "checksum",
-            )
-        part.chmod(0o644)
-        rename(part, target)
+            if total and done != total:
+                raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
+            if digest.hexdigest() != sha256:
+                raise DatasetError(
+                    f"What {url} sent is not the file that is expected: its checksum does not match. It was not kept.",
+                    by_hand,
+                    "checksum",
+                )
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise DatasetError(f"{target.name} could not be downloaded: {reason}.", by_hand, "download_failed") from error
-    finally:
-        if part:
-            part.unlink(missing_ok=True)
-
-
-def _remove_abandoned(target: Path) -> None:
-    for part in target.parent.glob(f".{target.name}.*.part"):
-        if time.time() - part.stat().st_mtime > ABANDONED_S:
-            part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Readable and portable names, atomic writes, checksums, and the first fault of a JSON file."""
+"""Readable and portable names, atomic writes, checksums, and JSON from files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from typing import IO, Any
 
 from pydantic import ValidationError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 
 _BLOCK_BYTES = 2**20
 _TRIES, _PAUSE_S = 40, 0.025  # a second, to rename to a file that somebody reads
@@ -67,10 +68,17 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def open_atomically(path: Path) -> Iterator[IO[bytes]]:
-    """A new file beside `path`. At the end it is synced and renamed to `path`; after an error it is deleted."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def open_atomically(path: Path, make_folder: bool = True) -> Iterator[IO[bytes]]:
+    """A new file beside `path`. At the end it is synced and renamed to `path`; after an error it is deleted.
+
+    Raises OSError.
+
+    Args:
+        make_folder: make the folder if it is missing. False: a missing folder is a FileNotFoundError.
+    """
+    if make_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -83,20 +91,48 @@ def open_atomically(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, make_folder: bool = True) -> None:
     """Writes a temporary file beside `path`, syncs it and renames it: readers see the old file or the new one."""
-    with open_atomically(path) as file:
+    with open_atomically(path, make_folder) as file:
         file.write(data)
 
 
-def write_json(path: Path, record: Any) -> None:
+def write_json(path: Path, record: Any, make_folder: bool = True) -> None:
     """Writes `record` as indented JSON, atomically."""
-    write_atomically(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomically(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode(), make_folder)
+
+
+def remove_unfinished(folder: Path, older_than_s: float = 0) -> None:
+    """Removes the files in `folder` that killed processes left half-written. Raises OSError.
+
+    Args:
+        older_than_s: leave files that were changed in the last seconds: another process may still write them.
+    """
+    for path in folder.glob(f".*{_UNFINISHED}"):
+        if not older_than_s or time.time() - path.stat().st_mtime > older_than_s:
+            path.unlink(missing_ok=True)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text. Raises ValueError for anything else, also for one that is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def disk_is_full(error: OSError) -> bool:
     """True if writing may succeed when there is space again."""
     return error.errno in _FULL
+
+
+def how_to_write_again(error: OSError) -> str:
+    """What the user can do after a failed write, as a sentence without its end."""
+    if disk_is_full(error):
+        return "Free some space (`python -m dashboard runs empty-bin` removes deleted evaluations for good)"
+    if error.errno == errno.EFBIG:
+        return "Raise the limit for the size of a file (`ulimit -f unlimited`), or use a file system without one"
+    return "Give the dashboard's user permission to write there"
 
 
 def first_fault(error: ValidationError) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.shell import in_command
@@ -33,6 +34,7 @@ def _default_models_dir(fields: dict[str, Any]) -> Path:
 CHUNK_SIZE = 128  # default: images that a worker takes at a time
 TASK_S = 120.0  # default: seconds that a worker may take for them
 WORKER_START_S = 120.0  # default: seconds that a worker process may take to start
+_HOST = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 
 class Settings(BaseSettings):
@@ -58,7 +60,7 @@ class Settings(BaseSettings):
         default="auto", description="auto: workers are forked from a process that has imported TensorFlow, on Linux"
     )
     task_s: float = Field(default=TASK_S, gt=0, description="how long one chunk or one prediction may take")
-    chunk_size: int = Field(default=CHUNK_SIZE, ge=1, le=4096, description="images a chunk of an evaluation")
+    chunk_size: int = Field(default=CHUNK_SIZE, ge=1, le=4096, description="images per chunk of an evaluation")
     batch_wait_ms: float = Field(
         default=3.0, ge=0, le=1000, description="how long a prediction waits for others while a worker is busy"
     )
@@ -66,7 +68,13 @@ class Settings(BaseSettings):
     precision: Literal["auto", "float32"] = Field(
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
     )
-    max_upload_mb: int = Field(default=2048, ge=1, description="largest dataset that can be uploaded")
+    max_upload_mb: int = Field(
+        default=2048, ge=1, description="largest dataset that can be uploaded, in MiB (2^20 bytes)"
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="names that the served pages answer to, separated by commas; *.example.com for all of them",
+    )
     api_max_body_mb: int = Field(default=64, ge=1, description="largest request of the HTTP API, except for datasets")
     api_max_images: int = Field(default=256, ge=1, description="images in one request of the HTTP API")
     api_requests_per_minute: int = Field(default=60_000, ge=1, description="requests of one client of the HTTP API")
@@ -86,6 +94,17 @@ class Settings(BaseSettings):
     password_hash: SecretStr = Field(
         default=SecretStr(""), description="Argon2 hash of the pages' password; empty: that of the file `password.txt`"
     )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _host_names(cls, text: object) -> object:
+        """The names in a list separated by commas, in lower case."""
+        if not isinstance(text, str):
+            return text
+        names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+        if wrong := [name for name in names if not _HOST.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]!r} is not the name of a host; write it without http:// and without a port")
+        return names
 
     @field_validator("models_dir", "data_dir")
     @classmethod
@@ -140,7 +159,7 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = [
-            f"DASHBOARD_{'_'.join(map(str, fault['loc'])).upper()} is {str(fault['input'])!r}: {fault['msg']}."
+            f"DASHBOARD_{'_'.join(map(str, fault['loc'])).upper()} is {str(fault['input'])!r}: {fault['msg'].removeprefix('Value error, ')}."
             for fault in error.errors()
         ]
         raise DashboardError(

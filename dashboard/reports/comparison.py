@@ -84,4 +84,4 @@ def _chart(found: Comparison) -> Chart:
 
 def _speed(found: Comparison) -> list[str]:
     a, b = found.a.images_per_second, found.b.images_per_second
-    return [f"Speed: A {a:,.0f} and B {b:,.0f} images a second."] if a and b else []
+    return [f"Speed: A {a:,.0f} and B {b:,.0f} images per second."] if a and b else []

@@ -10,9 +10,11 @@ from pydantic import Field
 
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.metrics.scores import Score
+from dashboard.core.runs.bin import DeletedRun
 from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.overview import RunOverview
 from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import DamagedRun
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.schema import Schema
 
@@ -131,13 +133,16 @@ class RunSummary(Schema):
     """A run in the list of runs."""
 
     run_id: str
-    created_utc: str = Field(description="ISO 8601")
-    state: str = Field(description="running, finished, cancelled, failed or interrupted")
+    created_utc: str = Field(description="ISO 8601; of a damaged run, when its folder was last changed")
+    state: str = Field(
+        description="running, finished, cancelled, failed, interrupted or damaged; of a damaged run, what cannot be read "
+        "is empty, 0 or null"
+    )
     dataset: str = Field(description="path on the server")
     model: ModelName
     n_images: int
     seconds: float
-    message: str = Field(description="why it failed; may be empty")
+    message: str = Field(description="why it failed, or what is damaged; may be empty")
     accuracy: ScoreRecord | None = Field(description="with its 95% Wilson interval; null if it is not known")
     verdict: str = Field(description="to review, accepted, rejected or empty")
     note: str
@@ -159,6 +164,40 @@ class RunSummary(Schema):
             verdict=run.annotations.verdict,
             note=run.annotations.note,
         )
+
+    @classmethod
+    def of_damaged(cls, run: DamagedRun) -> RunSummary:
+        """A damaged run in the list: all fields keep their types, so that programs which read the list go on working."""
+        return cls(
+            run_id=run.run_id, created_utc=run.changed_utc, state="damaged", dataset="", model=ModelName.parse(""),
+            n_images=0, seconds=0.0, message=run.reason, accuracy=None, verdict="", note="",
+        )  # fmt: skip
+
+
+class DeletedRunRecord(Schema):
+    """A deleted run that can be restored."""
+
+    run_id: str
+    deleted_utc: str = Field(description="ISO 8601")
+    days_left: int = Field(description="days until it is removed for good")
+    dataset: str | None = Field(description="path on the server; null if the run is damaged")
+    model: ModelName | None
+    n_images: int | None
+
+    @classmethod
+    def of(cls, run: DeletedRun) -> DeletedRunRecord:
+        """The record of a deleted run."""
+        m = run.manifest
+        return cls(
+            run_id=run.run_id, deleted_utc=run.deleted_utc, days_left=run.days_left, dataset=m.dataset if m else None,
+            model=ModelName.parse(m.model) if m else None, n_images=m.n_images if m else None,
+        )  # fmt: skip
+
+
+class RestorationRecord(Schema):
+    """Runs that were restored."""
+
+    restored: list[str] = Field(description="run ids")
 
 
 class ImportRecord(Figures):

@@ -1,7 +1,8 @@
-"""The folder of the page scripts. Links need the full path, because an installed dashboard has them elsewhere."""
+"""Where the pages are: their scripts, and their addresses on the server."""
 
 from __future__ import annotations
 
 from dashboard.core.settings import ROOT
 
-PAGES = ROOT / "pages"
+PAGES = ROOT / "pages"  # links need the full path, because an installed dashboard has them elsewhere
+ADDRESSES = ("explain", "evaluate", "compare", "diagnostics")  # Predict is at the root

@@ -18,6 +18,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 
 KEPT = 32
+ANSWERS_KEPT = 8  # each has a picture of up to 3 MB
 T = TypeVar("T")
 
 
@@ -57,7 +58,9 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
     starting = all(worker.state in ("starting", "failed") for worker in services.engine.workers())
     text = "Starting TensorFlow, about 5 seconds the first time ..." if starting else "Predicting ..."
     key = answer_key(name, data, version)
-    return remembered("answers", key, text, lambda: ask(services.inference, services.explainer, version, name, data))
+    return remembered(
+        "answers", key, text, lambda: ask(services.inference, services.explainer, version, name, data), ANSWERS_KEPT
+    )
 
 
 def stored_run(services: Services, run_id: str) -> Run:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.images.preprocessing import Fit
-from dashboard.core.models.version import ModelVersion
+from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.ui import resources
 from dashboard.ui.words import plain
 
@@ -15,26 +17,37 @@ FIT_KEY = "fit"
 MAP_LAYER_KEY, EXPLAIN_LAYER_KEY = "layer", "explain-layer"
 AS_TRAINED = "as-trained"
 FIT_WORDS: dict[str, str] = {"stretch": "Stretch", "center-crop": "Crop the centre", "pad": "Pad with black"}
+MARKS = {"model_missing": " - missing", "model_unknown": " - missing", "checksum": " - damaged"}
+CANNOT_BE_USED = " - cannot be used"  # the mark for all other codes
 
 
 def choose_model() -> None:
-    """Shows the choice of the model version that all pages use."""
-    versions = resources.get_services().registry.versions()
-    if not versions:
-        st.caption("No usable model")
+    """Shows the choice of the model version that all pages use, and marks those that cannot be used."""
+    services = resources.get_services()
+    by_ref = {entry.ref: entry for entry in services.registry.entries()}
+    if not by_ref:
+        st.caption("There is no model")
         return
-    by_ref = {v.ref: v for v in versions}
-    fault = ""
-    if st.session_state.get(MODEL_KEY) not in by_ref:
+    all_known = services.health.known(
+        _usable(by_ref)
+    )  # asked before the faults, or one found in between would not show
+    faults = {ref: _fault(entry) for ref, entry in by_ref.items()}
+    chosen = _without_mark(st.session_state.get(MODEL_KEY))
+    not_chosen = ""
+    if chosen is None:
         try:
-            st.session_state[MODEL_KEY] = resources.get_services().registry.active().ref
+            chosen = services.registry.active().ref
         except DashboardError as error:  # do not silently use another version instead
-            st.session_state[MODEL_KEY] = None
-            fault = error.message
-    chosen = st.selectbox(
+            not_chosen = error.message
+    elif chosen not in by_ref:  # it was removed, and another one is not used instead
+        faults[chosen] = ModelError(f"There is no model {chosen!r} any more.", code="model_unknown")
+    if st.session_state.get(MODEL_KEY) != chosen:
+        st.session_state[MODEL_KEY] = chosen
+    st.selectbox(
         "Model",
-        list(by_ref),
-        index=None if fault else 0,  # with None, the user could clear the choice
+        list(faults),
+        format_func=lambda ref: ref + _mark(faults.get(ref)),
+        index=None if not_chosen else 0,  # with None, the user could clear the choice
         key=MODEL_KEY,
         persist_state="session",
         placeholder="Choose one",
@@ -42,16 +55,46 @@ def choose_model() -> None:
         on_change=_forget_layers,
     )
     if chosen is None:
-        st.caption(plain(fault or "No model is chosen."))
-    else:
-        st.caption(_accuracy(by_ref[chosen]))
-        choose_fit(by_ref[chosen].preprocessing.fit)
+        st.caption(plain(not_chosen))
+    elif fault := faults[chosen]:
+        st.caption(f":material/error: {plain(fault.message)}")
+    elif isinstance(version := by_ref[chosen], ModelVersion):
+        st.caption(_accuracy(version))
+        choose_fit(version.preprocessing.fit)
+    if not all_known:
+        _watch_files(_usable(by_ref))
+
+
+def _usable(by_ref: Mapping[str, ModelVersion | BrokenVersion]) -> list[ModelVersion]:
+    return [entry for entry in by_ref.values() if isinstance(entry, ModelVersion)]
+
+
+def _fault(entry: ModelVersion | BrokenVersion) -> ModelError | None:
+    return entry.error if isinstance(entry, BrokenVersion) else resources.get_services().health.fault(entry)
+
+
+def _mark(fault: ModelError | None) -> str:
+    return MARKS.get(fault.code, CANNOT_BE_USED) if fault else ""
+
+
+def _without_mark(value: str | None) -> str | None:
+    """The version's name. The select box returns the text of an option that has another mark by now."""
+    for mark in (*MARKS.values(), CANNOT_BE_USED):
+        value = value.removesuffix(mark) if value else None
+    return value
+
+
+@st.fragment(run_every=resources.POLL_S)
+def _watch_files(versions: Sequence[ModelVersion]) -> None:
+    """Waits until the files of the models have been read, then shows the page with what was found."""
+    if resources.get_services().health.known(versions):
+        st.rerun()
 
 
 def _accuracy(version: ModelVersion) -> str:
     if interval := version.accuracy_interval:
-        return f"{interval} on {interval.n:,} test images"
-    return f"{version.accuracy:.1%} on its test images" if version.accuracy else "Accuracy not measured"
+        return f"Accuracy {interval} on {interval.n:,} test images"
+    return f"Accuracy {version.accuracy:.1%} on its test images" if version.accuracy else "Accuracy not measured"
 
 
 def _forget_layers() -> None:
@@ -77,3 +120,17 @@ def model_in_use() -> ModelVersion:
     version = resources.get_services().registry.get(st.session_state.get(MODEL_KEY) or "")
     fit = st.session_state.get(FIT_KEY)
     return version.fitting(fit) if fit in FIT_WORDS else version
+
+
+def another_can_be_used() -> bool:
+    """True if the user can choose a version that is not known to be damaged."""
+    services = resources.get_services()
+    return any(services.health.fault(version) is None for version in services.registry.versions())
+
+
+def fault_of_model() -> DashboardError | None:
+    """Why the chosen version cannot be used; None if it can, or while its file is being read."""
+    try:
+        return resources.get_services().health.fault(model_in_use())
+    except DashboardError as error:
+        return error

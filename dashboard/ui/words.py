@@ -46,7 +46,7 @@ def show_predicted_class(label: str) -> None:
         st.metric("Predicted class", plain(label))
     else:
         st.caption("Predicted class")
-        st.subheader(plain(label), anchor=False)
+        st.header(plain(label), anchor=False)
 
 
 def local_time(utc_iso: str) -> str:
@@ -73,3 +73,13 @@ def duration(seconds: float) -> str:
     if total < 3600:
         return f"{total // 60} min {total % 60} s"
     return f"{total // 3600} h {total % 3600 // 60} min"
+
+
+def ago(utc_iso: str) -> str:
+    """How long ago a UTC time stamp is, such as '2 minutes ago'. Changes once a minute, so that a page keeps still."""
+    seconds = (datetime.now(timezone.utc) - datetime.fromisoformat(utc_iso)).total_seconds()
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "less than a minute ago"

@@ -68,7 +68,7 @@ def test_a_connection_that_breaks_off_leaves_nothing(url: str, tmp_path: Path) -
 def test_parts_of_killed_processes_are_removed_and_fresh_ones_stay(url: str, tmp_path: Path) -> None:
     import os
 
-    old, fresh = tmp_path / ".file.a.part", tmp_path / ".file.b.part"
+    old, fresh = tmp_path / ".file.a.unfinished", tmp_path / ".file.b.unfinished"
     old.touch()
     fresh.touch()
     os.utime(old, (0, 0))

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from dashboard.core.settings import HOME, INSTALLED, ROOT, Settings
 from tests.conftest import ROOT as CHECKOUT
@@ -50,3 +51,12 @@ def test_in_a_checkout_everything_is_in_its_folder(monkeypatch: pytest.MonkeyPat
     settings = Settings(_env_file=None)  # type: ignore[call-arg]
     assert (settings.data_dir, settings.models_dir) == (CHECKOUT / "data", CHECKOUT / "models")
     assert settings.bundled_models_dir is None
+
+
+def test_host_names_are_a_list_without_schemes_and_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_ALLOWED_HOSTS", "Dash.Example.com, *.example.org,")
+    assert Settings(_env_file=None).allowed_hosts == ("dash.example.com", "*.example.org")  # type: ignore[call-arg]
+    for wrong in ("http://dash.example.com", "dash.example.com:8501", "a b", "a.*.example.com"):
+        monkeypatch.setenv("DASHBOARD_ALLOWED_HOSTS", wrong)
+        with pytest.raises(ValidationError, match="without http:// and without a port"):
+            Settings(_env_file=None)  # type: ignore[call-arg]

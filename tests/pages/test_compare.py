@@ -47,7 +47,7 @@ def opened(at: AppTest, **address: str | list[str]) -> AppTest:
 
 
 def headline(at: AppTest) -> str:
-    return str(at.subheader[0].value).replace("\\", "")
+    return str(at.header[0].value).replace("\\", "")
 
 
 def table_with(at: AppTest, column: str) -> object:
@@ -57,7 +57,7 @@ def table_with(at: AppTest, column: str) -> object:
 def test_before_anything_is_chosen(open_page: Open, runs: Path) -> None:
     at = open_page("compare")
     assert not at.exception and "Choose two evaluations of the same images" in text_of(at)
-    assert len(at.selectbox(key="compare-a").options) == 4 and not at.subheader
+    assert len(at.selectbox(key="compare-a").options) == 4 and not at.header
 
 
 def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, runs: Path) -> None:

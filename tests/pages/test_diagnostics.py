@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.clock import utc_now
-from dashboard.core.diagnostics.checks import Report
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.settings import Settings
 from dashboard.services import Services, services_of
 from tests.core.colour_model import make_registry, make_samples
+from tests.worker.hostile_worker import COMMAND
 
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "diagnostics.py"
 
@@ -40,32 +44,78 @@ def opened() -> AppTest:
     raise AssertionError("the checks do not end")
 
 
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def text_of(at: AppTest) -> str:
     return "\n".join(element.value for element in at.text)
+
+
+def worker_of(at: AppTest) -> dict[str, object]:
+    """The row of the only worker."""
+    [table] = [table.value for table in at.dataframe if "State" in table.value]
+    return dict(table.loc[0])
 
 
 def tables(at: AppTest) -> str:
     return "\n".join(table.value.to_string() for table in at.dataframe)
 
 
-def test_while_it_checks_it_says_what(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    told, go_on = threading.Event(), threading.Event()
+def test_what_needs_no_tensorflow_is_shown_while_it_is_awaited(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_registry(services.settings.models_dir)
+    go_on, answer = threading.Event(), services.inference.tensorflow
 
-    def slow_checks(*services: object) -> Report:
-        services[-1]("Waiting for TensorFlow")  # type: ignore[operator]
-        told.set()
-        go_on.wait(60)
-        return Report((), utc_now())
+    def slow() -> object:
+        assert go_on.wait(60)
+        return answer()
 
-    monkeypatch.setattr("dashboard.core.diagnostics.diagnosis.run_checks", slow_checks)
-    services.diagnosis.start()
-    assert told.wait(10)
+    monkeypatch.setattr(services.inference, "tensorflow", slow)
     at = AppTest.from_file(PAGE, default_timeout=60).run()
-    assert at.button(key="check-again").disabled
-    assert text_of(at) == "Waiting for TensorFlow ..."
-    assert not at.success
+    until(lambda: services.diagnosis.progress[0] >= 5)
+    at.run()
+    assert at.button(key="check-again").disabled and not at.success
+    assert at.info[0].value.startswith("**Checking, ")
+    captions = "\n".join(caption.value for caption in at.caption)
+    assert "Checking TensorFlow in a worker process" in captions and "Checking whether colour" in captions
+    assert "colour@1: model.keras is as model.json describes" in tables(at)
+    assert {metric.label: metric.value for metric in at.metric}["Accuracy on samples"] == "Checking ..."
     go_on.set()
-    assert opened().success
+    assert not opened().exception
+
+
+def test_a_killed_worker_is_never_below_everything_works(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page is over a worker of its own, which is killed while idle and while busy."""
+    make_registry(services.settings.models_dir)
+    with closing(WorkerPool(1, command=COMMAND)) as own:
+        alive = replace(services, engine=own)
+        monkeypatch.setattr("dashboard.ui.resources.get_services", lambda: alive)
+        until(lambda: own.workers()[0].state == "idle")
+        at = opened()
+        os.kill(own.workers()[0].pid or 0, signal.SIGKILL)
+        until(lambda: own.workers()[0].state != "idle")
+        at.run()
+        assert not at.success and worker_of(at)["State"] in ("died; it is being replaced", "restarting")
+        until(lambda: own.workers()[0].state == "idle")
+        task = own.submit("sleep", 60.0)
+        until(lambda: own.workers()[0].state == "busy")
+        at.run()
+        assert worker_of(at)["State"] == "busy: sleep"
+        os.kill(own.workers()[0].pid or 0, signal.SIGKILL)
+        until(lambda: own.workers()[0].restarts == 2)
+        at.run()
+        assert not at.success and not at.exception
+        shown = worker_of(at)
+        assert shown["Restarts"] == 2 and str(shown["Why it last ended"]).startswith(
+            "It was killed by SIGKILL while sleep"
+        )
+        assert "If restarts keep increasing, memory may be short" in text_of(at)
+        task.cancel()
 
 
 def test_when_all_works_one_line_says_so_and_the_rest_is_folded(services: Services) -> None:
@@ -75,7 +125,7 @@ def test_when_all_works_one_line_says_so_and_the_rest_is_folded(services: Servic
     assert not at.error
     [line] = [*at.success, *at.warning]  # a warning where this environment's packages are newer than tried
     assert line.value.startswith(("**Everything works", "**Works, with"))
-    assert [title.value for title in at.subheader] == [
+    assert [title.value for title in at.header] == [
         "Python and packages",
         "TensorFlow",
         "Models",
@@ -109,7 +159,7 @@ def test_a_broken_model_leads_the_page(services: Services) -> None:
 def test_names_are_never_markup(services: Services) -> None:
     make_registry(services.settings.models_dir, name="**loud** ![x](y)").get().file.unlink()
     at = opened()
-    markdown = [element.value for kind in (at.markdown, at.error, at.caption, at.subheader) for element in kind]
+    markdown = [element.value for kind in (at.markdown, at.error, at.caption, at.header) for element in kind]
     assert "**loud** ![x](y)@1" in text_of(at)
     assert not any("**loud**" in value or "![x](y)" in value for value in markdown)
 
@@ -117,18 +167,20 @@ def test_names_are_never_markup(services: Services) -> None:
 def test_going_away_and_coming_back_does_not_check_again(services: Services) -> None:
     make_registry(services.settings.models_dir)
     opened()
-    report = services.diagnosis.state.result
+    report = services.diagnosis.report()
     at = AppTest.from_file(PAGE, default_timeout=60).run()
     assert not at.button(key="check-again").disabled
-    assert services.diagnosis.state.result is report
+    again = services.diagnosis.report()
+    assert report and again and again.created_utc == report.created_utc
+    assert any(caption.value.startswith("Checked less than a minute ago") for caption in at.caption)
 
 
-def test_check_again_sees_what_has_changed(services: Services) -> None:
+def test_a_changed_model_is_checked_again(services: Services) -> None:
     registry = make_registry(services.settings.models_dir)
     at = opened()
     assert not at.error
     registry.get().file.unlink()
-    at.button(key="check-again").click().run()
+    at.run()  # it checks by itself
     assert opened().error[0].value.startswith("**Predictions are off")
 
 

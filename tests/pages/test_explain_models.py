@@ -115,7 +115,7 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
         page.session_state["explain-tab"] = name
         page.run()
         assert not page.exception
-        kinds = (page.markdown, page.caption, page.warning, page.info, page.metric, page.subheader)
+        kinds = (page.markdown, page.caption, page.warning, page.info, page.metric, page.header)
         read_as_markdown = [str(element.value) for kind in kinds for element in kind]
         read_as_markdown += [box.label for box in page.selectbox]
         assert any("example" in text for text in read_as_markdown)

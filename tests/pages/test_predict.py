@@ -343,7 +343,7 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
     page.button(key="sample-frog").click().run()
     assert not page.exception and page.warning
     read_as_markdown = [
-        page.subheader[0].value,
+        page.header[0].value,
         map_caption(page),
         *(w.value for w in page.warning),
         *(c.value for c in page.caption),
@@ -389,7 +389,7 @@ def test_a_long_class_name_is_shown_whole(page: AppTest, dashboard: Services) ->
     record.write_text(json.dumps(changed))
     page.selectbox(key="model").select("tiny@1").run()
     page.button(key="sample-frog").click().run()
-    assert not page.exception and not page.metric and [h for h in page.subheader if h.value.startswith("American")]
+    assert not page.exception and not page.metric and [h for h in page.header if h.value.startswith("American")]
 
 
 def test_a_setting_that_cannot_be_used_is_told_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
+from dashboard.core.runs.thumbnail_file import mapped_array
 
 CHUNK = 256  # images per progress report
 _FILE = "embeddings.npy"
@@ -36,12 +38,17 @@ class RunEmbeddings:
         return task.state if task else TaskState()
 
     def stored(self, run: Run) -> np.ndarray | None:
-        """The stored embeddings, (N, d) float32, memory-mapped, one per row of `run.evaluated`; None if missing."""
+        """The stored embeddings, (N, d) float32, memory-mapped, one per row of `run.evaluated`; None if missing.
+
+        Damaged ones count as missing, with a warning in the log.
+        """
         try:
-            embeddings: np.ndarray = np.load(self._path(run.manifest.run_id), mmap_mode="r")
-        except (OSError, ValueError):
+            return mapped_array(self._path(run.manifest.run_id), (len(run.evaluated), None), np.float32)
+        except FileNotFoundError:
             return None
-        return embeddings if len(embeddings) == len(run.evaluated) else None
+        except OSError as error:
+            logging.getLogger(__name__).warning("The embeddings of %s do not fit: %s", run.manifest.run_id, error)
+            return None
 
     def start(self, run: Run, version: ModelVersion) -> None:
         """Starts the computation, unless it is already running."""
@@ -65,9 +72,8 @@ class RunEmbeddings:
             parts.append(self._inference.embed(version, dataset.path, samples[start : start + CHUNK]))
         buffer = io.BytesIO()
         np.save(buffer, np.concatenate(parts).astype(np.float32))
-        # the run may have been deleted meanwhile, and writing makes its folder
-        self._store.folder(run.manifest.run_id).manifest()
-        write_atomically(self._path(run.manifest.run_id), buffer.getvalue())
+        self._store.folder(run.manifest.run_id).manifest()  # the run may have been deleted meanwhile
+        write_atomically(self._path(run.manifest.run_id), buffer.getvalue(), make_folder=False)
 
     def _path(self, run_id: str) -> Path:
         return self._store.folder(run_id).path / _FILE

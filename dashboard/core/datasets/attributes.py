@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import listed
 
 MOST_COLUMNS = 100
@@ -184,7 +185,7 @@ def _parquet_column(files: Sequence[Path | pa.Buffer], field: pa.Field) -> pa.Ch
 
 def _opened(file: Path | pa.Buffer, as_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
     source = file if isinstance(file, Path) else pa.BufferReader(file)
-    return pq.ParquetFile(source, memory_map=True, read_dictionary=list(as_dictionary))
+    return open_parquet(source, as_dictionary)
 
 
 def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:

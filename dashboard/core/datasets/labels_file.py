@@ -26,6 +26,7 @@ from dashboard.core.datasets.attributes import (
 from dashboard.core.datasets.coco import coco_rows, is_coco
 from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among, csv_separator
 from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
+from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
 from dashboard.core.errors import DatasetError
 from dashboard.core.labels.text_encoding import decode_text, where_not_utf8
@@ -148,7 +149,7 @@ def json_value(data: bytes, suffix: str) -> object:
 
 
 def _from_parquet(name: str, data: bytes) -> LabelsTable:
-    parquet = pq.ParquetFile(io.BytesIO(data))
+    parquet = open_parquet(pa.BufferReader(data))
     columns, metadata = parquet.schema_arrow.names, parquet.metadata
     file, label = column_among(columns, FILE_COLUMNS), column_among(columns, LABEL_COLUMNS)
     if file is None or label is None:
@@ -161,7 +162,9 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
     )
     if unpacked > MAX_LABELS_BYTES or metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"unpacked it has {metadata.num_rows:,} rows and {unpacked / 2**20:,.0f} MB")
-    table = pq.read_table(io.BytesIO(data), columns=[file, label], read_dictionary=[file, label])
+    table = pq.read_table(
+        io.BytesIO(data), columns=[file, label], read_dictionary=[file, label], page_checksum_verification=True
+    )
     return rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))
 
 

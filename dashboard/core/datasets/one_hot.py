@@ -68,7 +68,7 @@ def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, cl
     other = [header[i].strip() for i in range(len(header)) if i != file and i not in classes]
     notes = [f"{name} has a column for each class: {listed(names)}."]
     if other:
-        notes.append(f"Its columns with other values than 0 and 1 are no classes: {listed(other)}.")
+        notes.append(f"Its columns with other values than 0 and 1 are not classes: {listed(other)}.")
     used = (file, *classes) if other else None
     files = tuple(str(cell).strip() for cell in rows[file])
     return checked(LabelsTable(name, files, tuple(labels), tuple(notes), faults, used))

@@ -20,8 +20,10 @@ import pyarrow.parquet as pq
 
 from dashboard.core.datasets.attributes import Attributes, attributes_of, parquet_columns
 from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, column_among
+from dashboard.core.datasets.contract import unreadable
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
+from dashboard.core.datasets.parquet_file import open_parquet, state_of_file
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
@@ -31,7 +33,7 @@ from dashboard.core.questions import Question
 MAGIC = b"PAR1"
 _PIECE_ROWS, _PIECE_BYTES = 64, 32 * 2**20  # limits for one piece, which is in memory as a whole
 _COPY = "Upload or copy it again."
-_ERRORS = (pa.ArrowException, OSError, ValueError)
+_ERRORS = (pa.ArrowException, OSError, ValueError, LookupError, TypeError)
 
 
 class ParquetImages:
@@ -44,6 +46,7 @@ class ParquetImages:
         self.path, self._paths = path, tuple(files)
         self._used: set[str] = set()  # columns
         try:
+            self._states = [state_of_file(file) for file in files]
             groups: list[_Group] = []
             schema = _open(files[0]).schema_arrow
             for file in files:
@@ -138,7 +141,9 @@ class ParquetImages:
         try:
             with self._lock:
                 value = self._reader.value(index)
+            self._check_unchanged()
         except _ERRORS as error:
+            self._check_unchanged()
             raise ImageError(
                 f"The row of this image cannot be read ({error}).", "Copy the file again.", "unreadable"
             ) from error
@@ -146,6 +151,18 @@ class ParquetImages:
         if data is None:
             raise ImageError("The row holds no image.", "Store the image's bytes in the file.", "missing")
         return bytes(data)
+
+    def _check_unchanged(self) -> None:
+        """Raises DatasetError if a file was written anew since it was opened: a row may now be about another image."""
+        try:
+            same = self._states == [state_of_file(path) for path in self._paths]
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+        if not same:
+            raise DatasetError(
+                f"{self.path.name} was changed while it was read.",
+                "Wait until it is written completely, then open or evaluate it again.", "dataset_changed",
+            )  # fmt: skip
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
@@ -163,8 +180,8 @@ def count_rows(path: Path) -> int:
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, memory_map=True)
-    except _ERRORS as error:
+        return open_parquet(path)
+    except Exception as error:  # a damaged file makes its reader raise almost anything
         raise OSError(f"{path.name}: {error}") from error
 
 
@@ -252,5 +269,5 @@ def _class_names(schema: pa.Schema, label: str | None) -> tuple[str, ...]:
         if isinstance(feature, list):
             [feature] = feature
         return tuple(map(str, feature.get("feature", feature)["names"]))
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return ()

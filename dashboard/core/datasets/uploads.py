@@ -70,7 +70,9 @@ def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> 
                 with archive.open(member, "w", force_zip64=True) as to:
                     shutil.copyfileobj(file, to, _BLOCK_BYTES)
 
-    return _keep(write, f"{len(files)}_files.zip", f"{len(files)} files", [file for _, file in files], settings)
+    first = Path(files[0][0].replace("\\", "/")).stem[:50]  # a name that the user knows
+    file_name = plain_name(f"{first}_and_{len(files) - 1}_more.zip")
+    return _keep(write, file_name, f"{len(files)} files", [file for _, file in files], settings)
 
 
 def kept_upload(name: str, settings: Settings) -> Path | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dashboard.core.errors import commands_in
 
 MIB = 2**20
 
-Status = Literal["ok", "warning", "error", "skipped"]
+Status = Literal["ok", "warning", "error", "skipped", "checking"]  # "checking": it is not made yet
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Check:
     summary: str  # one sentence without its full stop
     fix: str = ""  # what to do, with commands between backticks; "" when nothing is wrong
     details: tuple[tuple[str, str], ...] = ()  # name, value with unit
+    checked_utc: str = ""  # ISO 8601; "" for one that is not made yet, or describes this moment
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -35,7 +37,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """All checks of one diagnosis."""
+    """All checks of one diagnosis; those that are not made yet have the status "checking"."""
 
     checks: tuple[Check, ...]
     created_utc: str  # ISO 8601
@@ -44,7 +46,7 @@ class Report:
 
     @property
     def status(self) -> Literal["ok", "warning", "error"]:
-        """The status of the worst check."""
+        """The status of the worst check that is made."""
         found = {check.status for check in self.checks}
         return "error" if "error" in found else "warning" if "warning" in found else "ok"
 
@@ -56,9 +58,22 @@ class Report:
         if errors := [check for check in self.checks if check.status == "error"]:
             first = errors[0].summary.partition("; ")[0]  # only the first sentence; the check shows the rest
             return f"{_counted(len(errors), 'error')}{', the first' if len(errors) > 1 else ''}: {first}"
+        if to_come := sum(check.status == "checking" for check in self.checks):
+            return f"Checking, {_counted(to_come, 'check')} to come"
         if warnings := sum(check.status == "warning" for check in self.checks):
             return f"Works, with {_counted(warnings, 'warning')}"
         return "Everything works"
+
+    @property
+    def checking(self) -> bool:
+        """True while some checks are not made yet."""
+        return any(check.status == "checking" for check in self.checks)
+
+    def with_group(self, group: str, checks: Sequence[Check]) -> Report:
+        """The report with other checks of a group, in the same place."""
+        first = next((i for i, check in enumerate(self.checks) if check.group == group), len(self.checks))
+        others = [check for check in self.checks if check.group != group]
+        return replace(self, checks=(*others[:first], *checks, *others[first:]))
 
     def check(self, check_id: str) -> Check | None:
         """The check with this id."""

@@ -1,25 +1,51 @@
-"""What each group of checks receives."""
+"""What the checks use, and the steps of a diagnosis."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from dashboard.core.diagnostics.checks import Check
 
 if TYPE_CHECKING:  # otherwise the checks of packages would import NumPy, which may be broken
     from dashboard.core.engine.contract import Engine
+    from dashboard.core.models.health import ModelHealth
     from dashboard.core.models.inference import Inference
     from dashboard.core.models.registry import Registry
     from dashboard.core.settings import Settings
 
+TENSORFLOW = "tensorflow"  # id of the check
+
 
 @dataclass(frozen=True)
 class CheckContext:
-    """The parts of the dashboard that checks use, and what earlier checks found."""
+    """The parts of the dashboard that checks use, and what earlier checks of this diagnosis found."""
 
     settings: Settings
     registry: Registry
     inference: Inference
     engine: Engine
-    on_progress: Callable[[str], None] = lambda doing: None  # is called with the current step, plain text
-    tensorflow_works: bool = True  # False after its checks failed; checks that need it are then skipped
+    health: ModelHealth
+    done: Mapping[str, Check] = field(default_factory=dict)  # by id
+
+    def failed(self, check_id: str) -> bool:
+        """True if this check was made and found an error."""
+        return check_id in self.done and self.done[check_id].status == "error"
+
+    @property
+    def tensorflow_works(self) -> bool:
+        """False after its check failed; checks that need it are then skipped."""
+        return not self.failed(TENSORFLOW)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A check to make, or several that are made together."""
+
+    id: str  # of its check
+    group: str
+    what: str  # what is checked, plain text; completes "Checking ..."
+    run: Callable[[CheckContext], Iterable[Check]]
+    on_worker: bool = False  # it waits for a worker process: such steps run one after another, the others beside them
+    after: tuple[str, ...] = ()  # steps that must be done before, none of which may run on a worker

@@ -1,4 +1,4 @@
-"""The groups of checks: to add one, write a file with its checks and add a row here."""
+"""The groups of checks: to add one, write a file with its steps and add a row here."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from dashboard.core.diagnostics import (
     tensorflow_checks,
     worker_checks,
 )
-from dashboard.core.diagnostics.checks import Check
-from dashboard.core.diagnostics.context import CheckContext
+from dashboard.core.diagnostics.context import CheckContext, Step
 
 
 @dataclass(frozen=True)
@@ -22,20 +21,14 @@ class CheckGroup:
 
     id: str  # as in `Check.group`
     title: str
-    doing: str  # shown while the checks run, plain text
-    checks: Callable[[CheckContext], Iterable[Check]]
+    steps: Callable[[CheckContext], Iterable[Step]]
 
 
-# the order in which they run and are shown
+# the order in which they are shown; steps on a worker also run in this order
 GROUPS = (
-    CheckGroup("packages", "Python and packages", "Looking at the installed packages", package_checks.checks),
-    CheckGroup(
-        tensorflow_checks.GROUP,
-        "TensorFlow",
-        "Waiting for TensorFlow in a worker process (about 5 s after a start)",
-        tensorflow_checks.checks,
-    ),
-    CheckGroup("models", "Models", "Looking at the models", model_checks.checks),
-    CheckGroup("workers", "Workers", "Looking at the workers", worker_checks.checks),
-    CheckGroup("storage", "Storage", "Looking at the storage", storage_checks.checks),
+    CheckGroup("packages", "Python and packages", package_checks.steps),
+    CheckGroup("tensorflow", "TensorFlow", tensorflow_checks.steps),
+    CheckGroup("models", "Models", model_checks.steps),
+    CheckGroup("workers", "Workers", worker_checks.steps),
+    CheckGroup("storage", "Storage", storage_checks.steps),
 )

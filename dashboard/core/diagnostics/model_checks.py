@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 from dashboard.core.diagnostics.checks import Check, without_full_stop
-from dashboard.core.diagnostics.context import CheckContext
-from dashboard.core.errors import BrokenVersionError, Code, DashboardError, DatasetError, WorkerError
-from dashboard.core.files import sha256_of
+from dashboard.core.diagnostics.context import CheckContext, Step
+from dashboard.core.errors import BrokenVersionError, Code, DashboardError, DatasetError, ModelError, WorkerError
 from dashboard.core.images.preprocessing import SCALINGS
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.facts import ModelFacts
+from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.samples import kept_samples, read_samples
 from dashboard.core.models.scalings import better_scaling
 from dashboard.core.models.self_test import LabelledFile, judge, self_test
 from dashboard.core.models.version import BrokenVersion, ModelVersion
-from dashboard.core.settings import INSTALLED, ROOT
+from dashboard.core.settings import ROOT
 from dashboard.core.shell import in_command, set_variable
 
 LATENCY = "Median latency, warm"
 ACCURACY = "Accuracy on samples"
 _TENSORFLOW = "TensorFlow is not usable"
+_FILE = "its file is damaged or missing"
+_LOAD = "it cannot be loaded"
 _FIXES_OF_LOADING: dict[Code, str] = {
     "worker_unavailable": "No worker process can be started: see the checks of the workers.",
     "worker_hung": f"Allow more time, for example `{set_variable('DASHBOARD_TASK_S', 600)}`, or use a smaller model.",
@@ -33,57 +35,48 @@ _FIXES_OF_LOADING: dict[Code, str] = {
 }
 
 
-def checks(context: CheckContext) -> Iterator[Check]:
-    """The checks of every version."""
-    return check_models(
-        context.registry,
-        context.inference,
-        context.settings.samples_dir,
-        context.tensorflow_works,
-        context.on_progress,
-    )
+def steps(context: CheckContext) -> list[Step]:
+    """The steps of every version: its file, loading it, and a self-test. After a failed check, the next are skipped."""
+    registry = context.registry
+    samples = cache(lambda: read_samples(context.settings.samples_dir))
+    found = [step for version in _active_first(registry) for step in _steps_of(version, samples)]
+    found += [Step(f"model.{v.ref}.file", "models", v.ref, partial(_broken, v)) for v in registry.broken()]
+    active = Step("model.active", "models", "the active model", lambda given: list(_check_active(given.registry)))
+    return [*found, active]
 
 
-def check_models(
-    registry: Registry,
-    inference: Inference,
-    samples_dir: Path,
-    tensorflow_works: bool,
-    on_progress: Callable[[str], None] = lambda doing: None,
-) -> Iterator[Check]:
-    """Checks the file of every version, loads it, and runs a self-test. After a failed check, the next are skipped."""
-    samples = read_samples(samples_dir)
-    for version in _active_first(registry):
-        on_progress(f"Loading {version.ref}")
-        file = check_file(version)
-        yield file
-        why_not = "" if tensorflow_works else _TENSORFLOW
-        if file.status == "error":
-            why_not = "its file is damaged or missing"
-        load = _skipped(version, "load", why_not) if why_not else check_load(version, inference)
-        yield load
-        if load.status == "error":
-            why_not = "it cannot be loaded"
-        own = kept_samples(version.folder) or samples
-        on_progress(f"Testing {version.ref} on {len(own)} labelled samples")
-        yield _skipped(version, "self_test", why_not) if why_not else check_self_test(version, inference, own)
-    yield from (_check_broken(version, registry.root) for version in registry.broken())
-    yield from _check_active(registry)
+def _steps_of(version: ModelVersion, samples: Callable[[], list[LabelledFile]]) -> list[Step]:
+    ref = version.ref
+    file, load, test = (f"model.{ref}.{part}" for part in ("file", "load", "self_test"))
+
+    def check_loading(context: CheckContext) -> list[Check]:
+        if not context.tensorflow_works:
+            return [_skipped(version, "load", _TENSORFLOW)]
+        if context.failed(file):
+            return [_skipped(version, "load", _FILE)]
+        return [check_load(version, context.inference, context.health)]
+
+    def check_answers(context: CheckContext) -> list[Check]:
+        if not context.tensorflow_works or context.failed(file) or context.failed(load):
+            why = _TENSORFLOW if not context.tensorflow_works else _FILE if context.failed(file) else _LOAD
+            return [_skipped(version, "self_test", why)]
+        return [check_self_test(version, context.inference, kept_samples(version.folder) or samples())]
+
+    return [
+        Step(file, "models", f"the file of {ref}", lambda context: [check_file(version, context.health)]),
+        Step(load, "models", f"whether {ref} loads", check_loading, on_worker=True, after=(file,)),
+        Step(test, "models", f"{ref} on labelled samples", check_answers, on_worker=True),
+    ]
 
 
 def _active_first(registry: Registry) -> list[ModelVersion]:
-    try:
-        active = registry.active().ref
-    except DashboardError:
-        active = ""
+    active = registry.active_ref()
     return sorted(registry.versions(), key=lambda version: version.ref != active)
 
 
-def _check_broken(version: BrokenVersion, root: Path) -> Check:
-    summary, fix = without_full_stop(version.error.message), version.error.fix
-    return Check(
-        f"model.{version.ref}.file", "models", "error", summary, f"{fix}{_git(root / version.name / version.version)}"
-    )
+def _broken(version: BrokenVersion, context: CheckContext) -> list[Check]:
+    error = version.error
+    return [Check(f"model.{version.ref}.file", "models", "error", without_full_stop(error.message), error.fix)]
 
 
 def _check_active(registry: Registry) -> Iterator[Check]:
@@ -98,30 +91,25 @@ def _check_active(registry: Registry) -> Iterator[Check]:
         yield Check("model.active", "models", "ok", f"{version.ref} answers when no version is named")
 
 
-def check_file(version: ModelVersion) -> Check:
+def check_file(version: ModelVersion, health: ModelHealth) -> Check:
     """Checks that model.keras is the file that model.json describes."""
-    check_id, what = f"model.{version.ref}.file", f"{version.ref}: {version.file.name}"
-    restore = f"Restore the file, or train or add the model again.{_git(version.folder)}"
-    try:
-        size = version.file.stat().st_size
-        digest = sha256_of(version.file)
-        whole = zipfile.is_zipfile(version.file)
-    except OSError as error:
-        return Check(check_id, "models", "error", f"{what} cannot be read: {error.strerror}", restore)
-    details: tuple[tuple[str, str], ...] = (
+    check_id = f"model.{version.ref}.file"
+    fault = health.check(version)
+    if fault and fault.code in ("model_missing", "model_unreadable"):
+        return Check(check_id, "models", "error", without_full_stop(fault.message), fault.fix)
+    details = (
         ("File", str(version.file)),
-        ("Size", f"{size:,} bytes"),
-        ("SHA-256", digest),
+        ("Size", f"{version.file.stat().st_size:,} bytes"),
+        ("SHA-256 in model.json", version.sha256),
     )
-    if digest == version.sha256:
-        return Check(check_id, "models", "ok", f"{what} is as model.json describes", "", details)
-    details += (("SHA-256 in model.json", version.sha256),)
-    fault = "differs from the file that model.json describes" if whole else "is cut off or damaged"
-    return Check(check_id, "models", "error", f"{what} {fault} (its checksum does not match)", restore, details)
+    if fault and fault.code == "checksum":
+        return Check(check_id, "models", "error", without_full_stop(fault.message), fault.fix, details)
+    summary = f"{version.ref}: {version.file.name} is as model.json describes"
+    return Check(check_id, "models", "ok", summary, "", details)
 
 
-def check_load(version: ModelVersion, inference: Inference) -> Check:
-    """Loads the version in a worker."""
+def check_load(version: ModelVersion, inference: Inference, health: ModelHealth) -> Check:
+    """Loads the version in a worker, and notes for other pages whether that works."""
     check_id = f"model.{version.ref}.load"
     try:
         facts = inference.describe(version)
@@ -133,7 +121,10 @@ def check_load(version: ModelVersion, inference: Inference) -> Check:
         return Check(check_id, "models", "error", f"{version.ref}: {without_full_stop(error.message)}", fix)
     except DashboardError as error:
         fix = _fix_shape(version) if error.code == "model_shape" else error.fix
+        if isinstance(error, ModelError):
+            health.note(version, ModelError(error.message, fix, error.code))
         return Check(check_id, "models", "error", without_full_stop(error.message), fix)
+    health.note(version, None)
     summary = f"{version.ref} loads in {facts.load_s:.1f} s and answers in {facts.latency_ms:.1f} ms"
     return Check(check_id, "models", "ok", summary, "", _details(facts))
 
@@ -216,17 +207,6 @@ def _add_again(version: ModelVersion) -> str:
         f"python -m dashboard models add {in_command(_shown(version.file))} --name {in_command(version.name)} "
         f"--class-names {names}"
     )
-
-
-def _git(folder: Path) -> str:
-    """The command that restores a version that came with the project."""
-    if not folder.is_relative_to(ROOT):
-        return ""
-    if INSTALLED:
-        return (
-            " It came with the dashboard: install the same wheel again with `pip install --force-reinstall --no-deps`."
-        )
-    return f" If it came with the project: `git restore {in_command(_shown(folder))}`."
 
 
 def _shown(path: Path) -> str:

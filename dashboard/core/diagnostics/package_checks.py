@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from dashboard.core.diagnostics.checks import Check, Status
-from dashboard.core.diagnostics.context import CheckContext
+from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.settings import PIP_REQUIREMENTS, ROOT
 
 REQUIREMENTS = ROOT / "requirements.txt"
@@ -41,9 +41,16 @@ class Installed:
     requires: tuple[str, ...] = ()  # Requires-Dist
 
 
-def checks(context: CheckContext) -> list[Check]:
-    """The checks of the packages of this environment."""
-    return check_packages(read_requirements(), installed_packages())
+def steps(context: CheckContext) -> list[Step]:
+    """One step for all packages of this environment: it reads their metadata once."""
+    return [
+        Step(
+            "packages",
+            "packages",
+            "the installed packages",
+            lambda _: check_packages(read_requirements(), installed_packages()),
+        )
+    ]
 
 
 def installed_packages() -> dict[str, Installed]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.core.diagnostics.checks import Check, without_full_stop
-from dashboard.core.diagnostics.context import CheckContext
+from dashboard.core.diagnostics.context import TENSORFLOW, CheckContext, Step
 from dashboard.core.diagnostics.package_checks import pip_command
 from dashboard.core.errors import DependencyError, WorkerError
 from dashboard.core.models.inference import Inference
@@ -26,9 +26,10 @@ _DEATHS = {
 }
 
 
-def checks(context: CheckContext) -> list[Check]:
+def steps(context: CheckContext) -> list[Step]:
     """The check of TensorFlow. It starts a worker if none runs yet."""
-    return [check_tensorflow(context.inference)]
+    what = "TensorFlow in a worker process (about 5 s after a start)"
+    return [Step(TENSORFLOW, GROUP, what, lambda given: [check_tensorflow(given.inference)], on_worker=True)]
 
 
 def check_tensorflow(inference: Inference) -> Check:
@@ -41,7 +42,7 @@ def check_tensorflow(inference: Inference) -> Check:
             fix = f"Run `{pip_command(f'install {PIP_REQUIREMENTS}')}`, then restart the dashboard."
         else:
             fix = _reinstall("Its build and another package do not fit together.")
-        return Check("tensorflow", GROUP, "error", summary, fix)
+        return Check(TENSORFLOW, GROUP, "error", summary, fix)
     except WorkerError as error:
         return _check_death(error)
     where = f"on {len(facts.gpus)} GPU(s)" if facts.gpus else "on the CPU"
@@ -53,21 +54,21 @@ def check_tensorflow(inference: Inference) -> Check:
         ("Import took", f"{facts.import_s:.1f} s"),
     )
     summary = f"TensorFlow {facts.version} with Keras {facts.keras_version} works {where}"
-    return Check("tensorflow", GROUP, "ok", summary, "", details)
+    return Check(TENSORFLOW, GROUP, "ok", summary, "", details)
 
 
 def _check_death(error: WorkerError) -> Check:
     summary = f"TensorFlow cannot be used. {without_full_stop(error.message)}"
     if error.signal in _DEATHS:
         why, fix = _DEATHS[error.signal]
-        return Check("tensorflow", GROUP, "error", f"{summary}: {why}", fix)
+        return Check(TENSORFLOW, GROUP, "error", f"{summary}: {why}", fix)
     if error.overran:
         longer = (
             f"Allow it more time with `{set_variable('DASHBOARD_WORKER_START_S', 600)}`, then restart the dashboard."
         )
-        return Check("tensorflow", GROUP, "error", summary, longer)
+        return Check(TENSORFLOW, GROUP, "error", summary, longer)
     why = "The installed build does not fit this machine or the other packages."
-    return Check("tensorflow", GROUP, "error", summary, _reinstall(why))
+    return Check(TENSORFLOW, GROUP, "error", summary, _reinstall(why))
 
 
 def _reinstall(why: str) -> str:

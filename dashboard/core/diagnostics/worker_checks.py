@@ -1,18 +1,61 @@
-"""Is each worker process alive?"""
+"""The worker processes, as they are at this moment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from datetime import datetime, timezone
+
+import psutil
 
 from dashboard.core.diagnostics.checks import MIB, Check
-from dashboard.core.diagnostics.context import CheckContext
-from dashboard.core.engine.contract import WorkerStatus
+from dashboard.core.diagnostics.context import CheckContext, Step
+from dashboard.core.engine.contract import Engine, WorkerStatus
 from dashboard.core.shell import set_variable
 
+GROUP = "workers"
+LEAST_FREE_MIB = 500  # a worker with a small model takes about as much
+_FORGET_S = 3600.0  # a worker that died longer ago is no warning any more
+_FEWER = f"use fewer workers with `{set_variable('DASHBOARD_WORKERS', 1)}`, then restart the dashboard."
+_RESTARTS = f"If restarts keep increasing, memory may be short: {_FEWER}"
 
-def checks(context: CheckContext) -> Iterator[Check]:
-    """One check per worker."""
-    return (check_worker(worker, context.tensorflow_works) for worker in context.engine.workers())
+
+def steps(context: CheckContext) -> list[Step]:
+    """One step, after those that need a worker."""
+    return [Step(GROUP, GROUP, "the workers", _made, on_worker=True)]
+
+
+def _made(context: CheckContext) -> list[Check]:
+    return check_workers(context.engine, context.tensorflow_works)
+
+
+def check_workers(engine: Engine, tensorflow_works: bool) -> list[Check]:
+    """One check per worker, and one of the memory. It waits for nothing and raises nothing."""
+    try:
+        checks = [check_worker(worker, tensorflow_works) for worker in engine.workers()]
+    except Exception as error:  # such as a /proc that cannot be read
+        summary = f"The workers could not be checked. {type(error).__name__}: {error}"
+        checks = [Check("workers.stopped", GROUP, "error", summary, "Restart the dashboard.")]
+    return [*checks, check_memory()]
+
+
+def state_in_words(worker: WorkerStatus) -> str:
+    """What a worker does now, such as "busy: predicting"."""
+    if worker.state == "starting" and worker.restarts:
+        return "restarting"
+    if worker.state == "failed":
+        return "died while it started; it is tried again"
+    if worker.state == "died":
+        return "died; it is being replaced"
+    return {"idle": "ready", "busy": f"busy: {worker.doing}" if worker.doing else "busy"}.get(
+        worker.state, worker.state
+    )
+
+
+def restarts_in_words(worker: WorkerStatus) -> str:
+    """Such as "3 restarts, the last because it exited with code 3 while idle"; "" if there was none."""
+    if not worker.restarts:
+        return ""
+    count = "1 restart" if worker.restarts == 1 else f"{worker.restarts} restarts, the last"
+    return f"{count} because it {_why(worker.fault)}"
 
 
 def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:
@@ -25,13 +68,50 @@ def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:
         ("Tasks done", f"{worker.tasks_done:,}"),
     )
     if not tensorflow_works:
-        return Check(check_id, "workers", "skipped", f"{name} skipped: TensorFlow is not usable", "", details)
+        return Check(check_id, GROUP, "skipped", f"{name} skipped: TensorFlow is not usable", "", details)
     if worker.state == "failed":
-        fix = f"Restart the dashboard. If the error persists, use fewer workers: `{set_variable('DASHBOARD_WORKERS', 1)}`."
-        return Check(check_id, "workers", "error", f"{name} does not start: it {worker.fault}", fix, details)
+        fix = f"Restart the dashboard. If the error persists, memory may be short: {_FEWER}"
+        return Check(check_id, GROUP, "error", f"{name} does not start: it {_why(worker.fault)}", fix, details)
+    if worker.state == "died":
+        return Check(check_id, GROUP, "error", f"{name} died and is being replaced", _RESTARTS, details)
+    if worker.state == "starting" and worker.restarts:
+        return Check(check_id, GROUP, "warning", f"{name} is restarting: it {_why(worker.fault)}", _RESTARTS, details)
+    summary = f"{name} is {state_in_words(worker)}"
     if worker.restarts:
-        times = "once" if worker.restarts == 1 else f"{worker.restarts} times"
-        summary = f"{name} is {worker.state}, and was restarted {times}, the last time because it {worker.fault}"
-        fix = f"If restarts keep increasing, memory may be short: use fewer workers with `{set_variable('DASHBOARD_WORKERS', 1)}`."
-        return Check(check_id, "workers", "warning", summary, fix, details)
-    return Check(check_id, "workers", "ok", f"{name} is {worker.state}", "", details)
+        summary += f", after {restarts_in_words(worker)}"
+    if _died_recently(worker):
+        return Check(check_id, GROUP, "warning", summary, _RESTARTS, details)
+    return Check(check_id, GROUP, "ok", summary, "", details)
+
+
+def check_memory() -> Check:
+    """Is there memory for another worker? Raises nothing."""
+    check_id = "workers.memory"
+    try:
+        free_mib = psutil.virtual_memory().available // MIB
+    except Exception as error:  # psutil reads /proc, which may be unlike what it expects
+        summary = f"The free memory could not be checked. {type(error).__name__}: {error}"
+        return Check(check_id, GROUP, "warning", summary, "Look at it with `free -m`.")
+    summary = f"{free_mib / 1024:,.1f} GiB of memory are free on this machine"
+    if free_mib >= LEAST_FREE_MIB:
+        return Check(check_id, GROUP, "ok", summary)
+    return Check(
+        check_id,
+        GROUP,
+        "warning",
+        f"{summary}, so that the system may kill a worker",
+        f"End other programs, or {_FEWER}",
+    )
+
+
+def _why(fault: str) -> str:
+    if "SIGKILL" in fault:
+        return f"{fault}, as the system does when memory runs out"
+    return fault
+
+
+def _died_recently(worker: WorkerStatus) -> bool:
+    if not worker.died_utc:
+        return bool(worker.restarts)
+    age = datetime.now(timezone.utc) - datetime.fromisoformat(worker.died_utc)
+    return age.total_seconds() < _FORGET_S

@@ -14,12 +14,14 @@ class WorkerStatus:
     """The state of one worker process."""
 
     slot: int
-    state: str  # "starting", "idle", "busy", "failed"
+    state: str  # "starting", "idle", "busy", "died" (not replaced yet) or "failed" (it did not start)
     pid: int | None
     memory_bytes: int | None  # resident
     restarts: int
     tasks_done: int
-    fault: str  # why it last ended; "" if it never did
+    fault: str  # why it last ended, completes "It ..."; "" if it never did
+    died_utc: str = ""  # when it last ended, ISO 8601
+    doing: str = ""  # what it is busy with, such as "predicting images"
 
 
 class Engine(Protocol):

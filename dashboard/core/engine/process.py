@@ -15,6 +15,7 @@ from typing import IO, Any
 import psutil
 
 from dashboard.core.engine.system import PipeEnd, start_with_pipe
+from dashboard.core.engine.task_words import in_words
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import ROOT
 
@@ -71,8 +72,8 @@ class WorkerProcess:
 
     @property
     def memory_bytes(self) -> int | None:
-        """Resident memory; None if the process has ended."""
-        with contextlib.suppress(psutil.Error):
+        """Resident memory; None if the process has ended, or if it is unknown."""
+        with contextlib.suppress(psutil.Error, OSError, ValueError):  # the system may not let /proc be read
             return int(self._process.memory_info().rss)
         return None
 
@@ -88,7 +89,7 @@ class WorkerProcess:
 
     def run(self, task: str, args: tuple[Any, ...], limit_s: float) -> Any:
         """The task's result. Raises the task's own error, or WorkerDied."""
-        with self._limited(limit_s, task):
+        with self._limited(limit_s, in_words(task)):
             self._pipe.send((task, args))
             self._pipe.recv()  # it has arrived
             self._begun = True
@@ -107,7 +108,7 @@ class WorkerProcess:
         try:
             yield
         except (EOFError, OSError) as error:  # OSError: the worker died in the middle of its answer
-            how = f"did not answer within {limit_s:.0f} s" if self._overran else self._how_it_ended()
+            how = f"did not answer within {limit_s:.0f} s" if self._overran else self.how_it_ended()
             signal_name = None if self._overran else signal_in(self._returncode)
             raise WorkerDied(f"{how} while {doing}", self._begun, self._overran, signal_name) from error
         finally:
@@ -117,7 +118,8 @@ class WorkerProcess:
         self._overran = True
         self.kill()
 
-    def _how_it_ended(self) -> str:
+    def how_it_ended(self) -> str:
+        """The signal that ended the process, or its exit code and the last line that it wrote."""
         self.kill(GRACE_S)
         return how_it_ended(self._returncode, self._log)
 

@@ -31,6 +31,11 @@ class QueuedTask:
     def fail(self, death: WorkerDied, code: Code) -> None:
         """Fails the task because of what happened to its worker."""
         fix = "Try again. If the error persists, open Diagnostics or run `python -m dashboard doctor`."
+        if death.signal == "SIGILL":
+            fix = (
+                "This processor lacks instructions that the installed TensorFlow was built for, such as AVX. Run "
+                "`python -m dashboard doctor` to see what to install."
+            )
         self.future.set_exception(
             WorkerError(f"The worker process {death}.", fix, code, signal=death.signal, overran=death.overran)
         )

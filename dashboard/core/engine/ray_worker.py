@@ -13,6 +13,7 @@ import threading
 from typing import Any
 
 from dashboard.core.engine.run_task import run_task
+from dashboard.core.engine.task_words import in_words
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import PACKAGE
 
@@ -70,6 +71,10 @@ class RayWorker:
         self.pid = 0
         self.alive = True
 
+    def how_it_ended(self) -> str:
+        """A cluster does not say why."""
+        return "was lost"
+
     @property
     def memory_bytes(self) -> int | None:
         """None, because the worker may be on another machine."""
@@ -81,8 +86,8 @@ class RayWorker:
 
     def run(self, task: str, args: tuple[Any, ...], limit_s: float) -> Any:
         """The task's result. Raises the task's own error, or WorkerDied."""
-        self._result(self._actor.pid.remote(), PING_S, task, begun=False)
-        ok, value = self._result(self._actor.run.remote(task, args), limit_s, task, begun=True)
+        self._result(self._actor.pid.remote(), PING_S, in_words(task), begun=False)
+        ok, value = self._result(self._actor.run.remote(task, args), limit_s, in_words(task), begun=True)
         if ok:
             return value
         raise value

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from dashboard.core.settings import PACKAGE, Settings
 
-_WITHOUT_EFFECT_ON_ANSWERS = {"workers", "worker_start_s", "task_s", "chunk_size", "max_upload_mb", "fork"}
+_WITHOUT_EFFECT_ON_ANSWERS = {
+    "workers",
+    "worker_start_s",
+    "task_s",
+    "chunk_size",
+    "max_upload_mb",
+    "fork",
+    "allowed_hosts",
+}
 
 
 def socket_path(settings: Settings) -> Path | None:

@@ -31,6 +31,9 @@ class Worker(Protocol):
     def alive(self) -> bool:
         """True unless the process is known to have ended."""
 
+    def how_it_ended(self) -> str:
+        """Why a worker that is not alive has ended; completes "The worker process ..."."""
+
     @property
     def memory_bytes(self) -> int | None:
         """Resident memory; None if unknown."""

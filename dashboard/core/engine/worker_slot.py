@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from dashboard.core.clock import utc_now
 from dashboard.core.engine.contract import WorkerStatus
 from dashboard.core.engine.queued_task import QueuedTask
 from dashboard.core.engine.task_queue import TaskQueue
+from dashboard.core.engine.task_words import in_words
 from dashboard.core.engine.worker import Worker, WorkerDied
 from dashboard.core.errors import Code, DashboardError, WorkerError
 
@@ -40,7 +42,7 @@ class WorkerSlot:
         self._number, self._queue, self._launch = number, queue, launch
         self._start_s, self._delay_s, self._any_hopeful = start_s, delay_s, any_hopeful
         self._worker: Worker | None = None
-        self._state, self._fault = "starting", ""
+        self._state, self._fault, self._died_utc, self._task = "starting", "", "", ""
         self._restarts = self._tasks_done = 0
         self.thread = threading.Thread(target=self._loop, name=f"worker-{number}", daemon=True)
 
@@ -51,9 +53,21 @@ class WorkerSlot:
 
     def status(self) -> WorkerStatus:
         """The state of the worker now."""
-        worker = self._worker
+        worker, state, task = self._worker, self._state, self._task
         pid, memory = (worker.pid, worker.memory_bytes) if worker else (None, None)
-        return WorkerStatus(self._number, self._state, pid, memory, self._restarts, self._tasks_done, self._fault)
+        if worker and state == "idle" and not worker.alive:
+            state = "died"
+        return WorkerStatus(
+            self._number,
+            state,
+            pid,
+            memory,
+            self._restarts,
+            self._tasks_done,
+            self._fault,
+            self._died_utc,
+            in_words(task) if state == "busy" else "",
+        )
 
     def close(self) -> None:
         """Ends the worker and waits for the thread. The queue must be closed before."""
@@ -79,7 +93,7 @@ class WorkerSlot:
                 continue
             task = self._queue.take()
             if not self._worker.alive:
-                self._bury("died while idle")
+                self._bury(f"{self._worker.how_it_ended()} while idle")
                 if task:  # it is not the cause
                     self._queue.put_back(task)
             elif task:
@@ -118,7 +132,7 @@ class WorkerSlot:
 
     def _run(self, task: QueuedTask) -> None:
         assert self._worker is not None
-        self._state = "busy"
+        self._state, self._task = "busy", task.name
         try:
             result = self._worker.run(task.name, task.args, task.timeout_s)
         except WorkerDied as death:
@@ -146,5 +160,5 @@ class WorkerSlot:
     def _bury(self, reason: str, state: str = "starting") -> None:
         if self._worker:
             self._worker.close()
-        self._worker, self._state, self._fault = None, state, reason
+        self._worker, self._state, self._fault, self._died_utc = None, state, reason, utc_now()
         self._restarts += 1

@@ -14,7 +14,7 @@ from dashboard.core.evaluation.opening import OpenRun
 from dashboard.core.evaluation.work import EvaluationWork, Progress
 from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.runs.manifest import RunManifest
-from dashboard.core.runs.store import storage_error
+from dashboard.core.runs.store import RunStore, storage_error
 
 CHUNKS_AHEAD = 2  # per worker: no worker idles, and an urgent task waits for one chunk at most
 
@@ -36,7 +36,8 @@ def go_on(
 
     Raises:
         DatasetError: the dataset was changed, or the results cannot be written.
-        DependencyError, ModelError, WorkerError: nothing can be predicted; the run is stored as failed.
+        DependencyError, ModelError: nothing can be predicted; a run without answers is deleted, others are stored as failed.
+        WorkerError: the workers cannot be started; the run is stored as failed.
     """
     inbox: SimpleQueue[tuple[Chunk, Future[ChunkAnswers]]] = SimpleQueue()
     work = EvaluationWork(run, engine, chunk_s)
@@ -59,5 +60,7 @@ def go_on(
     except BaseException as error:
         with contextlib.suppress(OSError):
             work.finish("failed", str(error))
+            if work.in_vain(error):
+                RunStore(run.folder.path.parent).delete(run.manifest.run_id)
         work.leave()
         raise

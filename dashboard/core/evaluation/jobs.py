@@ -96,7 +96,13 @@ class JobRunner:
         """Resumes every run that stopped because its process ended."""
         runs = [m for m in self._store.list() if not m.imported]
         left = [m.run_id for m in runs if self._store.folder(m.run_id).state(m) == "interrupted"]
-        return [self.go_on(run_id, registry) for run_id in reversed(left)]
+        resumed = []
+        for run_id in reversed(left):
+            try:
+                resumed.append(self.go_on(run_id, registry))
+            except Exception:  # one run must not keep the others from going on
+                logging.getLogger(__name__).warning("Run %s does not go on.", run_id, exc_info=True)
+        return resumed
 
     def get(self, run_id: str) -> Job | None:
         """The current state of a job, or None if this server has no such job."""
@@ -188,7 +194,7 @@ class JobRunner:
             elif isinstance(error, Cancelled) or getattr(error, "code", "") == "engine_closed":
                 self._works.pop(run_id).leave()  # the server shuts down; the next one resumes the run
             else:
-                self._stop(run_id, "failed", self._told(error))
+                self._stop(run_id, "failed", self._told(error, run_id))
 
     def _begin(self, job: Job, work: EvaluationWork) -> None:
         if not self._jobs[job.run_id].active:  # cancelled meanwhile
@@ -242,7 +248,7 @@ class JobRunner:
         if work is None:
             update()
             return
-        self._end(work, state, str(error or ""))
+        self._end(work, state, error)
         if state == "cancelled" and work.progress.done:
             with contextlib.suppress(DashboardError):  # without stored metrics, the reader of the run computes them
                 work.measure().add_done_callback(lambda _: self._inbox.put(update))
@@ -253,11 +259,13 @@ class JobRunner:
         if run_id not in self._works:  # else another job has resumed the run since
             self._update(run_id, state=state, error=error)
 
-    def _end(self, work: EvaluationWork, state: Literal["cancelled", "failed"], message: str = "") -> None:
+    def _end(
+        self, work: EvaluationWork, state: Literal["cancelled", "failed"], error: DashboardError | None = None
+    ) -> None:
         with contextlib.suppress(OSError, DashboardError):  # if it cannot be written, the run can be resumed later
-            work.finish(state, message)
-            if state == "cancelled" and not work.progress.done:
-                self._store.delete(work.manifest.run_id)
+            work.finish(state, str(error or ""))
+            if (state == "cancelled" and not work.progress.done) or work.in_vain(error):
+                self._store.discard(work.manifest.run_id)
         work.leave()
 
     def _pause(self, run_id: str, error: OSError) -> None:
@@ -277,11 +285,12 @@ class JobRunner:
                     self._update(job.run_id, state="running", error=None)
                     self._advance(job.run_id)
 
-    def _told(self, error: Exception) -> DashboardError:
+    def _told(self, error: Exception, run_id: str = "") -> DashboardError:
         if isinstance(error, DashboardError):
             return error
         if isinstance(error, OSError):
-            return storage_error(self._store.root, error)
+            return storage_error(self._store.root, error, run_id)
+        logging.getLogger(__name__).error("An evaluation stopped.", exc_info=error)
         return DashboardError(f"The evaluation stopped: {type(error).__name__}: {error}.", "Please report this.")
 
     def _update(self, run_id: str, **changes: object) -> None:

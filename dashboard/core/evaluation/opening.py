@@ -12,11 +12,14 @@ from dashboard.core.datasets import Dataset, is_there
 from dashboard.core.datasets.unchanged import FROM_THE_START, changed, open_with_content
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
 from dashboard.core.evaluation.plan import RunPlan, run_key
+from dashboard.core.files import remove_unfinished
+from dashboard.core.models.health import check_weights
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
+from dashboard.core.runs.run import damaged
 from dashboard.core.runs.store import RunStore
 
 
@@ -99,8 +102,10 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
 
     Raises:
         OSError: it cannot be written.
+        ModelError: the model's file is missing or damaged.
         DashboardError: the table of the dataset cannot be read any more.
     """
+    check_weights(plan.version)  # before there is a run, which would stay empty
     attributes = plan.dataset.attributes()
     manifest = RunManifest(
         run_id=run_id,
@@ -150,9 +155,15 @@ def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVers
         spent = manifest.seconds + (folder.seconds_until_last_part() if manifest.state == "running" else 0.0)
         try:
             version, dataset = look_up(manifest)
+            check_weights(version)
         except DashboardError as error:
             folder.finish(manifest, "failed", spent, str(error))
             raise
+        if len(dataset.samples) != manifest.n_images:
+            raise damaged(
+                manifest.run_id, f"manifest.json.n_images is {manifest.n_images}, unlike the images of the dataset"
+            )
+        remove_unfinished(folder.path)  # of the process that was killed
         folder.forget_evaluation()  # the stored metrics cover only the rows so far
         running = folder.finish(manifest, "running", spent)
         return OpenRun(folder, running, dataset, version, owner, spent, taken_up=True)

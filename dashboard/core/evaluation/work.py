@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ import pyarrow as pa
 from dashboard.core.datasets import Sample
 from dashboard.core.datasets.unchanged import DATASET_CHANGED, changed, open_with_content
 from dashboard.core.engine.contract import ATTEMPTS, Engine
-from dashboard.core.errors import DatasetError, WorkerError
+from dashboard.core.errors import DatasetError, DependencyError, ModelError, WorkerError
 from dashboard.core.evaluation.chunk_rows import chunk_rows, known
 from dashboard.core.evaluation.chunks import Chunk, ChunkQueue
 from dashboard.core.evaluation.opening import OpenRun
@@ -25,6 +26,9 @@ from dashboard.core.runs.thumbnail_file import ThumbnailFile
 
 # If this many chunks of one image crash their worker and no chunk has succeeded, blame the model and stop.
 MOST_IN_VAIN = 3
+_NO_THUMBNAILS = (
+    "The file of small pictures could not be written or read, so they are shown as long as the dataset is there."
+)
 SHORTEST_LIMIT_S = 30.0  # even for a small chunk, since a new worker loads the model during its first chunk
 
 
@@ -83,10 +87,21 @@ class EvaluationWork:
         self._largest = 0  # images in the largest chunk that succeeded
         self._in_vain = 0  # single-image chunks that ended their workers
         self._mixed = False  # the dataset was changed meanwhile: some rows may be about images that it no longer holds
-        with contextlib.suppress(OSError, ValueError):  # then the run has no thumbnails
+        try:
             shape = thumbnail_shape(run.version.preprocessing)
-            self._thumbnails = self._folder.keep_thumbnails(self._total, shape)
+            self._thumbnails = self._folder.keep_thumbnails(self._total, shape, new=not done)
+        except OSError as error:
+            self._do_without_thumbnails(error)
         self._start = time.perf_counter()
+
+    def _do_without_thumbnails(self, error: OSError) -> None:
+        """Small pictures then come from the dataset. Those of some rows only would be black for all other rows."""
+        logging.getLogger(__name__).warning("Run %s keeps no thumbnails: %s", self.manifest.run_id, error)
+        self._thumbnails = None
+        with contextlib.suppress(OSError):
+            self._folder.forget_thumbnails()
+        if _NO_THUMBNAILS not in self.manifest.notes:
+            self.manifest = replace(self.manifest, notes=(*self.manifest.notes, _NO_THUMBNAILS))
 
     def _done_parts(self) -> set[int]:
         parts = range(-(-self._total // self._size))
@@ -113,6 +128,12 @@ class EvaluationWork:
     def complete(self) -> bool:
         """True if every row is stored."""
         return self._done == self._total
+
+    def in_vain(self, error: BaseException | None) -> bool:
+        """True if no row is stored and `error` says that there will be none: the model or TensorFlow cannot be used."""
+        if isinstance(error, WorkerError):
+            return not self._done and error.code in ("worker_failed", "worker_hung")
+        return not self._done and isinstance(error, (ModelError, DependencyError))
 
     @property
     def pending(self) -> int:
@@ -177,7 +198,10 @@ class EvaluationWork:
         for part, pieces in list(self._unwritten.items()):
             for piece in pieces:
                 if self._thumbnails and piece.thumbnails is not None:  # before the part, which implies them
-                    self._thumbnails.write(piece.predicted(), piece.thumbnails)
+                    try:
+                        self._thumbnails.write(piece.predicted(), piece.thumbnails)
+                    except FileNotFoundError as error:  # somebody removed the file, or the whole folder, see `add_part`
+                        self._do_without_thumbnails(error)
             rows = pa.concat_tables([piece.rows for piece in pieces])
             self._folder.add_part(part, rows)
             del self._unwritten[part]

@@ -89,7 +89,7 @@ def import_predictions(
         manifest = folder.finish(manifest, "finished", time.perf_counter() - start)
     except BaseException as error:
         owner.release()
-        store.delete(manifest.run_id)
+        store.discard(manifest.run_id)
         if isinstance(error, OSError):
             raise storage_error(store.root, error) from error
         raise

@@ -25,6 +25,7 @@ from dashboard.core.datasets.columns import (
     csv_separator,
 )
 from dashboard.core.datasets.label_value import as_label
+from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predictions_file import Piece, piece_rows
 from dashboard.core.runs.rows import CLASS_NAMES
@@ -60,7 +61,7 @@ class TablePredictions:
     def _describe(self) -> tuple[list[str], int]:
         """The names of the columns and the number of rows."""
         if self._path.suffix.lower() == ".parquet":
-            file = pq.ParquetFile(self._path)
+            file = open_parquet(self._path)
             return list(file.schema_arrow.names), file.metadata.num_rows
         with self._path.open(encoding="utf-8-sig", newline="") as text:
             first = next((line for line in text if line.strip()), "")
@@ -77,7 +78,7 @@ class TablePredictions:
 
     def _frames(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         if self._path.suffix.lower() == ".parquet":
-            file = pq.ParquetFile(self._path)
+            file = open_parquet(self._path)
             for batch in file.iter_batches(piece_rows(self.n_classes), columns=list(columns)):
                 yield batch.to_pandas()
             return
@@ -164,7 +165,7 @@ def _list_columns(path: Path) -> list[str]:
 
 def _list_length(path: Path, column: str) -> int:
     """The length of the first list in the column; 0 if there is none."""
-    for batch in pq.ParquetFile(path).iter_batches(_FIRST_ROWS, columns=[column]):
+    for batch in open_parquet(path).iter_batches(_FIRST_ROWS, columns=[column]):
         if len(lengths := pc.list_value_length(batch.column(0)).drop_null()):
             return int(lengths[0].as_py())
     return 0
@@ -174,7 +175,7 @@ def _own_class_names(path: Path) -> tuple[str, ...] | None:
     """The class names that the export of a run stores in the file; None if there are none."""
     try:
         return tuple(map(str, json.loads(pq.read_metadata(path).metadata[CLASS_NAMES.encode()])))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

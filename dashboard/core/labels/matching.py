@@ -70,7 +70,7 @@ def match_labels(
     if numbers and not any(name in class_names for name in open_names):
         ids = read_class_ids(given, class_names, first_id)
     elif first_id is not None:
-        raise DatasetError(f"The labels are no class ids: {listed(wanted)}.", "Leave out --labels-from.", "label_map")
+        raise DatasetError(f"The labels are not class ids: {listed(wanted)}.", "Leave out --labels-from.", "label_map")
     absent = numbers and NO_ID in open_names and NO_ID not in class_names
     called = _Classes(class_names)
     class_of: dict[str, str | None] = {}
@@ -90,7 +90,14 @@ def match_labels(
         unknown = []
     class_of |= {n: None if meant == NO_LABEL else meant for n, meant in label_map.items() if meant != LEAVE_OUT}
     left_out = tuple(name for name in wanted if label_map.get(name) == LEAVE_OUT)
-    notes = tuple(filter(None, (ids.note, about_numbers(sorted(numbered.items())), synsets.note)))
+    respelled = {
+        name: meant
+        for name in wanted
+        if (meant := called(name)) not in (None, name, "") and label_map.get(name, meant) == meant
+    }
+    notes = tuple(
+        filter(None, (_about_spelling(respelled), ids.note, about_numbers(sorted(numbered.items())), synsets.note))
+    )
     if absent:
         notes = (*notes, f"The label {NO_ID} means that there is no label.")
     notes = (*notes, *_as_chosen({name: meant for name, meant in label_map.items() if meant != called(name)}))
@@ -145,6 +152,12 @@ def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_n
                 f"{label!r} cannot mean {meant!r}: the model has no such class.",
                 f"Its classes: {listed(class_names, 20)}.", "label_map",
             )  # fmt: skip
+
+
+def _about_spelling(class_of: Mapping[str, str]) -> str:
+    """Says which labels are spelled unlike their class, or are another word for it."""
+    pairs = [f"{label} is read as {meant}" for label, meant in sorted(class_of.items())]
+    return f"Labels that are spelled differently: {listed(pairs)}." if pairs else ""
 
 
 def _as_chosen(label_map: Mapping[str, str]) -> tuple[str, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from dashboard.core.files import parse_json
 from dashboard.core.labels.text_encoding import decode_text
 
 NAMES_SUFFIXES = frozenset({".txt", ".names", ".csv", ".tsv", ".json"})
@@ -44,7 +44,7 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
     text = decode_text(data)
     suffix = PurePath(name).suffix.lower()
     if suffix == ".json":
-        return _from_json(json.loads(text))
+        return _from_json(parse_json(text))
     if suffix in (".csv", ".tsv"):
         return _from_table(
             list(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else _separator(text)))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from dashboard.core.metrics.wilson import wilson
 
 RESAMPLES = 5000
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]  # checked when it is read from a file
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,10 @@ def mean(values: np.ndarray) -> Mean:
 class Proportion:
     """A proportion with its sample size and interval."""
 
-    value: float  # in [0, 1]
-    low: float  # 95% Wilson interval
-    high: float
-    n: int
+    value: Share
+    low: Share  # 95% Wilson interval
+    high: Share
+    n: Annotated[int, Field(ge=1, le=10**10)]
 
     def __str__(self) -> str:
         return f"{self.value:.1%} ({100 * self.low:.1f}-{100 * self.high:.1f})"

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import logging
 import os
 import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from dashboard.core.errors import ModelError
 from dashboard.core.files import portable_name, write_json
 from dashboard.core.models.version import BrokenVersion, ModelVersion, read_version
 from dashboard.core.settings import Settings
+
+_ACTIVE = TypeAdapter(dict[str, str])  # the content of active.json
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -34,13 +38,26 @@ class Registry:
         """The registry of the versions that are served with these settings."""
         return cls(settings.models_dir, settings.model, settings.bundled_models_dir)
 
+    def entries(self) -> list[ModelVersion | BrokenVersion]:
+        """All versions, sorted by name, then newest first."""
+        found = [
+            p
+            for root in self._folders
+            for p in root.glob("*/*")
+            if os.path.isdir(p) and not p.name.startswith(".") and not p.parent.name.startswith(".")  # noqa: PTH112
+        ]
+        # an upgrade may bundle a version with the number of a version added earlier: the added version wins
+        folders = list({(p.parent.name, p.name): p for p in reversed(found)}.values())
+        folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
+        return [read_version(folder) for folder in folders]
+
     def versions(self) -> list[ModelVersion]:
         """The usable versions, sorted by name, then newest first."""
-        return [v for v in self._scan() if isinstance(v, ModelVersion)]
+        return [v for v in self.entries() if isinstance(v, ModelVersion)]
 
     def broken(self) -> list[BrokenVersion]:
         """The versions whose files are missing or invalid."""
-        return [v for v in self._scan() if isinstance(v, BrokenVersion)]
+        return [v for v in self.entries() if isinstance(v, BrokenVersion)]
 
     def get(self, ref: str = "") -> ModelVersion:
         """Finds a version: NAME@VERSION, or NAME for its newest version, or "" for the active version.
@@ -51,7 +68,7 @@ class Registry:
         if not ref:
             return self.active()
         name, _, version = ref.partition("@")
-        found = [v for v in self._scan() if v.name == name and version in ("", v.version)]
+        found = [v for v in self.entries() if v.name == name and version in ("", v.version)]
         for candidate in found:
             if isinstance(candidate, ModelVersion):
                 return candidate
@@ -79,10 +96,20 @@ class Registry:
             "model_missing",
         )
 
+    def active_ref(self) -> str:
+        """NAME@VERSION of the active version; "" if there is none or it cannot be used."""
+        try:
+            return self.active().ref
+        except ModelError:
+            return ""
+
     def _active_in_file(self) -> str:
         try:
-            return str(json.loads((self.root / "active.json").read_text())["model"])
-        except (OSError, ValueError, KeyError, TypeError):
+            return _ACTIVE.validate_json((self.root / "active.json").read_bytes())["model"]
+        except FileNotFoundError:
+            return ""
+        except (OSError, ValueError, KeyError) as error:
+            logging.getLogger(__name__).warning("active.json does not say which model is in use: %s", error)
             return ""
 
     def activate(self, ref: str) -> ModelVersion:
@@ -126,18 +153,6 @@ class Registry:
         finally:
             with contextlib.suppress(OSError):
                 parent.rmdir()  # removes it only if it is empty
-
-    def _scan(self) -> list[ModelVersion | BrokenVersion]:
-        found = [
-            p
-            for root in self._folders
-            for p in root.glob("*/*")
-            if os.path.isdir(p) and not p.name.startswith(".") and not p.parent.name.startswith(".")  # noqa: PTH112
-        ]
-        # an upgrade may bundle a version with the number of a version added earlier: the added version wins
-        folders = list({(p.parent.name, p.name): p for p in reversed(found)}.values())
-        folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
-        return [read_version(folder) for folder in folders]
 
 
 def check_name(name: str) -> None:

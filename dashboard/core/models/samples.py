@@ -46,7 +46,7 @@ def labelled_samples(path: Path) -> list[LabelledFile]:
             continue
     if not found:
         raise DatasetError(
-            f"{path.name} has no labelled pictures.", "Use one folder a class: cat/1.png, dog/1.png ...", "no_images"
+            f"{path.name} has no labelled pictures.", "Use one folder per class: cat/1.png, dog/1.png ...", "no_images"
         )
     return found
 
@@ -62,7 +62,7 @@ def _opened(path: Path) -> Dataset:
     except UndecidedError as error:  # its advice is for commands with options such as --labels
         raise DatasetError(
             f"{path.name} can be read in more than one way: {error.message}",
-            "Give a folder that holds one folder a class: cat/1.png, dog/1.png ...", error.code,
+            "Give a folder that holds one folder per class: cat/1.png, dog/1.png ...", error.code,
         ) from error  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
         f"The scaling of pixels that {what} needs is not known: {why}.",
         "Give the scaling that it was trained with:\n"
         + "".join(f"--scale {name:<{_WIDTH}}  {known.meaning}\n" for name, known in SCALINGS.items())
-        + "Or give pictures of its classes to try them on, one folder a class: --samples FOLDER.",
+        + "Or give pictures of its classes to try them on, one folder per class: --samples FOLDER.",
         "scaling_unknown",
     )
 

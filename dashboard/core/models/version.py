@@ -15,6 +15,8 @@ from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
+from dashboard.core.settings import INSTALLED, ROOT
+from dashboard.core.shell import in_command
 
 Output = Literal["logits", "probabilities"]
 
@@ -144,7 +146,7 @@ def read_version(folder: Path) -> ModelVersion | BrokenVersion:
 
 
 def _parse(folder: Path) -> ModelVersion:
-    restore = f"Restore {folder.parent.name}/{folder.name} from version control, or train or add the model again."
+    restore = how_to_restore(folder)
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"{WEIGHTS} is missing.", restore, "model_missing")
     try:
@@ -156,6 +158,17 @@ def _parse(folder: Path) -> ModelVersion:
     if fault := class_names_fault(version.class_names):
         raise ModelError(f"class_names {fault}.", restore, "model_record")
     return version
+
+
+def how_to_restore(folder: Path) -> str:
+    """What to do when a file of the version in this folder is missing or damaged."""
+    restore = "Restore the file, or train or add the model again."
+    if not folder.is_relative_to(ROOT):
+        return restore
+    if INSTALLED:
+        again = "`pip install --force-reinstall --no-deps`"
+        return f"{restore} If it came with the dashboard: install the same wheel again with {again}."
+    return f"{restore} If it came with the project: `git restore {in_command(str(folder.relative_to(ROOT)))}`."
 
 
 def to_record(version: ModelVersion) -> dict[str, Any]:

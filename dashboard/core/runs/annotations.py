@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import disk_is_full, write_json
+from dashboard.core.files import how_to_write_again, write_json
 from dashboard.core.runs.locks import locked
 
 Verdict = Literal["", "to review", "accepted", "rejected"]
@@ -23,7 +23,9 @@ MOST_NAME = 60  # characters
 class Annotations:
     """The annotations of a run."""
 
-    tags: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by name: the `index` of each image, ascending
+    tags: dict[str, tuple[Annotated[int, Field(ge=0)], ...]] = field(
+        default_factory=dict
+    )  # by name: the `index` of each image, ascending
     subsets: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by name: the conditions of a filter, as text
     note: str = ""
     verdict: Verdict = ""
@@ -92,14 +94,13 @@ def change_annotations(folder: Path, change: Callable[[Annotations], Annotations
     try:
         with locked(folder / _LOCK):
             changed = change(read_annotations(folder))
-            write_json(folder / _FILE, _TYPE.dump_python(changed, mode="json"))
+            write_json(folder / _FILE, _TYPE.dump_python(changed, mode="json"), make_folder=False)
     except FileNotFoundError as error:
         raise DatasetError(f"There is no run {folder.name!r}.", "Evaluate the dataset again.", "run_unknown") from error
     except OSError as error:
-        fix = "Free some space" if disk_is_full(error) else "Give the dashboard's user permission to write there"
         raise DatasetError(
             f"The tags and notes cannot be written to {folder}: {error.strerror or error}.",
-            f"{fix}, then try again.",
+            f"{how_to_write_again(error)}, then try again.",
             "storage",
         ) from error
     return changed

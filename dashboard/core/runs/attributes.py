@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from dashboard.core.files import open_atomically
 from dashboard.core.runs.filtering import OWN_COLUMNS
-from dashboard.core.runs.rows import STORED
+from dashboard.core.runs.rows import STORED, reading
 
 _FILE = "attributes.parquet"
 _TAKEN = frozenset({*OWN_COLUMNS, *STORED.names})
@@ -27,21 +27,24 @@ class AttributeFile:
 
     def keep(self, columns: pa.Table) -> None:
         """Stores columns with one row for each image, in the order of `index`. Raises OSError."""
-        with open_atomically(self._path) as out:
-            pq.write_table(columns.rename_columns(attribute_names(columns.column_names)), out)
+        with open_atomically(self._path, make_folder=False) as out:
+            named = columns.rename_columns(attribute_names(columns.column_names))
+            pq.write_table(named, out, write_page_checksum=True)
 
     @cached_property
     def names(self) -> Sequence[str]:
-        """The names of the columns; none if the dataset has none. Raises OSError or ArrowException."""
+        """The names of the columns; none if the dataset has none. Raises OSError if the file is damaged."""
         try:
-            return tuple(pq.read_schema(self._path).names)
+            with reading(self._path):
+                return tuple(pq.read_schema(self._path).names)
         except FileNotFoundError:
             return ()
 
     def read(self, name: str, index: pa.ChunkedArray) -> pa.ChunkedArray:
-        """The column at each `index`, which ascends without repetition. Raises OSError or ArrowException."""
-        column = pq.read_table(self._path, columns=[name], memory_map=True)[name]
-        return column if len(index) == len(column) else column.take(index)
+        """The column at each `index`, which ascends without repetition. Raises OSError if the file is damaged."""
+        with reading(self._path):  # memory-mapped as the rows are, see there
+            column = pq.read_table(self._path, columns=[name], memory_map=True, page_checksum_verification=True)[name]
+            return column if len(index) == len(column) else column.take(index)
 
 
 def attribute_names(names: Iterable[str]) -> list[str]:

@@ -7,6 +7,9 @@ parts show which rows are missing. The parts of a complete run are packed into o
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,11 +28,11 @@ from dashboard.core.runs.annotations import Annotations, change_annotations, rea
 from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.filtering import FilterSource, passing
 from dashboard.core.runs.filters import Filter
-from dashboard.core.runs.manifest import RunManifest, State
+from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
-from dashboard.core.runs.rows import COLUMNS, RowFiles, complete
+from dashboard.core.runs.rows import COLUMNS, RowFiles, complete, read_part
 from dashboard.core.runs.run import Run, damaged
-from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile
+from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile, mapped_array
 
 MANIFEST = "manifest.json"
 _EVALUATION = "evaluation.json"
@@ -68,21 +71,28 @@ class RunFolder:
         """Reads the manifest.
 
         Raises:
-            DatasetError: code `run_unknown` when there is no such run, `run_damaged` when the file is not a manifest.
+            DatasetError: code `run_unknown` when there is no such run, `run_damaged` when the file is not a manifest or
+                cannot be read.
         """
         try:
-            return self._read(MANIFEST, _MANIFEST_TYPE)
-        except OSError as error:
+            manifest = self._read(MANIFEST, _MANIFEST_TYPE)
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise self._unknown() from error
+        except OSError as error:
+            raise damaged(self.run_id, f"{MANIFEST}: {error.strerror or error}") from error
+        if manifest.run_id != self.run_id:  # else deleting the one would delete the other
+            raise damaged(self.run_id, f"{MANIFEST}.run_id: it is {manifest.run_id!r}, unlike the name of the folder")
+        return manifest
 
     def save(self, manifest: RunManifest) -> None:
         """Writes the manifest. Raises OSError."""
-        self._write(MANIFEST, _MANIFEST_TYPE, manifest)
+        self._write(MANIFEST, _MANIFEST_TYPE, manifest, make_folder=True)
 
     def finish(self, manifest: RunManifest, state: State, seconds: float, message: str = "") -> RunManifest:
         """Writes the manifest with a new state, time spent and message, and returns it. Raises OSError."""
-        finished = replace(manifest, state=state, seconds=round(seconds, 3), message=message)
-        self.save(finished)
+        seconds = round(min(max(seconds, 0.0), MOST_SECONDS), 3)  # the clock may have been changed meanwhile
+        finished = replace(manifest, state=state, seconds=seconds, message=message)
+        self._write(MANIFEST, _MANIFEST_TYPE, finished)
         return finished
 
     def own(self) -> RunOwner:
@@ -93,7 +103,7 @@ class RunFolder:
         """
         try:
             return RunOwner(self.path)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise self._unknown() from error
 
     def is_owned(self) -> bool:
@@ -111,20 +121,25 @@ class RunFolder:
 
         Raises:
             OSError: the rows could not be stored; nothing else has changed.
-            DatasetError: there is no such run.
+            DatasetError: the manifest is missing or damaged.
         """
-        with open_atomically(self.path / f"part-{part:07d}.parquet") as out:
-            pq.write_table(complete(rows.sort_by("index"), self.manifest().class_names), out)
+        if not self.path.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
+        whole = complete(rows.sort_by("index"), self.manifest().class_names)
+        with open_atomically(self.path / f"part-{part:07d}.parquet", make_folder=False) as out:
+            pq.write_table(whole, out, write_page_checksum=True)
 
     def parts(self) -> dict[int, Part]:
         """The readable parts, by number."""
         found = {}
         for path in self._part_paths():
             try:
-                status = pq.read_table(path, columns=["status"])["status"].to_pylist()
-            except (OSError, ValueError, pa.ArrowException):
-                continue  # unreadable: its chunk is evaluated again
-            found[int(path.stem.partition("-")[2])] = Part(len(status), status.count("failed"))
+                status = read_part(path)["status"].to_pylist()
+                number = int(path.stem.partition("-")[2])
+            except (OSError, KeyError, ValueError) as error:  # its chunk is evaluated again
+                logging.getLogger(__name__).warning("%s is damaged: %s", path, error)
+                continue
+            found[number] = Part(len(status), status.count("failed"))
         return found
 
     def growth(self) -> int:
@@ -138,6 +153,10 @@ class RunFolder:
         """The seconds from the last write of the manifest, which is when work began, to the write of the last part."""
         began, *parts = (path.stat().st_mtime for path in (self.path / MANIFEST, *self._part_paths()))
         return max([began, *parts]) - began
+
+    def has_rows(self) -> bool:
+        """True if there are files of rows, even if they are damaged."""
+        return self.is_packed() or bool(self._part_paths())
 
     def is_packed(self) -> bool:
         """True if all rows are in one file."""
@@ -203,19 +222,32 @@ class RunFolder:
         """Removes the stored metrics; the next reader of the run computes them. Raises OSError."""
         self.evaluation_file.unlink(missing_ok=True)
 
-    def keep_thumbnails(self, n: int, shape: tuple[int, int]) -> ThumbnailFile | None:
-        """The file for `n` thumbnails of `shape` (height, width), or None if it would be too large. Raises OSError."""
+    def keep_thumbnails(self, n: int, shape: tuple[int, int], new: bool = True) -> ThumbnailFile | None:
+        """The file for `n` thumbnails of `shape` (height, width), or None if it would be too large.
+
+        Args:
+            new: no row has a thumbnail yet, so the file may be made. False: it must be there.
+
+        Raises:
+            OSError: the file cannot be made, is missing, or is no such file.
+        """
         if n * shape[0] * shape[1] * 3 > MOST_BYTES:
             return None
-        return ThumbnailFile(self.path / _THUMBNAILS, n, shape)
+        return ThumbnailFile(self.path / _THUMBNAILS, n, shape, new)
+
+    def forget_thumbnails(self) -> None:
+        """Removes the thumbnails; small pictures then come from the dataset. Raises OSError."""
+        (self.path / _THUMBNAILS).unlink(missing_ok=True)
 
     def thumbnails(self) -> np.ndarray | None:
-        """The thumbnails by `index`, a memory map (N, height, width, 3) uint8; None if the run has none."""
-        try:
-            thumbnails: np.ndarray = np.load(self.path / _THUMBNAILS, mmap_mode="r")
-        except (OSError, ValueError):
+        """The thumbnails by `index`, a memory map (N, height, width, 3) uint8; None if the run has none that are whole."""
+        if not (self.path / _THUMBNAILS).exists():
             return None
-        return thumbnails
+        try:
+            return mapped_array(self.path / _THUMBNAILS, (self.manifest().n_images, None, None, 3), np.uint8)
+        except OSError as error:
+            logging.getLogger(__name__).warning("The thumbnails of run %s are damaged: %s", self.run_id, error)
+            return None
 
     def _evaluation(self) -> Evaluation | None:
         with contextlib.suppress(OSError, DatasetError):  # then the reader of the run computes it
@@ -227,11 +259,14 @@ class RunFolder:
         names = manifest.class_names
         files = RowFiles([packed], names) if packed.exists() else RowFiles(self._part_paths(), names, packed)
         try:
-            return files, files.read(columns)
+            table = files.read(columns)
+            if "index" in table:
+                _check_index(table["index"].to_numpy(), manifest.n_images)
         except FileNotFoundError:
             raise
-        except (OSError, pa.ArrowException) as error:
+        except OSError as error:
             raise damaged(self.run_id, error) from error
+        return files, table
 
     def _part_paths(self) -> Sequence[Path]:
         return sorted(self.path.glob("part-*.parquet"))
@@ -244,9 +279,20 @@ class RunFolder:
             fault = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, (name, *fault["loc"])))
             raise damaged(self.run_id, f"{where}: {fault['msg']}") from error
+        except OSError:
+            raise
+        except Exception as error:  # of a validator, which met a value that it does not expect
+            raise damaged(self.run_id, f"{name}: {error}") from error
 
-    def _write(self, name: str, record_type: TypeAdapter[T], record: T) -> None:
-        write_json(self.path / name, record_type.dump_python(record, mode="json"))
+    def _write(self, name: str, record_type: TypeAdapter[T], record: T, make_folder: bool = False) -> None:
+        write_json(self.path / name, record_type.dump_python(record, mode="json"), make_folder)
 
     def _unknown(self) -> DatasetError:
         return DatasetError(f"There is no run {self.run_id!r}.", "Evaluate the dataset again.", "run_unknown")
+
+
+def _check_index(index: np.ndarray, n_images: int) -> None:
+    """Raises OSError if an image occurs twice, or a position is none of the dataset."""
+    ascending = index if np.all(np.diff(index) > 0) else np.sort(index)
+    if len(index) and (np.any(np.diff(ascending) == 0) or ascending[0] < 0 or ascending[-1] >= n_images):
+        raise OSError("the rows do not have one row for each image of the dataset")

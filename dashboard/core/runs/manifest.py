@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
 
 from dashboard.core.images.preprocessing import Fit
-from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
+from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, class_names_fault
 from dashboard.core.settings import CHUNK_SIZE
 
 
@@ -19,30 +21,53 @@ def new_run_id() -> str:
     return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
+def _is_a_time(text: str) -> str:
+    if not 1 < datetime.fromisoformat(text).year < 9999:  # else another time zone has no such year
+        raise ValueError("it is no time")
+    return text
+
+
+def _is_a_path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("it is no path")
+    return text
+
+
+def _are_classes(names: tuple[str, ...]) -> tuple[str, ...]:
+    if fault := class_names_fault(names) if names else "are missing":
+        raise ValueError(f"the class names {fault}")
+    return names
+
+
 State = Literal["running", "finished", "cancelled", "failed"]
+MOST_SECONDS = 10**9
+_Count = Annotated[int, Field(ge=0, le=10**10)]
 
 
 @dataclass(frozen=True)
 class RunManifest:
-    """Which dataset was evaluated, by which model version, and in which state the run is."""
+    """Which dataset was evaluated, by which model version, and in which state the run is.
+
+    The limits in the types are checked when a manifest is read from a file.
+    """
 
     run_id: str
-    created_utc: str  # ISO 8601
-    dataset: str  # path on the server
+    created_utc: Annotated[str, AfterValidator(_is_a_time)]  # ISO 8601
+    dataset: Annotated[str, AfterValidator(_is_a_path)]  # path on the server
     dataset_sha256: str
     model: str  # NAME@VERSION
     model_sha256: str
-    class_names: tuple[str, ...]
-    n_images: int
+    class_names: Annotated[tuple[str, ...], AfterValidator(_are_classes)]
+    n_images: _Count
     fit: Fit | None = None  # how pictures were fitted to the model input; None: as the model version says
     unknown_labels: tuple[str, ...] = ()  # labels of the dataset that are not classes of the model
     label_map: tuple[tuple[str, str], ...] = ()  # meaning of the other labels; `match_labels` accepts it as a dict
     notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
     imported: bool = False  # True: predictions of another program, `dataset` is their file, there are no images
-    chunk_size: int = CHUNK_SIZE  # images per part
+    chunk_size: Annotated[int, Field(ge=1, le=10**6)] = CHUNK_SIZE  # images per part
     key: str = ""  # equal for runs that give the same answers, see `run_key`; "" if unknown
     state: State = "running"  # "running" may also be interrupted, see `RunFolder.state`
-    seconds: float = 0.0  # evaluation time
+    seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)] = 0.0  # evaluation time
     message: str = ""  # why the run failed
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -48,8 +49,8 @@ _GROUP_ROWS = 16384  # rows per group of a packed file; one group is read to sho
 class RowFiles:
     """The Parquet files of a run. Read one after the other, they give its rows in the order of `index`.
 
-    A position is the number of a row in this order, from 0. Every method raises OSError or ArrowException if a file is
-    missing or damaged.
+    A position is the number of a row in this order, from 0. Every method raises OSError if a file is missing or
+    damaged, whatever is wrong in it.
 
     The parts of a run are packed into one file when the run is complete. If that happens after the first whole read,
     the same rows are read from the packed file, at the same positions.
@@ -110,7 +111,9 @@ class RowFiles:
         done = 0
         try:
             for path in self._paths:
-                for number in range(_open(path).num_row_groups):
+                with reading(path):
+                    numbers = range(_open(path).num_row_groups)
+                for number in numbers:
                     rows = self._frame(self._read(path, columns, partial(pq.ParquetFile.read_row_group, i=number)))
                     yield rows
                     done += len(rows)
@@ -134,7 +137,10 @@ class RowFiles:
     def _pack(self, target: Path, positions: np.ndarray | None) -> None:
         waiting: list[pa.Table] = []
         schema = STORED.with_metadata({CLASS_NAMES: json.dumps(list(self._class_names))})
-        with open_atomically(target) as out, pq.ParquetWriter(out, schema) as writer:
+        with (
+            open_atomically(target, make_folder=False) as out,
+            pq.ParquetWriter(out, schema, write_page_checksum=True) as writer,
+        ):
             for rows in self._tables(positions):
                 waiting.append(complete(rows, self._class_names))
                 if sum(map(len, waiting)) >= _GROUP_ROWS:
@@ -147,7 +153,8 @@ class RowFiles:
         """The rows, or those at some positions, with the columns that the files have."""
         groups, ends = self._groups
         for (path, number), end in zip(groups, ends, strict=True):
-            rows = pq.ParquetFile(path).read_row_group(number)
+            with reading(path):
+                rows = pq.ParquetFile(path, page_checksum_verification=True).read_row_group(number)
             if positions is not None:
                 here = positions[(positions >= end - len(rows)) & (positions < end)]
                 rows = rows.take(pa.array(here - (end - len(rows))))
@@ -155,18 +162,23 @@ class RowFiles:
 
     def _read(self, path: Path, columns: Sequence[str], read: Callable[..., pa.Table]) -> pa.Table:
         """Columns of a file. What files of earlier versions lack is computed or null."""
-        file = _open(path)
-        present = set(file.schema_arrow.names)
-        if present.issuperset(columns):
-            return read(file, columns=list(columns))
-        scores = [*SOURCES] if set(SCORE_COLUMNS) & (set(columns) - present) else []
-        found = read(file, columns=[name for name in STORED.names if name in present and name in {*columns, *scores}])
-        return complete(found, self._class_names).select(list(columns))
+        with reading(path):
+            file = _open(path)
+            present = set(file.schema_arrow.names)
+            if present.issuperset(columns):
+                return read(file, columns=list(columns))
+            scores = [*SOURCES] if set(SCORE_COLUMNS) & (set(columns) - present) else []
+            found = read(
+                file, columns=[name for name in STORED.names if name in present and name in {*columns, *scores}]
+            )
+            return complete(found, self._class_names).select(list(columns))
 
     def _frame(self, table: pa.Table) -> pd.DataFrame:
         frame = table.unify_dictionaries().to_pandas()
         categories = {**dict.fromkeys(_LABELS, self._class_names), "status": _STATUS}
         for name in categories.keys() & set(table.column_names):
+            if unknown := {*frame[name].dropna().unique()} - {*categories[name]}:  # pandas would call it missing
+                raise OSError(f"the column {name} of the rows holds {str(unknown.pop())[:80]!r}, which it cannot")
             frame[name] = pd.Categorical(frame[name], dtype=pd.CategoricalDtype(list(categories[name])))
         return frame
 
@@ -183,7 +195,8 @@ class RowFiles:
         """All row groups as (file, number), and for each the position after its last row."""
         groups, counts = [], []
         for path in self._paths:
-            metadata = pq.read_metadata(path)
+            with reading(path):
+                metadata = pq.read_metadata(path)
             for number in range(metadata.num_row_groups):
                 groups.append((path, number))
                 counts.append(metadata.row_group(number).num_rows)
@@ -202,5 +215,24 @@ def complete(rows: pa.Table, class_names: Sequence[str]) -> pa.Table:
     return rows.select(STORED.names)
 
 
+def read_part(path: Path) -> pa.Table:
+    """All rows of a part, whose checksums are verified. Raises OSError if it is missing or damaged."""
+    with reading(path):
+        return _open(path).read()
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Makes every error of a reader an OSError: a damaged file may make it raise anything."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{path.name}: {error}") from error
+
+
 def _open(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path, memory_map=True, read_dictionary=[*_LABELS, "status"])
+    # Memory-mapped, because these files are never changed: each is written elsewhere and renamed, so an open file stays
+    # whole. A file that a user may overwrite must not be mapped, since the process dies when mapped bytes vanish.
+    return pq.ParquetFile(path, memory_map=True, read_dictionary=[*_LABELS, "status"], page_checksum_verification=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,7 +116,13 @@ class Run:
 
 def damaged(run_id: str, error: Exception | str) -> DatasetError:
     """The error for a run whose files cannot be read."""
-    return DatasetError(f"Run {run_id} cannot be read ({error}).", "Evaluate the dataset again.", "run_damaged")
+    if isinstance(error, Exception):
+        logging.getLogger(__name__).warning("Run %s cannot be read.", run_id, exc_info=error)
+    return DatasetError(
+        f"Run {run_id} cannot be read ({error}).",
+        f"Delete it with `python -m dashboard runs delete {run_id}`, then evaluate the dataset again.",
+        "run_damaged",
+    )
 
 
 Order = Literal["most confident", "least confident", "smallest margin", "largest loss", "dataset"]

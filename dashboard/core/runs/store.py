@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import disk_is_full
+from dashboard.core.files import how_to_write_again, remove_unfinished
+from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.folder import MANIFEST, RunFolder
 from dashboard.core.runs.locks import locked
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
 
 _BEGINNING = ".beginning.lock"
+_ABANDONED_S = 86_400  # a folder without a manifest and without rows that is older belongs to a killed process
+
+
+@dataclass(frozen=True)
+class DamagedRun:
+    """A run whose manifest cannot be read."""
+
+    run_id: str
+    reason: str  # what is wrong, in a sentence
+    changed_utc: str  # when its folder was last changed, ISO 8601
+
+
+@dataclass(frozen=True)
+class StoredRuns:
+    """All runs of a store."""
+
+    manifests: list[RunManifest]  # newest first
+    damaged: list[DamagedRun]  # newest first
 
 
 class RunStore:
     """All runs. Each is a folder below `root`."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root, self.bin = root, Bin(root)
 
     def folder(self, run_id: str) -> RunFolder:
         """The folder of a run, which need not exist. Raises DatasetError if the id is not a possible folder name."""
@@ -32,12 +55,49 @@ class RunStore:
         return RunFolder(self.root / run_id)
 
     def list(self) -> list[RunManifest]:
-        """The manifests of all runs, newest first."""
-        found = []
-        for path in self.root.glob(f"*/{MANIFEST}"):
-            with contextlib.suppress(DatasetError):
-                found.append(self.folder(path.parent.name).manifest())
-        return sorted(found, key=lambda m: m.created_utc, reverse=True)
+        """The manifests of all runs that can be read, newest first."""
+        return self.read().manifests
+
+    def damaged(self) -> Sequence[DamagedRun]:
+        """The runs whose manifest cannot be read, newest first."""
+        return self.read().damaged
+
+    def read(self) -> StoredRuns:
+        """Reads the manifest of each run."""
+        manifests, damaged = [], []
+        for folder in self._folders():
+            try:
+                manifests.append(folder.manifest())
+            except DatasetError as error:
+                if error.code == "run_damaged" or (folder.has_rows() and not folder.is_owned()):
+                    reason = error.message if error.code == "run_damaged" else f"{MANIFEST} is missing."
+                    damaged.append(DamagedRun(folder.run_id, reason, _changed(folder.path)))
+        return StoredRuns(
+            sorted(manifests, key=lambda m: m.created_utc, reverse=True),
+            sorted(damaged, key=lambda d: d.changed_utc, reverse=True),
+        )
+
+    def _folders(self) -> Sequence[RunFolder]:
+        try:
+            return [RunFolder(path) for path in self.root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        except FileNotFoundError:
+            return []
+
+    def tidy(self) -> None:
+        """Removes what was deleted more than 7 days ago, and what killed processes left without any rows.
+
+        What cannot be removed stays, with a warning in the log.
+        """
+        self.bin.remove_old()
+        for folder in self._folders():
+            try:
+                left = not (folder.path / MANIFEST).exists() and not folder.has_rows() and not folder.is_owned()
+                if left and time.time() - folder.path.stat().st_mtime > _ABANDONED_S:
+                    shutil.rmtree(folder.path)
+                else:
+                    remove_unfinished(folder.path, _ABANDONED_S)
+            except OSError as error:
+                logging.getLogger(__name__).warning("%s could not be tidied: %s", folder.path, error)
 
     def same_as(self, key: str) -> RunManifest | None:
         """The newest finished run with this key that has all its rows."""
@@ -94,7 +154,26 @@ class RunStore:
         return owner
 
     def delete(self, run_id: str) -> None:
-        """Removes a run and its rows. Raises DatasetError with the code `run_in_use` while a process works on it."""
+        """Moves a run into the bin, from which `restore` brings it back. A run that is not there is no error.
+
+        Raises:
+            DatasetError: code `run_in_use` while a process works on it.
+            OSError: it cannot be moved.
+        """
+        folder = self.folder(run_id)
+        if folder.path.is_dir():
+            owner = folder.own()
+            try:
+                self.bin.add(folder.path)
+            except PermissionError:  # Windows does not rename a folder with an open file, which the lock is
+                owner.release()
+                self.bin.add(folder.path)
+            finally:
+                owner.release()
+        self.bin.remove_old()
+
+    def discard(self, run_id: str) -> None:
+        """Removes a run in which nothing is worth keeping, at once. Raises DatasetError as `delete` does, and OSError."""
         folder = self.folder(run_id)
         if folder.path.is_dir():
             owner = folder.own()
@@ -110,10 +189,29 @@ def storage_error(root: Path, error: OSError, run_id: str = "") -> DatasetError:
     """The error for a run store at `root` that cannot be written.
 
     Args:
-        run_id: id of a run that the user can resume.
+        run_id: id of the run that was written; "" if none was begun.
     """
+    if run_id and not (root / run_id).is_dir():
+        return vanished(root / run_id)
     more = f"resume with `python -m dashboard evaluate --resume {run_id}`" if run_id else "evaluate again"
-    fix = "Free some space" if disk_is_full(error) else "Give the dashboard's user permission to write there"
     return DatasetError(
-        f"The results cannot be written to {root}: {error.strerror or error}.", f"{fix}, then {more}.", "storage"
+        f"The results cannot be written to {root}: {error.strerror or error}.",
+        f"{how_to_write_again(error)}, then {more}.",
+        "storage",
     )
+
+
+def vanished(folder: Path) -> DatasetError:
+    """The error for a run whose folder was removed while the run was written."""
+    return DatasetError(
+        f"The folder of this evaluation, {folder}, has vanished while it was written: another program deleted or moved it.",
+        "Move it back if you can; otherwise evaluate the dataset again.",
+        "run_vanished",
+    )
+
+
+def _changed(path: Path) -> str:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
+    except (OSError, OverflowError, ValueError):
+        return datetime.fromtimestamp(0, timezone.utc).isoformat(timespec="seconds")

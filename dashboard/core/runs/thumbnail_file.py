@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from dashboard.core.files import open_atomically
 
 MOST_BYTES = 2**30  # a run that needs more keeps no thumbnails
 
@@ -13,11 +16,23 @@ MOST_BYTES = 2**30  # a run that needs more keeps no thumbnails
 class ThumbnailFile:
     """A `.npy` file (N, height, width, 3) uint8. Its thumbnails can be written in any order."""
 
-    def __init__(self, path: Path, n: int, shape: tuple[int, int]) -> None:
-        """Creates the file in its full size, filled with zeros, if it does not exist. Raises OSError."""
-        if not path.exists():
-            np.lib.format.open_memmap(path, "w+", np.uint8, (n, *shape, 3))
-        array = np.load(path, mmap_mode="r")
+    def __init__(self, path: Path, n: int, shape: tuple[int, int], new: bool = True) -> None:
+        """Opens the file.
+
+        Args:
+            new: make the file in its full size, filled with zeros, if it is missing or damaged.
+
+        Raises:
+            OSError: the file cannot be made; or it is missing or damaged, and `new` is False.
+        """
+        whole = (n, *shape, 3)
+        try:
+            array = mapped_array(path, whole, np.uint8)
+        except OSError:
+            if not new:
+                raise
+            _make(path, whole)
+            array = mapped_array(path, whole, np.uint8)
         self._offset, self._bytes_each = array.offset, int(np.prod(array.shape[1:]))
         self._path = path
 
@@ -31,6 +46,47 @@ class ThumbnailFile:
             for places, images in zip(np.split(indices, breaks), np.split(thumbnails, breaks), strict=True):
                 if len(places):
                     _write_all(file, images.tobytes(), self._offset + int(places[0]) * self._bytes_each)
+
+
+def _make(path: Path, shape: tuple[int, ...]) -> None:
+    """Makes a file of zeros, which need no space on most file systems until they are written. Raises OSError."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
+    )
+    with open_atomically(path, make_folder=False) as file:
+        file.write(header.getvalue())
+        file.truncate(len(header.getvalue()) + int(np.prod(shape, dtype=np.int64)))
+
+
+def mapped_array(path: Path, shape: Sequence[int | None], dtype: type) -> np.memmap:
+    """The array in a `.npy` file, as a memory map.
+
+    The file must be one of ours, made by `open_atomically` and never shortened: the process dies when mapped bytes
+    vanish.
+
+    Args:
+        shape: the shape that it must have; None: any length.
+
+    Raises:
+        OSError: the file is missing, damaged, or holds another array.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header makes NumPy raise almost anything
+        raise OSError(f"{path.name}: {type(error).__name__}: {error}") from error
+    fits = (
+        isinstance(array, np.memmap)
+        and array.dtype == dtype
+        and len(array.shape) == len(shape)
+        and array.flags.c_contiguous
+        and all(wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True))
+    )
+    if not fits:
+        raise OSError(f"{path.name} holds another array than expected")
+    return array
 
 
 def _write_all(file: io.FileIO, data: bytes, offset: int) -> None:

@@ -14,6 +14,7 @@ from dashboard.ui.compare.changes_view import show_changes
 from dashboard.ui.compare.confidence_tab import show_confidence
 from dashboard.ui.compare.confusion_tab import show_confusion_difference
 from dashboard.ui.compare.metrics_view import show_metrics
+from dashboard.ui.tab_title import name_tab
 from dashboard.ui.words import plain
 
 MCNEMAR = (
@@ -24,7 +25,9 @@ MCNEMAR = (
 
 def show_comparison(services: Services, comparison: Comparison) -> None:
     """Shows everything about the two; only the open tab is drawn."""
-    st.subheader(plain(verdict(comparison)), anchor=False, help=MCNEMAR if comparison.outcomes else None)
+    a, b = comparison.a.manifest, comparison.b.manifest
+    name_tab(f"{a.model} against {b.model}", " and ".join(dict.fromkeys((a.dataset_name, b.dataset_name))), "Compare")
+    st.header(plain(verdict(comparison)), anchor=False, help=MCNEMAR if comparison.outcomes else None)
     images = f"{comparison.n:,} images"
     if not comparison.outcomes:
         images = f"{comparison.a.n:,} images of A and {comparison.b.n:,} of B"

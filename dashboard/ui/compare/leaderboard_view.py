@@ -32,7 +32,7 @@ def show_leaderboard(board: Leaderboard) -> None:
     metric, best = BY_NAME[board.metric], board.ranked[0]
     beside = sum(each.may_be_best for each in board.ranked) - 1
     rest = f"{counted(beside, 'other')} cannot be told apart from it." if beside else "All others are worse."
-    st.subheader(
+    st.header(
         plain(
             f"{best.manifest.model} is first by {metric.title}, {metric.text(best.scores[metric.name].value)}. {rest}"
         ),

@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.background import BackgroundTask
 from dashboard.core.diagnostics.checks import MIB, Check, Report
 from dashboard.core.diagnostics.model_checks import ACCURACY, LATENCY
 from dashboard.core.diagnostics.report_text import report_as_text
 from dashboard.core.engine.contract import WorkerStatus
-from dashboard.ui.words import plain
+from dashboard.ui.words import ago, plain
 
 ICONS = {
     "ok": ":material/check_circle:",
     "warning": ":material/warning:",
     "error": ":material/error:",
     "skipped": ":material/do_not_disturb_on:",
+    "checking": ":material/hourglass_top:",
 }
-POLL_S = 0.5
 LONG_COMMAND = 80  # characters
-
-
-@st.fragment(run_every=POLL_S)
-def show_progress(diagnosis: BackgroundTask[Report]) -> None:
-    """Shows the current step of the diagnosis; polls until it ends."""
-    state = diagnosis.state
-    if not state.active:
-        st.rerun()
-    with st.container(key="checking", horizontal=True, vertical_alignment="center"):
-        st.badge("Checking", icon=":material/hourglass_top:")
-        st.text(f"{state.doing} ...")
 
 
 def show_status_line(report: Report) -> None:
     """The report in one line."""
-    show = {"ok": st.success, "warning": st.warning, "error": st.error}[report.status]
-    with st.container(key=f"status-{report.status}"):
-        show(f"**{plain(report.headline)}**", icon=ICONS[report.status])
+    status = "checking" if report.checking and report.status != "error" else report.status
+    show = {"ok": st.success, "warning": st.warning, "error": st.error, "checking": st.info}[status]
+    with st.container(key=f"status-{status}"):
+        show(f"**{plain(report.headline)}**", icon=ICONS[status])
 
 
 def show_metrics(report: Report, workers: Sequence[WorkerStatus]) -> None:
@@ -50,12 +40,12 @@ def show_metrics(report: Report, workers: Sequence[WorkerStatus]) -> None:
     accuracy, latency, memory_column = st.columns(3)
     accuracy.metric(
         "Accuracy on samples",
-        (tested.detail(ACCURACY).partition(" ")[0] if tested else "") or "Not tested",
+        (tested.detail(ACCURACY).partition(" ")[0] if tested else "") or _missing(tested, "Not tested"),
         help="Share of the labelled sample images in data/samples that the active model predicts correctly.",
     )
     latency.metric(
         "Median latency",
-        (loaded.detail(LATENCY) if loaded else "") or "Not measured",
+        (loaded.detail(LATENCY) if loaded else "") or _missing(loaded, "Not measured"),
         help="Time for one image once the model is loaded, measured inside a worker.",
     )
     memory_column.metric(
@@ -69,20 +59,25 @@ def show_metrics(report: Report, workers: Sequence[WorkerStatus]) -> None:
 def show_group(title: str, checks: tuple[Check, ...]) -> None:
     """A group of checks: first those that are not ok, with their fix, then the others, folded."""
     wrong = [check for check in checks if check.status in ("error", "warning")]
-    fine = [check for check in checks if check.status not in ("error", "warning")]
-    st.subheader(title, anchor=False)
+    fine = [check for check in checks if check.status in ("ok", "skipped")]
+    st.header(title, anchor=False)
     for number, check in enumerate(wrong):
         _show_wrong(check, number)
+    for check in checks:
+        if check.status == "checking":
+            st.caption(f"{ICONS['checking']} {plain(check.summary)}")
     if not fine:
         return
     with st.expander(_folded_label(fine), icon=ICONS[fine[0].status], key=f"passed-{fine[0].group}"):
         rows = [
-            row for check in fine for row in ((check.status, check.summary, ""), *(("", *d) for d in check.details))
+            row
+            for check in fine
+            for row in ((check.status, check.summary, "", _age(check)), *(("", *d, "") for d in check.details))
         ]
-        table = pd.DataFrame(rows, columns=["Status", "Check", "Value"])
+        table = pd.DataFrame(rows, columns=["Status", "Check", "Value", "Checked"])
         if (table["Value"] == "").all():
             table = table.drop(columns="Value")
-        widths = {"Status": 70, "Check": 430, "Value": 430}  # pixels
+        widths = {"Status": 70, "Check": 430, "Value": 430, "Checked": 150}  # pixels
         columns = {name: st.column_config.TextColumn(width=width) for name, width in widths.items()}
         st.dataframe(
             table, hide_index=True, width="stretch", height="content", column_config=columns,
@@ -116,9 +111,10 @@ def _folded_label(fine: list[Check]) -> str:
 def _show_wrong(check: Check, number: int) -> None:
     key = f"{check.group}-{number}-{check.id}"  # an id may come twice
     with st.container(border=True, key=f"check-{key}"):
-        st.badge(
-            check.status.capitalize(), icon=ICONS[check.status], color="red" if check.status == "error" else "orange"
-        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            color: Literal["red", "orange"] = "red" if check.status == "error" else "orange"
+            st.badge(check.status.capitalize(), icon=ICONS[check.status], color=color)
+            st.caption(f"Checked {_age(check)}")
         st.text(check.summary)
         if check.fix:
             st.text(_fix_in_words(check))
@@ -127,6 +123,14 @@ def _show_wrong(check: Check, number: int) -> None:
         if check.details:
             with st.expander("Details", key=f"details-{key}"):
                 st.text("\n".join(f"{name}: {value}" for name, value in check.details))
+
+
+def _age(check: Check) -> str:
+    return ago(check.checked_utc) if check.checked_utc else "now"
+
+
+def _missing(check: Check | None, otherwise: str) -> str:
+    return "Checking ..." if check and check.status == "checking" else otherwise
 
 
 def _fix_in_words(check: Check) -> str:

@@ -63,7 +63,7 @@ def _show_per_class(run: Run) -> None:
         column_config={
             "class": "Class",
             "images": st.column_config.NumberColumn("Images", format="localized"),
-            **{name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%") for name in scores},
+            **{name: st.column_config.NumberColumn(name.capitalize(), format="%.1f%%") for name in scores},
             **{
                 f"{name}_interval": st.column_config.TextColumn("95%", help=f"Interval of the {name}.")
                 for name in scores

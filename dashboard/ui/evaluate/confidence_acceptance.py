@@ -133,7 +133,7 @@ def _computed_curve(run: Run) -> RiskCoverage:
 
 
 def _figure(label: str, width: int, share: Proportion | None, explanation: str) -> None:
-    interval = f"{100 * share.low:.1f}-{100 * share.high:.1f} %" if share else "none is accepted"
+    interval = f"{100 * share.low:.1f}-{100 * share.high:.1f}%" if share else "none is accepted"
     st.metric(
         label, f"{share.value:.1%}" if share else "-", interval, delta_color="off", delta_arrow="off", width=width,
         help=f"{explanation} With its 95% Wilson interval.",

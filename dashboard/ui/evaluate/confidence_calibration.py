@@ -43,7 +43,7 @@ def show_calibration(services: Services, run: Run) -> None:
 def _show_score(name: str, score: Score) -> None:
     metric = BY_NAME[name]
     st.metric(
-        metric.title, metric.text(score.value), f"{100 * score.low:.1f}-{100 * score.high:.1f} %", delta_color="off",
+        metric.title, metric.text(score.value), f"{100 * score.low:.1f}-{100 * score.high:.1f}%", delta_color="off",
         delta_arrow="off", help=f"{metric.explanation} With its 95% bootstrap interval.", width=180,
     )  # fmt: skip
 
@@ -165,7 +165,7 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
 
 def _figures() -> dict[str, Any]:
     """The columns that both tables have."""
-    percent, number = "%.1f %%", st.column_config.NumberColumn
+    percent, number = "%.1f%%", st.column_config.NumberColumn
     return {
         "gap": number("Gap", format="%+.1f", help="Mean confidence minus accuracy, in points."),
         "confidence": number("Confidence", format=percent, help="Mean confidence."),

@@ -76,7 +76,7 @@ def _show_figures(here: BinaryMetrics, cost: float) -> None:
 
 
 def _share(label: str, share: Proportion | None, explanation: str) -> None:
-    interval = f"{100 * share.low:.1f}-{100 * share.high:.1f} %" if share else "no image"
+    interval = f"{100 * share.low:.1f}-{100 * share.high:.1f}%" if share else "no image"
     st.metric(
         label, f"{share.value:.1%}" if share else "-", interval, delta_color="off", delta_arrow="off", width=150,
         help=f"{explanation} With its 95% Wilson interval.",

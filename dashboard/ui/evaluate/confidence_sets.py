@@ -66,7 +66,7 @@ def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
     with st.container(horizontal=True):
         st.metric(
             "Sets with the true class", f"{sets.coverage.value:.1%}",
-            f"{100 * sets.coverage.low:.1f}-{100 * sets.coverage.high:.1f} %", delta_color="off", delta_arrow="off",
+            f"{100 * sets.coverage.low:.1f}-{100 * sets.coverage.high:.1f}%", delta_color="off", delta_arrow="off",
             help="Measured coverage, with its 95% Wilson interval.", width=175,
         )  # fmt: skip
         st.metric("Classes in a set", f"{sets.mean_size:.2f}", help="On average. Fewer say more.", width=175)
@@ -116,4 +116,4 @@ def _show_classes(marginal: PredictionSets, by_class: PredictionSets, run: Run) 
 
 
 def _coverage(title: str) -> Any:
-    return st.column_config.NumberColumn(title, format="%.1f %%", help="Share of the sets that hold the true class.")
+    return st.column_config.NumberColumn(title, format="%.1f%%", help="Share of the sets that hold the true class.")

@@ -135,7 +135,7 @@ def show_pairs(run: Run, evaluation: Evaluation) -> None:
             "predicted_label": "Predicted as",
             "count": st.column_config.NumberColumn("Images", format="localized"),
             "of": st.column_config.NumberColumn("of", format="localized", help="Images with this label."),
-            "share": st.column_config.NumberColumn("Share", format="%.1f %%"),
+            "share": st.column_config.NumberColumn("Share", format="%.1f%%"),
         },
     )
     if len(pairs) > len(shown):

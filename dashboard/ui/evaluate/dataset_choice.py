@@ -23,7 +23,7 @@ from dashboard.ui.evaluate.dataset_upload import (
 from dashboard.ui.evaluate.job_view import POLL_S
 from dashboard.ui.evaluate.predictions_import import offer_import, predictions_in_question
 from dashboard.ui.evaluate.shown_run import show
-from dashboard.ui.sidebar import model_in_use
+from dashboard.ui.sidebar import fault_of_model, model_in_use
 
 
 def choose_dataset(services: Services) -> None:
@@ -55,7 +55,12 @@ def choose_dataset(services: Services) -> None:
     entries = {entry.title: entry for entry in library(services.settings)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         title = st.selectbox("Dataset", list(entries), key="library", width=360)
-        if st.button("Evaluate", key="evaluate", type="primary", disabled=title is None) and title:
+        if (
+            st.button(
+                "Evaluate", key="evaluate", type="primary", disabled=title is None or fault_of_model() is not None
+            )
+            and title
+        ):
             start(entries[title].path)
         if "CIFAR-10 test set" not in entries:
             _get_cifar10(services)

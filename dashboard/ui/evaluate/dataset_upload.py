@@ -23,6 +23,7 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_questions import ask_about, show_questions
 from dashboard.ui.evaluate.label_editor import edit_labels
 from dashboard.ui.evaluate.predictions_import import remember_predictions
+from dashboard.ui.sidebar import fault_of_model
 from dashboard.ui.words import plain
 
 _FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in OFFERED)
@@ -53,6 +54,7 @@ def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Pat
         accept_multiple_files=True,
         key=f"zip-{st.session_state.get('uploads', 0)}",
         help=WHAT_CAN_BE_DROPPED,
+        disabled=fault_of_model() is not None,  # nothing is taken that could not be evaluated
     )
     if not files:
         with st.expander("Supported files and folder layouts", icon=":material/help:"):

@@ -13,6 +13,7 @@ from dashboard.services import Services
 from dashboard.ui.compare_address import compare_link
 from dashboard.ui.evaluate.note import ask_for_note
 from dashboard.ui.evaluate.shown_run import show
+from dashboard.ui.set_aside_runs import show_damaged_runs, show_deleted_runs
 from dashboard.ui.words import local_time
 
 _SEARCH, _OPENED = "search-runs", "runs-opened"  # in the session
@@ -23,8 +24,13 @@ def choose_earlier_run(services: Services) -> None:
     """A table with all runs, except those under way on this server. Shows the run that is opened."""
     active = {job.run_id for job in services.jobs.active()}
     runs = [run for run in overviews(services.runs) if run.manifest.run_id not in active]
-    if not runs:
-        return
+    show_damaged_runs(services)
+    if runs:
+        _choose(services, runs)
+    show_deleted_runs(services)
+
+
+def _choose(services: Services, runs: Sequence[RunOverview]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Earlier evaluations**", help="Everyone who uses this dashboard sees them.", width="content")
         words = st.text_input(

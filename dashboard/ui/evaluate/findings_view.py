@@ -24,8 +24,8 @@ def show_findings(services: Services, run: Run) -> None:
         return
     st.markdown(
         "**Findings**",
-        help="What differs from chance although many things were looked for. The costliest is the first: the one "
-        "because of which most images are wrong, lost or misleading.",
+        help="Patterns that are unlikely to be chance, although many were tested. The first is the one that makes the most "
+        "images wrong, lost or misleading.",
     )
     key = (rows_key(run), run.manifest.state)
     try:
@@ -33,7 +33,7 @@ def show_findings(services: Services, run: Run) -> None:
             "findings", key, "Looking for what stands out ...", lambda: services.analysis.findings(run)
         )
     except DashboardError as error:
-        show_error(error, "The findings could not be made.")
+        show_error(error, "The findings could not be computed.")
         return
     if not findings:
         st.caption("Nothing stands out: no group of images differs from the rest by more than chance would explain.")

@@ -61,7 +61,7 @@ def show_image_list(services: Services, run: Run) -> pd.DataFrame:
             ),
         )  # fmt: skip
     if chosen.evaluated.empty:
-        st.info("No mistakes here." if conditions == MISTAKES else "No image is like this.", icon=":material/check:")
+        st.info("No mistakes here." if conditions == MISTAKES else "No image matches.", icon=":material/check:")
         return chosen.evaluated
     rows = ordered(chosen, order)
     if run.manifest.imported:

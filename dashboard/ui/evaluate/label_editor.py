@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.errors import counted
+from dashboard.core.errors import counted, listed
 from dashboard.core.labels.choices import Decision, LabelChoice, LabelChoices, decide, meanings_for
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.ui.words import plain
@@ -34,6 +34,12 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
             or ""
         )
     if choices.matched:
+        if respelled := [
+            f"{c.label[:40]} is read as {c.meaning[:40]}" for c in choices.matched if c.label != c.meaning
+        ]:
+            st.caption(
+                plain(f"Matched, although spelled differently: {listed(respelled)}. Change it below if it is wrong.")
+            )
         images = sum(choice.images for choice in choices.matched)
         title = f"{len(choices.matched):,} labels match ({images:,} images)"
         with st.expander(title if len(choices.matched) > 1 else f"1 label matches ({images:,} images)"):

@@ -26,8 +26,8 @@ def show_labels(services: Services, run: Run) -> None:
     """Shows the images whose label may be wrong, the most doubtful first, and offers them as CSV."""
     st.markdown(
         "**Possible label errors**",
-        help="Found by cleanlab (confident learning): images that the model is surer of another class than is usual for "
-        "it. The model must not have been trained on these images.",
+        help="Images for which the model is more confident of another class than it usually is for images of that class "
+        "(confident learning, by cleanlab). This only works on images that the model was not trained on.",
     )
     key = (rows_key(run), run.manifest.state)
     try:
@@ -57,7 +57,7 @@ def show_labels(services: Services, run: Run) -> None:
         key="label-issues-table",
         alt="Files whose label may be wrong, with the suggested label",
         column_config={
-            **_COLUMNS, "confidence": st.column_config.NumberColumn("Confidence", format="%.1f %%", help="Of the suggested label."),
+            **_COLUMNS, "confidence": st.column_config.NumberColumn("Confidence", format="%.1f%%", help="Of the suggested label."),
         },
     )  # fmt: skip
 

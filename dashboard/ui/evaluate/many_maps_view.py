@@ -16,6 +16,7 @@ from dashboard.core.explanations.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.explanations.records import MapRequest
 from dashboard.core.images.drawing import contact_sheet, encode_png, enlarge
 from dashboard.core.runs.run import Run
+from dashboard.reports.provenance import file_stem
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.selection import selected_rows
@@ -70,7 +71,7 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
         if maps is None:
             st.info("None of these images has a map.", icon=":material/info:")
             return
-        _show(maps, len(rows), f"{run_id}-maps.png", target)
+        _show(maps, len(rows), f"{file_stem(run.manifest)}-maps.png", target)
 
 
 def _maps(services: Services, run: Run, rows: pd.DataFrame, request: MapRequest) -> BulkMaps | None:

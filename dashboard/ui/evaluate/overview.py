@@ -23,7 +23,7 @@ def show_overview(services: Services, run: Run) -> None:
             st.metric(
                 "Accuracy",
                 f"{a.value:.1%}",
-                f"{100 * a.low:.1f}-{100 * a.high:.1f} %",
+                f"{100 * a.low:.1f}-{100 * a.high:.1f}%",
                 delta_color="off",
                 delta_arrow="off",
                 width=190,

@@ -8,22 +8,20 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.core.datasets import distinct_labels, is_there, open_dataset
-from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.errors import DashboardError
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_choice import start_or_explain
 from dashboard.ui.evaluate.note import ask_for_note
 from dashboard.ui.evaluate.shown_run import show_none
+from dashboard.ui.set_aside_runs import delete_run
 from dashboard.ui.sidebar import model_in_use
 from dashboard.ui.words import local_time, plain
 
-_NOT_DELETED = "not_deleted"  # in the session: the error of a failed deletion
-
 
 def offer_actions(services: Services, run: Run) -> None:
-    """Shows the buttons, and the error if the run could not be deleted."""
+    """Shows the buttons."""
     manifest = run.manifest
     dataset = Path(manifest.dataset)
     there = not manifest.imported and is_there(dataset)
@@ -46,8 +44,6 @@ def offer_actions(services: Services, run: Run) -> None:
                 "Delete", key="delete", icon=":material/delete:", type="tertiary", width="stretch"
             ):
                 _confirm_deletion(services, manifest)
-    if error := st.session_state.pop(_NOT_DELETED, None):
-        show_error(error, "The evaluation was not deleted.")
 
 
 def _model_in_use() -> str:
@@ -69,22 +65,15 @@ def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:
 def _confirm_deletion(services: Services, manifest: RunManifest) -> None:
     """Asks for confirmation, since the run is deleted for all users."""
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
-    st.caption("This deletes its metrics and predictions for all users of this dashboard. The dataset stays.")
+    st.caption(
+        "This deletes its metrics and predictions for all users of this dashboard. They can be restored for 7 days. "
+        "The dataset stays."
+    )
     if st.button("Delete", key="delete-for-good", type="primary", on_click=_delete, args=(services, manifest.run_id)):
         st.rerun()
 
 
 def _delete(services: Services, run_id: str) -> None:
-    """Deletes a run and shows no run, or keeps the error for the next rerun."""
-    try:
-        services.runs.delete(run_id)
-    except DashboardError as error:
-        st.session_state[_NOT_DELETED] = error
-        return
-    except OSError as error:
-        fault = f"{error.filename}: {error.strerror}."
-        st.session_state[_NOT_DELETED] = DatasetError(
-            fault, "Give the dashboard's user permission to write there.", "permission"
-        )
-        return
-    show_none()
+    """Deletes a run and shows no run, unless that fails."""
+    if delete_run(services, run_id):
+        show_none()

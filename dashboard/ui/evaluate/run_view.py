@@ -12,6 +12,7 @@ from dashboard.ui.evaluate.note import show_note
 from dashboard.ui.evaluate.views import show_view
 from dashboard.ui.filter_bar import filter_in_address, set_filter, show_filter_bar
 from dashboard.ui.session import filtered_run
+from dashboard.ui.tab_title import name_tab
 from dashboard.ui.words import duration, local_time, plain
 
 LINES_SHOWN = 12
@@ -46,9 +47,7 @@ def say_what_it_is(services: Services, run: Run) -> None:
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}{took}")
     show_note(services, manifest.run_id)
     evaluation = run.evaluation()
-    st.set_page_config(
-        page_title=f"{manifest.dataset_name}{f', {evaluation.accuracy.value:.1%}' if evaluation else ''}"
-    )
+    name_tab(manifest.dataset_name, f"{evaluation.accuracy.value:.1%}" if evaluation else "")
 
 
 def _say_what_is_missing(run: Run) -> None:

@@ -18,7 +18,7 @@ from dashboard.schemas.explanations import ExplainedRecord
 from dashboard.services import Services
 from dashboard.ui.picture_address import hand_over
 from dashboard.ui.question import Question, explanations
-from dashboard.ui.session import remembered
+from dashboard.ui.session import ANSWERS_KEPT, remembered
 from dashboard.ui.sidebar import MAP_LAYER_KEY
 from dashboard.ui.thumbnails import LARGE_SIDE
 from dashboard.ui.verdict import show_verdict
@@ -41,7 +41,9 @@ def answer_with_chosen_map(services: Services, first: Answer, data: bytes) -> An
         return first
     request = MapRequest(layer=layer, target=target)
     key = answer_key(first.name, data, first.version, request)
-    return remembered("answers", key, "Explaining ...", lambda: explain_again(services.explainer, first, data, request))
+    return remembered(
+        "answers", key, "Explaining ...", lambda: explain_again(services.explainer, first, data, request), ANSWERS_KEPT
+    )
 
 
 def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:

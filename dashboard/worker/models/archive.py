@@ -37,11 +37,13 @@ def check_archive(data: bytes, what: str) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             check_members(archive, what)
+            if changed := archive.testzip():  # Keras would read the weights without looking at their checksums
+                raise zipfile.BadZipFile(changed)
             config = json.loads(archive.read("config.json"))
     except DAMAGED as error:
         raise ModelError(
             f"{what} is damaged or cut off: it is not a complete .keras archive.",
-            "Restore it from version control, or train or add the model again.", "model_damaged",
+            "Copy the file again, or restore it from version control.", "model_damaged",
         ) from error  # fmt: skip
     except (ValueError, RuntimeError, NotImplementedError, RecursionError) as error:
         raise _refused(what, f"its config cannot be read ({error})") from error

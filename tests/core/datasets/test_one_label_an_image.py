@@ -69,7 +69,7 @@ def test_rows_without_exactly_one_1_are_faults_by_name(labelled: Labelled) -> No
     assert labels(dataset) == ["cat", None, None, "dog"]
     assert reason(dataset, 1).code == "several_labels" and "cat, dog" in reason(dataset, 1).message
     assert reason(dataset, 2).code == "label_missing"
-    assert "are no classes: age" in " ".join(dataset.notes)
+    assert "are not classes: age" in " ".join(dataset.notes)
     assert "Without a label" not in " ".join(dataset.notes)
 
 

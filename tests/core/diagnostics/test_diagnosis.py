@@ -1,17 +1,18 @@
+from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
 
 import psutil
 import pytest
 
-from dashboard.core.diagnostics import diagnosis, report_text
+from dashboard.core.diagnostics import report_text, run
 from dashboard.core.diagnostics.checks import Check, Report
-from dashboard.core.diagnostics.context import CheckContext
+from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.diagnostics.diagnosis import run_checks
 from dashboard.core.diagnostics.groups import GROUPS, CheckGroup
-from dashboard.core.diagnostics.storage_checks import check_space, check_storage
+from dashboard.core.diagnostics.storage_checks import check_space, check_writable, free_mib
 from dashboard.core.diagnostics.tensorflow_checks import check_tensorflow
-from dashboard.core.diagnostics.worker_checks import check_worker
+from dashboard.core.diagnostics.worker_checks import check_worker, check_workers
 from dashboard.core.engine.contract import WorkerStatus
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DependencyError, WorkerError
@@ -121,25 +122,23 @@ def test_each_way_to_fail_has_a_command(error: Exception, in_summary: str, in_fi
 def test_the_checks_of_a_group_that_stop_leave_the_others(settings: Settings, pool: WorkerPool, tmp_path: Path) -> None:
     # a ValueError is what no check expects
     report: Report = run_checks(
-        settings, BrokenTensorFlow(WorkerError("gone")), make_registry(tmp_path / "m"), BrokenPool()
+        settings, BrokenTensorFlow(ValueError("gone")), make_registry(tmp_path / "m"), BrokenPool()
     )
-    stopped = report.check("workers.stopped")
-    assert stopped is not None
-    assert stopped.status == "error"
-    assert "ValueError: no workers" in stopped.summary
+    found = {check.id: check for check in report.checks if check.status == "error"}
+    assert set(found) == {"tensorflow", "workers.stopped"}
+    assert "could not be checked. ValueError: gone" in found["tensorflow"].summary
+    assert "ValueError: no workers" in found["workers.stopped"].summary
     assert report.check("storage.space") is not None
 
 
 def test_the_groups_come_in_order_and_every_check_belongs_to_its_own(
     settings: Settings, inference: Inference, pool: WorkerPool
 ) -> None:
-    said: list[str] = []
-    report = run_checks(settings, inference, make_registry(settings.models_dir), pool, said.append)
+    report = run_checks(settings, inference, make_registry(settings.models_dir), pool)
     ids = [group.id for group in GROUPS]
     assert [group for group, _ in groupby(check.group for check in report.checks)] == ids
-    assert len(set(ids)) == len(ids) and [line for line in said if line in {g.doing for g in GROUPS}] == [
-        group.doing for group in GROUPS
-    ]
+    assert len(set(ids)) == len(ids)
+    assert all(check.checked_utc for check in report.checks) and not report.checking
 
 
 def test_a_group_of_checks_is_one_row(
@@ -148,8 +147,11 @@ def test_a_group_of_checks_is_one_row(
     def checks(context: CheckContext) -> list[Check]:
         return [Check("toy.workers", "toys", "ok", f"{context.engine.size} worker, {context.tensorflow_works}")]
 
-    row = CheckGroup("toys", "Toys", "Playing", checks)
-    for module in (diagnosis, report_text):
+    def steps(context: CheckContext) -> list[Step]:
+        return [Step("toy.workers", "toys", "the toys", checks, on_worker=True)]
+
+    row = CheckGroup("toys", "Toys", steps)
+    for module in (run, report_text):
         monkeypatch.setattr(module, "GROUPS", (*GROUPS, row))
     text = report_text.report_as_text(run_checks(settings, inference, make_registry(settings.models_dir), pool))
     assert text.endswith("\nToys\n  ok       1 worker, True\n")
@@ -175,14 +177,17 @@ def test_a_worker_is_shown_as_the_system_sees_it(pool: WorkerPool, inference: In
 @pytest.mark.parametrize(
     ("state", "restarts", "status", "words"),
     [
-        ("idle", 0, "ok", "is idle"),
-        ("busy", 1, "warning", "restarted once"),
-        ("idle", 3, "warning", "restarted 3 times, the last time because it was killed by SIGKILL"),
+        ("idle", 0, "ok", "is ready"),
+        ("starting", 0, "ok", "is starting"),
+        ("starting", 1, "warning", "is restarting: it was killed by SIGKILL, as the system does when memory runs out"),
+        ("died", 0, "error", "died and is being replaced"),
+        ("busy", 1, "warning", "is busy: predicting, after 1 restart because"),
+        ("idle", 3, "warning", "is ready, after 3 restarts, the last because it was killed by SIGKILL"),
         ("failed", 3, "error", "does not start: it was killed by SIGKILL"),
     ],
 )
 def test_restarts_and_failures_of_a_worker(state: str, restarts: int, status: str, words: str) -> None:
-    worker = WorkerStatus(1, state, None, None, restarts, 0, "was killed by SIGKILL")
+    worker = WorkerStatus(1, state, None, None, restarts, 0, "was killed by SIGKILL", doing="predicting")
     check = check_worker(worker, tensorflow_works=True)
     assert (check.id, check.status) == ("worker.1", status)
     assert words in check.summary
@@ -190,21 +195,52 @@ def test_restarts_and_failures_of_a_worker(state: str, restarts: int, status: st
     assert check_worker(worker, tensorflow_works=False).status == "skipped"
 
 
-def storage(data_dir: Path, max_upload_mb: int = 1) -> dict[str, str]:
-    return {check.id: check.status for check in check_storage([data_dir, data_dir / "runs"], max_upload_mb)}
+def test_a_worker_that_died_long_ago_is_no_warning() -> None:
+    hours = [datetime.now(timezone.utc) - timedelta(hours=h) for h in (0.5, 2)]
+    found = [
+        check_worker(WorkerStatus(0, "idle", 1, 1, 1, 0, "exited with code 3", at.isoformat()), True).status
+        for at in hours
+    ]
+    assert found == ["warning", "ok"]
+
+
+def test_where_psutil_fails_the_checks_say_so(monkeypatch: pytest.MonkeyPatch, pool: WorkerPool) -> None:
+    def refuse() -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/proc/meminfo")
+
+    monkeypatch.setattr(psutil, "virtual_memory", refuse)
+    found = check_workers(pool, tensorflow_works=True)
+    assert found[-1].status == "warning" and "/proc/meminfo" in found[-1].summary
+    [stopped, _] = check_workers(BrokenPool(), tensorflow_works=True)
+    assert stopped.status == "error" and "ValueError: no workers" in stopped.summary
+
+
+def test_a_data_folder_that_cannot_be_listed_is_one_failed_check(
+    settings: Settings, pool: WorkerPool, inference: Inference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = make_registry(settings.models_dir)
+
+    def refuse() -> None:
+        raise OSError(5, "Input/output error", str(settings.models_dir))
+
+    monkeypatch.setattr(registry, "entries", refuse)
+    report = run_checks(settings, inference, registry, pool)
+    assert [check.id for check in report.checks if check.status == "error"] == ["models.stopped"]
+    assert "Input/output error" in report.headline
 
 
 def test_storage(tmp_path: Path) -> None:
-    assert storage(tmp_path / "new") == {"storage.writable": "ok", "storage.space": "ok"}
+    assert check_writable([tmp_path / "new", tmp_path / "new" / "runs"]).status == "ok"
     assert list((tmp_path / "new").iterdir()) == []
-    assert storage(tmp_path, max_upload_mb=10**9)["storage.space"] == "warning"
+    assert free_mib(tmp_path / "nowhere" / "data") > 0
 
 
 def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert storage(tmp_path / "file" / "data") == {"storage.writable": "error", "storage.space": "ok"}
+    assert check_writable([tmp_path / "file" / "data"]).status == "error"
+    assert free_mib(tmp_path / "file" / "data") > 0
     (tmp_path / "runs").write_text("in the way")
-    found, _ = check_storage([tmp_path, tmp_path / "runs"], 1)
+    found = check_writable([tmp_path, tmp_path / "runs"])
     assert found.status == "error" and f"{tmp_path / 'runs'} cannot be written to" in found.summary
 
 

@@ -8,27 +8,37 @@ import numpy as np
 import pytest
 
 from dashboard.core.diagnostics.checks import Check
-from dashboard.core.diagnostics.model_checks import ACCURACY, LATENCY, check_load, check_models, check_self_test
+from dashboard.core.diagnostics.context import TENSORFLOW, CheckContext
+from dashboard.core.diagnostics.model_checks import ACCURACY, LATENCY, check_load, check_self_test, steps
 from dashboard.core.errors import WorkerError
 from dashboard.core.files import sha256_of, write_json
 from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.samples import read_samples
 from dashboard.core.models.self_test import LabelledFile
 from dashboard.core.models.version import RECORD, ModelVersion, to_record
+from dashboard.core.settings import Settings
 from tests.core.colour_model import CLASSES, make_registry, make_samples
 
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_samples(tmp_path_factory.mktemp("samples"))
+    return make_samples(tmp_path_factory.mktemp("data") / "samples")
 
 
 def checked(registry: Registry, inference: Inference, samples: Path, works: bool = True) -> dict[str, Check]:
+    done = {} if works else {TENSORFLOW: Check(TENSORFLOW, "tensorflow", "error", "TensorFlow is not installed")}
+    settings = Settings(data_dir=samples.parent, models_dir=registry.root)
+    context = CheckContext(settings, registry, inference, inference._engine, ModelHealth(), done)
+    for step in steps(context):
+        for check in step.run(context):
+            assert check.id.startswith(step.id) and check.group == step.group
+            done[check.id] = check
     return {
-        check.id.removeprefix("model.colour@1."): check for check in check_models(registry, inference, samples, works)
+        check_id.removeprefix("model.colour@1."): check for check_id, check in done.items() if check_id != TENSORFLOW
     }
 
 
@@ -42,7 +52,7 @@ def test_a_sound_model_passes_and_is_described(tmp_path: Path, inference: Infere
     assert statuses(checks) == {"file": "ok", "load": "ok", "self_test": "ok", "model.active": "ok"}
     version = registry.get("colour@1")
     assert checks["file"].detail("Size") == f"{version.file.stat().st_size:,} bytes"
-    assert checks["file"].detail("SHA-256") == version.sha256
+    assert checks["file"].detail("SHA-256 in model.json") == version.sha256
     assert checks["load"].detail("Input") == "any x 8 x 8 x 3"
     assert checks["load"].detail("Output") == "any x 4"
     assert checks["load"].detail("Parameters") == "16"
@@ -134,7 +144,7 @@ def test_another_file_than_model_json_describes(tmp_path: Path, inference: Infer
     (tmp_path / "a" / "colour" / "1" / "model.keras").write_bytes(other)
     check = checked(registry, inference, samples)["file"]
     assert check.status == "error"
-    assert "differs" in check.summary
+    assert "is not the file that model.json describes (its checksum does not match)" in check.summary
 
 
 def test_a_file_of_another_shape(tmp_path: Path, inference: Inference, samples: Path) -> None:
@@ -172,8 +182,9 @@ def test_other_classes_than_the_samples_are_no_fault(tmp_path: Path, inference: 
 
 
 def test_no_samples_no_self_test(tmp_path: Path, inference: Inference) -> None:
-    check = checked(make_registry(tmp_path / "models"), inference, tmp_path / "none")["self_test"]
-    assert check.status == "skipped"
+    (tmp_path / "samples").mkdir()
+    check = checked(make_registry(tmp_path / "models"), inference, tmp_path / "samples")["self_test"]
+    assert check.status == "skipped" and "no sample images" in check.summary
 
 
 def test_no_model_at_all(tmp_path: Path, inference: Inference, samples: Path) -> None:
@@ -201,6 +212,6 @@ def test_a_worker_that_does_not_describe_the_model(code: str, way_out: str, tiny
         def describe(self, version: ModelVersion) -> None:
             raise WorkerError("It failed.", code=code)
 
-    check = check_load(tiny_version, Failing())  # type: ignore[arg-type]
+    check = check_load(tiny_version, Failing(), ModelHealth())  # type: ignore[arg-type]
     assert check.status == "error" and way_out in check.fix
     assert code == "worker_failed" or "remove the folder" not in check.fix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.engine.process import ROOT
+from dashboard.core.engine.task_words import in_words
 from dashboard.core.errors import Cancelled, ImageError, WorkerError
 from tests.worker.hostile_worker import COMMAND
 
@@ -98,8 +100,32 @@ def test_an_idle_worker_that_is_killed_is_replaced(one: WorkerPool) -> None:
     pid = pid_of(one)
     os.kill(pid, signal.SIGKILL)
     until(lambda: one.workers()[0].state == "idle" and one.workers()[0].pid != pid, "a new worker")
-    assert one.workers()[0].restarts == 1 and "idle" in one.workers()[0].fault
+    [now] = one.workers()
+    assert (now.restarts, now.fault) == (1, "was killed by SIGKILL while idle") and now.died_utc
     assert pid_of(one) != pid
+
+
+def test_no_moment_calls_a_dead_worker_idle(one: WorkerPool) -> None:
+    pid = pid_of(one)
+    psutil.Process(pid).kill()
+    until(lambda: not runs(pid), "the death")
+    assert one.workers()[0].state != "idle" or one.workers()[0].pid != pid
+
+
+def test_a_busy_worker_says_with_what_and_how_it_died(one: WorkerPool) -> None:
+    task = one.submit("sleep", 60.0)
+    until(lambda: one.workers()[0].state == "busy", "the task to begin")
+    assert one.workers()[0].doing == "sleep"  # a task of the dashboard has words
+    os.kill(one.workers()[0].pid or 0, signal.SIGKILL)
+    until(lambda: one.workers()[0].restarts == 1, "the death")
+    assert one.workers()[0].fault == "was killed by SIGKILL while sleep"
+    task.cancel()
+
+
+def test_every_task_of_the_dashboard_has_words() -> None:
+    table = (ROOT / "dashboard" / "worker" / "tasks.py").read_text().partition("TASKS: ")[2]
+    names = re.findall(r"^        (\w+),$", table, re.MULTILINE)
+    assert len(names) > 10 and [name for name in names if in_words(name) == name] == []
 
 
 def test_tasks_given_right_after_the_death_of_an_idle_worker_are_done(one: WorkerPool) -> None:
@@ -268,6 +294,7 @@ def test_a_worker_that_cannot_start_is_an_error_with_its_cause(command: tuple[st
         with pytest.raises(WorkerError, match=message) as caught:
             result(pool.submit("add", 1, 2))
         assert caught.value.code == "worker_unavailable"
+        assert ("AVX" in caught.value.fix) == (message == "SIGILL")
         assert message in pool.workers()[0].fault
     finally:
         pool.close()

@@ -59,7 +59,7 @@ def test_the_user_says_where_counting_begins() -> None:
         with pytest.raises(DatasetError, match="do not count from") as refused:
             match_labels(labels, CLASS_NAMES, first_id=first)
         assert refused.value.code == "label_map"
-    with pytest.raises(DatasetError, match="are no class ids: cat"):
+    with pytest.raises(DatasetError, match="are not class ids: cat"):
         match_labels(["cat"], CLASS_NAMES, first_id=1)
 
 

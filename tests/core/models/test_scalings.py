@@ -146,6 +146,6 @@ def test_samples_that_leave_a_second_question_open_get_advice_that_works_here(ma
     with pytest.raises(DatasetError, match=r"can be read in more than one way: .*several tables") as caught:
         labelled_samples(path)
     assert not isinstance(caught.value, UndecidedError) and "--labels" not in str(caught.value)
-    assert "one folder a class" in caught.value.fix
+    assert "one folder per class" in caught.value.fix
     split = make_zip({"train/a": 1, "train/b": 1, "val/a": 1, "val/b": 1}, "split.zip")
     assert len(labelled_samples(split)) == 4

@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_read_for_a_moment_keeps_what_it_has(
 def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change_annotations(tmp_path, lambda found: found.tagged("seen", [1]))
 
-    def fail(path: Path, record: object) -> None:
+    def fail(path: Path, record: object, make_folder: bool) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:

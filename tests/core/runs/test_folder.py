@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def test_a_manifest_survives_the_round_trip(folder: RunFolder) -> None:
-    mapped = manifest("mapped", label_map=(("kitten", "cat"),), notes=("A note.",), imported=True)
+    mapped = manifest(label_map=(("kitten", "cat"),), notes=("A note.",), imported=True)
     folder.save(mapped)
     assert folder.manifest() == mapped and hash(mapped)
     folder.save(manifest())
@@ -195,7 +195,7 @@ def test_a_run_without_labels_has_no_evaluation(folder: RunFolder) -> None:
 
 
 def test_strange_file_names_are_stored(folder: RunFolder) -> None:
-    folder.save(manifest(dataset="/data/ü 猫.zip"))
+    folder.save(manifest(dataset="/data/ü 猫.zip", n_images=5))
     names = ["<img onerror=1>.png", "\u202egnp.exe", "a\nb", "x" * 5000, "\ufffd"]
     rows = [Row(i, n, None, "cat", 0.5, [0.5, 0.5], [0.0, 0.0], "ok", "") for i, n in enumerate(names)]
     folder.add_part(0, table_of(rows))
@@ -231,9 +231,8 @@ TODAY = ROOT / "tests" / "data" / "run"  # files of the version of November 2026
 
 
 @pytest.fixture
-def written_before(folder: RunFolder) -> RunFolder:
-    shutil.copytree(TODAY, folder.path)
-    return folder
+def written_before(tmp_path: Path) -> RunFolder:
+    return RunFolder(Path(shutil.copytree(TODAY, tmp_path / "runs" / "20261128-101500-0a1b2c3d")))
 
 
 def test_a_manifest_written_before_is_read_and_written_as_it_was(written_before: RunFolder) -> None:

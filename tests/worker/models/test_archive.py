@@ -73,6 +73,14 @@ def test_a_plain_model_is_accepted(whole: bytes) -> None:
     assert load_file(whole, "it").count_params() == 56 + 146
 
 
+def test_a_flipped_bit_in_the_weights_is_damage_and_not_a_matter_of_keras(whole: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        weights = archive.getinfo("model.weights.h5")
+    at = weights.header_offset + 200 + weights.compress_size // 2
+    error = refused(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+    assert error.code == "model_damaged" and "Copy the file again" in error.fix
+
+
 def test_a_compiled_model_is_accepted_and_loaded_without_its_optimizer(tmp_path: Path, whole: bytes) -> None:
     model = load_file(whole, "it")
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])

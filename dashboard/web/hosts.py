@@ -1,0 +1,115 @@
+"""The names that this server answers to, and the pages that may open a connection to it.
+
+A page on the internet can make its own name point to this server (DNS rebinding). The browser then takes both for one
+site, so that only the `Host` header tells them apart. An address in numbers cannot be made to point elsewhere.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+ANY = "*"
+_NAME = re.compile(r"[a-z0-9._:-]+")  # of a host, or an address
+
+
+class OwnHosts:
+    """Middleware that refuses requests for another host, and WebSocket connections that a foreign page opens."""
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str] = (), origins: Sequence[str] | None = ()) -> None:
+        """Wraps an application.
+
+        Args:
+            hosts: names that are answered to besides localhost and addresses in numbers; `*.example.com` stands for all
+                names that end so, `*` for every name.
+            origins: foreign origins, such as https://example.com, whose pages may connect; None for every origin.
+        """
+        self.app = app
+        self.hosts = tuple(hosts)
+        self.origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, or answers 403."""
+        headers = Headers(scope=scope) if scope["type"] in ("http", "websocket") else Headers()
+        host = headers.get("host")
+        own = host is None or is_own_host(host, self.hosts)
+        if scope["type"] == "websocket" and not (own and self._may_connect(headers.get("origin"), host)):
+            # Streamlit refuses foreign pages, too, but first asks a server on the internet for its own address
+            await send({"type": "websocket.close", "code": 1008})
+        elif own:
+            await self.app(scope, receive, send)
+        else:
+            await PlainTextResponse(_refusal(str(host)), 403)(scope, receive, send)
+
+    def _may_connect(self, origin: str | None, host: str | None) -> bool:
+        if origin is None or self.origins is None or origin in self.origins:
+            return True
+        return urlsplit(origin).netloc == host
+
+
+def own_names(address: str | None, named: Iterable[str] = ()) -> tuple[str, ...]:
+    """The names that a server answers to besides localhost and addresses in numbers.
+
+    Args:
+        address: what the server listens on; None or "" for all addresses.
+        named: names that the operator gave.
+
+    Returns:
+        The operator's names. If other machines can reach the server, also the name of this machine in its network.
+    """
+    if address == "localhost" or (address and _is_address(address) and ipaddress.ip_address(address).is_loopback):
+        return tuple(named)
+    full = socket.gethostname().lower()
+    short = full.partition(".")[0]
+    return (*named, f"{short}.local", short, full)
+
+
+def is_own_host(host: str, hosts: Sequence[str] = ()) -> bool:
+    """True if a `Host` header, with or without a port, is localhost, an address in numbers, or one of these names."""
+    name = _name(host)
+    if not name:
+        return False
+    if name == "localhost" or name.endswith(".localhost") or _is_address(name):
+        return True
+    return any(
+        name.endswith(own[1:]) if own.startswith("*.") else own in (ANY, name)
+        for own in (each.lower() for each in hosts)
+    )
+
+
+def _name(host: str) -> str:
+    """The name in a `Host` header, in lower case; "" if the header is malformed."""
+    try:
+        parts = urlsplit(f"//{host}")
+        parts.port  # noqa: B018 - raises ValueError
+    except ValueError:
+        return ""
+    name = (parts.hostname or "").rstrip(".")
+    return name if parts.netloc == host and "@" not in host and _NAME.fullmatch(name) else ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _refusal(host: str) -> str:
+    name = _name(host)
+    if not name:
+        return "The Host header of this request is not a name or an address."
+    return (
+        f"This dashboard does not answer to the name {name}, because a page of another site could use it to reach the "
+        "dashboard through your browser. Open the dashboard by its IP address, or as localhost on its own machine. If "
+        f"the name is right, start the dashboard with: classifier-dashboard run --allow-host {name}\n"
+        f"or with DASHBOARD_ALLOWED_HOSTS={name} in its environment or .env file.\n"
+    )

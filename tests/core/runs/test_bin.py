@@ -1,0 +1,86 @@
+"""Deleted runs can be restored for 7 days, whatever the clock does."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.runs.store import RunStore
+from tests.run_rows import manifest, ok, table_of
+
+DAY = 86_400
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    store = RunStore(tmp_path / "runs")
+    store.folder("a").save(manifest("a"))
+    store.folder("a").add_part(0, table_of([ok(0, "cat", "cat")]))
+    return store
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
+    now = time.time() + days * DAY
+    monkeypatch.setattr("time.time", lambda: now)
+
+
+def test_a_deleted_run_comes_back_as_it_was(store: RunStore) -> None:
+    before = store.folder("a").load().table
+    store.delete("a")
+    assert store.list() == [] and store.damaged() == []
+    [deleted] = store.bin.list()
+    assert (deleted.run_id, deleted.days_left, deleted.manifest) == ("a", 7, manifest("a"))
+    store.bin.restore("a")
+    assert store.bin.list() == [] and store.folder("a").load().table.equals(before)
+    with pytest.raises(DatasetError) as caught:
+        store.bin.restore("a")
+    assert caught.value.code == "run_unknown"
+
+
+def test_a_run_with_the_same_id_is_not_replaced(store: RunStore) -> None:
+    store.delete("a")
+    store.folder("a").save(manifest("a", n_images=1))
+    with pytest.raises(DatasetError) as caught:
+        store.bin.restore("a")
+    assert caught.value.code == "run_exists" and store.folder("a").manifest().n_images == 1
+    store.delete("a")
+    assert len(store.bin.list()) == 2
+
+
+@pytest.mark.parametrize("days, left", [(0, 7), (6.5, 1), (7.1, None), (-400, 7)])
+def test_it_is_removed_after_seven_days(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, days: float, left: int | None
+) -> None:
+    """Also if the clock was set back by more than a year after the deletion."""
+    store.delete("a")
+    set_clock(monkeypatch, days)
+    store.tidy()
+    assert [run.days_left for run in store.bin.list()] == ([left] if left else [])
+
+
+def test_a_clock_that_was_wrong_during_the_deletion_removes_nothing_early(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as wrong:
+        set_clock(wrong, -4000)
+        store.delete("a")
+    store.tidy()
+    assert [run.days_left for run in store.bin.list()] == [7]
+
+
+def test_what_killed_processes_left_is_tidied_and_rows_are_not(store: RunStore) -> None:
+    begun = store.root / "begun"
+    begun.mkdir()
+    (begun / "owner.lock").touch()
+    unfinished = store.root / "a" / ".part-0000001.parquet.x.unfinished"
+    unfinished.touch()
+    store.tidy()
+    assert begun.exists() and unfinished.exists()  # another process may be at work
+    for path in (begun, unfinished):
+        os.utime(path, (0, 0))
+    store.tidy()
+    assert not begun.exists() and not unfinished.exists() and len(store.folder("a").load().table) == 1

@@ -1,0 +1,95 @@
+"""A damaged run is one line in every list, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.runs.overview import overviews
+from dashboard.core.runs.store import RunStore
+from tests.conftest import ROOT
+from tests.run_rows import manifest, ok, table_of
+
+GOOD = json.loads((ROOT / "tests/data/run/manifest.json").read_text(encoding="utf-8")) | {"run_id": "bad"}
+FAULTS = [
+    ("created_utc", 5), ("created_utc", "soon"), ("n_images", -1), ("n_images", 10**30), ("n_images", "many"),
+    ("state", "odd"), ("class_names", []), ("class_names", ["a", "a"]), ("class_names", None), ("seconds", -1),
+    ("seconds", 1e300), ("chunk_size", 0), ("dataset", "a\0b"), ("label_map", [["a"]]), ("fit", 3), ("run_id", "other"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    store = RunStore(tmp_path / "runs")
+    store.folder("good").save(manifest("good"))
+    (store.root / "bad").mkdir()
+    return store
+
+
+def put(store: RunStore, text: str | bytes) -> None:
+    (store.root / "bad" / "manifest.json").write_bytes(text.encode() if isinstance(text, str) else text)
+
+
+@pytest.mark.parametrize("field, value", FAULTS)
+def test_an_impossible_value_is_damage_and_named(store: RunStore, field: str, value: object) -> None:
+    put(store, json.dumps({**GOOD, field: value}))
+    [damaged] = store.damaged()
+    assert damaged.run_id == "bad" and field in damaged.reason and [m.run_id for m in store.list()] == ["good"]
+    with pytest.raises(DatasetError, match=field) as caught:
+        store.folder("bad").load()
+    assert caught.value.code == "run_damaged" and "runs delete bad" in caught.value.fix
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "5", "[" * 100_000, '{"a":' * 100_000, b"\xff\xfe", "{}"])
+def test_anything_but_a_manifest_is_damage(store: RunStore, text: str | bytes) -> None:
+    put(store, text)
+    assert [run.run_id for run in store.damaged()] == ["bad"] and len(overviews(store)) == 1
+    store.delete("bad")
+    assert store.damaged() == [] and [run.run_id for run in store.bin.list()] == ["bad"]
+
+
+def test_rows_without_a_manifest_are_a_damaged_run_and_an_empty_folder_is_none(store: RunStore) -> None:
+    assert store.damaged() == []
+    store.folder("bad").save(manifest("bad"))
+    store.folder("bad").add_part(0, table_of([ok(0, "cat", "cat")]))
+    (store.root / "bad" / "manifest.json").unlink()
+    assert "missing" in store.damaged()[0].reason
+
+
+def test_whatever_bytes_are_changed_the_list_can_be_read(store: RunStore) -> None:
+    chance, good = random.Random(5), json.dumps(GOOD).encode()
+    for _ in range(300):
+        data = bytearray(good)
+        for _ in range(chance.choice([1, 1, 3])):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        put(store, bytes(data[: chance.choice([len(data), len(data), chance.randrange(len(data))])]))
+        assert len(store.damaged()) + len(overviews(store)) == 2
+
+
+def test_the_command_line_lists_the_others_and_the_damaged_run(store: RunStore, tmp_path: Path) -> None:
+    put(store, "[]")
+
+    def runs(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-m", "dashboard", "runs", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, env={"DASHBOARD_DATA_DIR": str(tmp_path)})
+
+    listed = runs("list", "--json")
+    records = json.loads(listed.stdout)
+    assert listed.returncode == 0 and [(r["run_id"], r["state"]) for r in records] == [
+        ("good", "interrupted"), ("bad", "damaged")
+    ]  # fmt: skip
+    assert {name: type(value) for name, value in records[1].items()}.keys() == records[0].keys()
+    assert b"Damaged run" in listed.stderr and b"runs delete bad" in listed.stderr
+    assert runs("delete", "bad", "--yes").returncode == 0
+    deleted = json.loads(runs("list", "--deleted", "--json").stdout)
+    assert [(r["run_id"], r["days_left"], r["dataset"]) for r in deleted] == [("bad", 7, None)]
+    assert runs("restore", "bad").returncode == 0 and (store.root / "bad").is_dir()
+    assert b"There is no deleted run" in runs("restore", "bad").stderr
+    assert runs("delete", "bad", "--yes").returncode == 0
+    assert json.loads(runs("empty-bin", "--yes", "--json").stdout) == {"deleted": ["bad"]} and store.bin.list() == []

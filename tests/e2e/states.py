@@ -1,0 +1,74 @@
+"""Every page in every state that a reader reaches with a click or two, for tests that look at all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.e2e.test_walkthrough import choose_sample
+
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+
+
+@dataclass(frozen=True)
+class State:
+    name: str
+    address: str  # {run} and {other} stand for two evaluations of the same images
+    ready: str  # a text that shows that all is there
+    title: str  # of the tab, a pattern; {dataset} and {accuracy} are those of the run
+    act: Callable[[object], None] | None = None  # what the reader does after the page was opened
+
+
+def _choose_frog(page) -> None:
+    choose_sample(page, "frog")
+
+
+def _explain(page) -> None:
+    _choose_frog(page)
+    page.locator(".st-key-explain-further button").click()
+
+
+def _tab(name: str) -> Callable[[object], None]:
+    return lambda page: page.get_by_role("tab", name=name).click()
+
+
+_COMPARED = "/compare?a={run}&b={other}"
+_AGAINST = "cifar10-resnet@7 against cifar10-small@2, {dataset}, Compare"
+
+STATES = (
+    State("predict", "/", "No picture at hand", "Predict - Classifier dashboard"),
+    State("predict-sample", "/", "Evidence for frog (", r".+\.png, Predict", _choose_frog),
+    State("explain", "/explain", "Eight methods", "Explain - Classifier dashboard"),
+    State("explain-sample", "/", "HiResCAM", r".+\.png, Explain", _explain),
+    State("evaluate", "/evaluate", "Supported files", "Batch evaluation - Classifier dashboard"),
+    *(
+        State(f"evaluate-{view.lower()}", f"/evaluate?run={{run}}&view={view}", text, "{dataset}, {accuracy}")
+        for view, text in (
+            ("Overview", "Confusion matrix"),
+            ("Classes", "Precision"),
+            ("Confidence", "Accuracy by confidence"),
+            ("Images", "Sort by"),
+            ("Labels", "labels may be wrong"),
+            ("Files", "Not evaluated ("),
+            ("Report", "Files for other programs"),
+        )
+    ),
+    State("compare", "/compare", "Choose two evaluations", "Compare - Classifier dashboard"),
+    State("compare-metrics", _COMPARED, "Both right", _AGAINST),
+    State("compare-images", _COMPARED, "Fixed", _AGAINST, _tab("Images")),
+    State("compare-confusion", _COMPARED, "B minus A", _AGAINST, _tab("Confusion")),
+    State("compare-calibration", _COMPARED, "ECE", _AGAINST, _tab("Calibration")),
+    State("diagnostics", "/diagnostics", "Storage", "Diagnostics - Classifier dashboard"),
+)
+
+
+def open_state(page, state: State, run: str, other: str) -> None:
+    """Opens a page and waits until everything is drawn."""
+    page.goto(state.address.format(run=run, other=other))
+    page.wait_for_selector(IDLE)
+    if state.act:
+        state.act(page)
+    page.get_by_text(state.ready).locator("visible=true").first.wait_for()
+    page.get_by_text("Looking for what stands out").wait_for(state="hidden")
+    page.wait_for_selector(IDLE)
+    page.wait_for_timeout(300)  # the browser draws charts after the script has ended
