@@ -1,11 +1,14 @@
-"""An ASGI app that is made when it is first needed, because importing FastAPI would delay the first page."""
+"""ASGI apps that are made when they are first needed, because importing FastAPI would delay the first page."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
+from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
 
@@ -19,7 +22,21 @@ class LazyApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, see ASGI."""
-        async with self._made:
-            if self._app is None:
-                self._app = await asyncio.to_thread(self._make)
+        if self._app is None:
+            async with self._made:
+                self._app = self._app or await asyncio.to_thread(self._make)
         await self._app(scope, receive, send)
+
+
+class AnyPathMount(Mount):
+    """Also for a path with an encoded line break, which the pattern of Mount leaves to other routes."""
+
+    def __init__(self, path: str, app: Any) -> None:
+        super().__init__(path, app)
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+
+
+def lazy_mounts(paths: Sequence[str], make: Callable[[], Mapping[str, Any]]) -> list[BaseRoute]:
+    """One route for each path. `make` gives the apps of all paths, and is called once."""
+    made = cache(make)
+    return [AnyPathMount(path, LazyApp(lambda path=path: made()[path])) for path in paths]  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,20 +12,19 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
 
-from dashboard.api import evaluations, health, inference_protocol, models, predict
+from dashboard.api import V1, V2, evaluations, health, inference_protocol, models, predict
 from dashboard.api.access import Door
 from dashboard.api.context import GetServices
 from dashboard.api.health import Readiness
 from dashboard.api.idempotency import Idempotency
+from dashboard.api.lazy import AnyPathMount
 from dashboard.api.limits import BodyLimit, RateLimit
 from dashboard.api.measures import Measures, Measuring
 from dashboard.api.problems import tell_problems
 from dashboard.core.settings import Settings
 from dashboard.services import open_services
 
-V1, V2 = "/api/v1", "/v2"
 _DESCRIPTION = """Predict images, explain predictions, and evaluate whole datasets.
 
 Errors are `application/problem+json` with a stable `code`, what happened, and what to do about it. Send a token as
@@ -85,17 +83,9 @@ def _version() -> str:
         return "0"
 
 
-class _Mount(Mount):
-    """Also for a path with an encoded line break, which the pattern of Mount leaves to other routes."""
-
-    def __init__(self, path: str, app: FastAPI) -> None:
-        super().__init__(path, app)
-        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
-
-
-def mounts(apps: Mapping[str, FastAPI]) -> list[Mount]:
+def mounts(apps: Mapping[str, FastAPI]) -> list[AnyPathMount]:
     """The routes of these apps."""
-    return [_Mount(path, app) for path, app in apps.items()]
+    return [AnyPathMount(path, app) for path, app in apps.items()]
 
 
 def alone(settings: Settings) -> Starlette:
