@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -26,6 +28,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.settings import PACKAGE, get_settings
 from dashboard.services import Services
 from dashboard.ui.navigation import ADDRESSES
+from dashboard.ui.uploaded_files import UploadsOnDisk
 from dashboard.web.closed import Closed
 from dashboard.web.deep_links import deep_links, streamlit_html, told_where_the_server_is
 from dashboard.web.headers import SafeHeaders, content_security_policy, inline_scripts
@@ -89,6 +92,13 @@ def _named_hosts() -> tuple[str, ...]:
         return ()
 
 
+def _uploads_dir() -> Path:
+    try:
+        return get_settings().uploads_dir
+    except DashboardError:
+        return Path(tempfile.gettempdir())
+
+
 base = config.get_option("server.baseUrlPath")
 page_html = told_where_the_server_is(streamlit_html(), base)
 named_hosts = _named_hosts()
@@ -102,5 +112,6 @@ app = st.App(
         Middleware(SafeHeaders, policy=content_security_policy(inline_scripts(page_html))),
         Middleware(OwnHosts, hosts=hosts, origins=origins),
         Middleware(Closed),
+        Middleware(UploadsOnDisk, folder=_uploads_dir()),
     ],
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.ui.answering import first_answer
 from dashboard.ui.errors import show_error
-from dashboard.ui.explain.head import choose_question, show_head, show_ways_back
+from dashboard.ui.explain.head import choose_question, show_head, show_summary, show_ways_back
 from dashboard.ui.explain.picture_choice import choose_picture
 from dashboard.ui.explain.tabs import TABS
 from dashboard.ui.picture_address import RUN, Picture, picture_to_explain
 from dashboard.ui.resources import get_services
-from dashboard.ui.session import first_answer
 from dashboard.ui.sidebar import model_in_use
 from dashboard.ui.tab_title import name_tab
 
@@ -21,7 +21,9 @@ services = get_services()
 def show(picture: Picture) -> None:
     """The answer, then the tabs; only the open one is worked out."""
     answer = first_answer(services, model_in_use(), picture.name, picture.data)
-    show_head(picture, answer)
+    show_head(services, picture, answer)
+    summary = st.empty()
+    summary.skeleton(40)  # the sentence needs the maps, which are made below
     open_title = st.session_state.get("explain-tab")
     all_layers = any(tab.all_layers for tab in TABS if tab.title == open_title)
     question, look = choose_question(picture, answer, all_layers)
@@ -30,9 +32,10 @@ def show(picture: Picture) -> None:
         if place.open:
             with place:
                 tab.show(services, question, look)
+    show_summary(question, summary)
 
 
-st.title("Explain")
+st.title("Explain", anchor=False)
 picture = None
 try:
     picture = picture_to_explain(services)

@@ -6,30 +6,37 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
+from dashboard.ui.headline import THRESHOLD, THRESHOLD_KEY
+from dashboard.ui.predict.classes_line import show_classes
 from dashboard.ui.predict.picture_choice import choose_picture
 from dashboard.ui.resources import get_services
+from dashboard.ui.sidebar import model_in_use
 from dashboard.ui.tab_title import name_tab
 
 services = get_services()
 
-st.title("Predict")
+st.title("Predict", anchor=False)
+show_classes()
 with st.sidebar:
-    percent = st.slider(
+    st.slider(
         "Warn when confidence is below",
         0,
         100,
-        60,
+        THRESHOLD,
         5,
         format="%d%%",
-        key="threshold",
+        key=THRESHOLD_KEY,
         persist_state="session",
         help="Predict shows a warning when the model is less confident than this.",
     )
 if picture := choose_picture(services.settings.samples_dir):
-    from dashboard.ui.predict.picture_view import show_picture  # only here, because the first view does not need it
+    from dashboard.ui.answering import first_answer  # only here, because the first view does not need it
 
     name_tab(picture[0], "Predict")
     try:
-        show_picture(services, *picture, percent / 100)
+        answer = first_answer(services, model_in_use(), *picture)
+        from dashboard.ui.predict.picture_view import show_picture
+
+        show_picture(services, answer, picture[1])
     except DashboardError as error:
         show_error(error, "Could not predict.")

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from starlette.routing import BaseRoute
 
-from dashboard.api.lazy import LazyApp, lazy_mounts
 from dashboard.core.settings import get_settings
 from dashboard.services import Services
+from dashboard.web.lazy import LazyApp, lazy_mounts
 
 V1, V2 = "/api/v1", "/v2"
 

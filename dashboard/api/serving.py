@@ -18,12 +18,12 @@ from dashboard.api.access import Door
 from dashboard.api.context import GetServices
 from dashboard.api.health import Readiness
 from dashboard.api.idempotency import Idempotency
-from dashboard.api.lazy import AnyPathMount
 from dashboard.api.limits import BodyLimit, RateLimit
 from dashboard.api.measures import Measures, Measuring
 from dashboard.api.problems import tell_problems
 from dashboard.core.settings import Settings
 from dashboard.services import open_services
+from dashboard.web.lazy import AnyPathMount
 
 _DESCRIPTION = """Predict images, explain predictions, and evaluate whole datasets.
 

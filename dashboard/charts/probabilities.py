@@ -17,13 +17,10 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
     If there are more than MOST_CLASSES classes, draws only the OF_MANY highest.
     """
     table = pd.DataFrame({"class": list(class_names), "probability": pred_probs})
-    if len(table) > MOST_CLASSES:
-        table = table.nlargest(OF_MANY, "probability")
-    table = table.sort_values("probability", ascending=False, kind="stable")
+    table = table.nlargest(OF_MANY if len(table) > MOST_CLASSES else len(table), "probability")
     table["top"] = table["probability"] == table["probability"].max()
-    order = table["class"].tolist()  # Vega warns of layers that each sort by a field
     base = alt.Chart(table).encode(
-        y=alt.Y("class:N", sort=order, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False)),
+        y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False)),
         x=alt.X(
             "probability:Q",
             scale=alt.Scale(domain=[0, 1.12]),

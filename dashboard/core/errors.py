@@ -59,6 +59,11 @@ _BETWEEN_BACKTICKS = re.compile(r"`([^`]+)`")
 _PROGRAM_WITH_ARGUMENTS = re.compile(r"[\w./~-]+ .")
 
 
+def _writable(text: str) -> str:
+    """The text without half characters, which a damaged file may hold and no terminal or page can show."""
+    return text.encode("utf-8", "replace").decode()
+
+
 class DashboardError(Exception):
     """An error with a known cause.
 
@@ -69,6 +74,7 @@ class DashboardError(Exception):
     default_code: Code = "error"
 
     def __init__(self, message: str, fix: str = "", code: Code | None = None) -> None:
+        message, fix = _writable(message), _writable(fix)
         super().__init__(message, fix, code)
         self.message = message
         self.fix = fix

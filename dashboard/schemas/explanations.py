@@ -39,6 +39,7 @@ class RandomScoresRecord(ScoresRecord):
     """The mean over several random maps."""
 
     scores: list[float] = Field(description="the score of each random map")
+    limit: float = Field(description="95% of random maps score below this; a map must score above it")
 
 
 class FaithfulnessRecord(Schema):
@@ -59,7 +60,9 @@ class FaithfulnessRecord(Schema):
             sentence=found.sentence,
             shares=found.shares.tolist(),
             map=ScoresRecord.of(found.map),
-            random=RandomScoresRecord(**_score_fields(found.random), scores=found.random_scores.tolist()),
+            random=RandomScoresRecord(
+                **_score_fields(found.random), scores=found.random_scores.tolist(), limit=found.random_limit
+            ),
             gaussian=ScoresRecord.of(found.gaussian),
         )
 

@@ -29,9 +29,9 @@ from dashboard.worker.models.loading import LoadedModel, load
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 READ_AT_A_TIME = 128
 VERDICTS = {
-    "better": "better than both controls",
-    "mixed": "better than random only",
-    "chance": "no better than chance",
+    "better": "passed",
+    "mixed": "weak: no better than the picture's centre",
+    "chance": "failed",
 }
 
 

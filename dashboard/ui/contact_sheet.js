@@ -62,6 +62,10 @@ export default function (component) {
     const text = document.createElement("div")
     text.className = "text"
     text.textContent = item.text
+    if (!data.selects) {  // the words below belong to the picture
+      text.onclick = () => picture.click()
+      text.style.cursor = "pointer"
+    }
     const note = document.createElement("div")
     note.className = `note ${item.tone}`
     note.textContent = item.note

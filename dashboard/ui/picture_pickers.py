@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,15 @@ import streamlit as st
 
 from dashboard.core.errors import ImageError, listed
 from dashboard.core.images.decoding import KINDS, MAX_FILE_BYTES, SUFFIXES, decode_image
-from dashboard.core.images.drawing import enlarge
+from dashboard.core.images.drawing import centred
+from dashboard.ui.contact_sheet import SheetItem, show_sheet
+from dashboard.ui.uploaded_files import content_of
 from dashboard.ui.words import plain
 
-SAMPLES_SHOWN = 8
+SAMPLES_SHOWN = 24
+SIDE = 72  # least width of a sample, in pixels
+_TILE = 96  # pixels of a sample in the file that the browser gets
+SHEET_KEY = "samples"
 
 
 def sample_files(samples_dir: Path) -> list[Path]:
@@ -21,35 +27,34 @@ def sample_files(samples_dir: Path) -> list[Path]:
     return [files[0] for files in by_class if files][:SAMPLES_SHOWN]
 
 
-def upload_picture(key: str) -> tuple[str, bytes] | None:
+def upload_picture(key: str, on_change: Callable[[], None] | None = None) -> tuple[str, bytes] | None:
     """Name and content of the uploaded image file, before it is decoded; None when there is none."""
     types = sorted(suffix[1:] for suffix in SUFFIXES)
-    upload = st.file_uploader(KINDS, type=types, key=key, max_upload_size=MAX_FILE_BYTES // 2**20)
-    return (upload.name, upload.getvalue()) if upload else None
+    upload = st.file_uploader(KINDS, type=types, key=key, max_upload_size=MAX_FILE_BYTES // 2**20, on_change=on_change)
+    return (upload.name, content_of(upload)) if upload else None
 
 
 def clicked_sample(files: list[Path]) -> Path | None:
-    """Shows the samples, each with a button. The sample whose button was just clicked, or None."""
+    """Shows the samples. A click anywhere on one chooses it. The sample that was just clicked, or None."""
+    tiles, readable, unreadable = [], [], []
+    for path in files:
+        try:
+            tiles.append(_thumbnail(path))
+            readable.append(path)
+        except (OSError, ImageError):
+            unreadable.append(path.name)
     clicked = None
-    unreadable = []
-    with st.container(horizontal=True, gap="small", key="samples"):
-        for path in files:
-            try:
-                thumbnail = _thumbnail(path)
-            except (OSError, ImageError):
-                unreadable.append(path.name)
-                continue
-            with st.container(width=84, gap="xsmall"):
-                st.image(thumbnail, width=80, alt=f"Sample of class {path.parent.name}")
-                if st.button(
-                    plain(path.parent.name), key=f"sample-{path.parent.name}", width="stretch", type="tertiary"
-                ):
-                    clicked = path
+    if readable:
+        items = [
+            SheetItem(place, path.parent.name, "", "", f"Sample: {path.parent.name}")
+            for place, path in enumerate(readable)
+        ]
+        clicked = show_sheet(np.stack(tiles), items, (), SHEET_KEY, "Samples", side=SIDE, selects=False)
     if unreadable:
         st.caption(plain(f"Samples that cannot be read: {listed(unreadable)}"))
-    return clicked
+    return None if clicked is None else readable[clicked]
 
 
 @st.cache_data(show_spinner=False)
 def _thumbnail(path: Path) -> np.ndarray:
-    return enlarge(decode_image(path.read_bytes()).pixels, 96)
+    return centred(decode_image(path.read_bytes()).pixels, _TILE)

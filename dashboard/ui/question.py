@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import streamlit as st
 
 from dashboard.core.explanations.answer import Answer, answer_key
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS, Method
+from dashboard.core.explanations.overlay import DEFAULT_OPACITY
 from dashboard.core.explanations.records import Explanation, MapRequest, RandomizationResult
 from dashboard.core.images.drawing import fit_side
 from dashboard.core.runs.images import RunImage
@@ -63,6 +66,14 @@ class Look:
     smooth: bool
 
 
+def choose_opacity(key: str, width: int | Literal["stretch"] = "stretch") -> float:
+    """Shows the slider for the opacity of maps. Returns the opacity, in [0, 1]."""
+    percent = st.slider(
+        "Opacity", 0, 100, round(100 * DEFAULT_OPACITY), 5, format="%d%%", key=key, persist_state="session", width=width
+    )
+    return percent / 100
+
+
 def base_picture(answer: Answer, side: int) -> np.ndarray:
     """The picture under the maps of this answer, (H, W, 3) uint8, with the longer side about `side` pixels."""
     return fit_side(answer.picture if answer.map_covers_picture else answer.model_input, side)
@@ -71,13 +82,16 @@ def base_picture(answer: Answer, side: int) -> np.ndarray:
 def explanations(services: Services, question: Question, methods: Sequence[str], doing: str) -> list[Explanation]:
     """One tested map per method. One task makes all maps that this session does not have yet.
 
+    Args:
+        doing: text that is shown meanwhile; "" for none.
+
     Raises:
         DependencyError, ModelError, WorkerError.
     """
     keys = {method: _key(question, method) for method in methods}
     made: dict[str, Explanation] = {}
     if missing := [method for method, key in keys.items() if not is_remembered("maps", key)]:
-        with st.spinner(doing):
+        with st.spinner(doing) if doing else contextlib.nullcontext():
             found = services.explainer.explain_all(question.answer.version, question.data, question.request(*missing))
         made = {each.method: each for each in found}
     return [remembered("maps", key, "", partial(made.__getitem__, method), KEPT) for method, key in keys.items()]
@@ -86,6 +100,12 @@ def explanations(services: Services, question: Question, methods: Sequence[str],
 def is_made(question: Question, method: str) -> bool:
     """True if this session already has the map."""
     return is_remembered("maps", _key(question, method))
+
+
+def made_maps(question: Question) -> list[Explanation]:
+    """The tested maps of the question that this session already has, in the order of the methods."""
+    made = [m.name for m in question.methods if is_made(question, m.name)]
+    return [remembered("maps", _key(question, name), "", _never, KEPT) for name in made]
 
 
 def through_layers(services: Services, question: Question, method: str, faithfulness: bool) -> list[Explanation]:
@@ -124,6 +144,10 @@ def randomization(services: Services, question: Question, method: str) -> Random
             question.answer.version, question.data, question.request(method, tested=False)
         ),
     )
+
+
+def _never() -> Explanation:
+    raise AssertionError("the map is remembered")
 
 
 def _key(question: Question, method: str) -> Hashable:

@@ -9,8 +9,6 @@ from typing import TypeVar
 
 import streamlit as st
 
-from dashboard.core.explanations.answer import Answer, answer_key, ask
-from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.filtering import TAG
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -47,20 +45,6 @@ def is_remembered(shelf: str, key: Hashable) -> bool:
         kept.move_to_end(key)
         return True
     return False
-
-
-def first_answer(services: Services, version: ModelVersion, name: str, data: bytes) -> Answer:
-    """The model's prediction with its default map.
-
-    Raises:
-        ImageError, DependencyError, ModelError, WorkerError: the model could not predict.
-    """
-    starting = all(worker.state in ("starting", "failed") for worker in services.engine.workers())
-    text = "Starting TensorFlow, about 5 seconds the first time ..." if starting else "Predicting ..."
-    key = answer_key(name, data, version)
-    return remembered(
-        "answers", key, text, lambda: ask(services.inference, services.explainer, version, name, data), ANSWERS_KEPT
-    )
 
 
 def stored_run(services: Services, run_id: str) -> Run:

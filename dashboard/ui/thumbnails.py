@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.core.images.drawing import enlarge
+from dashboard.core.images.drawing import enlarge, with_edge
 
 TILE = 96  # pixels of a thumbnail's side
 SMALL_SIDE, LARGE_SIDE = 320, 512  # pixels of the longer side of a small and of a large picture
@@ -15,6 +15,11 @@ SMALL_SIDE, LARGE_SIDE = 320, 512  # pixels of the longer side of a small and of
 def tile(picture: np.ndarray | None) -> np.ndarray:
     """The enlarged picture, or a gray square if there is none."""
     return np.full((TILE, TILE, 3), 127, np.uint8) if picture is None else enlarge(picture, TILE)
+
+
+def on_page(picture: np.ndarray) -> np.ndarray:
+    """The picture as it is shown: with a thin frame if it would otherwise have no visible edge."""
+    return with_edge(picture, st.context.theme.type == "dark")
 
 
 def four_a_row(count: int) -> list[DeltaGenerator]:

@@ -10,16 +10,16 @@ from dashboard.core.explanations.records import Faithfulness, Verdict
 
 _BADGES: dict[Verdict, tuple[str, str, str]] = {
     "better": ("Passed the test", ":material/check_circle:", "green"),
-    "mixed": ("Weak result", ":material/help:", "orange"),
+    "mixed": ("Weak: no better than the picture's centre", ":material/help:", "orange"),
     "unsure": ("Unclear", ":material/help:", "orange"),
-    "chance": ("Failed the test", ":material/warning:", "orange"),
+    "chance": ("Failed the test: don't rely on this map", ":material/warning:", "orange"),
     "unmoved": ("Cannot be judged", ":material/horizontal_rule:", "gray"),
     "empty": ("Empty map", ":material/block:", "gray"),
 }
 
 
 def show_verdict(faithfulness: Faithfulness) -> None:
-    """Shows the verdict as a badge, with its sentence as help. It is green only if the map beats both controls."""
+    """Shows the verdict as a badge, with its sentence as help. It is green only if the map passed."""
     _badge(faithfulness.verdict, sentence=faithfulness.sentence)
 
 

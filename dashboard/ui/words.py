@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-WIDEST_METRIC = 16  # characters
+from dashboard.core.models.facts import ConvLayer
+
 ONE_LABEL = "A dash stands for a metric that says nothing, because all images have the same label."
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 PREDICTED_CLASS = "the predicted class"  # an entry in lists of classes: the class that the model predicts
 
 
@@ -40,13 +42,22 @@ def intervals(low: Iterable[float], high: Iterable[float]) -> list[str]:
     return [f"{100 * a:.1f}-{100 * b:.1f}" if a == a and b == b else "" for a, b in zip(low, high, strict=True)]
 
 
-def show_predicted_class(label: str) -> None:
-    """Shows the predicted class in large letters. A long name gets several lines, because a metric would cut it."""
-    if len(label) <= WIDEST_METRIC:
-        st.metric("Predicted class", plain(label))
-    else:
-        st.caption("Predicted class")
-        st.header(plain(label), anchor=False)
+def number_in_words(number: int) -> str:
+    """A number as a sentence has it: "ten", but "1,000"."""
+    return _NUMBERS[number] if number < len(_NUMBERS) else f"{number:,}"
+
+
+def layer_names(layers: Sequence[ConvLayer]) -> dict[str, str]:
+    """What to call layers that are in the order of the forward pass, by name: "first layer (32x32)"."""
+    last = len(layers) - 1
+    names = {}
+    for place, layer in enumerate(layers):
+        if place == last:
+            words = "last layer" if last else "only layer"
+        else:
+            words = "first layer" if place == 0 else f"layer {place + 1} of {last + 1}"
+        names[layer.name] = f"{words} ({layer.grid[0]}x{layer.grid[1]})"
+    return names
 
 
 def local_time(utc_iso: str) -> str:

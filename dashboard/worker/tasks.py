@@ -94,6 +94,16 @@ def inspect_model_file(order: ForeignModel) -> ForeignModelFacts:
     return inspect(order)
 
 
+def read_model_structure(order: ForeignModel) -> None:
+    """See `dashboard.worker.adding.structure.read_structure`. Limits this process's memory."""
+    probe_tensorflow()
+    from dashboard.worker.adding.inspecting import limited
+    from dashboard.worker.adding.structure import read_structure
+
+    with limited(order):
+        read_structure(order.file, order.shown_as)
+
+
 def measure_run(folder: Path) -> None:
     """Computes and stores the metrics of the run in this folder. Raises as `measure`."""
     from dashboard.core.evaluation.measuring import measure
@@ -132,6 +142,7 @@ TASKS: dict[str, Callable[..., Any]] = {
         explain_samples,
         embed_samples,
         embed_file,
+        read_model_structure,
         inspect_model_file,
         measure_run,
         find_in_run,

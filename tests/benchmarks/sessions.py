@@ -7,6 +7,7 @@ resident.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import zipfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
+from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
@@ -40,11 +42,14 @@ def large_zip(path: Path, mb: int) -> Path:
 
 
 def run_script(client: ClientConnection, page: str = "", clicked: str = "") -> list[ForwardMsg]:
-    """Runs a page's script, with a click on a button, and returns what the server sends until the run has succeeded."""
+    """Runs a page's script, with a click on the first sample, and returns what the server sends until the run has succeeded."""
     message = BackMsg()
     message.rerun_script.page_script_hash = page
     if clicked:
-        message.rerun_script.widget_states.widgets.add(id=clicked, trigger_value=True)
+        told = [{"event": "told", "value": {"selected": [], "among": [], "sent": 1, "opened": 0}}]
+        message.rerun_script.widget_states.widgets.add(
+            id=_make_trigger_id(clicked, "events"), json_trigger_value=json.dumps(told)
+        )
     client.send(message.SerializeToString())
     sent: list[ForwardMsg] = []
     while not (sent and sent[-1].WhichOneof("type") == "script_finished" and not sent[-1].script_finished):
@@ -62,12 +67,12 @@ def one_session(server: Server) -> None:
             for page in message.navigation.app_pages
             if page.url_pathname == "evaluate"
         }
-        [sample] = {
-            message.delta.new_element.button.id
+        [samples] = {
+            message.delta.new_element.bidi_component.id
             for message in first
-            if message.delta.new_element.button.id.endswith("sample-cat")
+            if message.delta.new_element.bidi_component.component_name == "contact_sheet"
         }
-        answer = run_script(client, clicked=sample)
+        answer = run_script(client, clicked=samples)
         assert "Predicted class" in {message.delta.new_element.metric.label for message in answer}
         run_script(client, evaluate)
 

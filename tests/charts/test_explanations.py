@@ -35,6 +35,7 @@ FAITHFULNESS = Faithfulness(
     gaussian=scores([0.9, 0.5, 0.1], [0.1, 0.4, 0.9]),
     verdict="better",
     random_scores=np.array([0.1, 0.2]),
+    random_limit=0.7,
 )
 
 

@@ -41,3 +41,13 @@ def page(browser, server: Server) -> Iterator[object]:
 @pytest.fixture(scope="session")
 def samples() -> Path:
     return Path(__file__).resolve().parents[2] / "data" / "samples"
+
+
+def click_sample(page, name: str) -> None:
+    """Clicks a sample on Predict or Explain. If the samples are folded, unfolds them first."""
+    picture = page.get_by_role("button", name=f"Sample: {name}")
+    folded = page.get_by_text("Samples", exact=True)
+    picture.or_(folded).first.wait_for()
+    if not picture.count():
+        folded.click()
+    picture.click()

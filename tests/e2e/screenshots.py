@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from tests.e2e.conftest import ARGUMENTS
+from tests.e2e.conftest import ARGUMENTS, click_sample
 from tests.e2e.dashboard_server import ROOT, chromium, running_server
 
 TARGET = ROOT / "docs" / "screenshots"
@@ -56,7 +56,7 @@ def photograph(page: Page, name: str, ready: str = IDLE) -> None:
 
 def take_all(page: Page, archive: Path, data: Path) -> None:
     page.goto("/")
-    page.locator(".st-key-sample-frog button").click()
+    click_sample(page, "frog")
     page.get_by_text("Evidence for frog (").wait_for()
     photograph(page, "predict")
     page.get_by_text("Explain further").click()

@@ -19,6 +19,7 @@ from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.store import RunStore
 from tests.compared_runs import probabilities, write_run
+from tests.e2e.conftest import click_sample
 from tests.e2e.dashboard_server import ROOT, Server, running_server
 from tests.run_rows import Row, table_of
 
@@ -34,8 +35,8 @@ def open_page(page, path: str = "/") -> None:
 
 
 def choose_sample(page, name: str) -> None:
-    page.locator(f".st-key-sample-{name} button").click()
-    page.get_by_text("Predicted class").wait_for()
+    click_sample(page, name)
+    page.locator("[data-testid=stMetricValue]").get_by_text(name, exact=True).wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
 
 

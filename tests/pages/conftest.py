@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
+from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.engine.pool import WorkerPool
@@ -107,3 +108,24 @@ def sheet(at: AppTest) -> list[dict[str, Any]]:
     """The pictures of the contact sheet that the page shows; none if there is no sheet."""
     found = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
     return list(json.loads(found[0].json)["items"]) if found else []
+
+
+def samples_of(at: AppTest) -> set[str]:
+    """The classes of the samples that can be clicked."""
+    return {item["text"] for item in sheet(at)}
+
+
+def click_sample(at: AppTest, name: str) -> AppTest:
+    """Clicks a sample, as a browser does. If the samples are folded, opens them first."""
+    if not sheet(at):
+        [folded] = [key for key in at.session_state._state.filtered_state if key.startswith("samples-")]
+        at.session_state[folded] = True
+        at.run()
+    [component] = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
+    items = json.loads(component.json)["items"]
+    index = next(item["index"] for item in items if item["text"] == name)
+    told = {"selected": [], "among": [item["index"] for item in items], "sent": 1, "opened": index}
+    states = at._tree.get_widget_states()
+    payload = json.dumps([{"event": "told", "value": told}])
+    states.widgets.add(id=_make_trigger_id(component.id, "events"), json_trigger_value=payload)
+    return at._run(states)

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.core.explanations.agreement import summarise
 from dashboard.core.explanations.methods import METHODS
+from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.images import RunImage
 from dashboard.core.runs.manifest import RunManifest
@@ -21,7 +23,7 @@ from dashboard.services import Services
 from dashboard.ui import picture_address
 from tests.conftest import MakeZip, encoded, picture
 from tests.evaluating import evaluate
-from tests.pages.conftest import alts, sheet, show_evaluation, text_of
+from tests.pages.conftest import alts, click_sample, samples_of, sheet, show_evaluation, text_of
 
 Open = Callable[[str], AppTest]
 TINY = "tiny@1"
@@ -53,13 +55,15 @@ def models_dir(tiny_registry: Registry) -> Path:
 @pytest.fixture
 def page(open_page: Open) -> AppTest:
     """The page before a picture is chosen."""
-    return open_page("explain")
+    at = open_page("explain")
+    at.session_state["threshold"] = 0  # the tiny model is never sure
+    return at
 
 
 @pytest.fixture
 def frog(page: AppTest) -> AppTest:
     """The page about the frog among the samples."""
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     assert not page.exception
     return page
 
@@ -90,21 +94,49 @@ def embed(dashboard: Services, run: RunManifest) -> None:
 def test_it_opens_with_samples_and_says_what_it_is_for(page: AppTest) -> None:
     assert not page.exception and not page.metric
     assert "Where does the model look" in text_of(page)
-    assert {b.label for b in page.button} >= {"airplane", "cat", "truck"}
+    assert samples_of(page) >= {"airplane", "cat", "truck"}
+
+
+def titles(at: AppTest) -> list[str]:
+    """The methods whose maps are shown, in this order."""
+    return [alt.split(" heatmap")[0] for alt in maps(at)]
+
+
+def scores(at: AppTest) -> list[float]:
+    """The scores below the maps, in this order."""
+    return [float(c.value.split()[1]) for c in at.caption if re.match(r"Score \S+  \n", c.value)]
 
 
 def test_quick_methods_stand_side_by_side_each_with_its_verdict(frog: AppTest) -> None:
-    assert [alt.split(" heatmap")[0] for alt in maps(frog)] == [METHODS[name].title for name in INSTANT]
-    verdicts = badges(frog)
-    assert len(verdicts) == len(INSTANT)
-    assert text_of(frog).count("Score ") >= len(INSTANT) - text_of(frog).count("Empty map")
+    assert sorted(titles(frog)) == sorted(METHODS[name].title for name in INSTANT)
+    assert len(badges(frog)) == len(INSTANT)
+    assert len(scores(frog)) == len(INSTANT) - text_of(frog).count("Empty map")
+    assert scores(frog) == sorted(scores(frog), reverse=True)
+
+
+def test_one_sentence_says_what_the_maps_say_together(frog: AppTest) -> None:
+    made = list(frog.session_state["maps"].values())
+    [sentence] = frog.subheader
+    assert sentence.value == summarise(made, of=len(METHODS)).sentence
+    assert "4 maps passed the test" in sentence.help and "4 more can be made" in sentence.help
+    view(frog, "One map")
+    assert [s.value for s in frog.subheader] == [sentence.value]  # it stays in every tab
+    frog.selectbox(key="explain-target").select("truck").run()
+    assert frog.subheader[0].value  # of the maps that were made for this class
 
 
 def test_slow_methods_come_when_asked_for(frog: AppTest) -> None:
     frog.button(key="slow-methods").click().run()
     assert not frog.exception
-    assert [alt.split(" heatmap")[0] for alt in maps(frog)] == [METHODS[name].title for name in (*INSTANT, *SLOW)]
-    assert "slow-methods" not in [b.key for b in frog.button]
+    assert sorted(titles(frog)) == sorted(method.title for method in METHODS.values())
+    assert scores(frog) == sorted(scores(frog), reverse=True)
+    assert "slow-methods" not in [b.key for b in frog.button] and "more can be made" not in frog.subheader[0].help
+
+
+def test_maps_can_be_downloaded(frog: AppTest) -> None:
+    assert [b.proto.label for b in frog.get("download_button")] == ["All maps (ZIP)"]
+    view(frog, "One map")
+    assert [b.proto.label for b in frog.get("download_button")] == ["Map (PNG)", "Overlay (PNG)"]
 
 
 def test_prediction_and_maps_are_of_one_model_version(frog: AppTest) -> None:
@@ -155,7 +187,7 @@ def test_one_method_through_the_layers(frog: AppTest) -> None:
     view(frog, "Layers")
     assert frog.selectbox(key="explain-layer").disabled
     assert [alt.rsplit(" ", 1)[1] for alt in maps(frog)] == ["conv_a", "conv_b"]
-    assert "16x16 cells" in text_of(frog) and "8x8 cells" in text_of(frog)
+    assert "First layer (16x16)" in text_of(frog) and "Last layer (8x8)" in text_of(frog)
     assert not {"occlusion", "smooth-grad"} & set(frog.selectbox(key="explain-layers-method").options)
     assert not badges(frog)
     frog.toggle(key="layers-tested").set_value(True).run()
@@ -196,7 +228,7 @@ def test_a_mistake_is_compared_with_what_it_is(page: AppTest, dashboard: Service
 def test_hard_pixels_and_opacity_change_the_drawing_but_make_no_new_map(frog: AppTest) -> None:
     before = [image.url for element in frog.image for image in element.proto.imgs]
     frog.toggle(key="explain-smooth").set_value(False).run()
-    frog.slider(key="explain-opacity").set_value(0.9).run()
+    frog.slider(key="explain-opacity").set_value(90).run()
     assert not frog.exception
     after = [image.url for element in frog.image for image in element.proto.imgs]
     assert before[0] == after[0] and not set(before[1:]) & set(after[1:])
@@ -207,7 +239,7 @@ def test_the_picture_stays_until_another_one_is_wanted(frog: AppTest) -> None:
     frog.run()
     assert maps(frog)
     frog.button(key="another").click().run()
-    assert not frog.exception and not frog.metric and frog.button(key="sample-ship")
+    assert not frog.exception and not frog.metric and "ship" in samples_of(frog)
 
 
 def test_an_upload(page: AppTest) -> None:
@@ -222,12 +254,12 @@ def test_what_is_no_image_says_so_and_lets_another_be_chosen(page: AppTest) -> N
     assert not page.exception and "The file is text, not an image" in text_of(page)
     assert "text\\.png cannot be explained" in text_of(page) and not page.get("page_link")
     page.button(key="another").click().run()
-    assert page.button(key="sample-frog")
+    assert "frog" in samples_of(page)
 
 
 def test_predict_hands_its_picture_over(open_page: Open) -> None:
     at = open_page("predict")
-    at.button(key="sample-ship").click().run()
+    click_sample(at, "ship")
     at.selectbox(key="target").select("truck").run()
     answers = len(at.session_state["answers"])
     at.button(key="explain-further").click().run()
@@ -239,7 +271,7 @@ def test_predict_hands_its_picture_over(open_page: Open) -> None:
 
 def test_a_picture_that_was_handed_over_survives_a_reload(open_page: Open) -> None:
     at = open_page("predict")
-    at.button(key="sample-ship").click().run()
+    click_sample(at, "ship")
     at.button(key="explain-further").click().run()
     name = next(text.value for text in at.text if text.value.endswith(".png"))
     reloaded = open_page("explain")
@@ -255,14 +287,14 @@ def test_an_address_of_a_picture_that_has_gone_says_so(page: AppTest) -> None:
     page.run()
     assert not page.exception and "no longer stored" in text_of(page)
     page.button(key="another").click().run()
-    assert page.button(key="sample-frog")
+    assert "frog" in samples_of(page)
 
 
 def test_an_image_of_an_evaluation_has_an_address(page: AppTest, run: RunManifest) -> None:
     of_run(page, run.run_id, 3)
     assert not page.exception and maps(page)
     assert "0.png" in [t.value for t in page.text]
-    assert any("Differs from its label: dog" in m.value for m in page.markdown)
+    assert any("Labelled dog: differs" in m.value for m in page.markdown)
 
 
 def test_an_answer_that_is_not_the_evaluations_is_told(
@@ -287,7 +319,7 @@ def test_an_address_of_nothing_is_refused_in_words(page: AppTest, run: RunManife
     of_run(page, run_id or run.run_id, image)
     assert not page.exception and "There is nothing to explain" in text_of(page)
     page.button(key="another").click().run()
-    assert page.button(key="sample-frog")
+    assert "frog" in samples_of(page)
 
 
 def test_an_image_that_has_gone_is_not_replaced_by_another(page: AppTest, run: RunManifest) -> None:
@@ -402,6 +434,41 @@ def test_images_without_labels_are_shown_by_what_they_were_taken_for(
     at.session_state[f"bulk-{manifest.run_id}"] = True
     at.run()
     assert f"Mean of {count} maps over the mean of their images" in alts(at)
+
+
+def test_the_next_and_the_previous_image(page: AppTest, run: RunManifest) -> None:
+    of_run(page, run.run_id, 0)
+    assert page.button(key="previous-image").disabled and "1 of 5: all images" in text_of(page)
+    for index in "1234":
+        page.button(key="next-image").click().run()
+        assert not page.exception and page.query_params["image"] == index
+    assert page.button(key="next-image").disabled and maps(page)
+    page.button(key="previous-image").click().run()
+    assert page.query_params["image"] == "3"
+
+
+def test_next_and_previous_go_through_the_filtered_images(open_page: Open, run: RunManifest) -> None:
+    at = open_page("evaluate")
+    at.query_params["run"], at.query_params["where"] = run.run_id, "true_label=dog"
+    at.run()
+    at.switch_page("../pages/explain.py").run()
+    of_run(at, run.run_id, 3)
+    assert not at.exception and "1 of 2: labelled dog" in text_of(at)
+    assert at.button(key="previous-image").disabled
+    at.button(key="next-image").click().run()
+    assert at.query_params["image"] == "4" and at.button(key="next-image").disabled
+    of_run(at, run.run_id, 1)  # a cat, from elsewhere
+    assert "2 of 5: all images" in text_of(at)
+
+
+@pytest.mark.parametrize(("confidence", "words"), [(0.2, "Labelled dog: differs"), (0.99, "the model is very sure")])
+def test_a_label_is_no_truth(
+    page: AppTest, run: RunManifest, monkeypatch: pytest.MonkeyPatch, confidence: float, words: str
+) -> None:
+    monkeypatch.setattr(Prediction, "confidence", property(lambda self: confidence))
+    of_run(page, run.run_id, 3)
+    [badge] = [m.value for m in page.markdown if "Labelled dog" in m.value]
+    assert words in badge and ("orange" if confidence > 0.9 else "red") in badge
 
 
 def test_it_leads_back_to_the_evaluation(page: AppTest, run: RunManifest) -> None:

@@ -17,7 +17,7 @@ from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.colour_model import make_registry
 from tests.evaluating import evaluate
-from tests.pages.conftest import alts, show_evaluation, text_of
+from tests.pages.conftest import alts, click_sample, show_evaluation, text_of
 
 pytestmark = pytest.mark.usefixtures("own_models")
 
@@ -88,7 +88,7 @@ def test_a_model_without_a_convolution_is_explained_by_its_pixels(page: AppTest,
     make_registry(dashboard.settings.models_dir)
     page.run()
     page.selectbox(key="model").select("colour@1").run()
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     assert not page.exception and "no layer with a grid" in page.info[0].value.replace("\\", "")
     page.button(key="slow-methods").click().run()
     assert len([alt for alt in alts(page) if " heatmap for " in alt]) == len(
@@ -102,7 +102,7 @@ def test_a_model_without_a_convolution_is_explained_by_its_pixels(page: AppTest,
 def test_a_damaged_model_gives_no_maps_but_the_cause(page: AppTest, dashboard: Services) -> None:
     file = dashboard.settings.models_dir / "tiny" / "1" / "model.keras"
     file.write_bytes(file.read_bytes()[:1000])
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     assert not page.exception and not page.metric and "checksum does not match" in text_of(page)
 
 
@@ -110,12 +110,12 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
     names = [f"**{c}** ![x](http://example.org/{c}.png)" for c in "abcdefghij"]
     file = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "class_names": names}))
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     for name in ("Methods", "One map", "Layers", "Two classes"):
         page.session_state["explain-tab"] = name
         page.run()
         assert not page.exception
-        kinds = (page.markdown, page.caption, page.warning, page.info, page.metric, page.header)
+        kinds = (page.markdown, page.caption, page.warning, page.info, page.metric, page.header, page.subheader)
         read_as_markdown = [str(element.value) for kind in kinds for element in kind]
         read_as_markdown += [box.label for box in page.selectbox]
         assert any("example" in text for text in read_as_markdown)

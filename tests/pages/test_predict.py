@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.core.errors import DashboardError
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.cifar10 import CLASS_NAMES as CIFAR10
+from dashboard.core.models.facts import stages
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import to_record
@@ -24,7 +25,7 @@ from dashboard.services import Services
 from dashboard.ui.words import plain
 from tests.conftest import encoded, picture
 from tests.core.colour_model import CLASSES, make_registry
-from tests.pages.conftest import ROOT, text_of
+from tests.pages.conftest import ROOT, click_sample, samples_of, text_of
 
 Open = Callable[[str], AppTest]
 OURS = Registry(ROOT / "models").get("cifar10-resnet").ref
@@ -47,24 +48,28 @@ def map_caption(at: AppTest) -> str:
 
 def first_layer(at: AppTest) -> str:
     """The earliest layer that is offered."""
-    return str(at.selectbox(key="layer").options[0].split(" (")[0])
+    answer = list(at.session_state["answers"].values())[-1]
+    assert at.selectbox(key="layer").options[0].startswith("first layer (")
+    return stages(answer.explanation.layers)[0].name
 
 
 @pytest.fixture
 def page(open_page: Open) -> AppTest:
     at = open_page("predict")
+    at.slider(key="threshold").set_value(0)  # the tiny model is never sure
     at.selectbox(key="model").select(OURS).run()
     return at
 
 
 def test_it_opens_with_samples_and_no_answer(page: AppTest) -> None:
     assert not page.exception and not page.metric
-    assert {b.label for b in page.button} >= {"airplane", "cat", "truck"}
+    assert samples_of(page) >= {"airplane", "cat", "truck"}
+    assert f"Ten classes: {', '.join(CIFAR10)}." in text_of(page)
 
 
 @pytest.mark.parametrize("name", ["frog", "ship"])
 def test_a_sample_is_predicted_and_explained(page: AppTest, name: str) -> None:
-    page.button(key=f"sample-{name}").click().run()
+    click_sample(page, name)
     assert not page.exception
     assert metric(page) == name
     assert page.selectbox(key="layer").value == "block3_out"
@@ -72,7 +77,7 @@ def test_a_sample_is_predicted_and_explained(page: AppTest, name: str) -> None:
 
 
 def test_the_map_is_tested_and_the_test_is_kept_for_the_explain_page(page: AppTest) -> None:
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     [tested] = page.session_state["maps"].values()
     assert tested.method == "grad-cam" and tested.faithfulness is not None
     assert tested.faithfulness.sentence in text_of(page)
@@ -82,9 +87,9 @@ def test_the_map_is_tested_and_the_test_is_kept_for_the_explain_page(page: AppTe
 
 
 def test_an_upload_goes_before_a_sample(page: AppTest) -> None:
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     data = next((ROOT / "data" / "samples" / "truck").glob("*.png")).read_bytes()
-    page.file_uploader(key="upload").upload("my truck.png", data).run()
+    page.file_uploader[0].upload("my truck.png", data).run()
     assert metric(page) == "truck"
 
 
@@ -121,20 +126,24 @@ def test_of_a_thousand_classes_the_most_probable_ones_are_shown(page: AppTest, d
     layers = [keras.layers.Conv2D(4, 3, strides=8), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1000)]
     keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(many.file)
     (folder / "model.json").write_text(json.dumps(to_record(replace(many, sha256=sha256_of(many.file)))))
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     assert " more, together" not in text_of(page)
     page.selectbox(key="model").select("many@1").run()
     assert not page.exception and "And 980 more, together " in text_of(page)
+    assert "1,000 classes: class 0, class 1, " in text_of(page) and "class 999" not in text_of(page)
+    assert [len(d.value) for d in page.dataframe] == [1000]
     [chart] = page.get("vega_lite_chart")
     assert json.loads(chart.proto.spec)["height"] < 600
 
 
-def test_it_says_when_it_is_unsure(page: AppTest) -> None:
-    page.button(key="sample-cat").click().run()
-    assert not page.warning
+def test_it_says_when_it_is_not_sure(page: AppTest) -> None:
+    click_sample(page, "cat")
+    page.slider(key="threshold").set_value(60).run()
+    assert metric(page) == "cat" and not page.header
     page.slider(key="threshold").set_value(100).run()
-    [warning] = page.warning
-    assert "below your threshold of 100" in warning.value
+    [headline] = page.header
+    assert headline.value.startswith("Not sure: cat or ") and not page.metric
+    assert "below your threshold of 100" in page.get("progress")[0].proto.text
 
 
 @pytest.mark.parametrize("max_energy, doubts", [(-1e6, True), (1e6, False)])
@@ -147,10 +156,12 @@ def test_it_says_when_the_picture_is_probably_none_of_the_classes(
     record.write_text(json.dumps(to_record(version)))
     page.selectbox(key="model").select("tiny@1").run()
     page.slider(key="threshold").set_value(0).run()
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     assert not page.exception
-    warnings = [warning.value for warning in page.warning if "none of the 10 classes" in warning.value]
-    assert bool(warnings) is doubts and "Energy" in text_of(page)
+    assert [h.value for h in page.header] == ["Probably none of these ten"] * doubts
+    assert ("Closest: **" in text_of(page)) is doubts and len(page.metric) == 1 - doubts
+    help_text = page.header[0].help if doubts else page.metric[0].help
+    assert "Energy: " in help_text and "Energy" not in text_of(page)
 
 
 def test_the_fit_of_another_shape_can_be_chosen(page: AppTest) -> None:
@@ -163,7 +174,7 @@ def test_the_fit_of_another_shape_can_be_chosen(page: AppTest) -> None:
 
 
 def test_another_class_and_another_layer(page: AppTest, dashboard: Services) -> None:
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     page.selectbox(key="target").select("truck").run()
     layer = first_layer(page)
     assert page.selectbox(key="layer").value != layer
@@ -175,7 +186,7 @@ def test_another_class_and_another_layer(page: AppTest, dashboard: Services) -> 
 
 
 def test_a_layer_of_another_model_is_not_asked_for(page: AppTest) -> None:
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     page.selectbox(key="layer").set_value(first_layer(page)).run()
     page.selectbox(key="model").select("tiny@1").run()
     assert not page.exception
@@ -186,7 +197,7 @@ def test_a_layer_of_another_model_is_not_asked_for(page: AppTest) -> None:
 
 @pytest.mark.usefixtures("own_models")
 def test_a_record_that_is_edited_changes_the_answer(page: AppTest, dashboard: Services) -> None:
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     before = list(page.session_state["answers"].values())[-1].prediction.confidence
     record = dashboard.registry.get(OURS).folder / "model.json"
     text = record.read_text()
@@ -201,7 +212,7 @@ def test_a_record_that_is_edited_changes_the_answer(page: AppTest, dashboard: Se
 def test_a_damaged_model_gives_no_prediction_but_the_cause(page: AppTest, dashboard: Services) -> None:
     file = dashboard.registry.get(OURS).file
     file.write_bytes(file.read_bytes()[:100_000])
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     assert not page.exception and not page.metric
     assert "checksum does not match" in text_of(page)
 
@@ -212,7 +223,7 @@ def test_a_model_that_is_set_but_missing_is_not_replaced_silently(
     changed = replace(dashboard, registry=Registry(dashboard.settings.models_dir, "nonesuch"))
     monkeypatch.setattr("dashboard.ui.resources.get_services", lambda: changed)
     at = open_page("predict")
-    at.button(key="sample-frog").click().run()
+    click_sample(at, "frog")
     assert not at.exception and not at.metric
     assert "There is no model 'nonesuch'" in text_of(at)
     at.selectbox(key="model").select(OURS).run()
@@ -235,16 +246,16 @@ def test_samples_are_read_from_the_data_folder(open_page: Open, dashboard: Servi
             file.unlink()
     at = open_page("predict")
     assert not at.exception
-    assert [b for b in at.button if str(b.key).startswith("sample-")] == []
+    assert not samples_of(at)
 
 
 def test_the_map_is_of_the_class_that_the_selector_shows(page: AppTest) -> None:
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     page.selectbox(key="target").select("truck").run()
     page.selectbox(key="model").select("tiny@1").run()
     assert not page.exception
     assert page.selectbox(key="target").value == "truck" and "Evidence for truck (" in map_caption(page)
-    page.button(key="sample-ship").click().run()
+    click_sample(page, "ship")
     assert page.selectbox(key="target").value == "truck" and "Evidence for truck (" in map_caption(page)
 
 
@@ -253,7 +264,7 @@ def test_a_class_of_another_model_is_not_asked_for(page: AppTest, dashboard: Ser
     folder = shutil.copytree(dashboard.settings.models_dir / "tiny", dashboard.settings.models_dir / "letters") / "1"
     record = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**record, "class_names": list("abcdefghij")}))
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     page.selectbox(key="target").select("truck").run()
     page.selectbox(key="model").select("letters@1").run()
     assert not page.exception
@@ -282,7 +293,7 @@ def add_other(dashboard: Services, strides: dict[str, int]) -> None:
 @pytest.mark.usefixtures("own_models")
 def test_the_default_layer_of_one_model_is_not_that_of_another(page: AppTest, dashboard: Services) -> None:
     add_other(dashboard, {"conv_b": 2, "conv_c": 2})
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     page.selectbox(key="model").select("tiny@1").run()
     assert page.selectbox(key="layer").value == "conv_b"
     page.selectbox(key="model").select("other@1").run()
@@ -295,7 +306,7 @@ def test_the_default_layer_of_one_model_is_not_that_of_another(page: AppTest, da
 def test_a_layer_that_the_selector_does_not_offer_is_not_drawn(page: AppTest, dashboard: Services) -> None:
     """The other model has a layer of the same name, but a later one of the same grid is offered in its place."""
     add_other(dashboard, {"conv_a": 2, "conv_c": 1})
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     page.selectbox(key="model").select("tiny@1").run()
     page.selectbox(key="layer").set_value("conv_a").run()
     page.selectbox(key="model").select("other@1").run()
@@ -307,7 +318,7 @@ def test_a_layer_that_the_selector_does_not_offer_is_not_drawn(page: AppTest, da
 @pytest.mark.usefixtures("own_models")
 def test_a_model_without_a_convolution_says_why_there_is_no_map(page: AppTest, dashboard: Services) -> None:
     make_registry(dashboard.settings.models_dir)
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     page.selectbox(key="model").select("colour@1").run()
     assert not page.exception and metric(page) in CLASSES
     assert "no layer with a grid" in page.info[0].value.replace("\\", "")
@@ -340,12 +351,13 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
     file.write_text(json.dumps({**json.loads(file.read_text()), "class_names": names}))
     page.selectbox(key="model").select("tiny@1").run()
     page.slider(key="threshold").set_value(100).run()
-    page.button(key="sample-frog").click().run()
-    assert not page.exception and page.warning
+    click_sample(page, "frog")
+    assert not page.exception and page.header
     read_as_markdown = [
         page.header[0].value,
         map_caption(page),
-        *(w.value for w in page.warning),
+        page.get("progress")[0].proto.text,
+        *(m.value for m in page.markdown),
         *(c.value for c in page.caption),
     ]
     assert any("example" in text for text in read_as_markdown)
@@ -353,10 +365,10 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
 
 
 def test_a_sample_does_not_come_back_unasked(page: AppTest) -> None:
-    page.button(key="sample-frog").click().run()
+    click_sample(page, "frog")
     data = next((ROOT / "data" / "samples" / "truck").glob("*.png")).read_bytes()
-    page.file_uploader(key="upload").upload("my truck.png", data).run()
-    page.file_uploader(key="upload").clear().run()
+    page.file_uploader[0].upload("my truck.png", data).run()
+    page.file_uploader[0].clear().run()
     assert not page.exception and not page.metric
 
 
@@ -365,7 +377,7 @@ def test_a_damaged_sample_leaves_the_others(open_page: Open, dashboard: Services
     broken.write_bytes(broken.read_bytes()[:300])
     at = open_page("predict")
     assert not at.exception and plain(f"Samples that cannot be read: {broken.name}") in text_of(at)
-    assert {b.label for b in at.button} >= {"airplane", "truck"} and "cat" not in {b.label for b in at.button}
+    assert samples_of(at) >= {"airplane", "truck"} and "cat" not in samples_of(at)
 
 
 @pytest.mark.parametrize(("stated", "shown"), [("94.75%", "not measured"), (0.9475, "94.8%")])
@@ -388,8 +400,8 @@ def test_a_long_class_name_is_shown_whole(page: AppTest, dashboard: Services) ->
     changed["class_names"] = [f"{name} {i}" for i in range(len(changed["class_names"]))]
     record.write_text(json.dumps(changed))
     page.selectbox(key="model").select("tiny@1").run()
-    page.button(key="sample-frog").click().run()
-    assert not page.exception and not page.metric and [h for h in page.header if h.value.startswith("American")]
+    click_sample(page, "frog")
+    assert not page.exception and not page.metric and [h for h in page.header if "American" in h.value]
 
 
 def test_a_setting_that_cannot_be_used_is_told_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

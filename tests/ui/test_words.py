@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dashboard.ui.words import local_time, plain
+from dashboard.core.models.facts import ConvLayer
+from dashboard.ui.words import layer_names, local_time, number_in_words, plain
 
 AUTOLINK = re.compile(r"https?://|www\.|[\w.+-]+@[\w-]+(\.[\w-]+)+", re.IGNORECASE)  # GFM, section 6.9
 
@@ -33,3 +34,17 @@ def test_a_time_is_shown_as_it_was_then(monkeypatch: pytest.MonkeyPatch) -> None
     for unknown in (None, "", "Mars/Base", "../x"):
         berlin.timezone = unknown
         assert local_time("2026-12-01T10:00:00+00:00") == "01 Dec 2026, 11:00"
+
+
+def test_small_numbers_are_words() -> None:
+    assert [number_in_words(n) for n in (2, 10, 12, 13, 1000)] == ["two", "ten", "twelve", "13", "1,000"]
+
+
+def test_layers_are_called_by_their_place() -> None:
+    layers = [ConvLayer(name, (side, side), 8) for name, side in (("whiten_out", 32), ("block1", 16), ("block2", 8))]
+    assert layer_names(layers) == {
+        "whiten_out": "first layer (32x32)",
+        "block1": "layer 2 of 3 (16x16)",
+        "block2": "last layer (8x8)",
+    }
+    assert layer_names(layers[:1]) == {"whiten_out": "only layer (32x32)"}

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from dashboard.core.datasets.parquet_file import open_parquet
+from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.errors import listed
 
 MOST_COLUMNS = 100
@@ -147,7 +146,7 @@ def from_values(values: Sequence[object]) -> pa.ChunkedArray:
 
 def parquet_columns(files: Sequence[Path | pa.Buffer], used: Collection[int | str]) -> Columns:
     """The columns of one table in Parquet files, besides those in use."""
-    for field in _opened(files[0]).schema_arrow:
+    for field in open_parquet(files[0]).schema_arrow:
         if field.name not in used and not field.name.startswith(_PANDAS_INDEX):
             yield field.name, partial(_parquet_column, files, field)
 
@@ -161,12 +160,10 @@ def _parquet_column(files: Sequence[Path | pa.Buffer], field: pa.Field) -> pa.Ch
         raise LeftOutError("binary data")
     chunks: list[pa.Array] = []
     for path in files:
-        file = _opened(path, [field.name])
-        groups = (file.metadata.row_group(i) for i in range(file.num_row_groups))
-        columns = (group.column(i) for group in groups for i in range(group.num_columns))
-        if sum(c.total_uncompressed_size for c in columns if c.path_in_schema == field.name) > MOST_COLUMN_BYTES:
+        table = read_columns(open_parquet(path, [field.name]), [field.name], MOST_COLUMN_BYTES)
+        if table is None:
             raise LeftOutError(_TOO_LARGE)
-        chunks += file.read(columns=[field.name])[field.name].chunks
+        chunks += table[field.name].chunks
     column = pa.chunked_array(chunks)
     if pa.types.is_dictionary(column.type):
         _check_size(column)  # before each value is written out
@@ -181,11 +178,6 @@ def _parquet_column(files: Sequence[Path | pa.Buffer], field: pa.Field) -> pa.Ch
         return pc.cast(column, pa.string())  # also of dates
     except pa.ArrowException as error:
         raise LeftOutError(str(kind)) from error
-
-
-def _opened(file: Path | pa.Buffer, as_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
-    source = file if isinstance(file, Path) else pa.BufferReader(file)
-    return open_parquet(source, as_dictionary)
 
 
 def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:

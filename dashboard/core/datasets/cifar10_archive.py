@@ -10,7 +10,6 @@ import io
 import pickle
 import pickletools
 import tarfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,12 @@ from typing import IO, Any, Literal, cast
 
 import numpy as np
 
+from dashboard.core.datasets.download import OnProgress, fetch
 from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
-from dashboard.core.download import OnProgress, fetch
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.parsing import parsing, reason
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 FILE_NAME = "cifar-10-python.tar.gz"
@@ -33,6 +33,7 @@ MAX_MEMO_INDEX = 100_000  # the real files use 30,000; unpickling allocates the 
 MAX_OPCODES = 1_000_000  # the real files have 70,000; one byte of pickle can create an object of 56 bytes
 CHUNK_BYTES = 2**18
 
+_OFFICIAL = "Use the official archive; it does not ask for other code."
 _OWN_IMAGES = "put your own images into a ZIP"
 
 
@@ -82,20 +83,23 @@ def read(archive: Path, split: Split) -> LabelledImages:
 def read_batches(archive: Path, split: Split) -> Iterator[LabelledImages]:
     """Reads the split one batch file at a time. Raises DatasetError as `read` does."""
     wanted = set(_MEMBERS[split])
-    try:
-        with _unpacked(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
-            for member in tar:
-                name = Path(member.name).name
-                if name in wanted and member.isfile():
-                    wanted.remove(name)
-                    yield _read_member(tar, member, archive)
-            while unpacked.read(CHUNK_BYTES):  # gzip checks its checksum only at the end
-                pass
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise DatasetError(
-            f"{archive.name} cannot be read as the CIFAR-10 archive: {error}.",
-            f"If it is CIFAR-10, delete it and run `python -m dashboard data get-cifar10`; {_OWN_IMAGES}.",
-        ) from error
+    with (
+        parsing(
+            lambda error: DatasetError(
+                f"{archive.name} cannot be read as the CIFAR-10 archive: {reason(error)}.",
+                f"If it is CIFAR-10, delete it and run `python -m dashboard data get-cifar10`; {_OWN_IMAGES}.",
+            )
+        ),
+        _unpacked(archive) as unpacked,
+        tarfile.open(fileobj=unpacked, mode="r:") as tar,
+    ):
+        for member in tar:
+            name = Path(member.name).name
+            if name in wanted and member.isfile():
+                wanted.remove(name)
+                yield _read_member(tar, member, archive)
+        while unpacked.read(CHUNK_BYTES):  # gzip checks its checksum only at the end
+            pass
     if wanted:
         raise DatasetError(
             f"{archive.name} lacks {', '.join(sorted(wanted))}.",
@@ -121,7 +125,7 @@ def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path) -
 
 def _parse_batch(data: bytes, where: str) -> LabelledImages:
     record = load_restricted(data, where)
-    try:
+    with parsing(lambda error: DatasetError(f"{where} is not a CIFAR-10 batch: {reason(error)}.", _OFFICIAL)):
         pixels = record["data"]
         labels = np.asarray(record["labels"], dtype=np.int64)
         names = tuple(n.decode() if isinstance(n, bytes) else str(n) for n in record["filenames"])
@@ -134,10 +138,8 @@ def _parse_batch(data: bytes, where: str) -> LabelledImages:
             raise ValueError(f"data is {pixels.dtype} {pixels.shape} for {len(labels)} labels and {len(names)} names")
         if labels.min() < 0 or labels.max() >= len(CLASS_NAMES):
             raise ValueError("labels outside 0-9")
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DatasetError(f"{where} is not a CIFAR-10 batch: {error}.") from error
-    # stored as (3, 32, 32), one colour plane after the other
-    images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+        # stored as (3, 32, 32), one colour plane after the other
+        images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     return LabelledImages(images, labels, names)
 
 
@@ -164,20 +166,16 @@ def load_restricted(data: bytes, where: str) -> dict[str, Any]:
     Raises:
         DatasetError: the pickle holds something unexpected; no part of it was executed.
     """
-    try:
+    with parsing(lambda error: DatasetError(f"{where} was refused: {reason(error)}.", _OFFICIAL)):
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             if count > MAX_OPCODES:
                 raise pickle.UnpicklingError("it has more parts than a CIFAR-10 batch")
             if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > MAX_MEMO_INDEX:
                 raise pickle.UnpicklingError("its memo index is out of bounds")
         record = _RestrictedUnpickler(io.BytesIO(data), encoding="latin1").load()
-    except Exception as error:  # a hostile pickle can raise anything
-        raise DatasetError(
-            f"{where} was refused: {error}.", "Use the official archive; it does not ask for other code."
-        ) from error
-    if not isinstance(record, dict):
-        raise DatasetError(f"{where} is not a CIFAR-10 batch: it holds a {type(record).__name__}.")
-    return {k.decode() if isinstance(k, bytes) else str(k): v for k, v in record.items()}
+        if not isinstance(record, dict):
+            raise ValueError(f"it holds a {type(record).__name__}")
+        return {k.decode() if isinstance(k, bytes) else str(k): v for k, v in record.items()}
 
 
 def download(

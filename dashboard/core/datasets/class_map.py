@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import is_image_name, suffix_of
 from dashboard.core.datasets.labels_file import file_stem
-from dashboard.core.errors import ImageError, counted, listed
+from dashboard.core.errors import counted, listed
 from dashboard.core.labels.class_ids import NO_ID, are_numbers
-from dashboard.core.labels.names_file import NAMES_SUFFIXES, NOT_READABLE, NumberedNames, counts_up, read_names_file
+from dashboard.core.labels.names_file import NAMES_SUFFIXES, NumberedNames, counts_up, read_names_file
 
 _MAX_BYTES = 2**20
 _MOST_FILES = 20
@@ -36,8 +36,8 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
         try:
             data = source.read(position, _MAX_BYTES + 1)
             content = read_names_file(data, name) if len(data) <= _MAX_BYTES else NumberedNames({})
-        except (ImageError, *NOT_READABLE):
-            continue  # it is something else
+        except Exception:  # it is something else
+            continue
         if content.is_list and suffix_of(name) in _TABLES:
             continue  # its other columns may be names of images
         names = content.names.values()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, TypeGuard
 
 from dashboard.core.datasets.label_value import as_label, several_labels
-from dashboard.core.datasets.table_rows import LabelsTable, checked, refused
+from dashboard.core.datasets.table_rows import LabelsTable, checked, file_name_of, refused
 from dashboard.core.errors import ImageError, listed
 
 _LISTS = ("images", "annotations", "categories")
@@ -40,7 +40,7 @@ def coco_rows(name: str, coco: dict[str, Any]) -> LabelsTable:
     labels: list[str | None] = []
     faults: dict[int, ImageError] = {}
     for row, image in enumerate(coco["images"]):
-        files.append(str(image["file_name"]))
+        files.append(file_name_of(image["file_name"]))
         categories = list(used.get(image["id"], ()))
         unknown = [str(each) for each in categories if each not in names]
         different = list(dict.fromkeys(str(names[each]) for each in categories if each in names))

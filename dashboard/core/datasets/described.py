@@ -29,6 +29,7 @@ from dashboard.core.datasets.sample_list import NumberedNames
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of, write_json
 from dashboard.core.images.decoding import DecodedImage
+from dashboard.core.parsing import parsing
 
 SUFFIX = ".dataset.json"
 _NAME_BYTES = 100  # of each of two names, since a file name has at most 255 bytes
@@ -100,11 +101,18 @@ class Description:
 
 def read_description(path: Path) -> Description:
     """Reads a description. Raises DatasetError."""
-    try:
+    with parsing(
+        lambda _: DatasetError(
+            f"{path.name} is not a valid description of a dataset.",
+            'Write {"images": "photos.zip", "labels": "truth.csv"}.',
+            "description",
+        )
+    ):
         record = json.loads(path.read_text(encoding="utf-8"))
         values = [record.get(key, "") for key in ("labels", "table", "split", "zip_encoding")]
-        if not all(isinstance(value, str) for value in values):
+        if not all(isinstance(value, str) and "\0" not in value for value in (*values, record["images"])):
             raise ValueError("a value is not a text")
+        "".join((*values, record["images"])).encode()  # raises for half characters
         labels, table, split, zip_encoding = values
         images = path.parent / record["images"]
         if images.name.endswith(SUFFIX):
@@ -112,12 +120,6 @@ def read_description(path: Path) -> Description:
         choices = Choices(str((path.parent / labels).absolute()) if labels else table, split, zip_encoding)
         if not choices:
             raise ValueError("it says no more than the images")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise DatasetError(
-            f"{path.name} is not a valid description of a dataset.",
-            'Write {"images": "photos.zip", "labels": "truth.csv"}.',
-            "description",
-        ) from error
     return Description(images, choices)
 
 

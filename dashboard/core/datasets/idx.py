@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
@@ -22,8 +22,9 @@ from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
 from dashboard.core.datasets.seekable_gzip import Expands, SeekableGzip
 from dashboard.core.datasets.split_choice import Split, choose_split
 from dashboard.core.datasets.splits import shards_by_split
-from dashboard.core.datasets.zip_files import MEMBER_ERRORS, open_zip
+from dashboard.core.datasets.zip_files import open_zip
 from dashboard.core.errors import DatasetError
+from dashboard.core.parsing import parsing, reason
 
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _MOST_AXES = 4
@@ -46,7 +47,7 @@ def begins_like_idx(path: Path, first_bytes: bytes) -> bool:
         try:
             with path.open("rb") as file:
                 first_bytes = SeekableGzip(file).read(4)
-        except (EOFError, zlib.error):
+        except Exception:
             return True  # reading it tells what is wrong
     return (
         len(first_bytes) >= 4
@@ -119,22 +120,18 @@ def _images(path: Path, files: Mapping[str, Path]) -> ArrayImages:
 
 def _in_zip(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> StoredArray:
     name = f"{path.name}: {member.filename}"
-    try:
+    with parsing(partial(_damaged, name)):
         return _read(name, archive.open(member), member.filename.lower().endswith(".gz"))
-    except MEMBER_ERRORS as error:
-        raise _damaged(name, str(error)) from error
 
 
 def _read(name: str, file: IO[bytes], is_compressed: bool) -> StoredArray:
     content = cast(IO[bytes], SeekableGzip(file)) if is_compressed else file
     try:
-        return StoredArray(name, content, _header(name, content))
-    except Expands as error:
+        with parsing(partial(_damaged, name)):
+            return StoredArray(name, content, _header(name, content))
+    except BaseException:
         content.close()
-        raise _damaged(name, "it expands to very much more than its size") from error
-    except MEMBER_ERRORS as error:
-        content.close()
-        raise _damaged(name, str(error)) from error
+        raise
 
 
 def _header(name: str, file: IO[bytes]) -> ArrayHeader:
@@ -189,5 +186,6 @@ def _named(pair: _Pair) -> list[tuple[str, str]]:
     return [(what, name) for what, name in (("images", pair.images), ("labels", pair.labels)) if name]
 
 
-def _damaged(name: str, reason: str) -> DatasetError:
-    return DatasetError(f"{name} is damaged: {reason}.", "Upload or copy it again.", "array_damaged")
+def _damaged(name: str, error: Exception) -> DatasetError:
+    why = "it expands to very much more than its size" if isinstance(error, Expands) else reason(error)
+    return DatasetError(f"{name} is damaged: {why}.", "Upload or copy it again.", "array_damaged")

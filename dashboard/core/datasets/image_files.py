@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -82,13 +83,22 @@ class ImageFiles:
         return decode_image(self.file(index), shrink_to)
 
 
+@runtime_checkable
+class _QuickToTell(Protocol):
+    """Files whose first bytes are quicker to read than they are to check."""
+
+    def first_bytes(self, position: int, limit: int) -> bytes:
+        """The first `limit` bytes of a file. Raises ImageError."""
+
+
 def _images_without_suffix(source: FileSource) -> frozenset[str]:
     """The names without a suffix of files that begin like an image."""
+    first_bytes = source.first_bytes if isinstance(source, _QuickToTell) else source.read
     found = set()
     for position, name in enumerate(source.names):
         if "." not in name[name.rfind("/") + 1 :].lstrip(".") and not name.endswith("/"):
             with contextlib.suppress(ImageError):
-                if readable_kind(source.read(position, FIRST_BYTES)):
+                if readable_kind(first_bytes(position, FIRST_BYTES)):
                     found.add(name)
     return frozenset(found)
 
@@ -134,8 +144,10 @@ def _why_no_images(source: FileSource) -> ImageError | None:
 
 def is_junk(name: str) -> bool:
     """True for files that operating systems leave behind, such as .DS_Store."""
-    parts = name.split("/")
-    return "__MACOSX" in parts or parts[-1].lower() in _JUNK_NAMES or parts[-1].startswith("._")
+    last = name[name.rfind("/") + 1 :]
+    return (
+        last.startswith("._") or last.lower() in _JUNK_NAMES or ("__MACOSX" in name and "__MACOSX" in name.split("/"))
+    )
 
 
 def joint_fingerprint(*parts: str) -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import io
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dashboard.core.datasets.attributes import (
     Attributes,
@@ -26,10 +23,11 @@ from dashboard.core.datasets.attributes import (
 from dashboard.core.datasets.coco import coco_rows, is_coco
 from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among, csv_separator
 from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
-from dashboard.core.datasets.parquet_file import open_parquet
+from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
 from dashboard.core.errors import DatasetError
 from dashboard.core.labels.text_encoding import decode_text, where_not_utf8
+from dashboard.core.parsing import parsing, reason
 from dashboard.core.shell import in_command
 
 if TYPE_CHECKING:
@@ -58,7 +56,7 @@ def read_labels_file(
             name, f"it is larger than {MAX_LABELS_BYTES // 2**20} MB", "Keep only the columns of file names and labels."
         )
     suffix = PurePosixPath(name).suffix.lower()
-    with _explained(name):
+    with parsing(partial(_refused, name)):
         if suffix == ".parquet":
             table = _from_parquet(name, data)
         elif suffix in (".json", ".jsonl"):
@@ -70,29 +68,21 @@ def read_labels_file(
     return replace(table, attributes=partial(_read_attributes, again, name, frozenset(table.used)))
 
 
-@contextlib.contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Turns what may be raised by a damaged file into DatasetError."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise refused(
+def _refused(name: str, error: Exception) -> DatasetError:
+    if isinstance(error, UnicodeDecodeError):
+        return refused(
             name, f"it is not UTF-8 text ({where_not_utf8(error)}), and its encoding is not known",
             "Save it as UTF-8 (in Excel: CSV UTF-8; in Notepad: Save as), or convert it: "
             f"`iconv -f WINDOWS-1252 -t UTF-8 {in_command(PurePosixPath(name).name)} > utf8.csv` for Western Europe.",
-        ) from error  # fmt: skip
-    except KeyError as error:
-        raise refused(name, f"a record in it lacks {error}", "Save or export it again.") from error
-    except (ValueError, TypeError, RecursionError, csv.Error, pa.ArrowException, OSError) as error:
-        raise refused(
-            name, str(error).strip().rstrip(".") or type(error).__name__, "Save or export it again."
-        ) from error
+        )  # fmt: skip
+    why = f"a record in it lacks {error}" if isinstance(error, KeyError) else reason(error)
+    return refused(name, why, "Save or export it again.")
 
 
 def _read_attributes(again: Callable[[], bytes], name: str, used: frozenset[int | str]) -> Attributes:
     """The attributes of a table. Raises DatasetError or ImageError if it cannot be read again."""
     suffix = PurePosixPath(name).suffix.lower()
-    with _explained(name):
+    with parsing(partial(_refused, name)):
         data = again()
         if suffix == ".parquet":
             columns = parquet_columns([pa.py_buffer(data)], used)
@@ -123,7 +113,7 @@ def _csv_column(cells: pd.Series) -> pa.ChunkedArray:
 
 
 def read_csv(data: bytes) -> pd.DataFrame:
-    """The cells of a CSV as text; a header is the first row. Raises ValueError, UnicodeDecodeError, csv.Error."""
+    """The cells of a CSV as text; a header is the first row. May raise any exception."""
     text = decode_text(data)
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
@@ -149,22 +139,21 @@ def json_value(data: bytes, suffix: str) -> object:
 
 
 def _from_parquet(name: str, data: bytes) -> LabelsTable:
-    parquet = open_parquet(pa.BufferReader(data))
+    parquet = open_parquet(pa.py_buffer(data))
     columns, metadata = parquet.schema_arrow.names, parquet.metadata
     file, label = column_among(columns, FILE_COLUMNS), column_among(columns, LABEL_COLUMNS)
     if file is None or label is None:
         raise _no_columns(name, columns)
     if len(set(columns)) < len(columns):
         raise ValueError("two columns have the same name")
-    chunks = [metadata.row_group(g).column(c) for g in range(metadata.num_row_groups) for c in range(len(columns))]
-    unpacked = sum(
-        chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in (file, label)
-    )
-    if unpacked > MAX_LABELS_BYTES or metadata.num_rows > MAX_LABELS_ROWS:
-        raise ValueError(f"unpacked it has {metadata.num_rows:,} rows and {unpacked / 2**20:,.0f} MB")
-    table = pq.read_table(
-        io.BytesIO(data), columns=[file, label], read_dictionary=[file, label], page_checksum_verification=True
-    )
+    if metadata.num_rows > MAX_LABELS_ROWS:
+        raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
+    flat = [each for each in (file, label) if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
+    table = read_columns(open_parquet(pa.py_buffer(data), flat), [file, label], MAX_LABELS_BYTES)
+    if table is None:
+        raise ValueError(f"unpacked it has more than {MAX_LABELS_BYTES // 2**20} MB")
+    if len(table) != metadata.num_rows:
+        raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
     return rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))
 
 

@@ -17,8 +17,9 @@ from typing import IO
 
 import numpy as np
 
-from dashboard.core.datasets.zip_files import MEMBER_ERRORS, open_zip
+from dashboard.core.datasets.zip_files import open_zip
 from dashboard.core.errors import DatasetError
+from dashboard.core.parsing import parsing, reason
 
 MAGIC = b"\x93NUMPY"
 _BLOCK_BYTES = 2**20
@@ -60,12 +61,9 @@ class StoredArray:
         """Rows [start, start + count). Raises OSError when they cannot be read."""
         count = max(0, min(count, len(self) - start))
         header = self.header
-        with self._lock:
-            try:
-                self._file.seek(header.offset + start * header.row_bytes)
-                data = self._file.read(count * header.row_bytes)
-            except MEMBER_ERRORS as error:
-                raise OSError(f"{self.name} is damaged: {error}") from error
+        with self._lock, parsing(lambda error: OSError(f"{self.name} is damaged: {reason(error)}")):
+            self._file.seek(header.offset + start * header.row_bytes)
+            data = self._file.read(count * header.row_bytes)
         if len(data) != count * header.row_bytes:
             raise OSError(f"{self.name} ends too early")
         return np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
@@ -109,7 +107,7 @@ def array_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> StoredArray:
     name = f"{path.name}: {member.filename.removesuffix('.npy')}"
-    try:
+    with parsing(lambda error: _damaged(name, error)):
         with archive.open(member) as file:  # zipfile checks the CRC only when a member is read to its end
             while file.read(_BLOCK_BYTES):
                 pass
@@ -120,8 +118,10 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> St
         name_bytes, extra_bytes = struct.unpack("<HH", plain.read(4))
         start = plain.seek(name_bytes + extra_bytes, os.SEEK_CUR)
         return _stored(name, plain, start + member.file_size)
-    except MEMBER_ERRORS as error:
-        raise DatasetError(f"{name} is damaged: {error}.", "Upload or copy it again.", "array_damaged") from error
+
+
+def _damaged(name: str, error: Exception) -> DatasetError:
+    return DatasetError(f"{name} is damaged: {reason(error)}.", "Upload or copy it again.", "array_damaged")
 
 
 def _stored(name: str, file: IO[bytes], end: int) -> StoredArray:
@@ -140,14 +140,12 @@ def _stored(name: str, file: IO[bytes], end: int) -> StoredArray:
 
 
 def _read_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:
-    try:
+    with parsing(lambda e: DatasetError(f"{name} is not a NumPy array: {reason(e)}.", _SAVE_AGAIN, "array_damaged")):
         version = np.lib.format.read_magic(file)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in readers:
             raise ValueError(f"version {version} of the format is not supported")
         shape, fortran_order, dtype = readers[version](file)
-    except (ValueError, OSError, EOFError, SyntaxError, MemoryError, RecursionError) as error:
-        raise DatasetError(f"{name} is not a NumPy array: {str(error)[:200]}.", _SAVE_AGAIN, "array_damaged") from error
     if not shape:
         raise DatasetError(f"{name} is a single value, not an array of images or labels.", _SAVE_AGAIN, "array_scalar")
     if dtype.hasobject or dtype.kind not in "biufSU":

@@ -1,4 +1,4 @@
-"""Opens Parquet files of users, which may be overwritten while they are open."""
+"""Opens Parquet files of users, which may be overwritten while they are open, and compares their checksums."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_BUFFER_BYTES = 2**20  # read ahead; without a buffer, Arrow reads a whole column of a row group into memory
+_TIMES = 4  # what a row group may have in other columns
+_BUFFER_BYTES = 2**20  # read at a time of a column
 
 
-def open_parquet(source: Path | pa.NativeFile, as_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
-    """A Parquet file whose pages are verified where they have checksums. Raises OSError, ArrowException and others.
+def open_parquet(source: Path | pa.Buffer, as_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
+    """Opens a Parquet file, or its content. Damage can make it raise any exception, also later; see `core.parsing`.
 
-    It is not memory-mapped: the process would die if another program made the file shorter.
+    The file is not mapped into memory: whoever writes over it would end this process (SIGBUS).
 
     Args:
-        as_dictionary: columns to read as dictionaries.
+        as_dictionary: columns of which each different value is kept once.
     """
+    file = source if isinstance(source, Path) else pa.BufferReader(source)
     return pq.ParquetFile(
-        source,
+        file,
         memory_map=False,
-        pre_buffer=False,
+        pre_buffer=False,  # else a column of a row group is read as a whole
         buffer_size=_BUFFER_BYTES,
         read_dictionary=list(as_dictionary),
         page_checksum_verification=True,
@@ -33,3 +35,19 @@ def state_of_file(path: Path) -> tuple[int, int, int]:
     """What differs after a file was written or replaced: inode, size in bytes, time of the last write. Raises OSError."""
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def read_columns(file: pq.ParquetFile, columns: Sequence[str], most_bytes: int) -> pa.Table | None:
+    """Some columns of a file, or None if they take more than `most_bytes` of memory.
+
+    The metadata of single columns are not asked: if these are damaged, Arrow ends the whole process.
+    """
+    tables, size = [], 0
+    for group in range(file.num_row_groups):
+        if file.metadata.row_group(group).total_byte_size > _TIMES * most_bytes:
+            return None
+        tables.append(file.read_row_group(group, columns=list(columns)))
+        size += tables[-1].nbytes
+        if size > most_bytes:
+            return None
+    return pa.concat_tables(tables) if tables else file.read(columns=list(columns))

@@ -28,12 +28,12 @@ from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, Samp
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import DecodedImage, decode_image
+from dashboard.core.parsing import parsing, reason
 from dashboard.core.questions import Question
 
 MAGIC = b"PAR1"
 _PIECE_ROWS, _PIECE_BYTES = 64, 32 * 2**20  # limits for one piece, which is in memory as a whole
 _COPY = "Upload or copy it again."
-_ERRORS = (pa.ArrowException, OSError, ValueError, LookupError, TypeError)
 
 
 class ParquetImages:
@@ -45,7 +45,7 @@ class ParquetImages:
         """Raises DatasetError when a file is damaged, or its columns cannot be used as images and labels."""
         self.path, self._paths = path, tuple(files)
         self._used: set[str] = set()  # columns
-        try:
+        with parsing(self._unreadable):
             self._states = [state_of_file(file) for file in files]
             groups: list[_Group] = []
             schema = _open(files[0]).schema_arrow
@@ -66,15 +66,15 @@ class ParquetImages:
             self._used.update(filter(None, (self._image, label)))
             self._faults: dict[int, ImageError] = {}
             self.samples = SampleList(names, self._labels(label, schema) if label else [None] * count)
-        except _ERRORS as error:
-            reason = str(error).strip().rstrip(".")[:300]
-            raise DatasetError(f"{path.name} cannot be read: {reason}.", _COPY, "parquet") from error
         self.notes: tuple[str, ...] = (f"Images are read from the column {self._image}, labels from {label}.",)
         if label is None:
             columns = ", ".join(schema.names)
             self.notes = (f"No column of labels ({columns}), so the images are predicted, but not compared.",)
         self._lock = threading.Lock()
         self._reader = _Reader(groups, self._image)
+
+    def _unreadable(self, error: Exception) -> DatasetError:
+        return DatasetError(f"{self.path.name} cannot be read: {reason(error)}.", _COPY, "parquet")
 
     def _names(self, schema: pa.Schema, count: int) -> Sequence[str]:
         """Names from a column, or the images' own paths, if every row has one; else row numbers."""
@@ -121,11 +121,9 @@ class ParquetImages:
 
     def attributes(self) -> Attributes:
         """See `Dataset`."""
-        columns = parquet_columns(self._paths, self._used)
-        try:
+        with parsing(self._unreadable):
+            columns = parquet_columns(self._paths, self._used)
             return attributes_of(self.path.name, ((n, partial(self._with_class_names, n, read)) for n, read in columns))
-        except _ERRORS as error:
-            raise DatasetError(f"{self.path.name} cannot be read: {error}.", _COPY, "parquet") from error
 
     def _with_class_names(self, column: str, read: Callable[[], pa.ChunkedArray]) -> pa.ChunkedArray:
         values, class_names = read(), pa.array(_class_names(self._schema, column), pa.string())
@@ -138,19 +136,20 @@ class ParquetImages:
         """See `Dataset`."""
         if index in self._faults:
             raise self._faults[index]
-        try:
+        with parsing(self._unreadable_row):
             with self._lock:
                 value = self._reader.value(index)
             self._check_unchanged()
-        except _ERRORS as error:
-            self._check_unchanged()
-            raise ImageError(
-                f"The row of this image cannot be read ({error}).", "Copy the file again.", "unreadable"
-            ) from error
         data = value.get("bytes") if isinstance(value, dict) else value
         if data is None:
             raise ImageError("The row holds no image.", "Store the image's bytes in the file.", "missing")
         return bytes(data)
+
+    def _unreadable_row(self, error: Exception) -> ImageError:
+        self._check_unchanged()
+        return ImageError(
+            f"The row of this image cannot be read ({reason(error)}).", "Copy the file again.", "unreadable"
+        )
 
     def _check_unchanged(self) -> None:
         """Raises DatasetError if a file was written anew since it was opened: a row may now be about another image."""
@@ -179,10 +178,8 @@ def count_rows(path: Path) -> int:
 
 
 def _open(path: Path) -> pq.ParquetFile:
-    try:
+    with parsing(lambda error: OSError(f"{path.name}: {reason(error)}")):
         return open_parquet(path)
-    except Exception as error:  # a damaged file makes its reader raise almost anything
-        raise OSError(f"{path.name}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -227,7 +224,7 @@ class _Reader:
             except StopIteration as error:
                 self._group = -1
                 raise OSError("the file ends too early") from error
-            except _ERRORS:
+            except Exception:
                 self._group = -1
                 raise
         return self._values[row - self._first].as_py()

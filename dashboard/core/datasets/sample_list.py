@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -43,6 +43,18 @@ class PackedNames(Sequence[str]):
         index = _checked(index, len(self))
         start = int(self._ends[index - 1]) if index else 0
         return self._block[start : int(self._ends[index])].decode("utf-8", "surrogatepass")
+
+    def __iter__(self) -> Iterator[str]:
+        start, ends = 0, self._ends.tolist()
+        if self._block.isascii():  # then a place in the text is a place in the bytes
+            text = self._block.decode("ascii")
+            for end in ends:
+                yield text[start:end]
+                start = end
+            return
+        for end in ends:
+            yield self._block[start:end].decode("utf-8", "surrogatepass")
+            start = end
 
 
 class NumberedNames(Sequence[str]):

@@ -41,7 +41,7 @@ def rows_of(
         except SeveralLabels as several:
             labels.append(None)
             faults[row] = several_labels(name, several.labels)
-    return checked(LabelsTable(name, tuple(map(_file_name, files)), tuple(labels), notes, faults, used))
+    return checked(LabelsTable(name, tuple(map(file_name_of, files)), tuple(labels), notes, faults, used))
 
 
 def checked(table: LabelsTable) -> LabelsTable:
@@ -63,7 +63,8 @@ def refused(name: str, reason: str, fix: str) -> DatasetError:
     return DatasetError(f"{name} cannot be used as a labels file: {reason}.", fix, "labels_file")
 
 
-def _file_name(value: object) -> str:
+def file_name_of(value: object) -> str:
+    """The name of a file in a cell, as text that can be stored."""
     text = "" if value is None else str(value).strip()
     try:
         text.encode()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import tarfile
 import threading
 import weakref
-import zlib
 from array import array
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -18,6 +17,7 @@ from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
 from dashboard.core.datasets.seekable_gzip import MOST_RATIO, Expands, SeekableGzip
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
+from dashboard.core.parsing import parsing, reason
 from dashboard.core.shell import in_command
 
 _OTHER_COMPRESSION = {
@@ -28,7 +28,6 @@ _OTHER_COMPRESSION = {
 _BLOCK_BYTES = 2**20
 _MOST_HEADER_BYTES = 2**20  # names and attributes of one file
 _FIRST_NAMES = 4  # that tell what an archive holds
-_ERRORS = (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, RecursionError)
 _END = bytes(tarfile.BLOCKSIZE)
 _AGAIN = "Upload or copy it again."
 
@@ -86,15 +85,16 @@ class TarFiles:
         if position in self._faults:
             raise self._faults[position]
         size = min(self._sizes[position], limit)
-        try:
-            with self._lock:
-                self._file.seek(self._starts[position])
-                data = self._file.read(size)
+        with parsing(_damaged_member), self._lock:
+            self._file.seek(self._starts[position])
+            data = self._file.read(size)
             if len(data) < size:
                 raise EOFError("the archive ends too early")
-        except (OSError, EOFError, zlib.error) as error:
-            raise ImageError(f"The file cannot be read from the archive ({error}).", _AGAIN, "tar_member") from error
         return data
+
+
+def _damaged_member(error: Exception) -> ImageError:
+    return ImageError(f"The file cannot be read from the archive ({reason(error)}).", _AGAIN, "tar_member")
 
 
 def first_names(path: Path, first_bytes: bytes) -> tuple[str, ...] | None:
@@ -111,7 +111,7 @@ def first_names(path: Path, first_bytes: bytes) -> tuple[str, ...] | None:
             names = []
             while len(names) < _FIRST_NAMES and (member := tar.next()):
                 names.append(member.name)
-    except (*_ERRORS, Expands):  # opening the archive tells what is wrong
+    except Exception:  # opening the archive tells what is wrong
         pass
     finally:
         file.close()
@@ -147,7 +147,7 @@ def _opened(path: Path) -> IO[bytes] | SeekableGzip:
 
 def _members(file: IO[bytes] | SeekableGzip, name: str) -> Iterator[tarfile.TarInfo]:
     """All entries, read front to back. Raises DatasetError, at the end also if the archive is cut off there."""
-    try:
+    with parsing(partial(_damaged, name)):
         with tarfile.open(fileobj=cast(Any, _Headers(file)), mode="r:") as tar:
             while member := tar.next():
                 tar.members.clear()  # type: ignore[attr-defined]  # else they are all kept, at a kilobyte each
@@ -162,18 +162,17 @@ def _members(file: IO[bytes] | SeekableGzip, name: str) -> Iterator[tarfile.TarI
             raise EOFError("its end is missing")
         while file.read(_BLOCK_BYTES):  # gzip's checksum is at the end
             pass
-    except Expands as error:
-        raise DatasetError(
+
+
+def _damaged(name: str, error: Exception) -> DatasetError:
+    if isinstance(error, Expands):
+        return DatasetError(
             f"{name} expands to more than {MOST_RATIO} times its size, like archives that are made to exhaust memory.",
             "Make it again from the images.", "tar_expands",
-        ) from error  # fmt: skip
-    except _ERRORS as error:
-        if isinstance(error, EOFError) or "unexpected end of data" in str(error):
-            raise DatasetError(
-                f"{name} is not a complete tar archive: its end is missing.", _AGAIN, "tar_truncated"
-            ) from error
-        reason = str(error).strip().rstrip(".")[:200] or type(error).__name__
-        raise DatasetError(f"{name} is damaged: {reason}.", _AGAIN, "tar_damaged") from error
+        )  # fmt: skip
+    if isinstance(error, EOFError) or "unexpected end of data" in str(error):
+        return DatasetError(f"{name} is not a complete tar archive: its end is missing.", _AGAIN, "tar_truncated")
+    return DatasetError(f"{name} is damaged: {reason(error)}.", _AGAIN, "tar_damaged")
 
 
 def _text(name: str) -> str:

@@ -13,6 +13,8 @@ from typing import IO, Any
 
 import google_crc32c
 
+from dashboard.core.parsing import parsing
+
 _HEADER = struct.Struct("<QI")  # length and its checksum; the data and their checksum follow
 _FOOTER_BYTES = 4
 MAX_RECORD_BYTES = 128 * 2**20
@@ -79,11 +81,9 @@ def read_record(file: IO[bytes], start: int) -> bytes:
 
 def features_of(record: bytes) -> Mapping[str, Feature]:
     """The features of a tf.train.Example. Raises RecordError when the record is not one."""
-    message, error_type = _example()
-    try:
+    message = _example()
+    with parsing(lambda _: RecordError("it is not a tf.train.Example")):
         example = message.FromString(record)
-    except error_type as error:
-        raise RecordError("it is not a tf.train.Example") from error
     features = {}
     for name, feature in example.features.feature.items():
         kind = feature.WhichOneof("kind")
@@ -92,12 +92,12 @@ def features_of(record: bytes) -> Mapping[str, Feature]:
 
 
 @lru_cache(maxsize=1)
-def _example() -> tuple[Any, type[Exception]]:
-    """The message class of tf.train.Example and its decoding error.
+def _example() -> Any:
+    """The message class of tf.train.Example.
 
-    The class is in its own descriptor pool, since TensorFlow registers the same names.
+    It is in its own descriptor pool, since TensorFlow registers the same names.
     """
-    from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="tensorflow", syntax="proto3")
@@ -126,4 +126,4 @@ def _example() -> tuple[Any, type[Exception]]:
     add("Example", ("features", 1, one, inner, ".tensorflow.Features"))
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example")), message.DecodeError
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example"))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import lzma
+import contextlib
+import os
 import stat
 import struct
+import weakref
 import zipfile
 import zlib
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -19,44 +23,54 @@ from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.datasets.zip_names import read_names
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
+from dashboard.core.parsing import parsing, reason
 from dashboard.core.shell import in_command
 
-MEMBER_ERRORS = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
-)  # fmt: skip  # errors that reading a damaged member can raise
 _FACTS = ("header_offset", "compress_size", "file_size", "CRC", "compress_type", "flag_bits", "external_attr")
 _METHODS = {
     1: "Shrink", 6: "Implode", 9: "Deflate64", 10: "PKWARE Implode", 16: "IBM z/OS CMPSC", 18: "IBM TERSE", 19: "IBM LZ77",
     20: "Zstandard", 93: "Zstandard", 94: "MP3", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd",
 }  # fmt: skip  # APPNOTE.TXT of PKWARE, section 4.4.5
+_AGAIN = "Upload or copy it again."
 _DEFLATE64 = 9  # the method of Windows Explorer above 2 GB
 _SUPPORTED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _SUPPORTED |= {getattr(zipfile, "ZIP_ZSTANDARD", zipfile.ZIP_STORED)}  # since Python 3.14
+_LARGEST = 2**63 - 1
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, bytes of the name and of the extra fields
+_SIGNATURE = b"PK\3\4"
+_NAME_BYTES = 512  # longer names with their extra fields are rare
 _LOCAL_HEADER_BYTES = 30  # the fixed part of the header before each member
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
     """Opens a ZIP. Raises DatasetError when it is damaged, or its members overlap."""
-    try:
+    with parsing(lambda e: DatasetError(f"{path.name} is damaged: {reason(e)}.", _AGAIN, "zip_damaged")):
         opened = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise DatasetError(f"{path.name} is damaged: {error}.", "Upload or copy it again.", "zip_damaged") from error
-    end = 0
-    for member in sorted(opened.infolist(), key=lambda m: m.header_offset):
-        if member.header_offset < end:
-            raise DatasetError(
-                f"{path.name} has overlapping members, like archives that are made to exhaust memory.",
-                "Make the ZIP again from the images.", "zip_overlap",
-            )  # fmt: skip
-        end = member.header_offset + _LOCAL_HEADER_BYTES + member.compress_size
+    places = _facts_of(opened.infolist(), ("header_offset", "compress_size"))
+    starts, sizes = places[np.argsort(places[:, 0], kind="stable")].T
+    if (starts[1:] - starts[:-1] - _LOCAL_HEADER_BYTES < sizes[:-1]).any() or (starts < 0).any():
+        raise DatasetError(
+            f"{path.name} has overlapping members, like archives that are made to exhaust memory.",
+            "Make the ZIP again from the images.", "zip_overlap",
+        )  # fmt: skip
     return opened
+
+
+def _facts_of(members: Sequence[zipfile.ZipInfo], facts: Sequence[str]) -> np.ndarray:
+    """(n, facts) int64. Numbers that are larger still, which only a damaged ZIP has, become the largest."""
+    values = chain.from_iterable(map(attrgetter(*facts), members))
+    try:
+        return np.fromiter(values, np.int64).reshape(-1, len(facts))
+    except OverflowError:
+        values = chain.from_iterable(map(attrgetter(*facts), members))
+        return np.fromiter((min(value, _LARGEST) for value in values), np.int64).reshape(-1, len(facts))
 
 
 def incomplete_zip(name: str) -> DatasetError:
     """The error for a file that is named like a ZIP but does not end like one."""
     return DatasetError(
         f"{name} is not a complete ZIP file: its end is missing or damaged.",
-        "Upload or copy it again.",
+        _AGAIN,
         "zip_truncated",
     )
 
@@ -82,9 +96,9 @@ class ZipFiles:
         self.names = PackedNames(names[i] for i in kept)
         self.question, self.note, self._encoding = read.question, read.note, read.encoding
         self._stored_names = PackedNames(m.orig_filename for m in members)
-        self._facts = np.column_stack(
-            [np.fromiter((getattr(m, fact) for m in members), np.int64, len(members)) for fact in _FACTS]
-        )
+        self._facts = _facts_of(members, _FACTS)
+        self._descriptor = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._descriptor)
         self._zip.filelist.clear()  # saves half a kilobyte per member
         self._zip.NameToInfo.clear()
 
@@ -101,19 +115,35 @@ class ZipFiles:
             raise fault
         if stat.S_ISLNK(member.external_attr >> 16):
             raise ImageError("The file is a symbolic link.", "Put the image itself into the ZIP.", "symlink")
-        try:
-            with self._zip.open(member) as file:
-                return file.read(limit)  # the size in the header may be wrong
-        except MEMBER_ERRORS as error:
-            raise ImageError(
-                f"The file is damaged inside the ZIP ({error}).", "Make the ZIP again.", "zip_member"
-            ) from error
+        with parsing(_damaged_member), self._zip.open(member) as file:
+            return file.read(limit)  # the size in the header may be wrong
+
+    def first_bytes(self, position: int, limit: int) -> bytes:
+        """The first bytes of a file, unchecked, to tell what it is: five times as fast as `read`. Raises ImageError."""
+        offset, size, _, _, method, flags, _ = self._facts[position].tolist()
+        if not flags & 0x1 and method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            with contextlib.suppress(Exception):  # `read` tells what is wrong
+                head = os.pread(self._descriptor, _LOCAL_HEADER_BYTES + _NAME_BYTES + limit, offset)
+                signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack_from(head)
+                start = _LOCAL_HEADER_BYTES + name_bytes + extra_bytes
+                packed = head[start : start + min(size, limit)]
+                if signature == _SIGNATURE and len(packed) == min(size, limit):
+                    return packed if method == zipfile.ZIP_STORED else _inflated(packed, limit)
+        return self.read(position, limit)
 
     def _member(self, position: int) -> zipfile.ZipInfo:
         member = zipfile.ZipInfo(self._stored_names[position])
         for fact, value in zip(_FACTS, self._facts[position].tolist(), strict=True):
             setattr(member, fact, value)
         return member
+
+
+def _inflated(packed: bytes, limit: int) -> bytes:
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, limit)
+
+
+def _damaged_member(error: Exception) -> ImageError:
+    return ImageError(f"The file is damaged inside the ZIP ({reason(error)}).", "Make the ZIP again.", "zip_member")
 
 
 def why_closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageError | None:
@@ -145,6 +175,7 @@ def why_closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageErro
 def _refuse_if_no_image_can_be_read(archive: str, members: Sequence[zipfile.ZipInfo]) -> None:
     """Raises DatasetError when every image, or else every file, is encrypted or compressed in an unsupported way."""
     members = [m for m in members if is_image_name(m.filename)] or members
-    faults = [why_closed(member, archive, archive) for member in members]
-    if faults and all(faults) and (first := faults[0]):
+    if members and all(why_closed(member, archive, archive) for member in members):
+        first = why_closed(members[0], archive, archive)
+        assert first is not None
         raise DatasetError(first.message, first.fix, first.code)

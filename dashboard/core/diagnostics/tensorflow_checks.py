@@ -5,6 +5,7 @@ from __future__ import annotations
 from dashboard.core.diagnostics.checks import Check, without_full_stop
 from dashboard.core.diagnostics.context import TENSORFLOW, CheckContext, Step
 from dashboard.core.diagnostics.package_checks import pip_command
+from dashboard.core.engine.worker import LACKS_INSTRUCTIONS
 from dashboard.core.errors import DependencyError, WorkerError
 from dashboard.core.models.inference import Inference
 from dashboard.core.settings import PIP_REQUIREMENTS
@@ -14,11 +15,7 @@ GROUP = "tensorflow"
 
 # signal that ended the import of TensorFlow -> reason and fix
 _DEATHS = {
-    "SIGILL": (
-        "this processor lacks instructions that the installed TensorFlow was built for, such as AVX",
-        "Run the dashboard on a machine whose processor has AVX (on Linux, `grep -c avx /proc/cpuinfo` is not 0 there), or install a "
-        "TensorFlow that was built for this one.",
-    ),
+    "SIGILL": LACKS_INSTRUCTIONS,
     "SIGKILL": (
         "the system ended it, most likely because memory ran out",
         f"Give it 2 GB of memory, or use one worker: `{set_variable('DASHBOARD_WORKERS', 1)}`, then restart the dashboard.",
@@ -61,7 +58,7 @@ def _check_death(error: WorkerError) -> Check:
     summary = f"TensorFlow cannot be used. {without_full_stop(error.message)}"
     if error.signal in _DEATHS:
         why, fix = _DEATHS[error.signal]
-        return Check(TENSORFLOW, GROUP, "error", f"{summary}: {why}", fix)
+        return Check(TENSORFLOW, GROUP, "error", summary if why in summary else f"{summary}: {why}", fix)
     if error.overran:
         longer = (
             f"Allow it more time with `{set_variable('DASHBOARD_WORKER_START_S', 600)}`, then restart the dashboard."

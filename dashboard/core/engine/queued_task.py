@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from dashboard.core.engine.retries import Retries
-from dashboard.core.engine.worker import WorkerDied
+from dashboard.core.engine.worker import LACKS_INSTRUCTIONS, WorkerDied
 from dashboard.core.errors import Cancelled, Code, WorkerError
 
 
@@ -30,14 +30,12 @@ class QueuedTask:
 
     def fail(self, death: WorkerDied, code: Code) -> None:
         """Fails the task because of what happened to its worker."""
-        fix = "Try again. If the error persists, open Diagnostics or run `python -m dashboard doctor`."
+        how, fix = f"{death}", "Try again. If the error persists, open Diagnostics or run `python -m dashboard doctor`."
         if death.signal == "SIGILL":
-            fix = (
-                "This processor lacks instructions that the installed TensorFlow was built for, such as AVX. Run "
-                "`python -m dashboard doctor` to see what to install."
-            )
+            why, fix = LACKS_INSTRUCTIONS
+            how = f"{how}: {why}"
         self.future.set_exception(
-            WorkerError(f"The worker process {death}.", fix, code, signal=death.signal, overran=death.overran)
+            WorkerError(f"The worker process {how}.", fix, code, signal=death.signal, overran=death.overran)
         )
 
     def abandon(self) -> None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+LACKS_INSTRUCTIONS = (
+    "this processor lacks instructions that the installed TensorFlow was built for, such as AVX",
+    "Run the dashboard on a machine whose processor has AVX (`grep -c avx /proc/cpuinfo` is not 0 there), or install a "
+    "TensorFlow that was built for this one.",
+)  # why SIGILL ended a worker, and the way out
+
 
 class WorkerDied(Exception):
     """The worker process ended or was ended. The text completes "The worker process ..."."""

@@ -18,7 +18,8 @@ from dashboard.core.explanations.overlay import resize_maps
 from dashboard.core.explanations.records import Faithfulness, MapScores, Verdict
 
 SHARES = np.linspace(0, 1, 11)
-RANDOM_MAPS = 8  # a random map beats all 8 by chance in 1 of 9 cases
+RANDOM_MAPS = 8
+SURE = 0.95  # share of random maps that should score below `prediction_limit`
 BLUR = 1 / 8  # standard deviation of the blur, as a share of the image's side
 UNMOVED = 0.02  # if all scores, also those of the controls, are smaller, the probability hardly moves
 VARIANTS_BYTES = 128 * 2**20  # for the variants of an image that are in memory at a time
@@ -130,21 +131,36 @@ def area(curve: np.ndarray) -> float:
 
 
 def judge(own: MapScores, randoms: Sequence[MapScores], centred: MapScores, empty: bool) -> Faithfulness:
-    """Gives the verdict on a map: the best one requires a higher score than each random map and the centred Gaussian.
+    """Gives the verdict on a map. To pass, it must score above the limit of random maps and above the centred Gaussian.
 
-    A map that beats at most half of the random maps counts as no better than chance.
+    A map that scores no higher than the mean of the random maps fails. One between this mean and the limit is unclear.
     """
     scores = np.array([random.score for random in randoms])
+    limit = prediction_limit(scores)
     verdict: Verdict
     if empty:
         verdict = "empty"
     elif np.abs([own.score, centred.score, *scores]).max() < UNMOVED:
         verdict = "unmoved"
-    elif own.score <= scores.max():
-        verdict = "chance" if 2 * (own.score > scores).sum() <= len(scores) else "unsure"
+    elif own.score <= limit:
+        verdict = "unsure" if own.score > scores.mean() else "chance"
     else:
         verdict = "better" if own.score > centred.score else "mixed"
-    return Faithfulness(SHARES, own, mean_scores(randoms), centred, verdict, scores)
+    return Faithfulness(SHARES, own, mean_scores(randoms), centred, verdict, scores, limit)
+
+
+def prediction_limit(scores: np.ndarray, share: float = SURE) -> float:
+    """The limit that one more score stays below with probability `share`: an upper prediction limit.
+
+    It is mean + t * s * sqrt(1 + 1/n) of the scores (n,), n at least 2, with Student's t for n - 1 degrees of freedom
+    (Hahn and Meeker, Statistical Intervals, 1991, section 4.8). The highest of the scores would be no fair limit: it
+    depends on the luck of one random map.
+    """
+    from scipy.special import stdtrit
+
+    n = len(scores)
+    t = float(stdtrit(n - 1, share))
+    return float(scores.mean() + t * scores.std(ddof=1) * np.sqrt(1 + 1 / n))
 
 
 def mean_scores(scores: Sequence[MapScores]) -> MapScores:

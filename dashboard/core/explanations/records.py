@@ -62,23 +62,19 @@ class Faithfulness:
     gaussian: MapScores  # a centred Gaussian, because most objects are in the middle of the picture
     verdict: Verdict
     random_scores: np.ndarray  # (R,) the score of each random map
+    random_limit: float  # 95% of random maps score below this, see `faithfulness.prediction_limit`
 
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        return _SENTENCES[self.verdict].format(beaten=self.beaten, of=len(self.random_scores))
-
-    @property
-    def beaten(self) -> int:
-        """The number of random maps with a lower score than this map."""
-        return int((self.map.score > self.random_scores).sum())
+        return _SENTENCES[self.verdict]
 
 
 _SENTENCES: dict[Verdict, str] = {
-    "better": "Better than every random map and the picture's centre: the marked pixels matter to the model.",
-    "mixed": "Better than every random map, but no better than the picture's centre.",
-    "unsure": "Better than {beaten} of {of} random maps, but not than all of them: do not rely on this map alone.",
-    "chance": "No better than chance: do not rely on this map.",
+    "better": "Clearly better than random maps, and better than the picture's centre: the marked pixels matter to the model.",
+    "mixed": "Clearly better than random maps, but no better than the picture's centre.",
+    "unsure": "Better than the average random map, but not clearly better than all of them: do not rely on this map alone.",
+    "chance": "No better than the average random map: do not rely on this map.",
     "unmoved": "This map cannot be judged: whatever is removed, the probability of this class hardly changes.",
     "empty": "The map is empty: it shows no evidence for this class, so there is nothing to test.",
 }

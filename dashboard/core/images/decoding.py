@@ -143,9 +143,13 @@ def _verify_checksums(data: bytes) -> None:
     start = len(_PNG_SIGNATURE)
     while start + _PNG_CHUNK_FRAME <= len(data):
         end = start + _PNG_CHUNK_FRAME + int.from_bytes(data[start : start + 4], "big")
-        if end <= len(data) and zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+        if end > len(data):  # Pillow would decode what there is, and skip the checksum
+            raise ValueError(f"its part {data[start + 4 : start + 8].decode('latin-1')!r} is cut off")
+        if zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
             part = data[start + 4 : start + 8].decode("latin-1")
             raise ValueError(f"the checksum of its part {part!r} is wrong")
+        if data[start + 4 : start + 8] == b"IEND":
+            return  # what follows is no part of the picture
         start = end
 
 
@@ -171,6 +175,7 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         else:
             notes.append("Only the first frame is used.")
             image.seek(0)
+    bits = _bits_of_a_colour(image)
     image.load()
     if image.width * image.height > most:  # a HEIC may be larger than it says
         raise _too_many_pixels(image.size, most)
@@ -197,12 +202,28 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
             gray = 255 - gray  # Pillow inverts 8-bit images only
         return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes), whole)
+    if bits > 8 and upright.mode != "L":
+        notes.append(f"{bits}-bit colours, shown with 8 bits.")
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
         if np.asarray(rgba.getchannel("A")).min() < 255:
             notes.append("Transparent parts are shown on white.")
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return DecodedImage(np.array(upright if upright.mode == "RGB" else upright.convert("RGB")), tuple(notes), whole)
+
+
+def _bits_of_a_colour(image: Image.Image) -> int:
+    """Bits of a channel in the file, before it is loaded; Pillow keeps the highest 8 of those of colour images."""
+    with contextlib.suppress(Exception):  # it is only for a note
+        if image.format == "TIFF":
+            return max(image.tag_v2.get(BITS_PER_SAMPLE, (8,)))  # type: ignore[attr-defined]
+        if image.format == "HEIF":
+            return int(image.info.get("bit_depth", 8))
+        how = getattr(image, "tile")[0].args  # noqa: B009  # such as "RGB;16B", or of a PPM ("RGB", 65535)
+        if image.format == "PPM" and isinstance(how, tuple):
+            return int(how[1]).bit_length()
+        return 16 if ";16" in str(how) else 8
+    return 8
 
 
 def _is_preview(image: Image.Image) -> bool:

@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image
 
 GRAY = 127  # the colour of what is not there
+PAPER, INK = 235, 40  # a light page has higher values, a dark page lower ones
+LEAST_LOST = 0.1  # share of the border
 SMALL_SPRITE = 64 * 32 * 32 * 3  # numbers
 
 
@@ -40,6 +42,18 @@ def centred(pixels: np.ndarray, side: int) -> np.ndarray:
     top, left = (side - fitted.shape[0]) // 2, (side - fitted.shape[1]) // 2
     square[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
     return square
+
+
+def with_edge(pixels: np.ndarray, dark: bool) -> np.ndarray:
+    """The picture (H, W, 3) uint8, with a thin gray frame if its border can hardly be told from a light or dark page."""
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    lost = (border <= INK if dark else border >= PAPER).all(axis=1)
+    if lost.mean() < LEAST_LOST:
+        return pixels
+    framed, width = pixels.copy(), -(-max(pixels.shape[:2]) // 512)
+    for edge in (np.s_[:width], np.s_[-width:], np.s_[:, :width], np.s_[:, -width:]):
+        framed[edge] = GRAY
+    return framed
 
 
 def encode_sprite(pixels: np.ndarray) -> tuple[str, bytes]:

@@ -90,6 +90,7 @@ _READ = (
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 AVIF_BRANDS = (b"avif", b"avis")
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes of the second header
+_BEGINS = (*(begin for begin, _, _ in _READ), b"RIFF", b"BM", b"P")  # or ftyp at 4, see `readable_kind`
 _PPM = re.compile(rb"P[1-6]\s+(#[^\n]*\s+)*\d+\s")
 
 
@@ -99,7 +100,7 @@ def readable_kind(head: bytes) -> tuple[str, str] | None:
     Args:
         head: the first FIRST_BYTES of the file, or all of it.
     """
-    if _other_kind(head):
+    if not (head.startswith(_BEGINS) or head[4:8] == b"ftyp") or _other_kind(head):
         return None
     if known := next(((name, suffix) for begin, name, suffix in _READ if head.startswith(begin)), None):
         return known

@@ -11,12 +11,12 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.columns import PROBS_NAMES, column_among
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.npy import StoredArray, open_npy, open_npz
+from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.datasets.uploads import keep_part
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.opening import open_predictions
@@ -136,7 +136,7 @@ def _doubt_of_table(path: Path, class_names: Sequence[str]) -> str | None:
     if opened.n_classes < 2:
         return None
     if path.suffix.lower() == ".parquet":
-        schema = pq.read_schema(path)
+        schema = open_parquet(path).schema_arrow
         pictures = [f.name for f in schema if pa.types.is_binary(f.type) or pa.types.is_struct(f.type)]
         return f"it also holds {', '.join(pictures)}, which may be images" if pictures else ""
     first = next(iter(opened.pieces()), None)

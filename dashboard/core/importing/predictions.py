@@ -156,6 +156,12 @@ def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Ca
         tally.add(rows)
         done += len(rows.failed)
         on_progress(done, predictions.n_rows)
+    if done != predictions.n_rows:
+        raise DatasetError(
+            f"{source} says that it has {predictions.n_rows:,} rows, but has {done:,}.",
+            "Copy or export it again.",
+            "predictions",
+        )
     return tally
 
 

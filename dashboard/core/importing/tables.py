@@ -28,13 +28,13 @@ from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predictions_file import Piece, piece_rows
+from dashboard.core.parsing import parsing, reason
 from dashboard.core.runs.rows import CLASS_NAMES
 
 _FIRST_ROWS = 64
 _NAME_THE_COLUMNS = (
     "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 )
-_ERRORS = (OSError, ValueError, TypeError, KeyError, csv.Error, pa.ArrowException)
 T = TypeVar("T")
 
 
@@ -43,7 +43,7 @@ class TablePredictions:
 
     def __init__(self, path: Path, class_names: Sequence[str] | None) -> None:
         self._path = path
-        try:
+        with parsing(self._refused):
             columns, self.n_rows = self._describe()
             self._label = column_among(columns, LABEL_COLUMNS)
             self._file = column_among(columns, FILE_COLUMNS)
@@ -55,8 +55,6 @@ class TablePredictions:
             else:
                 self._probs, self.class_names = _probability_columns(columns, class_names, path.name)
                 self.n_classes = len(self._probs)
-        except _ERRORS as error:
-            raise self._refused(error) from error
 
     def _describe(self) -> tuple[list[str], int]:
         """The names of the columns and the number of rows."""
@@ -124,17 +122,15 @@ class TablePredictions:
         return np.stack(rows) if rows else np.empty((0, self.n_classes))
 
     def _guarded(self, values: Iterator[T]) -> Iterator[T]:
-        try:
+        with parsing(lambda error: self._no_number() or self._refused(error)):
             yield from values
-        except _ERRORS as error:
-            raise self._no_number() or self._refused(error) from error
 
     def _no_number(self) -> DatasetError | None:
         """The error for the first cell of a CSV file that should be a number and is not; None if there is none."""
         if self._path.suffix.lower() == ".parquet":
             return None
         done = 0
-        with contextlib.suppress(*_ERRORS):  # then the reason is another one
+        with contextlib.suppress(Exception):  # then the reason is another one
             for frame in self._csv(self._probs, dict.fromkeys(self._probs, str)):
                 wrong = (frame.apply(pd.to_numeric, errors="coerce").isna() & frame.notna()).to_numpy()
                 if wrong.any():
@@ -152,8 +148,9 @@ class TablePredictions:
             return DatasetError(
                 f"{self._path.name} is not UTF-8 text.", "Save it as UTF-8 (in Excel: CSV UTF-8).", "predictions"
             )
-        reason = str(error).strip().rstrip(".")[:300] or type(error).__name__
-        return DatasetError(f"{self._path.name} cannot be read: {reason}.", "Save or export it again.", "predictions")
+        return DatasetError(
+            f"{self._path.name} cannot be read: {reason(error)}.", "Save or export it again.", "predictions"
+        )
 
 
 def _list_columns(path: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -97,7 +96,7 @@ def _from_table(
             raise
         try:
             cells = read_csv(data)
-        except (ValueError, csv.Error):
+        except Exception:
             cells = None
         header = [] if cells is None else [str(cell) for cell in cells.iloc[0]]
         column = column_among(header, LABEL_COLUMNS)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dashboard.core.errors import ModelError
-from dashboard.core.labels.names_file import NAMES_SUFFIXES, NOT_READABLE, counts_up, read_names_file
+from dashboard.core.labels.names_file import NAMES_SUFFIXES, counts_up, read_names_file
+from dashboard.core.parsing import parsing, reason
 
 HOW_TO_NAME = (
     "Give them in the order of the outputs: --class-names a,b,c or a file: --class-names labels.txt (one per line), "
@@ -42,18 +43,18 @@ def class_names_in(data: bytes, name: str) -> tuple[str, ...]:
     Raises:
         ModelError: the content has none of these forms; code `class_names`.
     """
-    try:
+    with parsing(
+        lambda error: ModelError(
+            f"The class names cannot be read from {name}: {reason(error)}.",
+            "Give a UTF-8 text file with one name per line, or the names themselves: --class-names a,b,c.",
+            "class_names",
+        )
+    ):
         found = read_names_file(data, name)
         numbers = sorted(found.names)
         if not found.is_list and not counts_up(numbers):
             raise ValueError(f"its numbers are not 0 to {len(numbers) - 1}, each once")
         return tuple(found.names[number] for number in numbers)
-    except NOT_READABLE as error:
-        raise ModelError(
-            f"The class names cannot be read from {name}: {str(error).rstrip('.')}.",
-            "Give a UTF-8 text file with one name per line, or the names themselves: --class-names a,b,c.",
-            "class_names",
-        ) from error
 
 
 def check_class_names(given: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.labels.class_names import LEAVE_OUT
+from dashboard.core.parsing import parsing, reason
 
 
 def read_label_map(arguments: Iterable[str]) -> dict[str, str]:
@@ -29,12 +30,14 @@ def read_label_map(arguments: Iterable[str]) -> dict[str, str]:
 
 
 def _label_map_file(path: Path) -> dict[str, str]:
-    try:
+    with parsing(
+        lambda error: DatasetError(
+            f"{path} cannot be read as a label map: {reason(error)}.",
+            'Write {"kitten": "cat", "zebra": null}.',
+            "label_map",
+        )
+    ):
         record = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(record, dict) or not all(isinstance(meant, (str, type(None))) for meant in record.values()):
             raise ValueError("it is not an object of labels and classes")
-    except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(
-            f"{path} cannot be read as a label map: {error}.", 'Write {"kitten": "cat", "zebra": null}.', "label_map"
-        ) from error
     return {label: meant or LEAVE_OUT for label, meant in record.items()}

@@ -14,7 +14,6 @@ from dashboard.core.files import parse_json
 from dashboard.core.labels.text_encoding import decode_text
 
 NAMES_SUFFIXES = frozenset({".txt", ".names", ".csv", ".tsv", ".json"})
-NOT_READABLE = (ValueError, RecursionError, csv.Error)  # the errors of `read_names_file`
 _NUMBERED = re.compile(r"(\d{1,6})[\s:,;=]+(\S.*)")
 _NUMBERED_AFTER = re.compile(r"(\S.*?)[\s:,;=]+(\d{1,6})")
 _NAME_COLUMNS = ("name", "class_name", "classname", "class", "label", "category")
@@ -39,7 +38,7 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
     Hugging Face. CSV has a column of names, and perhaps one of numbers.
 
     Raises:
-        ValueError, RecursionError, csv.Error: the content has none of these forms, or gives a number two names.
+        Exception: the content has none of these forms, or gives a number two names; see `core.parsing`.
     """
     text = decode_text(data)
     suffix = PurePath(name).suffix.lower()

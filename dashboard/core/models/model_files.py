@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import lzma
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from dashboard.core.datasets.zip_files import why_closed
 from dashboard.core.errors import ModelError
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.class_names import class_names_in
+from dashboard.core.parsing import parsing, reason
 
 MAX_FILE_BYTES = 4 * 2**30
 _BLOCK_BYTES = 2**20
@@ -208,13 +207,15 @@ def _first_bytes(given: Path) -> bytes:
 
 @contextmanager
 def _opened_zip(given: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        with zipfile.ZipFile(given) as archive:
-            yield archive
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ModelError(
-            f"{given.name} is damaged or cut off: {str(error).rstrip('.')}.", "Copy the file again.", "model_damaged"
-        ) from error
+    with (
+        parsing(
+            lambda error: ModelError(
+                f"{given.name} is damaged or cut off: {reason(error)}.", "Copy or download it again.", "model_damaged"
+            )
+        ),
+        zipfile.ZipFile(given) as archive,
+    ):
+        yield archive
 
 
 def _refuse_closed(archive: zipfile.ZipFile, name: str, what: str) -> None:

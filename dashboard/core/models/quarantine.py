@@ -13,6 +13,7 @@ from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
 TASK_S = 120.0  # for a small model
+STRUCTURE_S = 20.0  # for everything but the weights; a whole file takes less than a second
 BYTES_PER_S = 2**20  # of the file, in addition: loading, tracing and trying a large model takes minutes
 
 
@@ -35,6 +36,8 @@ class Quarantine:
         paths = order.rglob("*") if (order := self._order.file).is_dir() else [order]
         self._task_s = TASK_S + sum(path.stat().st_size for path in paths if path.is_file()) / BYTES_PER_S
         self._pool.submit("probe_tensorflow").result()  # first alone, because a fault of TensorFlow is not the model's
+        if self._order.file.is_file():
+            self._run("read_model_structure", self._order, limit_s=STRUCTURE_S)
         facts: ForeignModelFacts = self._run("inspect_model_file", self._order)
         return facts
 
@@ -48,15 +51,28 @@ class Quarantine:
         parts = [list(files[i : i + BATCH]) for i in range(0, len(files), BATCH)]
         return [answer for part in parts for answer in self._run("predict_files", version, part)]
 
-    def _run(self, task: str, *args: object) -> Any:
+    def _run(self, task: str, *args: object, limit_s: float | None = None) -> Any:
         try:
             # a single attempt: the worker that replaces a dead one has no memory limit
-            return self._pool.submit(task, *args, timeout_s=self._task_s, attempts=1).result()
+            return self._pool.submit(task, *args, timeout_s=limit_s or self._task_s, attempts=1).result()
         except WorkerError as error:
             ran_out = error.code == "out_of_memory"
             if error.code == "task_failed":  # the process is alive, so memory is not the cause
                 message = f"{self._order.shown_as} cannot be used. {error.message}"
                 raise ModelError(message, "The way it is built is not supported. Please report this.") from error
+            if error.code == "worker_hung" and limit_s:
+                raise ModelError(
+                    f"{self._order.shown_as} is damaged: reading what it says about the model, without the weights, took "
+                    f"longer than {limit_s:.0f} s. A whole file takes less than a second.",
+                    "Copy or download the file again.",
+                    "model_damaged",
+                ) from error
+            if error.code == "worker_failed" and limit_s:
+                raise ModelError(
+                    f"{self._order.shown_as} is damaged: reading it ends the process. {error.message}",
+                    "Copy or download the file again.",
+                    "model_damaged",
+                ) from error
             if error.code == "worker_hung":
                 raise ModelError(
                     f"{self._order.shown_as} was given up: loading and trying it took longer than {self._task_s:.0f} s.",

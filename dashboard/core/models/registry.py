@@ -108,7 +108,7 @@ class Registry:
             return _ACTIVE.validate_json((self.root / "active.json").read_bytes())["model"]
         except FileNotFoundError:
             return ""
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:
             logging.getLogger(__name__).warning("active.json does not say which model is in use: %s", error)
             return ""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
 from dashboard.core.files import first_fault
@@ -15,6 +16,7 @@ from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
+from dashboard.core.parsing import reason
 from dashboard.core.settings import INSTALLED, ROOT
 from dashboard.core.shell import in_command
 
@@ -23,6 +25,8 @@ Output = Literal["logits", "probabilities"]
 WEIGHTS = "model.keras"
 
 RECORD = "model.json"
+
+_BOUNDS, _COUNT = TypeAdapter(tuple[FiniteFloat, FiniteFloat]), TypeAdapter(Annotated[int, Field(gt=0)])
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,12 @@ class ModelVersion:
     @property
     def accuracy_interval(self) -> Proportion | None:
         """The accuracy with its 95% interval; None if model.json does not state both."""
-        bounds, n = self.metrics.get("accuracy_ci95"), self.metrics.get("n")
-        if self.accuracy is None or not isinstance(n, int) or not isinstance(bounds, list) or len(bounds) != 2:
+        if self.accuracy is None:
             return None
-        return Proportion(self.accuracy, float(bounds[0]), float(bounds[1]), n)
+        with contextlib.suppress(ValidationError):
+            low, high = _BOUNDS.validate_python(self.metrics.get("accuracy_ci95"))
+            return Proportion(self.accuracy, low, high, _COUNT.validate_python(self.metrics.get("n")))
+        return None
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -153,8 +159,11 @@ def _parse(folder: Path) -> ModelVersion:
         version = ModelFile.model_validate_json((folder / RECORD).read_bytes()).version(folder)
     except FileNotFoundError as error:
         raise ModelError(f"{RECORD} is missing.", restore, "model_record") from error
-    except ValidationError as error:
-        raise ModelError(f"{RECORD} cannot be used: {first_fault(error)}.", restore, "model_record") from error
+    except OSError:
+        raise
+    except Exception as error:
+        why = first_fault(error) if isinstance(error, ValidationError) else reason(error)
+        raise ModelError(f"{RECORD} cannot be used: {why}.", restore, "model_record") from error
     if fault := class_names_fault(version.class_names):
         raise ModelError(f"class_names {fault}.", restore, "model_record")
     return version

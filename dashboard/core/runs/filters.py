@@ -15,7 +15,7 @@ from typing import Literal, cast
 from dashboard.core.errors import DatasetError
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]  # ~ is "contains", whatever the case of letters
-_CONDITION = re.compile(r"\s*(.+?)\s*(!=|<=|>=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
+_OPERATOR = re.compile(r"!=|<=|>=|=|<|>|~")
 _BAR = re.compile(r"(?<!\\)\|")
 _SAID = {"true_label": "labelled", "predicted_label": "predicted as", "tag": "tagged"}
 _NAMED = {
@@ -51,11 +51,12 @@ Filter = tuple[Condition, ...]  # all must hold; an empty one lets every row pas
 
 def parse_condition(text: str) -> Condition:
     """The condition that the text means. Raises DatasetError if it is not a condition."""
-    found = _CONDITION.fullmatch(text)
-    if found is None or not _is_text(text):
+    text = text.strip()
+    found = _OPERATOR.search(text, 1)
+    column = text[: found.start()].rstrip() if found else ""
+    if not found or column[-1] in "!<>~" or not _is_text(text):  # "a! =b" would be read as a!=b the next time
         raise filter_error(f"{text!r} is not a condition.", f"Write a column, an operator and a value: {EXAMPLES}.")
-    column, operator, value = found.groups()
-    return Condition(column, cast(Operator, operator), value)
+    return Condition(column, cast(Operator, found[0]), text[found.end() :].lstrip())
 
 
 def _is_text(text: str) -> bool:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.formats import OFFERED, either
@@ -24,6 +21,7 @@ from dashboard.ui.evaluate.dataset_questions import ask_about, show_questions
 from dashboard.ui.evaluate.label_editor import edit_labels
 from dashboard.ui.evaluate.predictions_import import remember_predictions
 from dashboard.ui.sidebar import fault_of_model
+from dashboard.ui.uploaded_files import forget, opened
 from dashboard.ui.words import plain
 
 _FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in OFFERED)
@@ -67,26 +65,19 @@ def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Pat
             return None
     try:
         with st.spinner("Storing the upload ..."):
-            named = [(file.name, file) for file in files]
+            named = [(file.name, opened(file)) for file in files]
             dropped = keep_predictions(named, model().class_names, settings)
             path = None if dropped else keep_uploads(named, settings)
     except DashboardError as error:
         show_error(error, NOT_EVALUATED)
         return None
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # the next uploader is empty
-    _free(files)
+    for file in files:
+        forget(file)
     if dropped:
         remember_predictions(dropped)
         st.rerun()
     return path
-
-
-def _free(files: Sequence[UploadedFile]) -> None:
-    """Frees the memory of uploads, which Streamlit would keep until the session ends."""
-    context = get_script_run_ctx()
-    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        for file in files:
-            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 def begin(path: Path, version: ModelVersion, start: Start) -> None:

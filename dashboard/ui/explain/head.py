@@ -3,47 +3,54 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from dashboard.core.explanations.agreement import summarise
 from dashboard.core.explanations.answer import Answer
 from dashboard.core.explanations.methods import METHODS, Method
-from dashboard.core.explanations.overlay import DEFAULT_OPACITY
 from dashboard.core.images.drawing import fit_side
 from dashboard.core.models.facts import stages
 from dashboard.core.runs.images import RunImage
+from dashboard.services import Services
+from dashboard.ui.explain.neighbours import show_neighbours
+from dashboard.ui.headline import show_headline
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import RUN, TARGET_KEY, Picture, forget_picture
-from dashboard.ui.question import Look, Question
+from dashboard.ui.question import Look, Question, choose_opacity, made_maps
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_WORDS
-from dashboard.ui.words import PREDICTED_CLASS, plain, show_predicted_class
+from dashboard.ui.thumbnails import on_page
+from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
 
 SIDE = 256  # pixels of the small picture
+SURE = 0.9  # confidence from which a prediction that differs from the label makes the label doubtful
 METHOD_KEY, LAYERS_METHOD_KEY = "explain-method", "explain-layers-method"
 
 
 def show_ways_back(run_id: str | None) -> None:
     """Shows the ways back: to another picture, and to the evaluation that this picture belongs to."""
-    with st.container(horizontal=True, vertical_alignment="center", key="ways-back"):
-        st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
-        if run_id:
-            st.page_link(
-                PAGES / "evaluate.py",
-                label="Back to evaluation",
-                icon=":material/dataset:",
-                query_params={RUN: run_id},
-            )
+    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
+    if run_id:
+        st.page_link(
+            PAGES / "evaluate.py",
+            label="Back to evaluation",
+            icon=":material/dataset:",
+            query_params={RUN: run_id},
+        )
 
 
-def show_head(picture: Picture, answer: Answer) -> None:
+def show_head(services: Services, picture: Picture, answer: Answer) -> None:
     """Shows the picture and the answer that all maps below belong to."""
-    show_ways_back(picture.from_run.run_id if picture.from_run else None)
+    with st.container(horizontal=True, vertical_alignment="center", key="ways-back"):
+        show_ways_back(picture.from_run.run_id if picture.from_run else None)
+        if picture.from_run:
+            show_neighbours(services, picture.from_run)
     small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
-    small.image(fit_side(answer.picture, SIDE), width="stretch", alt="The picture")
+    small.image(on_page(fit_side(answer.picture, SIDE)), width="stretch", alt="The picture")
     with words, st.container(width=440, gap="xsmall"):
         st.text(picture.name)
-        show_predicted_class(answer.predicted_label)
-        st.progress(answer.prediction.confidence, text=f"Confidence {answer.prediction.confidence:.1%}")
+        show_headline(answer)
         if picture.from_run:
-            _show_truth(picture.from_run, answer)
+            _show_label(picture.from_run, answer)
         temperature = answer.version.temperature
         st.caption(
             f"Model: {plain(answer.version.ref)}",
@@ -64,6 +71,15 @@ def show_head(picture: Picture, answer: Answer) -> None:
             f"{plain(answer.explanation_fault)} Methods that need no layer still work.",
             icon=":material/info:",
         )
+
+
+def show_summary(question: Question, place: DeltaGenerator) -> None:
+    """Shows in one sentence what the maps say that were made for this question, if any were."""
+    if not (made := made_maps(question)):
+        place.empty()
+        return
+    told = summarise(made, len(question.methods))
+    place.subheader(told.sentence, anchor=False, help=told.reason)
 
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
@@ -95,14 +111,22 @@ def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
     st.warning(told, icon=":material/info:")
 
 
-def _show_truth(image: RunImage, answer: Answer) -> None:
-    """Shows the label that the evaluation's dataset gives the picture."""
+def _show_label(image: RunImage, answer: Answer) -> None:
+    """Shows the label that the evaluation's dataset gives the picture. The model may know better: a label is no truth."""
     if image.true_label is None:
         return
+    label = plain(image.true_label)
     if image.true_label == answer.predicted_label:
-        st.badge(f"Labelled {plain(image.true_label)}: the same", icon=":material/check:", color="green")
+        st.badge(f"Labelled {label}: the same", icon=":material/check:", color="green")
+    elif answer.prediction.confidence >= SURE:
+        st.badge(
+            f"Labelled {label}: differs, and the model is very sure",
+            icon=":material/help:",
+            color="orange",
+            help="Either the model makes a confident mistake, or the label is wrong. Look at the picture.",
+        )
     else:
-        st.badge(f"Differs from its label: {plain(image.true_label)}", icon=":material/close:", color="red")
+        st.badge(f"Labelled {label}: differs", icon=":material/close:", color="red")
 
 
 def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple[Question, Look]:
@@ -126,9 +150,7 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
             )
         )
         layer = _choose_layer(answer, disabled=all_layers)
-        opacity = st.slider(
-            "Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="explain-opacity", persist_state="session", width=180
-        )
+        opacity = choose_opacity("explain-opacity", width=180)
         smooth = st.toggle(
             "Smooth",
             value=True,
@@ -146,16 +168,17 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
     if explanation is None or explanation.layer is None:
         return None
     default = explanation.layer.name
-    layers = {layer.name: layer for layer in (*stages(explanation.layers), explanation.layer)}
+    offered = {layer.name for layer in (*stages(explanation.layers), explanation.layer)}
+    layers = {layer.name: layer for layer in explanation.layers if layer.name in offered}
     if st.session_state.get(EXPLAIN_LAYER_KEY) not in layers:
         st.session_state[EXPLAIN_LAYER_KEY] = default
-    names = list(layers)
+    names, called = list(layers), layer_names(list(layers.values()))
     chosen = str(
         st.selectbox(
             "Layer",
             names,
             key=EXPLAIN_LAYER_KEY,
-            format_func=lambda name: f"{name} ({layers[name].grid[0]}x{layers[name].grid[1]})",
+            format_func=called.__getitem__,
             help="Deeper layers tell more about the class, earlier layers more about the position.",
             persist_state="session",
             disabled=disabled,

@@ -12,7 +12,7 @@ from dashboard.ui.explain.head import choose_method
 from dashboard.ui.question import Look, Question, base_picture, through_layers
 from dashboard.ui.thumbnails import SMALL_SIDE, four_a_row
 from dashboard.ui.verdict import show_verdict
-from dashboard.ui.words import plain
+from dashboard.ui.words import layer_names, plain
 
 
 def show_layers(services: Services, question: Question, look: Look) -> None:
@@ -35,6 +35,7 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
         return
     st.caption("First layers (more about the position) to last layers (more about the class).")
     base = base_picture(question.answer, SMALL_SIDE)
+    called = layer_names([explanation.layer for explanation in found if explanation.layer])
     for explanation, place in zip(found, four_a_row(len(found)), strict=True):
         layer = explanation.layer
         if layer is None:
@@ -45,8 +46,8 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
                 width="stretch",
                 alt=f"{method.title} heatmap for {question.target} from layer {layer.name}",
             )
-            st.markdown(f"**{plain(layer.name)}**")
+            st.markdown(f"**{called[layer.name].capitalize()}**")
             if explanation.faithfulness:
                 show_verdict(explanation.faithfulness)
             nothing = "; no evidence for the class here" if explanation.empty else ""
-            st.caption(f"{layer.grid[0]}x{layer.grid[1]} cells, {layer.channels:,} channels{nothing}")
+            st.caption(f"{plain(layer.name)}: {layer.channels:,} channels{nothing}")

@@ -1,82 +1,142 @@
-"""The maps of all methods, side by side."""
+"""The maps of all methods, side by side, the best first."""
 
 from __future__ import annotations
 
-import streamlit as st
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
 
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.core.datasets.uploads import plain_name
 from dashboard.core.errors import DashboardError
-from dashboard.core.explanations.methods import METHODS
+from dashboard.core.explanations.map_files import maps_zip
+from dashboard.core.explanations.methods import METHODS, Method
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import Explanation
+from dashboard.schemas.explanations import ExplainedRecord, ExplanationRecord
 from dashboard.services import Services
+from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
 from dashboard.ui.question import Look, Question, base_picture, explanations, is_made
 from dashboard.ui.thumbnails import SMALL_SIDE, four_a_row
 from dashboard.ui.verdict import show_verdict
 from dashboard.ui.words import plain
 
+_SKELETON_PX = 180
+_WANTED = "slow-wanted"  # in the session: the question for which the slower maps were asked
+_FAULTS = "slow-faults"  # in the session: a question, and why some of its slower maps could not be made, by method
+
 
 def show_methods(services: Services, question: Question, look: Look) -> None:
-    """Shows a small map per method: the quick methods at once, the slow methods when the user asks for them."""
+    """Shows a small map per method, sorted by score: the quick methods at once, the slow ones when asked for."""
     quick = [method for method in question.methods if method.cost == "instant"]
     slow = [method for method in question.methods if method.cost == "seconds"]
+    missing = [method for method in slow if not is_made(question, method.name)]
     st.caption(
         "Score: insertion minus deletion. It is high when the probability of "
         f"{plain(question.target)} depends on the pixels that the map marks. A map that can be trusted scores higher than "
         "random maps and than the picture's centre."
     )
-    missing = [method for method in slow if not is_made(question, method.name)]
-    wanted = st.session_state.get("slow-wanted") == question.key
+    row = st.container(horizontal=True, key="maps-actions")
+    button, reasons, waiting = row.empty(), st.container(), st.empty()
+    wanted = bool(missing) and st.session_state.get(_WANTED) == question.key
     if missing and not wanted:
-        st.button(
+        button.button(
             "Make the slower maps too" if quick else "Make the maps",
             key="slow-methods",
             icon=":material/more_time:",
             help=f"{', '.join(method.title for method in missing)}: some seconds each.",
             on_click=st.session_state.update,
-            args=({"slow-wanted": question.key},),
+            args=({_WANTED: question.key},),
         )
-    shown = [*quick, *(method for method in slow if wanted or method not in missing)]
-    places = {}
-    for method, place in zip(shown, four_a_row(len(shown)), strict=True):
-        with place:
-            st.markdown(f"**{method.title}**", help=f"{method.summary} {method.paper}")
-            places[method.name] = st.empty()
-            if method in missing:
-                places[method.name].caption("Waiting ...")
-    if quick:
-        try:
-            found = explanations(services, question, [m.name for m in quick], "Making the maps and testing them ...")
-        except DashboardError as error:
-            show_error(error, "The maps could not be made.")
-            return
-        for explanation in found:
-            _show_tile(places[explanation.method], question, explanation, look)
-    for method in shown[len(quick) :]:
-        place = places[method.name]
-        try:
-            with place:
-                [explanation] = explanations(services, question, [method.name], f"{method.title}, some seconds ...")
-        except DashboardError as error:
-            with place.container():
-                st.warning("This map could not be made.", icon=":material/error:")
-                st.text(str(error))
+    if not all(is_made(question, method.name) for method in quick):
+        with waiting.container():
+            st.text("Making the maps and testing them ...")
+            _show_skeletons(quick, four_a_row(len(quick)))
+    try:
+        found = explanations(services, question, [method.name for method in quick], "")
+    except DashboardError as error:
+        waiting.empty()
+        show_error(error, "The maps could not be made.")
+        return
+    found += explanations(services, question, [m.name for m in slow if m not in missing], "")
+    waiting.empty()
+    _show_tiles(question, found, look, missing if wanted else [])
+    if found:
+        with row:
+            _offer_all(question, found, look, reasons)
+    if wanted:
+        _make_slow(services, question, slow, button)
+    key, faults = st.session_state.get(_FAULTS, (None, {}))
+    for name, fault in faults.items() if key == question.key else ():
+        reasons.warning(f"{METHODS[name].title} could not be made. {plain(fault)}", icon=":material/error:")
+
+
+def _make_slow(services: Services, question: Question, slow: Sequence[Method], button: DeltaGenerator) -> NoReturn:
+    """Makes the slow maps one after another, while the button says which one, and then shows all maps in order."""
+    faults: dict[str, str] = {}
+    for number, method in enumerate(slow, start=1):
+        if is_made(question, method.name):
             continue
-        _show_tile(place, question, explanation, look)
+        button.button(
+            f"{method.title}, {number} of {len(slow)} ...", key=f"making-{method.name}", icon="spinner", disabled=True
+        )
+        try:
+            explanations(services, question, [method.name], "")
+        except DashboardError as error:
+            faults[method.name] = str(error)
+    st.session_state[_FAULTS] = question.key, faults
+    st.session_state[_WANTED] = None
+    st.rerun()
 
 
-def _show_tile(
-    place: st.delta_generator.DeltaGenerator, question: Question, explanation: Explanation, look: Look
-) -> None:
+def _show_tiles(question: Question, found: Sequence[Explanation], look: Look, waiting: Sequence[Method]) -> None:
+    ordered = sorted(found, key=_score, reverse=True)
+    places = four_a_row(len(ordered) + len(waiting))
+    for explanation, tile in zip(ordered, places, strict=False):
+        with tile:
+            _show_tile(question, explanation, look)
+    _show_skeletons(waiting, places[len(ordered) :])
+
+
+def _show_skeletons(methods: Sequence[Method], places: Sequence[DeltaGenerator]) -> None:
+    for method, place in zip(methods, places, strict=True):
+        with place:
+            st.markdown(f"**{method.title}**")
+            st.skeleton(_SKELETON_PX)
+
+
+def _show_tile(question: Question, explanation: Explanation, look: Look) -> None:
+    method = METHODS[explanation.method]
     blended = overlay(base_picture(question.answer, SMALL_SIDE), explanation.heatmap, look.opacity, look.smooth)
-    title = METHODS[explanation.method].title
-    with place.container(gap="xsmall"):
-        st.image(blended, width="stretch", alt=f"{title} heatmap for {question.target} over the picture")
-        if explanation.faithfulness:
-            show_verdict(explanation.faithfulness)
-            f = explanation.faithfulness
+    with st.container(gap="xsmall"):
+        st.markdown(f"**{method.title}**", help=f"{method.summary} {method.paper}")
+        st.image(blended, width="stretch", alt=f"{method.title} heatmap for {question.target} over the picture")
+        if f := explanation.faithfulness:
+            show_verdict(f)
             if f.verdict != "empty":
                 st.caption(
-                    f"Score {f.map.score:.2f}  \nrandom maps up to {f.random_scores.max():.2f}, "
+                    f"Score {f.map.score:.2f}  \nrandom maps up to {f.random_limit:.2f}, "
                     f"picture's centre {f.gaussian.score:.2f}"
                 )
+
+
+def _score(explanation: Explanation) -> float:
+    """The score by which maps are sorted; an empty map comes last."""
+    found = explanation.faithfulness
+    return found.map.score if found and found.verdict != "empty" else float("-inf")
+
+
+def _offer_all(question: Question, found: Sequence[Explanation], look: Look, reasons: DeltaGenerator) -> None:
+    """Offers all maps as one ZIP file."""
+    answer, base = question.answer, base_picture(question.answer, SMALL_SIDE)
+
+    def make() -> bytes:
+        records = [ExplanationRecord.of(answer.version, each, overlay=f"{each.method}-overlay.png") for each in found]
+        record = ExplainedRecord.of_maps(answer.name, answer.version, answer.prediction, records).to_text()
+        return maps_zip(base, found, look.opacity, look.smooth, record)
+
+    name = f"{Path(plain_name(answer.name)).stem}-{plain_name(question.target)}-maps.zip"
+    offer_file("All maps (ZIP)", make, name, "application/zip", "download-maps", reasons)

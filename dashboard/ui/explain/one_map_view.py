@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
+from dashboard.core.datasets.uploads import plain_name
 from dashboard.core.errors import DashboardError
+from dashboard.core.explanations.map_files import map_png
 from dashboard.core.explanations.methods import Method
 from dashboard.core.explanations.overlay import overlay
-from dashboard.core.explanations.records import PASSES_BELOW, Faithfulness
+from dashboard.core.explanations.records import PASSES_BELOW, Explanation, Faithfulness
 from dashboard.services import Services
+from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
 from dashboard.ui.explain.head import choose_method
 from dashboard.ui.question import Look, Question, base_picture, explanations, is_checked, randomization
@@ -47,6 +53,7 @@ def show_one_map(services: Services, question: Question, look: Look) -> None:
             f"Evidence for {target}, from 0 to 1 (brighter = stronger). {where}{grid} cells. Point at a cell for its value."
         )
         st.caption(f"{method.title} ({method.paper}). {method.summary}")
+        _offer_files(question, explanation, look)
         if not explanation.empty:
             _show_randomization(services, question, method, look)
     with right:
@@ -58,6 +65,18 @@ def show_one_map(services: Services, question: Question, look: Look) -> None:
             st.markdown(f"**{plain(faithfulness.sentence)}**")
             _show_scores(faithfulness)
             _show_curves(faithfulness, question.target)
+
+
+def _offer_files(question: Question, explanation: Explanation, look: Look) -> None:
+    """Offers the map alone and over the picture."""
+    base = base_picture(question.answer, LARGE_SIDE)
+    stem = f"{Path(plain_name(question.answer.name)).stem}-{plain_name(question.target)}-{explanation.method}"
+    row, reasons = st.container(horizontal=True, key="map-files"), st.container()
+    with row:
+        for title, opacity in (("Map", 1.0), ("Overlay", look.opacity)):
+            make = partial(map_png, base, explanation, opacity, look.smooth)
+            name = f"{stem}-{title.lower()}.png"
+            offer_file(f"{title} (PNG)", make, name, "image/png", f"download-{title.lower()}", reasons)
 
 
 def _show_curves(faithfulness: Faithfulness, target: str) -> None:
@@ -75,8 +94,8 @@ def _show_curves(faithfulness: Faithfulness, target: str) -> None:
         alt="Probability of the class as the most important pixels are removed: this map and two controls",
     )
     st.markdown(
-        "**The marked pixels added to the blurred picture**",
-        help="Insertion (RISE, arXiv 1806.07421): the sooner the probability rises, the better the map.",
+        "**The marked pixels added**",  # no longer, because the chart's toolbar would cover the help on a phone
+        help="Added to the blurred picture. Insertion (RISE, arXiv 1806.07421): the sooner the probability rises, the better the map.",
     )
     st.altair_chart(
         curve_chart(table, "insertion", target),
@@ -91,8 +110,7 @@ def _show_scores(faithfulness: Faithfulness) -> None:
 
     rows = [(THIS_MAP, faithfulness.map), (RANDOM, faithfulness.random), (GAUSSIAN, faithfulness.gaussian)]
     st.caption(
-        f"Beats {faithfulness.beaten} of {len(faithfulness.random_scores)} random maps, whose scores go up to "
-        f"{faithfulness.random_scores.max():.2f}; the table and the curves show their mean."
+        f"95% of random maps score below {faithfulness.random_limit:.2f}; the table and the curves show their mean.",
     )
     table = pd.DataFrame(
         [(name, s.score, s.insertion_auc, s.deletion_auc, 100 * s.average_drop) for name, s in rows],

@@ -18,6 +18,7 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
+from dashboard.ui.explain.head import SURE
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import turn_to_run_image
 from dashboard.ui.question import Look, Question
@@ -146,12 +147,14 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
 
 
 def _words(row: dict[Hashable, Any]) -> str:
-    """True label, predicted label if it differs, and similarity."""
-    true, predicted = row["true_label"], str(row["predicted_label"])
-    if not isinstance(true, str):
-        label = f"predicted as {plain(predicted)}"
-    elif true == predicted:
-        label = f":green[:material/check:] {plain(true)}"
+    """The label, the predicted class if it differs, and the similarity."""
+    label, predicted = row["true_label"], str(row["predicted_label"])
+    if not isinstance(label, str):
+        words = f"predicted as {plain(predicted)}"
+    elif label == predicted:
+        words = f":green[:material/check:] labelled {plain(label)}"
     else:
-        label = f":red[:material/close:] {plain(true)}, predicted as {plain(predicted)}"
-    return f"{label}  \nsimilarity {row['similarity']:.2f}"
+        doubted = float(row["confidence"]) >= SURE  # the model may be right
+        sign = ":orange[:material/help:]" if doubted else ":red[:material/close:]"
+        words = f"{sign} labelled {plain(label)}, predicted as {plain(predicted)}"
+    return f"{words}  \nsimilarity {row['similarity']:.2f}"

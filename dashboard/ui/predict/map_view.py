@@ -10,19 +10,19 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.core.datasets.uploads import plain_name
 from dashboard.core.errors import DashboardError
 from dashboard.core.explanations.answer import Answer, answer_key, explain_again
-from dashboard.core.explanations.overlay import DEFAULT_OPACITY, overlay
+from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.models.facts import stages
 from dashboard.schemas.explanations import ExplainedRecord
 from dashboard.services import Services
 from dashboard.ui.picture_address import hand_over
-from dashboard.ui.question import Question, explanations
+from dashboard.ui.question import Question, choose_opacity, explanations
 from dashboard.ui.session import ANSWERS_KEPT, remembered
 from dashboard.ui.sidebar import MAP_LAYER_KEY
-from dashboard.ui.thumbnails import LARGE_SIDE
+from dashboard.ui.thumbnails import LARGE_SIDE, on_page
 from dashboard.ui.verdict import show_verdict
-from dashboard.ui.words import PREDICTED_CLASS, plain
+from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
 
 TARGET_KEY = "target"
 
@@ -56,13 +56,13 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
     seen_caption = f"What the model sees, {'x'.join(str(n) for n in answer.model_input.shape[1::-1])} pixels"
     left, right = st.columns(2, gap="small")
     if answer.is_model_input:
-        left.image(seen, caption=seen_caption, width="stretch", alt="The model's input, enlarged")
+        left.image(on_page(seen), caption=seen_caption, width="stretch", alt="The model's input, enlarged")
         controls = st.container()
     else:
         picture = enlarge(answer.picture, LARGE_SIDE)
-        left.image(picture, caption="The picture", width="stretch", alt="The picture")
+        left.image(on_page(picture), caption="The picture", width="stretch", alt="The picture")
         small, controls = st.columns([1, 3], gap="small")
-        small.image(seen, caption=seen_caption, width="stretch", alt="The model's input, enlarged")
+        small.image(on_page(seen), caption=seen_caption, width="stretch", alt="The model's input, enlarged")
     stem = Path(plain_name(answer.name)).stem
     downloads = st.container(horizontal=True)
     if answer.explanation is None:
@@ -124,11 +124,10 @@ def show_test(services: Services, explanation: Explanation, first: Answer, data:
 
 def _choose_map(explanation: Explanation, first: Answer) -> float:
     """Shows the controls of the map: class, layer and opacity. Returns the opacity, in [0, 1]."""
-    names = [layer.name for layer in stages(explanation.layers)]
-    default = (first.explanation and first.explanation.layer_name) or names[-1]
-    if default not in names:
-        names.append(default)
-    grids = {layer.name: f"{layer.grid[0]}x{layer.grid[1]}" for layer in explanation.layers}
+    offered = stages(explanation.layers)
+    default = (first.explanation and first.explanation.layer_name) or offered[-1].name
+    called = layer_names([layer for layer in explanation.layers if layer in offered or layer.name == default])
+    names = list(called)
     if st.session_state.get(MAP_LAYER_KEY) not in names:
         st.session_state[MAP_LAYER_KEY] = default
     target_column, layer_column = st.columns(2)
@@ -142,7 +141,7 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
         "Layer",
         names,
         key=MAP_LAYER_KEY,
-        format_func=lambda name: f"{name} ({grids[name]})",
+        format_func=called.__getitem__,
         help="Deeper layers tell more about the class, earlier layers more about the position.",
     )
-    return st.slider("Opacity", 0.0, 1.0, DEFAULT_OPACITY, 0.05, key="opacity")
+    return choose_opacity("opacity")

@@ -1,4 +1,4 @@
-"""Choosing the picture to predict: an upload, the camera, or a sample."""
+"""Choosing the picture to predict: an upload, a sample, or the camera. The one that was chosen last counts."""
 
 from __future__ import annotations
 
@@ -7,32 +7,56 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.ui.picture_pickers import clicked_sample, sample_files, upload_picture
+from dashboard.ui.uploaded_files import content_of
+
+_CHOSEN = "chosen-picture"  # in the session: name and content of a sample or of a photo by the camera
+_CHOICES = "choices"  # in the session: how many of them were chosen
 
 
 def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
     """Name and content of the chosen picture; None if there is none yet."""
-    source = st.segmented_control(
-        "Picture from",
-        ["Upload", "Camera", "Sample"],
-        default="Upload",
-        required=True,
-        key="source",
-        persist_state="session",
-    )
-    if source == "Camera":
-        shot = st.camera_input("Take a picture", key="camera")
-        return ("camera.jpg", shot.getvalue()) if shot else None
-    if source == "Upload":
-        if upload := upload_picture("upload"):
-            st.session_state.pop("sample", None)  # otherwise the old sample would come back when the upload is removed
-            return upload
-        st.caption("No picture at hand? Take a sample.")
-    return _choose_sample(samples_dir)
-
-
-def _choose_sample(samples_dir: Path) -> tuple[str, bytes] | None:
+    choices = st.session_state.get(_CHOICES, 0)
+    # another key empties the upload when a sample or a photo takes its place
+    upload = upload_picture(f"upload-{choices}" if choices else "upload", _forget_chosen)
+    picture: tuple[str, bytes] | None = upload or st.session_state.get(_CHOSEN)
     files = sample_files(samples_dir)
+    if picture is None:
+        st.caption("No picture at hand? Take a sample.")
+        _offer_samples(files)
+        _offer_camera("")
+        return None
+    # another key for another picture folds the samples and the camera again after each choice
+    with st.container(horizontal=True, gap="small", key="other-pictures"):
+        samples = st.expander(
+            "Samples", icon=":material/photo_library:", on_change="rerun", key=f"samples-{choices}-{picture[0]}"
+        )
+        if samples.open:
+            with samples:
+                _offer_samples(files)
+        _offer_camera(f"{choices}-{picture[0]}")
+    return picture
+
+
+def _offer_samples(files: list[Path]) -> None:
     if clicked := clicked_sample(files):
-        st.session_state["sample"] = str(clicked)
-    chosen = Path(st.session_state.get("sample", ""))
-    return (chosen.name, chosen.read_bytes()) if chosen in files else None
+        _choose(clicked.name, clicked.read_bytes())
+        st.rerun()
+
+
+def _offer_camera(instead_of: str) -> None:
+    box = st.expander("Camera", icon=":material/photo_camera:", on_change="rerun", key=f"camera-{instead_of}")
+    if box.open:  # only then the browser asks whether the camera may be used
+        with box:
+            if shot := st.camera_input("Take a picture", key=f"shot-{instead_of}"):
+                _choose("camera.jpg", content_of(shot))
+                st.rerun()
+
+
+def _choose(name: str, data: bytes) -> None:
+    st.session_state[_CHOSEN] = name, data
+    st.session_state[_CHOICES] = st.session_state.get(_CHOICES, 0) + 1
+
+
+def _forget_chosen() -> None:
+    """Forgets the sample or photo, so that it does not come back when the upload is removed."""
+    st.session_state.pop(_CHOSEN, None)

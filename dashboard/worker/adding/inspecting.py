@@ -6,6 +6,8 @@ Runs in a worker that is stopped afterwards. Only the newly saved file is used l
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import keras
@@ -27,11 +29,21 @@ _TRY_WITH = "1/255"  # the scaling of the pictures that a model is tried with, i
 
 
 def inspect(order: ForeignModel) -> ForeignModelFacts:
-    """Runs `convert` and limits this process's memory from now on. Also raises ModelError if the model needs more."""
-    limited = limit_memory(order.memory_bytes)
-    try:
+    """Runs `convert` within `limited`."""
+    with limited(order) as memory_is_limited:
         facts = convert(order)
-        return facts if limited else replace(facts, notes=(*facts.notes, _NOT_LIMITED))
+        return facts if memory_is_limited else replace(facts, notes=(*facts.notes, _NOT_LIMITED))
+
+
+@contextmanager
+def limited(order: ForeignModel) -> Iterator[bool]:
+    """Limits this process's memory from now on; gives False where the system cannot.
+
+    Raises:
+        ModelError: the block needs more.
+    """
+    try:
+        yield limit_memory(order.memory_bytes)
     except Exception as error:
         if is_out_of_memory(error) or is_out_of_memory(error.__cause__):
             raise _out_of_memory(order) from error

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import lzma
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from dashboard.core.errors import ModelError
+from dashboard.core.parsing import parsing, reason
 
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)  # what reading a damaged ZIP can raise
 MAX_CONFIG_BYTES = 8 * 2**20
+_BLOCK_BYTES = 2**20
 MAX_UNPACKED_BYTES = 4 * 2**30
 MAX_UNITS = 1_000_000  # per layer; a larger number would exhaust the memory
 _MODULES = re.compile(
@@ -34,22 +34,25 @@ _TOO_LARGE = "Build the model with smaller layers, or save it without its optimi
 
 def check_archive(data: bytes, what: str) -> None:
     """Raises ModelError if the bytes are not a `.keras` archive or contain anything but Keras' own layers."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            check_members(archive, what)
-            if changed := archive.testzip():  # Keras would read the weights without looking at their checksums
-                raise zipfile.BadZipFile(changed)
-            config = json.loads(archive.read("config.json"))
-    except DAMAGED as error:
-        raise ModelError(
-            f"{what} is damaged or cut off: it is not a complete .keras archive.",
-            "Copy the file again, or restore it from version control.", "model_damaged",
-        ) from error  # fmt: skip
-    except (ValueError, RuntimeError, NotImplementedError, RecursionError) as error:
-        raise _refused(what, f"its config cannot be read ({error})") from error
+    with parsing(partial(_damaged, what)), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        check_members(archive, what)
+        for member in archive.infolist():
+            with archive.open(member) as file:  # the checksum is compared at the end
+                while file.read(_BLOCK_BYTES):
+                    pass
+        text = archive.read("config.json")
+    with parsing(lambda error: _refused(what, f"its config cannot be read ({reason(error)})")):
+        config = json.loads(text)
     if not isinstance(config, dict):
         raise _refused(what, "its config does not describe a model")
     check_config({**config, "compile_config": None}, what)  # Keras does not read the compile config
+
+
+def _damaged(what: str, error: Exception) -> ModelError:
+    return ModelError(
+        f"{what} is damaged or cut off: it is not a complete .keras archive ({reason(error)}).",
+        "Restore it from version control, or train or add the model again.", "model_damaged",
+    )  # fmt: skip
 
 
 def check_members(archive: zipfile.ZipFile, what: str) -> None:

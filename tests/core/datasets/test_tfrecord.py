@@ -19,7 +19,7 @@ FILES = [encoded(picture(i)) for i in range(5)]
 
 def example(**features: bytes | int | float | list[int]) -> bytes:
     """A serialized tf.train.Example; `__` stands for `/` in names."""
-    message = _example()[0]()
+    message = _example()()
     for name, value in features.items():
         feature = message.features.feature[name.replace("__", "/")]
         values = value if isinstance(value, list) else [value]

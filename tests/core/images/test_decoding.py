@@ -170,8 +170,12 @@ def test_16_bit_gray_keeps_its_high_byte() -> None:
 
 def test_16_bit_rgb_keeps_its_high_bytes() -> None:
     values = np.array([[[0xFFFF, 0x8000, 0x00FF], [0x1234, 0xABCD, 0x0000]]], ">u2")
-    pixels = decode_image(png_file(2, 1, 16, 2, b"\0" + values.tobytes())).pixels
-    assert pixels.tolist() == [[[255, 128, 0], [0x12, 0xAB, 0]]]
+    decoded = decode_image(png_file(2, 1, 16, 2, b"\0" + values.tobytes()))
+    assert decoded.pixels.tolist() == [[[255, 128, 0], [0x12, 0xAB, 0]]]
+    assert decoded.notes == ("16-bit colours, shown with 8 bits.",)
+    wide = decode_image(b"P6 2 1 65535\n" + values.tobytes())
+    assert wide.notes == decoded.notes
+    assert decode_image(encoded(picture(1))).notes == ()
 
 
 def test_cmyk() -> None:

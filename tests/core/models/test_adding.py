@@ -177,6 +177,17 @@ def test_model_that_hangs(registry: Registry, tmp_path: Path, monkeypatch: pytes
     assert "m.keras was given up: loading and trying it took longer than" in error.message
 
 
+def test_a_file_whose_structure_cannot_be_read_to_its_end(
+    registry: Registry, shared_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = shared_dir / "cases" / "hostile" / "h5-hang.h5"
+    if not file.is_file():
+        pytest.skip(f"needs {file}")
+    monkeypatch.setattr(quarantine, "STRUCTURE_S", 3.0)
+    error = refused("model_damaged", file, registry, class_names=("a", "b"))
+    assert "took longer than 3 s" in error.message and "Copy or download" in error.fix
+
+
 def test_disk_full(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_space(path: Path, record: Any) -> None:
         raise OSError(28, "No space left on device")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dashboard.core.errors import ModelError
+from dashboard.worker.adding.structure import copied_anew
 from dashboard.worker.models.archive import MAX_CONFIG_BYTES, check_archive
 from dashboard.worker.models.loading import load_file
 
@@ -217,6 +218,16 @@ def test_a_flipped_bit_never_gives_another_model(whole: bytes, method: int) -> N
         else:
             assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
     assert errors > 12
+
+
+def test_a_flipped_bit_in_the_weights_is_told_by_the_checksum(whole: bytes) -> None:
+    data = bytearray(packed(members(whole), zipfile.ZIP_STORED))
+    data[data.index(b"\x89HDF") + 2000] ^= 1
+    error = refused(bytes(data))
+    assert error.code == "model_damaged" and "Bad CRC-32 for file 'model.weights.h5'" in error.message
+    with pytest.raises(ModelError) as caught, copied_anew():
+        check_archive(bytes(data), "m.keras")
+    assert caught.value.fix == "Copy or download the file again."
 
 
 def test_what_is_no_archive() -> None:

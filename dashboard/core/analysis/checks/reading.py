@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dashboard.core.errors import DatasetError, listed
 from dashboard.core.runs.filters import parse_filter
 
 _MOST_BYTES = 2**20
+_MOST_ENTRIES = 100_000
 _FORM = f"Write a list of checks, each on a line that begins with a hyphen: {EXAMPLES}."
 _QUOTES = 'Inside braces, a check needs quotes: {check: "recall[cat] >= 85%", where: confidence<0.7}.'
 _KEYS = ("check", "where", "subset", "no finding")
@@ -41,14 +43,20 @@ def parse_checks(text: str, name: str) -> ChecksFile:
     """The checks in the text of a file called `name`. Raises DatasetError as `read_checks` does."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        entries_in_all = _count(root, {})
     except RecursionError as error:
         raise wrong_line(name, 1, "This is nested too deeply to be read.", _FORM) from error
-    except yaml.YAMLError as error:
+    except Exception as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
         raise wrong_line(
             name, mark.line + 1 if mark else 1, f"This is not YAML: {problem}.", f"{_FORM} {_QUOTES}"
         ) from error
+    if entries_in_all > _MOST_ENTRIES:
+        raise wrong_line(
+            name, 1, f"With all repetitions (*name), this has more than {_MOST_ENTRIES:,} entries.",
+            "Give conditions that many checks share a name under `subsets:`.",
+        )  # fmt: skip
     subsets: dict[str, tuple[str, ...]] = {}
     if isinstance(root, yaml.MappingNode):
         entries = _entries(root, name, ("checks", "subsets"))
@@ -58,6 +66,20 @@ def parse_checks(text: str, name: str) -> ChecksFile:
     if not isinstance(root, yaml.SequenceNode) or not root.value:
         raise wrong_line(name, _line(root), "There are no checks here.", _FORM)
     return ChecksFile(name, tuple(_check(node, name) for node in root.value), subsets)
+
+
+def _count(node: yaml.Node | None, known: dict[int, float]) -> float:
+    """The number of entries below a node if every alias is written out; infinite if one stands for a part of itself.
+
+    Args:
+        known: the numbers of the nodes that were counted before, by their ids.
+    """
+    if isinstance(node, yaml.CollectionNode) and id(node) not in known:
+        known[id(node)] = math.inf  # until it is counted
+        pairs = isinstance(node, yaml.MappingNode)
+        below = [each for pair in node.value for each in pair] if pairs else node.value
+        known[id(node)] = 1 + sum(_count(each, known) for each in below)
+    return known.get(id(node), 1)
 
 
 def _check(node: yaml.Node, name: str) -> Check:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2, saved_object_graph_pb2, trackable_object_graph_pb2
 
 from dashboard.core.errors import ModelError
+from dashboard.core.parsing import parsing
 from dashboard.worker.adding.keras2.graph import Part
 from dashboard.worker.adding.keras2.weights import assign, finish, misfit
 
@@ -22,20 +23,18 @@ _OTHER_NAMES = ("depthwise_kernel", "gamma")  # of DepthwiseConv2D and LayerScal
 
 def read_config(folder: Path, what: str) -> dict[str, Any]:
     """The Keras config {"class_name", "config"} of the model in the folder. Raises ModelError if there is none."""
-    try:
+    with parsing(
+        lambda _: ModelError(f"{what} is damaged: its description cannot be read.", "Copy it again.", "model_damaged")
+    ):
         nodes = _nodes_of_metadata(folder) if (folder / _METADATA).is_file() else _nodes_of_graph(folder)
-    except Exception as error:  # the errors of protobuf differ between its versions
-        raise ModelError(
-            f"{what} is damaged: its description cannot be read.", "Copy it again.", "model_damaged"
-        ) from error
-    for identifier, metadata in nodes:
-        if identifier in _KERAS_MODELS:
-            record = _plain(json.loads(metadata))
-            if isinstance(record.get("model_config"), dict):
-                return dict(record["model_config"])
-            if isinstance(record.get("config"), dict) and "layers" in record["config"]:
-                return {"class_name": record["class_name"], "config": record["config"]}
-            break
+        for identifier, metadata in nodes:
+            if identifier in _KERAS_MODELS:
+                record = _plain(json.loads(metadata))
+                if isinstance(record.get("model_config"), dict):
+                    return dict(record["model_config"])
+                if isinstance(record.get("config"), dict) and "layers" in record["config"]:
+                    return {"class_name": record["class_name"], "config": record["config"]}
+                break
     raise ModelError(
         f"{what} is a TensorFlow SavedModel without a description of its Keras layers.",
         'Load it where it was made and save the Keras model as one file: `model.save("x.keras")`, then add that file.',

@@ -1,0 +1,190 @@
+"""Do the maps that passed their test agree, and which part of the picture do they point to? One sentence answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from dashboard.core.explanations.methods import METHODS
+from dashboard.core.explanations.overlay import resize_maps
+from dashboard.core.explanations.records import Explanation
+
+SIDE = 32  # cells per side of the grid on which maps are compared
+TOP = 0.2  # share of the picture that counts as its most marked part; two unrelated maps share a fifth of it on average
+LEAST_CORRELATION = 0.5  # Spearman
+LEAST_OVERLAP = 0.5  # of the most marked parts
+SPREAD_FROM = (
+    0.3  # root mean square distance from the middle of the marked part, in sides; a disc of this area has 0.18
+)
+EDGES = (0.4, 0.6)  # where the left and the upper part of a picture end, and where the right and the lower part begin
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Maps that mark the same part of a picture."""
+
+    methods: tuple[str, ...]  # titles, the highest score first
+    place: str  # such as "the upper left"
+    spearman: float  # the lowest rank correlation of two of the maps; 1 for a single map
+    overlap: float  # the smallest share of the most marked fifth that two of the maps have in common
+    same_source: bool  # all are made from one layer, so they agree more easily
+
+
+@dataclass(frozen=True)
+class MapSummary:
+    """What the tested maps of one picture say together."""
+
+    sentence: str
+    reason: str  # how the sentence was found
+
+
+def summarise(explanations: Sequence[Explanation], of: int) -> MapSummary:
+    """One sentence on the tested maps of a picture: which can be relied on, and where they point.
+
+    Args:
+        explanations: maps of the same picture and class, at least one, each with its test.
+        of: number of the maps that could be made; some may not have been made yet.
+    """
+    passed = sorted((e for e in explanations if _verdict(e) == "better"), key=_score, reverse=True)
+    count = len(explanations)
+    reason = f"{len(passed)} of {count} maps passed the test against random maps and the picture's centre."
+    if count < of:
+        reason += f" {of - count} more can be made below."
+    if not passed:
+        return MapSummary(_none_passed(explanations, of), reason)
+    group = largest_agreement(passed)
+    names = group.methods
+    others = [title for title in map(_title, passed) if title not in names]
+    if len(names) == 1:
+        return MapSummary(_one_alone(names[0], group.place, others), reason)
+    who = f"All {len(names)} maps that passed the test" if len(names) > 3 and not others else listed_and(names)
+    sentence = f"{who} agree: they point to {group.place}."
+    if others:
+        sentence += f" {listed_and(others)} {'differs' if len(others) == 1 else 'differ'}."
+    reason += (
+        f" Maps agree here if the rank correlation of each two is at least {LEAST_CORRELATION:.1f} (lowest: "
+        f"{group.spearman:.2f}) and they share at least {LEAST_OVERLAP:.0%} of their most marked fifth (least: "
+        f"{group.overlap:.0%})."
+    )
+    if group.same_source:
+        reason += " All of them are made from one layer, so that they agree says less."
+    return MapSummary(sentence, reason)
+
+
+def largest_agreement(explanations: Sequence[Explanation]) -> Agreement:
+    """The largest group of maps of which each two agree; of equally large groups the one with the highest scores.
+
+    Args:
+        explanations: at least one, the highest score first, none empty.
+    """
+    maps = np.stack([on_common_grid(e.heatmap) for e in explanations])
+    spearman, overlap = correlations(maps), overlaps(maps)
+    agree = (spearman >= LEAST_CORRELATION) & (overlap >= LEAST_OVERLAP)
+    group: tuple[int, ...] = (0,)
+    for size in range(len(explanations), 1, -1):
+        found = [
+            g for g in combinations(range(len(explanations)), size) if all(agree[a, b] for a, b in combinations(g, 2))
+        ]
+        if found:  # the first is the one with the highest scores
+            group = found[0]
+            break
+    pairs = list(combinations(group, 2))
+    return Agreement(
+        tuple(_title(explanations[i]) for i in group),
+        place_in_words(maps[list(group)].mean(axis=0)),
+        min((float(spearman[pair]) for pair in pairs), default=1.0),
+        min((float(overlap[pair]) for pair in pairs), default=1.0),
+        all(METHODS[explanations[i].method].uses_layer for i in group),
+    )
+
+
+def on_common_grid(heatmap: np.ndarray) -> np.ndarray:
+    """The heatmap (h, w) on SIDE x SIDE cells, with a maximum of 1."""
+    if max(heatmap.shape) > SIDE:
+        import cv2
+
+        resized = cv2.resize(np.asarray(heatmap, np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    else:
+        resized = resize_maps(heatmap[None], (SIDE, SIDE))[0]
+    return np.asarray(resized / max(float(resized.max()), np.finfo(np.float32).tiny))
+
+
+def correlations(maps: np.ndarray) -> np.ndarray:
+    """The rank correlations (Spearman) of maps (M, h, w) with each other, (M, M); 0 for a map of one value."""
+    return np.nan_to_num(pd.DataFrame(maps.reshape(len(maps), -1).T).corr("spearman").to_numpy())
+
+
+def overlaps(maps: np.ndarray) -> np.ndarray:
+    """Which share of their most marked parts maps (M, h, w) have in common, (M, M) in [0, 1]."""
+    parts = np.stack([most_marked(m).ravel() for m in maps]).astype(float)
+    sizes = parts.sum(axis=1)
+    shared: np.ndarray = parts @ parts.T / np.maximum(np.maximum.outer(sizes, sizes), 1)
+    return shared
+
+
+def most_marked(heatmap: np.ndarray) -> np.ndarray:
+    """The cells of a map (h, w) that are its highest fifth, (h, w) bool; cells without evidence never count."""
+    least = np.quantile(heatmap, 1 - TOP)
+    return (heatmap >= least) & (heatmap > 0)
+
+
+def place_in_words(heatmap: np.ndarray) -> str:
+    """Where the most marked part of a map (h, w) lies, such as "the upper left" or "the centre"."""
+    rows, columns = np.nonzero(most_marked(heatmap))
+    if not len(rows):
+        return "nothing"
+    y, x = ((each + 0.5) / n for each, n in zip((rows, columns), heatmap.shape, strict=True))
+    if np.sqrt(x.var() + y.var()) >= SPREAD_FROM:
+        return "several places"
+    down = _part(float(y.mean()), ("upper", "", "lower"))
+    across = _part(float(x.mean()), ("left", "", "right"))
+    if down and across:
+        return f"the {down} {across}"
+    if down:
+        return f"the {down} part"
+    return f"the {across}" if across else "the centre"
+
+
+def listed_and(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: "A", "A and B", "A, B and C"."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _none_passed(explanations: Sequence[Explanation], of: int) -> str:
+    verdicts = {_verdict(e) for e in explanations}
+    count = len(explanations)
+    if verdicts == {"empty"}:
+        return "There is no evidence for this class: all maps are empty."
+    if verdicts <= {"unmoved", "empty"}:
+        return "No map can be judged for this picture: the probability of this class hardly changes."
+    if count < of:
+        return f"None of these {count} maps can be relied on for this picture."
+    return "No map can be relied on for this picture."
+
+
+def _one_alone(name: str, place: str, others: Sequence[str]) -> str:
+    if not others:
+        return f"Only {name} can be relied on: it points to {place}."
+    return f"The maps that passed the test disagree. The best, {name}, points to {place}."
+
+
+def _part(position: float, names: tuple[str, str, str]) -> str:
+    low, high = EDGES
+    return names[0] if position < low else names[2] if position > high else names[1]
+
+
+def _verdict(explanation: Explanation) -> str:
+    return explanation.faithfulness.verdict if explanation.faithfulness else ""
+
+
+def _score(explanation: Explanation) -> float:
+    return explanation.faithfulness.map.score if explanation.faithfulness else 0.0
+
+
+def _title(explanation: Explanation) -> str:
+    return METHODS[explanation.method].title

@@ -1,0 +1,56 @@
+"""The way from one image of an evaluation to the next and the previous one, by button or by key."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.runs.filters import in_words, parse_filter
+from dashboard.core.runs.images import RunImage
+from dashboard.services import Services
+from dashboard.ui.address import kept_texts
+from dashboard.ui.filter_bar import WHERE
+from dashboard.ui.picture_address import turn_to_run_image
+from dashboard.ui.session import filtered_run, stored_run
+from dashboard.ui.words import plain
+
+_SHOW = "show"  # in the address of Batch evaluation: which of the filtered images its gallery shows
+
+
+def show_neighbours(services: Services, image: RunImage) -> None:
+    """Shows the buttons, and which images they lead through: those that the evaluation's filter and gallery show."""
+    try:
+        indices, which = _images(services, image)
+    except DashboardError:  # the filter cannot be used: Batch evaluation says why
+        return
+    before, after = indices[indices < image.index], indices[indices > image.index]
+    for title, icon, key, found in (
+        ("Previous", ":material/chevron_left:", "P", before[-1:]),
+        ("Next", ":material/chevron_right:", "N", after[:1]),
+    ):
+        st.button(
+            title,
+            key=f"{title.lower()}-image",
+            icon=icon,
+            shortcut=key,
+            disabled=not len(found),
+            on_click=turn_to_run_image,
+            args=(image.run_id, *found.tolist()),
+        )
+    st.caption(f"{len(before) + 1:,} of {len(indices):,}: {which}", width="content")
+
+
+def _images(services: Services, image: RunImage) -> tuple[np.ndarray, str]:
+    """The positions of the images to go through, (N,) in ascending order, and which images these are in words.
+
+    The gallery's own choice counts only if the image is among it, because one can also come from elsewhere.
+    """
+    run = stored_run(services, image.run_id)
+    filtered = parse_filter(kept_texts(WHERE, image.run_id))
+    shown = parse_filter(kept_texts(_SHOW, image.run_id))
+    for conditions in ((*filtered, *shown), filtered, ()):
+        indices = np.sort(filtered_run(services, run, conditions).table["index"].to_numpy())
+        if image.index in indices:
+            return indices, plain(in_words(conditions))
+    return np.array([image.index]), "all images"

@@ -1,0 +1,60 @@
+"""The answer in the largest letters: the predicted class, or that the model is not sure, or knows no such picture."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.explanations.answer import Answer
+from dashboard.core.models.familiarity import Doubt, Familiarity
+from dashboard.ui.words import number_in_words, plain
+
+WIDEST_METRIC = 16  # characters
+THRESHOLD_KEY = "threshold"
+THRESHOLD = 60  # percent, until the user chooses another
+
+
+def chosen_threshold() -> float:
+    """The confidence, in [0, 1], below which the user wants to be warned."""
+    return float(st.session_state.get(THRESHOLD_KEY, THRESHOLD)) / 100
+
+
+def show_headline(answer: Answer) -> None:
+    """Shows the answer in words, with the confidence. Scores and thresholds are in the help."""
+    probs, names = answer.prediction.pred_probs, answer.version.class_names
+    confidence, threshold = answer.prediction.confidence, chosen_threshold()
+    label, doubt = plain(answer.predicted_label), answer.doubt
+    known = answer.version.familiarity
+    figures = _figures(doubt, known) if doubt and known else None
+    if doubt and known and doubt.unknown:
+        of = "neither of these two" if len(names) == 2 else f"none of these {number_in_words(len(names))}"
+        st.header(f"Probably {of}", anchor=False, icon=":material/question_mark:", help=figures)
+        st.markdown(f"Closest: **{label}**, {confidence:.1%}")
+        st.caption(
+            f"This picture is less familiar to the model than {known.kept:.0%} of the pictures of these classes."
+        )
+    elif confidence < threshold:
+        second = names[int(probs.argsort()[-2])]
+        st.header(f"Not sure: {label} or {plain(second)}?", anchor=False, icon=":material/help:", help=figures)
+        st.progress(confidence, text=f"Confidence in {label} {confidence:.1%}, below your threshold of {threshold:.0%}")
+    else:
+        _show_class(answer.predicted_label, figures)
+        st.progress(confidence, text=f"Confidence {confidence:.1%}")
+
+
+def _show_class(label: str, figures: str | None) -> None:
+    """Shows the predicted class. A long name gets several lines, because a metric would cut it."""
+    if len(label) <= WIDEST_METRIC:
+        st.metric("Predicted class", plain(label), help=figures)
+    else:
+        st.caption("Predicted class")
+        st.header(plain(label), anchor=False, help=figures)
+
+
+def _figures(doubt: Doubt, known: Familiarity) -> str:
+    return (
+        "Two scores tell whether the picture shows any of the classes. "
+        f"Energy: {doubt.energy:.2f}, doubtful above {known.max_energy:.2f}. "
+        f"Highest probability: {doubt.msp:.1%}, doubtful below {known.min_msp:.1%}. "
+        f"Each accepts {known.kept:.0%} of held-out pictures of the classes. "
+        f"The {'energy' if known.decides == 'energy' else 'probability'} decides, because it separated other pictures better."
+    )

@@ -1,0 +1,30 @@
+"""One line that says which classes the model knows."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.ui.sidebar import model_in_use
+from dashboard.ui.words import number_in_words, plain
+
+MOST_CHARACTERS = 160  # of all names together
+SHOWN = 6  # if there are more
+
+
+def show_classes() -> None:
+    """Names the classes of the model in use. A long list is shortened, with a way to see all."""
+    try:
+        names = model_in_use().class_names
+    except DashboardError:  # told elsewhere
+        return
+    count = number_in_words(len(names)).capitalize()
+    if sum(map(len, names)) <= MOST_CHARACTERS:
+        st.markdown(f"{count} classes: {plain(', '.join(names))}.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="classes"):
+        some = ", ".join(name.split(",")[0][:30] for name in names[:SHOWN])
+        st.markdown(f"{count} classes: {plain(some)} ...", width="content")
+        with st.popover("All classes", type="tertiary", icon=":material/list:"):
+            st.dataframe(pd.DataFrame({"class": names}), hide_index=True, alt="All classes of the model")

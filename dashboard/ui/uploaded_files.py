@@ -1,0 +1,162 @@
+"""Keeps uploads on disk instead of in the server's memory, where Streamlit keeps them as long as a session lasts.
+
+Streamlit's own handler still checks the request and its size, and Starlette writes the body into a temporary file. Only
+the last step differs: Streamlit would read that file into memory, and gets an `OnDisk` instead. The temporary files have
+no names, so the system deletes them when nobody uses them any more: after the upload is removed, after a client that
+leaves in the middle, and after the end of the server, whatever ended it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import IO, Any
+
+import starlette.formparsers
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+_PATH = "/_stcore/upload_file/"
+_OWN_FILE_BYTES = 16 * 2**20  # smaller uploads share files, since a process may open only about a thousand
+_is_upload: ContextVar[bool] = ContextVar("is_upload", default=False)  # of Streamlit; other routes read as ever
+
+Scope = MutableMapping[str, Any]
+Application = Callable[[Scope, Any, Any], Awaitable[None]]
+
+
+class UploadsOnDisk:
+    """ASGI middleware: what is uploaded through Streamlit is kept in files without names in a folder."""
+
+    def __init__(self, app: Application, folder: Path) -> None:
+        self._app = app
+        self._folder = folder
+        starlette.formparsers.UploadFile = _StreamlitUpload  # type: ignore[misc,attr-defined]
+        starlette.formparsers.SpooledTemporaryFile = self._spooled  # type: ignore[attr-defined,assignment]
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Passes the request on."""
+        _is_upload.set(scope["type"] == "http" and _PATH in scope["path"])
+        await self._app(scope, receive, send)
+
+    def _spooled(self, max_size: int) -> IO[bytes]:
+        if not _is_upload.get():
+            return tempfile.SpooledTemporaryFile(max_size)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.SpooledTemporaryFile(max_size, dir=str(self._folder))
+
+
+class _StreamlitUpload(UploadFile):
+    async def read(self, size: int = -1) -> bytes:
+        if size >= 0 or not _is_upload.get():
+            return await super().read(size)
+        return await run_in_threadpool(_kept, self.file)
+
+
+class OnDisk(bytes):
+    """Stands for the bytes of an upload that are on disk. `len` is their number, but there are none in it."""
+
+    _file: _Nameless
+    _start: int
+    _size: int
+
+    def __new__(cls, file: _Nameless, start: int, size: int) -> OnDisk:
+        """The bytes [start, start + size) of a file."""
+        self = super().__new__(cls)
+        self._file, self._start, self._size = file, start, size
+        return self
+
+    def __len__(self) -> int:
+        return self._size
+
+    def open(self) -> IO[bytes]:
+        """The bytes as a file of its own."""
+        return io.BufferedReader(_Part(self._file, self._start, self._size))
+
+
+class _Nameless:
+    """An open file without a name. The system frees it when nothing refers to this object any more."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
+
+
+class _Part(io.RawIOBase):
+    def __init__(self, file: _Nameless, start: int, size: int) -> None:
+        self._file, self._start, self._size, self._position = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = max(0, min(len(buffer), self._size - self._position))
+        data = os.pread(self._file.descriptor, wanted, self._start + self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+_shared: tuple[_Nameless, int] | None = None  # the file that small uploads are added to, and its size
+_lock = threading.Lock()
+
+
+def _kept(file: Any) -> OnDisk:
+    """Keeps what Starlette wrote into a temporary file, which may be in memory as long as it is small."""
+    global _shared
+    size = file.seek(0, os.SEEK_END)
+    if size > _OWN_FILE_BYTES:
+        file.flush()
+        return OnDisk(_Nameless(os.dup(file.fileno())), 0, size)
+    file.seek(0)
+    data = file.read()
+    with _lock:
+        if _shared is None or _shared[1] > _OWN_FILE_BYTES:
+            file.rollover()  # this file goes on as the shared one
+            target, start = _Nameless(os.dup(file.fileno())), size
+            file.flush()
+            _shared = (target, size)
+            return OnDisk(target, 0, size)
+        target, start = _shared
+        done = 0
+        while done < size:
+            done += os.pwrite(target.descriptor, data[done:], start + done)
+        _shared = (target, start + size)
+    return OnDisk(target, start, size)
+
+
+def opened(upload: UploadedFile) -> IO[bytes]:
+    """The content of an upload as a file. Never use the methods of `upload` itself: it may be empty."""
+    context = get_script_run_ctx()
+    records = context.uploaded_file_mgr.get_files(context.session_id, [upload.file_id]) if context else []
+    return records[0].data.open() if records and isinstance(records[0].data, OnDisk) else upload
+
+
+def content_of(upload: UploadedFile) -> bytes:
+    """The content of a small upload."""
+    file = opened(upload)
+    file.seek(0)
+    return file.read()
+
+
+def forget(upload: UploadedFile) -> None:
+    """Frees an upload, which Streamlit would keep until the session ends."""
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, upload.file_id)

@@ -1,0 +1,114 @@
+"""The answer comes first on Predict, and it is said at once what is waited for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.e2e.conftest import click_sample
+from tests.e2e.dashboard_server import Server, running_server
+
+pytestmark = pytest.mark.browser
+
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+UPLOAD = "[data-testid=stFileUploaderDropzoneInput]"
+ANSWER = "[data-testid=stMetricValue]"
+# notes when the status and the answer are first seen, in milliseconds since the upload
+WATCH = """() => {
+  const seen = window.seen = {}, start = performance.now()
+  const look = () => {
+    for (const [name, selector] of [["status", ".st-key-waiting"], ["answer", "[data-testid=stMetricValue]"]])
+      if (!(name in seen) && document.querySelector(selector)) seen[name] = performance.now() - start
+    if (!("said" in seen) && document.querySelector(".st-key-waiting")?.innerText) {
+      seen.said = document.querySelector(".st-key-waiting").innerText
+    }
+  }
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true})
+}"""
+FOCUSED = """() => {
+  let element = document.activeElement
+  while (element.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
+  return element.getAttribute("aria-label")
+}"""
+
+
+def test_what_is_waited_for_is_said_long_before_the_answer(browser, tmp_path: Path, samples: Path) -> None:
+    """On a server that has just started, where TensorFlow has to be imported first."""
+    with running_server(tmp_path / "data") as server:
+        page = browser.new_page(base_url=server.url)
+        page.set_default_timeout(120_000)
+        page.goto("/")
+        page.locator(UPLOAD).wait_for(state="attached")
+        page.wait_for_selector(IDLE)
+        page.evaluate(WATCH)
+        page.locator(UPLOAD).set_input_files(next((samples / "ship").glob("*.png")))
+        page.locator(ANSWER).wait_for()
+        seen = page.evaluate("window.seen")
+        page.close()
+    assert seen["status"] < seen["answer"] / 2, seen
+    assert "TensorFlow" in seen["said"] or "model" in seen["said"]
+
+
+def test_the_answer_is_on_the_first_screen_of_a_phone(page, samples: Path) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.goto("/")
+    page.get_by_text("Ten classes: airplane").wait_for()
+    page.locator(UPLOAD).set_input_files(next((samples / "ship").glob("*.png")))
+    page.get_by_alt_text("Grad-CAM heatmap for ship over the picture").wait_for()
+    page.wait_for_selector(IDLE)
+    box = page.locator(ANSWER).bounding_box()
+    assert box["y"] > 0 and box["y"] + box["height"] < 900
+    picture = page.get_by_alt_text("The model's input, enlarged").bounding_box()
+    assert box["y"] + box["height"] < picture["y"], "the answer comes before the pictures"
+    assert not page.locator(".sheet").count(), "the samples are folded"
+
+
+def test_a_picture_of_none_of_the_classes(page, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("sklearn.datasets")
+    Image.fromarray(datasets.load_sample_image("china.jpg")).save(tmp_path / "pagoda.png")
+    page.goto("/")
+    page.locator(UPLOAD).set_input_files(tmp_path / "pagoda.png")
+    headline = page.get_by_role("heading", name="Probably none of these ten")
+    headline.wait_for()
+    page.get_by_text("Closest: ").wait_for()
+    page.wait_for_selector(IDLE)
+    size = "element => parseFloat(getComputedStyle(element).fontSize)"
+    others = page.locator("[data-testid=stMain] :is(p, h2, h3, [data-testid=stMetricValue])")
+    assert headline.evaluate(size) >= max(other.evaluate(size) for other in others.all())
+
+
+def test_samples_are_two_tabs_from_the_title_and_one_stop(page) -> None:
+    page.goto("/")
+    page.locator(".sheet .picture").first.wait_for()
+    page.wait_for_selector(IDLE)
+    page.locator("h1").evaluate("title => { title.tabIndex = -1; title.focus() }")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate(FOCUSED) == "Sample: airplane"
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(FOCUSED) == "Sample: automobile"
+    page.keyboard.press("Tab")
+    assert "Sample" not in (page.evaluate(FOCUSED) or "")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.locator(ANSWER).get_by_text("automobile").wait_for()
+
+
+def test_the_word_below_a_sample_acts_like_its_picture(page) -> None:
+    page.goto("/")
+    page.locator(".sheet .text", has_text="horse").click()
+    page.locator(ANSWER).get_by_text("horse").wait_for()
+    click_sample(page, "frog")
+    page.locator(ANSWER).get_by_text("frog").wait_for()
+
+
+def test_the_charts_say_nothing_to_the_console(page, server: Server) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("warning", "error") else None)
+    page.goto("/")
+    click_sample(page, "ship")
+    page.locator("[data-testid=stVegaLiteChart] svg").wait_for()
+    page.wait_for_selector(IDLE)
+    assert [text for text in said if "sort" in text or "WARN" in text] == []

@@ -1,0 +1,109 @@
+"""The files of a run's folder."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from dashboard.core.errors import DatasetError
+from dashboard.core.evaluation.measuring import measure
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.folder import MANIFEST, RunFolder
+from dashboard.core.runs.rows import COLUMNS
+from dashboard.core.runs.store import RunStore
+from tests.fuzz.parser import Content, Parser
+from tests.fuzz.structured import json_values, npy_header, text
+from tests.simulated_runs import clean
+
+
+@lru_cache
+def _whole(pid: int) -> Path:
+    """A run with all its files, made once in a process."""
+    import tempfile
+
+    place = Path(tempfile.mkdtemp(prefix="fuzz-run-"))
+    folder = clean(1, 40, 3).store(place / "20260101-000000-abc")
+    folder.keep_attributes(pa.table({"weather": ["sun", "rain"] * 20, "age": list(range(40))}))
+    folder.annotate(lambda noted: noted.tagged("odd", [1, 2]).with_subset("wet", ["weather=rain"]))
+    measure(folder)
+    import atexit
+
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return folder.path
+
+
+def _file(name: str) -> bytes:
+    return (_whole(os.getpid()) / name).read_bytes()
+
+
+def _reader(name: str) -> Callable[[bytes, Path], Content]:
+    def read(data: bytes, folder: Path) -> Content:
+        source = _whole(os.getpid())
+        place = folder / source.name
+        place.mkdir()
+        for path in source.iterdir():
+            if path.name != name:
+                os.link(path, place / path.name)
+        (place / name).write_bytes(data)
+        store = RunStore(folder)
+        for listed in store.list():
+            store.folder(listed.run_id).state(listed)
+            _ = listed.dataset_name, listed.class_of, listed.left_out
+        return _read_run(store.folder(source.name))
+
+    return read
+
+
+def _read_run(folder: RunFolder) -> Content:
+    manifest = folder.manifest()
+    folder.parts(), folder.thumbnails()
+    faults = []
+    for attempt in (
+        lambda: folder.load(COLUMNS).evaluation(),
+        lambda: folder.load(("index", "status", "true_label", "predicted_label", "confidence")).scores,
+        lambda: folder.load(("index",), parse_filter(["weather=rain"])),
+        lambda: folder.load(("index",), parse_filter(["tag=odd"])),
+        lambda: _batches(folder),
+        folder.annotations,
+    ):
+        try:
+            attempt()
+        except DatasetError as error:  # the others must not raise anything else all the same
+            faults.append(error)
+    if faults:
+        raise faults[0]
+    return frozenset({str(manifest.n_images)})
+
+
+def _batches(folder: RunFolder) -> None:
+    with contextlib.suppress(OSError, pa.ArrowException):  # as its description says
+        list(folder.load(("index",)).batches(COLUMNS))
+
+
+def _npy() -> bytes:
+    out = io.BytesIO()
+    np.save(out, np.load(_whole(os.getpid()) / "thumbnails.npy"))
+    return out.getvalue()
+
+
+def _json(name: str) -> Callable[[], Sequence[bytes]]:
+    return lambda: [json.dumps(json.loads(_file(name))).encode()]
+
+
+PARSERS: Sequence[Parser] = (
+    Parser("run-manifest", _json(MANIFEST), _reader(MANIFEST), (json_values, json_values, text)),
+    Parser("run-evaluation", _json("evaluation.json"), _reader("evaluation.json"), (json_values, json_values)),
+    Parser("run-annotations", _json("annotations.json"), _reader("annotations.json"), (json_values, json_values)),
+    Parser("run-rows", lambda: [_file("rows.parquet")], _reader("rows.parquet")),
+    Parser("run-attributes", lambda: [_file("attributes.parquet")], _reader("attributes.parquet")),
+    Parser("run-thumbnails", lambda: [_npy()], _reader("thumbnails.npy"), (npy_header,)),
+)

@@ -1,0 +1,71 @@
+"""A few hundred damaged inputs of each parser. `python -m tests.fuzz --inputs 10000` tries more."""
+
+from __future__ import annotations
+
+import random
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.errors import DatasetError
+from tests.fuzz.parser import Fuzzer, Parser, contents_of, smallest
+from tests.fuzz.parsers import PARSERS
+from tests.fuzz.running import empty_folder, peak_bytes, run_parser
+
+INPUTS, BUDGET_S = 200, 1.0  # of each parser, whichever comes first
+MOST_BYTES = 2 * 2**30
+
+
+@pytest.mark.parametrize("name", [name for name in PARSERS if not name.startswith("run-")])
+def test_damaged_inputs_give_an_error_of_the_dashboard_or_an_answer(name: str, tmp_path: Path) -> None:
+    fuzzer, before, until = Fuzzer(PARSERS[name], 1), peak_bytes(), time.monotonic() + BUDGET_S
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        contents = contents_of(fuzzer.parser, fuzzer.seeds, tmp_path)
+        for number in range(INPUTS):
+            with empty_folder(tmp_path, f"input-{number}") as place:
+                found = fuzzer.try_input(number, place, contents)
+            assert not found.fault, f"input {number}: {found.fault}"
+            assert not found.silent, f"input {number} was read with other content, although it has checksums"
+            if time.monotonic() > until:
+                break
+    assert peak_bytes() - before < MOST_BYTES
+
+
+def _breaks(data: bytes, folder: Path) -> frozenset[str]:
+    if b"!" in data:
+        raise ZeroDivisionError("division by zero")
+    if b"?" in data:
+        raise DatasetError("It is refused.", "Give another.")
+    return frozenset({data.hex()})
+
+
+def _exclaim(rng: random.Random, data: bytes) -> bytes:
+    return data + b"!" if rng.random() < 0.5 else data + b"?"
+
+
+def test_a_parser_that_breaks_is_found_and_its_input_made_small(tmp_path: Path) -> None:
+    parser = Parser("broken", lambda: [b"some long input"], _breaks, (_exclaim,) * 20)
+    fuzzer = Fuzzer(parser, 0)
+    found = [fuzzer.try_input(number, tmp_path, frozenset()) for number in range(50)]
+    faults = {each.fault for each in found} - {""}
+    assert faults and all(fault.startswith("ZeroDivisionError in ") for fault in faults)
+    assert any(not each.fault and not each.accepted for each in found)
+    assert smallest(parser, b"some long! input", faults.pop(), tmp_path / "smaller") == b"!"
+
+
+def test_damage_that_a_checksum_should_tell_is_called_silent(tmp_path: Path) -> None:
+    blind = Parser(
+        "blind", lambda: [b"aaaa"], lambda data, folder: frozenset({data.hex()}), covered=lambda seed: (0, len(seed))
+    )
+    fuzzer = Fuzzer(blind, 0)
+    contents = contents_of(blind, fuzzer.seeds, tmp_path)
+    assert any(fuzzer.try_input(number, tmp_path, contents).silent for number in range(50))
+
+
+def test_a_process_of_its_own_tells_the_numbers(tmp_path: Path) -> None:
+    result = run_parser("bmp", 0, 30, tmp_path)
+    assert (result.inputs, result.faults, result.silent) == (30, 0, 0)
+    assert 0 < result.slowest_s < 20 and 20 < result.peak_mb < 2000
