@@ -23,8 +23,10 @@ from starlette.middleware import Middleware
 from streamlit import config
 from streamlit.web.server.server_util import get_display_address, get_url
 
+from dashboard.api import routes
 from dashboard.core.errors import DashboardError
 from dashboard.core.settings import PACKAGE, get_settings
+from dashboard.services import Services
 from dashboard.ui.navigation import ADDRESSES
 from dashboard.ui.uploaded_files import UploadsOnDisk
 from dashboard.web.closed import Closed
@@ -48,9 +50,13 @@ async def _lifespan(app: Any) -> AsyncIterator[None]:
     threading.Thread(target=_start_services, name="start", daemon=True).start()
     _say_where()
     yield
+    _services().close()
+
+
+def _services() -> Services:
     from dashboard.ui.resources import get_services
 
-    get_services().close()
+    return get_services()
 
 
 def _say_where() -> None:
@@ -101,7 +107,7 @@ origins = config.get_option("server.corsAllowedOrigins") if config.get_option("s
 app = st.App(
     PACKAGE / "main.py",
     lifespan=_lifespan,
-    routes=deep_links(ADDRESSES, page_html, base),
+    routes=[*deep_links(ADDRESSES, page_html, base), *routes(_services)],
     middleware=[  # the first has the first word about a request, and the last about its answer
         Middleware(SafeHeaders, policy=content_security_policy(inline_scripts(page_html))),
         Middleware(OwnHosts, hosts=hosts, origins=origins),

@@ -241,7 +241,7 @@ def services_of(settings: Settings, engine: Engine) -> Services:
         engine,
         Registry.of(settings),
         ModelHealth(),
-        Inference(engine),
+        Inference(engine, settings.batch_wait_ms / 1000),
         Explainer(engine, max(SLOW_TASK_S, settings.task_s)),
         KeptPictures(),
         BackgroundTask("download", lambda task: _download_cifar10(settings, task)),

@@ -18,12 +18,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {"tensorflow", "keras"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
-MOST_IN_CORE, MOST_LINES_OF_A_PAGE = 8, 100
+MOST_IN_CORE, MOST_LINES_OF_A_PAGE = 9, 100
 
 # The layers of dashboard/core, the lowest first. A file imports its own sub-package or a lower layer; files of the
 # ground import each other.
 LAYERS = (
-    ("errors", "files", "shell", "settings", "clock", "background", "download", "questions", "parsing"),
+    ("errors", "files", "shell", "settings", "clock", "background", "questions", "parsing", "locks"),
     ("metrics", "labels", "images", "engine", "database"),
     ("datasets", "access"),
     ("models", "runs"),
@@ -45,7 +45,7 @@ ALLOWED = {
     "web": (),
     "ui": ("core", "charts", "reports", "schemas", "services"),
     "cli": ("core", "reports", "schemas", "services"),
-    "api": ("core", "schemas", "services"),
+    "api": ("core", "reports", "schemas", "services", "web"),
     "main": ("core", "services", "ui"),
     "__main__": ("cli",),
 }

@@ -9,6 +9,8 @@ from typing import Literal
 Code = Literal[
     # anything else
     "error", "cancelled", "permission", "system", "storage", "settings",
+    # a request of the HTTP API
+    "request",
     # workers
     "engine_closed", "out_of_memory", "task_failed", "worker_failed", "worker_hung", "worker_lost", "worker_unavailable",
     # TensorFlow and other packages

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     )
     task_s: float = Field(default=TASK_S, gt=0, description="how long one chunk or one prediction may take")
     chunk_size: int = Field(default=CHUNK_SIZE, ge=1, le=4096, description="images per chunk of an evaluation")
+    batch_wait_ms: float = Field(
+        default=3.0, ge=0, le=1000, description="how long a prediction waits for others while a worker is busy"
+    )
     cluster: str = Field(default="", description="address of a Ray cluster that does the work; empty: this machine")
     precision: Literal["auto", "float32"] = Field(
         default="auto", description="auto: bfloat16 for versions that allow it, on processors that gain by it"
@@ -72,6 +75,9 @@ class Settings(BaseSettings):
         default=(),
         description="names that the served pages answer to, separated by commas; *.example.com for all of them",
     )
+    api_max_body_mb: int = Field(default=64, ge=1, description="largest request of the HTTP API, except for datasets")
+    api_max_images: int = Field(default=256, ge=1, description="images in one request of the HTTP API")
+    api_requests_per_minute: int = Field(default=60_000, ge=1, description="requests of one client of the HTTP API")
     database_url: SecretStr = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("DASHBOARD_DATABASE_URL", "DATABASE_URL"),
@@ -82,6 +88,9 @@ class Settings(BaseSettings):
     history_image_days: int = Field(default=30, ge=0, description="days that it keeps them; 0: for ever")
     history_days: int = Field(default=0, ge=0, description="days that the history keeps a prediction; 0: for ever")
     answer_cache_mb: int = Field(default=256, ge=0, description="size of the store of answers; 0: none are stored")
+    allow_anyone_who_reaches_this_server_to_use_it: bool = Field(
+        default=False, description="serve other machines without a password and without tokens"
+    )
     password_hash: SecretStr = Field(
         default=SecretStr(""), description="Argon2 hash of the pages' password; empty: that of the file `password.txt`"
     )

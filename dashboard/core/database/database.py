@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from dashboard.core.database.file_locks import mark_in_use, writer_lock
+from dashboard.core.database.file_locks import Mark, mark_in_use, writer_lock
 from dashboard.core.errors import DatabaseError, DependencyError
 from dashboard.core.settings import PIP_REQUIREMENTS
 
@@ -34,7 +34,7 @@ class Database:
         self._one_writer = threading.Lock()
         self._engine: Engine | None = None
         self._opened_file: tuple[int, int] | None = None  # device and inode
-        self._in_use: IO[bytes] | None = None
+        self._in_use: Mark | None = None
         self._failed: tuple[float, DatabaseError] | None = None
 
     @cached_property

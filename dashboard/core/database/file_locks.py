@@ -6,53 +6,63 @@ SQLite locks by itself, but before version 3.51.3 it could damage a file when tw
 
 from __future__ import annotations
 
-import fcntl
-import time
+import contextlib
+import os
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
-_EACH_S = 0.01  # how often a lock that another process holds is tried
+from dashboard.core.locks import take_lock, try_lock
+
+_IN_USE = "in-use"
 
 
-@contextmanager
+class Mark:
+    """Says that this process uses the file, until it is closed or the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        self._path, self._file = path, path.open("ab")
+        try_lock(self._file.fileno())  # nobody else knows the file
+
+    def close(self) -> None:
+        """Takes the mark away."""
+        self._file.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+
+@contextlib.contextmanager
 def writer_lock(file: Path, wait_s: float) -> Iterator[None]:
     """Held while this process writes. Raises TimeoutError if another one holds it for too long, or OSError."""
-    with _beside(file, "writer").open("ab") as lock:
-        _take(lock, fcntl.LOCK_EX, wait_s)
-        yield  # closing the file gives the lock back
+    with _held(_beside(file, "writer"), wait_s):
+        yield
 
 
-def mark_in_use(file: Path, wait_s: float) -> IO[bytes]:
-    """Says that this process uses the file, until the result is closed. Raises TimeoutError or OSError."""
-    mark = _beside(file, "in-use").open("ab")
-    try:
-        _take(mark, fcntl.LOCK_SH, wait_s)
-    except BaseException:
-        mark.close()
-        raise
-    return mark
+def mark_in_use(file: Path, wait_s: float) -> Mark:
+    """Marks the file as used. Raises TimeoutError while it is replaced, or OSError."""
+    with _held(_beside(file, _IN_USE), wait_s):
+        return Mark(_beside(file, f"{_IN_USE}.{os.getpid()}-{secrets.token_hex(4)}"))
 
 
-@contextmanager
+@contextlib.contextmanager
 def used_by_nobody(file: Path) -> Iterator[None]:
     """Keeps all processes from using the file. Raises TimeoutError if one does, or OSError."""
-    with _beside(file, "in-use").open("ab") as mark:
-        _take(mark, fcntl.LOCK_EX, 0)
+    with _held(_beside(file, _IN_USE), 0):
+        for mark in file.parent.glob(f"{file.name}.{_IN_USE}.*"):
+            with mark.open("ab") as opened:
+                if not try_lock(opened.fileno()):
+                    raise TimeoutError
+            mark.unlink(missing_ok=True)  # its process has ended
         yield
+
+
+@contextlib.contextmanager
+def _held(lock: Path, wait_s: float) -> Iterator[None]:
+    with lock.open("ab") as file:
+        take_lock(file.fileno(), wait_s)
+        yield  # closing the file gives the lock back
 
 
 def _beside(file: Path, what: str) -> Path:
     return file.with_name(f"{file.name}.{what}")
-
-
-def _take(lock: IO[bytes], kind: int, wait_s: float) -> None:
-    until = time.monotonic() + wait_s
-    while True:
-        try:
-            return fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                raise TimeoutError from None
-        time.sleep(_EACH_S)

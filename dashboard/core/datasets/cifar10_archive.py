@@ -17,8 +17,8 @@ from typing import IO, Any, Literal, cast
 
 import numpy as np
 
+from dashboard.core.datasets.download import OnProgress, fetch
 from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
-from dashboard.core.download import OnProgress, fetch
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.cifar10 import CLASS_NAMES

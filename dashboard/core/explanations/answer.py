@@ -69,11 +69,7 @@ def answer_key(
     name: str, data: bytes, version: ModelVersion, request: MapRequest | None = None
 ) -> tuple[Hashable, ...]:
     """A key that is equal if `ask` and `explain_again` give the same answer."""
-    model = (version.ref, version.sha256, version.preprocessing, version.output, version.temperature, version.bfloat16)
-    return (
-        name, hashlib.sha256(data).hexdigest(), *model, version.class_names, version.familiarity,
-        request or MapRequest(),
-    )  # fmt: skip
+    return (name, hashlib.sha256(data).hexdigest(), version.answers_key, version.familiarity, request or MapRequest())
 
 
 def ask(inference: Inference, explainer: Explainer, version: ModelVersion, name: str, data: bytes) -> Answer:

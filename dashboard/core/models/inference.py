@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dashboard.core.engine.contract import Engine
+from dashboard.core.models.batching import Batcher
 from dashboard.core.models.facts import ModelFacts, TensorFlowFacts
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
@@ -22,15 +24,23 @@ SAMPLES_A_TASK = 128
 class Inference:
     """Asks workers about a model version. A user waits for the answers, so these tasks run before evaluations."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, batch_wait_s: float = 0.0) -> None:
+        """`batch_wait_s`: see `Batcher`."""
         self._engine = engine
+        self._batcher = Batcher(engine, batch_wait_s)
 
     def predict(self, version: ModelVersion, files: Sequence[bytes]) -> list[Prediction | Failure]:
         """One answer per image file. Raises DependencyError, ModelError, WorkerError."""
-        answers: list[Prediction | Failure] = self._engine.submit(
-            "predict_files", version, list(files), urgent=True
-        ).result()
-        return answers
+        return self.predict_later(version, files).result()
+
+    def predict_later(self, version: ModelVersion, files: Sequence[bytes]) -> Future[list[Prediction | Failure]]:
+        """The answers of `predict`, as soon as they are there. Requests that arrive together share a forward pass."""
+        return self._batcher.submit(version, files)
+
+    @property
+    def waiting(self) -> int:
+        """The number of predictions that wait for a worker."""
+        return self._batcher.waiting
 
     def embed(self, version: ModelVersion, dataset: Path, samples: Sequence[Sample]) -> np.ndarray:
         """The embedding (the input of the model's last layer) of each of these samples of the dataset at that path.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -76,6 +77,13 @@ class ModelVersion:
         """Height, width, channels."""
         p = self.preprocessing
         return (p.height, p.width, p.channels)
+
+    @property
+    def answers_key(self) -> tuple[Hashable, ...]:
+        """Equal for two versions that give the same probabilities for the same file."""
+        return (
+            self.ref, self.sha256, self.preprocessing, self.output, self.temperature, self.bfloat16, self.class_names
+        )  # fmt: skip
 
     def fitting(self, fit: Fit) -> ModelVersion:
         """The same version, but with another way of fitting images of other proportions."""

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import how_to_write_again, write_json
-from dashboard.core.runs.locks import locked
+from dashboard.core.locks import locked
 
 Verdict = Literal["", "to review", "accepted", "rejected"]
 _FILE = "annotations.json"

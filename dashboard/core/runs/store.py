@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import how_to_write_again, remove_unfinished
+from dashboard.core.locks import locked
 from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.folder import MANIFEST, RunFolder
-from dashboard.core.runs.locks import locked
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
 

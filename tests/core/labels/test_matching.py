@@ -147,4 +147,4 @@ def test_matching_labels_needs_neither_downloads_nor_pickle() -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "dashboard.core.labels.cifar10" in loaded
-    assert not loaded & {"urllib.request", "pickle", "tarfile", "numpy", "dashboard.core.download"}
+    assert not loaded & {"urllib.request", "pickle", "tarfile", "numpy", "dashboard.core.datasets.download"}

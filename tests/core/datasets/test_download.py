@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.background import BackgroundTask
-from dashboard.core.download import OnProgress, fetch
+from dashboard.core.datasets.download import OnProgress, fetch
 from dashboard.core.errors import DatasetError
 
 CONTENT = bytes(range(256)) * 4000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,15 @@ def try_lock(file: int) -> bool:
     from filelock import lock_descriptor
 
     return lock_descriptor(file, blocking=False)
+
+
+def take_lock(file: int, wait_s: float) -> None:
+    """Locks the open file until its descriptor is closed. Raises TimeoutError if somebody else holds it too long, OSError."""
+    until = time.monotonic() + wait_s
+    while not try_lock(file):
+        if time.monotonic() >= until:
+            raise TimeoutError
+        time.sleep(_POLL_S)
 
 
 @contextmanager

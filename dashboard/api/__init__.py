@@ -1,0 +1,36 @@
+"""The HTTP API: under /api/v1, and the Open Inference Protocol under /v2.
+
+`uvicorn dashboard.api:app` serves it alone; app.py serves it beside the pages, with the same workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.routing import BaseRoute
+
+from dashboard.core.settings import get_settings
+from dashboard.services import Services
+from dashboard.web.lazy import LazyApp, lazy_mounts
+
+V1, V2 = "/api/v1", "/v2"
+
+
+def _alone() -> object:
+    from dashboard.api.serving import alone
+
+    return alone(get_settings())
+
+
+def routes(get_services: Callable[[], Services]) -> list[BaseRoute]:
+    """The routes of the API, for an app that serves something else too."""
+
+    def make() -> dict[str, object]:
+        from dashboard.api.serving import both
+
+        return dict(both(get_services, get_settings()))
+
+    return lazy_mounts((V1, V2), make)
+
+
+app = LazyApp(_alone)

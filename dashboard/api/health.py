@@ -1,0 +1,93 @@
+"""GET /live, /ready and /metrics. They need no token, so that a load balancer can ask."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import Field
+
+from dashboard.api.context import Opened
+from dashboard.api.problems import answers
+from dashboard.core.errors import ModelError
+from dashboard.core.labels.matching import match_labels
+from dashboard.core.models.samples import kept_samples, read_samples
+from dashboard.core.models.self_test import judge, self_test
+from dashboard.core.models.version import ModelVersion
+from dashboard.schemas.schema import Schema
+from dashboard.services import Services
+
+TESTED_AGAIN_S = 300.0
+router = APIRouter(tags=["health"])
+
+
+class Live(Schema):
+    """The server answers."""
+
+    live: bool = True
+
+
+class Ready(Schema):
+    """The server can predict."""
+
+    ready: bool = True
+    model: str = Field(description="NAME@VERSION of the active model")
+    self_test: str = Field(description="what the self-test on the sample images found")
+
+
+@dataclass(frozen=True)
+class _Tested:
+    key: object
+    at_s: float
+    sentence: str
+
+
+class Readiness:
+    """The self-test of the active version, done again when the version changes and every few minutes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: _Tested | None = None
+
+    def check(self, services: Services) -> Ready:
+        """Raises DashboardError if the active model cannot predict, or fails the self-test."""
+        version = services.registry.active()
+        with self._lock:
+            last = self._last
+            if last is None or last.key != version.answers_key or time.monotonic() - last.at_s > TESTED_AGAIN_S:
+                last = _Tested(version.answers_key, time.monotonic(), self._test(services, version))
+                self._last = last
+        return Ready(model=version.ref, self_test=last.sentence)
+
+    def _test(self, services: Services, version: ModelVersion) -> str:
+        samples = kept_samples(version.folder) or read_samples(services.settings.samples_dir)
+        if not samples or match_labels((each.label for each in samples), version.class_names).unknown:
+            services.inference.describe(version)  # loads the model
+            return "There are no sample images of its classes, so only loading was tested."
+        verdict = judge(self_test(version, samples, services.inference.predict), version)
+        if verdict.status == "error":
+            raise ModelError(f"{verdict.summary}.", "Run `python -m dashboard doctor`.")
+        return f"{verdict.summary}."
+
+
+@router.get("/live")
+async def live() -> Live:
+    """Whether the server answers at all."""
+    return Live()
+
+
+@router.get("/ready", responses=answers(503))
+async def ready(request: Request, services: Opened) -> Ready:
+    """Whether the active model is loaded and passes its self-test on the sample images; 503 until then."""
+    readiness: Readiness = request.app.state.readiness
+    return await asyncio.to_thread(readiness.check, services)
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def metrics(request: Request) -> Response:
+    """Counters and histograms for Prometheus."""
+    return Response(generate_latest(request.app.state.measures.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,115 @@
+"""The image files of a request: the body itself, the files of a form, or base64 in JSON."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, TypeAdapter, ValidationError
+from starlette.datastructures import UploadFile
+
+from dashboard.core.errors import DashboardError
+from dashboard.schemas.schema import Schema
+
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/*", "application/octet-stream")
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image file, as it was sent."""
+
+    name: str
+    data: bytes
+
+
+class EncodedImage(Schema):
+    """An image file in JSON."""
+
+    name: str = Field("image", max_length=255, description="repeated in the answer")
+    data: str = Field(description="the bytes of the file, in base64")
+
+
+class EncodedImages(Schema):
+    """Image files in JSON."""
+
+    images: list[EncodedImage] = Field(min_length=1)
+
+
+_ENCODED = TypeAdapter(EncodedImages)
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": EncodedImages.model_json_schema(ref_template="#/components/schemas/{model}")
+            },
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["files"],
+                    "properties": {
+                        "files": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "contentMediaType": "application/octet-stream"},
+                        }
+                    },
+                }
+            },
+            **{each: {"schema": {"type": "string", "contentMediaType": each}} for each in IMAGE_TYPES},
+        },
+    }
+}
+BODY["requestBody"]["content"]["application/json"]["schema"].pop("$defs", None)
+
+
+async def image_files(request: Request) -> list[ImageFile]:
+    """The image files of a request. Raises DashboardError or RequestValidationError."""
+    most: int = request.app.state.get_services().settings.api_max_images
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        files = await _of_form(request, most)
+    elif kind == "application/json":
+        files = _of_json(await request.body())
+    else:
+        files = [ImageFile(request.query_params.get("name") or "image", await request.body())]
+    if not files:
+        raise DashboardError("The form has no file.", "Send the images as parts called `files`.", "request")
+    if len(files) > most:
+        raise DashboardError(
+            f"{len(files):,} images in one request; {most:,} are allowed.",
+            "Send fewer at a time, or a dataset to /evaluations.", "too_large",
+        )  # fmt: skip
+    return files
+
+
+async def _of_form(request: Request, most: int) -> list[ImageFile]:
+    async with request.form(max_files=most + 1, max_fields=16) as form:
+        parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        return [ImageFile(part.filename or "image", await part.read()) for part in parts]
+
+
+def _of_json(body: bytes) -> list[ImageFile]:
+    try:
+        found = _ENCODED.validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from error
+    return [_decoded(number, each) for number, each in enumerate(found.images)]
+
+
+def _decoded(number: int, image: EncodedImage) -> ImageFile:
+    try:
+        return ImageFile(image.name, b64decode(image.data, validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise DashboardError(
+            f"images.{number}.data is not base64: {error}.",
+            "Encode the bytes of the file, without a prefix.",
+            "request",
+        ) from error
+
+
+Images = Annotated[list[ImageFile], Depends(image_files)]

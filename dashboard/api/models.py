@@ -1,0 +1,67 @@
+"""GET /models and the card of each version."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import Field
+
+from dashboard.api.access import Caller, needs
+from dashboard.api.context import Opened
+from dashboard.api.problems import answers
+from dashboard.core.errors import DashboardError
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import to_record
+from dashboard.schemas.errors import ErrorRecord
+from dashboard.schemas.models import ModelRecord
+from dashboard.schemas.schema import Schema
+
+router = APIRouter(prefix="/models", tags=["models"])
+Part = Annotated[str, Path(max_length=100)]
+
+
+class BrokenModel(Schema):
+    """A version that cannot be used."""
+
+    model: str = Field(description="NAME@VERSION")
+    error: ErrorRecord
+
+
+class Models(Schema):
+    """The model versions of this server."""
+
+    models: list[ModelRecord]
+    broken: list[BrokenModel]
+
+
+class ModelCard(ModelRecord):
+    """All that is known about a model version."""
+
+    record: dict[str, Any] = Field(description="the content of model.json")
+
+
+@router.get("", responses=answers(401, 403, 429))
+def list_models(caller: Annotated[Caller, needs("predict")], services: Opened) -> Models:
+    """The model versions, sorted by name, the newest of each first."""
+    known = services.registry
+    active = _active(known)
+    return Models(
+        models=[ModelRecord.of_version(each, each.ref == active) for each in known.versions()],
+        broken=[BrokenModel(model=each.ref, error=ErrorRecord.of(each.error)) for each in known.broken()],
+    )
+
+
+@router.get("/{name}/{version}", responses=answers(401, 403, 404, 422, 429, 503))
+def show_model(caller: Annotated[Caller, needs("predict")], services: Opened, name: Part, version: Part) -> ModelCard:
+    """The card of a model version: its classes, its preprocessing, what was measured and how it was made."""
+    found = services.registry.get(f"{name}@{version}")
+    record = ModelRecord.of_version(found, found.ref == _active(services.registry))
+    return ModelCard(**{each: getattr(record, each) for each in ModelRecord.model_fields}, record=to_record(found))
+
+
+def _active(known: Registry) -> str:
+    try:
+        return known.active().ref
+    except DashboardError:
+        return ""

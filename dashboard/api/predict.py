@@ -1,0 +1,186 @@
+"""POST /predict and POST /explain."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from base64 import b64encode
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from dashboard.api.access import Caller, needs
+from dashboard.api.context import Opened
+from dashboard.api.images import BODY, ImageFile, Images
+from dashboard.api.problems import answers
+from dashboard.core.errors import DashboardError, ImageError, listed
+from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
+from dashboard.core.explanations.overlay import overlay
+from dashboard.core.explanations.records import MapRequest
+from dashboard.core.images.drawing import encode_png, enlarge
+from dashboard.core.images.model_input import read_model_input
+from dashboard.core.models.prediction import Failure, Prediction
+from dashboard.core.models.version import ModelVersion
+from dashboard.schemas.errors import ErrorRecord, FailedImage
+from dashboard.schemas.explanations import ExplanationRecord
+from dashboard.schemas.predictions import PredictionRecord, prediction_fields
+from dashboard.schemas.schema import Schema
+from dashboard.services import Services
+
+OVERLAY_SIDE = 512  # pixels
+router = APIRouter(tags=["predict"])
+Model = Annotated[str, Query(description="NAME or NAME@VERSION; by default the active version", max_length=200)]
+TopK = Annotated[int, Query(ge=1, le=1000, description="how many classes `top` lists")]
+
+
+class MapAnswer(ExplanationRecord):
+    """The heatmap of one method, with its values and drawn over the image."""
+
+    overlay_png: str = Field(description="the overlay as a PNG file in base64")
+
+
+class RankedClass(Schema):
+    """One class of `top`."""
+
+    label: str
+    probability: float
+
+
+class Answer(PredictionRecord):
+    """A model version's answer for one image of a request."""
+
+    top: list[RankedClass] = Field(description="the most probable classes, first the predicted one")
+    sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
+    explanations: list[MapAnswer] = Field(description="empty unless asked for")
+
+
+class Predictions(Schema):
+    """The answers for the images of a request, in their order."""
+
+    predictions: list[Answer | FailedImage]
+    seconds: float = Field(description="time from the arrival of the images to the answer")
+
+
+@router.post("/predict", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 422, 429, 503))
+async def predict(
+    caller: Annotated[Caller, needs("predict")],
+    services: Opened,
+    request: Request,
+    images: Images,
+    model: Model = "",
+    top_k: TopK = 3,
+    threshold: Annotated[
+        float | None, Query(ge=0, le=1, description="the least confidence of an answer that counts as sure")
+    ] = None,
+    explain: Annotated[str, Query(description=f"also explain: {', '.join(METHODS)}", max_length=40)] = "",
+    target: Annotated[
+        str, Query(description="the class to explain; by default the predicted one", max_length=200)
+    ] = "",
+) -> Predictions:
+    """The class of each image.
+
+    Send one image file as the body, several as parts of a form called `files`, or JSON with base64. If one of several
+    images cannot be read, its place has the error, and the others are answered.
+    """
+    started = time.perf_counter()
+    version = await asyncio.to_thread(services.registry.get, model)
+    if explain:
+        _check(version, [explain], target)
+    found = await asyncio.wrap_future(services.inference.predict_later(version, [each.data for each in images]))
+    if len(found) == 1 and isinstance(found[0], Failure):
+        raise ImageError(found[0].message, found[0].fix, found[0].code)
+    request.app.state.measures.predicted(version, found)
+    records: list[Answer | FailedImage] = []
+    for image, answer in zip(images, found, strict=True):
+        if isinstance(answer, Failure):
+            records.append(FailedImage(file=image.name, error=ErrorRecord.of(answer)))
+            continue
+        maps = await asyncio.to_thread(_maps, services, version, image, [explain], None, target) if explain else []
+        records.append(_answer(version, image, answer, top_k, threshold, maps))
+    return Predictions(predictions=records, seconds=round(time.perf_counter() - started, 4))
+
+
+@router.post("/explain", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 422, 429, 503))
+async def explain(
+    caller: Annotated[Caller, needs("predict")],
+    services: Opened,
+    images: Images,
+    model: Model = "",
+    method: Annotated[
+        list[str], Query(description=f"repeat it for several: {', '.join(METHODS)}", max_length=len(METHODS))
+    ] = [DEFAULT_METHOD],  # noqa: B006 - FastAPI copies it
+    layer: Annotated[
+        str,
+        Query(description="convolutional layer; by default the deepest with a grid of at least 4x4", max_length=200),
+    ] = "",
+    target: Annotated[
+        str, Query(description="the class to explain; by default the predicted one", max_length=200)
+    ] = "",
+    faithfulness: Annotated[bool, Query(description="also test whether each map is better than chance")] = False,
+    top_k: TopK = 3,
+) -> Predictions:
+    """Where the model looks in each image: heatmaps by one or more methods."""
+    started = time.perf_counter()
+    version = await asyncio.to_thread(services.registry.get, model)
+    _check(version, method, target)
+    request = MapRequest(tuple(dict.fromkeys(method)), layer or None, target or None, faithfulness)
+    records: list[Answer | FailedImage] = []
+    for image in images:
+        try:
+            prediction, maps = await asyncio.to_thread(_explain_one, services, version, image, request)
+        except ImageError as error:
+            if len(images) == 1:
+                raise
+            records.append(FailedImage(file=image.name, error=ErrorRecord.of(error)))
+            continue
+        records.append(_answer(version, image, prediction, top_k, None, maps))
+    return Predictions(predictions=records, seconds=round(time.perf_counter() - started, 4))
+
+
+def _check(version: ModelVersion, methods: list[str], target: str) -> None:
+    """Raises DashboardError for a method or a target that does not exist."""
+    if unknown := [each for each in methods if each not in METHODS]:
+        raise DashboardError(
+            f"There is no method {unknown[0]!r}.", f"One of: {', '.join(METHODS)}.", "method_unknown"
+        )  # fmt: skip
+    if target and target not in version.class_names:
+        raise DashboardError(
+            f"{target!r} is not a class of {version.ref}.", f"One of: {listed(version.class_names, 20)}.", "choice"
+        )
+
+
+def _maps(
+    services: Services, version: ModelVersion, image: ImageFile, methods: list[str], layer: str | None, target: str
+) -> list[MapAnswer]:
+    return _explain_one(services, version, image, MapRequest(tuple(methods), layer, target or None))[1]
+
+
+def _explain_one(
+    services: Services, version: ModelVersion, image: ImageFile, request: MapRequest
+) -> tuple[Prediction, list[MapAnswer]]:
+    found = services.explainer.explain_all(version, image.data, request)
+    pixels = enlarge(read_model_input(image.data, version.preprocessing), OVERLAY_SIDE)
+    maps = []
+    for each in found:
+        png = b64encode(encode_png(overlay(pixels, each.heatmap))).decode()
+        record = ExplanationRecord.of(version, each, with_values=True)
+        maps.append(MapAnswer(**{name: getattr(record, name) for name in type(record).model_fields}, overlay_png=png))
+    return found[0].prediction, maps
+
+
+def _answer(
+    version: ModelVersion,
+    image: ImageFile,
+    prediction: Prediction,
+    top_k: int,
+    threshold: float | None,
+    maps: list[MapAnswer],
+) -> Answer:
+    order = (-prediction.pred_probs).argsort(kind="stable")[:top_k]
+    return Answer(
+        **prediction_fields(image.name, version, prediction),
+        top=[RankedClass(label=version.class_names[k], probability=prediction.pred_probs[k]) for k in order],
+        sure=None if threshold is None else prediction.confidence >= threshold,
+        explanations=maps,
+    )

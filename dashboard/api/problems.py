@@ -1,0 +1,96 @@
+"""Errors as `application/problem+json` (RFC 9457), with the code, message and fix that every face shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import Field
+from starlette.exceptions import HTTPException
+
+from dashboard.core.errors import DashboardError, DatasetError, ImageError
+from dashboard.core.models.prediction import Failure
+from dashboard.core.questions import UndecidedError
+from dashboard.schemas.errors import QuestionRecord
+from dashboard.schemas.schema import Schema
+
+MEDIA_TYPE = "application/problem+json"
+_STATUS = {
+    "token_missing": 401, "token_unknown": 401, "token_expired": 401, "token_revoked": 401, "scope_missing": 403,
+    "not_found": 404, "run_unknown": 404, "image_unknown": 404, "model_unknown": 404, "no_images_kept": 404,
+    "missing": 404, "run_in_use": 409, "run_unfinished": 409,
+    "too_large": 413, "too_many_pixels": 413, "upload_too_large": 413,
+    "request": 422, "method_unknown": 422, "layer_unknown": 422, "no_conv_layer": 422, "choice": 422, "filter": 422,
+    "storage": 507,
+}  # fmt: skip
+
+
+class Problem(Schema):
+    """Why a request failed."""
+
+    type: str = Field(description="a name of the kind of problem: urn:classifier-dashboard:CODE")
+    title: str = Field(description="the HTTP status in words")
+    status: int
+    detail: str = Field(description="what happened and why")
+    code: str = Field(description="stable name of the kind of error, for programs")
+    fix: str = Field(description="what to do about it; may be empty")
+    question: QuestionRecord | None = Field(None, description="what has to be decided first; null if nothing has")
+
+
+def status_of(error: DashboardError | Failure) -> int:
+    """The HTTP status of an error."""
+    if error.code in _STATUS:
+        return _STATUS[error.code]
+    return 422 if isinstance(error, (ImageError, DatasetError, Failure)) else 503
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    fix: str = "",
+    question: QuestionRecord | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The response."""
+    record = Problem(
+        type=f"urn:classifier-dashboard:{code}", title=HTTPStatus(status).phrase, status=status, detail=detail,
+        code=code, fix=fix, question=question,
+    )  # fmt: skip
+    return JSONResponse(record.as_json(), status, headers, MEDIA_TYPE)
+
+
+def problem_of(error: DashboardError | Failure) -> JSONResponse:
+    """The response that tells a known error."""
+    asked = QuestionRecord.of(error.question) if isinstance(error, UndecidedError) else None
+    status = status_of(error)
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
+    return problem(status, error.code, error.message, error.fix, asked, headers)
+
+
+def tell_problems(app: FastAPI) -> None:
+    """Makes every error of an app a problem."""
+
+    @app.exception_handler(DashboardError)
+    async def known(request: Request, error: DashboardError) -> JSONResponse:
+        return problem_of(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        faults = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()]
+        return problem(422, "request", "; ".join(faults), "See the description of the API at /api/v1/docs.")
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        code = HTTPStatus(error.status_code).name.lower()
+        return problem(error.status_code, code, str(error.detail), headers=error.headers)
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The description of problems for the OpenAPI document."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {each: {"description": HTTPStatus(each).phrase, "content": content, "model": Problem} for each in statuses}

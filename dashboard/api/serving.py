@@ -1,0 +1,101 @@
+"""Builds the apps of the API."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib import metadata
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from dashboard.api import V1, V2, evaluations, health, inference_protocol, models, predict
+from dashboard.api.access import Door
+from dashboard.api.context import GetServices
+from dashboard.api.health import Readiness
+from dashboard.api.idempotency import Idempotency
+from dashboard.api.limits import BodyLimit, RateLimit
+from dashboard.api.measures import Measures, Measuring
+from dashboard.api.problems import tell_problems
+from dashboard.core.settings import Settings
+from dashboard.services import open_services
+from dashboard.web.lazy import AnyPathMount
+
+_DESCRIPTION = """Predict images, explain predictions, and evaluate whole datasets.
+
+Errors are `application/problem+json` with a stable `code`, what happened, and what to do about it. Send a token as
+`Authorization: Bearer TOKEN` if the server asks for one; `python -m dashboard tokens create` makes it.
+"""
+
+
+def both(get_services: GetServices, settings: Settings) -> dict[str, FastAPI]:
+    """The apps by the path at which they are mounted. They share their counters and the result of the self-test."""
+    measures, readiness = Measures(get_services), Readiness()
+    v1 = _app("Image classifier", get_services, settings, measures, readiness)
+    for module in (predict, evaluations, models, health):
+        v1.include_router(module.router)
+    v2 = _app("Open Inference Protocol", get_services, settings, measures, readiness)
+    v2.include_router(inference_protocol.router)
+    v2.add_api_route("/", inference_protocol.server)
+    return {V1: v1, V2: v2}
+
+
+def _app(
+    title: str, get_services: GetServices, settings: Settings, measures: Measures, readiness: Readiness
+) -> FastAPI:
+    def most_bytes(path: str) -> int:
+        is_dataset = path.rstrip("/").endswith("/evaluations")
+        return 2**20 * (settings.max_upload_mb if is_dataset else settings.api_max_body_mb)
+
+    app: FastAPI = FastAPIOffline(  # its pages of documentation fetch nothing from the internet
+        redoc_url=None,
+        title=title,
+        version=_version(),
+        description=_DESCRIPTION,
+        generate_unique_id_function=_name_of,
+        middleware=[
+            Middleware(Measuring, measures=measures),
+            Middleware(RateLimit, per_minute=settings.api_requests_per_minute),
+            Middleware(BodyLimit, most_bytes=most_bytes),
+            Middleware(Idempotency),
+        ],
+    )
+    app.state.get_services, app.state.measures, app.state.readiness = get_services, measures, readiness
+    app.state.door = Door(settings.allow_anyone_who_reaches_this_server_to_use_it)
+    tell_problems(app)
+    return app
+
+
+def _name_of(route: APIRoute) -> str:
+    """The id of an operation in the OpenAPI document, such as `predict` or `evaluations_rows`."""
+    module = route.endpoint.__module__.rpartition(".")[2]
+    return route.name if route.name == module else f"{module}_{route.name}"
+
+
+def _version() -> str:
+    try:
+        return metadata.version("classifier-dashboard")
+    except metadata.PackageNotFoundError:  # a checkout
+        return "0"
+
+
+def mounts(apps: Mapping[str, FastAPI]) -> list[AnyPathMount]:
+    """The routes of these apps."""
+    return [AnyPathMount(path, app) for path, app in apps.items()]
+
+
+def alone(settings: Settings) -> Starlette:
+    """The API without pages. Its workers start with the server."""
+    services = open_services(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        threading.Thread(target=services.start, name="start", daemon=True).start()
+        yield
+        services.close()
+
+    return Starlette(routes=mounts(both(lambda: services, settings)), lifespan=lifespan)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from dashboard.core.metrics.definitions import METRICS
+from dashboard.services import Services
+
+V1 = "/api/v1"
+ZIP = {"Content-Type": "application/zip"}
+Files = Callable[..., Path]
+
+
+def finished(client: TestClient, record: Any) -> Any:
+    """The record of an evaluation once it has ended."""
+    end = time.monotonic() + 100
+    while record["state"] in ("waiting", "running"):
+        assert time.monotonic() < end, record
+        time.sleep(0.1)
+        record = client.get(record["links"]["self"]).json()
+    return record
+
+
+@pytest.fixture
+def done(client: TestClient, make_zip: Files) -> Any:
+    data = make_zip({"cat": 3, "dog": 2}, extra={"dog/broken.png": b"text"}).read_bytes()
+    return finished(
+        client, client.post(f"{V1}/evaluations", content=data, headers=ZIP, params={"name": "p.zip"}).json()
+    )
+
+
+def test_a_zip_goes_in_and_metrics_come_out(client: TestClient, done: Any, opened: Services) -> None:
+    assert done["state"] == "finished" and done["model"] == "tiny@1" and done["dataset"] == "p.zip"
+    result = done["result"]
+    assert (result["n_images"], result["n_evaluated"], result["n_failed"]) == (6, 5, 1)
+    assert set(result["metrics"]) <= {each.name for each in METRICS} and "accuracy" in result["metrics"]
+    narrowed = client.get(done["links"]["self"], params={"where": "true_label=cat"}).json()["result"]
+    assert narrowed["metrics"]["accuracy"]["n"] == 3 and narrowed["where"] == ["true_label=cat"]
+    listed = client.get(f"{V1}/evaluations").json()["evaluations"]
+    assert done["id"] in [each["run_id"] for each in listed]
+    assert opened.runs.folder(done["id"]).manifest().n_images == 6
+
+
+def test_the_answer_names_where_to_ask(client: TestClient, make_zip: Files) -> None:
+    data = make_zip({"cat": 1, "dog": 1}, name="other.zip").read_bytes()
+    response = client.post(f"{V1}/evaluations", content=data, headers=ZIP)
+    record = response.json()
+    assert response.status_code == 202 and response.headers["location"] == record["links"]["self"]
+    assert record["links"]["self"] == f"{V1}/evaluations/{record['id']}"
+    first = finished(client, record)
+    again = client.post(f"{V1}/evaluations", files={"file": ("other.zip", data)}).json()
+    assert finished(client, again)["id"] == first["id"]  # the result that is there already
+    fresh = client.post(f"{V1}/evaluations", files={"file": ("other.zip", data)}, params={"no_cache": "true"}).json()
+    assert finished(client, fresh)["id"] not in (first["id"], "")
+
+
+def test_rows_page_by_page(client: TestClient, done: Any) -> None:
+    rows, cursor, pages = [], None, 0
+    while True:
+        params = {"limit": 4} | ({} if cursor is None else {"cursor": cursor})
+        page = client.get(done["links"]["rows"], params=params).json()
+        rows, cursor, pages = rows + page["rows"], page["next"], pages + 1
+        if cursor is None:
+            break
+    assert (pages, page["total"]) == (2, 6) and [each["index"] for each in rows] == [*range(6)]
+    [failed] = [each for each in rows if each["status"] == "failed"]
+    assert failed["file"] == "dog/broken.png" and failed["confidence"] is failed["pred_probs"] is None
+    good = next(each for each in rows if each["status"] == "ok")
+    assert sum(good["pred_probs"]) == pytest.approx(1) and max(good["pred_probs"]) == good["confidence"]
+    wrong = client.get(done["links"]["rows"], params={"where": ["true_label=dog", "status=ok"]}).json()
+    assert wrong["total"] == 2
+
+
+def test_the_file_of_an_image(client: TestClient, done: Any) -> None:
+    response = client.get(f"{done['links']['self']}/images/0")
+    assert "attachment" in response.headers["content-disposition"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+    with Image.open(io.BytesIO(response.content)) as picture:
+        assert picture.size == (32, 32)
+    assert client.get(f"{done['links']['self']}/images/99").json()["code"] == "image_unknown"
+
+
+def test_reports(client: TestClient, done: Any) -> None:
+    html = client.get(done["links"]["report"])
+    assert html.text.startswith("<!doctype html>") and "attachment" in html.headers["content-disposition"]
+    assert "model-index" in client.get(done["links"]["report"], params={"format": "md"}).text
+
+
+def test_events_end_with_the_record(client: TestClient, done: Any) -> None:
+    with client.stream("GET", done["links"]["events"]) as stream:
+        text = "".join(stream.iter_text())
+    assert "event: end" in text
+    record = json.loads(text.split("data: ", 1)[1].splitlines()[0])
+    assert record["id"] == done["id"] and record["state"] == "finished"
+
+
+def test_deleted_is_gone(client: TestClient, done: Any) -> None:
+    assert client.delete(done["links"]["self"]).status_code == 204
+    for answer in (client.get(done["links"]["self"]), client.delete(done["links"]["self"])):
+        assert answer.status_code == 404 and answer.json()["code"] == "run_unknown"
+
+
+def test_a_dataset_of_this_server(client: TestClient) -> None:
+    done = finished(client, client.post(f"{V1}/evaluations", json={"dataset": "Sample images"}).json())
+    assert done["result"]["n_images"] == 6
+    unknown = client.post(f"{V1}/evaluations", json={"dataset": "/etc"})
+    assert unknown.status_code == 404 and "Sample images" in unknown.json()["fix"]
+
+
+def test_labels_that_are_no_classes_are_told_and_can_be_mapped(client: TestClient, make_zip: Files) -> None:
+    data = make_zip({"cat": 1, "hound": 2}, name="hounds.zip").read_bytes()
+    failed = finished(client, client.post(f"{V1}/evaluations", content=data, headers=ZIP).json())
+    assert failed["state"] == "failed" and failed["error"]["code"] == "labels_unknown"
+    mapped = client.post(
+        f"{V1}/evaluations", content=data, headers=ZIP, params={"label_map": json.dumps({"hound": "dog"})}
+    ).json()
+    assert finished(client, mapped)["result"]["metrics"]["accuracy"]["n"] == 3
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ({"labels": "/etc/passwd"}, "labels_file"),
+        ({"labels": "../../other.csv"}, "labels_file"),
+        ({"label_map": "x.json"}, "request"),
+        ({"model": "nothing"}, "model_unknown"),
+        ({"name": "x.exe"}, "unknown_format"),
+        ({"typo": "1"}, "request"),
+    ],
+)
+def test_orders_that_are_refused(client: TestClient, make_zip: Files, params: dict[str, str], code: str) -> None:
+    data = make_zip({"cat": 1}).read_bytes()
+    response = client.post(f"{V1}/evaluations", content=data, headers=ZIP, params=params)
+    assert response.status_code in (404, 422) and response.json()["code"] == code
+
+
+def test_an_upload_has_a_limit_and_leaves_nothing_behind(client: TestClient, opened: Services) -> None:
+    before = sorted(opened.settings.uploads_dir.rglob("*"))
+    stated = client.post(f"{V1}/evaluations", content=b"x" * (2 * 2**20 + 1), headers=ZIP)
+    unstated = client.post(f"{V1}/evaluations", content=(b"x" * 2**18 for _ in range(9)), headers=ZIP)
+    assert (stated.status_code, unstated.status_code) == (413, 413)
+    assert sorted(opened.settings.uploads_dir.rglob("*")) == before
+
+
+def test_a_file_that_is_no_dataset(client: TestClient) -> None:
+    failed = finished(client, client.post(f"{V1}/evaluations", content=b"text", headers=ZIP).json())
+    assert failed["state"] == "failed" and failed["error"]["message"]
+    empty = io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    failed = finished(client, client.post(f"{V1}/evaluations", content=empty.getvalue(), headers=ZIP).json())
+    assert failed["state"] == "failed" and failed["error"]["code"] == "no_images"

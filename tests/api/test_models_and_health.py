@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from dashboard.api.health import Readiness
+from dashboard.core.errors import DashboardError
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.services import Services
+
+V1 = "/api/v1"
+
+
+def test_models_and_their_cards(client: TestClient, tiny_version: ModelVersion) -> None:
+    found = client.get(f"{V1}/models").json()
+    assert [(each["name"], each["version"], each["active"]) for each in found["models"]] == [("tiny", "1", True)]
+    card = client.get(f"{V1}/models/tiny/1").json()
+    assert card["record"]["sha256"] == tiny_version.sha256 and card["class_names"] == list(tiny_version.class_names)
+    assert client.get(f"{V1}/models/tiny/9").json()["code"] == "model_unknown"
+
+
+def test_live_and_ready(client: TestClient) -> None:
+    assert client.get(f"{V1}/live").json() == {"live": True}
+    response = client.get(f"{V1}/ready")
+    # random weights guess: the self-test says so, and the server is not ready
+    assert response.status_code == 503 and "tiny@1" in response.json()["detail"]
+    assert "doctor" in response.json()["fix"]
+
+
+def test_not_ready_without_a_model(opened: Services, tmp_path_factory: pytest.TempPathFactory) -> None:
+    empty = replace(opened, registry=Registry(tmp_path_factory.mktemp("none")))
+    with pytest.raises(DashboardError, match="There is no model"):
+        Readiness().check(empty)
+
+
+def test_metrics_count_requests_and_predictions(client: TestClient, image: bytes) -> None:
+    def read() -> dict[tuple[str, str], float]:
+        text = client.get(f"{V1}/metrics").text
+        return {
+            (sample.name, ",".join(sample.labels.values())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    before = read()
+    for _ in range(3):
+        client.post(f"{V1}/predict", content=image, headers={"Content-Type": "image/png"})
+    client.get(f"{V1}/models/tiny/9")
+    client.get(f"{V1}/some/path")
+    after = read()
+
+    def more(name: str, labels: str) -> float:
+        return after[name, labels] - before.get((name, labels), 0.0)
+
+    assert more("dashboard_http_requests_total", "POST,/predict,200") == 3
+    assert more("dashboard_http_requests_total", "GET,/models/{name}/{version},404") == 1
+    assert more("dashboard_http_requests_total", "GET,none,404") == 1
+    assert more("dashboard_prediction_confidence_count", "tiny@1") == 3
+    assert sum(after["dashboard_workers", state] for state in ("starting", "idle", "busy", "failed")) == 1
+
+
+def test_the_documentation_fetches_nothing_from_elsewhere(client: TestClient) -> None:
+    text = client.get(f"{V1}/docs").text
+    assert "https://" not in text and f"{V1}/static-offline-docs/swagger-ui-bundle.js" in text
+    assert client.get(f"{V1}/static-offline-docs/swagger-ui-bundle.js").status_code == 200
+    assert client.get(f"{V1}/openapi.json").json()["servers"] == [{"url": V1}]
+
+
+def test_unknown_paths_and_methods_are_problems(client: TestClient) -> None:
+    for response, status in ((client.get(f"{V1}/nothing"), 404), (client.get(f"{V1}/predict"), 405)):
+        assert response.status_code == response.json()["status"] == status
+        assert response.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import io
+from base64 import b64decode, b64encode
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from dashboard.core.explanations.methods import METHODS
+from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.version import ModelVersion
+from dashboard.schemas.predictions import PredictionRecord
+from dashboard.services import Services
+
+V1 = "/api/v1"
+PNG = {"Content-Type": "image/png"}
+
+
+def test_the_answer_is_that_of_the_command_line(
+    client: TestClient, opened: Services, tiny_version: ModelVersion, image: bytes
+) -> None:
+    response = client.post(f"{V1}/predict", params={"top_k": 2, "name": "cat.png"}, content=image, headers=PNG)
+    assert response.status_code == 200
+    [found] = response.json()["predictions"]
+    [answer] = opened.inference.predict(tiny_version, [image])
+    assert isinstance(answer, Prediction)
+    expected = PredictionRecord.of("cat.png", tiny_version, answer).as_json()
+    assert found["pred_probs"] == pytest.approx(expected.pop("pred_probs"), abs=1e-6)
+    assert found["confidence"] == pytest.approx(expected.pop("confidence"), abs=1e-6)
+    assert {name: found[name] for name in expected} == expected
+    ranked = sorted(found["pred_probs"].items(), key=lambda each: -each[1])[:2]
+    assert [(each["label"], each["probability"]) for each in found["top"]] == ranked
+
+
+def test_the_same_images_in_a_form_in_json_and_alone(client: TestClient, image: bytes) -> None:
+    alone = client.post(f"{V1}/predict", content=image, headers=PNG).json()["predictions"][0]
+    form = client.post(f"{V1}/predict", files=[("files", ("a.png", image)), ("files", ("b.png", image))])
+    coded = client.post(f"{V1}/predict", json={"images": [{"name": "c", "data": b64encode(image).decode()}]})
+    found = [*form.json()["predictions"], *coded.json()["predictions"]]
+    assert [each["file"] for each in found] == ["a.png", "b.png", "c"]
+    for each in found:
+        assert each["predicted_label"] == alone["predicted_label"]
+        assert each["pred_probs"] == pytest.approx(alone["pred_probs"], abs=1e-6)
+
+
+def test_one_bad_image_of_several_leaves_the_others(client: TestClient, image: bytes) -> None:
+    response = client.post(f"{V1}/predict", files=[("files", ("good.png", image)), ("files", ("bad.png", b"text"))])
+    good, bad = response.json()["predictions"]
+    assert response.status_code == 200 and good["file"] == "good.png" and "confidence" in good
+    assert bad["file"] == "bad.png" and bad["error"]["code"] == "not_an_image" and bad["error"]["fix"]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "params", "status", "code"),
+    [
+        (b"text", PNG, {}, 422, "not_an_image"),
+        (b"", PNG, {}, 422, "empty"),
+        (b"{}", {"Content-Type": "application/json"}, {}, 422, "request"),
+        (b'{"images": [{"data": "!!"}]}', {"Content-Type": "application/json"}, {}, 422, "request"),
+        (b"[" * 100_000, {"Content-Type": "application/json"}, {}, 422, "request"),
+        (b"x", PNG, {"model": "nothing"}, 404, "model_unknown"),
+        (b"x", PNG, {"explain": "x-ray"}, 422, "method_unknown"),
+        (b"x", PNG, {"top_k": 0}, 422, "request"),
+        (b"x", PNG, {"threshold": 1.5}, 422, "request"),
+        (b"x", PNG, {"explain": "grad-cam", "target": "sofa"}, 422, "choice"),
+        (b"x" * (2**20 + 1), PNG, {}, 413, "too_large"),
+    ],
+)
+def test_what_cannot_be_answered_is_a_problem_with_a_way_out(
+    client: TestClient, content: bytes, headers: dict[str, str], params: dict[str, str], status: int, code: str
+) -> None:
+    response = client.post(f"{V1}/predict", content=content, headers=headers, params=params)
+    found = response.json()
+    assert (response.status_code, found["code"], found["status"]) == (status, code, status)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert found["detail"] and found["type"] == f"urn:classifier-dashboard:{code}"
+
+
+def test_a_body_without_a_stated_length_has_a_limit_too(client: TestClient) -> None:
+    response = client.post(f"{V1}/predict", content=(b"x" * 2**16 for _ in range(17)), headers=PNG)
+    assert response.status_code == 413 and response.json()["code"] == "too_large"
+
+
+def test_a_request_has_a_largest_number_of_images(client: TestClient, image: bytes) -> None:
+    for count, status in ((8, 200), (9, 413)):
+        response = client.post(f"{V1}/predict", files=[("files", ("a.png", image))] * count)
+        assert response.status_code == status
+
+
+def test_the_threshold_says_what_is_sure(client: TestClient, image: bytes) -> None:
+    def ask(threshold: float | None) -> object:
+        params = {} if threshold is None else {"threshold": threshold}
+        return client.post(f"{V1}/predict", content=image, params=params, headers=PNG).json()["predictions"][0]["sure"]
+
+    assert [ask(0.0), ask(1.0), ask(None)] == [True, False, None]
+
+
+def test_maps_have_values_and_a_picture(client: TestClient, image: bytes) -> None:
+    response = client.post(
+        f"{V1}/explain", content=image, headers=PNG, params={"method": ["grad-cam", "layer-cam"], "target": "cat"}
+    )
+    [found] = response.json()["predictions"]
+    assert [each["method"] for each in found["explanations"]] == ["grad-cam", "layer-cam"]
+    for each in found["explanations"]:
+        values = np.array(each["heatmap"]["values"])
+        assert list(values.shape) == each["grid"] and values.min() >= 0 and values.max() <= 1
+        assert each["target_label"] == "cat"
+        with Image.open(io.BytesIO(b64decode(each["overlay_png"]))) as picture:
+            assert picture.size == (512, 512)
+    short = client.post(f"{V1}/predict", content=image, headers=PNG, params={"explain": "grad-cam", "target": "cat"})
+    [same] = short.json()["predictions"][0]["explanations"]
+    assert same["heatmap"] == found["explanations"][0]["heatmap"]
+
+
+def test_every_method_can_be_asked_for(client: TestClient, image: bytes) -> None:
+    response = client.post(f"{V1}/explain", content=image, headers=PNG, params={"method": [*METHODS]})
+    assert [each["method"] for each in response.json()["predictions"][0]["explanations"]] == [*METHODS]
+
+
+def test_the_same_key_answers_once(client: TestClient, image: bytes) -> None:
+    def ask(key: str, content: bytes, path: str = "/predict") -> tuple[int, str]:
+        response = client.post(f"{V1}{path}", content=content, headers={**PNG, "Idempotency-Key": key})
+        return response.status_code, response.text
+
+    first = ask("one", image)
+    assert first[0] == 200 and ask("one", image) == first  # with the time that it took
+    assert ask("two", image)[0] == 200
+    status, text = ask("one", image + b"x")
+    assert status == 422 and "another request" in text
+    assert ask("one", image, "/explain")[0] == 422
+    assert ask("x" * 201, image)[0] == 422

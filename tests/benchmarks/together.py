@@ -1,0 +1,112 @@
+"""Images a second of many clients of the HTTP API at once, against one client that asks again and again.
+
+Run it with `python -m tests.benchmarks.together`; with `--json` it prints
+{"clients", "images_per_second": {"one", "many"}, "ratio", "single_ms", "p95_ms", "p95_ratio", "same_answers"}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from dashboard.core.models.samples import read_samples
+from dashboard.core.settings import get_settings
+
+CLIENTS, SECONDS, WAIT_S = 64, 10.0, 180.0
+PNG = {"Content-Type": "image/png"}
+
+
+@contextmanager
+def running_api() -> Iterator[str]:
+    """The address of the API in a process of its own, with its model loaded."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as data:
+        command = [sys.executable, "-m", "uvicorn", "dashboard.api:app", "--port", str(port), "--log-level", "error"]
+        server = subprocess.Popen(
+            command, env={**os.environ, "DASHBOARD_DATA_DIR": data, "DASHBOARD_API_REQUESTS_PER_MINUTE": "1000000"}
+        )
+        address = f"http://127.0.0.1:{port}/api/v1"
+        try:
+            end = time.monotonic() + WAIT_S
+            while True:
+                try:
+                    if httpx.get(f"{address}/ready", timeout=WAIT_S).status_code == 200:
+                        break
+                except httpx.TransportError:
+                    pass
+                assert time.monotonic() < end, "the API does not start"
+                time.sleep(0.2)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+async def load(address: str, files: list[bytes], clients: int) -> tuple[list[float], dict[int, set[str]]]:
+    """How long each answer took in seconds, and the labels that each file got."""
+    took: list[float] = []
+    labels: dict[int, set[str]] = {}
+    end = time.perf_counter() + SECONDS
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
+
+    async def ask(client: httpx.AsyncClient, number: int) -> None:
+        at = number
+        while time.perf_counter() < end:
+            at = (at + 1) % len(files)
+            start = time.perf_counter()
+            response = await client.post(f"{address}/predict", content=files[at], headers=PNG)
+            took.append(time.perf_counter() - start)
+            response.raise_for_status()
+            labels.setdefault(at, set()).add(response.json()["predictions"][0]["predicted_label"])
+
+    async with httpx.AsyncClient(limits=limits, timeout=WAIT_S) as client:
+        await asyncio.gather(*(ask(client, number) for number in range(clients)))
+    return took, labels
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    as_json = parser.parse_args().json
+    files = [sample.data for sample in read_samples(get_settings().samples_dir)]
+    with running_api() as address:
+        asyncio.run(load(address, files, 4))  # every worker has loaded the model
+        one, alone = asyncio.run(load(address, files, 1))
+        many, together = asyncio.run(load(address, files, CLIENTS))
+    single, p95 = statistics.median(one), statistics.quantiles(many, n=20)[-1]
+    found = {
+        "clients": CLIENTS,
+        "images_per_second": {"one": len(one) / SECONDS, "many": len(many) / SECONDS},
+        "ratio": len(many) / len(one),
+        "single_ms": 1000 * single,
+        "p95_ms": 1000 * p95,
+        "p95_ratio": p95 / single,
+        "same_answers": all(together[at] == alone[at] for at in alone),
+    }
+    if as_json:
+        print(json.dumps(found))
+        return
+    print(
+        f"one client {len(one) / SECONDS:.1f} images/s, {CLIENTS} clients {len(many) / SECONDS:.1f}: {found['ratio']:.1f} times"
+    )
+    print(f"single {1000 * single:.1f} ms, p95 of {CLIENTS} {1000 * p95:.1f} ms: {found['p95_ratio']:.1f} times")
+    print(f"the same answers: {found['same_answers']}")
+
+
+if __name__ == "__main__":
+    main()
