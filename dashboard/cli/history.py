@@ -44,7 +44,7 @@ def list_predictions(
         page = opened.history.query(asked, limit, cursor or None)
     if as_json:
         entries = [HistoryRecord.of(entry) for entry in page.entries]
-        print_json(HistoryPage(predictions=entries, next_cursor=page.next_cursor))
+        print_json(HistoryPage(predictions=entries, next_cursor=page.next_cursor, note=page.note))
         return
     table = Table("time (UTC)", "source", "user", "file", "predicted", "confidence", "model")
     for entry in page.entries:
@@ -59,6 +59,8 @@ def list_predictions(
             plain_text(f"{entry.model_name}@{entry.model_version}"),
         )
     console.print(table)
+    if page.note:
+        say(page.note, "yellow")
     if page.next_cursor:
         say(f"There are more: add `--cursor {page.next_cursor}`.")
 
@@ -85,6 +87,8 @@ def export(
     if as_json:
         print_json(HistoryExportRecord(file=str(out), written=written, missing=0))
     say(f"Wrote {counted(written, 'prediction')} into {out}")
+    if asked.left_out:
+        say(asked.left_out, "yellow")
 
 
 @history_app.command("delete")

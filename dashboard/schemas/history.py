@@ -68,6 +68,7 @@ class HistoryPage(Schema):
 
     predictions: list[HistoryRecord]
     next_cursor: str | None = Field(description="for the next page; null after the last one")
+    note: str = Field(description="what could not be searched; empty if everything was")
 
 
 class HistoryExportRecord(Schema):

@@ -44,6 +44,8 @@ def test_the_history_is_listed_in_pages(recorded: Commands) -> None:
     assert [each["predicted_label"] for each in found["predictions"]] == ["dog"]
     shown = recorded.run("history", "list", "--until", "2026-03-01T12:02").stderr
     assert "[red]bob" in shown and "1.png" in shown and "2.png" not in shown
+    assert page["note"] == "" and "not searched" in recorded.json("history", "list", "--no-doubt")["note"]
+    assert "not searched" in recorded.run("history", "list", "--image-sha256", "0" * 64).stderr
     assert recorded.json("history", "list", "--cursor", "x", fails=True)["error"]["code"] == "cursor"
     recorded.run("history", "list", "--source", "nowhere", fails=True)
     recorded.run("history", "list", "--from", "yesterday", fails=True)

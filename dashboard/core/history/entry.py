@@ -90,8 +90,15 @@ class HistoryFilter:
     label: str | None = None  # the predicted class
     least_confidence: float | None = None  # inclusive
     most_confidence: float | None = None  # inclusive
-    doubt: bool | None = None
-    image_sha256: str | None = None  # finds no images of evaluations, whose hashes are not stored
+    doubt: bool | None = None  # not searched in evaluations, which do not store it
+    image_sha256: str | None = None  # not searched in evaluations
+
+    @property
+    def left_out(self) -> str:
+        """What this filter does not search, in a sentence; "" if it searches everything."""
+        asked = [("hash", self.image_sha256), ("doubt", self.doubt)]
+        names = " and ".join(name for name, value in asked if value is not None)
+        return f"Evaluations are not searched, because they do not store the {names} of an image." if names else ""
 
 
 @dataclass(frozen=True)
@@ -100,3 +107,4 @@ class Page:
 
     entries: tuple[Entry, ...]
     next_cursor: str | None  # for the next page; None after the last one
+    note: str = ""  # what could not be searched, in a sentence; "" if everything was

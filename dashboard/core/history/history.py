@@ -127,7 +127,7 @@ class History:
         """
         found = list(islice(self._walk(asked, cursor, min(limit + 1, _AT_ONCE)), limit + 1))
         next_cursor = found[limit - 1][0] if len(found) > limit else None
-        return Page(tuple(entry for _, entry in found[:limit]), next_cursor)
+        return Page(tuple(entry for _, entry in found[:limit]), next_cursor, asked.left_out)
 
     def walk(self, asked: HistoryFilter = _ALL) -> Iterator[Entry]:
         """All predictions that pass a filter, the newest first."""

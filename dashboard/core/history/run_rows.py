@@ -111,7 +111,7 @@ class RunRows:
 
 def runs_asked_for(store: RunStore, users: Mapping[str, str], asked: HistoryFilter) -> list[RunRows]:
     """The runs that may hold predictions that pass the filter, the newest first."""
-    if asked.source not in (None, "evaluation") or asked.doubt is not None or asked.image_sha256 is not None:
+    if asked.source not in (None, "evaluation") or asked.left_out:
         return []
     found = [RunRows(store, m, users.get(m.run_id, ""), asked) for m in store.list() if not m.imported]
     return sorted((rows for rows in found if _fits(rows, asked)), key=lambda rows: (rows.time, rows.manifest.run_id))[
