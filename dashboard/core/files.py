@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import re
 import tempfile
+import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from pydantic import ValidationError
 
@@ -89,6 +92,32 @@ def open_atomically(path: Path, make_folder: bool = True) -> Iterator[IO[bytes]]
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+class PlacedFile:
+    """An open file that threads read and write at places of their own: Windows has no `os.pread`.
+
+    It is closed when nothing refers to this object any more.
+    """
+
+    def __init__(self, file: int | Path, mode: Literal["rb", "r+b"] = "rb") -> None:
+        """Opens a file, or takes its descriptor over. Raises OSError."""
+        self._file = io.FileIO(file, mode)
+        weakref.finalize(self, self._file.close)
+        self._lock = threading.Lock()
+
+    def read(self, offset: int, size: int) -> bytes:
+        """At most `size` bytes. Raises OSError."""
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(size)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Writes all of `data`. Raises OSError."""
+        with self._lock:
+            self._file.seek(offset)
+            while data:
+                data = data[self._file.write(data) :]
 
 
 def write_atomically(path: Path, data: bytes, make_folder: bool = True) -> None:

@@ -12,7 +12,6 @@ import io
 import os
 import tempfile
 import threading
-import weakref
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from pathlib import Path
@@ -24,6 +23,8 @@ from starlette.datastructures import UploadFile
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from dashboard.core.files import PlacedFile
 
 _PATH = "/_stcore/upload_file/"
 _OWN_FILE_BYTES = 16 * 2**20  # smaller uploads share files, since a process may open only about a thousand
@@ -64,11 +65,11 @@ class _StreamlitUpload(UploadFile):
 class OnDisk(bytes):
     """Stands for the bytes of an upload that are on disk. `len` is their number, but there are none in it."""
 
-    _file: _Nameless
+    _file: PlacedFile
     _start: int
     _size: int
 
-    def __new__(cls, file: _Nameless, start: int, size: int) -> OnDisk:
+    def __new__(cls, file: PlacedFile, start: int, size: int) -> OnDisk:
         """The bytes [start, start + size) of a file."""
         self = super().__new__(cls)
         self._file, self._start, self._size = file, start, size
@@ -82,16 +83,8 @@ class OnDisk(bytes):
         return io.BufferedReader(_Part(self._file, self._start, self._size))
 
 
-class _Nameless:
-    """An open file without a name. The system frees it when nothing refers to this object any more."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        weakref.finalize(self, os.close, descriptor)
-
-
 class _Part(io.RawIOBase):
-    def __init__(self, file: _Nameless, start: int, size: int) -> None:
+    def __init__(self, file: PlacedFile, start: int, size: int) -> None:
         self._file, self._start, self._size, self._position = file, start, size, 0
 
     def readable(self) -> bool:
@@ -107,13 +100,13 @@ class _Part(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         wanted = max(0, min(len(buffer), self._size - self._position))
-        data = os.pread(self._file.descriptor, wanted, self._start + self._position)
+        data = self._file.read(self._start + self._position, wanted)
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
 
 
-_shared: tuple[_Nameless, int] | None = None  # the file that small uploads are added to, and its size
+_shared: tuple[PlacedFile, int] | None = None  # the file that small uploads are added to, and its size
 _lock = threading.Lock()
 
 
@@ -123,20 +116,18 @@ def _kept(file: Any) -> OnDisk:
     size = file.seek(0, os.SEEK_END)
     if size > _OWN_FILE_BYTES:
         file.flush()
-        return OnDisk(_Nameless(os.dup(file.fileno())), 0, size)
+        return OnDisk(PlacedFile(os.dup(file.fileno()), "r+b"), 0, size)
     file.seek(0)
     data = file.read()
     with _lock:
         if _shared is None or _shared[1] > _OWN_FILE_BYTES:
             file.rollover()  # this file goes on as the shared one
-            target, start = _Nameless(os.dup(file.fileno())), size
+            target, start = PlacedFile(os.dup(file.fileno()), "r+b"), size
             file.flush()
             _shared = (target, size)
             return OnDisk(target, 0, size)
         target, start = _shared
-        done = 0
-        while done < size:
-            done += os.pwrite(target.descriptor, data[done:], start + done)
+        target.write(start, data)
         _shared = (target, start + size)
     return OnDisk(target, start, size)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import stat
 import struct
-import weakref
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -22,7 +20,7 @@ from dashboard.core.datasets.labelling import is_image_name
 from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.datasets.zip_names import read_names
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.files import sha256_of
+from dashboard.core.files import PlacedFile, sha256_of
 from dashboard.core.parsing import parsing, reason
 from dashboard.core.shell import in_command
 
@@ -97,8 +95,7 @@ class ZipFiles:
         self.question, self.note, self._encoding = read.question, read.note, read.encoding
         self._stored_names = PackedNames(m.orig_filename for m in members)
         self._facts = _facts_of(members, _FACTS)
-        self._descriptor = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, self._descriptor)
+        self._file = PlacedFile(path)
         self._zip.filelist.clear()  # saves half a kilobyte per member
         self._zip.NameToInfo.clear()
 
@@ -123,7 +120,7 @@ class ZipFiles:
         offset, size, _, _, method, flags, _ = self._facts[position].tolist()
         if not flags & 0x1 and method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             with contextlib.suppress(Exception):  # `read` tells what is wrong
-                head = os.pread(self._descriptor, _LOCAL_HEADER_BYTES + _NAME_BYTES + limit, offset)
+                head = self._file.read(offset, _LOCAL_HEADER_BYTES + _NAME_BYTES + limit)
                 signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack_from(head)
                 start = _LOCAL_HEADER_BYTES + name_bytes + extra_bytes
                 packed = head[start : start + min(size, limit)]
