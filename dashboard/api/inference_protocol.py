@@ -98,7 +98,8 @@ async def infer(
     most = services.settings.api_max_images
     if len(files) > most:
         raise DashboardError(f"{len(files):,} images; {most:,} are allowed.", "Send fewer at a time.", "too_large")
-    answers = await asyncio.wrap_future(services.inference.predict_later(found, files))
+    coming = await asyncio.to_thread(services.answering.predict_later, found, files, "api", caller.name)
+    answers = [each.answer for each in await asyncio.wrap_future(coming)]
     for number, answer in enumerate(answers):
         if isinstance(answer, Failure):
             raise ImageError(f"image {number}: {answer.message}", answer.fix, answer.code)

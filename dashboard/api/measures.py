@@ -67,6 +67,13 @@ class _Workers(Collector):
         yield GaugeMetricFamily(
             "dashboard_waiting_predictions", "Requests that wait for a worker", value=services.inference.waiting
         )
+        history, cache = services.history, services.answer_cache.figures
+        yield GaugeMetricFamily("dashboard_history_waiting", "Records not stored yet", value=history.waiting)
+        yield CounterMetricFamily("dashboard_history_dropped", "Records that are lost", value=history.dropped)
+        answers = CounterMetricFamily("dashboard_stored_answers", "Look-ups of stored answers", labels=("found",))
+        answers.add_metric(("yes",), cache.hits)
+        answers.add_metric(("no",), cache.misses)
+        yield answers
         yield GaugeMetricFamily("dashboard_active_evaluations", "Evaluations", value=len(services.jobs.active()))
 
 

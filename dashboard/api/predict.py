@@ -18,6 +18,8 @@ from dashboard.core.errors import DashboardError, ImageError, listed
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import MapRequest
+from dashboard.core.history.answering import Answered
+from dashboard.core.history.entry import Entry
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
 from dashboard.core.models.prediction import Failure, Prediction
@@ -53,6 +55,8 @@ class Answer(PredictionRecord):
     top: list[RankedClass] = Field(description="the most probable classes, first the predicted one")
     sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
     explanations: list[MapAnswer] = Field(description="empty unless asked for")
+    prediction_id: str | None = Field(description="in the history, for feedback")
+    cached: bool = Field(description="true if the same image was answered before by the same model version")
 
 
 class Predictions(Schema):
@@ -87,17 +91,19 @@ async def predict(
     version = await asyncio.to_thread(services.registry.get, model)
     if explain:
         _check(version, [explain], target)
-    found = await asyncio.wrap_future(services.inference.predict_later(version, [each.data for each in images]))
-    if len(found) == 1 and isinstance(found[0], Failure):
-        raise ImageError(found[0].message, found[0].fix, found[0].code)
-    request.app.state.measures.predicted(version, found)
+    names, data = [each.name for each in images], [each.data for each in images]
+    coming = await asyncio.to_thread(services.answering.predict_later, version, data, "api", caller.name, names)
+    found = await asyncio.wrap_future(coming)
+    if len(found) == 1 and isinstance(found[0].answer, Failure):
+        raise ImageError(found[0].answer.message, found[0].answer.fix, found[0].answer.code)
+    request.app.state.measures.predicted(version, [each.answer for each in found])
     records: list[Answer | FailedImage] = []
-    for image, answer in zip(images, found, strict=True):
-        if isinstance(answer, Failure):
-            records.append(FailedImage(file=image.name, error=ErrorRecord.of(answer)))
+    for image, each in zip(images, found, strict=True):
+        if isinstance(each.answer, Failure):
+            records.append(FailedImage(file=image.name, error=ErrorRecord.of(each.answer)))
             continue
         maps = await asyncio.to_thread(_maps, services, version, image, [explain], None, target) if explain else []
-        records.append(_answer(version, image, answer, top_k, threshold, maps))
+        records.append(_answer(version, image, each.answer, top_k, threshold, maps, each))
     return Predictions(predictions=records, seconds=round(time.perf_counter() - started, 4))
 
 
@@ -134,7 +140,10 @@ async def explain(
                 raise
             records.append(FailedImage(file=image.name, error=ErrorRecord.of(error)))
             continue
-        records.append(_answer(version, image, prediction, top_k, None, maps))
+        latency_ms = (time.perf_counter() - started) * 1000
+        entry = Entry.of(version, prediction, image.data, "api", caller.name, image.name, latency_ms)
+        answered = Answered(prediction, services.history.record(entry), False, latency_ms)
+        records.append(_answer(version, image, prediction, top_k, None, maps, answered))
     return Predictions(predictions=records, seconds=round(time.perf_counter() - started, 4))
 
 
@@ -176,6 +185,7 @@ def _answer(
     top_k: int,
     threshold: float | None,
     maps: list[MapAnswer],
+    answered: Answered,
 ) -> Answer:
     order = (-prediction.pred_probs).argsort(kind="stable")[:top_k]
     return Answer(
@@ -183,4 +193,6 @@ def _answer(
         top=[RankedClass(label=version.class_names[k], probability=prediction.pred_probs[k]) for k in order],
         sure=None if threshold is None else prediction.confidence >= threshold,
         explanations=maps,
+        prediction_id=answered.prediction_id,
+        cached=answered.cached,
     )

@@ -13,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from dashboard.api import V1, V2, evaluations, health, inference_protocol, models, predict
+from dashboard.api import V1, V2, evaluations, health, history, inference_protocol, models, predict
 from dashboard.api.access import Door
 from dashboard.api.context import GetServices
 from dashboard.api.health import Readiness
@@ -36,7 +36,7 @@ def both(get_services: GetServices, settings: Settings) -> dict[str, FastAPI]:
     """The apps by the path at which they are mounted. They share their counters and the result of the self-test."""
     measures, readiness = Measures(get_services), Readiness()
     v1 = _app("Image classifier", get_services, settings, measures, readiness)
-    for module in (predict, evaluations, models, health):
+    for module in (predict, evaluations, models, history, health):
         v1.include_router(module.router)
     v2 = _app("Open Inference Protocol", get_services, settings, measures, readiness)
     v2.include_router(inference_protocol.router)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard.api.serving import both, mounts
@@ -41,11 +42,17 @@ def opened(settings: Settings, pool: WorkerPool) -> Services:
 
 @pytest.fixture(scope="module")
 def client(opened: Services, settings: Settings) -> Iterator[TestClient]:
-    from starlette.applications import Starlette
-
     anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
     app = Starlette(routes=mounts(both(lambda: opened, anyone)))
     with TestClient(app, base_url="http://localhost") as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(opened: Services, settings: Settings) -> Iterator[TestClient]:
+    """A client on another machine."""
+    app = Starlette(routes=mounts(both(lambda: opened, settings)))
+    with TestClient(app, base_url="http://192.0.2.1:8501", client=("192.0.2.7", 5000)) as client:
         yield client
 
 

@@ -29,14 +29,6 @@ def here(opened: Services, settings: Settings) -> Iterator[TestClient]:
             yield client
 
 
-@pytest.fixture
-def stranger(opened: Services, settings: Settings) -> Iterator[TestClient]:
-    """A client on another machine."""
-    app = Starlette(routes=mounts(both(lambda: opened, settings)))
-    with TestClient(app, base_url="http://192.0.2.1:8501", client=("192.0.2.7", 5000)) as client:
-        yield client
-
-
 def routes(opened: Services, settings: Settings) -> list[tuple[str, str, str]]:
     """Every method and path of the API, with made-up values for what stands in braces."""
     found = []

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from dashboard.core.history.answer_cache import AnswerCache, answer_key, prediction_bytes, prediction_of
 from dashboard.core.history.entry import Entry, Source
 from dashboard.core.history.history import History
+from dashboard.core.models.batching import settle
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.prediction import Failure, Prediction
@@ -40,31 +42,43 @@ class Answering:
         Args:
             files: the names of the images, for the history; none or one each.
         """
+        return self.predict_later(version, images, source, user, files).result()
+
+    def predict_later(
+        self, version: ModelVersion, images: Sequence[bytes], source: Source, user: str = "", files: Sequence[str] = ()
+    ) -> Future[list[Answered]]:
+        """The answers of `predict`, as soon as they are there. Only the search for stored answers is waited for."""
         began = time.perf_counter()
         question = {"kind": "prediction", "precision": "bfloat16" if serves_in_bfloat16(version) else "float32"}
         hashes = [hashlib.sha256(image).hexdigest() for image in images]
         keys = [answer_key(version, sha256, question) for sha256 in hashes]
         known = [self._known(key, version) for key in keys]
         missing = [i for i, answer in enumerate(known) if answer is None]
-        computed = (
-            dict(zip(missing, self._inference.predict(version, [images[i] for i in missing]), strict=True))
-            if missing
-            else {}
-        )
-        latency_ms = (time.perf_counter() - began) * 1000
-        answers = []
-        for i, image in enumerate(images):
-            answer = known[i] or computed[i]
-            if isinstance(answer, Failure):
-                answers.append(Answered(answer, None, False, latency_ms))
-                continue
-            if i in computed:
-                self._cache.put(keys[i], prediction_bytes(answer))
-            name = files[i] if files else ""
-            entry = Entry.of(version, answer, image, source, user, name, latency_ms)
-            recorded = self._history.record(replace(entry, image_sha256=hashes[i]))
-            answers.append(Answered(answer, recorded, i not in computed, latency_ms))
-        return answers
+
+        def recorded(computed: Sequence[Prediction | Failure]) -> list[Answered]:
+            new = dict(zip(missing, computed, strict=True))
+            latency_ms = (time.perf_counter() - began) * 1000
+            answers = []
+            for i, image in enumerate(images):
+                answer = known[i] or new[i]
+                if isinstance(answer, Failure):
+                    answers.append(Answered(answer, None, False, latency_ms))
+                    continue
+                if i in new:
+                    self._cache.put(keys[i], prediction_bytes(answer))
+                name = files[i] if files else ""
+                entry = Entry.of(version, answer, image, source, user, name, latency_ms)
+                prediction_id = self._history.record(replace(entry, image_sha256=hashes[i]))
+                answers.append(Answered(answer, prediction_id, i not in new, latency_ms))
+            return answers
+
+        found: Future[list[Answered]] = Future()
+        if missing:
+            asked = self._inference.predict_later(version, [images[i] for i in missing])
+            asked.add_done_callback(lambda done: settle(found, lambda: recorded(done.result())))
+        else:
+            settle(found, lambda: recorded(()))
+        return found
 
     def _known(self, key: str, version: ModelVersion) -> Prediction | None:
         stored = self._cache.get(key)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from dashboard.core.engine.contract import Engine
 from dashboard.core.errors import WorkerError
@@ -18,6 +18,7 @@ from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
 Answers: TypeAlias = "list[Prediction | Failure]"
+T = TypeVar("T")
 
 MOST_IMAGES = 64  # in one batch
 MOST_BYTES = 64 * 2**20  # of image files in one batch
@@ -160,9 +161,21 @@ def _outcome(done: Future[Answers]) -> Answers | BaseException:
         return error
 
 
-def _settle(future: Future[Answers], result: Answers | BaseException) -> None:
-    with suppress(InvalidStateError):  # the caller has cancelled it
-        if isinstance(result, BaseException):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
+def settle(future: Future[T], make: Callable[[], T]) -> None:
+    """Gives a future what `make` returns or raises, unless the one who waited for it has cancelled it."""
+    with suppress(InvalidStateError):
+        try:
+            future.set_result(make())
+        except InvalidStateError:
+            raise
+        except BaseException as error:
+            future.set_exception(error)
+
+
+def _settle(future: Future[Answers], found: Answers | BaseException) -> None:
+    def told() -> Answers:
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    settle(future, told)

@@ -1,0 +1,99 @@
+"""GET /history, and feedback on predictions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from dashboard.api.access import Caller, needs
+from dashboard.api.context import Opened
+from dashboard.api.problems import answers
+from dashboard.core.errors import AccessError
+from dashboard.core.history.entry import HistoryFilter, Source
+from dashboard.schemas.history import FeedbackRecord, FeedbackSummary, HistoryPage, HistoryRecord
+from dashboard.schemas.schema import Schema
+
+router = APIRouter(tags=["history"])
+Text = Annotated[str | None, Query(max_length=200)]
+Share = Annotated[float | None, Query(ge=0, le=1)]
+Moment = Annotated[datetime | None, Query(description="UTC, unless it says otherwise")]
+
+
+class FeedbackOrder(Schema):
+    """A user's word on a prediction."""
+
+    prediction_id: str = Field(
+        max_length=200, description="of an answer or the history; RUN_ID:INDEX for an evaluation"
+    )
+    is_right: bool
+    true_label: str | None = Field(None, max_length=200, description="of a wrong prediction, if it is known")
+    note: str = Field("", max_length=2000)
+
+
+@router.get("/history", responses=answers(401, 403, 422, 429, 503))
+def history(
+    caller: Annotated[Caller, needs("predict")],
+    services: Opened,
+    from_utc: Moment = None,
+    until_utc: Moment = None,
+    source: Source | None = None,
+    user: Text = None,
+    model: Text = None,
+    label: Text = None,
+    least_confidence: Share = None,
+    most_confidence: Share = None,
+    doubt: bool | None = None,
+    image_sha256: Text = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
+) -> HistoryPage:
+    """Predictions, the newest first: your own, or with the scope admin everybody's."""
+    asked = HistoryFilter(
+        from_utc=_utc(from_utc), until_utc=_utc(until_utc), source=source,
+        user=user if caller.is_admin else _own(caller, user), model=model, label=label,
+        least_confidence=least_confidence, most_confidence=most_confidence, doubt=doubt, image_sha256=image_sha256,
+    )  # fmt: skip
+    page = services.history.query(asked, limit, cursor)
+    records = [HistoryRecord.of(entry) for entry in page.entries]
+    return HistoryPage(predictions=records, next_cursor=page.next_cursor, note=page.note)
+
+
+@router.post("/feedback", status_code=201, responses=answers(401, 403, 404, 422, 429, 503))
+def give_feedback(
+    caller: Annotated[Caller, needs("predict")], services: Opened, order: FeedbackOrder
+) -> FeedbackRecord:
+    """Says whether a prediction is right. Your last word on a prediction counts."""
+    _check_own(caller, services.history.get(order.prediction_id).user)
+    given = services.feedback.give(order.prediction_id, order.is_right, order.true_label, caller.name, order.note)
+    return FeedbackRecord.of(given)
+
+
+@router.get("/feedback", responses=answers(401, 403, 422, 429, 503))
+def list_feedback(
+    caller: Annotated[Caller, needs("predict")],
+    services: Opened,
+    model: Text = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    before: Annotated[str, Query(max_length=64, description="only feedback before the one with this id")] = "",
+) -> FeedbackSummary:
+    """What users said, the newest first, and the share of predictions that they called right."""
+    user = None if caller.is_admin else caller.name
+    opinions = services.feedback.opinions(limit, before, user=user, model=model)
+    return FeedbackSummary.of_all(services.feedback.accuracy(model), opinions)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=timezone.utc) if moment and moment.tzinfo is None else moment
+
+
+def _own(caller: Caller, user: str | None) -> str:
+    _check_own(caller, caller.name if user is None else user)
+    return caller.name
+
+
+def _check_own(caller: Caller, user: str) -> None:
+    if not caller.is_admin and user != caller.name:
+        raise AccessError("That belongs to another user.", "Use a token that has the scope admin.", "scope_missing")

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboard.services import Services
+from tests.conftest import encoded, picture
+
+V1 = "/api/v1"
+PNG = {"Content-Type": "image/png"}
+
+
+def predict(client: TestClient, image: bytes, **params: str) -> Any:
+    return client.post(f"{V1}/predict", content=image, headers=PNG, params=params).json()["predictions"][0]
+
+
+def test_a_prediction_is_in_the_history(client: TestClient, opened: Services) -> None:
+    answer = predict(client, encoded(picture(101)), name="one.png")
+    assert opened.history.flush(10)
+    found = client.get(f"{V1}/history", params={"source": "api", "limit": 1}).json()["predictions"][0]
+    assert (found["prediction_id"], found["file"]) == (answer["prediction_id"], "one.png")
+    assert found["predicted_label"] == answer["predicted_label"]
+    assert found["confidence"] == pytest.approx(answer["confidence"]) and found["latency_ms"] > 0
+
+
+def test_the_same_image_is_answered_from_the_store(client: TestClient, opened: Services) -> None:
+    first = predict(client, encoded(picture(102)))
+    assert opened.writer.flush(10)
+    again = predict(client, encoded(picture(102)))
+    assert (first["cached"], again["cached"]) == (False, True)
+    assert again["pred_probs"] == first["pred_probs"] and again["prediction_id"] != first["prediction_id"]
+
+
+def test_an_explanation_is_recorded_too(client: TestClient, opened: Services) -> None:
+    response = client.post(f"{V1}/explain", content=encoded(picture(103)), headers=PNG, params={"name": "map.png"})
+    [answer] = response.json()["predictions"]
+    assert opened.history.get(answer["prediction_id"]).file == "map.png"
+
+
+def test_feedback(client: TestClient) -> None:
+    answer = predict(client, encoded(picture(104)))
+    other = next(label for label in answer["pred_probs"] if label != answer["predicted_label"])
+    order = {"prediction_id": answer["prediction_id"], "is_right": False, "true_label": other, "note": "a toy"}
+    given = client.post(f"{V1}/feedback", json=order)
+    assert given.status_code == 201 and given.json()["true_label"] == other
+    summary = client.get(f"{V1}/feedback").json()
+    assert summary["feedback"][0]["note"] == "a toy" and summary["accuracy"]["n"] >= 1 and summary["caution"]
+    contradiction = client.post(f"{V1}/feedback", json={**order, "true_label": answer["predicted_label"]})
+    assert (contradiction.status_code, contradiction.json()["code"]) == (422, "feedback")
+    unknown = client.post(f"{V1}/feedback", json={**order, "prediction_id": "nothing"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "prediction_unknown")
+
+
+def test_pages_of_the_history(client: TestClient, opened: Services) -> None:
+    for seed in range(105, 108):
+        predict(client, encoded(picture(seed)))
+    assert opened.history.flush(10)
+    first = client.get(f"{V1}/history", params={"limit": 2}).json()
+    second = client.get(f"{V1}/history", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    ids = [each["prediction_id"] for page in (first, second) for each in page["predictions"]]
+    assert len(set(ids)) == 4 and ids == sorted(ids, reverse=True)
+    wrong = client.get(f"{V1}/history", params={"cursor": "x"})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "cursor")
+
+
+def test_a_user_sees_only_own_predictions(stranger: TestClient, opened: Services) -> None:
+    secrets = {name: opened.tokens.create(name, ["predict"])[1] for name in ("ann", "bob")}
+    headers = {name: {"Authorization": f"Bearer {secret}"} for name, secret in secrets.items()}
+    [answer] = stranger.post(f"{V1}/predict", content=encoded(picture(120)), headers={**PNG, **headers["ann"]}).json()[
+        "predictions"
+    ]
+    assert opened.history.flush(10)
+    own = {
+        name: stranger.get(f"{V1}/history", headers=header).json()["predictions"] for name, header in headers.items()
+    }
+    assert [each["user"] for each in own["ann"]] == ["ann"] and own["bob"] == []
+    assert stranger.get(f"{V1}/history", headers=headers["bob"], params={"user": "ann"}).status_code == 403
+    order = {"prediction_id": answer["prediction_id"], "is_right": True}
+    assert stranger.post(f"{V1}/feedback", headers=headers["bob"], json=order).status_code == 403
+    assert stranger.post(f"{V1}/feedback", headers=headers["ann"], json=order).status_code == 201
