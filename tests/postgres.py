@@ -24,6 +24,12 @@ _IN_URL = "p%40ss%2Fw%3Ard%20%2541"
 _USERS = ("postgres", "nobody")
 
 
+def program(name: str) -> str | None:
+    """The path of a program of PostgreSQL; Debian does not put all of them on the PATH."""
+    folders = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *folders]))
+
+
 class Postgres:
     """The server. It listens on this machine only."""
 
@@ -66,7 +72,7 @@ class Postgres:
 
     def _run(self, *command: str) -> None:
         done = subprocess.run(
-            [*self._as_user, *command], cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            [*self._as_user, str(program(command[0])), *command[1:]], cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -75,7 +81,7 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """The server of this test session; skips where PostgreSQL is not installed."""
-    if not all(map(shutil.which, ("initdb", "pg_ctl"))):
+    if not (program("initdb") and program("pg_ctl")):
         pytest.skip("PostgreSQL is not installed: there is no initdb or no pg_ctl")
     folder = Path(tempfile.mkdtemp(prefix="dashboard-postgres-"))
     try:
