@@ -145,7 +145,7 @@ def test_only_selected_images_in_the_filter_are_counted_and_tagged(
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.button(key="select-page").click().run()
     at = set_filter(at, run, "true_label=dog")
-    assert "8 of 20 selected are in the filter" in text_of(at)
+    assert "8 of 20 selected pass the filter" in text_of(at)
     at.selectbox(key=f"tag-name-{run.run_id}").set_value("seen").run()
     at.button(key=f"tag-add-{run.run_id}").click().run()
     assert dashboard.runs.folder(run.run_id).annotations().tags == {"seen": tuple(sorted(dogs))}
