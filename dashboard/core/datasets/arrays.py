@@ -127,7 +127,7 @@ def _choose(arrays: Mapping[str, StoredArray], name: str) -> tuple[StoredArray, 
     same_split = images and labels and ("train" in images) == ("train" in labels)
     if not images or not labels or not same_split:
         # several uploads are packed into one ZIP, whose name nobody knows
-        what = f"{name}" if name.endswith(".npz") else "These .npy files"
+        what = name if name.endswith(".npz") else "These .npy files"
         found = ", ".join(f"{key[:40]} {a.header.shape} {a.header.dtype}" for key, a in list(arrays.items())[:12])
         raise DatasetError(
             f"{what}: it is not clear which array holds the images and which the labels. Found: {found or 'no array'}.",

@@ -23,7 +23,6 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
     if choices.unmatched:
         st.warning(_summary(choices, model), icon=":material/label:")
         meanings |= _table(choices.unmatched, class_names, key, "What each label that matches no class means")
-    if len(choices.unmatched) > 1:
         others = (
             st.selectbox(
                 "Labels without a choice",
