@@ -156,7 +156,7 @@ def test_only_selected_images_in_the_filter_are_counted_and_tagged(
 def test_a_tag_that_cannot_be_written_says_why(
     open_page: Open, dashboard: Services, run: RunManifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: object, value: object) -> None:
+    def full(path: object, value: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("seen", [3]))
