@@ -9,7 +9,6 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.ui.address import enter_page
 from dashboard.ui.errors import show_error
-from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.resources import get_services, page_served
 from dashboard.ui.sidebar import choose_model
@@ -21,7 +20,6 @@ TITLES = {  # by address; the first page is the start
     "predict": "Predict", "explain": "Explain", "evaluate": "Batch evaluation", "compare": "Compare",
     "diagnostics": "Diagnostics",
 }  # fmt: skip
-NEED_MODEL = ("", "explain", "evaluate")  # addresses
 page = st.navigation(
     [
         st.Page(PAGES / "predict.py", title=TITLES["predict"], icon=":material/image_search:", default=True),
@@ -45,7 +43,5 @@ except DashboardError as error:  # a setting that cannot be used
 enter_page(page.url_path)
 with st.sidebar:
     choose_model()
-if page.url_path in NEED_MODEL:
-    show_model_banner()
 page.run()
 page_served.set()

@@ -10,12 +10,14 @@ from dashboard.ui.evaluate.earlier_runs import choose_earlier_run
 from dashboard.ui.evaluate.ended_view import show_ended
 from dashboard.ui.evaluate.job_view import list_jobs, watch_job
 from dashboard.ui.evaluate.shown_run import shown_run
+from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.resources import get_services
 from dashboard.ui.set_aside_runs import show_failed_deletion
 
 services = get_services()
 
 st.title("Batch evaluation")
+show_model_banner()
 show_failed_deletion()
 run_id, job = shown_run(services)
 if job and job.active:

@@ -10,6 +10,7 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.explain.head import choose_question, show_head, show_summary, show_ways_back
 from dashboard.ui.explain.picture_choice import choose_picture
 from dashboard.ui.explain.tabs import TABS
+from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.picture_address import RUN, Picture, picture_to_explain
 from dashboard.ui.resources import get_services
 from dashboard.ui.sidebar import model_in_use
@@ -36,6 +37,7 @@ def show(picture: Picture) -> None:
 
 
 st.title("Explain", anchor=False)
+show_model_banner()
 picture = None
 try:
     picture = picture_to_explain(services)

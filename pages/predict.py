@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 from dashboard.ui.headline import THRESHOLD, THRESHOLD_KEY
+from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.predict.classes_line import show_classes
 from dashboard.ui.predict.picture_choice import choose_picture
 from dashboard.ui.resources import get_services
@@ -16,6 +17,7 @@ from dashboard.ui.tab_title import name_tab
 services = get_services()
 
 st.title("Predict", anchor=False)
+show_model_banner()
 show_classes()
 with st.sidebar:
     st.slider(

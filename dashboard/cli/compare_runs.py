@@ -61,7 +61,7 @@ def _check(run_ids: list[str], where_b: list[str] | None, metric: str) -> None:
     """Raises DatasetError if the arguments do not fit together."""
     if len(run_ids) < 2:
         raise DatasetError(
-            "One evaluation cannot be compared.", "Give two, or more; `python -m dashboard runs list` lists them.",
+            "A comparison needs at least two evaluations.", "Name two or more; `python -m dashboard runs list` lists them.",
             "not_comparable",
         )  # fmt: skip
     if where_b is not None and len(run_ids) > 2:
@@ -101,7 +101,7 @@ def _show_board(board: Leaderboard) -> None:
     metric = BY_NAME[board.metric]
     for note in board.notes:
         say(note, "yellow")
-    table = Table("run", "model", metric.title, "95% interval", "behind the best by", "may be the best")
+    table = Table("run", "model", metric.title, "95% interval", "difference to the best", "may be the best")
     for each in board.ranked:
         score, difference = each.scores[board.metric], each.difference
         behind = ""

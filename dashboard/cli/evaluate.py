@@ -192,6 +192,6 @@ def _verdict(run: Run, least: float | None) -> int:
         say("There is no accuracy to compare with --min-accuracy.", "red")
         return 1
     if evaluation.accuracy.value < least:
-        say(f"The accuracy {evaluation.accuracy.value:.2%} is below the {least:.2%} asked for.", "red")
+        say(f"The accuracy {evaluation.accuracy.value:.2%} is below the required {least:.2%}.", "red")
         return 1
     return 0

@@ -14,9 +14,9 @@ from dashboard.schemas.findings import FindingRecord
 
 
 def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -> None:
-    """List what stands out in an evaluation, what costs most images first.
+    """List what stands out in an evaluation, the most costly first.
 
-    Only what can hardly be due to chance is listed, at most ten findings.
+    Lists at most ten findings, and only those that are unlikely to be chance.
     """
     from dashboard.core.analysis.findings.find import by_answers, find_in
 

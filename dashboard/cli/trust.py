@@ -31,7 +31,7 @@ def show_guarantee(
     where: Where = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the confidence from which on few predictions are wrong. Exits with 1 if none can be shown.
+    """Find the lowest confidence threshold that keeps errors rare. Exits with 1 if there is none.
 
     The even labelled rows choose it so that the limit holds with 95% confidence. The odd ones measure it.
     """
@@ -51,7 +51,7 @@ def show_guarantee(
 def show_prediction_sets(
     run_id: RunId,
     confidence: Annotated[
-        float, typer.Option(metavar="SHARE", help="The share of sets that should hold the true class.")
+        float, typer.Option(metavar="SHARE", help="The share of sets that should contain the true class.")
     ] = 0.95,
     where: Where = None,
     as_json: AsJson = False,
@@ -60,7 +60,7 @@ def show_prediction_sets(
 
     The even labelled rows set the limit, and the odd ones measure how often the true class is in the set.
     """
-    _check(confidence, "--confidence", "0.95 means that 95% of the sets should hold the true class")
+    _check(confidence, "--confidence", "0.95 means that 95% of the sets should contain the true class")
     try:
         run = _load(run_id, where)
         rows = labelled_rows(run)
@@ -103,7 +103,7 @@ def _print_sets(record: PredictionSetsRecord) -> None:
     for title, sets in (("One limit for all classes", record.marginal), ("A limit for each class", record.by_class)):
         low, high = sets.coverage_ci95
         say(
-            f"{title}: {sets.coverage:.1%} ({100 * low:.1f}-{100 * high:.1f}) of the sets hold the true class. "
+            f"{title}: {sets.coverage:.1%} ({100 * low:.1f}-{100 * high:.1f}) of the sets contain the true class. "
             f"A set has {sets.mean_size:.2f} classes on average, {sets.single:.1%} have one, {sets.empty:.1%} none.",
             "bold",
         )

@@ -1,4 +1,4 @@
-"""The message above every page that needs the model, if it cannot be used."""
+"""The message below the title of every page that needs the model, if it cannot be used."""
 
 from __future__ import annotations
 

@@ -306,7 +306,7 @@ def test_evaluate_below_the_accuracy_asked_for_exits_with_1(folder: Path) -> Non
     passed = dashboard(*command, "50%", data_dir=folder / "data")
     assert only_json(failed)["accuracy"] == only_json(passed)["accuracy"] == 0.5
     assert (failed.returncode, passed.returncode) == (1, 0)
-    assert b"The accuracy 50.00% is below the 60.00% asked for." in failed.stderr
+    assert b"The accuracy 50.00% is below the required 60.00%." in failed.stderr
 
 
 def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_path: Path) -> None:

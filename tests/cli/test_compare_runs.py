@@ -49,7 +49,7 @@ def test_two_runs_as_a_table(data: Path) -> None:
     done = dashboard("runs", "compare", "a", "b", data_dir=data)
     told = done.stderr.decode()
     assert done.returncode == 0 and done.stdout == b""
-    assert "These two cannot be told apart: B 90.0%, A 80.0%, difference 10.0 points" in told
+    assert "No significant difference: B 90.0%, A 80.0%, difference 10.0 points" in told
     assert "+10.0" in told and "only A: 1, only B: 2" in told and "A: pets-a@1 on pets.zip (10 images)" in told
 
 
@@ -77,7 +77,7 @@ def test_more_than_two_are_ranked(data: Path) -> None:
     "arguments, told",
     [
         (("a", "x"), "share no image: no file name of one occurs in the other"),
-        (("a",), "One evaluation cannot be compared"),
+        (("a",), "A comparison needs at least two"),
         (("a", "nothing"), "There is no run 'nothing'"),
         (("a", "b", "c", "--where-b", "true_label=cat"), "--where-b is for two evaluations"),
         (("a", "b", "c", "--metric", "speed"), "There is no metric 'speed'"),

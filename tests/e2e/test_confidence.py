@@ -24,7 +24,7 @@ def test_a_click_on_a_bin_shows_its_images(page, server: Server, tmp_path) -> No
     page.locator(BINS).nth(1).click(force=True)
     page.locator("input[value='Confidence > 0.6, confidence \N{LESS-THAN OR EQUAL TO} 0.67 (7)']").wait_for()
     assert "show=confidence%3E0.6&show=confidence%3C%3D0.67" in page.url
-    page.get_by_role("button", name="Show the 11 below it").click()
+    page.get_by_role("button", name="Show 11 below the threshold").click()
     page.locator("input[value='Confidence < 0.9 (11)']").wait_for()
     page.locator(BINS).nth(1).click(force=True)
     page.locator("input[value='Confidence > 0.6, confidence \N{LESS-THAN OR EQUAL TO} 0.67 (7)']").wait_for()
@@ -39,12 +39,12 @@ def test_a_threshold_in_the_address_keeps_all_its_digits(page, server: Server, t
     request = ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy")
     run_id = import_predictions(request, RunStore(server.data / "runs")).manifest.run_id
     page.goto(f"/evaluate?run={run_id}&view=Confidence&accept=0.99925000001")
-    page.get_by_role("button", name="Show the 4 below it").click()
+    page.get_by_role("button", name="Show 4 below the threshold").click()
     page.locator("input[value='Confidence < 0.99925000001 (4)']").wait_for()
     assert "accept=0.99925000001" in page.url
-    page.get_by_role("spinbutton", name="Exactly").fill("0.9994")
-    page.get_by_role("spinbutton", name="Exactly").press("Enter")
-    page.get_by_role("button", name="Show the 11 below it").wait_for()
+    page.get_by_role("spinbutton", name="Exact threshold").fill("0.9994")
+    page.get_by_role("spinbutton", name="Exact threshold").press("Enter")
+    page.get_by_role("button", name="Show 11 below the threshold").wait_for()
     page.get_by_role("slider").first.press("ArrowLeft")
-    page.get_by_role("button", name="Show the 0 below it").wait_for()
+    page.get_by_role("button", name="Show 0 below the threshold").wait_for()
     assert "accept=0.998" in page.url

@@ -78,7 +78,7 @@ def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, r
 
 def test_the_address_says_what_to_compare(open_page: Open, runs: Path) -> None:
     at = opened(open_page("compare"), a="good", b="near")
-    assert headline(at).startswith("These two cannot be told apart: A 100.0%, B 98.3%, difference 1.7 points")
+    assert headline(at).startswith("No significant difference: A 100.0%, B 98.3%, difference 1.7 points")
     at = opened(at, a="bad", b="good", where=["true_label=cat"])
     assert "B is right more often: 100.0% against 33.3% for A" in headline(at)
     assert at.multiselect(key="compare-where").value == ["true_label=cat"]
@@ -133,7 +133,7 @@ def test_no_evaluation_is_better_by_a_metric_that_says_nothing_about_one_label(o
 
 def test_more_than_two_are_ranked(open_page: Open, runs: Path) -> None:
     at = opened(open_page("compare"), a="bad", b="near", more=["good"])
-    assert headline(at) == "good@1 is first by Accuracy, 100.0%. 1 other cannot be told apart from it."
+    assert headline(at) == "good@1 is first by Accuracy, 100.0%. 1 other may be just as good."
     table = table_with(at, "Place")
     assert table["Model"].tolist() == ["good@1", "near@1", "bad@1"]  # type: ignore[index]
     assert table["May be the best"].tolist() == ["yes", "yes", "no"]  # type: ignore[index]

@@ -58,7 +58,7 @@ def metrics(at: AppTest) -> dict[str, str]:
 
 def others(at: AppTest) -> Selectbox:
     """The box that says what becomes of labels for which nothing is chosen."""
-    return next(box for box in at.selectbox if box.label == "A label for which nothing is chosen")
+    return next(box for box in at.selectbox if box.label == "Labels without a choice")
 
 
 @pytest.fixture

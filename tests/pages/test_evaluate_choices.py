@@ -110,7 +110,7 @@ def test_the_counts_of_the_view_of_confidence_open_as_many_images(page: AppTest)
     assert click(page, "class-calibration", rows=[0]).endswith(" (2)")
     assert click(page, "reliability-", **{BIN: [{BIN: 12}]}).endswith(" (4)")
     page.button(key="show-below").click().run()
-    assert page.button(key="show-below").label == "Show the 4 below it"
+    assert page.button(key="show-below").label == "Show 4 below the threshold"
     assert next(each for each in page.selectbox if each.label == "Images").value == ("confidence<0.9", "true_label!=")
     view(page, "Classes")
     point = [{"class": "cat", "measure": "precision"}]

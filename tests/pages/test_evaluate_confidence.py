@@ -61,11 +61,13 @@ def test_the_slider_shows_how_many_are_accepted_and_how_many_of_these_are_right(
     probs = np.array([[0.95, 0.05], [0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
     at = show(probs, np.array([0, 1, 1, 1]), accept="0.8")
     assert at.slider(key="accept-slider").value == at.number_input(key="accept").value == 0.8
-    assert (metrics(at)["Accepted"], metrics(at)["Accuracy of the accepted"]) == ("75.0%", "66.7%")
+    assert (metrics(at)["Accepted"], metrics(at)["Accuracy of accepted"]) == ("75.0%", "66.7%")
     at.slider(key="accept-slider").set_value(0.96).run()
     assert at.number_input(key="accept").value == 0.96
-    assert (metrics(at)["Accepted"], metrics(at)["Accuracy of the accepted"]) == ("0.0%", "-")
-    assert at.button(key="filter-accepted").disabled and at.button(key="show-below").label == "Show the 4 below it"
+    assert (metrics(at)["Accepted"], metrics(at)["Accuracy of accepted"]) == ("0.0%", "-")
+    assert (
+        at.button(key="filter-accepted").disabled and at.button(key="show-below").label == "Show 4 below the threshold"
+    )
 
 
 def test_the_images_below_the_threshold_are_shown_and_the_accepted_become_the_filter(show: Show) -> None:
@@ -73,7 +75,7 @@ def test_the_images_below_the_threshold_are_shown_and_the_accepted_become_the_fi
     at = show(probs, labels, accept="0.7", where="true_label=1")
     of_class = probs[labels == 1].max(axis=1)
     below = int((of_class < 0.7).sum())
-    assert at.button(key="show-below").label == f"Show the {below} below it"
+    assert at.button(key="show-below").label == f"Show {below} below the threshold"
     at.button(key="show-below").click().run()
     assert at.query_params["show"] in ("confidence<0.7", ["confidence<0.7"]) and _images(at).endswith(f"({below})")
     at.button(key="filter-accepted").click().run()
@@ -126,7 +128,7 @@ def test_a_guaranteed_threshold_close_to_one_accepts_what_was_promised(show: Sho
     assert not at.exception and at.number_input(key="accept").value == promised.threshold
     accepted = confidence >= promised.threshold
     assert 0.5 < accepted.mean() < 0.7 and metrics(at)["Accepted"] == f"{accepted.mean():.1%}"
-    assert at.button(key="show-below").label == f"Show the {(~accepted).sum()} below it"
+    assert at.button(key="show-below").label == f"Show {(~accepted).sum()} below the threshold"
     at.button(key="show-below").click().run()
     assert _images(at).endswith(f"({(~accepted).sum()})")
     address = at.query_params["accept"]
@@ -206,14 +208,14 @@ def test_two_classes_have_a_threshold_and_costs(show: Show) -> None:
     assert (metrics(at)["Recall"], metrics(at)["Precision"], metrics(at)["Specificity"]) == ("66.7%", "66.7%", "50.0%")
     assert (metrics(at)["False positives"], metrics(at)["False negatives"], metrics(at)["Cost"]) == ("1", "1", "2")
     at.number_input(key="cost-fn").set_value(5.0).run()
-    assert metrics(at)["Cost"] == "6" and "from a probability of 0.401, at a cost of 1 for 5 images" in text_of(at)
+    assert metrics(at)["Cost"] == "6" and "at least 0.401. This costs 1 for 5 images" in text_of(at)
     at.button(key="use-cheapest").click().run()
     # a threshold of 0.401 would miss the image
     assert at.slider(key="class-threshold").value == 0.4006 and metrics(at)["Cost"] == "1"
     at.number_input(key="cost-fp").set_value(100.0).run()
-    assert "from a probability of 0.900, at a cost of 10" in text_of(at)
+    assert "at least 0.900. This costs 10" in text_of(at)
     at.selectbox(key=next(s.key for s in at.selectbox if s.label == "Class to find (positive)")).select(0).run()
-    assert not at.exception and 'call an image "0"' in text_of(at)
+    assert not at.exception and 'predict "0" if' in text_of(at)
 
 
 def test_each_class_against_all_others(show: Show) -> None:

@@ -145,7 +145,7 @@ def test_only_selected_images_in_the_filter_are_counted_and_tagged(
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.button(key="select-page").click().run()
     at = set_filter(at, run, "true_label=dog")
-    assert "8 of 20 selected are in the filter" in text_of(at)
+    assert "8 of 20 selected pass the filter" in text_of(at)
     at.selectbox(key=f"tag-name-{run.run_id}").set_value("seen").run()
     at.button(key=f"tag-add-{run.run_id}").click().run()
     assert dashboard.runs.folder(run.run_id).annotations().tags == {"seen": tuple(sorted(dogs))}
@@ -156,7 +156,7 @@ def test_only_selected_images_in_the_filter_are_counted_and_tagged(
 def test_a_tag_that_cannot_be_written_says_why(
     open_page: Open, dashboard: Services, run: RunManifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: object, value: object) -> None:
+    def full(path: object, value: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("seen", [3]))

@@ -18,7 +18,7 @@ def verdict(comparison: Comparison) -> str:
         figures += f", {p_in_words(outcomes.mcnemar_p)}"
     if comparison.accuracy_differs:
         return f"{better} is right more often: {value:.1%} against {other:.1%} for {worse}, {figures}."
-    return f"These two cannot be told apart: {better} {value:.1%}, {worse} {other:.1%}, {figures}."
+    return f"No significant difference: {better} {value:.1%}, {worse} {other:.1%}, {figures}."
 
 
 def p_in_words(p: float) -> str:

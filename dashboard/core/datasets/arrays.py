@@ -126,10 +126,12 @@ def _choose(arrays: Mapping[str, StoredArray], name: str) -> tuple[StoredArray, 
     images, labels = column_among(keys, IMAGE_KEYS), column_among(keys, LABEL_KEYS)
     same_split = images and labels and ("train" in images) == ("train" in labels)
     if not images or not labels or not same_split:
+        # several uploads are packed into one ZIP, whose name nobody knows
+        what = name if name.endswith(".npz") else "These .npy files"
         found = ", ".join(f"{key[:40]} {a.header.shape} {a.header.dtype}" for key, a in list(arrays.items())[:12])
         raise DatasetError(
-            f"{name} does not say which arrays are images and labels; it has {found or 'none'}.",
-            "Save it with np.savez(file, images=..., labels=...).", "array_keys",
+            f"{what}: it is not clear which array holds the images and which the labels. Found: {found or 'no array'}.",
+            "Save both with np.savez(file, images=..., labels=...), or as images.npy and labels.npy.", "array_keys",
         )  # fmt: skip
     return arrays[images], arrays[labels]
 

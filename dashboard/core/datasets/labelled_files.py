@@ -18,6 +18,7 @@ from dashboard.core.datasets.labelling import (
     Labelling,
     by_folder,
     by_labels_file,
+    is_document,
 )
 from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
@@ -172,6 +173,8 @@ class FilesReader:
                 self._name, list(tables.values()), self._choices.labels, required, named, outside_names
             )
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
+        ignored = [i for i in kept[~self._is_image[kept]].tolist() if is_document(self._names[i])]
+        kept = np.setdiff1d(kept, ignored)
         source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
         table = self._given or (choice.table and choice.table.content)
         labelling = (
@@ -179,9 +182,21 @@ class FilesReader:
         )
         labelling = replace(labelling, notes=(*labelling.notes, *choice.notes))
         labelling = self._with_names(labelling, others.tolist())
+        labelling = replace(
+            labelling, notes=(*labelling.notes, *self._about_ignored(ignored, " ".join(labelling.notes)))
+        )
         questions = (choice.question,) if choice.question else ()
         table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
-        return LabelledFiles(source, labelling, questions, table_at, (questions and questions[0].chosen) or "")
+        decided = [(questions and questions[0].chosen) or "", "without documents" if ignored else ""]
+        return LabelledFiles(source, labelling, questions, table_at, " ".join(filter(None, decided)))
+
+    def _about_ignored(self, positions: list[int], told: str) -> tuple[str, ...]:
+        """The note on files that are not counted, except those that the notes already name."""
+        names = [name for i in positions if (name := self._names[i]) not in told]
+        if not names:
+            return ()
+        what = "1 file that is not an image is" if len(names) == 1 else f"{len(names):,} files that are not images are"
+        return (f"{what} ignored: {listed(names)}.",)
 
     def _tables(self, positions: list[int], images: np.ndarray, folders: set[str | None]) -> dict[int, Table]:
         """The tables that may hold the labels, by position; all tables, if the user has named one."""

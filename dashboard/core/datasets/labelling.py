@@ -18,6 +18,31 @@ from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.images.decoding import SUFFIXES
 
+_DOCUMENTS = frozenset(
+    [
+        ".txt",
+        ".md",
+        ".rst",
+        ".log",
+        ".csv",
+        ".tsv",
+        ".json",
+        ".jsonl",
+        ".parquet",
+        ".xml",
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".ini",
+        ".cfg",
+        ".py",
+        ".ipynb",
+        ".sh",
+        ".md5",
+        ".sha256",
+    ]
+)
+_DOCUMENTS_WITHOUT_SUFFIX = frozenset({"readme", "license", "licence", "copying", "notice", "authors", "makefile"})
 IsImage = Callable[[str], bool]  # True for the name of an image
 
 
@@ -34,6 +59,12 @@ class Labelling:
 def is_image_name(name: str) -> bool:
     """True if the suffix is the one of an image file."""
     return suffix_of(name) in SUFFIXES
+
+
+def is_document(name: str) -> bool:
+    """True for files that lie beside images, such as readme.txt or a table that is not used. They are not counted."""
+    suffix = suffix_of(name)
+    return suffix in _DOCUMENTS if suffix else name[name.rfind("/") + 1 :].lower() in _DOCUMENTS_WITHOUT_SUFFIX
 
 
 def by_folder(names: Sequence[str], markers: Collection[str] = (), is_image: IsImage = is_image_name) -> Labelling:

@@ -40,7 +40,7 @@ class ArrayPredictions:
                 if not np.isfinite(values := probs.astype(np.float64)).all():
                     row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
                     raise DatasetError(
-                        f"{self._probs.name}: row {start + row} is not finite.",
+                        f"{self._probs.name}: row {start + row} holds NaN or infinity.",
                         "Save numbers from 0 to 1.",
                         "predictions",
                     )

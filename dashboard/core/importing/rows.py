@@ -137,7 +137,7 @@ def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str) -> No
     sums = probs.sum(axis=1)
     whole = np.abs(sums - 1) <= SUM_TOLERANCE
     for good, what, fix in (
-        (finite, "is not finite", "Save numbers from 0 to 1."),
+        (finite, "holds NaN or infinity", "Save numbers from 0 to 1."),
         (inside, "holds numbers outside 0 to 1", "Save probabilities, the softmax of logits."),
         (whole, "does not sum to 1", "Save probabilities of classes that exclude each other."),
     ):

@@ -61,7 +61,7 @@ def choose(runs: Sequence[RunOverview]) -> Choice:
     where_b = None
     with right:
         if twice:
-            where_b = _choose_conditions(WHERE_B, "For B only images where", runs, b)
+            where_b = _choose_conditions(WHERE_B, "For B: only images where", runs, b)
         else:
             st.multiselect(
                 "More evaluations",

@@ -31,7 +31,7 @@ def show_leaderboard(board: Leaderboard) -> None:
     """Shows the best in one sentence, and all in a table."""
     metric, best = BY_NAME[board.metric], board.ranked[0]
     beside = sum(each.may_be_best for each in board.ranked) - 1
-    rest = f"{counted(beside, 'other')} cannot be told apart from it." if beside else "All others are worse."
+    rest = f"{counted(beside, 'other')} may be just as good." if beside else "All others are worse."
     st.header(
         plain(
             f"{best.manifest.model} is first by {metric.title}, {metric.text(best.scores[metric.name].value)}. {rest}"
@@ -48,12 +48,12 @@ def show_leaderboard(board: Leaderboard) -> None:
             "Dataset": each.manifest.dataset_name,
             metric.title: metric.text(score.value),
             "95% interval": f"{metric.text(score.low)} to {metric.text(score.high)}",
-            "Minus the best": "",
+            "Difference to the best": "",
             "May be the best": "yes" if each.may_be_best else "no",
         }
         if difference:
             low, high = metric.difference(difference.low), metric.difference(difference.high)
-            row["Minus the best"] = f"{metric.difference(difference.value)} ({low} to {high})"
+            row["Difference to the best"] = f"{metric.difference(difference.value)} ({low} to {high})"
         if board.metric == "accuracy":
             row["McNemar's test"] = "" if each.p is None else p_in_words(each.p)
         rows.append(row)
@@ -63,8 +63,8 @@ def show_leaderboard(board: Leaderboard) -> None:
         hide_index=True,
         column_config={
             "May be the best": st.column_config.TextColumn(
-                help="Yes if it cannot be told apart from the first: by McNemar's test, corrected by Holm, for the "
-                "accuracy; because the interval of the difference contains 0 for other metrics."
+                help="Yes if the difference to the first is not significant. For accuracy, this is McNemar's test with Holm's "
+                "correction. For other metrics, the interval of the difference contains 0."
             )
         },
         alt="Evaluations with their metric, its 95% interval and the difference to the best",

@@ -27,9 +27,9 @@ def show_slider(run: Run) -> None:
     below = curve.n - round(found.coverage.value * curve.n)
     with st.container(horizontal=True, vertical_alignment="bottom", key="accepted"):
         _figure("Accepted", 130, found.coverage, "Share of the images whose prediction is accepted (coverage).")
-        _figure("Accuracy of the accepted", 210, found.accuracy, "Share of the accepted predictions that are right.")
+        _figure("Accuracy of accepted", 190, found.accuracy, "Share of the accepted predictions that are right.")
         st.button(
-            f"Show the {below:,} below it", key="show-below", icon=":material/image_search:", disabled=not below,
+            f"Show {below:,} below the threshold", key="show-below", icon=":material/image_search:", disabled=not below,
             on_click=choose_images, args=(run_id, [f"confidence<{threshold!r}", *labelled_only(run)]),
             help="Shows the images that are not accepted, below on this page.",
         )  # fmt: skip
@@ -46,13 +46,13 @@ def _ask_for_threshold() -> float:
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with right:
         threshold = st.number_input(
-            "Exactly", 0.0, 1.0, _AT_FIRST, 10**-_DECIMALS, format="%.9g", key=_THRESHOLD, bind="query-params",
+            "Exact threshold", 0.0, 1.0, _AT_FIRST, 10**-_DECIMALS, format="%.9g", key=_THRESHOLD, bind="query-params",
             persist_state="session", help="The threshold with all its digits.",
         )  # fmt: skip
     st.session_state[_SLIDER] = round(threshold, _DECIMALS)
     with left:
         st.slider(
-            "Accept predictions from a confidence of", 0.0, 1.0, step=10**-_DECIMALS, format=f"%.{_DECIMALS}f",
+            "Confidence threshold: accept predictions at or above", 0.0, 1.0, step=10**-_DECIMALS, format=f"%.{_DECIMALS}f",
             key=_SLIDER, on_change=_take_slider,
         )  # fmt: skip
     return float(threshold)
@@ -100,12 +100,12 @@ def _show_aurc(run: Run) -> None:
 
 def _show_guarantee(run: Run) -> None:
     st.markdown(
-        "**A confidence that keeps the errors rare**",
+        "**A threshold for a maximum error rate**",
         help="The smallest threshold for which the limit is shown with 95% confidence (fixed-sequence testing with "
         "Clopper-Pearson limits). It holds for new images only if they are like the images of this evaluation.",
     )
     percent = st.number_input(
-        "At most this share of the accepted may be wrong (%)", 0.1, 50.0, 2.0, 0.5, key="max-error", format="%.1f",
+        "Maximum error rate of accepted predictions (%)", 0.1, 50.0, 2.0, 0.5, key="max-error", format="%.1f",
         persist_state="session",
     )  # fmt: skip
     found = remembered("guarantee", (rows_key(run), percent), "", lambda: _guarantee(run, percent / 100))
@@ -113,7 +113,7 @@ def _show_guarantee(run: Run) -> None:
         st.warning(found.in_words(), icon=":material/block:")
         return
     st.write(found.in_words())
-    st.button("Use this confidence", key="use-guarantee", on_click=_use, args=(found.threshold,))
+    st.button("Use this threshold", key="use-guarantee", on_click=_use, args=(found.threshold,))
 
 
 def _guarantee(run: Run, max_error: float) -> Guarantee:

@@ -38,11 +38,11 @@ def show_one_class(run: Run, class_id: int, figures: pd.Series) -> None:
             help="The threshold with the least total cost on these images.",
         )  # fmt: skip
     st.markdown(
-        f"Cheapest: {_call(best, run.manifest.class_names[class_id])}, at a cost of {least:,.6g} for {n:,} images "
-        f"({least / n:.4g} for each). It is chosen on these same images, so expect a little more elsewhere."
+        f"Cheapest: {_rule(best, run.manifest.class_names[class_id])}. This costs {least:,.6g} for {n:,} images "
+        f"({least / n:.4g} for each). The threshold was chosen on these images, so expect a slightly higher cost on others."
     )
     threshold = st.slider(
-        "Call it this class from a probability of", 0.0, 1.0, 0.5, 0.001, format="%.3f", key=_THRESHOLD,
+        "Decision threshold on the probability of this class", 0.0, 1.0, 0.5, 0.001, format="%.3f", key=_THRESHOLD,
         persist_state="session",
     )  # fmt: skip
     here = curve.at(threshold)
@@ -55,10 +55,10 @@ def _curve(run: Run, class_id: int) -> BinaryCurve:
     return binary_curve(rows.values[:, class_id], rows.labels == class_id)
 
 
-def _call(threshold: float, name: str) -> str:
+def _rule(threshold: float, name: str) -> str:
     if threshold > 1:
-        return f'never call an image "{plain(name)}"'
-    return f'call an image "{plain(name)}" from a probability of {threshold:.3f}'
+        return f'never predict "{plain(name)}"'
+    return f'predict "{plain(name)}" if its probability is at least {threshold:.3f}'
 
 
 def _use(threshold: float) -> None:
@@ -68,8 +68,8 @@ def _use(threshold: float) -> None:
 def _show_figures(here: BinaryMetrics, cost: float) -> None:
     with st.container(horizontal=True, key="binary-figures"):
         _share("Recall", here.recall, "Share of the positive images that are found (sensitivity).")
-        _share("Precision", here.precision, "Share of the images called positive that are positive.")
-        _share("Specificity", here.specificity, "Share of the negative images that are not called positive.")
+        _share("Precision", here.precision, "Share of the images predicted as positive that are positive.")
+        _share("Specificity", here.specificity, "Share of the negative images that are not predicted as positive.")
         st.metric("False positives", f"{here.false_positives:,}", width=150)
         st.metric("False negatives", f"{here.false_negatives:,}", width=150)
         st.metric("Cost", f"{cost:,.6g}", width=130)

@@ -24,14 +24,14 @@ def show_prediction_sets(services: Services, run: Run) -> None:
     st.markdown(
         "**Prediction sets**",
         help="Instead of one class, the model names all classes whose probability is above a limit. The limit is set on "
-        "the even labelled rows so that the set holds the true class as often as you ask (split conformal prediction). The "
+        "the even labelled rows so that the set contains the true class as often as you ask (split conformal prediction). The "
         "figures are measured on the odd rows. They hold for new images that are like these.",
     )
     if len(run.labelled) < 2:
         st.info("Prediction sets need at least two labelled images.", icon=":material/info:")
         return
     level = st.segmented_control(
-        "The set should hold the true class for", list(_CONFIDENCES), default="95%", required=True, key="set-confidence",
+        "Coverage: share of sets that contain the true class", list(_CONFIDENCES), default="95%", required=True, key="set-confidence",
         persist_state="session",
     )  # fmt: skip
     confidence = _CONFIDENCES[str(level)]
@@ -69,11 +69,16 @@ def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
             f"{100 * sets.coverage.low:.1f}-{100 * sets.coverage.high:.1f}%", delta_color="off", delta_arrow="off",
             help="Measured coverage, with its 95% Wilson interval.", width=175,
         )  # fmt: skip
-        st.metric("Classes in a set", f"{sets.mean_size:.2f}", help="On average. Fewer say more.", width=175)
+        st.metric(
+            "Classes in a set",
+            f"{sets.mean_size:.2f}",
+            help="On average. Smaller sets are more informative.",
+            width=175,
+        )
         st.metric("One class", f"{sets.single.value:.1%}", help="Sets with exactly one class.", width=175)
         st.metric(
             "No class", f"{sets.empty.value:.1%}", width=175,
-            help="Sets without a class. Their images resemble no class enough: leave them to a person.",
+            help="Sets without a class. No class is probable enough for these images, so a person should decide.",
         )  # fmt: skip
     images, share, low, high = sets.class_coverage()
     if np.isfinite(share).any():
@@ -103,17 +108,17 @@ def _show_classes(marginal: PredictionSets, by_class: PredictionSets, run: Run) 
         hide_index=True,
         key="set-classes",
         height=min(36 * (len(table) + 1) + 2, 470),
-        alt="Share of the sets that hold the true class, for the images of each class",
+        alt="Share of the sets that contain the true class, for the images of each class",
         column_config={
             "class": "Labelled",
             "images": st.column_config.NumberColumn("Images", format="localized", help="Test images with this label."),
-            "coverage": _coverage("With the true class, one limit"),
+            "coverage": _coverage("Coverage, one limit"),
             "interval": "95% interval",
-            "own_coverage": _coverage("With the true class, own limit"),
+            "own_coverage": _coverage("Coverage, own limit"),
             "own_interval": "95% interval (own limit)",
         },
     )
 
 
 def _coverage(title: str) -> Any:
-    return st.column_config.NumberColumn(title, format="%.1f%%", help="Share of the sets that hold the true class.")
+    return st.column_config.NumberColumn(title, format="%.1f%%", help="Share of the sets that contain the true class.")

@@ -37,7 +37,7 @@ def show_temperature(services: Services, run: Run) -> None:
     st.caption(f"Fitted on {found.n_fit:,} labelled images and measured on {found.n_check:,} others{part}.")
     if preview.is_factor:
         st.caption(
-            "The temperature is a factor here: 1 stands for the stored probabilities. If you can change the model, divide its "
+            "This temperature is relative to the stored probabilities: 1 leaves them unchanged. If you can change the model, divide its "
             "logits by the new temperature."
         )
     if preview.command:

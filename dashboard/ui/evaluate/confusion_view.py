@@ -32,7 +32,7 @@ _MEASURES: dict[Measure, str] = {
     "count": "Counts", "share_of_true": "Share of the label", "share_of_predicted": "Share of the prediction",
 }  # fmt: skip
 _ORDERS: dict[Order, str] = {
-    "model": "as in the model", "name": "by name", "images": "by number of images", "confused": "confused ones together",
+    "model": "as in the model", "name": "by name", "images": "by number of images", "confused": "confused classes together",
 }  # fmt: skip
 _PAIRS_SHOWN = 200
 T = TypeVar("T", bound=str)
@@ -46,11 +46,14 @@ def show_confusion(run: Run, evaluation: Evaluation) -> None:
         measure = _one_of("Show", _MEASURES, "measure")
         order = _one_of("Order", _ORDERS, "order")
         hide = st.toggle(
-            "Only mistakes", key="hide-diagonal", help="Hides the diagonal, so that only mistakes have colours.",
+            "Only mistakes", key="hide-diagonal", help="Hides the diagonal, so that the colours show only mistakes.",
             persist_state="session",
         )  # fmt: skip
         log = st.toggle(
-            "Log colours", key="log-colour", help="Colours that tell small numbers apart.", persist_state="session"
+            "Log colours",
+            key="log-colour",
+            help="A logarithmic colour scale, which shows differences between small numbers.",
+            persist_state="session",
         )
     around = _choose_class(run_id, evaluation)
     n_classes = len(evaluation.class_names)
@@ -134,7 +137,7 @@ def show_pairs(run: Run, evaluation: Evaluation) -> None:
             "true_label": "Labelled",
             "predicted_label": "Predicted as",
             "count": st.column_config.NumberColumn("Images", format="localized"),
-            "of": st.column_config.NumberColumn("of", format="localized", help="Images with this label."),
+            "of": st.column_config.NumberColumn("Of", format="localized", help="Images with this label."),
             "share": st.column_config.NumberColumn("Share", format="%.1f%%"),
         },
     )
@@ -148,7 +151,7 @@ def _choose_class(run_id: str, evaluation: Evaluation) -> int | None:
     if len(names) <= MOST_CLASSES:
         return None
     chosen = st.selectbox(
-        "Around one class",
+        "Focus on one class",
         names,
         index=None,
         key=f"around-{run_id}",

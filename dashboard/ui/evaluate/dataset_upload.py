@@ -29,7 +29,7 @@ WHAT_CAN_BE_DROPPED = (
     f"{_FORMATS[0].upper()}{_FORMATS[1:]}. Images without labels are predicted, but not compared. "
     "Upper and lower case of labels do not matter; plane and car match airplane and automobile. Predictions of another "
     "program (.npy or .npz of pred_probs, CSV or Parquet with columns p_CLASS), alone or with their true labels, become "
-    "a run without images."
+    "an evaluation without images."
 )
 NOT_EVALUATED = "The dataset was not evaluated."
 _UNDECIDED = "dataset-undecided"  # path of the dataset that the user is asked about

@@ -13,7 +13,7 @@ from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.ui.words import plain
 
 ROWS_SHOWN = 12
-_OTHERS = {"": "has to be chosen", LEAVE_OUT: "is left out", NO_LABEL: "is predicted, but not compared"}
+_OTHERS = {"": "Choose a class first", LEAVE_OUT: "Leave their images out", NO_LABEL: "Predict, but do not compare"}
 
 
 def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], key: str) -> Decision:
@@ -25,7 +25,7 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
         meanings |= _table(choices.unmatched, class_names, key, "What each label that matches no class means")
         others = (
             st.selectbox(
-                "A label for which nothing is chosen",
+                "Labels without a choice",
                 list(_OTHERS),
                 format_func=lambda meaning: _OTHERS[meaning],
                 key=f"{key}-others",
@@ -37,9 +37,7 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
         if respelled := [
             f"{c.label[:40]} is read as {c.meaning[:40]}" for c in choices.matched if c.label != c.meaning
         ]:
-            st.caption(
-                plain(f"Matched, although spelled differently: {listed(respelled)}. Change it below if it is wrong.")
-            )
+            st.caption(plain(f"Matched automatically: {listed(respelled)}. Change this below if it is wrong."))
         images = sum(choice.images for choice in choices.matched)
         title = f"{len(choices.matched):,} labels match ({images:,} images)"
         with st.expander(title if len(choices.matched) > 1 else f"1 label matches ({images:,} images)"):
@@ -79,7 +77,7 @@ def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str,
                 "Perhaps", help="Its name in WordNet, or a class that is spelled alike. Not used unless you choose it."
             ),
             "meaning": st.column_config.SelectboxColumn(
-                "Means",
+                "Class",
                 options=meanings_for(class_names),
                 help="A class of the model. Images without a label are predicted, but not compared.",
             ),

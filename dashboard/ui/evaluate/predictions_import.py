@@ -40,8 +40,8 @@ def offer_import(services: Services, dropped: DroppedPredictions) -> Path | None
     """
     st.text(dropped.predictions.name)
     if dropped.unsure:
-        st.warning(plain(f"This may be predictions, but {dropped.unsure}."), icon=":material/help:")
-        kind = st.segmented_control("Read it as", [_PREDICTIONS, _DATASET], key="predictions-kind")
+        st.warning(plain(f"These may be predictions, but {dropped.unsure}."), icon=":material/help:")
+        kind = st.segmented_control("Read this as", [_PREDICTIONS, _DATASET], key="predictions-kind")
         if kind == _DATASET:
             st.session_state.pop(_DROPPED)
             return dropped.as_dataset(services.settings)
@@ -53,7 +53,7 @@ def offer_import(services: Services, dropped: DroppedPredictions) -> Path | None
     st.caption(
         plain(
             f"These are predictions: {dropped.n_rows:,} rows with probabilities of {dropped.n_classes:,} classes, "
-            f"{with_labels}. They become a run without images."
+            f"{with_labels}. They become an evaluation without images."
         )
     )
     try:

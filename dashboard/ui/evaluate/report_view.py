@@ -28,7 +28,7 @@ def show_report(services: Services, run: Run) -> None:
     about = "the images that pass the filter" if run.conditions else "all images"
     st.markdown("**Report**")
     st.caption(
-        "One file for those who were not here: findings, metrics with intervals, confusion, calibration, the most "
+        "One file to share: findings, metrics with intervals, confusion, calibration, the most "
         f"confident mistakes, and where the figures come from. It is about {about}. HTML opens in any browser, also "
         "without a network, and prints well. Markdown begins with the metadata of a Hugging Face model card."
     )

@@ -71,9 +71,7 @@ def offer_selection(services: Services, run: Run, listed: pd.DataFrame, shown: p
     with row:
         hidden = len(usable) < len(selected)
         count = (
-            f"{len(usable):,} of {len(selected):,} selected are in the filter"
-            if hidden
-            else f"{len(usable):,} selected"
+            f"{len(usable):,} of {len(selected):,} selected pass the filter" if hidden else f"{len(usable):,} selected"
         )
         st.text(count, width="content")
         page = [int(i) for i in shown["index"]]

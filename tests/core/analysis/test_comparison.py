@@ -100,7 +100,7 @@ def test_two_equal_runs_do_not_differ(tmp_path: Path, a: RunFolder) -> None:
     assert outcomes(found).mcnemar_p == 1.0 and not found.accuracy_differs
     assert found.differences and all(d.low <= 0 <= d.high for d in found.differences.values())
     assert outcomes(found).kappa == 1.0 and outcomes(found).fixed.empty
-    assert "cannot be told apart" in verdict(found)
+    assert "No significant difference" in verdict(found)
 
 
 def test_rows_without_label_or_prediction_in_one_run_are_left_out(tmp_path: Path, a: RunFolder) -> None:
@@ -332,7 +332,7 @@ def test_the_verdict_in_words(a: RunFolder, b: RunFolder) -> None:
     turned = replace(made, a=made.b, b=made.a, differences={"accuracy": Score(-0.013, -0.02, -0.006, 2000)})
     assert verdict(turned).startswith("A is right more often: 93.1% against 91.8% for B, difference 1.3 points (0.6 to")
     assert verdict(replace(made, outcomes=replace(told, mcnemar_p=0.3))) == (
-        "These two cannot be told apart: B 93.1%, A 91.8%, difference 1.3 points (0.6 to 2.0), p = 0.30."
+        "No significant difference: B 93.1%, A 91.8%, difference 1.3 points (0.6 to 2.0), p = 0.30."
     )
 
 

@@ -48,9 +48,10 @@ def test_images_are_read_whatever_their_names_say(make_zip: MakeZip) -> None:
 def test_a_file_without_an_extension_is_an_image_if_it_begins_like_one(make_zip: MakeZip) -> None:
     files = {"cat/0a1b": encoded(picture(0)), "cat/LICENSE": b"MIT License", "dog/0c.d/ff": HEIC, "dog/empty": b""}
     dataset = open_dataset(make_zip({}, extra=files))
-    assert labels(dataset) == {"cat/0a1b": "cat", "cat/LICENSE": None, "dog/0c.d/ff": "0c.d", "dog/empty": None}
-    assert np.array_equal(dataset.image(0), picture(0)) and dataset.image(2).shape == (64, 64, 3)
-    assert reason(dataset, "cat/LICENSE").message == "Files without an extension are ignored."
+    assert labels(dataset) == {"cat/0a1b": "cat", "dog/0c.d/ff": "0c.d", "dog/empty": None}
+    assert np.array_equal(dataset.image(0), picture(0)) and dataset.image(1).shape == (64, 64, 3)
+    assert reason(dataset, "dog/empty").message == "Files without an extension are ignored."
+    assert dataset.notes == ("1 file that is not an image is ignored: cat/LICENSE.",)
 
 
 def test_files_without_extensions_and_a_labels_file(make_zip: MakeZip, tmp_path: Path) -> None:
@@ -88,11 +89,11 @@ def test_other_files_are_refused_with_the_true_reason_and_a_way_out(
 
 
 def test_an_image_whose_name_says_something_else_is_told_how_to_be_called(make_zip: MakeZip) -> None:
-    files = {"cat/a.jp2": encoded(picture(1), "JPEG"), "cat/b.php": encoded(picture(1)), "cat/c.json": b"{}"}
+    files = {"cat/a.jp2": encoded(picture(1), "JPEG"), "cat/b.php": encoded(picture(1)), "cat/c.xyz": b"{}"}
     dataset = open_dataset(make_zip({"cat": 1}, extra=files))
     assert reason(dataset, "cat/a.jp2").message == "The file is a JPEG image, but its name ends in .jp2."
     assert reason(dataset, "cat/b.php").fix == "Let its name end in .png."
-    assert reason(dataset, "cat/c.json").message == ".json files are ignored."
+    assert reason(dataset, "cat/c.xyz").message == ".xyz files are ignored."
 
 
 @pytest.mark.parametrize(

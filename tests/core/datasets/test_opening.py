@@ -68,11 +68,20 @@ def test_what_systems_leave_behind_is_ignored(make_zip: MakeZip) -> None:
     assert names(dataset) == ["cat/0.png"]
 
 
+def test_documents_beside_the_images_are_not_counted(make_zip: MakeZip) -> None:
+    extra = {"README": b"hello", "cat/notes.txt": b"hello", "class_indices.json": b'{"cat": 0}'}
+    dataset = open_dataset(make_zip({"cat": 2, "dog": 1}, extra=extra))
+    assert names(dataset) == ["cat/0.png", "cat/1.png", "dog/0.png"]
+    [note] = [note for note in dataset.notes if "ignored" in note]
+    assert note.startswith("3 files that are not images are ignored: ") and set(extra) <= set(note[41:-1].split(", "))
+    assert dataset.fingerprint != open_dataset(make_zip({"cat": 2, "dog": 1}, name="plain.zip")).fingerprint
+
+
 def test_other_files_are_listed_and_refused_one_by_one(make_zip: MakeZip) -> None:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("cat/0.png", encoded(picture(0)))
-    extra = {"README": b"hello", "cat/notes.txt": b"hello", "dog/more.zip": inner.getvalue()}  # 26: zip in zip
+    extra = {"data.bin": b"hello", "cat/notes.abc": b"hello", "dog/more.zip": inner.getvalue()}  # 26: zip in zip
     dataset = open_dataset(make_zip({"cat": 1}, extra=extra))
     assert len(dataset.samples) == 4
     assert [reason(dataset, i).code for i in (1, 2, 3)] == ["other_type"] * 3
