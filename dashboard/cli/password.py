@@ -23,7 +23,7 @@ def password(
             forget_password(opened.settings.data_dir)
         else:
             opened.password.set(_typed())
-        opened.audit.write(getpass.getuser(), "password.removed" if remove else "password.set", "pages")
+        opened.note("password.removed" if remove else "password.set", "pages")
     say("The password was removed." if remove else "The password was set.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
@@ -32,9 +31,7 @@ def create(
     """Make a token. Its secret is shown this once."""
     with records(as_json) as opened:
         token, secret = opened.tokens.create(name, scope or ["predict"], until(days) if days else None)
-        opened.audit.write(
-            getpass.getuser(), "token.created", token.token_id, f"{token.name}: {','.join(token.scopes)}"
-        )
+        opened.note("token.created", token.token_id, f"{token.name}: {','.join(token.scopes)}")
     if as_json:
         print_json(NewTokenRecord.of_new(token, secret))
         return
@@ -65,7 +62,7 @@ def revoke(
     """Revoke a token for good."""
     with records(as_json) as opened:
         revoked = opened.tokens.revoke(token)
-        opened.audit.write(getpass.getuser(), "token.revoked", revoked.token_id, revoked.name)
+        opened.note("token.revoked", revoked.token_id, revoked.name)
     if as_json:
         print_json(TokenRecord.of(revoked))
     say(f"Revoked {revoked.name!r}.")

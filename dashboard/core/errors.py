@@ -52,7 +52,7 @@ Code = Literal[
     # the database, and what it keeps
     "database_damaged", "database_locked", "database_newer", "database_unavailable", "database_url",
     # who may do what
-    "password_wrong", "scope_missing", "scope_unknown", "token_expired", "token_missing", "token_revoked", "token_unknown", "too_many_tries",
+    "not_yours", "unprotected", "password_wrong", "scope_missing", "scope_unknown", "token_expired", "token_missing", "token_revoked", "token_unknown", "too_many_tries",
 ]  # fmt: skip
 
 _BETWEEN_BACKTICKS = re.compile(r"`([^`]+)`")
