@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +26,22 @@ from streamlit import config
 from streamlit.web.server.server_util import get_display_address, get_url
 
 from dashboard.api import routes
-from dashboard.core.errors import DashboardError
+from dashboard.core.access.login import LASTS_S, Logins
+from dashboard.core.access.password import Password
+from dashboard.core.access.protection import Protection
+from dashboard.core.access.reach import is_loopback
+from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.settings import PACKAGE, get_settings
 from dashboard.services import Services
 from dashboard.ui.navigation import ADDRESSES
 from dashboard.ui.uploaded_files import UploadsOnDisk
+from dashboard.ui.visitor import users_log_in
 from dashboard.web.closed import Closed
 from dashboard.web.deep_links import deep_links, streamlit_html, told_where_the_server_is
 from dashboard.web.headers import SafeHeaders, content_security_policy, inline_scripts
 from dashboard.web.hosts import OwnHosts, own_names
+from dashboard.web.login import Keeper, Login
+from dashboard.web.protected import Protected
 
 UNVISITED_S = 5.0  # seconds after which the workers start although no page has been opened
 DRAWING_S = 0.3  # seconds that a browser has to draw the first page before the workers start
@@ -99,7 +108,64 @@ def _uploads_dir() -> Path:
         return Path(tempfile.gettempdir())
 
 
+@cache
+def _password() -> Password:
+    return Password(get_settings())
+
+
+@cache
+def _protection() -> Protection:
+    return Protection(get_settings(), _password(), users_log_in)
+
+
+@cache
+def _logins() -> Logins:
+    return Logins(get_settings().data_dir, lambda: _password().fingerprint)
+
+
+def _is_asked() -> bool:
+    try:
+        get_settings()
+    except DashboardError:  # the page says which setting cannot be used, and does nothing else
+        return False
+    return _password().is_set
+
+
+def _login_refusal(password: str, client: str) -> str:
+    """Why this password is refused; "" if it is right. Both are written into the audit log."""
+    services = _services()
+    try:
+        _password().verify(password, client)
+    except AccessError as error:
+        services.note("login.failed", "pages", f"{client}: {error.code}")
+        return str(error)
+    services.note("login", "pages", client)
+    return ""
+
+
+def _refusal(port: int | None) -> str:
+    """Why other machines may not use the pages at this port; "" if they may, or if they cannot reach it."""
+    try:
+        _protection().check_port(port)
+    except DashboardError as error:
+        return str(error)
+    return ""
+
+
+def _refuse_to_start() -> None:
+    """Ends the program if other machines could use the pages although nothing protects them."""
+    address = config.get_option("server.address")
+    if address and is_loopback(address):
+        return
+    try:
+        _protection().check()
+    except DashboardError as error:
+        print(f"The dashboard does not start. {error}", file=sys.stderr, flush=True)
+        os._exit(1)  # Streamlit would report SystemExit as a fault of this file
+
+
 base = config.get_option("server.baseUrlPath")
+_refuse_to_start()
 page_html = told_where_the_server_is(streamlit_html(), base)
 named_hosts = _named_hosts()
 hosts = own_names(config.get_option("server.address"), named_hosts)
@@ -107,11 +173,24 @@ origins = config.get_option("server.corsAllowedOrigins") if config.get_option("s
 app = st.App(
     PACKAGE / "main.py",
     lifespan=_lifespan,
-    routes=[*deep_links(ADDRESSES, page_html, base), *routes(_services)],
+    routes=[*deep_links(ADDRESSES, page_html, base), *routes(_services, users_log_in)],
     middleware=[  # the first has the first word about a request, and the last about its answer
         Middleware(SafeHeaders, policy=content_security_policy(inline_scripts(page_html))),
         Middleware(OwnHosts, hosts=hosts, origins=origins),
         Middleware(Closed),
+        Middleware(Protected, refusal=_refusal, base=base),
+        Middleware(
+            Login,
+            keeper=Keeper(
+                _is_asked,
+                _login_refusal,
+                lambda: _logins().give(),
+                lambda login: _logins().is_valid(login),
+                lambda: _logins().cookie_name,
+                LASTS_S,
+            ),
+            base=base,
+        ),
         Middleware(UploadsOnDisk, folder=_uploads_dir()),
     ],
 )

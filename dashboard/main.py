@@ -12,6 +12,7 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.resources import get_services, page_served
 from dashboard.ui.sidebar import choose_model
+from dashboard.ui.visitor import has_to_log_in, show_visitor
 
 st.set_page_config(page_icon=str(Path(__file__).parent / "ui" / "icon.png"), layout="wide")
 # Streamlit writes white on a primary button in the dark theme too, whose primary colour has to be light for other texts
@@ -37,11 +38,16 @@ page = st.navigation(
 st.set_page_config(page_title=f"{TITLES[page.url_path or 'predict']} - Classifier dashboard")
 try:
     get_services()
+    logged_in = not has_to_log_in()
 except DashboardError as error:  # a setting that cannot be used
     show_error(error, "The dashboard cannot start.")
+    st.stop()
+if not logged_in:
+    page_served.set()
     st.stop()
 enter_page(page.url_path)
 with st.sidebar:
     choose_model()
+    show_visitor()
 page.run()
 page_served.set()

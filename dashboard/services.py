@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
+from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.background import BackgroundTask
 from dashboard.core.engine.contract import Engine
 from dashboard.core.engine.engine_server import EngineServer
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from dashboard.core.database.write_behind import WriteBehind
     from dashboard.core.diagnostics.diagnosis import Diagnosis
     from dashboard.core.evaluation.jobs import JobRunner
+    from dashboard.core.evaluation.visitors_jobs import VisitorsJobs
     from dashboard.core.feedback.feedback import Feedback
     from dashboard.core.history.answer_cache import AnswerCache
     from dashboard.core.history.answering import Answering
@@ -47,10 +50,11 @@ def _made_once(make: Callable[[Services], T]) -> Callable[[Services], T]:
 
     @wraps(make)
     def made(services: Services) -> T:
+        owner = services.shared or services
         with _MAKING:
-            kept = vars(services)
+            kept = vars(owner)
             if make.__name__ not in kept:
-                kept[make.__name__] = make(services)
+                kept[make.__name__] = make(owner)
             return kept[make.__name__]
 
     return made
@@ -58,7 +62,7 @@ def _made_once(make: Callable[[Services], T]) -> Callable[[Services], T]:
 
 @dataclass(frozen=True)
 class Services:
-    """The services of the dashboard. All threads of a process share them.
+    """The services of the dashboard. All threads of a process share them; `seen_by` gives what one visitor sees of them.
 
     Those that the first page and most commands do not need are made when they are first used, because their imports take most of the time.
     """
@@ -72,19 +76,30 @@ class Services:
     pictures: KeptPictures
     cifar10: BackgroundTask[object]  # its download
     offer: EngineServer  # of the workers, to the command line
+    visitor: Visitor = OPERATOR  # who uses them
+    shared: Services | None = None  # of all visitors; None: these are they
+
+    def seen_by(self, visitor: Visitor) -> Services:
+        """The same services with those evaluations only that the visitor may see and change."""
+        return replace(self, visitor=visitor, shared=self.shared or self)
 
     @property
-    @_made_once
     def runs(self) -> RunStore:
-        """The stored evaluations."""
+        """The stored evaluations that the visitor may see."""
         from dashboard.core.runs.store import RunStore
 
-        return RunStore(self.settings.runs_dir)
+        return RunStore(self.settings.runs_dir, self.visitor, self.note)
+
+    @property
+    def jobs(self) -> VisitorsJobs:
+        """The evaluations under way that the visitor may see."""
+        from dashboard.core.evaluation.visitors_jobs import VisitorsJobs
+
+        return VisitorsJobs(self._runner, self.runs)
 
     @property
     @_made_once
-    def jobs(self) -> JobRunner:
-        """The evaluations under way."""
+    def _runner(self) -> JobRunner:
         from dashboard.core.evaluation.jobs import JobRunner
 
         return JobRunner(self.engine, self.runs, self.settings.chunk_size, self.settings.task_s)
@@ -185,6 +200,13 @@ class Services:
 
         return Password(self.settings)
 
+    def note(self, action: str, subject: str, detail: str = "") -> None:
+        """Writes an act of the visitor into the audit log. If that fails, it is a warning in the log of the server."""
+        try:
+            self.audit.write(self.visitor.called, action, subject, detail)
+        except Exception as error:
+            logging.getLogger(__name__).warning("The audit log lacks %s of %s: %s", action, subject, error)
+
     def start(self) -> None:
         """Starts the workers, offers them to the command line and takes up interrupted evaluations.
 
@@ -231,7 +253,15 @@ def open_for_command(settings: Settings, workers: int | None = None, local: bool
     def own() -> Engine:
         return make_engine(settings, workers or settings.workers, stagger_s=0)
 
-    return services_of(settings, (None if local else connect(settings, own)) or own())
+    services = services_of(settings, (None if local else connect(settings, own)) or own())
+    return replace(services, visitor=replace(OPERATOR, account=_account()))
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may run as a user without a name
+        return ""
 
 
 def services_of(settings: Settings, engine: Engine) -> Services:

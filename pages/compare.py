@@ -12,10 +12,10 @@ from dashboard.ui.compare.empty_view import show_nothing_to_compare
 from dashboard.ui.compare.leaderboard_view import choose_metric, show_leaderboard
 from dashboard.ui.compare.worked_out import comparison_of, leaderboard_of
 from dashboard.ui.errors import show_error
-from dashboard.ui.resources import get_services
 from dashboard.ui.set_aside_runs import show_damaged_runs
+from dashboard.ui.visitor import visitors_services
 
-services = get_services()
+services = visitors_services()
 
 st.title("Compare")
 show_damaged_runs(services)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.ui.diagnostics.live_view import show_diagnosis
-from dashboard.ui.resources import get_services
+from dashboard.ui.visitor import visitors_services
 
 st.title("Diagnostics", anchor=False)
-show_diagnosis(get_services())
+show_diagnosis(visitors_services())

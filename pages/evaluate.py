@@ -11,10 +11,10 @@ from dashboard.ui.evaluate.ended_view import show_ended
 from dashboard.ui.evaluate.job_view import list_jobs, watch_job
 from dashboard.ui.evaluate.shown_run import shown_run
 from dashboard.ui.model_banner import show_model_banner
-from dashboard.ui.resources import get_services
 from dashboard.ui.set_aside_runs import show_failed_deletion
+from dashboard.ui.visitor import visitors_services
 
-services = get_services()
+services = visitors_services()
 
 st.title("Batch evaluation")
 show_model_banner()

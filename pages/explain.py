@@ -12,11 +12,11 @@ from dashboard.ui.explain.picture_choice import choose_picture
 from dashboard.ui.explain.tabs import TABS
 from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.picture_address import RUN, Picture, picture_to_explain
-from dashboard.ui.resources import get_services
 from dashboard.ui.sidebar import model_in_use
 from dashboard.ui.tab_title import name_tab
+from dashboard.ui.visitor import visitors_services
 
-services = get_services()
+services = visitors_services()
 
 
 def show(picture: Picture) -> None:

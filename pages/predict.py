@@ -10,11 +10,11 @@ from dashboard.ui.headline import THRESHOLD, THRESHOLD_KEY
 from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.predict.classes_line import show_classes
 from dashboard.ui.predict.picture_choice import choose_picture
-from dashboard.ui.resources import get_services
 from dashboard.ui.sidebar import model_in_use
 from dashboard.ui.tab_title import name_tab
+from dashboard.ui.visitor import visitors_services
 
-services = get_services()
+services = visitors_services()
 
 st.title("Predict", anchor=False)
 show_model_banner()

@@ -22,13 +22,13 @@ def _alone() -> object:
     return alone(get_settings())
 
 
-def routes(get_services: Callable[[], Services]) -> list[BaseRoute]:
-    """The routes of the API, for an app that serves something else too."""
+def routes(get_services: Callable[[], Services], users_log_in: Callable[[], bool]) -> list[BaseRoute]:
+    """The routes of the API, for an app that serves something else too. See `api.serving.both`."""
 
     def make() -> dict[str, object]:
         from dashboard.api.serving import both
 
-        return dict(both(get_services, get_settings()))
+        return dict(both(get_services, get_settings(), users_log_in))
 
     return lazy_mounts((V1, V2), make)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,29 +11,28 @@ from fastapi.security import HTTPBearer
 
 from dashboard.core.access.reach import is_loopback, listens_beyond
 from dashboard.core.access.tokens import Scope
+from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError
 from dashboard.services import Services
 
 _BEARER = HTTPBearer(auto_error=False, description="made by `python -m dashboard tokens create`")
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who sent a request."""
-
-    name: str  # of the token; "" for anybody on this machine, where no token is needed
-    is_admin: bool
+Caller = Visitor  # named "token NAME"; OPERATOR for a request that needs no token
 
 
 class Door:
     """Decides whether a request without a token is let in."""
 
-    def __init__(self, allow_anyone: bool) -> None:
-        self._allow_anyone = allow_anyone
+    def __init__(self, allow_anyone: bool, is_protected: Callable[[], bool] = lambda: False) -> None:
+        """`is_protected` says whether the pages need a log-in; then nobody comes past it without a token either."""
+        self._allow_anyone, self._is_protected = allow_anyone, is_protected
         self._beyond: dict[int, bool] = {}  # by port
 
     def is_open(self, request: Request) -> bool:
-        """True if the server listens on this machine only and this machine asks, or if anyone is allowed."""
+        """True if the pages need no log-in, and only this machine can ask or anyone is allowed."""
+        if self._is_protected():
+            return False
         if self._allow_anyone:
             return True
         server, client = request.scope.get("server"), request.scope.get("client")
@@ -50,10 +49,13 @@ def needs(scope: Scope) -> Any:
     def check(request: Request, credentials: Any = Depends(_BEARER)) -> Caller:  # noqa: B008 - as FastAPI wants it
         if credentials is None and request.app.state.door.is_open(request):
             _check_origin(request)
-            return Caller("", True)
+            request.state.visitor = OPERATOR
+            return OPERATOR
         services: Services = request.app.state.get_services()
         token = services.tokens.check(credentials and credentials.credentials, scope)
-        return Caller(token.name, token.allows("admin"))
+        caller = Visitor(f"token {token.name}", token.allows("admin"))
+        request.state.visitor = caller
+        return caller
 
     check.scope = scope  # type: ignore[attr-defined]  # a test asks every route for it
     return Depends(check)

@@ -1,4 +1,7 @@
-"""What the routes need: the services, and who asks."""
+"""What the routes need: the services, with those evaluations only that the caller may see.
+
+A route names the caller (see `api.access.needs`) before the services.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from dashboard.core.access.visitor import STRANGER
 from dashboard.services import Services
 
 GetServices = Callable[[], Services]
 
 
 def _services(request: Request) -> Services:
-    found: Services = request.app.state.get_services()
-    return found
+    shared: Services = request.app.state.get_services()
+    return shared.seen_by(getattr(request.state, "visitor", STRANGER))
 
 
 Opened = Annotated[Services, Depends(_services)]

@@ -20,7 +20,7 @@ from dashboard.schemas.schema import Schema
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS = {
-    "token_missing": 401, "token_unknown": 401, "token_expired": 401, "token_revoked": 401, "scope_missing": 403,
+    "token_missing": 401, "token_unknown": 401, "token_expired": 401, "token_revoked": 401, "scope_missing": 403, "not_yours": 403,
     "not_found": 404, "run_unknown": 404, "image_unknown": 404, "model_unknown": 404, "no_images_kept": 404,
     "missing": 404, "prediction_unknown": 404, "feedback": 422, "cursor": 422, "run_in_use": 409, "run_unfinished": 409,
     "too_large": 413, "too_many_pixels": 413, "upload_too_large": 413,

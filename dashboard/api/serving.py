@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib import metadata
 
@@ -32,20 +32,30 @@ Errors are `application/problem+json` with a stable `code`, what happened, and w
 """
 
 
-def both(get_services: GetServices, settings: Settings) -> dict[str, FastAPI]:
-    """The apps by the path at which they are mounted. They share their counters and the result of the self-test."""
+def both(
+    get_services: GetServices, settings: Settings, users_log_in: Callable[[], bool] = lambda: False
+) -> dict[str, FastAPI]:
+    """The apps by the path at which they are mounted. They share their counters and the result of the self-test.
+
+    Args:
+        users_log_in: whether the pages need a log-in other than the shared password.
+    """
     measures, readiness = Measures(get_services), Readiness()
-    v1 = _app("Image classifier", get_services, settings, measures, readiness)
+    door = Door(
+        settings.allow_anyone_who_reaches_this_server_to_use_it,
+        lambda: users_log_in() or get_services().password.may_be_set,
+    )
+    v1 = _app("Image classifier", get_services, settings, measures, readiness, door)
     for module in (predict, evaluations, models, history, health):
         v1.include_router(module.router)
-    v2 = _app("Open Inference Protocol", get_services, settings, measures, readiness)
+    v2 = _app("Open Inference Protocol", get_services, settings, measures, readiness, door)
     v2.include_router(inference_protocol.router)
     v2.add_api_route("/", inference_protocol.server)
     return {V1: v1, V2: v2}
 
 
 def _app(
-    title: str, get_services: GetServices, settings: Settings, measures: Measures, readiness: Readiness
+    title: str, get_services: GetServices, settings: Settings, measures: Measures, readiness: Readiness, door: Door
 ) -> FastAPI:
     def most_bytes(path: str) -> int:
         is_dataset = path.rstrip("/").endswith("/evaluations")
@@ -65,7 +75,7 @@ def _app(
         ],
     )
     app.state.get_services, app.state.measures, app.state.readiness = get_services, measures, readiness
-    app.state.door = Door(settings.allow_anyone_who_reaches_this_server_to_use_it)
+    app.state.door = door
     tell_problems(app)
     return app
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dashboard.cli.output import say, stop
-from dashboard.cli.records import records, user_name
+from dashboard.cli.records import records
 from dashboard.core.access.password import forget_password
 from dashboard.core.errors import DashboardError
 
@@ -23,7 +23,7 @@ def password(
             forget_password(opened.settings.data_dir)
         else:
             opened.password.set(_typed())
-        opened.audit.write(user_name(), "password.removed" if remove else "password.set", "pages")
+        opened.note("password.removed" if remove else "password.set", "pages")
     say("The password was removed." if remove else "The password was set.")
 
 

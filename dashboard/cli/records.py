@@ -11,9 +11,8 @@ from pathlib import Path
 import typer
 
 from dashboard.cli.arguments import services
-from dashboard.cli.output import say, stop
+from dashboard.cli.output import stop
 from dashboard.core.errors import DashboardError
-from dashboard.core.settings import get_settings
 from dashboard.services import Services
 
 
@@ -47,20 +46,6 @@ def user_name() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return ""
-
-
-def log_act(action: str, subject: str, detail: str) -> None:
-    """Writes into the audit log what was done already. Says so if that is not possible."""
-    from dashboard.core.access.audit import AuditLog
-    from dashboard.core.database.database import Database
-
-    database = Database(get_settings())
-    try:
-        AuditLog(database).write(user_name(), action, subject, detail)
-    except DashboardError as error:
-        say(f"The audit log lacks this: {action} {subject}. {error}", "yellow")
-    finally:
-        database.close()
 
 
 def file_error(path: Path, error: OSError) -> DashboardError:

@@ -9,14 +9,13 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from dashboard.cli.arguments import AsJson, RunId, Where
+from dashboard.cli.arguments import AsJson, RunId, Where, services
 from dashboard.cli.check import check
 from dashboard.cli.compare_runs import compare_runs
 from dashboard.cli.findings import show_findings
 from dashboard.cli.label_issues import show_label_issues
 from dashboard.cli.note_run import note_run
 from dashboard.cli.output import console, plain_text, print_json, say, stop
-from dashboard.cli.records import log_act
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.cli.trust import show_guarantee, show_prediction_sets
 from dashboard.core.errors import DashboardError, DatasetError
@@ -145,9 +144,9 @@ def delete(
             say(f"{run_id}: {_what_is_deleted(store, run_id)}")
         if not yes and not typer.confirm(f"Delete {len(run_ids)} evaluation(s)?", err=True):
             raise typer.Exit(1)
-        for run_id in run_ids:
-            store.delete(run_id)
-            log_act("evaluation.deleted", run_id, "")
+        with services() as opened:
+            for run_id in run_ids:
+                opened.runs.delete(run_id)
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
@@ -171,8 +170,9 @@ def _what_is_deleted(store: RunStore, run_id: str) -> str:
 def restore(run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...")], as_json: AsJson = False) -> None:
     """Bring deleted evaluations back."""
     try:
-        for run_id in run_ids:
-            _store().bin.restore(run_id)
+        with services() as opened:
+            for run_id in run_ids:
+                opened.runs.restore(run_id)
     except DashboardError as error:
         stop(error, as_json)
     if as_json:

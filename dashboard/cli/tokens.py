@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from dashboard.cli.arguments import AsJson
 from dashboard.cli.output import console, plain_text, print_json, say
-from dashboard.cli.records import records, until, user_name
+from dashboard.cli.records import records, until
 from dashboard.core.access.tokens import SCOPES
 from dashboard.schemas.tokens import NewTokenRecord, TokenRecord
 
@@ -31,7 +31,7 @@ def create(
     """Make a token. Its secret is shown this once."""
     with records(as_json) as opened:
         token, secret = opened.tokens.create(name, scope or ["predict"], until(days) if days else None)
-        opened.audit.write(user_name(), "token.created", token.token_id, f"{token.name}: {','.join(token.scopes)}")
+        opened.note("token.created", token.token_id, f"{token.name}: {','.join(token.scopes)}")
     if as_json:
         print_json(NewTokenRecord.of_new(token, secret))
         return
@@ -62,7 +62,7 @@ def revoke(
     """Revoke a token for good."""
     with records(as_json) as opened:
         revoked = opened.tokens.revoke(token)
-        opened.audit.write(user_name(), "token.revoked", revoked.token_id, revoked.name)
+        opened.note("token.revoked", revoked.token_id, revoked.name)
     if as_json:
         print_json(TokenRecord.of(revoked))
     say(f"Revoked {revoked.name!r}.")

@@ -53,7 +53,7 @@ Code = Literal[
     "database_damaged", "database_locked", "database_newer", "database_unavailable", "database_url",
     "cursor", "feedback", "prediction_unknown",
     # who may do what
-    "password_wrong", "scope_missing", "scope_unknown", "token_expired", "token_missing", "token_revoked", "token_unknown", "too_many_tries",
+    "not_yours", "unprotected", "password_wrong", "scope_missing", "scope_unknown", "token_expired", "token_missing", "token_revoked", "token_unknown", "too_many_tries",
 ]  # fmt: skip
 
 _BETWEEN_BACKTICKS = re.compile(r"`([^`]+)`")

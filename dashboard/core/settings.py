@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     allow_anyone_who_reaches_this_server_to_use_it: bool = Field(
         default=False, description="serve other machines without a password and without tokens"
     )
+    admins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="e-mails of those who see and change everybody's evaluations, separated by commas"
+    )
     password_hash: SecretStr = Field(
         default=SecretStr(""), description="Argon2 hash of the pages' password; empty: that of the file `password.txt`"
     )
@@ -105,6 +108,17 @@ class Settings(BaseSettings):
         if wrong := [name for name in names if not _HOST.fullmatch(name)]:
             raise ValueError(f"{wrong[0]!r} is not the name of a host; write it without http:// and without a port")
         return names
+
+    @field_validator("admins", mode="before")
+    @classmethod
+    def _e_mails(cls, text: object) -> object:
+        """The e-mails in a list separated by commas, in lower case."""
+        if not isinstance(text, str):
+            return text
+        emails = tuple(each.strip().lower() for each in text.split(",") if each.strip())
+        if wrong := [each for each in emails if "@" not in each]:
+            raise ValueError(f"{wrong[0]!r} is not an e-mail address")
+        return emails
 
     @field_validator("models_dir", "data_dir")
     @classmethod

@@ -15,7 +15,7 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.run import Run
 from dashboard.ui.address import put_in_address, texts_in_address
 from dashboard.ui.errors import show_error
-from dashboard.ui.words import plain
+from dashboard.ui.words import NOT_YOURS, plain
 
 WHERE = "where"  # in the address
 _MOST_SUGGESTED = 40  # classes
@@ -143,7 +143,8 @@ def _number(value: float) -> str:
 
 
 def _offer_subsets(folder: RunFolder, run_id: str, active: Sequence[str], annotations: Annotations) -> None:
-    st.caption("A subset is a filter with a name. It is kept with the evaluation, for everyone.")
+    st.caption("A subset is a filter with a name. It is kept with the evaluation, for everyone who sees it.")
+    may_change = folder.may_change()
     for name, conditions in annotations.subsets.items():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
@@ -154,9 +155,12 @@ def _offer_subsets(folder: RunFolder, run_id: str, active: Sequence[str], annota
                 args=(run_id, conditions),
                 width="stretch",
             )
-            if st.button("Delete", key=f"forget-{run_id}-{name}", type="tertiary"):
+            if may_change and st.button("Delete", key=f"forget-{run_id}-{name}", type="tertiary"):
                 folder.annotate(lambda found, name=name: found.without_subset(name))  # type: ignore[misc]
                 st.rerun()
+    if not may_change:
+        st.caption(NOT_YOURS)
+        return
     name = st.text_input(
         "Name", max_chars=MOST_NAME, key=f"subset-name-{run_id}", placeholder="For example: dark images"
     )

@@ -64,7 +64,7 @@ def _delete_damaged(services: Services, run_id: str) -> None:
 
 def _restore(services: Services, run_id: str) -> None:
     try:
-        services.runs.bin.restore(run_id)
+        services.runs.restore(run_id)
     except (DashboardError, OSError) as error:
         _keep_fault("The evaluation was not restored.", error)
         return

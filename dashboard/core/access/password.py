@@ -35,6 +35,19 @@ class Password:
         """True if the pages need a password. Raises DashboardError if the stored one cannot be read."""
         return bool(self._hash())
 
+    @property
+    def may_be_set(self) -> bool:
+        """True if the pages need a password, also if it cannot be read now."""
+        try:
+            return self.is_set
+        except DashboardError:
+            return True
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the password; "" if none is set. Raises DashboardError as `is_set` does."""
+        return self._hash()
+
     def set(self, password: str) -> None:
         """Stores a new password in a file of the data folder. Raises AccessError if it is too short, or OSError."""
         from argon2 import PasswordHasher

@@ -23,6 +23,7 @@ class Job:
     progress: Progress | None = None
     error: DashboardError | None = None  # why the job failed or is paused
     found: str = ""  # run_id of another run, finished or under way, whose result is used instead; "" if none
+    user: str = ""  # whose evaluation it is, as in `RunManifest`
     finished_before: bool = False  # True if the run `found` was finished before this job
 
     @property

@@ -68,6 +68,7 @@ class JobRunner:
         version: ModelVersion,
         label_map: Mapping[str, str] | None = None,
         use_stored: bool = True,
+        store: RunStore | None = None,
     ) -> Job:
         """Starts a job and returns it before the dataset is open.
 
@@ -77,19 +78,21 @@ class JobRunner:
         Args:
             label_map: what the user says that some labels mean, see `match_labels`.
             use_stored: False always starts a new run, see `open_run`.
+            store: as the visitor sees it who starts the job; None for all runs.
         """
-        job = Job(new_run_id(), dataset, version.ref)
+        store = store or self._store
+        job = Job(new_run_id(), dataset, version.ref, user=store.visitor.name)
 
         def opened() -> Opened:
             plan = plan_run(dataset, version, label_map)
-            return open_run(plan, self._store, self._chunk_size, job.run_id, use_stored)
+            return open_run(plan, store, self._chunk_size, job.run_id, use_stored)
 
         return self._add(job, opened)
 
     def go_on(self, run_id: str, registry: Registry) -> Job:
         """Resumes an unfinished run. Raises DatasetError when there is no such run."""
         manifest = self._store.folder(run_id).manifest()
-        job = Job(run_id, Path(manifest.dataset), manifest.model)
+        job = Job(run_id, Path(manifest.dataset), manifest.model, user=manifest.user)
         return self._add(job, lambda: take_up_run(run_id, self._store, registry))
 
     def go_on_with_interrupted(self, registry: Registry) -> list[Job]:
@@ -204,7 +207,7 @@ class JobRunner:
         with self._lock:  # both changes under one lock, so that a reader of `found` also finds the job of that run
             if run_id != job.run_id:  # an interrupted run was resumed
                 self._jobs[job.run_id] = replace(job, state="finished", found=run_id)
-            self._jobs[run_id] = Job(run_id, job.dataset, work.manifest.model, "running")
+            self._jobs[run_id] = Job(run_id, job.dataset, work.manifest.model, "running", user=work.manifest.user)
         self._works[run_id] = work
         with self._guarded(run_id):
             self._advance(run_id)

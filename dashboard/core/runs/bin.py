@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import DatasetError
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
@@ -37,10 +38,10 @@ class DeletedRun:
 
 
 class Bin:
-    """The deleted runs of the store at `root`."""
+    """The deleted runs of the store at `root`. A visitor sees and restores those that they may change."""
 
-    def __init__(self, root: Path) -> None:
-        self._root, self._path = root, root / _FOLDER
+    def __init__(self, root: Path, visitor: Visitor = OPERATOR) -> None:
+        self._root, self._path, self._visitor = root, root / _FOLDER, visitor
 
     def add(self, folder: Path) -> None:
         """Moves the folder of a run into the bin. Raises OSError."""
@@ -53,7 +54,7 @@ class Bin:
     def list(self) -> Sequence[DeletedRun]:
         """The deleted runs, the last one first."""
         found = []
-        for deleted_at, path in self._entries():
+        for deleted_at, path in self._own_entries():
             manifest = None
             with contextlib.suppress(DatasetError):
                 manifest = RunFolder(path).manifest()
@@ -69,7 +70,7 @@ class Bin:
             DatasetError: `run_unknown` if the bin has no such run, `run_exists` if the store has a run with this id.
             OSError: the folder cannot be renamed.
         """
-        path = next((path for _, path in self._entries() if path.name == run_id), None)
+        path = next((path for _, path in self._own_entries() if path.name == run_id), None)
         if path is None:
             raise DatasetError(
                 f"There is no deleted run {run_id!r}.",
@@ -95,6 +96,9 @@ class Bin:
     def empty(self) -> Sequence[str]:
         """Removes all deleted runs and returns their ids. One that cannot be removed stays, with a warning."""
         return [path.name for _, path in self._entries() if self._remove(path)]
+
+    def _own_entries(self) -> Sequence[tuple[int, Path]]:
+        return [each for each in self._entries() if RunFolder(each[1], self._visitor).may_change()]
 
     def _remove(self, path: Path) -> bool:
         try:

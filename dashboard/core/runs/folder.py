@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
-from dashboard.core.errors import DatasetError
+from dashboard.core.access.visitor import OPERATOR, Visitor
+from dashboard.core.errors import AccessError, DatasetError
 from dashboard.core.files import open_atomically, write_json
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
@@ -54,8 +55,8 @@ class Part:
 class RunFolder:
     """The folder of one run. The folder may be missing or incomplete."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, visitor: Visitor = OPERATOR) -> None:
+        self.path, self._visitor = path, visitor
 
     @property
     def run_id(self) -> str:
@@ -94,6 +95,34 @@ class RunFolder:
         finished = replace(manifest, state=state, seconds=seconds, message=message)
         self._write(MANIFEST, _MANIFEST_TYPE, finished)
         return finished
+
+    def may_see(self) -> bool:
+        """True if the visitor may see the run. A damaged one is for admins only, since its owner is not known."""
+        return self._allows(self._visitor.may_see)
+
+    def may_change(self) -> bool:
+        """True if the visitor may change, stop, delete and restore the run."""
+        return self._allows(self._visitor.may_change)
+
+    def check_may_change(self) -> None:
+        """Raises AccessError unless the visitor may change the run, or DatasetError if it may not even be seen."""
+        if self.may_change():
+            return
+        if not self.may_see():
+            raise self._unknown()
+        raise AccessError(
+            f"You may look at the evaluation {self.run_id}, but you did not start it, so you cannot change it.",
+            "Evaluate the dataset again to get an evaluation of your own, or ask an admin of this dashboard.",
+            "not_yours",
+        )
+
+    def _allows(self, may: Callable[[str], bool]) -> bool:
+        if self._visitor.is_admin:
+            return True
+        try:
+            return may(self.manifest().user)
+        except DatasetError:
+            return False
 
     def own(self) -> RunOwner:
         """Takes the right to write to the run.
@@ -211,7 +240,13 @@ class RunFolder:
         return read_annotations(self.path)
 
     def annotate(self, change: Callable[[Annotations], Annotations]) -> Annotations:
-        """Changes what people noted about the run. Raises DatasetError if that cannot be read or written."""
+        """Changes what people noted about the run.
+
+        Raises:
+            DatasetError: that cannot be read or written.
+            AccessError: the visitor may not change the run.
+        """
+        self.check_may_change()
         return change_annotations(self.path, change)
 
     def keep_evaluation(self, evaluation: Evaluation) -> None:

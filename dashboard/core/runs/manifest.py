@@ -69,6 +69,7 @@ class RunManifest:
     state: State = "running"  # "running" may also be interrupted, see `RunFolder.state`
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)] = 0.0  # evaluation time
     message: str = ""  # why the run failed
+    user: str = ""  # who started it, see `core.access.visitor`; "" if unknown
 
     @property
     def dataset_name(self) -> str:

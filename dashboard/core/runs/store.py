@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import how_to_write_again, remove_unfinished
 from dashboard.core.locks import locked
@@ -43,16 +44,37 @@ class StoredRuns:
 
 
 class RunStore:
-    """All runs. Each is a folder below `root`."""
+    """The runs that a visitor may see. Each is a folder below `root`."""
 
-    def __init__(self, root: Path) -> None:
-        self.root, self.bin = root, Bin(root)
+    def __init__(
+        self,
+        root: Path,
+        visitor: Visitor = OPERATOR,
+        note: Callable[[str, str], object] = lambda action, run_id: None,
+    ) -> None:
+        """Everybody shares the folders; what is seen of them depends on the visitor.
+
+        Args:
+            note: called after a run was deleted or restored, for the audit log.
+        """
+        self.root, self.bin, self.visitor = root, Bin(root, visitor), visitor
+        self._note = note
 
     def folder(self, run_id: str) -> RunFolder:
-        """The folder of a run, which need not exist. Raises DatasetError if the id is not a possible folder name."""
+        """The folder of a run; for an admin, it need not exist.
+
+        Raises:
+            DatasetError: the id is not a possible folder name, or the visitor may not see the run.
+        """
+        folder = self._any_folder(run_id)
+        if not folder.may_see():
+            raise DatasetError(f"There is no run {run_id!r}.", "Evaluate the dataset again.", "run_unknown")
+        return folder
+
+    def _any_folder(self, run_id: str) -> RunFolder:
         if not run_id or run_id != Path(run_id).name or run_id.startswith("."):
             raise DatasetError(f"{run_id!r} is not the id of a run.", code="run_unknown")
-        return RunFolder(self.root / run_id)
+        return RunFolder(self.root / run_id, self.visitor)
 
     def list(self) -> list[RunManifest]:
         """The manifests of all runs that can be read, newest first."""
@@ -67,8 +89,12 @@ class RunStore:
         manifests, damaged = [], []
         for folder in self._folders():
             try:
-                manifests.append(folder.manifest())
+                manifest = folder.manifest()
+                if self.visitor.may_see(manifest.user):
+                    manifests.append(manifest)
             except DatasetError as error:
+                if not self.visitor.is_admin:  # nobody knows whose it is
+                    continue
                 if error.code == "run_damaged" or (folder.has_rows() and not folder.is_owned()):
                     reason = error.message if error.code == "run_damaged" else f"{MANIFEST} is missing."
                     damaged.append(DamagedRun(folder.run_id, reason, _changed(folder.path)))
@@ -79,7 +105,11 @@ class RunStore:
 
     def _folders(self) -> Sequence[RunFolder]:
         try:
-            return [RunFolder(path) for path in self.root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+            return [
+                RunFolder(path, self.visitor)
+                for path in self.root.iterdir()
+                if path.is_dir() and not path.name.startswith(".")
+            ]
         except FileNotFoundError:
             return []
 
@@ -108,10 +138,15 @@ class RunStore:
         return self._newest(key, lambda m: self.folder(m.run_id).state(m) == "running")
 
     def interrupted(self, key: str, dataset: Path) -> RunManifest | None:
-        """The newest unfinished run with this key and dataset path that no process works on."""
+        """The newest unfinished run with this key and dataset path that no process works on and the visitor may resume."""
         return self._newest(
             key,
-            lambda m: m.dataset == str(dataset) and m.state != "finished" and not self.folder(m.run_id).is_owned(),
+            lambda m: (
+                m.dataset == str(dataset)
+                and m.state != "finished"
+                and self.visitor.may_change(m.user)
+                and not self.folder(m.run_id).is_owned()
+            ),
         )
 
     def _newest(self, key: str, fits: Callable[[RunManifest], bool]) -> RunManifest | None:
@@ -140,7 +175,7 @@ class RunStore:
         Args:
             attributes: see `RunFolder.keep_attributes`.
         """
-        folder = self.folder(manifest.run_id)
+        folder = self._any_folder(manifest.run_id)
         folder.path.mkdir(parents=True)
         owner = folder.own()  # before the manifest makes the run visible
         try:
@@ -158,10 +193,12 @@ class RunStore:
 
         Raises:
             DatasetError: code `run_in_use` while a process works on it.
+            AccessError: the visitor may not delete it.
             OSError: it cannot be moved.
         """
-        folder = self.folder(run_id)
+        folder = self._any_folder(run_id)
         if folder.path.is_dir():
+            folder.check_may_change()
             owner = folder.own()
             try:
                 self.bin.add(folder.path)
@@ -170,11 +207,17 @@ class RunStore:
                 self.bin.add(folder.path)
             finally:
                 owner.release()
+            self._note("evaluation.deleted", run_id)
         self.bin.remove_old()
+
+    def restore(self, run_id: str) -> None:
+        """Brings a deleted run back. Raises as `Bin.restore` does."""
+        self.bin.restore(run_id)
+        self._note("evaluation.restored", run_id)
 
     def discard(self, run_id: str) -> None:
         """Removes a run in which nothing is worth keeping, at once. Raises DatasetError as `delete` does, and OSError."""
-        folder = self.folder(run_id)
+        folder = self._any_folder(run_id)
         if folder.path.is_dir():
             owner = folder.own()
             try:

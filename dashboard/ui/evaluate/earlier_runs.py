@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.overview import RunOverview, overviews
 from dashboard.services import Services
@@ -32,7 +33,7 @@ def choose_earlier_run(services: Services) -> None:
 
 def _choose(services: Services, runs: Sequence[RunOverview]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Earlier evaluations**", help="Everyone who uses this dashboard sees them.", width="content")
+        st.markdown("**Earlier evaluations**", help=_who_sees_them(services.runs.visitor), width="content")
         words = st.text_input(
             "Search",
             key=_SEARCH,
@@ -47,6 +48,12 @@ def _choose(services: Services, runs: Sequence[RunOverview]) -> None:
         return
     ticked = _show_table(found)
     _offer_actions(services, ticked)
+
+
+def _who_sees_them(visitor: Visitor) -> str:
+    if not visitor.name:
+        return "Everyone who uses this dashboard sees them."
+    return "Those of all users." if visitor.is_admin else "Yours, and those that were started by nobody in particular."
 
 
 def _show_table(runs: Sequence[RunOverview]) -> list[RunOverview]:
@@ -121,8 +128,8 @@ def _offer_actions(services: Services, ticked: Sequence[RunOverview]) -> None:
                 "Note and verdict",
                 key="note-run",
                 icon=":material/edit_note:",
-                disabled=one is None,
-                help="Tick one evaluation in the table.",
+                disabled=one is None or not services.runs.visitor.may_change(one.manifest.user),
+                help="Tick one evaluation in the table that you may change.",
             )
             and one
         ):

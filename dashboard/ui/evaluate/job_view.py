@@ -34,7 +34,9 @@ def watch_job(services: Services, run_id: str) -> None:
             st.warning("Paused. The finished images are stored.", icon=":material/pause_circle:")
             st.text(str(job.error))
         with st.container(horizontal=True):
-            if st.button("Cancel", key="cancel", icon=":material/close:", help="The finished images are kept."):
+            if services.jobs.may_change(job) and st.button(
+                "Cancel", key="cancel", icon=":material/close:", help="The finished images are kept."
+            ):
                 services.jobs.cancel(run_id)
             if job.state == "paused" and st.button("Try now", key="retry", icon=":material/play_arrow:"):
                 services.jobs.retry()

@@ -17,7 +17,7 @@ from dashboard.ui.evaluate.note import ask_for_note
 from dashboard.ui.evaluate.shown_run import show_none
 from dashboard.ui.set_aside_runs import delete_run
 from dashboard.ui.sidebar import model_in_use
-from dashboard.ui.words import local_time, plain
+from dashboard.ui.words import NOT_YOURS, local_time, plain
 
 
 def offer_actions(services: Services, run: Run) -> None:
@@ -25,22 +25,27 @@ def offer_actions(services: Services, run: Run) -> None:
     manifest = run.manifest
     dataset = Path(manifest.dataset)
     there = not manifest.imported and is_there(dataset)
-    in_use = services.runs.folder(manifest.run_id).state(manifest) == "running"
+    folder = services.runs.folder(manifest.run_id)
+    in_use, may_change = folder.state(manifest) == "running", folder.may_change()
     with st.container(horizontal=True, key="actions", horizontal_alignment="right", width="content"):
-        go_on = there and manifest.state != "finished" and not in_use
+        go_on = there and manifest.state != "finished" and not in_use and may_change
         if go_on and st.button(
             "Resume", key="go-on", icon=":material/play_arrow:", help="Continues where it stopped, with the same model."
         ):
             services.jobs.go_on(manifest.run_id, services.registry)
             st.rerun()
         with st.popover("Actions", icon=":material/more_horiz:", key="more-actions"):
-            if st.button("Note and verdict", key="note-shown-run", icon=":material/edit_note:", width="stretch"):
+            if may_change and st.button(
+                "Note and verdict", key="note-shown-run", icon=":material/edit_note:", width="stretch"
+            ):
                 ask_for_note(services, manifest)
             if there and st.button(
                 f"Evaluate again with {_model_in_use()}", key="again", icon=":material/refresh:", width="stretch"
             ):
                 start_or_explain(services, dataset, _label_map_again(manifest), use_stored=False)
-            if not in_use and st.button(
+            if not may_change:
+                st.caption(NOT_YOURS)
+            elif not in_use and st.button(
                 "Delete", key="delete", icon=":material/delete:", type="tertiary", width="stretch"
             ):
                 _confirm_deletion(services, manifest)
@@ -63,10 +68,10 @@ def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:
 
 @st.dialog("Delete this evaluation?")
 def _confirm_deletion(services: Services, manifest: RunManifest) -> None:
-    """Asks for confirmation, since the run is deleted for all users."""
+    """Asks for confirmation, since the run is deleted for everybody who sees it."""
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
     st.caption(
-        "This deletes its metrics and predictions for all users of this dashboard. They can be restored for 7 days. "
+        "This deletes its metrics and predictions for everybody who sees them. They can be restored for 7 days. "
         "The dataset stays."
     )
     if st.button("Delete", key="delete-for-good", type="primary", on_click=_delete, args=(services, manifest.run_id)):

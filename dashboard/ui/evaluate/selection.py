@@ -18,6 +18,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
+from dashboard.ui.words import NOT_YOURS
 
 _TAG_ERROR = "tag-error"
 _PRESSED = "selection-pressed"  # a button changed the selection, and the page was not drawn since
@@ -100,13 +101,17 @@ def _usable(run: Run) -> list[int]:
 def _offer_tags(services: Services, run: Run) -> None:
     run_id = run.manifest.run_id
     try:
-        tags = services.runs.folder(run_id).annotations().tags
+        folder = services.runs.folder(run_id)
+        tags = folder.annotations().tags
     except DashboardError as error:
         show_error(error, "The tags cannot be shown.")
         return
+    if not folder.may_change():
+        st.caption(NOT_YOURS)
+        return
     name = st.selectbox(
         "Tag", list(tags), index=None, accept_new_options=True, key=f"tag-name-{run_id}",
-        placeholder="Choose a tag or type a new one", help=f"Up to {MOST_NAME} letters. Everyone sees tags.",
+        placeholder="Choose a tag or type a new one", help=f"Up to {MOST_NAME} letters. Everyone who sees the evaluation sees its tags.",
     )  # fmt: skip
     with st.container(horizontal=True):
         st.button(

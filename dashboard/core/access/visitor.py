@@ -1,0 +1,35 @@
+"""Who asks, and which evaluations they may see and change. This is the one place that decides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who uses the dashboard by its pages, its API or its command line.
+
+    An evaluation belongs to the visitor whose `name` is in its manifest. One without a name belongs to nobody: it was
+    started on the command line, with the shared password or before there were users. Everybody sees it.
+    """
+
+    name: str = ""  # e-mail of the login, or "token NAME"; "" if unknown
+    is_admin: bool = False
+    account: str = ""  # of the operating system, for the audit log
+
+    @property
+    def called(self) -> str:
+        """What the audit log calls the visitor."""
+        return self.name or self.account
+
+    def may_see(self, owner: str) -> bool:
+        """True for an evaluation of this owner that the visitor may open, compare and download."""
+        return self.is_admin or owner in ("", self.name)
+
+    def may_change(self, owner: str) -> bool:
+        """True for an evaluation of this owner that the visitor may also resume, stop, annotate, delete and restore."""
+        return self.is_admin or (bool(self.name) and owner == self.name)
+
+
+OPERATOR = Visitor(is_admin=True)  # the command line, and everybody who uses the pages without a name
+STRANGER = Visitor()

@@ -1,0 +1,62 @@
+"""The jobs as one visitor sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dashboard.core.evaluation.job import Job
+from dashboard.core.evaluation.jobs import JobRunner
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.store import RunStore
+
+
+class VisitorsJobs:
+    """The methods of `JobRunner` that pages and API use, for the visitor of `store`."""
+
+    def __init__(self, runner: JobRunner, store: RunStore) -> None:
+        self._runner, self._store = runner, store
+
+    def start(
+        self,
+        dataset: Path,
+        version: ModelVersion,
+        label_map: Mapping[str, str] | None = None,
+        use_stored: bool = True,
+    ) -> Job:
+        """Starts a job for the visitor, see `JobRunner.start`. Evaluations that they may not see are not reused."""
+        return self._runner.start(dataset, version, label_map, use_stored, self._store)
+
+    def go_on(self, run_id: str, registry: Registry) -> Job:
+        """Resumes a run. Raises DatasetError if there is none, AccessError if the visitor may not."""
+        self._store.folder(run_id).check_may_change()
+        return self._runner.go_on(run_id, registry)
+
+    def go_on_with_interrupted(self, registry: Registry) -> list[Job]:
+        """Resumes every interrupted run, whoever started it; for the start of a server."""
+        return self._runner.go_on_with_interrupted(registry)
+
+    def get(self, run_id: str) -> Job | None:
+        """The current state of a job; None if there is none that the visitor may see."""
+        job = self._runner.get(run_id)
+        return job if job and self._store.visitor.may_see(job.user) else None
+
+    def active(self) -> list[Job]:
+        """The jobs that have not ended and that the visitor may see, oldest first."""
+        return [job for job in self._runner.active() if self._store.visitor.may_see(job.user)]
+
+    def may_change(self, job: Job) -> bool:
+        """True if the visitor may stop this job."""
+        return self._store.visitor.may_change(job.user)
+
+    def cancel(self, run_id: str) -> None:
+        """Cancels a job; the finished chunks are kept. Raises as `go_on` does."""
+        job = self._runner.get(run_id)
+        if job is None or not self.may_change(job):
+            self._store.folder(run_id).check_may_change()
+        self._runner.cancel(run_id)
+
+    def retry(self) -> None:
+        """Resumes paused jobs now."""
+        self._runner.retry()

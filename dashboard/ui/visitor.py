@@ -1,0 +1,109 @@
+"""Who uses the pages: somebody who logged in with OpenID Connect (OIDC), or anybody if the server has no users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+from streamlit import config
+from streamlit.errors import StreamlitSecretNotFoundError
+from streamlit.runtime.secrets import secrets_singleton
+
+from dashboard.core.access.visitor import OPERATOR, Visitor
+from dashboard.core.errors import DashboardError
+from dashboard.services import Services
+from dashboard.ui import resources
+from dashboard.ui.words import plain
+
+_DEFAULT = ""  # the provider that is configured in [auth] itself
+
+
+def users_log_in() -> bool:
+    """True if Streamlit's secrets have a section [auth], so that every visitor has to log in.
+
+    Raises:
+        DashboardError: there are secrets that cannot be read, so nobody knows.
+    """
+    if secrets_singleton.load_if_toml_exists():
+        return "auth" in secrets_singleton
+    if fault := _unreadable_secrets():
+        raise DashboardError(
+            f"The secrets of Streamlit cannot be read: {fault}",
+            "Correct that file, or remove it if no log-in is wanted.",
+            "settings",
+        )
+    return False
+
+
+def _unreadable_secrets() -> str:
+    """Why secrets that exist cannot be read; "" if there are none."""
+    if not any(Path(path).exists() for path in config.get_option("secrets.files")):
+        return ""
+    try:
+        secrets_singleton._parse()
+    except StreamlitSecretNotFoundError as error:
+        return str(error)
+    return ""
+
+
+def providers() -> list[str]:
+    """The names of the configured providers; "" stands for one without a name."""
+    section = secrets_singleton.get("auth", {})
+    named = [str(name) for name, value in section.items() if isinstance(value, Mapping) and "client_id" in value]
+    return [_DEFAULT] * ("client_id" in section) + named
+
+
+def visitor() -> Visitor:
+    """Who opened this page.
+
+    An e-mail that the provider has not verified counts for nothing, since anybody could have entered it there. The
+    visitor then has the name that the provider gave to the account.
+    """
+    if not users_log_in():
+        return OPERATOR
+    if not st.user.is_logged_in:
+        raise DashboardError("Nobody is logged in.", "Open the start page and log in.", "unprotected")
+    claims = st.user.to_dict()
+    email = str(claims.get("email") or "").strip().lower()
+    if not email or claims.get("email_verified") is False:
+        return Visitor(f"account {claims.get('sub')} of {claims.get('iss')}")
+    return Visitor(email, email in resources.get_services().settings.admins)
+
+
+def visitors_services() -> Services:
+    """The services with the evaluations that this visitor may see. Pages use these and no others."""
+    return resources.get_services().seen_by(visitor())
+
+
+def has_to_log_in() -> bool:
+    """True if the visitor has to log in first; then the page offers that. Raises DashboardError, see `users_log_in`."""
+    if not users_log_in() or st.user.is_logged_in:
+        return False
+    st.title("Log in", anchor=False)
+    st.text("This dashboard is for users who log in.")
+    known = providers()
+    if not known:
+        raise DashboardError(
+            "The section [auth] of Streamlit's secrets names no provider.",
+            "Set client_id, client_secret and server_metadata_url there.",
+            "settings",
+        )
+    for name in known:
+        st.button(
+            f"Log in with {plain(name)}" if name else "Log in", key=f"log-in-{name}", type="primary",
+            icon=":material/login:", on_click=st.login, args=(name,) if name else (),
+        )  # fmt: skip
+    return True
+
+
+def show_visitor() -> None:
+    """Shows in the sidebar who is logged in, and the way out. A visitor with the shared password has no name."""
+    if users_log_in():
+        claims = st.user.to_dict()
+        st.text(str(claims.get("name") or visitor().name))
+        st.button("Log out", key="log-out", icon=":material/logout:", on_click=st.logout)
+    elif resources.get_services().password.may_be_set:
+        base = "/".join(filter(None, (config.get_option("server.baseUrlPath").strip("/"), "logout")))
+        st.html(f'<a href="/{escape(base)}" target="_self">Log out</a>')

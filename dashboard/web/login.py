@@ -1,0 +1,183 @@
+"""Middleware that asks for the shared password before it serves the pages, their files and their connections."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard.web.login_page import login_page, logout_page
+from dashboard.web.paths import has_own_rules, prefix_of
+
+LOGIN, LOGOUT = "/login", "/logout"
+_LONGEST_FORM = 16_384  # bytes
+_UNSAFE = re.compile(r"[\x00-\x20\\\x7f]")
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """What the middleware asks the dashboard."""
+
+    is_asked: Callable[[], bool]  # whether there is a password. Raises an exception if that cannot be found out
+    refusal: Callable[[str, str], str]  # of a password and a client's address: why it is refused, or ""
+    give: Callable[[], str]  # a new log-in
+    is_valid: Callable[[str], bool]  # whether this is a log-in that still counts
+    cookie_name: Callable[[], str]
+    lasts_s: int
+
+
+class Login:
+    """See the module. The API and the health check have rules of their own."""
+
+    def __init__(self, app: ASGIApp, keeper: Keeper, base: str = "") -> None:
+        """Wraps an application.
+
+        Args:
+            base: path below which Streamlit serves the pages.
+        """
+        self.app, self.keeper, self.base = app, keeper, base
+        self.prefix = prefix_of(base)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, or asks for the password."""
+        if scope["type"] not in ("http", "websocket") or has_own_rules(scope, self.base):
+            await self.app(scope, receive, send)
+            return
+        try:
+            asked = self.keeper.is_asked()
+            logged_in = asked and self._is_logged_in(scope)
+        except Exception as error:  # nobody comes in while the password cannot be read
+            await _refuse(scope, receive, send, PlainTextResponse(f"{error}\n", 503))
+            return
+        at_the_door = scope["type"] == "http" and scope["path"] in (self.prefix + LOGIN, self.prefix + LOGOUT)
+        if at_the_door:
+            await (await self._at_the_door(Request(scope, receive), asked, logged_in))(scope, receive, send)
+        elif not asked:
+            await self.app(scope, receive, send)
+        elif logged_in:
+            guarded = self._while_logged_in(scope, receive, send) if scope["type"] == "websocket" else receive
+            await self.app(scope, guarded, send)
+        else:
+            await _refuse(scope, receive, send, self._stop(scope))
+
+    def _is_logged_in(self, scope: Scope) -> bool:
+        cookies = Request({**scope, "type": "http"}).cookies
+        return self.keeper.is_valid(cookies.get(self.keeper.cookie_name(), ""))
+
+    def _while_logged_in(self, scope: Scope, receive: Receive, send: Send) -> Receive:
+        """What a connection receives, until its log-in ends: it expires, or the password changes."""
+
+        async def guarded() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.receive" and not self._still(scope):
+                await send({"type": "websocket.close", "code": 1008})
+                return {"type": "websocket.disconnect", "code": 1008}
+            return message
+
+        return guarded
+
+    def _still(self, scope: Scope) -> bool:
+        try:
+            return not self.keeper.is_asked() or self._is_logged_in(scope)
+        except Exception:
+            return False
+
+    def _stop(self, scope: Scope) -> Response:
+        """A browser that opens a page is sent to the login page; whatever else asks is told that it may not."""
+        headers = Headers(scope=scope)
+        opens_page = scope.get("method") in ("GET", "HEAD") and "text/html" in headers.get("accept", "")
+        if not opens_page:
+            return PlainTextResponse("Log in first.\n", 401)
+        query = scope["query_string"].decode("latin-1")
+        wanted = quote(scope["path"], safe="/") + (f"?{query}" if query else "")
+        return _see_other(f"{self.prefix}{LOGIN}?{urlencode({'next': wanted})}")
+
+    async def _at_the_door(self, request: Request, asked: bool, logged_in: bool) -> Response:
+        if request.method not in ("GET", "HEAD", "POST"):
+            return PlainTextResponse("Method not allowed\n", 405, {"Allow": "GET, HEAD, POST"})
+        if request.method == "POST" and _is_from_elsewhere(request):
+            return PlainTextResponse("This form must be sent from its own page.\n", 403)
+        if request.scope["path"] == self.prefix + LOGOUT:
+            return self._log_out(request, logged_in)
+        home = f"{self.prefix}/"
+        if request.method != "POST":
+            wanted = own_path(request.query_params.get("next", ""), home)
+            return login_page(wanted) if asked and not logged_in else _see_other(wanted)
+        form = await _form(request)
+        wanted = own_path(form.get("next", ""), home)
+        if not asked:
+            return _see_other(wanted)
+        client = request.client.host if request.client else ""
+        try:
+            refused = await asyncio.to_thread(self.keeper.refusal, form.get("password", ""), client)
+            if refused:
+                return login_page(wanted, refused, 403)
+            login = self.keeper.give()
+        except Exception as error:
+            return login_page(wanted, str(error), 503)
+        return self._with_cookie(request, _see_other(wanted), login)
+
+    def _log_out(self, request: Request, logged_in: bool) -> Response:
+        if request.method != "POST":
+            return logout_page() if logged_in else _see_other(f"{self.prefix}{LOGIN}")
+        response = _see_other(f"{self.prefix}{LOGIN}")
+        response.delete_cookie(self.keeper.cookie_name(), f"{self.prefix}/", httponly=True, samesite="lax")
+        return response
+
+    def _with_cookie(self, request: Request, response: Response, login: str) -> Response:
+        # a proxy in front of the server may speak https with the browser; a wrong header only harms who sends it
+        secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").split(",")[0].strip())
+        response.set_cookie(
+            self.keeper.cookie_name(), login, max_age=self.keeper.lasts_s, path=f"{self.prefix}/",
+            secure=secure, httponly=True, samesite="lax",
+        )  # fmt: skip
+        return response
+
+
+def own_path(wanted: str, home: str) -> str:
+    """The wanted path with its query if it leads to a page of this server, else `home`.
+
+    Browsers take `//name` and `/\\name` for other servers, and ignore tabs and line breaks.
+    """
+    if not wanted.startswith("/") or wanted.startswith("//") or _UNSAFE.search(wanted):
+        return home
+    parts = urlsplit(wanted)
+    if parts.scheme or parts.netloc or parts.path in (home + LOGIN[1:], home + LOGOUT[1:]):
+        return home
+    return wanted
+
+
+def _is_from_elsewhere(request: Request) -> bool:
+    """True if a page of another site sent the form. Every browser says where a form comes from."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+
+
+async def _form(request: Request) -> dict[str, str]:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _LONGEST_FORM:
+            return {}
+    return {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+
+
+def _see_other(path: str) -> RedirectResponse:
+    return RedirectResponse(path, 303, {"Cache-Control": "no-store"})
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        response.headers["Cache-Control"] = "no-store"
+        await response(scope, receive, send)
