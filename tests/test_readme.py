@@ -202,7 +202,7 @@ def place() -> Iterator[Place]:
         launching.template.close()  # of the commands that had workers of their own, in this process
 
 
-@pytest.mark.parametrize("command", RUN)
+@pytest.mark.parametrize("command", RUN, ids=str)
 def test_commands(place: Place, command: str) -> None:
     code, printed = place.run(command)
     assert code == 0, printed
@@ -215,7 +215,7 @@ def test_programs(place: Place, program: str) -> None:
     assert "cat" in printed
 
 
-@pytest.mark.parametrize("command", SERVERS)
+@pytest.mark.parametrize("command", SERVERS, ids=str)
 def test_servers(place: Place, command: str, tmp_path: Path) -> None:
     with serving(command, place.environment, tmp_path / "log") as address:
         needs_token = "--host" in command
