@@ -73,7 +73,7 @@ def commands() -> list[str]:
 
 
 def serves(command: str) -> bool:
-    return command.startswith(("uvicorn ", f"{CLI}run "))
+    return command.startswith(("python -m uvicorn ", f"{CLI}run "))
 
 
 COMMANDS = commands()
