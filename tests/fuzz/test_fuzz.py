@@ -18,7 +18,7 @@ INPUTS, BUDGET_S = 200, 1.0  # of each parser, whichever comes first
 MOST_BYTES = 2 * 2**30
 
 
-@pytest.mark.parametrize("name", [name for name in PARSERS])
+@pytest.mark.parametrize("name", list(PARSERS))
 def test_damaged_inputs_give_an_error_of_the_dashboard_or_an_answer(name: str, tmp_path: Path) -> None:
     fuzzer, before, until = Fuzzer(PARSERS[name], 1), peak_bytes(), time.monotonic() + BUDGET_S
     with warnings.catch_warnings():
