@@ -22,6 +22,7 @@ SLOWEST = (
     "tests/pages/test_explain.py",
     "tests/cli/test_commands.py",
     "tests/cli/test_questions.py",
+    "tests/test_readme.py",
     "tests/core/models/test_adding.py",
     "tests/pages/test_predict.py",
     "tests/test_without_tensorflow.py",

@@ -16,8 +16,7 @@ from dashboard.core.shell import become
 def run(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the server; 8501 by default.")] = None,
     host: Annotated[
-        str,
-        typer.Option(help="Address to listen on, such as 127.0.0.1 for this machine only; all addresses by default."),
+        str, typer.Option(help="Address to listen on; by default only this machine is answered. 0.0.0.0: all machines.")
     ] = "",
     allow_host: Annotated[
         list[str] | None,

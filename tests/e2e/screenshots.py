@@ -56,8 +56,8 @@ def photograph(page: Page, name: str, ready: str = IDLE) -> None:
 
 def take_all(page: Page, archive: Path, data: Path) -> None:
     page.goto("/")
-    click_sample(page, "frog")
-    page.get_by_text("Evidence for frog (").wait_for()
+    click_sample(page, "automobile")
+    page.get_by_text("Evidence for automobile (").wait_for()
     photograph(page, "predict")
     page.get_by_text("Explain further").click()
     page.get_by_text("HiResCAM").first.wait_for()
@@ -84,7 +84,7 @@ def take_all(page: Page, archive: Path, data: Path) -> None:
     page.goto((data / "report.html").as_uri())
     photograph(page, "report", "svg")
     page.goto("/diagnostics")
-    page.get_by_text("Everything works").wait_for(timeout=120_000)
+    page.get_by_text("Everything works").first.wait_for(timeout=120_000)
     photograph(page, "diagnostics")
 
 

@@ -23,7 +23,7 @@ MOST_NAME = 60  # characters
 class Annotations:
     """The annotations of a run."""
 
-    tags: dict[str, tuple[Annotated[int, Field(ge=0)], ...]] = field(
+    tags: dict[str, tuple[Annotated[int, Field(ge=0, lt=2**63)], ...]] = field(
         default_factory=dict
     )  # by name: the `index` of each image, ascending
     subsets: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by name: the conditions of a filter, as text

@@ -67,7 +67,16 @@ def test_other_names_are_kept_as_they_are(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"\xff", b'{"tags": {"a": ["x"]}}', b'{"verdict": "perhaps"}', b'{"subsets": {"a": "b"}}'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"tags": {"a": ["x"]}}',
+        b'{"tags": {"a": [100000000000000000000]}}',
+        b'{"verdict": "perhaps"}',
+        b'{"subsets": {"a": "b"}}',
+    ],
 )
 def test_a_damaged_file_is_named_and_kept(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "annotations.json"
