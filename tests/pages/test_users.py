@@ -24,7 +24,8 @@ def test_a_user_sees_own_evaluations_and_those_of_nobody(
         ("bob@x.org", False, {"r-bob.zip", "r-none.zip"}),
         ("root@x.org", True, {"r-ann.zip", "r-bob.zip", "r-none.zip"}),
     ):
-        monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda who=Visitor(name, is_admin): who)
+        who = Visitor(name, is_admin)
+        monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda who=who: who)
         at = open_page("evaluate")
         assert set(at.dataframe[0].value["Dataset"]) == seen
     monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("ann@x.org"))
