@@ -23,6 +23,7 @@ from dashboard.api.measures import Measures, Measuring
 from dashboard.api.problems import tell_problems
 from dashboard.core.settings import Settings
 from dashboard.services import open_services
+from dashboard.web.hosts import OwnHosts, own_names
 from dashboard.web.lazy import AnyPathMount
 
 _DESCRIPTION = """Predict images, explain predictions, and evaluate whole datasets.
@@ -108,4 +109,9 @@ def alone(settings: Settings) -> Starlette:
         yield
         services.close()
 
-    return Starlette(routes=mounts(both(lambda: services, settings)), lifespan=lifespan)
+    hosts = own_names(None, settings.allowed_hosts)
+    return Starlette(
+        routes=mounts(both(lambda: services, settings)),
+        lifespan=lifespan,
+        middleware=[Middleware(OwnHosts, hosts=hosts)],
+    )
