@@ -89,7 +89,10 @@ def train(recipe: Recipe, args: Options) -> Path:
     data = cifar10_archive.read(archive, "train")
     checksum = sha256_of(archive)
     preprocessing = Preprocessing(32, 32, mean=CHANNEL_MEAN, std=CHANNEL_STD)
-    photos = _photos(data.images, preprocessing, recipe.seed, args.work / f"photos-2-{checksum[:12]}-{recipe.seed}.npy")
+    photos = data.images
+    if recipe.photo_share:
+        cache = args.work / f"photos-2-{checksum[:12]}-{recipe.seed}.npy"
+        photos = _photos(data.images, preprocessing, recipe.seed, cache)
 
     kept, held = split_holdout(data.labels, recipe.holdout, recipe.seed)
 
