@@ -115,8 +115,15 @@ def train(recipe: Recipe, args: Options) -> Path:
         start=load_version(started_from) if started_from else None,
         teachers=Teachers(teaching, args.precision) if teaching else None,
     )
-    from dashboard.training.publish import Training, publish
+    from dashboard.training.blending import Tried, blend_best
+    from dashboard.training.publish import Training, logits_of, publish
 
+    blended: tuple[Tried, ...] = ()
+    if recipe.blended and started_from:
+        start = load_version(started_from).get_weights()
+        blended = blend_best(
+            model, lambda images: logits_of(model, images, preprocessing), start, data.images[held], data.labels[held]
+        )
     version = publish(
         model,
         Training(
@@ -128,6 +135,7 @@ def train(recipe: Recipe, args: Options) -> Path:
             tuple(teaching),
             backend=state_of(checkpoint)["backend"],
             code_revision=revision,
+            blended=blended,
         ),
         holdout=(data.images[held], data.labels[held]),
         test=cifar10_archive.read(archive, "test"),

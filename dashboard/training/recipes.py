@@ -53,6 +53,7 @@ class Recipe:
     teachers: tuple[str, ...] = ()  # NAME or NAME@VERSION of models whose probabilities the network learns
     teacher_weight: float = 0.9  # weight of the teachers in the targets; the true label has the rest
     clean_answers: bool = False  # the teachers answer once, for the undistorted images, not for what the student sees
+    blended: bool = False  # the published weights may lie between those of the start and the trained ones
     holdout: int = 2500  # training images that are held out for calibration and thresholds
     seed: int = 20
 
@@ -64,6 +65,20 @@ class Recipe:
 def shape(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `network.build`, from a recipe as it is stored with a version."""
     return {name: recipe[name] for name in ("widths", "squeeze") if name in recipe}
+
+
+def trained_corruptions(recipe: Mapping[str, Any]) -> set[str]:
+    """The kinds of corruption that are like something that a recipe shows; a recipe as it is stored with a version.
+
+    AugMix's operations are like none of them.
+    """
+    alike = {
+        "noisy_share": {"gaussian noise"},
+        "resampled_share": {"pixelate", "jpeg compression"},
+        "photo_share": {"jpeg compression"},
+        "distorted_share": {"contrast", "brightness"},
+    }
+    return set().union(*(kinds for share, kinds in alike.items() if recipe.get(share)))
 
 
 _TAUGHT = Recipe(
@@ -83,9 +98,9 @@ _TAUGHT = Recipe(
 _ROBUST = Recipe(
     "cifar10-resnet-robust",
     widths=(64, 160, 320),
-    epochs=10,
+    epochs=4,
     batch_size=256,
-    peak_lr=0.15,
+    peak_lr=0.06,
     weight_decay=0.006,
     small_share=0.0,
     photo_share=0.0,
@@ -97,6 +112,7 @@ _ROBUST = Recipe(
     teachers=("cifar10-resnet",),
     teacher_weight=0.7,
     clean_answers=True,
+    blended=True,
     holdout=1000,
 )
 
@@ -119,7 +135,14 @@ RECIPES = {
         ),
         _ROBUST,
         replace(
-            _ROBUST, name="cifar10-small-robust", widths=(32, 80, 192), cutout=0, weight_decay=0.0125, holdout=2500
+            _ROBUST,
+            name="cifar10-small-robust",
+            widths=(32, 80, 192),
+            cutout=0,
+            weight_decay=0.0125,
+            epochs=7,
+            peak_lr=0.15,
+            holdout=2500,
         ),
         Recipe(QUICK, widths=(32, 80, 192), epochs=16, cutout=0, crop_padding=2),
     )

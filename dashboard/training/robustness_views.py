@@ -43,7 +43,7 @@ def resample(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         image = cv2.resize(image, (side, side), interpolation=INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))])
     if kind != 1:
         _, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*QUALITIES))))
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     return image
 
 

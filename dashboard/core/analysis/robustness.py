@@ -11,6 +11,9 @@ from dashboard.core.images.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from dashboard.core.metrics.calibration import expected_calibration_error
 from dashboard.core.metrics.temperature import softmax
 from dashboard.core.models.familiarity import energy
+from dashboard.core.models.version import ModelVersion
+
+TRAINED = "trained_corruptions"  # in a version's provenance: the kinds that it saw in its training
 
 Predict = Callable[[np.ndarray], np.ndarray]  # (N, S, S, 3) uint8 to logits (N, K)
 
@@ -95,3 +98,9 @@ def measure_robustness(
         kind: tuple(measured(corrupt(images, kind, strength, seed)) for strength in STRENGTHS) for kind in kinds
     }
     return Robustness(len(images), seed, clean, corrupted, tuple(kind for kind in corrupted if kind in set(trained)))
+
+
+def trained_kinds(version: ModelVersion) -> tuple[str, ...] | None:
+    """The kinds of corruption that a version saw in its training; None if its model.json does not say."""
+    stated = version.provenance.get(TRAINED)
+    return tuple(kind for kind in CORRUPTIONS if kind in stated) if isinstance(stated, list) else None

@@ -53,13 +53,10 @@ def elastic(images: np.ndarray, at: int, rng: np.random.Generator) -> np.ndarray
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     side = images.shape[1]
-    push, smoothness, moved = side * np.array(
-        [(0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)][at]
-    )
+    shares = ((0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03))[at]
+    push, smoothness, moved = (side * share for share in shares)
     centre, part = side // 2, side // 3
-    corners = np.float32(
-        [(centre + part, centre + part), (centre + part, centre - part), (centre - part, centre - part)]
-    )
+    corners = centre + part * np.array([(1, 1), (1, -1), (-1, -1)], np.float32)
     rows, columns = np.mgrid[:side, :side]
     out = np.empty_like(images)
     for i, image in enumerate(images):
