@@ -27,7 +27,7 @@ from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models.registry import Registry, check_name
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import HOME, INSTALLED, ROOT, get_settings
-from dashboard.training.recipes import QUICK, RECIPES, Recipe
+from dashboard.training.recipes import QUICK, RECIPES, Recipe, shape
 
 DEFAULT = "cifar10-resnet"
 PRECISIONS = ("mixed_bfloat16", "float32")
@@ -116,14 +116,18 @@ def train(recipe: Recipe, args: Options) -> Path:
         teachers=Teachers(teaching, args.precision) if teaching else None,
     )
     from dashboard.training.blending import Tried, blend_best
+    from dashboard.training.network import rebuilt
     from dashboard.training.publish import Training, logits_of, publish
 
     blended: tuple[Tried, ...] = ()
     if recipe.blended and started_from:
         start = load_version(started_from).get_weights()
+        # many images are predicted, and in half precision that takes a fraction of the time
+        trial = rebuilt(model, args.precision, preprocessing.width, **shape(dataclasses.asdict(recipe)))
         blended = blend_best(
-            model, lambda images: logits_of(model, images, preprocessing), start, data.images[held], data.labels[held]
+            trial, lambda images: logits_of(trial, images, preprocessing), start, data.images[held], data.labels[held]
         )
+        model.set_weights(trial.get_weights())
     version = publish(
         model,
         Training(

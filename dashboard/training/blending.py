@@ -14,7 +14,7 @@ from dashboard.core.analysis.robustness import Predict, measure_robustness
 from dashboard.core.images.corruptions import NINE
 
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
-CORRUPTED = 400  # images that are corrupted to choose the share
+CORRUPTED = 200  # images that are corrupted to choose the share
 TOLERANCE = 0.002  # of the accuracy on clean images, below that of the start
 
 
@@ -41,7 +41,7 @@ def blend_best(
     start, within `TOLERANCE`. If there is none, it is the one that is most accurate on clean images.
 
     Args:
-        model: the trained model; it gets the chosen weights.
+        model: has the weights of the end; it gets the chosen ones.
         predict: gives the logits of this model.
         start: the weights of the start, in the order of `model.get_weights()`.
         images: (N, S, S, 3) uint8 that were not trained on.

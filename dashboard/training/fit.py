@@ -158,6 +158,7 @@ def fit(
                 np.random.default_rng([recipe.seed, epoch, 1]),
                 easy_kept=1.0 if epoch == 0 or recipe.shows_all(epoch) else recipe.easy_kept,
                 batch_size=recipe.batch_size,
+                shown_share=recipe.shown_share,
             )
             seen, wanted = seen[chosen], wanted[chosen]
             if teachers and not recipe.clean_answers:

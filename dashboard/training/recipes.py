@@ -43,6 +43,7 @@ class Recipe:
     small_side: int = 24  # side in pixels of the crops at the beginning of the training
     small_share: float = 0.5  # share of the epochs that use these crops
     easy_kept: float = 0.5  # share of the images with less than the mean loss, drawn again for every epoch; 1 for all
+    shown_share: float = 1.0  # share of the images that an epoch shows, drawn again for every epoch
     all_share: float = 0.15  # share of the epochs, at the end, that show every image, and none distorted
     mixed_share: float = 0.0  # share of an epoch's images that contain a patch of another image
     distorted_share: float = 0.0  # share of an epoch's images with one strong change, except in the last epochs
@@ -98,9 +99,11 @@ _TAUGHT = Recipe(
 _ROBUST = Recipe(
     "cifar10-resnet-robust",
     widths=(64, 160, 320),
-    epochs=4,
+    epochs=3,
     batch_size=256,
     peak_lr=0.06,
+    easy_kept=1.0,
+    shown_share=0.35,
     weight_decay=0.006,
     small_share=0.0,
     photo_share=0.0,
@@ -142,6 +145,8 @@ RECIPES = {
             weight_decay=0.0125,
             epochs=7,
             peak_lr=0.15,
+            easy_kept=0.5,
+            shown_share=1.0,
             holdout=2500,
         ),
         Recipe(QUICK, widths=(32, 80, 192), epochs=16, cutout=0, crop_padding=2),
