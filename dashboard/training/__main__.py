@@ -22,14 +22,16 @@ import typer
 from dashboard.core.datasets import cifar10_archive
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.files import sha256_of
-from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.images.preprocessing import Preprocessing, normalize
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models.registry import Registry, check_name
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import HOME, INSTALLED, ROOT, get_settings
 from dashboard.training.recipes import QUICK, RECIPES, Recipe, shape
+from dashboard.training.views import Views
 
 DEFAULT = "cifar10-resnet"
+SETTLING = 5120  # images on which the means and variances of blended weights are measured
 PRECISIONS = ("mixed_bfloat16", "float32")
 CHANNEL_MEAN = (0.4914, 0.4822, 0.4465)  # of CIFAR-10's training images
 CHANNEL_STD = (0.247, 0.2435, 0.2616)
@@ -124,8 +126,15 @@ def train(recipe: Recipe, args: Options) -> Path:
         start = load_version(started_from).get_weights()
         # many images are predicted, and in half precision that takes a fraction of the time
         trial = rebuilt(model, args.precision, preprocessing.width, **shape(dataclasses.asdict(recipe)))
+        some = np.random.default_rng([recipe.seed, 5]).permutation(kept)[:SETTLING]
+        views = Views(recipe, data.images[some], photos[some], targets[:1].repeat(len(some), axis=0))
         blended = blend_best(
-            trial, lambda images: logits_of(trial, images, preprocessing), start, data.images[held], data.labels[held]
+            trial,
+            lambda images: logits_of(trial, images, preprocessing),
+            start,
+            normalize(views.of(recipe.epochs)[0], preprocessing),
+            data.images[held],
+            data.labels[held],
         )
         model.set_weights(trial.get_weights())
     version = publish(
