@@ -1,4 +1,4 @@
-"""python -m dashboard.studies: are the heatmaps of each method faithful to a model, on many images?"""
+"""python -m dashboard.studies: are the heatmaps of each method faithful to a model, and how robust is it?"""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dashboard.core.analysis.robustness import measure_robustness, trained_kinds
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.errors import DashboardError, DatasetError, ImageError
 from dashboard.core.explanations.methods import METHODS, get_method
+from dashboard.core.images.corruptions import CORRUPTIONS, STRENGTHS
 from dashboard.core.images.preprocessing import fit_image
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.registry import Registry
 from dashboard.core.settings import get_settings
+from dashboard.studies.robustness import labelled_images, record
+from dashboard.studies.robustness import markdown as tables
 from dashboard.studies.study import MethodStudy, study
 from dashboard.worker.models.loading import LoadedModel, load
 
@@ -97,9 +101,12 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True))
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def main(
-    data: Annotated[Path, typer.Option(help="A ZIP or folder of class folders, or the CIFAR-10 archive.")],
+    context: typer.Context,
+    data: Annotated[
+        Path | None, typer.Option(help="A ZIP or folder of class folders, or the CIFAR-10 archive.")
+    ] = None,
     model: Annotated[str, typer.Option(metavar="NAME[@VERSION]", help="The active one when not given.")] = "",
     methods: Annotated[
         list[str] | None,
@@ -111,6 +118,10 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measures on many images whether the heatmaps of each method are faithful to a model."""
+    if context.invoked_subcommand:
+        return
+    if data is None:
+        raise typer.BadParameter("It is needed.", param_hint="--data")
     if as_markdown and as_json:
         raise typer.BadParameter("--markdown and --json exclude each other.")
     settings = get_settings()
@@ -133,6 +144,51 @@ def main(
     else:
         typer.echo(f"{loaded.version.ref}, {len(pictures):,} correctly classified images of {data.name}\n")
         typer.echo(markdown(studies))
+
+
+@app.command()
+def robustness(
+    data: Annotated[Path, typer.Option(help="A ZIP or folder of class folders, or the CIFAR-10 archive.")],
+    model: Annotated[str, typer.Option(metavar="NAME[@VERSION]", help="The active one when not given.")] = "",
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind", metavar="KIND", help=f"Repeat it for several; all when not given: {', '.join(CORRUPTIONS)}."
+        ),
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, help="How many labelled images.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random numbers in the corruptions.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measures how often a model is wrong about corrupted pictures, by kind and strength, and whether it knows it."""
+    settings = get_settings()
+    if unknown := [kind for kind in kinds or () if kind not in CORRUPTIONS]:
+        raise typer.BadParameter(f"{unknown[0]!r} is not one of {', '.join(CORRUPTIONS)}.", param_hint="--kind")
+    try:
+        loaded = load(Registry.of(settings).get(model))
+        pictures, labels = labelled_images(loaded.version, open_dataset(data), images)
+        chosen, trained = tuple(dict.fromkeys(kinds or CORRUPTIONS)), trained_kinds(loaded.version)
+        with _progress() as bar:
+            task = bar.add_task(loaded.version.ref, total=1 + len(chosen) * len(STRENGTHS))
+            found = measure_robustness(
+                lambda shown: loaded.answers(shown)[0],
+                pictures,
+                labels,
+                loaded.version.temperature,
+                kinds=chosen,
+                trained=trained or (),
+                seed=seed,
+                progress=lambda: bar.advance(task),
+            )
+    except DashboardError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        told = {"model": loaded.version.ref, "data": data.name, **record(found, trained is not None)}
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        typer.echo(f"{loaded.version.ref}, {len(pictures):,} images of {data.name}, errors in percent\n")
+        typer.echo(tables(found, trained is not None))
 
 
 if __name__ == "__main__":

@@ -22,14 +22,16 @@ import typer
 from dashboard.core.datasets import cifar10_archive
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.files import sha256_of
-from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.images.preprocessing import Preprocessing, normalize
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models.registry import Registry, check_name
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import HOME, INSTALLED, ROOT, get_settings
-from dashboard.training.recipes import QUICK, RECIPES, Recipe
+from dashboard.training.recipes import QUICK, RECIPES, Recipe, shape
+from dashboard.training.views import Views
 
 DEFAULT = "cifar10-resnet"
+SETTLING = 5120  # images on which the means and variances of blended weights are measured
 PRECISIONS = ("mixed_bfloat16", "float32")
 CHANNEL_MEAN = (0.4914, 0.4822, 0.4465)  # of CIFAR-10's training images
 CHANNEL_STD = (0.247, 0.2435, 0.2616)
@@ -89,7 +91,10 @@ def train(recipe: Recipe, args: Options) -> Path:
     data = cifar10_archive.read(archive, "train")
     checksum = sha256_of(archive)
     preprocessing = Preprocessing(32, 32, mean=CHANNEL_MEAN, std=CHANNEL_STD)
-    photos = _photos(data.images, preprocessing, recipe.seed, args.work / f"photos-2-{checksum[:12]}-{recipe.seed}.npy")
+    photos = data.images
+    if recipe.photo_share:
+        cache = args.work / f"photos-2-{checksum[:12]}-{recipe.seed}.npy"
+        photos = _photos(data.images, preprocessing, recipe.seed, cache)
 
     kept, held = split_holdout(data.labels, recipe.holdout, recipe.seed)
 
@@ -112,8 +117,29 @@ def train(recipe: Recipe, args: Options) -> Path:
         start=load_version(started_from) if started_from else None,
         teachers=Teachers(teaching, args.precision) if teaching else None,
     )
-    from dashboard.training.publish import Training, publish
+    from dashboard.training.blending import Tried, blend_best
+    from dashboard.training.network import rebuilt
+    from dashboard.training.publish import Training, logits_of, publish
 
+    blended: tuple[Tried, ...] = ()
+    if recipe.blended and started_from:
+        start = load_version(started_from).get_weights()
+        # many images are predicted, and in half precision that takes a fraction of the time
+        trial = rebuilt(model, args.precision, preprocessing.width, **shape(dataclasses.asdict(recipe)))
+        some = np.random.default_rng([recipe.seed, 5]).permutation(kept)[:SETTLING]
+        # mostly clean images: statistics of many noisy ones cost accuracy on clean images
+        shares = ("chained_share", "resampled_share", "noisy_share")
+        gentle = dataclasses.replace(recipe, **{share: getattr(recipe, share) / 4 for share in shares})
+        views = Views(gentle, data.images[some], photos[some], targets[:1].repeat(len(some), axis=0))
+        blended = blend_best(
+            trial,
+            lambda images: logits_of(trial, images, preprocessing),
+            start,
+            normalize(views.of(recipe.epochs)[0], preprocessing),
+            data.images[held],
+            data.labels[held],
+        )
+        model.set_weights(trial.get_weights())
     version = publish(
         model,
         Training(
@@ -125,6 +151,7 @@ def train(recipe: Recipe, args: Options) -> Path:
             tuple(teaching),
             backend=state_of(checkpoint)["backend"],
             code_revision=revision,
+            blended=blended,
         ),
         holdout=(data.images[held], data.labels[held]),
         test=cifar10_archive.read(archive, "test"),

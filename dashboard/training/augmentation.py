@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
+from dashboard.training.robustness_views import add_noise, mix_chains, resample
+
 
 def augment_epoch(
     images: np.ndarray,
@@ -18,6 +20,10 @@ def augment_epoch(
     cutout: int,
     side: int,
     distorted_share: float = 0.0,
+    chained_share: float = 0.0,
+    resampled_share: float = 0.0,
+    noisy_share: float = 0.0,
+    most_noise: float = 0.0,
 ) -> np.ndarray:
     """Augments the training set for one epoch.
 
@@ -30,6 +36,9 @@ def augment_epoch(
             0 for none.
         side: side in pixels of the augmented images; if it is less than S, each is a random crop of its image.
         distorted_share: share of the images that are distorted, in [0, 1]; see `distort`.
+        chained_share, resampled_share, noisy_share: shares of the images that `mix_chains`, `resample` and `add_noise`
+            change, in [0, 1], each drawn independently.
+        most_noise: the greatest standard deviation of the noise, where 1 is the range of a pixel.
 
     Returns:
         (N, side, side, 3) uint8 in the given order. The same seed and epoch give the same images.
@@ -48,7 +57,12 @@ def augment_epoch(
     if cutout:
         corner = rng.integers(0, side - cutout + 1, (2, n))
         out[_inside(corner, corner + cutout, side)] = 127
-    return out
+    for number, (share, change) in enumerate([(chained_share, mix_chains), (resampled_share, resample)], start=5):
+        if share:
+            at = np.random.default_rng([seed, epoch, number])
+            for i in np.flatnonzero(at.random(n) < share):
+                out[i] = change(out[i], at)
+    return add_noise(out, noisy_share, most_noise, np.random.default_rng([seed, epoch, 7])) if noisy_share else out
 
 
 ENHANCED = (ImageEnhance.Brightness, ImageEnhance.Color, ImageEnhance.Contrast, ImageEnhance.Sharpness)

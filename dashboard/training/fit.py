@@ -146,7 +146,11 @@ def fit(
         losses.losses.assign(np.load(checkpoint / f"losses-{first}.npy"))
         print(f"Resuming after epoch {first} of {recipe.epochs}.")
 
-    views = Views(recipe, data.images, data.photos, data.targets)
+    targets = data.targets
+    if teachers and recipe.clean_answers:
+        answers = _clean_answers(teachers, data.images, checkpoint / "answers.npy")
+        targets = recipe.teacher_weight * answers + (1 - recipe.teacher_weight) * targets
+    views = Views(recipe, data.images, data.photos, targets)
     with closing(views.from_epoch(first)) as shown:
         for epoch, (seen, wanted) in enumerate(shown, start=first):
             chosen, weight = draw_epoch(
@@ -154,9 +158,10 @@ def fit(
                 np.random.default_rng([recipe.seed, epoch, 1]),
                 easy_kept=1.0 if epoch == 0 or recipe.shows_all(epoch) else recipe.easy_kept,
                 batch_size=recipe.batch_size,
+                shown_share=recipe.shown_share,
             )
             seen, wanted = seen[chosen], wanted[chosen]
-            if teachers:
+            if teachers and not recipe.clean_answers:
                 answers = teachers.answers(seen, np.random.default_rng([recipe.seed, epoch, 3]))
                 wanted = recipe.teacher_weight * answers + (1 - recipe.teacher_weight) * wanted
             # once per epoch: the compiled step of JAX does not see a value assigned within an epoch
@@ -172,3 +177,14 @@ def fit(
             write_json(checkpoint / "state.json", {"epochs_done": epoch + 1, "backend": keras.backend.backend()})
             (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
     return network.rebuilt(model, "float32", data.preprocessing.width, **layout)
+
+
+def _clean_answers(teachers: Teachers, images: np.ndarray, cache: Path) -> np.ndarray:
+    """The teachers' answers for the undistorted images; a resumed training reads them again."""
+    if cache.exists():
+        return np.load(cache, allow_pickle=False)
+    answers = teachers.clean_answers(images)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.save(part := cache.with_suffix(".part.npy"), answers)
+    part.replace(cache)
+    return answers

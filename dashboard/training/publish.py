@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import keras
 import numpy as np
 
+from dashboard.core.analysis.robustness import TRAINED, measure_robustness
 from dashboard.core.clock import utc_now
 from dashboard.core.datasets.cifar10_archive import LabelledImages
 from dashboard.core.files import sha256_of, write_json
+from dashboard.core.images.corruptions import CORRUPTIONS, NINE
 from dashboard.core.images.preprocessing import Preprocessing, normalize
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.metrics.calibration import expected_calibration_error
@@ -23,12 +25,14 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import RECORD, WEIGHTS, ModelVersion, to_record
 from dashboard.core.settings import get_settings
 from dashboard.training import network
+from dashboard.training.blending import Tried
 from dashboard.training.photos import as_photo
 from dashboard.training.portable import save_portably
-from dashboard.training.recipes import Recipe, shape
+from dashboard.training.recipes import Recipe, shape, trained_corruptions
 from dashboard.training.strangers import strangers
 
 STRANGERS = 1000  # number of images of each kind on which the thresholds are tested
+CORRUPTED_IMAGES = 1000  # number of test images that are corrupted
 PHOTO_FACTOR, PHOTO_QUALITY = 12, 75
 SCORES = ("precision", "recall", "f1")
 BFLOAT16_TOLERANCE = 0.001  # largest change of the accuracy, up or down
@@ -46,6 +50,16 @@ class Training:
     taught_by: tuple[ModelVersion, ...] = ()  # the teachers
     backend: str = "unknown"  # of Keras
     code_revision: str = "unknown"
+    blended: tuple[Tried, ...] = ()  # the share of the trained weights that was chosen, then the others
+
+    @property
+    def corruptions(self) -> tuple[str, ...]:
+        """The kinds of corruption like those that this training, or that of its start, showed."""
+        shown = trained_corruptions(dataclasses.asdict(self.recipe))
+        if self.started_from:
+            before = self.started_from.provenance
+            shown |= {*before.get(TRAINED, ()), *trained_corruptions(before.get("recipe") or {})}
+        return tuple(kind for kind in CORRUPTIONS if kind in shown)
 
 
 def publish(
@@ -65,13 +79,13 @@ def publish(
     """
     recipe, preprocessing = training.recipe, training.preprocessing
     held, held_labels = holdout
-    held_logits = _logits(model, held, preprocessing)
+    held_logits = logits_of(model, held, preprocessing)
     temperature = round(fit_temperature(held_logits, held_labels), 4)
     held_probs = softmax(held_logits, temperature)
-    logits = _logits(model, test.images, preprocessing)
+    logits = logits_of(model, test.images, preprocessing)
     probs = softmax(logits, temperature)
     strange = {
-        name: _logits(model, images, preprocessing)
+        name: logits_of(model, images, preprocessing)
         for name, images in strangers(preprocessing, STRANGERS, recipe.seed).items()
     }
     # the deciding score is chosen on the held-out images; the stored figures are measured on the test images
@@ -82,7 +96,7 @@ def publish(
     in_bfloat16 = network.rebuilt(model, "mixed_bfloat16", preprocessing.width, **shape(dataclasses.asdict(recipe)))
     right, right_in_bfloat16 = (
         (answers.argmax(axis=1) == held_labels).mean()
-        for answers in (held_logits, _logits(in_bfloat16, held, preprocessing))
+        for answers in (held_logits, logits_of(in_bfloat16, held, preprocessing))
     )
     # without rounding, one image of a thousand could be more than 0.001
     change = round(float(right_in_bfloat16 - right), 5)
@@ -115,7 +129,7 @@ def publish(
                 for row in result.per_class.to_dict("records")
             },
             "accuracy_as_photos": round(
-                float((_logits(model, photos, preprocessing).argmax(axis=1) == test.labels).mean()), 5
+                float((logits_of(model, photos, preprocessing).argmax(axis=1) == test.labels).mean()), 5
             ),
             "photos": f"the same images enlarged {PHOTO_FACTOR}x (Lanczos), JPEG quality {PHOTO_QUALITY}",
             "accuracy_change_bfloat16_held_out": change,
@@ -123,6 +137,7 @@ def publish(
                 name: {score: round(value, 4) for score, value in by_score.items()}
                 for name, by_score in _aurocs(logits, probs, strange, temperature).items()
             },
+            "robustness": _robustness(in_bfloat16, training, test, temperature),
             "flops": network.count_flops(model),
             "parameters": model.count_params(),
         },
@@ -136,6 +151,8 @@ def publish(
             "data_sha256": training.data_sha256,
             "code_revision": training.code_revision,
             "trained_utc": utc_now(),
+            TRAINED: list(training.corruptions),
+            "blended": [dataclasses.asdict(tried) for tried in training.blended],
             "calibrated_on": f"{len(held_labels):,} training images that were not trained on",
         },
     )
@@ -145,11 +162,34 @@ def publish(
         return folder / registry.add(made, folder.name)
 
 
+def _robustness(model: keras.Model, training: Training, test: LabelledImages, temperature: float) -> dict[str, Any]:
+    """The errors on corrupted test images by kind and strength, and their means; shares in [0, 1]."""
+    found = measure_robustness(
+        lambda images: logits_of(model, images, training.preprocessing),
+        test.images[:CORRUPTED_IMAGES],
+        test.labels[:CORRUPTED_IMAGES],
+        temperature,
+        trained=training.corruptions,
+    )
+    return {
+        "measured_on": f"the first {found.images:,} of these images, in bfloat16; strengths 1 to 5 (arXiv 1903.12261)",
+        "error_clean": round(found.clean.error, 5),
+        "errors": {kind: [round(one.error, 5) for one in by_strength] for kind, by_strength in found.corrupted.items()},
+        "trained": list(found.trained),
+        "mean_error_nine": round(found.mean_error(NINE), 5),
+        "mean_error": round(found.mean_error(), 5),
+        "mean_error_not_trained": round(found.mean_error(found.untrained), 5),
+        "mean_ece15": round(found.mean_ece(), 5),
+        "mean_energy_by_strength": [round(value, 3) for value in found.energies],
+    }
+
+
 def _named(version: ModelVersion) -> dict[str, str]:
     return {"version": version.ref, "sha256": version.sha256}
 
 
-def _logits(model: keras.Model, images: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+def logits_of(model: keras.Model, images: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """The logits (N, K) float32 of images (N, S, S, 3) uint8."""
     return np.asarray(model.predict(normalize(images, preprocessing), batch_size=500, verbose=0), np.float32)
 
 

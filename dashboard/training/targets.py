@@ -45,6 +45,17 @@ class Teachers:
     def __init__(self, versions: Sequence[ModelVersion], precision: str) -> None:
         """Loads the versions; `precision` is a Keras dtype policy."""
         self._models = [(load_version(version, precision), version.preprocessing) for version in versions]
+        self._temperatures = [version.temperature for version in versions]
+
+    def clean_answers(self, images: np.ndarray) -> np.ndarray:
+        """The mean of the teachers' calibrated probabilities, (N, K), for images (N, S, S, 3) uint8."""
+        found = []
+        for (model, preprocessing), temperature in zip(self._models, self._temperatures, strict=True):
+            as_seen = preprocessing.for_size_of(images)
+            parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+            logits = np.concatenate([np.asarray(model.predict_on_batch(normalize(part, as_seen))) for part in parts])
+            found.append(softmax(logits, temperature))
+        return np.asarray(np.mean(found, axis=0), np.float32)
 
     def answers(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The (N, K) probabilities of one random teacher per image; the image is mirrored at random.

@@ -38,6 +38,10 @@ class Views:
             cutout=recipe.cutout,
             side=recipe.small_side if epoch < recipe.small_share * recipe.epochs else full,
             distorted_share=0.0 if recipe.shows_all(epoch) else recipe.distorted_share,
+            chained_share=recipe.chained_share,
+            resampled_share=recipe.resampled_share,
+            noisy_share=recipe.noisy_share,
+            most_noise=recipe.most_noise,
         )
         if not recipe.mixed_share:
             return seen, self.targets

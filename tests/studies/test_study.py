@@ -1,4 +1,4 @@
-"""The command that judges methods on many images, on a tiny model."""
+"""The commands that judge methods and models on many images, on a tiny model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from dashboard.core.analysis.robustness import Measured, Robustness
 from dashboard.core.datasets import open_dataset
 from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.intervals import Mean, mean
@@ -18,6 +19,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.studies import __main__ as command
+from dashboard.studies.robustness import labelled_images, markdown, record
 from dashboard.studies.study import MethodStudy
 from dashboard.worker.models.loading import load
 from tests.conftest import encoded, picture
@@ -68,6 +70,49 @@ def test_the_command(labelled: Path, tiny_registry: Registry, monkeypatch: pytes
     status, out, error = run("--methods", "magic")
     assert status == 1 and out == "" and "smooth-grad" in error
     assert run(*options, "--json", "--markdown")[0] == 2
+
+
+def test_the_command_on_robustness(labelled: Path, tiny_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "get_settings", lambda: Settings(models_dir=tiny_registry.root))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        done = CliRunner().invoke(command.app, ["robustness", *arguments])
+        return done.exit_code, done.stdout, done.stderr
+
+    options = ("--data", str(labelled), "--kind", "contrast", "--kind", "gaussian noise")
+    status, out, _ = run(*options, "--json")
+    record = json.loads(out)
+    assert status == 0 and record["model"] == "tiny@1" and record["images"] == 7
+    assert record["clean"]["error"] == pytest.approx(1 / 7), "one label of the seven pictures is wrong"
+    assert set(record["corruptions"]) == {"contrast", "gaussian noise"}
+    errors = [one["error"] for kind in record["corruptions"].values() for one in kind["strengths"]]
+    assert len(errors) == 10 and record["mean_error"] == pytest.approx(np.mean(errors))
+    assert record["corruptions"]["contrast"]["trained"] is record["mean_error_not_trained"] is None
+    assert len(record["mean_energy_by_strength"]) == 6
+    status, out, _ = run(*options, "--images", "3")
+    assert status == 0 and "3 images of labelled.zip" in out and "| none | | | | | | " in out
+    assert "| mean of all | " in out and "does not say which corruptions it was trained with" in out
+    assert run(*options, "--kind", "frost")[0] == 2 and CliRunner().invoke(command.app, []).exit_code == 2
+
+
+def test_the_table_marks_what_was_trained_with() -> None:
+    clean = Measured(0.05, 0.01, -5)
+    rows = {kind: (Measured(error, 0.02, -4.0),) * 5 for kind, error in (("contrast", 0.1), ("snow", 0.3))}
+    found = Robustness(9, 0, clean, rows, trained=("contrast",))
+    table = markdown(found, says_trained=True)
+    assert "| contrast (trained) | 10.0 | 10.0 |" in table and "| snow | 30.0 |" in table
+    assert "| mean of the nine | | | | | | 10.0 | 2.0 |" in table and "| mean of all | | | | | | 20.0 | 2.0 |" in table
+    assert "| mean of not trained | | | | | | 30.0 | 2.0 |" in table and "-5.00, -4.00, -4.00" in table
+    assert record(found, True)["mean_error_not_trained"] == pytest.approx(0.3)
+
+
+def test_robustness_needs_labels_and_square_pictures(labelled: Path, tiny_version: ModelVersion) -> None:
+    dataset = open_dataset(labelled)
+    with pytest.raises(DatasetError, match="No picture has a label"):
+        labelled_images(replace(tiny_version, class_names=tuple("abcdefghij")), dataset, 5)
+    wide = replace(tiny_version, preprocessing=replace(tiny_version.preprocessing, width=48))
+    with pytest.raises(DatasetError, match="32 x 48 pixels with 3 channels"):
+        labelled_images(wide, dataset, 5)
 
 
 def test_the_interval_of_a_mean() -> None:

@@ -32,6 +32,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("dashboard.core.datasets.cifar10_archive.read", lambda path, split: images)
     monkeypatch.setattr(command, "RECIPES", {"tiny": TINY})
     monkeypatch.setattr("dashboard.training.publish.STRANGERS", 20)
+    monkeypatch.setattr("dashboard.training.publish.CORRUPTED_IMAGES", 5)
     folders = ["--data", str(archive), "--models", str(tmp_path / "models"), "--work", str(tmp_path / "work")]
     return ["--recipe", "tiny", "--precision", "float32", *folders]
 

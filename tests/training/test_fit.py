@@ -106,6 +106,26 @@ def test_what_is_wanted_follows_patches_and_teachers(tmp_path: Path, monkeypatch
     assert shown[0][:, 1] == pytest.approx(0.6 * 0.5 + 0.4 * white, abs=1e-6)
 
 
+def test_answers_for_clean_images_are_asked_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = replace(RECIPE, epochs=2, clean_answers=True, teacher_weight=0.6, mixed_share=0.0)
+    asked, shown = [], []
+
+    class Sure:
+        def clean_answers(self, images: np.ndarray) -> np.ndarray:
+            asked.append(images)
+            return np.eye(3)[np.full(len(images), 2)]
+
+    real = fit_module._train_epoch
+    monkeypatch.setattr(fit_module, "_train_epoch", lambda *args: (shown.append(args[3]), real(*args))[1])
+    for epochs in (1, 2):  # the second time as after an interruption
+        data = TrainingData(INPUT, IMAGES, IMAGES, TARGETS)
+        fit(replace(recipe, epochs=epochs), data, tmp_path, 0, teachers=Sure())  # type: ignore[arg-type]
+    assert len(asked) == 1 and np.array_equal(asked[0], IMAGES) and len(shown) == 2
+    for wanted in shown:
+        of = wanted[:, -1].astype(int)
+        assert wanted[:, :-1] == pytest.approx(0.6 * np.eye(3)[2] + 0.4 * TARGETS[of], abs=1e-6)
+
+
 def test_the_schedule_rises_and_falls_to_zero() -> None:
     recipe = replace(RECIPE, peak_lr=0.5, rise_share=0.25)
     at = [learning_rate(recipe, step / 100) for step in range(101)]

@@ -34,3 +34,11 @@ def test_batches_are_full_unless_there_is_only_one() -> None:
     rng = np.random.default_rng(0)
     assert len(draw_epoch(LOSSES, rng, easy_kept=0.5, batch_size=64)[0]) % 64 == 0
     assert len(draw_epoch(np.ones(5), rng, easy_kept=0.5, batch_size=64)[0]) == 5
+
+
+def test_an_epoch_may_show_only_a_share_of_the_images() -> None:
+    draws = [
+        draw_epoch(LOSSES, np.random.default_rng(seed), easy_kept=1.0, batch_size=10, shown_share=0.25)[0]
+        for seed in range(2)
+    ]
+    assert [len(chosen) for chosen in draws] == [250, 250] and set(draws[0]) != set(draws[1])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.core.datasets.cifar10_archive import LabelledImages
+from dashboard.core.images.corruptions import CORRUPTIONS, NINE, corrupt
 from dashboard.core.images.preprocessing import Preprocessing, normalize
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.metrics.temperature import softmax
@@ -15,6 +16,7 @@ from dashboard.core.models.familiarity import energy
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
 from dashboard.training import network
 from dashboard.training.__main__ import split_holdout
 from dashboard.training.photos import as_photo, as_photos
@@ -56,6 +58,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, keras.Mod
     training = Training(Recipe("tiny", widths=(4, 4), epochs=1), INPUT, "float32", "d" * 64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dashboard.training.publish.STRANGERS", 50)
+        patch.setattr("dashboard.training.publish.CORRUPTED_IMAGES", 12)
         for _ in range(2):
             target = publish(model, training, (images[:30], labels[:30]), test, folder)
     return target, model, images
@@ -103,6 +106,30 @@ def test_the_thresholds_come_from_the_held_out_images(published: tuple[Path, ker
     assert all(0 <= value <= 1 for by_score in version.metrics["auroc"].values() for value in by_score.values())
 
 
+def test_the_record_holds_the_errors_on_corrupted_images(published: tuple[Path, keras.Model, np.ndarray]) -> None:
+    target, model, images = published
+    found = Registry(target.parents[1]).get("tiny").metrics["robustness"]
+    in_bfloat16 = network.rebuilt(model, "mixed_bfloat16", 32, widths=(4, 4), squeeze=True)
+    shown = normalize(corrupt(images[30:42], "contrast", 4), INPUT)
+    wrong = in_bfloat16.predict(shown, verbose=0).argmax(axis=1) != np.arange(30, 42) % 10
+    assert found["errors"]["contrast"][3] == pytest.approx(wrong.mean(), abs=1e-5)
+    assert set(found["errors"]) == set(CORRUPTIONS) and len(found["mean_energy_by_strength"]) == 6
+    assert found["trained"] == ["jpeg compression"], "the recipe shows photographs"
+    rest = [errors for kind, errors in found["errors"].items() if kind != "jpeg compression"]
+    assert found["mean_error_not_trained"] == pytest.approx(np.mean(rest), abs=1e-5)
+    assert found["mean_error_nine"] == pytest.approx(np.mean([found["errors"][kind] for kind in NINE]), abs=1e-5)
+
+
+def test_what_the_start_was_trained_with_counts_too(tiny_version: ModelVersion) -> None:
+    def corruptions(recipe: dict[str, object] | None, *trained: str) -> tuple[str, ...]:
+        provenance = {"recipe": recipe, "trained_corruptions": list(trained)}
+        new = Recipe("tiny", widths=(4, 4), epochs=1, photo_share=0.0, noisy_share=0.1)
+        return Training(new, INPUT, "float32", "", replace(tiny_version, provenance=provenance)).corruptions
+
+    assert corruptions(None) == ("gaussian noise",)
+    assert corruptions({"distorted_share": 0.5}, "fog") == ("gaussian noise", "contrast", "brightness", "fog")
+
+
 def test_what_cannot_be_finished_leaves_no_version(
     published: tuple[Path, keras.Model, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +140,7 @@ def test_what_cannot_be_finished_leaves_no_version(
 
     monkeypatch.setattr("dashboard.training.publish.write_json", refuse)
     monkeypatch.setattr("dashboard.training.publish.STRANGERS", 20)
+    monkeypatch.setattr("dashboard.training.publish.CORRUPTED_IMAGES", 2)
     held, test = (images[:30], np.arange(30) % 10), LabelledImages(images[30:], np.arange(30) % 10, ("x.png",) * 30)
     with pytest.raises(KeyboardInterrupt):
         publish(

@@ -37,6 +37,17 @@ def test_each_image_is_shown_to_one_teacher_one_way_all_alike_often() -> None:
     assert (said.mean(axis=0) > 0.12).all(), "each answer is given in about a quarter of the cases"
 
 
+def test_clean_answers_are_the_mean_of_the_calibrated_probabilities() -> None:
+    versions = [Registry(ROOT / "models").get(name) for name in ("cifar10-resnet", "cifar10-small")]
+    pictures = np.stack([picture(i) for i in range(3)])
+    expected = [
+        softmax(load_version(v).predict(normalize(pictures, v.preprocessing), verbose=0), v.temperature)
+        for v in versions
+    ]
+    found = Teachers(versions, "float32").clean_answers(pictures)
+    assert found == pytest.approx(np.mean(expected, axis=0), abs=1e-5)
+
+
 def small(version: ModelVersion) -> Preprocessing:
     return replace(version.preprocessing, height=24, width=24)
 

@@ -1,0 +1,103 @@
+"""How robust is a model against corrupted pictures? Reads labelled pictures and writes the tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dashboard.core.analysis.robustness import Measured, Robustness
+from dashboard.core.datasets import Dataset
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.images.corruptions import NINE, STRENGTHS
+from dashboard.core.images.preprocessing import fit_image
+from dashboard.core.labels.matching import match_labels
+from dashboard.core.models.version import ModelVersion
+
+
+def labelled_images(version: ModelVersion, dataset: Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Up to `count` pictures with a class that the model knows, in an order that is random but always the same.
+
+    Returns:
+        Images (N, height, width, 3) uint8 and their class ids (N,).
+
+    Raises:
+        DatasetError: there are none, or the model takes no square colour pictures.
+    """
+    p = version.preprocessing
+    if p.height != p.width or p.channels != 3:
+        raise DatasetError(
+            f"{version.ref} takes pictures of {p.height} x {p.width} pixels with {p.channels} channels, "
+            "but the corruptions are made for square colour pictures.",
+            "Choose a model that takes square colour pictures.",
+        )
+    names = version.class_names
+    class_of = match_labels((s.label for s in dataset.samples if s.label), names).class_of
+    known = [
+        (s.index, names.index(meant))
+        for s in dataset.samples
+        if s.label and (meant := class_of.get(s.label)) is not None
+    ]
+    images, labels = [], []
+    for place in np.random.default_rng(0).permutation(len(known)):
+        index, class_id = known[place]
+        try:
+            images.append(fit_image(dataset.image(index), p))
+        except ImageError:
+            continue
+        labels.append(class_id)
+        if len(images) == count:
+            break
+    if not images:
+        raise DatasetError("No picture has a label that the model knows.", "Choose pictures labelled with its classes.")
+    return np.stack(images), np.array(labels)
+
+
+def markdown(found: Robustness, says_trained: bool) -> str:
+    """The tables of one model: errors in percent by kind and strength, then the means."""
+    head = ["| corruption | " + " | ".join(map(str, STRENGTHS)) + " | mean | ECE |", "|---" * 8 + "|"]
+    rows = [
+        f"| {kind}{' (trained)' if kind in found.trained else ''} | "
+        + " | ".join(_percent(one.error) for one in measured)
+        + f" | {_percent(found.mean_error([kind]))} | {_percent(found.mean_ece([kind]))} |"
+        for kind, measured in found.corrupted.items()
+    ]
+    means = [("the nine", NINE), ("all", tuple(found.corrupted))]
+    means += [("not trained", found.untrained)] if says_trained else []
+    summary = [
+        f"| mean of {name} | | | | | | {_percent(found.mean_error(kinds))} | {_percent(found.mean_ece(kinds))} |"
+        for name, kinds in means
+        if any(kind in found.corrupted for kind in kinds)
+    ]
+    clean = f"| none | | | | | | {_percent(found.clean.error)} | {_percent(found.clean.ece)} |"
+    energies = "Mean energy, clean and by strength: " + ", ".join(f"{value:.2f}" for value in found.energies)
+    unsaid = "" if says_trained else "\nIts model.json does not say which corruptions it was trained with."
+    return "\n".join([*head, clean, *rows, *summary, "", energies]) + unsaid
+
+
+def record(found: Robustness, says_trained: bool) -> dict[str, Any]:
+    """The same for programs; shares in [0, 1]."""
+    return {
+        "images": found.images,
+        "seed": found.seed,
+        "clean": _record(found.clean),
+        "corruptions": {
+            kind: {
+                "trained": kind in found.trained if says_trained else None,
+                "strengths": [_record(one) for one in measured],
+            }
+            for kind, measured in found.corrupted.items()
+        },
+        "mean_error": found.mean_error(),
+        "mean_error_not_trained": found.mean_error(found.untrained) if says_trained and found.untrained else None,
+        "mean_ece": found.mean_ece(),
+        "mean_energy_by_strength": list(found.energies),
+    }
+
+
+def _record(one: Measured) -> dict[str, float]:
+    return {"error": one.error, "ece": one.ece, "energy": one.energy}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
