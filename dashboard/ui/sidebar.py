@@ -62,7 +62,7 @@ def choose_model() -> None:
         st.caption(_accuracy(version))
         choose_fit(version.preprocessing.fit)
     if not all_known:
-        _watch_files(_usable(by_ref))
+        _watch_files(_usable(by_ref), [])
 
 
 def _usable(by_ref: Mapping[str, ModelVersion | BrokenVersion]) -> list[ModelVersion]:
@@ -85,10 +85,15 @@ def _without_mark(value: str | None) -> str | None:
 
 
 @st.fragment(run_every=resources.POLL_S)
-def _watch_files(versions: Sequence[ModelVersion]) -> None:
-    """Waits until the files of the models have been read, then shows the page with what was found."""
-    if resources.get_services().health.known(versions):
+def _watch_files(versions: Sequence[ModelVersion], looked: list[bool]) -> None:
+    """Waits until the files of the models have been read, then shows the page with what was found.
+
+    Args:
+        looked: empty in the run of the whole page, which must go on: a rerun would lose the click that it answers.
+    """
+    if looked and resources.get_services().health.known(versions):
         st.rerun()
+    looked.append(True)
 
 
 def _accuracy(version: ModelVersion) -> str:
