@@ -114,5 +114,8 @@ def alone(settings: Settings) -> Starlette:
         services.close()
 
     hosts = own_names(None, settings.allowed_hosts)
-    own = [Middleware(OwnHosts, hosts=hosts)]
-    return Starlette(routes=mounts(both(lambda: services, settings)), middleware=own, lifespan=lifespan)
+    return Starlette(
+        routes=mounts(both(lambda: services, settings)),
+        lifespan=lifespan,
+        middleware=[Middleware(OwnHosts, hosts=hosts)],
+    )

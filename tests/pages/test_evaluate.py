@@ -31,6 +31,7 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import COLUMNS, SCHEMA
 from dashboard.core.runs.run import Run
+from dashboard.core.runs.store import RunStore
 from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.datasets.test_idx import packed, split
@@ -610,11 +611,11 @@ def test_of_a_thousand_classes_without_mistakes_those_with_images_are_drawn(
 def test_a_run_of_another_user_stays_and_that_is_told(
     open_page: Open, dashboard: Services, run: RunManifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def denied(run_id: str) -> None:
+    def denied(store: RunStore, run_id: str) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", f"runs/{run_id}")
 
     at = open_run(open_page, run)
-    monkeypatch.setattr(dashboard.runs, "delete", denied)
+    monkeypatch.setattr(RunStore, "delete", denied)
     at.button(key="delete").click().run()
     at.button(key="delete-for-good").click().run()
     assert not at.exception and f"runs/{run.run_id}: Permission denied." in text_of(at)

@@ -59,7 +59,7 @@ def _show_outcomes(outcomes: Outcomes) -> None:
         st.metric(
             "Same class predicted",
             f"{same.value:.1%}",
-            f"{100 * same.low:.1f}-{100 * same.high:.1f} %",
+            f"{100 * same.low:.1f}-{100 * same.high:.1f}%",
             delta_color="off",
             delta_arrow="off",
             width=190,

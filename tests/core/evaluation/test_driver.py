@@ -58,15 +58,15 @@ def test_accepted_and_rejected_are_what_was_given(
     meant = {OTHERS: LEAVE_OUT}
     manifest = evaluate(path, tiny_version, pool, store, 4, on_progress=seen.append, label_map=meant)
     run = store.folder(manifest.run_id).load()
-    assert manifest.state == "finished" and manifest.n_images == len(run.table) == 15
+    assert manifest.state == "finished" and manifest.n_images == len(run.table) == 14  # notes.txt is ignored
     assert manifest.left_out == {"zebra"} and manifest.model == "tiny@1" and manifest.seconds > 0
-    assert run.table["index"].tolist() == list(range(15))
-    assert len(run.evaluated) == 10 and len(run.failed) == 5
+    assert run.table["index"].tolist() == list(range(14))
+    assert len(run.evaluated) == 10 and len(run.failed) == 4
     reasons = dict(zip(run.failed["file"], run.failed["reason"], strict=True))
     assert "empty" in reasons["cat/empty.png"] and "cut off" in reasons["cat/cut.png"]
     assert "'zebra' was left out" in reasons["zebra/1.png"]
     assert [p.done for p in seen] == sorted(p.done for p in seen)
-    assert (seen[-1].done, seen[-1].total, seen[-1].failed) == (15, 15, 5)
+    assert (seen[-1].done, seen[-1].total, seen[-1].failed) == (14, 14, 4)
 
     evaluation = run.evaluation()
     assert evaluation is not None and evaluation.accuracy.n == 9  # top.png has no label
@@ -233,7 +233,7 @@ def test_a_pool_that_is_closed_ends_the_run(tiny_version: ModelVersion, store: R
     assert manifest.state == "failed" and len(store.folder(manifest.run_id).load().table) >= 5
 
 
-def test_a_store_that_cannot_be_written_is_an_error_with_its_cause(
+def test_a_run_whose_folder_vanishes_is_an_error_with_its_cause(
     fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
 ) -> None:
     def replace_folder_by_file(progress: Progress) -> None:
@@ -241,9 +241,9 @@ def test_a_store_that_cannot_be_written_is_an_error_with_its_cause(
         shutil.rmtree(folder)
         folder.write_text("in the way")
 
-    with pytest.raises(DatasetError, match="cannot be written") as caught:
+    with pytest.raises(DatasetError, match="has vanished while it was written") as caught:
         evaluate(make_zip({"cat": 30}), tiny_version, fast, store, 10, on_progress=replace_folder_by_file)
-    assert caught.value.code == "storage"
+    assert caught.value.code == "run_vanished"
 
 
 def test_a_dataset_that_changes_meanwhile_is_noticed(

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from dashboard.api.serving import V1, both, mounts
+from dashboard.core.settings import Settings
+from dashboard.services import Services
+from tests.run_rows import manifest
+
+
+@pytest.fixture
+def stranger(opened: Services, settings: Settings) -> Iterator[TestClient]:
+    app = Starlette(routes=mounts(both(lambda: opened, settings)))
+    with TestClient(app, base_url="http://192.0.2.1:8501", client=("192.0.2.7", 5000)) as client:
+        yield client
+
+
+def header(opened: Services, name: str, scope: str = "evaluate") -> dict[str, str]:
+    return {"Authorization": f"Bearer {opened.tokens.create(name, [scope])[1]}"}
+
+
+def test_a_token_sees_its_own_evaluations_and_those_of_nobody(stranger: TestClient, opened: Services) -> None:
+    ann, bob, admin = header(opened, "ann"), header(opened, "bob"), header(opened, "root", "admin")
+    for run_id, user in (("r-ann", "token ann"), ("r-bob", "token bob"), ("r-none", "")):
+        opened.runs.begin(manifest(run_id=run_id, user=user)).release()
+
+    def seen(who: dict[str, str]) -> set[str]:
+        return {each["run_id"] for each in stranger.get(f"{V1}/evaluations", headers=who).json()["evaluations"]}
+
+    assert (seen(ann), seen(bob)) == ({"r-ann", "r-none"}, {"r-bob", "r-none"})
+    assert seen(admin) == {"r-ann", "r-bob", "r-none"}
+    for path in ("", "/events", "/rows", "/images/0", "/report"):
+        answer = stranger.get(f"{V1}/evaluations/r-bob{path}", headers=ann)
+        assert (answer.status_code, answer.json()["code"]) == (404, "run_unknown"), path
+    assert stranger.get(f"{V1}/evaluations/r-ann/report?compare=r-bob", headers=ann).status_code == 404
+    assert stranger.post(f"{V1}/evaluations/r-bob/cancel", headers=ann).status_code == 404
+    for run_id, status, code in (("r-bob", 404, "run_unknown"), ("r-none", 403, "not_yours")):
+        answer = stranger.delete(f"{V1}/evaluations/{run_id}", headers=ann)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert stranger.delete(f"{V1}/evaluations/r-ann", headers=ann).status_code == 204
+    assert stranger.delete(f"{V1}/evaluations/r-bob", headers=admin).status_code == 204
+    done = [(entry.user, entry.action, entry.subject) for entry in opened.audit.list(2)]
+    assert done == [
+        ("token root", "evaluation.deleted", "r-bob"),
+        ("token ann", "evaluation.deleted", "r-ann"),
+    ]
+
+
+def test_once_the_pages_need_a_log_in_this_machine_needs_a_token_too(opened: Services, settings: Settings) -> None:
+    anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
+    for users_log_in, status in ((False, 200), (True, 401)):
+        app = Starlette(routes=mounts(both(lambda: opened, anyone, lambda answer=users_log_in: answer)))
+        assert TestClient(app, base_url="http://localhost").get(f"{V1}/models").status_code == status

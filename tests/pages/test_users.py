@@ -1,0 +1,33 @@
+"""Two users on the pages. Who is logged in is a stand-in here: `visitor` instead of a provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.access.visitor import Visitor
+from dashboard.services import Services
+from tests.pages.conftest import show_evaluation, text_of
+from tests.run_rows import manifest
+
+
+def test_a_user_sees_own_evaluations_and_those_of_nobody(
+    open_page: Callable[[str], AppTest], dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run_id, user in (("r-ann", "ann@x.org"), ("r-bob", "bob@x.org"), ("r-none", "")):
+        made = manifest(run_id=run_id, user=user, dataset=f"/data/{run_id}.zip", state="finished")
+        dashboard.runs.begin(made).release()
+    for name, is_admin, seen in (
+        ("ann@x.org", False, {"r-ann.zip", "r-none.zip"}),
+        ("bob@x.org", False, {"r-bob.zip", "r-none.zip"}),
+        ("root@x.org", True, {"r-ann.zip", "r-bob.zip", "r-none.zip"}),
+    ):
+        who = Visitor(name, is_admin)
+        monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda who=who: who)
+        at = open_page("evaluate")
+        assert set(at.dataframe[0].value["Dataset"]) == seen
+    monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("ann@x.org"))
+    at = show_evaluation(open_page("evaluate"), "r-bob")
+    assert "There is no run" in text_of(at) and not at.exception

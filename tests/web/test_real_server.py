@@ -1,0 +1,90 @@
+"""A real server with a password, and servers that refuse to start."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.access.password import Password
+from dashboard.core.settings import Settings
+from tests.e2e.dashboard_server import ROOT, running_server
+
+UPGRADE = {
+    "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}  # fmt: skip
+PATHS = """
+import json, app
+from streamlit.web.server.starlette import starlette_app
+from unittest.mock import MagicMock
+from starlette.routing import WebSocketRoute
+found = [*app.app._user_routes, *starlette_app.create_streamlit_routes(MagicMock())]
+print("PATHS", json.dumps([[isinstance(each, WebSocketRoute), each.path] for each in found]))
+"""
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def status(url: str, **headers: str) -> tuple[int, str]:
+    try:
+        with urllib.request.build_opener(_Stay).open(urllib.request.Request(url, headers=headers), timeout=20) as got:
+            return got.status, got.read().decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+
+
+def upgraded(url: str, path: str) -> int:
+    """The status of a WebSocket handshake, which urllib cannot ask for."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+    try:
+        connection.request("GET", path, headers=UPGRADE)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def every_path() -> list[tuple[bool, str]]:
+    import json
+
+    done = subprocess.run([sys.executable, "-c", PATHS], cwd=ROOT, capture_output=True, text=True, check=True)
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("PATHS ")]
+    return [(socket, path) for socket, path in json.loads(line[6:])]
+
+
+def test_nothing_but_the_login_and_health_answers_without_a_cookie(tmp_path: Path) -> None:
+    Password(Settings(data_dir=tmp_path)).set("a long password")
+    paths = every_path()
+    assert len(paths) > 15
+    with running_server(tmp_path) as server:
+        for is_socket, path in [*paths, (False, "/"), (False, "/index.html"), (False, "/static/x.js")]:
+            if path.startswith(("/api/v1", "/v2")):
+                continue  # tests/api/test_access.py
+            asked = path.replace("{", "").replace("}", "").replace(":path", "") or "/"
+            code, text = (upgraded(server.url, asked), "") if is_socket else status(server.url + asked)
+            expected = {"/_stcore/health": 200, "/_stcore/metrics": 404}.get(path, 403 if is_socket else 401)
+            assert code == expected, (path, code, text)
+        assert status(f"{server.url}/login")[0] == 200 and status(f"{server.url}/api/v1/live")[0] == 200
+        assert status(f"{server.url}/api/v1/models")[0] == 401
+
+
+@pytest.mark.parametrize(
+    "command", ["dashboard run --host 0.0.0.0 --port 8977", "streamlit run app.py --server.address 0.0.0.0"]
+)
+def test_an_unprotected_server_for_other_machines_does_not_start(command: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "DASHBOARD_DATA_DIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1 and not done.stdout.strip()
+    for way_out in ("`python -m dashboard password`", "[auth]", "USE_IT=1"):
+        assert way_out in done.stderr
