@@ -91,7 +91,8 @@ def tell_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = HTTPStatus(error.status_code).name.lower()
-        return problem(error.status_code, code, str(error.detail), headers=error.headers)
+        fix = "See the description of the API at /api/v1/docs."
+        return problem(error.status_code, code, str(error.detail), fix, headers=error.headers)
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
