@@ -7,8 +7,7 @@ The entry script does not lie beside pages/, because Streamlit would then serve 
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
+import asyncio
 import os
 import sys
 import tempfile
@@ -33,6 +32,7 @@ from dashboard.core.access.reach import is_loopback
 from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.settings import PACKAGE, get_settings
 from dashboard.services import Services
+from dashboard.ui.memory import give_back, keep_few_arenas
 from dashboard.ui.navigation import ADDRESSES
 from dashboard.ui.uploaded_files import UploadsOnDisk
 from dashboard.ui.visitor import users_log_in
@@ -45,12 +45,8 @@ from dashboard.web.protected import Protected
 
 UNVISITED_S = 5.0  # seconds after which the workers start although no page has been opened
 DRAWING_S = 0.3  # seconds that a browser has to draw the first page before the workers start
-M_ARENA_MAX = -8  # of glibc's malloc.h
 
-os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps what it once had
-with contextlib.suppress(OSError, AttributeError):  # other systems have no glibc
-    # glibc's memory of a thread keeps what it once had, too, and every session has threads
-    ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
+keep_few_arenas()
 
 
 @asynccontextmanager
@@ -58,7 +54,9 @@ async def _lifespan(app: Any) -> AsyncIterator[None]:
     # on a thread, because the browser loads Streamlit's own files meanwhile
     threading.Thread(target=_start_services, name="start", daemon=True).start()
     _say_where()
+    giving_back = asyncio.create_task(give_back())
     yield
+    giving_back.cancel()
     _services().close()
 
 

@@ -6,32 +6,42 @@ import hashlib
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from itertools import islice
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.api.body_digest import BodyDigest
 from dashboard.api.problems import problem
 
 KEPT_S = 24 * 3600.0
 MOST_KEYS = 10_000
 MOST_BYTES = 256 * 1024  # of one answer that is kept
+MOST_BYTES_IN_ALL = 64 * 2**20
 MOST_LETTERS = 200
 
 
 @dataclass
 class _Kept:
-    request: str
+    path: str
     at_s: float = field(default_factory=time.monotonic)
     done: bool = False
+    digest: str = ""  # of the body
     messages: list[Message] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return sum(len(message.get("body", b"")) for message in self.messages)
 
 
 class Idempotency:
     """Keeps the answers below 500 for a day, in the memory of this server, apart for each caller."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, most_bytes: int = MOST_BYTES_IN_ALL) -> None:
+        self._app, self._most_bytes = app, most_bytes
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._bytes = 0  # of all answers that are kept
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, see ASGI."""
@@ -47,29 +57,41 @@ class Idempotency:
             return
         caller = hashlib.sha256(headers.get("authorization", "").encode()).hexdigest()
         key = (caller, given)
-        request = f"{scope['path']}?{scope['query_string'].decode('latin-1')} {headers.get('content-length')}"
-        self._forget_old()
+        path = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
         if kept := self._kept.get(key):
-            await self._repeat(kept, request, scope, receive, send)
+            await self._repeat(kept, path, scope, receive, send)
             return
-        kept = self._kept[key] = _Kept(request)
-        try:
-            await self._app(scope, receive, self._noting(kept, send))
-        finally:
-            kept.done = True
-            if not _is_whole(kept.messages):
-                self._kept.pop(key, None)
+        kept = self._kept[key] = _Kept(path)
+        digest, read = BodyDigest(headers), False
 
-    async def _repeat(self, kept: _Kept, request: str, scope: Scope, receive: Receive, send: Send) -> None:
-        if kept.request != request:
-            await problem(
-                422, "request", "This Idempotency-Key was used for another request.", "Use a new key for each request."
-            )(scope, receive, send)
-        elif not kept.done:
+        async def digested() -> Message:
+            nonlocal read
+            message = await receive()
+            if message["type"] == "http.request" and not read:
+                digest.update(message.get("body", b""))
+                read = not message.get("more_body")
+            return message
+
+        try:
+            await self._app(scope, digested, self._noting(kept, send))
+        finally:
+            kept.done, kept.digest = True, digest.text()
+            if read and _is_whole(kept.messages):
+                self._bytes += kept.size
+            else:
+                self._kept.pop(key, None)
+            self._forget_old()
+
+    async def _repeat(self, kept: _Kept, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if not kept.done:
             await problem(
                 409, "request", "The first request with this Idempotency-Key is not answered yet.", "Ask again soon.",
                 headers={"Retry-After": "1"},
             )(scope, receive, send)  # fmt: skip
+        elif kept.path != path or kept.digest != await _digest(scope, receive):
+            await problem(
+                422, "request", "This Idempotency-Key was used for another request.", "Use a new key for each request."
+            )(scope, receive, send)
         else:
             for message in kept.messages:
                 await send(message)
@@ -88,11 +110,25 @@ class Idempotency:
 
     def _forget_old(self) -> None:
         now = time.monotonic()
-        while self._kept:
-            oldest = next(iter(self._kept.values()))
-            if len(self._kept) <= MOST_KEYS and now - oldest.at_s < KEPT_S:
+        for key, oldest in [*islice(self._kept.items(), 100)]:  # a few at a time
+            too_many = len(self._kept) > MOST_KEYS or self._bytes > self._most_bytes
+            if not oldest.done:
+                continue
+            if not too_many and now - oldest.at_s < KEPT_S:
                 break
-            self._kept.popitem(last=False)
+            del self._kept[key]
+            self._bytes -= oldest.size
+
+
+async def _digest(scope: Scope, receive: Receive) -> str:
+    digest, more = BodyDigest(Headers(scope=scope)), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        digest.update(message.get("body", b""))
+        more = bool(message.get("more_body"))
+    return digest.text()
 
 
 def _is_whole(messages: list[Message]) -> bool:

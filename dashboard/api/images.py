@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 from base64 import b64decode
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import FailFast, Field, TypeAdapter
 from starlette.datastructures import UploadFile
 
+from dashboard.api.json_bodies import read_json
 from dashboard.core.errors import DashboardError
 from dashboard.schemas.schema import Schema
 
@@ -36,10 +37,11 @@ class EncodedImage(Schema):
 class EncodedImages(Schema):
     """Image files in JSON."""
 
-    images: list[EncodedImage] = Field(min_length=1)
+    images: Annotated[list[EncodedImage], FailFast()] = Field(min_length=1)
 
 
 _ENCODED = TypeAdapter(EncodedImages)
+_COMMAS = 300  # of one image in JSON, if its name consists of them
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -74,7 +76,7 @@ async def image_files(request: Request) -> list[ImageFile]:
     if kind == "multipart/form-data":
         files = await _of_form(request, most)
     elif kind == "application/json":
-        files = _of_json(await request.body())
+        files = await asyncio.to_thread(_of_json, await request.body(), most)
     else:
         files = [ImageFile(request.query_params.get("name") or "image", await request.body())]
     if not files:
@@ -93,11 +95,8 @@ async def _of_form(request: Request, most: int) -> list[ImageFile]:
         return [ImageFile(part.filename or "image", await part.read()) for part in parts]
 
 
-def _of_json(body: bytes) -> list[ImageFile]:
-    try:
-        found = _ENCODED.validate_json(body)
-    except ValidationError as error:
-        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from error
+def _of_json(body: bytes, most: int) -> list[ImageFile]:
+    found = read_json(_ENCODED, body, (most + 1) * _COMMAS)
     return [_decoded(number, each) for number, each in enumerate(found.images)]
 
 

@@ -93,11 +93,8 @@ async def infer(
     """Predicts the images of the tensor `image`."""
     found = await asyncio.to_thread(_version, services, name, version)
     body = await request.body()
-    order, binary = _split(body, request.headers.get(LENGTH))
-    files = await asyncio.to_thread(_files, order, binary)
-    most = services.settings.api_max_images
-    if len(files) > most:
-        raise DashboardError(f"{len(files):,} images; {most:,} are allowed.", "Send fewer at a time.", "too_large")
+    order, binary = await asyncio.to_thread(_split, body, request.headers.get(LENGTH))
+    files = await asyncio.to_thread(_files, order, binary, services.settings.api_max_images)
     coming = await asyncio.to_thread(services.answering.predict_later, found, files, "api", caller.name)
     answers = [each.answer for each in await asyncio.wrap_future(coming)]
     for number, answer in enumerate(answers):
@@ -128,7 +125,7 @@ def _split(body: bytes, header: str | None) -> tuple[dict[str, Any], bytes]:
     return order, body[length:]
 
 
-def _files(order: dict[str, Any], binary: bytes) -> list[bytes]:
+def _files(order: dict[str, Any], binary: bytes, most: int) -> list[bytes]:
     """The image files of a request."""
     inputs = order.get("inputs")
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
@@ -142,28 +139,32 @@ def _files(order: dict[str, Any], binary: bytes) -> list[bytes]:
     if size is not None:
         if not isinstance(size, int) or size != len(binary):
             raise _wrong("`binary_data_size` differs from the binary data")
-        return _of_strings(binary) if kind == "BYTES" else _of_pixels(np.frombuffer(binary, np.uint8), kind, shape)
+        if kind == "BYTES":
+            return _checked(_of_strings(binary, most), shape, most)
+        return _of_pixels(np.frombuffer(binary, np.uint8), kind, shape, most)
     data = tensor.get("data")
     if kind == "BYTES":
         from base64 import b64decode
 
         try:
-            return [b64decode(each, validate=True) for each in _flat(data)]
-        except (ValueError, TypeError) as error:
+            return _checked([b64decode(each, validate=True) for each in _flat(data)], shape, most)
+        except (ValueError, TypeError, RecursionError) as error:
             raise _wrong("`data` of BYTES must be base64 of image files") from error
     try:
-        pixels = np.asarray(data, dtype=np.int64)
-    except (ValueError, TypeError, OverflowError) as error:
+        pixels = np.asarray(data)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _wrong("`data` must be numbers") from error
-    if pixels.size and not 0 <= pixels.min() <= pixels.max() <= 255:
-        raise _wrong("UINT8 pixels must lie within 0 and 255")
-    return _of_pixels(pixels.astype(np.uint8).ravel(), kind, shape)
+    # pixels between 0 and 1 must not become a black image
+    if pixels.size and (pixels.dtype.kind not in "iu" or pixels.min() < 0 or pixels.max() > 255):
+        raise _wrong("UINT8 pixels must be whole numbers within 0 and 255")
+    return _of_pixels(pixels.astype(np.uint8).ravel(), kind, shape, most)
 
 
-def _of_strings(binary: bytes) -> list[bytes]:
-    """BYTES as binary data: each with its length, 4 bytes little endian, before it."""
-    found, at = [], 0
-    while at < len(binary):
+def _of_strings(binary: bytes, most: int) -> list[bytes]:
+    """BYTES as binary data: each with its length, 4 bytes little endian, before it. Stops when they are too many."""
+    found: list[bytes] = []
+    at = 0
+    while at < len(binary) and len(found) <= most:
         if at + 4 > len(binary):
             raise _wrong("the binary data ends within a length")
         [length] = struct.unpack_from("<I", binary, at)
@@ -174,11 +175,24 @@ def _of_strings(binary: bytes) -> list[bytes]:
     return found
 
 
-def _of_pixels(pixels: np.ndarray, kind: object, shape: list[int]) -> list[bytes]:
+def _check_count(images: int, most: int) -> None:
+    if images > most:
+        raise DashboardError(f"{images:,} images; {most:,} are allowed.", "Send fewer at a time.", "too_large")
+
+
+def _checked(images: list[bytes], shape: list[int], most: int) -> list[bytes]:
+    _check_count(len(images), most)
+    if not images or shape not in ([len(images)], [len(images), 1]):
+        raise _wrong("the number of images differs from the shape, or there is none")
+    return images
+
+
+def _of_pixels(pixels: np.ndarray, kind: object, shape: list[int], most: int) -> list[bytes]:
     if kind != "UINT8" or len(shape) != 4 or shape[3] != 3 or min(shape) < 1:
         raise _wrong("`image` must be BYTES of shape (N), or UINT8 of shape (N, H, W, 3)")
     if pixels.size != int(np.prod(shape, dtype=object)):
         raise _wrong("the number of values differs from the shape")
+    _check_count(shape[0], most)  # before any image is made
     return [encode_png(image) for image in pixels.reshape(shape)]
 
 
@@ -192,7 +206,9 @@ def _answer(version: ModelVersion, order: dict[str, Any], answers: list[Predicti
     probs = np.array([each.pred_probs for each in answers], np.float32).reshape(-1, len(version.class_names))
     labels = [version.class_names[each.class_id] for each in answers]
     asked = order.get("outputs")
-    wanted = {each.get("name"): each for each in asked if isinstance(each, dict)} if isinstance(asked, list) else {}
+    wanted = (
+        {str(each.get("name")): each for each in asked if isinstance(each, dict)} if isinstance(asked, list) else {}
+    )
     whole = order.get("parameters")
     all_binary = isinstance(whole, dict) and whole.get("binary_data_output") is True
     outputs, tail = [], []

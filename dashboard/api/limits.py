@@ -1,7 +1,10 @@
-"""Limits of every request: the size of its body, and how many a client may send."""
+"""Limits of every request: the size of its body, the time it takes to arrive, and how many a client may send."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import time
 from collections.abc import Callable
 
 from limits import RateLimitItemPerMinute
@@ -12,41 +15,65 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.api.problems import problem
 
+PATIENCE_S = 60.0  # for a body of any size
+LEAST_BYTES_PER_S = 10_000.0  # beyond that time
 
-class TooLargeError(Exception):
-    """The body is larger than allowed."""
+
+class _BodyRefusedError(Exception):
+    """The body is larger or comes more slowly than allowed."""
+
+    def __init__(self, too_slow: bool) -> None:
+        self.too_slow = too_slow
 
 
 class BodyLimit:
-    """Refuses a body that is too large: before it is read if its length is stated, else as soon as it is too long."""
+    """Refuses a body that is too large, or that comes so slowly that it would hold its connection for hours.
 
-    def __init__(self, app: ASGIApp, most_bytes: Callable[[str], int]) -> None:
-        """`most_bytes` gives the limit for a path."""
-        self._app, self._most_bytes = app, most_bytes
+    A body whose length is stated is refused before it is read, others as soon as they are too long.
+    """
+
+    def __init__(self, app: ASGIApp, most_bytes: Callable[[str, str], int], patience_s: float = PATIENCE_S) -> None:
+        """`most_bytes` gives the limit for a path and a media type."""
+        self._app, self._most_bytes, self._patience_s = app, most_bytes, patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, see ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._most_bytes(scope["path"])
-        refused = problem(
+        headers = Headers(scope=scope)
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        most = self._most_bytes(scope["path"], kind)
+        too_large = problem(
             413, "too_large", f"The body is larger than the {most / 2**20:,.0f} MB allowed here.",
             "Send fewer or smaller files, or have DASHBOARD_MAX_UPLOAD_MB or DASHBOARD_API_MAX_BODY_MB raised.",
             headers={"Connection": "close"},
         )  # fmt: skip
-        stated = Headers(scope=scope).get("content-length", "")
-        if stated.isdecimal() and int(stated) > most:
-            await refused(scope, receive, send)
+        too_slow = problem(
+            408, "request_timeout", "The body did not arrive in time.",
+            "Send it again over a faster connection, or send fewer or smaller files.", headers={"Connection": "close"},
+        )  # fmt: skip
+        stated = headers.get("content-length", "")
+        if stated.isdecimal() and (len(stated) > 20 or int(stated) > most):
+            await too_large(scope, receive, send)
             return
-        received, begun = 0, False
+        received, waited_s, complete, begun = 0, 0.0, False, False
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, waited_s, complete
+            if complete:  # the application waits for the client to leave
+                return await receive()
+            left_s = self._patience_s + received / LEAST_BYTES_PER_S - waited_s
+            started = time.monotonic()
+            try:
+                message = await asyncio.wait_for(receive(), max(left_s, 0.001))
+            except asyncio.TimeoutError as error:  # in Python 3.10 it is not TimeoutError
+                raise _BodyRefusedError(too_slow=True) from error
+            waited_s += time.monotonic() - started
             received += len(message.get("body", b""))
+            complete = not message.get("more_body")
             if received > most:
-                raise TooLargeError
+                raise _BodyRefusedError(too_slow=False)
             return message
 
         async def noticed(message: Message) -> None:
@@ -56,9 +83,9 @@ class BodyLimit:
 
         try:
             await self._app(scope, counted, noticed)
-        except TooLargeError:
+        except _BodyRefusedError as refused:
             if not begun:
-                await refused(scope, receive, send)
+                await (too_slow if refused.too_slow else too_large)(scope, receive, send)
 
 
 class RateLimit:
@@ -75,6 +102,7 @@ class RateLimit:
             await self._app(scope, receive, send)
             return
         client = Headers(scope=scope).get("authorization") or (scope.get("client") or ("",))[0]
+        client = hashlib.sha256(client.encode()).hexdigest()  # a header may be long, and this is kept
         if not self._limiter.hit(self._rate, client):
             await problem(
                 429, "too_many_requests", f"More than {self._rate.amount:,} requests a minute.",

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
+from dashboard.api.json_bodies import invalid, read_json
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
 from dashboard.core.datasets.library import library
@@ -55,7 +55,9 @@ class Order:
     no_cache: bool
 
 
+MOST_VALUES = 1_000_000  # of the JSON of an order: labels that are mapped
 _RECORD = TypeAdapter(OrderRecord)
+_LABEL_MAP = TypeAdapter(dict[str, str | None])
 _OPTIONS = [
     {"name": name, "in": "query", "schema": {"type": kind}, "description": f"for an upload: {said}"}
     for name, kind, said in (
@@ -99,23 +101,19 @@ async def receive_order(request: Request, services: Services) -> Order:
     settings = services.settings
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        record = _validated(_RECORD.validate_json, await request.body())
+        record = await asyncio.to_thread(read_json, _RECORD, await request.body(), MOST_VALUES)
         return _order(await asyncio.to_thread(_on_server, record.dataset, settings), record)
     options = {name: value for name, value in request.query_params.items() if name not in ("name", "label_map")}
     if given := request.query_params.get("label_map"):
-        options["label_map"] = _validated(TypeAdapter(dict[str, str | None]).validate_json, given.encode())  # type: ignore[assignment]
-    record = _validated(_RECORD.validate_python, {**options, "dataset": "upload"})
+        options["label_map"] = read_json(_LABEL_MAP, given.encode(), MOST_VALUES)  # type: ignore[assignment]
+    try:
+        record = _RECORD.validate_python({**options, "dataset": "upload"})
+    except ValidationError as error:
+        raise invalid(error) from error
     if kind == "multipart/form-data":
         return _order(await _of_form(request, settings), record)
     name = request.query_params.get("name") or f"dataset{_SUFFIX_OF.get(kind, '.zip')}"
     return _order(await _of_body(request, name, settings), record)
-
-
-def _validated(validate: Any, given: object) -> Any:
-    try:
-        return validate(given)
-    except ValidationError as error:
-        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from error
 
 
 def _order(dataset: Path, record: OrderRecord) -> Order:

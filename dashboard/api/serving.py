@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from dashboard.api import V1, V2, evaluations, health, history, inference_protocol, models, predict
 from dashboard.api.access import Door
 from dashboard.api.context import GetServices
+from dashboard.api.docs import add_docs
 from dashboard.api.health import Readiness
 from dashboard.api.idempotency import Idempotency
 from dashboard.api.limits import BodyLimit, RateLimit
@@ -58,11 +59,13 @@ def both(
 def _app(
     title: str, get_services: GetServices, settings: Settings, measures: Measures, readiness: Readiness, door: Door
 ) -> FastAPI:
-    def most_bytes(path: str) -> int:
-        is_dataset = path.rstrip("/").endswith("/evaluations")
+    def most_bytes(path: str, kind: str) -> int:
+        # JSON only names a dataset, and is read into memory
+        is_dataset = path.rstrip("/").endswith("/evaluations") and kind != "application/json"
         return 2**20 * (settings.max_upload_mb if is_dataset else settings.api_max_body_mb)
 
-    app: FastAPI = FastAPIOffline(  # its pages of documentation fetch nothing from the internet
+    app: FastAPI = FastAPIOffline(  # serves the files of the documentation, so that nothing comes from the internet
+        docs_url=None,
         redoc_url=None,
         title=title,
         version=_version(),
@@ -78,6 +81,7 @@ def _app(
     app.state.get_services, app.state.measures, app.state.readiness = get_services, measures, readiness
     app.state.door = door
     tell_problems(app)
+    add_docs(app)
     return app
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -58,15 +59,44 @@ def test_pixels_and_encoded_files_as_json(client: TestClient, expected: np.ndarr
         body(datatype="UINT8", shape=[1, 1, 1, 3], data=["x"]),
         body(datatype="UINT8", shape=[-1, 32, 32, 3], data=[]),
         body(datatype="UINT8", shape=[10**30, 1, 1, 3], data=[1]),
+        body(datatype="UINT8", shape=[1, 1, 1, 3], data=[0.5, 0.5, 0.5]),
+        body(datatype="UINT8", shape=[1, 1, 1, 3], data=["1", "2", "3"]),
+        body(datatype="UINT8", shape=[1, 1, 1, 3], data=[1, 2, None]),
+        body(datatype="UINT8", shape=[1, 1, 1, 3], data=[1, [2], 3]),
+        body(datatype="UINT8", shape=[1, 1, 1, 3], data=[10**30, 2, 3]),
+        body(datatype="UINT8", shape=[0, 1, 1, 3], data=[]),
+        body(datatype="BYTES", shape=[0], data=[]),
+        body(datatype="BYTES", shape=[2], data=[b64encode(FILES[0]).decode()]),
+        body(datatype="BYTES", shape=[1], data=[["x"], "x"]),
         body(datatype="BYTES", shape=[1], data=["no base64!"]),
         body(datatype="BYTES", shape=[1], data=[b64encode(b"text").decode()]),
         body(datatype="BYTES", shape=[1], parameters={"binary_data_size": 5}),
         {**body(datatype="BYTES", shape=[1], data=[b64encode(FILES[0]).decode()]), "outputs": [{"name": "x"}]},
+        {**body(datatype="BYTES", shape=[1], data=[b64encode(FILES[0]).decode()]), "outputs": [{"name": []}]},
     ],
 )
 def test_wrong_requests_are_problems(client: TestClient, order: object) -> None:
     response = client.post(INFER, json=order)
     assert response.status_code == 422 and response.json()["detail"] and response.json()["fix"]
+
+
+@pytest.mark.parametrize("depth", [100, 480, 900, 950, 980, 100_000])
+def test_deeply_nested_data(client: TestClient, depth: int) -> None:
+    for kind in ("BYTES", "UINT8"):
+        text = f'{{"inputs": [{{"name": "image", "datatype": "{kind}", "shape": [1], "data": {"[" * depth}{"]" * depth}}}]}}'
+        response = client.post(INFER, content=text.encode(), headers={"Content-Type": "application/json"})
+        assert response.status_code == 422
+
+
+def test_too_many_images_are_refused_before_any_is_made(client: TestClient) -> None:
+    n = 100_000
+    pixels = body(datatype="UINT8", shape=[n, 1, 1, 3], data=[1] * (3 * n))
+    begun = time.monotonic()
+    assert client.post(INFER, json=pixels).status_code == 413
+    assert time.monotonic() - begun < 3
+    head = json.dumps(body(datatype="BYTES", shape=[n], parameters={"binary_data_size": 4 * n})).encode()
+    headers = {"Inference-Header-Content-Length": str(len(head))}
+    assert client.post(INFER, content=head + bytes(4 * n), headers=headers).status_code == 413
 
 
 def test_models_that_do_not_exist(client: TestClient) -> None:

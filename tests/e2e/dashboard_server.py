@@ -39,7 +39,7 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def running_server(data: Path, script: Path = ROOT / "app.py") -> Iterator[Server]:
+def running_server(data: Path, script: Path = ROOT / "app.py", address: str = "127.0.0.1") -> Iterator[Server]:
     """Starts the dashboard, or another Streamlit script, as the README does; ends it with everything it started."""
     shutil.copytree(ROOT / "data" / "samples", data / "samples", dirs_exist_ok=True)
     with socket.socket() as free:
@@ -47,7 +47,7 @@ def running_server(data: Path, script: Path = ROOT / "app.py") -> Iterator[Serve
         port = free.getsockname()[1]
     log = (data / "server.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), "--server.address", "127.0.0.1"],
+        [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), "--server.address", address],
         cwd=ROOT, env={**os.environ, "DASHBOARD_DATA_DIR": str(data)}, stdout=log, stderr=subprocess.STDOUT,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"

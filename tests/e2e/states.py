@@ -68,6 +68,7 @@ def open_state(page, state: State, run: str, other: str) -> None:
     page.wait_for_selector(IDLE)
     if state.act:
         state.act(page)
+        page.mouse.move(0, 0)  # so that no hint is open over the page
     page.get_by_text(state.ready).locator("visible=true").first.wait_for()
     page.get_by_text("Looking for what stands out").wait_for(state="hidden")
     page.wait_for_selector(IDLE)

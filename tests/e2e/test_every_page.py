@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -37,17 +40,33 @@ class Evaluated:
 @pytest.fixture(scope="module")
 def evaluated(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluated]:
     """Two evaluations of the same images, by two models."""
-    from tests.e2e.screenshots import command, disturbed_samples
+    from tests.e2e.screenshots import disturbed_samples
 
-    archive = disturbed_samples(tmp_path_factory.mktemp("zip") / "disturbed.zip")
-    found = [
-        json.loads(command(server.data, "evaluate", archive, "--model", model, "--json"))
+    archive = disturbed_samples(tmp_path_factory.mktemp("zip") / "disturbed.zip").read_bytes()
+    run, other = (
+        asked(server, f"?name=disturbed.zip&model={model}", archive)["id"]
         for model in ("cifar10-resnet", "cifar10-small")
-    ]
-    run, other = (each["run_id"] for each in found)
-    yield Evaluated(run, other, f"{found[0]['accuracy']:.1%}")
+    )
+    accuracy, _ = (result(server, each)["accuracy"]["value"] for each in (run, other))
+    yield Evaluated(run, other, f"{accuracy:.1%}")
     for run_id in (run, other):
         RunStore(server.data / "runs").delete(run_id)
+
+
+def asked(server: Server, path: str, data: bytes | None = None) -> dict[str, Any]:
+    """What the API of the server says about an evaluation."""
+    asking = urllib.request.Request(f"{server.url}/api/v1/evaluations{path}", data, {"Content-Type": "application/zip"})
+    with urllib.request.urlopen(asking, timeout=60) as answer:
+        return json.load(answer)
+
+
+def result(server: Server, run_id: str) -> dict[str, Any]:
+    """The metrics of an evaluation, when it has finished."""
+    end = time.monotonic() + 120
+    while (found := asked(server, f"/{run_id}"))["state"] in ("waiting", "running") and time.monotonic() < end:
+        time.sleep(0.2)
+    assert found["state"] == "finished", found
+    return found["result"]
 
 
 @pytest.fixture(scope="module")

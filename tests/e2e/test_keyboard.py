@@ -65,6 +65,28 @@ def until(page, ready: Callable[[], bool]) -> None:
     raise AssertionError(f"not ready, at {focused(page)}")
 
 
+@pytest.mark.parametrize("address", ["/", "/explain"])
+def test_the_samples_are_two_stops_into_the_page(page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector(IDLE)
+    page.get_by_role("button", name="Sample: frog").wait_for()
+    tab_to(page, r"^a .*Skip to main content")
+    page.keyboard.press("Enter")
+    until(page, lambda: focused(page).startswith("main"))
+    stops = []
+    for _ in range(2):
+        page.keyboard.press("Tab")
+        stops.append(focused(page))
+    assert "Upload" in stops[0] and "Sample: " in stops[1]
+    for _ in range(20):  # the arrows go from one to the next
+        if "frog" not in focused(page):
+            page.keyboard.press("ArrowRight")
+    assert "Sample: frog" in focused(page)
+    page.keyboard.press("Enter")
+    page.get_by_text("frog", exact=True).locator("visible=true").first.wait_for()
+    until(page, lambda: "picture=" in page.url)
+
+
 def test_an_evaluation_by_keyboard_alone(page, server: Server) -> None:
     page.goto("/")
     page.wait_for_selector(IDLE)

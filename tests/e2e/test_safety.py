@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.e2e.dashboard_server import Server
+from tests.e2e.listening import Listener
 from tests.e2e.test_walkthrough import choose_sample, open_page
 
 pytestmark = pytest.mark.browser
@@ -50,8 +51,21 @@ def test_every_answer_has_the_headers(server: Server, path: str) -> None:
         assert found.headers[name]
 
 
-def test_the_metrics_are_closed(server: Server) -> None:
-    assert ask(server, "/_stcore/metrics").status == 404
+@pytest.mark.parametrize("path", ["metrics", "agent/interact", "agent/mcp", "agent/openapi.json"])
+def test_addresses_of_streamlit_that_nobody_needs_are_closed(server: Server, path: str) -> None:
+    for before in ("", "/", "/somewhere"):
+        assert ask(server, f"{before}/_stcore/{path}").status == 404
+
+
+def test_the_documentation_of_the_api_works_under_the_policy(browser, server: Server) -> None:
+    page = browser.new_page()
+    listener = Listener(page, server.url)
+    page.goto(f"{server.url}/api/v1/docs")
+    page.get_by_text("/predict", exact=True).first.wait_for()
+    page.locator("#operations-predict-predict").get_by_role("button").first.click()
+    page.get_by_role("button", name="Try it out").first.wait_for()
+    assert listener.complaints == []
+    page.close()
 
 
 @pytest.mark.parametrize(

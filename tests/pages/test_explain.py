@@ -116,13 +116,13 @@ def test_quick_methods_stand_side_by_side_each_with_its_verdict(frog: AppTest) -
 
 def test_one_sentence_says_what_the_maps_say_together(frog: AppTest) -> None:
     made = list(frog.session_state["maps"].values())
-    [sentence] = frog.subheader
+    [sentence] = frog.header
     assert sentence.value == summarise(made, of=len(METHODS)).sentence
     assert "4 maps passed the test" in sentence.help and "4 more can be made" in sentence.help
     view(frog, "One map")
-    assert [s.value for s in frog.subheader] == [sentence.value]  # it stays in every tab
+    assert [s.value for s in frog.header] == [sentence.value]  # it stays in every tab
     frog.selectbox(key="explain-target").select("truck").run()
-    assert frog.subheader[0].value  # of the maps that were made for this class
+    assert frog.header[0].value  # of the maps that were made for this class
 
 
 def test_slow_methods_come_when_asked_for(frog: AppTest) -> None:
@@ -130,7 +130,7 @@ def test_slow_methods_come_when_asked_for(frog: AppTest) -> None:
     assert not frog.exception
     assert sorted(titles(frog)) == sorted(method.title for method in METHODS.values())
     assert scores(frog) == sorted(scores(frog), reverse=True)
-    assert "slow-methods" not in [b.key for b in frog.button] and "more can be made" not in frog.subheader[0].help
+    assert "slow-methods" not in [b.key for b in frog.button] and "more can be made" not in frog.header[0].help
 
 
 def test_maps_can_be_downloaded(frog: AppTest) -> None:

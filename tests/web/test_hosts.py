@@ -131,7 +131,11 @@ def test_headers_are_added_and_what_an_answer_says_itself_stays() -> None:
     assert "unsafe-inline" not in policy["script-src"]
 
 
-@pytest.mark.parametrize("path", ["/_stcore/metrics", "/_stcore/metrics/", "/base/_stcore/metrics"])
+@pytest.mark.parametrize(
+    "path",
+    ["/_stcore/metrics", "/_stcore/metrics/", "/base/_stcore/metrics", "/_stcore/agent/mcp", "//_stcore/agent/interact",
+     "/base/_stcore/agent/openapi.json/", "/_stcore/agent"],
+)  # fmt: skip
 def test_closed_addresses_do_not_exist(path: str) -> None:
     assert answer(Closed(_inner), path)[0]["status"] == 404
     assert answer(Closed(_inner), "/_stcore/health")[0]["status"] == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import subprocess
 import sys
@@ -54,8 +55,6 @@ def upgraded(url: str, path: str) -> int:
 
 
 def every_path() -> list[tuple[bool, str]]:
-    import json
-
     done = subprocess.run([sys.executable, "-c", PATHS], cwd=ROOT, capture_output=True, text=True, check=True)
     [line] = [line for line in done.stdout.splitlines() if line.startswith("PATHS ")]
     return [(socket, path) for socket, path in json.loads(line[6:])]
@@ -72,6 +71,8 @@ def test_nothing_but_the_login_and_health_answers_without_a_cookie(tmp_path: Pat
             asked = path.replace("{", "").replace("}", "").replace(":path", "") or "/"
             code, text = (upgraded(server.url, asked), "") if is_socket else status(server.url + asked)
             expected = {"/_stcore/health": 200, "/_stcore/metrics": 404}.get(path, 403 if is_socket else 401)
+            if "/agent/" in path:
+                expected = 404  # closed to everyone
             assert code == expected, (path, code, text)
         assert status(f"{server.url}/login")[0] == 200 and status(f"{server.url}/api/v1/live")[0] == 200
         assert status(f"{server.url}/api/v1/models")[0] == 401
@@ -88,3 +89,17 @@ def test_an_unprotected_server_for_other_machines_does_not_start(command: str, t
     assert done.returncode == 1 and not done.stdout.strip()
     for way_out in ("`python -m dashboard password`", "[auth]", "USE_IT=1"):
         assert way_out in done.stderr
+
+
+def test_a_server_for_other_machines_asks_this_machine_for_a_token_too(tmp_path: Path) -> None:
+    Password(Settings(data_dir=tmp_path)).set("a long password")
+    with running_server(tmp_path, address="0.0.0.0") as server:
+        for path in ("/_stcore/health", "/api/v1/live", "/api/v1/ready", "/api/v1/metrics", "/v2/health/ready"):
+            assert status(server.url + path)[0] == 200, path
+        for path in ("/api/v1/models", "/api/v1/evaluations", "/api/v1/history", "/v2/models/cifar10-resnet"):
+            assert status(server.url + path)[0] == 401, path
+        create = [sys.executable, "-m", "dashboard", "tokens", "create", "monitor", "--scope", "predict", "--json"]
+        environment = {**os.environ, "DASHBOARD_DATA_DIR": str(tmp_path)}
+        done = subprocess.run(create, cwd=ROOT, capture_output=True, text=True, check=True, env=environment)
+        token = json.loads(done.stdout)["secret"]
+        assert status(f"{server.url}/api/v1/models", Authorization=f"Bearer {token}")[0] == 200

@@ -79,7 +79,7 @@ def show_summary(question: Question, place: DeltaGenerator) -> None:
         place.empty()
         return
     told = summarise(made, len(question.methods))
-    place.subheader(told.sentence, anchor=False, help=told.reason)
+    place.header(told.sentence, anchor=False, help=told.reason)
 
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
