@@ -76,7 +76,7 @@ def test_a_user_sees_only_own_predictions(stranger: TestClient, opened: Services
         name: stranger.get(f"{V1}/history", headers=header).json()["predictions"] for name, header in headers.items()
     }
     assert [each["user"] for each in own["ann"]] == ["token ann"] and own["bob"] == []
-    assert stranger.get(f"{V1}/history", headers=headers["bob"], params={"user": "ann"}).status_code == 403
+    assert stranger.get(f"{V1}/history", headers=headers["bob"], params={"user": "token ann"}).status_code == 403
     order = {"prediction_id": answer["prediction_id"], "is_right": True}
     assert stranger.post(f"{V1}/feedback", headers=headers["bob"], json=order).status_code == 403
     assert stranger.post(f"{V1}/feedback", headers=headers["ann"], json=order).status_code == 201

@@ -86,11 +86,11 @@ def test_an_import_that_was_interrupted_is_no_evaluation_to_go_on_with(
     assert caught.value.fix
 
 
-def test_a_note_beside_the_images_is_no_label(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+def test_a_note_beside_the_images_is_no_label_and_no_sample(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
     extra = {"notes/todo.txt": b"x", "cat\\": b"", "top.png": encoded(picture(0))}
     plan = plan_run(make_zip({"cat": 1}, extra=extra), tiny_version)
     assert plan.mapping.class_of == {"cat": "cat"} and plan.mapping.unknown == ()
-    assert [s.name for s in plan.dataset.samples] == ["cat/0.png", "notes/todo.txt", "top.png"]
+    assert [s.name for s in plan.dataset.samples] == ["cat/0.png", "top.png"]
 
 
 def test_a_folder_behind_a_link_is_looked_at(tmp_path: Path, make_zip: MakeZip, tiny_version: ModelVersion) -> None:
