@@ -47,7 +47,7 @@ def evaluated(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
         asked(server, f"?name=disturbed.zip&model={model}", archive)["id"]
         for model in ("cifar10-resnet", "cifar10-small")
     )
-    accuracy, _ = (result(server, each)["accuracy"]["value"] for each in (run, other))
+    accuracy, _ = (result(server, each)["accuracy"] for each in (run, other))
     yield Evaluated(run, other, f"{accuracy:.1%}")
     for run_id in (run, other):
         RunStore(server.data / "runs").delete(run_id)
