@@ -60,6 +60,8 @@ def offer_file(
     st.download_button(
         title, made, file_name, mime, key=key, icon=icon, type=type, disabled=disabled, help=help, on_click=remember
     )
+    if clicked and not clicked.done and disabled:  # since the click: Streamlit may never ask for the file then
+        clicked.done, clicked.error = True, DashboardError(help or "It cannot be made any more.")
     if clicked and not clicked.done:
         _wait(clicked)
     elif clicked and clicked.error:
