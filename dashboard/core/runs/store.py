@@ -72,7 +72,7 @@ class RunStore:
         return folder
 
     def _any_folder(self, run_id: str) -> RunFolder:
-        if not run_id or run_id != Path(run_id).name or run_id.startswith("."):
+        if not run_id or run_id != Path(run_id).name or run_id.startswith(".") or not run_id.isprintable():
             raise DatasetError(f"{run_id!r} is not the id of a run.", code="run_unknown")
         return RunFolder(self.root / run_id, self.visitor)
 
