@@ -1,10 +1,11 @@
-"""What a session holds is freed when its time to come back is over, although no other session ends."""
+"""A session is forgotten when its time to come back is over, although no other session ends."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
+import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
@@ -17,36 +18,34 @@ import sys
 sys.path.insert(0, {root!r})
 from contextlib import asynccontextmanager
 import streamlit as st
-from streamlit import config
-from dashboard.ui.memory import give_back
-config.set_option("server.disconnectedSessionTTL", 1)
+from pathlib import Path
+from dashboard.ui.memory import forget_ended_sessions
+
+async def watch():
+    while not forget_ended_sessions():
+        await asyncio.sleep(0.2)
+    Path({freed!r}).touch()
 
 @asynccontextmanager
 async def lifespan(app):
-    task = asyncio.create_task(give_back(0.2))
+    task = asyncio.create_task(watch())
     yield
     task.cancel()
 
 app = st.App({page!r}, lifespan=lifespan)
 """
 PAGE = """
-import weakref
-from pathlib import Path
 import streamlit as st
 
-class Held:
-    pass
-
-if "held" not in st.session_state:
-    st.session_state.held = Held()
-    weakref.finalize(st.session_state.held, Path({freed!r}).touch).atexit = False
+st.write("a page")
 """
 
 
-def test_a_session_that_is_over_is_freed(tmp_path: Path) -> None:
+def test_a_session_that_is_over_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL", "1")
     freed = tmp_path / "freed"
-    (tmp_path / "page.py").write_text(PAGE.format(freed=str(freed)))
-    (tmp_path / "app.py").write_text(SCRIPT.format(root=str(ROOT), page=str(tmp_path / "page.py")))
+    (tmp_path / "page.py").write_text(PAGE)
+    (tmp_path / "app.py").write_text(SCRIPT.format(root=str(ROOT), freed=str(freed), page=str(tmp_path / "page.py")))
     with running_server(tmp_path / "data", tmp_path / "app.py") as server:
         with connect(server.url.replace("http", "ws") + "/_stcore/stream", max_size=None) as socket:
             message = BackMsg()
