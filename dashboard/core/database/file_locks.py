@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from dashboard.core.locks import take_lock, try_lock
+from dashboard.core.files import locked, try_lock
 
 _IN_USE = "in-use"
 
@@ -35,33 +35,26 @@ class Mark:
 @contextlib.contextmanager
 def writer_lock(file: Path, wait_s: float) -> Iterator[None]:
     """Held while this process writes. Raises TimeoutError if another one holds it for too long, or OSError."""
-    with _held(_beside(file, "writer"), wait_s):
+    with locked(_beside(file, "writer"), wait_s):
         yield
 
 
 def mark_in_use(file: Path, wait_s: float) -> Mark:
     """Marks the file as used. Raises TimeoutError while it is replaced, or OSError."""
-    with _held(_beside(file, _IN_USE), wait_s):
+    with locked(_beside(file, _IN_USE), wait_s):
         return Mark(_beside(file, f"{_IN_USE}.{os.getpid()}-{secrets.token_hex(4)}"))
 
 
 @contextlib.contextmanager
 def used_by_nobody(file: Path) -> Iterator[None]:
     """Keeps all processes from using the file. Raises TimeoutError if one does, or OSError."""
-    with _held(_beside(file, _IN_USE), 0):
+    with locked(_beside(file, _IN_USE), 0):
         for mark in file.parent.glob(f"{file.name}.{_IN_USE}.*"):
             with mark.open("ab") as opened:
                 if not try_lock(opened.fileno()):
                     raise TimeoutError
             mark.unlink(missing_ok=True)  # its process has ended
         yield
-
-
-@contextlib.contextmanager
-def _held(lock: Path, wait_s: float) -> Iterator[None]:
-    with lock.open("ab") as file:
-        take_lock(file.fileno(), wait_s)
-        yield  # closing the file gives the lock back
 
 
 def _beside(file: Path, what: str) -> Path:

@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import how_to_write_again, write_json
-from dashboard.core.locks import locked
+from dashboard.core.files import how_to_write_again, locked, write_json
 
 Verdict = Literal["", "to review", "accepted", "rejected"]
 _FILE = "annotations.json"

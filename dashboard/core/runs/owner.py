@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.locks import try_lock
+from dashboard.core.files import try_lock
 
 _FILE = "owner.lock"
 _TRIES = 4  # retries, since `is_owned` takes the lock for a moment

@@ -15,8 +15,7 @@ import pyarrow as pa
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import how_to_write_again, remove_unfinished
-from dashboard.core.locks import locked
+from dashboard.core.files import how_to_write_again, locked, remove_unfinished
 from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.folder import MANIFEST, RunFolder
 from dashboard.core.runs.manifest import RunManifest
