@@ -163,6 +163,12 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(name[:80] for name in names[:most]) + more
 
 
+def listed_and(names: Sequence[str]) -> str:
+    """All names, at least one, as a sentence lists them: "A", "A and B", "A, B and C"."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def counted(count: int, unit: str) -> str:
     """`1 image` or `1,200 images`."""
     return f"{count:,} {unit}{'' if count == 1 else 's'}"

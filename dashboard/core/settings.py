@@ -37,6 +37,11 @@ WORKER_START_S = 120.0  # default: seconds that a worker process may take to sta
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 
+def _lower_case_list(text: str) -> tuple[str, ...]:
+    """The parts of a list separated by commas, in lower case."""
+    return tuple(part.strip().lower() for part in text.split(",") if part.strip())
+
+
 class Settings(BaseSettings):
     """The dashboard's settings; immutable."""
 
@@ -104,7 +109,7 @@ class Settings(BaseSettings):
         """The names in a list separated by commas, in lower case."""
         if not isinstance(text, str):
             return text
-        names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+        names = _lower_case_list(text)
         if wrong := [name for name in names if not _HOST.fullmatch(name)]:
             raise ValueError(f"{wrong[0]!r} is not the name of a host; write it without http:// and without a port")
         return names
@@ -115,7 +120,7 @@ class Settings(BaseSettings):
         """The e-mails in a list separated by commas, in lower case."""
         if not isinstance(text, str):
             return text
-        emails = tuple(each.strip().lower() for each in text.split(",") if each.strip())
+        emails = _lower_case_list(text)
         if wrong := [each for each in emails if "@" not in each]:
             raise ValueError(f"{wrong[0]!r} is not an e-mail address")
         return emails

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dashboard.core.analysis.robustness import measure_robustness, trained_kinds
 from dashboard.core.datasets import Dataset, open_dataset
-from dashboard.core.errors import DashboardError, DatasetError, ImageError
+from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.explanations.methods import METHODS, get_method
 from dashboard.core.images.corruptions import CORRUPTIONS, STRENGTHS
-from dashboard.core.images.preprocessing import fit_image
-from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.registry import Registry
 from dashboard.core.settings import get_settings
+from dashboard.studies.labelled_pictures import in_random_order
 from dashboard.studies.robustness import labelled_images, record
 from dashboard.studies.robustness import markdown as tables
 from dashboard.studies.study import MethodStudy, study
@@ -48,31 +48,15 @@ def correctly_classified(model: LoadedModel, dataset: Dataset, count: int) -> tu
     Raises:
         DatasetError: there are none.
     """
-    names = model.version.class_names
-    class_of = match_labels((s.label for s in dataset.samples if s.label), names).class_of
-    known = [
-        (sample.index, names.index(meant))
-        for sample in dataset.samples
-        if sample.label and (meant := class_of.get(sample.label))
-    ]
-    order = np.random.default_rng(0).permutation(len(known))
+    labelled = in_random_order(model.version, dataset)
     images: list[np.ndarray] = []
     targets: list[int] = []
-    for start in range(0, len(order), READ_AT_A_TIME):
-        part, labels = [], []
-        for place in order[start : start + READ_AT_A_TIME]:
-            index, class_id = known[place]
-            try:
-                part.append(fit_image(dataset.image(index), model.version.preprocessing))
-                labels.append(class_id)
-            except ImageError:
-                continue
-        for image, label, prediction in zip(part, labels, model.predict(np.stack(part)) if part else [], strict=True):
+    while len(images) < count and (part := list(islice(labelled, READ_AT_A_TIME))):
+        predictions = model.predict(np.stack([image for image, _ in part]))
+        for (image, label), prediction in zip(part, predictions, strict=True):
             if prediction.class_id == label:
                 images.append(image)
                 targets.append(label)
-        if len(images) >= count:
-            break
     if not images:
         raise DatasetError("The model is right about none of these images.", "Choose labelled images that it knows.")
     return np.stack(images[:count]), np.array(targets[:count])

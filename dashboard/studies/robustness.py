@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from dashboard.core.analysis.robustness import Measured, Robustness
 from dashboard.core.datasets import Dataset
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import DatasetError
 from dashboard.core.images.corruptions import NINE, STRENGTHS
-from dashboard.core.images.preprocessing import fit_image
-from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.version import ModelVersion
+from dashboard.studies.labelled_pictures import in_random_order
 
 
 def labelled_images(version: ModelVersion, dataset: Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -31,26 +31,10 @@ def labelled_images(version: ModelVersion, dataset: Dataset, count: int) -> tupl
             "but the corruptions are made for square colour pictures.",
             "Choose a model that takes square colour pictures.",
         )
-    names = version.class_names
-    class_of = match_labels((s.label for s in dataset.samples if s.label), names).class_of
-    known = [
-        (s.index, names.index(meant))
-        for s in dataset.samples
-        if s.label and (meant := class_of.get(s.label)) is not None
-    ]
-    images, labels = [], []
-    for place in np.random.default_rng(0).permutation(len(known)):
-        index, class_id = known[place]
-        try:
-            images.append(fit_image(dataset.image(index), p))
-        except ImageError:
-            continue
-        labels.append(class_id)
-        if len(images) == count:
-            break
-    if not images:
+    found = list(islice(in_random_order(version, dataset), count))
+    if not found:
         raise DatasetError("No picture has a label that the model knows.", "Choose pictures labelled with its classes.")
-    return np.stack(images), np.array(labels)
+    return np.stack([picture for picture, _ in found]), np.array([class_id for _, class_id in found])
 
 
 def markdown(found: Robustness, says_trained: bool) -> str:

@@ -27,6 +27,7 @@ from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models.registry import Registry, check_name
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import HOME, INSTALLED, ROOT, get_settings
+from dashboard.training.cached import cached
 from dashboard.training.recipes import QUICK, RECIPES, Recipe, shape
 from dashboard.training.views import Views
 
@@ -55,20 +56,17 @@ class Options:
 def _photos(images: np.ndarray, preprocessing: Preprocessing, seed: int, cache: Path) -> np.ndarray:
     from dashboard.training.photos import as_photos
 
-    if cache.exists():
-        return np.load(cache, allow_pickle=False)
-    photos = as_photos(
-        images,
-        preprocessing,
-        seed,
-        lambda done: print(f"\rPhoto versions: {done:,} of {len(images):,}", end="", flush=True),
-    )
-    print()
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    part = cache.with_suffix(".part.npy")
-    np.save(part, photos)
-    part.replace(cache)
-    return photos
+    def compute() -> np.ndarray:
+        photos = as_photos(
+            images,
+            preprocessing,
+            seed,
+            lambda done: print(f"\rPhoto versions: {done:,} of {len(images):,}", end="", flush=True),
+        )
+        print()
+        return photos
+
+    return cached(cache, compute)
 
 
 def split_holdout(labels: np.ndarray, holdout: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ import numpy as np
 from dashboard.core.files import write_json
 from dashboard.core.images.preprocessing import Preprocessing, normalize
 from dashboard.training import network
+from dashboard.training.cached import cached
 from dashboard.training.pruning import draw_epoch
 from dashboard.training.recipes import Recipe, shape
 from dashboard.training.targets import Teachers
@@ -148,7 +149,7 @@ def fit(
 
     targets = data.targets
     if teachers and recipe.clean_answers:
-        answers = _clean_answers(teachers, data.images, checkpoint / "answers.npy")
+        answers = cached(checkpoint / "answers.npy", lambda: teachers.clean_answers(data.images))
         targets = recipe.teacher_weight * answers + (1 - recipe.teacher_weight) * targets
     views = Views(recipe, data.images, data.photos, targets)
     with closing(views.from_epoch(first)) as shown:
@@ -177,14 +178,3 @@ def fit(
             write_json(checkpoint / "state.json", {"epochs_done": epoch + 1, "backend": keras.backend.backend()})
             (checkpoint / f"losses-{epoch}.npy").unlink(missing_ok=True)
     return network.rebuilt(model, "float32", data.preprocessing.width, **layout)
-
-
-def _clean_answers(teachers: Teachers, images: np.ndarray, cache: Path) -> np.ndarray:
-    """The teachers' answers for the undistorted images; a resumed training reads them again."""
-    if cache.exists():
-        return np.load(cache, allow_pickle=False)
-    answers = teachers.clean_answers(images)
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    np.save(part := cache.with_suffix(".part.npy"), answers)
-    part.replace(cache)
-    return answers

@@ -44,13 +44,12 @@ class Teachers:
 
     def __init__(self, versions: Sequence[ModelVersion], precision: str) -> None:
         """Loads the versions; `precision` is a Keras dtype policy."""
-        self._models = [(load_version(version, precision), version.preprocessing) for version in versions]
-        self._temperatures = [version.temperature for version in versions]
+        self._models = [(load_version(each, precision), each.preprocessing, each.temperature) for each in versions]
 
     def clean_answers(self, images: np.ndarray) -> np.ndarray:
         """The mean of the teachers' calibrated probabilities, (N, K), for images (N, S, S, 3) uint8."""
         found = []
-        for (model, preprocessing), temperature in zip(self._models, self._temperatures, strict=True):
+        for model, preprocessing, temperature in self._models:
             as_seen = preprocessing.for_size_of(images)
             parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
             logits = np.concatenate([np.asarray(model.predict_on_batch(normalize(part, as_seen))) for part in parts])
@@ -69,7 +68,7 @@ class Teachers:
         seen = np.where(rng.random((len(images), 1, 1, 1)) < 0.5, images, images[:, :, ::-1])
         of = rng.integers(0, len(self._models), len(images))
         answers = np.empty((len(images), self._models[0][0].output_shape[-1]), np.float32)
-        for i, (model, preprocessing) in enumerate(self._models):
+        for i, (model, preprocessing, _) in enumerate(self._models):
             as_seen, rows = preprocessing.for_size_of(seen), np.flatnonzero(of == i)
             for at in np.split(rows, range(BATCH, len(rows), BATCH)):  # see `fit._train_epoch`
                 filled = np.resize(at, BATCH)  # always the same size, because JAX compiles again for every new size

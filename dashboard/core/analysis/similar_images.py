@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dashboard.core.errors import listed_and
+
 PIECE_ROWS = 8192  # embeddings in memory at a time; a run may have a million
 
 
@@ -44,7 +46,7 @@ def summary(similar: pd.DataFrame) -> str:
     """The labels of the most similar images, in one sentence."""
     labels = similar["true_label"].fillna(similar["predicted_label"]).astype(str)
     counts = [f"{count} {label}" for label, count in labels.value_counts().items()]
-    listed = counts[0] if len(counts) == 1 else f"{', '.join(counts[:-1])} and {counts[-1]}"
+    listed = listed_and(counts)
     if similar["true_label"].isna().all():
         return f"The {len(similar)} most similar are predicted as: {listed}."
     wrong = int((similar["true_label"].notna() & (similar["true_label"] != similar["predicted_label"])).sum())

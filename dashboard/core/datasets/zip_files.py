@@ -172,7 +172,6 @@ def why_closed(member: zipfile.ZipInfo, subject: str, archive: str) -> ImageErro
 def _refuse_if_no_image_can_be_read(archive: str, members: Sequence[zipfile.ZipInfo]) -> None:
     """Raises DatasetError when every image, or else every file, is encrypted or compressed in an unsupported way."""
     members = [m for m in members if is_image_name(m.filename)] or members
-    if members and all(why_closed(member, archive, archive) for member in members):
-        first = why_closed(members[0], archive, archive)
-        assert first is not None
+    faults = (why_closed(member, archive, archive) for member in members)
+    if (first := next(faults, None)) and all(faults):
         raise DatasetError(first.message, first.fix, first.code)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from dashboard.core.errors import commands_in
+from dashboard.core.errors import commands_in, counted
 
 MIB = 2**20
 
@@ -57,11 +57,11 @@ class Report:
             return f"Predictions are off: {without_full_stop(self.predictions_off)}"
         if errors := [check for check in self.checks if check.status == "error"]:
             first = errors[0].summary.partition("; ")[0]  # only the first sentence; the check shows the rest
-            return f"{_counted(len(errors), 'error')}{', the first' if len(errors) > 1 else ''}: {first}"
+            return f"{counted(len(errors), 'error')}{', the first' if len(errors) > 1 else ''}: {first}"
         if to_come := sum(check.status == "checking" for check in self.checks):
-            return f"Checking, {_counted(to_come, 'check')} to come"
+            return f"Checking, {counted(to_come, 'check')} to come"
         if warnings := sum(check.status == "warning" for check in self.checks):
-            return f"Works, with {_counted(warnings, 'warning')}"
+            return f"Works, with {counted(warnings, 'warning')}"
         return "Everything works"
 
     @property
@@ -82,10 +82,6 @@ class Report:
     def of(self, group: str, *statuses: Status) -> tuple[Check, ...]:
         """The checks of a group; with statuses given, only the checks with one of them."""
         return tuple(c for c in self.checks if c.group == group and (not statuses or c.status in statuses))
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def without_full_stop(text: str) -> str:

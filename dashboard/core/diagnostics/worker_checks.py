@@ -9,6 +9,7 @@ import psutil
 from dashboard.core.diagnostics.checks import MIB, Check
 from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.engine.contract import Engine, WorkerStatus
+from dashboard.core.errors import counted
 from dashboard.core.shell import set_variable
 
 GROUP = "workers"
@@ -54,8 +55,8 @@ def restarts_in_words(worker: WorkerStatus) -> str:
     """Such as "3 restarts, the last because it exited with code 3 while idle"; "" if there was none."""
     if not worker.restarts:
         return ""
-    count = "1 restart" if worker.restarts == 1 else f"{worker.restarts} restarts, the last"
-    return f"{count} because it {_why(worker.fault)}"
+    last = ", the last" if worker.restarts > 1 else ""
+    return f"{counted(worker.restarts, 'restart')}{last} because it {_why(worker.fault)}"
 
 
 def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from dashboard.core.errors import listed_and
 from dashboard.core.explanations.methods import METHODS
 from dashboard.core.explanations.overlay import resize_maps
 from dashboard.core.explanations.records import Explanation
@@ -147,12 +148,6 @@ def place_in_words(heatmap: np.ndarray) -> str:
     if down:
         return f"the {down} part"
     return f"the {across}" if across else "the centre"
-
-
-def listed_and(names: Sequence[str]) -> str:
-    """Names as a sentence lists them: "A", "A and B", "A, B and C"."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _none_passed(explanations: Sequence[Explanation], of: int) -> str:

@@ -27,32 +27,24 @@ class ModelHealth:
 
     def fault(self, version: ModelVersion) -> ModelError | None:
         """Why the version cannot be used; None if it can, or while its file is being read."""
-        signature = signature_of(version)
-        if isinstance(signature, ModelError):
-            return signature
-        seen, fault = self._verdicts.get(version.file, (None, None))
-        if seen == signature:
-            return fault
-        self._read_later(version)
-        return None
+        known, fault = self._remembered(version)
+        if not known:
+            self._read_later(version)
+        return fault
 
     def known(self, versions: Iterable[ModelVersion]) -> bool:
         """True if none of these files is being read, or must be."""
-        return all(
-            isinstance(signature := signature_of(v), ModelError)
-            or self._verdicts.get(v.file, (None, None))[0] == signature
-            for v in versions
-        )
+        return all(self._remembered(version)[0] for version in versions)
 
     def check(self, version: ModelVersion) -> ModelError | None:
         """As `fault`, but waits until the file has been read."""
-        signature = signature_of(version)
-        if isinstance(signature, ModelError):
-            return signature
-        seen, fault = self._verdicts.get(version.file, (None, None))
-        if seen != signature:
-            fault = file_fault(version)
-            self._verdicts[version.file] = signature, fault
+        known, fault = self._remembered(version)
+        if known:
+            return fault
+        before = signature_of(version)  # if the file changes while it is read, the verdict is not about the new one
+        fault = file_fault(version)
+        if not isinstance(before, ModelError):
+            self._verdicts[version.file] = before, fault
         return fault
 
     def note(self, version: ModelVersion, error: ModelError | None) -> None:
@@ -60,6 +52,14 @@ class ModelHealth:
         signature = signature_of(version)
         if not isinstance(signature, ModelError):
             self._verdicts[version.file] = signature, error
+
+    def _remembered(self, version: ModelVersion) -> tuple[bool, ModelError | None]:
+        """Whether the verdict on the present file is known, and this verdict."""
+        signature = signature_of(version)
+        if isinstance(signature, ModelError):
+            return True, signature
+        seen, fault = self._verdicts.get(version.file, (None, None))
+        return (True, fault) if seen == signature else (False, None)
 
     def _read_later(self, version: ModelVersion) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import how_to_write_again, locked, write_json
+from dashboard.core.runs.run import unknown_run
 
 Verdict = Literal["", "to review", "accepted", "rejected"]
 _FILE = "annotations.json"
@@ -95,7 +96,7 @@ def change_annotations(folder: Path, change: Callable[[Annotations], Annotations
             changed = change(read_annotations(folder))
             write_json(folder / _FILE, _TYPE.dump_python(changed, mode="json"), make_folder=False)
     except FileNotFoundError as error:
-        raise DatasetError(f"There is no run {folder.name!r}.", "Evaluate the dataset again.", "run_unknown") from error
+        raise unknown_run(folder.name) from error
     except OSError as error:
         raise DatasetError(
             f"The tags and notes cannot be written to {folder}: {error.strerror or error}.",

@@ -32,7 +32,7 @@ from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
 from dashboard.core.runs.rows import COLUMNS, RowFiles, complete, read_part
-from dashboard.core.runs.run import Run, damaged
+from dashboard.core.runs.run import Run, damaged, unknown_run
 from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile, mapped_array
 
 MANIFEST = "manifest.json"
@@ -78,7 +78,7 @@ class RunFolder:
         try:
             manifest = self._read(MANIFEST, _MANIFEST_TYPE)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise self._unknown() from error
+            raise unknown_run(self.run_id) from error
         except OSError as error:
             raise damaged(self.run_id, f"{MANIFEST}: {error.strerror or error}") from error
         if manifest.run_id != self.run_id:  # else deleting the one would delete the other
@@ -109,7 +109,7 @@ class RunFolder:
         if self.may_change():
             return
         if not self.may_see():
-            raise self._unknown()
+            raise unknown_run(self.run_id)
         raise AccessError(
             f"You may look at the evaluation {self.run_id}, but you did not start it, so you cannot change it.",
             "Evaluate the dataset again to get an evaluation of your own, or ask an admin of this dashboard.",
@@ -133,7 +133,7 @@ class RunFolder:
         try:
             return RunOwner(self.path)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise self._unknown() from error
+            raise unknown_run(self.run_id) from error
 
     def is_owned(self) -> bool:
         """True while some process works on the run."""
@@ -321,9 +321,6 @@ class RunFolder:
 
     def _write(self, name: str, record_type: TypeAdapter[T], record: T, make_folder: bool = False) -> None:
         write_json(self.path / name, record_type.dump_python(record, mode="json"), make_folder)
-
-    def _unknown(self) -> DatasetError:
-        return DatasetError(f"There is no run {self.run_id!r}.", "Evaluate the dataset again.", "run_unknown")
 
 
 def _check_index(index: np.ndarray, n_images: int) -> None:

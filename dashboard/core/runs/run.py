@@ -114,6 +114,11 @@ class Run:
         return evaluate_labels(true, predicted, self.manifest.class_names, rows["confidence"].to_numpy())
 
 
+def unknown_run(run_id: str) -> DatasetError:
+    """The error for a run that does not exist, or that the visitor may not see."""
+    return DatasetError(f"There is no run {run_id!r}.", "Evaluate the dataset again.", "run_unknown")
+
+
 def damaged(run_id: str, error: Exception | str) -> DatasetError:
     """The error for a run whose files cannot be read."""
     if isinstance(error, Exception):

@@ -20,6 +20,7 @@ from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.folder import MANIFEST, RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
+from dashboard.core.runs.run import unknown_run
 
 _BEGINNING = ".beginning.lock"
 _ABANDONED_S = 86_400  # a folder without a manifest and without rows that is older belongs to a killed process
@@ -67,7 +68,7 @@ class RunStore:
         """
         folder = self._any_folder(run_id)
         if not folder.may_see():
-            raise DatasetError(f"There is no run {run_id!r}.", "Evaluate the dataset again.", "run_unknown")
+            raise unknown_run(run_id)
         return folder
 
     def _any_folder(self, run_id: str) -> RunFolder:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.files import open_atomically
+from dashboard.core.runs.rows import reading
 
 MOST_BYTES = 2**30  # a run that needs more keeps no thumbnails
 
@@ -71,12 +72,8 @@ def mapped_array(path: Path, shape: Sequence[int | None], dtype: type) -> np.mem
     Raises:
         OSError: the file is missing, damaged, or holds another array.
     """
-    try:
+    with reading(path):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError:
-        raise
-    except Exception as error:  # a damaged header makes NumPy raise almost anything
-        raise OSError(f"{path.name}: {type(error).__name__}: {error}") from error
     fits = (
         isinstance(array, np.memmap)
         and array.dtype == dtype

@@ -152,8 +152,9 @@ class LoadedModel:
 
 
 @lru_cache(maxsize=4)
-def _load(version_file: Path, modified_ns: int, ref: str, version_key: _Key) -> LoadedModel:
+def _load(version_file: Path, modified_ns: int, version_key: _Key) -> LoadedModel:
     version = version_key.version
+    ref = version.ref
     start = time.perf_counter()
     data = version_file.read_bytes()
     if hashlib.sha256(data).hexdigest() != version.sha256:
@@ -177,9 +178,7 @@ class _Key:
 
     def __init__(self, version: ModelVersion) -> None:
         self.version = version
-        self._key = (
-            version.sha256, version.preprocessing, version.output, version.temperature, version.bfloat16, version.class_names
-        )  # fmt: skip
+        self._key = version.answers_key
 
     def __hash__(self) -> int:
         return hash(self._key)
@@ -200,7 +199,7 @@ def load(version: ModelVersion) -> LoadedModel:
         raise ModelError(
             f"{version.ref}: {version.file.name} is missing.", "Restore it, or add the model again.", "model_missing"
         ) from error
-    return _load(version.file, modified_ns, version.ref, _Key(version))
+    return _load(version.file, modified_ns, _Key(version))
 
 
 def check_shapes(model: keras.Model, version: ModelVersion) -> None:
