@@ -220,7 +220,7 @@ def _place_of(cursor: str | None) -> tuple[str, str, int | None, str]:
     found = _CURSOR.fullmatch(cursor)
     if not found:
         raise DashboardError(
-            "The cursor of this page of the history is none that the history gave.",
+            "This cursor does not come from the history.",
             "Begin at the first page, without a cursor.",
             "cursor",
         )
