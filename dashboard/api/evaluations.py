@@ -16,10 +16,11 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from dashboard.api.access import Caller, needs
+from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.problems import answers
 from dashboard.api.receiving import BODY, Order, receive_order
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.datasets.described import describe
 from dashboard.core.evaluation.job import Job
@@ -95,7 +96,7 @@ class Evaluations(Schema):
     "", status_code=202, response_model=EvaluationRecord, openapi_extra=BODY,
     responses=answers(400, 401, 403, 404, 413, 422, 429, 503, 507),
 )  # fmt: skip
-async def start(caller: Annotated[Caller, needs("evaluate")], services: Opened, request: Request) -> Response:
+async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request) -> Response:
     """Evaluates a model on a dataset: an uploaded file, or a dataset on this server by its name.
 
     The same dataset and version give the result that is already there, unless `no_cache` is set.
@@ -113,14 +114,14 @@ def _start(services: Services, order: Order) -> Job:
 
 
 @router.get("", responses=answers(401, 403, 429))
-def list_evaluations(caller: Annotated[Caller, needs("evaluate")], services: Opened) -> Evaluations:
+def list_evaluations(caller: Annotated[Visitor, needs("evaluate")], services: Opened) -> Evaluations:
     """All evaluations, the newest first."""
     return Evaluations(evaluations=[RunSummary.of(each) for each in overviews(services.runs)])
 
 
 @router.get("/{id}", responses=answers(401, 403, 404, 422, 429))
 def show(
-    caller: Annotated[Caller, needs("evaluate")], services: Opened, request: Request, id: RunId, where: Where = ()
+    caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId, where: Where = ()
 ) -> EvaluationRecord:
     """An evaluation: its progress with the remaining time, then its metrics with 95% intervals."""
     return _record(services, id, request, where)
@@ -128,7 +129,7 @@ def show(
 
 @router.get("/{id}/events", response_class=EventSourceResponse, responses=answers(401, 403, 404, 429))
 async def events(
-    caller: Annotated[Caller, needs("evaluate")], services: Opened, request: Request, id: RunId
+    caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId
 ) -> EventSourceResponse:
     """The progress as server-sent events: `progress` whenever it changes, and `end` with the whole record."""
     await asyncio.to_thread(_record, services, id, request)  # so that an unknown id is a 404
@@ -152,7 +153,7 @@ async def events(
 
 @router.get("/{id}/rows", responses=answers(401, 403, 404, 409, 422, 429))
 def rows(
-    caller: Annotated[Caller, needs("evaluate")],
+    caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
     id: RunId,
     where: Where = (),
@@ -172,7 +173,7 @@ def rows(
     responses={**answers(401, 403, 404, 422, 429), 200: {"content": {"application/octet-stream": {}}}},
 )  # fmt: skip
 def image(
-    caller: Annotated[Caller, needs("evaluate")],
+    caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
     id: RunId,
     n: Annotated[int, Path(ge=0, le=2**53, description="`index` of its row")],
@@ -193,7 +194,7 @@ def image(
     responses={**answers(401, 403, 404, 409, 422, 429, 503), 200: {"content": {"text/html": {}, "text/markdown": {}}}},
 )  # fmt: skip
 def report(
-    caller: Annotated[Caller, needs("evaluate")],
+    caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
     id: RunId,
     where: Where = (),
@@ -212,7 +213,7 @@ def report(
 
 @router.post("/{id}/cancel", responses=answers(401, 403, 404, 429))
 def cancel(
-    caller: Annotated[Caller, needs("evaluate")], services: Opened, request: Request, id: RunId
+    caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId
 ) -> EvaluationRecord:
     """Stops an evaluation; the images that are done are kept. Does nothing if it has ended."""
     if services.jobs.get(id):
@@ -221,7 +222,7 @@ def cancel(
 
 
 @router.delete("/{id}", status_code=204, responses=answers(401, 403, 404, 409, 429))
-def delete(caller: Annotated[Caller, needs("evaluate")], services: Opened, id: RunId) -> None:
+def delete(caller: Annotated[Visitor, needs("evaluate")], services: Opened, id: RunId) -> None:
     """Deletes an evaluation; its dataset stays."""
     services.runs.folder(id).manifest()
     services.runs.delete(id)

@@ -17,9 +17,10 @@ import numpy as np
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 
-from dashboard.api.access import Caller, needs
+from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.health import Readiness
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.images.drawing import encode_png
 from dashboard.core.models.prediction import Failure, Prediction
@@ -55,7 +56,7 @@ async def ready(request: Request, services: Opened) -> Response:
 @router.get("/models/{name}")
 @router.get("/models/{name}/versions/{version}", operation_id="version_metadata")
 def metadata(
-    caller: Annotated[Caller, needs("predict")], services: Opened, name: Part, version: str = ""
+    caller: Annotated[Visitor, needs("predict")], services: Opened, name: Part, version: str = ""
 ) -> dict[str, Any]:
     """Inputs and outputs of a model."""
     found = _version(services, name, version)
@@ -77,7 +78,7 @@ def metadata(
 @router.get("/models/{name}/ready")
 @router.get("/models/{name}/versions/{version}/ready", operation_id="version_ready")
 async def model_ready(
-    caller: Annotated[Caller, needs("predict")], services: Opened, name: Part, version: str = ""
+    caller: Annotated[Visitor, needs("predict")], services: Opened, name: Part, version: str = ""
 ) -> Response:
     """Whether a model can be loaded."""
     found = await asyncio.to_thread(_version, services, name, version)
@@ -88,7 +89,7 @@ async def model_ready(
 @router.post("/models/{name}/infer")
 @router.post("/models/{name}/versions/{version}/infer", operation_id="version_infer")
 async def infer(
-    caller: Annotated[Caller, needs("predict")], services: Opened, request: Request, name: Part, version: str = ""
+    caller: Annotated[Visitor, needs("predict")], services: Opened, request: Request, name: Part, version: str = ""
 ) -> Response:
     """Predicts the images of the tensor `image`."""
     found = await asyncio.to_thread(_version, services, name, version)

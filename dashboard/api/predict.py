@@ -10,10 +10,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from dashboard.api.access import Caller, needs
+from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.images import BODY, ImageFile, Images
 from dashboard.api.problems import answers
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DashboardError, ImageError, listed
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
 from dashboard.core.explanations.overlay import overlay
@@ -68,7 +69,7 @@ class Predictions(Schema):
 
 @router.post("/predict", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 422, 429, 503))
 async def predict(
-    caller: Annotated[Caller, needs("predict")],
+    caller: Annotated[Visitor, needs("predict")],
     services: Opened,
     request: Request,
     images: Images,
@@ -109,7 +110,7 @@ async def predict(
 
 @router.post("/explain", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 422, 429, 503))
 async def explain(
-    caller: Annotated[Caller, needs("predict")],
+    caller: Annotated[Visitor, needs("predict")],
     services: Opened,
     images: Images,
     model: Model = "",

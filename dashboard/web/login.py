@@ -13,11 +13,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.web.hosts import names_host
 from dashboard.web.login_page import login_page, logout_page
 from dashboard.web.paths import has_own_rules, prefix_of
+from dashboard.web.refusing import POLICY_VIOLATION, refuse
 
 LOGIN, LOGOUT = "/login", "/logout"
 _LONGEST_FORM = 16_384  # bytes
+_NO_STORE = {"Cache-Control": "no-store"}
 _UNSAFE = re.compile(r"[\x00-\x20\\\x7f]")
 
 
@@ -54,7 +57,7 @@ class Login:
             asked = self.keeper.is_asked()
             logged_in = asked and self._is_logged_in(scope)
         except Exception as error:  # nobody comes in while the password cannot be read
-            await _refuse(scope, receive, send, PlainTextResponse(f"{error}\n", 503))
+            await refuse(scope, receive, send, PlainTextResponse(f"{error}\n", 503, _NO_STORE))
             return
         at_the_door = scope["type"] == "http" and scope["path"] in (self.prefix + LOGIN, self.prefix + LOGOUT)
         if at_the_door:
@@ -65,7 +68,7 @@ class Login:
             guarded = self._while_logged_in(scope, receive, send) if scope["type"] == "websocket" else receive
             await self.app(scope, guarded, send)
         else:
-            await _refuse(scope, receive, send, self._stop(scope))
+            await refuse(scope, receive, send, self._stop(scope))
 
     def _is_logged_in(self, scope: Scope) -> bool:
         cookies = Request({**scope, "type": "http"}).cookies
@@ -77,8 +80,8 @@ class Login:
         async def guarded() -> Message:
             message = await receive()
             if message["type"] == "websocket.receive" and not self._still(scope):
-                await send({"type": "websocket.close", "code": 1008})
-                return {"type": "websocket.disconnect", "code": 1008}
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+                return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
             return message
 
         return guarded
@@ -94,7 +97,7 @@ class Login:
         headers = Headers(scope=scope)
         opens_page = scope.get("method") in ("GET", "HEAD") and "text/html" in headers.get("accept", "")
         if not opens_page:
-            return PlainTextResponse("Log in first.\n", 401)
+            return PlainTextResponse("Log in first.\n", 401, _NO_STORE)
         query = scope["query_string"].decode("latin-1")
         wanted = quote(scope["path"], safe="/") + (f"?{query}" if query else "")
         return _see_other(f"{self.prefix}{LOGIN}?{urlencode({'next': wanted})}")
@@ -159,7 +162,7 @@ def _is_from_elsewhere(request: Request) -> bool:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
         return site not in ("same-origin", "none")
-    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    return origin is not None and not names_host(origin, request.headers.get("host"))
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -172,12 +175,4 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def _see_other(path: str) -> RedirectResponse:
-    return RedirectResponse(path, 303, {"Cache-Control": "no-store"})
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
-    else:
-        response.headers["Cache-Control"] = "no-store"
-        await response(scope, receive, send)
+    return RedirectResponse(path, 303, _NO_STORE)
