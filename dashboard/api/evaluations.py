@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -266,6 +265,4 @@ def _plain(value: object) -> object:
     """The value without NumPy and pandas types; None for a missing one."""
     if isinstance(value, np.ndarray):
         return value.tolist()
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return None
-    return value
+    return None if pd.isna(value) else value  # type: ignore[call-overload]

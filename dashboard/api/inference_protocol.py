@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from base64 import b64decode
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from dashboard.api.context import Opened
 from dashboard.api.health import Readiness
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DashboardError, ImageError
+from dashboard.core.files import parse_json
 from dashboard.core.images.drawing import encode_png
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
@@ -118,8 +120,8 @@ def _split(body: bytes, header: str | None) -> tuple[dict[str, Any], bytes]:
             raise _wrong(f"{LENGTH} is not a length within the body")
         length = int(header)
     try:
-        order = json.loads(body[:length])
-    except (ValueError, RecursionError) as error:
+        order = parse_json(body[:length])
+    except ValueError as error:
         raise _wrong("the body is not JSON") from error
     if not isinstance(order, dict):
         raise _wrong("the body is not a JSON object")
@@ -132,25 +134,32 @@ def _files(order: dict[str, Any], binary: bytes, most: int) -> list[bytes]:
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
         raise _wrong("`inputs` must be a list of one tensor")
     tensor = inputs[0]
-    kind, shape = tensor.get("datatype"), tensor.get("shape")
+    kind, shape, data = tensor.get("datatype"), tensor.get("shape"), tensor.get("data")
     if not isinstance(shape, list) or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape):
         raise _wrong("`shape` must be a list of whole numbers")
-    parameters = tensor.get("parameters") or {}
-    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
-    if size is not None:
-        if not isinstance(size, int) or size != len(binary):
-            raise _wrong("`binary_data_size` differs from the binary data")
-        if kind == "BYTES":
-            return _checked(_of_strings(binary, most), shape, most)
-        return _of_pixels(np.frombuffer(binary, np.uint8), kind, shape, most)
-    data = tensor.get("data")
+    size = _parameters(tensor).get("binary_data_size")
+    if size is not None and (not isinstance(size, int) or size != len(binary)):
+        raise _wrong("`binary_data_size` differs from the binary data")
     if kind == "BYTES":
-        from base64 import b64decode
+        return _checked(_of_base64(data) if size is None else _of_strings(binary, most), shape, most)
+    return _of_pixels(_pixels(data) if size is None else np.frombuffer(binary, np.uint8), kind, shape, most)
 
-        try:
-            return _checked([b64decode(each, validate=True) for each in _flat(data)], shape, most)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise _wrong("`data` of BYTES must be base64 of image files") from error
+
+def _parameters(of: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a request or of a tensor."""
+    found = of.get("parameters")
+    return found if isinstance(found, dict) else {}
+
+
+def _of_base64(data: object) -> list[bytes]:
+    try:
+        return [b64decode(each, validate=True) for each in _flat(data)]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _wrong("`data` of BYTES must be base64 of image files") from error
+
+
+def _pixels(data: object) -> np.ndarray:
+    """Pixels in JSON as (N,) uint8."""
     try:
         pixels = np.asarray(data)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -158,7 +167,7 @@ def _files(order: dict[str, Any], binary: bytes, most: int) -> list[bytes]:
     # pixels between 0 and 1 must not become a black image
     if pixels.size and (pixels.dtype.kind not in "iu" or pixels.min() < 0 or pixels.max() > 255):
         raise _wrong("UINT8 pixels must be whole numbers within 0 and 255")
-    return _of_pixels(pixels.astype(np.uint8).ravel(), kind, shape, most)
+    return pixels.astype(np.uint8).ravel()
 
 
 def _of_strings(binary: bytes, most: int) -> list[bytes]:
@@ -206,35 +215,34 @@ def _flat(data: object) -> list[Any]:
 def _answer(version: ModelVersion, order: dict[str, Any], answers: list[Prediction]) -> Response:
     probs = np.array([each.pred_probs for each in answers], np.float32).reshape(-1, len(version.class_names))
     labels = [version.class_names[each.class_id] for each in answers]
+    as_strings = [label.encode() for label in labels]
+    known = {
+        "pred_probs": ("FP32", list(probs.shape), probs.ravel().tolist(), probs.tobytes()),
+        "predicted_label": (
+            "BYTES", [len(labels)], labels, b"".join(struct.pack("<I", len(text)) + text for text in as_strings)
+        ),
+    }  # fmt: skip
     asked = order.get("outputs")
     wanted = (
         {str(each.get("name")): each for each in asked if isinstance(each, dict)} if isinstance(asked, list) else {}
     )
-    whole = order.get("parameters")
-    all_binary = isinstance(whole, dict) and whole.get("binary_data_output") is True
+    if unknown := wanted.keys() - known.keys():
+        raise _wrong(f"there is no output {min(unknown)!r}")
+    all_binary = _parameters(order).get("binary_data_output") is True
     outputs, tail = [], []
-    for name, kind, shape, values in (
-        ("pred_probs", "FP32", list(probs.shape), probs.ravel().tolist()),
-        ("predicted_label", "BYTES", [len(labels)], labels),
-    ):
+    for name, (kind, shape, values, binary) in known.items():
         if wanted and name not in wanted:
             continue
-        own = wanted.get(name, {}).get("parameters")
         tensor: dict[str, Any] = {"name": name, "datatype": kind, "shape": shape}
-        if own.get("binary_data", all_binary) if isinstance(own, dict) else all_binary:
-            data = probs.tobytes() if kind == "FP32" else b"".join(
-                struct.pack("<I", len(text)) + text for text in (label.encode() for label in labels)
-            )  # fmt: skip
-            tensor["parameters"] = {"binary_data_size": len(data)}
-            tail.append(data)
+        if _parameters(wanted.get(name, {})).get("binary_data", all_binary):
+            tensor["parameters"] = {"binary_data_size": len(binary)}
+            tail.append(binary)
         else:
             tensor["data"] = values
         outputs.append(tensor)
     record: dict[str, Any] = {"model_name": version.name, "model_version": version.version, "outputs": outputs}
     if isinstance(order.get("id"), str):
         record["id"] = order["id"]
-    if unknown := set(wanted) - {"pred_probs", "predicted_label"}:
-        raise _wrong(f"there is no output {sorted(map(str, unknown))[0]!r}")
     head = json.dumps(record).encode()
     if not tail:
         return Response(head, media_type="application/json")

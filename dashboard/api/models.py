@@ -58,7 +58,7 @@ def show_model(caller: Annotated[Visitor, needs("predict")], services: Opened, n
     """The card of a model version: its classes, its preprocessing, what was measured and how it was made."""
     found = services.registry.get(f"{name}@{version}")
     record = ModelRecord.of_version(found, found.ref == _active(services.registry))
-    return ModelCard(**{each: getattr(record, each) for each in ModelRecord.model_fields}, record=to_record(found))
+    return ModelCard(**dict(record), record=to_record(found))
 
 
 def _active(known: Registry) -> str:

@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
 from dashboard.api.json_bodies import invalid, read_json
+from dashboard.api.media_types import media_type
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
 from dashboard.core.datasets.library import library
@@ -99,7 +100,7 @@ BODY: dict[str, Any] = {
 async def receive_order(request: Request, services: Services) -> Order:
     """Reads the request; an upload goes to disk as it arrives. Raises DashboardError or RequestValidationError."""
     settings = services.settings
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request.headers)
     if kind == "application/json":
         record = await asyncio.to_thread(read_json, _RECORD, await request.body(), MOST_VALUES)
         return _order(await asyncio.to_thread(_on_server, record.dataset, settings), record)
