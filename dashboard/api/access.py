@@ -19,15 +19,15 @@ from dashboard.web.hosts import names_host
 _BEARER = HTTPBearer(auto_error=False, description="made by `python -m dashboard tokens create`")
 
 
-class Door:
-    """Decides whether a request without a token is let in."""
+class AnonymousAccess:
+    """Decides whether a request without a token is allowed."""
 
     def __init__(self, allow_anyone: bool, is_protected: Callable[[], bool] = lambda: False) -> None:
         """`is_protected` says whether the pages need a log-in. If they do, every request to the API needs a token."""
         self._allow_anyone, self._is_protected = allow_anyone, is_protected
         self._listens_beyond = cache(listens_beyond)
 
-    def is_open(self, request: Request) -> bool:
+    def is_allowed(self, request: Request) -> bool:
         """True if the pages need no log-in, and only this machine can ask or anyone is allowed."""
         if self._is_protected():
             return False
@@ -46,7 +46,7 @@ def needs(scope: Scope) -> Any:
     """
 
     def check(request: Request, credentials: Any = Depends(_BEARER)) -> Visitor:  # noqa: B008 - as FastAPI wants it
-        if credentials is None and request.app.state.door.is_open(request):
+        if credentials is None and request.app.state.anonymous_access.is_allowed(request):
             _check_origin(request)
             request.state.visitor = OPERATOR
             return OPERATOR

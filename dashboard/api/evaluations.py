@@ -61,7 +61,7 @@ class EvaluationRecord(Schema):
     progress: ProgressRecord | None = Field(description="null if no work is under way in this server")
     error: ErrorRecord | None = Field(description="why it failed or is paused")
     result: ScoredRunRecord | None = Field(description="the metrics, once it is finished")
-    links: dict[str, str] = Field(description="where to ask on")
+    links: dict[str, str] = Field(description="addresses that tell more about it")
 
 
 class Row(Schema):

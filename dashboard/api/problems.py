@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457), with the code, message and fix that every face shows."""
+"""Errors as `application/problem+json` (RFC 9457), with the code, message and fix that pages and commands show too."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ _UNSAFE = re.compile(r"[\x00-\x20\\\x7f]")
 
 
 @dataclass(frozen=True)
-class Keeper:
-    """What the middleware asks the dashboard."""
+class Authenticator:
+    """What the middleware needs to know from the dashboard."""
 
     is_asked: Callable[[], bool]  # whether there is a password. Raises an exception if that cannot be found out
     refusal: Callable[[str, str], str]  # of a password and a client's address: why it is refused, or ""
@@ -39,13 +39,13 @@ class Keeper:
 class Login:
     """See the module. The API and the health check have rules of their own."""
 
-    def __init__(self, app: ASGIApp, keeper: Keeper, base: str = "") -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, base: str = "") -> None:
         """Wraps an application.
 
         Args:
             base: path below which Streamlit serves the pages.
         """
-        self.app, self.keeper, self.base = app, keeper, base
+        self.app, self.authenticator, self.base = app, authenticator, base
         self.prefix = prefix_of(base)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,14 +54,14 @@ class Login:
             await self.app(scope, receive, send)
             return
         try:
-            asked = self.keeper.is_asked()
+            asked = self.authenticator.is_asked()
             logged_in = asked and self._is_logged_in(scope)
         except Exception as error:  # nobody comes in while the password cannot be read
             await refuse(scope, receive, send, PlainTextResponse(f"{error}\n", 503, _NO_STORE))
             return
-        at_the_door = scope["type"] == "http" and scope["path"] in (self.prefix + LOGIN, self.prefix + LOGOUT)
-        if at_the_door:
-            await (await self._at_the_door(Request(scope, receive), asked, logged_in))(scope, receive, send)
+        is_login_or_logout = scope["type"] == "http" and scope["path"] in (self.prefix + LOGIN, self.prefix + LOGOUT)
+        if is_login_or_logout:
+            await (await self._login_or_logout(Request(scope, receive), asked, logged_in))(scope, receive, send)
         elif not asked:
             await self.app(scope, receive, send)
         elif logged_in:
@@ -72,7 +72,7 @@ class Login:
 
     def _is_logged_in(self, scope: Scope) -> bool:
         cookies = Request({**scope, "type": "http"}).cookies
-        return self.keeper.is_valid(cookies.get(self.keeper.cookie_name(), ""))
+        return self.authenticator.is_valid(cookies.get(self.authenticator.cookie_name(), ""))
 
     def _while_logged_in(self, scope: Scope, receive: Receive, send: Send) -> Receive:
         """What a connection receives, until its log-in ends: it expires, or the password changes."""
@@ -88,7 +88,7 @@ class Login:
 
     def _still(self, scope: Scope) -> bool:
         try:
-            return not self.keeper.is_asked() or self._is_logged_in(scope)
+            return not self.authenticator.is_asked() or self._is_logged_in(scope)
         except Exception:
             return False
 
@@ -102,7 +102,7 @@ class Login:
         wanted = quote(scope["path"], safe="/") + (f"?{query}" if query else "")
         return _see_other(f"{self.prefix}{LOGIN}?{urlencode({'next': wanted})}")
 
-    async def _at_the_door(self, request: Request, asked: bool, logged_in: bool) -> Response:
+    async def _login_or_logout(self, request: Request, asked: bool, logged_in: bool) -> Response:
         if request.method not in ("GET", "HEAD", "POST"):
             return PlainTextResponse("Method not allowed\n", 405, {"Allow": "GET, HEAD, POST"})
         if request.method == "POST" and _is_from_elsewhere(request):
@@ -119,10 +119,10 @@ class Login:
             return _see_other(wanted)
         client = request.client.host if request.client else ""
         try:
-            refused = await asyncio.to_thread(self.keeper.refusal, form.get("password", ""), client)
+            refused = await asyncio.to_thread(self.authenticator.refusal, form.get("password", ""), client)
             if refused:
                 return login_page(wanted, refused, 403)
-            login = self.keeper.give()
+            login = self.authenticator.give()
         except Exception as error:
             return login_page(wanted, str(error), 503)
         return self._with_cookie(request, _see_other(wanted), login)
@@ -131,14 +131,14 @@ class Login:
         if request.method != "POST":
             return logout_page() if logged_in else _see_other(f"{self.prefix}{LOGIN}")
         response = _see_other(f"{self.prefix}{LOGIN}")
-        response.delete_cookie(self.keeper.cookie_name(), f"{self.prefix}/", httponly=True, samesite="lax")
+        response.delete_cookie(self.authenticator.cookie_name(), f"{self.prefix}/", httponly=True, samesite="lax")
         return response
 
     def _with_cookie(self, request: Request, response: Response, login: str) -> Response:
         # a proxy in front of the server may speak https with the browser; a wrong header only harms who sends it
         secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").split(",")[0].strip())
         response.set_cookie(
-            self.keeper.cookie_name(), login, max_age=self.keeper.lasts_s, path=f"{self.prefix}/",
+            self.authenticator.cookie_name(), login, max_age=self.authenticator.lasts_s, path=f"{self.prefix}/",
             secure=secure, httponly=True, samesite="lax",
         )  # fmt: skip
         return response

@@ -21,5 +21,5 @@ def has_own_rules(scope: Scope, base: str) -> bool:
 
 
 def prefix_of(base: str) -> str:
-    """What stands before every path of the pages: "" or such as "/dashboard"."""
+    """The beginning of every path of the pages: "" or, for example, "/dashboard"."""
     return f"/{base.strip('/')}".rstrip("/")

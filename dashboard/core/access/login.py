@@ -32,7 +32,7 @@ class Logins:
 
     @cached_property
     def cookie_name(self) -> str:
-        """Of this data folder alone, because a browser shares cookies between the ports of a machine."""
+        """Differs for each data folder, because a browser shares cookies between the ports of a machine."""
         return f"dashboard_login_{hashlib.sha256(self._key).hexdigest()[:8]}"
 
     def give(self) -> str:

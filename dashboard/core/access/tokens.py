@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Scope = Literal["predict", "evaluate", "admin"]  # admin includes the others
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PREFIX = "cd_"  # of every secret, so that scanners for leaked secrets can find it
-REMEMBERED_S = 3.0  # how long a token is not looked up again: so long a token that another process revoked may work
+REMEMBERED_S = 3.0  # how long what is known of a token is used; one that another process revoked may work for so long
 _SECRET_LETTERS = 43  # of _BASE62, which is 256 bits
 _VISIBLE = 9  # characters of a secret that lists show
 _LONGEST_SECRET, _LONGEST_NAME = 200, 100
@@ -104,7 +104,7 @@ class Tokens:
             which: its id, its name or the visible beginning of its secret.
 
         Raises:
-            AccessError: no token, or more than one, is called so.
+            AccessError: this is no token's id, name or beginning, or that of several.
         """
         from sqlalchemy import or_
 
@@ -213,7 +213,7 @@ def _checked_scopes(scopes: Iterable[str]) -> tuple[Scope, ...]:
     asked = set(scopes)
     if not asked or asked - set(SCOPES):
         raise AccessError(
-            f"These are no scopes: {listed(sorted(asked - set(SCOPES)))}." if asked else "The token has no scope.",
+            f"Unknown scopes: {listed(sorted(asked - set(SCOPES)))}." if asked else "The token has no scope.",
             f"The scopes are {listed(SCOPES)}.",
             "scope_unknown",
         )

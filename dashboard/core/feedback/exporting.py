@@ -28,7 +28,7 @@ class Exported:
 
 
 def labelled(opinions: Iterable[Opinion]) -> Iterator[Opinion]:
-    """Those with a true label, each image once: of the same image, the first one given, which should be the newest."""
+    """The opinions with a true label, at most one for each image: the first. So the newest should come first."""
     seen: set[str] = set()
     for opinion in opinions:
         image = opinion.image_sha256 or opinion.subject

@@ -62,7 +62,7 @@ def answer_keys(version: ModelVersion, images_sha256: Sequence[str], question: M
 
 
 class AnswerCache:
-    """A store of answers of limited size; those that were not asked for the longest are deleted. Thread-safe.
+    """A store of answers of limited size; the least recently used ones are deleted. Thread-safe.
 
     If the database cannot be used, nothing is found and nothing is stored.
     """
@@ -172,7 +172,7 @@ def _counted(connection: Connection) -> int:
 
 
 def _evict(connection: Connection, goal_bytes: int) -> int:
-    """Deletes the answers that were not asked for the longest. The size of the others, at most the goal."""
+    """Deletes the least recently used answers until the others need at most `goal_bytes`. Returns their size."""
     from sqlalchemy import select
 
     from dashboard.core.database.tables import cached_answers
