@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from dashboard.api import evaluations, health, history, inference_protocol, models, predict
 from dashboard.api.access import AnonymousAccess
 from dashboard.api.context import GetServices
-from dashboard.api.docs import add_docs
+from dashboard.api.docs import FILES, add_docs
 from dashboard.api.health import Readiness
 from dashboard.api.idempotency import Idempotency
 from dashboard.api.limits import BodyLimit, RateLimit
@@ -73,6 +73,7 @@ def _app(
     app: FastAPI = FastAPIOffline(  # serves the files of the documentation, so that nothing comes from the internet
         docs_url=None,
         redoc_url=None,
+        static_url=FILES,
         title=title,
         version=_version(),
         description=_DESCRIPTION,
