@@ -40,7 +40,7 @@ from dashboard.web.closed import Closed
 from dashboard.web.deep_links import deep_links, streamlit_html, told_where_the_server_is
 from dashboard.web.headers import SafeHeaders, content_security_policy, inline_scripts
 from dashboard.web.hosts import OwnHosts, own_names
-from dashboard.web.login import Keeper, Login
+from dashboard.web.login import Authenticator, Login
 from dashboard.web.protected import Protected
 
 UNVISITED_S = 5.0  # seconds after which the workers start although no page has been opened
@@ -172,14 +172,14 @@ app = st.App(
     PACKAGE / "main.py",
     lifespan=_lifespan,
     routes=[*deep_links(ADDRESSES, page_html, base), *routes(_services, users_log_in)],
-    middleware=[  # the first has the first word about a request, and the last about its answer
+    middleware=[  # the first one sees a request first, and its answer last
         Middleware(SafeHeaders, policy=content_security_policy(inline_scripts(page_html))),
         Middleware(OwnHosts, hosts=hosts, origins=origins),
         Middleware(Closed),
         Middleware(Protected, refusal=_refusal, base=base),
         Middleware(
             Login,
-            keeper=Keeper(
+            authenticator=Authenticator(
                 _is_asked,
                 _login_refusal,
                 lambda: _logins().give(),

@@ -80,7 +80,7 @@ class Services:
     shared: Services | None = None  # of all visitors; None: these are they
 
     def seen_by(self, visitor: Visitor) -> Services:
-        """The same services with those evaluations only that the visitor may see and change."""
+        """The same services, but only with the evaluations that the visitor may see."""
         return replace(self, visitor=visitor, shared=self.shared or self)
 
     @property

@@ -12,8 +12,7 @@ from starlette.routing import BaseRoute
 from dashboard.core.settings import get_settings
 from dashboard.services import Services
 from dashboard.web.lazy import LazyApp, lazy_mounts
-
-V1, V2 = "/api/v1", "/v2"
+from dashboard.web.paths import V1, V2
 
 
 def _alone() -> object:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
@@ -14,22 +14,20 @@ from dashboard.core.access.tokens import Scope
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError
 from dashboard.services import Services
+from dashboard.web.hosts import names_host
 
 _BEARER = HTTPBearer(auto_error=False, description="made by `python -m dashboard tokens create`")
 
 
-Caller = Visitor  # named "token NAME"; OPERATOR for a request that needs no token
-
-
-class Door:
-    """Decides whether a request without a token is let in."""
+class AnonymousAccess:
+    """Decides whether a request without a token is allowed."""
 
     def __init__(self, allow_anyone: bool, is_protected: Callable[[], bool] = lambda: False) -> None:
-        """`is_protected` says whether the pages need a log-in; then nobody comes past it without a token either."""
+        """`is_protected` says whether the pages need a log-in. If they do, every request to the API needs a token."""
         self._allow_anyone, self._is_protected = allow_anyone, is_protected
-        self._beyond: dict[int, bool] = {}  # by port
+        self._listens_beyond = cache(listens_beyond)
 
-    def is_open(self, request: Request) -> bool:
+    def is_allowed(self, request: Request) -> bool:
         """True if the pages need no log-in, and only this machine can ask or anyone is allowed."""
         if self._is_protected():
             return False
@@ -38,16 +36,17 @@ class Door:
         server, client = request.scope.get("server"), request.scope.get("client")
         if not server or not client or not is_loopback(client[0]) or not server[1]:
             return False
-        if server[1] not in self._beyond:
-            self._beyond[server[1]] = listens_beyond(server[1])
-        return not self._beyond[server[1]]
+        return not self._listens_beyond(server[1])
 
 
 def needs(scope: Scope) -> Any:
-    """A dependency that gives the `Caller`. Raises AccessError unless a token with this scope came with the request."""
+    """A dependency that gives the caller: a visitor named "token NAME", or OPERATOR if no token is needed.
 
-    def check(request: Request, credentials: Any = Depends(_BEARER)) -> Caller:  # noqa: B008 - as FastAPI wants it
-        if credentials is None and request.app.state.door.is_open(request):
+    It raises AccessError if a token with this scope is needed and did not come with the request.
+    """
+
+    def check(request: Request, credentials: Any = Depends(_BEARER)) -> Visitor:  # noqa: B008 - as FastAPI wants it
+        if credentials is None and request.app.state.anonymous_access.is_allowed(request):
             _check_origin(request)
             request.state.visitor = OPERATOR
             return OPERATOR
@@ -64,7 +63,7 @@ def needs(scope: Scope) -> Any:
 def _check_origin(request: Request) -> None:
     """Raises AccessError if a page of another server sent the request, with the browser of somebody on this machine."""
     origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin and not names_host(origin, request.headers.get("host")):
         raise AccessError(
             f"A page of {origin} may not use this server.",
             "Send a token in the header `Authorization`.",

@@ -6,6 +6,8 @@ import hashlib
 
 from starlette.datastructures import Headers
 
+from dashboard.api.media_types import media_type
+
 
 class BodyDigest:
     """SHA-256 of a body that arrives in parts.
@@ -15,8 +17,8 @@ class BodyDigest:
 
     def __init__(self, headers: Headers) -> None:
         self._hash = hashlib.sha256()
-        kind, _, options = headers.get("content-type", "").partition(";")
-        self._hash.update(kind.strip().lower().encode() + b"\n")
+        self._hash.update(media_type(headers).encode() + b"\n")
+        options = headers.get("content-type", "").partition(";")[2]
         name, _, value = options.partition("boundary=")
         self._boundary = value.split(";")[0].strip().strip('"').encode() if not name.strip(" ;") else b""
         self._tail = b""  # may be the beginning of a boundary

@@ -1,4 +1,4 @@
-"""What the routes need: the services, with those evaluations only that the caller may see.
+"""What the routes need: the services, with only the evaluations that the caller may see.
 
 A route names the caller (see `api.access.needs`) before the services.
 """

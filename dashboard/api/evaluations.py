@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -16,10 +15,12 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from dashboard.api.access import Caller, needs
+from dashboard.api.access import needs
 from dashboard.api.context import Opened
+from dashboard.api.evaluation_records import EvaluationRecord, progress_of, record_of
 from dashboard.api.problems import answers
 from dashboard.api.receiving import BODY, Order, receive_order
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.datasets.described import describe
 from dashboard.core.evaluation.job import Job
@@ -30,8 +31,7 @@ from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.reports.build import report_of
 from dashboard.reports.html_file import to_html
 from dashboard.reports.markdown_file import to_markdown
-from dashboard.schemas.errors import ErrorRecord
-from dashboard.schemas.runs import RunSummary, ScoredRunRecord
+from dashboard.schemas.runs import RunSummary
 from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
@@ -39,29 +39,6 @@ POLL_S = 0.5
 router = APIRouter(prefix="/evaluations", tags=["evaluations"])
 RunId = Annotated[str, Path(max_length=100)]
 Where = Annotated[Sequence[str], Query(description="conditions such as confidence<0.7; repeat it for several")]
-
-
-class ProgressRecord(Schema):
-    """How far an evaluation is."""
-
-    done: int = Field(description="images")
-    total: int
-    failed: int
-    images_per_second: float
-    remaining_s: float | None = Field(description="null before the first images are done")
-
-
-class EvaluationRecord(Schema):
-    """An evaluation."""
-
-    id: str
-    state: str = Field(description="waiting, running, paused, finished, cancelled, failed or interrupted")
-    model: str = Field(description="NAME@VERSION")
-    dataset: str
-    progress: ProgressRecord | None = Field(description="null if no work is under way in this server")
-    error: ErrorRecord | None = Field(description="why it failed or is paused")
-    result: ScoredRunRecord | None = Field(description="the metrics, once it is finished")
-    links: dict[str, str] = Field(description="where to ask on")
 
 
 class Row(Schema):
@@ -95,14 +72,14 @@ class Evaluations(Schema):
     "", status_code=202, response_model=EvaluationRecord, openapi_extra=BODY,
     responses=answers(400, 401, 403, 404, 413, 422, 429, 503, 507),
 )  # fmt: skip
-async def start(caller: Annotated[Caller, needs("evaluate")], services: Opened, request: Request) -> Response:
+async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request) -> Response:
     """Evaluates a model on a dataset: an uploaded file, or a dataset on this server by its name.
 
     The same dataset and version give the result that is already there, unless `no_cache` is set.
     """
     order = await receive_order(request, services)
     job = await asyncio.to_thread(_start, services, order)
-    record = await asyncio.to_thread(_record, services, job.run_id, request)
+    record = await asyncio.to_thread(record_of, services, job.run_id, request)
     return JSONResponse(record.as_json(), 202, {"Location": record.links["self"]})
 
 
@@ -113,37 +90,37 @@ def _start(services: Services, order: Order) -> Job:
 
 
 @router.get("", responses=answers(401, 403, 429))
-def list_evaluations(caller: Annotated[Caller, needs("evaluate")], services: Opened) -> Evaluations:
+def list_evaluations(caller: Annotated[Visitor, needs("evaluate")], services: Opened) -> Evaluations:
     """All evaluations, the newest first."""
     return Evaluations(evaluations=[RunSummary.of(each) for each in overviews(services.runs)])
 
 
 @router.get("/{id}", responses=answers(401, 403, 404, 422, 429))
 def show(
-    caller: Annotated[Caller, needs("evaluate")], services: Opened, request: Request, id: RunId, where: Where = ()
+    caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId, where: Where = ()
 ) -> EvaluationRecord:
     """An evaluation: its progress with the remaining time, then its metrics with 95% intervals."""
-    return _record(services, id, request, where)
+    return record_of(services, id, request, where)
 
 
 @router.get("/{id}/events", response_class=EventSourceResponse, responses=answers(401, 403, 404, 429))
 async def events(
-    caller: Annotated[Caller, needs("evaluate")], services: Opened, request: Request, id: RunId
+    caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId
 ) -> EventSourceResponse:
     """The progress as server-sent events: `progress` whenever it changes, and `end` with the whole record."""
-    await asyncio.to_thread(_record, services, id, request)  # so that an unknown id is a 404
+    await asyncio.to_thread(record_of, services, id, request)  # so that an unknown id is a 404
 
     async def stream() -> AsyncIterator[ServerSentEvent]:
         before = None
         while True:
             job = services.jobs.get(id)
             if job is None or not job.active:
-                record = await asyncio.to_thread(_record, services, id, request)
+                record = await asyncio.to_thread(record_of, services, id, request)
                 yield ServerSentEvent(record.model_dump_json(), event="end")
                 return
             if job != before:
                 before = job
-                said = {"state": job.state, "progress": progress.as_json() if (progress := _progress(job)) else None}
+                said = {"state": job.state, "progress": progress.as_json() if (progress := progress_of(job)) else None}
                 yield ServerSentEvent(json.dumps(said), event="progress")
             await asyncio.sleep(POLL_S)
 
@@ -152,7 +129,7 @@ async def events(
 
 @router.get("/{id}/rows", responses=answers(401, 403, 404, 409, 422, 429))
 def rows(
-    caller: Annotated[Caller, needs("evaluate")],
+    caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
     id: RunId,
     where: Where = (),
@@ -172,7 +149,7 @@ def rows(
     responses={**answers(401, 403, 404, 422, 429), 200: {"content": {"application/octet-stream": {}}}},
 )  # fmt: skip
 def image(
-    caller: Annotated[Caller, needs("evaluate")],
+    caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
     id: RunId,
     n: Annotated[int, Path(ge=0, le=2**53, description="`index` of its row")],
@@ -193,7 +170,7 @@ def image(
     responses={**answers(401, 403, 404, 409, 422, 429, 503), 200: {"content": {"text/html": {}, "text/markdown": {}}}},
 )  # fmt: skip
 def report(
-    caller: Annotated[Caller, needs("evaluate")],
+    caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
     id: RunId,
     where: Where = (),
@@ -212,59 +189,23 @@ def report(
 
 @router.post("/{id}/cancel", responses=answers(401, 403, 404, 429))
 def cancel(
-    caller: Annotated[Caller, needs("evaluate")], services: Opened, request: Request, id: RunId
+    caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId
 ) -> EvaluationRecord:
     """Stops an evaluation; the images that are done are kept. Does nothing if it has ended."""
     if services.jobs.get(id):
         services.jobs.cancel(id)
-    return _record(services, id, request)
+    return record_of(services, id, request)
 
 
 @router.delete("/{id}", status_code=204, responses=answers(401, 403, 404, 409, 429))
-def delete(caller: Annotated[Caller, needs("evaluate")], services: Opened, id: RunId) -> None:
+def delete(caller: Annotated[Visitor, needs("evaluate")], services: Opened, id: RunId) -> None:
     """Deletes an evaluation; its dataset stays."""
     services.runs.folder(id).manifest()
     services.runs.delete(id)
-
-
-def _record(services: Services, run_id: str, request: Request, where: Sequence[str] = ()) -> EvaluationRecord:
-    """Raises DatasetError if there is no such evaluation."""
-    job = services.jobs.get(run_id)
-    if job and job.found:
-        return _record(services, job.found, request, where)
-    if job and job.state in ("waiting", "running", "paused", "failed"):
-        return EvaluationRecord(
-            id=run_id, state=job.state, model=job.model, dataset=job.dataset.name.removesuffix(".dataset.json"),
-            progress=_progress(job), error=ErrorRecord.of(job.error) if job.error else None, result=None,
-            links=_links(request, run_id),
-        )  # fmt: skip
-    run = services.runs.folder(run_id).load(VIEW_COLUMNS, parse_filter(list(where)))
-    failed = run.state == "failed" and run.manifest.message
-    return EvaluationRecord(
-        id=run_id, state=run.state, model=run.manifest.model, dataset=run.manifest.dataset_name, progress=None,
-        error=ErrorRecord(code="error", message=run.manifest.message, fix="") if failed else None,
-        result=ScoredRunRecord.of(run) if run.state in ("finished", "cancelled") else None,
-        links=_links(request, run_id),
-    )  # fmt: skip
-
-
-def _links(request: Request, run_id: str) -> dict[str, str]:
-    own = f"{request.scope.get('root_path', '')}/evaluations/{run_id}"
-    return {"self": own, **{name: f"{own}/{name}" for name in ("events", "rows", "report", "cancel")}}
-
-
-def _progress(job: Job) -> ProgressRecord | None:
-    if (p := job.progress) is None:
-        return None
-    return ProgressRecord(
-        done=p.done, total=p.total, failed=p.failed, images_per_second=p.images_per_second, remaining_s=p.remaining_s
-    )
 
 
 def _plain(value: object) -> object:
     """The value without NumPy and pandas types; None for a missing one."""
     if isinstance(value, np.ndarray):
         return value.tolist()
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return None
-    return value
+    return None if pd.isna(value) else value  # type: ignore[call-overload]

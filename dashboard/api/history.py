@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from dashboard.api.access import Caller, needs
+from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.problems import answers
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import AccessError
 from dashboard.core.history.entry import HistoryFilter, Source
 from dashboard.schemas.history import FeedbackRecord, FeedbackSummary, HistoryPage, HistoryRecord
@@ -35,7 +36,7 @@ class FeedbackOrder(Schema):
 
 @router.get("/history", responses=answers(401, 403, 422, 429, 503))
 def history(
-    caller: Annotated[Caller, needs("predict")],
+    caller: Annotated[Visitor, needs("predict")],
     services: Opened,
     from_utc: Moment = None,
     until_utc: Moment = None,
@@ -63,7 +64,7 @@ def history(
 
 @router.post("/feedback", status_code=201, responses=answers(401, 403, 404, 422, 429, 503))
 def give_feedback(
-    caller: Annotated[Caller, needs("predict")], services: Opened, order: FeedbackOrder
+    caller: Annotated[Visitor, needs("predict")], services: Opened, order: FeedbackOrder
 ) -> FeedbackRecord:
     """Says whether a prediction is right. Your last word on a prediction counts."""
     _check_own(caller, services.history.get(order.prediction_id).user)
@@ -73,7 +74,7 @@ def give_feedback(
 
 @router.get("/feedback", responses=answers(401, 403, 422, 429, 503))
 def list_feedback(
-    caller: Annotated[Caller, needs("predict")],
+    caller: Annotated[Visitor, needs("predict")],
     services: Opened,
     model: Text = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -89,11 +90,11 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=timezone.utc) if moment and moment.tzinfo is None else moment
 
 
-def _own(caller: Caller, user: str | None) -> str:
+def _own(caller: Visitor, user: str | None) -> str:
     _check_own(caller, caller.name if user is None else user)
     return caller.name
 
 
-def _check_own(caller: Caller, user: str) -> None:
+def _check_own(caller: Visitor, user: str) -> None:
     if not caller.is_admin and user != caller.name:
         raise AccessError("That belongs to another user.", "Use a token that has the scope admin.", "scope_missing")

@@ -19,7 +19,7 @@ KEPT_S = 24 * 3600.0
 MOST_KEYS = 10_000
 MOST_BYTES = 256 * 1024  # of one answer that is kept
 MOST_BYTES_IN_ALL = 64 * 2**20
-MOST_LETTERS = 200
+MOST_CHARACTERS = 200
 
 
 @dataclass
@@ -50,10 +50,10 @@ class Idempotency:
         if not given or scope.get("method") != "POST":
             await self._app(scope, receive, send)
             return
-        if len(given) > MOST_LETTERS:
-            await problem(422, "request", f"Idempotency-Key has more than {MOST_LETTERS} letters.", "Send a UUID.")(
-                scope, receive, send
-            )
+        if len(given) > MOST_CHARACTERS:
+            await problem(
+                422, "request", f"Idempotency-Key has more than {MOST_CHARACTERS} characters.", "Send a UUID."
+            )(scope, receive, send)
             return
         caller = hashlib.sha256(headers.get("authorization", "").encode()).hexdigest()
         key = (caller, given)

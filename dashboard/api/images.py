@@ -13,6 +13,7 @@ from pydantic import FailFast, Field, TypeAdapter
 from starlette.datastructures import UploadFile
 
 from dashboard.api.json_bodies import read_json
+from dashboard.api.media_types import media_type
 from dashboard.core.errors import DashboardError
 from dashboard.schemas.schema import Schema
 
@@ -72,7 +73,7 @@ BODY["requestBody"]["content"]["application/json"]["schema"].pop("$defs", None)
 async def image_files(request: Request) -> list[ImageFile]:
     """The image files of a request. Raises DashboardError or RequestValidationError."""
     most: int = request.app.state.get_services().settings.api_max_images
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request.headers)
     if kind == "multipart/form-data":
         files = await _of_form(request, most)
     elif kind == "application/json":

@@ -17,11 +17,13 @@ import numpy as np
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 
-from dashboard.api.access import Caller, needs
+from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.health import Readiness
+from dashboard.api.tensors import files_of, parameters_of, wrong
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DashboardError, ImageError
-from dashboard.core.images.drawing import encode_png
+from dashboard.core.files import parse_json
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
@@ -55,7 +57,7 @@ async def ready(request: Request, services: Opened) -> Response:
 @router.get("/models/{name}")
 @router.get("/models/{name}/versions/{version}", operation_id="version_metadata")
 def metadata(
-    caller: Annotated[Caller, needs("predict")], services: Opened, name: Part, version: str = ""
+    caller: Annotated[Visitor, needs("predict")], services: Opened, name: Part, version: str = ""
 ) -> dict[str, Any]:
     """Inputs and outputs of a model."""
     found = _version(services, name, version)
@@ -77,7 +79,7 @@ def metadata(
 @router.get("/models/{name}/ready")
 @router.get("/models/{name}/versions/{version}/ready", operation_id="version_ready")
 async def model_ready(
-    caller: Annotated[Caller, needs("predict")], services: Opened, name: Part, version: str = ""
+    caller: Annotated[Visitor, needs("predict")], services: Opened, name: Part, version: str = ""
 ) -> Response:
     """Whether a model can be loaded."""
     found = await asyncio.to_thread(_version, services, name, version)
@@ -88,13 +90,13 @@ async def model_ready(
 @router.post("/models/{name}/infer")
 @router.post("/models/{name}/versions/{version}/infer", operation_id="version_infer")
 async def infer(
-    caller: Annotated[Caller, needs("predict")], services: Opened, request: Request, name: Part, version: str = ""
+    caller: Annotated[Visitor, needs("predict")], services: Opened, request: Request, name: Part, version: str = ""
 ) -> Response:
     """Predicts the images of the tensor `image`."""
     found = await asyncio.to_thread(_version, services, name, version)
     body = await request.body()
     order, binary = await asyncio.to_thread(_split, body, request.headers.get(LENGTH))
-    files = await asyncio.to_thread(_files, order, binary, services.settings.api_max_images)
+    files = await asyncio.to_thread(files_of, order, binary, services.settings.api_max_images)
     coming = await asyncio.to_thread(services.answering.predict_later, found, files, "api", caller.name)
     answers = [each.answer for each in await asyncio.wrap_future(coming)]
     for number, answer in enumerate(answers):
@@ -114,133 +116,49 @@ def _split(body: bytes, header: str | None) -> tuple[dict[str, Any], bytes]:
     length = len(body)
     if header is not None:
         if not header.isdecimal() or int(header) > len(body):
-            raise _wrong(f"{LENGTH} is not a length within the body")
+            raise wrong(f"{LENGTH} is not a length within the body")
         length = int(header)
     try:
-        order = json.loads(body[:length])
-    except (ValueError, RecursionError) as error:
-        raise _wrong("the body is not JSON") from error
+        order = parse_json(body[:length])
+    except ValueError as error:
+        raise wrong("the body is not JSON") from error
     if not isinstance(order, dict):
-        raise _wrong("the body is not a JSON object")
+        raise wrong("the body is not a JSON object")
     return order, body[length:]
-
-
-def _files(order: dict[str, Any], binary: bytes, most: int) -> list[bytes]:
-    """The image files of a request."""
-    inputs = order.get("inputs")
-    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
-        raise _wrong("`inputs` must be a list of one tensor")
-    tensor = inputs[0]
-    kind, shape = tensor.get("datatype"), tensor.get("shape")
-    if not isinstance(shape, list) or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape):
-        raise _wrong("`shape` must be a list of whole numbers")
-    parameters = tensor.get("parameters") or {}
-    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
-    if size is not None:
-        if not isinstance(size, int) or size != len(binary):
-            raise _wrong("`binary_data_size` differs from the binary data")
-        if kind == "BYTES":
-            return _checked(_of_strings(binary, most), shape, most)
-        return _of_pixels(np.frombuffer(binary, np.uint8), kind, shape, most)
-    data = tensor.get("data")
-    if kind == "BYTES":
-        from base64 import b64decode
-
-        try:
-            return _checked([b64decode(each, validate=True) for each in _flat(data)], shape, most)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise _wrong("`data` of BYTES must be base64 of image files") from error
-    try:
-        pixels = np.asarray(data)
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise _wrong("`data` must be numbers") from error
-    # pixels between 0 and 1 must not become a black image
-    if pixels.size and (pixels.dtype.kind not in "iu" or pixels.min() < 0 or pixels.max() > 255):
-        raise _wrong("UINT8 pixels must be whole numbers within 0 and 255")
-    return _of_pixels(pixels.astype(np.uint8).ravel(), kind, shape, most)
-
-
-def _of_strings(binary: bytes, most: int) -> list[bytes]:
-    """BYTES as binary data: each with its length, 4 bytes little endian, before it. Stops when they are too many."""
-    found: list[bytes] = []
-    at = 0
-    while at < len(binary) and len(found) <= most:
-        if at + 4 > len(binary):
-            raise _wrong("the binary data ends within a length")
-        [length] = struct.unpack_from("<I", binary, at)
-        if at + 4 + length > len(binary):
-            raise _wrong("the binary data ends within an image")
-        found.append(binary[at + 4 : at + 4 + length])
-        at += 4 + length
-    return found
-
-
-def _check_count(images: int, most: int) -> None:
-    if images > most:
-        raise DashboardError(f"{images:,} images; {most:,} are allowed.", "Send fewer at a time.", "too_large")
-
-
-def _checked(images: list[bytes], shape: list[int], most: int) -> list[bytes]:
-    _check_count(len(images), most)
-    if not images or shape not in ([len(images)], [len(images), 1]):
-        raise _wrong("the number of images differs from the shape, or there is none")
-    return images
-
-
-def _of_pixels(pixels: np.ndarray, kind: object, shape: list[int], most: int) -> list[bytes]:
-    if kind != "UINT8" or len(shape) != 4 or shape[3] != 3 or min(shape) < 1:
-        raise _wrong("`image` must be BYTES of shape (N), or UINT8 of shape (N, H, W, 3)")
-    if pixels.size != int(np.prod(shape, dtype=object)):
-        raise _wrong("the number of values differs from the shape")
-    _check_count(shape[0], most)  # before any image is made
-    return [encode_png(image) for image in pixels.reshape(shape)]
-
-
-def _flat(data: object) -> list[Any]:
-    if not isinstance(data, list):
-        raise TypeError
-    return [each for part in data for each in _flat(part)] if data and isinstance(data[0], list) else data
 
 
 def _answer(version: ModelVersion, order: dict[str, Any], answers: list[Prediction]) -> Response:
     probs = np.array([each.pred_probs for each in answers], np.float32).reshape(-1, len(version.class_names))
     labels = [version.class_names[each.class_id] for each in answers]
+    as_strings = [label.encode() for label in labels]
+    known = {
+        "pred_probs": ("FP32", list(probs.shape), probs.ravel().tolist(), probs.tobytes()),
+        "predicted_label": (
+            "BYTES", [len(labels)], labels, b"".join(struct.pack("<I", len(text)) + text for text in as_strings)
+        ),
+    }  # fmt: skip
     asked = order.get("outputs")
     wanted = (
         {str(each.get("name")): each for each in asked if isinstance(each, dict)} if isinstance(asked, list) else {}
     )
-    whole = order.get("parameters")
-    all_binary = isinstance(whole, dict) and whole.get("binary_data_output") is True
+    if unknown := wanted.keys() - known.keys():
+        raise wrong(f"there is no output {min(unknown)!r}")
+    all_binary = parameters_of(order).get("binary_data_output") is True
     outputs, tail = [], []
-    for name, kind, shape, values in (
-        ("pred_probs", "FP32", list(probs.shape), probs.ravel().tolist()),
-        ("predicted_label", "BYTES", [len(labels)], labels),
-    ):
+    for name, (kind, shape, values, binary) in known.items():
         if wanted and name not in wanted:
             continue
-        own = wanted.get(name, {}).get("parameters")
         tensor: dict[str, Any] = {"name": name, "datatype": kind, "shape": shape}
-        if own.get("binary_data", all_binary) if isinstance(own, dict) else all_binary:
-            data = probs.tobytes() if kind == "FP32" else b"".join(
-                struct.pack("<I", len(text)) + text for text in (label.encode() for label in labels)
-            )  # fmt: skip
-            tensor["parameters"] = {"binary_data_size": len(data)}
-            tail.append(data)
+        if parameters_of(wanted.get(name, {})).get("binary_data", all_binary):
+            tensor["parameters"] = {"binary_data_size": len(binary)}
+            tail.append(binary)
         else:
             tensor["data"] = values
         outputs.append(tensor)
     record: dict[str, Any] = {"model_name": version.name, "model_version": version.version, "outputs": outputs}
     if isinstance(order.get("id"), str):
         record["id"] = order["id"]
-    if unknown := set(wanted) - {"pred_probs", "predicted_label"}:
-        raise _wrong(f"there is no output {sorted(map(str, unknown))[0]!r}")
     head = json.dumps(record).encode()
     if not tail:
         return Response(head, media_type="application/json")
     return Response(head + b"".join(tail), media_type="application/octet-stream", headers={LENGTH: str(len(head))})
-
-
-def _wrong(what: str) -> DashboardError:
-    return DashboardError(
-        f"The inference request cannot be used: {what}.", "See the Open Inference Protocol.", "request"
-    )

@@ -11,8 +11,10 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.api.media_types import media_type
 from dashboard.api.problems import problem
 
 PATIENCE_S = 60.0  # for a body of any size
@@ -22,8 +24,8 @@ LEAST_BYTES_PER_S = 10_000.0  # beyond that time
 class _BodyRefusedError(Exception):
     """The body is larger or comes more slowly than allowed."""
 
-    def __init__(self, too_slow: bool) -> None:
-        self.too_slow = too_slow
+    def __init__(self, answer: Response) -> None:
+        self.answer = answer
 
 
 class BodyLimit:
@@ -42,20 +44,10 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        most = self._most_bytes(scope["path"], kind)
-        too_large = problem(
-            413, "too_large", f"The body is larger than the {most / 2**20:,.0f} MB allowed here.",
-            "Send fewer or smaller files, or have DASHBOARD_MAX_UPLOAD_MB or DASHBOARD_API_MAX_BODY_MB raised.",
-            headers={"Connection": "close"},
-        )  # fmt: skip
-        too_slow = problem(
-            408, "request_timeout", "The body did not arrive in time.",
-            "Send it again over a faster connection, or send fewer or smaller files.", headers={"Connection": "close"},
-        )  # fmt: skip
+        most = self._most_bytes(scope["path"], media_type(headers))
         stated = headers.get("content-length", "")
         if stated.isdecimal() and (len(stated) > 20 or int(stated) > most):
-            await too_large(scope, receive, send)
+            await _too_large(most)(scope, receive, send)
             return
         received, waited_s, complete, begun = 0, 0.0, False, False
 
@@ -68,12 +60,12 @@ class BodyLimit:
             try:
                 message = await asyncio.wait_for(receive(), max(left_s, 0.001))
             except asyncio.TimeoutError as error:  # in Python 3.10 it is not TimeoutError
-                raise _BodyRefusedError(too_slow=True) from error
+                raise _BodyRefusedError(_too_slow()) from error
             waited_s += time.monotonic() - started
             received += len(message.get("body", b""))
             complete = not message.get("more_body")
             if received > most:
-                raise _BodyRefusedError(too_slow=False)
+                raise _BodyRefusedError(_too_large(most))
             return message
 
         async def noticed(message: Message) -> None:
@@ -85,7 +77,22 @@ class BodyLimit:
             await self._app(scope, counted, noticed)
         except _BodyRefusedError as refused:
             if not begun:
-                await (too_slow if refused.too_slow else too_large)(scope, receive, send)
+                await refused.answer(scope, receive, send)
+
+
+def _too_large(most_bytes: int) -> Response:
+    return problem(
+        413, "too_large", f"The body is larger than the {most_bytes / 2**20:,.0f} MB allowed here.",
+        "Send fewer or smaller files, or have DASHBOARD_MAX_UPLOAD_MB or DASHBOARD_API_MAX_BODY_MB raised.",
+        headers={"Connection": "close"},
+    )  # fmt: skip
+
+
+def _too_slow() -> Response:
+    return problem(
+        408, "request_timeout", "The body did not arrive in time.",
+        "Send it again over a faster connection, or send fewer or smaller files.", headers={"Connection": "close"},
+    )  # fmt: skip
 
 
 class RateLimit:

@@ -1,4 +1,4 @@
-"""What /metrics tells: requests, predictions and workers."""
+"""The measurements at /metrics: requests, predictions and workers."""
 
 from __future__ import annotations
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from dashboard.api.access import Caller, needs
+from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.problems import answers
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DashboardError
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import to_record
@@ -42,7 +43,7 @@ class ModelCard(ModelRecord):
 
 
 @router.get("", responses=answers(401, 403, 429))
-def list_models(caller: Annotated[Caller, needs("predict")], services: Opened) -> Models:
+def list_models(caller: Annotated[Visitor, needs("predict")], services: Opened) -> Models:
     """The model versions, sorted by name, the newest of each first."""
     known = services.registry
     active = _active(known)
@@ -53,11 +54,11 @@ def list_models(caller: Annotated[Caller, needs("predict")], services: Opened) -
 
 
 @router.get("/{name}/{version}", responses=answers(401, 403, 404, 422, 429, 503))
-def show_model(caller: Annotated[Caller, needs("predict")], services: Opened, name: Part, version: Part) -> ModelCard:
+def show_model(caller: Annotated[Visitor, needs("predict")], services: Opened, name: Part, version: Part) -> ModelCard:
     """The card of a model version: its classes, its preprocessing, what was measured and how it was made."""
     found = services.registry.get(f"{name}@{version}")
     record = ModelRecord.of_version(found, found.ref == _active(services.registry))
-    return ModelCard(**{each: getattr(record, each) for each in ModelRecord.model_fields}, record=to_record(found))
+    return ModelCard(**dict(record), record=to_record(found))
 
 
 def _active(known: Registry) -> str:

@@ -10,22 +10,24 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from dashboard.api.access import Caller, needs
+from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.images import BODY, ImageFile, Images
 from dashboard.api.problems import answers
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DashboardError, ImageError, listed
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import MapRequest
 from dashboard.core.history.answering import Answered
-from dashboard.core.history.entry import Entry
+from dashboard.core.history.entry import Entry, most_probable
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
 from dashboard.schemas.explanations import ExplanationRecord
+from dashboard.schemas.history import LabelProbability
 from dashboard.schemas.predictions import PredictionRecord, prediction_fields
 from dashboard.schemas.schema import Schema
 from dashboard.services import Services
@@ -42,17 +44,10 @@ class MapAnswer(ExplanationRecord):
     overlay_png: str = Field(description="the overlay as a PNG file in base64")
 
 
-class RankedClass(Schema):
-    """One class of `top`."""
-
-    label: str
-    probability: float
-
-
 class Answer(PredictionRecord):
     """A model version's answer for one image of a request."""
 
-    top: list[RankedClass] = Field(description="the most probable classes, first the predicted one")
+    top: list[LabelProbability] = Field(description="the most probable classes, first the predicted one")
     sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
     explanations: list[MapAnswer] = Field(description="empty unless asked for")
     prediction_id: str | None = Field(description="in the history, for feedback")
@@ -68,7 +63,7 @@ class Predictions(Schema):
 
 @router.post("/predict", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 422, 429, 503))
 async def predict(
-    caller: Annotated[Caller, needs("predict")],
+    caller: Annotated[Visitor, needs("predict")],
     services: Opened,
     request: Request,
     images: Images,
@@ -102,14 +97,17 @@ async def predict(
         if isinstance(each.answer, Failure):
             records.append(FailedImage(file=image.name, error=ErrorRecord.of(each.answer)))
             continue
-        maps = await asyncio.to_thread(_maps, services, version, image, [explain], None, target) if explain else []
+        maps: list[MapAnswer] = []
+        if explain:
+            asked = MapRequest((explain,), target=target or None)
+            _, maps = await asyncio.to_thread(_explain_one, services, version, image, asked)
         records.append(_answer(version, image, each.answer, top_k, threshold, maps, each))
     return Predictions(predictions=records, seconds=round(time.perf_counter() - started, 4))
 
 
 @router.post("/explain", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 422, 429, 503))
 async def explain(
-    caller: Annotated[Caller, needs("predict")],
+    caller: Annotated[Visitor, needs("predict")],
     services: Opened,
     images: Images,
     model: Model = "",
@@ -159,12 +157,6 @@ def _check(version: ModelVersion, methods: list[str], target: str) -> None:
         )
 
 
-def _maps(
-    services: Services, version: ModelVersion, image: ImageFile, methods: list[str], layer: str | None, target: str
-) -> list[MapAnswer]:
-    return _explain_one(services, version, image, MapRequest(tuple(methods), layer, target or None))[1]
-
-
 def _explain_one(
     services: Services, version: ModelVersion, image: ImageFile, request: MapRequest
 ) -> tuple[Prediction, list[MapAnswer]]:
@@ -174,7 +166,7 @@ def _explain_one(
     for each in found:
         png = b64encode(encode_png(overlay(pixels, each.heatmap))).decode()
         record = ExplanationRecord.of(version, each, with_values=True)
-        maps.append(MapAnswer(**{name: getattr(record, name) for name in type(record).model_fields}, overlay_png=png))
+        maps.append(MapAnswer(**dict(record), overlay_png=png))
     return found[0].prediction, maps
 
 
@@ -187,10 +179,10 @@ def _answer(
     maps: list[MapAnswer],
     answered: Answered,
 ) -> Answer:
-    order = (-prediction.pred_probs).argsort(kind="stable")[:top_k]
+    top = most_probable(version.class_names, prediction.pred_probs, top_k)
     return Answer(
         **prediction_fields(image.name, version, prediction),
-        top=[RankedClass(label=version.class_names[k], probability=prediction.pred_probs[k]) for k in order],
+        top=[LabelProbability(label=label, probability=probability) for label, probability in top],
         sure=None if threshold is None else prediction.confidence >= threshold,
         explanations=maps,
         prediction_id=answered.prediction_id,

@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457), with the code, message and fix that every face shows."""
+"""Errors as `application/problem+json` (RFC 9457), with the code, message and fix that pages and commands show too."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from dashboard.schemas.schema import Schema
 
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS = 10  # of a request, told in one answer
+_SEE_DOCS = "See the description of the API at /api/v1/docs."
 _STATUS = {
     "token_missing": 401, "token_unknown": 401, "token_expired": 401, "token_revoked": 401, "scope_missing": 403, "not_yours": 403,
     "not_found": 404, "run_unknown": 404, "image_unknown": 404, "model_unknown": 404, "no_images_kept": 404,
@@ -86,13 +87,12 @@ def tell_problems(app: FastAPI) -> None:
         faults = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in found[:MOST_FAULTS]]
         if len(found) > MOST_FAULTS:
             faults.append(f"and {len(found) - MOST_FAULTS:,} more")
-        return problem(422, "request", "; ".join(faults), "See the description of the API at /api/v1/docs.")
+        return problem(422, "request", "; ".join(faults), _SEE_DOCS)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = HTTPStatus(error.status_code).name.lower()
-        fix = "See the description of the API at /api/v1/docs."
-        return problem(error.status_code, code, str(error.detail), fix, headers=error.headers)
+        return problem(error.status_code, code, str(error.detail), _SEE_DOCS, headers=error.headers)
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:

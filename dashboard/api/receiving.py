@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
 from dashboard.api.json_bodies import invalid, read_json
+from dashboard.api.media_types import media_type
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
 from dashboard.core.datasets.library import library
@@ -58,17 +59,18 @@ class Order:
 MOST_VALUES = 1_000_000  # of the JSON of an order: labels that are mapped
 _RECORD = TypeAdapter(OrderRecord)
 _LABEL_MAP = TypeAdapter(dict[str, str | None])
+
+
+def _option(name: str, description: str, kind: str = "string") -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": {"type": kind}, "description": f"for an upload: {description}"}
+
+
+_FIELDS = OrderRecord.model_fields
 _OPTIONS = [
-    {"name": name, "in": "query", "schema": {"type": kind}, "description": f"for an upload: {said}"}
-    for name, kind, said in (
-        ("name", "string", "the name of the file, if it is the body itself"),
-        ("model", "string", "NAME or NAME@VERSION"),
-        ("label_map", "string", "a JSON object, see the JSON body"),
-        ("labels", "string", "a labels file in the dataset, or `folders`"),
-        ("split", "string", "the split to read, or `all`"),
-        ("zip_encoding", "string", "the encoding of the names in a ZIP"),
-        ("no_cache", "boolean", "evaluate again, also if there is a result"),
-    )
+    _option("name", "the name of the file, if it is the body itself"),
+    _option("label_map", "a JSON object, see the JSON body"),
+    *(_option(name, str(_FIELDS[name].description)) for name in ("model", "labels", "split", "zip_encoding")),
+    _option("no_cache", str(_FIELDS["no_cache"].description), "boolean"),
 ]
 BODY: dict[str, Any] = {
     "parameters": _OPTIONS,
@@ -99,7 +101,7 @@ BODY: dict[str, Any] = {
 async def receive_order(request: Request, services: Services) -> Order:
     """Reads the request; an upload goes to disk as it arrives. Raises DashboardError or RequestValidationError."""
     settings = services.settings
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request.headers)
     if kind == "application/json":
         record = await asyncio.to_thread(read_json, _RECORD, await request.body(), MOST_VALUES)
         return _order(await asyncio.to_thread(_on_server, record.dataset, settings), record)

@@ -13,10 +13,10 @@ from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from dashboard.api import V1, V2, evaluations, health, history, inference_protocol, models, predict
-from dashboard.api.access import Door
+from dashboard.api import evaluations, health, history, inference_protocol, models, predict
+from dashboard.api.access import AnonymousAccess
 from dashboard.api.context import GetServices
-from dashboard.api.docs import add_docs
+from dashboard.api.docs import FILES, add_docs
 from dashboard.api.health import Readiness
 from dashboard.api.idempotency import Idempotency
 from dashboard.api.limits import BodyLimit, RateLimit
@@ -26,6 +26,7 @@ from dashboard.core.settings import Settings
 from dashboard.services import open_services
 from dashboard.web.hosts import OwnHosts, own_names
 from dashboard.web.lazy import AnyPathMount
+from dashboard.web.paths import V1, V2
 
 _DESCRIPTION = """Predict images, explain predictions, and evaluate whole datasets.
 
@@ -43,21 +44,26 @@ def both(
         users_log_in: whether the pages need a log-in other than the shared password.
     """
     measures, readiness = Measures(get_services), Readiness()
-    door = Door(
+    anonymous_access = AnonymousAccess(
         settings.allow_anyone_who_reaches_this_server_to_use_it,
         lambda: users_log_in() or get_services().password.may_be_set,
     )
-    v1 = _app("Image classifier", get_services, settings, measures, readiness, door)
+    v1 = _app("Image classifier", get_services, settings, measures, readiness, anonymous_access)
     for module in (predict, evaluations, models, history, health):
         v1.include_router(module.router)
-    v2 = _app("Open Inference Protocol", get_services, settings, measures, readiness, door)
+    v2 = _app("Open Inference Protocol", get_services, settings, measures, readiness, anonymous_access)
     v2.include_router(inference_protocol.router)
     v2.add_api_route("/", inference_protocol.server)
     return {V1: v1, V2: v2}
 
 
 def _app(
-    title: str, get_services: GetServices, settings: Settings, measures: Measures, readiness: Readiness, door: Door
+    title: str,
+    get_services: GetServices,
+    settings: Settings,
+    measures: Measures,
+    readiness: Readiness,
+    anonymous_access: AnonymousAccess,
 ) -> FastAPI:
     def most_bytes(path: str, kind: str) -> int:
         # JSON only names a dataset, and is read into memory
@@ -67,6 +73,7 @@ def _app(
     app: FastAPI = FastAPIOffline(  # serves the files of the documentation, so that nothing comes from the internet
         docs_url=None,
         redoc_url=None,
+        static_url=FILES,
         title=title,
         version=_version(),
         description=_DESCRIPTION,
@@ -79,7 +86,7 @@ def _app(
         ],
     )
     app.state.get_services, app.state.measures, app.state.readiness = get_services, measures, readiness
-    app.state.door = door
+    app.state.anonymous_access = anonymous_access
     tell_problems(app)
     add_docs(app)
     return app

@@ -37,11 +37,6 @@ WORKER_START_S = 120.0  # default: seconds that a worker process may take to sta
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 
-def _lower_case_list(text: str) -> tuple[str, ...]:
-    """The parts of a list separated by commas, in lower case."""
-    return tuple(part.strip().lower() for part in text.split(",") if part.strip())
-
-
 class Settings(BaseSettings):
     """The dashboard's settings; immutable."""
 
@@ -106,10 +101,10 @@ class Settings(BaseSettings):
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _host_names(cls, text: object) -> object:
-        """The names in a list separated by commas, in lower case."""
+        """The host names in a list separated by commas."""
         if not isinstance(text, str):
             return text
-        names = _lower_case_list(text)
+        names = _listed(text)
         if wrong := [name for name in names if not _HOST.fullmatch(name)]:
             raise ValueError(f"{wrong[0]!r} is not the name of a host; write it without http:// and without a port")
         return names
@@ -117,10 +112,10 @@ class Settings(BaseSettings):
     @field_validator("admins", mode="before")
     @classmethod
     def _e_mails(cls, text: object) -> object:
-        """The e-mails in a list separated by commas, in lower case."""
+        """The e-mails in a list separated by commas."""
         if not isinstance(text, str):
             return text
-        emails = _lower_case_list(text)
+        emails = _listed(text)
         if wrong := [each for each in emails if "@" not in each]:
             raise ValueError(f"{wrong[0]!r} is not an e-mail address")
         return emails
@@ -169,6 +164,11 @@ class Settings(BaseSettings):
     def runs_dir(self) -> Path:
         """Folder of the runs."""
         return self.data_dir / "runs"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """The parts of a list separated by commas, in lower case."""
+    return tuple(part.strip().lower() for part in text.split(",") if part.strip())
 
 
 @lru_cache

@@ -71,6 +71,4 @@ class CheckedRunRecord(RunRecord):
     @classmethod
     def with_checks(cls, run: Run, outcomes: Sequence[Outcome]) -> CheckedRunRecord:
         """The report of a run. Raises DatasetError when its rows cannot be read."""
-        record = RunRecord.of(run)
-        fields = {name: getattr(record, name) for name in RunRecord.model_fields}
-        return cls(**fields, checks=CheckRecord.of_each(outcomes))
+        return cls(**dict(RunRecord.of(run)), checks=CheckRecord.of_each(outcomes))

@@ -133,9 +133,8 @@ class FeedbackSummary(Schema):
     @classmethod
     def of_all(cls, accuracy: FeedbackAccuracy | None, opinions: list[Opinion]) -> FeedbackSummary:
         """The summary of opinions."""
-        right = accuracy and accuracy.right
         return cls(
-            accuracy=ScoreRecord(value=right.value, low=right.low, high=right.high, n=right.n) if right else None,
+            accuracy=ScoreRecord.of(accuracy.right) if accuracy else None,
             disputed=accuracy.disputed if accuracy else 0,
             caution=accuracy.caution if accuracy else "",
             feedback=[FeedbackRecord.of(opinion) for opinion in opinions],

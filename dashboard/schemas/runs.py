@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.bin import DeletedRun
 from dashboard.core.runs.filters import as_texts
@@ -100,7 +100,7 @@ class ScoreRecord(Schema):
     n: int = Field(description="number of images")
 
     @classmethod
-    def of(cls, score: Score) -> ScoreRecord:
+    def of(cls, score: Score | Proportion) -> ScoreRecord:
         """The record of a score."""
         return cls(value=score.value, low=score.low, high=score.high, n=score.n)
 
@@ -121,9 +121,8 @@ class ScoredRunRecord(RunRecord):
     @classmethod
     def of(cls, run: Run) -> ScoredRunRecord:
         """The report of a run. Raises DatasetError when its rows cannot be read."""
-        record = RunRecord.of(run)
         return cls(
-            **{name: getattr(record, name) for name in RunRecord.model_fields},
+            **dict(RunRecord.of(run)),
             where=as_texts(run.conditions),
             metrics=ScoreRecord.of_each(run.scores),
         )
@@ -160,7 +159,7 @@ class RunSummary(Schema):
             n_images=manifest.n_images,
             seconds=manifest.seconds,
             message=manifest.message,
-            accuracy=run.accuracy and ScoreRecord(**asdict(run.accuracy)),
+            accuracy=run.accuracy and ScoreRecord.of(run.accuracy),
             verdict=run.annotations.verdict,
             note=run.annotations.note,
         )

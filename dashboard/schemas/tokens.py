@@ -26,7 +26,17 @@ class TokenRecord(Schema):
     @classmethod
     def of(cls, token: Token) -> TokenRecord:
         """The record of a token."""
-        return cls(**token_fields(token))
+        return cls(
+            token_id=token.token_id,
+            name=token.name,
+            prefix=token.prefix,
+            scopes=list(token.scopes),
+            state=token.state,
+            created_utc=token.created_utc.isoformat(timespec="seconds"),
+            expires_utc=_text(token.expires_utc),
+            revoked_utc=_text(token.revoked_utc),
+            last_used_utc=_text(token.last_used_utc),
+        )
 
 
 class NewTokenRecord(TokenRecord):
@@ -37,22 +47,7 @@ class NewTokenRecord(TokenRecord):
     @classmethod
     def of_new(cls, token: Token, secret: str) -> NewTokenRecord:
         """The record of a new token."""
-        return cls(**token_fields(token), secret=secret)
-
-
-def token_fields(token: Token) -> dict[str, object]:
-    """The fields of `TokenRecord`."""
-    return {
-        "token_id": token.token_id,
-        "name": token.name,
-        "prefix": token.prefix,
-        "scopes": list(token.scopes),
-        "state": token.state,
-        "created_utc": token.created_utc.isoformat(timespec="seconds"),
-        "expires_utc": _text(token.expires_utc),
-        "revoked_utc": _text(token.revoked_utc),
-        "last_used_utc": _text(token.last_used_utc),
-    }
+        return cls(**dict(TokenRecord.of(token)), secret=secret)
 
 
 def _text(time_utc: datetime | None) -> str | None:

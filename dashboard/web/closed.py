@@ -14,7 +14,7 @@ AGENT = "/_stcore/agent/"  # lets programs use the pages; there is an HTTP API f
 class Closed:
     """Middleware that answers 404 to these paths, and to what lies below those that end in a slash.
 
-    What stands before them does not matter.
+    They are also found below a base path of Streamlit.
     """
 
     def __init__(self, app: ASGIApp, paths: Collection[str] = (METRICS, AGENT)) -> None:

@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from dashboard.web.paths import prefix_of
+
 
 def streamlit_html() -> str:
     """The HTML file that Streamlit serves for every page."""
@@ -23,7 +25,7 @@ def streamlit_html() -> str:
 
 def told_where_the_server_is(html: str, base: str = "") -> str:
     """This HTML with a script that tells Streamlit's client under which path its server is; "" for the root."""
-    path = f"/{base.strip('/')}"
+    path = prefix_of(base) or "/"
     script = f"<script>window.__streamlit = {{BACKEND_BASE_URL: window.location.origin + {path!r}}}</script>"
     return html.replace("<head>", f"<head>\n    {script}", 1)
 
@@ -34,5 +36,4 @@ def deep_links(pages: Sequence[str], html: str, base: str = "") -> list[Route]:
     async def answer(request: Request) -> HTMLResponse:
         return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
 
-    prefix = f"/{base.strip('/')}".rstrip("/")
-    return [Route(f"{prefix}/{page}", answer, methods=["GET"]) for page in pages]
+    return [Route(f"{prefix_of(base)}/{page}", answer, methods=["GET"]) for page in pages]

@@ -16,6 +16,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dashboard.core.access.reach import is_loopback
+from dashboard.web.refusing import refuse
+
 ANY = "*"
 _NAME = re.compile(r"[a-z0-9._:-]+")  # of a host, or an address
 
@@ -40,18 +43,16 @@ class OwnHosts:
         headers = Headers(scope=scope) if scope["type"] in ("http", "websocket") else Headers()
         host = headers.get("host")
         own = host is None or is_own_host(host, self.hosts)
-        if scope["type"] == "websocket" and not (own and self._may_connect(headers.get("origin"), host)):
-            # Streamlit refuses foreign pages, too, but first asks a server on the internet for its own address
-            await send({"type": "websocket.close", "code": 1008})
-        elif own:
+        # Streamlit refuses foreign pages, too, but first asks a server on the internet for its own address
+        if own and (scope["type"] != "websocket" or self._may_connect(headers.get("origin"), host)):
             await self.app(scope, receive, send)
         else:
-            await PlainTextResponse(_refusal(str(host)), 403)(scope, receive, send)
+            await refuse(scope, receive, send, PlainTextResponse(_refusal(str(host)), 403))
 
     def _may_connect(self, origin: str | None, host: str | None) -> bool:
         if origin is None or self.origins is None or origin in self.origins:
             return True
-        return urlsplit(origin).netloc == host
+        return names_host(origin, host)
 
 
 def own_names(address: str | None, named: Iterable[str] = ()) -> tuple[str, ...]:
@@ -64,11 +65,19 @@ def own_names(address: str | None, named: Iterable[str] = ()) -> tuple[str, ...]
     Returns:
         The operator's names. If other machines can reach the server, also the name of this machine in its network.
     """
-    if address == "localhost" or (address and _is_address(address) and ipaddress.ip_address(address).is_loopback):
+    if address and is_loopback(address):
         return tuple(named)
     full = socket.gethostname().lower()
     short = full.partition(".")[0]
     return (*named, f"{short}.local", short, full)
+
+
+def names_host(origin: str, host: str | None) -> bool:
+    """True if an `Origin` header names the host and the port of a `Host` header. One that is malformed names none."""
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:
+        return False
 
 
 def is_own_host(host: str, hosts: Sequence[str] = ()) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from starlette.routing import BaseRoute, Mount
@@ -13,10 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 
 class LazyApp:
-    """See the module."""
+    """An app that `make` imports and builds at the first request."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
-        """`make` imports and builds the app."""
         self._make, self._made = make, asyncio.Lock()
         self._app: Any = None
 
@@ -38,5 +38,10 @@ class AnyPathMount(Mount):
 
 def lazy_mounts(paths: Sequence[str], make: Callable[[], Mapping[str, Any]]) -> list[BaseRoute]:
     """One route for each path. `make` gives the apps of all paths, and is called once."""
-    made = cache(make)
-    return [AnyPathMount(path, LazyApp(lambda path=path: made()[path])) for path in paths]  # type: ignore[misc]
+    making, made = threading.Lock(), cache(make)
+
+    def app_at(path: str) -> Any:
+        with making:  # else the first requests to two paths would both call `make`
+            return made()[path]
+
+    return [AnyPathMount(path, LazyApp(partial(app_at, path))) for path in paths]

@@ -13,17 +13,20 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.web.hosts import names_host
 from dashboard.web.login_page import login_page, logout_page
 from dashboard.web.paths import has_own_rules, prefix_of
+from dashboard.web.refusing import POLICY_VIOLATION, refuse
 
 LOGIN, LOGOUT = "/login", "/logout"
 _LONGEST_FORM = 16_384  # bytes
+_NO_STORE = {"Cache-Control": "no-store"}
 _UNSAFE = re.compile(r"[\x00-\x20\\\x7f]")
 
 
 @dataclass(frozen=True)
-class Keeper:
-    """What the middleware asks the dashboard."""
+class Authenticator:
+    """What the middleware needs to know from the dashboard."""
 
     is_asked: Callable[[], bool]  # whether there is a password. Raises an exception if that cannot be found out
     refusal: Callable[[str, str], str]  # of a password and a client's address: why it is refused, or ""
@@ -36,13 +39,13 @@ class Keeper:
 class Login:
     """See the module. The API and the health check have rules of their own."""
 
-    def __init__(self, app: ASGIApp, keeper: Keeper, base: str = "") -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, base: str = "") -> None:
         """Wraps an application.
 
         Args:
             base: path below which Streamlit serves the pages.
         """
-        self.app, self.keeper, self.base = app, keeper, base
+        self.app, self.authenticator, self.base = app, authenticator, base
         self.prefix = prefix_of(base)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,25 +54,25 @@ class Login:
             await self.app(scope, receive, send)
             return
         try:
-            asked = self.keeper.is_asked()
+            asked = self.authenticator.is_asked()
             logged_in = asked and self._is_logged_in(scope)
         except Exception as error:  # nobody comes in while the password cannot be read
-            await _refuse(scope, receive, send, PlainTextResponse(f"{error}\n", 503))
+            await refuse(scope, receive, send, PlainTextResponse(f"{error}\n", 503, _NO_STORE))
             return
-        at_the_door = scope["type"] == "http" and scope["path"] in (self.prefix + LOGIN, self.prefix + LOGOUT)
-        if at_the_door:
-            await (await self._at_the_door(Request(scope, receive), asked, logged_in))(scope, receive, send)
+        is_login_or_logout = scope["type"] == "http" and scope["path"] in (self.prefix + LOGIN, self.prefix + LOGOUT)
+        if is_login_or_logout:
+            await (await self._login_or_logout(Request(scope, receive), asked, logged_in))(scope, receive, send)
         elif not asked:
             await self.app(scope, receive, send)
         elif logged_in:
             guarded = self._while_logged_in(scope, receive, send) if scope["type"] == "websocket" else receive
             await self.app(scope, guarded, send)
         else:
-            await _refuse(scope, receive, send, self._stop(scope))
+            await refuse(scope, receive, send, self._stop(scope))
 
     def _is_logged_in(self, scope: Scope) -> bool:
         cookies = Request({**scope, "type": "http"}).cookies
-        return self.keeper.is_valid(cookies.get(self.keeper.cookie_name(), ""))
+        return self.authenticator.is_valid(cookies.get(self.authenticator.cookie_name(), ""))
 
     def _while_logged_in(self, scope: Scope, receive: Receive, send: Send) -> Receive:
         """What a connection receives, until its log-in ends: it expires, or the password changes."""
@@ -77,15 +80,15 @@ class Login:
         async def guarded() -> Message:
             message = await receive()
             if message["type"] == "websocket.receive" and not self._still(scope):
-                await send({"type": "websocket.close", "code": 1008})
-                return {"type": "websocket.disconnect", "code": 1008}
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+                return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
             return message
 
         return guarded
 
     def _still(self, scope: Scope) -> bool:
         try:
-            return not self.keeper.is_asked() or self._is_logged_in(scope)
+            return not self.authenticator.is_asked() or self._is_logged_in(scope)
         except Exception:
             return False
 
@@ -94,12 +97,12 @@ class Login:
         headers = Headers(scope=scope)
         opens_page = scope.get("method") in ("GET", "HEAD") and "text/html" in headers.get("accept", "")
         if not opens_page:
-            return PlainTextResponse("Log in first.\n", 401)
+            return PlainTextResponse("Log in first.\n", 401, _NO_STORE)
         query = scope["query_string"].decode("latin-1")
         wanted = quote(scope["path"], safe="/") + (f"?{query}" if query else "")
         return _see_other(f"{self.prefix}{LOGIN}?{urlencode({'next': wanted})}")
 
-    async def _at_the_door(self, request: Request, asked: bool, logged_in: bool) -> Response:
+    async def _login_or_logout(self, request: Request, asked: bool, logged_in: bool) -> Response:
         if request.method not in ("GET", "HEAD", "POST"):
             return PlainTextResponse("Method not allowed\n", 405, {"Allow": "GET, HEAD, POST"})
         if request.method == "POST" and _is_from_elsewhere(request):
@@ -116,10 +119,10 @@ class Login:
             return _see_other(wanted)
         client = request.client.host if request.client else ""
         try:
-            refused = await asyncio.to_thread(self.keeper.refusal, form.get("password", ""), client)
+            refused = await asyncio.to_thread(self.authenticator.refusal, form.get("password", ""), client)
             if refused:
                 return login_page(wanted, refused, 403)
-            login = self.keeper.give()
+            login = self.authenticator.give()
         except Exception as error:
             return login_page(wanted, str(error), 503)
         return self._with_cookie(request, _see_other(wanted), login)
@@ -128,14 +131,14 @@ class Login:
         if request.method != "POST":
             return logout_page() if logged_in else _see_other(f"{self.prefix}{LOGIN}")
         response = _see_other(f"{self.prefix}{LOGIN}")
-        response.delete_cookie(self.keeper.cookie_name(), f"{self.prefix}/", httponly=True, samesite="lax")
+        response.delete_cookie(self.authenticator.cookie_name(), f"{self.prefix}/", httponly=True, samesite="lax")
         return response
 
     def _with_cookie(self, request: Request, response: Response, login: str) -> Response:
         # a proxy in front of the server may speak https with the browser; a wrong header only harms who sends it
         secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").split(",")[0].strip())
         response.set_cookie(
-            self.keeper.cookie_name(), login, max_age=self.keeper.lasts_s, path=f"{self.prefix}/",
+            self.authenticator.cookie_name(), login, max_age=self.authenticator.lasts_s, path=f"{self.prefix}/",
             secure=secure, httponly=True, samesite="lax",
         )  # fmt: skip
         return response
@@ -159,7 +162,7 @@ def _is_from_elsewhere(request: Request) -> bool:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
         return site not in ("same-origin", "none")
-    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    return origin is not None and not names_host(origin, request.headers.get("host"))
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -172,12 +175,4 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def _see_other(path: str) -> RedirectResponse:
-    return RedirectResponse(path, 303, {"Cache-Control": "no-store"})
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
-    else:
-        response.headers["Cache-Control"] = "no-store"
-        await response(scope, receive, send)
+    return RedirectResponse(path, 303, _NO_STORE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import Scope
 
-API = ("/api/v1/", "/v2/")  # it asks for tokens itself
+V1, V2 = "/api/v1", "/v2"  # of the API, which asks for tokens itself
 HEALTH = "/_stcore/health"
 
 
@@ -17,9 +17,9 @@ def has_own_rules(scope: Scope, base: str) -> bool:
     path = scope["path"]
     if scope["type"] == "http" and path == f"{prefix_of(base)}{HEALTH}":
         return scope["method"] in ("GET", "HEAD")
-    return path.startswith(API)
+    return path.startswith((f"{V1}/", f"{V2}/"))
 
 
 def prefix_of(base: str) -> str:
-    """What stands before every path of the pages: "" or such as "/dashboard"."""
+    """The beginning of every path of the pages: "" or, for example, "/dashboard"."""
     return f"/{base.strip('/')}".rstrip("/")

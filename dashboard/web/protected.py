@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard.web.paths import has_own_rules
+from dashboard.web.refusing import refuse
 
 
 class Protected:
@@ -30,9 +31,7 @@ class Protected:
             return
         server = scope.get("server")
         refusal = await asyncio.to_thread(self.refusal, server[1] if server else None)
-        if not refusal:
-            await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+        if refusal:
+            await refuse(scope, receive, send, PlainTextResponse(f"{refusal}\n", 403))
         else:
-            await PlainTextResponse(f"{refusal}\n", 403)(scope, receive, send)
+            await self.app(scope, receive, send)

@@ -87,7 +87,12 @@ def test_tokens_that_no_longer_work(stranger: TestClient, opened: Services) -> N
 
 
 def test_a_page_of_another_server_cannot_use_the_browser_of_this_machine(here: TestClient) -> None:
-    for origin, status in (("http://evil.example", 401), ("null", 401), (str(here.base_url), 200)):
+    for origin, status in (
+        ("http://evil.example", 401),
+        ("null", 401),
+        ("http://[evil", 401),
+        (str(here.base_url), 200),
+    ):
         assert here.get(f"{V1}/models", headers={"Origin": origin}).status_code == status
 
 

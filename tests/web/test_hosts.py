@@ -111,6 +111,7 @@ def test_a_foreign_name_is_refused_with_a_way_out() -> None:
         ({"host": "localhost:8501", "origin": "http://localhost:3000"}, False),
         ({"host": "localhost:8501", "origin": "http://evil.example"}, False),
         ({"host": "localhost:8501", "origin": "null"}, False),
+        ({"host": "localhost:8501", "origin": "http://[evil"}, False),
         ({"host": "localhost:8501", "origin": "https://portal.example"}, True),
         ({"host": "evil.example:8501", "origin": "http://evil.example:8501"}, False),
     ],

@@ -17,7 +17,7 @@ from dashboard.core.access.login import LASTS_S, Logins
 from dashboard.core.access.password import Password
 from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.settings import Settings
-from dashboard.web.login import Keeper, Login, own_path
+from dashboard.web.login import Authenticator, Login, own_path
 from dashboard.web.protected import Protected
 
 RIGHT = "a long password"
@@ -54,10 +54,12 @@ def served(password: Password, folder: Path, base: str = "") -> Starlette:
         return ""
 
     logins = Logins(folder, lambda: password.fingerprint)
-    keeper = Keeper(lambda: password.is_set, refusal, logins.give, logins.is_valid, lambda: logins.cookie_name, LASTS_S)
+    authenticator = Authenticator(
+        lambda: password.is_set, refusal, logins.give, logins.is_valid, lambda: logins.cookie_name, LASTS_S
+    )
     return Starlette(
         routes=[WebSocketRoute("/stream", echo), Route("/{path:path}", page, methods=["GET", "POST"])],
-        middleware=[Middleware(Login, keeper=keeper, base=base)],
+        middleware=[Middleware(Login, authenticator=authenticator, base=base)],
     )
 
 

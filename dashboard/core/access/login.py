@@ -32,7 +32,7 @@ class Logins:
 
     @cached_property
     def cookie_name(self) -> str:
-        """Of this data folder alone, because a browser shares cookies between the ports of a machine."""
+        """Differs for each data folder, because a browser shares cookies between the ports of a machine."""
         return f"dashboard_login_{hashlib.sha256(self._key).hexdigest()[:8]}"
 
     def give(self) -> str:
@@ -56,15 +56,8 @@ class Logins:
     def _key(self) -> bytes:
         """The key in the file, which is made if it is missing. Several servers may share the data folder."""
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            made = self._file.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
-            handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as out:
-                out.write(secrets.token_bytes(_KEY_BYTES))
-            try:
-                _put(made, self._file)
-            finally:
-                made.unlink(missing_ok=True)
+            if not self._file.exists():
+                _make_key(self._file)
             key = self._file.read_bytes()
             if len(key) == _KEY_BYTES:
                 return key
@@ -77,8 +70,15 @@ class Logins:
         return secrets.token_bytes(_KEY_BYTES)
 
 
-def _put(made: Path, file: Path) -> None:
-    """Gives a file its name, unless the name is taken."""
-    if not file.exists():
+def _make_key(file: Path) -> None:
+    """Writes a new key into the file, unless another server has just done so. Raises OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    made = file.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
+    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(secrets.token_bytes(_KEY_BYTES))
         with contextlib.suppress(FileExistsError):
             file.hardlink_to(made)
+    finally:
+        made.unlink(missing_ok=True)

@@ -69,7 +69,7 @@ class Password:
 
         Raises:
             AccessError: with the code password_wrong or too_many_tries.
-            DashboardError: no password is set, or the stored hash is none.
+            DashboardError: no password is set, or what is stored is not a hash of one.
         """
         from argon2 import PasswordHasher
         from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError

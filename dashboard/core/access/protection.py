@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from dashboard.core.access.password import Password
 from dashboard.core.access.reach import listens_beyond
@@ -18,7 +19,7 @@ class Protection:
     def __init__(self, settings: Settings, password: Password, users_log_in: Callable[[], bool]) -> None:
         self._anyone = settings.allow_anyone_who_reaches_this_server_to_use_it
         self._password, self._users_log_in = password, users_log_in
-        self._beyond: dict[int, bool] = {}  # by port
+        self._listens_beyond = cache(listens_beyond)
 
     def check(self) -> None:
         """Raises AccessError if other machines may not be served, and DashboardError if that cannot be found out."""
@@ -36,9 +37,5 @@ class Protection:
 
     def check_port(self, port: int | None) -> None:
         """Raises as `check` does if this process listens on this port for other machines. None: it listens on none."""
-        if port is None:
-            return
-        if port not in self._beyond:
-            self._beyond[port] = listens_beyond(port)
-        if self._beyond[port]:
+        if port is not None and self._listens_beyond(port):
             self.check()

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Scope = Literal["predict", "evaluate", "admin"]  # admin includes the others
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PREFIX = "cd_"  # of every secret, so that scanners for leaked secrets can find it
-REMEMBERED_S = 3.0  # how long a token is not looked up again: so long a token that another process revoked may work
-_SECRET_BYTES = 32
+REMEMBERED_S = 3.0  # how long what is known of a token is used; one that another process revoked may work for so long
+_SECRET_LETTERS = 43  # of _BASE62, which is 256 bits
 _VISIBLE = 9  # characters of a secret that lists show
 _LONGEST_SECRET, _LONGEST_NAME = 200, 100
 _USE_NOTED_EACH_S = 60.0
@@ -78,7 +78,7 @@ class Tokens:
         """
         from dashboard.core.database.tables import tokens
 
-        secret = PREFIX + _base62(secrets.token_bytes(_SECRET_BYTES))
+        secret = PREFIX + "".join(secrets.choice(_BASE62) for _ in range(_SECRET_LETTERS))
         now = now_utc()
         token = Token(
             new_id(now), _checked_name(name), secret[:_VISIBLE], _checked_scopes(scopes), now, expires_utc, None, None
@@ -104,14 +104,15 @@ class Tokens:
             which: its id, its name or the visible beginning of its secret.
 
         Raises:
-            AccessError: no token, or more than one, is called so.
+            AccessError: this is no token's id, name or beginning, or that of several.
         """
+        from sqlalchemy import or_
+
         from dashboard.core.database.tables import tokens
 
         with self._database.writing() as connection:
-            asked = tokens.c.token_id == which, tokens.c.name == which, tokens.c.prefix == which
-            rows = connection.execute(tokens.select().where(asked[0] | asked[1] | asked[2])).all()
-            found = [_token(row) for row in rows]
+            is_meant = or_(tokens.c.token_id == which, tokens.c.name == which, tokens.c.prefix == which)
+            found = [_token(row) for row in connection.execute(tokens.select().where(is_meant))]
             found = [token for token in found if token.revoked_utc is None] or found
             if len(found) != 1:
                 fault = f"{len(found)} tokens are" if found else "No token is"
@@ -120,13 +121,14 @@ class Tokens:
                     "`python -m dashboard tokens list` shows the id of each.",
                     "token_unknown",
                 )
-            if found[0].revoked_utc is None:
-                change = tokens.update().where(tokens.c.token_id == found[0].token_id)
-                connection.execute(change.values(revoked_utc=now_utc()))
-            row = connection.execute(tokens.select().where(tokens.c.token_id == found[0].token_id)).one()
+            token = found[0]
+            if token.revoked_utc is None:
+                token = replace(token, revoked_utc=now_utc())
+                change = tokens.update().where(tokens.c.token_id == token.token_id)
+                connection.execute(change.values(revoked_utc=token.revoked_utc))
         with self._lock:
             self._remembered.clear()
-        return _token(row)
+        return token
 
     def check(self, secret: str | None, scope: Scope) -> Token:
         """The token with this secret, if it may do this. Asks the database only now and then.
@@ -196,14 +198,6 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _base62(data: bytes) -> str:
-    number, digits = int.from_bytes(data, "big"), ""
-    for _ in range(43):  # enough for 32 bytes
-        number, digit = divmod(number, 62)
-        digits += _BASE62[digit]
-    return digits
-
-
 def _checked_name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
@@ -219,7 +213,7 @@ def _checked_scopes(scopes: Iterable[str]) -> tuple[Scope, ...]:
     asked = set(scopes)
     if not asked or asked - set(SCOPES):
         raise AccessError(
-            f"These are no scopes: {listed(sorted(asked - set(SCOPES)))}." if asked else "The token has no scope.",
+            f"Unknown scopes: {listed(sorted(asked - set(SCOPES)))}." if asked else "The token has no scope.",
             f"The scopes are {listed(SCOPES)}.",
             "scope_unknown",
         )

@@ -32,4 +32,4 @@ class Visitor:
 
 
 OPERATOR = Visitor(is_admin=True)  # the command line, and everybody who uses the pages without a name
-STRANGER = Visitor()
+STRANGER = Visitor()  # somebody of whom nothing is known

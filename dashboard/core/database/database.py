@@ -70,7 +70,7 @@ class Database:
 
     @contextmanager
     def _only_writer(self) -> Iterator[None]:
-        """Of an SQLite file, which has one. PostgreSQL does this by itself."""
+        """Lets only one writer at a time use an SQLite file. PostgreSQL does this by itself."""
         from dashboard.core.database import faults
 
         file, wait_s = self.address.file, self._settings.database_lock_s

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dashboard.core.database.address import Address
-from dashboard.core.errors import Code, DatabaseError
+from dashboard.core.errors import DatabaseError
 
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "canceling statement due to lock")
 _DAMAGED = ("malformed", "file is not a database", "database corruption")
@@ -67,11 +67,10 @@ def locked(address: Address) -> DatabaseError:
 
 def damaged(address: Address, reason: str) -> DatabaseError:
     """The file is not a database, or no longer. Nothing is written to it."""
-    code: Code = "database_damaged"
     return DatabaseError(
         f"The database file {address.name} is damaged: {reason}. The dashboard does not use it; predictions go on "
         "without history.",
         "Stop the dashboard, then restore a backup with `python -m dashboard database restore BACKUP`, or move the file "
         "to another folder to begin an empty database.",
-        code,
+        "database_damaged",
     )

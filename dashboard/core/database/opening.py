@@ -31,7 +31,7 @@ _ON_POSTGRESQL = {
 
 
 def open_engine(address: Address, lock_s: float) -> Engine:
-    """The engine of a database whose tables are there.
+    """The engine of a database, whose tables are made or changed if they have to be. The folder of a file must exist.
 
     Args:
         lock_s: how long a statement waits for a lock.
@@ -41,7 +41,7 @@ def open_engine(address: Address, lock_s: float) -> Engine:
         TimeoutError: another process holds the file.
         SQLAlchemyError, sqlite3.Error: see `faults.told`.
     """
-    engine = _sqlite(address.file, lock_s) if address.file else _postgresql(address, lock_s)
+    engine = _sqlite(address, lock_s) if address.file else _postgresql(address, lock_s)
     try:
         if address.file:
             _open_file(address, address.file, engine, lock_s)
@@ -59,7 +59,6 @@ def open_engine(address: Address, lock_s: float) -> Engine:
 
 def _open_file(address: Address, file: Path, engine: Engine, lock_s: float) -> None:
     """Checks the file. Those who make or change it at the same time wait for each other."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     is_new = not file.exists() or not file.stat().st_size
     if not is_new:
         with engine.connect() as connection:
@@ -74,11 +73,10 @@ def _open_file(address: Address, file: Path, engine: Engine, lock_s: float) -> N
             migrate(writing, address.name)
 
 
-def _sqlite(file: Path, lock_s: float) -> Engine:
-    from sqlalchemy import URL, create_engine, event
+def _sqlite(address: Address, lock_s: float) -> Engine:
+    from sqlalchemy import create_engine, event
 
-    url = URL.create("sqlite+pysqlite", database=str(file))
-    engine = create_engine(url, connect_args={"timeout": lock_s}, hide_parameters=True)
+    engine = create_engine(address.url, connect_args={"timeout": lock_s}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: Any) -> None:

@@ -18,7 +18,9 @@ from dashboard.core.errors import DashboardError, DatabaseError, DependencyError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-Write = Callable[["Connection", Sequence[Any]], None]  # writes records that were put; must bear to be called twice
+Write = Callable[
+    ["Connection", Sequence[Any]], None
+]  # writes records that were put; may be called again with the same ones
 _BATCH = 500  # records a transaction
 _COLLECT_S = 0.05  # how long records are collected before they are written
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
@@ -38,7 +40,7 @@ class WriteBehind:
         """
         Args:
             most: records in the queue.
-            most_bytes: their size, as far as it is told.
+            most_bytes: sum of the `size_bytes` of these records.
         """
         self._database, self._most, self._most_bytes = database, most, most_bytes
         self._changed = threading.Condition()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from typing import IO
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.feedback.opinion import Opinion
+from dashboard.core.files import portable_name
 from dashboard.core.history.history import History
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 COLUMNS = ("file", "sha256", "label", "predicted_label", "confidence", "model", "user", "time_utc", "note")
 
 
@@ -29,7 +28,7 @@ class Exported:
 
 
 def labelled(opinions: Iterable[Opinion]) -> Iterator[Opinion]:
-    """Those with a true label, each image once: of the same image, the first one given, which should be the newest."""
+    """The opinions with a true label, at most one for each image: the first. So the newest should come first."""
     seen: set[str] = set()
     for opinion in opinions:
         image = opinion.image_sha256 or opinion.subject
@@ -87,6 +86,6 @@ def write_labels(opinions: Iterable[Opinion], out: IO[bytes]) -> Exported:
 
 def _member(opinion: Opinion, number: int) -> str:
     """A name in the ZIP that no other image has and that every system can unpack."""
-    folder = _UNSAFE.sub("_", opinion.true_label or "").strip(". ") or "_"
-    name = PurePosixPath(_UNSAFE.sub("_", opinion.file.rpartition("/")[2]).strip(" ") or "image")
+    folder = portable_name(opinion.true_label or "").lstrip(". ") or "_"
+    name = PurePosixPath(portable_name(opinion.file.rpartition("/")[2]) or "image")
     return f"{folder}/{name.stem[:80]}-{number}{name.suffix or '.png'}"

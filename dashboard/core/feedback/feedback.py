@@ -9,6 +9,7 @@ from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.database.text import storable
 from dashboard.core.errors import DashboardError
 from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion
+from dashboard.core.history.conditions import of_model
 from dashboard.core.history.history import History
 from dashboard.core.metrics.intervals import proportion
 
@@ -88,7 +89,7 @@ class Feedback:
         """
         from dashboard.core.database.tables import feedback
 
-        asked = _of_model(model)
+        asked = of_model(feedback, model)
         for column, value in (("user", user), ("is_right", is_right), ("subject", subject)):
             if value is not None:
                 asked.append(feedback.c[column] == value)
@@ -100,7 +101,7 @@ class Feedback:
         """The last word on each prediction, whoever said it, the newest first."""
         from dashboard.core.database.tables import feedback
 
-        return self._last_words((feedback.c.subject,), _of_model(model), None)
+        return self._last_words((feedback.c.subject,), of_model(feedback, model), None)
 
     def accuracy(self, model: str | None = None) -> FeedbackAccuracy | None:
         """The share of right predictions among those with feedback; None if there is none."""
@@ -123,16 +124,6 @@ class Feedback:
         with self._database.reading() as connection:
             rows = connection.execute(newest_first.order_by(feedback.c.feedback_id.desc()).limit(most)).all()
         return [Opinion(**row._mapping) for row in rows]
-
-
-def _of_model(model: str | None) -> list[ColumnElement[bool]]:
-    from dashboard.core.database.tables import feedback
-
-    if model is None:
-        return []
-    name, _, version = model.partition("@")
-    found = [feedback.c.model_name == name]
-    return [*found, feedback.c.model_version == version] if version else found
 
 
 def _contradiction(why: str) -> DashboardError:

@@ -48,20 +48,21 @@ class CacheFigures:
     damaged: int  # answers whose checksum was wrong; they were not used
 
 
-def answer_key(version: ModelVersion, image_sha256: str, question: Mapping[str, str]) -> str:
-    """Hex digest of everything that an answer depends on.
+def answer_keys(version: ModelVersion, images_sha256: Sequence[str], question: Mapping[str, str]) -> list[str]:
+    """For each image, the hex digest of everything that its answer depends on.
 
     Args:
-        image_sha256: of the bytes of the image file.
-        question: what is asked, such as kind, precision, method, layer and target; how the answer is shown is no part.
+        images_sha256: of the bytes of each image file.
+        question: what is asked, such as kind, precision, method, layer and target, but not how the answer is shown.
     """
     serving = ModelFile.of(version).model_dump(mode="json", exclude={"metrics", "provenance"})
-    parts = [_FORMAT, _versions(), version.ref, serving, image_sha256, sorted(question.items())]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    parts = [_FORMAT, _versions(), version.ref, serving, sorted(question.items())]
+    common = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return [hashlib.sha256(f"{common}{image}".encode()).hexdigest() for image in images_sha256]
 
 
 class AnswerCache:
-    """A store of answers of limited size; those that were not asked for the longest are deleted. Thread-safe.
+    """A store of answers of limited size; the least recently used ones are deleted. Thread-safe.
 
     If the database cannot be used, nothing is found and nothing is stored.
     """
@@ -93,13 +94,13 @@ class AnswerCache:
         except (DatabaseError, DependencyError):
             row = None
             self._paused_until = time.monotonic() + _PAUSE_S
-        value = None if row is None else bytes(row.value)
-        is_damaged = row is not None and value is not None and hashlib.sha256(value).hexdigest() != row.value_sha256
+        is_damaged = row is not None and hashlib.sha256(row.value).hexdigest() != row.value_sha256
+        is_hit = row is not None and not is_damaged
         with self._lock:
             self._damaged += is_damaged
-            self._hits += value is not None and not is_damaged
-            self._misses += value is None or is_damaged
-        if row is None or value is None:
+            self._hits += is_hit
+            self._misses += not is_hit
+        if row is None:
             return None
         if is_damaged:
             self._writer.put(_delete, key)
@@ -107,7 +108,7 @@ class AnswerCache:
         now = now_utc()
         if row.used_utc < now - _USE_NOTED_EACH:
             self._writer.put(_note_use, (key, now))
-        return value
+        return bytes(row.value)
 
     def put(self, key: str, value: bytes) -> None:
         """Stores an answer soon. Never raises."""
@@ -150,19 +151,6 @@ def prediction_of(stored: bytes) -> Prediction:
         return Prediction(arrays["logits"], arrays["pred_probs"])
 
 
-def heatmap_bytes(heatmap: np.ndarray) -> bytes:
-    """A heatmap (h, w) as the bytes of an .npy file."""
-    out = io.BytesIO()
-    np.save(out, heatmap, allow_pickle=False)
-    return out.getvalue()
-
-
-def heatmap_of(stored: bytes) -> np.ndarray:
-    """The heatmap in the bytes of an .npy file."""
-    heatmap: np.ndarray = np.load(io.BytesIO(stored), allow_pickle=False)
-    return heatmap
-
-
 @lru_cache
 def _versions() -> list[str]:
     """Of the packages that compute answers: another version may round differently."""
@@ -184,7 +172,7 @@ def _counted(connection: Connection) -> int:
 
 
 def _evict(connection: Connection, goal_bytes: int) -> int:
-    """Deletes the answers that were not asked for the longest. The size of the others, at most the goal."""
+    """Deletes the least recently used answers until the others need at most `goal_bytes`. Returns their size."""
     from sqlalchemy import select
 
     from dashboard.core.database.tables import cached_answers

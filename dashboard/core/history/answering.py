@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from dashboard.core.history.answer_cache import AnswerCache, answer_key, prediction_bytes, prediction_of
+from dashboard.core.history.answer_cache import AnswerCache, answer_keys, prediction_bytes, prediction_of
 from dashboard.core.history.entry import Entry, Source
 from dashboard.core.history.history import History
 from dashboard.core.models.batching import settle
@@ -51,7 +51,7 @@ class Answering:
         began = time.perf_counter()
         question = {"kind": "prediction", "precision": "bfloat16" if serves_in_bfloat16(version) else "float32"}
         hashes = [hashlib.sha256(image).hexdigest() for image in images]
-        keys = [answer_key(version, sha256, question) for sha256 in hashes]
+        keys = answer_keys(version, hashes, question)
         known = [self._known(key, version) for key in keys]
         missing = [i for i, answer in enumerate(known) if answer is None]
 

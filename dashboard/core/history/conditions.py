@@ -1,4 +1,4 @@
-"""A history filter as conditions of SQL."""
+"""Filters of predictions as conditions of SQL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dashboard.core.database.ids import first_id
 from dashboard.core.history.entry import HistoryFilter
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Table
 
 
 def conditions(asked: HistoryFilter) -> list[ColumnElement[bool]]:
@@ -21,11 +21,7 @@ def conditions(asked: HistoryFilter) -> list[ColumnElement[bool]]:
         found.append(p.prediction_id >= first_id(asked.from_utc))
     if asked.until_utc is not None:
         found.append(p.prediction_id < first_id(asked.until_utc))
-    if asked.model is not None:
-        name, _, version = asked.model.partition("@")
-        found.append(p.model_name == name)
-        if version:
-            found.append(p.model_version == version)
+    found += of_model(predictions, asked.model)
     if asked.least_confidence is not None:
         found.append(p.confidence >= asked.least_confidence)
     if asked.most_confidence is not None:
@@ -34,3 +30,12 @@ def conditions(asked: HistoryFilter) -> list[ColumnElement[bool]]:
         if getattr(asked, name) is not None:
             found.append(p[name] == getattr(asked, name))
     return found
+
+
+def of_model(table: Table, model: str | None) -> list[ColumnElement[bool]]:
+    """What must hold for the rows of a table that are about a model: NAME or NAME@VERSION; None for every model."""
+    if model is None:
+        return []
+    name, _, version = model.partition("@")
+    found = [table.c.model_name == name]
+    return [*found, table.c.model_version == version] if version else found

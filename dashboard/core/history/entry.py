@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
+
+import numpy as np
 
 from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.models.prediction import Prediction
@@ -12,7 +15,7 @@ from dashboard.core.models.version import ModelVersion
 
 Source = Literal["page", "api", "command", "evaluation"]
 SOURCES: tuple[Source, ...] = get_args(Source)
-_TOP = 3
+TOP = 3  # classes that an entry names
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,6 @@ class Entry:
         """
         now = now_utc()
         doubt = version.familiarity and version.familiarity.doubts(prediction.logits, prediction.pred_probs)
-        order = prediction.pred_probs.argsort(kind="stable")[::-1][:_TOP]
         return cls(
             prediction_id=new_id(now),
             time_utc=now,
@@ -69,13 +71,19 @@ class Entry:
             image_sha256="",
             label=version.class_names[prediction.class_id],
             confidence=prediction.confidence,
-            top3=tuple((version.class_names[i], float(prediction.pred_probs[i])) for i in order),
+            top3=most_probable(version.class_names, prediction.pred_probs, TOP),
             doubt=doubt.unknown if doubt else None,
             doubt_energy=doubt.energy if doubt else None,
             doubt_msp=doubt.msp if doubt else None,
             latency_ms=latency_ms,
             image=image,
         )
+
+
+def most_probable(class_names: Sequence[str], pred_probs: np.ndarray, most: int) -> tuple[tuple[str, float], ...]:
+    """Labels and probabilities of the most probable classes. The predicted class is the first one, also after a tie."""
+    order = (-pred_probs).argsort(kind="stable")[:most]
+    return tuple((class_names[k], float(pred_probs[k])) for k in order)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def write_csv(entries: Iterable[Entry], out: IO[bytes]) -> int:
-    """Writes a table, UTF-8 with byte order mark, without formulas for spreadsheets. How many predictions."""
+    """Writes a table, UTF-8 with byte order mark, without formulas for spreadsheets. Returns their number."""
     import pandas as pd
 
     from dashboard.core.runs.export import safe_for_spreadsheets
@@ -37,7 +37,7 @@ def write_csv(entries: Iterable[Entry], out: IO[bytes]) -> int:
 
 
 def write_json_lines(entries: Iterable[Entry], out: IO[bytes]) -> int:
-    """Writes one JSON object a line, UTF-8. How many predictions."""
+    """Writes one JSON object per line, UTF-8. Returns their number."""
     written = 0
     for entry in entries:
         out.write(json.dumps(as_record(entry), ensure_ascii=False).encode("utf-8", "replace") + b"\n")

@@ -80,7 +80,7 @@ class History:
         return self._writer.flush(timeout)
 
     def close(self, timeout: float = 10.0) -> bool:
-        """Stores what waits, and takes no more. False if some of it was lost."""
+        """Stores the waiting records, and accepts no more. False if some of them were lost."""
         return self._writer.close(timeout)
 
     def get(self, prediction_id: str) -> Entry:
@@ -146,7 +146,9 @@ class History:
         return stored + sum(rows.count() for rows in self._run_rows(asked))
 
     def delete_before(self, moment: datetime) -> int:
-        """Deletes stored predictions of before, and the images of no prediction. How many predictions.
+        """Deletes the stored predictions from before a moment, and images that are no longer needed.
+
+        Returns the number of these predictions.
 
         The predictions of an evaluation go when the evaluation is deleted.
         """
@@ -220,7 +222,7 @@ def _place_of(cursor: str | None) -> tuple[str, str, int | None, str]:
     found = _CURSOR.fullmatch(cursor)
     if not found:
         raise DashboardError(
-            "The cursor of this page of the history is none that the history gave.",
+            "This cursor does not come from the history.",
             "Begin at the first page, without a cursor.",
             "cursor",
         )

@@ -19,14 +19,14 @@ from dashboard.core.database.ids import id_time
 from dashboard.core.datasets import Dataset
 from dashboard.core.datasets.unchanged import still_there
 from dashboard.core.errors import DashboardError, DatasetError
-from dashboard.core.history.entry import Entry, HistoryFilter
+from dashboard.core.history.entry import TOP, Entry, HistoryFilter, most_probable
 from dashboard.core.runs.images import dataset_of
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 
-_TOP, _AT_ONCE = 3, 256
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,6 @@ class RunRows:
         m, index = self.manifest, int(row["index"])
         name, _, version = m.model.partition("@")
         probs = detail["pred_probs"]
-        order = np.argsort([] if probs is None else probs, kind="stable")[::-1][:_TOP]
         return Entry(
             prediction_id=f"{m.run_id}:{index}",
             time_utc=_time(m),
@@ -105,7 +104,7 @@ class RunRows:
             image_sha256=_hash(dataset, index, str(detail["file"])),
             label=str(row["predicted_label"]),
             confidence=float(row["confidence"]),
-            top3=tuple((m.class_names[i], float(probs[i])) for i in order),
+            top3=() if probs is None else most_probable(m.class_names, np.asarray(probs), TOP),
         )
 
 
@@ -114,9 +113,8 @@ def runs_asked_for(store: RunStore, users: Mapping[str, str], asked: HistoryFilt
     if asked.source not in (None, "evaluation") or asked.left_out:
         return []
     found = [RunRows(store, m, users.get(m.run_id, ""), asked) for m in store.list() if not m.imported]
-    return sorted((rows for rows in found if _fits(rows, asked)), key=lambda rows: (rows.time, rows.manifest.run_id))[
-        ::-1
-    ]
+    fitting = [rows for rows in found if _fits(rows, asked)]
+    return sorted(fitting, key=lambda rows: (rows.time, rows.manifest.run_id), reverse=True)
 
 
 def one_row(store: RunStore, run_id: str, index: int, user: str = "") -> Entry | None:

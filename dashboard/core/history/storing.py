@@ -57,7 +57,7 @@ def write_run_users(connection: Connection, users: Sequence[tuple[str, str]]) ->
 
 
 def delete_before(database: Database, moment: datetime) -> int:
-    """Deletes the stored predictions of before, and the images of no prediction. How many predictions."""
+    """Deletes the stored predictions from before a moment; see `History.delete_before`."""
     deleted = 0
     while True:
         with database.writing() as connection:
@@ -87,7 +87,7 @@ def _delete_some(connection: Connection, moment: datetime) -> int:
 
 
 def _delete_images(connection: Connection, before: datetime | None) -> None:
-    """Deletes images that were stored before, or those of neither a prediction nor feedback."""
+    """Deletes the images that were stored before a moment. None: those of neither a prediction nor feedback."""
     from sqlalchemy import exists
 
     from dashboard.core.database.tables import feedback, images, predictions

@@ -1,0 +1,29 @@
+"""Apps that are made when they are first asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import httpx
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+
+from dashboard.web.lazy import lazy_mounts
+
+
+def test_apps_that_are_first_asked_at_the_same_time_are_made_once() -> None:
+    made = 0
+
+    def make() -> dict[str, PlainTextResponse]:
+        nonlocal made
+        made += 1
+        time.sleep(0.1)
+        return {path: PlainTextResponse(path) for path in ("/a", "/b")}
+
+    async def ask() -> list[str]:
+        app = Starlette(routes=lazy_mounts(("/a", "/b"), make))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as here:
+            return [each.text for each in await asyncio.gather(here.get("/a/x"), here.get("/b/x"))]
+
+    assert asyncio.run(ask()) == ["/a", "/b"] and made == 1
