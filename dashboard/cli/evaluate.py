@@ -13,7 +13,6 @@ from rich.progress import TaskID
 
 from dashboard.cli.arguments import AsJson, Junit, LabelMap, LabelsFrom, Local, ModelRef, Split, ZipEncoding, services
 from dashboard.cli.output import print_json, progress, say, stop
-from dashboard.cli.records import user_name
 from dashboard.cli.show_run import show_run
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
@@ -169,7 +168,7 @@ def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -
 
 def _evaluate(opened: Services, run: OpenRun) -> RunManifest:
     with opened, progress() as bar:
-        opened.history.record_run(run.manifest.run_id, user_name())
+        opened.history.record_run(run.manifest.run_id, opened.visitor.called)
         task = bar.add_task("Starting TensorFlow", total=None, rate="")
         try:
             return go_on(run, opened.engine, opened.settings.task_s, lambda p: _show_progress(bar, task, p))

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from dashboard.cli.arguments import AsJson
 from dashboard.cli.output import console, plain_text, print_json, say
-from dashboard.cli.records import file_error, moment, records, user_name
+from dashboard.cli.records import file_error, moment, records
 from dashboard.core.errors import counted
 from dashboard.core.files import open_atomically
 from dashboard.core.history.entry import SOURCES, HistoryFilter, Source
@@ -103,7 +103,7 @@ def delete(
         if not yes and not typer.confirm(f"Delete all predictions before {end:%Y-%m-%d %H:%M} permanently?", err=True):
             raise typer.Exit(1)
         deleted = opened.history.delete_before(end)
-        opened.audit.write(user_name(), "history.deleted", f"before {end.isoformat()}", counted(deleted, "prediction"))
+        opened.note("history.deleted", f"before {end.isoformat()}", counted(deleted, "prediction"))
     if as_json:
         print_json(HistoryDeletionRecord(deleted=deleted))
     say(f"Deleted {counted(deleted, 'prediction')}.")

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
 from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, say
-from dashboard.cli.records import user_name
 from dashboard.core.errors import DashboardError, ImageError, WorkerError, counted
 from dashboard.core.files import readable_name
 from dashboard.core.models.prediction import Failure
@@ -65,7 +64,7 @@ def _predict_one(opened: Services, version: ModelVersion, path: Path) -> Predict
     from dashboard.core.history.entry import Entry  # not at the top: TensorFlow is imported meanwhile
 
     file = readable_name(str(path))
-    opened.history.record(Entry.of(version, answer, image, "command", user_name(), file, latency_ms))
+    opened.history.record(Entry.of(version, answer, image, "command", opened.visitor.called, file, latency_ms))
     return PredictionRecord.of(str(path), version, answer)
 
 

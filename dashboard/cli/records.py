@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -38,14 +37,6 @@ def moment(text: str) -> datetime:
 def until(days: float) -> datetime:
     """The moment in so many days."""
     return datetime.now(timezone.utc) + timedelta(days=days)
-
-
-def user_name() -> str:
-    """Who runs the command, for the history and the audit log; empty if the system does not say."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return ""
 
 
 def file_error(path: Path, error: OSError) -> DashboardError:

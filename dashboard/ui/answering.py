@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.core.explanations.answer import Answer, answer_key, ask
 from dashboard.core.models.version import ModelVersion
 from dashboard.services import Services
-from dashboard.ui.session import ANSWERS_KEPT, is_remembered, remembered
+from dashboard.ui.session import ANSWERS_KEPT, remembered
 
 SKELETON_PX = 220
 _POLL_S = 0.2
@@ -26,11 +26,13 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
         ImageError, DependencyError, ModelError, WorkerError: the model could not predict.
     """
     key = answer_key(name, data, version)
-    if is_remembered("answers", key):
-        return remembered("answers", key, "", _never, ANSWERS_KEPT)
-    coming = _asked(services, version, name, data, key)
-    _wait(services, version, coming)
-    return remembered("answers", key, "", coming.result, ANSWERS_KEPT)
+
+    def make() -> Answer:
+        coming = _asked(services, version, name, data, key)
+        _wait(services, version, coming)
+        return coming.result()
+
+    return remembered("answers", key, "", make, ANSWERS_KEPT)
 
 
 def _asked(services: Services, version: ModelVersion, name: str, data: bytes, key: Hashable) -> Future[Answer]:
@@ -64,7 +66,3 @@ def _doing(services: Services, version: ModelVersion) -> str:
     if version.sha256 not in _answered:
         return "Loading the model and waiting for its answer ..."
     return "Waiting for the model's answer ..."
-
-
-def _never() -> Answer:
-    raise AssertionError("the answer is remembered")

@@ -1,7 +1,7 @@
 """Keeps the server's memory from growing with every session that ever was.
 
 Streamlit keeps a session for two minutes after its browser has left, in case it comes back. Then the session is over, but
-its pictures and files stay in memory until another session ends. And what is freed, glibc keeps for itself.
+its pictures and files stay in memory until another session ends. Also, glibc does not return freed memory to the system.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _M_ARENA_MAX = -8  # of glibc's malloc.h
 
 def keep_few_arenas() -> None:
     """Makes threads share the memory that they have freed. Call it before there are threads."""
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps what it once had
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps freed memory
     with contextlib.suppress(OSError, AttributeError):  # other systems have no glibc
-        # glibc's memory of a thread keeps what it once had, too, and every session has threads
+        # glibc keeps freed memory for each thread, and every session has threads
         ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, 2)
 
 
@@ -39,7 +39,7 @@ async def give_back(every_s: float = EVERY_S) -> None:
 
 
 def forget_ended_sessions() -> int:
-    """Frees what sessions hold whose time to come back is over, and returns their number."""
+    """Frees the memory of sessions that can no longer come back, and returns their number."""
     # Streamlit has no public call for it. It does the same whenever the browser of another session leaves.
     storage = get_instance()._session_mgr._session_storage  # type: ignore[attr-defined]
     return len(storage._cache.expire())

@@ -35,7 +35,7 @@ def show_deleted_runs(services: Services) -> None:
                 "Undo", key="undo-deletion", icon=":material/undo:", on_click=_restore, args=(services, str(just))
             )
     if deleted:
-        with st.expander(f"{counted(len(deleted), 'deleted evaluation')}", icon=":material/delete:"):
+        with st.expander(counted(len(deleted), "deleted evaluation"), icon=":material/delete:"):
             for place, run in enumerate(deleted):
                 m = run.manifest
                 what = f"{m.dataset_name}, {m.model}, {local_time(m.created_utc)}" if m else f"{run.run_id}, damaged"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -28,9 +28,9 @@ def choose_model() -> None:
     if not by_ref:
         st.caption("There is no model")
         return
-    all_known = services.health.known(
-        _usable(by_ref)
-    )  # asked before the faults, or one found in between would not show
+    versions = [entry for entry in by_ref.values() if isinstance(entry, ModelVersion)]
+    # asked before the faults: a fault that is found in between would otherwise never show
+    all_known = services.health.known(versions)
     faults = {ref: _fault(entry) for ref, entry in by_ref.items()}
     chosen = _without_mark(st.session_state.get(MODEL_KEY))
     not_chosen = ""
@@ -62,11 +62,7 @@ def choose_model() -> None:
         st.caption(_accuracy(version))
         choose_fit(version.preprocessing.fit)
     if not all_known:
-        _watch_files(_usable(by_ref), [])
-
-
-def _usable(by_ref: Mapping[str, ModelVersion | BrokenVersion]) -> list[ModelVersion]:
-    return [entry for entry in by_ref.values() if isinstance(entry, ModelVersion)]
+        _watch_files(versions, [])
 
 
 def _fault(entry: ModelVersion | BrokenVersion) -> ModelError | None:

@@ -22,6 +22,17 @@ def on_page(picture: np.ndarray) -> np.ndarray:
     return with_edge(picture, st.context.theme.type == "dark")
 
 
+def show_wide(place: DeltaGenerator, picture: np.ndarray, key: str, caption: str, alt: str) -> None:
+    """Shows a picture (H, W, 3) uint8 that fills the width of its place.
+
+    The browser keeps the room for it before it has loaded. Otherwise a button below would move away under a click.
+    """
+    height, width = picture.shape[:2]
+    with place.container(key=key):
+        st.html(f"<style>.st-key-{key} img {{ aspect-ratio: {width} / {height} }}</style>")
+        st.image(picture, caption=caption, width="stretch", alt=alt)
+
+
 def four_a_row(count: int) -> list[DeltaGenerator]:
     """Makes places for `count` pictures, row by row: four per row, or two on a phone."""
     places: list[DeltaGenerator] = []

@@ -121,13 +121,12 @@ def _kept(file: Any) -> OnDisk:
     data = file.read()
     with _lock:
         if _shared is None or _shared[1] > _OWN_FILE_BYTES:
-            file.rollover()  # this file goes on as the shared one
-            target, start = PlacedFile(os.dup(file.fileno()), "r+b"), size
+            file.rollover()  # this file becomes the shared one
             file.flush()
-            _shared = (target, size)
-            return OnDisk(target, 0, size)
-        target, start = _shared
-        target.write(start, data)
+            target, start = PlacedFile(os.dup(file.fileno()), "r+b"), 0
+        else:
+            target, start = _shared
+            target.write(start, data)
         _shared = (target, start + size)
     return OnDisk(target, start, size)
 

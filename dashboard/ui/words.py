@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from dashboard.core.errors import counted
 from dashboard.core.models.facts import ConvLayer
 
 NOT_YOURS = "Only the one who started this evaluation and admins may change it."
@@ -92,6 +93,5 @@ def ago(utc_iso: str) -> str:
     seconds = (datetime.now(timezone.utc) - datetime.fromisoformat(utc_iso)).total_seconds()
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+            return f"{counted(int(seconds // length), unit)} ago"
     return "less than a minute ago"

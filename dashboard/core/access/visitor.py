@@ -15,11 +15,11 @@ class Visitor:
 
     name: str = ""  # e-mail of the login, or "token NAME"; "" if unknown
     is_admin: bool = False
-    account: str = ""  # of the operating system, for the audit log
+    account: str = ""  # of the operating system, for the audit log and the history
 
     @property
     def called(self) -> str:
-        """What the audit log calls the visitor."""
+        """What the audit log and the history call the visitor."""
         return self.name or self.account
 
     def may_see(self, owner: str) -> bool:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.core.datasets import distinct_labels, is_there, open_dataset
 from dashboard.core.errors import DashboardError
+from dashboard.core.runs.bin import DAYS_KEPT
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
@@ -71,7 +72,7 @@ def _confirm_deletion(services: Services, manifest: RunManifest) -> None:
     """Asks for confirmation, since the run is deleted for everybody who sees it."""
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
     st.caption(
-        "This deletes its metrics and predictions for everybody who sees them. They can be restored for 7 days. "
+        f"This deletes its metrics and predictions for everybody who sees them. They can be restored for {DAYS_KEPT} days. "
         "The dataset stays."
     )
     if st.button("Delete", key="delete-for-good", type="primary", on_click=_delete, args=(services, manifest.run_id)):

@@ -16,6 +16,12 @@ def show_answer(answer: Answer) -> None:
         st.caption(note)
     pred_probs = answer.prediction.pred_probs
     chart = probability_bars(answer.version.class_names, pred_probs, st.context.theme.type == "dark")
-    st.altair_chart(chart, width="stretch", key="probabilities", alt="Classes by probability, highest first")
+    st.altair_chart(
+        chart,
+        width="stretch",
+        height=chart.height,  # keeps the room until the browser has drawn it
+        key="probabilities",
+        alt="Classes by probability, highest first",
+    )
     if rest := rest_of_bars(pred_probs):
         st.caption(rest)

@@ -20,7 +20,7 @@ from dashboard.ui.picture_address import hand_over
 from dashboard.ui.question import Question, choose_opacity, explanations
 from dashboard.ui.session import ANSWERS_KEPT, remembered
 from dashboard.ui.sidebar import MAP_LAYER_KEY
-from dashboard.ui.thumbnails import LARGE_SIDE, on_page
+from dashboard.ui.thumbnails import LARGE_SIDE, on_page, show_wide
 from dashboard.ui.verdict import show_verdict
 from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
 
@@ -56,13 +56,12 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
     seen_caption = f"What the model sees, {'x'.join(str(n) for n in answer.model_input.shape[1::-1])} pixels"
     left, right = st.columns(2, gap="small")
     if answer.is_model_input:
-        left.image(on_page(seen), caption=seen_caption, width="stretch", alt="The model's input, enlarged")
+        show_wide(left, on_page(seen), "model-input", seen_caption, "The model's input, enlarged")
         controls = st.container()
     else:
-        picture = enlarge(answer.picture, LARGE_SIDE)
-        left.image(on_page(picture), caption="The picture", width="stretch", alt="The picture")
+        show_wide(left, on_page(enlarge(answer.picture, LARGE_SIDE)), "picture", "The picture", "The picture")
         small, controls = st.columns([1, 3], gap="small")
-        small.image(on_page(seen), caption=seen_caption, width="stretch", alt="The model's input, enlarged")
+        show_wide(small, on_page(seen), "model-input", seen_caption, "The model's input, enlarged")
     stem = Path(plain_name(answer.name)).stem
     downloads = st.container(horizontal=True)
     if answer.explanation is None:
@@ -74,11 +73,12 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
         blended = overlay(base, answer.explanation.heatmap, opacity)
         target = answer.version.class_names[answer.explanation.target_class]
         of_what = "" if answer.map_covers_picture or answer.is_model_input else " in what the model sees"
-        right.image(
+        show_wide(
+            right,
             blended,
-            caption=f"Evidence for {plain(target)}{of_what} (brighter = stronger)",
-            width="stretch",
-            alt=f"Grad-CAM heatmap for {target} over the picture",
+            "overlay",
+            f"Evidence for {plain(target)}{of_what} (brighter = stronger)",
+            f"Grad-CAM heatmap for {target} over the picture",
         )
         if answer.explanation.empty:
             right.warning(
