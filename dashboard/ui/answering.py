@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
@@ -11,10 +12,12 @@ from dashboard.core.explanations.answer import Answer, answer_key, ask
 from dashboard.core.models.version import ModelVersion
 from dashboard.services import Services
 from dashboard.ui.session import ANSWERS_KEPT, is_remembered, remembered
+from dashboard.ui.who import current_user
 
 SKELETON_PX = 220
 _POLL_S = 0.2
 _ASKED = "asked"  # in the session: the key of the question, and the answer to come
+_RECORDED = "recorded"  # in the session: the ids of the answers in the history
 _answered: set[str] = set()  # checksums of the models that have answered this server
 _threads = ThreadPoolExecutor(32, thread_name_prefix="answering")
 
@@ -28,9 +31,28 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
     key = answer_key(name, data, version)
     if is_remembered("answers", key):
         return remembered("answers", key, "", _never, ANSWERS_KEPT)
+    began = time.perf_counter()
     coming = _asked(services, version, name, data, key)
     _wait(services, version, coming)
-    return remembered("answers", key, "", coming.result, ANSWERS_KEPT)
+
+    def recorded() -> Answer:
+        answer = coming.result()
+        _record(services, answer, data, key, (time.perf_counter() - began) * 1000)
+        return answer
+
+    return remembered("answers", key, "", recorded, ANSWERS_KEPT)
+
+
+def id_in_history(answer: Answer, data: bytes) -> str:
+    """The id of an answer that `first_answer` gave, in the history."""
+    return str(st.session_state[_RECORDED][answer_key(answer.name, data, answer.version)])
+
+
+def _record(services: Services, answer: Answer, data: bytes, key: Hashable, latency_ms: float) -> None:
+    from dashboard.core.history.entry import Entry
+
+    entry = Entry.of(answer.version, answer.prediction, data, "page", current_user(), answer.name, latency_ms)
+    st.session_state.setdefault(_RECORDED, {})[key] = services.history.record(entry)
 
 
 def _asked(services: Services, version: ModelVersion, name: str, data: bytes, key: Hashable) -> Future[Answer]:
