@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.core.errors import DashboardError, DatasetError, counted
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
+from dashboard.ui.who import write_audit
 from dashboard.ui.words import local_time, plain
 
 _FAULT, _JUST_DELETED = "set-aside-fault", "just-deleted"  # in the session
@@ -54,6 +55,7 @@ def delete_run(services: Services, run_id: str) -> bool:
     except (DashboardError, OSError) as error:
         _keep_fault("The evaluation was not deleted.", error)
         return False
+    write_audit(services, "evaluation.deleted", run_id)
     st.session_state[_JUST_DELETED] = run_id
     return True
 

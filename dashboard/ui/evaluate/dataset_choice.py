@@ -24,6 +24,7 @@ from dashboard.ui.evaluate.job_view import POLL_S
 from dashboard.ui.evaluate.predictions_import import offer_import, predictions_in_question
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.sidebar import fault_of_model, model_in_use
+from dashboard.ui.who import current_user
 
 
 def choose_dataset(services: Services) -> None:
@@ -83,7 +84,9 @@ def start_or_explain(
 
 
 def _start(services: Services, path: Path, label_map: Mapping[str, str], use_stored: bool) -> None:
-    show(services.jobs.start(path, model_in_use(), label_map, use_stored).run_id)
+    run_id = services.jobs.start(path, model_in_use(), label_map, use_stored).run_id
+    services.history.record_run(run_id, current_user())
+    show(run_id)
 
 
 def _get_cifar10(services: Services) -> None:
