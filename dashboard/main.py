@@ -19,7 +19,7 @@ st.set_page_config(page_icon=str(Path(__file__).parent / "ui" / "icon.png"), lay
 st.html("<style>[data-testid=stBaseButton-primary] { color: light-dark(#ffffff, #0b1016) }</style>")
 TITLES = {  # by address; the first page is the start
     "predict": "Predict", "explain": "Explain", "evaluate": "Batch evaluation", "compare": "Compare",
-    "diagnostics": "Diagnostics",
+    "history": "History", "diagnostics": "Diagnostics",
 }  # fmt: skip
 page = st.navigation(
     [
@@ -27,6 +27,7 @@ page = st.navigation(
         st.Page(PAGES / "explain.py", title=TITLES["explain"], icon=":material/visibility:", url_path="explain"),
         st.Page(PAGES / "evaluate.py", title=TITLES["evaluate"], icon=":material/dataset:", url_path="evaluate"),
         st.Page(PAGES / "compare.py", title=TITLES["compare"], icon=":material/compare:", url_path="compare"),
+        st.Page(PAGES / "history.py", title=TITLES["history"], icon=":material/history:", url_path="history"),
         st.Page(
             PAGES / "diagnostics.py",
             title=TITLES["diagnostics"],

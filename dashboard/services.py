@@ -124,9 +124,13 @@ class Services:
     @_made_once
     def diagnosis(self) -> Diagnosis:
         """The checks of Diagnostics."""
+        from dashboard.core.diagnostics.context import Records
         from dashboard.core.diagnostics.diagnosis import Diagnosis
 
-        return Diagnosis(self.settings, self.inference, self.registry, self.engine, self.health)
+        def records() -> Records:
+            return Records(self.database, self.history, self.answer_cache)
+
+        return Diagnosis(self.settings, self.inference, self.registry, self.engine, self.health, records)
 
     @property
     @_made_once

@@ -79,6 +79,7 @@ async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened,
     """
     order = await receive_order(request, services)
     job = await asyncio.to_thread(_start, services, order)
+    services.history.record_run(job.run_id, caller.name)
     record = await asyncio.to_thread(record_of, services, job.run_id, request)
     return JSONResponse(record.as_json(), 202, {"Location": record.links["self"]})
 

@@ -81,8 +81,7 @@ def list_feedback(
     before: Annotated[str, Query(max_length=64, description="only feedback before the one with this id")] = "",
 ) -> FeedbackSummary:
     """What users said, the newest first, and the share of predictions that they called right."""
-    user = None if caller.is_admin else caller.name
-    opinions = services.feedback.opinions(limit, before, user=user, model=model)
+    opinions = services.feedback.opinions(limit, before, user=caller.sees_only, model=model)
     return FeedbackSummary.of_all(services.feedback.accuracy(model), opinions)
 
 

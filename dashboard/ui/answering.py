@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
@@ -14,7 +15,8 @@ from dashboard.ui.session import ANSWERS_KEPT, remembered
 
 SKELETON_PX = 220
 _POLL_S = 0.2
-_ASKED = "asked"  # in the session: the key of the question, and the answer to come
+_ASKED = "asked"  # in the session: the key of the question, the answer to come, and when it was asked
+_RECORDED = "recorded"  # in the session: the ids of the answers in the history
 _answered: set[str] = set()  # checksums of the models that have answered this server
 _threads = ThreadPoolExecutor(32, thread_name_prefix="answering")
 
@@ -28,20 +30,37 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
     key = answer_key(name, data, version)
 
     def make() -> Answer:
-        coming = _asked(services, version, name, data, key)
+        coming, began = _asked(services, version, name, data, key)
         _wait(services, version, coming)
-        return coming.result()
+        answer = coming.result()
+        _record(services, answer, data, key, (time.perf_counter() - began) * 1000)
+        return answer
 
     return remembered("answers", key, "", make, ANSWERS_KEPT)
 
 
-def _asked(services: Services, version: ModelVersion, name: str, data: bytes, key: Hashable) -> Future[Answer]:
-    """The answer to come. A rerun of the page while it is made does not ask again."""
-    asked_key, answer = st.session_state.get(_ASKED, (None, None))
+def id_in_history(answer: Answer, data: bytes) -> str:
+    """The id of an answer that `first_answer` gave, in the history."""
+    return str(st.session_state[_RECORDED][answer_key(answer.name, data, answer.version)])
+
+
+def _record(services: Services, answer: Answer, data: bytes, key: Hashable, latency_ms: float) -> None:
+    from dashboard.core.history.entry import Entry
+
+    entry = Entry.of(answer.version, answer.prediction, data, "page", services.visitor.called, answer.name, latency_ms)
+    st.session_state.setdefault(_RECORDED, {})[key] = services.history.record(entry)
+
+
+def _asked(
+    services: Services, version: ModelVersion, name: str, data: bytes, key: Hashable
+) -> tuple[Future[Answer], float]:
+    """The answer to come, and when it was asked for. A rerun of the page while it is made does not ask again."""
+    asked_key, answer, began = st.session_state.get(_ASKED, (None, None, 0.0))
     if asked_key != key or answer is None or (answer.done() and answer.exception()):
+        began = time.perf_counter()
         answer = _threads.submit(ask, services.inference, services.explainer, version, name, data)
-        st.session_state[_ASKED] = key, answer
-    return answer
+        st.session_state[_ASKED] = key, answer, began
+    return answer, began
 
 
 def _wait(services: Services, version: ModelVersion, coming: Future[Answer]) -> None:

@@ -1,7 +1,9 @@
 // A contact sheet: tiles cut from one sprite, by mouse and by keyboard.
 // Data: sprite, columns, rows, ratio, side, name, items [{index, text, note, tone, alt}], selected [index], heard,
-// pixelated, opens (a click opens an image), selects (images can be selected).
-// Trigger "told": {selected, among: the indices of this page, sent, opened: the index of an image to look at, or null}.
+// pixelated, opens (a click opens an image), selects (images can be selected), judges (R and W say whether the answer is right),
+// verdicts {index: text}.
+// Trigger "told": {selected, among: the indices of this page, sent, opened: the index of an image to look at, or null,
+// judged: [{index, right, sent}], all that the server may not have heard yet}.
 // `sent` numbers the messages. The server answers with the last number that it heard, so that an answer to an earlier
 // message does not undo later clicks.
 export default function (component) {
@@ -11,12 +13,13 @@ export default function (component) {
   let sheet = root.sheet
   if (!sheet || sheet.drawn !== drawn) {
     tellWaiting()
-    sheet = root.sheet = { drawn, selected: new Set(data.selected), last: 0, sent: data.heard }
+    sheet = root.sheet = { drawn, selected: new Set(data.selected), last: 0, sent: data.heard, judged: [] }
     draw()
   } else if (!sheet.timer && data.heard >= sheet.sent) {
     sheet.selected = new Set(data.selected)
   }
   sheet.setTriggerValue = setTriggerValue
+  sheet.judged = sheet.judged.filter((each) => each.sent > data.heard)
   root.setAttribute("aria-label", data.name)
   mark()
   // A click elsewhere, such as on another page, must not come before what was just selected.
@@ -69,7 +72,10 @@ export default function (component) {
     const note = document.createElement("div")
     note.className = `note ${item.tone}`
     note.textContent = item.note
-    cell.append(...(data.selects ? [picture, box, text, note] : [picture, text, note]))
+    const said = document.createElement("div")
+    said.className = "note said"
+    said.setAttribute("role", "status")
+    cell.append(...(data.selects ? [picture, box, text, note] : [picture, text, note]), ...(data.judges ? [said] : []))
     return cell
   }
 
@@ -93,7 +99,12 @@ export default function (component) {
     sheet.sent += 1
     const among = data.items.map((item) => item.index)
     const selected = among.filter((index) => sheet.selected.has(index))
-    sheet.setTriggerValue("told", { selected, among, sent: sheet.sent, opened })
+    sheet.setTriggerValue("told", { selected, among, sent: sheet.sent, opened, judged: sheet.judged })
+  }
+
+  function judge(place, right) {
+    sheet.judged.push({ index: data.items[place].index, right, sent: sheet.sent + 1 })
+    tell()
   }
 
   function tellWaiting() {
@@ -104,6 +115,7 @@ export default function (component) {
     ;[...root.children].forEach((cell, place) => {
       const on = sheet.selected.has(data.items[place].index)
       cell.classList.toggle("selected", on)
+      if (data.judges) cell.querySelector(".said").textContent = data.verdicts[data.items[place].index] ?? ""
       if (!data.selects) return
       cell.querySelector("input").checked = on
       cell.querySelector(".picture").setAttribute("aria-pressed", on)
@@ -117,6 +129,13 @@ export default function (component) {
     if (event.key === " " && data.selects) {
       event.preventDefault()
       select(at, event.shiftKey)
+      return
+    }
+    const letter = event.key.toLowerCase()
+    if (data.judges && (letter === "r" || letter === "w") && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault()
+      event.stopPropagation()  // R alone makes Streamlit run the page again
+      if (!event.repeat) judge(at, letter === "r")
       return
     }
     const perRow = pictures.filter((each) => each.getBoundingClientRect().top === pictures[0].getBoundingClientRect().top).length

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,6 +45,8 @@ def show_sheet(
     opens: bool = True,
     selects: bool = True,
     on_select: Callable[[Collection[int], Collection[int]], None] = lambda selected, among: None,
+    verdicts: Mapping[int, str] | None = None,
+    on_judge: Callable[[int, bool], None] | None = None,
 ) -> int | None:
     """Shows pictures (N, h, w, 3) uint8, N at least 1, with what stands below each.
 
@@ -56,6 +58,8 @@ def show_sheet(
         selects: images can be selected.
         on_select: called with the indices that are selected and with those of the whole sheet, before the rerun that a
             click starts.
+        verdicts: what was said about images, by index; it stands below them.
+        on_judge: called with an index, and with True after the key R and False after W, before the rerun that follows.
 
     Returns:
         The index of the image that was just clicked, or None.
@@ -66,7 +70,10 @@ def show_sheet(
 
     def take_over() -> None:
         told = st.session_state[key]["told"]
-        st.session_state[heard_key] = told["sent"]
+        heard, st.session_state[heard_key] = st.session_state.get(heard_key, 0), told["sent"]
+        for judged in told["judged"] if on_judge else ():
+            if judged["sent"] > heard and on_judge:
+                on_judge(int(judged["index"]), bool(judged["right"]))
         if selects:
             on_select([int(i) for i in told["selected"]], [int(i) for i in told["among"]])
 
@@ -85,6 +92,8 @@ def show_sheet(
             "pixelated": max(height, width) <= _PIXELATED,
             "opens": opens,
             "selects": selects,
+            "verdicts": {str(index): text for index, text in (verdicts or {}).items()},
+            "judges": on_judge is not None,
         },
         on_told_change=take_over,
     )

@@ -5,4 +5,4 @@ from __future__ import annotations
 from dashboard.core.settings import ROOT
 
 PAGES = ROOT / "pages"  # links need the full path, because an installed dashboard has them elsewhere
-ADDRESSES = ("explain", "evaluate", "compare", "diagnostics")  # Predict is at the root
+ADDRESSES = ("explain", "evaluate", "compare", "history", "diagnostics")  # Predict is at the root

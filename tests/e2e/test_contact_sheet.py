@@ -142,3 +142,17 @@ def test_a_file_that_cannot_be_made_says_why(sheet, server: Server, run_id: str)
         assert not sheet.locator(".st-key-selection").get_by_role("button", name="ZIP").is_enabled()
     finally:
         away.rename(dataset)
+
+
+def test_a_key_says_whether_an_image_is_right_and_the_focus_stays(sheet) -> None:
+    pictures, said = sheet.locator(".sheet .picture"), sheet.locator(".sheet .said")
+    pictures.nth(0).focus()
+    for key in ("r", "ArrowRight", "w"):  # one after the other, without waiting for the server
+        sheet.keyboard.press(key)
+    sheet.get_by_text("called right", exact=True).wait_for(timeout=20_000)
+    sheet.get_by_text("called wrong", exact=True).wait_for(timeout=20_000)
+    sheet.wait_for_selector(IDLE)
+    assert said.nth(0).text_content() == "called right" and said.nth(1).text_content() == "called wrong"
+    assert pictures.nth(1).evaluate("each => each.getRootNode().activeElement === each")
+    sheet.reload()
+    sheet.get_by_text("called wrong", exact=True).wait_for(timeout=60_000)

@@ -124,7 +124,7 @@ def click_sample(at: AppTest, name: str) -> AppTest:
     [component] = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
     items = json.loads(component.json)["items"]
     index = next(item["index"] for item in items if item["text"] == name)
-    told = {"selected": [], "among": [item["index"] for item in items], "sent": 1, "opened": index}
+    told = {"selected": [], "among": [item["index"] for item in items], "sent": 1, "opened": index, "judged": []}
     states = at._tree.get_widget_states()
     payload = json.dumps([{"event": "told", "value": told}])
     states.widgets.add(id=_make_trigger_id(component.id, "events"), json_trigger_value=payload)

@@ -22,6 +22,11 @@ class Visitor:
         """What the audit log and the history call the visitor."""
         return self.name or self.account
 
+    @property
+    def sees_only(self) -> str | None:
+        """The one user whose predictions and feedback the visitor may see; None: those of everybody."""
+        return None if self.is_admin else self.name
+
     def may_see(self, owner: str) -> bool:
         """True for an evaluation of this owner that the visitor may open, compare and download."""
         return self.is_admin or owner in ("", self.name)

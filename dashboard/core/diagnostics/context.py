@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING
 from dashboard.core.diagnostics.checks import Check
 
 if TYPE_CHECKING:  # otherwise the checks of packages would import NumPy, which may be broken
+    from dashboard.core.database.database import Database
     from dashboard.core.engine.contract import Engine
+    from dashboard.core.history.answer_cache import AnswerCache
+    from dashboard.core.history.history import History
     from dashboard.core.models.health import ModelHealth
     from dashboard.core.models.inference import Inference
     from dashboard.core.models.registry import Registry
     from dashboard.core.settings import Settings
 
 TENSORFLOW = "tensorflow"  # id of the check
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a server keeps in its database."""
+
+    database: Database
+    history: History
+    answers: AnswerCache
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,7 @@ class CheckContext:
     engine: Engine
     health: ModelHealth
     done: Mapping[str, Check] = field(default_factory=dict)  # by id
+    records: Callable[[], Records] | None = None  # of a server; asked late, since it needs the database
 
     def failed(self, check_id: str) -> bool:
         """True if this check was made and found an error."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dashboard.core.background import BackgroundTask
 from dashboard.core.clock import utc_now
 from dashboard.core.diagnostics.checks import Check, Report
-from dashboard.core.diagnostics.context import TENSORFLOW, CheckContext
+from dashboard.core.diagnostics.context import TENSORFLOW, CheckContext, Records
 from dashboard.core.diagnostics.groups import GROUPS
 from dashboard.core.diagnostics.run import Diagnosing
 from dashboard.core.diagnostics.worker_checks import check_workers
@@ -41,9 +41,15 @@ class Diagnosis:
     """The checks, made at most once at a time, however many sessions ask for them. Thread-safe."""
 
     def __init__(
-        self, settings: Settings, inference: Inference, registry: Registry, engine: Engine, health: ModelHealth
+        self,
+        settings: Settings,
+        inference: Inference,
+        registry: Registry,
+        engine: Engine,
+        health: ModelHealth,
+        records: Callable[[], Records] | None = None,
     ) -> None:
-        self._context = CheckContext(settings, registry, inference, engine, health)
+        self._context = CheckContext(settings, registry, inference, engine, health, records=records)
         self._task = BackgroundTask("diagnosis", lambda task: self._diagnose())
         self._running: Diagnosing | None = None
         self._report: Report | None = None

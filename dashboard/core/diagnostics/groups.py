@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dashboard.core.diagnostics import (
+    database_checks,
     model_checks,
     package_checks,
     storage_checks,
@@ -30,5 +31,5 @@ GROUPS = (
     CheckGroup("tensorflow", "TensorFlow", tensorflow_checks.steps),
     CheckGroup("models", "Models", model_checks.steps),
     CheckGroup("workers", "Workers", worker_checks.steps),
-    CheckGroup("storage", "Storage", storage_checks.steps),
+    CheckGroup("storage", "Storage", lambda context: [*storage_checks.steps(context), *database_checks.steps(context)]),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from dashboard.core.database.database import Database
@@ -96,6 +97,21 @@ class Feedback:
         if before:
             asked.append(feedback.c.feedback_id < before)
         return self._last_words((feedback.c.subject, feedback.c.user), asked, most)
+
+    def last_words(self, subjects: Collection[str]) -> dict[str, Opinion]:
+        """The last word on each of these predictions, whoever said it, by id; those without feedback are missing."""
+        from dashboard.core.database.tables import feedback
+
+        found = self._last_words((feedback.c.subject,), [feedback.c.subject.in_(list(subjects))], None)
+        return {opinion.subject: opinion for opinion in found}
+
+    def withdraw(self, subject: str, user: str) -> int:
+        """Deletes all that a user said about a prediction. How many words that were."""
+        from dashboard.core.database.tables import feedback
+
+        said = feedback.delete().where(feedback.c.subject == subject, feedback.c.user == user)
+        with self._database.writing() as connection:
+            return int(connection.execute(said).rowcount)
 
     def settled(self, model: str | None = None) -> list[Opinion]:
         """The last word on each prediction, whoever said it, the newest first."""

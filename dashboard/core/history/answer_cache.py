@@ -80,6 +80,11 @@ class AnswerCache:
         """How often it helped."""
         return CacheFigures(self._hits, self._misses, self._damaged)
 
+    def size_bytes(self) -> int:
+        """The size of all stored answers. Raises DatabaseError or DependencyError if the database cannot be used."""
+        with self._database.reading() as connection:
+            return _counted(connection)
+
     def get(self, key: str) -> bytes | None:
         """The stored answer with this key; None if there is none. Never raises."""
         if not self._limit_bytes or time.monotonic() < self._paused_until:

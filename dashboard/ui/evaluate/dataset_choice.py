@@ -83,7 +83,9 @@ def start_or_explain(
 
 
 def _start(services: Services, path: Path, label_map: Mapping[str, str], use_stored: bool) -> None:
-    show(services.jobs.start(path, model_in_use(), label_map, use_stored).run_id)
+    run_id = services.jobs.start(path, model_in_use(), label_map, use_stored).run_id
+    services.history.record_run(run_id, services.visitor.called)
+    show(run_id)
 
 
 def _get_cifar10(services: Services) -> None:

@@ -18,6 +18,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.sheet_feedback import offer_feedback
 from dashboard.ui.words import NOT_YOURS
 
 _TAG_ERROR = "tag-error"
@@ -90,6 +91,7 @@ def offer_selection(services: Services, run: Run, listed: pd.DataFrame, shown: p
         )  # fmt: skip
         with st.popover("Tag", icon=":material/sell:", key=f"tag-{run_id}", disabled=not usable):
             _offer_tags(services, run)
+        offer_feedback(services, run, usable)
         _offer_export(run, usable, reasons)
 
 

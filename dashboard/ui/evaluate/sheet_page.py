@@ -17,6 +17,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.evaluate.selection import offer_selection, select, selected_images
+from dashboard.ui.evaluate.sheet_feedback import judge, verdicts
 from dashboard.ui.picture_address import open_run_image
 
 A_PAGE = 60
@@ -57,20 +58,25 @@ def show_sheet_page(
     shown = shown.assign(file=run.detail(shown, ["file"])["file"])
     if pictures:
         offer_selection(services, run, rows, shown)
-        _show_tiles(run, pictures, shown, item, f"sheet-{key}-{st.session_state.get(key, 1)}")
+        _show_tiles(services, run, pictures, shown, item, f"sheet-{key}-{st.session_state.get(key, 1)}")
     if pages > 1:
         st.pagination(pages, key=key, persist_state="session")
     return shown
 
 
 def _show_tiles(
-    run: Run, pictures: RunPictures, shown: pd.DataFrame, item: Callable[[dict[Hashable, Any]], SheetItem], key: str
+    services: Services,
+    run: Run,
+    pictures: RunPictures,
+    shown: pd.DataFrame,
+    item: Callable[[dict[Hashable, Any]], SheetItem],
+    key: str,
 ) -> None:
     run_id = run.manifest.run_id
     tiles, readable = pictures.tiles(shown["index"].tolist(), shown["file"].tolist(), _SIDE)
     can_be_explained = is_there(Path(run.manifest.dataset))
     click = "Click to open; tick" if can_be_explained else "Click, tick"
-    st.caption(f"{click} or press Space to select; Shift selects a range.")
+    st.caption(f"{click} or press Space to select; Shift selects a range. R says that it is right, W that it is wrong.")
     if not can_be_explained:
         st.caption("The dataset is no longer on the server: its images can be seen, but not explained.")
     opened = show_sheet(
@@ -81,6 +87,8 @@ def _show_tiles(
         f"{len(shown)} images",
         opens=can_be_explained,
         on_select=partial(select, run_id),
+        verdicts=verdicts(services, run_id, shown["index"].tolist()),
+        on_judge=partial(judge, services, run_id),
     )
     if opened is not None:
         open_run_image(run_id, opened)

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.ui.chosen_picture import CHOICES, CHOSEN, choose
 from dashboard.ui.picture_pickers import clicked_sample, sample_files, upload_picture
 from dashboard.ui.uploaded_files import content_of
-
-_CHOSEN = "chosen-picture"  # in the session: name and content of a sample or of a photo by the camera
-_CHOICES = "choices"  # in the session: how many of them were chosen
 
 
 def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
     """Name and content of the chosen picture; None if there is none yet."""
-    choices = st.session_state.get(_CHOICES, 0)
+    choices = st.session_state.get(CHOICES, 0)
     # another key empties the upload when a sample or a photo takes its place
     upload = upload_picture(f"upload-{choices}" if choices else "upload", _forget_chosen)
-    picture: tuple[str, bytes] | None = upload or st.session_state.get(_CHOSEN)
+    picture: tuple[str, bytes] | None = upload or st.session_state.get(CHOSEN)
     files = sample_files(samples_dir)
     if picture is None:
         st.caption("No picture at hand? Take a sample.")
@@ -39,7 +37,7 @@ def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
 
 def _offer_samples(files: list[Path]) -> None:
     if clicked := clicked_sample(files):
-        _choose(clicked.name, clicked.read_bytes())
+        choose(clicked.name, clicked.read_bytes())
         st.rerun()
 
 
@@ -48,15 +46,10 @@ def _offer_camera(instead_of: str) -> None:
     if box.open:  # only then the browser asks whether the camera may be used
         with box:
             if shot := st.camera_input("Take a picture", key=f"shot-{instead_of}"):
-                _choose("camera.jpg", content_of(shot))
+                choose("camera.jpg", content_of(shot))
                 st.rerun()
-
-
-def _choose(name: str, data: bytes) -> None:
-    st.session_state[_CHOSEN] = name, data
-    st.session_state[_CHOICES] = st.session_state.get(_CHOICES, 0) + 1
 
 
 def _forget_chosen() -> None:
     """Forgets the sample or photo, so that it does not come back when the upload is removed."""
-    st.session_state.pop(_CHOSEN, None)
+    st.session_state.pop(CHOSEN, None)

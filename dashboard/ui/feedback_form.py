@@ -1,0 +1,96 @@
+"""Asks the reader whether a prediction is right, and what the true label is if it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.services import Services
+from dashboard.ui.errors import show_error
+from dashboard.ui.words import plain
+
+if TYPE_CHECKING:
+    from dashboard.core.feedback.opinion import Opinion
+
+UNKNOWN, NONE = "I do not know", "none of these"
+_SAID, _ERROR, _OPEN = "feedback-said", "feedback-error", "feedback-open"  # in the session
+
+
+def ask_for_feedback(services: Services, prediction_id: str, class_names: Sequence[str]) -> None:
+    """Asks about a prediction of the history. What the reader said in this session is shown and can be changed."""
+    said: Opinion | None = st.session_state.get(_SAID, {}).get(prediction_id)
+    is_open = st.session_state.get(_OPEN) == prediction_id
+    with st.container(horizontal=True, vertical_alignment="center", key="feedback"):
+        st.markdown(plain(in_words(said)) if said else "Is this right?", width="content")
+        if said and not is_open:
+            st.button("Change", key="feedback-change", type="tertiary", on_click=_forget, args=(prediction_id,))
+        else:
+            st.button(
+                "Right",
+                key="feedback-right",
+                icon=":material/check:",
+                on_click=_give,
+                args=(services, prediction_id, True),
+            )
+            st.button("Wrong", key="feedback-wrong", icon=":material/close:", on_click=_open, args=(prediction_id,))
+    if is_open:
+        _ask_what_is_true(services, prediction_id, class_names)
+    if error := st.session_state.pop(_ERROR, None):
+        show_error(error, "The feedback was not stored.")
+
+
+def in_words(opinion: Opinion) -> str:
+    """What was said, in a sentence."""
+    note = f" Note: {opinion.note}" if opinion.note else ""
+    if opinion.is_right:
+        return f"You said that this is right.{note}"
+    true = f"; the true label is {opinion.true_label}" if opinion.true_label else ""
+    return f"You said that this is wrong{true}.{note}"
+
+
+def choose_true_label(class_names: Sequence[str], but: str, key: str) -> None:
+    """A select box for the true label of a wrong prediction. See `chosen_label`."""
+    names = [name for name in class_names if name != but]
+    st.selectbox("The true label", [UNKNOWN, *names, NONE], key=key)
+
+
+def chosen_label(key: str) -> str | None:
+    """The label that was chosen; None if the reader does not know it."""
+    label = st.session_state.get(key, UNKNOWN)
+    return None if label == UNKNOWN else str(label)
+
+
+def _ask_what_is_true(services: Services, prediction_id: str, class_names: Sequence[str]) -> None:
+    try:
+        predicted = services.history.get(prediction_id).label
+    except DashboardError as error:
+        show_error(error, "Feedback cannot be stored now.")
+        return
+    with st.form("feedback-form", border=True):
+        choose_true_label(class_names, predicted, "feedback-label")
+        st.text_input("Note (optional)", key="feedback-note", max_chars=2000)
+        st.form_submit_button("Save", key="feedback-save", on_click=_give, args=(services, prediction_id, False))
+
+
+def _give(services: Services, prediction_id: str, is_right: bool) -> None:
+    label = None if is_right else chosen_label("feedback-label")
+    note = "" if is_right else str(st.session_state.get("feedback-note", ""))
+    try:
+        opinion = services.feedback.give(prediction_id, is_right, label, services.visitor.called, note)
+    except DashboardError as error:
+        st.session_state[_ERROR] = error
+        return
+    st.session_state.setdefault(_SAID, {})[prediction_id] = opinion
+    st.session_state.pop(_OPEN, None)
+
+
+def _open(prediction_id: str) -> None:
+    st.session_state[_OPEN] = prediction_id
+
+
+def _forget(prediction_id: str) -> None:
+    """Asks again. What was said stays stored until the reader says something else."""
+    st.session_state[_SAID].pop(prediction_id, None)

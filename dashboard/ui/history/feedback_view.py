@@ -1,0 +1,128 @@
+"""What readers said about predictions: the accuracy from it, the list, exports, and a way to delete one."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.core.errors import DashboardError, counted
+from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.services import Services
+from dashboard.ui.download import offer_file
+from dashboard.ui.errors import show_error
+from dashboard.ui.history.history_filter import readers_zone
+from dashboard.ui.words import plain
+
+if TYPE_CHECKING:
+    from dashboard.core.feedback.opinion import Opinion
+
+SHOWN = 200
+_ERROR = "withdraw-error"  # in the session
+
+
+def show_feedback(services: Services) -> None:
+    """Shows it. Raises DatabaseError or DependencyError if the database cannot be used."""
+    if error := st.session_state.pop(_ERROR, None):
+        show_error(error, "The feedback was not deleted.")
+    accuracy = services.feedback.accuracy()
+    if accuracy is None:
+        st.info(
+            "Nobody said yet whether a prediction is right. Predict asks below each answer.", icon=":material/reviews:"
+        )
+        return
+    disputed = f" Users disagree about {accuracy.disputed:,}." if accuracy.disputed else ""
+    right = accuracy.right
+    st.metric("Called right", f"{right.value:.1%}")
+    st.caption(
+        f"95% interval {100 * right.low:.1f} to {100 * right.high:.1f}%, from {counted(right.n, 'prediction')}."
+        f"{disputed} {accuracy.caution}"
+    )
+    opinions = services.feedback.opinions(SHOWN, user=services.visitor.sees_only)
+    chosen = _show_list(opinions)
+    if len(opinions) == SHOWN:
+        st.caption(f"The newest {SHOWN} are listed; the exports have all.")
+    row, reasons = st.container(horizontal=True), st.container()
+    with row:
+        _offer_exports(services, reasons)
+        if chosen:
+            st.button(
+                "Delete the selected feedback", key="withdraw", icon=":material/delete:",
+                on_click=_withdraw, args=(services, chosen),
+            )  # fmt: skip
+    if not chosen:
+        st.caption("Select a row to delete its feedback.")
+
+
+def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
+    table = safe_for_spreadsheets(
+        pd.DataFrame(
+            [
+                (
+                    each.file,
+                    each.user,
+                    f"{each.model_name}@{each.model_version}",
+                    each.predicted_label,
+                    "right" if each.is_right else "wrong",
+                    each.true_label or "",
+                    each.note,
+                )
+                for each in opinions
+            ],
+            columns=["file", "user", "model", "predicted", "feedback", "true label", "note"],
+            dtype=object,
+        )
+    )
+    times = pd.to_datetime([each.time_utc for each in opinions], utc=True)
+    table.insert(0, "time", times.tz_convert(readers_zone()))
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        key=f"feedback-{opinions[0].feedback_id}-{len(opinions)}",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={"time": st.column_config.DatetimeColumn("time", format="D MMM YYYY, HH:mm:ss")},
+        alt="Feedback, the newest first",
+    )
+    rows = chosen.selection.rows
+    return opinions[rows[0]] if rows and rows[0] < len(opinions) else None
+
+
+def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:
+    from dashboard.core.feedback.exporting import write_labels, write_zip
+
+    def as_zip() -> bytes:
+        out = io.BytesIO()
+        write_zip(_last_words(services), services.history, out)
+        return out.getvalue()
+
+    def as_csv() -> bytes:
+        out = io.BytesIO()
+        write_labels(_last_words(services), out)
+        return out.getvalue()
+
+    offer_file(
+        "Class folders (ZIP)", as_zip, "feedback.zip", "application/zip", "feedback-zip", reasons,
+        icon=":material/folder_zip:", help="The images that are at hand, one folder for each true label.",
+    )  # fmt: skip
+    offer_file("Labels (CSV)", as_csv, "feedback.csv", "text/csv", "feedback-csv", reasons)
+
+
+def _last_words(services: Services) -> list[Opinion]:
+    """The last word on each prediction, or the last of the one user whose feedback may be seen."""
+    only = services.visitor.sees_only
+    return services.feedback.settled() if only is None else services.feedback.opinions(None, user=only)
+
+
+def _withdraw(services: Services, opinion: Opinion) -> None:
+    try:
+        services.feedback.withdraw(opinion.subject, opinion.user)
+    except DashboardError as error:
+        st.session_state[_ERROR] = error
+        return
+    services.note("feedback.deleted", opinion.subject)
+    st.toast(plain(f"The feedback on {opinion.file or 'this image'} was deleted."))

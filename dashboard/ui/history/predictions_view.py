@@ -1,0 +1,138 @@
+"""The predictions of the history, page by page, with filters, export, and a way to open one again."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from typing import IO
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.history.entry import Entry, HistoryFilter, Page
+from dashboard.core.shell import set_variable
+from dashboard.services import Services
+from dashboard.ui.chosen_picture import choose
+from dashboard.ui.download import offer_file
+from dashboard.ui.history.history_filter import ask_for_filter
+from dashboard.ui.history.table import show_table
+from dashboard.ui.navigation import PAGES
+from dashboard.ui.picture_address import open_run_image
+
+A_PAGE = 25
+_CURSORS = "history-cursors"  # in the session: the filter, and the cursors of the pages up to the one that is shown
+
+
+def show_predictions(services: Services) -> None:
+    """Shows them. Raises DatabaseError or DependencyError if the database cannot be used."""
+    _say_what_is_kept(services)
+    asked = ask_for_filter(services.visitor)
+    cursors = _cursors(asked)
+    services.history.flush(1.0)  # so that the prediction just made is there
+    page = services.history.query(asked, A_PAGE, cursors[-1])
+    if page.note:
+        st.info(page.note, icon=":material/info:")
+    if not page.entries:
+        _say_that_nothing_is_there(asked, len(cursors))
+    else:
+        chosen = show_table(services, page.entries)
+        _offer_to_open(services, chosen)
+    _turn(page, cursors)
+    if page.entries:
+        _offer_export(services, asked)
+
+
+def _say_what_is_kept(services: Services) -> None:
+    if services.settings.history_images:
+        days = services.settings.history_image_days
+        st.caption(f"Images are kept for {days} days." if days else "Images are kept.")
+        return
+    st.caption(
+        "Single images are not kept, only their names and results. To keep the images of later predictions, start the "
+        "dashboard after this command:"
+    )
+    st.code(set_variable("DASHBOARD_HISTORY_IMAGES", "true"), language="bash")
+
+
+def _say_that_nothing_is_there(asked: HistoryFilter, page: int) -> None:
+    if page > 1:
+        st.info("There are no older predictions.", icon=":material/history:")
+    elif asked == HistoryFilter():
+        st.info(
+            "No prediction was made yet. Those of Predict, of evaluations, of the API and of commands appear here.",
+            icon=":material/history:",
+        )
+    else:
+        st.info("No prediction passes this filter.", icon=":material/filter_alt:")
+
+
+def _cursors(asked: HistoryFilter) -> list[str | None]:
+    of, cursors = st.session_state.get(_CURSORS, (None, []))
+    if of != asked:
+        cursors = [None]
+        st.session_state[_CURSORS] = asked, cursors
+    return list(cursors)
+
+
+def _turn(page: Page, cursors: list[str | None]) -> None:
+    if page.next_cursor is None and len(cursors) == 1:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Newer", key="newer", icon=":material/arrow_back:", disabled=len(cursors) == 1, on_click=_back)
+        st.text(f"Page {len(cursors):,}", width="content")
+        st.button(
+            "Older", key="older", icon=":material/arrow_forward:", disabled=page.next_cursor is None,
+            on_click=_on, args=(page.next_cursor,),
+        )  # fmt: skip
+
+
+def _back() -> None:
+    st.session_state[_CURSORS][1].pop()
+
+
+def _on(cursor: str) -> None:
+    st.session_state[_CURSORS][1].append(cursor)
+
+
+def _offer_to_open(services: Services, entry: Entry | None) -> None:
+    if entry is None:
+        st.caption("Select a row to open its image again.")
+        return
+    run_id, _, index = entry.prediction_id.rpartition(":")
+    if not st.button("Open this image", key="open-again", icon=":material/open_in_new:"):
+        return
+    if run_id:
+        open_run_image(run_id, int(index))
+    image = services.history.image(entry)
+    if image is None:
+        st.warning("The image of this prediction is not kept, so it cannot be opened.", icon=":material/hide_image:")
+        return
+    choose(entry.file or "image", image)
+    st.switch_page(PAGES / "predict.py")
+
+
+def _offer_export(services: Services, asked: HistoryFilter) -> None:
+    from dashboard.core.history.exporting import write_csv, write_json_lines
+
+    row, reasons = st.container(horizontal=True, vertical_alignment="center"), st.container()
+    with row:
+        offer_file("CSV", _made(services, asked, write_csv), "history.csv", "text/csv", "history-csv", reasons)
+        offer_file(
+            "JSON lines", _made(services, asked, write_json_lines), "history.jsonl", "application/x-ndjson",
+            "history-jsonl", reasons,
+        )  # fmt: skip
+        st.caption("All predictions that pass the filter.", width="content")
+
+
+def _made(
+    services: Services, asked: HistoryFilter, write: Callable[[Iterable[Entry], IO[bytes]], int]
+) -> Callable[[], bytes]:
+    def make() -> bytes:
+        out = io.BytesIO()
+        try:
+            write(services.history.walk(asked), out)
+        except OSError as error:
+            raise DashboardError(f"The history cannot be read: {error}.", "Try again.", "storage") from error
+        return out.getvalue()
+
+    return make

@@ -1,0 +1,85 @@
+"""One page of the history as a table with small pictures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from contextlib import suppress
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.core.errors import DashboardError, ImageError
+from dashboard.core.feedback.opinion import Opinion
+from dashboard.core.history.entry import Entry
+from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.drawing import encode_png, fit_side
+from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.services import Services
+from dashboard.ui.history.history_filter import readers_zone
+from dashboard.ui.session import remembered
+
+_SIDE = 64  # pixels of a small picture
+_DOUBT = {True: "probably none of the classes", False: "no", None: "not known"}
+
+
+def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
+    """Shows predictions, and gives the one that the reader selected. Raises DatabaseError."""
+    feedback = services.feedback.last_words([entry.prediction_id for entry in entries])
+    texts = pd.DataFrame(
+        [
+            (
+                each.file, each.source, each.user, f"{each.model_name}@{each.model_version}", each.label,
+                _DOUBT[each.doubt], _verdict(feedback.get(each.prediction_id)),
+            )
+            for each in entries
+        ],
+        columns=["file", "source", "user", "model", "predicted", "doubt", "feedback"], dtype=object,
+    )  # fmt: skip
+    table = safe_for_spreadsheets(texts)
+    times = pd.to_datetime([entry.time_utc for entry in entries], utc=True)
+    table.insert(0, "time", times.tz_convert(readers_zone()))
+    pictures = [_small_picture(services, entry) for entry in entries]
+    if any(pictures):
+        table.insert(1, "image", pictures)
+    table.insert(list(table.columns).index("predicted") + 1, "confidence", [entry.confidence for entry in entries])
+    table["time (UTC)"] = times
+    config = st.column_config
+    ids = entries[0].prediction_id, entries[-1].prediction_id
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        key=f"history-{ids[0]}-{ids[1]}",
+        on_select="rerun",
+        selection_mode="single-row",
+        row_height=_SIDE if any(pictures) else None,
+        column_config={
+            "time": config.DatetimeColumn("time", format="D MMM YYYY, HH:mm:ss", help="In your time zone"),
+            "time (UTC)": config.DatetimeColumn("time (UTC)", format="YYYY-MM-DD HH:mm:ss", timezone="UTC"),
+            "image": config.ImageColumn("image", width="small"),
+            "confidence": config.NumberColumn("confidence", format="percent"),
+        },
+        alt="Predictions, the newest first",
+    )
+    rows = chosen.selection.rows
+    return entries[rows[0]] if rows and rows[0] < len(entries) else None
+
+
+def _verdict(opinion: Opinion | None) -> str:
+    if opinion is None:
+        return ""
+    return "right" if opinion.is_right else f"wrong: {opinion.true_label}" if opinion.true_label else "wrong"
+
+
+def _small_picture(services: Services, entry: Entry) -> str | None:
+    """The picture as a data URL; None if the image is not at hand. Images of evaluations count as kept."""
+    return remembered("history-pictures", entry.prediction_id, "", lambda: _drawn(services, entry), most=200)
+
+
+def _drawn(services: Services, entry: Entry) -> str | None:
+    data = services.history.image(entry)
+    with suppress(DashboardError, ImageError):
+        if data is not None:
+            picture = fit_side(decode_image(data, (_SIDE, _SIDE)).pixels, _SIDE)
+            return f"data:image/png;base64,{base64.b64encode(encode_png(picture)).decode()}"
+    return None

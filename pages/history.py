@@ -1,0 +1,26 @@
+"""The page History: the predictions that were made, and what readers said about them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.core.errors import DashboardError
+from dashboard.ui.errors import show_error
+from dashboard.ui.history.feedback_view import show_feedback
+from dashboard.ui.history.predictions_view import show_predictions
+from dashboard.ui.history.state_view import show_state
+from dashboard.ui.visitor import visitors_services
+
+services = visitors_services()
+
+st.title("History", anchor=False)
+PARTS = {"Predictions": show_predictions, "Feedback": show_feedback}
+part = st.segmented_control(
+    "Part", list(PARTS), default=None if "part" in st.session_state else "Predictions", required=True, key="part",
+    label_visibility="collapsed", bind="query-params", persist_state="session",
+)  # fmt: skip
+try:
+    show_state(services)
+    PARTS.get(str(part), show_predictions)(services)
+except DashboardError as error:
+    show_error(error, "The history cannot be shown.")

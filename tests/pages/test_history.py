@@ -1,0 +1,136 @@
+"""The history on the pages: what Predict records, what readers say about it, and the page that lists it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.core.database.ids import new_id, now_utc
+from dashboard.services import Services
+from tests.pages.conftest import ROOT, click_sample, text_of
+from tests.recorded import entry
+
+Open = Callable[[str], AppTest]
+HISTORY = str(ROOT / "pages" / "history.py")
+
+
+@pytest.fixture
+def answered(open_page: Open) -> AppTest:
+    return click_sample(open_page("predict"), "frog")
+
+
+def test_an_answer_is_recorded_once(answered: AppTest, dashboard: Services) -> None:
+    answered.run()
+    dashboard.history.flush(10)
+    [entry] = dashboard.history.query().entries
+    assert (entry.source, entry.user) == ("page", "") and entry.file.endswith(".png") and entry.latency_ms
+
+
+def test_there_is_no_question_without_an_answer(open_page: Open) -> None:
+    at = open_page("predict")
+    assert "Is this right?" not in text_of(at)
+
+
+def test_one_click_says_that_it_is_right_and_can_be_changed(answered: AppTest, dashboard: Services) -> None:
+    at = answered.button(key="feedback-right").click().run()
+    assert "You said that this is right" in text_of(at)
+    at = at.button(key="feedback-change").click().run()
+    at = at.button(key="feedback-wrong").click().run()
+    label = at.selectbox(key="feedback-label").options[1]
+    at.selectbox(key="feedback-label").select(label)
+    at.text_input(key="feedback-note").input("it has a tail")
+    at = at.button(key="feedback-save").click().run()
+    assert not at.exception and f"the true label is {label}" in text_of(at)
+    [opinion] = dashboard.feedback.opinions()
+    assert (opinion.is_right, opinion.true_label, opinion.note) == (False, label, "it has a tail")
+
+
+def table_of(at: AppTest) -> list[dict[str, object]]:
+    """The rows of the table that the page shows."""
+    [table] = at.dataframe
+    return table.value.to_dict("records")
+
+
+def add(services: Services, count: int, **fields: object) -> None:
+    for number in range(count):
+        made = entry(bytes([number]))
+        services.history.record(replace(made, prediction_id=new_id(now_utc()), time_utc=now_utc(), **fields))
+    assert services.history.flush(10)
+
+
+def test_the_page_says_that_nothing_was_predicted_yet(open_page: Open) -> None:
+    at = open_page("history")
+    assert not at.exception and "No prediction was made yet" in text_of(at) and not at.dataframe
+    assert any("DASHBOARD_HISTORY_IMAGES" in code.value for code in at.code)
+
+
+def test_predictions_are_turned_page_by_page(open_page: Open, dashboard: Services) -> None:
+    add(dashboard, 30)
+    at = open_page("history")
+    assert not at.exception and len(table_of(at)) == 25
+    at = at.button(key="older").click().run()
+    assert len(table_of(at)) == 5 and at.button(key="older").disabled
+    at = at.button(key="newer").click().run()
+    assert len(table_of(at)) == 25
+
+
+def test_a_filter_in_the_address_is_used(open_page: Open, dashboard: Services) -> None:
+    add(dashboard, 1, user="ann")
+    add(dashboard, 2, user="bob", label="=dog", source="api")
+    at = open_page("predict")
+    at.query_params["user"] = "bob"
+    at = at.switch_page(HISTORY).run()
+    assert not at.exception and [row["user"] for row in table_of(at)] == ["bob", "bob"]
+    assert table_of(at)[0]["predicted"] == "'=dog"
+    at = at.selectbox(key="source").select("page").run()
+    assert "No prediction passes this filter" in text_of(at)
+
+
+def test_a_filter_says_what_it_does_not_search(open_page: Open, dashboard: Services) -> None:
+    at = open_page("history").selectbox(key="doubt").select("Doubtful").run()
+    assert "Evaluations are not searched" in text_of(at)
+
+
+def test_an_unusable_database_is_told_and_the_answer_is_still_given(open_page: Open, dashboard: Services) -> None:
+    file = dashboard.database.address.file
+    assert file is not None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"this is no database" * 100)
+    at = click_sample(open_page("predict"), "frog")
+    assert not at.exception and at.metric
+    at = at.button(key="feedback-right").click().run()
+    assert not at.exception and "The feedback was not stored." in text_of(at).replace("\\", "")
+    at = at.switch_page(HISTORY).run()
+    assert not at.exception and "The history cannot be shown." in text_of(at).replace("\\", "")
+    assert at.warning
+
+
+def test_feedback_is_listed_with_its_accuracy_and_its_bias(open_page: Open, dashboard: Services) -> None:
+    add(dashboard, 2)
+    first, second = dashboard.history.query().entries
+    dashboard.feedback.give(first.prediction_id, True)
+    dashboard.feedback.give(second.prediction_id, False, "dog", note="=1+1")
+    at = open_page("history")
+    assert sorted(str(row["feedback"]) for row in table_of(at)) == ["right", "wrong: dog"]
+    at = open_page("predict")
+    at.query_params["part"] = "Feedback"
+    at = at.switch_page(HISTORY).run()
+    assert not at.exception and [m.value for m in at.metric] == ["50.0%"]
+    assert "not the accuracy on all images" in text_of(at) and table_of(at)[0]["note"] == "'=1+1"
+
+
+def test_withdrawn_feedback_is_gone_and_the_audit_log_can_say_so(dashboard: Services) -> None:
+    add(dashboard, 1)
+    [made] = dashboard.history.query().entries
+    dashboard.feedback.give(made.prediction_id, True)
+    opinion = dashboard.feedback.give(made.prediction_id, False, "dog")
+    other = dashboard.feedback.give(made.prediction_id, True, user="bob")
+    assert dashboard.feedback.withdraw(opinion.subject, opinion.user) == 2
+    assert dashboard.feedback.opinions() == [other]
+    assert dashboard.feedback.last_words([made.prediction_id, "none"]) == {made.prediction_id: other}
+    dashboard.note("feedback.deleted", opinion.subject)
+    [act] = dashboard.audit.list()
+    assert (act.action, act.subject) == ("feedback.deleted", opinion.subject)
