@@ -150,10 +150,15 @@ def _refusal(port: int | None) -> str:
     return ""
 
 
+def _is_local() -> bool:
+    """True if only this machine can reach the server."""
+    address = config.get_option("server.address")
+    return bool(address) and is_loopback(address)
+
+
 def _refuse_to_start() -> None:
     """Ends the program if other machines could use the pages although nothing protects them."""
-    address = config.get_option("server.address")
-    if address and is_loopback(address):
+    if _is_local():
         return
     try:
         _protection().check()
@@ -166,7 +171,7 @@ base = config.get_option("server.baseUrlPath")
 _refuse_to_start()
 page_html = told_where_the_server_is(streamlit_html(), base)
 named_hosts = _named_hosts()
-hosts = own_names(config.get_option("server.address"), named_hosts)
+hosts = own_names(_is_local(), named_hosts)
 origins = config.get_option("server.corsAllowedOrigins") if config.get_option("server.enableCORS") else None
 app = st.App(
     PACKAGE / "main.py",

@@ -120,7 +120,7 @@ def alone(settings: Settings) -> Starlette:
         yield
         services.close()
 
-    hosts = own_names(None, settings.allowed_hosts)
+    hosts = own_names(False, settings.allowed_hosts)
     return Starlette(
         routes=mounts(both(lambda: services, settings)),
         lifespan=lifespan,

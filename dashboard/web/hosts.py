@@ -16,7 +16,6 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashboard.core.access.reach import is_loopback
 from dashboard.web.refusing import refuse
 
 ANY = "*"
@@ -55,17 +54,17 @@ class OwnHosts:
         return names_host(origin, host)
 
 
-def own_names(address: str | None, named: Iterable[str] = ()) -> tuple[str, ...]:
+def own_names(local: bool, named: Iterable[str] = ()) -> tuple[str, ...]:
     """The names that a server answers to besides localhost and addresses in numbers.
 
     Args:
-        address: what the server listens on; None or "" for all addresses.
+        local: only this machine can reach the server.
         named: names that the operator gave.
 
     Returns:
         The operator's names. If other machines can reach the server, also the name of this machine in its network.
     """
-    if address and is_loopback(address):
+    if local:
         return tuple(named)
     full = socket.gethostname().lower()
     short = full.partition(".")[0]

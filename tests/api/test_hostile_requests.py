@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from dashboard.api.body_digest import BodyDigest
 from dashboard.api.idempotency import Idempotency
 from dashboard.api.limits import BodyLimit
+from tests.asynchronous import run_async
 from tests.conftest import encoded, picture
 
 V1 = "/api/v1"
@@ -121,7 +122,7 @@ def test_kept_answers_take_a_bounded_space() -> None:
         for n in range(50):
             await app(scope(str(n)), receive, send)
 
-    asyncio.run(ask_all())
+    run_async(ask_all())
     assert len(app._kept) == 10 and app._bytes == 10_000
     assert list(app._kept)[-1][1] == "49"  # the oldest are forgotten
 
@@ -156,9 +157,9 @@ def test_a_body_that_comes_too_slowly_is_given_up_but_a_long_answer_is_not() -> 
         return sent[0]["status"], sent[1]["body"]
 
     started = time.monotonic()
-    status, body = asyncio.run(ask(600, 0.1))
+    status, body = run_async(ask(600, 0.1))
     assert status == 408 and b"in time" in body and time.monotonic() - started < 10
-    assert asyncio.run(ask(3, 0.01)) == (200, b"done")
+    assert run_async(ask(3, 0.01)) == (200, b"done")
 
 
 def test_a_stated_length_of_any_size_is_answered(client: TestClient) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from dashboard.web.closed import Closed
 from dashboard.web.headers import SafeHeaders, content_security_policy
 from dashboard.web.hosts import OwnHosts, is_own_host, own_names
+from tests.asynchronous import run_async
 
 
 async def _inner(scope: Any, receive: Any, send: Any) -> None:
@@ -36,7 +36,7 @@ def answer(app: Any, path: str = "/", kind: str = "http", **headers: str) -> lis
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         await app({"type": kind, "path": path, "method": "GET", "headers": raw}, receive, send)
 
-    asyncio.run(ask())
+    run_async(ask())
     return sent
 
 
@@ -87,10 +87,8 @@ def test_names_that_the_operator_gave(hosts: Sequence[str], host: str, own: bool
 
 def test_a_server_that_others_can_reach_also_has_the_name_of_its_machine() -> None:
     machine = socket.gethostname().lower()
-    for address in (None, "", "0.0.0.0", "::", "192.168.1.5"):
-        assert machine in own_names(address, ["a"]) and "a" in own_names(address, ["a"])
-    for address in ("localhost", "127.0.0.1", "::1"):
-        assert own_names(address, ["a"]) == ("a",)
+    assert {machine, "a"} <= set(own_names(False, ["a"]))
+    assert own_names(True, ["a"]) == ("a",)
 
 
 def test_a_foreign_name_is_refused_with_a_way_out() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _WORDS = {
     "probe_tensorflow": "checking TensorFlow",
+    "read_model_structure": "reading the layers of a model",
     "describe_model": "loading and measuring a model",
     "predict_files": "predicting",
     "predict_samples": "predicting images of an evaluation",

@@ -108,7 +108,7 @@ def test_an_idle_worker_that_is_killed_is_replaced(one: WorkerPool) -> None:
 def test_no_moment_calls_a_dead_worker_idle(one: WorkerPool) -> None:
     pid = pid_of(one)
     psutil.Process(pid).kill()
-    until(lambda: not runs(pid), "the death")
+    until(lambda: can_be_collected(pid), "the death")
     assert one.workers()[0].state != "idle" or one.workers()[0].pid != pid
 
 
@@ -346,6 +346,14 @@ def nothing_is_left_after_a_kill(program: str, n: int) -> None:
         assert len(pids) == n and all(psutil.pid_exists(pid) for pid in pids)
         server.send_signal(signal.SIGKILL)
     until(lambda: not any(runs(pid) for pid in pids), "all processes to end", 10)
+
+
+def can_be_collected(pid: int) -> bool:
+    """True if a child has ended with all its threads. It is a zombie a little earlier."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+    except ChildProcessError:
+        return True
 
 
 def runs(pid: int) -> bool:

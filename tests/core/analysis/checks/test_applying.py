@@ -199,7 +199,7 @@ def test_findings(tmp_path: Path) -> None:
 def test_images_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> None:
     out = [replace(failed(i), reason="Its label 'z' was left out.") for i in range(20, 30)]
     unknown = replace(failed(30), reason="Its label 'ant' is not a class of pets@1.")
-    store = store_of(tmp_path, [*answers([True] * 20), *out], label_map=(("z", "(leave out)"),))
+    store = store_of(tmp_path, [*answers([True] * 20), *out], n_images=31, label_map=(("z", "(leave out)"),))
     outcome = outcome_of(store, "failed <= 0")
     assert (
         outcome.passed and outcome.message == "0 of 20 images could not be evaluated; 10 more were left out by choice."
@@ -255,12 +255,12 @@ def test_only_images_that_both_have_are_compared(tmp_path: Path) -> None:
     store = store_of(tmp_path, answers([True] * 20))
     rows = [*answers([True] * 10 + [False] * 20, first=10)]
     rows[0] = Row(10, "cat/10.png", "dog", "cat", 0.75, [0.25, 0.75], [-1.0, 1.0], "ok", "")
-    store_of(tmp_path, rows, BEFORE, class_names=("dog", "cat"))
+    store_of(tmp_path, rows, BEFORE, n_images=40, class_names=("dog", "cat"))
     now, before = (store.folder(run_id).load(VIEW_COLUMNS) for run_id in (NOW, BEFORE))
     difference = accuracy_difference(now, before)
     assert (difference.score.n, difference.score.value, difference.p_value) == (9, 0, 1)
     assert any("their labels differ" in note for note in difference.notes)
-    other = store_of(tmp_path, answers([True] * 5, first=100), OTHER, dataset_sha256="e")
+    other = store_of(tmp_path, answers([True] * 5, first=100), OTHER, n_images=105, dataset_sha256="e")
     outcome = outcome_of(other, f"not worse than {BEFORE}", OTHER)
     assert not outcome.passed and "share no image" in outcome.message
 
