@@ -28,6 +28,19 @@ def _explain(page) -> None:
     page.locator(".st-key-explain-further button").click()
 
 
+def _say_wrong(page) -> None:
+    _choose_frog(page)
+    page.get_by_role("button", name="Wrong").click()
+
+
+def _say_right_and_look(page) -> None:
+    _choose_frog(page)
+    page.get_by_role("button", name="Right").click()
+    page.get_by_text("You said that this is right").wait_for()
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("radio", name="Feedback").click()
+
+
 def _tab(name: str) -> Callable[[object], None]:
     return lambda page: page.get_by_role("tab", name=name).click()
 
@@ -38,6 +51,7 @@ _AGAINST = "cifar10-resnet@7 against cifar10-small@2, {dataset}, Compare"
 STATES = (
     State("predict", "/", "No picture at hand", "Predict - Classifier dashboard"),
     State("predict-sample", "/", "Evidence for frog (", r".+\.png, Predict", _choose_frog),
+    State("predict-feedback", "/", "Note (optional)", r".+\.png, Predict", _say_wrong),
     State("explain", "/explain", "Eight methods", "Explain - Classifier dashboard"),
     State("explain-sample", "/", "HiResCAM", r".+\.png, Explain", _explain),
     State("evaluate", "/evaluate", "Supported files", "Batch evaluation - Classifier dashboard"),
@@ -58,6 +72,8 @@ STATES = (
     State("compare-images", _COMPARED, "Fixed", _AGAINST, _tab("Images")),
     State("compare-confusion", _COMPARED, "B minus A", _AGAINST, _tab("Confusion")),
     State("compare-calibration", _COMPARED, "ECE", _AGAINST, _tab("Calibration")),
+    State("history", "/history", "Single images are not kept", "History - Classifier dashboard"),
+    State("history-feedback", "/", "Called right", "History - Classifier dashboard", _say_right_and_look),
     State("diagnostics", "/diagnostics", "Storage", "Diagnostics - Classifier dashboard"),
 )
 

@@ -64,7 +64,7 @@ def add(services: Services, count: int, **fields: object) -> None:
 def test_the_page_says_that_nothing_was_predicted_yet(open_page: Open) -> None:
     at = open_page("history")
     assert not at.exception and "No prediction was made yet" in text_of(at) and not at.dataframe
-    assert any("DASHBOARD_HISTORY_IMAGES" in code.value for code in at.code)
+    assert "DASHBOARD_HISTORY_IMAGES" in text_of(at)
 
 
 def test_predictions_are_turned_page_by_page(open_page: Open, dashboard: Services) -> None:

@@ -16,6 +16,7 @@ from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
 from dashboard.ui.history.history_filter import readers_zone
+from dashboard.ui.history.table import without_unknown_user
 from dashboard.ui.words import plain
 
 if TYPE_CHECKING:
@@ -59,24 +60,17 @@ def show_feedback(services: Services) -> None:
 
 
 def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
-    table = safe_for_spreadsheets(
-        pd.DataFrame(
-            [
-                (
-                    each.file,
-                    each.user,
-                    f"{each.model_name}@{each.model_version}",
-                    each.predicted_label,
-                    "right" if each.is_right else "wrong",
-                    each.true_label or "",
-                    each.note,
-                )
-                for each in opinions
-            ],
-            columns=["file", "user", "model", "predicted", "feedback", "true label", "note"],
-            dtype=object,
-        )
-    )
+    texts = pd.DataFrame(
+        [
+            (
+                each.file, each.predicted_label, "right" if each.is_right else "wrong", each.true_label or "", each.note,
+                f"{each.model_name}@{each.model_version}", each.user,
+            )
+            for each in opinions
+        ],
+        columns=["file", "predicted", "feedback", "true label", "note", "model", "user"], dtype=object,
+    )  # fmt: skip
+    table = without_unknown_user(safe_for_spreadsheets(texts))
     times = pd.to_datetime([each.time_utc for each in opinions], utc=True)
     table.insert(0, "time", times.tz_convert(readers_zone()))
     chosen = st.dataframe(

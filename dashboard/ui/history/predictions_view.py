@@ -25,7 +25,6 @@ _CURSORS = "history-cursors"  # in the session: the filter, and the cursors of t
 
 def show_predictions(services: Services) -> None:
     """Shows them. Raises DatabaseError or DependencyError if the database cannot be used."""
-    _say_what_is_kept(services)
     asked = ask_for_filter(services.visitor)
     cursors = _cursors(asked)
     services.history.flush(1.0)  # so that the prediction just made is there
@@ -40,6 +39,7 @@ def show_predictions(services: Services) -> None:
     _turn(page, cursors)
     if page.entries:
         _offer_export(services, asked)
+    _say_what_is_kept(services)
 
 
 def _say_what_is_kept(services: Services) -> None:
@@ -48,10 +48,9 @@ def _say_what_is_kept(services: Services) -> None:
         st.caption(f"Images are kept for {days} days." if days else "Images are kept.")
         return
     st.caption(
-        "Single images are not kept, only their names and results. To keep the images of later predictions, start the "
-        "dashboard after this command:"
+        "Single images are not kept, only their names and results. To keep those of later predictions, start the "
+        f"dashboard after the command `{set_variable('DASHBOARD_HISTORY_IMAGES', 'true')}`."
     )
-    st.code(set_variable("DASHBOARD_HISTORY_IMAGES", "true"), language="bash")
 
 
 def _say_that_nothing_is_there(asked: HistoryFilter, page: int) -> None:
@@ -99,13 +98,14 @@ def _offer_to_open(services: Services, entry: Entry | None) -> None:
         st.caption("Select a row to open its image again.")
         return
     run_id, _, index = entry.prediction_id.rpartition(":")
+    image = None if run_id else services.history.image(entry)
+    if not run_id and image is None:
+        st.caption("The image of this prediction is not kept, so it cannot be opened.")
+        return
     if not st.button("Open this image", key="open-again", icon=":material/open_in_new:"):
         return
-    if run_id:
-        open_run_image(run_id, int(index))
-    image = services.history.image(entry)
     if image is None:
-        st.warning("The image of this prediction is not kept, so it cannot be opened.", icon=":material/hide_image:")
+        open_run_image(run_id, int(index))
         return
     choose(entry.file or "image", image)
     st.switch_page(PAGES / "predict.py")

@@ -29,21 +29,20 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
     texts = pd.DataFrame(
         [
             (
-                each.file, each.source, each.user, f"{each.model_name}@{each.model_version}", each.label,
-                _DOUBT[each.doubt], _verdict(feedback.get(each.prediction_id)),
+                each.file, each.label, _verdict(feedback.get(each.prediction_id)), _DOUBT[each.doubt],
+                f"{each.model_name}@{each.model_version}", each.source, each.user,
             )
             for each in entries
         ],
-        columns=["file", "source", "user", "model", "predicted", "doubt", "feedback"], dtype=object,
+        columns=["file", "predicted", "feedback", "doubt", "model", "source", "user"], dtype=object,
     )  # fmt: skip
-    table = safe_for_spreadsheets(texts)
-    times = pd.to_datetime([entry.time_utc for entry in entries], utc=True)
-    table.insert(0, "time", times.tz_convert(readers_zone()))
+    table = without_unknown_user(safe_for_spreadsheets(texts))
+    table.insert(2, "confidence", [entry.confidence for entry in entries])
     pictures = [_small_picture(services, entry) for entry in entries]
     if any(pictures):
-        table.insert(1, "image", pictures)
-    table.insert(list(table.columns).index("predicted") + 1, "confidence", [entry.confidence for entry in entries])
-    table["time (UTC)"] = times
+        table.insert(0, "image", pictures)
+    times = pd.to_datetime([entry.time_utc for entry in entries], utc=True)
+    table.insert(0, "time", times.tz_convert(readers_zone()))
     config = st.column_config
     ids = entries[0].prediction_id, entries[-1].prediction_id
     chosen = st.dataframe(
@@ -55,7 +54,6 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         row_height=_SIDE if any(pictures) else None,
         column_config={
             "time": config.DatetimeColumn("time", format="D MMM YYYY, HH:mm:ss", help="In your time zone"),
-            "time (UTC)": config.DatetimeColumn("time (UTC)", format="YYYY-MM-DD HH:mm:ss", timezone="UTC"),
             "image": config.ImageColumn("image", width="small"),
             "confidence": config.NumberColumn("confidence", format="percent"),
         },
@@ -63,6 +61,11 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
     )
     rows = chosen.selection.rows
     return entries[rows[0]] if rows and rows[0] < len(entries) else None
+
+
+def without_unknown_user(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without its column `user` if no user is known."""
+    return table if table["user"].any() else table.drop(columns="user")
 
 
 def _verdict(opinion: Opinion | None) -> str:
