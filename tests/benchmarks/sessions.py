@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from tests.e2e.conftest import ARGUMENTS
 from tests.e2e.dashboard_server import ROOT, Server, chromium, running_server
@@ -41,40 +41,67 @@ def large_zip(path: Path, mb: int) -> Path:
     return path
 
 
-def run_script(client: ClientConnection, page: str = "", clicked: str = "") -> list[ForwardMsg]:
-    """Runs a page's script, with a click on the first sample, and returns what the server sends until the run has succeeded."""
-    message = BackMsg()
-    message.rerun_script.page_script_hash = page
-    if clicked:
-        told = [{"event": "told", "value": {"selected": [], "among": [], "sent": 1, "opened": 0}}]
-        message.rerun_script.widget_states.widgets.add(
-            id=_make_trigger_id(clicked, "events"), json_trigger_value=json.dumps(told)
-        )
-    client.send(message.SerializeToString())
-    sent: list[ForwardMsg] = []
-    while not (sent and sent[-1].WhichOneof("type") == "script_finished" and not sent[-1].script_finished):
-        sent.append(ForwardMsg.FromString(client.recv(120)))
-    return sent
+class Tab:
+    """A browser tab with the start page open, as far as the server can tell."""
 
-
-def one_session(server: Server) -> None:
-    """A session from its first page to its end."""
-    with connect(server.url.replace("http", "ws") + "/_stcore/stream", max_size=None) as client:
-        first = run_script(client)
-        [evaluate] = {
+    def __init__(self, server: Server) -> None:
+        self._client = connect(server.url.replace("http", "ws") + "/_stcore/stream", max_size=None)
+        self._sent = 0
+        first = self.run_script()
+        [self._evaluate] = {
             page.page_script_hash
             for message in first
             for page in message.navigation.app_pages
             if page.url_pathname == "evaluate"
         }
-        [samples] = {
+        [self._samples] = {
             message.delta.new_element.bidi_component.id
             for message in first
             if message.delta.new_element.bidi_component.component_name == "contact_sheet"
         }
-        answer = run_script(client, clicked=samples)
+
+    def __enter__(self) -> Tab:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._client.close()
+
+    def run_script(self, page: str = "", opened: int | None = None) -> list[ForwardMsg]:
+        """Runs a page's script, with a click on a sample, and returns what the server sends until the run has succeeded."""
+        message = BackMsg()
+        message.rerun_script.page_script_hash = page
+        if opened is not None:
+            self._sent += 1
+            value = {"selected": [], "among": [], "sent": self._sent, "opened": opened}
+            message.rerun_script.widget_states.widgets.add(
+                id=_make_trigger_id(self._samples, "events"),
+                json_trigger_value=json.dumps([{"event": "told", "value": value}]),
+            )
+        self._client.send(message.SerializeToString())
+        received: list[ForwardMsg] = []
+        while not (received and _is_end(received[-1])):
+            received.append(ForwardMsg.FromString(self._client.recv(120)))
+        return received
+
+    def take_sample(self, number: int) -> None:
+        """Clicks a sample, and waits until the page with its prediction and the tested map is complete."""
+        answer = self.run_script(opened=number)
         assert "Predicted class" in {message.delta.new_element.metric.label for message in answer}
-        run_script(client, evaluate)
+
+    def open_evaluate(self) -> None:
+        """Opens Batch evaluation."""
+        self.run_script(self._evaluate)
+
+
+def _is_end(message: ForwardMsg) -> bool:
+    return message.WhichOneof("type") == "script_finished" and not message.script_finished
+
+
+def one_session(server: Server) -> None:
+    """A session from its first page to its end."""
+    with Tab(server) as tab:
+        tab.take_sample(0)
+        tab.open_evaluate()
 
 
 def after_sessions(server: Server, count: int) -> None:

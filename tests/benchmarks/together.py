@@ -26,6 +26,9 @@ from dashboard.core.settings import get_settings
 
 CLIENTS, SECONDS, WAIT_S = 64, 10.0, 180.0
 PNG = {"Content-Type": "image/png"}
+UNLIMITED = {  # every request is computed
+    "DASHBOARD_API_REQUESTS_PER_MINUTE": "1000000", "DASHBOARD_ANSWER_CACHE_MB": "0",
+}  # fmt: skip
 
 
 @contextmanager
@@ -36,9 +39,7 @@ def running_api() -> Iterator[str]:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "uvicorn", "dashboard.api:app", "--port", str(port), "--log-level", "error"]
-        server = subprocess.Popen(
-            command, env={**os.environ, "DASHBOARD_DATA_DIR": data, "DASHBOARD_API_REQUESTS_PER_MINUTE": "1000000"}
-        )
+        server = subprocess.Popen(command, env={**os.environ, "DASHBOARD_DATA_DIR": data, **UNLIMITED})
         address = f"http://127.0.0.1:{port}/api/v1"
         try:
             end = time.monotonic() + WAIT_S
