@@ -58,7 +58,10 @@ def explain(
             show_default="overlay.png, or explanations",
         ),
     ] = None,
-    method: Annotated[str, typer.Option(help=f"Method of explanation: {', '.join(METHODS)}, or all.")] = DEFAULT_METHOD,
+    method: Annotated[
+        list[str],
+        typer.Option(help=f"Method of explanation: {', '.join(METHODS)}, or all. Repeat it for several methods."),
+    ] = [DEFAULT_METHOD],  # noqa: B006 - typer reads it, and nobody changes it
     layer: Annotated[
         str | None, typer.Option(help="Convolutional layer; by default the deepest with a grid of at least 4x4.")
     ] = None,
@@ -71,13 +74,14 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show where a model looks: heatmaps over images. Exits with 1 if an image could not be explained."""
-    if method not in METHODS and method != ALL:
+    if any(each not in (*METHODS, ALL) for each in method):
         raise typer.BadParameter(f"one of: {', '.join(METHODS)}, {ALL}", param_hint="--method")
-    one = len(images) == 1 and method != ALL
+    methods = tuple(METHODS) if ALL in method else tuple(dict.fromkeys(method))
+    one = len(images) == 1 and len(methods) == 1
     out = out or Path("overlay.png" if one else "explanations")
     if not one and out.suffix:
         raise typer.BadParameter("a folder, for several images or methods", param_hint="--out")
-    request = MapRequest(tuple(METHODS) if method == ALL else (method,), layer, target, faithfulness)
+    request = MapRequest(methods, layer, target, faithfulness)
     to_file = one and bool(out.suffix) and not out.is_dir()
     answers: list[ExplainedRecord | FailedImage] = []
     try:

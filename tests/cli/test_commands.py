@@ -212,6 +212,23 @@ def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
         assert np.asarray(overlay).std() > 5
 
 
+def test_explain_by_two_methods(folder: Path) -> None:
+    asked = (
+        "--method",
+        "hires-cam",
+        "--method",
+        "grad-cam",
+        "--method",
+        "hires-cam",
+        "--out",
+        folder / "two",
+        "--json",
+    )
+    [record] = only_json(dashboard("explain", FROG, *asked, data_dir=folder / "data"))
+    assert [each["method"] for each in record["explanations"]] == ["hires-cam", "grad-cam"]
+    assert len(list((folder / "two").iterdir())) == 4
+
+
 @pytest.fixture(scope="module")
 def explained(folder: Path) -> Done:
     """Two images of the same name and a broken image, explained by every method."""
