@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.core.explanations.answer import Answer, answer_key, ask
 from dashboard.core.models.version import ModelVersion
@@ -28,10 +29,11 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
         ImageError, DependencyError, ModelError, WorkerError: the model could not predict.
     """
     key = answer_key(name, data, version)
+    place = st.empty()  # also if nothing is waited for: else a click on what follows is lost, because that moves up
 
     def make() -> Answer:
         coming, began = _asked(services, version, name, data, key)
-        _wait(services, version, coming)
+        _wait(place, services, version, coming)
         answer = coming.result()
         _record(services, answer, data, key, (time.perf_counter() - began) * 1000)
         return answer
@@ -63,8 +65,7 @@ def _asked(
     return answer, began
 
 
-def _wait(services: Services, version: ModelVersion, coming: Future[Answer]) -> None:
-    place = st.empty()
+def _wait(place: DeltaGenerator, services: Services, version: ModelVersion, coming: Future[Answer]) -> None:
     with place.container(key="waiting"):
         words = st.empty()
         st.skeleton(SKELETON_PX)

@@ -28,10 +28,11 @@ def remembered(shelf: str, key: Hashable, doing: str, make: Callable[[], T], mos
         doing: text that is shown while the value is made; "" for none.
     """
     kept: OrderedDict[Hashable, T] = st.session_state.setdefault(shelf, OrderedDict())
+    place = st.empty() if doing else contextlib.nullcontext()  # also if nothing is made, so that nothing else moves
     if key in kept:
         kept.move_to_end(key)
         return kept[key]
-    with st.spinner(doing) if doing else contextlib.nullcontext():
+    with place, st.spinner(doing) if doing else contextlib.nullcontext():
         kept[key] = value = make()  # kept here, because a rerun may end the script when the spinner is taken away
     while len(kept) > most:
         kept.popitem(last=False)

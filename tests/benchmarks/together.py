@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import httpx
 
 from dashboard.core.models.samples import read_samples
 from dashboard.core.settings import get_settings
+from tests.e2e.dashboard_server import free_port
 
 CLIENTS, SECONDS, WAIT_S = 64, 10.0, 180.0
 PNG = {"Content-Type": "image/png"}
@@ -34,9 +34,7 @@ UNLIMITED = {  # every request is computed
 @contextmanager
 def running_api() -> Iterator[str]:
     """The address of the API in a process of its own, with its model loaded."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "uvicorn", "dashboard.api:app", "--port", str(port), "--log-level", "error"]
         server = subprocess.Popen(command, env={**os.environ, "DASHBOARD_DATA_DIR": data, **UNLIMITED})

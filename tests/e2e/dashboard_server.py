@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,16 +38,30 @@ def chromium() -> str | None:
     return next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
 
 
-@contextmanager
-def running_server(data: Path, script: Path = ROOT / "app.py", address: str = "127.0.0.1") -> Iterator[Server]:
-    """Starts the dashboard, or another Streamlit script, as the README does; ends it with everything it started."""
-    shutil.copytree(ROOT / "data" / "samples", data / "samples", dirs_exist_ok=True)
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def running_server(
+    data: Path,
+    script: Path = ROOT / "app.py",
+    address: str = "127.0.0.1",
+    port: int | None = None,
+    options: Sequence[str] = (),
+) -> Iterator[Server]:
+    """Starts the dashboard, or another Streamlit script, as the README does; ends it with everything it started."""
+    shutil.copytree(ROOT / "data" / "samples", data / "samples", dirs_exist_ok=True)
+    port = port or free_port()
     log = (data / "server.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), "--server.address", address],
+        [
+            sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), "--server.address", address,
+            *options,
+        ],
         cwd=ROOT, env={**os.environ, "DASHBOARD_DATA_DIR": str(data)}, stdout=log, stderr=subprocess.STDOUT,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"

@@ -104,6 +104,8 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
     )
     if downloads.button("Explain further", key="explain-further", icon=":material/visibility:"):
         hand_over(answer.name, data, st.session_state.get(TARGET_KEY), st.session_state.get(MAP_LAYER_KEY))
+    # the result of the test comes later; what is below it should not move then, just when somebody clicks there
+    st.html("<style>.st-key-worth { min-height: 7rem }</style>")
     return right.container(key="worth")
 
 

@@ -1,0 +1,121 @@
+"""Logging in with a browser: the shared password, and users of an OpenID Connect provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.access.audit import AuditLog
+from dashboard.core.access.password import Password
+from dashboard.core.database.database import Database
+from dashboard.core.history.history import History
+from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import Settings
+from tests.e2e.conftest import click_sample
+from tests.e2e.dashboard_server import Server, free_port, running_server
+from tests.e2e.oidc_provider import Provider, running_provider
+from tests.e2e.states import IDLE
+
+pytestmark = pytest.mark.browser
+PASSWORD = "a long password"
+ADMIN = "eve@example.com"
+
+
+@contextmanager
+def opened(browser, server: Server) -> Iterator[object]:
+    """A page of a browser that has no cookies."""
+    context = browser.new_context(base_url=server.url.replace("127.0.0.1", "localhost"))
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    yield page
+    context.close()
+
+
+def test_the_password_opens_the_page_that_was_asked_for(browser, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    Password(settings).set(PASSWORD)
+    with running_server(tmp_path) as server, opened(browser, server) as page:
+        page.goto("/diagnostics?x=1")
+        page.get_by_label("Password").fill("wrong password")
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_text("wrong").wait_for()
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Diagnostics").wait_for()
+        assert page.url.endswith("/diagnostics?x=1")
+        page.wait_for_selector(IDLE)
+        page.get_by_role("link", name="Log out").click()
+        page.get_by_role("button", name="Log out").click()
+        page.get_by_label("Password").wait_for()
+        page.goto("/")
+        page.get_by_label("Password").wait_for()
+    with closing(Database(settings)) as database:
+        acts = [act.action for act in AuditLog(database).list()]
+    assert acts == ["login", "login.failed"]
+
+
+@dataclass
+class Users:
+    server: Server
+    provider: Provider
+
+
+@pytest.fixture(scope="module")
+def users(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Users]:
+    """A dashboard whose users log in."""
+    folder = tmp_path_factory.mktemp("oidc")
+    port = free_port()
+    with running_provider() as provider, pytest.MonkeyPatch.context() as patch:
+        secrets = folder / "secrets.toml"
+        secrets.write_text(provider.secrets_of(f"http://localhost:{port}"))
+        patch.setenv("DASHBOARD_ADMINS", ADMIN)
+        with running_server(folder / "data", port=port, options=("--secrets.files", str(secrets))) as server:
+            yield Users(server, provider)
+
+
+def log_in(page, users: Users, **claims: object) -> None:
+    users.provider.claims = claims
+    page.goto("/")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("heading", name="Predict").wait_for()
+    page.wait_for_selector(IDLE)
+
+
+def test_each_user_sees_their_own(browser, users: Users) -> None:
+    with opened(browser, users.server) as page:
+        page.goto("/diagnostics")
+        page.get_by_role("button", name="Log in").wait_for()
+        assert not page.get_by_text("Workers").count()
+    for name in ("ann", "bob"):
+        with opened(browser, users.server) as page:
+            log_in(page, users, sub=name, email=f"{name}@example.com", email_verified=True, name=name.title())
+            page.get_by_text(name.title(), exact=True).wait_for()
+            click_sample(page, "frog")
+            page.get_by_role("button", name="Right", exact=True).click()
+            page.get_by_text("You said that this is right").wait_for()
+            page.get_by_role("link", name="History").click()
+            page.get_by_text("Select a row to open its image").wait_for()
+            page.get_by_role("radio", name="Feedback").click()
+            page.get_by_text("Select a row to delete its feedback").wait_for()
+            page.get_by_role("button", name="Log out").click()
+            page.get_by_role("button", name="Log in").wait_for()
+    settings = Settings(data_dir=users.server.data)
+    with closing(Database(settings)) as database:
+        history = History(database, lambda: RunStore(settings.runs_dir), settings)
+        assert sorted(entry.user for entry in history.query().entries) == ["ann@example.com", "bob@example.com"]
+
+
+def test_an_address_that_the_provider_did_not_verify_makes_nobody_an_admin(browser, users: Users) -> None:
+    with opened(browser, users.server) as page:
+        log_in(page, users, sub="mallory", email=ADMIN, email_verified=False)
+        page.get_by_text("account mallory").wait_for()
+        page.get_by_role("link", name="History").click()
+        page.get_by_text("No prediction was made yet").wait_for()
+    with opened(browser, users.server) as page:
+        log_in(page, users, sub="eve", email=ADMIN, email_verified=True)
+        page.get_by_role("link", name="History").click()
+        page.get_by_text("Select a row to open its image").wait_for()
