@@ -41,14 +41,16 @@ show_model_banner()
 picture = None
 try:
     picture = picture_to_explain(services)
+    place = st.empty()  # so that the samples leave at once when a picture was chosen
     if picture:
         name_tab(picture.name, "Explain")
         show(picture)
     else:
-        st.text(
-            "Where does the model look, and can the map be trusted? Eight methods, each tested on the picture itself."
-        )
-        choose_picture(services.settings.samples_dir)
+        with place.container():
+            st.text(
+                "Where does the model look, and can the map be trusted? Eight methods, each tested on the picture itself."
+            )
+            choose_picture(services.settings.samples_dir)
 except DashboardError as error:
     show_error(error, f"{picture.name} cannot be explained." if picture else "There is nothing to explain.")
     show_ways_back(st.query_params.get(RUN))

@@ -32,7 +32,7 @@ def show_predictions(services: Services) -> None:
     if page.note:
         st.info(page.note, icon=":material/info:")
     if not page.entries:
-        _say_that_nothing_is_there(asked, len(cursors))
+        _say_that_nothing_is_there(services.visitor.sees_only, asked, len(cursors))
     else:
         chosen = show_table(services, page.entries)
         _offer_to_open(services, chosen)
@@ -53,10 +53,10 @@ def _say_what_is_kept(services: Services) -> None:
     )
 
 
-def _say_that_nothing_is_there(asked: HistoryFilter, page: int) -> None:
+def _say_that_nothing_is_there(only: str | None, asked: HistoryFilter, page: int) -> None:
     if page > 1:
         st.info("There are no older predictions.", icon=":material/history:")
-    elif asked == HistoryFilter():
+    elif asked == HistoryFilter(user=only):
         st.info(
             "No prediction was made yet. Those of Predict, of evaluations, of the API and of commands appear here.",
             icon=":material/history:",
