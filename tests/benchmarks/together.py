@@ -9,50 +9,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
 from dashboard.core.models.samples import read_samples
 from dashboard.core.settings import get_settings
-from tests.e2e.dashboard_server import free_port
+from tests.e2e.dashboard_server import running_api
 
 CLIENTS, SECONDS, WAIT_S = 64, 10.0, 180.0
 PNG = {"Content-Type": "image/png"}
 UNLIMITED = {  # every request is computed
     "DASHBOARD_API_REQUESTS_PER_MINUTE": "1000000", "DASHBOARD_ANSWER_CACHE_MB": "0",
 }  # fmt: skip
-
-
-@contextmanager
-def running_api() -> Iterator[str]:
-    """The address of the API in a process of its own, with its model loaded."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as data:
-        command = [sys.executable, "-m", "uvicorn", "dashboard.api:app", "--port", str(port), "--log-level", "error"]
-        server = subprocess.Popen(command, env={**os.environ, "DASHBOARD_DATA_DIR": data, **UNLIMITED})
-        address = f"http://127.0.0.1:{port}/api/v1"
-        try:
-            end = time.monotonic() + WAIT_S
-            while True:
-                try:
-                    if httpx.get(f"{address}/ready", timeout=WAIT_S).status_code == 200:
-                        break
-                except httpx.TransportError:
-                    pass
-                assert time.monotonic() < end, "the API does not start"
-                time.sleep(0.2)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(30)
 
 
 async def load(address: str, files: list[bytes], clients: int) -> tuple[list[float], dict[int, set[str]]]:
@@ -83,7 +55,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     as_json = parser.parse_args().json
     files = [sample.data for sample in read_samples(get_settings().samples_dir)]
-    with running_api() as address:
+    with tempfile.TemporaryDirectory() as data, running_api(Path(data), UNLIMITED) as server:
+        address = f"{server.url}/api/v1"
         asyncio.run(load(address, files, 4))  # every worker has loaded the model
         one, alone = asyncio.run(load(address, files, 1))
         many, together = asyncio.run(load(address, files, CLIENTS))

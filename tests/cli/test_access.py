@@ -31,9 +31,11 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(commands: Commands)
     assert made["secret"] not in listed and made["prefix"] in listed and "camera" in listed
     assert commands.json("tokens", "revoke", "camera")["state"] == "revoked"
     assert commands.json("tokens", "revoke", "nobody", fails=True)["error"]["code"] == "token_unknown"
-    with closing(sqlite3.connect(commands.data_dir / FILE)) as connection:
-        actions = connection.execute("SELECT action FROM audit_log ORDER BY audit_id").fetchall()
-    assert actions == [("token.created",), ("token.created",), ("token.revoked",)]
+    acts = commands.json("audit")
+    assert [act["action"] for act in acts] == ["token.revoked", "token.created", "token.created"]
+    assert all(act["user"] for act in acts)  # the account of the operating system
+    assert [act["action"] for act in commands.json("audit", "--before", acts[1]["audit_id"])] == ["token.created"]
+    assert "token.revoked" in commands.run("audit", "--most", "1").stderr
 
 
 def test_the_password_is_read_from_standard_input(commands: Commands) -> None:

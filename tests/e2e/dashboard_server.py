@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+READY_S = 180.0
 
 
 @dataclass
@@ -76,6 +77,34 @@ def running_server(
             process.kill()
             process.wait()
         log.close()
+
+
+@contextmanager
+def running_api(data: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Starts the HTTP API alone, and waits until its model is ready."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "dashboard.api:app", "--port", str(port), "--log-level", "error"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "DASHBOARD_DATA_DIR": str(data), **(environment or {})}
+    )
+    server = Server(f"http://127.0.0.1:{port}", process, data)
+    try:
+        end = time.monotonic() + READY_S
+        while not _is_ready(server):
+            assert time.monotonic() < end and process.poll() is None, "the API does not start"
+            time.sleep(0.2)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _is_ready(server: Server) -> bool:
+    try:
+        with urllib.request.urlopen(f"{server.url}/api/v1/ready", timeout=READY_S) as response:
+            return bool(response.status == 200)
+    except OSError:  # also while it says that it is not ready
+        return False
 
 
 def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
