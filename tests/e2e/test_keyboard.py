@@ -83,8 +83,8 @@ def test_the_samples_are_two_stops_into_the_page(page, address: str) -> None:
             page.keyboard.press("ArrowRight")
     assert "Sample: frog" in focused(page)
     page.keyboard.press("Enter")
-    page.wait_for_function("document.title.includes('.png, ')")  # the picture has been answered
-    assert page.get_by_text("frog", exact=True).locator("visible=true").count()
+    page.wait_for_function("document.title.includes('.png, ')")
+    page.get_by_text("frog", exact=True).locator("visible=true").first.wait_for()
 
 
 def test_an_evaluation_by_keyboard_alone(page, server: Server) -> None:

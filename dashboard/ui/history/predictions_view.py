@@ -10,7 +10,6 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.history.entry import Entry, HistoryFilter, Page
-from dashboard.core.shell import set_variable
 from dashboard.services import Services
 from dashboard.ui.chosen_picture import choose
 from dashboard.ui.download import offer_file
@@ -48,8 +47,8 @@ def _say_what_is_kept(services: Services) -> None:
         st.caption(f"Images are kept for {days} days." if days else "Images are kept.")
         return
     st.caption(
-        "Single images are not kept, only their names and results. To keep those of later predictions, start the "
-        f"dashboard after the command `{set_variable('DASHBOARD_HISTORY_IMAGES', 'true')}`."
+        "Single images are not kept, only their names and results. To keep those of later predictions, set the "
+        "environment variable DASHBOARD_HISTORY_IMAGES to true and start the dashboard again."
     )
 
 
