@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,12 +14,15 @@ from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 
 _POLL_SECONDS = 0.5
+_ASKED_WITHIN_S = 10.0  # after a click, Streamlit asks for the file
 
 
 @dataclass
 class _Making:
     """What became of one click. Streamlit makes the file in a thread that cannot reach the session."""
 
+    clicked: float = 0.0
+    begun: bool = False
     done: bool = False
     error: DashboardError | None = None
 
@@ -46,6 +50,7 @@ def offer_file(
     next_click = _Making()
 
     def made() -> bytes | str:
+        next_click.begun = True
         try:
             return make()
         except DashboardError as error:
@@ -55,6 +60,7 @@ def offer_file(
             next_click.done = True
 
     def remember() -> None:
+        next_click.clicked = time.monotonic()
         st.session_state[state_key] = next_click
 
     st.download_button(
@@ -72,5 +78,8 @@ def offer_file(
 @st.fragment(run_every=_POLL_SECONDS)
 def _wait(clicked: _Making) -> None:
     """Runs the page again as soon as the file is made, or could not be made."""
+    if not clicked.begun and time.monotonic() > clicked.clicked + _ASKED_WITHIN_S:
+        # the page was run again just when it was clicked, and Streamlit has forgotten that button
+        clicked.done, clicked.error = True, DashboardError("The page changed just when you clicked.", "Click again.")
     if clicked.done:
         st.rerun()

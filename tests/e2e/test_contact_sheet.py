@@ -130,6 +130,7 @@ def test_a_file_that_cannot_be_made_says_why(sheet, server: Server, run_id: str)
     dataset = Path(RunStore(server.data / "runs").folder(run_id).manifest().dataset)
     press(sheet, "This page (60)")
     expect_selected(sheet, 60)
+    sheet.wait_for_timeout(500)  # the browser draws the buttons after the script has ended
     with sheet.expect_download() as download:
         press(sheet, "ZIP")
     with zipfile.ZipFile(download.value.path()) as archive:
