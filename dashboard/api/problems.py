@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from dashboard.core.errors import DashboardError, DatasetError, ImageError
 from dashboard.core.models.prediction import Failure
@@ -88,6 +89,11 @@ def tell_problems(app: FastAPI) -> None:
         if len(found) > MOST_FAULTS:
             faults.append(f"and {len(found) - MOST_FAULTS:,} more")
         return problem(422, "request", "; ".join(faults), _SEE_DOCS)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
+        # nobody reads it, but without an answer the server logs the departure as a fault of its own
+        return problem(400, "client_gone", "The client left before it had sent everything.", "Send it again.")
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:

@@ -35,14 +35,13 @@ def evaluate(api: httpx.Client, path: str) -> dict[str, Any]:
         time.sleep(0.2)
         run = api.get(f"/evaluations/{run['id']}").raise_for_status().json()
     rows: list[dict[str, Any]] = []
-    cursor: int | None = 0
-    while cursor is not None:
-        page = (
-            api.get(f"/evaluations/{run['id']}/rows", params={"cursor": cursor, "limit": 1000})
-            .raise_for_status()
-            .json()
-        )
-        rows, cursor = rows + page["rows"], page["next"]
+    asked: dict[str, Any] = {"limit": 1000}
+    while True:
+        page = api.get(f"/evaluations/{run['id']}/rows", params=asked).raise_for_status().json()
+        rows += page["rows"]
+        if page["next"] is None:
+            break
+        asked["cursor"] = page["next"]
     report = api.get(f"/evaluations/{run['id']}/report", params={"format": "html"}).raise_for_status().text
     return {**run, "rows": rows, "report": report}
 

@@ -84,9 +84,11 @@ def running_api(data: Path, environment: Mapping[str, str] | None = None) -> Ite
     """Starts the HTTP API alone, and waits until its model is ready."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "dashboard.api:app", "--port", str(port), "--log-level", "error"]
+    log = (data / "server.log").open("wb")
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "DASHBOARD_DATA_DIR": str(data), **(environment or {})}
-    )
+        command, cwd=ROOT, env={**os.environ, "DASHBOARD_DATA_DIR": str(data), **(environment or {})},
+        stdout=log, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     server = Server(f"http://127.0.0.1:{port}", process, data)
     try:
         end = time.monotonic() + READY_S
@@ -97,6 +99,7 @@ def running_api(data: Path, environment: Mapping[str, str] | None = None) -> Ite
     finally:
         process.terminate()
         process.wait(30)
+        log.close()
 
 
 def _is_ready(server: Server) -> bool:
