@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
 from tests.conftest import ROOT
+from tests.e2e.dashboard_server import free_port
 
 FROG = sorted((ROOT / "data" / "samples" / "frog").glob("*.png"))[0]
 
@@ -147,9 +147,7 @@ def test_a_data_folder_that_is_set_also_has_the_models(installation: Installatio
 @pytest.fixture
 def server(installation: Installation) -> Any:
     """The address of a running dashboard, and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [installation.command, "run", "--port", str(port), "--host", "127.0.0.1", "--allow-host", "dash.example"]
     with (installation.folder / "server.log").open("wb") as log:
         process = subprocess.Popen(

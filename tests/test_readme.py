@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.settings import Settings
 from tests.cli.test_commands import dashboard, environment_of, only_json
 from tests.conftest import ROOT
+from tests.e2e.dashboard_server import free_port
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SAMPLES = sorted((ROOT / "data" / "samples").glob("*/*.png"))
@@ -157,9 +157,7 @@ def write_files(work: Path) -> None:
 @contextmanager
 def serving(command: str, environment: dict[str, str], log: Path) -> Iterator[str]:
     """Starts a server with a command of the README, on another port. Gives the address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = [*shlex.split(command), "--port", str(port)]
     with log.open("wb") as out:
         server = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)

@@ -29,7 +29,7 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
         ImageError, DependencyError, ModelError, WorkerError: the model could not predict.
     """
     key = answer_key(name, data, version)
-    place = st.empty()  # also if nothing is waited for: else a click on what follows is lost, because that moves up
+    place = st.empty()  # in every run, so that what follows does not move under a click
 
     def make() -> Answer:
         coming, began = _asked(services, version, name, data, key)

@@ -21,7 +21,7 @@ _ASKED_WITHIN_S = 10.0  # after a click, Streamlit asks for the file
 class _Making:
     """What became of one click. Streamlit makes the file in a thread that cannot reach the session."""
 
-    clicked: float = 0.0
+    clicked: float = 0.0  # when, in seconds of the monotonic clock
     begun: bool = False
     done: bool = False
     error: DashboardError | None = None

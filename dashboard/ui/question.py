@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +17,7 @@ from dashboard.core.explanations.records import Explanation, MapRequest, Randomi
 from dashboard.core.images.drawing import fit_side
 from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
-from dashboard.ui.session import is_remembered, remembered
+from dashboard.ui.session import is_remembered, remembered, spinner_in_place
 
 KEPT = 48
 
@@ -90,8 +89,9 @@ def explanations(services: Services, question: Question, methods: Sequence[str],
     """
     keys = {method: _key(question, method) for method in methods}
     made: dict[str, Explanation] = {}
+    spinner = spinner_in_place(doing)
     if missing := [method for method, key in keys.items() if not is_remembered("maps", key)]:
-        with st.spinner(doing) if doing else contextlib.nullcontext():
+        with spinner:
             found = services.explainer.explain_all(question.answer.version, question.data, question.request(*missing))
         made = {each.method: each for each in found}
     return [remembered("maps", key, "", partial(made.__getitem__, method), KEPT) for method, key in keys.items()]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 import streamlit as st
@@ -28,15 +28,33 @@ def remembered(shelf: str, key: Hashable, doing: str, make: Callable[[], T], mos
         doing: text that is shown while the value is made; "" for none.
     """
     kept: OrderedDict[Hashable, T] = st.session_state.setdefault(shelf, OrderedDict())
-    place = st.empty() if doing else contextlib.nullcontext()  # also if nothing is made, so that nothing else moves
+    spinner = spinner_in_place(doing)
     if key in kept:
         kept.move_to_end(key)
         return kept[key]
-    with place, st.spinner(doing) if doing else contextlib.nullcontext():
+    with spinner:
         kept[key] = value = make()  # kept here, because a rerun may end the script when the spinner is taken away
     while len(kept) > most:
         kept.popitem(last=False)
     return value
+
+
+def spinner_in_place(doing: str) -> AbstractContextManager[None]:
+    """A context that shows a spinner with this text; "" for none.
+
+    Call it in every run of the script, also if nothing has to be made. Then what follows has the same place in each run,
+    and does not move under a click.
+    """
+    if not doing:
+        return nullcontext()
+    place = st.empty()
+
+    @contextmanager
+    def spinning() -> Iterator[None]:
+        with place, st.spinner(doing):
+            yield
+
+    return spinning()
 
 
 def is_remembered(shelf: str, key: Hashable) -> bool:

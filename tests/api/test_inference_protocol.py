@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 from base64 import b64encode
@@ -17,6 +16,7 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.services import Services
 from tests.conftest import encoded, picture
+from tests.e2e.dashboard_server import free_port
 
 INFER = "/v2/models/tiny/infer"
 PICTURES = [picture(seed) for seed in range(3)]
@@ -111,9 +111,7 @@ def served(opened: Services, settings: Settings) -> Iterator[str]:
     from starlette.applications import Starlette
 
     app = Starlette(routes=mounts(both(lambda: opened, settings)))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.runs.owner import RunOwner
 from tests.conftest import ROOT, MakeZip, encoded, picture
 from tests.core.engine.test_pool import runs, until
+from tests.e2e.dashboard_server import free_port
 from tests.test_installed import healthy
 
 EMULATED = Path(__file__).with_name("emulated")
@@ -102,9 +102,7 @@ def test_the_command_line_on_a_console_of_few_letters(
 
 
 def test_the_server_starts_and_ends_with_its_program() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with start("dashboard", "run", "--host", "127.0.0.1", "--port", port) as program:
         until(lambda: healthy(port), "the server", 60)
         [server] = psutil.Process(program.pid).children()

@@ -106,7 +106,7 @@ class Feedback:
         return {opinion.subject: opinion for opinion in found}
 
     def withdraw(self, subject: str, user: str) -> int:
-        """Deletes all that a user said about a prediction. How many words that were."""
+        """Deletes all feedback of a user on a prediction. Returns the number of deleted entries."""
         from dashboard.core.database.tables import feedback
 
         said = feedback.delete().where(feedback.c.subject == subject, feedback.c.user == user)

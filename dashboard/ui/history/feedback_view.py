@@ -15,8 +15,7 @@ from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
-from dashboard.ui.history.history_filter import readers_zone
-from dashboard.ui.history.table import without_unknown_user
+from dashboard.ui.history.table import choose_row
 from dashboard.ui.words import plain
 
 if TYPE_CHECKING:
@@ -70,20 +69,8 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
         ],
         columns=["file", "predicted", "feedback", "true label", "note", "model", "user"], dtype=object,
     )  # fmt: skip
-    table = without_unknown_user(safe_for_spreadsheets(texts))
-    times = pd.to_datetime([each.time_utc for each in opinions], utc=True)
-    table.insert(0, "time", times.tz_convert(readers_zone()))
-    chosen = st.dataframe(
-        table,
-        hide_index=True,
-        key=f"feedback-{opinions[0].feedback_id}-{len(opinions)}",
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={"time": st.column_config.DatetimeColumn("time", format="D MMM YYYY, HH:mm:ss")},
-        alt="Feedback, the newest first",
-    )
-    rows = chosen.selection.rows
-    return opinions[rows[0]] if rows and rows[0] < len(opinions) else None
+    key = f"feedback-{opinions[0].feedback_id}-{len(opinions)}"
+    return choose_row(opinions, safe_for_spreadsheets(texts), key, "Feedback, the newest first")
 
 
 def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:

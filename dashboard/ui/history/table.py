@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -19,6 +20,10 @@ from dashboard.services import Services
 from dashboard.ui.history.history_filter import readers_zone
 from dashboard.ui.session import remembered
 
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
+
+T = TypeVar("T", Entry, Opinion)
 _SIDE = 64  # pixels of a small picture
 _DOUBT = {True: "probably none of the classes", False: "no", None: "not known"}
 
@@ -36,36 +41,56 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         ],
         columns=["file", "predicted", "feedback", "doubt", "model", "source", "user"], dtype=object,
     )  # fmt: skip
-    table = without_unknown_user(safe_for_spreadsheets(texts))
+    table = safe_for_spreadsheets(texts)
     table.insert(2, "confidence", [entry.confidence for entry in entries])
     pictures = [_small_picture(services, entry) for entry in entries]
     if any(pictures):
         table.insert(0, "image", pictures)
-    times = pd.to_datetime([entry.time_utc for entry in entries], utc=True)
-    table.insert(0, "time", times.tz_convert(readers_zone()))
     config = st.column_config
-    ids = entries[0].prediction_id, entries[-1].prediction_id
-    chosen = st.dataframe(
+    return choose_row(
+        entries,
         table,
-        hide_index=True,
-        key=f"history-{ids[0]}-{ids[1]}",
-        on_select="rerun",
-        selection_mode="single-row",
-        row_height=_SIDE if any(pictures) else None,
-        column_config={
-            "time": config.DatetimeColumn("time", format="D MMM YYYY, HH:mm:ss", help="In your time zone"),
+        key=f"history-{entries[0].prediction_id}-{entries[-1].prediction_id}",
+        alt="Predictions, the newest first",
+        columns={
             "image": config.ImageColumn("image", width="small"),
             "confidence": config.NumberColumn("confidence", format="percent"),
         },
-        alt="Predictions, the newest first",
+        row_height=_SIDE if any(pictures) else None,
+    )
+
+
+def choose_row(
+    records: Sequence[T],
+    table: pd.DataFrame,
+    key: str,
+    alt: str,
+    columns: Mapping[str, ColumnConfig] | None = None,
+    row_height: int | None = None,
+) -> T | None:
+    """Shows records as a table, with the time of each first, and gives the one that the reader selected.
+
+    Args:
+        table: a row for each record. Its column `user` is left out if no user is known.
+        columns: how columns are shown.
+    """
+    if not table["user"].any():
+        table = table.drop(columns="user")
+    times = pd.to_datetime([record.time_utc for record in records], utc=True)
+    table.insert(0, "time", times.tz_convert(readers_zone()))
+    time = st.column_config.DatetimeColumn("time", format="D MMM YYYY, HH:mm:ss", help="In your time zone")
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+        row_height=row_height,
+        column_config={"time": time, **(columns or {})},
+        alt=alt,
     )
     rows = chosen.selection.rows
-    return entries[rows[0]] if rows and rows[0] < len(entries) else None
-
-
-def without_unknown_user(table: pd.DataFrame) -> pd.DataFrame:
-    """The table without its column `user` if no user is known."""
-    return table if table["user"].any() else table.drop(columns="user")
+    return records[rows[0]] if rows and rows[0] < len(records) else None
 
 
 def _verdict(opinion: Opinion | None) -> str:
