@@ -17,7 +17,6 @@ from dashboard.core.engine.engine_server import EngineServer
 from dashboard.core.engine.from_settings import make_engine
 from dashboard.core.engine.pool import STAGGER_S
 from dashboard.core.engine.remote_engine import connect
-from dashboard.core.explanations.explainer import SLOW_TASK_S, Explainer
 from dashboard.core.images.kept_pictures import KeptPictures
 from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.inference import Inference
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from dashboard.core.diagnostics.diagnosis import Diagnosis
     from dashboard.core.evaluation.jobs import JobRunner
     from dashboard.core.evaluation.visitors_jobs import VisitorsJobs
+    from dashboard.core.explanations.explainer import Explainer
     from dashboard.core.feedback.feedback import Feedback
     from dashboard.core.history.answer_cache import AnswerCache
     from dashboard.core.history.answering import Answering
@@ -72,7 +72,6 @@ class Services:
     registry: Registry
     health: ModelHealth
     inference: Inference
-    explainer: Explainer
     pictures: KeptPictures
     cifar10: BackgroundTask[object]  # its download
     offer: EngineServer  # of the workers, to the command line
@@ -182,6 +181,15 @@ class Services:
 
     @property
     @_made_once
+    def explainer(self) -> Explainer:
+        """Heatmaps, which are not computed twice."""
+        from dashboard.core.explanations.explainer import SLOW_TASK_S
+        from dashboard.core.history.stored_explainer import StoredExplainer
+
+        return StoredExplainer(self.engine, max(SLOW_TASK_S, self.settings.task_s), lambda: self.answer_cache)
+
+    @property
+    @_made_once
     def tokens(self) -> Tokens:
         """Who may use the API."""
         from dashboard.core.access.tokens import Tokens
@@ -276,7 +284,6 @@ def services_of(settings: Settings, engine: Engine) -> Services:
         Registry.of(settings),
         ModelHealth(),
         Inference(engine, settings.batch_wait_ms / 1000),
-        Explainer(engine, max(SLOW_TASK_S, settings.task_s)),
         KeptPictures(),
         BackgroundTask("download", lambda task: _download_cifar10(settings, task)),
         EngineServer(engine, settings),

@@ -27,7 +27,8 @@ LAYERS = (
     ("metrics", "labels", "images", "engine", "database"),
     ("datasets", "access"),
     ("models", "runs"),
-    ("explanations", "evaluation", "importing", "history"),
+    ("explanations", "evaluation", "importing"),
+    ("history",),
     ("analysis", "diagnostics", "feedback"),
 )
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}

@@ -140,7 +140,8 @@ async def explain(
             continue
         latency_ms = (time.perf_counter() - started) * 1000
         entry = Entry.of(version, prediction, image.data, "api", caller.name, image.name, latency_ms)
-        answered = Answered(prediction, services.history.record(entry), False, latency_ms)
+        cached = all(each.cached for each in maps)
+        answered = Answered(prediction, services.history.record(entry), cached, latency_ms)
         records.append(_answer(version, image, prediction, top_k, None, maps, answered))
     return Predictions(predictions=records, seconds=round(time.perf_counter() - started, 4))
 

@@ -86,6 +86,7 @@ class ExplanationRecord(Schema):
     empty: bool = Field(description="true if there is no evidence for the class: the map is all zero")
     heatmap: HeatmapRecord
     faithfulness: FaithfulnessRecord | None = Field(description="null if not requested")
+    cached: bool = Field(description="true if it was made before, for the same image, model version and request")
     overlay: str | None = Field(description="the PNG file that was written")
     array: str | None = Field(description="the .npy file that was written")
 
@@ -111,6 +112,7 @@ class ExplanationRecord(Schema):
                 min=float(heatmap.min()), max=float(heatmap.max()), mean=float(heatmap.mean()), values=values
             ),
             faithfulness=FaithfulnessRecord.of(explanation.faithfulness) if explanation.faithfulness else None,
+            cached=explanation.cached,
             overlay=overlay,
             array=array,
         )

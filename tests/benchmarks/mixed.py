@@ -69,9 +69,9 @@ def dataset_of(samples: list[LabelledFile]) -> bytes:
     """A ZIP with copies of the samples; a changed byte after the picture makes each of them another file."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        for sample in samples:
+        for number, sample in enumerate(samples):
             for copy in range(COPIES):
-                archive.writestr(f"{sample.label}/{copy}.png", sample.data + copy.to_bytes(4, "big"))
+                archive.writestr(f"{sample.label}/{number}-{copy}.png", sample.data + copy.to_bytes(4, "big"))
     return out.getvalue()
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from dashboard.core.runs.store import RunStore
 from tests.e2e.dashboard_server import Server
@@ -135,14 +136,19 @@ def test_a_file_that_cannot_be_made_says_why(sheet, server: Server, run_id: str)
         press(sheet, "ZIP")
     with zipfile.ZipFile(download.value.path()) as archive:
         assert len(archive.namelist()) == 60
-    sheet.wait_for_selector(IDLE)
-    away = dataset.rename(dataset.with_name("away"))
+    zip_file = sheet.locator(".st-key-selection").get_by_role("button", name="ZIP")
+    contents = dataset.read_bytes()
     try:
-        press(sheet, "ZIP")
+        dataset.write_bytes(b"damaged")
+        zip_file.click()
         sheet.get_by_text("the file could not be made").wait_for()
-        assert not sheet.locator(".st-key-selection").get_by_role("button", name="ZIP").is_enabled()
+        dataset.unlink()
+        press(sheet, "None")
+        press(sheet, "This page (60)")
+        expect_selected(sheet, 60)
+        expect(zip_file).to_be_disabled()
     finally:
-        away.rename(dataset)
+        dataset.write_bytes(contents)
 
 
 def test_a_key_says_whether_an_image_is_right_and_the_focus_stays(sheet) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import click_sample
 
@@ -68,6 +69,7 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.locator("h1").click()
     page.keyboard.press("n")  # the next image, in place of the button
     page.wait_for_function("before => location.href != before", arg=first)
+    expect(page.get_by_role("button", name="Previous")).to_be_enabled()  # it was not, if the first image was open
     page.keyboard.press("p")
     page.wait_for_function("before => location.href == before", arg=first)
     page.wait_for_selector(IDLE)

@@ -92,6 +92,7 @@ class Explanation:
     target_class: int
     layers: tuple[ConvLayer, ...]  # all layers that can be chosen, in the order of the forward pass
     faithfulness: Faithfulness | None = None  # None if no test was requested
+    cached: bool = False  # True: it was made before, for the same image, model and request
 
     @property
     def layer_name(self) -> str | None:

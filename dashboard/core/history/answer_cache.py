@@ -6,7 +6,6 @@ A stored answer is used only if its checksum is right. Everything that an answer
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import threading
 import time
@@ -17,19 +16,16 @@ from functools import lru_cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dashboard.core.database.database import Database
 from dashboard.core.database.ids import now_utc
 from dashboard.core.database.write_behind import WriteBehind
 from dashboard.core.errors import DatabaseError, DependencyError
-from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import ModelFile, ModelVersion
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-_FORMAT = 1  # change it when the same question gets other answers
+_FORMAT = 2  # change it when the same question gets other answers
 _COMPUTE = ("tensorflow", "keras", "numpy", "pillow")
 _PAUSE_S = 30.0  # how long nothing is looked up after the database failed, since users wait meanwhile
 _ROW_BYTES = 300  # that a row needs besides its value
@@ -141,19 +137,6 @@ class AnswerCache:
             self._size_bytes += sum(len(value) + _ROW_BYTES for _, value in answers)
         if self._size_bytes > self._limit_bytes:
             self._size_bytes = _evict(connection, round(self._limit_bytes * _KEPT_WHEN_FULL))
-
-
-def prediction_bytes(prediction: Prediction) -> bytes:
-    """A prediction as the bytes of an .npz file."""
-    out = io.BytesIO()
-    np.savez(out, logits=prediction.logits, pred_probs=prediction.pred_probs)
-    return out.getvalue()
-
-
-def prediction_of(stored: bytes) -> Prediction:
-    """The prediction in the bytes of an .npz file."""
-    with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
-        return Prediction(arrays["logits"], arrays["pred_probs"])
 
 
 @lru_cache

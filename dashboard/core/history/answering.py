@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from dashboard.core.history.answer_cache import AnswerCache, answer_keys, prediction_bytes, prediction_of
+from dashboard.core.history.answer_cache import AnswerCache, answer_keys
 from dashboard.core.history.entry import Entry, Source
 from dashboard.core.history.history import History
+from dashboard.core.history.stored_form import StoredForm
 from dashboard.core.models.batching import settle
 from dashboard.core.models.inference import Inference
-from dashboard.core.models.precision import serves_in_bfloat16
+from dashboard.core.models.precision import precision_of
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
+
+_FORM = StoredForm(list[Prediction])
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Answering:
     ) -> Future[list[Answered]]:
         """The answers of `predict`, as soon as they are there. Only the search for stored answers is waited for."""
         began = time.perf_counter()
-        question = {"kind": "prediction", "precision": "bfloat16" if serves_in_bfloat16(version) else "float32"}
+        question = {"kind": "prediction", "precision": precision_of(version)}
         hashes = [hashlib.sha256(image).hexdigest() for image in images]
         keys = answer_keys(version, hashes, question)
         known = [self._known(key, version) for key in keys]
@@ -65,7 +68,7 @@ class Answering:
                     answers.append(Answered(answer, None, False, latency_ms))
                     continue
                 if i in new:
-                    self._cache.put(keys[i], prediction_bytes(answer))
+                    self._cache.put(keys[i], _FORM.dumps([answer]))
                 name = files[i] if files else ""
                 entry = Entry.of(version, answer, image, source, user, name, latency_ms)
                 prediction_id = self._history.record(replace(entry, image_sha256=hashes[i]))
@@ -81,6 +84,5 @@ class Answering:
         return found
 
     def _known(self, key: str, version: ModelVersion) -> Prediction | None:
-        stored = self._cache.get(key)
-        found = None if stored is None else prediction_of(stored)
-        return found if found is not None and found.pred_probs.shape == (len(version.class_names),) else None
+        found = _FORM.loads(self._cache.get(key))
+        return found[0] if found and found[0].pred_probs.shape == (len(version.class_names),) else None

@@ -29,6 +29,11 @@ def serves_in_bfloat16(version: ModelVersion) -> bool:
     return version.bfloat16 and settings.precision == "auto" and not settings.cluster and computes_bfloat16()
 
 
+def precision_of(version: ModelVersion) -> str:
+    """The precision of the predictions of this version: "bfloat16" or "float32"."""
+    return "bfloat16" if serves_in_bfloat16(version) else "float32"
+
+
 def computes_bfloat16() -> bool:
     """True if the processor multiplies bfloat16 natively."""
     return not _BFLOAT16.isdisjoint(cpu_features())

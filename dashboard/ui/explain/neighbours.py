@@ -11,7 +11,7 @@ from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
 from dashboard.ui.address import kept_texts
 from dashboard.ui.filter_bar import WHERE
-from dashboard.ui.picture_address import turn_to_run_image
+from dashboard.ui.picture_address import IMAGE, turn_to_run_image
 from dashboard.ui.session import filtered_run, stored_run
 from dashboard.ui.words import plain
 
@@ -25,9 +25,9 @@ def show_neighbours(services: Services, image: RunImage) -> None:
     except DashboardError:  # the filter cannot be used: Batch evaluation says why
         return
     before, after = indices[indices < image.index], indices[indices > image.index]
-    for title, icon, key, found in (
-        ("Previous", ":material/chevron_left:", "P", before[-1:]),
-        ("Next", ":material/chevron_right:", "N", after[:1]),
+    for title, icon, key, found, step in (
+        ("Previous", ":material/chevron_left:", "P", before, -1),
+        ("Next", ":material/chevron_right:", "N", after, 1),
     ):
         st.button(
             title,
@@ -35,10 +35,19 @@ def show_neighbours(services: Services, image: RunImage) -> None:
             icon=icon,
             shortcut=key,
             disabled=not len(found),
-            on_click=turn_to_run_image,
-            args=(image.run_id, *found.tolist()),
+            on_click=_step,
+            args=(image.run_id, indices, step),
         )
     st.caption(f"{len(before) + 1:,} of {len(indices):,}: {which}", width="content")
+
+
+def _step(run_id: str, indices: np.ndarray, by: int) -> None:
+    """Turns to the next or the previous image of the one in the address, which may be newer than the page.
+
+    A key can be pressed again before the page shows the image of the first press.
+    """
+    at = int(np.searchsorted(indices, int(st.query_params[IMAGE]))) + by
+    turn_to_run_image(run_id, int(indices[np.clip(at, 0, len(indices) - 1)]))
 
 
 def _images(services: Services, image: RunImage) -> tuple[np.ndarray, str]:

@@ -14,6 +14,8 @@ def show_answer(answer: Answer) -> None:
     show_headline(answer)
     for note in answer.notes:
         st.caption(note)
+    if answer.explanation and answer.explanation.cached:
+        st.caption("Stored answer", help="The same model version answered the same picture before.")
     pred_probs = answer.prediction.pred_probs
     chart = probability_bars(answer.version.class_names, pred_probs, st.context.theme.type == "dark")
     st.altair_chart(

@@ -12,12 +12,9 @@ from sqlalchemy import text
 
 from dashboard.core.database.database import Database
 from dashboard.core.database.write_behind import WriteBehind
-from dashboard.core.history.answer_cache import (
-    AnswerCache,
-    answer_keys,
-    prediction_bytes,
-    prediction_of,
-)
+from dashboard.core.history.answer_cache import AnswerCache, answer_keys
+from dashboard.core.history.stored_form import StoredForm
+from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import ModelVersion
 from tests.postgres import settings_of
 from tests.recorded import VERSION, prediction
@@ -31,11 +28,12 @@ def cache(database: Database, writer: WriteBehind) -> AnswerCache:
 def test_what_was_stored_is_found_bit_by_bit(cache: AnswerCache, writer: WriteBehind) -> None:
     answer = prediction(1.5, -2.25, 1e-30)
     assert cache.get("k" * 64) is None
-    cache.put("k" * 64, prediction_bytes(answer))
+    form = StoredForm(list[Prediction])
+    cache.put("k" * 64, form.dumps([answer]))
     assert writer.flush(10)
-    stored = cache.get("k" * 64)
-    assert stored
-    again = prediction_of(stored)
+    found = form.loads(cache.get("k" * 64))
+    assert found
+    [again] = found
     assert (
         again.logits.tobytes() == answer.logits.tobytes() and again.pred_probs.tobytes() == answer.pred_probs.tobytes()
     )
