@@ -1,8 +1,8 @@
 """How long answers take while everything happens at once: `python -m tests.benchmarks.mixed [--requests N] [--json]`.
 
 Idle and active sessions (websocket clients that speak Streamlit's protocol) and clients of the HTTP API use one server, which
-also evaluates a dataset. An active session clicks one sample after the other; its answer is complete when the map was tested,
-too. No answer comes from the store. It prints {"idle_sessions", "active_sessions", "api_clients", "seconds", "evaluation",
+also evaluates a dataset. An active user opens Predict and clicks a sample, again and again; the answer is complete when its map
+was tested, too. No answer comes from the store. It prints {"idle_sessions", "active_sessions", "api_clients", "seconds", "evaluation",
 "api": {"answers", "errors", "median_s", "p95_s"}, "sessions": {the same}, "requests", "memory_mb": {"before", "after"}};
 `requests` were sent between the two measurements of the server's memory.
 """
@@ -84,6 +84,7 @@ def everything_at_once(server: Server, samples: list[LabelledFile]) -> dict[str,
     """The figures of all kinds of clients."""
     api, sessions, end = Answers(), Answers(), threading.Event()
     address = f"{server.url}/api/v1"
+    shown = len({sample.label for sample in samples})  # the page offers one of each class
 
     def use_api(number: int) -> None:
         with httpx.Client(base_url=address, timeout=WAIT_S) as client:
@@ -92,16 +93,19 @@ def everything_at_once(server: Server, samples: list[LabelledFile]) -> dict[str,
                 at += 1
                 api.time(partial(predict, client, samples[at % len(samples)].data))
 
-    def use_page(tab: Tab, number: int) -> None:
+    def use_page(number: int) -> None:
         at = number
         while not end.is_set():
             at += 1
-            sessions.time(partial(tab.take_sample, at % len(samples)))
+            sessions.time(partial(open_and_predict, at % shown))
+
+    def open_and_predict(sample: int) -> None:
+        with Tab(server) as tab:
+            tab.take_sample(sample)
 
     with ExitStack() as stack:
         for _ in range(IDLE):
             stack.enter_context(Tab(server))
-        tabs = [stack.enter_context(Tab(server)) for _ in range(ACTIVE)]
         client = stack.enter_context(httpx.Client(base_url=address, timeout=WAIT_S))
         zipped = {"Content-Type": "application/zip"}
         started = client.post("/evaluations", params={"name": "many.zip"}, content=dataset_of(samples), headers=zipped)
@@ -109,8 +113,8 @@ def everything_at_once(server: Server, samples: list[LabelledFile]) -> dict[str,
         users = stack.enter_context(ThreadPoolExecutor(ACTIVE + API_CLIENTS))
         for number in range(API_CLIENTS):
             users.submit(use_api, number)
-        for number, tab in enumerate(tabs):
-            users.submit(use_page, tab, number)
+        for number in range(ACTIVE):
+            users.submit(use_page, number)
         time.sleep(SECONDS)
         evaluation = client.get(f"/evaluations/{run}").raise_for_status().json()
         end.set()

@@ -73,6 +73,7 @@ class Tab:
         if opened is not None:
             self._sent += 1
             value = {"selected": [], "among": [], "sent": self._sent, "opened": opened, "judged": []}
+            message.rerun_script.widget_states.widgets.add(id=self._samples, json_value="{}")
             message.rerun_script.widget_states.widgets.add(
                 id=_make_trigger_id(self._samples, "events"),
                 json_trigger_value=json.dumps([{"event": "told", "value": value}]),
