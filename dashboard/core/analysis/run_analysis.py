@@ -30,4 +30,4 @@ class RunAnalysis:
 
     def _ask(self, task: str, run: Run) -> Any:
         folder = self._store.folder(run.manifest.run_id).path
-        return self._engine.submit(task, folder, run.conditions, urgent=True).result()
+        return self._engine.submit(task, folder, run.conditions, urgent=True, slow=True).result()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 ATTEMPTS = 2
+YIELDS_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,19 @@ class Engine(Protocol):
         """Number of workers, whatever their state."""
 
     def submit(
-        self, task: str, *args: Any, urgent: bool = False, timeout_s: float | None = None, attempts: int = ATTEMPTS
+        self,
+        task: str,
+        *args: Any,
+        urgent: bool = False,
+        slow: bool = False,
+        timeout_s: float | None = None,
+        attempts: int = ATTEMPTS,
     ) -> Future[Any]:
         """Runs the task named `task`.
 
         Args:
-            urgent: run before all waiting tasks, because a person is waiting for the answer.
+            urgent: run before all waiting tasks that are not, because a person is waiting for the answer.
+            slow: it may need a second or more, so urgent tasks of a moment go before it if they arrive within `YIELDS_S`.
             timeout_s: seconds after which the worker is killed and the task is tried again.
             attempts: how often the task may be tried if it ends its worker, see `Retries`.
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from dashboard.core.engine.contract import ATTEMPTS, WorkerStatus
+from dashboard.core.engine.contract import ATTEMPTS, YIELDS_S, WorkerStatus
 from dashboard.core.engine.launching import forks, launch
 from dashboard.core.engine.process import WorkerProcess, interpreter
 from dashboard.core.engine.queued_task import QueuedTask
@@ -82,11 +83,17 @@ class WorkerPool:
                 slot.thread.start()
 
     def submit(
-        self, task: str, *args: Any, urgent: bool = False, timeout_s: float | None = None, attempts: int = ATTEMPTS
+        self,
+        task: str,
+        *args: Any,
+        urgent: bool = False,
+        slow: bool = False,
+        timeout_s: float | None = None,
+        attempts: int = ATTEMPTS,
     ) -> Future[Any]:
         """See `Engine`."""
         retries = Retries(attempts, urgent, patience_s=self._start_s)
-        order = (not urgent, next(self._arrivals))
+        order = (not urgent, time.monotonic() + (YIELDS_S if slow else 0.0), next(self._arrivals))
         queued = QueuedTask(order, task, args, timeout_s or self._task_s, retries)
         self.start()
         if not self._queue.put(queued):

@@ -11,10 +11,10 @@ from dashboard.core.errors import Cancelled, Code, WorkerError
 
 
 class QueuedTask:
-    """A submitted task. Urgent tasks sort before others, then earlier ones before later ones."""
+    """A submitted task. Urgent tasks sort before others, then those that should begin earlier."""
 
     def __init__(
-        self, order: tuple[bool, int], name: str, args: tuple[Any, ...], timeout_s: float, retries: Retries
+        self, order: tuple[bool, float, int], name: str, args: tuple[Any, ...], timeout_s: float, retries: Retries
     ) -> None:
         self.order, self.name, self.args, self.timeout_s, self.retries = order, name, args, timeout_s, retries
         self.future: Future[Any] = Future()

@@ -43,13 +43,19 @@ class RemoteEngine:
         """Does nothing: they have been started."""
 
     def submit(
-        self, task: str, *args: Any, urgent: bool = False, timeout_s: float | None = None, attempts: int = ATTEMPTS
+        self,
+        task: str,
+        *args: Any,
+        urgent: bool = False,
+        slow: bool = False,
+        timeout_s: float | None = None,
+        attempts: int = ATTEMPTS,
     ) -> Future[Any]:
         """See `Engine`."""
-        order = (task, args, {"urgent": urgent, "timeout_s": timeout_s, "attempts": attempts})
+        order = (task, args, {"urgent": urgent, "slow": slow, "timeout_s": timeout_s, "attempts": attempts})
         with self._lock:
             if self._own:
-                return self._own.submit(task, *args, urgent=urgent, timeout_s=timeout_s, attempts=attempts)
+                return self._own.submit(task, *args, urgent=urgent, slow=slow, timeout_s=timeout_s, attempts=attempts)
             number, future = next(self._numbers), Future[Any]()
             self._pending[number] = future, order
             with contextlib.suppress(OSError):  # `_receive` notices it too, and passes the task on

@@ -58,7 +58,7 @@ class Explainer:
     ) -> RandomizationResult:
         """Tests whether a map depends on what the model learnt."""
         result: RandomizationResult = self._submit(
-            "check_randomization", version, request or MapRequest(), file, slow=True
+            "check_randomization", version, request or MapRequest(), file
         ).result()
         return result
 
@@ -77,10 +77,9 @@ class Explainer:
         ]
         return [answer for future in futures for answer in future.result()]
 
-    def _submit(
-        self, task: str, version: ModelVersion, request: MapRequest, *arguments: Any, slow: bool = False
-    ) -> Future[Any]:
+    def _submit(self, task: str, version: ModelVersion, request: MapRequest, *arguments: Any) -> Future[Any]:
         if request.target is not None and request.target not in version.class_names:
             raise ValueError(f"{request.target!r} is not a class of {version.ref}")
-        limit_s = self._slow_task_s if slow or request.is_slow else None
-        return self._engine.submit(task, version, *arguments, request, urgent=True, timeout_s=limit_s)
+        slow = request.is_slow or task != "explain"
+        limit_s = self._slow_task_s if request.is_slow or task == "check_randomization" else None
+        return self._engine.submit(task, version, *arguments, request, urgent=True, slow=slow, timeout_s=limit_s)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from dashboard.core.engine.contract import Engine
+from dashboard.core.engine.contract import ATTEMPTS, Engine
 from dashboard.core.errors import WorkerError
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
@@ -123,8 +123,8 @@ class Batcher:
 
     def _submit(self, version: ModelVersion, files: Sequence[bytes], alone: bool) -> Future[Answers]:
         # a batch that ends its worker is not tried again as a whole, see `_answered`
-        more = {} if alone else {"attempts": 1}
-        return self._engine.submit("predict_files", version, list(files), urgent=True, **more)
+        attempts = ATTEMPTS if alone else 1
+        return self._engine.submit("predict_files", version, list(files), urgent=True, attempts=attempts)
 
     def _answered(self, batch: list[_Request], sent: Future[Answers]) -> None:
         self._one_less()

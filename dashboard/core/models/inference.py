@@ -53,7 +53,7 @@ class Inference:
             DatasetError: the dataset cannot be read or was changed.
         """
         futures = [
-            self._engine.submit("embed_samples", version, dataset, chunk, urgent=True)
+            self._engine.submit("embed_samples", version, dataset, chunk, urgent=True, slow=True)
             for chunk in in_chunks(samples, SAMPLES_A_TASK)
         ]
         answers: list[np.ndarray | Failure] = [answer for future in futures for answer in future.result()]

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dashboard.core.engine import pool as pool_module
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.engine.process import ROOT
 from dashboard.core.engine.task_words import in_words
@@ -224,6 +225,23 @@ def test_urgent_tasks_go_before_waiting_ones(one: WorkerPool, tmp_path: Path) ->
     for future in [running, *waiting, *urgent]:
         result(future)
     assert file.read_text().splitlines() == ["running", "urgent 0", "urgent 1", "waiting 0", "waiting 1", "waiting 2"]
+
+
+def test_a_slow_task_lets_others_go_first_but_not_for_ever(
+    one: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "YIELDS_S", 0.2)
+    file = tmp_path / "log"
+    tasks = [one.submit("log", file, "running", 0.6)]
+    until(file.exists, "the first task to run")
+    tasks.append(one.submit("log", file, "slow", urgent=True, slow=True))
+    tasks.append(one.submit("log", file, "not urgent"))
+    tasks.append(one.submit("log", file, "soon", urgent=True))
+    time.sleep(0.3)
+    tasks.append(one.submit("log", file, "late", urgent=True))
+    for future in tasks:
+        result(future)
+    assert file.read_text().splitlines() == ["running", "soon", "slow", "late", "not urgent"]
 
 
 def test_a_waiting_task_can_be_cancelled(one: WorkerPool, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from dashboard.core.engine.contract import Engine
+from dashboard.core.engine.contract import ATTEMPTS, Engine
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, ModelError, WorkerError
 from dashboard.core.models.batching import MOST_IMAGES, Batcher
@@ -28,7 +28,7 @@ class Sent:
     version: ModelVersion
     files: list[bytes]
     future: Future[Any]
-    attempts: int | None
+    attempts: int
 
     def answer(self) -> None:
         """Answers each file with itself."""
@@ -44,7 +44,7 @@ class Held:
         self._arrived = threading.Condition()
 
     def submit(
-        self, task: str, version: ModelVersion, files: list[bytes], urgent: bool, attempts: int | None = None
+        self, task: str, version: ModelVersion, files: list[bytes], urgent: bool, attempts: int
     ) -> Future[Any]:
         assert task == "predict_files" and urgent
         with self._arrived:
@@ -78,7 +78,7 @@ def test_what_arrives_while_the_worker_is_busy_is_one_batch(
 ) -> None:
     first = batcher.submit(tiny_version, [b"1"])
     [alone] = engine.sent(1)
-    assert alone.files == [b"1"] and alone.attempts is None
+    assert alone.files == [b"1"] and alone.attempts == ATTEMPTS
     waiting = [batcher.submit(tiny_version, [b"2", b"3"]), batcher.submit(tiny_version, [b"4"])]
     alone.answer()
     together = engine.sent(2)[1]
