@@ -40,7 +40,7 @@ from tests.e2e.dashboard_server import Server, running_server
 
 IDLE, ACTIVE, API_CLIENTS, SECONDS = 100, 10, 20, 60.0
 PAGE_PAUSE_S, API_PAUSE_S = 10.0, 1.0  # mean time between an answer and the next question
-COPIES = 2000  # of each sample in the dataset
+COPIES = 5000  # of each sample in the dataset
 AT_ONCE = 8  # clients that send the many requests
 
 
