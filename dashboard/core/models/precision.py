@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from dashboard.core.models.version import ModelVersion
@@ -11,6 +12,7 @@ _BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # without one of these, bfloat16 is emu
 _OF_INTEREST = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
+@lru_cache
 def cpu_features() -> tuple[str, ...]:
     """The CPU's instruction sets by which oneDNN (in TensorFlow) chooses its kernels; empty if not on Linux."""
     try:

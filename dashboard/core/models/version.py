@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -156,7 +157,8 @@ def _parse(folder: Path) -> ModelVersion:
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"{WEIGHTS} is missing.", restore, "model_missing")
     try:
-        version = ModelFile.model_validate_json((folder / RECORD).read_bytes()).version(folder)
+        state = (folder / RECORD).stat()
+        version = _record(folder, state.st_ino, state.st_size, state.st_mtime_ns)
     except FileNotFoundError as error:
         raise ModelError(f"{RECORD} is missing.", restore, "model_record") from error
     except OSError:
@@ -167,6 +169,12 @@ def _parse(folder: Path) -> ModelVersion:
     if fault := class_names_fault(version.class_names):
         raise ModelError(f"class_names {fault}.", restore, "model_record")
     return version
+
+
+@lru_cache(256)
+def _record(folder: Path, *state: int) -> ModelVersion:
+    """Reads the record of a version. Every request asks for it, so it is read again only if `state` is another one."""
+    return ModelFile.model_validate_json((folder / RECORD).read_bytes()).version(folder)
 
 
 def how_to_restore(folder: Path) -> str:
