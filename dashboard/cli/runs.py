@@ -63,7 +63,7 @@ def list_runs(
     titles = ("dataset", "model", "accuracy", "images", "state", "verdict, note")
     table = Table(Column("run", no_wrap=True, min_width=24), *(Column(title, overflow="fold") for title in titles))
     for run in runs:
-        m, noted = run.manifest, run.annotations
+        m = run.manifest
         table.add_row(
             m.run_id,
             plain_text(m.dataset_name),
@@ -71,7 +71,7 @@ def list_runs(
             str(run.accuracy or "-"),
             f"{m.n_images:,}",
             run.state,
-            plain_text(", ".join(filter(None, (noted.verdict, noted.note)))),
+            plain_text(", ".join(filter(None, (run.annotations.verdict, run.note)))),
         )
     console.print(table)
     _say_damaged(damaged)

@@ -158,7 +158,7 @@ class RunSummary(Schema):
             model=ModelName.parse(manifest.model),
             n_images=manifest.n_images,
             seconds=manifest.seconds,
-            message=manifest.message,
+            message=manifest.message or run.annotations_fault,
             accuracy=run.accuracy and ScoreRecord.of(run.accuracy),
             verdict=run.annotations.verdict,
             note=run.annotations.note,

@@ -209,7 +209,7 @@ class RunFolder:
             files, table = self._rows(manifest, columns)
         except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
-        run = Run(manifest, table, files, self._evaluation(), self.state(manifest))
+        run = Run(manifest, table, files, self._evaluation(manifest), self.state(manifest))
         return self.narrow(run, conditions) if conditions else run
 
     def narrow(self, run: Run, conditions: Filter) -> Run:
@@ -284,9 +284,12 @@ class RunFolder:
             logging.getLogger(__name__).warning("The thumbnails of run %s are damaged: %s", self.run_id, error)
             return None
 
-    def _evaluation(self) -> Evaluation | None:
-        with contextlib.suppress(OSError, DatasetError):  # then the reader of the run computes it
-            return self._read(_EVALUATION, _EVALUATION_TYPE)
+    def _evaluation(self, manifest: RunManifest) -> Evaluation | None:
+        """The stored metrics; None if the reader of the run must compute them."""
+        with contextlib.suppress(OSError, DatasetError):
+            found = self._read(_EVALUATION, _EVALUATION_TYPE)
+            if found.class_names == tuple(manifest.class_names) and found.confusion.sum() <= manifest.n_images:
+                return found  # else they belong to another run
         return None
 
     def _rows(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:

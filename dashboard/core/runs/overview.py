@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +35,12 @@ class RunOverview:
     state: State | Literal["interrupted"]
     accuracy: Proportion | None  # None if it is not measured yet, or there are no labels
     annotations: Annotations
+    annotations_fault: str = ""  # why these cannot be read; they are empty then
+
+    @property
+    def note(self) -> str:
+        """The note, or why it cannot be read."""
+        return self.annotations_fault or self.annotations.note
 
 
 def overviews(store: RunStore) -> list[RunOverview]:
@@ -44,19 +49,22 @@ def overviews(store: RunStore) -> list[RunOverview]:
 
 
 def overview(folder: RunFolder, manifest: RunManifest) -> RunOverview:
-    """What a list shows of one run. Notes that cannot be read are left out."""
-    annotations = Annotations()
-    with contextlib.suppress(DatasetError):
+    """What a list shows of one run."""
+    annotations, fault = Annotations(), ""
+    try:
         annotations = folder.annotations()
-    return RunOverview(manifest, folder.state(manifest), _accuracy(folder), annotations)
+    except DatasetError as error:
+        fault = f"{error.message} {error.fix}"
+    return RunOverview(manifest, folder.state(manifest), _accuracy(folder, manifest.n_images), annotations, fault)
 
 
-def _accuracy(folder: RunFolder) -> Proportion | None:
+def _accuracy(folder: RunFolder, n_images: int) -> Proportion | None:
     path = folder.evaluation_file
     try:
-        return _accuracy_in(path, path.stat().st_mtime_ns)
+        found = _accuracy_in(path, path.stat().st_mtime_ns)
     except OSError:
         return None
+    return found if found and found.n <= n_images else None  # else it belongs to another run
 
 
 @lru_cache(maxsize=4096)

@@ -90,15 +90,15 @@ def _table(runs: Sequence[RunOverview]) -> pd.DataFrame:
             "Date": [local_time(run.manifest.created_utc) for run in runs],
             "State": [run.state for run in runs],
             "Verdict": [run.annotations.verdict for run in runs],
-            "Note": [run.annotations.note for run in runs],
+            "Note": [run.note for run in runs],
         }
     )
 
 
 def _matches(run: RunOverview, words: str) -> bool:
     """True if every word occurs in what the table shows as text."""
-    manifest, noted = run.manifest, run.annotations
-    text = " ".join((manifest.dataset_name, manifest.model, manifest.run_id, run.state, noted.verdict, noted.note))
+    manifest = run.manifest
+    text = " ".join((manifest.dataset_name, manifest.model, manifest.run_id, run.state, run.annotations.verdict, run.note))
     return all(word in text.lower() for word in words.lower().split())
 
 

@@ -326,6 +326,7 @@ def test_a_manifest_with_a_field_that_does_not_fit_names_it(folder: RunFolder, k
         ("confusion", [[1], [1, 2]]), ("confusion", [None]), ("per_class", {"class": ["cat"]}), ("per_class", None),
         ("per_class", {"class": ["cat"], "images": [1, 2], "precision": [1], "recall": [1], "f1": [1]}),
         ("reliability", {"upper": [1]}), ("accuracy", 0.5),
+        ("class_names", ["dog", "cat"]), ("confusion", [[5, 0], [0, 0]]),  # of another run
     ],
 )  # fmt: skip
 def test_metrics_that_do_not_fit_are_computed_anew(folder: RunFolder, key: str, value: object) -> None:

@@ -41,9 +41,18 @@ def test_metrics_that_were_written_again_are_read_again(store: RunStore) -> None
     assert found is not None and found.value == 0.5
 
 
-def test_damaged_metrics_and_notes_are_left_out(store: RunStore) -> None:
+def test_metrics_of_another_run_are_not_shown(store: RunStore) -> None:
+    file = store.folder("run-2").evaluation_file
+    file.write_text(file.read_text().replace('"n": 4', '"n": 4000'))
+    os.utime(file, ns=(3, 3))
+    assert overviews(store)[0].accuracy is None
+
+
+def test_damaged_metrics_are_left_out_and_damaged_notes_say_so(store: RunStore) -> None:
     folder = store.folder("run-2")
     folder.evaluation_file.write_text("{")
     os.utime(folder.evaluation_file, ns=(2, 2))
     (folder.path / "annotations.json").write_text("[")
-    assert overviews(store)[0].accuracy is None and overviews(store)[0].annotations.verdict == ""
+    found = overviews(store)[0]
+    assert found.accuracy is None and found.annotations.verdict == ""
+    assert "annotations.json is damaged. Remove " in found.note
