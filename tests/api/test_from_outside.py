@@ -126,6 +126,17 @@ def test_a_client_that_leaves_while_it_sends_leaves_nothing_behind(server: Serve
     assert httpx.get(f"{server.url}/api/v1/live").status_code == 200
 
 
+def test_a_request_that_states_two_lengths_is_refused_at_once(server: Server) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        client.sendall(
+            b"POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+            b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"  # and no chunk
+        )
+        answer = client.makefile("rb").read()  # until the server has closed the connection
+    assert answer.startswith(b"HTTP/1.1 400") and b"Send one of the headers" in answer
+
+
 def test_a_worker_that_is_killed_in_mid_request_costs_time_only(server: Server) -> None:
     answers: list[httpx.Response] = []
 
