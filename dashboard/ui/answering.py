@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -17,7 +18,6 @@ from dashboard.ui.session import ANSWERS_KEPT, remembered
 SKELETON_PX = 220
 _POLL_S = 0.2
 _ASKED = "asked"  # in the session: the key of the question, the answer to come, and when it was asked
-_RECORDED = "recorded"  # in the session: the ids of the answers in the history
 _answered: set[str] = set()  # checksums of the models that have answered this server
 _threads = ThreadPoolExecutor(32, thread_name_prefix="answering")
 
@@ -35,22 +35,16 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
         coming, began = _asked(services, version, name, data, key)
         _wait(place, services, version, coming)
         answer = coming.result()
-        _record(services, answer, data, key, (time.perf_counter() - began) * 1000)
-        return answer
+        return replace(answer, prediction_id=_record(services, answer, data, (time.perf_counter() - began) * 1000))
 
     return remembered("answers", key, "", make, ANSWERS_KEPT)
 
 
-def id_in_history(answer: Answer, data: bytes) -> str:
-    """The id of an answer that `first_answer` gave, in the history."""
-    return str(st.session_state[_RECORDED][answer_key(answer.name, data, answer.version)])
-
-
-def _record(services: Services, answer: Answer, data: bytes, key: Hashable, latency_ms: float) -> None:
+def _record(services: Services, answer: Answer, data: bytes, latency_ms: float) -> str:
     from dashboard.core.history.entry import Entry
 
     entry = Entry.of(answer.version, answer.prediction, data, "page", services.visitor.called, answer.name, latency_ms)
-    st.session_state.setdefault(_RECORDED, {})[key] = services.history.record(entry)
+    return services.history.record(entry)
 
 
 def _asked(

@@ -35,6 +35,7 @@ class Answer:
     prediction: Prediction
     explanation: Explanation | None  # None if no map could be made
     explanation_fault: str = ""  # why there is no map; "" if there is one
+    prediction_id: str = ""  # in the history; "" if it was not recorded
 
     @property
     def predicted_label(self) -> str:

@@ -16,6 +16,7 @@ from dashboard.core.database.write_behind import WriteBehind
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.history import storing
 from dashboard.core.history.entry import Entry, HistoryFilter, Page
+from dashboard.core.history.prediction_ids import place_in_run
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -87,9 +88,8 @@ class History:
         """A prediction. Raises DashboardError with the code `prediction_unknown` if there is none."""
         from dashboard.core.database.tables import predictions
 
-        run_id, _, index = prediction_id.rpartition(":")
-        if run_id and index.isdigit():
-            found = self._of_run(run_id, int(index))
+        if place := place_in_run(prediction_id):
+            found = self._of_run(*place)
         else:
             asked = predictions.select().where(predictions.c.prediction_id == prediction_id[:64])
             row = self._one(asked)
@@ -113,9 +113,8 @@ class History:
         from dashboard.core.database.tables import images
         from dashboard.core.history.run_rows import image_of
 
-        run_id, _, index = prediction_id.rpartition(":")
-        if run_id:
-            return image_of(self._runs(), run_id, int(index), file)
+        if place := place_in_run(prediction_id):
+            return image_of(self._runs(), *place, file)
         row = self._one(images.select().where(images.c.image_sha256 == image_sha256))
         return None if row is None else bytes(row.data)
 

@@ -20,6 +20,7 @@ from dashboard.core.datasets import Dataset
 from dashboard.core.datasets.unchanged import still_there
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.history.entry import TOP, Entry, HistoryFilter, most_probable
+from dashboard.core.history.prediction_ids import id_in_run
 from dashboard.core.runs.images import dataset_of
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -93,7 +94,7 @@ class RunRows:
         name, _, version = m.model.partition("@")
         probs = detail["pred_probs"]
         return Entry(
-            prediction_id=f"{m.run_id}:{index}",
+            prediction_id=id_in_run(m.run_id, index),
             time_utc=_time(m),
             source="evaluation",
             user=self.user,
@@ -121,7 +122,7 @@ def one_row(store: RunStore, run_id: str, index: int, user: str = "") -> Entry |
     """The prediction of an image of a run; None if there is none. Raises DatasetError if the run does not exist."""
     rows = RunRows(store, store.folder(run_id).manifest(), user, HistoryFilter())
     found = next(rows.newest_first(below=index + 1), None)
-    return found if found and found.prediction_id == f"{run_id}:{index}" else None
+    return found if found and found.prediction_id == id_in_run(run_id, index) else None
 
 
 def image_of(store: RunStore, run_id: str, index: int, file: str) -> bytes | None:

@@ -98,7 +98,9 @@ def _table(runs: Sequence[RunOverview]) -> pd.DataFrame:
 def _matches(run: RunOverview, words: str) -> bool:
     """True if every word occurs in what the table shows as text."""
     manifest = run.manifest
-    text = " ".join((manifest.dataset_name, manifest.model, manifest.run_id, run.state, run.annotations.verdict, run.note))
+    text = " ".join(
+        (manifest.dataset_name, manifest.model, manifest.run_id, run.state, run.annotations.verdict, run.note)
+    )
     return all(word in text.lower() for word in words.lower().split())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.core.errors import DashboardError, counted
+from dashboard.core.history.prediction_ids import id_in_run
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
@@ -22,21 +23,22 @@ def verdicts(services: Services, run_id: str, indices: Sequence[int]) -> dict[in
     if error := st.session_state.pop(_ERROR, None):
         show_error(error, "The feedback was not stored.")
     try:
-        said = services.feedback.last_words([f"{run_id}:{index}" for index in indices])
+        said = services.feedback.last_words([id_in_run(run_id, index) for index in indices])
     except DashboardError as error:
         st.caption(plain(f"Feedback cannot be shown. {error.message}"))
         return {}
     found = {}
-    for subject, opinion in said.items():
-        label = f", is {opinion.true_label}" if opinion.true_label else ""
-        found[int(subject.rpartition(":")[2])] = "called right" if opinion.is_right else f"called wrong{label}"
+    for index in indices:
+        if opinion := said.get(id_in_run(run_id, index)):
+            label = f", is {opinion.true_label}" if opinion.true_label else ""
+            found[index] = "called right" if opinion.is_right else f"called wrong{label}"
     return found
 
 
 def judge(services: Services, run_id: str, index: int, is_right: bool) -> None:
     """Stores feedback on one image. If that fails, `verdicts` shows why."""
     try:
-        services.feedback.give(f"{run_id}:{index}", is_right, user=services.visitor.called)
+        services.feedback.give(id_in_run(run_id, index), is_right, user=services.visitor.called)
     except DashboardError as error:
         st.session_state[_ERROR] = error
 
@@ -68,7 +70,7 @@ def _judge_all(services: Services, run_id: str, usable: Sequence[int], is_right:
     label, stored = None if is_right else chosen_label(key), 0
     for index in usable:
         try:
-            services.feedback.give(f"{run_id}:{index}", is_right, label, services.visitor.called)
+            services.feedback.give(id_in_run(run_id, index), is_right, label, services.visitor.called)
             stored += 1
         except DashboardError as error:
             st.session_state[_ERROR] = error

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.history.entry import Entry, HistoryFilter, Page
+from dashboard.core.history.prediction_ids import place_in_run
 from dashboard.services import Services
 from dashboard.ui.chosen_picture import choose
 from dashboard.ui.download import offer_file
@@ -96,18 +97,18 @@ def _offer_to_open(services: Services, entry: Entry | None) -> None:
     if entry is None:
         st.caption("Select a row to open its image again.")
         return
-    run_id, _, index = entry.prediction_id.rpartition(":")
-    image = None if run_id else services.history.image(entry)
-    if not run_id and image is None:
+    place = place_in_run(entry.prediction_id)
+    image = None if place else services.history.image(entry)
+    if place is None and image is None:
         st.caption("The image of this prediction is not kept, so it cannot be opened.")
         return
     if not st.button("Open this image", key="open-again", icon=":material/open_in_new:"):
         return
-    if image is None:
-        open_run_image(run_id, int(index))
-        return
-    choose(entry.file or "image", image)
-    st.switch_page(PAGES / "predict.py")
+    if place:
+        open_run_image(*place)
+    elif image:
+        choose(entry.file or "image", image)
+        st.switch_page(PAGES / "predict.py")
 
 
 def _offer_export(services: Services, asked: HistoryFilter) -> None:

@@ -6,7 +6,6 @@ import streamlit as st
 
 from dashboard.core.explanations.answer import Answer
 from dashboard.services import Services
-from dashboard.ui.answering import id_in_history
 from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.predict.answer_view import show_answer
 from dashboard.ui.predict.map_view import answer_with_chosen_map, show_pictures, show_test
@@ -21,7 +20,7 @@ def show_picture(services: Services, first: Answer, data: bytes) -> None:
     result, pictures = st.columns([2, 3], gap="large")
     with result:
         show_answer(first)
-        ask_for_feedback(services, id_in_history(first, data), first.version.class_names)
+        ask_for_feedback(services, first.prediction_id, first.version.class_names)
     with pictures:
         answer = answer_with_chosen_map(services, first, data)
         below_map = show_pictures(answer, first, data)
