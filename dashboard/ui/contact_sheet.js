@@ -1,6 +1,6 @@
 // A contact sheet: tiles cut from one sprite, by mouse and by keyboard.
 // Data: sprite, columns, rows, ratio, side, name, items [{index, text, note, tone, alt}], selected [index], heard,
-// pixelated, opens (a click opens an image), selects (images can be selected), judges (R and W say whether the answer is right),
+// pixelated, opens (a click opens an image), selects (images can be selected), judges (R and W say whether the prediction for the image in focus or under the pointer is right),
 // verdicts {index: text}.
 // Trigger "told": {selected, among: the indices of this page, sent, opened: the index of an image to look at, or null,
 // judged: [{index, right, sent}], all that the server may not have heard yet}.
@@ -25,9 +25,13 @@ export default function (component) {
   // A click elsewhere, such as on another page, must not come before what was just selected.
   const elsewhere = (event) => event.composedPath().includes(root) || tellWaiting()
   document.addEventListener("pointerdown", elsewhere, true)
+  document.addEventListener("keydown", judgeHovered, true)
   root.onfocusout = (event) => root.contains(event.relatedTarget) || tellWaiting()
   root.forget?.()
-  root.forget = () => document.removeEventListener("pointerdown", elsewhere, true)
+  root.forget = () => {
+    document.removeEventListener("pointerdown", elsewhere, true)
+    document.removeEventListener("keydown", judgeHovered, true)
+  }
   return root.forget
 
   function draw() {
@@ -122,6 +126,23 @@ export default function (component) {
     })
   }
 
+  function judgeByKey(event, place) {
+    const letter = event.key.toLowerCase()
+    if (!data.judges || !["r", "w"].includes(letter) || event.ctrlKey || event.metaKey || event.altKey) return false
+    event.preventDefault()
+    event.stopImmediatePropagation()  // R alone makes Streamlit run the page again
+    if (!event.repeat) judge(place, letter === "r")
+    return true
+  }
+
+  // The pointer chooses the image if nothing else on the page listens to the keyboard.
+  function judgeHovered(event) {
+    const focused = event.composedPath()[0]
+    if (focused !== document.body && !(root.contains(focused) && focused.type === "checkbox")) return
+    const place = [...root.children].findIndex((cell) => cell.matches(":hover"))
+    if (place >= 0) judgeByKey(event, place)
+  }
+
   function move(event) {
     const pictures = [...root.querySelectorAll(".picture")]
     const at = pictures.indexOf(event.target)
@@ -131,13 +152,7 @@ export default function (component) {
       select(at, event.shiftKey)
       return
     }
-    const letter = event.key.toLowerCase()
-    if (data.judges && (letter === "r" || letter === "w") && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault()
-      event.stopPropagation()  // R alone makes Streamlit run the page again
-      if (!event.repeat) judge(at, letter === "r")
-      return
-    }
+    if (judgeByKey(event, at)) return
     const perRow = pictures.filter((each) => each.getBoundingClientRect().top === pictures[0].getBoundingClientRect().top).length
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: perRow, ArrowUp: -perRow }[event.key]
     const next = event.key === "Home" ? 0 : event.key === "End" ? pictures.length - 1 : at + step

@@ -54,6 +54,7 @@ def show_filter_bar(folder: RunFolder, run: Run) -> None:
             list(dict.fromkeys([*active, *_suggestions(run, annotations)])),
             key=key,
             accept_new_options=True,
+            select_all=False,  # an image passes if all conditions hold
             placeholder="All images. Choose or type a condition, such as correct=no or confidence<0.7",
             on_change=partial(_take_over, run_id, key),
             label_visibility="collapsed",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
 from dashboard.core.errors import DatasetError, ImageError
@@ -17,6 +19,7 @@ from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
 TARGET_KEY = "explain-target"  # the class whose evidence the maps show
 _KEPT = "picture-to-explain"  # (key in the address, picture)
+_LIST = "list-of-run-images"  # (run, index of each image of the list that an image was chosen from)
 _IN_RUN = "run-image-to-explain"  # query parameters that name an image of an evaluation
 
 
@@ -36,9 +39,20 @@ def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> 
     st.switch_page(PAGES / "explain.py")
 
 
-def open_run_image(run_id: str, index: int) -> None:
-    """Opens the Explain page with an image of an evaluation."""
+def open_run_image(run_id: str, index: int, among: Sequence[int] | np.ndarray = ()) -> None:
+    """Opens the Explain page with an image of an evaluation.
+
+    Args:
+        among: the `index` of each image of the list that it was chosen from, in the order of the list.
+    """
+    st.session_state[_LIST] = run_id, np.asarray(among, np.int64)
     st.switch_page(PAGES / "explain.py", query_params={RUN: run_id, IMAGE: str(index)})
+
+
+def list_around(image: RunImage) -> np.ndarray | None:
+    """The `index` of each image of the list that this one was chosen from; None if it was not chosen from a list."""
+    run_id, indices = st.session_state.get(_LIST, ("", ()))
+    return indices if run_id == image.run_id and image.index in indices else None
 
 
 def turn_to_run_image(run_id: str, index: int) -> None:

@@ -51,7 +51,7 @@ def choose_model() -> None:
         key=MODEL_KEY,
         persist_state="session",
         placeholder="Choose one",
-        help="Used on every page.",
+        help="For new predictions and evaluations. An evaluation keeps the model that made it.",
         on_change=_forget_layers,
     )
     if chosen is None:

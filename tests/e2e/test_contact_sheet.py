@@ -156,10 +156,13 @@ def test_a_key_says_whether_an_image_is_right_and_the_focus_stays(sheet) -> None
     pictures.nth(0).focus()
     for key in ("r", "ArrowRight", "w"):  # one after the other, without waiting for the server
         sheet.keyboard.press(key)
-    sheet.get_by_text("called right", exact=True).wait_for(timeout=20_000)
-    sheet.get_by_text("called wrong", exact=True).wait_for(timeout=20_000)
+    sheet.get_by_text("prediction right", exact=True).wait_for(timeout=20_000)
+    sheet.get_by_text("prediction wrong", exact=True).wait_for(timeout=20_000)
     sheet.wait_for_selector(IDLE)
-    assert said.nth(0).text_content() == "called right" and said.nth(1).text_content() == "called wrong"
+    assert said.nth(0).text_content() == "prediction right" and said.nth(1).text_content() == "prediction wrong"
     assert pictures.nth(1).evaluate("each => each.getRootNode().activeElement === each")
     sheet.reload()
-    sheet.get_by_text("called wrong", exact=True).wait_for(timeout=60_000)
+    sheet.get_by_text("prediction wrong", exact=True).wait_for(timeout=60_000)
+    pictures.nth(3).hover()
+    sheet.keyboard.press("r")
+    expect(said.nth(3)).to_have_text("prediction right", timeout=60_000)

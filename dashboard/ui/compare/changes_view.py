@@ -76,7 +76,7 @@ def _show_images(services: Services, a: Run, b: Run, listed: ImageList) -> None:
     items = [_item(row) for row in shown.to_dict("records")]
     opened = show_sheet(tiles, items, (), f"sheet-{key}-{page}", listed.title, opens=can_be_explained, selects=False)
     if opened is not None:
-        open_run_image(run.manifest.run_id, opened)
+        open_run_image(run.manifest.run_id, opened, run.detail(rows.set_index(position), ["index"])["index"].to_numpy())
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
     if pages > 1:

@@ -69,6 +69,7 @@ def choose(runs: Sequence[RunOverview]) -> Choice:
                 format_func=lambda run_id: titles[run_id],
                 key=_KEYS[MORE],
                 placeholder="Rank more than two",
+                select_all=False,
                 persist_state="session",
             )
     choice = Choice(a, b, () if twice else tuple(st.session_state[_KEYS[MORE]]), where, where_b)
@@ -92,6 +93,7 @@ def _choose_conditions(key: str, label: str, runs: Sequence[RunOverview], run_id
         list(dict.fromkeys([*offered, *chosen])),
         key=_KEYS[key],
         accept_new_options=True,
+        select_all=False,  # an image passes if all conditions hold
         placeholder="All images",
         help=f"Conditions that must all hold: {EXAMPLES}.",
         persist_state="session",

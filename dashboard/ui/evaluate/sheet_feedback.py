@@ -30,8 +30,8 @@ def verdicts(services: Services, run_id: str, indices: Sequence[int]) -> dict[in
     found = {}
     for index in indices:
         if opinion := said.get(id_in_run(run_id, index)):
-            label = f", is {opinion.true_label}" if opinion.true_label else ""
-            found[index] = "called right" if opinion.is_right else f"called wrong{label}"
+            label = f": {opinion.true_label}" if opinion.true_label else ""
+            found[index] = "prediction right" if opinion.is_right else f"prediction wrong{label}"
     return found
 
 
@@ -56,12 +56,12 @@ def offer_feedback(services: Services, run: Run, usable: Sequence[int]) -> None:
         if too_many:
             st.caption(f"Select at most {MOST_AT_ONCE} images.")
         st.button(
-            "These are right", key=f"sheet-right-{run_id}", icon=":material/check:", disabled=too_many,
+            "The predictions are right", key=f"sheet-right-{run_id}", icon=":material/check:", disabled=too_many,
             on_click=_judge_all, args=(services, run_id, usable, True, key),
         )  # fmt: skip
         choose_true_label(run.manifest.class_names, "", key)
         st.button(
-            "These are wrong", key=f"sheet-wrong-{run_id}", icon=":material/close:", disabled=too_many,
+            "The predictions are wrong", key=f"sheet-wrong-{run_id}", icon=":material/close:", disabled=too_many,
             on_click=_judge_all, args=(services, run_id, usable, False, key),
         )  # fmt: skip
 

@@ -58,7 +58,7 @@ def show_sheet_page(
     shown = shown.assign(file=run.detail(shown, ["file"])["file"])
     if pictures:
         offer_selection(services, run, rows, shown)
-        _show_tiles(services, run, pictures, shown, item, f"sheet-{key}-{st.session_state.get(key, 1)}")
+        _show_tiles(services, run, pictures, shown, item, f"sheet-{key}-{st.session_state.get(key, 1)}", rows)
     if pages > 1:
         st.pagination(pages, key=key, persist_state="session")
     return shown
@@ -71,12 +71,16 @@ def _show_tiles(
     shown: pd.DataFrame,
     item: Callable[[dict[Hashable, Any]], SheetItem],
     key: str,
+    rows: pd.DataFrame,
 ) -> None:
     run_id = run.manifest.run_id
     tiles, readable = pictures.tiles(shown["index"].tolist(), shown["file"].tolist(), _SIDE)
     can_be_explained = is_there(Path(run.manifest.dataset))
     click = "Click to open; tick" if can_be_explained else "Click, tick"
-    st.caption(f"{click} or press Space to select; Shift selects a range. R says that it is right, W that it is wrong.")
+    st.caption(
+        f"{click} or press Space to select; Shift selects a range. "
+        "On an image, R says that its prediction is right, W that it is wrong."
+    )
     if not can_be_explained:
         st.caption("The dataset is no longer on the server: its images can be seen, but not explained.")
     opened = show_sheet(
@@ -91,6 +95,6 @@ def _show_tiles(
         on_judge=partial(judge, services, run_id),
     )
     if opened is not None:
-        open_run_image(run_id, opened)
+        open_run_image(run_id, opened, rows["index"].to_numpy())
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")

@@ -11,7 +11,7 @@ from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
 from dashboard.ui.address import kept_texts
 from dashboard.ui.filter_bar import WHERE
-from dashboard.ui.picture_address import IMAGE, turn_to_run_image
+from dashboard.ui.picture_address import IMAGE, list_around, turn_to_run_image
 from dashboard.ui.session import filtered_run, stored_run
 from dashboard.ui.words import plain
 
@@ -24,21 +24,21 @@ def show_neighbours(services: Services, image: RunImage) -> None:
         indices, which = _images(services, image)
     except DashboardError:  # the filter cannot be used: Batch evaluation says why
         return
-    before, after = indices[indices < image.index], indices[indices > image.index]
-    for title, icon, key, found, step in (
-        ("Previous", ":material/chevron_left:", "P", before, -1),
-        ("Next", ":material/chevron_right:", "N", after, 1),
+    at = _position(indices, image.index)
+    for title, icon, key, last, step in (
+        ("Previous", ":material/chevron_left:", "P", 0, -1),
+        ("Next", ":material/chevron_right:", "N", len(indices) - 1, 1),
     ):
         st.button(
             title,
             key=f"{title.lower()}-image",
             icon=icon,
             shortcut=key,
-            disabled=not len(found),
+            disabled=at == last,
             on_click=_step,
             args=(image.run_id, indices, step),
         )
-    st.caption(f"{len(before) + 1:,} of {len(indices):,}: {which}", width="content")
+    st.caption(f"{at + 1:,} of {len(indices):,}: {which}", width="content")
 
 
 def _step(run_id: str, indices: np.ndarray, by: int) -> None:
@@ -46,15 +46,22 @@ def _step(run_id: str, indices: np.ndarray, by: int) -> None:
 
     A key can be pressed again before the page shows the image of the first press.
     """
-    at = int(np.searchsorted(indices, int(st.query_params[IMAGE]))) + by
+    at = _position(indices, int(st.query_params[IMAGE])) + by
     turn_to_run_image(run_id, int(indices[np.clip(at, 0, len(indices) - 1)]))
 
 
-def _images(services: Services, image: RunImage) -> tuple[np.ndarray, str]:
-    """The positions of the images to go through, (N,) in ascending order, and which images these are in words.
+def _position(indices: np.ndarray, index: int) -> int:
+    return int(np.flatnonzero(indices == index)[0])
 
-    The gallery's own choice counts only if the image is among it, because one can also come from elsewhere.
+
+def _images(services: Services, image: RunImage) -> tuple[np.ndarray, str]:
+    """The `index` of each image to go through, (N,), and which images these are in words.
+
+    It is the list from which the image was chosen. If there was none, the address says what was shown. That counts only if
+    the image is among it, because one can also come from elsewhere.
     """
+    if (listed := list_around(image)) is not None:
+        return listed, "as in the list"
     run = stored_run(services, image.run_id)
     filtered = parse_filter(kept_texts(WHERE, image.run_id))
     shown = parse_filter(kept_texts(_SHOW, image.run_id))
