@@ -42,7 +42,7 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         columns=["file", "predicted", "feedback", "doubt", "model", "source", "user"], dtype=object,
     )  # fmt: skip
     table = safe_for_spreadsheets(texts)
-    table.insert(2, "confidence", [entry.confidence for entry in entries])
+    table.insert(2, "confidence", [100 * entry.confidence for entry in entries])
     pictures = [_small_picture(services, entry) for entry in entries]
     if any(pictures):
         table.insert(0, "image", pictures)
@@ -53,8 +53,8 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         key=f"history-{entries[0].prediction_id}-{entries[-1].prediction_id}",
         alt="Predictions, the newest first",
         columns={
-            "image": config.ImageColumn("image", width="small"),
-            "confidence": config.NumberColumn("confidence", format="percent"),
+            "image": config.ImageColumn("Image", width="small"),
+            "confidence": config.NumberColumn("Confidence", format="%.1f%%"),
         },
         row_height=_SIDE if any(pictures) else None,
     )
@@ -78,7 +78,7 @@ def choose_row(
         table = table.drop(columns="user")
     times = pd.to_datetime([record.time_utc for record in records], utc=True)
     table.insert(0, "time", times.tz_convert(readers_zone()))
-    time = st.column_config.DatetimeColumn("time", format="D MMM YYYY, HH:mm:ss", help="In your time zone")
+    time = st.column_config.DatetimeColumn("Time", format="D MMM YYYY, HH:mm:ss", help="In your time zone")
     chosen = st.dataframe(
         table,
         hide_index=True,
@@ -86,7 +86,7 @@ def choose_row(
         on_select="rerun",
         selection_mode="single-row",
         row_height=row_height,
-        column_config={"time": time, **(columns or {})},
+        column_config={**{name: name.capitalize() for name in table}, "time": time, **(columns or {})},
         alt=alt,
     )
     rows = chosen.selection.rows
@@ -99,15 +99,15 @@ def _verdict(opinion: Opinion | None) -> str:
     return "right" if opinion.is_right else f"wrong: {opinion.true_label}" if opinion.true_label else "wrong"
 
 
-def _small_picture(services: Services, entry: Entry) -> str | None:
-    """The picture as a data URL; None if the image is not at hand. Images of evaluations count as kept."""
+def _small_picture(services: Services, entry: Entry) -> str:
+    """The picture as a data URL; "" if the image is not at hand. Images of evaluations count as kept."""
     return remembered("history-pictures", entry.prediction_id, "", lambda: _drawn(services, entry), most=200)
 
 
-def _drawn(services: Services, entry: Entry) -> str | None:
+def _drawn(services: Services, entry: Entry) -> str:
     data = services.history.image(entry)
     with suppress(DashboardError, ImageError):
         if data is not None:
             picture = fit_side(decode_image(data, (_SIDE, _SIDE)).pixels, _SIDE)
             return f"data:image/png;base64,{base64.b64encode(encode_png(picture)).decode()}"
-    return None
+    return ""
