@@ -86,7 +86,7 @@ def choose_row(
         on_select="rerun",
         selection_mode="single-row",
         row_height=row_height,
-        column_config={**{name: name.capitalize() for name in table}, "time": time, **(columns or {})},
+        column_config={**{str(name): str(name).capitalize() for name in table}, "time": time, **(columns or {})},
         alt=alt,
     )
     rows = chosen.selection.rows
