@@ -37,30 +37,31 @@ def measure(image: np.ndarray, maps: Sequence[np.ndarray], probability: Probabil
         probability: gives, for images (V, H, W, C), the probability (V,) of the class that the maps explain.
 
     Returns:
-        One result per map, in the given order.
+        One result per map, in the given order. It does not depend on which other maps are tested with it.
     """
+    results: dict[int, Faithfulness] = {}
+    for grid in dict.fromkeys(m.shape for m in maps):
+        at = [i for i, m in enumerate(maps) if m.shape == grid]
+        results |= zip(at, _measure_on_grid(image, [maps[i] for i in at], probability), strict=True)
+    return [results[i] for i in range(len(maps))]
+
+
+def _measure_on_grid(image: np.ndarray, maps: Sequence[np.ndarray], probability: Probability) -> list[Faithfulness]:
+    """As `measure`, for maps (h, w) on the same grid."""
     size = image.shape[:2]
     rng = np.random.default_rng(zlib.crc32(image.tobytes()))  # so that an image always gets the same random maps
-    grids = list(dict.fromkeys(m.shape for m in maps))
-    controls = [rng.random((RANDOM_MAPS, *grid)) for grid in grids]
-    stacks = [
-        gaussian(*size)[None],
-        *(resize_maps(c, size) for c in controls),
-        *(resize_maps(m[None], size) for m in maps),
-    ]
-    stack = np.concatenate(stacks)
+    controls = rng.random((RANDOM_MAPS, *maps[0].shape))
+    stack = np.concatenate(
+        [gaussian(*size)[None], resize_maps(controls, size), *(resize_maps(m[None], size) for m in maps)]
+    )
     ranks = removal_order(stack, rng)
     maps_at_a_time = max(1, VARIANTS_BYTES // (2 * len(SHARES) * image.nbytes))
     scores = []
     for start in range(0, len(stack), maps_at_a_time):
         some = slice(start, start + maps_at_a_time)
         scores += read_scores(probability(variants(image, stack[some], ranks[some])), len(stack[some]))
-    centred, rest = scores[0], scores[1 + RANDOM_MAPS * len(grids) :]
-    results = []
-    for heatmap, own in zip(maps, rest, strict=True):
-        first = 1 + RANDOM_MAPS * grids.index(heatmap.shape)
-        results.append(judge(own, scores[first : first + RANDOM_MAPS], centred, empty=not heatmap.any()))
-    return results
+    centred, randoms, owns = scores[0], scores[1 : 1 + RANDOM_MAPS], scores[1 + RANDOM_MAPS :]
+    return [judge(own, randoms, centred, empty=not m.any()) for m, own in zip(maps, owns, strict=True)]
 
 
 def gaussian(height: int, width: int) -> np.ndarray:

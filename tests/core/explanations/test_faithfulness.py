@@ -99,7 +99,7 @@ def test_the_limit_does_not_hang_on_the_luckiest_random_map() -> None:
     assert judge(scored(0.18), lucky, scored(0.1), empty=False).verdict == "unsure"
 
 
-def test_everything_is_asked_in_one_batch_and_the_same_each_time(image: np.ndarray) -> None:
+def test_a_grid_is_asked_in_one_batch_and_the_same_each_time(image: np.ndarray) -> None:
     sizes: list[int] = []
 
     def probability(images: np.ndarray) -> np.ndarray:
@@ -108,12 +108,16 @@ def test_everything_is_asked_in_one_batch_and_the_same_each_time(image: np.ndarr
 
     maps = [np.random.default_rng(1).random(grid) for grid in ((4, 4), (4, 4), (SIDE, SIDE))]
     first, again = (measure(image, maps, probability) for _ in range(2))
-    controls = 1 + 2 * faithfulness.RANDOM_MAPS  # the Gaussian and the random maps on two grids
-    assert sizes == [3 + (controls + 3) * (2 * (len(SHARES) - 2) + 1)] * 2
+    controls = 1 + faithfulness.RANDOM_MAPS  # the Gaussian and the random maps
+    assert sizes == [3 + (controls + n) * (2 * (len(SHARES) - 2) + 1) for n in (2, 1)] * 2
     for one, other in zip(first, again, strict=True):
         assert np.array_equal(one.map.deletion, other.map.deletion)
         assert np.array_equal(one.random_scores, other.random_scores)
     assert np.array_equal(first[0].random_scores, first[1].random_scores)  # the same grid
+    for heatmap, one in zip(maps, first, strict=True):
+        [alone] = measure(image, [heatmap], probability)
+        assert alone.verdict == one.verdict and np.array_equal(alone.random_scores, one.random_scores)
+        assert alone.map.score == one.map.score and alone.gaussian.score == one.gaussian.score
 
 
 def test_maps_of_a_large_image_are_asked_about_in_turn(image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
