@@ -21,7 +21,7 @@ def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
     long = table.melt(["class", "images"], ["precision", "recall"], "measure", "value").dropna()
     low = float(long["value"].min()) if len(long) else 0.0
     scale = alt.Scale(domain=[max(0.0, np.floor(low * 20) / 20 - 0.05), 1.0], clamp=True)
-    axis = alt.Axis(labelFlush=False, labelLimit=160, ticks=False, domain=False, grid=True)
+    axis = alt.Axis(labelFlush=False, labelOverlap=False, labelLimit=160, ticks=False, domain=False, grid=True)
     y = alt.Y("class:N", sort=order, title=None, axis=axis)
     line = (
         alt.Chart(table)
@@ -53,4 +53,4 @@ def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
     points = points.add_params(
         alt.selection_point(name=POINT, fields=["class", "measure"], on="click", clear="dblclick", empty=False)
     )
-    return (line + points).properties(height=28 * max(1, len(order)) + 60)
+    return (line + points).properties(height=28 * max(1, len(order)) + 110)  # with the axis and the legend

@@ -23,7 +23,7 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
         y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False)),
         x=alt.X(
             "probability:Q",
-            scale=alt.Scale(domain=[0, 1.12]),
+            scale=alt.Scale(domain=[0, 1.18]),
             axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title="Probability", grid=True),
         ),
         tooltip=[

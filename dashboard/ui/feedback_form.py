@@ -19,12 +19,16 @@ UNKNOWN, NONE = "I do not know", "none of these"
 _SAID, _ERROR, _OPEN = "feedback-said", "feedback-error", "feedback-open"  # in the session
 
 
-def ask_for_feedback(services: Services, prediction_id: str, class_names: Sequence[str]) -> None:
-    """Asks about a prediction of the history. What the reader said in this session is shown and can be changed."""
+def ask_for_feedback(services: Services, prediction_id: str, label: str, class_names: Sequence[str]) -> None:
+    """Asks about a prediction of the history. What the reader said in this session is shown and can be changed.
+
+    Args:
+        label: the predicted class.
+    """
     said: Opinion | None = st.session_state.get(_SAID, {}).get(prediction_id)
     is_open = st.session_state.get(_OPEN) == prediction_id
     with st.container(horizontal=True, vertical_alignment="center", key="feedback"):
-        st.markdown(plain(in_words(said)) if said else "Is this right?", width="content")
+        st.markdown(plain(in_words(said)) if said else f"Is {plain(label)} right?", width="content")
         if said and not is_open:
             st.button("Change", key="feedback-change", type="tertiary", on_click=_forget, args=(prediction_id,))
         else:

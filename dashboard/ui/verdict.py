@@ -8,11 +8,15 @@ import streamlit as st
 
 from dashboard.core.explanations.records import Faithfulness, Verdict
 
+_TEST = (
+    "The test hides the marked pixels first. With a map that can be relied on, the probability of the class falls sooner than "
+    "with random maps."
+)
 _BADGES: dict[Verdict, tuple[str, str, str]] = {
     "better": ("Passed the test", ":material/check_circle:", "green"),
-    "mixed": ("Weak: no better than the picture's centre", ":material/help:", "orange"),
+    "mixed": ("Weak", ":material/help:", "orange"),
     "unsure": ("Unclear", ":material/help:", "orange"),
-    "chance": ("Failed the test: don't rely on this map", ":material/warning:", "orange"),
+    "chance": ("Failed the test", ":material/warning:", "orange"),
     "unmoved": ("Cannot be judged", ":material/horizontal_rule:", "gray"),
     "empty": ("Empty map", ":material/block:", "gray"),
 }
@@ -20,7 +24,7 @@ _BADGES: dict[Verdict, tuple[str, str, str]] = {
 
 def show_verdict(faithfulness: Faithfulness) -> None:
     """Shows the verdict as a badge, with its sentence as help. It is green only if the map passed."""
-    _badge(faithfulness.verdict, sentence=faithfulness.sentence)
+    _badge(faithfulness.verdict, sentence=f"{faithfulness.sentence} {_TEST}")
 
 
 def groups_by_verdict(verdicts: Sequence[Verdict]) -> Iterator[tuple[Verdict, list[int]]]:

@@ -118,7 +118,7 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     alerts = []
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
     evaluate(page, samples_zip)
-    assert metric(page, "Images") == "160"
+    assert metric(page, "Evaluated") == "160"
     assert metric(page, "Not evaluated") == "1"
     accuracy = metric(page, "Accuracy")
     assert page.title() == f"my_pictures.zip, {accuracy}"
@@ -280,7 +280,7 @@ def test_two_thousand_images_survive_a_killed_worker(page, server: Server, share
         worker.send_signal(signal.SIGKILL)
     page.get_by_role("link", name="Batch evaluation").click()
     page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
-    assert metric(page, "Images") == "2,000"
+    assert metric(page, "Evaluated") == "2,000"
     assert metric(page, "Not evaluated") == "0"
     cell = page.locator(f"{CELLS}[aria-label*='Label: cat'][aria-label*='Predicted class: dog']")
     count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])

@@ -99,7 +99,7 @@ def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZ
     until(at, lambda at: at.metric)
     assert not at.exception
     shown = metrics(at)
-    assert (shown["Images"], shown["Not evaluated"]) == ("5", "3") and shown["Accuracy"].endswith("%")
+    assert (shown["Evaluated"], shown["Not evaluated"]) == ("5", "3") and shown["Accuracy"].endswith("%")
     view(at, "Files")
     [failed] = [d.value for d in at.dataframe if list(d.value.columns) == ["file", "reason"]]
     assert sorted(failed["file"]) == ["cat/broken.png", "unicorn/0.png", "unicorn/1.png"]
@@ -114,7 +114,7 @@ def test_a_compressed_tar_and_the_files_of_mnist_are_uploaded_as_a_zip_is(
     photos = {f"cat/{i}.png": encoded(picture(i)) for i in range(3)}
     at.file_uploader(key="zip-0").upload("my photos.tar.gz", tar(tmp_path / "a.tar.gz", photos).read_bytes()).run()
     until(at, lambda at: at.metric)
-    assert not at.exception and metrics(at)["Images"] == "3"
+    assert not at.exception and metrics(at)["Evaluated"] == "3"
     assert list(dashboard.settings.uploads_dir.glob("*/my_photos.tar.gz"))
     at = open_page("evaluate")
     for name, data in packed(split("t10k")).items():
@@ -122,7 +122,7 @@ def test_a_compressed_tar_and_the_files_of_mnist_are_uploaded_as_a_zip_is(
     at.run()
     at.button(key="evaluate-files").click().run()
     until(at, lambda at: at.metric)
-    assert not at.exception and metrics(at)["Images"] == "6"
+    assert not at.exception and metrics(at)["Evaluated"] == "6"
 
 
 def test_an_upload_that_is_no_zip(open_page: Open) -> None:
@@ -160,7 +160,7 @@ def test_what_labels_mean_is_asked_before_anything_starts(
     at.run()
     at.button(key="evaluate-mapped").click().run()
     until(at, lambda at: at.metric)
-    assert not at.exception and (metrics(at)["Images"], metrics(at)["Not evaluated"]) == ("4", "1")
+    assert not at.exception and (metrics(at)["Evaluated"], metrics(at)["Not evaluated"]) == ("4", "1")
     [manifest] = dashboard.runs.list()
     assert dict(manifest.label_map) == {"kitten": "cat", "dog": "dog", "thing": "(no label)", "![x](y)": "(leave out)"}
     table = dashboard.runs.folder(manifest.run_id).load().table
@@ -182,7 +182,7 @@ def test_pictures_in_one_folder_are_predicted_and_nothing_starts_while_they_are_
     others(reloaded).select("(no label)").run()
     reloaded.button(key="evaluate-mapped").click().run()
     until(reloaded, lambda at: at.metric)
-    assert metrics(reloaded)["Images"] == "3" and "upload" not in reloaded.query_params
+    assert metrics(reloaded)["Evaluated"] == "3" and "upload" not in reloaded.query_params
     assert "nothing to compare" in text_of(reloaded)
     at.button(key="discard-dataset").click().run()
     assert not at.data_editor and at.file_uploader(key="zip-1") and "upload" not in at.query_params
@@ -208,7 +208,7 @@ def test_loose_images_with_a_labels_file(open_page: Open) -> None:
     others(at).select("(leave out)").run()
     at.button(key="evaluate-mapped").click().run()
     until(at, lambda at: at.metric)
-    assert metrics(at)["Images"] == "1" and "Labels are taken from" in text_of(at)
+    assert metrics(at)["Evaluated"] == "1" and "Labels are taken from" in text_of(at)
 
 
 def test_the_split_can_be_chosen(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
@@ -224,7 +224,7 @@ def test_the_split_can_be_chosen(open_page: Open, dashboard: Services, make_zip:
     at.button(key="evaluate-mapped").click().run()
     until(at, lambda at: at.metric)
     [manifest] = dashboard.runs.list()
-    assert metrics(at)["Images"] == "2" and manifest.dataset_name == "x.zip, train"
+    assert metrics(at)["Evaluated"] == "2" and manifest.dataset_name == "x.zip, train"
     assert "Only the split train is used, as chosen" in manifest.notes[0]
 
 
@@ -256,7 +256,7 @@ def test_an_array_without_labels(open_page: Open) -> None:
     at.file_uploader(key="zip-0").upload("x.npy", buffer.getvalue()).run()
     at.button(key="evaluate-files").click().run()
     until(at, lambda at: at.metric)
-    assert metrics(at) == {"Images": "3", "Not evaluated": "0"} and "predicted, but not compared" in text_of(at)
+    assert metrics(at) == {"Evaluated": "3", "Not evaluated": "0"} and "predicted, but not compared" in text_of(at)
 
 
 def test_an_array_that_is_no_images_is_refused_at_once(open_page: Open) -> None:
@@ -321,7 +321,7 @@ def test_a_dataset_on_the_server(open_page: Open) -> None:
     at.selectbox(key="library").select("Sample images").run()
     at.button(key="evaluate").click().run()
     until(at, lambda at: at.metric)
-    assert metrics(at)["Images"] == "20" and metrics(at)["Not evaluated"] == "0"
+    assert metrics(at)["Evaluated"] == "20" and metrics(at)["Not evaluated"] == "0"
 
 
 def test_a_folder_whose_name_is_no_utf8_is_refused_and_the_page_lives_on(open_page: Open, dashboard: Services) -> None:
@@ -364,7 +364,7 @@ def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Serv
     interrupted.owner.release()
     at.run().button(key="go-on").click().run()
     until(at, lambda at: at.metric and "Not finished" not in text_of(at))
-    assert metrics(at)["Images"] == "20"
+    assert metrics(at)["Evaluated"] == "20"
     tables = [dashboard.runs.folder(run_id).load().table for run_id in ("interrupted", run.run_id)]
     assert_frame_equal(*tables, atol=1e-4)
 
@@ -392,7 +392,7 @@ def test_an_interrupted_run_of_the_chosen_dataset_goes_on_and_the_page_follows_i
     at.button(key="evaluate").click().run()
     until(at, lambda at: at.metric)
     assert at.query_params["run"] == "interrupted" and "Evaluated before" not in text_of(at)
-    assert [m.run_id for m in dashboard.runs.list()] == ["interrupted"] and metrics(at)["Images"] == "20"
+    assert [m.run_id for m in dashboard.runs.list()] == ["interrupted"] and metrics(at)["Evaluated"] == "20"
 
 
 def test_a_view_is_one_row_of_the_table(open_page: Open, run: RunManifest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -437,7 +437,7 @@ def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
     full.clear()
     at.button(key="retry").click().run()
     until(at, lambda at: at.metric)
-    assert metrics(at)["Images"] == "20" and not at.exception
+    assert metrics(at)["Evaluated"] == "20" and not at.exception
 
 
 def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run: RunManifest) -> None:
@@ -455,10 +455,10 @@ def test_a_dataset_that_has_gone_leaves_figures_and_thumbnails(
     shutil.rmtree(dashboard.settings.samples_dir)
     at = open_run(open_page, run)
     show_cell(at, run, "cat", "cat")
-    assert not at.exception and metrics(at)["Images"] == "20" and len(sheet(at)) == 2
+    assert not at.exception and metrics(at)["Evaluated"] == "20" and len(sheet(at)) == 2
     (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at.run()
-    assert not at.exception and metrics(at)["Images"] == "20" and not sheet(at)
+    assert not at.exception and metrics(at)["Evaluated"] == "20" and not sheet(at)
     assert "no longer on the server" in text_of(at)
     assert "cat" in str([d.value for d in at.dataframe if "file" in d.value.columns])
 
@@ -563,10 +563,10 @@ def test_a_run_that_cannot_go_on_still_shows_what_is_stored(
     at = open_page("evaluate")
     at.session_state["run_id"] = run.run_id
     until(at.run(), lambda at: "gone.zip does not exist" in text_of(at))
-    assert metrics(at)["Images"] == "20" and at.button(key="delete")
+    assert metrics(at)["Evaluated"] == "20" and at.button(key="delete")
     assert "The evaluation stopped" in text_of(at) and "was not evaluated" not in text_of(at)
     dashboard.runs.folder(run.run_id).save(replace(run, state="finished"))  # for example by the command line
-    assert "does not exist" not in text_of(at.run()) and metrics(at)["Images"] == "20"
+    assert "does not exist" not in text_of(at.run()) and metrics(at)["Evaluated"] == "20"
 
 
 def test_another_dataset_can_be_chosen_while_one_is_evaluated(
@@ -670,4 +670,4 @@ def test_files_that_may_be_predictions_or_images_are_asked_about(open_page: Open
     assert not at.exception and "it also holds images" in text_of(at) and not dashboard.jobs.active()
     at.button_group(key="predictions-kind").set_value("A dataset of images").run()
     until(at, lambda at: at.metric)
-    assert metrics(at)["Images"] == "2" and not dashboard.runs.list()[0].imported
+    assert metrics(at)["Evaluated"] == "2" and not dashboard.runs.list()[0].imported

@@ -38,13 +38,13 @@ def test_every_figure_obeys_the_filter(open_page: Open, dashboard: Services, run
     rows = dashboard.runs.folder(run.run_id).load().evaluated
     cats = rows[rows["true_label"] == "cat"]
     right = (cats["true_label"].astype(str) == cats["predicted_label"].astype(str)).mean()
-    assert metrics(at)["Images"] == "12" and metrics(at)["Accuracy"] == f"{right:.1%}"
+    assert metrics(at)["Evaluated"] == "12" and metrics(at)["Accuracy"] == f"{right:.1%}"
     assert "12 of 20 images pass the filter" in text_of(at) and at.query_params["where"] == "true_label=cat"
     per_class = next(d.value for d in view(at, "Classes").dataframe if "f1" in d.value.columns)
     images = dict(zip(per_class["class"], per_class["images"], strict=True))
     assert {name: n for name, n in images.items() if n} == {"cat": 12}
     at = set_filter(at, run)
-    assert metrics(view(at, "Overview"))["Images"] == "20" and "where" not in at.query_params
+    assert metrics(view(at, "Overview"))["Evaluated"] == "20" and "where" not in at.query_params
 
 
 def test_the_address_opens_the_same_images(open_page: Open, run: RunManifest) -> None:
@@ -77,12 +77,12 @@ def test_a_filter_that_cannot_be_used_gives_no_figures(
     at.run()
     assert not at.exception and not at.metric and said in text_of(at)
     at.button(key="clear-filter").click().run()
-    assert not at.exception and metrics(at)["Images"] == "20"
+    assert not at.exception and metrics(at)["Evaluated"] == "20"
 
 
 def test_a_typed_condition_that_is_none_is_refused_and_the_filter_stays(open_page: Open, run: RunManifest) -> None:
     at = set_filter(open_run(open_page, run), run, "true_label=cat", "whatever")
-    assert "This condition was not added" in text_of(at) and metrics(at)["Images"] == "12"
+    assert "This condition was not added" in text_of(at) and metrics(at)["Evaluated"] == "12"
     assert at.multiselect(key=f"filter-{run.run_id}").value == ["true_label=cat"]
 
 
@@ -110,7 +110,7 @@ def test_a_subset_is_saved_and_used_again(open_page: Open, dashboard: Services, 
     assert dashboard.runs.folder(run.run_id).annotations().subsets == {"only [dogs]": ("true_label=dog",)}
     at = set_filter(at, run)
     at.button(key=f"subset-{run.run_id}-only [dogs]").click().run()
-    assert not at.exception and metrics(at)["Images"] == "8"
+    assert not at.exception and metrics(at)["Evaluated"] == "8"
     at.button(key=f"forget-{run.run_id}-only [dogs]").click().run()
     assert not at.exception and dashboard.runs.folder(run.run_id).annotations().subsets == {}
 
@@ -220,7 +220,7 @@ def test_another_run_has_a_filter_of_its_own(
     at = set_filter(open_run(open_page, run), run, "true_label=dog")
     at.query_params.clear()  # as a link to the other one does
     show_evaluation(at, other.run_id)
-    assert not at.exception and metrics(at)["Images"] == "3" and "where" not in at.query_params
+    assert not at.exception and metrics(at)["Evaluated"] == "3" and "where" not in at.query_params
 
 
 def test_many_images_are_shown_page_by_page(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
@@ -280,7 +280,7 @@ def test_an_address_of_images_that_there_cannot_be_has_a_way_out(
     at = open_page("evaluate")
     at.query_params["run"], at.query_params["show"] = run.run_id, show
     at.run()
-    assert not at.exception and said in text_of(at) and metrics(at)["Images"] == "20"
+    assert not at.exception and said in text_of(at) and metrics(at)["Evaluated"] == "20"
     at.button(key="show-others").click().run()
     assert not at.exception and said not in text_of(at) and sheet(at)
 
@@ -289,7 +289,7 @@ def test_going_back_in_the_browser_takes_the_filter_away(open_page: Open, run: R
     at = set_filter(open_run(open_page, run), run, "true_label=dog")
     del at.query_params["where"]
     at.run()
-    assert not at.exception and metrics(at)["Images"] == "20"
+    assert not at.exception and metrics(at)["Evaluated"] == "20"
 
 
 def test_a_filter_is_still_there_after_another_page(open_page: Open, run: RunManifest) -> None:
@@ -297,7 +297,7 @@ def test_a_filter_is_still_there_after_another_page(open_page: Open, run: RunMan
     at.query_params.clear()
     at.switch_page(str(ROOT / "pages" / "diagnostics.py")).run()
     at.switch_page(str(ROOT / "pages" / "evaluate.py")).run()
-    assert not at.exception and metrics(at)["Images"] == "8" and at.query_params["where"] == "true_label=dog"
+    assert not at.exception and metrics(at)["Evaluated"] == "8" and at.query_params["where"] == "true_label=dog"
 
 
 def test_a_tag_that_moves_to_another_image_changes_what_is_shown(

@@ -152,7 +152,9 @@ def _why_no_text(text: bytes) -> ImageError:
         return _not_read(
             "The file is text (JSON or XML), perhaps the error of a download that failed.", "Download the image again."
         )
-    return _not_read("The file is text, not an image.", "Copy or download the image again.")
+    return _not_read(
+        "The file is text, not an image.", "Choose an image file; the end of a name does not make a picture."
+    )
 
 
 def _not_read(message: str, fix: str) -> ImageError:

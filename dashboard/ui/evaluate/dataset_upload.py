@@ -56,6 +56,7 @@ def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Pat
     )
     if not files:
         with st.expander("Supported files and folder layouts", icon=":material/help:"):
+            st.markdown("The simplest: **a ZIP with one folder for each class**, such as `cat/1.png` and `dog/2.jpg`.")
             st.markdown(plain(WHAT_CAN_BE_DROPPED))
         return None
     alone = len(files) == 1 and is_whole(files[0].name)

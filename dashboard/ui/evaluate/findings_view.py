@@ -48,13 +48,20 @@ def _show(run: Run, number: int, finding: Finding) -> None:
         with st.container(width="stretch", gap=None):
             st.markdown(f"{number}\\. {plain(finding.statement)}")
             st.caption(plain(finding.next_step.replace("`", "")))
-        if texts := _conditions(run, finding):
+        if finding.id == "unreadable":
+            st.button("Show the files", key=f"show-finding-{number}", on_click=_show_files)
+        elif texts := _conditions(run, finding):
             st.button(
                 f"Show {len(finding.rows):,} images" if len(finding.rows) != 1 else "Show the image",
                 key=f"show-finding-{number}",
                 on_click=_show_images,
                 args=(run.manifest.run_id, texts),
             )
+
+
+def _show_files() -> None:
+    """Opens the view of files without a prediction, since there is nothing to see of them."""
+    st.session_state[VIEW] = "Files"
 
 
 def _show_images(run_id: str, texts: Sequence[str]) -> None:

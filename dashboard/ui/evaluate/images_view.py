@@ -94,7 +94,8 @@ def _choose(run: Run, conditions: Filter, count: int) -> None:
         format_func=titles.__getitem__,
         key=key,
         on_change=lambda: choose_images(run_id, st.session_state[key]),
-        help="Or click a cell, a row of a table, a bar or a finding.",
+        help="Or click a cell, a row of a table, a bar or a finding. A label with a question mark is doubtful: the model is very "
+        "sure of another class.",
         width="stretch",
     )
 

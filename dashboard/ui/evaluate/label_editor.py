@@ -13,7 +13,7 @@ from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.ui.words import plain
 
 ROWS_SHOWN = 12
-_OTHERS = {"": "Choose a class first", LEAVE_OUT: "Leave their images out", NO_LABEL: "Predict, but do not compare"}
+_OTHERS = {"": "Not decided yet", LEAVE_OUT: "Leave their images out", NO_LABEL: "Predict, but do not compare"}
 
 
 def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], key: str) -> Decision:
@@ -52,8 +52,8 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
 def _summary(choices: LabelChoices, model: str) -> str:
     unmatched, images = choices.unmatched, counted(choices.images_unmatched, "image")
     if len(unmatched) == 1:
-        return f'"{plain(unmatched[0].label[:80])}" ({images}) is not a class of {plain(model)}. Choose its class.'
-    return f"{len(unmatched):,} labels ({images}) are not classes of {plain(model)}. Choose a class for each."
+        return f'"{plain(unmatched[0].label[:80])}" ({images}) is not a class of {plain(model)}. Choose its class, or leave its images out.'
+    return f"{len(unmatched):,} labels ({images}) are not classes of {plain(model)}. Choose a class for each, or leave their images out."
 
 
 def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str, alt: str) -> dict[str, str | None]:

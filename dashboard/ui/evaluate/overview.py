@@ -37,7 +37,7 @@ def show_overview(services: Services, run: Run) -> None:
                 help="Mean F1 of the classes that occur as labels or predictions, with equal weights. It says nothing "
                 "about images of one label only.",
             )
-        st.metric("Images", f"{len(run.evaluated):,}", width=150, help="Images with a prediction.")
+        st.metric("Evaluated", f"{len(run.evaluated):,}", width=150, help="Images with a prediction.")
         st.metric(
             "Not evaluated",
             f"{len(run.failed):,}",

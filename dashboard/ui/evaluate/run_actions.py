@@ -28,7 +28,7 @@ def offer_actions(services: Services, run: Run) -> None:
     there = not manifest.imported and is_there(dataset)
     folder = services.runs.folder(manifest.run_id)
     in_use, may_change = folder.state(manifest) == "running", folder.may_change()
-    with st.container(horizontal=True, key="actions", horizontal_alignment="right", width="content"):
+    with st.container(horizontal=True, key="actions", horizontal_alignment="right"):
         go_on = there and manifest.state != "finished" and not in_use and may_change
         if go_on and st.button(
             "Resume", key="go-on", icon=":material/play_arrow:", help="Continues where it stopped, with the same model."

@@ -79,7 +79,8 @@ def show_summary(question: Question, place: DeltaGenerator) -> None:
         place.empty()
         return
     told = summarise(made, len(question.methods))
-    place.header(told.sentence, anchor=False, help=told.reason)
+    of_other = "" if question.target == question.answer.predicted_label else f"For {plain(question.target)}: "
+    place.header(f"{of_other}{told.sentence}", anchor=False, help=told.reason)
 
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:

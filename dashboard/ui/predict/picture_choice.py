@@ -18,15 +18,16 @@ def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
     upload = upload_picture(f"upload-{choices}" if choices else "upload", _forget_chosen)
     picture: tuple[str, bytes] | None = upload or st.session_state.get(CHOSEN)
     files = sample_files(samples_dir)
-    place = st.empty()  # so that the large samples leave at once, and not when the answer is complete
+    # two places: the large samples leave their own at once, and not when the answer is complete
+    before, after = st.empty(), st.empty()
     if picture is None:
-        with place.container():
+        with before.container():
             st.caption("No picture at hand? Take a sample.")
             _offer_samples(files)
             _offer_camera("")
         return None
     # another key for another picture folds the samples and the camera again after each choice
-    with place.container(horizontal=True, gap="small", key="other-pictures"):
+    with after.container(horizontal=True, gap="small", key="other-pictures"):
         samples = st.expander(
             "Samples", icon=":material/photo_library:", on_change="rerun", key=f"samples-{choices}-{picture[0]}"
         )

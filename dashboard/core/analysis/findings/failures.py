@@ -25,6 +25,8 @@ def unreadable(evidence: Evidence) -> Search:
     reason, times = str(reasons.index[0]).strip()[:_LONGEST_REASON], int(reasons.iloc[0])
     share = proportion(len(failed), n)
     statement = f"{len(failed):,} of {counted(n, 'image')} could not be evaluated ({in_words(share)})"
+    if len(failed) == 1:
+        statement = f"{statement}, {run.detail(failed, ['file'])['file'].iloc[0]}"
     if reason:
         often = "" if times == len(failed) else f", most often ({counted(times, 'time')}) for this reason"
         statement = f"{statement}{often}: {reason.rstrip('.')}"
