@@ -55,6 +55,7 @@ def _show_per_class(run: Run) -> None:
     left.dataframe(
         safe_for_spreadsheets(percent),
         hide_index=True,
+        placeholder="-",
         key=key,
         on_select=take_row,
         selection_mode="single-row",

@@ -101,6 +101,7 @@ def _show_bin_table(run: Run, bins: pd.DataFrame, name: str) -> None:
     st.dataframe(
         shown,
         hide_index=True,
+        placeholder="-",
         key=key,
         on_select=take_row,
         selection_mode="single-row",
@@ -150,6 +151,7 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
     st.dataframe(
         safe_for_spreadsheets(shown),
         hide_index=True,
+        placeholder="-",
         key=key,
         on_select=take_row,
         selection_mode="single-row",
