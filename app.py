@@ -10,13 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -30,7 +28,7 @@ from dashboard.core.access.password import Password
 from dashboard.core.access.protection import Protection
 from dashboard.core.access.reach import is_loopback
 from dashboard.core.errors import AccessError, DashboardError
-from dashboard.core.settings import PACKAGE, get_settings
+from dashboard.core.settings import PACKAGE, get_settings, unknown_settings
 from dashboard.services import Services
 from dashboard.ui.memory import give_back, keep_few_arenas
 from dashboard.ui.navigation import ADDRESSES
@@ -68,12 +66,14 @@ def _services() -> Services:
 
 def _say_where() -> None:
     """Prints the address of the dashboard, when the server has its port."""
+    for name in unknown_settings():
+        print(f"\n  {name} is no setting of the dashboard. The README lists the settings.")
     address = config.get_option("server.address")
     print(f"\n  The dashboard is at {get_url(get_display_address(address or 'localhost'))}")
     if len(hosts) > len(named_hosts):
         print(
             f"  From other machines: {get_url(hosts[-1])} or the IP address of this machine.\n"
-            "  Other names are refused unless you give them: classifier-dashboard run --allow-host NAME"
+            "  Other names are refused unless you give them: python -m dashboard run --allow-host NAME"
         )
     print(flush=True)
 
@@ -91,21 +91,6 @@ def _start_services() -> None:
     import dashboard.ui.predict.picture_view  # noqa: F401 - the first picture need not wait for it
 
 
-def _named_hosts() -> tuple[str, ...]:
-    """The names that the operator gave."""
-    try:
-        return (*get_settings().allowed_hosts, *config.get_option("server.allowedHosts"))
-    except DashboardError:  # the page says which setting cannot be used
-        return ()
-
-
-def _uploads_dir() -> Path:
-    try:
-        return get_settings().uploads_dir
-    except DashboardError:
-        return Path(tempfile.gettempdir())
-
-
 @cache
 def _password() -> Password:
     return Password(get_settings())
@@ -119,14 +104,6 @@ def _protection() -> Protection:
 @cache
 def _logins() -> Logins:
     return Logins(get_settings().data_dir, lambda: _password().fingerprint)
-
-
-def _is_asked() -> bool:
-    try:
-        get_settings()
-    except DashboardError:  # the page says which setting cannot be used, and does nothing else
-        return False
-    return _password().is_set
 
 
 def _login_refusal(password: str, client: str) -> str:
@@ -157,11 +134,11 @@ def _is_local() -> bool:
 
 
 def _refuse_to_start() -> None:
-    """Ends the program if other machines could use the pages although nothing protects them."""
-    if _is_local():
-        return
+    """Ends the program if a setting is wrong, or if other machines could use the pages although nothing protects them."""
     try:
-        _protection().check()
+        get_settings()
+        if not _is_local():
+            _protection().check()
     except DashboardError as error:
         print(f"The dashboard does not start. {error}", file=sys.stderr, flush=True)
         os._exit(1)  # Streamlit would report SystemExit as a fault of this file
@@ -170,7 +147,8 @@ def _refuse_to_start() -> None:
 base = config.get_option("server.baseUrlPath")
 _refuse_to_start()
 page_html = told_where_the_server_is(streamlit_html(), base)
-named_hosts = _named_hosts()
+settings = get_settings()
+named_hosts = (*settings.allowed_hosts, *config.get_option("server.allowedHosts"))
 hosts = own_names(_is_local(), named_hosts)
 origins = config.get_option("server.corsAllowedOrigins") if config.get_option("server.enableCORS") else None
 app = st.App(
@@ -185,7 +163,7 @@ app = st.App(
         Middleware(
             Login,
             authenticator=Authenticator(
-                _is_asked,
+                lambda: _password().is_set,
                 _login_refusal,
                 lambda: _logins().give(),
                 lambda login: _logins().is_valid(login),
@@ -194,6 +172,6 @@ app = st.App(
             ),
             base=base,
         ),
-        Middleware(UploadsOnDisk, folder=_uploads_dir()),
+        Middleware(UploadsOnDisk, folder=settings.uploads_dir),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -120,6 +121,16 @@ class Settings(BaseSettings):
             raise ValueError(f"{wrong[0]!r} is not an e-mail address")
         return emails
 
+    @field_validator("password_hash")
+    @classmethod
+    def _argon2(cls, stated: SecretStr) -> SecretStr:
+        """The hash of a password."""
+        if (text := stated.get_secret_value()) and not text.startswith("$argon2"):
+            raise ValueError(
+                "it is no Argon2 hash, which begins with $argon2; leave it empty to use the file `password.txt`"
+            )
+        return stated
+
     @field_validator("models_dir", "data_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
@@ -177,12 +188,22 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = [
-            f"DASHBOARD_{'_'.join(map(str, fault['loc'])).upper()} is {str(fault['input'])!r}: {fault['msg'].removeprefix('Value error, ')}."
-            for fault in error.errors()
-        ]
         raise DashboardError(
-            " ".join(faults),
+            " ".join(_told(fault["loc"], fault["input"], fault["msg"]) for fault in error.errors()),
             f"Change it in the environment or in {HOME / '.env' if INSTALLED else '.env'}; the README lists the settings.",
             "settings",
         ) from error
+
+
+def _told(where: Sequence[int | str], value: object, message: str) -> str:
+    """What is wrong with a setting. The value of a secret is not shown."""
+    name = "_".join(map(str, where))
+    field = Settings.model_fields.get(name)
+    shown = "" if field is not None and field.annotation is SecretStr else f" is {str(value)!r}"
+    return f"DASHBOARD_{name.upper()}{shown}: {message.removeprefix('Value error, ')}."
+
+
+def unknown_settings() -> list[str]:
+    """Names in the environment that look like settings but are none: perhaps they are misspelt."""
+    known = {f"DASHBOARD_{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith("DASHBOARD_") and name not in known)

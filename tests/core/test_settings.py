@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from dashboard.core.settings import HOME, INSTALLED, ROOT, Settings
+from dashboard.core.errors import DashboardError
+from dashboard.core.settings import HOME, INSTALLED, ROOT, Settings, get_settings, unknown_settings
 from tests.conftest import ROOT as CHECKOUT
 
 # a server that asks a worker process for its settings
@@ -51,6 +52,19 @@ def test_in_a_checkout_everything_is_in_its_folder(monkeypatch: pytest.MonkeyPat
     settings = Settings(_env_file=None)  # type: ignore[call-arg]
     assert (settings.data_dir, settings.models_dir) == (CHECKOUT / "data", CHECKOUT / "models")
     assert settings.bundled_models_dir is None
+
+
+def test_a_hash_that_is_none_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_PASSWORD_HASH", "geheim")
+    with pytest.raises(DashboardError, match="DASHBOARD_PASSWORD_HASH: it is no Argon2 hash") as caught:
+        get_settings.__wrapped__()
+    assert "geheim" not in str(caught.value)
+
+
+def test_names_that_are_no_settings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_WORKRES", "3")
+    monkeypatch.setenv("DASHBOARD_DATABASE_URL", "")
+    assert unknown_settings() == ["DASHBOARD_WORKRES"]
 
 
 def test_host_names_are_a_list_without_schemes_and_ports(monkeypatch: pytest.MonkeyPatch) -> None:

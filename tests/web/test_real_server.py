@@ -91,6 +91,16 @@ def test_an_unprotected_server_for_other_machines_does_not_start(command: str, t
         assert way_out in done.stderr
 
 
+@pytest.mark.parametrize("command", ["dashboard run --port 8976", "streamlit run app.py --server.port 8976"])
+def test_a_server_with_a_wrong_setting_does_not_start(command: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "DASHBOARD_DATA_DIR": str(tmp_path), "DASHBOARD_WORKERS": "zwei"},
+    )  # fmt: skip
+    assert done.returncode == 1 and not done.stdout.strip()
+    assert "DASHBOARD_WORKERS is 'zwei'" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_server_for_other_machines_asks_this_machine_for_a_token_too(tmp_path: Path) -> None:
     Password(Settings(data_dir=tmp_path)).set("a long password")
     with running_server(tmp_path, address="0.0.0.0") as server:

@@ -118,7 +118,7 @@ class Tokens:
                 fault = f"{len(found)} tokens are" if found else "No token is"
                 raise AccessError(
                     f"{fault} called {which[:_LONGEST_NAME]!r}.",
-                    "`python -m dashboard tokens list` shows the id of each.",
+                    "Give what the token begins with: `python -m dashboard tokens list` shows it.",
                     "token_unknown",
                 )
             token = found[0]

@@ -5,6 +5,7 @@ What cannot be written now stays in the queue and is tried again. The queue is b
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from dashboard.core.database.database import Database
-from dashboard.core.errors import DashboardError, DatabaseError, DependencyError
+from dashboard.core.errors import DashboardError, DatabaseError, DependencyError, counted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Write = Callable[
     ["Connection", Sequence[Any]], None
 ]  # writes records that were put; may be called again with the same ones
+_LOG = logging.getLogger(__name__)
 _BATCH = 500  # records a transaction
 _COLLECT_S = 0.05  # how long records are collected before they are written
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
@@ -107,6 +109,10 @@ class WriteBehind:
             self._settled = self._put
             self._queue.clear()
             self._changed.notify_all()
+        if lost:
+            _LOG.warning(
+                "%s for the database could not be written and are lost. %s", counted(lost, "record"), self.last_error
+            )
         return not lost
 
     def _is_hopeless(self) -> bool:
@@ -139,6 +145,8 @@ class WriteBehind:
             try:
                 self._write(batch)
             except (DatabaseError, DependencyError) as error:
+                if self.last_error is None:  # the first of several failures
+                    _LOG.warning("Records wait for the database. %s", error)
                 with self._changed:
                     self.last_error = error
                     self._changed.notify_all()

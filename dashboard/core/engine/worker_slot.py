@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -160,5 +161,7 @@ class WorkerSlot:
     def _bury(self, reason: str, state: str = "starting") -> None:
         if self._worker:
             self._worker.close()
+        if not self._queue.closed:
+            logging.getLogger(__name__).warning("Worker %d %s.", self._number, reason)
         self._worker, self._state, self._fault, self._died_utc = None, state, reason, utc_now()
         self._restarts += 1

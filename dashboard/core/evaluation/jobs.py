@@ -177,7 +177,8 @@ class JobRunner:
         room = CHUNKS_AHEAD * self._engine.size - sum(work.pending for work in self._works.values())
         while self._turns and room > 0:
             run_id = self._turns.popleft()
-            work = self._works[run_id]
+            if not (work := self._works.get(run_id)):  # left meanwhile, because the server shuts down
+                continue
             with self._guarded(run_id):
                 if work.submit_next(partial(self._settled, work)):
                     self._turns.append(run_id)

@@ -8,7 +8,7 @@ from typing import IO
 
 import streamlit as st
 
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, counted
 from dashboard.core.history.entry import Entry, HistoryFilter, Page
 from dashboard.core.history.prediction_ids import place_in_run
 from dashboard.services import Services
@@ -43,12 +43,14 @@ def show_predictions(services: Services) -> None:
 
 
 def _say_what_is_kept(services: Services) -> None:
-    if services.settings.history_images:
-        days = services.settings.history_image_days
-        st.caption(f"Images are kept for {days} days." if days else "Images are kept.")
+    settings = services.settings
+    kept = f"Predictions are kept for {counted(settings.history_days, 'day')}. " if settings.history_days else ""
+    if settings.history_images:
+        days = settings.history_image_days
+        st.caption(f"{kept}Images are kept for {counted(days, 'day')} at most." if days else f"{kept}Images are kept.")
         return
     st.caption(
-        "Single images are not kept, only their names and results. To keep those of later predictions, set the "
+        f"{kept}Single images are not kept, only their names and results. To keep those of later predictions, set the "
         "environment variable DASHBOARD_HISTORY_IMAGES to true and start the dashboard again."
     )
 

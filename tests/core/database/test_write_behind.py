@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
@@ -82,7 +83,7 @@ def test_while_the_server_is_restarted_records_wait(postgres: Postgres, tmp_path
     database.close()
 
 
-def test_what_finds_no_place_is_counted(sqlite_settings: Settings) -> None:
+def test_what_finds_no_place_is_counted(sqlite_settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     sqlite_settings.data_dir.joinpath(FILE).write_bytes(b"no database " * 1000)
     database = Database(sqlite_settings)
     writer = WriteBehind(database, most=10, most_bytes=1000)
@@ -93,6 +94,10 @@ def test_what_finds_no_place_is_counted(sqlite_settings: Settings) -> None:
     assert (writer.dropped, writer.waiting, writer.written) == (14, 0, 0)
     assert writer.last_error and writer.last_error.code == "database_damaged"
     assert not writer.put(write, "late") and writer.dropped == 15
+    waits, lost = caplog.messages
+    assert waits.startswith("Records wait for the database. ") and lost.startswith(
+        "10 records for the database could not"
+    )
     database.close()
 
 

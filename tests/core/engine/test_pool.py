@@ -97,12 +97,13 @@ def test_an_answer_that_cannot_be_sent_fails_its_task_only(one: WorkerPool) -> N
     assert result(one.submit("add", 1, 1)) == 2
 
 
-def test_an_idle_worker_that_is_killed_is_replaced(one: WorkerPool) -> None:
+def test_an_idle_worker_that_is_killed_is_replaced(one: WorkerPool, caplog: pytest.LogCaptureFixture) -> None:
     pid = pid_of(one)
     os.kill(pid, signal.SIGKILL)
     until(lambda: one.workers()[0].state == "idle" and one.workers()[0].pid != pid, "a new worker")
     [now] = one.workers()
     assert (now.restarts, now.fault) == (1, "was killed by SIGKILL while idle") and now.died_utc
+    assert "Worker 0 was killed by SIGKILL while idle." in caplog.messages
     assert pid_of(one) != pid
 
 
