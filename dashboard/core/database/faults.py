@@ -68,7 +68,7 @@ def locked(address: Address) -> DatabaseError:
 def damaged(address: Address, reason: str) -> DatabaseError:
     """The file is not a database, or no longer. Nothing is written to it."""
     return DatabaseError(
-        f"The database file {address.name} is damaged: {reason}. The dashboard does not use it; predictions go on "
+        f"The database file {address.name} is damaged: {' '.join(reason.split())}. The dashboard does not use it; predictions go on "
         "without history.",
         "Stop the dashboard, then restore a backup with `python -m dashboard database restore BACKUP`, or move the file "
         "to another folder to begin an empty database.",

@@ -50,7 +50,8 @@ def check_records(records: Records) -> Check:
     if not dropped and error is None:
         return Check("storage.records", "storage", "ok", "All records of predictions are stored", "", details)
     why = f"; the last failure: {without_full_stop(error.message)}" if error else ""
-    summary = f"{counted(waiting, 'record')} of predictions wait to be stored, {dropped:,} are lost{why}"
+    waits = "waits" if waiting == 1 else "wait"
+    summary = f"{counted(waiting, 'record')} of predictions {waits} to be stored, {dropped:,} lost{why}"
     fix = error.fix if error else "Restart the dashboard to count anew; what is lost cannot be restored."
     return Check("storage.records", "storage", "warning", summary, fix, details)
 
