@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,9 @@ class Figures(Schema):
     accuracy_ci95: list[float] | None = Field(
         description="lower and upper end of the 95% Wilson interval of the accuracy"
     )
-    macro_f1: float | None = Field(description="mean F1 over the classes that occur, in [0, 1]")
+    macro_f1: float | None = Field(
+        description="mean F1 over the classes that occur, in [0, 1]; null if all images have the same label"
+    )
 
 
 class RunRecord(Figures):
@@ -92,17 +95,21 @@ class RunRecord(Figures):
 
 
 class ScoreRecord(Schema):
-    """A metric, or a difference of metrics, with its 95% interval."""
+    """A metric, or a difference of metrics, with its 95% interval.
 
-    value: float
-    low: float
-    high: float
+    The three are null if the metric needs several labels and all images have the same.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
     n: int = Field(description="number of images")
 
     @classmethod
     def of(cls, score: Score | Proportion) -> ScoreRecord:
         """The record of a score."""
-        return cls(value=score.value, low=score.low, high=score.high, n=score.n)
+        value, low, high = (None if math.isnan(each) else each for each in (score.value, score.low, score.high))
+        return cls(value=value, low=low, high=high, n=score.n)
 
     @classmethod
     def of_each(cls, scores: Mapping[str, Score]) -> dict[str, ScoreRecord]:
@@ -242,5 +249,5 @@ def figures(evaluation: Evaluation | None) -> dict[str, object]:
     return {
         "accuracy": evaluation.accuracy.value if evaluation else None,
         "accuracy_ci95": [evaluation.accuracy.low, evaluation.accuracy.high] if evaluation else None,
-        "macro_f1": evaluation.macro_f1 if evaluation else None,
+        "macro_f1": evaluation.meaningful_macro_f1 if evaluation else None,
     }

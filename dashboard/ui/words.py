@@ -15,7 +15,6 @@ from dashboard.core.errors import counted
 from dashboard.core.models.facts import ConvLayer
 
 NOT_YOURS = "Only the one who started this evaluation and admins may change it."
-ONE_LABEL = "A dash stands for a metric that says nothing, because all images have the same label."
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 PREDICTED_CLASS = "the predicted class"  # an entry in lists of classes: the class that the model predicts
 

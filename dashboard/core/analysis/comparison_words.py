@@ -33,7 +33,7 @@ def side_in_words(side: Side) -> str:
 
 
 def is_better(metric: Definition, difference: Score) -> str:
-    """ "A" or "B", whichever is better by this metric; "" if the interval of the difference contains 0."""
-    if difference.low <= 0 <= difference.high:
+    """ "A" or "B", whichever is better by this metric; "" if the interval of the difference contains 0 or says nothing."""
+    if not difference.is_meaningful or difference.low <= 0 <= difference.high:
         return ""
     return "B" if (difference.value > 0) == metric.higher_is_better else "A"

@@ -16,17 +16,29 @@ class Definition:
     higher_is_better: bool = True
     percent: bool = True  # shown as a percentage; otherwise with three decimals
     of_confidence: bool = False  # needs probabilities, not only predicted labels
-    of_several_labels: bool = False  # says nothing about images that all have the same label
+    of_several_labels: bool = False  # says nothing about images that all have the same label; see `Score`
     least: float = 0.0  # possible value
     most: float = 1.0
 
     def text(self, value: float) -> str:
-        """The value as it is shown."""
+        """The value as it is shown; "-" for NaN."""
+        if math.isnan(value):
+            return "-"
         return f"{value:.1%}" if self.percent else f"{value:.3f}"
 
     def difference(self, value: float) -> str:
-        """A difference of two values, with its sign."""
+        """A difference of two values, with its sign; "-" for NaN."""
+        if math.isnan(value):
+            return "-"
         return f"{100 * value:+.1f}" if self.percent else f"{value:+.3f}"
+
+    def interval(self, low: float, high: float) -> str:
+        """An interval of values; "-" for NaN."""
+        return "-" if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
+
+    def difference_interval(self, low: float, high: float) -> str:
+        """An interval of differences; "-" for NaN."""
+        return "-" if math.isnan(low) else f"{self.difference(low)} to {self.difference(high)}"
 
 
 def _top(k: int) -> Definition:
@@ -53,7 +65,10 @@ METRICS = (
     Definition(
         "macro_f1", "Macro F1", "Mean F1 of the classes, each class counts equally.", of_several_labels=True
     ),
-    Definition("weighted_f1", "Weighted F1", "Mean F1 of the classes, weighted by their number of images."),
+    Definition(
+        "weighted_f1", "Weighted F1", "Mean F1 of the classes, weighted by their number of images.",
+        of_several_labels=True,
+    ),
     Definition(
         "mcc", "Matthews correlation", "Correlation of labels and predictions: 1 is perfect, 0 is chance.",
         percent=False, of_several_labels=True, least=-1.0,
@@ -84,3 +99,4 @@ METRICS = (
     _error("aurc", "AURC", "Mean error rate when only the most confident images count, over all coverages."),
 )  # fmt: skip
 BY_NAME = {metric.name: metric for metric in METRICS}
+ONE_LABEL = "A dash stands for a metric that says nothing, because all images have the same label."

@@ -7,9 +7,8 @@ import streamlit as st
 
 from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.analysis.comparison_words import is_better
-from dashboard.core.metrics.definitions import METRICS, Definition
+from dashboard.core.metrics.definitions import METRICS, ONE_LABEL, Definition
 from dashboard.core.metrics.scores import Score
-from dashboard.ui.words import ONE_LABEL
 
 
 def show_metrics(comparison: Comparison) -> None:
@@ -39,24 +38,24 @@ def show_metrics(comparison: Comparison) -> None:
         },
         alt="Metrics of both evaluations with 95% intervals, and their differences",
     )
-    if not all(score.meaningful for score in comparison.differences.values()):
+    if not all(score.is_meaningful for score in comparison.differences.values()):
         st.caption(ONE_LABEL)
     _show_speed(comparison)
 
 
 def _difference(metric: Definition, difference: Score) -> dict[str, str]:
     """The cells of a row about the difference."""
-    if not difference.meaningful:
+    if not difference.is_meaningful:
         return {"B minus A": "-", "95% interval": "-", "Better": "-"}
     return {
         "B minus A": metric.difference(difference.value),
-        "95% interval": f"{metric.difference(difference.low)} to {metric.difference(difference.high)}",
+        "95% interval": metric.difference_interval(difference.low, difference.high),
         "Better": is_better(metric, difference) or "unclear",
     }
 
 
 def _with_interval(metric: Definition, score: Score) -> str:
-    if not score.meaningful:
+    if not score.is_meaningful:
         return "-"
     low, high = (metric.text(bound).removesuffix("%") for bound in (score.low, score.high))
     return f"{metric.text(score.value)} ({low}-{high})"

@@ -7,21 +7,20 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
 from dashboard.core.metrics.scores import Score
-from dashboard.ui.words import ONE_LABEL
 
 
 def show_metrics(scores: Mapping[str, Score]) -> None:
     """Shows a table of metrics."""
     st.caption("The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics.")
-    if not all(score.meaningful for score in scores.values()):
+    if not all(score.is_meaningful for score in scores.values()):
         st.caption(ONE_LABEL)
     rows = [
         (
             metric.title,
-            metric.text(score.value) if score.meaningful else "-",
-            f"{metric.text(score.low)} to {metric.text(score.high)}" if score.meaningful else "-",
+            metric.text(score.value),
+            metric.interval(score.low, score.high),
             metric.explanation,
         )
         for metric in METRICS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
 from dashboard.core.runs.run import Run
@@ -29,10 +28,10 @@ def show_overview(services: Services, run: Run) -> None:
                 width=190,
                 help=f"With its 95% Wilson interval, from {a.n:,} images.",
             )
-            several = np.count_nonzero(evaluation.confusion.sum(axis=1)) > 1
+            macro_f1 = evaluation.meaningful_macro_f1
             st.metric(
                 "Macro F1",
-                f"{evaluation.macro_f1:.1%}" if several else "-",
+                "-" if macro_f1 is None else f"{macro_f1:.1%}",
                 width=150,
                 help="Mean F1 of the classes that occur as labels or predictions, with equal weights. It says nothing "
                 "about images of one label only.",

@@ -43,9 +43,7 @@ class Held:
         self._sent: list[Sent] = []
         self._arrived = threading.Condition()
 
-    def submit(
-        self, task: str, version: ModelVersion, files: list[bytes], urgent: bool, attempts: int
-    ) -> Future[Any]:
+    def submit(self, task: str, version: ModelVersion, files: list[bytes], urgent: bool, attempts: int) -> Future[Any]:
         assert task == "predict_files" and urgent
         with self._arrived:
             self._sent.append(Sent(version, files, Future(), attempts))

@@ -151,6 +151,8 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
     score = _score(demand, run)
     if score is None:
         return Outcome(check, False, f"{_name(demand)} is not defined for these images.")
+    if not score.is_meaningful:
+        return Outcome(check, False, f"{_name(demand)} says nothing, because all images have the same label.")
     value = {"value": score.value, "low": score.low, "high": score.high}[demand.part]
     definition = BY_NAME.get(metric)
     text = definition.text if definition else "{:.1%}".format

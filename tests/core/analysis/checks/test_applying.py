@@ -69,6 +69,7 @@ def outcome_of(store: RunStore, text: str, run_id: str = NOW) -> Outcome:
         ("{check: 'recall[cat] >= 0.8', where: index<8}", True, 1, 8),
         ("{check: accuracy >= 0.1, where: index>99}", False, None, None),
         ("{check: 'recall[cat] >= 0.1', where: true_label=dog}", False, None, None),
+        ("{check: mcc >= -1, where: true_label=dog}", False, None, None),
     ],
 )
 def test_figures_and_limits(text: str, passed: bool, value: float | None, n: int | None, store: RunStore) -> None:
