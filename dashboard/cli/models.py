@@ -187,6 +187,7 @@ def models_recalibrate(
     say(
         f"Fitted on {found.n_fit:,} labelled images, measured on {found.n_check:,} others. Predicted classes stay the same."
     )
+    say(found.in_words(), "bold")
     say(f"Added {done.version.ref}.")
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from dashboard.core.metrics.evaluation import Evaluation
-from dashboard.core.metrics.intervals import Proportion
-from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.bin import DeletedRun
 from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.overview import RunOverview
@@ -18,6 +14,7 @@ from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import DamagedRun
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.schema import Schema
+from dashboard.schemas.scores import ScoreRecord
 
 if TYPE_CHECKING:
     from dashboard.core.importing.predictions import Imported
@@ -92,29 +89,6 @@ class RunRecord(Figures):
             if manifest.seconds and not run.conditions
             else None,
         )
-
-
-class ScoreRecord(Schema):
-    """A metric, or a difference of metrics, with its 95% interval.
-
-    The three are null if the metric needs several labels and all images have the same.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int = Field(description="number of images")
-
-    @classmethod
-    def of(cls, score: Score | Proportion) -> ScoreRecord:
-        """The record of a score."""
-        value, low, high = (None if math.isnan(each) else each for each in (score.value, score.low, score.high))
-        return cls(value=value, low=low, high=high, n=score.n)
-
-    @classmethod
-    def of_each(cls, scores: Mapping[str, Score]) -> dict[str, ScoreRecord]:
-        """The records of scores, by name."""
-        return {name: cls.of(score) for name, score in scores.items()}
 
 
 class ScoredRunRecord(RunRecord):

@@ -99,6 +99,13 @@ def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
     )
 
 
+def mean_score(values: np.ndarray) -> Score:
+    """The mean of one value for each image, (N,), N >= 1. Differences of two evaluations of the same images are paired."""
+    resamples = _Resamples(len(values))
+    mean = float(values.mean())
+    return Score(mean, *_interval("", mean, resamples.means(values)), len(values))
+
+
 def says_nothing(name: str, answers: Answers) -> bool:
     """Whether the metric of this name needs several labels, and these answers have one only."""
     return BY_NAME[name].of_several_labels and answers.has_one_label
@@ -133,6 +140,12 @@ class _Resamples:
             name: (np.concatenate([block[name] for block in blocks]) - centre[name]) * narrower for name in defined
         }
         return {name: whole[name] for name in defined}, drawn
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """How far the mean of values (N,) of the images is from that of all in each resample (RESAMPLES,)."""
+        part = values[self._part]
+        drawn = np.concatenate([counts @ part for counts in self._counts]) / len(part)
+        return np.asarray((drawn - part.mean()) * math.sqrt(len(part) / self._n))
 
     @cached_property
     def _counts(self) -> list[np.ndarray]:
