@@ -17,6 +17,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit
 from dashboard.core.labels.class_names import read_class_names
+from dashboard.core.metrics.percent import percent
 from dashboard.core.models.adding import NewModel, add_model, read_input_size
 from dashboard.schemas.models import ModelRecord, RecalibrationRecord
 from dashboard.services import Services
@@ -52,7 +53,7 @@ def models(
                 "yes" if v.ref == active else "",
                 "x".join(map(str, v.input_shape)),
                 str(len(v.class_names)),
-                f"{v.accuracy:.1%}" if v.accuracy else "not measured",
+                percent(v.accuracy) if v.accuracy else "not measured",
             )
         console.print(table)
     for broken in known.broken():
@@ -181,7 +182,7 @@ def models_recalibrate(
     found = done.refit
     table = Table("", "before", "after")
     table.add_row("temperature", f"{found.temperature_before:.3f}", f"{found.temperature:.3f}")
-    table.add_row("ECE", f"{found.before.ece:.2%}", f"{found.after.ece:.2%}")
+    table.add_row("ECE", percent(found.before.ece, 2), percent(found.after.ece, 2))
     table.add_row("mean log loss", f"{found.before.nll:.4f}", f"{found.after.nll:.4f}")
     console.print(table)
     say(

@@ -10,6 +10,7 @@ from dashboard.cli.output import console, plain_text, say
 from dashboard.core.errors import counted
 from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
 from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.metrics.percent import percent
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.run import Run
@@ -30,7 +31,7 @@ def show_run(run: Run) -> None:
         if many := len(per_class) > CLASSES_SHOWN:
             per_class = per_class.sort_values("f1").head(CLASSES_SHOWN)
         for row in per_class.to_dict("records"):
-            scores = (f"{row[name]:.1%}" if row[name] == row[name] else "-" for name in ("precision", "recall", "f1"))
+            scores = (percent(row[name]) if row[name] == row[name] else "-" for name in ("precision", "recall", "f1"))
             table.add_row(plain_text(row["class"]), f"{row['images']:,}", *scores)
         console.print(table)
         if many:
@@ -71,7 +72,7 @@ def show_scores(scores: Mapping[str, Score]) -> None:
 def say_figures(evaluation: Evaluation) -> None:
     """Prints accuracy and macro F1, as far as it says something, in one line."""
     macro_f1 = evaluation.meaningful_macro_f1
-    besides = "" if macro_f1 is None else f", macro F1 {macro_f1:.1%}"
+    besides = "" if macro_f1 is None else f", macro F1 {percent(macro_f1)}"
     say(f"Accuracy {evaluation.accuracy}{besides}, {counted(evaluation.accuracy.n, 'image')}", "bold")
 
 

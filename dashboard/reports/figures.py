@@ -7,6 +7,7 @@ from collections import Counter
 from dashboard.core.errors import counted
 from dashboard.core.metrics.confusion import confused_pairs
 from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Column, Section, Table
 
@@ -21,8 +22,8 @@ def verdict_of(run: Run) -> str:
         return f"{counted(n, 'image')} got a prediction. None has a label, so how many are right is not known."
     a = evaluation.accuracy
     said = (
-        f"{a.value:.1%} of {counted(a.n, 'image')} are classified as they are labelled "
-        f"(95% interval {a.low:.1%} to {a.high:.1%})."
+        f"{percent(a.value)} of {counted(a.n, 'image')} are classified as they are labelled "
+        f"(95% interval {percent(a.low)} to {percent(a.high)})."
     )
     pairs = confused_pairs(evaluation.confusion, evaluation.class_names)
     if pairs.empty:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboard.core.errors import counted
+from dashboard.core.metrics.percent import range_in_percent
 from dashboard.core.models.facts import ConvLayer
 
 NOT_YOURS = "Only the one who started this evaluation and admins may change it."
@@ -40,7 +41,7 @@ def plain(text: str) -> str:
 
 def intervals(low: Iterable[float], high: Iterable[float]) -> list[str]:
     """Intervals of shares in percent, such as "92.0-94.1"; "" where a bound is NaN."""
-    return [f"{100 * a:.1f}-{100 * b:.1f}" if a == a and b == b else "" for a, b in zip(low, high, strict=True)]
+    return [range_in_percent(a, b) if a == a and b == b else "" for a, b in zip(low, high, strict=True)]
 
 
 def number_in_words(number: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from dashboard.core.metrics.percent import decimals_apart, percent, rounded
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -20,17 +22,21 @@ class Definition:
     least: float = 0.0  # possible value
     most: float = 1.0
 
-    def text(self, value: float) -> str:
-        """The value as it is shown; "-" for NaN."""
+    def text(self, value: float, decimals: int | None = None) -> str:
+        """The value as it is shown, with one decimal in percent or else three, or as many as asked for; "-" for NaN."""
         if math.isnan(value):
             return "-"
-        return f"{value:.1%}" if self.percent else f"{value:.3f}"
+        return percent(value, decimals or 1) if self.percent else f"{rounded(value, decimals or 3):f}"
+
+    def decimals_apart(self, value: float, limit: float) -> int:
+        """How many decimals `text` needs so that the value and a limit read differently, unless they are equal."""
+        return decimals_apart(100 * value, 100 * limit, 1) if self.percent else decimals_apart(value, limit, 3)
 
     def difference(self, value: float) -> str:
         """A difference of two values, with its sign; "-" for NaN."""
         if math.isnan(value):
             return "-"
-        return f"{100 * value:+.1f}" if self.percent else f"{value:+.3f}"
+        return f"{rounded(100 * value, 1):+f}" if self.percent else f"{rounded(value, 3):+f}"
 
     def interval(self, low: float, high: float) -> str:
         """An interval of values; "-" for NaN."""

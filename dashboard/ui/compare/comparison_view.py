@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.core.analysis.comparison import Comparison, Outcomes
 from dashboard.core.analysis.comparison_words import verdict
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.services import Services
 from dashboard.ui.compare.changes_view import show_changes
 from dashboard.ui.compare.confidence_tab import show_confidence
@@ -58,8 +59,8 @@ def _show_outcomes(outcomes: Outcomes) -> None:
         kappa = "not defined" if math.isnan(outcomes.kappa) else f"{outcomes.kappa:.3f}"
         st.metric(
             "Same class predicted",
-            f"{same.value:.1%}",
-            f"{100 * same.low:.1f}-{100 * same.high:.1f}%",
+            percent(same.value),
+            f"{range_in_percent(same.low, same.high)}%",
             delta_color="off",
             delta_arrow="off",
             width=190,

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.charts.calibration import reliability_chart
 from dashboard.core.analysis.comparison import Comparison
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.ui.words import plain
 
 
@@ -18,7 +19,7 @@ def show_confidence(comparison: Comparison) -> None:
                 st.caption("There are no probabilities.")
                 continue
             ece = side.scores["ece15"]
-            st.caption(f"Calibration error (ECE) {ece.value:.1%} ({100 * ece.low:.1f}-{100 * ece.high:.1f})")
+            st.caption(f"Calibration error (ECE) {percent(ece.value)} ({range_in_percent(ece.low, ece.high)})")
             st.altair_chart(
                 reliability_chart(side.bins, st.context.theme.type == "dark"),
                 width="stretch",

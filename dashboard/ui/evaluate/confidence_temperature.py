@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.refit_preview import preview_refit
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
@@ -31,7 +32,7 @@ def show_temperature(services: Services, run: Run) -> None:
     found = preview.refit
     with st.container(horizontal=True, key="refit"):
         _change("Temperature", f"{found.temperature:.3f}", f"now {found.temperature_before:.3f}")
-        _change("Calibration error (ECE)", f"{found.after.ece:.1%}", f"now {found.before.ece:.1%}")
+        _change("Calibration error (ECE)", percent(found.after.ece), f"now {percent(found.before.ece)}")
         _change("Log loss", f"{found.after.nll:.4f}", f"now {found.before.nll:.4f}")
     st.markdown(f"**{plain(found.in_words())}**")
     part = f", a random part of {preview.of:,}" if found.n_fit + found.n_check < preview.of else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.confusion_view import show_confusion, show_pairs
@@ -21,8 +22,8 @@ def show_overview(services: Services, run: Run) -> None:
             a = evaluation.accuracy
             st.metric(
                 "Accuracy",
-                f"{a.value:.1%}",
-                f"{100 * a.low:.1f}-{100 * a.high:.1f}%",
+                percent(a.value),
+                f"{range_in_percent(a.low, a.high)}%",
                 delta_color="off",
                 delta_arrow="off",
                 width=190,
@@ -31,7 +32,7 @@ def show_overview(services: Services, run: Run) -> None:
             macro_f1 = evaluation.meaningful_macro_f1
             st.metric(
                 "Macro F1",
-                "-" if macro_f1 is None else f"{macro_f1:.1%}",
+                "-" if macro_f1 is None else percent(macro_f1),
                 width=150,
                 help="Mean F1 of the classes that occur as labels or predictions, with equal weights. It says nothing "
                 "about images of one label only.",

@@ -121,6 +121,22 @@ def test_a_message_says_what_was_found(store: RunStore) -> None:
 
 
 @pytest.mark.parametrize(
+    "text, told",
+    [
+        ("accuracy >= 85.04%", "accuracy is 85.00% (95% interval 63.96% to 94.76%, 20 images)."),
+        ("recall[cat] > 0.79999", "recall[cat] is 80.000% (95% interval 49.016% to 94.332%, 10 images)."),
+        ("failed <= 4.5%", "1 of 22 images could not be evaluated (4.55%, 0.81 to 21.80)."),
+        ("log_loss < 0.4524", "log_loss is 0.4525 (95% interval"),
+        ("accuracy > 85%", "accuracy is 85.0% (95% interval"),
+    ],
+)
+def test_a_figure_has_the_decimals_that_tell_it_from_the_limit(text: str, told: str, store: RunStore) -> None:
+    outcome = outcome_of(store, text)
+    assert outcome.message.startswith(told)
+    assert told.encode() in junit_xml([outcome], "checks.yml")
+
+
+@pytest.mark.parametrize(
     "text, message",
     [
         ("- n >= 1\n- recall[fish] >= 1", "checks.yml, line 2: 'fish' is not a class of this evaluation."),
