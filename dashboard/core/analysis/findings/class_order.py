@@ -131,10 +131,11 @@ def wrong_pixels(evidence: Evidence) -> Search:
     finding = Finding(
         "wrong_pixels",
         f"{count:,} of {n:,} images are predicted as {names} ({in_words(share)}), and only {percent(accuracy.value)} of all "
-        f"answers are right ({percent(chance)} would be by chance): the pixels are probably scaled wrongly.",
+        f"answers are right ({percent(chance)} would be by chance): perhaps the pixels are scaled wrongly, the channels are "
+        "in the wrong order, or the model was not trained.",
         share.value, share.low, share.high, n,
-        "Compare the scaling of the pixels with the one in training: see Diagnostics, and add the model again with "
-        "`models add --scale` if it differs.",
+        "Compare the scaling and the order of channels with those in training (see Diagnostics), and if they differ, add the "
+        "model again with `models add --scale` or `--color`; if the file was saved before training, add the trained one.",
         evidence.errors, evidence.positions[~evidence.correct], ("correct=no",),
     )  # fmt: skip
     return Search(1, [Candidate(finding, float(binom.sf(count - 1, n, labelled / n)))])
@@ -161,7 +162,8 @@ def at_chance(evidence: Evidence) -> Search:
         f"Only {n - evidence.errors:,} of {n:,} answers are right ({in_words(accuracy)}), no more than by chance "
         f"({percent(chance)}).",
         accuracy.value, accuracy.low, accuracy.high, n,
-        "Check whether the model, its class names and the labels belong together, and how the pixels are scaled.",
+        "Check whether the model, its class names and the labels belong together, how the pixels are scaled, and that the "
+        "file was saved after training.",
         evidence.errors, evidence.positions[~evidence.correct], ("correct=no",),
     )  # fmt: skip
     return Search(1, [Candidate(finding)])
