@@ -82,7 +82,7 @@ def _show(comparison: Comparison) -> None:
     table = Table("metric", "A", "B", "difference", "95% interval", "better")
     for metric in METRICS:
         if difference := comparison.differences.get(metric.name):
-            interval = metric.difference_interval(difference.low, difference.high)
+            interval = metric.difference_interval(difference.low, difference.high, min(a.n, b.n))
             values = (metric.text(side.scores[metric.name].value) for side in (a, b))
             table.add_row(
                 metric.title, *values, metric.difference(difference.value), interval, is_better(metric, difference)
@@ -109,12 +109,12 @@ def _show_board(board: Leaderboard) -> None:
         behind = ""
         if difference:
             behind = metric.difference(difference.value)
-            behind += f" ({metric.difference_interval(difference.low, difference.high)})"
+            behind += f" ({metric.difference_interval(difference.low, difference.high, difference.n)})"
         table.add_row(
             each.manifest.run_id,
             plain_text(each.manifest.model),
             metric.text(score.value),
-            metric.interval(score.low, score.high),
+            metric.interval(score.low, score.high, score.n),
             behind,
             "yes" if each.may_be_best else "",
         )

@@ -63,7 +63,7 @@ def show_scores(scores: Mapping[str, Score]) -> None:
     table = Table("metric", "value", "95% interval", "what it is")
     for metric in METRICS:
         if score := scores.get(metric.name):
-            interval = metric.interval(score.low, score.high)
+            interval = metric.interval(score.low, score.high, score.n)
             table.add_row(metric.title, metric.text(score.value), interval, metric.explanation)
     console.print(table)
     say_one_label(scores)

@@ -40,7 +40,7 @@ def _differences(found: Comparison) -> Table:
         if (difference := found.differences.get(metric.name)) is None:
             continue
         a, b = (metric.text(side.scores[metric.name].value) for side in (found.a, found.b))
-        interval = metric.difference_interval(difference.low, difference.high)
+        interval = metric.difference_interval(difference.low, difference.high, min(found.a.n, found.b.n))
         better = is_better(metric, difference) or ("unclear" if difference.is_meaningful else "-")
         rows.append((metric.title, a, b, metric.difference(difference.value), interval, better))
     columns = (

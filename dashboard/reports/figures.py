@@ -41,7 +41,7 @@ def metrics_section(run: Run) -> Section:
     if not scores:
         return Section("metrics", "Predicted classes", tables=(_predicted(run),))
     rows = tuple(
-        (metric.title, metric.text(score.value), metric.interval(score.low, score.high), f"{score.n:,}",
+        (metric.title, metric.text(score.value), metric.interval(score.low, score.high, score.n), f"{score.n:,}",
          metric.explanation)
         for metric in METRICS
         if (score := scores.get(metric.name))

@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboard.core.errors import counted
+from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.percent import range_in_percent
 from dashboard.core.models.facts import ConvLayer
 
 NOT_YOURS = "Only the one who started this evaluation and admins may change it."
+WHAT_METRICS_ARE = "\n".join(f"- **{metric.title}**: {metric.explanation}" for metric in METRICS)
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 PREDICTED_CLASS = "the predicted class"  # an entry in lists of classes: the class that the model predicts
 

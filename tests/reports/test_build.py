@@ -53,6 +53,7 @@ def test_it_begins_with_the_result_and_says_where_the_figures_come_from(store: R
 def test_the_tables_hold_the_figures(store: RunStore) -> None:
     told = report_of(pets(store), store, ())
     assert rows(told, "metrics")["Accuracy"][:3] == ("75.0%", "30.1% to 95.4%", "4")
+    assert rows(told, "metrics")["Calibration error (ECE)"][1].endswith("(fewer than 10 images per bin: mostly chance)")
     assert rows(told, "metrics")["Balanced accuracy"][0] == "75.0%"
     assert rows(told, "classes") == {
         "cat": ("2", "66.7%", "100.0% (34.2-100.0)", "80.0%"),

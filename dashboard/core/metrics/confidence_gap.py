@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import percent, rounded
 from dashboard.core.metrics.scores import Score
 
@@ -42,9 +43,10 @@ class ConfidenceGap:
         if self.high < 0:
             return f"Underconfident: {means}, so the confidence is too low by {_points(self.gap)} on average."
         if ece.low > _SMALL:
+            note = BY_NAME["ece15"].chance_note(ece.n)
             return (
                 "The confidence is too high for some images and too low for others. "
-                f"On average it is off by {_points(ece.value)}."
+                f"On average it is off by {_points(ece.value)}{f' ({note})' if note else ''}."
             )
         return f"Confidence and accuracy agree, as far as {self.n:,} images can show: {means}."
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from dashboard.core.metrics.percent import decimals_apart, percent, rounded
 
+_LEAST_PER_BIN = 10  # images on average, for a calibration error
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -19,6 +21,7 @@ class Definition:
     percent: bool = True  # shown as a percentage; otherwise with three decimals
     of_confidence: bool = False  # needs probabilities, not only predicted labels
     of_several_labels: bool = False  # says nothing about images that all have the same label; see `Score`
+    bins: int = 0  # of confidence, in which it compares confidence and accuracy
     least: float = 0.0  # possible value
     most: float = 1.0
 
@@ -38,13 +41,24 @@ class Definition:
             return "-"
         return f"{rounded(100 * value, 1):+f}" if self.percent else f"{rounded(value, 3):+f}"
 
-    def interval(self, low: float, high: float) -> str:
-        """An interval of values; "-" for NaN."""
-        return "-" if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
+    def interval(self, low: float, high: float, n: int) -> str:
+        """An interval of values from n images, with `chance_note`; "-" for NaN."""
+        return "-" if math.isnan(low) else f"{self.text(low)} to {self.text(high)}{self._in_brackets(n)}"
 
-    def difference_interval(self, low: float, high: float) -> str:
-        """An interval of differences; "-" for NaN."""
-        return "-" if math.isnan(low) else f"{self.difference(low)} to {self.difference(high)}"
+    def difference_interval(self, low: float, high: float, n: int) -> str:
+        """An interval of differences, with `chance_note` for n images; "-" for NaN."""
+        return "-" if math.isnan(low) else f"{self.difference(low)} to {self.difference(high)}{self._in_brackets(n)}"
+
+    def chance_note(self, n: int) -> str:
+        """Why the value from n images says little; "" if it does say something.
+
+        The distances in the bins are never negative, so that chance alone makes their mean large where bins have few images.
+        """
+        return f"fewer than {_LEAST_PER_BIN} images per bin: mostly chance" if n < _LEAST_PER_BIN * self.bins else ""
+
+    def _in_brackets(self, n: int) -> str:
+        note = self.chance_note(n)
+        return f" ({note})" if note else ""
 
 
 def _top(k: int) -> Definition:
@@ -54,9 +68,13 @@ def _top(k: int) -> Definition:
     )  # fmt: skip
 
 
-def _error(name: str, title: str, explanation: str, percent: bool = False, most: float = 1.0) -> Definition:
+def _error(name: str, title: str, explanation: str, most: float = 1.0) -> Definition:
     """A metric of the probabilities that should be low."""
-    return Definition(name, title, explanation, higher_is_better=False, percent=percent, of_confidence=True, most=most)
+    return Definition(name, title, explanation, higher_is_better=False, percent=False, of_confidence=True, most=most)
+
+
+def _calibration_error(name: str, title: str, explanation: str, bins: int) -> Definition:
+    return Definition(name, title, explanation, higher_is_better=False, of_confidence=True, bins=bins)
 
 
 METRICS = (
@@ -90,17 +108,17 @@ METRICS = (
     _error(
         "brier", "Brier score", "Mean squared error of the probabilities, summed over the classes; from 0 to 2.", most=2.0
     ),
-    _error(
+    _calibration_error(
         "ece15", "Calibration error (ECE)",
-        "Mean distance between confidence and accuracy, in 15 bins of equal width.", percent=True,
+        "Mean distance between confidence and accuracy, in 15 bins of equal width.", bins=15,
     ),
-    _error(
+    _calibration_error(
         "ece15_equal_mass", "ECE, equal-mass bins",
-        "Mean distance between confidence and accuracy, in 15 bins with equally many images.", percent=True,
+        "Mean distance between confidence and accuracy, in 15 bins with equally many images.", bins=15,
     ),
-    _error(
+    _calibration_error(
         "ece10", "ECE, 10 bins", "Mean distance between confidence and accuracy, in 10 bins of equal width.",
-        percent=True,
+        bins=10,
     ),
     _error("aurc", "AURC", "Mean error rate when only the most confident images count, over all coverages."),
 )  # fmt: skip

@@ -38,6 +38,8 @@ def show_calibration(services: Services, run: Run) -> None:
         with st.container(horizontal=True, key="calibration-errors"):
             for name in ("ece15", "ece15_equal_mass"):
                 _show_score(name, scores[name])
+        if note := BY_NAME["ece15"].chance_note(scores["ece15"].n):
+            st.caption(f"The two calibration errors have {note}.")
         _show_classes(run, confidence, correct)
 
 

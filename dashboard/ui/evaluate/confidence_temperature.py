@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.refit_preview import preview_refit
+from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
@@ -37,6 +38,8 @@ def show_temperature(services: Services, run: Run) -> None:
     st.markdown(f"**{plain(found.in_words())}**")
     part = f", a random part of {preview.of:,}" if found.n_fit + found.n_check < preview.of else ""
     st.caption(f"Fitted on {found.n_fit:,} labelled images and measured on {found.n_check:,} others{part}.")
+    if note := BY_NAME["ece15"].chance_note(found.n_check):
+        st.caption(f"The calibration error has {note}.")
     if preview.is_factor:
         st.caption(
             "This temperature is relative to the stored probabilities: 1 leaves them unchanged. If you can change the model, divide its "

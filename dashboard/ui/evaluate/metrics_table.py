@@ -9,28 +9,31 @@ import streamlit as st
 
 from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
 from dashboard.core.metrics.scores import Score
+from dashboard.ui.words import WHAT_METRICS_ARE
 
 
 def show_metrics(scores: Mapping[str, Score]) -> None:
     """Shows a table of metrics."""
-    st.caption("The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics.")
+    st.caption(
+        "The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics.",
+        help=WHAT_METRICS_ARE,
+    )
     if not all(score.is_meaningful for score in scores.values()):
         st.caption(ONE_LABEL)
     rows = [
         (
             metric.title,
             metric.text(score.value),
-            metric.interval(score.low, score.high),
-            metric.explanation,
+            metric.interval(score.low, score.high, score.n),
         )
         for metric in METRICS
         if (score := scores.get(metric.name))
     ]
     st.dataframe(
-        pd.DataFrame(rows, columns=["Metric", "Value", "95% interval", "What it is"]),
+        pd.DataFrame(rows, columns=["Metric", "Value", "95% interval"]),
         hide_index=True,
         key="metrics-table",
         height=36 * (len(rows) + 1) + 2,
+        column_config={"95% interval": st.column_config.TextColumn(width="large")},
         alt="All metrics with their 95% intervals",
-        column_config={"What it is": st.column_config.TextColumn(width="large")},
     )

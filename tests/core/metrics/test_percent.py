@@ -33,6 +33,14 @@ def test_intervals_and_other_metrics_are_rounded_in_the_same_way() -> None:
     assert BY_NAME["accuracy"].difference(0.0125) == "+1.3"
 
 
+def test_a_calibration_error_from_few_images_says_so() -> None:
+    note = "fewer than 10 images per bin: mostly chance"
+    assert BY_NAME["ece15_equal_mass"].interval(0.411, 0.514, 149) == f"41.1% to 51.4% ({note})"
+    assert BY_NAME["ece15"].interval(0.411, 0.514, 150) == "41.1% to 51.4%"
+    assert [BY_NAME["ece10"].chance_note(n) for n in (99, 100)] == [note, ""]
+    assert BY_NAME["accuracy"].chance_note(1) == "" and note in BY_NAME["ece15"].difference_interval(0.1, 0.2, 20)
+
+
 def test_as_many_decimals_as_it_takes_to_tell_two_values_apart() -> None:
     assert [decimals_apart(95.95, 96, 1), decimals_apart(95.9996, 96, 1), decimals_apart(3, 4, 1)] == [2, 4, 1]
     assert decimals_apart(96, 96 - 2**-40, 1) == 1 and same(0.1 + 0.2, 0.3) and not same(0.3, 0.3001)

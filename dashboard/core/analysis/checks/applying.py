@@ -212,7 +212,7 @@ def _not_worse(check: Check, run: Run, earlier: Run) -> Outcome:
             raise
         return Outcome(check, False, error.message)
     score = difference.score
-    value, interval = _ACCURACY.difference(score.value), _ACCURACY.difference_interval(score.low, score.high)
+    value, interval = _ACCURACY.difference(score.value), _ACCURACY.difference_interval(score.low, score.high, score.n)
     message = (
         f"The accuracy differs by {value} points (95% interval {interval}) on {counted(score.n, 'common image')}: {difference.only_now:,} are right only now and "
         f"{difference.only_before:,} only before (McNemar p = {difference.p_value:.2g})."
