@@ -19,10 +19,11 @@ services = visitors_services()
 
 st.title("Compare")
 show_damaged_runs(services)
-choice = choose(overviews(services.runs))
+runs = overviews(services.runs)
+choice = choose(runs)
 try:
     if not choice.a or not choice.b:
-        show_nothing_to_compare()
+        show_nothing_to_compare(len(runs))
     elif len(choice.run_ids) > 2:
         show_leaderboard(leaderboard_of(services, choice, choose_metric()))
     else:

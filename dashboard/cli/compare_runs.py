@@ -9,6 +9,7 @@ from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Where
 from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.cli.show_run import say_one_label
 from dashboard.core.analysis.comparison import Comparison, compare
 from dashboard.core.analysis.comparison_words import is_better, p_in_words, side_in_words, verdict
 from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
@@ -81,12 +82,13 @@ def _show(comparison: Comparison) -> None:
     table = Table("metric", "A", "B", "difference", "95% interval", "better")
     for metric in METRICS:
         if difference := comparison.differences.get(metric.name):
-            interval = f"{metric.difference(difference.low)} to {metric.difference(difference.high)}"
+            interval = metric.difference_interval(difference.low, difference.high, min(a.n, b.n))
             values = (metric.text(side.scores[metric.name].value) for side in (a, b))
             table.add_row(
                 metric.title, *values, metric.difference(difference.value), interval, is_better(metric, difference)
             )
     console.print(table)
+    say_one_label(comparison.differences)
     if outcomes:
         say(
             f"Both right: {outcomes.both_right:,}, only A: {outcomes.only_a_right:,}, only B: "
@@ -107,12 +109,12 @@ def _show_board(board: Leaderboard) -> None:
         behind = ""
         if difference:
             behind = metric.difference(difference.value)
-            behind += f" ({metric.difference(difference.low)} to {metric.difference(difference.high)})"
+            behind += f" ({metric.difference_interval(difference.low, difference.high, difference.n)})"
         table.add_row(
             each.manifest.run_id,
             plain_text(each.manifest.model),
             metric.text(score.value),
-            f"{metric.text(score.low)} to {metric.text(score.high)}",
+            metric.interval(score.low, score.high, score.n),
             behind,
             "yes" if each.may_be_best else "",
         )

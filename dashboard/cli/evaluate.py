@@ -24,6 +24,7 @@ from dashboard.core.evaluation.opening import Found, OpenRun, open_run, take_up_
 from dashboard.core.evaluation.plan import RunPlan, plan_run
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.labels.label_map import read_label_map
+from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.runs.export import export_run, make_export_folder
 from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -190,7 +191,9 @@ def _verdict(run: Run, least: float | None) -> int:
     if evaluation is None:
         say("There is no accuracy to compare with --min-accuracy.", "red")
         return 1
-    if evaluation.accuracy.value < least:
-        say(f"The accuracy {evaluation.accuracy.value:.2%} is below the required {least:.2%}.", "red")
+    value, metric = evaluation.accuracy.value, BY_NAME["accuracy"]
+    if value < least:
+        decimals = max(2, metric.decimals_apart(value, least))
+        say(f"The accuracy {metric.text(value, decimals)} is below the required {metric.text(least, decimals)}.", "red")
         return 1
     return 0

@@ -9,6 +9,7 @@ import typer
 
 from dashboard.cli.arguments import AsJson, LabelMap, LabelsFrom, services
 from dashboard.cli.output import print_json, progress, say, stop
+from dashboard.cli.show_run import say_figures
 from dashboard.core.errors import DashboardError
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.labels.class_names import check_class_names, read_class_names
@@ -69,6 +70,5 @@ def _show(imported: Imported) -> None:
     if evaluation is None:
         say("There are no true labels. Give them with --labels to get the accuracy.", "yellow")
     else:
-        n = evaluation.accuracy.n
-        say(f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {n:,} images", "bold")
+        say_figures(evaluation)
     say(f"Run {manifest.run_id}, {manifest.seconds:.1f} s")

@@ -17,7 +17,10 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit
 from dashboard.core.labels.class_names import read_class_names
+from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.percent import percent
 from dashboard.core.models.adding import NewModel, add_model, read_input_size
+from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.models import ModelRecord, RecalibrationRecord
 from dashboard.services import Services
 
@@ -52,7 +55,7 @@ def models(
                 "yes" if v.ref == active else "",
                 "x".join(map(str, v.input_shape)),
                 str(len(v.class_names)),
-                f"{v.accuracy:.1%}" if v.accuracy else "not measured",
+                percent(v.accuracy) if v.accuracy else "not measured",
             )
         console.print(table)
     for broken in known.broken():
@@ -154,7 +157,21 @@ def models_add(
         say(note, "yellow")
     if as_json:
         print_json(ModelRecord.of_version(version, is_active))
+    say(_what_was_found(version))
     say(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {version.ref}")
+
+
+def _what_was_found(version: ModelVersion) -> str:
+    """How the version will be served, in a sentence."""
+    recipe = version.preprocessing
+    color = {"rgb": "colour pictures (RGB)", "bgr": "colour pictures (BGR)", "grayscale": "gray pictures"}[recipe.color]
+    outputs = "as logits, and a softmax makes probabilities of them"
+    if version.output == "probabilities":
+        outputs = "as probabilities"
+    return (
+        f"It takes {color} of {recipe.height}x{recipe.width} pixels, in the scaling {recipe.scaling_name}. Its outputs for "
+        f"the {len(version.class_names):,} classes are taken {outputs}."
+    )
 
 
 @models_app.command("recalibrate")
@@ -181,12 +198,15 @@ def models_recalibrate(
     found = done.refit
     table = Table("", "before", "after")
     table.add_row("temperature", f"{found.temperature_before:.3f}", f"{found.temperature:.3f}")
-    table.add_row("ECE", f"{found.before.ece:.2%}", f"{found.after.ece:.2%}")
+    table.add_row("ECE", percent(found.before.ece, 2), percent(found.after.ece, 2))
     table.add_row("mean log loss", f"{found.before.nll:.4f}", f"{found.after.nll:.4f}")
     console.print(table)
     say(
         f"Fitted on {found.n_fit:,} labelled images, measured on {found.n_check:,} others. Predicted classes stay the same."
     )
+    if note := BY_NAME["ece15"].chance_note(found.n_check):
+        say(f"The ECE has {note}.")
+    say(found.in_words(), "bold")
     say(f"Added {done.version.ref}.")
 
 

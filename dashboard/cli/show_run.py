@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from rich.table import Table
 
 from dashboard.cli.output import console, plain_text, say
-from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.errors import counted
+from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
+from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.metrics.percent import percent
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.run import Run
@@ -28,17 +31,14 @@ def show_run(run: Run) -> None:
         if many := len(per_class) > CLASSES_SHOWN:
             per_class = per_class.sort_values("f1").head(CLASSES_SHOWN)
         for row in per_class.to_dict("records"):
-            scores = (f"{row[name]:.1%}" if row[name] == row[name] else "-" for name in ("precision", "recall", "f1"))
+            scores = (percent(row[name]) if row[name] == row[name] else "-" for name in ("precision", "recall", "f1"))
             table.add_row(plain_text(row["class"]), f"{row['images']:,}", *scores)
         console.print(table)
         if many:
             say(
                 f"The {CLASSES_SHOWN} of {len(evaluation.class_names):,} classes with the lowest F1; the page shows all."
             )
-        say(
-            f"Accuracy {evaluation.accuracy}, macro F1 {evaluation.macro_f1:.1%}, {evaluation.accuracy.n:,} images",
-            "bold",
-        )
+        say_figures(evaluation)
     if run.conditions:
         say(f"Only images where {' and '.join(as_texts(run.conditions))}: {len(run.table):,}", "bold")
     elif run.manifest.state != "finished":
@@ -63,6 +63,20 @@ def show_scores(scores: Mapping[str, Score]) -> None:
     table = Table("metric", "value", "95% interval", "what it is")
     for metric in METRICS:
         if score := scores.get(metric.name):
-            interval = f"{metric.text(score.low)} to {metric.text(score.high)}"
+            interval = metric.interval(score.low, score.high, score.n)
             table.add_row(metric.title, metric.text(score.value), interval, metric.explanation)
     console.print(table)
+    say_one_label(scores)
+
+
+def say_figures(evaluation: Evaluation) -> None:
+    """Prints accuracy and macro F1, as far as it says something, in one line."""
+    macro_f1 = evaluation.meaningful_macro_f1
+    besides = "" if macro_f1 is None else f", macro F1 {percent(macro_f1)}"
+    say(f"Accuracy {evaluation.accuracy}{besides}, {counted(evaluation.accuracy.n, 'image')}", "bold")
+
+
+def say_one_label(scores: Mapping[str, Score]) -> None:
+    """Explains the dashes in a table of metrics, if there are any."""
+    if not all(score.is_meaningful for score in scores.values()):
+        say(ONE_LABEL)

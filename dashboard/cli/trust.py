@@ -11,6 +11,7 @@ from dashboard.cli.arguments import AsJson, RunId, Where
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.core.errors import DashboardError, DatasetError, counted
 from dashboard.core.metrics.guarantee import guarantee_on_halves
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.metrics.prediction_sets import prediction_sets_on_halves
 from dashboard.core.runs.filters import as_texts, parse_filter
 from dashboard.core.runs.labelled_rows import labelled_rows
@@ -95,7 +96,7 @@ def _print_sets(record: PredictionSetsRecord) -> None:
     table = Table("label", "test images", "coverage", "coverage with a limit for each class")
     both = list(zip(record.marginal.classes, record.by_class.classes, strict=True))
     for one, other in both[:CLASSES_SHOWN]:
-        shares = ("-" if each.coverage is None else f"{each.coverage:.1%}" for each in (one, other))
+        shares = ("-" if each.coverage is None else percent(each.coverage) for each in (one, other))
         table.add_row(plain_text(one.label), f"{one.n_test:,}", *shares)
     console.print(table)
     if len(both) > CLASSES_SHOWN:
@@ -103,8 +104,8 @@ def _print_sets(record: PredictionSetsRecord) -> None:
     for title, sets in (("One limit for all classes", record.marginal), ("A limit for each class", record.by_class)):
         low, high = sets.coverage_ci95
         say(
-            f"{title}: {sets.coverage:.1%} ({100 * low:.1f}-{100 * high:.1f}) of the sets contain the true class. "
-            f"A set has {sets.mean_size:.2f} classes on average, {sets.single:.1%} have one, {sets.empty:.1%} none.",
+            f"{title}: {percent(sets.coverage)} ({range_in_percent(low, high)}) of the sets contain the true class. "
+            f"A set has {sets.mean_size:.2f} classes on average, {percent(sets.single)} have one, {percent(sets.empty)} none.",
             "bold",
         )
     part = (

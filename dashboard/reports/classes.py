@@ -10,6 +10,7 @@ from dashboard.charts.per_class import per_class_chart
 from dashboard.core.metrics.confusion import confused_classes, confused_pairs, confusion_sums, confusion_table
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.percent import percent
 from dashboard.reports.document import Chart, Column, Section, Table
 
 _CLASSES_SHOWN = 100
@@ -73,7 +74,7 @@ def classes_section(evaluation: Evaluation) -> Section:
 
 
 def _percent(share: float) -> str:
-    return "-" if pd.isna(share) else f"{share:.1%}"
+    return "-" if pd.isna(share) else percent(share)
 
 
 def _recall(share: float, images: int) -> str:

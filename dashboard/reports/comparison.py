@@ -7,7 +7,7 @@ from dashboard.charts.palette import MOST_CLASSES, OF_MANY
 from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
 from dashboard.core.analysis.comparison_words import is_better, side_in_words, verdict
 from dashboard.core.metrics.confusion import confused_classes
-from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Chart, Column, Section, Table
@@ -40,8 +40,8 @@ def _differences(found: Comparison) -> Table:
         if (difference := found.differences.get(metric.name)) is None:
             continue
         a, b = (metric.text(side.scores[metric.name].value) for side in (found.a, found.b))
-        interval = f"{metric.difference(difference.low)} to {metric.difference(difference.high)}"
-        better = is_better(metric, difference) or "unclear"
+        interval = metric.difference_interval(difference.low, difference.high, min(found.a.n, found.b.n))
+        better = is_better(metric, difference) or ("unclear" if difference.is_meaningful else "-")
         rows.append((metric.title, a, b, metric.difference(difference.value), interval, better))
     columns = (
         Column("Metric"), Column("A", True), Column("B", True), Column("Difference", True), Column("95% interval", True),
@@ -52,6 +52,8 @@ def _differences(found: Comparison) -> Table:
         if found.outcomes
         else "Differences are B minus A, of percentages in points. The intervals are bootstrap intervals."
     )
+    if not all(score.is_meaningful for score in found.differences.values()):
+        note += f" {ONE_LABEL}"
     return Table(columns, tuple(rows), "All metrics", note)
 
 

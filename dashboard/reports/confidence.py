@@ -6,6 +6,7 @@ from dashboard.charts.calibration import reliability_chart
 from dashboard.charts.risk_coverage import risk_coverage_chart
 from dashboard.core.metrics.bin_table import bin_table
 from dashboard.core.metrics.confidence_gap import confidence_gap
+from dashboard.core.metrics.percent import percent
 from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Chart, Column, Section, Table
@@ -51,7 +52,7 @@ def _thresholds(curve: RiskCoverage) -> Table:
         accepted = curve.at(threshold)
         right = str(accepted.accuracy) if accepted.accuracy else "-"
         n = accepted.accuracy.n if accepted.accuracy else 0
-        rows.append((f"{threshold:.0%}", f"{n:,}", f"{accepted.coverage.value:.1%}", right))
+        rows.append((f"{threshold:.0%}", f"{n:,}", percent(accepted.coverage.value), right))
     columns = (
         Column("Confidence at least", True), Column("Images", True), Column("Share of all", True),
         Column("Right among them (95% interval)", True),

@@ -6,7 +6,8 @@ from collections import Counter
 
 from dashboard.core.errors import counted
 from dashboard.core.metrics.confusion import confused_pairs
-from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Column, Section, Table
 
@@ -21,8 +22,8 @@ def verdict_of(run: Run) -> str:
         return f"{counted(n, 'image')} got a prediction. None has a label, so how many are right is not known."
     a = evaluation.accuracy
     said = (
-        f"{a.value:.1%} of {counted(a.n, 'image')} are classified as they are labelled "
-        f"(95% interval {a.low:.1%} to {a.high:.1%})."
+        f"{percent(a.value)} of {counted(a.n, 'image')} are classified as they are labelled "
+        f"(95% interval {percent(a.low)} to {percent(a.high)})."
     )
     pairs = confused_pairs(evaluation.confusion, evaluation.class_names)
     if pairs.empty:
@@ -40,8 +41,8 @@ def metrics_section(run: Run) -> Section:
     if not scores:
         return Section("metrics", "Predicted classes", tables=(_predicted(run),))
     rows = tuple(
-        (metric.title, metric.text(score.value), f"{metric.text(score.low)} to {metric.text(score.high)}",
-         f"{score.n:,}", metric.explanation)
+        (metric.title, metric.text(score.value), metric.interval(score.low, score.high, score.n), f"{score.n:,}",
+         metric.explanation)
         for metric in METRICS
         if (score := scores.get(metric.name))
     )  # fmt: skip
@@ -50,6 +51,8 @@ def metrics_section(run: Run) -> Section:
         Column("What it is", wide=True),
     )  # fmt: skip
     note = "The intervals are Wilson's for shares of images, and bootstrap intervals for the others."
+    if not all(score.is_meaningful for score in scores.values()):
+        note += f" {ONE_LABEL}"
     return Section("metrics", "Metrics", tables=(Table(columns, rows, note=note),))
 
 

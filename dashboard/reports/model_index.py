@@ -25,10 +25,13 @@ def model_index(report: Document) -> dict[str, Any]:
     dataset = {"type": dataset_slug(m) or "dataset", "name": m.dataset_name}
     if m.dataset_sha256:
         dataset["revision"] = m.dataset_sha256
+    figures = [
+        metric for metric in METRICS if metric.name in report.scores and report.scores[metric.name].is_meaningful
+    ]
     result = {
         "task": {"type": "image-classification", "name": "Image Classification"},
         "dataset": dataset,
-        "metrics": [_metric(metric.name, metric.title, report) for metric in METRICS if metric.name in report.scores],
+        "metrics": [_metric(metric.name, metric.title, report) for metric in figures],
     }
     return {"model-index": [{"name": m.model, "results": [result] if result["metrics"] else []}]}
 

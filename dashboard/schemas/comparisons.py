@@ -12,8 +12,8 @@ from dashboard.core.analysis.comparison_words import verdict
 from dashboard.core.analysis.leaderboard import Leaderboard
 from dashboard.core.runs.filters import as_texts
 from dashboard.schemas.models import ModelName
-from dashboard.schemas.runs import ScoreRecord
 from dashboard.schemas.schema import Schema
+from dashboard.schemas.scores import ScoreRecord
 
 
 class SideRecord(Schema):

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from dashboard.core.history.entry import Entry
 from dashboard.schemas.models import ModelName
-from dashboard.schemas.runs import ScoreRecord
 from dashboard.schemas.schema import Schema
+from dashboard.schemas.scores import ScoreRecord
 
 if TYPE_CHECKING:
     from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion

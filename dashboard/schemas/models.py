@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.schema import Schema
+from dashboard.schemas.scores import ScoreRecord
 
 if TYPE_CHECKING:
     from dashboard.core.evaluation.recalibration import Recalibrated
@@ -70,6 +71,7 @@ class RecalibrationRecord(ModelName):
     temperature: float
     before: CalibrationRecord = Field(description="with the old temperature, on images that were not used to fit")
     after: CalibrationRecord = Field(description="with the new temperature, on the same images")
+    log_loss_difference: ScoreRecord = Field(description="after minus before, paired; below 0 is better")
     n_fit: int = Field(description="number of images that the temperature was fitted on")
     n_check: int = Field(description="number of images that it was checked on")
 
@@ -86,6 +88,7 @@ class RecalibrationRecord(ModelName):
             temperature=done.version.temperature,
             before=before,
             after=after,
+            log_loss_difference=ScoreRecord.of(found.difference),
             n_fit=found.n_fit,
             n_check=found.n_check,
         )

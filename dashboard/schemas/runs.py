@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from dashboard.core.metrics.evaluation import Evaluation
-from dashboard.core.metrics.intervals import Proportion
-from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.bin import DeletedRun
 from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.overview import RunOverview
@@ -17,6 +14,7 @@ from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import DamagedRun
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.schema import Schema
+from dashboard.schemas.scores import ScoreRecord
 
 if TYPE_CHECKING:
     from dashboard.core.importing.predictions import Imported
@@ -43,7 +41,9 @@ class Figures(Schema):
     accuracy_ci95: list[float] | None = Field(
         description="lower and upper end of the 95% Wilson interval of the accuracy"
     )
-    macro_f1: float | None = Field(description="mean F1 over the classes that occur, in [0, 1]")
+    macro_f1: float | None = Field(
+        description="mean F1 over the classes that occur, in [0, 1]; null if all images have the same label"
+    )
 
 
 class RunRecord(Figures):
@@ -89,25 +89,6 @@ class RunRecord(Figures):
             if manifest.seconds and not run.conditions
             else None,
         )
-
-
-class ScoreRecord(Schema):
-    """A metric, or a difference of metrics, with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
-    n: int = Field(description="number of images")
-
-    @classmethod
-    def of(cls, score: Score | Proportion) -> ScoreRecord:
-        """The record of a score."""
-        return cls(value=score.value, low=score.low, high=score.high, n=score.n)
-
-    @classmethod
-    def of_each(cls, scores: Mapping[str, Score]) -> dict[str, ScoreRecord]:
-        """The records of scores, by name."""
-        return {name: cls.of(score) for name, score in scores.items()}
 
 
 class ScoredRunRecord(RunRecord):
@@ -242,5 +223,5 @@ def figures(evaluation: Evaluation | None) -> dict[str, object]:
     return {
         "accuracy": evaluation.accuracy.value if evaluation else None,
         "accuracy_ci95": [evaluation.accuracy.low, evaluation.accuracy.high] if evaluation else None,
-        "macro_f1": evaluation.macro_f1 if evaluation else None,
+        "macro_f1": evaluation.meaningful_macro_f1 if evaluation else None,
     }

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.images.preprocessing import Fit
+from dashboard.core.metrics.percent import percent
 from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.ui import resources
 from dashboard.ui.words import plain
@@ -95,7 +96,7 @@ def _watch_files(versions: Sequence[ModelVersion], looked: list[bool]) -> None:
 def _accuracy(version: ModelVersion) -> str:
     if interval := version.accuracy_interval:
         return f"Accuracy {interval} on {interval.n:,} test images"
-    return f"Accuracy {version.accuracy:.1%} on its test images" if version.accuracy else "Accuracy not measured"
+    return f"Accuracy {percent(version.accuracy)} on its test images" if version.accuracy else "Accuracy not measured"
 
 
 def _forget_layers() -> None:

@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboard.core.errors import counted
+from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.percent import range_in_percent
 from dashboard.core.models.facts import ConvLayer
 
 NOT_YOURS = "Only the one who started this evaluation and admins may change it."
-ONE_LABEL = "A dash stands for a metric that says nothing, because all images have the same label."
+WHAT_METRICS_ARE = "\n".join(f"- **{metric.title}**: {metric.explanation}" for metric in METRICS)
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 PREDICTED_CLASS = "the predicted class"  # an entry in lists of classes: the class that the model predicts
 
@@ -41,7 +43,7 @@ def plain(text: str) -> str:
 
 def intervals(low: Iterable[float], high: Iterable[float]) -> list[str]:
     """Intervals of shares in percent, such as "92.0-94.1"; "" where a bound is NaN."""
-    return [f"{100 * a:.1f}-{100 * b:.1f}" if a == a and b == b else "" for a, b in zip(low, high, strict=True)]
+    return [range_in_percent(a, b) if a == a and b == b else "" for a, b in zip(low, high, strict=True)]
 
 
 def number_in_words(number: int) -> str:

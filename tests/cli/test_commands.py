@@ -486,6 +486,11 @@ def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny
         "models", "add", tiny_version.file, *arguments, data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models)
     )
     assert added.returncode == 0 and b"cifar10-resnet@2 stays active" in added.stderr
+    told = " ".join(added.stderr.decode().split())
+    assert (
+        "It takes colour pictures (RGB) of 32x32 pixels, in the scaling 1/255. Its outputs for the 10 classes are taken as "
+        "logits, and a softmax makes probabilities of them."
+    ) in told
     assert active(models) == ["2"]
     again = dashboard(
         "models", "add", tiny_version.file, "--json", "--name", "cifar10-resnet", *arguments[2:],

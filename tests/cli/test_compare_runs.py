@@ -50,6 +50,7 @@ def test_two_runs_as_a_table(data: Path) -> None:
     told = done.stderr.decode()
     assert done.returncode == 0 and done.stdout == b""
     assert "No significant difference: B 90.0%, A 80.0%, difference 10.0 points" in told
+    assert "fewer than 10 images" in " ".join(told.split())
     assert "+10.0" in told and "only A: 1, only B: 2" in told and "A: pets-a@1 on pets.zip (10 images)" in told
 
 
@@ -61,6 +62,23 @@ def test_conditions_hold_for_both_or_for_the_second_only(data: Path) -> None:
     assert found["mcnemar_p"] is None and found["only_a_right"] is None
     assert found["difference"]["accuracy"]["value"] == pytest.approx(4 / 6 - 1)
     assert found["run_b"]["where"] == ["true_label=cat"]
+
+
+def test_a_metric_of_several_labels_has_no_figure_for_images_of_one_label(data: Path) -> None:
+    one_label = ("--where", "true_label=dog")
+    nothing, needs_several = {"value": None, "low": None, "high": None, "n": 4}, ("macro_f1", "weighted_f1", "mcc")
+    shown = answer(dashboard("runs", "show", "a", *one_label, "--json", data_dir=data))
+    two = answer(dashboard("runs", "compare", "a", "b", *one_label, "--json", data_dir=data))
+    three = answer(dashboard("runs", "compare", "a", "b", "c", *one_label, "--json", data_dir=data))
+    for metrics in (shown["metrics"], two["a"], two["b"], two["difference"], three["ranked"][0]["metrics"]):
+        assert [metrics[name] for name in needs_several] == [nothing] * 3 and metrics["accuracy"]["value"] is not None
+    assert shown["macro_f1"] is None
+    told = dashboard("runs", "show", "a", *one_label, data_dir=data).stderr.decode()
+    assert "Accuracy 100.0% (51.0-100.0), 4 images" in told and "A dash stands for a metric that says nothing" in told
+    told = dashboard("runs", "compare", "a", "b", *one_label, data_dir=data).stderr.decode()
+    assert "A dash stands for a metric that says nothing" in told and "nan" not in told
+    done = dashboard("runs", "compare", "a", "b", "c", *one_label, "--metric", "mcc", "--json", data_dir=data)
+    assert done.returncode == 1 and "Matthews correlation says nothing" in only_json(done)["error"]["message"]
 
 
 def test_more_than_two_are_ranked(data: Path) -> None:

@@ -47,8 +47,9 @@ def test_the_new_version_is_stored_and_the_old_one_stays_active(recalibrate: Rec
     record = json.loads(done.stdout)
     assert (record["name"], record["version"], record["run_id"]) == ("pets", "2", RUN)
     assert (record["n_fit"], record["n_check"], record["temperature_before"]) == (500, 500, 1.5)
-    assert record["after"]["log_loss"] < record["before"]["log_loss"]
+    assert record["after"]["log_loss"] < record["before"]["log_loss"] and record["log_loss_difference"]["high"] < 0
     assert record["temperature"] == json.loads((tmp_path / "models/pets/2/model.json").read_text())["temperature"]
+    assert "The new temperature is better." in done.stderr
     assert "pets@1 stays active" in done.stderr and "Added pets@2" in done.stderr
     [active] = [each["version"] for each in json.loads(recalibrate("--json").stdout) if each["active"]]
     assert active == "1"

@@ -58,6 +58,11 @@ def test_before_anything_is_chosen(open_page: Open, runs: Path) -> None:
     at = open_page("compare")
     assert not at.exception and "Choose two evaluations of the same images" in text_of(at)
     assert len(at.selectbox(key="compare-a").options) == 4 and not at.header
+    assert not any(link.proto.label.startswith("Evaluate a dataset") for link in at.get("page_link"))
+
+
+def test_without_evaluations_it_leads_to_the_page_that_makes_them(open_page: Open) -> None:
+    assert any(link.proto.label == "Evaluate a dataset first" for link in open_page("compare").get("page_link"))
 
 
 def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, runs: Path) -> None:
@@ -73,6 +78,8 @@ def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, r
     assert (accuracy["B minus A"], accuracy["Better"]) == ("+33.3", "B")
     shown = {metric.label: metric.value for metric in at.metric}
     assert (shown["Both right"], shown["Only A right"], shown["Only B right"]) == ("40", "0", "20")
+    ece = table[table["Metric"] == "Calibration error (ECE)"].iloc[0]  # type: ignore[index]
+    assert ece["95% interval"].endswith(" (fewer than 10 images per bin: mostly chance)")
     assert "A 30 images per second (2.0 s)" in text_of(at)
 
 
@@ -86,7 +93,7 @@ def test_the_address_says_what_to_compare(open_page: Open, runs: Path) -> None:
     assert "against 66.7%" in headline(at) and "where" not in at.query_params
 
 
-@pytest.mark.parametrize("tab", ["Images (20 fixed, 0 broken)", "Confusion matrix", "Calibration"])
+@pytest.mark.parametrize("tab", ["Images (only A is right: 0, only B: 20)", "Confusion matrix", "Calibration"])
 def test_each_tab_is_drawn(open_page: Open, runs: Path, tab: str) -> None:
     at = open_page("compare")
     at.session_state["compare-tab"] = tab
@@ -123,7 +130,7 @@ def test_no_evaluation_is_better_by_a_metric_that_says_nothing_about_one_label(o
     rows = table_with(at, "Better").set_index("Metric")  # type: ignore[attr-defined]
     assert rows.loc["Macro F1", "Better"] == "B" and "the same label" not in text_of(at)
     rows = table_with(opened(at, a="bad", b="good", where=["true_label=cat"]), "Better").set_index("Metric")  # type: ignore[attr-defined]
-    assert rows.loc["Macro F1"].drop("What it is").tolist() == ["-"] * 5
+    assert rows.loc["Macro F1"].tolist() == ["-"] * 5
     assert rows.loc["Accuracy", "Better"] == "B" and "all images have the same label" in text_of(at)
     at = opened(at, a="bad", b="bad", where=["true_label=cat"], where_b=["predicted_label=dog"])
     rows = table_with(at, "Better").set_index("Metric")  # type: ignore[attr-defined]
@@ -170,7 +177,7 @@ def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboa
     fixed = int(next(metric.value for metric in at.metric if metric.label == "Only B right"))
     broken = int(next(metric.value for metric in at.metric if metric.label == "Only A right"))
     assert fixed > 3
-    at.session_state["compare-tab"] = f"Images ({fixed} fixed, {broken} broken)"
+    at.session_state["compare-tab"] = f"Images (only A is right: {broken}, only B: {fixed})"
     at.run()
     assert not at.exception
     sheets = [json.loads(each.proto.json)["items"] for each in at.get("bidi_component")]

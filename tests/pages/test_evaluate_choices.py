@@ -142,11 +142,11 @@ def test_the_note_that_was_typed_but_not_saved_does_not_come_back(page: AppTest,
 def test_metrics_of_several_labels_are_a_dash_for_images_of_one_label(page: AppTest, run: RunManifest) -> None:
     page.session_state[f"metrics-{run.run_id}"] = True  # opens the table
     page.multiselect(key=f"filter-{run.run_id}").set_value(["true_label=cat"]).run()
-    table = next(each.value for each in page.dataframe if "What it is" in each.value.columns).set_index("Metric")
+    table = next(each.value for each in page.dataframe if "Metric" in each.value.columns).set_index("Metric")
     dashes = [name for name, value in table["Value"].items() if value == "-"]
-    assert dashes == ["Balanced accuracy", "Macro F1", "Matthews correlation", "Cohen's kappa"]
+    assert dashes == ["Balanced accuracy", "Macro F1", "Weighted F1", "Matthews correlation", "Cohen's kappa"]
     assert (table.loc[dashes, "95% interval"] == "-").all() and table.loc["Accuracy", "Value"] == "50.0%"
     assert "all images have the same label" in text_of(page)
     page.multiselect(key=f"filter-{run.run_id}").set_value([]).run()
-    table = next(each.value for each in page.dataframe if "What it is" in each.value.columns)
+    table = next(each.value for each in page.dataframe if "Metric" in each.value.columns)
     assert "-" not in table["Value"].tolist() and "all images have the same label" not in text_of(page)

@@ -178,13 +178,14 @@ def test_few_images_give_no_temperature(show: Show) -> None:
     assert "There are 150 labelled images. A new temperature needs at least 200" in text_of(at) and not at.code
 
 
-def test_the_command_for_a_better_temperature(open_page: Open, dashboard: Services) -> None:
+def stored_run(dashboard: Services, temperature: float) -> str:
+    """The id of a run of the model with logits for 400 images, whose labels are drawn at this temperature."""
     version = dashboard.registry.get("tiny")
     names, rng = version.class_names, np.random.default_rng(0)
     logits = rng.normal(0, 3, (400, len(names)))
     rows = []
     for i, z in enumerate(logits):
-        label = rng.choice(len(names), p=softmax(z[None], 3.0)[0])
+        label = rng.choice(len(names), p=softmax(z[None], temperature)[0])
         p = softmax(z[None], version.temperature)[0]
         rows.append(Row(i, f"{i}.png", names[label], names[p.argmax()], p.max(), p.tolist(), z.tolist(), "ok", ""))
     run = manifest(
@@ -193,12 +194,27 @@ def test_the_command_for_a_better_temperature(open_page: Open, dashboard: Servic
     )  # fmt: skip
     dashboard.runs.begin(run).release()
     dashboard.runs.folder(run.run_id).add_part(0, table_of(rows))
-    at = opened(open_page, run.run_id, "Temperature")
-    assert [each.value for each in at.code] == [
-        f"python -m dashboard models recalibrate {version.ref} --run {run.run_id}"
-    ]
-    at = opened(open_page, run.run_id, "Temperature", where=f"predicted_label={names[0]}|{names[1]}")
+    return run.run_id
+
+
+def folded_command(at: AppTest) -> list[str]:
+    return [each.value for box in at.expander if box.label.startswith("Store it") for each in box.code]
+
+
+def test_the_command_for_a_better_temperature(open_page: Open, dashboard: Services) -> None:
+    version, run_id = dashboard.registry.get("tiny"), stored_run(dashboard, 3.0)
+    names = version.class_names
+    at = opened(open_page, run_id, "Temperature")
+    assert [each.value for each in at.code] == [f"python -m dashboard models recalibrate {version.ref} --run {run_id}"]
+    assert "The new temperature is better" in text_of(at) and not folded_command(at)
+    at = opened(open_page, run_id, "Temperature", where=f"predicted_label={names[0]}|{names[1]}")
     assert not at.code
+
+
+def test_a_temperature_that_is_no_better_is_not_offered_at_once(open_page: Open, dashboard: Services) -> None:
+    at = opened(open_page, stored_run(dashboard, 0.6), "Temperature")  # that of the model is 0.5
+    assert "No significant difference: there is no need for a new version" in text_of(at).replace("\\", "")
+    assert folded_command(at) == [each.value for each in at.code]
 
 
 def test_two_classes_have_a_threshold_and_costs(show: Show) -> None:

@@ -13,6 +13,7 @@ from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.reports.build import report_of
 from dashboard.reports.document import Document, Section
+from dashboard.reports.model_index import model_index
 from dashboard.reports.provenance import file_stem
 from tests.reports.made_runs import confused, hostile, pets, report, store_run
 from tests.run_rows import Row, failed, manifest, ok
@@ -52,6 +53,7 @@ def test_it_begins_with_the_result_and_says_where_the_figures_come_from(store: R
 def test_the_tables_hold_the_figures(store: RunStore) -> None:
     told = report_of(pets(store), store, ())
     assert rows(told, "metrics")["Accuracy"][:3] == ("75.0%", "30.1% to 95.4%", "4")
+    assert rows(told, "metrics")["Calibration error (ECE)"][1].endswith("(fewer than 10 images per bin: mostly chance)")
     assert rows(told, "metrics")["Balanced accuracy"][0] == "75.0%"
     assert rows(told, "classes") == {
         "cat": ("2", "66.7%", "100.0% (34.2-100.0)", "80.0%"),
@@ -63,6 +65,18 @@ def test_the_tables_hold_the_figures(store: RunStore) -> None:
     assert rows(told, "confidence")["80%"] == ("0", "0.0%", "-")
     assert rows(told, "mistakes") == {"dog/3.png": ("dog", "cat", "75.0%")}
     assert rows(told, "files") == {"cat/5.png": ("It is damaged.",)}
+
+
+def test_a_metric_of_several_labels_is_a_dash_for_images_of_one_label(store: RunStore) -> None:
+    run = pets(store)
+    cats = store.folder(run.manifest.run_id).load(VIEW_COLUMNS, parse_filter(["true_label=cat"]))
+    other = pets(store, run_id="other")
+    told = report_of(cats, store, (), store.folder("other").load(VIEW_COLUMNS, parse_filter(["true_label=cat"])))
+    assert other.scores["mcc"].is_meaningful and rows(told, "metrics")["Macro F1"][:2] == ("-", "-")
+    assert rows(told, "comparison")["Macro F1"] == ("-",) * 5
+    for name in ("metrics", "comparison"):
+        assert "A dash stands for a metric that says nothing" in section(told, name).tables[0].note
+    assert "macro" not in str(model_index(told)) and "accuracy" in str(model_index(told))
 
 
 def test_the_most_confident_mistakes_come_first_with_their_own_pictures(store: RunStore) -> None:

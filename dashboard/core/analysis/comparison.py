@@ -48,12 +48,12 @@ class Outcomes:
     changed: pd.DataFrame  # images for which the two predict different classes, see `LabelledPairs.rows`
 
     @cached_property
-    def fixed(self) -> pd.DataFrame:
+    def rows_only_b_right(self) -> pd.DataFrame:
         """The images that only B has right, as in `changed`."""
         return self._where(self.changed["predicted_b"] == self.changed["true_label"])
 
     @cached_property
-    def broken(self) -> pd.DataFrame:
+    def rows_only_a_right(self) -> pd.DataFrame:
         """The images that only A has right, as in `changed`."""
         return self._where(self.changed["predicted_a"] == self.changed["true_label"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.metrics.definitions import Definition
+from dashboard.core.metrics.percent import percent, rounded
 from dashboard.core.metrics.scores import Score
 
 
@@ -12,13 +13,13 @@ def verdict(comparison: Comparison) -> str:
     a, b = (side.scores["accuracy"].value for side in (comparison.a, comparison.b))
     difference, outcomes = comparison.differences["accuracy"], comparison.outcomes
     better, worse, value, other, sign = ("B", "A", b, a, 1) if difference.value >= 0 else ("A", "B", a, b, -1)
-    low, high = sorted(100 * sign * bound for bound in (difference.low, difference.high))
-    figures = f"difference {100 * abs(difference.value):.1f} points ({low:.1f} to {high:.1f})"
+    low, high = sorted(rounded(100 * sign * bound, 1) for bound in (difference.low, difference.high))
+    figures = f"difference {rounded(100 * abs(difference.value), 1)} points ({low} to {high})"
     if outcomes:
         figures += f", {p_in_words(outcomes.mcnemar_p)}"
     if comparison.accuracy_differs:
-        return f"{better} is right more often: {value:.1%} against {other:.1%} for {worse}, {figures}."
-    return f"No significant difference: {better} {value:.1%}, {worse} {other:.1%}, {figures}."
+        return f"{better} is right more often: {percent(value)} against {percent(other)} for {worse}, {figures}."
+    return f"No significant difference: {better} {percent(value)}, {worse} {percent(other)}, {figures}."
 
 
 def p_in_words(p: float) -> str:
@@ -33,7 +34,7 @@ def side_in_words(side: Side) -> str:
 
 
 def is_better(metric: Definition, difference: Score) -> str:
-    """ "A" or "B", whichever is better by this metric; "" if the interval of the difference contains 0."""
-    if difference.low <= 0 <= difference.high:
+    """ "A" or "B", whichever is better by this metric; "" if the interval of the difference contains 0 or says nothing."""
+    if not difference.is_meaningful or difference.low <= 0 <= difference.high:
         return ""
     return "B" if (difference.value > 0) == metric.higher_is_better else "A"

@@ -14,7 +14,7 @@ from dashboard.core.analysis.same_images import not_comparable
 from dashboard.core.metrics.answers import Answers
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.paired import holm, mcnemar_p
-from dashboard.core.metrics.scores import Score, compared
+from dashboard.core.metrics.scores import Score, compared, says_nothing
 from dashboard.core.metrics.weighted import WeightedMetrics
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
@@ -74,6 +74,10 @@ def leaderboard(runs: Sequence[Run], metric: str = "accuracy") -> Leaderboard:
     values = [_value(each, metric) for each in answers]
     if missing := [run.manifest.model for run, value in zip(runs, values, strict=True) if math.isnan(value)]:
         raise not_comparable(f"{BY_NAME[metric].title} is not defined for {missing[0]}.", "Choose another metric.")
+    if says_nothing(metric, answers[0]):
+        raise not_comparable(
+            f"{BY_NAME[metric].title} says nothing about images that all have the same label.", "Choose another metric."
+        )
     sign = -1 if BY_NAME[metric].higher_is_better else 1
     best, *others = sorted(range(len(runs)), key=lambda i: sign * values[i])
     found = [compared(answers[best], answers[i]) for i in others]

@@ -38,6 +38,11 @@ class Answers:
         """(N,) bool: the predicted class is the label."""
         return self.true_ids == self.predicted_ids
 
+    @property
+    def has_one_label(self) -> bool:
+        """All images have the same label; False if there are none."""
+        return len(self) > 0 and bool((self.true_ids == self.true_ids[0]).all())
+
     def take(self, places: np.ndarray) -> Answers:
         """Those at these places."""
         probabilities = self.probabilities and self.probabilities.take(places)

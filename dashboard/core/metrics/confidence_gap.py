@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.percent import percent, rounded
 from dashboard.core.metrics.scores import Score
 
 _Z = 1.96
@@ -35,15 +37,16 @@ class ConfidenceGap:
             ece: the expected calibration error of the same images. It tells whether single bins are off although the mean
                 is right.
         """
-        means = f"the mean confidence is {self.confidence:.1%} and the accuracy {self.accuracy:.1%}"
+        means = f"the mean confidence is {percent(self.confidence)} and the accuracy {percent(self.accuracy)}"
         if self.low > 0:
             return f"Overconfident: {means}, so the confidence is too high by {_points(self.gap)} on average."
         if self.high < 0:
             return f"Underconfident: {means}, so the confidence is too low by {_points(self.gap)} on average."
         if ece.low > _SMALL:
+            note = BY_NAME["ece15"].chance_note(ece.n)
             return (
                 "The confidence is too high for some images and too low for others. "
-                f"On average it is off by {_points(ece.value)}."
+                f"On average it is off by {_points(ece.value)}{f' ({note})' if note else ''}."
             )
         return f"Confidence and accuracy agree, as far as {self.n:,} images can show: {means}."
 
@@ -62,5 +65,5 @@ def confidence_gap(confidence: np.ndarray, correct: np.ndarray) -> ConfidenceGap
 
 
 def _points(value: float) -> str:
-    text = f"{100 * abs(value):.1f}"
+    text = f"{rounded(100 * abs(value), 1):f}"
     return f"{text} point{'' if text == '1.0' else 's'}"

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from dashboard.core.metrics.percent import decimals_apart, percent, rounded
+
+_LEAST_PER_BIN = 10  # images on average, for a calibration error
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -16,17 +20,45 @@ class Definition:
     higher_is_better: bool = True
     percent: bool = True  # shown as a percentage; otherwise with three decimals
     of_confidence: bool = False  # needs probabilities, not only predicted labels
-    of_several_labels: bool = False  # says nothing about images that all have the same label
+    of_several_labels: bool = False  # says nothing about images that all have the same label; see `Score`
+    bins: int = 0  # of confidence, in which it compares confidence and accuracy
     least: float = 0.0  # possible value
     most: float = 1.0
 
-    def text(self, value: float) -> str:
-        """The value as it is shown."""
-        return f"{value:.1%}" if self.percent else f"{value:.3f}"
+    def text(self, value: float, decimals: int | None = None) -> str:
+        """The value as it is shown, with one decimal in percent or else three, or as many as asked for; "-" for NaN."""
+        if math.isnan(value):
+            return "-"
+        return percent(value, decimals or 1) if self.percent else f"{rounded(value, decimals or 3):f}"
+
+    def decimals_apart(self, value: float, limit: float) -> int:
+        """How many decimals `text` needs so that the value and a limit read differently, unless they are equal."""
+        return decimals_apart(100 * value, 100 * limit, 1) if self.percent else decimals_apart(value, limit, 3)
 
     def difference(self, value: float) -> str:
-        """A difference of two values, with its sign."""
-        return f"{100 * value:+.1f}" if self.percent else f"{value:+.3f}"
+        """A difference of two values, with its sign; "-" for NaN."""
+        if math.isnan(value):
+            return "-"
+        return f"{rounded(100 * value, 1):+f}" if self.percent else f"{rounded(value, 3):+f}"
+
+    def interval(self, low: float, high: float, n: int) -> str:
+        """An interval of values from n images, with `chance_note`; "-" for NaN."""
+        return "-" if math.isnan(low) else f"{self.text(low)} to {self.text(high)}{self._in_brackets(n)}"
+
+    def difference_interval(self, low: float, high: float, n: int) -> str:
+        """An interval of differences, with `chance_note` for n images; "-" for NaN."""
+        return "-" if math.isnan(low) else f"{self.difference(low)} to {self.difference(high)}{self._in_brackets(n)}"
+
+    def chance_note(self, n: int) -> str:
+        """Why the value from n images says little; "" if it does say something.
+
+        The distances in the bins are never negative, so that chance alone makes their mean large where bins have few images.
+        """
+        return f"fewer than {_LEAST_PER_BIN} images per bin: mostly chance" if n < _LEAST_PER_BIN * self.bins else ""
+
+    def _in_brackets(self, n: int) -> str:
+        note = self.chance_note(n)
+        return f" ({note})" if note else ""
 
 
 def _top(k: int) -> Definition:
@@ -36,9 +68,13 @@ def _top(k: int) -> Definition:
     )  # fmt: skip
 
 
-def _error(name: str, title: str, explanation: str, percent: bool = False, most: float = 1.0) -> Definition:
+def _error(name: str, title: str, explanation: str, most: float = 1.0) -> Definition:
     """A metric of the probabilities that should be low."""
-    return Definition(name, title, explanation, higher_is_better=False, percent=percent, of_confidence=True, most=most)
+    return Definition(name, title, explanation, higher_is_better=False, percent=False, of_confidence=True, most=most)
+
+
+def _calibration_error(name: str, title: str, explanation: str, bins: int) -> Definition:
+    return Definition(name, title, explanation, higher_is_better=False, of_confidence=True, bins=bins)
 
 
 METRICS = (
@@ -53,7 +89,10 @@ METRICS = (
     Definition(
         "macro_f1", "Macro F1", "Mean F1 of the classes, each class counts equally.", of_several_labels=True
     ),
-    Definition("weighted_f1", "Weighted F1", "Mean F1 of the classes, weighted by their number of images."),
+    Definition(
+        "weighted_f1", "Weighted F1", "Mean F1 of the classes, weighted by their number of images.",
+        of_several_labels=True,
+    ),
     Definition(
         "mcc", "Matthews correlation", "Correlation of labels and predictions: 1 is perfect, 0 is chance.",
         percent=False, of_several_labels=True, least=-1.0,
@@ -69,18 +108,19 @@ METRICS = (
     _error(
         "brier", "Brier score", "Mean squared error of the probabilities, summed over the classes; from 0 to 2.", most=2.0
     ),
-    _error(
+    _calibration_error(
         "ece15", "Calibration error (ECE)",
-        "Mean distance between confidence and accuracy, in 15 bins of equal width.", percent=True,
+        "Mean distance between confidence and accuracy, in 15 bins of equal width.", bins=15,
     ),
-    _error(
+    _calibration_error(
         "ece15_equal_mass", "ECE, equal-mass bins",
-        "Mean distance between confidence and accuracy, in 15 bins with equally many images.", percent=True,
+        "Mean distance between confidence and accuracy, in 15 bins with equally many images.", bins=15,
     ),
-    _error(
+    _calibration_error(
         "ece10", "ECE, 10 bins", "Mean distance between confidence and accuracy, in 10 bins of equal width.",
-        percent=True,
+        bins=10,
     ),
     _error("aurc", "AURC", "Mean error rate when only the most confident images count, over all coverages."),
 )  # fmt: skip
 BY_NAME = {metric.name: metric for metric in METRICS}
+ONE_LABEL = "A dash stands for a metric that says nothing, because all images have the same label."

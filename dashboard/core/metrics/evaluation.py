@@ -41,11 +41,16 @@ class Evaluation:
     """The metrics of a run, over its images with a label."""
 
     accuracy: Proportion
-    macro_f1: float  # over the classes that occur as labels or predictions
+    macro_f1: float  # over the classes that occur as labels or predictions; show `meaningful_macro_f1`
     confusion: IntegerMatrix  # (K, K) counts; rows are true labels, columns predicted
     per_class: PerClass  # one row per class: class, images, precision, recall, f1
     class_names: tuple[str, ...]
     reliability: Reliability | None = None  # None if there are no probabilities
+
+    @property
+    def meaningful_macro_f1(self) -> float | None:
+        """The macro F1, in [0, 1]; None if all images have the same label, see `Definition.of_several_labels`."""
+        return self.macro_f1 if np.count_nonzero(self.confusion.sum(axis=1)) > 1 else None
 
     @property
     def ece15(self) -> float | None:

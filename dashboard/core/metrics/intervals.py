@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.metrics.wilson import wilson
 
 RESAMPLES = 5000
@@ -49,7 +50,7 @@ class Proportion:
     n: Annotated[int, Field(ge=1, le=10**10)]
 
     def __str__(self) -> str:
-        return f"{self.value:.1%} ({100 * self.low:.1f}-{100 * self.high:.1f})"
+        return f"{percent(self.value)} ({range_in_percent(self.low, self.high)})"
 
 
 def proportion(successes: int, n: int) -> Proportion:

@@ -8,7 +8,8 @@ import numpy as np
 
 from dashboard.core.metrics.calibration import expected_calibration_error
 from dashboard.core.metrics.halves import CHECK, FIT
-from dashboard.core.metrics.temperature import fit_temperature, negative_log_likelihood, softmax
+from dashboard.core.metrics.scores import Score, mean_score
+from dashboard.core.metrics.temperature import fit_temperature, log_losses, softmax
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Refit:
     temperature: float
     before: Calibration  # on the checked half, with `temperature_before`
     after: Calibration  # on the checked half, with `temperature`
+    difference: Score  # of the log loss on the checked half, after minus before; paired
     n_fit: int
     n_check: int
 
@@ -34,6 +36,25 @@ class Refit:
     def improves(self) -> bool:
         """True if the checked half is more likely with the new temperature."""
         return self.after.nll < self.before.nll
+
+    @property
+    def is_better(self) -> bool:
+        """True if the new temperature is significantly better on the checked half."""
+        return self.difference.high < 0
+
+    def in_words(self) -> str:
+        """Whether the new temperature is better, in two sentences."""
+        d = self.difference
+        if self.is_better:
+            said = "The new temperature is better."
+        elif d.low > 0:
+            said = "The new temperature is worse: keep the present one."
+        else:
+            said = "No significant difference: there is no need for a new version."
+        return (
+            f"{said} On the {d.n:,} images that did not fit it, the log loss changes by {d.value:+.4f} "
+            f"(95% interval {d.low:+.4f} to {d.high:+.4f}; less is better)."
+        )
 
 
 def refit(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> Refit:
@@ -51,17 +72,15 @@ def refit(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> R
     if len(labels) < 2:
         raise ValueError("two halves need at least two images")
     new = fit_temperature(logits[FIT], labels[FIT])
-    before, after = (_calibration(logits[CHECK], labels[CHECK], each) for each in (temperature, new))
-    return Refit(temperature, new, before, after, len(labels[FIT]), len(labels[CHECK]))
+    losses = [log_losses(logits[CHECK], labels[CHECK], each) for each in (temperature, new)]
+    before, after = (
+        Calibration(expected_calibration_error(softmax(logits[CHECK], each), labels[CHECK]), float(loss.mean()))
+        for each, loss in zip((temperature, new), losses, strict=True)
+    )
+    difference = mean_score(losses[1] - losses[0])
+    return Refit(temperature, new, before, after, difference, len(labels[FIT]), len(labels[CHECK]))
 
 
 def log_probabilities(pred_probs: np.ndarray) -> np.ndarray:
     """Logits (N, K) whose softmax is `pred_probs` (N, K)."""
     return np.log(np.maximum(pred_probs, np.finfo(np.float64).tiny))
-
-
-def _calibration(logits: np.ndarray, labels: np.ndarray, temperature: float) -> Calibration:
-    return Calibration(
-        expected_calibration_error(softmax(logits, temperature), labels),
-        negative_log_likelihood(logits, labels, temperature),
-    )

@@ -8,7 +8,7 @@ bootstrap, 1993, chapter 13).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -27,13 +27,20 @@ _UPWARD = ("ece15", "ece15_equal_mass", "ece10")  # too large on average, becaus
 
 @dataclass(frozen=True)
 class Score:
-    """A metric, or a difference of metrics, with its 95% interval."""
+    """A metric, or a difference of metrics, with its 95% interval.
+
+    The three are NaN if all images have the same label and the metric needs several, so that nobody takes them for figures.
+    """
 
     value: float
     low: float
     high: float
     n: int  # images
-    meaningful: bool = True  # False if all images have the same label, and the metric needs several
+
+    @property
+    def is_meaningful(self) -> bool:
+        """It is a figure."""
+        return not math.isnan(self.value)
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def scores(answers: Answers) -> dict[str, Score]:
     if not n:
         return {}
     resamples = _Resamples(n)
-    return _marked(resamples.scores(*resamples.values(answers)), answers)
+    return _meaningful(resamples.scores(*resamples.values(answers)), n, answers)
 
 
 def differences(a: Answers, b: Answers) -> dict[str, Score]:
@@ -86,20 +93,28 @@ def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
             value = values_b[name] - values_a[name]
             found[name] = Score(value, *_interval("", value, drawn_b[name] - drawn_a[name]), n)
     return Compared(
-        _marked(of_a.scores(values_a, drawn_a), a),
-        _marked(of_b.scores(values_b, drawn_b), b),
-        _marked(_marked(found, a), b),
+        _meaningful(of_a.scores(values_a, drawn_a), len(a), a),
+        _meaningful(of_b.scores(values_b, drawn_b), len(b), b),
+        _meaningful(found, n, a, b),
     )
 
 
-def _marked(found: dict[str, Score], answers: Answers) -> dict[str, Score]:
-    """The scores, those without a meaning for these answers marked."""
-    if (answers.true_ids != answers.true_ids[0]).any():
-        return found
-    return {
-        name: replace(score, meaningful=score.meaningful and not BY_NAME[name].of_several_labels)
-        for name, score in found.items()
-    }
+def mean_score(values: np.ndarray) -> Score:
+    """The mean of one value for each image, (N,), N >= 1. Differences of two evaluations of the same images are paired."""
+    resamples = _Resamples(len(values))
+    mean = float(values.mean())
+    return Score(mean, *_interval("", mean, resamples.means(values)), len(values))
+
+
+def says_nothing(name: str, answers: Answers) -> bool:
+    """Whether the metric of this name needs several labels, and these answers have one only."""
+    return BY_NAME[name].of_several_labels and answers.has_one_label
+
+
+def _meaningful(found: dict[str, Score], n: int, *sides: Answers) -> dict[str, Score]:
+    """The scores of n images; those that say nothing about one of the sides without figures."""
+    nothing = [name for name in BY_NAME if any(says_nothing(name, side) for side in sides)]
+    return found | dict.fromkeys(nothing, Score(math.nan, math.nan, math.nan, n))
 
 
 class _Resamples:
@@ -125,6 +140,12 @@ class _Resamples:
             name: (np.concatenate([block[name] for block in blocks]) - centre[name]) * narrower for name in defined
         }
         return {name: whole[name] for name in defined}, drawn
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """How far the mean of values (N,) of the images is from that of all in each resample (RESAMPLES,)."""
+        part = values[self._part]
+        drawn = np.concatenate([counts @ part for counts in self._counts]) / len(part)
+        return np.asarray((drawn - part.mean()) * math.sqrt(len(part) / self._n))
 
     @cached_property
     def _counts(self) -> list[np.ndarray]:

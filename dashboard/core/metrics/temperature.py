@@ -15,10 +15,15 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
     """Mean -log p of the true class, in nats."""
+    return float(log_losses(logits, labels, temperature).mean())
+
+
+def log_losses(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """-log p of the true class of each image, (N,), in nats."""
     scaled = np.asarray(logits, np.float64) / temperature
     scaled = scaled - scaled.max(axis=1, keepdims=True)
     log_probs = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-    return float(-log_probs[np.arange(len(labels)), labels].mean())
+    return np.asarray(-log_probs[np.arange(len(labels)), labels])
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -10,6 +10,7 @@ from typing import Literal
 from dashboard.core.errors import DatasetError
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.metrics.intervals import Proportion, proportion
+from dashboard.core.metrics.percent import percent
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
@@ -95,8 +96,8 @@ def judge(test: SelfTest, version: ModelVersion) -> Verdict:
         if surprising or test.accuracy.value <= chance:
             return Verdict("error", f"{version.ref} {right}, no better than guessing; {mostly}")
         return Verdict("warning", f"{version.ref} {right}, too few to rule out guessing; {mostly}")
-    if surprising:
-        return Verdict("warning", f"{version.ref} {right}, although its model.json states {stated:.1%}")
+    if surprising and stated is not None:
+        return Verdict("warning", f"{version.ref} {right}, although its model.json states {percent(stated)}")
     return Verdict("ok", f"{version.ref} {right}")
 
 

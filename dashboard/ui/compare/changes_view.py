@@ -27,10 +27,13 @@ FILES_SHOWN = 200
 
 
 def show_changes(services: Services, comparison: Comparison, outcomes: Outcomes) -> None:
-    """Shows the images that B fixes beside those that it breaks."""
-    fixed = ImageList("fixed", "Fixed: only B is right", outcomes.fixed)
-    broken = ImageList("broken", "Broken: only A is right", outcomes.broken)
-    show_side_by_side(services, comparison, fixed, broken)
+    """Shows the images that only A gets right beside those that only B gets right."""
+    show_side_by_side(
+        services,
+        comparison,
+        ImageList("only-a", "Only A is right", outcomes.rows_only_a_right),
+        ImageList("only-b", "Only B is right", outcomes.rows_only_b_right),
+    )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.filters import EXAMPLES
 from dashboard.core.runs.overview import RunOverview
 from dashboard.ui.compare_address import MORE, WHERE, WHERE_B, A, B
@@ -79,7 +80,7 @@ def choose(runs: Sequence[RunOverview]) -> Choice:
 
 def _title(run: RunOverview) -> str:
     manifest = run.manifest
-    accuracy = f", {run.accuracy.value:.1%}" if run.accuracy else ""
+    accuracy = f", {percent(run.accuracy.value)}" if run.accuracy else ""
     return f"{manifest.model} on {manifest.dataset_name}{accuracy}, {local_time(manifest.created_utc)}"
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.core.analysis.comparison import Comparison, Outcomes
 from dashboard.core.analysis.comparison_words import verdict
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.services import Services
 from dashboard.ui.compare.changes_view import show_changes
 from dashboard.ui.compare.confidence_tab import show_confidence
@@ -35,7 +36,7 @@ def show_comparison(services: Services, comparison: Comparison) -> None:
     tabs: dict[str, Callable[[], None]] = {"Metrics": lambda: show_metrics(comparison)}
     if outcomes := comparison.outcomes:
         _show_outcomes(outcomes)
-        title = f"Images ({len(outcomes.fixed):,} fixed, {len(outcomes.broken):,} broken)"
+        title = f"Images (only A is right: {outcomes.only_a_right:,}, only B: {outcomes.only_b_right:,})"
         tabs[title] = lambda: show_changes(services, comparison, outcomes)
     tabs["Confusion matrix"] = lambda: show_confusion_difference(services, comparison)
     tabs["Calibration"] = lambda: show_confidence(comparison)
@@ -49,8 +50,8 @@ def _show_outcomes(outcomes: Outcomes) -> None:
     with st.container(horizontal=True, key="outcomes"):
         for label, count, explanation in (
             ("Both right", outcomes.both_right, "Images that both get right."),
-            ("Only A right", outcomes.only_a_right, "Images that B breaks."),
-            ("Only B right", outcomes.only_b_right, "Images that B fixes."),
+            ("Only A right", outcomes.only_a_right, "Images that A gets right and B wrong."),
+            ("Only B right", outcomes.only_b_right, "Images that B gets right and A wrong."),
             ("Both wrong", outcomes.both_wrong, "Images that both get wrong."),
         ):
             st.metric(label, f"{count:,}", width=150, help=explanation)
@@ -58,8 +59,8 @@ def _show_outcomes(outcomes: Outcomes) -> None:
         kappa = "not defined" if math.isnan(outcomes.kappa) else f"{outcomes.kappa:.3f}"
         st.metric(
             "Same class predicted",
-            f"{same.value:.1%}",
-            f"{100 * same.low:.1f}-{100 * same.high:.1f}%",
+            percent(same.value),
+            f"{range_in_percent(same.low, same.high)}%",
             delta_color="off",
             delta_arrow="off",
             width=190,

@@ -6,6 +6,8 @@ import streamlit as st
 
 from dashboard.charts.calibration import reliability_chart
 from dashboard.core.analysis.comparison import Comparison
+from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.percent import percent
 from dashboard.ui.words import plain
 
 
@@ -18,7 +20,8 @@ def show_confidence(comparison: Comparison) -> None:
                 st.caption("There are no probabilities.")
                 continue
             ece = side.scores["ece15"]
-            st.caption(f"Calibration error (ECE) {ece.value:.1%} ({100 * ece.low:.1f}-{100 * ece.high:.1f})")
+            interval = BY_NAME["ece15"].interval(ece.low, ece.high, ece.n)
+            st.caption(f"Calibration error (ECE) {percent(ece.value)}, {interval}")
             st.altair_chart(
                 reliability_chart(side.bins, st.context.theme.type == "dark"),
                 width="stretch",

@@ -47,7 +47,7 @@ def show_leaderboard(board: Leaderboard) -> None:
             "Model": each.manifest.model,
             "Dataset": each.manifest.dataset_name,
             metric.title: metric.text(score.value),
-            "95% interval": f"{metric.text(score.low)} to {metric.text(score.high)}",
+            "95% interval": metric.interval(score.low, score.high, score.n),
             "Difference to the best": "",
             "May be the best": "yes" if each.may_be_best else "no",
         }

@@ -7,9 +7,9 @@ import streamlit as st
 
 from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.analysis.comparison_words import is_better
-from dashboard.core.metrics.definitions import METRICS, Definition
+from dashboard.core.metrics.definitions import METRICS, ONE_LABEL, Definition
 from dashboard.core.metrics.scores import Score
-from dashboard.ui.words import ONE_LABEL
+from dashboard.ui.words import WHAT_METRICS_ARE
 
 
 def show_metrics(comparison: Comparison) -> None:
@@ -23,40 +23,40 @@ def show_metrics(comparison: Comparison) -> None:
                     "Metric": metric.title,
                     "A": _with_interval(metric, a),
                     "B": _with_interval(metric, b),
-                    **_difference(metric, difference),
-                    "What it is": metric.explanation,
+                    **_difference(metric, difference, min(a.n, b.n)),
                 }
             )
     table = pd.DataFrame(rows)
+    st.caption("Each metric with its 95% interval.", help=WHAT_METRICS_ARE)
     st.dataframe(
         table,
         hide_index=True,
         height=35 * (len(table) + 1) + 3,
         column_config={
             "B minus A": st.column_config.TextColumn(help="In percentage points, or as it is for other metrics."),
-            "95% interval": st.column_config.TextColumn(help="Of the difference, by the bootstrap."),
+            "95% interval": st.column_config.TextColumn(width="large", help="Of the difference, by the bootstrap."),
             "Better": st.column_config.TextColumn(help="Unclear if the interval contains 0."),
         },
         alt="Metrics of both evaluations with 95% intervals, and their differences",
     )
-    if not all(score.meaningful for score in comparison.differences.values()):
+    if not all(score.is_meaningful for score in comparison.differences.values()):
         st.caption(ONE_LABEL)
     _show_speed(comparison)
 
 
-def _difference(metric: Definition, difference: Score) -> dict[str, str]:
-    """The cells of a row about the difference."""
-    if not difference.meaningful:
+def _difference(metric: Definition, difference: Score, n: int) -> dict[str, str]:
+    """The cells of a row about the difference; each side has at least n images."""
+    if not difference.is_meaningful:
         return {"B minus A": "-", "95% interval": "-", "Better": "-"}
     return {
         "B minus A": metric.difference(difference.value),
-        "95% interval": f"{metric.difference(difference.low)} to {metric.difference(difference.high)}",
+        "95% interval": metric.difference_interval(difference.low, difference.high, n),
         "Better": is_better(metric, difference) or "unclear",
     }
 
 
 def _with_interval(metric: Definition, score: Score) -> str:
-    if not score.meaningful:
+    if not score.is_meaningful:
         return "-"
     low, high = (metric.text(bound).removesuffix("%") for bound in (score.low, score.high))
     return f"{metric.text(score.value)} ({low}-{high})"

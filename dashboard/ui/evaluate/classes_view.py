@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.charts.palette import MOST_CLASSES
 from dashboard.charts.per_class import POINT, per_class_chart
+from dashboard.core.metrics.percent import range_in_percent
 from dashboard.core.metrics.wilson import wilson
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
@@ -98,4 +99,4 @@ def images_of_point(picked: Sequence[Mapping[str, str]], labelled: Sequence[str]
 def _intervals(confusion: np.ndarray, axis: int) -> list[str]:
     """The 95% Wilson interval of the diagonal's share of each row (axis 1) or column (axis 0), in percent."""
     bounds = zip(*wilson(confusion.diagonal(), confusion.sum(axis=axis)), strict=True)
-    return ["" if np.isnan(low) else f"{100 * low:.1f}-{100 * high:.1f}" for low, high in bounds]
+    return ["" if np.isnan(low) else range_in_percent(low, high) for low, high in bounds]

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.charts.risk_coverage import risk_coverage_chart
 from dashboard.core.metrics.guarantee import Guarantee, guarantee_on_halves
 from dashboard.core.metrics.intervals import Proportion
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
@@ -133,8 +134,8 @@ def _computed_curve(run: Run) -> RiskCoverage:
 
 
 def _figure(label: str, width: int, share: Proportion | None, explanation: str) -> None:
-    interval = f"{100 * share.low:.1f}-{100 * share.high:.1f}%" if share else "none is accepted"
+    interval = f"{range_in_percent(share.low, share.high)}%" if share else "none is accepted"
     st.metric(
-        label, f"{share.value:.1%}" if share else "-", interval, delta_color="off", delta_arrow="off", width=width,
+        label, percent(share.value) if share else "-", interval, delta_color="off", delta_arrow="off", width=width,
         help=f"{explanation} With its 95% Wilson interval.",
     )  # fmt: skip

@@ -14,6 +14,7 @@ from dashboard.core.metrics.calibration import equal_mass_reliability, reliabili
 from dashboard.core.metrics.class_calibration import top_label_calibration
 from dashboard.core.metrics.confidence_gap import confidence_gap
 from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.percent import range_in_percent
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
@@ -37,13 +38,15 @@ def show_calibration(services: Services, run: Run) -> None:
         with st.container(horizontal=True, key="calibration-errors"):
             for name in ("ece15", "ece15_equal_mass"):
                 _show_score(name, scores[name])
+        if note := BY_NAME["ece15"].chance_note(scores["ece15"].n):
+            st.caption(f"The two calibration errors have {note}.")
         _show_classes(run, confidence, correct)
 
 
 def _show_score(name: str, score: Score) -> None:
     metric = BY_NAME[name]
     st.metric(
-        metric.title, metric.text(score.value), f"{100 * score.low:.1f}-{100 * score.high:.1f}%", delta_color="off",
+        metric.title, metric.text(score.value), f"{range_in_percent(score.low, score.high)}%", delta_color="off",
         delta_arrow="off", help=f"{metric.explanation} With its 95% bootstrap interval.", width=180,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.charts.binary_curves import cost_chart, precision_recall_chart, roc_chart
 from dashboard.core.metrics.binary import BinaryCurve, BinaryMetrics, binary_curve
 from dashboard.core.metrics.intervals import Proportion
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.run import Run
 from dashboard.ui.session import remembered, rows_key
@@ -76,9 +77,9 @@ def _show_figures(here: BinaryMetrics, cost: float) -> None:
 
 
 def _share(label: str, share: Proportion | None, explanation: str) -> None:
-    interval = f"{100 * share.low:.1f}-{100 * share.high:.1f}%" if share else "no image"
+    interval = f"{range_in_percent(share.low, share.high)}%" if share else "no image"
     st.metric(
-        label, f"{share.value:.1%}" if share else "-", interval, delta_color="off", delta_arrow="off", width=150,
+        label, percent(share.value) if share else "-", interval, delta_color="off", delta_arrow="off", width=150,
         help=f"{explanation} With its 95% Wilson interval.",
     )  # fmt: skip
 

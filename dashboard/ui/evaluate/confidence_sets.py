@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.metrics.prediction_sets import PredictionSets, prediction_sets_on_halves
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.labelled_rows import labelled_rows
@@ -65,8 +66,8 @@ def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
     st.markdown(f"**{title}**")
     with st.container(horizontal=True):
         st.metric(
-            "Sets with the true class", f"{sets.coverage.value:.1%}",
-            f"{100 * sets.coverage.low:.1f}-{100 * sets.coverage.high:.1f}%", delta_color="off", delta_arrow="off",
+            "Sets with the true class", percent(sets.coverage.value),
+            f"{range_in_percent(sets.coverage.low, sets.coverage.high)}%", delta_color="off", delta_arrow="off",
             help="Measured coverage, with its 95% Wilson interval.", width=175,
         )  # fmt: skip
         st.metric(
@@ -75,17 +76,17 @@ def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
             help="On average. Smaller sets are more informative.",
             width=175,
         )
-        st.metric("One class", f"{sets.single.value:.1%}", help="Sets with exactly one class.", width=175)
+        st.metric("One class", percent(sets.single.value), help="Sets with exactly one class.", width=175)
         st.metric(
-            "No class", f"{sets.empty.value:.1%}", width=175,
+            "No class", percent(sets.empty.value), width=175,
             help="Sets without a class. No class is probable enough for these images, so a person should decide.",
         )  # fmt: skip
     images, share, low, high = sets.class_coverage()
     if np.isfinite(share).any():
         worst = int(np.nanargmin(share))
         st.markdown(
-            f"Worst class: {plain(run.manifest.class_names[worst])}, {share[worst]:.1%} "
-            f"({100 * low[worst]:.1f}-{100 * high[worst]:.1f}) of {images[worst]:,}."
+            f"Worst class: {plain(run.manifest.class_names[worst])}, {percent(share[worst])} "
+            f"({range_in_percent(low[worst], high[worst])}) of {images[worst]:,}."
         )
     unlimited = int((sets.quantiles >= 1).sum())
     if unlimited and sets.by_class:

@@ -6,6 +6,8 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.refit_preview import preview_refit
+from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
@@ -31,20 +33,30 @@ def show_temperature(services: Services, run: Run) -> None:
     found = preview.refit
     with st.container(horizontal=True, key="refit"):
         _change("Temperature", f"{found.temperature:.3f}", f"now {found.temperature_before:.3f}")
-        _change("Calibration error (ECE)", f"{found.after.ece:.1%}", f"now {found.before.ece:.1%}")
+        _change("Calibration error (ECE)", percent(found.after.ece), f"now {percent(found.before.ece)}")
         _change("Log loss", f"{found.after.nll:.4f}", f"now {found.before.nll:.4f}")
+    st.markdown(f"**{plain(found.in_words())}**")
     part = f", a random part of {preview.of:,}" if found.n_fit + found.n_check < preview.of else ""
     st.caption(f"Fitted on {found.n_fit:,} labelled images and measured on {found.n_check:,} others{part}.")
+    if note := BY_NAME["ece15"].chance_note(found.n_check):
+        st.caption(f"The calibration error has {note}.")
     if preview.is_factor:
         st.caption(
             "This temperature is relative to the stored probabilities: 1 leaves them unchanged. If you can change the model, divide its "
             "logits by the new temperature."
         )
-    if preview.command:
-        st.markdown("This command stores the model with the new temperature as a new version:")
-        st.code(preview.command, language="bash", wrap_lines=True)
+    if preview.command and found.is_better:
+        _show_command(preview.command)
+    elif preview.command:
+        with st.expander("Store it as a new version all the same", key="refit-command"):
+            _show_command(preview.command)
     else:
         st.info(plain(preview.reason), icon=":material/info:")
+
+
+def _show_command(command: str) -> None:
+    st.markdown("This command stores the model with the new temperature as a new version:")
+    st.code(command, language="bash", wrap_lines=True)
 
 
 def _change(label: str, after: str, before: str) -> None:

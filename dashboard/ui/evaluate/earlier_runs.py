@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.core.access.visitor import Visitor
+from dashboard.core.metrics.percent import range_in_percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.overview import RunOverview, overviews
 from dashboard.services import Services
@@ -85,7 +86,7 @@ def _table(runs: Sequence[RunOverview]) -> pd.DataFrame:
             "Dataset": [run.manifest.dataset_name for run in runs],
             "Model": [run.manifest.model for run in runs],
             "Accuracy": pd.array([100 * share.value if share else None for share in shares], "Float64"),
-            "95% interval": [f"{100 * s.low:.1f}-{100 * s.high:.1f}" if s else "" for s in shares],
+            "95% interval": [range_in_percent(s.low, s.high) if s else "" for s in shares],
             "Images": [run.manifest.n_images for run in runs],
             "Date": [local_time(run.manifest.created_utc) for run in runs],
             "State": [run.state for run in runs],

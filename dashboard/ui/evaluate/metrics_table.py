@@ -7,31 +7,33 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
 from dashboard.core.metrics.scores import Score
-from dashboard.ui.words import ONE_LABEL
+from dashboard.ui.words import WHAT_METRICS_ARE
 
 
 def show_metrics(scores: Mapping[str, Score]) -> None:
     """Shows a table of metrics."""
-    st.caption("The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics.")
-    if not all(score.meaningful for score in scores.values()):
+    st.caption(
+        "The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics.",
+        help=WHAT_METRICS_ARE,
+    )
+    if not all(score.is_meaningful for score in scores.values()):
         st.caption(ONE_LABEL)
     rows = [
         (
             metric.title,
-            metric.text(score.value) if score.meaningful else "-",
-            f"{metric.text(score.low)} to {metric.text(score.high)}" if score.meaningful else "-",
-            metric.explanation,
+            metric.text(score.value),
+            metric.interval(score.low, score.high, score.n),
         )
         for metric in METRICS
         if (score := scores.get(metric.name))
     ]
     st.dataframe(
-        pd.DataFrame(rows, columns=["Metric", "Value", "95% interval", "What it is"]),
+        pd.DataFrame(rows, columns=["Metric", "Value", "95% interval"]),
         hide_index=True,
         key="metrics-table",
         height=36 * (len(rows) + 1) + 2,
+        column_config={"95% interval": st.column_config.TextColumn(width="large")},
         alt="All metrics with their 95% intervals",
-        column_config={"What it is": st.column_config.TextColumn(width="large")},
     )

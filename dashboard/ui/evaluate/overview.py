@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.confusion_view import show_confusion, show_pairs
@@ -22,17 +22,17 @@ def show_overview(services: Services, run: Run) -> None:
             a = evaluation.accuracy
             st.metric(
                 "Accuracy",
-                f"{a.value:.1%}",
-                f"{100 * a.low:.1f}-{100 * a.high:.1f}%",
+                percent(a.value),
+                f"{range_in_percent(a.low, a.high)}%",
                 delta_color="off",
                 delta_arrow="off",
                 width=190,
                 help=f"With its 95% Wilson interval, from {a.n:,} images.",
             )
-            several = np.count_nonzero(evaluation.confusion.sum(axis=1)) > 1
+            macro_f1 = evaluation.meaningful_macro_f1
             st.metric(
                 "Macro F1",
-                f"{evaluation.macro_f1:.1%}" if several else "-",
+                "-" if macro_f1 is None else percent(macro_f1),
                 width=150,
                 help="Mean F1 of the classes that occur as labels or predictions, with equal weights. It says nothing "
                 "about images of one label only.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
@@ -47,7 +48,7 @@ def say_what_it_is(services: Services, run: Run) -> None:
     st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}{took}")
     show_note(services, manifest.run_id)
     evaluation = run.evaluation()
-    name_tab(manifest.dataset_name, f"{evaluation.accuracy.value:.1%}" if evaluation else "")
+    name_tab(manifest.dataset_name, percent(evaluation.accuracy.value) if evaluation else "")
 
 
 def _say_what_is_missing(run: Run) -> None:

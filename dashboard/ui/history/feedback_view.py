@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.core.errors import DashboardError, counted
+from dashboard.core.metrics.percent import in_percent, percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
@@ -37,9 +38,9 @@ def show_feedback(services: Services) -> None:
         return
     disputed = f" Users disagree about {accuracy.disputed:,}." if accuracy.disputed else ""
     right = accuracy.right
-    st.metric("Called right", f"{right.value:.1%}")
+    st.metric("Called right", percent(right.value))
     st.caption(
-        f"95% interval {100 * right.low:.1f} to {100 * right.high:.1f}%, from {counted(right.n, 'prediction')}."
+        f"95% interval {in_percent(right.low)} to {in_percent(right.high)}%, from {counted(right.n, 'prediction')}."
         f"{disputed} {accuracy.caution}"
     )
     opinions = services.feedback.opinions(SHOWN, user=services.visitor.sees_only)

@@ -52,12 +52,18 @@ def test_counts_by_hand(a: RunFolder, b: RunFolder) -> None:
     assert found.confusion_difference.tolist() == [[-1, 1, 0], [0, 1, -1], [-1, 0, 1]]
     assert found.a.images_per_second == 5.0
     assert found.b.bins is not None and found.b.bins["images"].sum() == 10
-    assert told.fixed[["position_a", "position_b", "true_label", "predicted_a", "predicted_b"]].to_numpy().tolist() == [
+    assert told.rows_only_b_right[
+        ["position_a", "position_b", "true_label", "predicted_a", "predicted_b"]
+    ].to_numpy().tolist() == [
         [8, 8, "fish", "cat", "fish"],
         [5, 5, "dog", "fish", "dog"],
     ], "those first of which B is most confident"
-    assert told.fixed["confidence_b"].tolist() == [0.8, 0.6] and told.fixed["confidence_a"].tolist() == [0.75, 0.75]
-    assert told.broken[["position_a", "predicted_a", "predicted_b"]].to_numpy().tolist() == [[1, "cat", "dog"]]
+    assert told.rows_only_b_right["confidence_b"].tolist() == [0.8, 0.6] and told.rows_only_b_right[
+        "confidence_a"
+    ].tolist() == [0.75, 0.75]
+    assert told.rows_only_a_right[["position_a", "predicted_a", "predicted_b"]].to_numpy().tolist() == [
+        [1, "cat", "dog"]
+    ]
 
 
 def test_the_images_of_a_cell_that_changed(a: RunFolder, b: RunFolder) -> None:
@@ -75,7 +81,7 @@ def test_from_one_mistake_to_another(tmp_path: Path) -> None:
     a = write_run(tmp_path, "a", ["cat"], probabilities([1], 3), NAMES)
     b = write_run(tmp_path, "b", ["cat"], probabilities([2], 3), NAMES)
     told = outcomes(compare(load(a), load(b)))
-    assert told.fixed.empty and told.broken.empty
+    assert told.rows_only_b_right.empty and told.rows_only_a_right.empty
     assert [len(each) for each in told.in_cell("cat", "dog")] == [1, 0]
     assert [len(each) for each in told.in_cell("cat", "fish")] == [0, 1]
 
@@ -99,7 +105,7 @@ def test_two_equal_runs_do_not_differ(tmp_path: Path, a: RunFolder) -> None:
     found = compare(load(a), load(same))
     assert outcomes(found).mcnemar_p == 1.0 and not found.accuracy_differs
     assert found.differences and all(d.low <= 0 <= d.high for d in found.differences.values())
-    assert outcomes(found).kappa == 1.0 and outcomes(found).fixed.empty
+    assert outcomes(found).kappa == 1.0 and outcomes(found).rows_only_b_right.empty
     assert "No significant difference" in verdict(found)
 
 
@@ -125,7 +131,10 @@ def test_files_are_matched_by_name_in_any_order(tmp_path: Path, a: RunFolder) ->
     found = compare(load(a), load(other))
     told = outcomes(found)
     assert (told.both_right, told.only_a_right, told.only_b_right, told.both_wrong) == (5, 1, 2, 2)
-    assert {*zip(told.fixed["position_a"], told.fixed["position_b"], strict=True)} == {(8, 9), (5, 7)}
+    assert {*zip(told.rows_only_b_right["position_a"], told.rows_only_b_right["position_b"], strict=True)} == {
+        (8, 9),
+        (5, 7),
+    }
     assert "matched by file name" in found.notes[0]
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,11 @@ def test_the_interval_by_hand() -> None:
 )  # fmt: skip
 def test_in_words(right: int, confidence: float, ece: Score, told: str) -> None:
     assert confidence_gap(*answers(right, confidence)).in_words(ece) == told
+
+
+def test_few_images_per_bin_are_told() -> None:
+    told = confidence_gap(*answers(320, 0.8)).in_words(replace(LARGE, n=20))
+    assert told.endswith("is off by 8.0 points (fewer than 10 images per bin: mostly chance).")
 
 
 def test_reference_predictions_are_overconfident(reference: Predictions) -> None:

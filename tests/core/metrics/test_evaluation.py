@@ -26,6 +26,10 @@ def test_by_hand() -> None:
     assert result.macro_f1 == pytest.approx((2 / 3 + 0.8 + 0) / 3)
 
 
+def test_images_of_one_label_have_no_macro_f1() -> None:
+    assert evaluate_labels(np.zeros(3, int), np.array([0, 0, 1]), ("a", "b")).meaningful_macro_f1 is None
+
+
 def test_classes_without_images_have_no_recall_and_do_not_lower_macro_f1() -> None:
     result = evaluate_labels(np.array([0, 0, 1]), np.array([0, 0, 1]), NAMES)
     assert result.macro_f1 == 1.0

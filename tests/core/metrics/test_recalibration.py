@@ -41,6 +41,24 @@ def test_a_temperature_that_is_right_is_not_improved() -> None:
     assert not refit(logits, labels, best).improves
 
 
+def test_it_says_whether_the_new_temperature_is_better() -> None:
+    logits, labels = drawn(2000, 2.0)
+    found = refit(logits, labels)
+    losses = [-np.log(softmax(logits, t)[np.arange(2000), labels])[1::2] for t in (1.0, found.temperature)]
+    paired = losses[1] - losses[0]
+    half = 1.96 * paired.std() / np.sqrt(1000)
+    assert found.difference.value == pytest.approx(found.after.nll - found.before.nll)
+    assert found.difference.low == pytest.approx(paired.mean() - half, rel=0.05) and found.difference.n == 1000
+    assert found.is_better and found.in_words().startswith("The new temperature is better. On the 1,000 images")
+    best = refit(logits[1::2].repeat(2, axis=0), labels[1::2].repeat(2)).temperature  # the best one for the odd rows
+    same = refit(logits, labels, best)
+    assert same.difference.low < 0 < same.difference.high and not same.is_better
+    assert same.in_words().startswith("No significant difference: there is no need for a new version.")
+    spoiled = labels.copy()
+    spoiled[::2] = logits[::2].argmax(axis=1)  # a fit on these makes the model far too sure
+    assert refit(logits, spoiled, 2.0).in_words().startswith("The new temperature is worse")
+
+
 def test_probabilities_serve_where_there_are_no_logits() -> None:
     logits, labels = drawn(2000, 3.0)
     from_logits = refit(logits, labels, temperature=1.5)

@@ -108,8 +108,8 @@ def test_no_images_have_no_metrics_and_one_image_has_those_that_are_defined() ->
     probs, labels = simulated(1, 2)
     assert scores(answers_of(probs[:0], labels[:0])) == {}
     one = scores(answers_of(np.array([[0.9, 0.1]]), np.array([0])))
-    assert one["accuracy"].value == 1 and "cohen_kappa" not in one
-    assert all(np.isfinite([s.value, s.low, s.high]).all() for s in one.values())
+    assert one["accuracy"].value == 1 and not one["cohen_kappa"].is_meaningful
+    assert all(np.isfinite([s.value, s.low, s.high]).all() for s in one.values() if s.is_meaningful)
 
 
 def test_shares_have_the_interval_of_wilson() -> None:
@@ -175,16 +175,17 @@ def test_answers_about_different_images_are_refused() -> None:
         differences(answers_of(*simulated(3, 1)), answers_of(*simulated(2, 1)))
 
 
-def test_metrics_that_need_several_labels_are_marked_where_only_one_occurs() -> None:
+def test_metrics_that_need_several_labels_have_no_figures_where_only_one_occurs() -> None:
     probs = np.array([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.3, 0.7]])
     one, both = answers_of(probs, np.zeros(4, int)), answers_of(probs, np.array([0, 0, 1, 1]))
-    needs_several = {"balanced_accuracy", "macro_f1", "mcc", "cohen_kappa"}
+    needs_several = {"balanced_accuracy", "macro_f1", "weighted_f1", "mcc", "cohen_kappa"}
 
-    def marked(found: dict[str, Score]) -> set[str]:
-        return {name for name, score in found.items() if not score.meaningful}
+    def empty(found: dict[str, Score]) -> set[str]:
+        names = {name for name, score in found.items() if not score.is_meaningful}
+        assert all(np.isnan([found[name].low, found[name].high]).all() and found[name].n for name in names)
+        return names
 
-    assert marked(scores(one)) == needs_several and marked(scores(both)) == set()
-    assert scores(one)["mcc"].value == 0 and scores(one)["balanced_accuracy"].value == 0.5
+    assert empty(scores(one)) == needs_several and empty(scores(both)) == set()
     two = compared(one, both)
-    assert (marked(two.a), marked(two.b), marked(two.differences)) == (needs_several, set(), needs_several)
-    assert marked(differences(both, one)) == needs_several and marked(differences(both, both)) == set()
+    assert (empty(two.a), empty(two.b), empty(two.differences)) == (needs_several, set(), needs_several)
+    assert empty(differences(both, one)) == needs_several and empty(differences(both, both)) == set()

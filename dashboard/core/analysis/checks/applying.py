@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 
 from dashboard.core.analysis.checks.check import Check, ChecksFile, Comparison, NoFinding, NotWorse, Outcome, wrong_line
 from dashboard.core.analysis.checks.figures import class_figure
@@ -16,6 +16,7 @@ from dashboard.core.analysis.findings.rules import WITHOUT_LABELS
 from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.percent import same
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.left_out import left_out_by_choice, left_out_by_label
@@ -24,6 +25,7 @@ from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 
+_ACCURACY = BY_NAME["accuracy"]
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
 }  # fmt: skip
@@ -151,16 +153,17 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
     score = _score(demand, run)
     if score is None:
         return Outcome(check, False, f"{_name(demand)} is not defined for these images.")
+    if not score.is_meaningful:
+        return Outcome(check, False, f"{_name(demand)} says nothing, because all images have the same label.")
     value = {"value": score.value, "low": score.low, "high": score.high}[demand.part]
-    definition = BY_NAME.get(metric)
-    text = definition.text if definition else "{:.1%}".format
+    definition = BY_NAME.get(metric, _ACCURACY)  # recall, precision and f1 of a class are shares too
+    text = partial(definition.text, decimals=definition.decimals_apart(value, demand.limit))
     part = {"value": "is", "low": "has the lower limit", "high": "has the upper limit"}[demand.part]
     message = (
         f"{_name(demand)} {part} {text(value)} (95% interval {text(score.low)} to {text(score.high)}, "
         f"{counted(score.n, 'image')})."
     )
-    passed = _HOLDS[demand.operator](value, demand.limit)
-    return Outcome(check, passed, message, value, score.low, score.high, score.n)
+    return Outcome(check, _holds(value, demand), message, value, score.low, score.high, score.n)
 
 
 def _failed(check: Check, demand: Comparison, run: Run) -> Outcome:
@@ -176,8 +179,9 @@ def _failed(check: Check, demand: Comparison, run: Run) -> Outcome:
     if not demand.percent:
         return _counted(check, demand, failed, message)
     share = proportion(failed, n)
-    passed = _HOLDS[demand.operator](share.value, demand.limit)
-    return Outcome(check, passed, f"{message[:-1]} ({in_words(share)}).", share.value, share.low, share.high, n)
+    decimals = _ACCURACY.decimals_apart(share.value, demand.limit)
+    message = f"{message[:-1]} ({in_words(share, decimals)})."
+    return Outcome(check, _holds(share.value, demand), message, share.value, share.low, share.high, n)
 
 
 def _score(demand: Comparison, run: Run) -> Score | None:
@@ -192,7 +196,12 @@ def _name(demand: Comparison) -> str:
 
 
 def _counted(check: Check, demand: Comparison, count: int, message: str) -> Outcome:
-    return Outcome(check, _HOLDS[demand.operator](count, demand.limit), message, count)
+    return Outcome(check, _holds(count, demand), message, count)
+
+
+def _holds(value: float, demand: Comparison) -> bool:
+    """Whether a value fulfils the check. What is equal but for floating-point noise is equal."""
+    return _HOLDS[demand.operator](0 if same(value, demand.limit) else value - demand.limit, 0)
 
 
 def _not_worse(check: Check, run: Run, earlier: Run) -> Outcome:
@@ -203,9 +212,9 @@ def _not_worse(check: Check, run: Run, earlier: Run) -> Outcome:
             raise
         return Outcome(check, False, error.message)
     score = difference.score
+    value, interval = _ACCURACY.difference(score.value), _ACCURACY.difference_interval(score.low, score.high, score.n)
     message = (
-        f"The accuracy differs by {100 * score.value:+.1f} points (95% interval {100 * score.low:+.1f} to "
-        f"{100 * score.high:+.1f}) on {counted(score.n, 'common image')}: {difference.only_now:,} are right only now and "
+        f"The accuracy differs by {value} points (95% interval {interval}) on {counted(score.n, 'common image')}: {difference.only_now:,} are right only now and "
         f"{difference.only_before:,} only before (McNemar p = {difference.p_value:.2g})."
     )
     message = " ".join((message, *difference.notes))

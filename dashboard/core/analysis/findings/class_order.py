@@ -10,6 +10,7 @@ from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
 from dashboard.core.errors import listed
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.percent import percent
 
 _CLEARLY = 3.0  # times as many images must fit the other order
 _LEAST_MOVED = 5  # images
@@ -129,11 +130,12 @@ def wrong_pixels(evidence: Evidence) -> Search:
     names = " or ".join(evidence.names[i] for i in top if predicted[i])
     finding = Finding(
         "wrong_pixels",
-        f"{count:,} of {n:,} images are predicted as {names} ({in_words(share)}), and only {accuracy.value:.1%} of all "
-        f"answers are right ({chance:.1%} would be by chance): the pixels are probably scaled wrongly.",
+        f"{count:,} of {n:,} images are predicted as {names} ({in_words(share)}), and only {percent(accuracy.value)} of all "
+        f"answers are right ({percent(chance)} would be by chance): perhaps the pixels are scaled wrongly, the channels are "
+        "in the wrong order, or the model was not trained.",
         share.value, share.low, share.high, n,
-        "Compare the scaling of the pixels with the one in training: see Diagnostics, and add the model again with "
-        "`models add --scale` if it differs.",
+        "Compare the scaling and the order of channels with those in training (see Diagnostics), and if they differ, add the "
+        "model again with `models add --scale` or `--color`; if the file was saved before training, add the trained one.",
         evidence.errors, evidence.positions[~evidence.correct], ("correct=no",),
     )  # fmt: skip
     return Search(1, [Candidate(finding, float(binom.sf(count - 1, n, labelled / n)))])
@@ -158,9 +160,10 @@ def at_chance(evidence: Evidence) -> Search:
     finding = Finding(
         "at_chance",
         f"Only {n - evidence.errors:,} of {n:,} answers are right ({in_words(accuracy)}), no more than by chance "
-        f"({chance:.1%}).",
+        f"({percent(chance)}).",
         accuracy.value, accuracy.low, accuracy.high, n,
-        "Check whether the model, its class names and the labels belong together, and how the pixels are scaled.",
+        "Check whether the model, its class names and the labels belong together, how the pixels are scaled, and that the "
+        "file was saved after training.",
         evidence.errors, evidence.positions[~evidence.correct], ("correct=no",),
     )  # fmt: skip
     return Search(1, [Candidate(finding)])

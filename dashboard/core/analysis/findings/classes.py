@@ -8,6 +8,7 @@ from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
 from dashboard.core.errors import counted, listed
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.percent import percent
 
 _FEW = 30  # images of a class
 _WIDE = 0.2  # width of the interval of a recall
@@ -116,7 +117,7 @@ def weak_class(evidence: Evidence) -> Search:
         finding = Finding(
             "weak_class",
             f"{wrong[i]:,} of {images[i]:,} images of {names[i]} are wrong ({in_words(share)}), against "
-            f"{elsewhere:.1%} of the other classes.",
+            f"{percent(elsewhere)} of the other classes.",
             share.value, share.low, share.high, share.n,
             "Look at these images; more training images of this class would help most.",
             float(too_many), evidence.positions[(evidence.true == i) & ~evidence.correct],

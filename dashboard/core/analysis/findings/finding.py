@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dashboard.core.metrics.intervals import Proportion
+from dashboard.core.metrics.percent import in_percent, percent
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Search:
     candidates: Sequence[Candidate] = ()
 
 
-def in_words(share: Proportion) -> str:
+def in_words(share: Proportion, decimals: int = 1) -> str:
     """`6.4%, 3.8 to 10.6`: a share and its 95% interval in percent."""
-    return f"{share.value:.1%}, {100 * share.low:.1f} to {100 * share.high:.1f}"
+    low, high = (in_percent(bound, decimals) for bound in (share.low, share.high))
+    return f"{percent(share.value, decimals)}, {low} to {high}"

@@ -18,6 +18,7 @@ from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
 from dashboard.core.errors import counted
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.filters import parse_condition
 from dashboard.core.runs.rows import PROPERTY_FIELDS, STORED
 
@@ -112,7 +113,7 @@ def _finding(evidence: Evidence, part: Part, inside: np.ndarray) -> Finding | No
     return Finding(
         "depends_on_property",
         f"{round(share.value * share.n):,} of {counted(share.n, 'image')} with {part.words} are wrong "
-        f"({in_words(share)}), against {rest:.1%} of the others.",
+        f"({in_words(share)}), against {percent(rest)} of the others.",
         share.value, share.low, share.high, share.n,
         "Look at these images; if they matter, train with more of them.",
         too_many, evidence.positions[inside & wrong], (part.condition, "correct=no"),

@@ -69,6 +69,7 @@ def outcome_of(store: RunStore, text: str, run_id: str = NOW) -> Outcome:
         ("{check: 'recall[cat] >= 0.8', where: index<8}", True, 1, 8),
         ("{check: accuracy >= 0.1, where: index>99}", False, None, None),
         ("{check: 'recall[cat] >= 0.1', where: true_label=dog}", False, None, None),
+        ("{check: mcc >= -1, where: true_label=dog}", False, None, None),
     ],
 )
 def test_figures_and_limits(text: str, passed: bool, value: float | None, n: int | None, store: RunStore) -> None:
@@ -117,6 +118,22 @@ def test_a_message_says_what_was_found(store: RunStore) -> None:
     assert outcome_of(store, "{check: 'recall[cat] >= 0', where: true_label=dog}").message == (
         "recall[cat] is not defined for these images."
     )
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("accuracy >= 85.04%", "accuracy is 85.00% (95% interval 63.96% to 94.76%, 20 images)."),
+        ("recall[cat] > 0.79999", "recall[cat] is 80.000% (95% interval 49.016% to 94.332%, 10 images)."),
+        ("failed <= 4.5%", "1 of 22 images could not be evaluated (4.55%, 0.81 to 21.80)."),
+        ("log_loss < 0.4524", "log_loss is 0.4525 (95% interval"),
+        ("accuracy > 85%", "accuracy is 85.0% (95% interval"),
+    ],
+)
+def test_a_figure_has_the_decimals_that_tell_it_from_the_limit(text: str, told: str, store: RunStore) -> None:
+    outcome = outcome_of(store, text)
+    assert outcome.message.startswith(told)
+    assert told.encode() in junit_xml([outcome], "checks.yml")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,16 @@ from dashboard.core.analysis.findings.rules import IDS, RULES
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS, complete
-from tests.core.analysis.findings.faults import CAT, DOG, FAULTS, confused_pair, never_predicted, repeated_images
+from tests.core.analysis.findings.faults import (
+    CAT,
+    DOG,
+    FAULTS,
+    confused_pair,
+    never_predicted,
+    overconfident,
+    repeated_images,
+    wrong_pixels,
+)
 from tests.run_rows import failed, manifest, ok, table_of
 from tests.simulated_runs import NAMES, Simulated, clean
 
@@ -81,6 +90,21 @@ def test_the_sentences_are_plain_and_give_the_figures(tmp_path: Path) -> None:
     (finding,) = find_in(folder)
     assert finding.statement == "3 of 43 images could not be evaluated (7.0%, 2.4 to 18.6): It is damaged."
     assert (finding.n, finding.rows.tolist(), finding.where) == (43, [40, 41, 42], ("status=failed",))
+
+
+def test_one_predicted_class_has_several_possible_causes_and_a_step_for_each(tmp_path: Path) -> None:
+    finding = next(each for each in found_in(wrong_pixels(1), tmp_path) if each.id == "wrong_pixels")
+    assert finding.statement.endswith(
+        "perhaps the pixels are scaled wrongly, the channels are in the wrong order, or the model was not trained."
+    )
+    assert all(step in finding.next_step for step in ("`models add --scale`", "`--color`", "add the trained one"))
+
+
+def test_a_calibration_error_from_few_images_says_so(tmp_path: Path) -> None:
+    run = overconfident(1)
+    few, many = (found_in(run.take(np.arange(n)), tmp_path / str(n)) for n in (149, 2000))
+    note = "; fewer than 10 images per bin: mostly chance)."
+    assert [each.statement.endswith(note) for each in (*few, *many) if each.id == "overconfident"] == [True, False]
 
 
 Z_AND_UNKNOWN: dict[str, object] = {"label_map": (("z", "(leave out)"), ("cat", "cat")), "unknown_labels": ("ant",)}

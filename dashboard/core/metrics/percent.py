@@ -1,0 +1,50 @@
+"""How figures are rounded and shares are written in percent, wherever people read them."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+_DIGITS = 10  # after the point; what differs only beyond them is noise of floating-point arithmetic
+
+
+def rounded(value: float, decimals: int) -> Decimal:
+    """The value with so many decimals. Halves go away from zero, and noise is removed first: 0.94149999999999 is 0.9415.
+
+    Args:
+        value: finite.
+    """
+    return Decimal(repr(_exact(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """A share as "94.2%". Only 1 reads "100.0%": a share below it gets as many decimals as that takes, such as "99.97%"."""
+    return f"{in_percent(share, decimals)}%"
+
+
+def in_percent(share: float, decimals: int = 1) -> str:
+    """As `percent`, without the sign: for intervals."""
+    value = 100 * _exact(share)
+    if value < 100:
+        decimals = decimals_apart(value, 100, decimals)
+    return f"{rounded(value, decimals):f}"
+
+
+def range_in_percent(low: float, high: float) -> str:
+    """An interval of shares as "92.0-94.1"."""
+    return f"{in_percent(low)}-{in_percent(high)}"
+
+
+def decimals_apart(a: float, b: float, least: int) -> int:
+    """How many decimals, at least `least`, it takes to tell two values apart; `least` if they are equal."""
+    if same(a, b):
+        return least
+    return next((n for n in range(least, _DIGITS) if rounded(a, n) != rounded(b, n)), _DIGITS)
+
+
+def same(a: float, b: float) -> bool:
+    """Whether two values are equal but for noise."""
+    return _exact(a) == _exact(b)
+
+
+def _exact(value: float) -> float:
+    return round(float(value), _DIGITS)
