@@ -16,6 +16,7 @@ from dashboard.core.images.corruptions import NINE
 SHARES = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2)
 BATCH = 256
 CORRUPTED = 200  # images that are corrupted to choose the share
+ROBUST = 0.14  # error on corrupted images up to which the accuracy on clean images decides
 TOLERANCE = 0.002  # of the accuracy on clean images, below that of the start
 
 
@@ -55,8 +56,9 @@ def blend_best(
 ) -> tuple[Tried, ...]:
     """Blends the trained model with its start, by the share that serves best on held-out images.
 
-    That is the one with the least error on corrupted images among those that are as accurate on clean images as the
-    start, within `TOLERANCE`. If there is none, it is the one that is most accurate on clean images.
+    That is the one that is most accurate on clean images among those whose error on corrupted images is at most `ROBUST`.
+    If there is none, it is the one with the least error on corrupted images among those that are as accurate on clean
+    images as the start, within `TOLERANCE`; else the one that is most accurate on clean images.
 
     Args:
         model: has the weights of the end; it gets the chosen ones.
@@ -83,9 +85,11 @@ def blend_best(
         )
     new, old = tried[:-1], tried[-1]
     as_good = [one for one in new if one.clean_accuracy >= old.clean_accuracy - TOLERANCE]
-    best = (
-        min(as_good, key=lambda one: one.corrupted_error) if as_good else max(new, key=lambda one: one.clean_accuracy)
-    )
+    robust = [one for one in as_good if one.corrupted_error <= ROBUST]
+    if as_good and not robust:
+        best = min(as_good, key=lambda one: one.corrupted_error)
+    else:
+        best = max(robust or new, key=lambda one: one.clean_accuracy)
     blend(model, start, end, best.share)
     settle(model, seen)
     return (best, *(one for one in tried if one is not best))

@@ -37,17 +37,7 @@ def test_the_statistics_become_those_of_the_images_seen() -> None:
     assert mean == pytest.approx([3, -1], abs=0.3) and variance == pytest.approx([1, 4], rel=0.3)
 
 
-@pytest.mark.parametrize(
-    ("wrong_if_clean", "chosen"),
-    [
-        ({}, 1.0),
-        ({1.0: 1, 0.8: 1}, 0.6),  # one of 40 is more than the tolerance
-        ({**dict.fromkeys(SHARES, 2), 0.4: 1}, 0.4),
-    ],
-)
-def test_the_most_robust_share_is_chosen_among_those_that_are_as_good_on_clean_images(
-    wrong_if_clean: dict[float, int], chosen: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def check_choice(wrong_if_clean: dict[float, int], chosen: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Corrupted images are answered the better, the more of the new weights there is."""
     monkeypatch.setattr(blending, "NINE", ("brightness", "contrast"))
     made = model(1)
@@ -63,3 +53,23 @@ def test_the_most_robust_share_is_chosen_among_those_that_are_as_good_on_clean_i
     assert [one.share for one in tried[1:]] == [*(s for s in SHARES if s != chosen), 0.0]
     assert tried[0].clean_accuracy == pytest.approx(1 - wrong_if_clean.get(chosen, 0) / 40)
     assert tried[-1].clean_accuracy == 1 and tried[-1].corrupted_error > tried[0].corrupted_error
+
+
+@pytest.mark.parametrize(
+    ("wrong_if_clean", "chosen"),
+    [
+        ({}, 1.0),
+        ({1.0: 1, 0.8: 1}, 0.6),  # one of 40 is more than the tolerance
+        ({**dict.fromkeys(SHARES, 2), 0.4: 1}, 0.4),
+    ],
+)
+def test_the_most_robust_share_is_chosen_among_those_that_are_as_good_on_clean_images(
+    wrong_if_clean: dict[float, int], chosen: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_choice(wrong_if_clean, chosen, monkeypatch)
+
+
+def test_of_shares_that_are_robust_enough_the_most_accurate_one_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blending, "ROBUST", 0.75)
+    monkeypatch.setattr(blending, "TOLERANCE", 0.1)
+    check_choice({1.0: 2, 0.8: 1}, 0.6, monkeypatch)
