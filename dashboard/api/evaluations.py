@@ -87,7 +87,9 @@ async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened,
 def _start(services: Services, order: Order) -> Job:
     version = services.registry.get(order.model)
     dataset = describe(order.dataset, order.choices, services.settings.described_dir)
-    return services.jobs.start(dataset, version, order.label_map, use_stored=not order.no_cache)
+    return services.jobs.start(
+        dataset, version, order.label_map, use_stored=not order.no_cache, first_id=order.first_id
+    )
 
 
 @router.get("", responses=answers(401, 403, 429))
