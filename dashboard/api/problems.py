@@ -32,6 +32,8 @@ _STATUS = {
     "storage": 507,
 }  # fmt: skip
 
+_FIX = {"run_unknown": "`GET /api/v1/evaluations` lists the evaluations."}  # instead of a command
+
 
 class Problem(Schema):
     """Why a request failed."""
@@ -77,6 +79,8 @@ def problem_of(error: DashboardError | Failure) -> JSONResponse:
 
 def fix_of(error: DashboardError | Failure) -> str:
     """What to do about an error, for programs that use the API."""
+    if error.code in _FIX:
+        return _FIX[error.code]
     return error.fix_in(as_field) if isinstance(error, DashboardError) else error.fix
 
 

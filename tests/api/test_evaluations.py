@@ -107,6 +107,7 @@ def test_deleted_is_gone(client: TestClient, done: Any) -> None:
     assert client.delete(done["links"]["self"]).status_code == 204
     for answer in (client.get(done["links"]["self"]), client.delete(done["links"]["self"])):
         assert answer.status_code == 404 and answer.json()["code"] == "run_unknown"
+        assert "GET /api/v1/evaluations" in answer.json()["fix"] and "python" not in answer.json()["fix"]
 
 
 def test_a_dataset_of_this_server(client: TestClient) -> None:
