@@ -150,7 +150,7 @@ def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) 
         str(FROG), str(folder / "broken.png"), f"{folder}/gr\ufffdn.png", str(folder / "nowhere.png"),
     ]  # fmt: skip
     for answer in (answers[0], answers[2]):
-        assert set(answer) == {"file", "predicted_label", "confidence", "pred_probs", "model", "doubt"}
+        assert set(answer) == {"file", "predicted_label", "confidence", "pred_probs", "model", "doubt", "prediction_id"}
         assert answer["doubt"]["msp"] == answer["confidence"] and answer["doubt"]["unknown"] in (True, False)
         assert answer["predicted_label"] == "frog" and answer["model"] == MODEL
         assert tuple(answer["pred_probs"]) == CLASS_NAMES
@@ -172,6 +172,7 @@ def test_predictions_are_in_the_history(predicted: Done, folder: Path) -> None:
     kept = [each for each in only_json(done)["predictions"] if each["file"] == str(FROG)][-1]
     answer = only_json(predicted)[0]
     assert (kept["source"], kept["predicted_label"], kept["confidence"]) == ("command", "frog", answer["confidence"])
+    assert kept["prediction_id"] == answer["prediction_id"]
     assert kept["image_sha256"] == hashlib.sha256(FROG.read_bytes()).hexdigest() and kept["latency_ms"] > 0
 
 
@@ -199,7 +200,7 @@ def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
     done = process("explain", FROG, "--target", "bird", "--out", out, "--json", data_dir=folder / "data")
     [record] = only_json(done)
     assert done.returncode == 0
-    assert {"file", "predicted_label", "confidence", "explanations"} <= set(record)
+    assert {"file", "predicted_label", "confidence", "explanations"} <= set(record) and not record["cached"]
     [explanation] = record["explanations"]
     assert {"method", "layer", "grid", "target_label", "heatmap"} <= set(explanation)
     assert (record["file"], explanation["method"], explanation["target_label"]) == (str(FROG), "grad-cam", "bird")
@@ -227,6 +228,9 @@ def test_explain_by_two_methods(folder: Path) -> None:
     [record] = only_json(dashboard("explain", FROG, *asked, data_dir=folder / "data"))
     assert [each["method"] for each in record["explanations"]] == ["hires-cam", "grad-cam"]
     assert len(list((folder / "two").iterdir())) == 4
+    history = only_json(dashboard("history", "list", "--json", data_dir=folder / "data"))["predictions"]
+    [kept] = [each for each in history if each["prediction_id"] == record["prediction_id"]]
+    assert (kept["source"], kept["file"], kept["confidence"]) == ("command", str(FROG), record["confidence"])
 
 
 @pytest.fixture(scope="module")
