@@ -32,6 +32,7 @@ class EvaluationRecord(Schema):
     """An evaluation."""
 
     id: str
+    run_id: str = Field(description="the same as `id`")
     state: str = Field(description="waiting, running, paused, finished, cancelled, failed or interrupted")
     model: str = Field(description="NAME@VERSION")
     dataset: str
@@ -51,14 +52,14 @@ def record_of(services: Services, run_id: str, request: Request, where: Sequence
         return record_of(services, job.found, request, where)
     if job and job.state in ("waiting", "running", "paused", "failed"):
         return EvaluationRecord(
-            id=run_id, state=job.state, model=job.model, dataset=job.dataset.name.removesuffix(".dataset.json"),
+            id=run_id, run_id=run_id, state=job.state, model=job.model, dataset=job.dataset.name.removesuffix(".dataset.json"),
             progress=progress_of(job), error=_error(job.error), question=question_of(job.error), result=None,
             links=_links(request, run_id),
         )  # fmt: skip
     run = services.runs.folder(run_id).load(VIEW_COLUMNS, parse_filter(list(where)))
     failed = run.state == "failed" and run.manifest.message
     return EvaluationRecord(
-        id=run_id, state=run.state, model=run.manifest.model, dataset=run.manifest.dataset_name, progress=None,
+        id=run_id, run_id=run_id, state=run.state, model=run.manifest.model, dataset=run.manifest.dataset_name, progress=None,
         error=ErrorRecord(code="error", message=run.manifest.message, fix="") if failed else None,
         question=None,
         result=ScoredRunRecord.of(run) if run.state in ("finished", "cancelled") else None,

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.services import Services
 
@@ -46,7 +48,8 @@ def test_a_zip_goes_in_and_metrics_come_out(client: TestClient, done: Any, opene
     narrowed = client.get(done["links"]["self"], params={"where": "true_label=cat"}).json()["result"]
     assert narrowed["metrics"]["accuracy"]["n"] == 3 and narrowed["where"] == ["true_label=cat"]
     listed = client.get(f"{V1}/evaluations").json()["evaluations"]
-    assert done["id"] in [each["run_id"] for each in listed]
+    assert done["id"] == done["run_id"] in [each["run_id"] for each in listed]
+    assert all(each["id"] == each["run_id"] for each in listed)
     assert opened.runs.folder(done["id"]).manifest().n_images == 6
 
 
@@ -72,10 +75,12 @@ def test_rows_page_by_page(client: TestClient, done: Any) -> None:
         if cursor is None:
             break
     assert (pages, page["total"]) == (2, 6) and [each["index"] for each in rows] == [*range(6)]
+    assert page["class_names"] == list(CLASS_NAMES)
     [failed] = [each for each in rows if each["status"] == "failed"]
     assert failed["file"] == "dog/broken.png" and failed["confidence"] is failed["pred_probs"] is None
     good = next(each for each in rows if each["status"] == "ok")
     assert sum(good["pred_probs"]) == pytest.approx(1) and max(good["pred_probs"]) == good["confidence"]
+    assert CLASS_NAMES[np.argmax(good["pred_probs"])] == good["predicted_label"]
     wrong = client.get(done["links"]["rows"], params={"where": ["true_label=dog", "status=ok"]}).json()
     assert wrong["total"] == 2
 
