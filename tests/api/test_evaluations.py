@@ -94,6 +94,15 @@ def test_the_file_of_an_image(client: TestClient, done: Any) -> None:
     assert client.get(f"{done['links']['self']}/images/99").json()["code"] == "image_unknown"
 
 
+def test_feedback_on_an_image_names_a_class_of_the_evaluation(client: TestClient, done: Any) -> None:
+    row = client.get(done["links"]["rows"], params={"limit": 1}).json()["rows"][0]
+    other = next(label for label in CLASS_NAMES if label != row["predicted_label"])
+    said = {"prediction_id": f"{done['id']}:{row['index']}", "is_right": False}
+    refused = client.post(f"{V1}/feedback", json={**said, "true_label": "unicorn"})
+    assert refused.status_code == 422 and other in refused.json()["fix"]
+    assert client.post(f"{V1}/feedback", json={**said, "true_label": other}).status_code == 201
+
+
 def test_reports(client: TestClient, done: Any) -> None:
     html = client.get(done["links"]["report"])
     assert html.text.startswith("<!doctype html>") and "attachment" in html.headers["content-disposition"]
