@@ -216,6 +216,16 @@ def test_programs(place: Place, program: str) -> None:
     assert "cat" in printed
 
 
+def test_the_program_says_why_an_evaluation_fails(place: Place) -> None:
+    with zipfile.ZipFile(place.work / "hounds.zip", "w") as archive:
+        archive.write(place.work / "cat.png", "hound/1.png")
+    code, printed = place.process(
+        sys.executable, "-c", place.filled_in(blocks("python")[0].replace("photos", "hounds"))
+    )
+    assert code == 0, printed
+    assert "failed None of the labels (hound) is a class" in printed and 'label_map={"*": "(no label)"}' in printed
+
+
 @pytest.mark.parametrize("command", SERVERS, ids=str)
 def test_servers(place: Place, command: str, tmp_path: Path) -> None:
     needs_token = "--host" in command

@@ -58,14 +58,21 @@ class Rows(Schema):
     """A page of rows."""
 
     total: int = Field(description="rows that pass the filter")
+    class_names: list[str] = Field(description="the model's classes, in the order of `pred_probs`")
     rows: list[Row]
     next: int | None = Field(description="the cursor of the next page; null after the last")
+
+
+class ListedEvaluation(RunSummary):
+    """An evaluation in the list of all."""
+
+    id: str = Field(description="the same as `run_id`")
 
 
 class Evaluations(Schema):
     """All evaluations, the newest first."""
 
-    evaluations: list[RunSummary]
+    evaluations: list[ListedEvaluation]
 
 
 @router.post(
@@ -87,13 +94,16 @@ async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened,
 def _start(services: Services, order: Order) -> Job:
     version = services.registry.get(order.model)
     dataset = describe(order.dataset, order.choices, services.settings.described_dir)
-    return services.jobs.start(dataset, version, order.label_map, use_stored=not order.no_cache)
+    return services.jobs.start(
+        dataset, version, order.label_map, use_stored=not order.no_cache, first_id=order.first_id
+    )
 
 
 @router.get("", responses=answers(401, 403, 429))
 def list_evaluations(caller: Annotated[Visitor, needs("evaluate")], services: Opened) -> Evaluations:
     """All evaluations, the newest first."""
-    return Evaluations(evaluations=[RunSummary.of(each) for each in overviews(services.runs)])
+    listed = [RunSummary.of(each) for each in overviews(services.runs)]
+    return Evaluations(evaluations=[ListedEvaluation(**dict(each), id=each.run_id) for each in listed])
 
 
 @router.get("/{id}", responses=answers(401, 403, 404, 422, 429))
@@ -142,7 +152,8 @@ def rows(
     left = run.table[run.table["index"] > cursor]
     page = run.detail(left.head(limit), [*Row.model_fields])
     records = [Row(**{str(name): _plain(value) for name, value in each.items()}) for each in page.to_dict("records")]
-    return Rows(total=len(run.table), rows=records, next=records[-1].index if len(left) > limit else None)
+    following = records[-1].index if len(left) > limit else None
+    return Rows(total=len(run.table), class_names=list(run.manifest.class_names), rows=records, next=following)
 
 
 @router.get(

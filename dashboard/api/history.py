@@ -12,10 +12,13 @@ from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.problems import answers
 from dashboard.core.access.visitor import Visitor
-from dashboard.core.errors import AccessError
-from dashboard.core.history.entry import HistoryFilter, Source
+from dashboard.core.errors import AccessError, DashboardError, ModelError, listed
+from dashboard.core.feedback.opinion import NONE_OF_THESE
+from dashboard.core.history.entry import Entry, HistoryFilter, Source
+from dashboard.core.history.prediction_ids import place_in_run
 from dashboard.schemas.history import FeedbackRecord, FeedbackSummary, HistoryPage, HistoryRecord
 from dashboard.schemas.schema import Schema
+from dashboard.services import Services
 
 router = APIRouter(tags=["history"])
 Text = Annotated[str | None, Query(max_length=200)]
@@ -30,7 +33,11 @@ class FeedbackOrder(Schema):
         max_length=200, description="of an answer or the history; RUN_ID:INDEX for an evaluation"
     )
     is_right: bool
-    true_label: str | None = Field(None, max_length=200, description="of a wrong prediction, if it is known")
+    true_label: str | None = Field(
+        None,
+        max_length=200,
+        description=f"of a wrong prediction, if it is known: a class of the model, or `{NONE_OF_THESE}`",
+    )
     note: str = Field("", max_length=2000)
 
 
@@ -67,7 +74,10 @@ def give_feedback(
     caller: Annotated[Visitor, needs("predict")], services: Opened, order: FeedbackOrder
 ) -> FeedbackRecord:
     """Says whether a prediction is right. Your last word on a prediction counts."""
-    _check_own(caller, services.history.get(order.prediction_id).user)
+    about = services.history.get(order.prediction_id)
+    _check_own(caller, about.user)
+    if order.true_label and not order.is_right:
+        _check_class(order.true_label, _class_names(services, about))
     given = services.feedback.give(order.prediction_id, order.is_right, order.true_label, caller.name, order.note)
     return FeedbackRecord.of(given)
 
@@ -83,6 +93,26 @@ def list_feedback(
     """What users said, the newest first, and the share of predictions that they called right."""
     opinions = services.feedback.opinions(limit, before, user=caller.sees_only, model=model)
     return FeedbackSummary.of_all(services.feedback.accuracy(model), opinions)
+
+
+def _class_names(services: Services, about: Entry) -> tuple[str, ...] | None:
+    """The classes that a prediction chose from; None if its model is not there any more."""
+    if place := place_in_run(about.prediction_id):
+        return services.runs.folder(place[0]).manifest().class_names
+    try:
+        return services.registry.get(f"{about.model_name}@{about.model_version}").class_names
+    except ModelError:
+        return None
+
+
+def _check_class(label: str, class_names: tuple[str, ...] | None) -> None:
+    if class_names is not None and label not in (*class_names, NONE_OF_THESE):
+        raise DashboardError(
+            f"{label!r} is not a class of the model.",
+            f"One of: {listed(class_names, 1000)}; `{NONE_OF_THESE}` if the image shows none of them; or leave "
+            "`true_label` out if you do not know it.",
+            "feedback",
+        )
 
 
 def _utc(moment: datetime | None) -> datetime | None:

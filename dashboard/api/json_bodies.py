@@ -12,13 +12,14 @@ from dashboard.core.errors import DashboardError
 T = TypeVar("T")
 
 
-def read_json(adapter: TypeAdapter[T], body: bytes, most_values: int) -> T:
+def read_json(adapter: TypeAdapter[T], body: bytes, most_values: int, *place: str) -> T:
     """The record in a JSON body.
 
     Args:
         adapter: what the body must be.
         body: UTF-8.
         most_values: more commas than that are refused before anything is parsed, since each adds an object in memory.
+        place: the names that lead to it, if it is not the whole body.
 
     Raises:
         DashboardError: if there are too many values.
@@ -33,11 +34,11 @@ def read_json(adapter: TypeAdapter[T], body: bytes, most_values: int) -> T:
     try:
         return adapter.validate_json(body)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise invalid(error, *place) from error
 
 
-def invalid(error: ValidationError) -> RequestValidationError:
+def invalid(error: ValidationError, *place: str) -> RequestValidationError:
     """The error of pydantic as one of FastAPI, about the body."""
     return RequestValidationError(
-        [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_input=False)]
+        [{**each, "loc": ("body", *place, *each["loc"])} for each in error.errors(include_input=False)]
     )

@@ -50,7 +50,6 @@ class Answer(PredictionRecord):
     top: list[LabelProbability] = Field(description="the most probable classes, first the predicted one")
     sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
     explanations: list[MapAnswer] = Field(description="empty unless asked for")
-    prediction_id: str | None = Field(description="in the history, for feedback")
     cached: bool = Field(description="true if the same image was answered before by the same model version")
 
 
@@ -182,10 +181,9 @@ def _answer(
 ) -> Answer:
     top = most_probable(version.class_names, prediction.pred_probs, top_k)
     return Answer(
-        **prediction_fields(image.name, version, prediction),
+        **prediction_fields(image.name, version, prediction, answered.prediction_id),
         top=[LabelProbability(label=label, probability=probability) for label, probability in top],
         sure=None if threshold is None else prediction.confidence >= threshold,
         explanations=maps,
-        prediction_id=answered.prediction_id,
         cached=answered.cached,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from dashboard.core.errors import DashboardError, DatasetError, ImageError
 from dashboard.core.models.prediction import Failure
-from dashboard.core.questions import UndecidedError
+from dashboard.core.questions import Choice, UndecidedError
 from dashboard.schemas.errors import QuestionRecord
 from dashboard.schemas.schema import Schema
 
@@ -30,6 +31,8 @@ _STATUS = {
     "request": 422, "method_unknown": 422, "layer_unknown": 422, "no_conv_layer": 422, "choice": 422, "filter": 422,
     "storage": 507,
 }  # fmt: skip
+
+_FIX = {"run_unknown": "`GET /api/v1/evaluations` lists the evaluations."}  # instead of a command
 
 
 class Problem(Schema):
@@ -69,10 +72,30 @@ def problem(
 
 def problem_of(error: DashboardError | Failure) -> JSONResponse:
     """The response that tells a known error."""
-    asked = QuestionRecord.of(error.question) if isinstance(error, UndecidedError) else None
     status = status_of(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
-    return problem(status, error.code, error.message, error.fix, asked, headers)
+    return problem(status, error.code, error.message, fix_of(error), question_of(error), headers)
+
+
+def fix_of(error: DashboardError | Failure) -> str:
+    """What to do about an error, for programs that use the API."""
+    if error.code in _FIX:
+        return _FIX[error.code]
+    return error.fix_in(as_field) if isinstance(error, DashboardError) else error.fix
+
+
+def as_field(choice: Choice) -> str:
+    """A choice of the user as a field of the API."""
+    if choice.value is None:
+        return f"`{choice.name}`"
+    if choice.name == "label_map":
+        return f"label_map={json.dumps({choice.label: choice.value or None}, ensure_ascii=False)}"
+    return f"{choice.name}={choice.value}"
+
+
+def question_of(error: DashboardError | Failure | None) -> QuestionRecord | None:
+    """The question that has to be answered first; None if the error is another."""
+    return QuestionRecord.of(error.question) if isinstance(error, UndecidedError) else None
 
 
 def tell_problems(app: FastAPI) -> None:

@@ -31,10 +31,9 @@ _SUFFIX_OF = {
 }  # fmt: skip
 
 
-class OrderRecord(Schema):
-    """What to evaluate, and how to read the dataset."""
+class WishesRecord(Schema):
+    """How to evaluate a dataset, and how to read it."""
 
-    dataset: str = Field(max_length=500, description="the name of a dataset on this server")
     model: str = Field("", max_length=200, description="NAME or NAME@VERSION; by default the active version")
     label_map: dict[str, str | None] = Field(
         {}, description="the class that a label means, or (no label); null leaves its images out"
@@ -42,7 +41,20 @@ class OrderRecord(Schema):
     labels: str = Field("", max_length=500, description="a labels file in the dataset, or `folders`")
     split: str = Field("", max_length=100, description="the split to read, or `all`")
     zip_encoding: str = Field("", max_length=40, description="the encoding of the names in a ZIP")
+    labels_from: int | None = Field(None, ge=0, le=1, description="whether labels that are numbers count from 0 or 1")
     no_cache: bool = Field(False, description="evaluate again, also if there is a result")
+
+
+class OrderRecord(WishesRecord):
+    """A dataset on this server to evaluate."""
+
+    dataset: str = Field(max_length=500, description="the name of a dataset on this server")
+
+
+class UploadRecord(WishesRecord):
+    """What is said about an upload."""
+
+    name: str = Field("", max_length=255, description="the name of the file, if it is the body itself or the only one")
 
 
 @dataclass(frozen=True)
@@ -53,27 +65,34 @@ class Order:
     model: str
     label_map: Mapping[str, str]
     choices: Choices
+    first_id: int | None  # the number of the first class, if the labels are class ids
     no_cache: bool
 
 
 MOST_VALUES = 1_000_000  # of the JSON of an order: labels that are mapped
-_RECORD = TypeAdapter(OrderRecord)
+_ON_SERVER = TypeAdapter(OrderRecord)
+_UPLOAD = TypeAdapter(UploadRecord)
 _LABEL_MAP = TypeAdapter(dict[str, str | None])
 
 
-def _option(name: str, description: str, kind: str = "string") -> dict[str, Any]:
-    return {"name": name, "in": "query", "schema": {"type": kind}, "description": f"for an upload: {description}"}
+def _as_texts() -> dict[str, dict[str, Any]]:
+    """The schema of each field of an upload, as a parameter of the query or a part of a form."""
+    schemas = UploadRecord.model_json_schema()["properties"]
+    schemas["label_map"] |= {"type": "string", "description": f"a JSON object: {schemas['label_map']['description']}"}
+    for name, schema in schemas.items():
+        for key in ("additionalProperties", "default", "title"):
+            schema.pop(key, None)
+        if others := schema.pop("anyOf", None):  # null is said by leaving the field out
+            schemas[name] = {**others[0], **schema}
+    return dict(schemas)
 
 
-_FIELDS = OrderRecord.model_fields
-_OPTIONS = [
-    _option("name", "the name of the file, if it is the body itself"),
-    _option("label_map", "a JSON object, see the JSON body"),
-    *(_option(name, str(_FIELDS[name].description)) for name in ("model", "labels", "split", "zip_encoding")),
-    _option("no_cache", str(_FIELDS["no_cache"].description), "boolean"),
-]
+_TEXTS = _as_texts()
 BODY: dict[str, Any] = {
-    "parameters": _OPTIONS,
+    "parameters": [
+        {"name": name, "in": "query", "schema": schema, "description": f"for an upload: {schema['description']}"}
+        for name, schema in _TEXTS.items()
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -84,12 +103,14 @@ BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
+                    "additionalProperties": False,
                     "properties": {
                         "file": {
                             "type": "array",
                             "minItems": 1,
                             "items": {"type": "string", "contentMediaType": "application/octet-stream"},
-                        }
+                        },
+                        **_TEXTS,
                     },
                 }
             },
@@ -103,29 +124,39 @@ async def receive_order(request: Request, services: Services) -> Order:
     settings = services.settings
     kind = media_type(request.headers)
     if kind == "application/json":
-        record = await asyncio.to_thread(read_json, _RECORD, await request.body(), MOST_VALUES)
+        record = await asyncio.to_thread(read_json, _ON_SERVER, await request.body(), MOST_VALUES)
+        if request.query_params:
+            raise DashboardError(
+                f"The order is JSON, but {listed(sorted(request.query_params))} is in the query.",
+                "Give everything in the JSON.", "request",
+            )  # fmt: skip
         return _order(await asyncio.to_thread(_on_server, record.dataset, settings), record)
-    options = {name: value for name, value in request.query_params.items() if name not in ("name", "label_map")}
-    if given := request.query_params.get("label_map"):
-        options["label_map"] = read_json(_LABEL_MAP, given.encode(), MOST_VALUES)  # type: ignore[assignment]
+    upload = _said(request.query_params)
+    if kind == "multipart/form-data":
+        return _order(*await _of_form(request, settings))
+    name = upload.name or f"dataset{_SUFFIX_OF.get(kind, '.zip')}"
+    return _order(await _of_body(request, name, settings), upload)
+
+
+def _said(texts: Mapping[str, str]) -> UploadRecord:
+    """What a query or a form says about an upload. Raises DashboardError or RequestValidationError."""
+    said: dict[str, Any] = dict(texts)
+    if label_map := said.pop("label_map", ""):
+        said["label_map"] = read_json(_LABEL_MAP, label_map.encode(errors="replace"), MOST_VALUES, "label_map")
     try:
-        record = _RECORD.validate_python({**options, "dataset": "upload"})
+        return _UPLOAD.validate_python(said)
     except ValidationError as error:
         raise invalid(error) from error
-    if kind == "multipart/form-data":
-        return _order(await _of_form(request, settings), record)
-    name = request.query_params.get("name") or f"dataset{_SUFFIX_OF.get(kind, '.zip')}"
-    return _order(await _of_body(request, name, settings), record)
 
 
-def _order(dataset: Path, record: OrderRecord) -> Order:
+def _order(dataset: Path, record: WishesRecord) -> Order:
     if is_elsewhere(record.labels) or ".." in Path(record.labels).parts:
         raise DatasetError(
             "`labels` names a file elsewhere on this server.", "Put the labels file into the dataset.", "labels_file"
         )
     meant = {label: LEAVE_OUT if to is None else to for label, to in record.label_map.items()}
     choices = Choices(record.labels, record.split, record.zip_encoding)
-    return Order(dataset, record.model, meant, choices, record.no_cache)
+    return Order(dataset, record.model, meant, choices, record.labels_from, record.no_cache)
 
 
 def _on_server(name: str, settings: Settings) -> Path:
@@ -139,13 +170,17 @@ def _on_server(name: str, settings: Settings) -> Path:
     )  # fmt: skip
 
 
-async def _of_form(request: Request, settings: Settings) -> Path:
+async def _of_form(request: Request, settings: Settings) -> tuple[Path, UploadRecord]:
+    """The dataset in a form, and what the query and the text parts of the form say about it."""
     async with request.form(max_files=100_000, max_fields=16) as form:
         parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         if not parts:
             raise DashboardError("The form has no file.", "Send the dataset as a part called `file`.", "request")
-        files: list[tuple[str, IO[bytes]]] = [(part.filename or "dataset.zip", part.file) for part in parts]
-        return await asyncio.to_thread(keep_uploads, files, settings)
+        texts = {name: part for name, part in form.multi_items() if isinstance(part, str)}
+        upload = _said({**request.query_params, **texts})
+        name = upload.name if len(parts) == 1 else ""
+        files: list[tuple[str, IO[bytes]]] = [(name or part.filename or "dataset.zip", part.file) for part in parts]
+        return await asyncio.to_thread(keep_uploads, files, settings), upload
 
 
 async def _of_body(request: Request, name: str, settings: Settings) -> Path:

@@ -39,7 +39,7 @@ def check(
         gate = Gate(checks, junit)
         outcomes = gate.apply(RunStore(get_settings().runs_dir), run_id)
     except DashboardError as error:
-        stop(error, as_json, 2 if error.code == "checks" else 1)
+        stop(error, as_json)
     if as_json:
         print_json(ChecksRecord.of(run_id, outcomes))
     raise typer.Exit(0 if gate.show(outcomes) else 1)

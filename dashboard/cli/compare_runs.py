@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Where
-from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.cli.output import console, plain_text, print_json, run_column, say, stop
 from dashboard.cli.show_run import say_one_label
 from dashboard.core.analysis.comparison import Comparison, compare
 from dashboard.core.analysis.comparison_words import is_better, p_in_words, side_in_words, verdict
@@ -43,6 +43,9 @@ def compare_runs(
     """
     try:
         _check(run_ids, where_b, metric)
+    except DatasetError as error:
+        stop(error, as_json, wrong_usage=True)
+    try:
         store, conditions = RunStore(get_settings().runs_dir), parse_filter(where or ())
         filters = [conditions] * len(run_ids)
         if where_b is not None:
@@ -103,7 +106,7 @@ def _show_board(board: Leaderboard) -> None:
     metric = BY_NAME[board.metric]
     for note in board.notes:
         say(note, "yellow")
-    table = Table("run", "model", metric.title, "95% interval", "difference to the best", "may be the best")
+    table = Table(run_column(), "model", metric.title, "95% interval", "difference to the best", "may be the best")
     for each in board.ranked:
         score, difference = each.scores[board.metric], each.difference
         behind = ""

@@ -131,7 +131,7 @@ def evaluate(
         record = gate.record(run, outcomes) if gate else RunRecord.of(run)
         written = export_run(run, out, record.to_text()) if out else []
     except DashboardError as error:
-        stop(error, as_json, 2 if error.code == "checks" else 1)
+        stop(error, as_json)
     except OSError as error:
         stop(storage_error(store.root, error, resume), as_json)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -14,8 +15,8 @@ from rich.table import Column, Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
 from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, say
+from dashboard.cli.recording import record, tell_of_lost_records
 from dashboard.core.errors import DashboardError, ImageError, WorkerError, listed
-from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import MapRequest
@@ -24,6 +25,7 @@ from dashboard.core.images.model_input import read_model_input
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
 from dashboard.schemas.explanations import ExplainedRecord, ExplanationRecord
+from dashboard.services import Services
 
 OVERLAY_SIDE = 512  # pixels
 ALL = "all"
@@ -95,7 +97,9 @@ def explain(
             files = {path: Files.named(out) for path in images} if to_file else _files_in(out, images)
             with console.status("Explaining ..."):
                 for path in images:
-                    answers.append(_explain_one(opened.explainer, version, path, files[path], request))
+                    answers.append(_explain_one(opened, version, path, files[path], request))
+        if any(isinstance(answer, ExplainedRecord) for answer in answers):
+            tell_of_lost_records(opened.history)
     except DashboardError as error:
         answers += [FailedImage(file=str(path), error=ErrorRecord.of(error)) for path in images[len(answers) :]]
     if as_json:
@@ -108,17 +112,18 @@ def explain(
 
 
 def _explain_one(
-    explainer: Explainer, version: ModelVersion, path: Path, files: Files, request: MapRequest
+    opened: Services, version: ModelVersion, path: Path, files: Files, request: MapRequest
 ) -> ExplainedRecord | FailedImage:
     """Explains one image and writes its files. Raises DashboardError if no other image can be explained either."""
     try:
-        data = read_image(path)
-        found = explainer.explain_all(version, data, request)
+        data, began = read_image(path), time.perf_counter()
+        found = opened.explainer.explain_all(version, data, request)
         pixels = enlarge(read_model_input(data, version.preprocessing), OVERLAY_SIDE)
     except (ImageError, WorkerError) as error:
         if error.code == "worker_unavailable":
             raise
         return FailedImage(file=str(path), error=ErrorRecord.of(error))
+    prediction_id = record(opened, version, found[0].prediction, data, path, began)
     records = []
     for explanation in found:
         picture, array = files.of(explanation.method)
@@ -126,7 +131,7 @@ def _explain_one(
         if array:
             np.save(array, explanation.heatmap, allow_pickle=False)
         records.append(ExplanationRecord.of(version, explanation, str(picture), None if array is None else str(array)))
-    return ExplainedRecord.of_maps(str(path), version, found[0].prediction, records)
+    return ExplainedRecord.of_maps(str(path), version, found[0].prediction, records, prediction_id)
 
 
 def _files_in(folder: Path, images: Sequence[Path]) -> dict[Path, Files]:

@@ -10,7 +10,7 @@ import typer
 from dashboard.cli.arguments import AsJson, LabelMap, LabelsFrom, services
 from dashboard.cli.output import print_json, progress, say, stop
 from dashboard.cli.show_run import say_figures
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, counted
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.labels.class_names import check_class_names, read_class_names
 from dashboard.core.labels.label_map import read_label_map
@@ -67,6 +67,8 @@ def _show(imported: Imported) -> None:
         say(note)
     if imported.n_failed:
         say(f"{imported.n_failed:,} rows have no prediction, or a label that is not a class.", "yellow")
+    if imported.n_left_out:
+        say(f"{counted(imported.n_left_out, 'row')} left out by choice.", "yellow")
     if evaluation is None:
         say("There are no true labels. Give them with --labels to get the accuracy.", "yellow")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from dashboard.core.errors import DashboardError, ImageError
@@ -20,7 +22,12 @@ from dashboard.schemas.errors import ErrorAnswer
 from dashboard.schemas.predictions import PredictionRecord
 from dashboard.schemas.schema import Schema
 
-console = Console(stderr=True, highlight=False)
+_FILE_WIDTH = 160  # characters a line in a pipe or a file, which have no width of their own
+
+console = Console(
+    stderr=True, highlight=False, width=None if sys.stderr.isatty() or os.environ.get("COLUMNS") else _FILE_WIDTH
+)
+_WRONG_USAGE = frozenset({"checks", "filter"})  # codes: a file of checks or a condition that cannot be used
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -42,6 +49,11 @@ def say(text: str, style: str = "") -> None:
     console.print(plain_text(text, style), soft_wrap=True)
 
 
+def run_column() -> Column:
+    """The column of a table with the ids of runs, which are never cut: people copy them."""
+    return Column("run", no_wrap=True, min_width=len("20261129-075200-0a1b2c3d"))
+
+
 def label_in_words(record: PredictionRecord) -> str:
     """The predicted class, with a remark if the image probably shows none of the classes."""
     unknown = record.doubt is not None and record.doubt.unknown
@@ -56,14 +68,14 @@ def read_image(path: Path) -> bytes:
         raise ImageError(f"It cannot be opened: {error.strerror}.", "Check the path.", "unreadable") from error
 
 
-def stop(error: DashboardError, as_json: bool, exit_code: int = 1) -> NoReturn:
-    """Prints what happened and what to do, then ends the command."""
+def stop(error: DashboardError, as_json: bool, wrong_usage: bool = False) -> NoReturn:
+    """Prints what happened and what to do, then ends the command: with 2 for wrong usage, else with 1."""
     if as_json:
         print_json(ErrorAnswer.of(error))
     say(error.message, "red")
     for line in error.fix.splitlines():
         say(line)
-    raise typer.Exit(exit_code)
+    raise typer.Exit(2 if wrong_usage or error.code in _WRONG_USAGE else 1)
 
 
 def progress() -> Progress:

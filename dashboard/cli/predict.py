@@ -5,23 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
-from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, say
-from dashboard.core.errors import DashboardError, ImageError, WorkerError, counted
-from dashboard.core.files import readable_name
+from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image
+from dashboard.cli.recording import record, tell_of_lost_records
+from dashboard.core.errors import DashboardError, ImageError, WorkerError
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
 from dashboard.schemas.predictions import PredictionRecord
 from dashboard.services import Services
-
-if TYPE_CHECKING:
-    from dashboard.core.history.history import History
 
 
 def predict(
@@ -39,7 +36,7 @@ def predict(
             for path in images:
                 answers.append(_predict_one(opened, version, path))
         if any(isinstance(answer, PredictionRecord) for answer in answers):
-            _tell_of_lost_records(opened.history)
+            tell_of_lost_records(opened.history)
     except DashboardError as error:
         answers += [FailedImage(file=str(path), error=ErrorRecord.of(error)) for path in images[len(answers) :]]
     if as_json:
@@ -60,19 +57,8 @@ def _predict_one(opened: Services, version: ModelVersion, path: Path) -> Predict
         return FailedImage(file=str(path), error=ErrorRecord.of(error))
     if isinstance(answer, Failure):
         return FailedImage(file=str(path), error=ErrorRecord.of(answer))
-    latency_ms = (time.perf_counter() - began) * 1000
-    from dashboard.core.history.entry import Entry  # not at the top: TensorFlow is imported meanwhile
-
-    file = readable_name(str(path))
-    opened.history.record(Entry.of(version, answer, image, "command", opened.visitor.called, file, latency_ms))
-    return PredictionRecord.of(str(path), version, answer)
-
-
-def _tell_of_lost_records(history: History) -> None:
-    """Says if predictions are not in the history. They are right all the same."""
-    if history.dropped:
-        error, lost = history.last_error, counted(history.dropped, "prediction")
-        say(f"The history lacks {lost}." + (f" {error}" if error else ""), "yellow")
+    prediction_id = record(opened, version, answer, image, path, began)
+    return PredictionRecord.of(str(path), version, answer, prediction_id)
 
 
 def _show(answers: Sequence[PredictionRecord | FailedImage]) -> None:

@@ -15,7 +15,7 @@ from dashboard.cli.compare_runs import compare_runs
 from dashboard.cli.findings import show_findings
 from dashboard.cli.label_issues import show_label_issues
 from dashboard.cli.note_run import note_run
-from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.cli.output import console, plain_text, print_json, run_column, say, stop
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.cli.trust import show_guarantee, show_prediction_sets
 from dashboard.core.errors import DashboardError, DatasetError
@@ -61,7 +61,7 @@ def list_runs(
         _say_damaged(damaged)
         return
     titles = ("dataset", "model", "accuracy", "images", "state", "verdict, note")
-    table = Table(Column("run", no_wrap=True, min_width=24), *(Column(title, overflow="fold") for title in titles))
+    table = Table(run_column(), *(Column(title, overflow="fold") for title in titles))
     for run in runs:
         m = run.manifest
         table.add_row(
@@ -87,7 +87,7 @@ def _list_deleted(store: RunStore, as_json: bool) -> None:
     if as_json:
         print_json([DeletedRunRecord.of(run) for run in found])
         return
-    table = Table(Column("run", no_wrap=True, min_width=24), "dataset", "model", "deleted (UTC)", "days left")
+    table = Table(run_column(), "dataset", "model", "deleted (UTC)", "days left")
     for run in found:
         m = run.manifest
         dataset, model = (m.dataset_name, m.model) if m else ("damaged", "")

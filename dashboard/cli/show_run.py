@@ -13,6 +13,7 @@ from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.metrics.percent import percent
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import as_texts
+from dashboard.core.runs.left_out import failures
 from dashboard.core.runs.run import Run
 
 FAILURES_SHOWN = 10
@@ -48,10 +49,13 @@ def show_run(run: Run) -> None:
         say(f"The label {name!r} is not a class of {run.manifest.model}. Its images were left out.", "yellow")
     if len(unknown) > FAILURES_SHOWN:
         say(f"... {len(unknown):,} labels are not classes; the page lists them all.", "yellow")
-    for failed in run.detail(run.failed.head(FAILURES_SHOWN), ["file", "reason"]).to_dict("records"):
-        say(f"{failed['file']}: {failed['reason']}", "yellow")
-    if len(run.failed) > FAILURES_SHOWN:
-        say(f"... {len(run.failed):,} images could not be evaluated; --json lists them all.", "yellow")
+    failed = failures(run)
+    for row in run.detail(failed.head(FAILURES_SHOWN), ["file", "reason"]).to_dict("records"):
+        say(f"{row['file']}: {row['reason']}", "yellow")
+    if left_out := len(run.failed) - len(failed):
+        say(f"{counted(left_out, 'image')} left out by choice.", "yellow")
+    if len(failed) > FAILURES_SHOWN:
+        say(f"... {len(failed):,} images could not be evaluated; --json lists them all.", "yellow")
     m = run.manifest
     say(f"Run {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}, {m.seconds:.1f} s")
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from dashboard.core.questions import Advice, Words
 
 Code = Literal[
     # anything else
@@ -74,12 +77,16 @@ class DashboardError(Exception):
 
     default_code: Code = "error"
 
-    def __init__(self, message: str, fix: str = "", code: Code | None = None) -> None:
-        message, fix = _writable(message), _writable(fix)
+    def __init__(self, message: str, fix: str | Advice = "", code: Code | None = None) -> None:
         super().__init__(message, fix, code)
-        self.message = message
-        self.fix = fix
+        self.message = _writable(message)
+        self.fix = _writable(str(fix))
+        self.advice = fix  # what `fix` was made of
         self.code: Code = code or self.default_code
+
+    def fix_in(self, words: Words) -> str:
+        """`fix`, with these words for the choices in it instead of options of the command line."""
+        return self.fix if isinstance(self.advice, str) else _writable(self.advice.told(words))
 
     def __str__(self) -> str:
         return f"{self.message} {self.fix}".strip()

@@ -26,14 +26,15 @@ class ErrorRecord(Schema):
 class AnswerRecord(Schema):
     """One possible answer to a question."""
 
-    value: str = Field(description="what to give with the option")
+    value: str = Field(description="what to give with the option or field")
     meaning: str
 
 
 class QuestionRecord(Schema):
-    """What the user has to decide before the command can do its work."""
+    """What the user has to decide before the work can be done."""
 
-    option: str = Field(description="the option that answers it, such as --split")
+    option: str = Field(description="the option of the command line that answers it, such as --split")
+    field: str = Field(description="the field of the HTTP API that answers it, such as split")
     asks: str
     answers: list[AnswerRecord]
 
@@ -41,7 +42,7 @@ class QuestionRecord(Schema):
     def of(cls, question: Question) -> QuestionRecord:
         """The record of a question."""
         answers = [AnswerRecord(value=each.value, meaning=each.meaning) for each in question.answers]
-        return cls(option=question.option, asks=question.asks, answers=answers)
+        return cls(option=question.option, field=question.topic, asks=question.asks, answers=answers)
 
 
 class ErrorAnswer(Schema):

@@ -122,20 +122,29 @@ class ExplainedRecord(PredictionRecord):
     """A prediction with its explanations."""
 
     explanations: list[ExplanationRecord] = Field(description="one per method; may be empty")
+    cached: bool = Field(description="true if all explanations were made before")
 
     @classmethod
     def of_maps(
-        cls, file: str, version: ModelVersion, prediction: Prediction, explanations: Sequence[ExplanationRecord]
+        cls,
+        file: str,
+        version: ModelVersion,
+        prediction: Prediction,
+        explanations: Sequence[ExplanationRecord],
+        prediction_id: str | None = None,
     ) -> ExplainedRecord:
         """The record of a prediction and its explanations."""
-        return cls(**prediction_fields(file, version, prediction), explanations=list(explanations))
+        return cls(
+            **prediction_fields(file, version, prediction, prediction_id), explanations=list(explanations),
+            cached=bool(explanations) and all(each.cached for each in explanations),
+        )  # fmt: skip
 
     @classmethod
     def of_answer(cls, answer: Answer) -> ExplainedRecord:
         """The record of the answer on the Predict page, with the values of the heatmap."""
         maps = [answer.explanation] if answer.explanation else []
         records = [ExplanationRecord.of(answer.version, each, with_values=True) for each in maps]
-        return cls.of_maps(answer.name, answer.version, answer.prediction, records)
+        return cls.of_maps(answer.name, answer.version, answer.prediction, records, answer.prediction_id)
 
 
 def _score_fields(scores: MapScores) -> dict[str, object]:

@@ -33,14 +33,19 @@ class PredictionRecord(Schema):
     pred_probs: dict[str, float] = Field(description="calibrated probability of each class; they sum to 1")
     model: ModelName
     doubt: DoubtRecord | None = Field(description="null if the version has no thresholds")
+    prediction_id: str | None = Field(description="in the history, for feedback; null if it was not recorded")
 
     @classmethod
-    def of(cls, file: str, version: ModelVersion, prediction: Prediction) -> PredictionRecord:
+    def of(
+        cls, file: str, version: ModelVersion, prediction: Prediction, prediction_id: str | None = None
+    ) -> PredictionRecord:
         """The record of a prediction."""
-        return cls(**prediction_fields(file, version, prediction))
+        return cls(**prediction_fields(file, version, prediction, prediction_id))
 
 
-def prediction_fields(file: str, version: ModelVersion, prediction: Prediction) -> dict[str, object]:
+def prediction_fields(
+    file: str, version: ModelVersion, prediction: Prediction, prediction_id: str | None = None
+) -> dict[str, object]:
     """The fields of `PredictionRecord`."""
     doubt = version.familiarity and version.familiarity.doubts(prediction.logits, prediction.pred_probs)
     return {
@@ -50,4 +55,5 @@ def prediction_fields(file: str, version: ModelVersion, prediction: Prediction) 
         "pred_probs": dict(zip(version.class_names, prediction.pred_probs.tolist(), strict=True)),
         "model": ModelName.of(version),
         "doubt": DoubtRecord(**asdict(doubt)) if doubt else None,
+        "prediction_id": prediction_id or None,
     }

@@ -9,6 +9,7 @@ from pydantic import Field
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.bin import DeletedRun
 from dashboard.core.runs.filters import as_texts
+from dashboard.core.runs.left_out import failures
 from dashboard.core.runs.overview import RunOverview
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import DamagedRun
@@ -54,8 +55,11 @@ class RunRecord(Figures):
     model: ModelName
     n_images: int = Field(description="number of images in the dataset")
     n_evaluated: int = Field(description="number of images with a prediction")
-    n_failed: int = Field(description="number of images without a prediction")
+    n_failed: int = Field(
+        description="number of images without a prediction, but for those that were left out by choice"
+    )
     failed: list[FailedRow]
+    n_left_out: int = Field(description="number of images whose label the user chose to leave out")
     ece15: float | None = Field(description="expected calibration error in 15 bins, in [0, 1]")
     confusion: ConfusionRecord | None
     notes: list[str] = Field(description="how the dataset was read and what was decided, in sentences")
@@ -69,7 +73,7 @@ class RunRecord(Figures):
     def of(cls, run: Run) -> RunRecord:
         """The report of a run. Raises DatasetError when its rows cannot be read."""
         evaluation, manifest = run.evaluation(), run.manifest
-        failed = run.detail(run.failed, ["file", "reason"])
+        failed = run.detail(failures(run), ["file", "reason"])
         counts = evaluation.confusion.tolist() if evaluation else []
         return cls(
             run_id=manifest.run_id,
@@ -77,8 +81,9 @@ class RunRecord(Figures):
             model=ModelName.parse(manifest.model),
             n_images=manifest.n_images,
             n_evaluated=len(run.evaluated),
-            n_failed=len(run.failed),
+            n_failed=len(failed),
             failed=[FailedRow(file=f, reason=r) for f, r in zip(failed["file"], failed["reason"], strict=True)],
+            n_left_out=len(run.failed) - len(failed),
             **figures(evaluation),
             ece15=evaluation.ece15 if evaluation else None,
             confusion=ConfusionRecord(labels=list(manifest.class_names), counts=counts) if evaluation else None,
@@ -186,7 +191,9 @@ class ImportRecord(Figures):
     run_id: str
     model: str = Field(description="what made the predictions")
     n_images: int
-    n_failed: int
+    n_failed: int = Field(description="number of rows without a prediction, or with a label that is not a class")
+    n_left_out: int = Field(description="number of rows whose label the user chose to leave out")
+    label_map: dict[str, str] = Field(description="the class that each label means, or (no label) or (leave out)")
     unknown_labels: list[str] = Field(description="labels that are not mapped to any class")
     notes: list[str] = Field(description="sentences on how the files were read")
 
@@ -199,6 +206,8 @@ class ImportRecord(Figures):
             model=manifest.model,
             n_images=manifest.n_images,
             n_failed=imported.n_failed,
+            n_left_out=imported.n_left_out,
+            label_map=dict(manifest.label_map),
             **figures(imported.evaluation),
             unknown_labels=list(manifest.unknown_labels),
             notes=list(manifest.notes),

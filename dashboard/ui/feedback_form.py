@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.feedback.opinion import NONE_OF_THESE
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.words import plain
@@ -15,7 +16,7 @@ from dashboard.ui.words import plain
 if TYPE_CHECKING:
     from dashboard.core.feedback.opinion import Opinion
 
-UNKNOWN, NONE = "I do not know", "none of these"
+UNKNOWN = "I do not know"
 _SAID, _ERROR, _OPEN = "feedback-said", "feedback-error", "feedback-open"  # in the session
 
 
@@ -58,7 +59,7 @@ def in_words(opinion: Opinion) -> str:
 def choose_true_label(class_names: Sequence[str], but: str, key: str) -> None:
     """A select box for the true label of a wrong prediction. See `chosen_label`."""
     names = [name for name in class_names if name != but]
-    st.selectbox("The true label", [UNKNOWN, *names, NONE], key=key)
+    st.selectbox("The true label", [UNKNOWN, *names, NONE_OF_THESE], key=key)
 
 
 def chosen_label(key: str) -> str | None:

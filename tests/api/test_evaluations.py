@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.services import Services
 
@@ -46,7 +48,8 @@ def test_a_zip_goes_in_and_metrics_come_out(client: TestClient, done: Any, opene
     narrowed = client.get(done["links"]["self"], params={"where": "true_label=cat"}).json()["result"]
     assert narrowed["metrics"]["accuracy"]["n"] == 3 and narrowed["where"] == ["true_label=cat"]
     listed = client.get(f"{V1}/evaluations").json()["evaluations"]
-    assert done["id"] in [each["run_id"] for each in listed]
+    assert done["id"] == done["run_id"] in [each["run_id"] for each in listed]
+    assert all(each["id"] == each["run_id"] for each in listed)
     assert opened.runs.folder(done["id"]).manifest().n_images == 6
 
 
@@ -72,10 +75,12 @@ def test_rows_page_by_page(client: TestClient, done: Any) -> None:
         if cursor is None:
             break
     assert (pages, page["total"]) == (2, 6) and [each["index"] for each in rows] == [*range(6)]
+    assert page["class_names"] == list(CLASS_NAMES)
     [failed] = [each for each in rows if each["status"] == "failed"]
     assert failed["file"] == "dog/broken.png" and failed["confidence"] is failed["pred_probs"] is None
     good = next(each for each in rows if each["status"] == "ok")
     assert sum(good["pred_probs"]) == pytest.approx(1) and max(good["pred_probs"]) == good["confidence"]
+    assert CLASS_NAMES[np.argmax(good["pred_probs"])] == good["predicted_label"]
     wrong = client.get(done["links"]["rows"], params={"where": ["true_label=dog", "status=ok"]}).json()
     assert wrong["total"] == 2
 
@@ -87,6 +92,15 @@ def test_the_file_of_an_image(client: TestClient, done: Any) -> None:
     with Image.open(io.BytesIO(response.content)) as picture:
         assert picture.size == (32, 32)
     assert client.get(f"{done['links']['self']}/images/99").json()["code"] == "image_unknown"
+
+
+def test_feedback_on_an_image_names_a_class_of_the_evaluation(client: TestClient, done: Any) -> None:
+    row = client.get(done["links"]["rows"], params={"limit": 1}).json()["rows"][0]
+    other = next(label for label in CLASS_NAMES if label != row["predicted_label"])
+    said = {"prediction_id": f"{done['id']}:{row['index']}", "is_right": False}
+    refused = client.post(f"{V1}/feedback", json={**said, "true_label": "unicorn"})
+    assert refused.status_code == 422 and other in refused.json()["fix"]
+    assert client.post(f"{V1}/feedback", json={**said, "true_label": other}).status_code == 201
 
 
 def test_reports(client: TestClient, done: Any) -> None:
@@ -107,6 +121,7 @@ def test_deleted_is_gone(client: TestClient, done: Any) -> None:
     assert client.delete(done["links"]["self"]).status_code == 204
     for answer in (client.get(done["links"]["self"]), client.delete(done["links"]["self"])):
         assert answer.status_code == 404 and answer.json()["code"] == "run_unknown"
+        assert "GET /api/v1/evaluations" in answer.json()["fix"] and "python" not in answer.json()["fix"]
 
 
 def test_a_dataset_of_this_server(client: TestClient) -> None:

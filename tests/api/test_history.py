@@ -49,6 +49,11 @@ def test_feedback(client: TestClient) -> None:
     assert summary["feedback"][0]["note"] == "a toy" and summary["accuracy"]["n"] >= 1 and summary["caution"]
     contradiction = client.post(f"{V1}/feedback", json={**order, "true_label": answer["predicted_label"]})
     assert (contradiction.status_code, contradiction.json()["code"]) == (422, "feedback")
+    no_class = client.post(f"{V1}/feedback", json={**order, "true_label": "unicorn"}).json()
+    assert (no_class["status"], no_class["code"]) == (422, "feedback")
+    assert all(label in no_class["fix"] for label in answer["pred_probs"]) and "`none of these`" in no_class["fix"]
+    for label in ("none of these", None):
+        assert client.post(f"{V1}/feedback", json={**order, "true_label": label}).json()["true_label"] == label
     unknown = client.post(f"{V1}/feedback", json={**order, "prediction_id": "nothing"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "prediction_unknown")
 

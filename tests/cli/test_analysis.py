@@ -86,10 +86,19 @@ def test_label_issues(data: Path, tmp_path: Path) -> None:
     assert f"{len(issues)} of 1,960 labels may be wrong." in text
 
 
-@pytest.mark.parametrize("name", ["findings", "label-issues"])
-def test_an_unknown_run_exits_with_1(name: str, data: Path) -> None:
-    assert json_of(data, "runs", name, "none", exit_code=1)["error"]["code"] == "run_unknown"
-    assert json_of(data, "runs", name, RUN, "--where", "colour=red", exit_code=1)["error"]["code"] == "filter"
+@pytest.mark.parametrize("name", ["show", "findings", "label-issues"])
+def test_an_unknown_run_exits_with_1_and_a_wrong_condition_with_2(name: str, data: Path) -> None:
+    unknown = json_of(data, "runs", name, "none", exit_code=1)["error"]
+    assert unknown["code"] == "run_unknown" and "`python -m dashboard runs list`" in unknown["fix"]
+    assert json_of(data, "runs", name, RUN, "--where", "colour=red", exit_code=2)["error"]["code"] == "filter"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(RUN,), (RUN, RUN, RUN, "--where-b", "correct=no"), (RUN, RUN, "--metric", "speed"), (RUN, RUN, "--where", "x=1")],
+)
+def test_a_comparison_that_cannot_be_asked_for_exits_with_2(arguments: tuple[str, ...], data: Path) -> None:
+    assert json_of(data, "runs", "compare", *arguments, exit_code=2)["error"]["fix"]
 
 
 @pytest.mark.parametrize("limit, exit_code", [("0.5", 0), ("0.99", 1)])

@@ -150,7 +150,7 @@ def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) 
         str(FROG), str(folder / "broken.png"), f"{folder}/gr\ufffdn.png", str(folder / "nowhere.png"),
     ]  # fmt: skip
     for answer in (answers[0], answers[2]):
-        assert set(answer) == {"file", "predicted_label", "confidence", "pred_probs", "model", "doubt"}
+        assert set(answer) == {"file", "predicted_label", "confidence", "pred_probs", "model", "doubt", "prediction_id"}
         assert answer["doubt"]["msp"] == answer["confidence"] and answer["doubt"]["unknown"] in (True, False)
         assert answer["predicted_label"] == "frog" and answer["model"] == MODEL
         assert tuple(answer["pred_probs"]) == CLASS_NAMES
@@ -172,6 +172,7 @@ def test_predictions_are_in_the_history(predicted: Done, folder: Path) -> None:
     kept = [each for each in only_json(done)["predictions"] if each["file"] == str(FROG)][-1]
     answer = only_json(predicted)[0]
     assert (kept["source"], kept["predicted_label"], kept["confidence"]) == ("command", "frog", answer["confidence"])
+    assert kept["prediction_id"] == answer["prediction_id"]
     assert kept["image_sha256"] == hashlib.sha256(FROG.read_bytes()).hexdigest() and kept["latency_ms"] > 0
 
 
@@ -199,7 +200,7 @@ def test_explain_writes_an_overlay_and_exits_with_0(folder: Path) -> None:
     done = process("explain", FROG, "--target", "bird", "--out", out, "--json", data_dir=folder / "data")
     [record] = only_json(done)
     assert done.returncode == 0
-    assert {"file", "predicted_label", "confidence", "explanations"} <= set(record)
+    assert {"file", "predicted_label", "confidence", "explanations"} <= set(record) and not record["cached"]
     [explanation] = record["explanations"]
     assert {"method", "layer", "grid", "target_label", "heatmap"} <= set(explanation)
     assert (record["file"], explanation["method"], explanation["target_label"]) == (str(FROG), "grad-cam", "bird")
@@ -227,6 +228,9 @@ def test_explain_by_two_methods(folder: Path) -> None:
     [record] = only_json(dashboard("explain", FROG, *asked, data_dir=folder / "data"))
     assert [each["method"] for each in record["explanations"]] == ["hires-cam", "grad-cam"]
     assert len(list((folder / "two").iterdir())) == 4
+    history = only_json(dashboard("history", "list", "--json", data_dir=folder / "data"))["predictions"]
+    [kept] = [each for each in history if each["prediction_id"] == record["prediction_id"]]
+    assert (kept["source"], kept["file"], kept["confidence"]) == ("command", str(FROG), record["confidence"])
 
 
 @pytest.fixture(scope="module")
@@ -266,14 +270,13 @@ def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
     record = only_json(evaluated)
     assert evaluated.returncode == 0
     assert set(record) == {
-        "run_id", "state", "model", "n_images", "n_evaluated", "n_failed", "failed", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
+        "run_id", "state", "model", "n_images", "n_evaluated", "n_failed", "failed", "n_left_out", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
         "confusion", "seconds", "images_per_second", "notes", "label_map",
     }  # fmt: skip
     assert record["model"] == MODEL and record["state"] == "finished"
-    assert (record["n_images"], record["n_evaluated"], record["n_failed"]) == (4, 2, 2)
-    reasons = {row["file"]: row["reason"] for row in record["failed"]}
-    assert set(reasons) == {"frog/broken.png", "zebra/1.png"}
-    assert "not an image" in reasons["frog/broken.png"] and "zebra" in reasons["zebra/1.png"]
+    assert [record[name] for name in ("n_images", "n_evaluated", "n_failed", "n_left_out")] == [4, 2, 1, 1]
+    [failed] = record["failed"]
+    assert failed["file"] == "frog/broken.png" and "not an image" in failed["reason"]
     spelled, left_out = record["notes"]
     assert "FROG" in spelled and "SHIP" in spelled and left_out == "As chosen, zebra is left out."
     assert record["label_map"] == {"FROG": "frog", "frog": "frog", "SHIP": "ship", "zebra": "(leave out)"}
@@ -291,6 +294,7 @@ def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
 def test_evaluate_says_in_words_what_it_left_out(evaluated: Done) -> None:
     told = evaluated.stderr.decode()
     assert "zebra is left out" in told and "frog/broken.png: " in told
+    assert "1 image left out by choice." in told and "zebra/1.png" not in told
 
 
 def test_evaluate_exports_and_gates(evaluated: Done, folder: Path, tmp_path: Path) -> None:
@@ -371,18 +375,23 @@ def test_evaluate_a_pattern_with_labels_elsewhere_and_a_map(folder: Path) -> Non
     record = only_json(done)
     assert done.returncode == 0 and (record["n_images"], record["n_evaluated"], record["accuracy"]) == (4, 2, 1)
     reasons = {row["file"]: row["reason"] for row in record["failed"]}
-    assert "was left out" in reasons["2.png"] and "no such image" in reasons["9.png"]
+    assert set(reasons) == {"9.png"} and "no such image" in reasons["9.png"] and record["n_left_out"] == 1
     manifest = json.loads((folder / "data" / "runs" / record["run_id"] / "manifest.json").read_text())
     assert dict(manifest["label_map"]) == {"croaker": "frog", "ship": "ship", "zebra": "(leave out)"}
     assert "Labels are taken from truth.csv." in manifest["notes"]
 
 
 def test_import_makes_a_run(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,hound,0.2,0.8\n")
-    options = ("--map", "hound=dog", "--name", "theirs", "--json")
+    rows = ("a.png,cat,0.9,0.1", "b.png,hound,0.2,0.8", "c.png,newt,0.5,0.5")
+    (tmp_path / "theirs.csv").write_text("\n".join(["file,label,p_cat,p_dog", *rows]))
+    options = ("--map", "hound=dog", "--map", "newt=", "--name", "theirs", "--json")
     done = process("import", tmp_path / "theirs.csv", *options, data_dir=tmp_path)
     record = only_json(done)
-    assert done.returncode == 0 and (record["model"], record["n_images"], record["accuracy"]) == ("theirs", 2, 1)
+    assert done.returncode == 0 and (record["model"], record["n_images"], record["accuracy"]) == ("theirs", 3, 1)
+    assert record["label_map"] == {"cat": "cat", "hound": "dog", "newt": "(leave out)"}
+    assert (record["n_failed"], record["n_left_out"]) == (0, 1)
+    shown = only_json(dashboard("runs", "show", record["run_id"], "--json", data_dir=tmp_path))
+    assert (shown["n_failed"], shown["failed"], shown["n_left_out"]) == (0, [], 1)
     assert (tmp_path / "runs" / record["run_id"] / "manifest.json").is_file()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_commands import Done, dashboard, only_json
+from tests.cli.test_commands import Done, dashboard, only_json, process
 from tests.compared_runs import probabilities, write_run
 
 NAMES = ("cat", "dog")
@@ -92,20 +92,34 @@ def test_more_than_two_are_ranked(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments, told",
+    "arguments, exit_code, told",
     [
-        (("a", "x"), "share no image: no file name of one occurs in the other"),
-        (("a",), "A comparison needs at least two"),
-        (("a", "nothing"), "There is no run 'nothing'"),
-        (("a", "b", "c", "--where-b", "true_label=cat"), "--where-b is for two evaluations"),
-        (("a", "b", "c", "--metric", "speed"), "There is no metric 'speed'"),
-        (("a", "b", "--where", "true_label=bird"), "bird is not a class of this evaluation"),
+        (("a", "x"), 1, "share no image: no file name of one occurs in the other"),
+        (("a",), 2, "A comparison needs at least two"),
+        (("a", "nothing"), 1, "There is no run 'nothing'"),
+        (("a", "b", "c", "--where-b", "true_label=cat"), 2, "--where-b is for two evaluations"),
+        (("a", "b", "c", "--metric", "speed"), 2, "There is no metric 'speed'"),
+        (("a", "b", "--where", "true_label=bird"), 2, "bird is not a class of this evaluation"),
     ],
 )
-def test_what_cannot_be_compared_is_said_with_a_way_out(data: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_compared_is_said_with_a_way_out(
+    data: Path, arguments: tuple[str, ...], exit_code: int, told: str
+) -> None:
     done = dashboard("runs", "compare", *arguments, "--json", data_dir=data)
-    assert done.returncode == 1 and told in json.loads(done.stdout)["error"]["message"]
+    assert done.returncode == exit_code and told in json.loads(done.stdout)["error"]["message"]
     assert json.loads(done.stdout)["error"]["fix"]
+
+
+def test_tables_in_a_pipe_are_wide_and_run_ids_are_never_cut(data: Path) -> None:
+    ids = [f"20261129-075200-0a1b2c3{i}" for i in range(3)]
+    for run_id in ids:
+        write_run(data / "piped" / "runs", run_id, LABELS, probabilities(BY_A, 2), NAMES, model="cifar10-resnet@7")
+    for width, arguments in (("", ("list",)), ("", ("compare", *ids)), ("80", ("list",)), ("80", ("compare", *ids))):
+        told = process("runs", *arguments, data_dir=data / "piped", COLUMNS=width).stderr.decode()
+        assert all(run_id in told for run_id in ids), told
+        widths = {len(line) for line in told.splitlines() if line.startswith(("│", "┃"))}
+        assert max(widths) <= int(width or 160)
+        assert width or arguments[0] == "list" or "difference to the best" in told
 
 
 def test_notes_and_verdicts_are_set_listed_and_removed(data: Path) -> None:

@@ -56,7 +56,7 @@ def test_unknown_labels_lose_no_image_in_silence(make_zip: MakeZip, tmp_path: Pa
     assert "--map hound=CLASS" in answer["error"]["fix"] and "--map '*='" in answer["error"]["fix"]
     done = evaluate(tmp_path, path, "--map", "hound=dog", "--map", "*=")
     record = json.loads(done.stdout)
-    assert (record["n_evaluated"], record["n_failed"]) == (4, 1)
+    assert (record["n_evaluated"], record["n_failed"], record["n_left_out"]) == (4, 0, 1)
     assert record["label_map"] == {"cat": "cat", "hound": "dog", "unicorn": "(leave out)"}
     assert record["notes"] == ["As chosen, hound is used as dog; unicorn is left out."]
 

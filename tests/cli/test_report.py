@@ -44,14 +44,16 @@ def test_a_folder_gets_the_same_figures_as_runs_show(data: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "exit_code", "said"),
     [
-        (("20000101-000000-none",), "There is no run '20000101-000000-none'."),
-        ((RUN, "--where", "colour=red"), "There is no column 'colour'."),
-        ((RUN, "--compare", "20000101-000000-none"), "There is no run '20000101-000000-none'."),
+        (("20000101-000000-none",), 1, "There is no run '20000101-000000-none'."),
+        ((RUN, "--where", "colour=red"), 2, "There is no column 'colour'."),
+        ((RUN, "--compare", "20000101-000000-none"), 1, "There is no run '20000101-000000-none'."),
     ],
 )
-def test_what_is_wrong_is_said(data: Path, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_what_is_wrong_is_said(
+    data: Path, tmp_path: Path, arguments: tuple[str, ...], exit_code: int, said: str
+) -> None:
     done = call("report", *arguments, "--out", tmp_path / "a.md", "--json")
-    assert done.exit_code == 1 and json.loads(done.stdout)["error"]["message"] == said
+    assert done.exit_code == exit_code and json.loads(done.stdout)["error"]["message"] == said
     assert not (tmp_path / "a.md").exists()

@@ -101,6 +101,7 @@ def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZ
     shown = metrics(at)
     assert (shown["Evaluated"], shown["Not evaluated"]) == ("5", "3") and shown["Accuracy"].endswith("%")
     view(at, "Files")
+    assert "Not evaluated (3, 2 of them left out by choice)" in text_of(at)
     [failed] = [d.value for d in at.dataframe if list(d.value.columns) == ["file", "reason"]]
     assert sorted(failed["file"]) == ["cat/broken.png", "unicorn/0.png", "unicorn/1.png"]
     assert "Its label 'unicorn' was left out." in failed["reason"].tolist()

@@ -49,7 +49,9 @@ def back_up(database: Database, target: Path) -> None:
     if target.exists():
         raise DashboardError(f"{target} exists already.", "Name a new file.", "storage")
     if not target.parent.is_dir():
-        raise DashboardError(f"There is no folder {target.parent}.", "Make it, or name a file in another folder.", "not_found")
+        raise DashboardError(
+            f"There is no folder {target.parent}.", "Make it, or name a file in another folder.", "not_found"
+        )
     with database.reading():
         pass  # checked, and refused if it is damaged
     part = target.with_name(f".{target.name}.part")

@@ -22,6 +22,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.parsing import parsing, reason
 
 MAGIC = b"\x93NUMPY"
+MAX_BY_COLUMNS_BYTES = 2**28  # of an array that is stored column by column: its rows are scattered, so it is read whole
 _BLOCK_BYTES = 2**20
 _LENGTHS_AT = 26  # in a member's local header: two bytes each for the length of its name and of its extra field
 _SAVE_AGAIN = "Save it again with np.save or np.savez, from a plain array."
@@ -34,6 +35,7 @@ class ArrayHeader:
     shape: tuple[int, ...]
     dtype: np.dtype
     offset: int  # where the data begin in the file
+    by_columns: bool = False  # stored in Fortran order
 
     @property
     def row_bytes(self) -> int:
@@ -42,7 +44,7 @@ class ArrayHeader:
 
 
 class StoredArray:
-    """An array on disk. Rows are read on request. Thread-safe."""
+    """An array on disk. Rows are read on request; of an array stored by columns, all at the first one. Thread-safe."""
 
     def __init__(self, name: str, file: IO[bytes], header: ArrayHeader) -> None:
         """Takes an opened file and closes it when the array is no longer used.
@@ -53,6 +55,7 @@ class StoredArray:
         self.name, self._file, self.header = name, file, header
         weakref.finalize(self, file.close)
         self._lock = threading.Lock()
+        self._whole: np.ndarray | None = None  # an array stored by columns, once it is read
 
     def __len__(self) -> int:
         return self.header.shape[0]
@@ -61,12 +64,23 @@ class StoredArray:
         """Rows [start, start + count). Raises OSError when they cannot be read."""
         count = max(0, min(count, len(self) - start))
         header = self.header
-        with self._lock, parsing(lambda error: OSError(f"{self.name} is damaged: {reason(error)}")):
+        with self._lock:
+            if not header.by_columns:
+                return self._read(start, count).reshape(count, *header.shape[1:])
+            if self._whole is None:
+                self._whole = np.ascontiguousarray(self._read(0, len(self)).reshape(header.shape, order="F"))
+                self._whole.flags.writeable = False
+            return self._whole[start : start + count]
+
+    def _read(self, start: int, count: int) -> np.ndarray:
+        """As many numbers as `count` rows have, in the order of the file."""
+        header = self.header
+        with parsing(lambda error: OSError(f"{self.name} is damaged: {reason(error)}")):
             self._file.seek(header.offset + start * header.row_bytes)
             data = self._file.read(count * header.row_bytes)
         if len(data) != count * header.row_bytes:
             raise OSError(f"{self.name} ends too early")
-        return np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
+        return np.frombuffer(data, header.dtype)
 
     def pieces(self, rows: int) -> Iterator[np.ndarray]:
         """All rows, in pieces of `rows` rows. Raises OSError."""
@@ -153,15 +167,17 @@ def _read_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:
             f"{name} holds Python objects or records ({dtype}), which are not read because they can run code.",
             _SAVE_AGAIN, "array_objects",
         )  # fmt: skip
-    if fortran_order and len(shape) > 1:
-        raise DatasetError(
-            f"{name} is stored column by column (Fortran order).", "Save np.ascontiguousarray(x).", "array_order"
-        )
-    header = ArrayHeader(shape, dtype, file.tell())
+    header = ArrayHeader(shape, dtype, file.tell(), fortran_order and len(shape) > 1)
     claimed, there = header.row_bytes * shape[0], end - header.offset
     if claimed != there or min(shape) < 0:
         raise DatasetError(
             f"{name}: the header says {shape} {dtype}, {claimed:,} bytes, but the data have {there:,} bytes.",
             "Copy or save it again.", "array_size",
+        )  # fmt: skip
+    if header.by_columns and claimed > MAX_BY_COLUMNS_BYTES:
+        raise DatasetError(
+            f"{name} is stored column by column (Fortran order). Such an array is read as a whole, so it may have "
+            f"{MAX_BY_COLUMNS_BYTES // 2**20} MB; this one has {claimed / 2**20:,.0f} MB.",
+            "Save np.ascontiguousarray(x).", "array_order",
         )  # fmt: skip
     return header

@@ -14,6 +14,7 @@ from dashboard.core.datasets.columns import FILE_COLUMNS, plain_column
 from dashboard.core.datasets.label_value import several_labels
 from dashboard.core.datasets.table_rows import LabelsTable, checked, refused
 from dashboard.core.errors import ImageError, listed
+from dashboard.core.questions import Advice, Choice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +55,12 @@ def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, cl
         raise refused(
             name,
             f"its labels may be in {listed(text)}, or it may have a column for each class ({listed(names)})",
-            "In a copy of it, call the column of the labels `label`, or keep only the file names and the columns of the "
-            "classes; then give the copy with --labels FILE.",
+            Advice(
+                "In a copy of it, call the column of the labels `label`, or keep only the file names and the columns of "
+                "the classes; then give the copy with ",
+                Choice("labels", "FILE"),
+                ".",
+            ),
         )
     labels: list[str | None] = [names[first] for first in marked.argmax(axis=1)]
     faults: dict[int, ImageError] = {}

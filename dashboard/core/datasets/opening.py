@@ -24,6 +24,7 @@ from dashboard.core.datasets.shards import open_shards
 from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.watched import content_state
 from dashboard.core.errors import DatasetError, listed
+from dashboard.core.questions import Advice, Choice
 
 _FIRST_BYTES = 16
 _MOST_OPEN = 8  # several evaluations may alternate, and opening a large dataset takes seconds
@@ -71,7 +72,9 @@ def _check_used(dataset: Dataset, name: str, choices: Choices) -> None:
         raise no_splits(name, choices.split)
     if choices.zip_encoding and "zip_encoding" not in topics:
         raise DatasetError(
-            f"{name} needs no encoding: it has no names in an unknown one.", "Leave out --zip-encoding.", "choice"
+            f"{name} needs no encoding: it has no names in an unknown one.",
+            Advice("Leave out ", Choice("zip_encoding"), "."),
+            "choice",
         )
     if choices.labels and not (is_elsewhere(choices.labels) or isinstance(dataset, ImageFiles)):
         raise DatasetError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS
 from dashboard.core.datasets.splits import split_called
 from dashboard.core.errors import DatasetError, counted, listed
-from dashboard.core.questions import Answer, Question, UndecidedError
+from dashboard.core.questions import Advice, Answer, Choice, Question, UndecidedError
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ def choose_split(
     sizes = "; ".join(f"{split.name}: {_in_words(split)}" for split in splits)
     chosen, why = _chosen(names, wanted, labelled, splits)
     if wanted and chosen not in [answer.value for answer in answers]:
-        raise DatasetError(
-            f"{dataset_name} has no split {wanted!r}.", f"Choose with --split:\n{question.listing}", "choice"
-        )
+        raise DatasetError(f"{dataset_name} has no split {wanted!r}.", question.way_out, "choice")
     if chosen is None:
         raise UndecidedError(
             f"{dataset_name} holds more than one split: {sizes}.",
@@ -104,5 +102,5 @@ def no_splits(dataset_name: str, wanted: str) -> DatasetError:
     """The error for a split that is wanted from a dataset without splits."""
     return DatasetError(
         f"{dataset_name} has no splits, so {wanted!r} cannot be chosen.",
-        "Leave out --split. Splits are folders such as train and test.", "choice",
+        Advice("Leave out ", Choice("split"), ". Splits are folders such as train and test."), "choice",
     )  # fmt: skip

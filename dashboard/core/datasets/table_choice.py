@@ -74,7 +74,7 @@ def choose_table(
         raise (
             faults[0]
             if len(faults) == 1
-            else DatasetError(" ".join(fault.message for fault in faults), faults[0].fix, "labels_file")
+            else DatasetError(" ".join(fault.message for fault in faults), faults[0].advice, "labels_file")
         )
     return TableChoice(None, None, tuple(fault.message for fault in faults))
 

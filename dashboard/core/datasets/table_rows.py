@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.questions import Advice
 
 HEADER = "Begin the file with a line of column names, such as `file,label`."
 
@@ -58,7 +59,7 @@ def checked(table: LabelsTable) -> LabelsTable:
     return table
 
 
-def refused(name: str, reason: str, fix: str) -> DatasetError:
+def refused(name: str, reason: str, fix: str | Advice) -> DatasetError:
     """The error for a file that cannot be used as a labels file."""
     return DatasetError(f"{name} cannot be used as a labels file: {reason}.", fix, "labels_file")
 

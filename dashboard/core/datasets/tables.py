@@ -17,7 +17,7 @@ from dashboard.core.datasets.labels_file import (
 )
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.shell import in_command
+from dashboard.core.questions import Advice, Choice
 
 LABELS_STEMS = frozenset({"labels", "label"})
 _LIKELY_STEMS = frozenset({*LABELS_STEMS, "metadata", "annotations"})
@@ -128,7 +128,7 @@ def _read_table(source: FileSource, position: int, images: Sequence[str], most: 
             return Table(name, None, 0, 0, 0, fault=_too_many_bytes(name), unread=True), 0
         content = read_labels_file(data, name, stems, partial(source.read, position, MAX_LABELS_BYTES + 1))
     except ImageError as error:
-        return Table(name, None, 0, 0, 0, fault=DatasetError(f"{name}: {error.message}", error.fix, error.code)), 0
+        return Table(name, None, 0, 0, 0, fault=DatasetError(f"{name}: {error.message}", error.advice, error.code)), 0
     except DatasetError as error:
         return Table(name, None, 0, 0, 0, fault=error), 0
     find = Finder(images, name.rpartition("/")[0])
@@ -148,7 +148,7 @@ def _read_table(source: FileSource, position: int, images: Sequence[str], most: 
 def _too_many_bytes(name: str) -> DatasetError:
     return DatasetError(
         f"{name} is not read, since all tables of a dataset together may have {MAX_LABELS_BYTES // 2**20} MB.",
-        f"If it holds the labels: --labels {in_command(name)}. Otherwise leave it out of the dataset.",
+        Advice("If it holds the labels: ", Choice("labels", name), ". Otherwise leave it out of the dataset."),
         "labels_file",
     )
 
@@ -196,5 +196,7 @@ def _as_template(table: Table) -> Table:
         if _is_submission(table)
         else f"it gives every image the same label, {table.content.labels[0]}"
     )
-    fault = DatasetError(f"{table.name} is not used: {why}.", f"To use it: --labels {table.name}", "labels_file")
+    fault = DatasetError(
+        f"{table.name} is not used: {why}.", Advice("To use it: ", Choice("labels", table.name)), "labels_file"
+    )
     return replace(table, fault=fault, template=True)

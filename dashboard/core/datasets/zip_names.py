@@ -109,7 +109,7 @@ def _chosen(zip_name: str, unknown: Sequence[bytes], wanted: str) -> ZipNames:
         question = Question("zip_encoding", _asks(zip_name), _answers(_possible(unknown), unknown))
         raise DatasetError(
             f"The names in {zip_name} cannot be read as {wanted}: {error}.",
-            f"Choose with --zip-encoding:\n{question.listing}", "choice",
+            question.way_out, "choice",
         ) from error  # fmt: skip
     encodings = list(dict.fromkeys([wanted, *_possible(unknown)]))
     question = Question("zip_encoding", _asks(zip_name), _answers(encodings, unknown), wanted, certain=True)

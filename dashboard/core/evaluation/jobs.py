@@ -68,6 +68,7 @@ class JobRunner:
         version: ModelVersion,
         label_map: Mapping[str, str] | None = None,
         use_stored: bool = True,
+        first_id: int | None = None,
         store: RunStore | None = None,
     ) -> Job:
         """Starts a job and returns it before the dataset is open.
@@ -78,13 +79,14 @@ class JobRunner:
         Args:
             label_map: what the user says that some labels mean, see `match_labels`.
             use_stored: False always starts a new run, see `open_run`.
+            first_id: the number of the first class, if the user says that the labels are class ids: 0 or 1.
             store: as the visitor sees it who starts the job; None for all runs.
         """
         store = store or self._store
         job = Job(new_run_id(), dataset, version.ref, user=store.visitor.name)
 
         def opened() -> Opened:
-            plan = plan_run(dataset, version, label_map)
+            plan = plan_run(dataset, version, label_map, first_id)
             return open_run(plan, store, self._chunk_size, job.run_id, use_stored)
 
         return self._add(job, opened)

@@ -18,8 +18,7 @@ from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.labels.synsets import synset_name
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.questions import Question, UndecidedError
-from dashboard.core.shell import in_command
+from dashboard.core.questions import Advice, Choice, Part, Question, UndecidedError, meaning
 
 
 @dataclass(frozen=True)
@@ -88,19 +87,21 @@ def unknown_labels(
     first = unknown[0]
     return DatasetError(
         f"{what} of {version.ref}: {each}; together {lost:,} of {total:,} labelled images.",
-        f"Say what each means: --map {in_command(f'{first}=CLASS')} with one of its classes "
-        f"({listed(version.class_names, 20)}), --map {in_command(f'{first}=')} to leave its images out, or "
-        f"--map {in_command(f'{first}={NO_LABEL}')} to predict without comparing. "
-        f"For all other labels at once: --map {in_command(f'{OTHERS}=')} or "
-        f"--map {in_command(f'{OTHERS}={NO_LABEL}')}.{_other_encodings(questions)}",
+        Advice(
+            "Say what each means: ", meaning(first, "CLASS"),
+            f" with one of its classes ({listed(version.class_names, 20)}), ", meaning(first, ""),
+            " to leave its images out, or ", meaning(first, NO_LABEL), " to predict without comparing. "
+            "For all other labels at once: ", meaning(OTHERS, ""), " or ", meaning(OTHERS, NO_LABEL), ".",
+            *_other_encodings(questions),
+        ),
         "labels_unknown",
-    )
+    )  # fmt: skip
 
 
-def _other_encodings(questions: Sequence[Question]) -> str:
-    """The other ways to read names whose encoding was guessed."""
+def _other_encodings(questions: Sequence[Question]) -> list[str | Part]:
+    """The other ways to read names whose encoding was guessed, as parts of advice."""
     guessed = [each for each in questions if each.topic == "zip_encoding" and not each.certain]
-    return f"\nIf the names are garbled, choose with --zip-encoding:\n{guessed[0].listing}" if guessed else ""
+    return ["\nIf the names are garbled, choose with ", Choice("zip_encoding"), ":\n", guessed[0]] if guessed else []
 
 
 def _named(label: str) -> str:
@@ -114,11 +115,13 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
     message = f"None of the labels ({listed([_named(label) for label in labels])}) is a class of {version.ref}."
     return DatasetError(
         " ".join((*dataset.notes, message)) + counting,
-        f"Name the folders after its classes ({listed(version.class_names, 20)}), "
-        "or choose a class for each label (--map LABEL=CLASS). To predict without comparing, use "
-        f"--map {in_command(f'{OTHERS}={NO_LABEL}')}.{_other_encodings(dataset.questions)}",
+        Advice(
+            f"Name the folders after its classes ({listed(version.class_names, 20)}), or choose a class for each label (",
+            meaning("LABEL", "CLASS"), "). To predict without comparing, use ", meaning(OTHERS, NO_LABEL), ".",
+            *_other_encodings(dataset.questions),
+        ),
         "labels_unknown",
-    )
+    )  # fmt: skip
 
 
 def _is_number(label: str) -> bool:

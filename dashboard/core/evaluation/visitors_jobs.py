@@ -24,9 +24,10 @@ class VisitorsJobs:
         version: ModelVersion,
         label_map: Mapping[str, str] | None = None,
         use_stored: bool = True,
+        first_id: int | None = None,
     ) -> Job:
         """Starts a job for the visitor, see `JobRunner.start`. Evaluations that they may not see are not reused."""
-        return self._runner.start(dataset, version, label_map, use_stored, self._store)
+        return self._runner.start(dataset, version, label_map, use_stored, first_id, self._store)
 
     def go_on(self, run_id: str, registry: Registry) -> Job:
         """Resumes a run. Raises DatasetError if there is none, AccessError if the visitor may not."""

@@ -12,6 +12,8 @@ BIASED = (
     "labelled images measures that."
 )
 
+NONE_OF_THESE = "none of these"  # as a true label: the image shows none of the model's classes
+
 
 @dataclass(frozen=True)
 class Opinion:

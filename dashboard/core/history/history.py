@@ -92,8 +92,9 @@ class History:
             found = self._of_run(*place)
         else:
             asked = predictions.select().where(predictions.c.prediction_id == prediction_id[:64])
+            may_come = self._writer.waiting  # asked before the row, which may be written meanwhile
             row = self._one(asked)
-            if row is None and self._writer.waiting and self.flush(_JUST_MADE_S):
+            if row is None and may_come and self.flush(_JUST_MADE_S):
                 row = self._one(asked)
             found = None if row is None else _entry(row)
         if found is None:

@@ -14,7 +14,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of
 from dashboard.core.importing.opening import open_predictions
 from dashboard.core.importing.predictions_file import PredictionsFile
-from dashboard.core.importing.rows import Tally, as_table, check_rows
+from dashboard.core.importing.rows import LEFT_OUT, Tally, as_table, check_rows
 from dashboard.core.importing.true_labels import GivenLabels, read_given_labels, with_labels
 from dashboard.core.labels.class_ids import uncertain_start
 from dashboard.core.labels.class_names import class_names_fault
@@ -44,7 +44,8 @@ class Imported:
 
     manifest: RunManifest
     evaluation: Evaluation | None  # None if no row has both a prediction and a label
-    n_failed: int
+    n_failed: int  # rows without a prediction or with a label that is not a class
+    n_left_out: int  # rows whose label the user left out
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def import_predictions(
             raise storage_error(store.root, error) from error
         raise
     owner.release()
-    return Imported(manifest, evaluation, tally.n_failed)
+    return Imported(manifest, evaluation, tally.n_failed, tally.n_left_out)
 
 
 def _open(request: ImportRequest) -> _Opened:
@@ -149,6 +150,7 @@ def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Ca
     columns = predictions.class_names or names
     order = [columns.index(name) for name in names]  # for each class: the column of its probabilities
     ids = {label: -1 if meant is None else names.index(meant) for label, meant in opened.mapping.class_of.items()}
+    ids |= dict.fromkeys(opened.mapping.left_out, LEFT_OUT)
     tally, done = Tally(), 0
     for part, piece in enumerate(with_labels(predictions, opened.given)):
         rows = check_rows(replace(piece, pred_probs=piece.pred_probs[:, order]), done, ids, source)

@@ -14,6 +14,7 @@ from dashboard.core.importing.predictions_file import Piece
 from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
 from dashboard.core.runs.rows import SCHEMA
 
+LEFT_OUT, _NO_CLASS = -3, -2  # instead of a class id: the user left the label out; the label is not a class
 SUM_TOLERANCE = 1e-3  # allowed error of a row's sum, since files hold rounded probabilities
 _EXACT = 1e-6  # error of a row's sum in float32
 
@@ -26,7 +27,8 @@ class Rows:
     pred_probs: np.ndarray  # (n, K) float64
     true: np.ndarray  # (n,) int32 class ids; negative if there is no label or the label is not a class
     predicted: np.ndarray  # (n,) int32 class ids
-    failed: np.ndarray  # (n,) bool: there are no probabilities, or the label is not a class
+    failed: np.ndarray  # (n,) bool: there are no probabilities, or the label is left out or not a class
+    left_out: np.ndarray  # (n,) bool: there are probabilities, but the label is left out
     reasons: Sequence[str]  # why each row failed; "" if it did not
     files: Sequence[str] | None  # None if the file of predictions names none
 
@@ -41,7 +43,7 @@ def check_rows(piece: Piece, first: int, ids: Mapping[str, int], source: str) ->
 
     Args:
         first: number of the piece's first row in the run.
-        ids: label -> class id, or -1 if the label means "no label". Other labels are not classes.
+        ids: label -> class id; -1 if the label means "no label", or LEFT_OUT. Other labels are not classes.
         source: name of the file of predictions, for messages.
 
     Raises:
@@ -52,16 +54,15 @@ def check_rows(piece: Piece, first: int, ids: Mapping[str, int], source: str) ->
     _check_probabilities(probs[~absent], first + np.flatnonzero(~absent), source)
     probs = _within_bounds(probs)
     labels = piece.labels or [None] * n
-    true = np.fromiter((-1 if label is None else ids.get(label, -2) for label in labels), np.int32, n)
-    failed = absent | (true == -2)
+    true = np.fromiter((-1 if label is None else ids.get(label, _NO_CLASS) for label in labels), np.int32, n)
+    failed, left_out = absent | (true <= _NO_CLASS), ~absent & (true == LEFT_OUT)
     reasons = [""] * n
     for i in np.flatnonzero(failed).tolist():
         given = piece.reasons[i] if piece.reasons else ""
-        reasons[i] = (
-            (given or "The row has no probabilities.") if absent[i] else f"Its label {labels[i]!r} is not a class."
-        )
+        why = "was left out" if left_out[i] else "is not a class"
+        reasons[i] = (given or "The row has no probabilities.") if absent[i] else f"Its label {labels[i]!r} {why}."
     predicted = np.where(absent, 0, np.where(np.isnan(probs), -1, probs).argmax(axis=1)).astype(np.int32)
-    return Rows(first, probs, true, predicted, failed, reasons, piece.files)
+    return Rows(first, probs, true, predicted, failed, left_out, reasons, piece.files)
 
 
 def as_table(rows: Rows, class_names: Sequence[str]) -> pa.Table:
@@ -88,7 +89,7 @@ class Tally:
     """Collects what the metrics of the whole run need, so that the probabilities need not stay in memory."""
 
     def __init__(self) -> None:
-        self.n_failed = 0
+        self.n_failed = self.n_left_out = 0
         self._true: list[np.ndarray] = []  # class ids of the rows with both a prediction and a label
         self._predicted: list[np.ndarray] = []
         self._confidence: list[np.ndarray] = []
@@ -100,7 +101,8 @@ class Tally:
         self._true.append(rows.true[compared])
         self._predicted.append(rows.predicted[compared])
         self._confidence.append(rows.pred_probs[compared].max(axis=1))
-        self.n_failed += int(rows.failed.sum())
+        self.n_left_out += int(rows.left_out.sum())
+        self.n_failed += int((rows.failed & ~rows.left_out).sum())
         if rows.files:
             self._files.append(pd.util.hash_array(np.array(rows.files, object)))
 

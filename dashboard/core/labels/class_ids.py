@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.questions import Answer, Question
+from dashboard.core.questions import Advice, Answer, Choice, Question, meaning
 
 NO_ID = "-1"  # "no label" among class ids, as in scikit-learn and Hugging Face
 _ID = re.compile(r"[0-9]{1,6}")
@@ -48,7 +48,11 @@ def read_class_ids(labels: Sequence[str], class_names: Sequence[str], first_id: 
             raise DatasetError(
                 f"The labels do not count from {first_id}: they go from {lowest} to {highest}, and the ids of "
                 f"{count} classes would go from {first_id} to {first_id + count - 1}.",
-                "Leave out --labels-from, or choose a class for each label (--map LABEL=CLASS).", "label_map",
+                Advice(
+                    "Leave out ", Choice("labels_from"), ", or choose a class for each label (",
+                    meaning("LABEL", "CLASS"), ").",
+                ),
+                "label_map",
             )  # fmt: skip
         return _counted(ids, class_names, first_id, "as chosen")
     if highest >= count + (lowest > 0):

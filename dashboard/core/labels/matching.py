@@ -14,7 +14,7 @@ from dashboard.core.labels.class_ids import NO_ID, ClassIds, are_numbers, read_c
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, OTHERS
 from dashboard.core.labels.numbered_names import about_numbers, bare_name
 from dashboard.core.labels.synsets import match_synsets
-from dashboard.core.questions import Question
+from dashboard.core.questions import Advice, Choice, Question
 
 _NEGATIVE = re.compile(r"\s*-\s*[0-9.]+\s*")
 
@@ -70,7 +70,11 @@ def match_labels(
     if numbers and not any(name in class_names for name in open_names):
         ids = read_class_ids(given, class_names, first_id)
     elif first_id is not None:
-        raise DatasetError(f"The labels are not class ids: {listed(wanted)}.", "Leave out --labels-from.", "label_map")
+        raise DatasetError(
+            f"The labels are not class ids: {listed(wanted)}.",
+            Advice("Leave out ", Choice("labels_from"), "."),
+            "label_map",
+        )
     absent = numbers and NO_ID in open_names and NO_ID not in class_names
     called = _Classes(class_names)
     class_of: dict[str, str | None] = {}

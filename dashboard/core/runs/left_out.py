@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
@@ -13,6 +14,11 @@ def why_left_out(label: str, manifest: RunManifest) -> str:
     if label in manifest.left_out:
         return f"Its label {label!r} was left out."
     return f"Its label {label!r} is not a class of {manifest.model}."
+
+
+def failures(run: Run) -> pd.DataFrame:
+    """The rows of `Run.failed`, but for those whose label the user chose to leave out. Raises DatasetError."""
+    return run.failed[~left_out_by_choice(run)]
 
 
 def left_out_by_choice(run: Run) -> np.ndarray:

@@ -114,9 +114,12 @@ class Run:
         return evaluate_labels(true, predicted, self.manifest.class_names, rows["confidence"].to_numpy())
 
 
+HOW_TO_LIST = "`python -m dashboard runs list` shows the runs."
+
+
 def unknown_run(run_id: str) -> DatasetError:
     """The error for a run that does not exist, or that the visitor may not see."""
-    return DatasetError(f"There is no run {run_id!r}.", "Evaluate the dataset again.", "run_unknown")
+    return DatasetError(f"There is no run {run_id!r}.", HOW_TO_LIST, "run_unknown")
 
 
 def damaged(run_id: str, error: Exception | str) -> DatasetError:

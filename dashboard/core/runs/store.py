@@ -20,7 +20,7 @@ from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.folder import MANIFEST, RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
-from dashboard.core.runs.run import unknown_run
+from dashboard.core.runs.run import HOW_TO_LIST, unknown_run
 
 _BEGINNING = ".beginning.lock"
 _ABANDONED_S = 86_400  # a folder without a manifest and without rows that is older belongs to a killed process
@@ -73,7 +73,7 @@ class RunStore:
 
     def _any_folder(self, run_id: str) -> RunFolder:
         if not run_id or run_id != Path(run_id).name or run_id.startswith(".") or not run_id.isprintable():
-            raise DatasetError(f"{run_id!r} is not the id of a run.", code="run_unknown")
+            raise DatasetError(f"{run_id!r} is not the id of a run.", HOW_TO_LIST, "run_unknown")
         return RunFolder(self.root / run_id, self.visitor)
 
     def list(self) -> list[RunManifest]:

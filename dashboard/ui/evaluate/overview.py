@@ -42,7 +42,7 @@ def show_overview(services: Services, run: Run) -> None:
             "Not evaluated",
             f"{len(run.failed):,}",
             width=170,
-            help="Unreadable files, and images whose label is not a class. The view Files lists them with the reason.",
+            help="Unreadable files, and images whose label is not a class or was left out. The view Files lists them with the reason.",
         )
     if evaluation:
         more = st.expander(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from dashboard.core.runs.left_out import left_out_by_choice
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import VIEW
@@ -41,7 +42,10 @@ def _evaluated(run: Run) -> bool:
 
 
 def _show_files(services: Services, run: Run) -> None:
-    st.markdown(f"**Not evaluated ({len(run.failed):,})**")
+    chosen = int(left_out_by_choice(run).sum())
+    st.markdown(
+        f"**Not evaluated ({len(run.failed):,}{f', {chosen:,} of them left out by choice' if chosen else ''})**"
+    )
     show_failures(services, run)
 
 

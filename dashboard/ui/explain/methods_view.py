@@ -135,8 +135,8 @@ def _offer_all(question: Question, found: Sequence[Explanation], look: Look, rea
 
     def make() -> bytes:
         records = [ExplanationRecord.of(answer.version, each, overlay=f"{each.method}-overlay.png") for each in found]
-        record = ExplainedRecord.of_maps(answer.name, answer.version, answer.prediction, records).to_text()
-        return maps_zip(base, found, look.opacity, look.smooth, record)
+        record = ExplainedRecord.of_maps(answer.name, answer.version, answer.prediction, records, answer.prediction_id)
+        return maps_zip(base, found, look.opacity, look.smooth, record.to_text())
 
     name = f"{Path(plain_name(answer.name)).stem}-{plain_name(question.target)}-maps.zip"
     offer_file("All maps (ZIP)", make, name, "application/zip", "download-maps", reasons)

@@ -60,6 +60,20 @@ def test_a_prediction_that_was_just_made_can_be_asked_for(history: History) -> N
     assert caught.value.code == "prediction_unknown"
 
 
+def test_a_prediction_that_is_written_while_it_is_looked_for_is_found(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = history._one
+
+    def look_then_write(asked: object) -> object:
+        row = look(asked)  # type: ignore[arg-type]
+        history.flush(10)
+        return row
+
+    monkeypatch.setattr(history, "_one", look_then_write)
+    assert history.get(history.record(entry())).label == "cat"
+
+
 def test_the_filters_find_what_they_say(history: History) -> None:
     sure, doubtful, other = recorded(
         history,

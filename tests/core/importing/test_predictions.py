@@ -206,6 +206,14 @@ def test_rows_that_are_no_probabilities(
     assert f"row 2 {said}" in refused(path, store).message
 
 
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_probabilities_that_are_stored_column_by_column(tmp_path: Path, store: RunStore, kind: str) -> None:
+    path, by_columns = tmp_path / f"x.{kind}", np.asfortranarray(PROBS)
+    np.save(path, by_columns) if kind == "npy" else np.savez(path, pred_probs=by_columns)
+    run = store.folder(import_file(path, store).manifest.run_id).load()
+    assert np.array_equal(np.stack(list(run.table["pred_probs"])), PROBS)
+
+
 def test_rounded_probabilities_are_accepted(tmp_path: Path, store: RunStore) -> None:
     np.save(tmp_path / "x.npy", np.array([[0.333, 0.333, 0.334], [1.0, 0, 0]], np.float16))
     assert import_file(tmp_path / "x.npy", store).n_failed == 0
