@@ -19,9 +19,9 @@ from dashboard.cli.output import console, plain_text, print_json, run_column, sa
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.cli.trust import show_guarantee, show_prediction_sets
 from dashboard.core.errors import DashboardError, DatasetError
-from dashboard.core.runs.bin import DAYS_KEPT
 from dashboard.core.runs.export import export_run
 from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.folder import DAYS_KEPT
 from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import DamagedRun, RunStore

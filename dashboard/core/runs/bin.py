@@ -18,12 +18,10 @@ from pathlib import Path
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import DatasetError
-from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.folder import BIN, DAYS_KEPT, RunFolder
 from dashboard.core.runs.manifest import RunManifest
 
-DAYS_KEPT = 7
 _DAY_S = 86_400
-_FOLDER = ".bin"
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Bin:
     """The deleted runs of the store at `root`. A visitor sees and restores those that they may change."""
 
     def __init__(self, root: Path, visitor: Visitor = OPERATOR) -> None:
-        self._root, self._path, self._visitor = root, root / _FOLDER, visitor
+        self._root, self._path, self._visitor = root, root / BIN, visitor
 
     def add(self, folder: Path) -> None:
         """Moves the folder of a run into the bin. Raises OSError."""

@@ -36,6 +36,7 @@ from dashboard.core.runs.run import Run, damaged, unknown_run
 from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile, mapped_array
 
 MANIFEST = "manifest.json"
+BIN, DAYS_KEPT = ".bin", 7  # the folder of deleted runs, see `bin`
 _EVALUATION = "evaluation.json"
 _PACKED = "rows.parquet"
 _THUMBNAILS = "thumbnails.npy"
@@ -78,7 +79,7 @@ class RunFolder:
         try:
             manifest = self._read(MANIFEST, _MANIFEST_TYPE)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise unknown_run(self.run_id) from error
+            raise self.deleted() or unknown_run(self.run_id) from error
         except OSError as error:
             raise damaged(self.run_id, f"{MANIFEST}: {error.strerror or error}") from error
         if manifest.run_id != self.run_id:  # else deleting the one would delete the other
@@ -103,6 +104,18 @@ class RunFolder:
     def may_change(self) -> bool:
         """True if the visitor may change, stop, delete and restore the run."""
         return self._allows(self._visitor.may_change)
+
+    def deleted(self) -> DatasetError | None:
+        """The error for a run that is in the bin; None if it is not, or the visitor may not see it."""
+        times = self.path.parent / BIN
+        for place in times.iterdir() if times.is_dir() else ():
+            if (place / self.run_id).is_dir() and RunFolder(place / self.run_id, self._visitor).may_see():
+                return DatasetError(
+                    f"The evaluation {self.run_id} was deleted.",
+                    f"For {DAYS_KEPT} days, `python -m dashboard runs restore {self.run_id}` brings it back.",
+                    "run_unknown",
+                )
+        return None
 
     def check_may_change(self) -> None:
         """Raises AccessError unless the visitor may change the run, or DatasetError if it may not even be seen."""

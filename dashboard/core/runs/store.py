@@ -68,7 +68,7 @@ class RunStore:
         """
         folder = self._any_folder(run_id)
         if not folder.may_see():
-            raise unknown_run(run_id)
+            raise folder.deleted() or unknown_run(run_id)
         return folder
 
     def _any_folder(self, run_id: str) -> RunFolder:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.core.datasets import distinct_labels, is_there, open_dataset
 from dashboard.core.errors import DashboardError
-from dashboard.core.runs.bin import DAYS_KEPT
+from dashboard.core.runs.folder import DAYS_KEPT
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.services import Services

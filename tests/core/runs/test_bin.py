@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DatasetError
 from dashboard.core.runs.store import RunStore
 from tests.run_rows import manifest, ok, table_of
@@ -39,6 +40,17 @@ def test_a_deleted_run_comes_back_as_it_was(store: RunStore) -> None:
     with pytest.raises(DatasetError) as caught:
         store.bin.restore("a")
     assert caught.value.code == "run_unknown"
+
+
+@pytest.mark.parametrize("user, told", [("", "was deleted"), ("bob", "There is no run")])
+def test_who_may_see_a_run_learns_that_it_was_deleted(tmp_path: Path, user: str, told: str) -> None:
+    runs = tmp_path / "runs"
+    RunStore(runs).folder("a").save(manifest("a", user=user))
+    RunStore(runs).delete("a")
+    with pytest.raises(DatasetError, match=told) as caught:
+        RunStore(runs, Visitor("ann")).folder("a").load()
+    assert caught.value.code == "run_unknown"
+    assert ("runs restore a" in caught.value.fix) == (told == "was deleted")
 
 
 def test_a_run_with_the_same_id_is_not_replaced(store: RunStore) -> None:
