@@ -601,9 +601,15 @@ def test_folders_are_where_they_were_named(tmp_path: Path, monkeypatch: pytest.M
         Settings(data_dir=Path("~nobody-of-this-name/d"))
 
 
-@pytest.mark.parametrize("fault, code", [(errno.EACCES, "permission"), (errno.ENOSPC, "system")])
+@pytest.mark.parametrize(
+    "fault, code, fix",
+    [
+        (errno.EACCES, "permission", "Give this user permission"), (errno.ENOSPC, "system", "Free some space"),
+        (errno.EROFS, "system", "read-only"), (errno.ENOTDIR, "system", "Check the path"),
+    ],
+)  # fmt: skip
 def test_what_the_system_refuses_is_told_in_words(
-    fault: int, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fault: int, code: str, fix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(**kwargs: object) -> None:
         raise OSError(fault, os.strerror(fault), "models/active.json")
@@ -613,7 +619,7 @@ def test_what_the_system_refuses_is_told_in_words(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     told = json.loads(capsys.readouterr().out)["error"]
-    assert ended.value.code == 1 and told["code"] == code and "active.json: " in told["message"]
+    assert ended.value.code == 1 and told["code"] == code and "active.json: " in told["message"] and fix in told["fix"]
 
 
 def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(

@@ -86,7 +86,7 @@ class Database:
                 except TimeoutError:
                     raise faults.locked(self.address) from None
                 except OSError as error:
-                    raise faults.unavailable(self.address, error.strerror or str(error)) from error
+                    raise faults.unavailable(self.address, error.strerror or str(error), error) from error
                 yield
         finally:
             self._one_writer.release()
@@ -146,7 +146,7 @@ class Database:
         except TimeoutError:
             raise faults.locked(address) from None
         except OSError as error:
-            raise faults.unavailable(address, error.strerror or str(error)) from error
+            raise faults.unavailable(address, error.strerror or str(error), error) from error
         self._opened_file = self._file_now()
 
     def _file_now(self) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from dashboard.core.errors import ModelError
-from dashboard.core.files import portable_name, write_json
+from dashboard.core.files import how_to_write_again, portable_name, write_json
 from dashboard.core.models.version import BrokenVersion, ModelVersion, read_version
 from dashboard.core.settings import Settings
 
@@ -165,7 +165,7 @@ def not_written(registry: Registry, error: OSError) -> ModelError:
     """The error for a registry to which a version cannot be added."""
     return ModelError(
         f"The model cannot be written to {registry.root}: {error.strerror or error}.",
-        "Free some space or check the folder's permissions.", "storage",
+        f"{how_to_write_again(error)}.", "storage",
     )  # fmt: skip
 
 

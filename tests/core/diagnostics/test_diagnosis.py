@@ -1,3 +1,6 @@
+import errno
+import os
+import tempfile
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
@@ -242,6 +245,21 @@ def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("in the way")
     found = check_writable([tmp_path, tmp_path / "runs"])
     assert found.status == "error" and f"{tmp_path / 'runs'} cannot be written to" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("code", "fix"), [(errno.ENOSPC, "Free some space"), (errno.EROFS, "read-only"), (errno.EACCES, "permission")]
+)
+def test_the_fix_for_the_data_folder_fits_what_the_system_said(
+    code: int, fix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    found = check_writable([tmp_path])
+    assert found.status == "error" and os.strerror(code) in found.summary
+    assert found.fix.startswith(("Free", "Mount", "Give")) and fix in found.fix and "DASHBOARD_DATA_DIR" in found.fix
 
 
 @pytest.mark.parametrize(("free_mib", "status"), [(3000, "ok"), (2048, "ok"), (2047, "warning"), (199, "error")])
