@@ -444,6 +444,18 @@ def test_the_readme_holds_the_table_of_models(folder: Path) -> None:
         assert found.split("|")[:-2] == wanted.split("|")[:-2]
 
 
+def test_models_marks_in_its_row_a_version_that_cannot_be_used(models: Path) -> None:
+    shutil.copytree(models / "cifar10-resnet" / "1", models / "cifar10-resnet" / "3")
+    (models / "cifar10-resnet" / "1" / "model.keras").unlink()
+    (models / "cifar10-resnet" / "2" / "model.keras").write_bytes(b"cut off")
+    done = process("models", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models), COLUMNS="120")
+    told = done.stderr.decode()
+    rows = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in told.splitlines() if "│" in line]
+    assert {row[1]: row[-1] for row in rows} == {"1": "missing", "2": "damaged", "3": "ok"}
+    assert "cifar10-resnet@2: model.keras is cut off or damaged" in told
+    assert "python -m dashboard models use cifar10-resnet@3" in told
+
+
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     """A models folder with the project's model twice, as @1 and @2."""
