@@ -41,8 +41,8 @@ def steps(context: CheckContext) -> list[Step]:
     samples = cache(lambda: read_samples(context.settings.samples_dir))
     found = [step for version in _active_first(registry) for step in _steps_of(version, samples)]
     found += [Step(f"model.{v.ref}.file", "models", v.ref, partial(_broken, v)) for v in registry.broken()]
-    # on a worker, so that it comes after the checks of loading
-    active = Step("model.active", "models", "the active model", _check_active, on_worker=True)
+    files = tuple(step.id for step in found if step.id.endswith(".file"))
+    active = Step("model.active", "models", "the active model", lambda given: list(_check_active(given)), after=files)
     return [*found, active]
 
 
@@ -78,7 +78,7 @@ def _broken(version: BrokenVersion, context: CheckContext) -> list[Check]:
 
 
 def _check_active(context: CheckContext) -> Iterator[Check]:
-    """Says which version is used by default, and whether it can be used."""
+    """Says which version is used by default, and whether its file is sound."""
     try:
         version = context.registry.active()
     except BrokenVersionError:
@@ -86,10 +86,11 @@ def _check_active(context: CheckContext) -> Iterator[Check]:
     except DashboardError as error:
         yield Check("model.active", "models", "error", without_full_stop(error.message), error.fix)
         return
-    if why := _why_not(version, context):  # which has a check of its own, so this is no second error
-        yield Check("model.active", "models", "skipped", f"{version.ref} cannot answer when no version is named: {why}")
+    used = f"{version.ref} is used when no version is named"
+    if context.failed(f"model.{version.ref}.file"):  # which is the error; this is no second one
+        yield Check("model.active", "models", "skipped", f"{used}, but cannot answer: {_FILE}")
     else:
-        yield Check("model.active", "models", "ok", f"{version.ref} answers when no version is named")
+        yield Check("model.active", "models", "ok", used)
 
 
 def _why_not(version: ModelVersion, context: CheckContext) -> str:
