@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.core.database.file_locks import Mark, mark_in_use, writer_lock
 from dashboard.core.errors import DatabaseError, DependencyError
-from dashboard.core.settings import PIP_REQUIREMENTS
+from dashboard.core.settings import install_requirements
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -47,7 +47,7 @@ class Database:
         except ImportError as error:
             raise DependencyError(
                 f"The database needs the package SQLAlchemy, which cannot be imported: {error}.",
-                f"Install it with `pip install {PIP_REQUIREMENTS}`.",
+                f"Install it with `{install_requirements()}`.",
             ) from error
 
     @contextmanager

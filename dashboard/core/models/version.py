@@ -18,7 +18,7 @@ from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.parsing import reason
-from dashboard.core.settings import INSTALLED, ROOT
+from dashboard.core.settings import INSTALLED, ROOT, pip_command
 from dashboard.core.shell import in_command
 
 Output = Literal["logits", "probabilities"]
@@ -181,7 +181,7 @@ def how_to_restore(folder: Path) -> str:
     restore = "Restore the file, or train or add the model again."
     if folder.is_relative_to(ROOT):
         if INSTALLED:
-            again = "`pip install --force-reinstall --no-deps`"
+            again = f"`{pip_command('install --force-reinstall --no-deps')}`"
             restore += f" If it came with the dashboard: install the same wheel again with {again}."
         else:
             restore += f" If it came with the project: `git restore {in_command(str(folder.relative_to(ROOT)))}`."

@@ -105,8 +105,8 @@ class BrokenTensorFlow(Inference):
 @pytest.mark.parametrize(
     ("error", "in_summary", "in_fix"),
     [
-        (DependencyError("TensorFlow is not installed.", "", "tensorflow_missing"), "not installed", "install -r requirements.txt"),
-        (DependencyError("It cannot be imported: ImportError: x.", "", "tensorflow_broken"), "ImportError", "--force-reinstall"),
+        (DependencyError("TensorFlow is not installed.", "Run `a b`.", "tensorflow_missing"), "not installed", "a b"),
+        (DependencyError("It cannot be imported: ImportError: x.", "Run `a b`.", "tensorflow_broken"), "ImportError", "a b"),
         (WorkerError("The worker was killed by SIGILL.", signal="SIGILL"), "lacks instructions", "AVX"),
         (WorkerError("The worker was killed by SIGKILL.", signal="SIGKILL"), "memory ran out", "export DASHBOARD_WORKERS=1"),
         (WorkerError("The worker was killed by SIGSEGV.", signal="SIGSEGV"), "SIGSEGV", "--force-reinstall"),
