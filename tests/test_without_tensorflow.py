@@ -144,7 +144,7 @@ def test_predict_refuses_with_the_cause(missing: Environment) -> None:
     assert len(answers) == len(SAMPLES) > 0
     for answer in answers:
         assert answer["error"]["code"] == "tensorflow_missing"
-        assert "pip install -r requirements.txt" in answer["error"]["fix"]
+        assert f"{missing.python} -m pip install -r requirements.txt" in answer["error"]["fix"]
         assert "predicted_label" not in answer
 
 

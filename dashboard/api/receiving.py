@@ -18,7 +18,7 @@ from dashboard.api.media_types import media_type
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
 from dashboard.core.datasets.library import library
-from dashboard.core.datasets.uploads import keep_upload, keep_uploads
+from dashboard.core.datasets.uploads import keep_upload, keep_uploads, not_stored
 from dashboard.core.errors import DashboardError, DatasetError, listed
 from dashboard.core.labels.class_names import LEAVE_OUT
 from dashboard.core.settings import Settings
@@ -191,8 +191,4 @@ async def _of_body(request: Request, name: str, settings: Settings) -> Path:
                 await asyncio.to_thread(file.write, block)
             return await asyncio.to_thread(keep_upload, file, name, settings)
     except OSError as error:
-        raise DatasetError(
-            f"{name} could not be stored: {error.strerror}.",
-            "Free some space on the server, then send it again.",
-            "storage",
-        ) from error
+        raise not_stored(name, error) from error

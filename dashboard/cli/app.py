@@ -9,6 +9,7 @@ import typer
 
 from dashboard.cli.lazy import LazyCommand, lazily
 from dashboard.core.errors import DashboardError
+from dashboard.core.files import how_to_write_again
 from dashboard.core.shell import print_anything
 
 # the name of each command, its module and name there, and the first paragraph of its help
@@ -64,9 +65,9 @@ def main() -> None:
             _stop(error)
         except OSError as error:
             denied = isinstance(error, PermissionError)
-            way_out = "Give this user permission to read and write there." if denied else "Check the path and the disk."
+            way_out = "Give this user permission to read and write there" if denied else how_to_write_again(error)
             what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
-            _stop(DashboardError(what, way_out, "permission" if denied else "system"))
+            _stop(DashboardError(what, f"{way_out}.", "permission" if denied else "system"))
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
 

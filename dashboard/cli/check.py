@@ -17,7 +17,7 @@ from dashboard.core.analysis.checks.check import Outcome
 from dashboard.core.analysis.checks.junit import junit_xml
 from dashboard.core.analysis.checks.reading import read_checks
 from dashboard.core.errors import DashboardError, DatasetError, counted
-from dashboard.core.files import write_atomically
+from dashboard.core.files import how_to_write_again, write_atomically
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
@@ -72,7 +72,9 @@ class Gate:
                 write_atomically(self._junit, junit_xml(outcomes, self._file.name, time.monotonic() - began))
             except OSError as error:
                 raise DatasetError(
-                    f"{self._junit} cannot be written: {error.strerror}.", "Name another file.", "storage"
+                    f"{self._junit} cannot be written: {error.strerror}.",
+                    f"{how_to_write_again(error)}, or name another file.",
+                    "storage",
                 ) from error
         return outcomes
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from dashboard.cli.arguments import AsJson, RunId, Where
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.core.errors import DashboardError, DatasetError, counted
-from dashboard.core.files import write_atomically
+from dashboard.core.files import how_to_write_again, write_atomically
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -42,7 +42,9 @@ def show_label_issues(
                 write_atomically(out, safe_for_spreadsheets(issues).to_csv(index=False).encode("utf-8-sig"))
             except OSError as error:
                 raise DatasetError(
-                    f"{out} cannot be written: {error.strerror}.", "Name another file.", "storage"
+                    f"{out} cannot be written: {error.strerror}.",
+                    f"{how_to_write_again(error)}, or name another file.",
+                    "storage",
                 ) from error
     except DashboardError as error:
         stop(error, as_json)

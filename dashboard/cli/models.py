@@ -9,18 +9,20 @@ from typing import Annotated, cast, get_args
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from dashboard.cli.arguments import AsJson, services
 from dashboard.cli.model_table import markdown_table
 from dashboard.cli.output import console, plain_text, print_json, say, stop
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit
 from dashboard.core.labels.class_names import read_class_names
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.adding import NewModel, add_model, read_input_size
-from dashboard.core.models.version import ModelVersion
+from dashboard.core.models.health import in_a_word
+from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.schemas.models import ModelRecord, RecalibrationRecord
 from dashboard.services import Services
 
@@ -47,19 +49,31 @@ def models(
     elif as_json:
         print_json([ModelRecord.of_version(version, version.ref == active) for version in versions])
     else:
-        table = Table("model", "version", "active", "input", "classes", "accuracy")
-        for v in versions:
-            table.add_row(
-                plain_text(v.name),
-                plain_text(v.version),
-                "yes" if v.ref == active else "",
-                "x".join(map(str, v.input_shape)),
-                str(len(v.class_names)),
-                percent(v.accuracy) if v.accuracy else "not measured",
-            )
-        console.print(table)
+        faults = _show_table(opened)
+        for fault in faults:
+            say(str(fault), "red")
+        return
     for broken in known.broken():
         say(str(broken.error), "red")
+
+
+def _show_table(opened: Services) -> list[ModelError]:
+    """Prints all versions. Gives what is wrong with those that cannot be used."""
+    active = opened.registry.active_ref()
+    table = Table("model", "version", "active", "input", "classes", "accuracy", "state")
+    faults = []
+    for v in opened.registry.entries():
+        fault = v.error if isinstance(v, BrokenVersion) else opened.health.check(v)
+        faults += [fault] if fault else []
+        known = ["", "", ""]
+        if isinstance(v, ModelVersion):
+            accuracy = percent(v.accuracy) if v.accuracy else "not measured"
+            known = ["x".join(map(str, v.input_shape)), str(len(v.class_names)), accuracy]
+        is_active = "yes" if v.ref == active else ""
+        state = Text(in_a_word(fault), "red") if fault else "ok"
+        table.add_row(plain_text(v.name), plain_text(v.version), is_active, *known, state)
+    console.print(table)
+    return faults
 
 
 def _print_markdown(opened: Services) -> None:

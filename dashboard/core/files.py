@@ -21,6 +21,7 @@ from typing import IO, Any, Literal
 from pydantic import ValidationError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_DENIED = {errno.EACCES, errno.EPERM}
 _UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 
 _BLOCK_BYTES = 2**20
@@ -190,7 +191,11 @@ def how_to_write_again(error: OSError) -> str:
         return "Free some space (`python -m dashboard runs empty-bin` removes deleted evaluations for good)"
     if error.errno == errno.EFBIG:
         return "Raise the limit for the size of a file (`ulimit -f unlimited`), or use a file system without one"
-    return "Give the dashboard's user permission to write there"
+    if error.errno == errno.EROFS:
+        return "Mount the file system so that it can be written to: it is read-only"
+    if error.errno in _DENIED:
+        return "Give the dashboard's user permission to write there"
+    return "Check the path and the disk"
 
 
 def first_fault(error: ValidationError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +26,19 @@ ROOT = (
 HOME = (
     user_data_path("classifier-dashboard", appauthor=False) if INSTALLED else ROOT
 )  # has .env and all files that are written
-PIP_REQUIREMENTS = f"-r {in_command(str(ROOT / 'requirements.txt'))}" if INSTALLED else "-r requirements.txt"
+_PIP_REQUIREMENTS = f"-r {in_command(str(ROOT / 'requirements.txt'))}" if INSTALLED else "-r requirements.txt"
+
+
+def pip_command(arguments: str) -> str:
+    """The pip command for the Python that runs this, to be used in the folder of the project."""
+    python = Path(sys.executable)
+    shown = str(python.relative_to(ROOT)) if python.is_relative_to(ROOT) else str(python)
+    return f"{in_command(shown)} -m pip {arguments}"
+
+
+def install_requirements(more: str = "") -> str:
+    """The pip command that installs what the dashboard needs. `more`: options and further packages."""
+    return pip_command(" ".join(filter(None, ("install", more, _PIP_REQUIREMENTS))))
 
 
 def _default_models_dir(fields: dict[str, Any]) -> Path:

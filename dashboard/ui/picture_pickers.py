@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboard.core.errors import ImageError, listed
+from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.images.decoding import KINDS, MAX_FILE_BYTES, SUFFIXES, decode_image
 from dashboard.core.images.drawing import centred
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
+from dashboard.ui.errors import show_error
 from dashboard.ui.uploaded_files import content_of
 from dashboard.ui.words import plain
 
@@ -31,7 +33,16 @@ def upload_picture(key: str, on_change: Callable[[], None] | None = None) -> tup
     """Name and content of the uploaded image file, before it is decoded; None when there is none."""
     types = sorted(suffix[1:] for suffix in SUFFIXES)
     upload = st.file_uploader(KINDS, type=types, key=key, max_upload_size=MAX_FILE_BYTES // 2**20, on_change=on_change)
-    return (upload.name, content_of(upload)) if upload else None
+    return stored_picture(upload, upload.name) if upload else None
+
+
+def stored_picture(upload: UploadedFile, name: str) -> tuple[str, bytes] | None:
+    """Name and content of an upload. If it could not be stored: None, and the page says why."""
+    try:
+        return name, content_of(upload)
+    except DatasetError as error:
+        show_error(error, "The picture was not uploaded.")
+        return None
 
 
 def clicked_sample(files: list[Path]) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.errors import DashboardError, DatasetError, counted
+from dashboard.core.files import how_to_write_again
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.words import local_time, plain
@@ -73,9 +74,7 @@ def _restore(services: Services, run_id: str) -> None:
 
 def _keep_fault(title: str, error: DashboardError | OSError) -> None:
     if isinstance(error, OSError):
-        error = DatasetError(
-            f"{error.filename}: {error.strerror}.", "Give the dashboard's user permission to write there.", "permission"
-        )
+        error = DatasetError(f"{error.filename}: {error.strerror}.", f"{how_to_write_again(error)}.", "storage")
     st.session_state[_FAULT] = title, error
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.images.preprocessing import Fit
 from dashboard.core.metrics.percent import percent
+from dashboard.core.models.health import FAULTS, OTHER_FAULT, in_a_word
 from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.ui import resources
 from dashboard.ui.words import plain
@@ -18,8 +19,6 @@ FIT_KEY = "fit"
 MAP_LAYER_KEY, EXPLAIN_LAYER_KEY = "layer", "explain-layer"
 AS_TRAINED = "as-trained"
 FIT_WORDS: dict[str, str] = {"stretch": "Stretch", "center-crop": "Crop the centre", "pad": "Pad with black"}
-MARKS = {"model_missing": " - missing", "model_unknown": " - missing", "checksum": " - damaged"}
-CANNOT_BE_USED = " - cannot be used"  # the mark for all other codes
 
 
 def choose_model() -> None:
@@ -71,13 +70,13 @@ def _fault(entry: ModelVersion | BrokenVersion) -> ModelError | None:
 
 
 def _mark(fault: ModelError | None) -> str:
-    return MARKS.get(fault.code, CANNOT_BE_USED) if fault else ""
+    return f" - {in_a_word(fault)}" if fault else ""
 
 
 def _without_mark(value: str | None) -> str | None:
     """The version's name. The select box returns the text of an option that has another mark by now."""
-    for mark in (*MARKS.values(), CANNOT_BE_USED):
-        value = value.removesuffix(mark) if value else None
+    for word in (*FAULTS.values(), OTHER_FAULT):
+        value = value.removesuffix(f" - {word}") if value else None
     return value
 
 

@@ -9,10 +9,12 @@ leaves in the middle, and after the end of the server, whatever ended it.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +26,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from dashboard.core.datasets.uploads import not_stored
 from dashboard.core.files import PlacedFile
 
 _PATH = "/_stcore/upload_file/"
@@ -49,17 +52,68 @@ class UploadsOnDisk:
         await self._app(scope, receive, send)
 
     def _spooled(self, max_size: int) -> IO[bytes]:
-        if not _is_upload.get():
-            return tempfile.SpooledTemporaryFile(max_size)
+        return _Spooled(max_size, self._folder) if _is_upload.get() else tempfile.SpooledTemporaryFile(max_size)
+
+
+class _Spooled(tempfile.SpooledTemporaryFile):  # type: ignore[type-arg]
+    """In memory up to `max_size` bytes, then in a file without a name in `folder`, which is made if it is missing."""
+
+    def __init__(self, max_size: int, folder: Path) -> None:
+        super().__init__(max_size, dir=str(folder))
+        self._folder = folder
+
+    def rollover(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.SpooledTemporaryFile(max_size, dir=str(self._folder))
+        super().rollover()
 
 
 class _StreamlitUpload(UploadFile):
+    """An upload that is received to its end also if it cannot be stored: only the page can tell the user why."""
+
+    _fault: OSError | None = None
+
+    async def write(self, data: bytes) -> None:
+        with self._noting_faults():
+            if not self._fault:
+                await super().write(data)
+
+    async def seek(self, offset: int) -> None:
+        with self._noting_faults():
+            if not self._fault:
+                await super().seek(offset)
+
     async def read(self, size: int = -1) -> bytes:
         if size >= 0 or not _is_upload.get():
             return await super().read(size)
-        return await run_in_threadpool(_kept, self.file)
+        with self._noting_faults():
+            if not self._fault:
+                return await run_in_threadpool(_kept, self.file)
+        assert self._fault
+        return NotStored(self._fault)
+
+    @contextmanager
+    def _noting_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not _is_upload.get():
+                raise
+            self._fault = error
+            logging.getLogger(__name__).warning("The upload %r could not be stored: %s", self.filename, error)
+            with suppress(OSError):  # it tries once more to write what it has in memory
+                self.file.close()
+
+
+class NotStored(bytes):
+    """Stands for an upload that could not be stored, and has no bytes."""
+
+    fault: OSError
+
+    def __new__(cls, fault: OSError) -> NotStored:
+        """An upload that the system refused to store with this error."""
+        self = super().__new__(cls)
+        self.fault = fault
+        return self
 
 
 class OnDisk(bytes):
@@ -132,14 +186,21 @@ def _kept(file: Any) -> OnDisk:
 
 
 def opened(upload: UploadedFile) -> IO[bytes]:
-    """The content of an upload as a file. Never use the methods of `upload` itself: it may be empty."""
+    """The content of an upload as a file. Never use the methods of `upload` itself: it may be empty.
+
+    Raises:
+        DatasetError: it could not be stored.
+    """
     context = get_script_run_ctx()
     records = context.uploaded_file_mgr.get_files(context.session_id, [upload.file_id]) if context else []
-    return records[0].data.open() if records and isinstance(records[0].data, OnDisk) else upload
+    data = records[0].data if records else b""
+    if isinstance(data, NotStored):
+        raise not_stored(upload.name, data.fault) from data.fault
+    return data.open() if isinstance(data, OnDisk) else upload
 
 
 def content_of(upload: UploadedFile) -> bytes:
-    """The content of a small upload."""
+    """The content of a small upload. Raises DatasetError if it could not be stored."""
     file = opened(upload)
     file.seek(0)
     return file.read()

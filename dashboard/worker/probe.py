@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 
 from dashboard.core.errors import DependencyError
 from dashboard.core.models.facts import TensorFlowFacts
 from dashboard.core.models.precision import cpu_features
-from dashboard.core.settings import PIP_REQUIREMENTS
+from dashboard.core.settings import install_requirements
 
-_INSTALL = f"Install what the dashboard needs with `pip install {PIP_REQUIREMENTS}`, then restart it."
+_INSTALL = f"Run `{install_requirements()}`, then restart the dashboard."
+_PATHS = sysconfig.get_paths()
 
 
 @lru_cache(maxsize=1)
@@ -28,12 +32,12 @@ def import_tensorflow() -> float | DependencyError:
             import keras  # noqa: F401
             import tensorflow  # noqa: F401
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("tensorflow", "keras"):
-            return _broken(error)
+        if (shadow := _shadow()) or (error.name or "").split(".")[0] not in ("tensorflow", "keras"):
+            return _broken(error, shadow)
         absent = "Keras" if find_spec("tensorflow") else "TensorFlow"
         return DependencyError(f"{absent} is not installed.", _INSTALL, "tensorflow_missing")
     except Exception as error:  # broken builds raise anything from ImportError to TypeError
-        return _broken(error)
+        return _broken(error, _shadow())
     return time.perf_counter() - start
 
 
@@ -73,13 +77,35 @@ def _hidden(package: str) -> Iterator[None]:
         del sys.modules[package]
 
 
-def _broken(error: Exception) -> DependencyError:
+def _broken(error: Exception, shadow: Path | None) -> DependencyError:
+    told = f"{type(error).__name__}: {str(error)[:300]}"
+    if shadow:
+        return DependencyError(
+            f"Python imports {shadow} in place of the package {shadow.stem}: {told}.",
+            "Rename or remove it, or take its folder out of PYTHONPATH, then restart the dashboard.",
+            "tensorflow_broken",
+        )
     return DependencyError(
-        f"TensorFlow is installed but cannot be imported: {type(error).__name__}: {str(error)[:300]}.",
-        "Its build and another package do not fit together: "
-        f"`pip install --force-reinstall {PIP_REQUIREMENTS}`, then restart the dashboard.",
+        f"TensorFlow is installed but cannot be imported: {told}.",
+        "Its build and another package do not fit together. Install everything anew with "
+        f"`{install_requirements('--force-reinstall')}`, then restart the dashboard.",
         "tensorflow_broken",
     )
+
+
+def _shadow() -> Path | None:
+    """A file or folder of somebody else that Python imports as TensorFlow or Keras; None if there is none."""
+    for name in ("tensorflow", "keras"):
+        with suppress(Exception):  # the metadata of any package may be damaged
+            spec = find_spec(name)
+            if not spec or not spec.origin:
+                continue
+            found = Path(spec.origin)
+            distributions = map(metadata.distribution, metadata.packages_distributions().get(name, ()))
+            places = [str(each.locate_file("")) for each in distributions] or [_PATHS["purelib"], _PATHS["platlib"]]
+            if not any(found.is_relative_to(place) for place in places):
+                return found.parent if found.stem == "__init__" else found
+    return None
 
 
 def warm_up() -> None:

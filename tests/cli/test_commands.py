@@ -453,6 +453,18 @@ def test_the_readme_holds_the_table_of_models(folder: Path) -> None:
         assert found.split("|")[:-2] == wanted.split("|")[:-2]
 
 
+def test_models_marks_in_its_row_a_version_that_cannot_be_used(models: Path) -> None:
+    shutil.copytree(models / "cifar10-resnet" / "1", models / "cifar10-resnet" / "3")
+    (models / "cifar10-resnet" / "1" / "model.keras").unlink()
+    (models / "cifar10-resnet" / "2" / "model.keras").write_bytes(b"cut off")
+    done = process("models", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models), COLUMNS="120")
+    told = done.stderr.decode()
+    rows = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in told.splitlines() if "│" in line]
+    assert {row[1]: row[-1] for row in rows} == {"1": "missing", "2": "damaged", "3": "ok"}
+    assert "cifar10-resnet@2: model.keras is cut off or damaged" in told
+    assert "python -m dashboard models use cifar10-resnet@3" in told
+
+
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     """A models folder with the project's model twice, as @1 and @2."""
@@ -615,9 +627,15 @@ def test_folders_are_where_they_were_named(tmp_path: Path, monkeypatch: pytest.M
         Settings(data_dir=Path("~nobody-of-this-name/d"))
 
 
-@pytest.mark.parametrize("fault, code", [(errno.EACCES, "permission"), (errno.ENOSPC, "system")])
+@pytest.mark.parametrize(
+    "fault, code, fix",
+    [
+        (errno.EACCES, "permission", "Give this user permission"), (errno.ENOSPC, "system", "Free some space"),
+        (errno.EROFS, "system", "read-only"), (errno.ENOTDIR, "system", "Check the path"),
+    ],
+)  # fmt: skip
 def test_what_the_system_refuses_is_told_in_words(
-    fault: int, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fault: int, code: str, fix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(**kwargs: object) -> None:
         raise OSError(fault, os.strerror(fault), "models/active.json")
@@ -627,7 +645,7 @@ def test_what_the_system_refuses_is_told_in_words(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     told = json.loads(capsys.readouterr().out)["error"]
-    assert ended.value.code == 1 and told["code"] == code and "active.json: " in told["message"]
+    assert ended.value.code == 1 and told["code"] == code and "active.json: " in told["message"] and fix in told["fix"]
 
 
 def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.files import portable_name, sha256_of, write_atomically, write_json
+from dashboard.core.files import how_to_write_again, portable_name, sha256_of, write_atomically, write_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,3 +74,15 @@ def test_a_reader_never_sees_a_part_even_when_the_writer_is_killed(tmp_path: Pat
 )  # fmt: skip
 def test_names_that_windows_allows_too(name: str, portable: str) -> None:
     assert portable_name(name) == portable
+
+
+@pytest.mark.parametrize(
+    "code, fix",
+    [
+        (errno.ENOSPC, "Free some space"), (errno.EDQUOT, "Free some space"), (errno.EFBIG, "ulimit"),
+        (errno.EROFS, "read-only"), (errno.EACCES, "permission"), (errno.EPERM, "permission"),
+        (errno.EIO, "Check the path and the disk"),
+    ],
+)  # fmt: skip
+def test_the_way_out_of_a_failed_write_fits_its_reason(code: int, fix: str) -> None:
+    assert fix in how_to_write_again(OSError(code, "x"))

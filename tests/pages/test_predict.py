@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import shutil
@@ -22,6 +23,7 @@ from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import to_record
 from dashboard.services import Services
+from dashboard.ui.uploaded_files import NotStored
 from dashboard.ui.words import plain
 from tests.conftest import encoded, picture
 from tests.core.colour_model import CLASSES, make_registry
@@ -84,6 +86,12 @@ def test_the_map_is_tested_and_the_test_is_kept_for_the_explain_page(page: AppTe
     page.selectbox(key="target").select("bird").run()
     again = list(page.session_state["maps"].values())[-1]
     assert not page.exception and again.target_class == CIFAR10.index("bird") != tested.target_class
+
+
+def test_an_upload_that_could_not_be_stored_says_why_and_the_samples_stay(page: AppTest) -> None:
+    page.file_uploader[0].upload("my truck.png", NotStored(OSError(errno.ENOSPC, "No space left on device"))).run()
+    assert not page.exception and "my truck.png could not be stored: No space left on device." in text_of(page)
+    assert "Free some space" in text_of(page) and "Take a sample" in text_of(page)
 
 
 def test_an_upload_goes_before_a_sample(page: AppTest) -> None:

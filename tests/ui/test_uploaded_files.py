@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import resource
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,10 +33,16 @@ app = st.App({page!r}, middleware=[Middleware(UploadsOnDisk, folder=Path(os.envi
 PAGE = """
 import hashlib
 import streamlit as st
+from dashboard.core.errors import DashboardError
 from dashboard.ui.uploaded_files import content_of, forget, opened
 files = st.file_uploader("files", accept_multiple_files=True)
 for file in files:
-    with opened(file) as content:
+    try:
+        content = opened(file)
+    except DashboardError as error:
+        st.text(f"{error.code}: {error}")
+        continue
+    with content:
         digest, size = hashlib.sha256(), 0
         while block := content.read(2**20):
             digest.update(block)
@@ -114,6 +122,14 @@ class Client:
         return status, file_id
 
 
+@contextmanager
+def files_of_at_most(server: Server, size: int) -> Iterator[None]:
+    """The system refuses to let the server write beyond this size, as it does when a disk is full."""
+    before = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    yield
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
+
+
 @pytest.fixture
 def client(server: Server) -> Iterator[Client]:
     with connect(server.url.replace("http", "ws") + "/_stcore/stream", max_size=None) as socket:
@@ -160,3 +176,17 @@ def test_who_leaves_in_the_middle_leaves_nothing_behind(server: Server, client: 
     client.put("half.zip", 150, leave_after=100)
     expect(lambda: nameless_mb(server) <= before + 1)
     assert not [path for path in (server.data / "uploads").rglob("*") if path.is_file()]
+
+
+def test_the_page_says_why_an_upload_could_not_be_stored(server: Server, client: Client) -> None:
+    before, logged = nameless_mb(server), len((server.data / "server.log").read_text())
+    with files_of_at_most(server, 2**19):
+        answers = [(name, blocks, client.put(name, blocks)) for name, blocks in (("small.png", 1), ("large.zip", 20))]
+    assert [status for _, _, (status, _) in answers] == [204, 204]
+    told = client.texts([(file_id, name, blocks * 2**20) for name, blocks, (_, file_id) in answers])
+    assert len(told) == 2
+    for name, text in zip(("small.png", "large.zip"), told, strict=True):
+        assert text.startswith(f"storage: {name} could not be stored: File too large. Raise the limit")
+    log = (server.data / "server.log").read_text()[logged:]
+    assert "'small.png' could not be stored" in log and "Traceback" not in log
+    assert nameless_mb(server) <= before + 1

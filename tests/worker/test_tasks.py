@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -230,16 +231,44 @@ def test_a_tensorflow_that_is_missing_or_broken_is_told_with_its_cause(
     words: str,
 ) -> None:
     (tmp_path / f"{module}.py").write_text(body)
+    (tmp_path / f"{module}-9.dist-info").mkdir()  # so that this file is the installed package
+    (tmp_path / f"{module}-9.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 9\n")
+    (tmp_path / f"{module}-9.dist-info" / "top_level.txt").write_text(module)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     pool = WorkerPool(1, command=INTERPRETER)
     try:
         with pytest.raises(DependencyError, match=words) as caught:
             Inference(pool).predict(tiny_version, [encoded(picture(1))])
-        assert caught.value.code == code and "requirements.txt" in caught.value.fix
+        assert caught.value.code == code
+        assert re.search(r"`\S*python\S* -m pip install .*requirements\.txt`", caught.value.fix)
         with pytest.raises(DependencyError):
             Inference(pool).tensorflow()
     finally:
         pool.close()
+
+
+@pytest.mark.parametrize(
+    "shadow, body",
+    [
+        ("tensorflow.py", "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')"),
+        ("keras/__init__.py", "raise ImportError('not the real one')"),
+    ],
+)
+def test_a_file_in_the_place_of_tensorflow_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shadow: str, body: str
+) -> None:
+    (tmp_path / shadow).parent.mkdir(exist_ok=True)
+    (tmp_path / shadow).write_text(body)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    pool = WorkerPool(1, command=INTERPRETER)
+    try:
+        with pytest.raises(DependencyError) as caught:
+            Inference(pool).tensorflow()
+    finally:
+        pool.close()
+    file = str(tmp_path / shadow).removesuffix("/__init__.py")
+    assert f"Python imports {file} in place of the package" in caught.value.message
+    assert caught.value.code == "tensorflow_broken" and caught.value.fix.startswith("Rename or remove it")
 
 
 def test_a_worker_ends_when_its_pipe_is_closed() -> None:

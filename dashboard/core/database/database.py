@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.core.database.file_locks import Mark, mark_in_use, writer_lock
 from dashboard.core.errors import DatabaseError, DependencyError
-from dashboard.core.settings import PIP_REQUIREMENTS
+from dashboard.core.settings import install_requirements
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -47,7 +47,7 @@ class Database:
         except ImportError as error:
             raise DependencyError(
                 f"The database needs the package SQLAlchemy, which cannot be imported: {error}.",
-                f"Install it with `pip install {PIP_REQUIREMENTS}`.",
+                f"Install it with `{install_requirements()}`.",
             ) from error
 
     @contextmanager
@@ -86,7 +86,7 @@ class Database:
                 except TimeoutError:
                     raise faults.locked(self.address) from None
                 except OSError as error:
-                    raise faults.unavailable(self.address, error.strerror or str(error)) from error
+                    raise faults.unavailable(self.address, error.strerror or str(error), error) from error
                 yield
         finally:
             self._one_writer.release()
@@ -146,7 +146,7 @@ class Database:
         except TimeoutError:
             raise faults.locked(address) from None
         except OSError as error:
-            raise faults.unavailable(address, error.strerror or str(error)) from error
+            raise faults.unavailable(address, error.strerror or str(error), error) from error
         self._opened_file = self._file_now()
 
     def _file_now(self) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 
 from dashboard.core.database.address import Address
 from dashboard.core.errors import DatabaseError
+from dashboard.core.files import how_to_write_again
 
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "canceling statement due to lock")
 _DAMAGED = ("malformed", "file is not a database", "database corruption")
@@ -44,12 +46,15 @@ def as_database_error(address: Address, error: Exception) -> DatabaseError:
         return refused
     if address.file and re.search(r"no such (table|column)|has no column", text):
         return damaged(address, text)
-    return unavailable(address, f"{text} ({kind})" if text else kind)
+    full = OSError(errno.ENOSPC, text) if "disk is full" in text else None
+    return unavailable(address, f"{text} ({kind})" if text else kind, full)
 
 
-def unavailable(address: Address, reason: str) -> DatabaseError:
-    """The database cannot be reached or written."""
-    if address.file:
+def unavailable(address: Address, reason: str, error: OSError | None = None) -> DatabaseError:
+    """The database cannot be reached or written. `error`: what the system said, if that is known."""
+    if error:
+        fix = f"{how_to_write_again(error)}."
+    elif address.file:
         fix = f"Let the dashboard's user write in {address.file.parent}, and see that there is free space."
     else:
         fix = "Start the server, and check host, user, password and database name in DATABASE_URL."

@@ -12,6 +12,7 @@ from dashboard.core.database.address import Address, file_address
 from dashboard.core.database.database import Database
 from dashboard.core.database.file_locks import used_by_nobody, writer_lock
 from dashboard.core.errors import DashboardError, DatabaseError
+from dashboard.core.files import how_to_write_again
 
 _PAGES_AT_ONCE = 1024  # of a copy; other programs may write between two steps
 _LOCK_S = 10.0
@@ -60,7 +61,9 @@ def back_up(database: Database, target: Path) -> None:
         part.replace(target)
     except OSError as error:
         raise DashboardError(
-            f"{target} cannot be written: {error.strerror}.", "Name another file, or free some space.", "storage"
+            f"{target} cannot be written: {error.strerror}.",
+            f"{how_to_write_again(error)}, or name another file.",
+            "storage",
         ) from error
     finally:
         part.unlink(missing_ok=True)
@@ -97,7 +100,7 @@ def restore(address: Address, backup: Path) -> Path | None:
             part.replace(file)
     except OSError as error:
         raise DashboardError(
-            f"{file} cannot be written: {error.strerror}.", "Let this user write there, or free some space.", "storage"
+            f"{file} cannot be written: {error.strerror}.", f"{how_to_write_again(error)}.", "storage"
         ) from error
     finally:
         part.unlink(missing_ok=True)

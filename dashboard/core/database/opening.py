@@ -11,7 +11,7 @@ from dashboard.core.database.address import Address
 from dashboard.core.database.file_locks import writer_lock
 from dashboard.core.database.migrating import HEAD, migrate, version_of
 from dashboard.core.errors import DependencyError
-from dashboard.core.settings import PIP_REQUIREMENTS
+from dashboard.core.settings import install_requirements
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -107,7 +107,7 @@ def _postgresql(address: Address, lock_s: float) -> Engine:
     except ImportError as error:
         raise DependencyError(
             f"PostgreSQL needs the package psycopg, which cannot be imported: {error}.",
-            f"Install it with `pip install {PIP_REQUIREMENTS}`.",
+            f"Install it with `{install_requirements()}`.",
         ) from error
     engine = create_engine(
         address.url,

@@ -27,7 +27,7 @@ from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_e
 from dashboard.core.datasets.npy import open_npy
 from dashboard.core.datasets.sample_list import NumberedNames
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.files import sha256_of, write_json
+from dashboard.core.files import how_to_write_again, sha256_of, write_json
 from dashboard.core.images.decoding import DecodedImage
 from dashboard.core.parsing import parsing
 
@@ -57,7 +57,7 @@ def describe(images: Path, choices: Choices, folder: Path) -> Path:
         write_json(target, record)
     except OSError as error:
         raise DatasetError(
-            f"{target} cannot be written: {error.strerror}.", "Give this user permission to write there.", "description"
+            f"{target} cannot be written: {error.strerror}.", f"{how_to_write_again(error)}.", "description"
         ) from error
     return target
 

@@ -14,7 +14,7 @@ from typing import IO
 from dashboard.core.datasets.formats import KINDS, OFFERED
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import disk_is_full, portable_name, rename, sha256_of
+from dashboard.core.files import how_to_write_again, portable_name, rename, sha256_of
 from dashboard.core.settings import Settings
 
 WHOLE_DATASETS = tuple(suffix for each in OFFERED if not each.several for suffix in each.suffixes)
@@ -105,18 +105,20 @@ def _keep(
             if not target.exists():  # else the same file is there already, and Windows keeps it while it is read
                 raise
     except OSError as error:
-        way_out = (
-            "Free some space on the server"
-            if disk_is_full(error)
-            else f"Give the dashboard's user permission to write to {settings.uploads_dir}"
-        )
-        raise DatasetError(
-            f"{title} could not be stored: {error.strerror}.", f"{way_out}, then upload it again."
-        ) from error
+        raise not_stored(title, error) from error
     finally:
         if temporary:
             temporary.unlink(missing_ok=True)
     return target
+
+
+def not_stored(title: str, error: OSError) -> DatasetError:
+    """The error for an upload, called `title`, that the system did not let us write."""
+    return DatasetError(
+        f"{title} could not be stored: {error.strerror or error}.",
+        f"{how_to_write_again(error)}, then upload it again.",
+        "storage",
+    )
 
 
 def _bytes_in(file: IO[bytes]) -> int:

@@ -41,7 +41,8 @@ def steps(context: CheckContext) -> list[Step]:
     samples = cache(lambda: read_samples(context.settings.samples_dir))
     found = [step for version in _active_first(registry) for step in _steps_of(version, samples)]
     found += [Step(f"model.{v.ref}.file", "models", v.ref, partial(_broken, v)) for v in registry.broken()]
-    active = Step("model.active", "models", "the active model", lambda given: list(_check_active(given.registry)))
+    files = tuple(step.id for step in found if step.id.endswith(".file"))
+    active = Step("model.active", "models", "the active model", lambda given: list(_check_active(given)), after=files)
     return [*found, active]
 
 
@@ -50,15 +51,12 @@ def _steps_of(version: ModelVersion, samples: Callable[[], list[LabelledFile]]) 
     file, load, test = (f"model.{ref}.{part}" for part in ("file", "load", "self_test"))
 
     def check_loading(context: CheckContext) -> list[Check]:
-        if not context.tensorflow_works:
-            return [_skipped(version, "load", _TENSORFLOW)]
-        if context.failed(file):
-            return [_skipped(version, "load", _FILE)]
+        if why := _why_not(version, context):
+            return [_skipped(version, "load", why)]
         return [check_load(version, context.inference, context.health)]
 
     def check_answers(context: CheckContext) -> list[Check]:
-        if not context.tensorflow_works or context.failed(file) or context.failed(load):
-            why = _TENSORFLOW if not context.tensorflow_works else _FILE if context.failed(file) else _LOAD
+        if why := _why_not(version, context):
             return [_skipped(version, "self_test", why)]
         return [check_self_test(version, context.inference, kept_samples(version.folder) or samples())]
 
@@ -79,16 +77,29 @@ def _broken(version: BrokenVersion, context: CheckContext) -> list[Check]:
     return [Check(f"model.{version.ref}.file", "models", "error", without_full_stop(error.message), error.fix)]
 
 
-def _check_active(registry: Registry) -> Iterator[Check]:
-    """Says which version is used by default."""
+def _check_active(context: CheckContext) -> Iterator[Check]:
+    """Says which version is used by default, and whether its file is sound."""
     try:
-        version = registry.active()
+        version = context.registry.active()
     except BrokenVersionError:
         return  # it has a check of its own
     except DashboardError as error:
         yield Check("model.active", "models", "error", without_full_stop(error.message), error.fix)
+        return
+    used = f"{version.ref} is used when no version is named"
+    if context.failed(f"model.{version.ref}.file"):  # which is the error; this is no second one
+        yield Check("model.active", "models", "skipped", f"{used}, but cannot answer: {_FILE}")
     else:
-        yield Check("model.active", "models", "ok", f"{version.ref} answers when no version is named")
+        yield Check("model.active", "models", "ok", used)
+
+
+def _why_not(version: ModelVersion, context: CheckContext) -> str:
+    """Why earlier checks say that the version cannot be used; "" if they do not."""
+    if not context.tensorflow_works:
+        return _TENSORFLOW
+    return next(
+        (why for part, why in (("file", _FILE), ("load", _LOAD)) if context.failed(f"model.{version.ref}.{part}")), ""
+    )
 
 
 def check_file(version: ModelVersion, health: ModelHealth) -> Check:

@@ -16,7 +16,7 @@ from packaging.version import InvalidVersion, Version
 
 from dashboard.core.diagnostics.checks import Check, Status
 from dashboard.core.diagnostics.context import CheckContext, Step
-from dashboard.core.settings import PIP_REQUIREMENTS, ROOT
+from dashboard.core.settings import ROOT, install_requirements, pip_command
 
 REQUIREMENTS = ROOT / "requirements.txt"
 PYTHON = SpecifierSet(">=3.10,<3.14")  # as in pyproject.toml
@@ -74,13 +74,6 @@ def read_requirements(path: Path = REQUIREMENTS) -> list[Requirement]:
     return [r for r in found if r.marker is None or r.marker.evaluate()]
 
 
-def pip_command(arguments: str) -> str:
-    """The pip command for this environment, to be run in the folder of the project."""
-    python = Path(sys.executable)
-    shown = str(python.relative_to(ROOT)) if python.is_relative_to(ROOT) else str(python)
-    return f"{shown} -m pip {arguments}"
-
-
 def check_packages(requirements: Sequence[Requirement], installed: Mapping[str, Installed]) -> list[Check]:
     """Checks Python, each requirement, and conflicts between packages."""
     required = [_check_requirement(requirement, installed) for requirement in requirements]
@@ -108,7 +101,7 @@ def check_python(version: str) -> Check:
 def _check_requirement(requirement: Requirement, installed: Mapping[str, Installed]) -> Check:
     name = canonicalize_name(requirement.name)
     check_id, wanted = f"package.{name}", _bounds(requirement.specifier)
-    fix = f"Run `{pip_command(f'install {PIP_REQUIREMENTS}')}`, then restart the dashboard."
+    fix = f"Run `{install_requirements()}`, then restart the dashboard."
     package = installed.get(name) or _stand_in(name, installed)
     if package is None:
         return Check(check_id, "packages", "error", f"{name} is not installed ({wanted} is required)", fix)
@@ -173,7 +166,7 @@ def _contradictions(requirements: Iterable[Requirement], installed: Mapping[str,
                 state = f"{found.name} {found.version} is installed"
             else:
                 continue
-            mend = pip_command(f'install {PIP_REQUIREMENTS} "{name}{specifier}"')
+            mend = install_requirements(f'"{name}{specifier}"')
             fix = f"Run `{mend}`, then restart the dashboard."
             if package.name not in ours:
                 fix = f"The dashboard does not use {package.name}: remove it with `{pip_command(f'uninstall {package.name}')}`."

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dashboard.core.diagnostics.checks import MIB, Check
 from dashboard.core.diagnostics.context import CheckContext, Step
+from dashboard.core.files import how_to_write_again
 from dashboard.core.shell import set_variable
 
 LEAST_FREE_MIB = 200  # with less, not even a run can be stored
@@ -53,7 +54,7 @@ def check_writable(folders: Sequence[Path]) -> Check:
                 file.flush()
     except OSError as error:
         summary = f"The data folder {folder} cannot be written to: {error.strerror or error}"
-        fix = f"Give this user permission to write there, {_OTHER_FOLDER}"
+        fix = f"{how_to_write_again(error)}, {_OTHER_FOLDER}"
         return Check("storage.writable", "storage", "error", summary, fix)
     return Check("storage.writable", "storage", "ok", f"The data folder {data_dir} can be written to")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dashboard.core.diagnostics.checks import Check, without_full_stop
 from dashboard.core.diagnostics.context import TENSORFLOW, CheckContext, Step
-from dashboard.core.diagnostics.package_checks import pip_command
 from dashboard.core.engine.worker import LACKS_INSTRUCTIONS
 from dashboard.core.errors import DependencyError, WorkerError
 from dashboard.core.models.inference import Inference
-from dashboard.core.settings import PIP_REQUIREMENTS
+from dashboard.core.settings import install_requirements
 from dashboard.core.shell import set_variable
 
 GROUP = "tensorflow"
@@ -34,12 +33,7 @@ def check_tensorflow(inference: Inference) -> Check:
     try:
         facts = inference.tensorflow()
     except DependencyError as error:
-        summary = without_full_stop(error.message)
-        if error.code == "tensorflow_missing":
-            fix = f"Run `{pip_command(f'install {PIP_REQUIREMENTS}')}`, then restart the dashboard."
-        else:
-            fix = _reinstall("Its build and another package do not fit together.")
-        return Check(TENSORFLOW, GROUP, "error", summary, fix)
+        return Check(TENSORFLOW, GROUP, "error", without_full_stop(error.message), error.fix)
     except WorkerError as error:
         return _check_death(error)
     where = f"on {len(facts.gpus)} GPU(s)" if facts.gpus else "on the CPU"
@@ -65,9 +59,5 @@ def _check_death(error: WorkerError) -> Check:
         )
         return Check(TENSORFLOW, GROUP, "error", summary, longer)
     why = "The installed build does not fit this machine or the other packages."
-    return Check(TENSORFLOW, GROUP, "error", summary, _reinstall(why))
-
-
-def _reinstall(why: str) -> str:
-    command = pip_command(f"install --force-reinstall {PIP_REQUIREMENTS}")
-    return f"{why} Install everything anew with `{command}`, then restart the dashboard."
+    anew = f"Install everything anew with `{install_requirements('--force-reinstall')}`, then restart the dashboard."
+    return Check(TENSORFLOW, GROUP, "error", summary, f"{why} {anew}")

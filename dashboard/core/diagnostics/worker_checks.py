@@ -8,15 +8,14 @@ import psutil
 
 from dashboard.core.diagnostics.checks import MIB, Check
 from dashboard.core.diagnostics.context import CheckContext, Step
-from dashboard.core.engine.contract import Engine, WorkerStatus
+from dashboard.core.engine.contract import OUT_OF_MEMORY, Engine, WorkerStatus
 from dashboard.core.errors import counted
 from dashboard.core.shell import set_variable
 
 GROUP = "workers"
 LEAST_FREE_MIB = 500  # a worker with a small model takes about as much
-_FORGET_S = 3600.0  # a worker that died longer ago is no warning any more
+_FORGET_S = 600.0  # a worker whose predecessor died longer ago is no warning any more
 _FEWER = f"use fewer workers with `{set_variable('DASHBOARD_WORKERS', 1)}`, then restart the dashboard."
-_RESTARTS = f"If restarts keep increasing, memory may be short: {_FEWER}"
 
 
 def steps(context: CheckContext) -> list[Step]:
@@ -56,7 +55,7 @@ def restarts_in_words(worker: WorkerStatus) -> str:
     if not worker.restarts:
         return ""
     last = ", the last" if worker.restarts > 1 else ""
-    return f"{counted(worker.restarts, 'restart')}{last} because it {_why(worker.fault)}"
+    return f"{counted(worker.restarts, 'restart')}{last} because it {worker.fault}"
 
 
 def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:
@@ -71,17 +70,18 @@ def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:
     if not tensorflow_works:
         return Check(check_id, GROUP, "skipped", f"{name} skipped: TensorFlow is not usable", "", details)
     if worker.state == "failed":
-        fix = f"Restart the dashboard. If the error persists, memory may be short: {_FEWER}"
-        return Check(check_id, GROUP, "error", f"{name} does not start: it {_why(worker.fault)}", fix, details)
+        fix = f"Restart the dashboard. If the error persists: {_against(worker.fault)}"
+        return Check(check_id, GROUP, "error", f"{name} does not start: it {worker.fault}", fix, details)
+    restarts = f"If restarts keep increasing: {_against(worker.fault)}"
     if worker.state == "died":
-        return Check(check_id, GROUP, "error", f"{name} died and is being replaced", _RESTARTS, details)
+        return Check(check_id, GROUP, "error", f"{name} died and is being replaced", restarts, details)
     if worker.state == "starting" and worker.restarts:
-        return Check(check_id, GROUP, "warning", f"{name} is restarting: it {_why(worker.fault)}", _RESTARTS, details)
+        return Check(check_id, GROUP, "warning", f"{name} is restarting: it {worker.fault}", restarts, details)
     summary = f"{name} is {state_in_words(worker)}"
     if worker.restarts:
         summary += f", after {restarts_in_words(worker)}"
     if _died_recently(worker):
-        return Check(check_id, GROUP, "warning", summary, _RESTARTS, details)
+        return Check(check_id, GROUP, "warning", summary, restarts, details)
     return Check(check_id, GROUP, "ok", summary, "", details)
 
 
@@ -105,10 +105,18 @@ def check_memory() -> Check:
     )
 
 
-def _why(fault: str) -> str:
-    if "SIGKILL" in fault:
-        return f"{fault}, as the system does when memory runs out"
-    return fault
+def _against(fault: str) -> str:
+    """What to do about workers that end for this reason."""
+    if OUT_OF_MEMORY in fault or _memory_is_short():
+        return f"free some memory by ending other programs, or {_FEWER}"
+    return "look for the reason in the log of the server."
+
+
+def _memory_is_short() -> bool:
+    try:
+        return psutil.virtual_memory().available // MIB < LEAST_FREE_MIB
+    except Exception:  # psutil reads /proc, which may be unlike what it expects
+        return False
 
 
 def _died_recently(worker: WorkerStatus) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 ATTEMPTS = 2
 YIELDS_S = 2.0
+OUT_OF_MEMORY = "memory ran out"  # in the fault of a worker that the system killed for this reason
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from typing import IO, Any
 
 import psutil
 
-from dashboard.core.engine.system import PipeEnd, start_with_pipe
+from dashboard.core.engine.contract import OUT_OF_MEMORY
+from dashboard.core.engine.system import PipeEnd, oom_kills, start_with_pipe
 from dashboard.core.engine.task_words import in_words
 from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.settings import ROOT
@@ -48,6 +49,7 @@ class WorkerProcess:
         # TensorFlow writes traced code into files there; a killed process leaves them behind
         self._scratch = tempfile.TemporaryDirectory(prefix="dashboard-worker-", ignore_cleanup_errors=True)
         self._overran = self._begun = False
+        self._oom_kills = oom_kills()  # before this worker
         self._ending = threading.Lock()
         self._returncode: int | None = None
         environment = {
@@ -121,7 +123,9 @@ class WorkerProcess:
     def how_it_ended(self) -> str:
         """The signal that ended the process, or its exit code and the last line that it wrote."""
         self.kill(GRACE_S)
-        return how_it_ended(self._returncode, self._log)
+        how = how_it_ended(self._returncode, self._log)
+        by_system = signal_in(self._returncode) == "SIGKILL" and oom_kills() > self._oom_kills
+        return f"{how} ({OUT_OF_MEMORY})" if by_system else how
 
     def _ends_within(self, seconds: float | None) -> bool:
         """True if the process has ended. Only one thread may collect the exit code."""

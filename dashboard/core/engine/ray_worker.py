@@ -15,7 +15,7 @@ from typing import Any
 from dashboard.core.engine.run_task import run_task
 from dashboard.core.engine.task_words import in_words
 from dashboard.core.engine.worker import WorkerDied
-from dashboard.core.settings import PACKAGE
+from dashboard.core.settings import PACKAGE, pip_command
 
 PING_S = 30.0  # seconds after which an idle worker that does not answer counts as gone
 ENVIRONMENT = {
@@ -49,7 +49,8 @@ def _connect(address: str) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise OSError("Ray is not installed: pip install -r requirements-cluster.txt") from error
+        command = pip_command("install -r requirements-cluster.txt")
+        raise OSError(f"Ray is not installed: {command}") from error
     with _CONNECTING:
         if not ray.is_initialized():
             try:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ if sys.platform == "win32":
 else:
     from multiprocessing.connection import Connection as PipeEnd
 
-__all__ = ["CAN_FORK", "PipeEnd", "limit_memory", "lower_priority", "open_inherited", "start_with_pipe"]
+__all__ = ["CAN_FORK", "PipeEnd", "limit_memory", "lower_priority", "oom_kills", "open_inherited", "start_with_pipe"]
 
 CAN_FORK = sys.platform == "linux"  # macOS: a fork of a process that used the system's frameworks may crash
 _NICENESS = 5
@@ -61,6 +62,16 @@ def lower_priority() -> None:
         process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
     else:
         process.nice(process.nice() + _NICENESS)
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed because memory ran out, since it started; 0 if it does not say."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return 0
 
 
 def limit_memory(more_bytes: int) -> bool:

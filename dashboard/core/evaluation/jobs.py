@@ -27,7 +27,7 @@ from dashboard.core.evaluation.job import Job, JobState
 from dashboard.core.evaluation.opening import Found, Opened, OpenRun, open_run, take_up_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.evaluation.work import EvaluationWork
-from dashboard.core.files import disk_is_full
+from dashboard.core.files import disk_is_full, how_to_write_again
 from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
@@ -279,7 +279,8 @@ class JobRunner:
             self._turns.remove(run_id)
         self._retry_at = time.monotonic() + self._retry_s
         message = f"The results cannot be written to {self._store.root}: {error.strerror or error}."
-        reason = DashboardError(message, "Free some space. The evaluation then resumes by itself.", "storage")
+        way_out = f"{how_to_write_again(error)}. The evaluation then resumes by itself."
+        reason = DashboardError(message, way_out, "storage")
         self._update(run_id, state="paused", error=reason)
 
     def _retry_paused(self) -> None:

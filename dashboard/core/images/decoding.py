@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from dashboard.core.errors import ImageError
 from dashboard.core.images.other_files import AVIF_BRANDS, FIRST_BYTES, readable_kind, why_not_read
-from dashboard.core.settings import PIP_REQUIREMENTS
+from dashboard.core.settings import install_requirements
 
 BITS_PER_SAMPLE, PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
 
@@ -115,7 +115,7 @@ def _learn_heif() -> None:
     except ImportError as error:
         raise ImageError(
             f"HEIC images need the package pillow-heif ({error}).",
-            f"Install it: `pip install {PIP_REQUIREMENTS}`", "dependency_broken",
+            f"Install it with `{install_requirements()}`.", "dependency_broken",
         ) from error  # fmt: skip
     register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 

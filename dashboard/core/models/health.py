@@ -11,6 +11,9 @@ from dashboard.core.errors import ModelError
 from dashboard.core.files import sha256_of
 from dashboard.core.models.version import ModelVersion, how_to_restore
 
+FAULTS = {"model_missing": "missing", "model_unknown": "missing", "checksum": "damaged"}  # in a word, by code
+OTHER_FAULT = "cannot be used"
+
 Signature = tuple[int, int, int, int, str]
 
 
@@ -73,6 +76,11 @@ class ModelHealth:
             self.check(version)
         finally:
             self._reading.discard(version.file)
+
+
+def in_a_word(fault: ModelError) -> str:
+    """What lists of versions say of one with this fault."""
+    return FAULTS.get(fault.code, OTHER_FAULT)
 
 
 def signature_of(version: ModelVersion) -> Signature | ModelError:

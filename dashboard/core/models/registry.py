@@ -13,8 +13,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from dashboard.core.errors import ModelError
-from dashboard.core.files import portable_name, write_json
-from dashboard.core.models.version import BrokenVersion, ModelVersion, read_version
+from dashboard.core.files import how_to_write_again, portable_name, write_json
+from dashboard.core.models.version import BrokenVersion, ModelVersion, newest_first, read_version
 from dashboard.core.settings import Settings
 
 _ACTIVE = TypeAdapter(dict[str, str])  # the content of active.json
@@ -43,7 +43,7 @@ class Registry:
         found = [folder for root in self._folders for model in _folders_in(root) for folder in _folders_in(model)]
         # an upgrade may bundle a version with the number of a version added earlier: the added version wins
         folders = list({(p.parent.name, p.name): p for p in reversed(found)}.values())
-        folders.sort(key=lambda p: (p.parent.name, *_newest_first(p.name)))
+        folders.sort(key=lambda p: (p.parent.name, *newest_first(p.name)))
         return [read_version(folder) for folder in folders]
 
     def versions(self) -> list[ModelVersion]:
@@ -165,7 +165,7 @@ def not_written(registry: Registry, error: OSError) -> ModelError:
     """The error for a registry to which a version cannot be added."""
     return ModelError(
         f"The model cannot be written to {registry.root}: {error.strerror or error}.",
-        "Free some space or check the folder's permissions.", "storage",
+        f"{how_to_write_again(error)}.", "storage",
     )  # fmt: skip
 
 
@@ -176,7 +176,3 @@ def _folders_in(folder: Path) -> list[Path]:
             return [Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
     except OSError:
         return []
-
-
-def _newest_first(version: str) -> tuple[int, str]:
-    return (-int(version), "") if version.isdecimal() else (0, version)

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
-from dashboard.core.files import first_fault
+from dashboard.core.files import first_fault, sha256_of
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.parsing import reason
-from dashboard.core.settings import INSTALLED, ROOT
+from dashboard.core.settings import INSTALLED, ROOT, pip_command
 from dashboard.core.shell import in_command
 
 Output = Literal["logits", "probabilities"]
@@ -157,8 +157,7 @@ def _parse(folder: Path) -> ModelVersion:
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"{WEIGHTS} is missing.", restore, "model_missing")
     try:
-        state = (folder / RECORD).stat()
-        version = _record(folder, state.st_ino, state.st_size, state.st_mtime_ns)
+        version = _record(folder, *_state(folder / RECORD))
     except FileNotFoundError as error:
         raise ModelError(f"{RECORD} is missing.", restore, "model_record") from error
     except OSError:
@@ -178,14 +177,48 @@ def _record(folder: Path, *state: int) -> ModelVersion:
 
 
 def how_to_restore(folder: Path) -> str:
-    """What to do when a file of the version in this folder is missing or damaged."""
+    """What to do when a file of the version in this folder is missing or damaged. Names a version that works, if any."""
     restore = "Restore the file, or train or add the model again."
-    if not folder.is_relative_to(ROOT):
-        return restore
-    if INSTALLED:
-        again = "`pip install --force-reinstall --no-deps`"
-        return f"{restore} If it came with the dashboard: install the same wheel again with {again}."
-    return f"{restore} If it came with the project: `git restore {in_command(str(folder.relative_to(ROOT)))}`."
+    if folder.is_relative_to(ROOT):
+        if INSTALLED:
+            again = f"`{pip_command('install --force-reinstall --no-deps')}`"
+            restore += f" If it came with the dashboard: install the same wheel again with {again}."
+        else:
+            restore += f" If it came with the project: `git restore {in_command(str(folder.relative_to(ROOT)))}`."
+    if other := _sound_version(folder):
+        restore += (
+            f" Or use another version, such as {other}: choose it in the sidebar, or make it the active one with "
+            f"`python -m dashboard models use {in_command(other)}`."
+        )
+    return restore
+
+
+def _sound_version(but: Path) -> str:
+    """A version that works, of the model of the folder `but` if possible; "" if there is none."""
+    roots = {but.parent.parent, ROOT / "models"} if INSTALLED else {but.parent.parent}
+    folders = [path.parent for root in roots for path in root.glob(f"[!.]*/[!.]*/{RECORD}") if path.parent != but]
+    for folder in sorted(folders, key=lambda each: (each.parent.name != but.parent.name, *newest_first(each.name))):
+        with contextlib.suppress(Exception):  # this one cannot be used either
+            version = _record(folder, *_state(folder / RECORD))
+            if _digest(version.file, *_state(version.file)) == version.sha256:
+                return version.ref
+    return ""
+
+
+def newest_first(version: str) -> tuple[int, str]:
+    """Sorts versions of one name: the highest number first, other names after the numbers."""
+    return (-int(version), "") if version.isdecimal() else (0, version)
+
+
+def _state(file: Path) -> tuple[int, int, int]:
+    state = file.stat()
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+@lru_cache(256)
+def _digest(file: Path, *state: int) -> str:
+    """Every request asks for the other versions of a damaged one, so a file is read again only in another `state`."""
+    return sha256_of(file)
 
 
 def to_record(version: ModelVersion) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import open_atomically, write_atomically
+from dashboard.core.files import how_to_write_again, open_atomically, write_atomically
 from dashboard.core.runs.run import Run
 
 EXPORT_COLUMNS = ("file", "true_label", "predicted_label", "confidence", "status", "reason")
@@ -75,7 +75,9 @@ def make_export_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatasetError(
-            f"{folder} cannot be created: {error.strerror}.", "Name another folder.", "storage"
+            f"{folder} cannot be created: {error.strerror}.",
+            f"{how_to_write_again(error)}, or name another folder.",
+            "storage",
         ) from error
 
 
@@ -96,9 +98,10 @@ def export_run(run: Run, folder: Path, report_json: str) -> list[Path]:
         _write_parquet(run, parquet)
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or error
+        way_out = how_to_write_again(error if isinstance(error, OSError) else OSError())
         raise DatasetError(
             f"The results cannot be written to {folder}: {reason}.",
-            "Free some space or name another folder.",
+            f"{way_out}, or name another folder.",
             "storage",
         ) from error
     return [report, csv, parquet]

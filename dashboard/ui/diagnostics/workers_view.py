@@ -26,7 +26,7 @@ def show_workers(workers: Sequence[WorkerStatus]) -> None:
             "Why it last ended": [_last_end(w) for w in workers],
         }
     )
-    st.caption("Worker processes now. If restarts keep increasing, memory may be short.")
+    st.caption("Worker processes now")
     st.dataframe(table, hide_index=True, width="stretch", key="workers", alt="State of the worker processes")
 
 

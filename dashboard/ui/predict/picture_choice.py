@@ -7,8 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.ui.chosen_picture import CHOICES, CHOSEN, choose
-from dashboard.ui.picture_pickers import clicked_sample, sample_files, upload_picture
-from dashboard.ui.uploaded_files import content_of
+from dashboard.ui.picture_pickers import clicked_sample, sample_files, stored_picture, upload_picture
 
 
 def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
@@ -48,8 +47,9 @@ def _offer_camera(instead_of: str) -> None:
     box = st.expander("Camera", icon=":material/photo_camera:", on_change="rerun", key=f"camera-{instead_of}")
     if box.open:  # only then the browser asks whether the camera may be used
         with box:
-            if shot := st.camera_input("Take a picture", key=f"shot-{instead_of}"):
-                choose("camera.jpg", content_of(shot))
+            shot = st.camera_input("Take a picture", key=f"shot-{instead_of}")
+            if shot and (picture := stored_picture(shot, "camera.jpg")):
+                choose(*picture)
                 st.rerun()
 
 

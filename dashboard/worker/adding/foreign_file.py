@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from dashboard.core.errors import ModelError
 from dashboard.core.parsing import parsing
+from dashboard.core.settings import pip_command
 from dashboard.worker.adding.keras2.graph import build, mark_old_formulas
 from dashboard.worker.adding.keras2.saved_model import fill_from_checkpoint, read_config
 from dashboard.worker.adding.keras2.weights import fill_from_archive, fill_from_h5
@@ -57,7 +58,7 @@ def load_foreign(file: Path, what: str) -> keras.Model:
         if error.code == "model_unreadable" and Version(version or "0") > Version(keras.__version__):
             raise ModelError(
                 f"{what} was written by Keras {version}, and the Keras {keras.__version__} here cannot read it.",
-                f"Save it with Keras {keras.__version__} or older, or run `pip install keras=={version}` here.",
+                f"Save it with Keras {keras.__version__} or older, or run `{pip_command(f'install keras=={version}')}`.",
                 "model_unreadable",
             ) from error
         raise

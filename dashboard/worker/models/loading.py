@@ -21,7 +21,7 @@ from dashboard.core.metrics.temperature import softmax
 from dashboard.core.models.facts import ModelFacts
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.prediction import Prediction
-from dashboard.core.models.version import ModelVersion
+from dashboard.core.models.version import ModelVersion, how_to_restore
 from dashboard.worker.models.archive import check_archive
 from dashboard.worker.models.batches import PIXELS, batch_size, in_batches
 from dashboard.worker.models.half_precision import in_bfloat16
@@ -160,7 +160,7 @@ def _load(version_file: Path, modified_ns: int, version_key: _Key) -> LoadedMode
     if hashlib.sha256(data).hexdigest() != version.sha256:
         raise ModelError(
             f"{ref}: model.keras is not the file that model.json describes (its checksum does not match).",
-            "It was changed or cut off: restore it from version control, or train or add the model again.",
+            how_to_restore(version.folder),
             "checksum",
         )
     model = load_file(data, f"{ref}: model.keras")
@@ -197,7 +197,7 @@ def load(version: ModelVersion) -> LoadedModel:
         modified_ns = version.file.stat().st_mtime_ns
     except OSError as error:
         raise ModelError(
-            f"{version.ref}: {version.file.name} is missing.", "Restore it, or add the model again.", "model_missing"
+            f"{version.ref}: {version.file.name} is missing.", how_to_restore(version.folder), "model_missing"
         ) from error
     return _load(version.file, modified_ns, _Key(version))
 

@@ -17,8 +17,9 @@ from alembic.runtime.migration import MigrationContext
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from dashboard.core.database.address import read_address
+from dashboard.core.database.address import file_address, read_address
 from dashboard.core.database.database import Database
+from dashboard.core.database.faults import as_database_error
 from dashboard.core.database.migrating import HEAD, scripts
 from dashboard.core.database.tables import audit_log, metadata
 from dashboard.core.errors import DatabaseError
@@ -71,6 +72,7 @@ import sys
 from pathlib import Path
 from pydantic import SecretStr
 from dashboard.core.database.database import Database
+from dashboard.core.database.faults import as_database_error
 from dashboard.core.settings import Settings
 settings = Settings(data_dir=Path(sys.argv[1]), database_url=SecretStr(sys.argv[2]))
 import dashboard.core.database.opening, alembic.config, sqlalchemy
@@ -270,3 +272,8 @@ def test_after_a_restart_of_the_server_it_goes_on(postgres: Postgres, tmp_path: 
     add(database, "c")
     assert ids(database) == ["a", "c"]
     database.close()
+
+
+def test_a_full_disk_is_told_with_its_own_way_out(tmp_path: Path) -> None:
+    told = as_database_error(file_address(tmp_path / "d.sqlite"), sqlite3.OperationalError("database or disk is full"))
+    assert told.fix.startswith("Free some space") and "Predictions go on" in told.fix

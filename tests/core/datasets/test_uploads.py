@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -166,3 +169,15 @@ def test_an_entry_that_cannot_be_looked_at_is_passed_over(settings: Settings) ->
     (settings.datasets_dir / "pets").mkdir(parents=True)
     (settings.datasets_dir / "link").symlink_to("x" * 300)  # the name of its target is too long
     assert [entry.title for entry in library(settings)] == ["pets", "Sample images"]
+
+
+def test_an_upload_that_the_system_refuses_to_store_is_told_with_the_way_out(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    with pytest.raises(DatasetError, match=r"a\.png could not be stored: Read-only file system") as caught:
+        keep_uploads(files(a__png=b"x"), settings)
+    assert caught.value.code == "storage" and "Mount" in caught.value.fix and "then upload it again" in caught.value.fix

@@ -1,6 +1,10 @@
+import errno
+import os
+import tempfile
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -102,8 +106,8 @@ class BrokenTensorFlow(Inference):
 @pytest.mark.parametrize(
     ("error", "in_summary", "in_fix"),
     [
-        (DependencyError("TensorFlow is not installed.", "", "tensorflow_missing"), "not installed", "install -r requirements.txt"),
-        (DependencyError("It cannot be imported: ImportError: x.", "", "tensorflow_broken"), "ImportError", "--force-reinstall"),
+        (DependencyError("TensorFlow is not installed.", "Run `a b`.", "tensorflow_missing"), "not installed", "a b"),
+        (DependencyError("It cannot be imported: ImportError: x.", "Run `a b`.", "tensorflow_broken"), "ImportError", "a b"),
         (WorkerError("The worker was killed by SIGILL.", signal="SIGILL"), "lacks instructions", "AVX"),
         (WorkerError("The worker was killed by SIGKILL.", signal="SIGKILL"), "memory ran out", "export DASHBOARD_WORKERS=1"),
         (WorkerError("The worker was killed by SIGSEGV.", signal="SIGSEGV"), "SIGSEGV", "--force-reinstall"),
@@ -179,7 +183,7 @@ def test_a_worker_is_shown_as_the_system_sees_it(pool: WorkerPool, inference: In
     [
         ("idle", 0, "ok", "is ready"),
         ("starting", 0, "ok", "is starting"),
-        ("starting", 1, "warning", "is restarting: it was killed by SIGKILL, as the system does when memory runs out"),
+        ("starting", 1, "warning", "is restarting: it was killed by SIGKILL"),
         ("died", 0, "error", "died and is being replaced"),
         ("busy", 1, "warning", "is busy: predicting, after 1 restart because"),
         ("idle", 3, "warning", "is ready, after 3 restarts, the last because it was killed by SIGKILL"),
@@ -196,12 +200,30 @@ def test_restarts_and_failures_of_a_worker(state: str, restarts: int, status: st
 
 
 def test_a_worker_that_died_long_ago_is_no_warning() -> None:
-    hours = [datetime.now(timezone.utc) - timedelta(hours=h) for h in (0.5, 2)]
+    times = [datetime.now(timezone.utc) - timedelta(minutes=m) for m in (9, 11)]
     found = [
-        check_worker(WorkerStatus(0, "idle", 1, 1, 1, 0, "exited with code 3", at.isoformat()), True).status
-        for at in hours
+        check_worker(WorkerStatus(0, "idle", 1, 1, 1, 0, "exited with code 3", at.isoformat()), True) for at in times
     ]
-    assert found == ["warning", "ok"]
+    assert [check.status for check in found] == ["warning", "ok"]
+    assert all("after 1 restart because it exited with code 3" in check.summary for check in found)
+
+
+@pytest.mark.parametrize(
+    ("fault", "free_mib", "is_named"),
+    [
+        ("was killed by SIGKILL while idle", 17_000, False),
+        ("was killed by SIGKILL while idle", 100, True),
+        ("was killed by SIGKILL (memory ran out) while idle", 17_000, True),
+    ],
+)
+def test_memory_is_named_only_if_it_may_be_the_cause(
+    fault: str, free_mib: int, is_named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free_mib * 2**20))
+    for state in ("idle", "starting", "died", "failed"):
+        check = check_worker(WorkerStatus(0, state, 1, 1, 1, 0, fault), tensorflow_works=True)
+        assert ("DASHBOARD_WORKERS=1" in check.fix) == is_named
+        assert ("memory" in f"{check.summary} {check.fix}") == is_named
 
 
 def test_where_psutil_fails_the_checks_say_so(monkeypatch: pytest.MonkeyPatch, pool: WorkerPool) -> None:
@@ -242,6 +264,21 @@ def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("in the way")
     found = check_writable([tmp_path, tmp_path / "runs"])
     assert found.status == "error" and f"{tmp_path / 'runs'} cannot be written to" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("code", "fix"), [(errno.ENOSPC, "Free some space"), (errno.EROFS, "read-only"), (errno.EACCES, "permission")]
+)
+def test_the_fix_for_the_data_folder_fits_what_the_system_said(
+    code: int, fix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    found = check_writable([tmp_path])
+    assert found.status == "error" and os.strerror(code) in found.summary
+    assert found.fix.startswith(("Free", "Mount", "Give")) and fix in found.fix and "DASHBOARD_DATA_DIR" in found.fix
 
 
 @pytest.mark.parametrize(("free_mib", "status"), [(3000, "ok"), (2048, "ok"), (2047, "warning"), (199, "error")])

@@ -15,9 +15,9 @@ from dashboard.core.diagnostics.package_checks import (
     check_packages,
     check_python,
     installed_packages,
-    pip_command,
     read_requirements,
 )
+from dashboard.core.settings import pip_command
 
 
 def found(requirements: list[str], *installed: Installed) -> dict[str, Check]:

@@ -107,6 +107,16 @@ def test_an_idle_worker_that_is_killed_is_replaced(one: WorkerPool, caplog: pyte
     assert pid_of(one) != pid
 
 
+def test_a_worker_that_the_system_killed_for_its_memory_says_so(
+    one: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = pid_of(one)
+    monkeypatch.setattr("dashboard.core.engine.process.oom_kills", lambda: sys.maxsize)  # one more than at its start
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: one.workers()[0].restarts == 1, "the death")
+    assert one.workers()[0].fault == "was killed by SIGKILL (memory ran out) while idle"
+
+
 def test_no_moment_calls_a_dead_worker_idle(one: WorkerPool) -> None:
     pid = pid_of(one)
     psutil.Process(pid).kill()

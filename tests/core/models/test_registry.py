@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,20 @@ def test_the_active_version(tmp_path: Path) -> None:
     assert registry.get().ref == "pets@1"
     (tmp_path / "active.json").write_text("{")
     assert registry.get().ref == "pets@2"
+
+
+def test_a_broken_version_names_one_that_works(tmp_path: Path) -> None:
+    (add(tmp_path, "pets", "4") / "model.keras").unlink()
+    digest = hashlib.sha256(b"weights").hexdigest()
+    for name, version, content in (("cars", "9", b"weights"), ("pets", "1", b"weights"), ("pets", "3", b"damaged")):
+        folder = add(tmp_path, name, version, sha256=digest)
+        (folder / "model.keras").write_bytes(content)
+    registry = Registry(tmp_path)
+    assert registry.broken()[0].error.fix.endswith("with `python -m dashboard models use pets@1`.")
+    (tmp_path / "pets" / "1" / "model.keras").write_bytes(b"damaged, too")
+    assert "such as cars@9: choose it in the sidebar" in registry.broken()[0].error.fix
+    shutil.rmtree(tmp_path / "cars")
+    assert "models use" not in registry.broken()[0].error.fix
 
 
 def test_only_broken_versions_say_what_is_wrong(tmp_path: Path) -> None:
