@@ -27,6 +27,7 @@ from dashboard.core.access.login import LASTS_S, Logins
 from dashboard.core.access.password import Password
 from dashboard.core.access.protection import Protection
 from dashboard.core.access.reach import is_loopback
+from dashboard.core.access.visitor import with_password
 from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.settings import PACKAGE, get_settings, unknown_settings
 from dashboard.services import Services
@@ -108,13 +109,13 @@ def _logins() -> Logins:
 
 def _login_refusal(password: str, client: str) -> str:
     """Why this password is refused; "" if it is right. Both are written into the audit log."""
-    services = _services()
+    services = _services().seen_by(with_password(client))
     try:
         _password().verify(password, client)
     except AccessError as error:
         services.note("login.failed", "pages", f"{client}: {error.code}")
         return str(error)
-    services.note("login", "pages", client)
+    services.note("login", "pages")
     return ""
 
 

@@ -215,7 +215,8 @@ class Services:
     def note(self, action: str, subject: str, detail: str = "") -> None:
         """Writes an act of the visitor into the audit log. If that fails, it is a warning in the log of the server."""
         try:
-            self.audit.write(self.visitor.called, action, subject, detail)
+            who = self.visitor
+            self.audit.write(who.called or who.way_in, action, subject, detail or who.address)
         except Exception as error:
             logging.getLogger(__name__).warning("The audit log lacks %s of %s: %s", action, subject, error)
 

@@ -192,7 +192,7 @@ def how_to_write_again(error: OSError) -> str:
     if error.errno == errno.EFBIG:
         return "Raise the limit for the size of a file (`ulimit -f unlimited`), or use a file system without one"
     if error.errno == errno.EROFS:
-        return "Mount the file system so that it can be written to: it is read-only"
+        return "Mount the read-only file system for writing"
     if error.errno in _DENIED:
         return "Give the dashboard's user permission to write there"
     return "Check the path and the disk"

@@ -13,7 +13,9 @@ class AuditRecord(Schema):
 
     audit_id: str
     time_utc: str = Field(description="ISO 8601")
-    user: str = Field(description="e-mail, token, or account on the machine of the server; empty if unknown")
+    user: str = Field(
+        description="e-mail, token, account on the machine of the server, or password for the shared one; empty if unknown"
+    )
     action: str = Field(description="such as login, login.failed, token.created or evaluation.deleted")
     subject: str = Field(description="what it was done to")
     detail: str

@@ -11,7 +11,7 @@ from streamlit import config
 from streamlit.errors import StreamlitSecretNotFoundError
 from streamlit.runtime.secrets import secrets_singleton
 
-from dashboard.core.access.visitor import OPERATOR, Visitor
+from dashboard.core.access.visitor import OPERATOR, Visitor, with_password
 from dashboard.core.errors import DashboardError
 from dashboard.services import Services
 from dashboard.ui import resources
@@ -62,7 +62,9 @@ def visitor() -> Visitor:
     visitor then has the name that the provider gave to the account.
     """
     if not users_log_in():
-        return OPERATOR
+        asked = resources.get_services().password.may_be_set
+        # Streamlit gives no address for the machine of the server
+        return with_password(st.context.ip_address or "localhost") if asked else OPERATOR
     if not st.user.is_logged_in:
         raise DashboardError("Nobody is logged in.", "Open the start page and log in.", "unprotected")
     claims = st.user.to_dict()

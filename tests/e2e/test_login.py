@@ -54,8 +54,11 @@ def test_the_password_opens_the_page_that_was_asked_for(browser, tmp_path: Path)
         page.goto("/")
         page.get_by_label("Password").wait_for()
     with closing(Database(settings)) as database:
-        acts = [act.action for act in AuditLog(database).list()]
-    assert acts == ["login", "login.failed"]
+        acts = [(act.action, act.user, act.detail) for act in AuditLog(database).list()]
+    assert acts == [
+        ("login", "password", "127.0.0.1"),
+        ("login.failed", "password", "127.0.0.1: password_wrong"),
+    ]
 
 
 @dataclass

@@ -9,8 +9,11 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.core.access.password import Password
+from dashboard.core.access.visitor import OPERATOR, with_password
 from dashboard.core.database.ids import new_id, now_utc
 from dashboard.services import Services
+from dashboard.ui.visitor import visitors_services
 from tests.pages.conftest import ROOT, click_sample, text_of
 from tests.recorded import entry
 
@@ -135,3 +138,13 @@ def test_withdrawn_feedback_is_gone_and_the_audit_log_can_say_so(dashboard: Serv
     dashboard.note("feedback.deleted", opinion.subject)
     [act] = dashboard.audit.list()
     assert (act.action, act.subject) == ("feedback.deleted", opinion.subject)
+
+
+def test_the_audit_log_says_who_came_in_with_the_shared_password(dashboard: Services) -> None:
+    assert visitors_services().visitor == OPERATOR
+    Password(dashboard.settings).set("a long password")
+    visitors_services().note("evaluation.deleted", "a run")
+    dashboard.seen_by(with_password("192.0.2.7")).note("login", "pages")
+    entries = dashboard.audit.list()
+    assert [(act.user, act.detail) for act in entries] == [("password", "192.0.2.7"), ("password", "localhost")]
+    assert visitors_services().visitor.called == ""  # the history and opinions have no name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class Visitor:
     name: str = ""  # e-mail of the login, or "token NAME"; "" if unknown
     is_admin: bool = False
     account: str = ""  # of the operating system, for the audit log and the history
+    way_in: str = ""  # for the audit log if there is no name: "password"
+    address: str = ""  # of the network, for the audit log; "" if unknown
 
     @property
     def called(self) -> str:
@@ -38,3 +40,8 @@ class Visitor:
 
 OPERATOR = Visitor(is_admin=True)  # the command line, and everybody who uses the pages without a name
 STRANGER = Visitor()  # somebody of whom nothing is known
+
+
+def with_password(address: str) -> Visitor:
+    """Somebody at this address who uses the pages with the shared password, which tells no name."""
+    return replace(OPERATOR, way_in="password", address=address)
