@@ -69,7 +69,7 @@ STATES = (
     ),
     State("compare", "/compare", "Choose two evaluations", "Compare - Classifier dashboard"),
     State("compare-metrics", _COMPARED, "Both right", _AGAINST),
-    State("compare-images", _COMPARED, "Fixed", _AGAINST, _tab("Images")),
+    State("compare-images", _COMPARED, "Only B is right", _AGAINST, _tab("Images")),
     State("compare-confusion", _COMPARED, "B minus A", _AGAINST, _tab("Confusion")),
     State("compare-calibration", _COMPARED, "ECE", _AGAINST, _tab("Calibration")),
     State("history", "/history", "Single images are not kept", "History - Classifier dashboard"),
