@@ -52,7 +52,7 @@ def evaluate(page, archive: Path) -> None:
 
 
 def metric(page, label: str) -> str:
-    box = page.locator("[data-testid=stMetric]").filter(has_text=label)
+    box = page.locator("[data-testid=stMetric]").filter(has=page.get_by_text(label, exact=True))
     return box.locator("[data-testid=stMetricValue]").inner_text().strip()
 
 
