@@ -28,7 +28,7 @@ def version_of(connection: Connection) -> str | None:
 
 
 def migrate(connection: Connection, name: str) -> None:
-    """Does the missing steps, all of them or none, in the transaction that is open.
+    """Makes the tables, or does the missing steps, all of them or none, in the transaction that is open.
 
     Args:
         connection: no other one may migrate meanwhile; for PostgreSQL, a lock is taken here.
@@ -37,15 +37,37 @@ def migrate(connection: Connection, name: str) -> None:
     Raises:
         DatabaseError: a newer program made the tables.
     """
-    from alembic.config import Config
-    from alembic.runtime.environment import EnvironmentContext
     from sqlalchemy import text
 
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-    current, steps = version_of(connection), scripts()
-    if current == HEAD:
-        return
+    current = version_of(connection)
+    if current is None:
+        _make(connection)
+    elif current != HEAD:
+        do_steps(connection, current, name)
+
+
+def _make(connection: Connection) -> None:
+    """Makes the tables as they are at `HEAD`, without Alembic, whose import takes time and memory."""
+    from sqlalchemy import Column, MetaData, String, Table
+
+    from dashboard.core.database.tables import metadata
+
+    metadata.create_all(connection)
+    version = Table(
+        _VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True)
+    )  # as Alembic makes it
+    version.create(connection)
+    connection.execute(version.insert().values(version_num=HEAD))
+
+
+def do_steps(connection: Connection, current: str | None, name: str) -> None:
+    """Does the steps after `current`. Raises DatabaseError as `migrate` does."""
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+
+    steps = scripts()
     if current is not None and current not in {step.revision for step in steps.walk_revisions()}:
         raise DatabaseError(
             f"{name} was made by a newer version of the dashboard (step {current[:40]}; this version knows {HEAD}).",

@@ -15,12 +15,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import Connection, inspect, text
 
 from dashboard.core.database.address import file_address, read_address
 from dashboard.core.database.database import Database
 from dashboard.core.database.faults import as_database_error
-from dashboard.core.database.migrating import HEAD, scripts
+from dashboard.core.database.migrating import HEAD, do_steps, scripts, version_of
 from dashboard.core.database.tables import audit_log, metadata
 from dashboard.core.errors import DatabaseError
 from dashboard.core.settings import Settings
@@ -43,10 +43,26 @@ def ids(database: Database) -> list[str]:
         return list(connection.execute(audit_log.select().order_by(audit_log.c.audit_id)).scalars())
 
 
+def structure(connection: Connection) -> list[object]:
+    """The tables with their columns, keys and indexes, as the database tells them."""
+    told, names = inspect(connection), sorted([*metadata.tables, "dashboard_version"])
+    columns = [
+        (name, each["name"], str(each["type"]), each["nullable"]) for name in names for each in told.get_columns(name)
+    ]
+    keys = [(name, told.get_pk_constraint(name)["constrained_columns"], told.get_foreign_keys(name)) for name in names]
+    indexes = [(name, sorted(map(str, told.get_indexes(name)))) for name in names]
+    return [columns, keys, indexes]
+
+
 def test_the_steps_make_the_tables_that_the_program_uses(database: Database) -> None:
-    with database.reading() as connection:
+    with database.writing() as connection:
+        new = structure(connection)
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE dashboard_version"))
+        do_steps(connection, None, "test")
         options = {"version_table": "dashboard_version", "compare_type": True}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+        assert structure(connection) == new and version_of(connection) == HEAD
     assert scripts().get_current_head() == HEAD
 
 
