@@ -9,7 +9,6 @@ import typer
 
 from dashboard.cli.lazy import LazyCommand, lazily
 from dashboard.core.errors import DashboardError
-from dashboard.core.files import how_to_write_again
 from dashboard.core.shell import print_anything
 
 # the name of each command, its module and name there, and the first paragraph of its help
@@ -64,6 +63,8 @@ def main() -> None:
         except DashboardError as error:
             _stop(error)
         except OSError as error:
+            from dashboard.core.files import how_to_write_again  # not at the top: the help does not need it
+
             denied = isinstance(error, PermissionError)
             way_out = "Give this user permission to read and write there" if denied else how_to_write_again(error)
             what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."

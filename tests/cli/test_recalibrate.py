@@ -63,7 +63,7 @@ def test_a_refusal_is_an_error_with_a_code(recalibrate: Recalibrate, tmp_path: P
 
 
 def test_a_figure_that_is_no_longer_known_is_empty_in_the_table_of_the_readme() -> None:
-    old = Registry(ROOT / "models").get("cifar10-resnet")
+    old = Registry(ROOT / "models").get("cifar10-small")
     unseen = {name: value for name, value in old.metrics["unseen"].items() if name != "ece15"}
     facts = ModelFacts((32, 32, 3), (10,), 1, 1, 1.0, 1.0, 5.0, "float32", ())
     before, after = (
