@@ -28,7 +28,7 @@ def ask_for_feedback(services: Services, prediction_id: str, label: str, class_n
     """
     said: Opinion | None = st.session_state.get(_SAID, {}).get(prediction_id)
     is_open = st.session_state.get(_OPEN) == prediction_id
-    with st.container(horizontal=True, vertical_alignment="center", key="feedback"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="feedback"):
         st.markdown(plain(in_words(said)) if said else f"Is {plain(label)} right?", width="content")
         if said and not is_open:
             st.button("Change", key="feedback-change", type="tertiary", on_click=_forget, args=(prediction_id,))

@@ -34,7 +34,7 @@ def show_metrics(comparison: Comparison) -> None:
         height=35 * (len(table) + 1) + 3,
         column_config={
             "B minus A": st.column_config.TextColumn(help="In percentage points, or as it is for other metrics."),
-            "95% interval": st.column_config.TextColumn(width="large", help="Of the difference, by the bootstrap."),
+            "95% interval": st.column_config.TextColumn(width="medium", help="Of the difference, by the bootstrap."),
             "Better": st.column_config.TextColumn(help="Unclear if the interval contains 0."),
         },
         alt="Metrics of both evaluations with 95% intervals, and their differences",
