@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 
 from dashboard.web.lazy import lazy_mounts
+from tests.asynchronous import run_async
 
 
 def test_apps_that_are_first_asked_at_the_same_time_are_made_once() -> None:
@@ -26,4 +27,4 @@ def test_apps_that_are_first_asked_at_the_same_time_are_made_once() -> None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as here:
             return [each.text for each in await asyncio.gather(here.get("/a/x"), here.get("/b/x"))]
 
-    assert asyncio.run(ask()) == ["/a", "/b"] and made == 1
+    assert run_async(ask()) == ["/a", "/b"] and made == 1
