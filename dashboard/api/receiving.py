@@ -31,7 +31,7 @@ _SUFFIX_OF = {
 }  # fmt: skip
 
 
-class WishesRecord(Schema):
+class EvaluationOptions(Schema):
     """How to evaluate a dataset, and how to read it."""
 
     model: str = Field("", max_length=200, description="NAME or NAME@VERSION; by default the active version")
@@ -45,13 +45,13 @@ class WishesRecord(Schema):
     no_cache: bool = Field(False, description="evaluate again, also if there is a result")
 
 
-class OrderRecord(WishesRecord):
+class OrderRecord(EvaluationOptions):
     """A dataset on this server to evaluate."""
 
     dataset: str = Field(max_length=500, description="the name of a dataset on this server")
 
 
-class UploadRecord(WishesRecord):
+class UploadRecord(EvaluationOptions):
     """What is said about an upload."""
 
     name: str = Field("", max_length=255, description="the name of the file, if it is the body itself or the only one")
@@ -149,7 +149,7 @@ def _said(texts: Mapping[str, str]) -> UploadRecord:
         raise invalid(error) from error
 
 
-def _order(dataset: Path, record: WishesRecord) -> Order:
+def _order(dataset: Path, record: EvaluationOptions) -> Order:
     if is_elsewhere(record.labels) or ".." in Path(record.labels).parts:
         raise DatasetError(
             "`labels` names a file elsewhere on this server.", "Put the labels file into the dataset.", "labels_file"

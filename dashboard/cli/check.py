@@ -12,12 +12,13 @@ from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Junit, RunId
 from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.cli.records import file_error
 from dashboard.core.analysis.checks.applying import apply_checks, check_classes
 from dashboard.core.analysis.checks.check import Outcome
 from dashboard.core.analysis.checks.junit import junit_xml
 from dashboard.core.analysis.checks.reading import read_checks
-from dashboard.core.errors import DashboardError, DatasetError, counted
-from dashboard.core.files import how_to_write_again, write_atomically
+from dashboard.core.errors import DashboardError, counted
+from dashboard.core.files import write_atomically
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
@@ -64,18 +65,14 @@ class Gate:
         check_classes(self._file, class_names)
 
     def apply(self, store: RunStore, run_id: str) -> list[Outcome]:
-        """Applies the checks to a run and writes the JUnit file. Raises DatasetError."""
+        """Applies the checks to a run and writes the JUnit file. Raises DashboardError."""
         began = time.monotonic()
         outcomes = apply_checks(self._file, store, run_id)
         if self._junit:
             try:
                 write_atomically(self._junit, junit_xml(outcomes, self._file.name, time.monotonic() - began))
             except OSError as error:
-                raise DatasetError(
-                    f"{self._junit} cannot be written: {error.strerror}.",
-                    f"{how_to_write_again(error)}, or name another file.",
-                    "storage",
-                ) from error
+                raise file_error(self._junit, error) from error
         return outcomes
 
     def record(self, run: Run, outcomes: Sequence[Outcome]) -> CheckedRunRecord:

@@ -10,8 +10,9 @@ from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, RunId, Where
 from dashboard.cli.output import console, plain_text, print_json, say, stop
-from dashboard.core.errors import DashboardError, DatasetError, counted
-from dashboard.core.files import how_to_write_again, write_atomically
+from dashboard.cli.records import file_error
+from dashboard.core.errors import DashboardError, counted
+from dashboard.core.files import write_atomically
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -41,11 +42,7 @@ def show_label_issues(
             try:
                 write_atomically(out, safe_for_spreadsheets(issues).to_csv(index=False).encode("utf-8-sig"))
             except OSError as error:
-                raise DatasetError(
-                    f"{out} cannot be written: {error.strerror}.",
-                    f"{how_to_write_again(error)}, or name another file.",
-                    "storage",
-                ) from error
+                raise file_error(out, error) from error
     except DashboardError as error:
         stop(error, as_json)
     if as_json:

@@ -44,17 +44,15 @@ def models(
     known = opened.registry
     active = known.active_ref()
     versions = known.versions()
+    faults: list[ModelError] = [broken.error for broken in known.broken()]
     if markdown:
         _print_markdown(opened)
     elif as_json:
         print_json([ModelRecord.of_version(version, version.ref == active) for version in versions])
     else:
         faults = _show_table(opened)
-        for fault in faults:
-            say(str(fault), "red")
-        return
-    for broken in known.broken():
-        say(str(broken.error), "red")
+    for fault in faults:
+        say(str(fault), "red")
 
 
 def _show_table(opened: Services) -> list[ModelError]:

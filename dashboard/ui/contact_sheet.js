@@ -1,7 +1,7 @@
 // A contact sheet: tiles cut from one sprite, by mouse and by keyboard.
 // Data: sprite, columns, rows, ratio, side, name, items [{index, text, note, tone, alt}], selected [index], heard,
-// pixelated, opens (a click opens an image), selects (images can be selected), judges (R and W say whether the prediction for the image in focus or under the pointer is right),
-// verdicts {index: text}.
+// pixelated, opens (a click opens an image), selects (images can be selected), judges (R and W say whether the prediction
+// for the image in focus or under the pointer is right), verdicts {index: text}.
 // Trigger "told": {selected, among: the indices of this page, sent, opened: the index of an image to look at, or null,
 // judged: [{index, right, sent}], all that the server may not have heard yet}.
 // `sent` numbers the messages. The server answers with the last number that it heard, so that an answer to an earlier

@@ -153,20 +153,19 @@ def read_version(folder: Path) -> ModelVersion | BrokenVersion:
 
 
 def _parse(folder: Path) -> ModelVersion:
-    restore = how_to_restore(folder)
     if not (folder / WEIGHTS).is_file():
-        raise ModelError(f"{WEIGHTS} is missing.", restore, "model_missing")
+        raise ModelError(f"{WEIGHTS} is missing.", how_to_restore(folder), "model_missing")
     try:
         version = _record(folder, *_state(folder / RECORD))
     except FileNotFoundError as error:
-        raise ModelError(f"{RECORD} is missing.", restore, "model_record") from error
+        raise ModelError(f"{RECORD} is missing.", how_to_restore(folder), "model_record") from error
     except OSError:
         raise
     except Exception as error:
         why = first_fault(error) if isinstance(error, ValidationError) else reason(error)
-        raise ModelError(f"{RECORD} cannot be used: {why}.", restore, "model_record") from error
+        raise ModelError(f"{RECORD} cannot be used: {why}.", how_to_restore(folder), "model_record") from error
     if fault := class_names_fault(version.class_names):
-        raise ModelError(f"class_names {fault}.", restore, "model_record")
+        raise ModelError(f"class_names {fault}.", how_to_restore(folder), "model_record")
     return version
 
 

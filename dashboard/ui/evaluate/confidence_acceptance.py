@@ -6,18 +6,18 @@ import streamlit as st
 
 from dashboard.charts.risk_coverage import risk_coverage_chart
 from dashboard.core.metrics.guarantee import Guarantee, guarantee_on_halves
-from dashboard.core.metrics.intervals import Proportion
-from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import choose_images, labelled_only
+from dashboard.ui.evaluate.share_metric import show_share
 from dashboard.ui.filter_bar import set_filter
 from dashboard.ui.session import remembered, rows_key
 
 _THRESHOLD = "accept"  # in the address, with all digits
 _SLIDER = "accept-slider"
 _AT_FIRST, _DECIMALS = 0.9, 3  # of the slider
+_NONE = "none is accepted"
 
 
 def show_slider(run: Run) -> None:
@@ -27,8 +27,12 @@ def show_slider(run: Run) -> None:
     found = curve.at(threshold)
     below = curve.n - round(found.coverage.value * curve.n)
     with st.container(horizontal=True, vertical_alignment="bottom", key="accepted"):
-        _figure("Accepted", 130, found.coverage, "Share of the images whose prediction is accepted (coverage).")
-        _figure("Accuracy of accepted", 190, found.accuracy, "Share of the accepted predictions that are right.")
+        show_share(
+            "Accepted", found.coverage, _NONE, "Share of the images whose prediction is accepted (coverage).", 130
+        )
+        show_share(
+            "Accuracy of accepted", found.accuracy, _NONE, "Share of the accepted predictions that are right.", 190
+        )
         st.button(
             f"Show {below:,} below the threshold", key="show-below", icon=":material/image_search:", disabled=not below,
             on_click=choose_images, args=(run_id, [f"confidence<{threshold!r}", *labelled_only(run)]),
@@ -131,11 +135,3 @@ def _curve(run: Run) -> RiskCoverage:
 
 def _computed_curve(run: Run) -> RiskCoverage:
     return risk_coverage(run.labelled["confidence"].to_numpy(), run.answers.correct)
-
-
-def _figure(label: str, width: int, share: Proportion | None, explanation: str) -> None:
-    interval = f"{range_in_percent(share.low, share.high)}%" if share else "none is accepted"
-    st.metric(
-        label, percent(share.value) if share else "-", interval, delta_color="off", delta_arrow="off", width=width,
-        help=f"{explanation} With its 95% Wilson interval.",
-    )  # fmt: skip

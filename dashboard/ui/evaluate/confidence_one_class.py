@@ -8,10 +8,9 @@ import streamlit as st
 
 from dashboard.charts.binary_curves import cost_chart, precision_recall_chart, roc_chart
 from dashboard.core.metrics.binary import BinaryCurve, BinaryMetrics, binary_curve
-from dashboard.core.metrics.intervals import Proportion
-from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.run import Run
+from dashboard.ui.evaluate.share_metric import show_share
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import plain
 
@@ -68,20 +67,15 @@ def _use(threshold: float) -> None:
 
 def _show_figures(here: BinaryMetrics, cost: float) -> None:
     with st.container(horizontal=True, key="binary-figures"):
-        _share("Recall", here.recall, "Share of the positive images that are found (sensitivity).")
-        _share("Precision", here.precision, "Share of the images predicted as positive that are positive.")
-        _share("Specificity", here.specificity, "Share of the negative images that are not predicted as positive.")
+        for label, share, explanation in (
+            ("Recall", here.recall, "Share of the positive images that are found (sensitivity)."),
+            ("Precision", here.precision, "Share of the images predicted as positive that are positive."),
+            ("Specificity", here.specificity, "Share of the negative images that are not predicted as positive."),
+        ):
+            show_share(label, share, "no image", explanation, 150)
         st.metric("False positives", f"{here.false_positives:,}", width=150)
         st.metric("False negatives", f"{here.false_negatives:,}", width=150)
         st.metric("Cost", f"{cost:,.6g}", width=130)
-
-
-def _share(label: str, share: Proportion | None, explanation: str) -> None:
-    interval = f"{range_in_percent(share.low, share.high)}%" if share else "no image"
-    st.metric(
-        label, percent(share.value) if share else "-", interval, delta_color="off", delta_arrow="off", width=150,
-        help=f"{explanation} With its 95% Wilson interval.",
-    )  # fmt: skip
 
 
 def _show_charts(curve: BinaryCurve, here: BinaryMetrics, fp: float, fn: float, figures: pd.Series) -> None:
