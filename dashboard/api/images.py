@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from pydantic import FailFast, Field, TypeAdapter
 from starlette.datastructures import UploadFile
 
+from dashboard.api.forms import form_of
 from dashboard.api.json_bodies import read_json
 from dashboard.api.media_types import media_type
 from dashboard.core.errors import DashboardError
@@ -91,7 +92,7 @@ async def image_files(request: Request) -> list[ImageFile]:
 
 
 async def _of_form(request: Request, most: int) -> list[ImageFile]:
-    async with request.form(max_files=most + 1, max_fields=16) as form:
+    async with form_of(request, most + 1) as form:
         parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         return [ImageFile(part.filename or "image", await part.read()) for part in parts]
 

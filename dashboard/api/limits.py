@@ -44,9 +44,6 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if "content-length" in headers and "transfer-encoding" in headers:  # RFC 9112, section 6.1: may be an attack
-            await _two_lengths()(scope, receive, send)
-            return
         most = self._most_bytes(scope["path"], media_type(headers))
         stated = headers.get("content-length", "")
         if stated.isdecimal() and (len(stated) > 20 or int(stated) > most):
@@ -88,13 +85,6 @@ def _too_large(most_bytes: int) -> Response:
         413, "too_large", f"The body is larger than the {most_bytes / 2**20:,.0f} MB allowed here.",
         "Send fewer or smaller files, or have DASHBOARD_MAX_UPLOAD_MB or DASHBOARD_API_MAX_BODY_MB raised.",
         headers={"Connection": "close"},
-    )  # fmt: skip
-
-
-def _two_lengths() -> Response:
-    return problem(
-        400, "request", "The request states the length of its body and also sends it in chunks.",
-        "Send one of the headers Content-Length and Transfer-Encoding.", headers={"Connection": "close"},
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from fastapi import Request
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
+from dashboard.api.forms import form_of
 from dashboard.api.json_bodies import invalid, read_json
 from dashboard.api.media_types import media_type
 from dashboard.core.datasets.choices import Choices
@@ -172,7 +173,7 @@ def _on_server(name: str, settings: Settings) -> Path:
 
 async def _of_form(request: Request, settings: Settings) -> tuple[Path, UploadRecord]:
     """The dataset in a form, and what the query and the text parts of the form say about it."""
-    async with request.form(max_files=100_000, max_fields=16) as form:
+    async with form_of(request, 100_000) as form:
         parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         if not parts:
             raise DashboardError("The form has no file.", "Send the dataset as a part called `file`.", "request")

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from dashboard.core.errors import counted
 from dashboard.core.metrics.definitions import METRICS
-from dashboard.core.metrics.percent import range_in_percent
+from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.models.facts import ConvLayer
 
 NOT_YOURS = "Only the one who started this evaluation and admins may change it."
@@ -44,6 +46,18 @@ def plain(text: str) -> str:
 def intervals(low: Iterable[float], high: Iterable[float]) -> list[str]:
     """Intervals of shares in percent, such as "92.0-94.1"; "" where a bound is NaN."""
     return [range_in_percent(a, b) if a == a and b == b else "" for a, b in zip(low, high, strict=True)]
+
+
+def in_percents(table: pd.DataFrame, shares: Iterable[str]) -> Styler:
+    """A table for `st.dataframe` whose columns `shares` read as `percent` writes them; "-" for NaN and None.
+
+    They stay numbers, so the table sorts by them. A format of Streamlit would round 99.97% to 100.0%.
+    """
+
+    def text(share: Any) -> str:
+        return percent(share)
+
+    return table.style.format(text, subset=[*shares], na_rep="-")
 
 
 def number_in_words(number: int) -> str:

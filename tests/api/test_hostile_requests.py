@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import tempfile
 import time
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,3 +206,11 @@ def test_a_picture_that_is_a_bomb(client: TestClient) -> None:
     many = {"images": [{"name": str(n), "data": b64encode(bomb).decode()} for n in range(8)]}
     found = client.post(f"{V1}/predict", json=many).json()["predictions"]
     assert [each["error"]["code"] for each in found] == ["too_many_pixels"] * 8
+
+
+def test_a_form_that_cannot_be_stored_says_where(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    answer = client.post(f"{V1}/evaluations", files={"file": ("data.zip", bytes(1_500_000))})
+    assert answer.status_code == 507 and str(tmp_path / "gone") in answer.json()["detail"]

@@ -3,10 +3,11 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from dashboard.core.models.facts import ConvLayer
-from dashboard.ui.words import layer_names, local_time, number_in_words, plain
+from dashboard.ui.words import in_percents, layer_names, local_time, number_in_words, plain
 
 AUTOLINK = re.compile(r"https?://|www\.|[\w.+-]+@[\w-]+(\.[\w-]+)+", re.IGNORECASE)  # GFM, section 6.9
 
@@ -48,3 +49,10 @@ def test_layers_are_called_by_their_place() -> None:
         "block2": "last layer (8x8)",
     }
     assert layer_names(layers[:1]) == {"whiten_out": "only layer (32x32)"}
+
+
+def test_tables_write_shares_as_all_texts_do_and_stay_numbers() -> None:
+    table = pd.DataFrame({"share": [0.9997, 1.0, float("nan")], "count": [1, 2, 3]}, index=[5, 6, 7])
+    shown = in_percents(table, ["share"])
+    assert re.findall(r">([^<]*)</td>", shown.to_html()) == ["99.97%", "1", "100.0%", "2", "-", "3"]
+    assert shown.data["share"].dtype == float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
 import subprocess
 import tempfile
@@ -92,7 +93,8 @@ class WorkerProcess:
     def run(self, task: str, args: tuple[Any, ...], limit_s: float) -> Any:
         """The task's result. Raises the task's own error, or WorkerDied."""
         with self._limited(limit_s, in_words(task)):
-            self._pipe.send((task, args))
+            # `send` keeps a view of a BytesIO, which Python 3.13 complains about if the worker dies while it is sent to
+            self._pipe.send_bytes(pickle.dumps((task, args)))
             self._pipe.recv()  # it has arrived
             self._begun = True
             ok, value = self._pipe.recv()

@@ -16,6 +16,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import cell, choose_images, labelled_only, selection_key
 from dashboard.ui.evaluate.images_view import show_images
+from dashboard.ui.words import in_percents
 
 
 def show_classes(services: Services, run: Run) -> None:
@@ -33,12 +34,11 @@ def _show_per_class(run: Run) -> None:
         help="Select a row to see the images with this label below. In the chart, a click on recall shows the images with "
         "the label, and a click on precision those with the prediction.",
     )
-    percent = evaluation.per_class.assign(
-        **{name: 100 * evaluation.per_class[name] for name in scores},
+    classes = evaluation.per_class.assign(
         recall_interval=_intervals(evaluation.confusion, axis=1),
         precision_interval=_intervals(evaluation.confusion, axis=0),
     )
-    percent = percent.sort_values("f1", kind="stable")[
+    classes = classes.sort_values("f1", kind="stable")[
         ["class", "images", "precision", "precision_interval", "recall", "recall_interval", "f1"]
     ]
     table, chart = (f"per-class-{what}-{hash(run.conditions)}" for what in ("table", "chart"))
@@ -46,7 +46,7 @@ def _show_per_class(run: Run) -> None:
 
     def take_row() -> None:
         rows = st.session_state[key].get("selection", {}).get("rows", [])
-        choose_images(run_id, cell(str(percent["class"].iloc[rows[0]]), None) if rows else [], table)
+        choose_images(run_id, cell(str(classes["class"].iloc[rows[0]]), None) if rows else [], table)
 
     def take_point() -> None:
         picked = st.session_state[chart_key].get("selection", {}).get(POINT) or []
@@ -54,18 +54,18 @@ def _show_per_class(run: Run) -> None:
 
     left, right = st.columns([7, 5], gap="large")
     left.dataframe(
-        safe_for_spreadsheets(percent),
+        in_percents(safe_for_spreadsheets(classes), scores),
         hide_index=True,
         placeholder="-",
         key=key,
         on_select=take_row,
         selection_mode="single-row",
         alt="Images, precision, recall and F1 per class",
-        height=min(36 * (len(percent) + 1) + 2, 400),
+        height=min(36 * (len(classes) + 1) + 2, 400),
         column_config={
             "class": "Class",
             "images": st.column_config.NumberColumn("Images", format="localized"),
-            **{name: st.column_config.NumberColumn(name.capitalize(), format="%.1f%%") for name in scores},
+            **{name: st.column_config.NumberColumn(name.capitalize()) for name in scores},
             **{
                 f"{name}_interval": st.column_config.TextColumn("95%", help=f"Interval of the {name}.")
                 for name in scores

@@ -21,7 +21,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import cell, choose_images, labelled_only, selection_key
 from dashboard.ui.session import remembered, rows_key
-from dashboard.ui.words import intervals
+from dashboard.ui.words import in_percents, intervals
 
 _WIDTH, _MASS = "Equal width", "Equal mass"
 
@@ -99,10 +99,10 @@ def _show_bin_table(run: Run, bins: pd.DataFrame, name: str) -> None:
         _choose(run, bins, [int(bins["bin"].iloc[row]) for row in rows], name)
 
     shown = bins[["from", "to", "images"]].astype({"from": float, "to": float})
-    shown = shown.join(100 * bins[["gap", "confidence", "accuracy"]])
+    shown = shown.join(bins[["confidence", "accuracy"]]).assign(gap=100 * bins["gap"])
     shown["interval"] = intervals(bins["accuracy_low"], bins["accuracy_high"])
     st.dataframe(
-        shown,
+        in_percents(shown, ["confidence", "accuracy"]),
         hide_index=True,
         placeholder="-",
         key=key,
@@ -140,8 +140,8 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
     )
     table = table.assign(gap=table["confidence"] - table["accuracy"])
     shown = pd.DataFrame({"class": list(names), "images": table["images"]})
-    shown = shown.join(100 * table[["gap", "confidence", "accuracy"]])
-    shown["interval"], shown["ece"] = intervals(table["low"], table["high"]), 100 * table["ece"]
+    shown = shown.join(table[["confidence", "accuracy"]]).assign(gap=100 * table["gap"])
+    shown["interval"], shown["ece"] = intervals(table["low"], table["high"]), table["ece"]
     shown = shown.sort_values("gap", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
     run_id, name = run.manifest.run_id, f"class-calibration-{hash(run.conditions)}"
     key = selection_key(run_id, name)
@@ -152,7 +152,7 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
         choose_images(run_id, predicted, name)
 
     st.dataframe(
-        safe_for_spreadsheets(shown),
+        in_percents(safe_for_spreadsheets(shown), ["confidence", "accuracy", "ece"]),
         hide_index=True,
         placeholder="-",
         key=key,
@@ -170,14 +170,11 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
 
 def _figures() -> dict[str, Any]:
     """The columns that both tables have."""
-    percent, number = "%.1f%%", st.column_config.NumberColumn
+    number = st.column_config.NumberColumn
     return {
         "gap": number("Gap", format="%+.1f", help="Mean confidence minus accuracy, in points."),
-        "confidence": number("Confidence", format=percent, help="Mean confidence."),
-        "accuracy": number("Accuracy", format=percent),
+        "confidence": number("Confidence", help="Mean confidence."),
+        "accuracy": number("Accuracy"),
         "interval": st.column_config.TextColumn("95% interval", help="Of the accuracy, in percent."),
-        "ece": number(
-            "ECE", format=percent,
-            help="Mean distance between confidence and accuracy. With few images it is large by chance.",
-        ),
+        "ece": number("ECE", help="Mean distance between confidence and accuracy. With few images it is large by chance."),
     }  # fmt: skip

@@ -15,7 +15,7 @@ from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.session import remembered, rows_key
-from dashboard.ui.words import intervals, plain
+from dashboard.ui.words import in_percents, intervals, plain
 
 _CONFIDENCES = {"90%": 0.90, "95%": 0.95, "99%": 0.99}
 
@@ -100,12 +100,12 @@ def _show_classes(marginal: PredictionSets, by_class: PredictionSets, run: Run) 
     _, own_share, *own_bounds = by_class.class_coverage()
     table = pd.DataFrame(
         {
-            "class": list(run.manifest.class_names), "images": images, "coverage": 100 * share,
-            "interval": intervals(*bounds), "own_coverage": 100 * own_share, "own_interval": intervals(*own_bounds),
+            "class": list(run.manifest.class_names), "images": images, "coverage": share,
+            "interval": intervals(*bounds), "own_coverage": own_share, "own_interval": intervals(*own_bounds),
         }
     ).sort_values("coverage", kind="stable")  # fmt: skip
     st.dataframe(
-        safe_for_spreadsheets(table),
+        in_percents(safe_for_spreadsheets(table), ["coverage", "own_coverage"]),
         hide_index=True,
         key="set-classes",
         height=min(36 * (len(table) + 1) + 2, 470),
@@ -122,4 +122,4 @@ def _show_classes(marginal: PredictionSets, by_class: PredictionSets, run: Run) 
 
 
 def _coverage(title: str) -> Any:
-    return st.column_config.NumberColumn(title, format="%.1f%%", help="Share of the sets that contain the true class.")
+    return st.column_config.NumberColumn(title, help="Share of the sets that contain the true class.")

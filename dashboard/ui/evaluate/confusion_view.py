@@ -26,7 +26,7 @@ from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.run import Run
 from dashboard.ui.evaluate.chosen_images import MISTAKES, cell, choose_images, labelled_only, selection_key
 from dashboard.ui.session import remembered, rows_key
-from dashboard.ui.words import plain
+from dashboard.ui.words import in_percents, plain
 
 _MEASURES: dict[Measure, str] = {
     "count": "Counts", "share_of_true": "Share of the label", "share_of_predicted": "Share of the prediction",
@@ -126,7 +126,7 @@ def show_pairs(run: Run, evaluation: Evaluation) -> None:
         choose_images(run_id, cell(*shown.loc[rows[0], ["true_label", "predicted_label"]]) if rows else [], name)
 
     st.dataframe(
-        safe_for_spreadsheets(shown.assign(share=100 * shown["share"])),
+        in_percents(safe_for_spreadsheets(shown), ["share"]),
         hide_index=True,
         key=key,
         on_select=take_row,
@@ -138,7 +138,7 @@ def show_pairs(run: Run, evaluation: Evaluation) -> None:
             "predicted_label": "Predicted as",
             "count": st.column_config.NumberColumn("Images", format="localized"),
             "of": st.column_config.NumberColumn("Of", format="localized", help="Images with this label."),
-            "share": st.column_config.NumberColumn("Share", format="%.1f%%"),
+            "share": "Share",
         },
     )
     if len(pairs) > len(shown):

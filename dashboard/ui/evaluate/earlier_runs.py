@@ -16,7 +16,7 @@ from dashboard.ui.compare_address import compare_link
 from dashboard.ui.evaluate.note import ask_for_note
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.set_aside_runs import show_damaged_runs, show_deleted_runs
-from dashboard.ui.words import local_time
+from dashboard.ui.words import in_percents, local_time
 
 _SEARCH, _OPENED = "search-runs", "runs-opened"  # in the session
 ROWS_SHOWN, ROW_PX = 8, 35
@@ -62,11 +62,11 @@ def _show_table(runs: Sequence[RunOverview]) -> list[RunOverview]:
     # another key forgets the ticks, which are positions in the table
     key = f"runs-{st.session_state.get(_OPENED, 0)}-{hash(tuple(run.manifest.run_id for run in runs))}"
     state = st.dataframe(
-        safe_for_spreadsheets(_table(runs)),
+        in_percents(safe_for_spreadsheets(_table(runs)), ["Accuracy"]),
         hide_index=True,
         height=ROW_PX * (1 + min(len(runs), ROWS_SHOWN)) + 3,
         column_config={
-            "Accuracy": st.column_config.NumberColumn(format="%.1f%%", width="small"),
+            "Accuracy": st.column_config.NumberColumn(width="small"),
             "95% interval": st.column_config.TextColumn(width="small", help="Wilson's interval of the accuracy."),
             "Images": st.column_config.NumberColumn(format="localized", width="small"),
             "Date": st.column_config.TextColumn(help="In your time zone. The newest is first."),
@@ -85,7 +85,7 @@ def _table(runs: Sequence[RunOverview]) -> pd.DataFrame:
         {
             "Dataset": [run.manifest.dataset_name for run in runs],
             "Model": [run.manifest.model for run in runs],
-            "Accuracy": pd.array([100 * share.value if share else None for share in shares], "Float64"),
+            "Accuracy": pd.array([share.value if share else None for share in shares], "Float64"),
             "95% interval": [range_in_percent(s.low, s.high) if s else "" for s in shares],
             "Images": [run.manifest.n_images for run in runs],
             "Date": [local_time(run.manifest.created_utc) for run in runs],

@@ -18,6 +18,7 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.selection import selected_images
 from dashboard.ui.evaluate.sheet_page import show_sheet_page
 from dashboard.ui.session import remembered, rows_key
+from dashboard.ui.words import in_percents
 
 _COLUMNS = {"file": "File", "label": "Label", "suggested_label": "Suggested label", "confidence": "Confidence"}
 
@@ -52,12 +53,12 @@ def show_labels(services: Services, run: Run) -> None:
         show_sheet_page(services, run, pictures, issues, _item, "labels")
     _offer_csv(run, issues)
     st.dataframe(
-        safe_for_spreadsheets(issues[[*_COLUMNS]].assign(confidence=100 * issues["confidence"])),
+        in_percents(safe_for_spreadsheets(issues[[*_COLUMNS]]), ["confidence"]),
         hide_index=True,
         key="label-issues-table",
         alt="Files whose label may be wrong, with the suggested label",
         column_config={
-            **_COLUMNS, "confidence": st.column_config.NumberColumn("Confidence", format="%.1f%%", help="Of the suggested label."),
+            **_COLUMNS, "confidence": st.column_config.NumberColumn("Confidence", help="Of the suggested label."),
         },
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
 from dashboard.ui.history.history_filter import readers_zone
 from dashboard.ui.session import remembered
+from dashboard.ui.words import in_percents
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -42,7 +43,7 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         columns=["file", "predicted", "feedback", "doubt", "model", "source", "user"], dtype=object,
     )  # fmt: skip
     table = safe_for_spreadsheets(texts)
-    table.insert(2, "confidence", [100 * entry.confidence for entry in entries])
+    table.insert(2, "confidence", [entry.confidence for entry in entries])
     pictures = [_small_picture(services, entry) for entry in entries]
     if any(pictures):
         table.insert(0, "image", pictures)
@@ -54,8 +55,9 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         alt="Predictions, the newest first",
         columns={
             "image": config.ImageColumn("Image", width="small"),
-            "confidence": config.NumberColumn("Confidence", format="%.1f%%"),
+            "confidence": config.NumberColumn("Confidence"),
         },
+        shares=["confidence"],
         row_height=_SIDE if any(pictures) else None,
     )
 
@@ -66,6 +68,7 @@ def choose_row(
     key: str,
     alt: str,
     columns: Mapping[str, ColumnConfig] | None = None,
+    shares: Sequence[str] = (),
     row_height: int | None = None,
 ) -> T | None:
     """Shows records as a table, with the time of each first, and gives the one that the reader selected.
@@ -73,6 +76,7 @@ def choose_row(
     Args:
         table: a row for each record. Its column `user` is left out if no user is known.
         columns: how columns are shown.
+        shares: columns of shares, which are shown in percent.
     """
     if not table["user"].any():
         table = table.drop(columns="user")
@@ -80,7 +84,7 @@ def choose_row(
     table.insert(0, "time", times.tz_convert(readers_zone()))
     time = st.column_config.DatetimeColumn("Time", format="D MMM YYYY, HH:mm:ss", help="In your time zone")
     chosen = st.dataframe(
-        table,
+        in_percents(table, shares),
         hide_index=True,
         key=key,
         on_select="rerun",
