@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, OF_MANY, ink
+from dashboard.core.metrics.percent import percent
 
 
 def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: bool) -> alt.LayerChart:
@@ -19,8 +20,14 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
     table = pd.DataFrame({"class": list(class_names), "probability": pred_probs})
     table = table.nlargest(OF_MANY if len(table) > MOST_CLASSES else len(table), "probability")
     table["top"] = table["probability"] == table["probability"].max()
+    table["text"] = [percent(probability) for probability in table["probability"]]
     base = alt.Chart(table).encode(
-        y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False)),
+        y=alt.Y(
+            "class:N",
+            sort=None,
+            title=None,
+            axis=alt.Axis(labelLimit=160, labelOverlap=False, ticks=False, domain=False),
+        ),
         x=alt.X(
             "probability:Q",
             scale=alt.Scale(domain=[0, 1.18]),
@@ -34,8 +41,8 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
     bars = base.mark_bar(cornerRadiusEnd=3).encode(
         color=alt.condition("datum.top", alt.value(ACCENT), alt.value(MUTED)),
     )
-    text = base.mark_text(align="left", dx=5, color=ink(dark)).encode(text=alt.Text("probability:Q", format=".1%"))
-    return (bars + text).properties(height=26 * len(table) + 40)
+    text = base.mark_text(align="left", dx=5, color=ink(dark)).encode(text="text:N")
+    return (bars + text).properties(height=26 * len(table) + 75)  # with the axis
 
 
 def rest_of_bars(pred_probs: np.ndarray) -> str:

@@ -30,10 +30,12 @@ def test_bars_hold_every_class_and_mark_the_first() -> None:
     assert [(r["class"], r["probability"], r["top"]) for r in rows(spec)] == [
         ("dog", 0.7, True), ("cat", 0.2, False), ("[x](y).z", 0.1, False),
     ]  # fmt: skip
+    assert [r["text"] for r in rows(spec)] == ["70.0%", "20.0%", "10.0%"]
     bars, numbers = spec["layer"]
     assert bars["mark"]["type"] == "bar" and numbers["mark"]["type"] == "text"
     assert bars["encoding"]["color"]["condition"] == {"test": "datum.top", "value": ACCENT}
     assert bars["encoding"]["color"]["value"] == MUTED
+    assert bars["encoding"]["y"]["axis"]["labelOverlap"] is False  # every bar has its name
     assert bars["encoding"]["y"]["sort"] is None  # the rows are in order; Vega warns of two layers that both sort
     assert bars["encoding"]["x"]["scale"]["domain"][0] == 0  # bars that do not begin at zero lie
 
@@ -51,7 +53,7 @@ def test_of_many_classes_the_most_probable_ones_are_drawn_and_the_rest_is_told()
     pred_probs[7::50] = 0.9 / 20
     spec = probability_bars([str(i) for i in range(1000)], pred_probs, dark=False).to_dict()
     assert {r["class"] for r in rows(spec)} == {str(i) for i in range(7, 1000, 50)} and len(rows(spec)) == OF_MANY
-    assert spec["height"] < 26 * MOST_CLASSES
+    assert spec["height"] < 26 * MOST_CLASSES + 75
     assert rest_of_bars(pred_probs) == "And 980 more, together 10.0%."
     assert rest_of_bars(np.full(MOST_CLASSES, 1 / MOST_CLASSES)) == ""
 
