@@ -25,6 +25,8 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
         y=alt.Y(
             "class:N",
             sort=None,
+            # without it, Vega keeps the order of the image that was drawn before
+            scale=alt.Scale(domain=list(table["class"])),
             title=None,
             axis=alt.Axis(labelLimit=160, labelOverlap=False, ticks=False, domain=False),
         ),

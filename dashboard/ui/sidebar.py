@@ -47,7 +47,8 @@ def choose_model() -> None:
         "Model",
         list(faults),
         format_func=lambda ref: ref + _mark(faults.get(ref)),
-        index=None if not_chosen else 0,  # with None, the user could clear the choice
+        # without a choice; else not None, with which the user could clear the choice
+        index=None if chosen is None else list(faults).index(chosen),
         key=MODEL_KEY,
         persist_state="session",
         placeholder="Choose one",

@@ -37,6 +37,7 @@ def test_bars_hold_every_class_and_mark_the_first() -> None:
     assert bars["encoding"]["color"]["value"] == MUTED
     assert bars["encoding"]["y"]["axis"]["labelOverlap"] is False  # every bar has its name
     assert bars["encoding"]["y"]["sort"] is None  # the rows are in order; Vega warns of two layers that both sort
+    assert bars["encoding"]["y"]["scale"]["domain"] == ["dog", "cat", "[x](y).z"]
     assert bars["encoding"]["x"]["scale"]["domain"][0] == 0  # bars that do not begin at zero lie
 
 

@@ -112,3 +112,18 @@ def test_the_charts_say_nothing_to_the_console(page, server: Server) -> None:
     page.locator("[data-testid=stVegaLiteChart] svg").wait_for()
     page.wait_for_selector(IDLE)
     assert [text for text in said if "sort" in text or "WARN" in text] == []
+
+
+def test_pictures_one_after_another_have_the_map_of_the_last_layer(page, samples: Path, tmp_path: Path) -> None:
+    sample = next((samples / "ship").glob("*.png"))
+    large, animated = tmp_path / "large.jpg", tmp_path / "animated.gif"
+    with Image.open(sample) as ship:
+        ship.resize((600, 400)).save(large)
+        ship.resize((120, 90)).save(animated, save_all=True, append_images=[ship.resize((120, 90))])
+    page.goto("/")
+    page.get_by_text("Ten classes: airplane").wait_for()
+    for picture in (large, animated, sample, animated, large):
+        page.locator(UPLOAD).set_input_files(picture)
+        page.get_by_text(picture.name).wait_for()
+        page.wait_for_timeout(3000)  # the answer comes, and its map is tested
+        assert page.get_by_role("combobox", name="Layer").input_value() == "last layer (4x4)"

@@ -35,9 +35,12 @@ def show_question(question: Question, key: str) -> str | None:
     titles = {answer.value: f"{answer.value}: {answer.meaning}" for answer in question.answers}
     if st.session_state.get(key) not in titles:
         st.session_state[key] = question.chosen
+    values = list(titles)
+    chosen = st.session_state[key]
     return st.selectbox(
-        plain(question.asks), list(titles), format_func=titles.__getitem__, key=key, placeholder="Choose", width=620
-    )
+        plain(question.asks), values, values.index(chosen) if chosen in titles else 0, format_func=titles.__getitem__,
+        key=key, placeholder="Choose", width=620,
+    )  # fmt: skip
 
 
 def _key(topic: Topic, path: Path) -> str:

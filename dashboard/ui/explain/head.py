@@ -178,6 +178,7 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
         st.selectbox(
             "Layer",
             names,
+            names.index(st.session_state[EXPLAIN_LAYER_KEY]),
             key=EXPLAIN_LAYER_KEY,
             format_func=called.__getitem__,
             help="Deeper layers tell more about the class, earlier layers more about the position.",
@@ -203,6 +204,7 @@ def choose_method(question: Question, only_layers: bool = False) -> Method | Non
         st.selectbox(
             "Method",
             names,
+            names.index(st.session_state[key]),
             format_func=lambda name: METHODS[name].title,
             key=key,
             persist_state="session",

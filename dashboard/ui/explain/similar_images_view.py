@@ -55,6 +55,7 @@ def show_similar_images(services: Services, question: Question, look: Look) -> N
         st.selectbox(
             "Images of",
             run_ids,
+            run_ids.index(st.session_state["similar-run"]),
             format_func=lambda run_id: titles[run_id],
             key="similar-run",
             help="Finished evaluations of the model in use.",

@@ -142,6 +142,7 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
     layer_column.selectbox(
         "Layer",
         names,
+        names.index(st.session_state[MAP_LAYER_KEY]),
         key=MAP_LAYER_KEY,
         format_func=called.__getitem__,
         help="Deeper layers tell more about the class, earlier layers more about the position.",
