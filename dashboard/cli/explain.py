@@ -22,6 +22,7 @@ from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import MapRequest
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
+from dashboard.core.metrics.percent import percent
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
 from dashboard.schemas.explanations import ExplainedRecord, ExplanationRecord
@@ -152,7 +153,9 @@ def _say(answer: ExplainedRecord | FailedImage) -> None:
         say(answer.error.fix)
         return
     [found] = answer.explanations
-    say(f"{label_in_words(answer)} ({answer.confidence:.1%}); evidence for {found.target_label} in {found.overlay}")
+    say(
+        f"{label_in_words(answer)} ({percent(answer.confidence)}); evidence for {found.target_label} in {found.overlay}"
+    )
     if found.empty:
         say("The map is empty: this layer has no evidence for that class.", "yellow")
     elif found.faithfulness:
@@ -168,7 +171,7 @@ def _show(answers: Sequence[ExplainedRecord | FailedImage], with_tests: bool) ->
             table.add_row(plain_text(answer.file), problem)
             continue
         for found in answer.explanations:
-            label = f"{label_in_words(answer)} ({answer.confidence:.1%})"
+            label = f"{label_in_words(answer)} ({percent(answer.confidence)})"
             test = found.faithfulness.sentence if found.faithfulness else "The map is empty." if found.empty else ""
             cells = [answer.file, label, found.method, found.target_label, found.overlay or "", test]
             table.add_row(*(plain_text(cell) for cell in cells[: len(columns)]))

@@ -14,6 +14,7 @@ from dashboard.cli.records import file_error, moment, records
 from dashboard.core.errors import counted
 from dashboard.core.files import open_atomically
 from dashboard.core.history.entry import SOURCES, HistoryFilter, Source
+from dashboard.core.metrics.percent import percent
 from dashboard.schemas.history import HistoryDeletionRecord, HistoryExportRecord, HistoryPage, HistoryRecord
 
 history_app = typer.Typer(no_args_is_help=True, help="List, export and delete the predictions that were made.")
@@ -55,7 +56,7 @@ def list_predictions(
             plain_text(entry.user),
             plain_text(entry.file),
             plain_text(entry.label + unknown),
-            f"{entry.confidence:.1%}",
+            percent(entry.confidence),
             plain_text(f"{entry.model_name}@{entry.model_version}"),
         )
     console.print(table)

@@ -13,6 +13,7 @@ from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.cli.records import file_error
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.files import write_atomically
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -51,7 +52,7 @@ def show_label_issues(
         table = Table("file", "label", "suggested", "confidence")
         for row in issues.head(SHOWN).to_dict("records"):
             cells = (plain_text(row[name]) for name in ("file", "label", "suggested_label"))
-            table.add_row(*cells, f"{row['confidence']:.1%}")
+            table.add_row(*cells, percent(row["confidence"]))
         if len(issues):
             console.print(table)
     say(f"{len(issues):,} of {counted(len(run.labelled), 'label')} may be wrong.", "bold")

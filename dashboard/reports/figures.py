@@ -59,6 +59,6 @@ def metrics_section(run: Run) -> Section:
 def _predicted(run: Run) -> Table:
     counts = Counter(run.evaluated["predicted_label"].astype(str))
     n = sum(counts.values())
-    rows = tuple((name, f"{count:,}", f"{count / n:.1%}") for name, count in counts.most_common(_CLASSES_SHOWN))
+    rows = tuple((name, f"{count:,}", percent(count / n)) for name, count in counts.most_common(_CLASSES_SHOWN))
     note = f"The {_CLASSES_SHOWN} most frequent of {len(counts):,}." if len(counts) > _CLASSES_SHOWN else ""
     return Table((Column("Class"), Column("Images", True), Column("Share", True)), rows, note=note)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.images.drawing import encode_png
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run, mistakes_first
 from dashboard.core.runs.store import RunStore
@@ -61,4 +62,4 @@ def _picture(texts: tuple[str, str, str, str], tile: np.ndarray) -> Picture:
 def _texts(rows: pd.DataFrame) -> tuple[tuple[str, str, str, str], ...]:
     """File, label, predicted class and confidence of each row."""
     values = rows[_COLUMNS].itertuples(index=False)
-    return tuple((str(file), str(true), str(predicted), f"{p:.1%}") for file, true, predicted, p in values)
+    return tuple((str(file), str(true), str(predicted), percent(p)) for file, true, predicted, p in values)

@@ -20,12 +20,17 @@ UNKNOWN = "I do not know"
 _SAID, _ERROR, _OPEN = "feedback-said", "feedback-error", "feedback-open"  # in the session
 
 
-def ask_for_feedback(services: Services, prediction_id: str, label: str, class_names: Sequence[str]) -> None:
-    """Asks about a prediction of the history. What the reader said in this session is shown and can be changed.
+def ask_for_feedback(
+    services: Services, prediction_id: str, label: str, class_names: Sequence[str], unknown: bool = False
+) -> None:
+    """Asks about a prediction of the history or of an evaluation. What the reader said in this session is shown and can be changed.
 
     Args:
         label: the predicted class.
+        unknown: the picture probably shows none of the classes, so this is one of the buttons.
     """
+    if not prediction_id:  # it was not recorded
+        return
     said: Opinion | None = st.session_state.get(_SAID, {}).get(prediction_id)
     is_open = st.session_state.get(_OPEN) == prediction_id
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="feedback"):
@@ -40,9 +45,20 @@ def ask_for_feedback(services: Services, prediction_id: str, label: str, class_n
                 on_click=_give,
                 args=(services, prediction_id, True),
             )
-            st.button("Wrong", key="feedback-wrong", icon=":material/close:", on_click=_open, args=(prediction_id,))
+            st.button(
+                "Wrong",
+                key="feedback-wrong",
+                icon=":material/close:",
+                on_click=_open,
+                args=(prediction_id,),
+            )
+            if unknown:
+                st.button(
+                    NONE_OF_THESE.capitalize(), key="feedback-none", icon=":material/question_mark:",
+                    on_click=_give, args=(services, prediction_id, False, NONE_OF_THESE),
+                )  # fmt: skip
     if is_open:
-        _ask_what_is_true(services, prediction_id, class_names)
+        _ask_what_is_true(services, prediction_id, label, class_names)
     if error := st.session_state.pop(_ERROR, None):
         show_error(error, "The feedback was not stored.")
 
@@ -68,21 +84,18 @@ def chosen_label(key: str) -> str | None:
     return None if label == UNKNOWN else str(label)
 
 
-def _ask_what_is_true(services: Services, prediction_id: str, class_names: Sequence[str]) -> None:
-    try:
-        predicted = services.history.get(prediction_id).label
-    except DashboardError as error:
-        show_error(error, "Feedback cannot be stored now.")
-        return
+def _ask_what_is_true(services: Services, prediction_id: str, predicted: str, class_names: Sequence[str]) -> None:
     with st.form("feedback-form", border=True):
         choose_true_label(class_names, predicted, "feedback-label")
         st.text_input("Note (optional)", key="feedback-note", max_chars=2000)
         st.form_submit_button("Save", key="feedback-save", on_click=_give, args=(services, prediction_id, False))
 
 
-def _give(services: Services, prediction_id: str, is_right: bool) -> None:
-    label = None if is_right else chosen_label("feedback-label")
-    note = "" if is_right else str(st.session_state.get("feedback-note", ""))
+def _give(services: Services, prediction_id: str, is_right: bool, true_label: str | None = None) -> None:
+    """Stores what the reader said: with this true label, else the one in the form if it is open."""
+    in_form = not is_right and true_label is None
+    label = chosen_label("feedback-label") if in_form else true_label
+    note = str(st.session_state.get("feedback-note", "")) if in_form else ""
     try:
         opinion = services.feedback.give(prediction_id, is_right, label, services.visitor.called, note)
     except DashboardError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.explanations.answer import Answer
+from dashboard.core.metrics.percent import percent
 from dashboard.core.models.familiarity import Doubt, Familiarity
 from dashboard.ui.words import number_in_words, plain
 
@@ -28,17 +29,19 @@ def show_headline(answer: Answer) -> None:
     if doubt and known and doubt.unknown:
         of = "neither of these two" if len(names) == 2 else f"none of these {number_in_words(len(names))}"
         st.header(f"Probably {of}", anchor=False, icon=":material/question_mark:", help=figures)
-        st.markdown(f"Closest: **{label}**, {confidence:.1%}")
+        st.markdown(f"Closest: **{label}**, {percent(confidence)}")
         st.caption(
             f"This picture is less familiar to the model than {known.kept:.0%} of the pictures of these classes."
         )
     elif confidence < threshold:
         second = names[int(probs.argsort()[-2])]
         st.header(f"Not sure: {label} or {plain(second)}?", anchor=False, icon=":material/help:", help=figures)
-        st.progress(confidence, text=f"Confidence in {label} {confidence:.1%}, below your threshold of {threshold:.0%}")
+        st.progress(
+            confidence, text=f"Confidence in {label} {percent(confidence)}, below your threshold of {threshold:.0%}"
+        )
     else:
         _show_class(answer.predicted_label, figures)
-        st.progress(confidence, text=f"Confidence {confidence:.1%}")
+        st.progress(confidence, text=f"Confidence {percent(confidence)}")
 
 
 def _show_class(label: str, figures: str | None) -> None:
@@ -54,7 +57,7 @@ def _figures(doubt: Doubt, known: Familiarity) -> str:
     return (
         "Two scores tell whether the picture shows any of the classes. "
         f"Energy: {doubt.energy:.2f}, doubtful above {known.max_energy:.2f}. "
-        f"Highest probability: {doubt.msp:.1%}, doubtful below {known.min_msp:.1%}. "
+        f"Highest probability: {percent(doubt.msp)}, doubtful below {percent(known.min_msp)}. "
         f"Each accepts {known.kept:.0%} of held-out pictures of the classes. "
         f"The {'energy' if known.decides == 'energy' else 'probability'} decides, because it separated other pictures better."
     )

@@ -29,7 +29,7 @@ def labels_in_words(row: dict[Hashable, Any]) -> str:
     label = row["true_label"]
     words = f"{f'Labelled {label}' if isinstance(label, str) else 'No label'}, predicted as {row['predicted_label']}"
     if "confidence" in row:
-        words += f" {float(row['confidence']):.1%}"
+        words += f" {percent(float(row['confidence']))}"
     return f"{words}, {row['file']}" if "file" in row else words
 
 

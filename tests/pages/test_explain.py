@@ -297,6 +297,15 @@ def test_an_image_of_an_evaluation_has_an_address(page: AppTest, run: RunManifes
     assert any("Labelled dog: differs" in m.value for m in page.markdown)
 
 
+def test_the_prediction_of_an_evaluation_can_be_called_right_or_wrong(
+    page: AppTest, run: RunManifest, dashboard: Services
+) -> None:
+    of_run(page, run.run_id, 3)
+    page.button(key="feedback-right").click().run()
+    assert not page.exception and "You said that this is right" in text_of(page)
+    assert (said := dashboard.feedback.last_words([f"{run.run_id}:3"])) and said[f"{run.run_id}:3"].is_right
+
+
 def test_an_answer_that_is_not_the_evaluations_is_told(
     page: AppTest, run: RunManifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +321,7 @@ def test_an_answer_that_is_not_the_evaluations_is_told(
     monkeypatch.setattr(picture_address, "run_image", evaluated_otherwise)
     page.run()
     assert not page.exception and "The evaluation predicted" in page.warning[0].value
+    assert "right?" not in text_of(page)  # it would not be clear which prediction is meant
 
 
 @pytest.mark.parametrize("run_id, image", [("", 99), ("", "x"), ("../../etc", 0), ("nonesuch", 1)])

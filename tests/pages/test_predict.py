@@ -16,6 +16,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.feedback.opinion import NONE_OF_THESE
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.cifar10 import CLASS_NAMES as CIFAR10
 from dashboard.core.models.facts import stages
@@ -170,6 +171,11 @@ def test_it_says_when_the_picture_is_probably_none_of_the_classes(
     assert ("Closest: **" in text_of(page)) is doubts and len(page.metric) == 1 - doubts
     help_text = page.header[0].help if doubts else page.metric[0].help
     assert "Energy: " in help_text and "Energy" not in text_of(page)
+    assert any(button.key == "feedback-none" for button in page.button) is doubts
+    if doubts:
+        page.button(key="feedback-none").click().run()
+        assert "the true label is none of these" in text_of(page)
+        assert dashboard.feedback.opinions()[0].true_label == NONE_OF_THESE
 
 
 def test_the_fit_of_another_shape_can_be_chosen(page: AppTest) -> None:

@@ -21,7 +21,10 @@ LEAST_OVERLAP = 0.5  # of the most marked parts
 SPREAD_FROM = (
     0.3  # root mean square distance from the middle of the marked part, in sides; a disc of this area has 0.18
 )
-EDGES = (0.4, 0.6)  # where the left and the upper part of a picture end, and where the right and the lower part begin
+EDGES = (
+    1 / 3,
+    2 / 3,
+)  # where the left and the upper part of a picture end, and where the right and the lower part begin
 
 
 @dataclass(frozen=True)

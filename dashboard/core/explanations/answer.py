@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,8 @@ from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
 DISPLAY_SIDE = 1024  # pixels; a picture with a longer side is shown reduced to this
+_SMALL = 0.5  # share of a side of the model input up to which a picture is called small
+_STRETCHED = 3  # ratio of the scales of both sides from which a picture is called squeezed
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Answer:
     name: str
     version: ModelVersion
     picture: np.ndarray  # (H, W, 3) uint8 RGB, upright, at most DISPLAY_SIDE high and wide
-    notes: tuple[str, ...]  # how the file differs from what is shown, such as "Only the first frame is used."
+    notes: tuple[str, ...]  # how the file differs from what is shown or seen, such as "Only the first frame is used."
     model_input: np.ndarray  # (height, width, 3) uint8 RGB: what the model sees
     prediction: Prediction
     explanation: Explanation | None  # None if no map could be made
@@ -93,7 +95,22 @@ def ask(inference: Inference, explainer: Explainer, version: ModelVersion, name:
         if isinstance(answer, Failure):
             raise ImageError(answer.message, answer.fix, answer.code) from error
         prediction, fault = answer, error.message
-    return Answer(name, version, picture, decoded.notes, model_input, prediction, explanation, fault)
+    notes = (*decoded.notes, *_notes_on_size(decoded.pixels, version.preprocessing))
+    return Answer(name, version, picture, notes, model_input, prediction, explanation, fault)
+
+
+def _notes_on_size(picture: np.ndarray, recipe: Preprocessing) -> Iterator[str]:
+    """What was done to a picture (H, W, 3) that is much smaller than the model input, or has quite another shape."""
+    height, width = picture.shape[:2]
+    across, down = width / recipe.width, height / recipe.height
+    if min(across, down) <= _SMALL:
+        yield f"The picture has only {width}x{height} pixels, fewer than the {recipe.width}x{recipe.height} of the model's input."
+    if max(across, down) >= _STRETCHED * min(across, down) and recipe.fit == "stretch":
+        longer, shorter = ("width", "height") if across > down else ("height", "width")
+        yield (
+            f"To fit the model, the {longer} of the picture was reduced {max(across, down) / min(across, down):,.0f} times more "
+            f"than its {shorter}. It may be recognised better if it is cropped or padded instead."
+        )
 
 
 def explain_again(explainer: Explainer, answer: Answer, data: bytes, request: MapRequest) -> Answer:

@@ -71,9 +71,9 @@ class Faithfulness:
 
 
 _SENTENCES: dict[Verdict, str] = {
-    "better": "Clearly better than random maps, and better than the picture's centre: the marked pixels matter to the model.",
-    "mixed": "Clearly better than random maps, but no better than the picture's centre.",
-    "unsure": "Better than the average random map, but not clearly better than all of them: do not rely on this map alone.",
+    "better": "Better than 95% of random maps, and better than the picture's centre: the marked pixels matter to the model.",
+    "mixed": "Better than 95% of random maps, but no better than the picture's centre.",
+    "unsure": "Better than the average random map, but not better than 95% of them: do not rely on this map alone.",
     "chance": "No better than the average random map: do not rely on this map.",
     "unmoved": "This map cannot be judged: whatever is removed, the probability of this class hardly changes.",
     "empty": "The map is empty: it shows no evidence for this class, so there is nothing to test.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 _DIGITS = 10  # after the point; what differs only beyond them is noise of floating-point arithmetic
+_MOST_WRITTEN = 99.999  # percent, below 100
 
 
 def rounded(value: float, decimals: int) -> Decimal:
@@ -17,7 +18,9 @@ def rounded(value: float, decimals: int) -> Decimal:
 
 
 def percent(share: float, decimals: int = 1) -> str:
-    """A share as "94.2%". Only 1 reads "100.0%": a share below it gets as many decimals as that takes, such as "99.97%"."""
+    """A share as "94.2%". Only 1 reads "100.0%": a share below it gets up to three decimals, or is ">99.999%"."""
+    if _MOST_WRITTEN < _exact(100 * share) < 100:
+        return f">{_MOST_WRITTEN}%"
     return f"{in_percent(share, decimals)}%"
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.metrics.confusion import largest_cells
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.filters import Filter, as_texts, in_words, parse_filter
 from dashboard.core.runs.images import RunPictures
@@ -123,7 +124,7 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
 
 def _item(row: dict[Hashable, Any]) -> SheetItem:
     label, predicted, confidence = row["true_label"], str(row["predicted_label"]), float(str(row["confidence"]))
-    text = f"{predicted} {confidence:.1%}"
+    text = f"{predicted} {percent(confidence)}"
     if not isinstance(label, str):
         return SheetItem(int(str(row["index"])), text, "", "", labels_in_words(row))
     tone = "" if label == predicted else "doubt" if confidence >= SURE else "wrong"

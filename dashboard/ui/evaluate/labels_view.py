@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
@@ -65,7 +66,7 @@ def show_labels(services: Services, run: Run) -> None:
 
 def _item(row: dict[Hashable, Any]) -> SheetItem:
     text = f"labelled {row['label']}"
-    note = f"{row['suggested_label']}? {row['confidence']:.1%}"
+    note = f"{row['suggested_label']}? {percent(row['confidence'])}"
     return SheetItem(int(row["index"]), text, note, "doubt", f"{text}, suggested {row['suggested_label']}")
 
 

@@ -79,7 +79,7 @@ def _show_tiles(
     click = "Click to open; tick" if can_be_explained else "Click, tick"
     st.caption(
         f"{click} or press Space to select; Shift selects a range. "
-        "On an image, R says that its prediction is right, W that it is wrong."
+        "With the pointer on an image, R says that its prediction is right, W that it is wrong."
     )
     if not can_be_explained:
         st.caption("The dataset is no longer on the server: its images can be seen, but not explained.")

@@ -8,11 +8,13 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.core.explanations.agreement import summarise
 from dashboard.core.explanations.answer import Answer
 from dashboard.core.explanations.methods import METHODS, Method
+from dashboard.core.history.prediction_ids import id_in_run
 from dashboard.core.images.drawing import fit_side
 from dashboard.core.models.facts import stages
 from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
 from dashboard.ui.explain.neighbours import show_neighbours
+from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.headline import show_headline
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import RUN, TARGET_KEY, Picture, forget_picture
@@ -51,6 +53,7 @@ def show_head(services: Services, picture: Picture, answer: Answer) -> None:
         show_headline(answer)
         if picture.from_run:
             _show_label(picture.from_run, answer)
+        _ask_for_feedback(services, picture.from_run, answer)
         temperature = answer.version.temperature
         st.caption(
             f"Model: {plain(answer.version.ref)}",
@@ -81,6 +84,17 @@ def show_summary(question: Question, place: DeltaGenerator) -> None:
     told = summarise(made, len(question.methods))
     of_other = "" if question.target == question.answer.predicted_label else f"For {plain(question.target)}: "
     place.header(f"{of_other}{told.sentence}", anchor=False, help=told.reason)
+
+
+def _ask_for_feedback(services: Services, image: RunImage | None, answer: Answer) -> None:
+    """Asks whether the prediction is right: for an image of an evaluation, that of the evaluation, if it is the same."""
+    subject, doubt = answer.prediction_id, answer.doubt
+    if image:
+        if (image.model, image.predicted_label) != (answer.version.ref, answer.predicted_label):
+            return
+        subject = id_in_run(image.run_id, image.index)
+    unknown = bool(doubt and doubt.unknown)
+    ask_for_feedback(services, subject, answer.predicted_label, answer.version.class_names, unknown)
 
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:

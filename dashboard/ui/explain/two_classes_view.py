@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.explanations.overlay import overlay, overlay_difference
+from dashboard.core.metrics.percent import percent
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.explain.head import choose_method
@@ -74,6 +75,6 @@ def show_two_classes(services: Services, question: Question, look: Look) -> None
                     width="stretch",
                     alt=f"{method.title} heatmap for {name} over the picture",
                 )
-                st.text(f"For {name}, {probs[names.index(name)]:.1%}")
+                st.text(f"For {name}, {percent(probs[names.index(name)])}")
                 if explanation.faithfulness:
                     show_verdict(explanation.faithfulness)

@@ -97,7 +97,8 @@ def _on(cursor: str) -> None:
 
 def _offer_to_open(services: Services, entry: Entry | None) -> None:
     if entry is None:
-        st.caption("Select a row to open its image again.")
+        which = "a row" if services.settings.history_images else "a row of an evaluation"
+        st.caption(f"Select {which} to open its image again.")
         return
     place = place_in_run(entry.prediction_id)
     image = None if place else services.history.image(entry)

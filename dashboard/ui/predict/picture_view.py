@@ -20,7 +20,8 @@ def show_picture(services: Services, first: Answer, data: bytes) -> None:
     result, pictures = st.columns([2, 3], gap="large")
     with result:
         show_answer(first)
-        ask_for_feedback(services, first.prediction_id, first.predicted_label, first.version.class_names)
+        unknown = bool(first.doubt and first.doubt.unknown)
+        ask_for_feedback(services, first.prediction_id, first.predicted_label, first.version.class_names, unknown)
     with pictures:
         answer = answer_with_chosen_map(services, first, data)
         below_map = show_pictures(answer, first, data)

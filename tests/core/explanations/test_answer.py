@@ -76,6 +76,17 @@ def test_a_small_picture_is_not_resampled(
     assert np.array_equal(answer.picture, detailed(DISPLAY_SIDE, 50))
 
 
+@pytest.mark.parametrize(
+    "width, height, words",
+    [(8, 8, ("only 8x8 pixels",)), (320, 20, ("the width of the picture was reduced 16 times more",)), (64, 40, ())],
+)
+def test_small_and_squeezed_pictures_are_told(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion, width: int, height: int, words: tuple[str]
+) -> None:
+    notes = ask(inference, explainer, tiny_version, "a.png", encoded(picture(1, width, height))).notes
+    assert len(notes) == len(words) and all(word in note for word, note in zip(words, notes, strict=True))
+
+
 def test_a_model_without_a_convolution_still_answers(
     inference: Inference, explainer: Explainer, colour_version: ModelVersion
 ) -> None:
