@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from dashboard.core.errors import DatasetError, ModelError
-from dashboard.core.metrics.halves import FIT
+from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.recalibration import Refit, refit
 from dashboard.core.models.recalibrating import store_recalibrated
 from dashboard.core.models.registry import Registry
@@ -28,7 +28,7 @@ class Recalibrated:
 
 
 def recalibrate(registry: Registry, version: ModelVersion, store: RunStore, run_id: str) -> Recalibrated:
-    """Fits the temperature on the even labelled rows of a run, checks it on the odd ones, and stores it as a new version.
+    """Fits the temperature on half of the labelled rows of a run, checks it on the others, and stores it as a new version.
 
     Raises:
         DatasetError, ModelError: see `labelled_logits`.
@@ -44,7 +44,7 @@ def recalibrate(registry: Registry, version: ModelVersion, store: RunStore, run_
             "Keep the present version. It needs nothing.", "temperature_not_better",
         )  # fmt: skip
     new = store_recalibrated(
-        registry, version, round(found.temperature, 4), logits[FIT], {"run": run_id, **asdict(found)}
+        registry, version, round(found.temperature, 4), logits[halves(len(labels))[0]], {"run": run_id, **asdict(found)}
     )
     return Recalibrated(new, found)
 
