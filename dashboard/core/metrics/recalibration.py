@@ -33,11 +33,6 @@ class Refit:
     n_check: int
 
     @property
-    def improves(self) -> bool:
-        """True if the checked half is more likely with the new temperature."""
-        return self.after.nll < self.before.nll
-
-    @property
     def is_better(self) -> bool:
         """True if the new temperature is significantly better on the checked half."""
         return self.difference.high < 0

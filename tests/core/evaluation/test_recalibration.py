@@ -107,7 +107,8 @@ def test_pictures_are_doubted_as_often_as_before(registry: Registry, tmp_path: P
         ({"fit": "pad"}, "run_of_other_model", "fits pictures by pad, but pets@1 fits them by stretch"),
         ({"state": "cancelled"}, "run_unfinished", "not finished (cancelled)"),
         ({"n": LEAST_IMAGES - 1}, "too_few_images", "has 199 labelled images"),
-        ({"temperature": ONLY_ONE_HALF_IS_OFF}, "temperature_not_better", "would not improve pets@1"),
+        ({"temperature": ONLY_ONE_HALF_IS_OFF}, "temperature_not_better", "The new temperature is worse"),
+        ({"temperature": 1.6}, "temperature_not_better", "No significant difference"),
     ],
 )
 def test_refusals_name_the_reason_and_store_nothing(

@@ -26,7 +26,7 @@ def test_the_new_temperature_is_measured_on_the_other_half() -> None:
     assert (found.n_fit, found.n_check) == (2001, 2000)
     assert found.before.nll == pytest.approx(log_loss(labels[check], softmax(logits[check])))
     assert found.after.nll == pytest.approx(log_loss(labels[check], softmax(logits[check], found.temperature)))
-    assert found.improves and found.after.ece < 0.05 < found.before.ece
+    assert found.is_better and found.after.ece < 0.05 < found.before.ece
 
 
 def test_the_checked_half_has_no_say_in_the_temperature() -> None:
@@ -42,7 +42,7 @@ def test_a_temperature_that_is_right_is_not_improved() -> None:
     logits, labels = drawn(2000, 1.0)
     _, check = halves(2000)
     best = fit_temperature(logits[check], labels[check])
-    assert not refit(logits, labels, best).improves
+    assert not refit(logits, labels, best).is_better
 
 
 def test_it_says_whether_the_new_temperature_is_better() -> None:
@@ -80,5 +80,5 @@ def test_one_image_cannot_be_halved() -> None:
 
 def test_on_the_reference(reference: Any) -> None:
     found = refit(log_probabilities(reference.probs), reference.labels)
-    assert found.improves and found.temperature > 1.05  # it is overconfident
+    assert found.is_better and found.temperature > 1.05  # it is overconfident
     assert found.after.ece < 0.01 < 0.025 < found.before.ece
