@@ -43,7 +43,11 @@ RULES = (  # a rule stands after those that explain it
     Rule(("depends_on_property",), depends_on_property, (*_CAUSES, "depends_on_property")),
     Rule(("rare_class",), rare_class, ("never_predicted",)),
     Rule(("label_errors",), label_errors, (*_CAUSES, "conflicting_labels", "depends_on_property")),
-    Rule(("overconfident", "underconfident"), miscalibrated, (*_CAUSES, "depends_on_property", "label_errors")),
+    Rule(
+        ("overconfident", "underconfident", "miscalibrated"),
+        miscalibrated,
+        (*_CAUSES, "depends_on_property", "label_errors"),
+    ),
     Rule(("weak_class",), weak_class, (*_CAUSES, "confused_pair")),
 )
 IDS = tuple(each for rule in RULES for each in rule.ids)

@@ -54,7 +54,7 @@ def test_a_planted_fault_is_the_first_finding(plant: Callable[[int], Simulated],
 
 def test_every_fault_of_the_list_is_planted() -> None:
     assert {*FAULTS.values()} == {*IDS} - {
-        "at_chance", "underconfident", "conflicting_labels", "label_errors", "weak_class",
+        "at_chance", "underconfident", "miscalibrated", "conflicting_labels", "label_errors", "weak_class",
     }  # fmt: skip
 
 
@@ -168,6 +168,28 @@ def test_underconfidence_is_told_from_overconfidence(tmp_path: Path) -> None:
     flat = run.pred_probs**0.4
     (finding, *_) = found_in(replace(run, pred_probs=flat / flat.sum(axis=1, keepdims=True)), tmp_path)
     assert finding.id == "underconfident" and finding.where[0] == "correct=yes"
+
+
+def test_confidence_that_is_right_on_average_only(tmp_path: Path) -> None:
+    """Of answers with a confidence of 60%, 45% are right, and of those with 85%, all."""
+    rng = np.random.default_rng(1)
+    confidence, n = np.tile([0.6, 0.85], 1000), 2000
+    right = rng.random(n) < np.tile([0.45, 1.0], 1000)
+    true = rng.integers(0, 3, n)
+    predicted = np.where(right, true, (true + rng.integers(1, 3, n)) % 3)
+    probs = np.where(np.eye(3, dtype=bool)[predicted], confidence[:, None], (1 - confidence[:, None]) / 2)
+    folder = replace(clean(1, n, 3), true=true, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
+    (finding,) = find_in(folder)
+    assert finding.id == "miscalibrated" and finding.value == pytest.approx(0.15, abs=0.01)
+    assert finding.statement.startswith(
+        "The confidence is too high for some images and too low for others: it is off by 14.8 points on"
+    )
+    assert same_rows_as_its_filter(finding, folder) and len(finding.rows) in (right[1::2].sum(), (~right[::2]).sum())
+
+
+def test_calibration_errors_of_chance_are_no_finding(tmp_path: Path) -> None:
+    runs = [clean(seed, 150, 3) for seed in range(20)]
+    assert not [each for i, run in enumerate(runs) for each in found_in(run, tmp_path / str(i))]
 
 
 def test_one_class_that_is_wrong_more_often_though_not_as_a_certain_other_one(tmp_path: Path) -> None:
