@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding
-from dashboard.core.analysis.findings.rules import RULES
+from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import SCORE_COLUMNS, VIEW_COLUMNS
@@ -18,6 +18,7 @@ from dashboard.core.runs.run import Run
 
 MOST = 10  # findings
 MOST_OF_A_RULE = 3
+MOST_BY_NUMBER = 300  # images that a filter names one by one; an address of the page would be too long for more
 # Expected share of findings that are due to chance. It is small, because images are seldom independent of each other
 # (frames of a film, copies), which makes chance look significant more often than tests assume.
 FALSE_DISCOVERIES = 0.0005
@@ -42,7 +43,7 @@ def find_of(run: Run, folder: RunFolder) -> list[Finding]:
 
 
 def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | None = None) -> list[Finding]:
-    """At most `MOST` findings, those that cost most images first.
+    """At most `MOST` findings: first those about wrong labels or classes, then the others; those that cost most images first.
 
     Only significant ones are given: of all tests of all rules together, the false discovery rate is controlled
     (Benjamini, Hochberg 1995). A finding whose images another one explains is left out. Under a filter that chooses images
@@ -69,9 +70,32 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     for rule, search, limit in zip(rules, searches, limits, strict=True):
         significant = [each for each in search.candidates if each.p_value <= limit]
         kept += _of_rule(significant, rule.explained_by, kept)
-    ranked = sorted(kept, key=lambda finding: -finding.cost)[:MOST]
+    ranked = sorted(kept, key=lambda finding: (finding.id not in FIRST, -finding.cost))[:MOST]
     own = tuple(as_texts(run.conditions))
-    return [replace(finding, where=(*own, *finding.where) if finding.where else ()) for finding in ranked]
+    return [
+        replace(_pointing_to_labels(finding, kept), where=(*own, *where) if where else ())
+        for finding in ranked
+        for where in [finding.where or _by_number(run, finding)]
+    ]
+
+
+def _by_number(run: Run, finding: Finding) -> tuple[str, ...]:
+    """A condition for the images of a finding one by one; none if there are too many of them."""
+    if not 0 < len(finding.rows) <= MOST_BY_NUMBER:
+        return ()
+    return (f"index={'|'.join(str(i) for i in run.table['index'].loc[finding.rows])}",)
+
+
+def _pointing_to_labels(finding: Finding, others: Sequence[Finding]) -> Finding:
+    """The finding; with other advice if it is about a class most of whose mistakes may be wrong labels."""
+    doubtful = [each.rows for each in others if each.id in ABOUT_LABELS]
+    if finding.id != "weak_class" or not doubtful:
+        return finding
+    if np.isin(finding.rows, np.concatenate(doubtful)).mean() < _MOST_OF_ITS_IMAGES:
+        return finding
+    return replace(
+        finding, next_step="Check the labels first: most of these images are also in a finding about wrong labels."
+    )
 
 
 def by_answers(conditions: Filter) -> bool:
