@@ -22,8 +22,8 @@ def show_findings(services: Services, run: Run) -> None:
         return
     st.markdown(
         "**Findings**",
-        help="Patterns that are unlikely to be chance, although many were tested. Wrong labels and classes come first, then "
-        "what makes the most images wrong, lost or misleading.",
+        help="Patterns that are unlikely to be chance, although many were tested. Labels and classes that are "
+        "certainly wrong come first, then what makes the most images wrong, lost or misleading.",
     )
     key = (rows_key(run), run.manifest.state)
     try:

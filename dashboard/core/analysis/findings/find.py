@@ -23,6 +23,7 @@ MOST_BY_NUMBER = 300  # images that a filter names one by one; an address of the
 # (frames of a film, copies), which makes chance look significant more often than tests assume.
 FALSE_DISCOVERIES = 0.0005
 _MOST_OF_ITS_IMAGES = 0.5
+_LABELS_FIRST = "Check the labels first: most of these images are also in a finding about wrong labels."
 _OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", *SCORE_COLUMNS)
 
 
@@ -43,7 +44,10 @@ def find_of(run: Run, folder: RunFolder) -> list[Finding]:
 
 
 def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | None = None) -> list[Finding]:
-    """At most `MOST` findings: first those about wrong labels or classes, then the others; those that cost most images first.
+    """At most `MOST` findings, those that cost most images first.
+
+    Before them stand those about labels or classes that are certainly wrong, behind them classes whose mistakes are mostly
+    doubtful labels.
 
     Only significant ones are given: of all tests of all rules together, the false discovery rate is controlled
     (Benjamini, Hochberg 1995). A finding whose images another one explains is left out. Under a filter that chooses images
@@ -70,12 +74,15 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     for rule, search, limit in zip(rules, searches, limits, strict=True):
         significant = [each for each in search.candidates if each.p_value <= limit]
         kept += _of_rule(significant, rule.explained_by, kept)
-    ranked = sorted(kept, key=lambda finding: (finding.id not in FIRST, -finding.cost))[:MOST]
+    about_labels = [finding.rows for finding in kept if finding.id in ABOUT_LABELS]
+    doubtful = np.concatenate([*about_labels, np.array([], int)])
+    kept = [replace(each, next_step=_LABELS_FIRST) if _is_due_to(doubtful, each) else each for each in kept]
+    ranked = sorted(kept, key=lambda each: (each.id not in FIRST, each.next_step == _LABELS_FIRST, -each.cost))[:MOST]
     own = tuple(as_texts(run.conditions))
+    conditions = [finding.where or _by_number(run, finding) for finding in ranked]
     return [
-        replace(_pointing_to_labels(finding, kept), where=(*own, *where) if where else ())
-        for finding in ranked
-        for where in [finding.where or _by_number(run, finding)]
+        replace(finding, where=(*own, *where) if where else ())
+        for finding, where in zip(ranked, conditions, strict=True)
     ]
 
 
@@ -86,16 +93,9 @@ def _by_number(run: Run, finding: Finding) -> tuple[str, ...]:
     return (f"index={'|'.join(str(i) for i in run.table['index'].loc[finding.rows])}",)
 
 
-def _pointing_to_labels(finding: Finding, others: Sequence[Finding]) -> Finding:
-    """The finding; with other advice if it is about a class most of whose mistakes may be wrong labels."""
-    doubtful = [each.rows for each in others if each.id in ABOUT_LABELS]
-    if finding.id != "weak_class" or not doubtful:
-        return finding
-    if np.isin(finding.rows, np.concatenate(doubtful)).mean() < _MOST_OF_ITS_IMAGES:
-        return finding
-    return replace(
-        finding, next_step="Check the labels first: most of these images are also in a finding about wrong labels."
-    )
+def _is_due_to(doubtful: np.ndarray, finding: Finding) -> bool:
+    """Whether it is about a class most of whose mistakes are images with doubtful labels, given as positions."""
+    return finding.id == "weak_class" and bool(np.isin(finding.rows, doubtful).mean() >= _MOST_OF_ITS_IMAGES)
 
 
 def by_answers(conditions: Filter) -> bool:

@@ -31,7 +31,8 @@ class Rule:
 _WHOLE = ("wrong_pixels", "wrong_order")
 _CAUSES = (*_WHOLE, "never_predicted", "at_chance", "mislabelled_class")
 ABOUT_LABELS = ("conflicting_labels", "mislabelled_class", "label_errors")
-FIRST = (*_CAUSES, *ABOUT_LABELS)  # whatever they cost: while labels or classes are wrong, other findings may be, too
+# whatever they cost: while labels or classes are certainly wrong, other findings may be, too
+FIRST = (*_WHOLE, "never_predicted", "at_chance", "conflicting_labels")
 RULES = (  # a rule stands after those that explain it
     Rule(("unreadable",), unreadable, needs_labels=False, about_answers=False),
     Rule(("wrong_pixels",), wrong_pixels),
