@@ -11,10 +11,10 @@ from dashboard.cli.arguments import AsJson, Where
 from dashboard.cli.output import console, plain_text, print_json, run_column, say, stop
 from dashboard.cli.show_run import say_one_label
 from dashboard.core.analysis.comparison import Comparison, compare
-from dashboard.core.analysis.comparison_words import is_better, p_in_words, side_in_words, verdict
+from dashboard.core.analysis.comparison_words import metric_rows, p_in_words, side_in_words, verdict
 from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
 from dashboard.core.errors import DashboardError, DatasetError
-from dashboard.core.metrics.definitions import BY_NAME, METRICS
+from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
@@ -82,14 +82,9 @@ def _show(comparison: Comparison) -> None:
     say(f"B: {side_in_words(b)} ({b.n:,} images)")
     for note in comparison.notes:
         say(note, "yellow")
-    table = Table("metric", "A", "B", "difference", "95% interval", "better")
-    for metric in METRICS:
-        if difference := comparison.differences.get(metric.name):
-            interval = metric.difference_interval(difference.low, difference.high, min(a.n, b.n))
-            values = (metric.text(side.scores[metric.name].value) for side in (a, b))
-            table.add_row(
-                metric.title, *values, metric.difference(difference.value), interval, is_better(metric, difference)
-            )
+    table = Table("metric", "A", "B", "B minus A", "95% interval", "better")
+    for row in metric_rows(comparison):
+        table.add_row(row.metric.title, row.a, row.b, row.difference, row.interval, row.better)
     console.print(table)
     say_one_label(comparison.differences)
     if outcomes:

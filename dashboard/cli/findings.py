@@ -14,7 +14,7 @@ from dashboard.schemas.findings import FindingRecord
 
 
 def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -> None:
-    """List what stands out in an evaluation, the most costly first.
+    """List what stands out in an evaluation: labels and classes that are certainly wrong, then the most costly.
 
     Lists at most ten findings, and only those that are unlikely to be chance.
     """

@@ -194,7 +194,8 @@ def models_recalibrate(
 ) -> None:
     """Fit the temperature of a model to an evaluation and store it as a new version.
 
-    Half of the labelled images fit the temperature. The other half checks it: the version is only stored if it is better.
+    A random half of the labelled images fits the temperature. The other half checks it: the version is only stored if its log
+    loss there is significantly lower.
     """
     from dashboard.core.evaluation.recalibration import recalibrate
 

@@ -32,9 +32,9 @@ def show_guarantee(
     where: Where = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the lowest confidence threshold that keeps errors rare. Exits with 1 if there is none.
+    """Find the lowest confidence threshold that keeps errors rare. Exits with 1 if none can be relied on.
 
-    The even labelled rows choose it so that the limit holds with 95% confidence. The odd ones measure it.
+    A random half of the labelled images chooses it so that the limit holds with 95% confidence. The other half measures it.
     """
     _check(max_error, "--max-error", "0.02 means that at most 2% may be wrong")
     try:
@@ -44,8 +44,8 @@ def show_guarantee(
         stop(error, as_json)
     if as_json:
         print_json(GuaranteeRecord.of(run, found))
-    say(found.in_words(), "bold" if found.threshold is not None else "yellow")
-    if found.threshold is None:
+    say(found.in_words(), "bold" if found.holds else "yellow")
+    if not found.holds:
         raise typer.Exit(1)
 
 
@@ -59,7 +59,8 @@ def show_prediction_sets(
 ) -> None:
     """Measure prediction sets: all classes of an image that cannot be ruled out.
 
-    The even labelled rows set the limit, and the odd ones measure how often the true class is in the set.
+    A random half of the labelled images sets the limit. The other half measures how often the true class is in the set. Exits
+    with 1 if that is significantly less often than asked.
     """
     _check(confidence, "--confidence", "0.95 means that 95% of the sets should contain the true class")
     try:
@@ -90,6 +91,11 @@ def show_prediction_sets(
         print_json(record)
     else:
         _print_sets(record)
+    for each in (marginal, by_class):
+        if not each.holds:
+            say(each.warning(), "yellow")
+    if not (marginal.holds and by_class.holds):
+        raise typer.Exit(1)
 
 
 def _print_sets(record: PredictionSetsRecord) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dashboard.charts.confusion_difference import confusion_difference_chart
 from dashboard.charts.palette import MOST_CLASSES, OF_MANY
 from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
-from dashboard.core.analysis.comparison_words import is_better, side_in_words, verdict
+from dashboard.core.analysis.comparison_words import metric_rows, side_in_words, verdict
 from dashboard.core.metrics.confusion import confused_classes
-from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
+from dashboard.core.metrics.definitions import ONE_LABEL
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Chart, Column, Section, Table
@@ -35,16 +35,9 @@ def comparison_section(run: Run, other: Run) -> Section:
 
 
 def _differences(found: Comparison) -> Table:
-    rows = []
-    for metric in METRICS:
-        if (difference := found.differences.get(metric.name)) is None:
-            continue
-        a, b = (metric.text(side.scores[metric.name].value) for side in (found.a, found.b))
-        interval = metric.difference_interval(difference.low, difference.high, min(found.a.n, found.b.n))
-        better = is_better(metric, difference) or ("unclear" if difference.is_meaningful else "-")
-        rows.append((metric.title, a, b, metric.difference(difference.value), interval, better))
+    rows = [(row.metric.title, row.a, row.b, row.difference, row.interval, row.better) for row in metric_rows(found)]
     columns = (
-        Column("Metric"), Column("A", True), Column("B", True), Column("Difference", True), Column("95% interval", True),
+        Column("Metric"), Column("A", True), Column("B", True), Column("B minus A", True), Column("95% interval", True),
         Column("Better"),
     )  # fmt: skip
     note = (

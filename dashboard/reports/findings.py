@@ -8,6 +8,8 @@ from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import counted
 from dashboard.reports.document import Item, Section
 
+_LONGEST = 200  # characters of a condition; one that names many images says nothing to a reader
+
 
 def findings_section(findings: Sequence[Finding] | None) -> Section:
     """The findings about a run, or why there are none.
@@ -24,6 +26,6 @@ def findings_section(findings: Sequence[Finding] | None) -> Section:
 
 def _item(finding: Finding) -> Item:
     lines = [finding.next_step]
-    if finding.where:
+    if finding.where and not any(len(condition) > _LONGEST for condition in finding.where):
         lines.append(f"{counted(len(finding.rows), 'image')}: {' and '.join(finding.where)}")
     return Item(finding.statement, tuple(filter(None, lines)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -35,6 +36,28 @@ class ConfusionRecord(Schema):
     counts: list[list[int]] = Field(description="number of images; rows are true labels, columns predicted labels")
 
 
+class ClassFigures(Schema):
+    """The figures of one class, in [0, 1]; null where they are not defined."""
+
+    label: str
+    n: int = Field(description="number of images with this label")
+    precision: float | None = Field(description="share of the images predicted as this class that have this label")
+    recall: float | None = Field(description="share of the images with this label that are predicted as this class")
+    f1: float | None = Field(description="harmonic mean of precision and recall; null without images of the class")
+
+    @classmethod
+    def of_each(cls, evaluation: Evaluation) -> list[ClassFigures]:
+        """The figures of each class."""
+        return [
+            cls(
+                label=row["class"],
+                n=row["images"],
+                **{name: None if math.isnan(row[name]) else row[name] for name in ("precision", "recall", "f1")},
+            )
+            for row in evaluation.per_class.to_dict("records")
+        ]
+
+
 class Figures(Schema):
     """Figures over the images that have both a label and a prediction; null if there are no such images."""
 
@@ -61,6 +84,7 @@ class RunRecord(Figures):
     failed: list[FailedRow]
     n_left_out: int = Field(description="number of images whose label the user chose to leave out")
     ece15: float | None = Field(description="expected calibration error in 15 bins, in [0, 1]")
+    classes: list[ClassFigures] | None = Field(description="figures of each class; null if there are no figures")
     confusion: ConfusionRecord | None
     notes: list[str] = Field(description="how the dataset was read and what was decided, in sentences")
     label_map: dict[str, str] = Field(
@@ -86,6 +110,7 @@ class RunRecord(Figures):
             n_left_out=len(run.failed) - len(failed),
             **figures(evaluation),
             ece15=evaluation.ece15 if evaluation else None,
+            classes=ClassFigures.of_each(evaluation) if evaluation else None,
             confusion=ConfusionRecord(labels=list(manifest.class_names), counts=counts) if evaluation else None,
             notes=list(manifest.notes),
             label_map=dict(manifest.label_map),

@@ -26,9 +26,14 @@ class GuaranteeRecord(Schema):
     coverage_ci95: list[float] | None = Field(description="lower and upper end of its 95% Wilson interval")
     risk: float | None = Field(description="share of errors among the accepted test images; null if none is accepted")
     risk_ci95: list[float] | None = Field(description="lower and upper end of its 95% Wilson interval")
-    n_calibration: int = Field(description="number of images that the threshold was chosen on: the even labelled rows")
-    n_test: int = Field(description="number of images that coverage and risk were measured on: the odd labelled rows")
+    n_calibration: int = Field(
+        description="number of images that the threshold was chosen on: a random half of the labelled rows"
+    )
+    n_test: int = Field(description="number of images that coverage and risk were measured on: the other half")
     reason: str = Field(description="why there is no threshold; empty if there is one")
+    holds: bool = Field(
+        description="false if there is no threshold, or if its errors on the test images are significantly above max_error"
+    )
 
     @classmethod
     def of(cls, run: Run, found: Guarantee) -> GuaranteeRecord:
@@ -45,6 +50,7 @@ class GuaranteeRecord(Schema):
             n_calibration=found.n_calibration,
             n_test=found.n_test,
             reason=found.reason,
+            holds=found.holds,
         )
 
 
@@ -67,6 +73,7 @@ class SetsRecord(Schema):
     mean_size: float = Field(description="mean number of classes in a set")
     single: float = Field(description="share of the sets with exactly one class")
     empty: float = Field(description="share of the sets without a class")
+    holds: bool = Field(description="false if the sets hold the true class significantly less often than asked")
     classes: list[ClassSetsRecord]
 
     @classmethod
@@ -80,6 +87,7 @@ class SetsRecord(Schema):
             mean_size=sets.mean_size,
             single=sets.single.value,
             empty=sets.empty.value,
+            holds=sets.holds,
             classes=[
                 ClassSetsRecord(
                     label=name,
@@ -94,7 +102,7 @@ class SetsRecord(Schema):
 
 
 class PredictionSetsRecord(Schema):
-    """Prediction sets of a run: even labelled rows calibrate, odd ones are the test images."""
+    """Prediction sets of a run: a random half of the labelled rows calibrates, the others are the test images."""
 
     run_id: str
     where: list[str] = Field(description="the conditions of the filter")

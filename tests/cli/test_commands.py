@@ -271,7 +271,7 @@ def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
     assert evaluated.returncode == 0
     assert set(record) == {
         "run_id", "state", "model", "n_images", "n_evaluated", "n_failed", "failed", "n_left_out", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
-        "confusion", "seconds", "images_per_second", "notes", "label_map",
+        "classes", "confusion", "seconds", "images_per_second", "notes", "label_map",
     }  # fmt: skip
     assert record["model"] == MODEL and record["state"] == "finished"
     assert [record[name] for name in ("n_images", "n_evaluated", "n_failed", "n_left_out")] == [4, 2, 1, 1]

@@ -49,7 +49,7 @@ def test_two_runs_as_a_table(data: Path) -> None:
     done = dashboard("runs", "compare", "a", "b", data_dir=data)
     told = done.stderr.decode()
     assert done.returncode == 0 and done.stdout == b""
-    assert "No significant difference: B 90.0%, A 80.0%, difference 10.0 points" in told
+    assert "No significant difference: B 90.0%, A 80.0%; B minus A is +10.0 points" in told
     assert "fewer than 10 images" in " ".join(told.split())
     assert "+10.0" in told and "only A: 1, only B: 2" in told and "A: pets-a@1 on pets.zip (10 images)" in told
 

@@ -70,7 +70,7 @@ def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, r
     at.selectbox(key="compare-a").select("bad").run()
     at.selectbox(key="compare-b").select("good").run()
     assert not at.exception
-    assert headline(at).startswith("B is right more often: 100.0% against 66.7% for A, difference 33.3 points (")
+    assert headline(at).startswith("B is right more often: 100.0% against 66.7% for A; B minus A is +33.3 points (+")
     assert headline(at).endswith("p < 0.0001.")
     assert (at.query_params["a"], at.query_params["b"]) == ("bad", "good")
     table = table_with(at, "B minus A")
@@ -85,7 +85,7 @@ def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, r
 
 def test_the_address_says_what_to_compare(open_page: Open, runs: Path) -> None:
     at = opened(open_page("compare"), a="good", b="near")
-    assert headline(at).startswith("No significant difference: A 100.0%, B 98.3%, difference 1.7 points")
+    assert headline(at).startswith("No significant difference: A 100.0%, B 98.3%; B minus A is -1.7 points")
     at = opened(at, a="bad", b="good", where=["true_label=cat"])
     assert "B is right more often: 100.0% against 33.3% for A" in headline(at)
     assert at.multiselect(key="compare-where").value == ["true_label=cat"]

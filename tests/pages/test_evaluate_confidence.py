@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.metrics.guarantee import guarantee_on_halves
+from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.temperature import softmax
 from dashboard.services import Services
 from tests.pages.conftest import text_of
@@ -115,6 +116,16 @@ def test_the_guarantee_is_a_sentence_and_its_threshold_can_be_used(show: Show) -
     assert "At least 2,995 images are needed" in reason.value and "only 2,000" in reason.value
 
 
+def test_what_the_other_half_contradicts_is_not_offered(show: Show) -> None:
+    probs, labels = np.tile([0.95, 0.05], (2000, 1)), np.zeros(2000, int)
+    labels[halves(2000)[1][:500]] = 1
+    at = show(probs, labels, "Acceptance")
+    assert not [each for each in at.button if each.key == "use-guarantee"]
+    assert at.warning[0].value.startswith("No threshold can be relied on for at most 2% errors.")
+    at = show(probs, labels, "Prediction sets")
+    assert "The sets with one limit for all classes cannot be relied on" in at.warning[0].value
+
+
 def test_a_guaranteed_threshold_close_to_one_accepts_what_was_promised(show: Show) -> None:
     """All confidences would be above or below a threshold with three decimals."""
     confidence = 0.9999 + 0.00009 * np.arange(1000)[::-1] / 1000
@@ -162,8 +173,9 @@ def test_prediction_sets_with_one_limit_and_a_limit_for_each_class(show: Show) -
         first = next(m for m in at.metric if m.label == "Sets with the true class")
         coverages.append(float(str(first.value).rstrip("%")))
         sizes.append(float(next(m for m in at.metric if m.label == "Classes in a set").value))
-    quantile = np.sort(scores[::2])[int(np.ceil(1001 * 0.9)) - 1]
-    assert coverages[0] == pytest.approx(100 * np.mean(scores[1::2] <= quantile), abs=0.05)
+    fit, check = halves(2000)
+    quantile = np.sort(scores[fit])[int(np.ceil(1001 * 0.9)) - 1]
+    assert coverages[0] == pytest.approx(100 * np.mean(scores[check] <= quantile), abs=0.05)
     assert coverages[1] > coverages[0] and sizes[1] > sizes[0] > 1
 
 
@@ -197,24 +209,20 @@ def stored_run(dashboard: Services, temperature: float) -> str:
     return run.run_id
 
 
-def folded_command(at: AppTest) -> list[str]:
-    return [each.value for box in at.expander if box.label.startswith("Store it") for each in box.code]
-
-
 def test_the_command_for_a_better_temperature(open_page: Open, dashboard: Services) -> None:
     version, run_id = dashboard.registry.get("tiny"), stored_run(dashboard, 3.0)
     names = version.class_names
     at = opened(open_page, run_id, "Temperature")
     assert [each.value for each in at.code] == [f"python -m dashboard models recalibrate {version.ref} --run {run_id}"]
-    assert "The new temperature is better" in text_of(at) and not folded_command(at)
+    assert "The new temperature is better" in text_of(at)
     at = opened(open_page, run_id, "Temperature", where=f"predicted_label={names[0]}|{names[1]}")
     assert not at.code
 
 
-def test_a_temperature_that_is_no_better_is_not_offered_at_once(open_page: Open, dashboard: Services) -> None:
+def test_a_temperature_that_is_no_better_is_not_offered(open_page: Open, dashboard: Services) -> None:
     at = opened(open_page, stored_run(dashboard, 0.6), "Temperature")  # that of the model is 0.5
     assert "No significant difference: there is no need for a new version" in text_of(at).replace("\\", "")
-    assert folded_command(at) == [each.value for each in at.code]
+    assert not at.code and "The present version can stay as it is." in text_of(at).replace("\\", "")
 
 
 def test_two_classes_have_a_threshold_and_costs(show: Show) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from dashboard.core.analysis.comparison import Comparison, Side
-from dashboard.core.metrics.definitions import Definition
-from dashboard.core.metrics.percent import percent, rounded
+from dashboard.core.metrics.definitions import BY_NAME, METRICS, Definition
 from dashboard.core.metrics.scores import Score
 
 
@@ -12,19 +14,51 @@ def verdict(comparison: Comparison) -> str:
     """One sentence: which of the two is right more often, by how much, and how certain that is."""
     a, b = (side.scores["accuracy"].value for side in (comparison.a, comparison.b))
     difference, outcomes = comparison.differences["accuracy"], comparison.outcomes
-    better, worse, value, other, sign = ("B", "A", b, a, 1) if difference.value >= 0 else ("A", "B", a, b, -1)
-    low, high = sorted(rounded(100 * sign * bound, 1) for bound in (difference.low, difference.high))
-    figures = f"difference {rounded(100 * abs(difference.value), 1)} points ({low} to {high})"
+    better, worse, value, other = ("B", "A", b, a) if difference.value >= 0 else ("A", "B", a, b)
+    metric = BY_NAME["accuracy"]
+    decimals = metric.decimals(a, b)
+    interval = metric.difference_interval(difference.low, difference.high, difference.n, decimals)
+    figures = f"B minus A is {metric.difference(difference.value, decimals)} points ({interval})"
     if outcomes:
         figures += f", {p_in_words(outcomes.mcnemar_p)}"
+    value_text, other_text = metric.text(value, decimals), metric.text(other, decimals)
     if comparison.accuracy_differs:
-        return f"{better} is right more often: {percent(value)} against {percent(other)} for {worse}, {figures}."
-    return f"No significant difference: {better} {percent(value)}, {worse} {percent(other)}, {figures}."
+        return f"{better} is right more often: {value_text} against {other_text} for {worse}; {figures}."
+    return f"No significant difference: {better} {value_text}, {worse} {other_text}; {figures}."
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """A metric of both sides as it is shown, all figures with the same number of decimals."""
+
+    metric: Definition
+    decimals: int
+    a: str
+    b: str
+    difference: str  # B minus A, with its sign; "-" if it says nothing
+    interval: str  # of the difference
+    better: str  # "A", "B", "unclear" or "-"
+
+
+def metric_rows(comparison: Comparison) -> Iterator[MetricRow]:
+    """A row for each metric that is defined for both sides."""
+    n = min(comparison.a.n, comparison.b.n)
+    for metric in METRICS:
+        if (difference := comparison.differences.get(metric.name)) is None:
+            continue
+        a, b = (side.scores[metric.name].value for side in (comparison.a, comparison.b))
+        decimals = metric.decimals(a, b)
+        yield MetricRow(
+            metric, decimals, metric.text(a, decimals), metric.text(b, decimals),
+            metric.difference(difference.value, decimals),
+            metric.difference_interval(difference.low, difference.high, n, decimals),
+            is_better(metric, difference) or ("unclear" if difference.is_meaningful else "-"),
+        )  # fmt: skip
 
 
 def p_in_words(p: float) -> str:
-    """A p-value with the digits that matter."""
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}" if p < 0.01 else f"p = {p:.2f}"
+    """A p-value with two digits after the zeros."""
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}"
 
 
 def side_in_words(side: Side) -> str:

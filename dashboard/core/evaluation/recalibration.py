@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from dashboard.core.errors import DatasetError, ModelError
-from dashboard.core.metrics.halves import FIT
+from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.recalibration import Refit, refit
 from dashboard.core.models.recalibrating import store_recalibrated
 from dashboard.core.models.registry import Registry
@@ -28,23 +28,22 @@ class Recalibrated:
 
 
 def recalibrate(registry: Registry, version: ModelVersion, store: RunStore, run_id: str) -> Recalibrated:
-    """Fits the temperature on the even labelled rows of a run, checks it on the odd ones, and stores it as a new version.
+    """Fits the temperature on half of the labelled rows of a run, checks it on the others, and stores it as a new version.
 
     Raises:
         DatasetError, ModelError: see `labelled_logits`.
-        ModelError: the new temperature is not better on the checked rows, or the version cannot be written.
+        ModelError: the new temperature is not significantly better on the checked rows, or the version cannot be written.
     """
     logits, labels = labelled_logits(version, store, run_id)
     found = refit(logits, labels, version.temperature)
-    if not found.improves:
+    if not found.is_better:
         raise ModelError(
-            f"A new temperature ({found.temperature:.3f}) would not improve {version.ref}: on {found.n_check:,} labelled "
-            f"images the mean log loss is {found.before.nll:.4f} with the present one ({version.temperature:.3f}) and "
-            f"{found.after.nll:.4f} with the new one.",
-            "Keep the present version. It needs nothing.", "temperature_not_better",
+            f"A new temperature ({found.temperature:.3f} instead of {version.temperature:.3f}) is not stored. {found.in_words()} "
+            f"It is {found.before.nll:.4f} with the present temperature and {found.after.nll:.4f} with the new one.",
+            f"Keep {version.ref}, or try an evaluation of more labelled images.", "temperature_not_better",
         )  # fmt: skip
     new = store_recalibrated(
-        registry, version, round(found.temperature, 4), logits[FIT], {"run": run_id, **asdict(found)}
+        registry, version, round(found.temperature, 4), logits[halves(len(labels))[0]], {"run": run_id, **asdict(found)}
     )
     return Recalibrated(new, found)
 

@@ -44,8 +44,8 @@ def preview_refit(registry: Registry, run: Run) -> RefitPreview:
     rows = labelled_rows(run, "logits" if version else "pred_probs", _MOST_NUMBERS)
     logits = rows.values if version else log_probabilities(rows.values)
     found = refit(logits, rows.labels, version.temperature if version else 1.0)
-    if not reason and not found.improves:
-        reason = "The new temperature is not better on the other half, so there is nothing to gain from it."
+    if not reason and not found.is_better:
+        reason = "The present version can stay as it is."
     elif not reason and run.conditions:
         reason = "The command always uses all images of the evaluation. Clear the filter to see what it would do."
     command = (

@@ -35,19 +35,27 @@ class Definition:
         """How many decimals `text` needs so that the value and a limit read differently, unless they are equal."""
         return decimals_apart(100 * value, 100 * limit, 1) if self.percent else decimals_apart(value, limit, 3)
 
-    def difference(self, value: float) -> str:
-        """A difference of two values, with its sign; "-" for NaN."""
+    def decimals(self, *values: float) -> int:
+        """How many decimals `text` gives to the one of these values that needs most: 99.97% needs two, not to read 100%."""
+        if not self.percent:
+            return 3
+        return max((decimals_apart(100 * value, 100, 1) for value in values if value < 1), default=1)
+
+    def difference(self, value: float, decimals: int | None = None) -> str:
+        """A difference of two values, with its sign, in points if in percent; "-" for NaN."""
         if math.isnan(value):
             return "-"
-        return f"{rounded(100 * value, 1):+f}" if self.percent else f"{rounded(value, 3):+f}"
+        return f"{rounded(100 * value, decimals or 1):+f}" if self.percent else f"{rounded(value, decimals or 3):+f}"
 
     def interval(self, low: float, high: float, n: int) -> str:
         """An interval of values from n images, with `chance_note`; "-" for NaN."""
         return "-" if math.isnan(low) else f"{self.text(low)} to {self.text(high)}{self._in_brackets(n)}"
 
-    def difference_interval(self, low: float, high: float, n: int) -> str:
+    def difference_interval(self, low: float, high: float, n: int, decimals: int | None = None) -> str:
         """An interval of differences, with `chance_note` for n images; "-" for NaN."""
-        return "-" if math.isnan(low) else f"{self.difference(low)} to {self.difference(high)}{self._in_brackets(n)}"
+        if math.isnan(low):
+            return "-"
+        return f"{self.difference(low, decimals)} to {self.difference(high, decimals)}{self._in_brackets(n)}"
 
     def chance_note(self, n: int) -> str:
         """Why the value from n images says little; "" if it does say something.

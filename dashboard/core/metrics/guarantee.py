@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.core.errors import counted
-from dashboard.core.metrics.halves import CHECK, FIT
+from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
 
@@ -27,10 +27,22 @@ class Guarantee:
     n_test: int  # images that coverage and risk were measured on
     reason: str = ""  # a sentence that says why there is no threshold
 
+    @property
+    def holds(self) -> bool:
+        """True if there is a threshold, and the errors on the test images are not significantly above `max_error`."""
+        return self.threshold is not None and (self.risk is None or self.risk.low <= self.max_error)
+
     def in_words(self) -> str:
-        """What the threshold gives, or why there is none."""
+        """What the threshold gives, or why there is none to rely on."""
         if self.threshold is None or self.coverage is None:
             return self.reason
+        if not self.holds:
+            return (
+                f"No threshold can be relied on for at most {100 * self.max_error:g}% errors. The one that "
+                f"{self.n_calibration:,} images lead to, {_rounded_up(self.threshold)}, fails on {self.n_test:,} others: "
+                f"{self.risk} of the predictions that it accepts are wrong. The two groups of images differ, by chance or "
+                "because they are of different kinds. Evaluate more images, or allow more errors."
+            )
         text = (
             f"Accept predictions with a confidence of at least {_rounded_up(self.threshold)}: with 95% confidence, at most "
             f"{100 * self.max_error:g}% of them are wrong. This was chosen on {self.n_calibration:,} images. "
@@ -85,13 +97,14 @@ def guaranteed_threshold(
 
 
 def guarantee_on_halves(confidence: np.ndarray, correct: np.ndarray, max_error: float) -> Guarantee:
-    """`guaranteed_threshold`, chosen on the even rows and measured on the odd rows; (N,) each."""
+    """`guaranteed_threshold`, chosen on one of the `halves` of the rows and measured on the other; (N,) each."""
+    fit, check = halves(len(confidence))
     if len(confidence) < 2:
         found = len(confidence)
         there = f"There {'is' if found == 1 else 'are'} {counted(found, 'labelled image')}"
         reason = f"{there}, but a threshold needs images to choose it on and to test it on."
-        return Guarantee(max_error, None, None, None, len(confidence[FIT]), 0, reason)
-    return guaranteed_threshold(confidence[FIT], correct[FIT], max_error, confidence[CHECK], correct[CHECK])
+        return Guarantee(max_error, None, None, None, len(fit), 0, reason)
+    return guaranteed_threshold(confidence[fit], correct[fit], max_error, confidence[check], correct[check])
 
 
 def _least_that_passes(curve: RiskCoverage, max_error: float) -> tuple[float | None, str]:
@@ -101,8 +114,8 @@ def _least_that_passes(curve: RiskCoverage, max_error: float) -> tuple[float | N
     needed = math.ceil(math.log(_ALPHA) / math.log1p(-max_error))
     if curve.n < needed:
         return None, (
-            f"At least {needed:,} images are needed to choose a threshold for at most {max_error:.2%} errors, "
-            f"but there are only {curve.n:,}."
+            f"At least {needed:,} images are needed to choose a threshold for at most {100 * max_error:g}% errors, "
+            f"but there are only {curve.n:,}: half of the labelled images choose it, the others test it."
         )
     first = int(np.searchsorted(curve.accepted, needed))
     n, errors = curve.accepted[first:], curve.errors[first:]
@@ -111,7 +124,7 @@ def _least_that_passes(curve: RiskCoverage, max_error: float) -> tuple[float | N
     n_passed = len(passes) if passes.all() else int(np.argmin(passes))
     if n_passed == 0:
         return None, (
-            f"{errors[0]:,} of the {n[0]:,} predictions with the highest confidence are wrong. "
-            f"That is too many to show that at most {max_error:.2%} are wrong from any threshold on."
+            f"Of the {curve.n:,} images that choose the threshold, the {n[0]:,} with the highest confidence have "
+            f"{counted(int(errors[0]), 'wrong prediction')}. That is too many to show that at most {100 * max_error:g}% are wrong from any threshold on."
         )
     return float(curve.thresholds[first + n_passed - 1]), ""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import bisect
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.core.metrics.halves import CHECK, FIT
+from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.intervals import Proportion, proportion
 from dashboard.core.metrics.wilson import wilson
+
+_CLEARLY = 4.0  # standard deviations below what was asked; chance does this about once in 2,000 evaluations
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,32 @@ class PredictionSets:
     def coverage(self) -> Proportion:
         """The share of sets that hold the true class."""
         return proportion(int(self.covered.sum()), len(self.labels))
+
+    @property
+    def holds(self) -> bool:
+        """False if the sets hold the true class significantly less often than asked.
+
+        If the test images are like the calibration images, the share of the test images that a quantile covers follows a
+        beta-binomial distribution, because chance chose both.
+        """
+        n = self.n_calibration if self.by_class else np.array([self.n_calibration.sum()])
+        m = np.bincount(self.labels, minlength=len(n)) if self.by_class else np.array([len(self.labels)])
+        a = np.ceil((n + 1) * self.confidence)
+        limited = a <= n  # else the class is in every set
+        a, b, m_limited = a[limited], (n + 1 - a)[limited], m[limited]
+        mean = m_limited * a / (a + b)
+        variance = mean * b / (a + b) * (a + b + m_limited) / (a + b + 1)
+        expected = mean.sum() + m[~limited].sum()
+        return bool(self.covered.sum() >= expected - _CLEARLY * math.sqrt(variance.sum()))
+
+    def warning(self) -> str:
+        """What it means that the sets do not hold, in two sentences."""
+        kind = "a limit for each class" if self.by_class else "one limit for all classes"
+        return (
+            f"The sets with {kind} cannot be relied on: only {self.coverage} of them contain the true class, "
+            f"instead of {100 * self.confidence:g}%. The images that set the limits and the others differ, by chance or because "
+            "they are of different kinds."
+        )
 
     def class_coverage(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Test images of each class, the share whose set holds the class, and its 95% Wilson bounds; (K,) each.
@@ -112,8 +141,9 @@ def prediction_sets(
 def prediction_sets_on_halves(
     pred_probs: np.ndarray, labels: np.ndarray, confidence: float = 0.95, by_class: bool = False
 ) -> PredictionSets:
-    """`prediction_sets` of probabilities (N, K) and labels (N,): even rows calibrate, odd rows are measured."""
-    return prediction_sets(pred_probs[FIT], labels[FIT], pred_probs[CHECK], labels[CHECK], confidence, by_class)
+    """`prediction_sets` of probabilities (N, K) and labels (N,): one of the `halves` calibrates, the other is measured."""
+    fit, check = halves(len(labels))
+    return prediction_sets(pred_probs[fit], labels[fit], pred_probs[check], labels[check], confidence, by_class)
 
 
 def _largest_accepted(scores: np.ndarray, confidence: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.core.metrics.calibration import expected_calibration_error
-from dashboard.core.metrics.halves import CHECK, FIT
+from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.scores import Score, mean_score
 from dashboard.core.metrics.temperature import fit_temperature, log_losses, softmax
 
@@ -33,11 +33,6 @@ class Refit:
     n_check: int
 
     @property
-    def improves(self) -> bool:
-        """True if the checked half is more likely with the new temperature."""
-        return self.after.nll < self.before.nll
-
-    @property
     def is_better(self) -> bool:
         """True if the new temperature is significantly better on the checked half."""
         return self.difference.high < 0
@@ -58,7 +53,7 @@ class Refit:
 
 
 def refit(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> Refit:
-    """Fits the temperature on the even rows and measures it on the odd rows.
+    """Fits the temperature on one of the `halves` of the rows and measures it on the other.
 
     Args:
         logits: (N, K), N >= 2. If there are none, `log_probabilities` serve; the new temperature is then a factor of
@@ -71,14 +66,16 @@ def refit(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> R
     """
     if len(labels) < 2:
         raise ValueError("two halves need at least two images")
-    new = fit_temperature(logits[FIT], labels[FIT])
-    losses = [log_losses(logits[CHECK], labels[CHECK], each) for each in (temperature, new)]
+    fit, check = halves(len(labels))
+    new = fit_temperature(logits[fit], labels[fit])
+    others, truth = logits[check], labels[check]
+    losses = [log_losses(others, truth, each) for each in (temperature, new)]
     before, after = (
-        Calibration(expected_calibration_error(softmax(logits[CHECK], each), labels[CHECK]), float(loss.mean()))
+        Calibration(expected_calibration_error(softmax(others, each), truth), float(loss.mean()))
         for each, loss in zip((temperature, new), losses, strict=True)
     )
     difference = mean_score(losses[1] - losses[0])
-    return Refit(temperature, new, before, after, difference, len(labels[FIT]), len(labels[CHECK]))
+    return Refit(temperature, new, before, after, difference, len(fit), len(check))
 
 
 def log_probabilities(pred_probs: np.ndarray) -> np.ndarray:

@@ -6,27 +6,24 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.core.analysis.comparison import Comparison, Side
-from dashboard.core.analysis.comparison_words import is_better
-from dashboard.core.metrics.definitions import METRICS, ONE_LABEL, Definition
-from dashboard.core.metrics.scores import Score
+from dashboard.core.analysis.comparison_words import MetricRow, metric_rows
+from dashboard.core.metrics.definitions import ONE_LABEL
 from dashboard.ui.words import WHAT_METRICS_ARE
 
 
 def show_metrics(comparison: Comparison) -> None:
     """Shows a row for each metric, and the speed of both below."""
-    rows = []
-    for metric in METRICS:
-        if difference := comparison.differences.get(metric.name):
-            a, b = (side.scores[metric.name] for side in (comparison.a, comparison.b))
-            rows.append(
-                {
-                    "Metric": metric.title,
-                    "A": _with_interval(metric, a),
-                    "B": _with_interval(metric, b),
-                    **_difference(metric, difference, min(a.n, b.n)),
-                }
-            )
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(
+        {
+            "Metric": row.metric.title,
+            "A": _with_interval(row, comparison.a),
+            "B": _with_interval(row, comparison.b),
+            "B minus A": row.difference,
+            "95% interval": row.interval,
+            "Better": row.better,
+        }
+        for row in metric_rows(comparison)
+    )
     st.caption("Each metric with its 95% interval.", help=WHAT_METRICS_ARE)
     st.dataframe(
         table,
@@ -44,22 +41,12 @@ def show_metrics(comparison: Comparison) -> None:
     _show_speed(comparison)
 
 
-def _difference(metric: Definition, difference: Score, n: int) -> dict[str, str]:
-    """The cells of a row about the difference; each side has at least n images."""
-    if not difference.is_meaningful:
-        return {"B minus A": "-", "95% interval": "-", "Better": "-"}
-    return {
-        "B minus A": metric.difference(difference.value),
-        "95% interval": metric.difference_interval(difference.low, difference.high, n),
-        "Better": is_better(metric, difference) or "unclear",
-    }
-
-
-def _with_interval(metric: Definition, score: Score) -> str:
+def _with_interval(row: MetricRow, side: Side) -> str:
+    score = side.scores[row.metric.name]
     if not score.is_meaningful:
         return "-"
-    low, high = (metric.text(bound).removesuffix("%") for bound in (score.low, score.high))
-    return f"{metric.text(score.value)} ({low}-{high})"
+    value, low, high = (row.metric.text(each, row.decimals) for each in (score.value, score.low, score.high))
+    return f"{value} ({low.removesuffix('%')}-{high.removesuffix('%')})"
 
 
 def _show_speed(comparison: Comparison) -> None:

@@ -107,14 +107,15 @@ def _show_guarantee(run: Run) -> None:
     st.markdown(
         "**A threshold for a maximum error rate**",
         help="The smallest threshold for which the limit is shown with 95% confidence (fixed-sequence testing with "
-        "Clopper-Pearson limits). It holds for new images only if they are like the images of this evaluation.",
+        "Clopper-Pearson limits). A random half of the labelled images chooses it, and the other half tests it. It holds for "
+        "new images only if they are like the images of this evaluation.",
     )
     percent = st.number_input(
         "Maximum error rate of accepted predictions (%)", 0.1, 50.0, 2.0, 0.5, key="max-error", format="%.1f",
         persist_state="session",
     )  # fmt: skip
     found = remembered("guarantee", (rows_key(run), percent), "", lambda: _guarantee(run, percent / 100))
-    if found.threshold is None:
+    if found.threshold is None or not found.holds:
         st.warning(found.in_words(), icon=":material/block:")
         return
     st.write(found.in_words())

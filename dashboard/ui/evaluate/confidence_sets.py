@@ -25,8 +25,8 @@ def show_prediction_sets(services: Services, run: Run) -> None:
     st.markdown(
         "**Prediction sets**",
         help="Instead of one class, the model names all classes whose probability is above a limit. The limit is set on "
-        "the even labelled rows so that the set contains the true class as often as you ask (split conformal prediction). The "
-        "figures are measured on the odd rows. They hold for new images that are like these.",
+        "a random half of the labelled images so that the set contains the true class as often as you ask (split conformal "
+        "prediction). The figures are measured on the other half. They hold for new images that are like these.",
     )
     if len(run.labelled) < 2:
         st.info("Prediction sets need at least two labelled images.", icon=":material/info:")
@@ -81,6 +81,8 @@ def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
             "No class", percent(sets.empty.value), width=175,
             help="Sets without a class. No class is probable enough for these images, so a person should decide.",
         )  # fmt: skip
+    if not sets.holds:
+        st.warning(plain(sets.warning()), icon=":material/block:")
     images, share, low, high = sets.class_coverage()
     if np.isfinite(share).any():
         worst = int(np.nanargmin(share))

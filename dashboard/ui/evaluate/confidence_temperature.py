@@ -45,18 +45,11 @@ def show_temperature(services: Services, run: Run) -> None:
             "This temperature is relative to the stored probabilities: 1 leaves them unchanged. If you can change the model, divide its "
             "logits by the new temperature."
         )
-    if preview.command and found.is_better:
-        _show_command(preview.command)
-    elif preview.command:
-        with st.expander("Store it as a new version all the same", key="refit-command"):
-            _show_command(preview.command)
+    if preview.command:
+        st.markdown("This command stores the model with the new temperature as a new version:")
+        st.code(preview.command, language="bash", wrap_lines=True)
     else:
         st.info(plain(preview.reason), icon=":material/info:")
-
-
-def _show_command(command: str) -> None:
-    st.markdown("This command stores the model with the new temperature as a new version:")
-    st.code(command, language="bash", wrap_lines=True)
 
 
 def _change(label: str, after: str, before: str) -> None:

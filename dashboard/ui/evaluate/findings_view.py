@@ -15,17 +15,15 @@ from dashboard.ui.evaluate.chosen_images import VIEW, choose_images
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import plain
 
-MOST_BY_NUMBER = 300  # images that an address can name one by one
-
 
 def show_findings(services: Services, run: Run) -> None:
-    """Shows the findings about these rows, the most costly first."""
+    """Shows the findings about these rows, in the order of `find`."""
     if run.manifest.state == "running":
         return
     st.markdown(
         "**Findings**",
-        help="Patterns that are unlikely to be chance, although many were tested. The first is the one that makes the most "
-        "images wrong, lost or misleading.",
+        help="Patterns that are unlikely to be chance, although many were tested. Labels and classes that are "
+        "certainly wrong come first, then what makes the most images wrong, lost or misleading.",
     )
     key = (rows_key(run), run.manifest.state)
     try:
@@ -50,12 +48,12 @@ def _show(run: Run, number: int, finding: Finding) -> None:
             st.caption(plain(finding.next_step.replace("`", "")))
         if finding.id == "unreadable":
             st.button("Show the files", key=f"show-finding-{number}", on_click=_show_files)
-        elif texts := _conditions(run, finding):
+        elif finding.where and len(finding.rows):
             st.button(
                 f"Show {len(finding.rows):,} images" if len(finding.rows) != 1 else "Show the image",
                 key=f"show-finding-{number}",
                 on_click=_show_images,
-                args=(run.manifest.run_id, texts),
+                args=(run.manifest.run_id, finding.where),
             )
 
 
@@ -68,12 +66,3 @@ def _show_images(run_id: str, texts: Sequence[str]) -> None:
     """Opens the view of images with these, since the overview would show them far below the findings."""
     choose_images(run_id, texts)
     st.session_state[VIEW] = "Images"
-
-
-def _conditions(run: Run, finding: Finding) -> list[str]:
-    """Conditions for exactly the images of a finding; none if it has no images, or too many to name them."""
-    if finding.where and len(finding.rows):
-        return list(finding.where)
-    if not 0 < len(finding.rows) <= MOST_BY_NUMBER:
-        return []
-    return [f"index={'|'.join(str(i) for i in run.table['index'].loc[finding.rows])}"]

@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics as sk
 
 from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
-from dashboard.core.analysis.comparison_words import is_better, verdict
+from dashboard.core.analysis.comparison_words import is_better, metric_rows, p_in_words, verdict
 from dashboard.core.analysis.leaderboard import leaderboard
 from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.definitions import BY_NAME
@@ -336,13 +336,31 @@ def test_the_verdict_in_words(a: RunFolder, b: RunFolder) -> None:
         b=replace(found.b, scores={"accuracy": replace(score, value=0.931)}),
     )  # fmt: skip
     assert verdict(made) == (
-        "B is right more often: 93.1% against 91.8% for A, difference 1.3 points (0.6 to 2.0), p = 0.0004."
+        "B is right more often: 93.1% against 91.8% for A; B minus A is +1.3 points (+0.6 to +2.0), p = 0.0004."
     )
     turned = replace(made, a=made.b, b=made.a, differences={"accuracy": Score(-0.013, -0.02, -0.006, 2000)})
-    assert verdict(turned).startswith("A is right more often: 93.1% against 91.8% for B, difference 1.3 points (0.6 to")
-    assert verdict(replace(made, outcomes=replace(told, mcnemar_p=0.3))) == (
-        "No significant difference: B 93.1%, A 91.8%, difference 1.3 points (0.6 to 2.0), p = 0.30."
+    assert verdict(turned).startswith(
+        "A is right more often: 93.1% against 91.8% for B; B minus A is -1.3 points (-2.0 to -0.6)"
     )
+    assert verdict(replace(made, outcomes=replace(told, mcnemar_p=0.3))) == (
+        "No significant difference: B 93.1%, A 91.8%; B minus A is +1.3 points (+0.6 to +2.0), p = 0.3."
+    )
+
+
+def test_all_figures_of_a_row_have_the_same_decimals(a: RunFolder, b: RunFolder) -> None:
+    found = compare(load(a), load(b))
+    values = [{"top2": Score(value, value, value, 2000)} for value in (1.0, 0.9995)]
+    made = replace(
+        found, a=replace(found.a, scores=values[0]), b=replace(found.b, scores=values[1]),
+        differences={"top2": Score(-0.0005, -0.0015, 0.0, 2000)},
+    )  # fmt: skip
+    [row] = metric_rows(made)
+    assert (row.a, row.b, row.difference, row.interval) == ("100.00%", "99.95%", "-0.05", "-0.15 to +0.00")
+
+
+@pytest.mark.parametrize("p, told", [(0.0352, "0.035"), (0.3, "0.3"), (0.00123, "0.0012"), (1.0, "1")])
+def test_a_p_value_has_two_digits(p: float, told: str) -> None:
+    assert p_in_words(p) == f"p = {told}"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.recalibration import LEAST_IMAGES, labelled_logits, recalibrate
+from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.temperature import softmax
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.store import RunStore
@@ -29,7 +30,7 @@ RECORD: dict[str, Any] = {
 }
 
 
-ONLY_EVEN_ROWS_ARE_OFF = np.tile([[10.0], [1.5]], (500, 1))
+ONLY_ONE_HALF_IS_OFF = np.where(np.isin(np.arange(1000), halves(1000)[0]), 10.0, 1.5)[:, None]
 
 
 @pytest.fixture
@@ -106,7 +107,8 @@ def test_pictures_are_doubted_as_often_as_before(registry: Registry, tmp_path: P
         ({"fit": "pad"}, "run_of_other_model", "fits pictures by pad, but pets@1 fits them by stretch"),
         ({"state": "cancelled"}, "run_unfinished", "not finished (cancelled)"),
         ({"n": LEAST_IMAGES - 1}, "too_few_images", "has 199 labelled images"),
-        ({"temperature": ONLY_EVEN_ROWS_ARE_OFF}, "temperature_not_better", "would not improve pets@1"),
+        ({"temperature": ONLY_ONE_HALF_IS_OFF}, "temperature_not_better", "The new temperature is worse"),
+        ({"temperature": 1.6}, "temperature_not_better", "No significant difference"),
     ],
 )
 def test_refusals_name_the_reason_and_store_nothing(

@@ -11,7 +11,7 @@ from dashboard.core.evaluation.refit_preview import preview_refit
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
-from tests.core.evaluation.test_recalibration import ONLY_EVEN_ROWS_ARE_OFF, RUN, registry, stored  # noqa: F401
+from tests.core.evaluation.test_recalibration import ONLY_ONE_HALF_IS_OFF, RUN, registry, stored  # noqa: F401
 
 
 def test_it_shows_what_the_command_will_do(registry: Registry, tmp_path: Path) -> None:  # noqa: F811
@@ -28,8 +28,8 @@ def test_it_shows_what_the_command_will_do(registry: Registry, tmp_path: Path) -
         ({"model": "pets@7"}, (), "pets@7"),
         ({"model_sha256": "other"}, (), "other weights"),
         ({"imported": True, "model": "pets", "model_sha256": ""}, (), "were imported"),
-        ({"temperature": ONLY_EVEN_ROWS_ARE_OFF}, (), "not better on the other half"),
-        ({}, ["file~7"], "Clear the filter"),
+        ({"temperature": ONLY_ONE_HALF_IS_OFF}, (), "can stay as it is"),
+        ({}, ["file~1"], "Clear the filter"),
     ],
 )
 def test_without_a_command_it_says_why(

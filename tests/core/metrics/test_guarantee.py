@@ -32,7 +32,9 @@ def test_by_hand() -> None:
     correct[4] = False
     found = guaranteed_threshold(confidence, correct, 0.5, *test)
     assert found.threshold is found.coverage is found.risk is None
-    assert found.reason.startswith("1 of the 5 predictions with the highest confidence are wrong.")
+    assert found.reason.startswith(
+        "Of the 20 images that choose the threshold, the 5 with the highest confidence have 1 wrong prediction."
+    )
 
 
 def test_each_limit_is_the_one_of_scipy() -> None:
@@ -64,6 +66,18 @@ def test_images_with_equal_confidence_are_accepted_together() -> None:
         assert found.coverage is not None and found.coverage.value == pytest.approx(40 / 60)
 
 
+def test_a_threshold_that_other_images_contradict_does_not_hold() -> None:
+    confidence = np.linspace(0.5, 1, 400)
+    chosen_on = confidence, np.ones(400, bool)
+    few, many = np.arange(400) % 50 != 0, np.arange(400) % 20 != 0
+    found = guaranteed_threshold(*chosen_on, 0.02, confidence, many)
+    assert found.threshold is not None and found.risk is not None and found.risk.low > 0.02 and not found.holds
+    assert found.in_words().startswith("No threshold can be relied on for at most 2% errors.")
+    assert "fails on 400 others: 5.0% (3.3-7.6) of the predictions that it accepts are wrong." in found.in_words()
+    assert guaranteed_threshold(*chosen_on, 0.02, confidence, few).holds
+    assert not guaranteed_threshold(confidence, ~chosen_on[1], 0.02, confidence, few).holds
+
+
 def test_too_few_images_say_so() -> None:
     confidence, correct = np.linspace(0, 1, 148), np.ones(148, bool)
     found = guaranteed_threshold(confidence, correct, 0.02, confidence, correct)
@@ -84,7 +98,8 @@ def test_a_limit_out_of_range_is_refused(max_error: float) -> None:
 
 
 def test_on_the_reference(reference: Any) -> None:
-    found = guarantee_on_halves(reference.confidence, reference.correct, 0.02)
+    even, odd = ((reference.confidence[i::2], reference.correct[i::2]) for i in (0, 1))
+    found = guaranteed_threshold(*even, 0.02, *odd)
     assert found.threshold == pytest.approx(0.967, abs=0.001)
     assert found.coverage is not None and found.coverage.value == pytest.approx(0.831, abs=5e-4)
     assert found.risk is not None and found.risk.value == pytest.approx(0.0159, abs=5e-5)

@@ -10,6 +10,7 @@ from dashboard.core.analysis.checks.check import Check, ChecksFile, Comparison, 
 from dashboard.core.analysis.checks.figures import class_figure
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.sentences import OF_A_CLASS
+from dashboard.core.analysis.comparison_words import p_in_words
 from dashboard.core.analysis.findings.find import by_answers, find_in
 from dashboard.core.analysis.findings.finding import Finding, in_words
 from dashboard.core.analysis.findings.rules import WITHOUT_LABELS
@@ -215,7 +216,7 @@ def _not_worse(check: Check, run: Run, earlier: Run) -> Outcome:
     value, interval = _ACCURACY.difference(score.value), _ACCURACY.difference_interval(score.low, score.high, score.n)
     message = (
         f"The accuracy differs by {value} points (95% interval {interval}) on {counted(score.n, 'common image')}: {difference.only_now:,} are right only now and "
-        f"{difference.only_before:,} only before (McNemar p = {difference.p_value:.2g})."
+        f"{difference.only_before:,} only before (McNemar: {p_in_words(difference.p_value)})."
     )
     message = " ".join((message, *difference.notes))
     return Outcome(check, not difference.is_worse, message, score.value, score.low, score.high, score.n)

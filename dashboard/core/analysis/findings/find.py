@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding
-from dashboard.core.analysis.findings.rules import RULES
+from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import SCORE_COLUMNS, VIEW_COLUMNS
@@ -18,10 +18,12 @@ from dashboard.core.runs.run import Run
 
 MOST = 10  # findings
 MOST_OF_A_RULE = 3
+MOST_BY_NUMBER = 300  # images that a filter names one by one; an address of the page would be too long for more
 # Expected share of findings that are due to chance. It is small, because images are seldom independent of each other
 # (frames of a film, copies), which makes chance look significant more often than tests assume.
 FALSE_DISCOVERIES = 0.0005
 _MOST_OF_ITS_IMAGES = 0.5
+_LABELS_FIRST = "Check the labels first: most of these images are also in a finding about wrong labels."
 _OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", *SCORE_COLUMNS)
 
 
@@ -43,6 +45,9 @@ def find_of(run: Run, folder: RunFolder) -> list[Finding]:
 
 def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | None = None) -> list[Finding]:
     """At most `MOST` findings, those that cost most images first.
+
+    Before them stand those about labels or classes that are certainly wrong, behind them classes whose mistakes are mostly
+    doubtful labels.
 
     Only significant ones are given: of all tests of all rules together, the false discovery rate is controlled
     (Benjamini, Hochberg 1995). A finding whose images another one explains is left out. Under a filter that chooses images
@@ -69,9 +74,28 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     for rule, search, limit in zip(rules, searches, limits, strict=True):
         significant = [each for each in search.candidates if each.p_value <= limit]
         kept += _of_rule(significant, rule.explained_by, kept)
-    ranked = sorted(kept, key=lambda finding: -finding.cost)[:MOST]
+    about_labels = [finding.rows for finding in kept if finding.id in ABOUT_LABELS]
+    doubtful = np.concatenate([*about_labels, np.array([], int)])
+    kept = [replace(each, next_step=_LABELS_FIRST) if _is_due_to(doubtful, each) else each for each in kept]
+    ranked = sorted(kept, key=lambda each: (each.id not in FIRST, each.next_step == _LABELS_FIRST, -each.cost))[:MOST]
     own = tuple(as_texts(run.conditions))
-    return [replace(finding, where=(*own, *finding.where) if finding.where else ()) for finding in ranked]
+    conditions = [finding.where or _by_number(run, finding) for finding in ranked]
+    return [
+        replace(finding, where=(*own, *where) if where else ())
+        for finding, where in zip(ranked, conditions, strict=True)
+    ]
+
+
+def _by_number(run: Run, finding: Finding) -> tuple[str, ...]:
+    """A condition for the images of a finding one by one; none if there are too many of them."""
+    if not 0 < len(finding.rows) <= MOST_BY_NUMBER:
+        return ()
+    return (f"index={'|'.join(str(i) for i in run.table['index'].loc[finding.rows])}",)
+
+
+def _is_due_to(doubtful: np.ndarray, finding: Finding) -> bool:
+    """Whether it is about a class most of whose mistakes are images with doubtful labels, given as positions."""
+    return finding.id == "weak_class" and bool(np.isin(finding.rows, doubtful).mean() >= _MOST_OF_ITS_IMAGES)
 
 
 def by_answers(conditions: Filter) -> bool:

@@ -30,6 +30,9 @@ class Rule:
 
 _WHOLE = ("wrong_pixels", "wrong_order")
 _CAUSES = (*_WHOLE, "never_predicted", "at_chance", "mislabelled_class")
+ABOUT_LABELS = ("conflicting_labels", "mislabelled_class", "label_errors")
+# whatever they cost: while labels or classes are certainly wrong, other findings may be, too
+FIRST = (*_WHOLE, "never_predicted", "at_chance", "conflicting_labels")
 RULES = (  # a rule stands after those that explain it
     Rule(("unreadable",), unreadable, needs_labels=False, about_answers=False),
     Rule(("wrong_pixels",), wrong_pixels),
@@ -43,7 +46,11 @@ RULES = (  # a rule stands after those that explain it
     Rule(("depends_on_property",), depends_on_property, (*_CAUSES, "depends_on_property")),
     Rule(("rare_class",), rare_class, ("never_predicted",)),
     Rule(("label_errors",), label_errors, (*_CAUSES, "conflicting_labels", "depends_on_property")),
-    Rule(("overconfident", "underconfident"), miscalibrated, (*_CAUSES, "depends_on_property", "label_errors")),
+    Rule(
+        ("overconfident", "underconfident", "miscalibrated"),
+        miscalibrated,
+        (*_CAUSES, "depends_on_property", "label_errors"),
+    ),
     Rule(("weak_class",), weak_class, (*_CAUSES, "confused_pair")),
 )
 IDS = tuple(each for rule in RULES for each in rule.ids)

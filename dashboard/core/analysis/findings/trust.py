@@ -1,4 +1,4 @@
-"""Rule: the confidence is too high or too low."""
+"""Rule: the confidence is too high, too low, or both."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from dashboard.core.analysis.findings.finding import Candidate, Finding, Search
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import in_percent, percent
 
-_LEAST_GAP = 0.02  # between mean confidence and accuracy
+_LEAST_GAP = 0.02  # between mean confidence and accuracy, or beyond the calibration error of chance
+_CERTAIN = 1e-5  # a p-value
+_UPPER = np.round(np.arange(1, 16) / 15, 2)  # edges of bins of confidence, short enough for a filter
 _LEAST_IMAGES = 50
 
 
 def miscalibrated(evidence: Evidence) -> Search:
-    """The mean confidence differs from the accuracy."""
+    """The mean confidence differs from the accuracy, or the confidence is too high in some bins and too low in others."""
     n, confidence = evidence.n, evidence.confidence
     if n < _LEAST_IMAGES or np.isnan(confidence).any():
         return Search()
     sure, right = float(confidence.mean()), 1 - evidence.errors / n
     gap = sure - right
-    if abs(gap) < _LEAST_GAP:
-        return Search(1)
     spread = math.sqrt(max(float((confidence * (1 - confidence)).sum()), right * (1 - right) * n, 1.0))
     p_value = 2 * NormalDist().cdf(-abs(gap) * n / spread)
+    if (abs(gap) < _LEAST_GAP or p_value > _CERTAIN) and (both_ways := _off_both_ways(evidence, abs(gap))):
+        return Search(2, [both_ways])
+    if abs(gap) < _LEAST_GAP:
+        return Search(2)
     ece, over = evidence.run.scores["ece15"], gap > 0
     note = BY_NAME["ece15"].chance_note(n)
     figures = f"calibration error {percent(ece.value)}, {in_percent(ece.low)} to {in_percent(ece.high)}"
@@ -43,4 +47,47 @@ def miscalibrated(evidence: Evidence) -> Search:
         evidence.positions[rows],
         ("correct=no", f"confidence>={line}") if over else ("correct=yes", f"confidence<{line}"),
     )  # fmt: skip
-    return Search(1, [Candidate(finding, p_value)])
+    return Search(2, [Candidate(finding, p_value)])
+
+
+def _off_both_ways(evidence: Evidence, gap: float) -> Candidate | None:
+    """The confidence is too high in some bins and too low in others; None if it is not so by much.
+
+    Args:
+        gap: distance of the mean confidence and the accuracy, in [0, 1].
+    """
+    from scipy.stats import binom
+
+    n, confidence = evidence.n, evidence.confidence
+    bin_of = np.minimum(np.searchsorted(_UPPER, confidence), len(_UPPER) - 1)
+    images, sure, right, spread = (
+        np.bincount(bin_of, weights, len(_UPPER))
+        for weights in (None, confidence, evidence.correct, confidence * (1 - confidence))
+    )
+    by_chance = (
+        float(np.sqrt(2 * spread / math.pi).sum()) / n
+    )  # the mean of |x| is sqrt(2 / pi) for a standard normal x
+    ece = evidence.run.scores["ece15"]
+    if ece.value - max(by_chance, gap) < _LEAST_GAP:
+        return None
+    # exact for each bin; chance makes the number of right answers vary less if the confidences in a bin differ
+    expected = sure / np.maximum(images, 1)
+    tails = np.minimum(binom.cdf(right, images, expected), binom.sf(right - 1, images, expected))
+    p_value = min(1.0, 2 * int((images > 0).sum()) * float(tails[images > 0].min()))
+    worst = int(np.abs(sure - right).argmax())
+    low, high = (f"{edge:.2f}" for edge in (_UPPER[worst - 1] if worst else 0, _UPPER[worst]))
+    inside, over = bin_of == worst, bool(sure[worst] > right[worst])
+    rows = inside & (evidence.correct != over)
+    finding = Finding(
+        "miscalibrated",
+        f"The confidence is too high for some images and too low for others: it is off by {in_percent(ece.value)} points on "
+        f"average ({in_percent(ece.low)} to {in_percent(ece.high)}). Where it is between {low} and {high}, it is "
+        f"{percent(expected[worst])} on average, but {percent(right[worst] / images[worst])} of the answers are right.",
+        ece.value, ece.low, ece.high, n,
+        "Do not rely on the confidence. A new temperature seldom mends both; a curve that is fitted to part of these images may "
+        "(isotonic regression).",
+        0.75 * ece.value * n,  # half of it is doubt, which costs less
+        evidence.positions[rows],
+        (f"correct={'no' if over else 'yes'}", f"confidence>{low}", f"confidence<={high}"),
+    )  # fmt: skip
+    return Candidate(finding, p_value)

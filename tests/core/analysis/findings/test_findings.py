@@ -54,7 +54,7 @@ def test_a_planted_fault_is_the_first_finding(plant: Callable[[int], Simulated],
 
 def test_every_fault_of_the_list_is_planted() -> None:
     assert {*FAULTS.values()} == {*IDS} - {
-        "at_chance", "underconfident", "conflicting_labels", "label_errors", "weak_class",
+        "at_chance", "underconfident", "miscalibrated", "conflicting_labels", "label_errors", "weak_class",
     }  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def test_images_that_were_left_out_by_their_label_are_not_unreadable(
     folder.add_part(0, table_of([*rows, *(replace(failed(i), true_label=damaged_label) for i in range(55, 58))]))
     (finding,) = find_in(folder)
     assert finding.statement == "3 of 43 images could not be evaluated (7.0%, 2.4 to 18.6): It is damaged."
-    assert finding.rows.tolist() == [55, 56, 57] and bool(finding.where) is bool(damaged_label)
+    assert finding.rows.tolist() == [55, 56, 57] and (finding.where[0] == "status=failed") is bool(damaged_label)
     assert same_rows_as_its_filter(finding, folder)
 
 
@@ -170,6 +170,28 @@ def test_underconfidence_is_told_from_overconfidence(tmp_path: Path) -> None:
     assert finding.id == "underconfident" and finding.where[0] == "correct=yes"
 
 
+def test_confidence_that_is_right_on_average_only(tmp_path: Path) -> None:
+    """Of answers with a confidence of 60%, 45% are right, and of those with 85%, all."""
+    rng = np.random.default_rng(1)
+    confidence, n = np.tile([0.6, 0.85], 1000), 2000
+    right = rng.random(n) < np.tile([0.45, 1.0], 1000)
+    true = rng.integers(0, 3, n)
+    predicted = np.where(right, true, (true + rng.integers(1, 3, n)) % 3)
+    probs = np.where(np.eye(3, dtype=bool)[predicted], confidence[:, None], (1 - confidence[:, None]) / 2)
+    folder = replace(clean(1, n, 3), true=true, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
+    (finding,) = find_in(folder)
+    assert finding.id == "miscalibrated" and finding.value == pytest.approx(0.15, abs=0.01)
+    assert finding.statement.startswith(
+        "The confidence is too high for some images and too low for others: it is off by 14.8 points on"
+    )
+    assert same_rows_as_its_filter(finding, folder) and len(finding.rows) in (right[1::2].sum(), (~right[::2]).sum())
+
+
+def test_calibration_errors_of_chance_are_no_finding(tmp_path: Path) -> None:
+    runs = [clean(seed, 150, 3) for seed in range(20)]
+    assert not [each for i, run in enumerate(runs) for each in found_in(run, tmp_path / str(i))]
+
+
 def test_one_class_that_is_wrong_more_often_though_not_as_a_certain_other_one(tmp_path: Path) -> None:
     run, rng = clean(1), np.random.default_rng(1)
     probs = run.pred_probs.copy()
@@ -186,10 +208,33 @@ def test_the_same_image_with_two_labels(tmp_path: Path) -> None:
     true[2000:] = (true[2000:] + 3) % 10
     findings = {finding.id: finding for finding in found_in(replace(again, true=true), tmp_path)}
     assert findings.keys() == {"conflicting_labels"}  # which says that they are repeated, too
-    assert findings["conflicting_labels"].cost == 8 and sorted(findings["conflicting_labels"].rows) == [
-        *range(8),
-        *range(2000, 2008),
-    ]
+    finding = findings["conflicting_labels"]
+    assert finding.cost == 8 and sorted(finding.rows) == [*range(8), *range(2000, 2008)]
+    first, second = (NAMES[label] for label in (true[0], true[2000]))
+    assert finding.statement.endswith(f"must be wrong, such as 0.png ({first}) and 2000.png ({second}).")
+
+
+def test_images_that_no_condition_describes_are_filtered_by_their_number(tmp_path: Path) -> None:
+    folder = repeated_images(1).store(tmp_path / "20260101-000000-abc")
+    for conditions in ([], ["brightness<0.6"]):
+        finding = find_in(folder, parse_filter(conditions))[0]
+        assert finding.where[:-1] == tuple(conditions) and finding.where[-1].startswith("index=4")
+        assert len(finding.rows) and same_rows_as_its_filter(finding, folder)
+
+
+def test_wrong_labels_come_before_what_they_cause(tmp_path: Path) -> None:
+    """Most mistakes in dogs are copies of other images."""
+    run = clean(1)
+    copied, dogs = np.flatnonzero(run.true != DOG)[:60], np.flatnonzero(run.true == DOG)
+    probs = run.pred_probs.copy()
+    for i, dog in enumerate(dogs[:30]):
+        probs[dog] = np.roll(probs[dog], 1 + i % 9)
+    again = replace(run, pred_probs=probs).take(np.concatenate([np.arange(2000), copied]))
+    true = np.append(run.true, np.full(60, DOG))
+    found = {finding.id: finding for finding in found_in(replace(again, true=true), tmp_path)}
+    assert {*list(found)[:2]} == {"conflicting_labels", "label_errors"} and list(found)[2] == "weak_class"
+    assert found["weak_class"].cost > found["conflicting_labels"].cost
+    assert found["weak_class"].next_step.startswith("Check the labels first")
 
 
 def test_copies_without_a_label_are_not_wrong_labels(tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.schemas.runs import ScoredRunRecord
+from tests.run_rows import manifest, ok, table_of
+
+
+def test_the_figures_of_each_class_stand_in_the_json(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest(n_images=5, state="finished"))
+    answers = [("cat", "cat"), ("cat", "cat"), ("cat", "dog"), ("dog", "dog"), ("dog", "dog")]
+    folder.add_part(0, table_of([ok(i, *answer) for i, answer in enumerate(answers)]))
+    cat, dog = json.loads(ScoredRunRecord.of(folder.load(VIEW_COLUMNS)).to_text())["classes"]
+    assert cat == {"label": "cat", "n": 3, "precision": 1.0, "recall": 2 / 3, "f1": 0.8}
+    assert dog == {"label": "dog", "n": 2, "precision": 2 / 3, "recall": 1.0, "f1": 0.8}
+
+    def under(condition: str) -> object:
+        return json.loads(ScoredRunRecord.of(folder.load(VIEW_COLUMNS, parse_filter([condition]))).to_text())["classes"]
+
+    assert under("index<2") == [
+        {"label": "cat", "n": 2, "precision": 1.0, "recall": 1.0, "f1": 1.0},
+        {"label": "dog", "n": 0, "precision": None, "recall": None, "f1": None},
+    ]
+    assert under("index>9") is None
