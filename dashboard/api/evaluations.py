@@ -52,6 +52,9 @@ class Row(Schema):
     pred_probs: list[float] | None = Field(description="calibrated, in the order of the model's classes")
     status: str = Field(description="ok or failed")
     reason: str = Field(description="why it failed")
+    columns: dict[str, int | float | bool | str | None] = Field(
+        description="further columns of the dataset's table, by name"
+    )
 
 
 class Rows(Schema):
@@ -150,8 +153,12 @@ def rows(
     """The images of an evaluation in the order of the dataset, page by page."""
     run = services.runs.folder(id).load(VIEW_COLUMNS, parse_filter(list(where)))
     left = run.table[run.table["index"] > cursor]
-    page = run.detail(left.head(limit), [*Row.model_fields])
-    records = [Row(**{str(name): _plain(value) for name, value in each.items()}) for each in page.to_dict("records")]
+    page = run.detail(left.head(limit), [name for name in Row.model_fields if name != "columns"])
+    further = run.further_detail(page["index"].to_numpy())
+    records = [
+        Row(**{str(name): _plain(value) for name, value in each.items()}, columns=own)
+        for each, own in zip(page.to_dict("records"), further, strict=True)
+    ]
     following = records[-1].index if len(left) > limit else None
     return Rows(total=len(run.table), class_names=list(run.manifest.class_names), rows=records, next=following)
 

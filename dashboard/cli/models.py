@@ -16,7 +16,7 @@ from dashboard.cli.model_table import markdown_table
 from dashboard.cli.output import console, plain_text, print_json, say, stop
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.explanations.methods import PIXEL_METHODS
-from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit
+from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit, size_in_words
 from dashboard.core.labels.class_names import read_class_names
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import percent
@@ -133,7 +133,9 @@ def models_add(
     output: Annotated[
         str, typer.Option(help="Name of the output that gives the classes, if the model has several outputs.")
     ] = "",
-    input_size: Annotated[str, typer.Option(help="HEIGHTxWIDTH, for a model that accepts any size.")] = "",
+    input_size: Annotated[
+        str, typer.Option(help="HEIGHTxWIDTH, such as 64x96, for a model that accepts any size.")
+    ] = "",
     memory_gb: Annotated[
         float, typer.Option(min=0.0, help="Limit on the memory for loading; 0: chosen by the file's size.")
     ] = 0.0,
@@ -181,7 +183,7 @@ def _what_was_found(version: ModelVersion) -> str:
     if version.output == "probabilities":
         outputs = "as probabilities"
     return (
-        f"It takes {color} of {recipe.height}x{recipe.width} pixels, in the scaling {recipe.scaling_name}. Its outputs for "
+        f"It takes {color} of {size_in_words(recipe.height, recipe.width)}, in the scaling {recipe.scaling_name}. Its outputs for "
         f"the {len(version.class_names):,} classes are taken {outputs}."
     )
 

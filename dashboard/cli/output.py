@@ -18,6 +18,7 @@ from rich.text import Text
 
 from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.files import readable_name
+from dashboard.core.shell import in_command
 from dashboard.schemas.errors import ErrorAnswer
 from dashboard.schemas.predictions import PredictionRecord
 from dashboard.schemas.schema import Schema
@@ -61,7 +62,15 @@ def label_in_words(record: PredictionRecord) -> str:
 
 
 def read_image(path: Path) -> bytes:
-    """The content of an image file. Raises ImageError."""
+    """The content of an image file, or of standard input for `-`. Raises ImageError."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    if path.is_dir():
+        folder = in_command(str(path))
+        raise ImageError(
+            "It is a folder.",
+            f"For all its images, run `python -m dashboard evaluate {folder}`; or name the images: {folder}/*.", "unreadable",
+        )  # fmt: skip
     try:
         return path.read_bytes()
     except OSError as error:

@@ -22,7 +22,7 @@ from dashboard.services import Services
 
 
 def predict(
-    images: Annotated[list[Path], typer.Argument(readable=False)],
+    images: Annotated[list[Path], typer.Argument(readable=False, help="Image files; - is one on standard input.")],
     model: ModelRef = "",
     local: Local = False,
     as_json: AsJson = False,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.core.errors import DashboardError, ModelError
-from dashboard.core.images.preprocessing import Fit
+from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.health import FAULTS, OTHER_FAULT, in_a_word
 from dashboard.core.models.version import BrokenVersion, ModelVersion
@@ -61,7 +61,7 @@ def choose_model() -> None:
         st.caption(f":material/error: {plain(fault.message)}")
     elif isinstance(version := by_ref[chosen], ModelVersion):
         st.caption(_accuracy(version))
-        choose_fit(version.preprocessing.fit)
+        choose_fit(version.preprocessing)
     if not all_known:
         _watch_files(versions, [])
 
@@ -105,10 +105,11 @@ def _forget_layers() -> None:
         st.session_state.pop(key, None)
 
 
-def choose_fit(of_version: Fit) -> None:
-    """Shows the choice of how a picture with other proportions is made to fit."""
+def choose_fit(recipe: Preprocessing) -> None:
+    """Shows the choice of how a picture with other proportions than the input of this recipe is made to fit."""
+    of_version: Fit = recipe.fit
     st.selectbox(
-        "If the picture is not square",
+        "If the picture is not square" if recipe.height == recipe.width else "If the picture has another shape",
         [AS_TRAINED, *FIT_WORDS],
         format_func=lambda fit: f"{FIT_WORDS[of_version]}, as trained" if fit == AS_TRAINED else FIT_WORDS[fit],
         key=FIT_KEY,

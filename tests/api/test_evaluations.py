@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -51,6 +52,17 @@ def test_a_zip_goes_in_and_metrics_come_out(client: TestClient, done: Any, opene
     assert done["id"] == done["run_id"] in [each["run_id"] for each in listed]
     assert all(each["id"] == each["run_id"] for each in listed)
     assert opened.runs.folder(done["id"]).manifest().n_images == 6
+
+
+def test_rows_have_the_further_columns_of_the_dataset(client: TestClient, done: Any, opened: Services) -> None:
+    assert client.get(done["links"]["rows"]).json()["rows"][0]["columns"] == {}
+    own = {"camera": ["left", None] * 3, "age": [*range(6)], "weight": [0.5] * 6, "flag": [True, False] * 3}
+    opened.runs.folder(done["id"]).keep_attributes(pa.table(own))
+    rows = client.get(done["links"]["rows"], params={"where": "age>=2", "cursor": 2, "limit": 2}).json()["rows"]
+    assert [each["columns"] for each in rows] == [
+        {"camera": None, "age": 3, "weight": 0.5, "flag": False},
+        {"camera": "left", "age": 4, "weight": 0.5, "flag": True},
+    ]
 
 
 def test_the_answer_names_where_to_ask(client: TestClient, make_zip: Files) -> None:

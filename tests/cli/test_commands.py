@@ -309,7 +309,7 @@ def test_evaluate_exports_and_gates(evaluated: Done, folder: Path, tmp_path: Pat
     assert run_id.encode() in passed.stderr
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == only_json(evaluated)
     csv = (tmp_path / "out" / "rows.csv").read_text(encoding="utf-8-sig").splitlines()
-    assert len(csv) == 5 and csv[0].endswith("reason," + ",".join(f"p_{name}" for name in CLASS_NAMES))
+    assert len(csv) == 5 and "reason," + ",".join(f"p_{name}" for name in CLASS_NAMES) + ",index," in csv[0]
     rows = pd.read_parquet(tmp_path / "out" / "rows.parquet")
     assert rows["status"].tolist() == ["ok", "ok", "failed", "failed"] and rows["index"].tolist() == [0, 1, 2, 3]
 

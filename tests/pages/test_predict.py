@@ -286,8 +286,8 @@ def test_a_class_of_another_model_is_not_asked_for(page: AppTest, dashboard: Ser
     assert f"Evidence for {metric(page)} (" in map_caption(page)
 
 
-def add_other(dashboard: Services, strides: dict[str, int]) -> None:
-    """Another model, `other@1`, of convolutions with these names and strides."""
+def add_other(dashboard: Services, strides: dict[str, int], size: tuple[int, int] = (32, 32)) -> None:
+    """Another model, `other@1`, of convolutions with these names and strides, for pictures of (height, width)."""
     import keras
 
     tiny = dashboard.registry.get("tiny@1")
@@ -296,12 +296,24 @@ def add_other(dashboard: Services, strides: dict[str, int]) -> None:
         for name, stride in strides.items()
     ]
     head = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(len(tiny.class_names))]
-    model = keras.Sequential([keras.Input((32, 32, 3)), *convolutions, *head])
+    model = keras.Sequential([keras.Input((*size, 3)), *convolutions, *head])
     folder = dashboard.settings.models_dir / "other" / "1"
     folder.mkdir(parents=True)
-    other = replace(tiny, name="other", folder=folder)
+    recipe = replace(tiny.preprocessing, height=size[0], width=size[1])
+    other = replace(tiny, name="other", folder=folder, preprocessing=recipe)
     model.save(other.file)
     (folder / "model.json").write_text(json.dumps(to_record(replace(other, sha256=sha256_of(other.file)))))
+
+
+@pytest.mark.usefixtures("own_models")
+def test_sizes_of_an_input_that_is_not_square_are_height_x_width(page: AppTest, dashboard: Services) -> None:
+    add_other(dashboard, {"conv_a": 2}, (16, 24))
+    click_sample(page, "frog")
+    assert page.selectbox(key="fit").label == "If the picture is not square"
+    page.selectbox(key="model").select("other@1").run()
+    assert page.selectbox(key="fit").label == "If the picture has another shape"
+    assert "What the model sees, 16x24 pixels (height x width)" in captions(page)
+    assert page.selectbox(key="layer").options == ["only layer (8x12)"]
 
 
 @pytest.mark.usefixtures("own_models")

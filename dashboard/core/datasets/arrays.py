@@ -12,7 +12,7 @@ from dashboard.core.datasets.array_splits import ArraysOfSplit, arrays_by_split
 from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import as_label
-from dashboard.core.datasets.npy import StoredArray
+from dashboard.core.datasets.npy import StoredArray, keys_of, open_npy
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
 from dashboard.core.errors import DatasetError, ImageError
@@ -23,6 +23,7 @@ from dashboard.core.questions import Question
 
 NO_LABELS = "The file holds no labels, so the images are predicted, but not compared."
 _CHANNELS = (1, 3)
+_ROWS = 65536  # labels that are read at a time
 
 
 class ArrayImages:
@@ -89,12 +90,13 @@ class ArrayImages:
 
 
 def read_labels(labels: StoredArray, count: int) -> list[str | None]:
-    """Reads labels (N,) or (N, 1), whole numbers or text. Raises DatasetError when N is not `count`."""
+    """Reads labels (N,) or (N, 1), whole numbers or text, or one-hot (N, classes). Raises DatasetError when N is not `count`."""
     shape, kind = labels.header.shape, labels.header.dtype.kind
-    if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+    one_hot = len(shape) == 2 and shape[1] > 1
+    if len(shape) > 2 or (len(shape) == 2 and not shape[1]):
         raise DatasetError(
             f"{labels.name} has the shape {shape}; one label per image is needed.",
-            "For one-hot labels, save y.argmax(axis=1).", "array_shape",
+            "Save one class id or name per image.", "array_shape",
         )  # fmt: skip
     if shape[0] != count:
         raise DatasetError(
@@ -102,13 +104,52 @@ def read_labels(labels: StoredArray, count: int) -> list[str | None]:
             "Save one label per image, in the same order.", "label_count",
         )  # fmt: skip
     try:
+        if one_hot:
+            return [str(column) for piece in labels.pieces(_ROWS) for column in _columns_of_ones(piece, labels.name)]
         if kind == "b":
             raise ValueError("true and false are not labels")
-        return [as_label(value) for piece in labels.pieces(65536) for value in piece.ravel().tolist()]
+        return [as_label(value) for piece in labels.pieces(_ROWS) for value in piece.ravel().tolist()]
     except (OSError, ValueError) as error:
         raise DatasetError(
             f"{labels.name} cannot be used as labels: {error}.", "Save class ids or names.", "array_labels"
         ) from error
+
+
+def _columns_of_ones(rows: np.ndarray, name: str) -> list[int]:
+    """The column of the 1 in each row. Raises DatasetError if a row has anything else than one 1 and zeros."""
+    numbers = rows.dtype.kind in "biuf"
+    ones = rows == 1 if numbers else np.zeros(rows.shape, bool)
+    if not numbers or not (ones | (rows == 0)).all() or (ones.sum(axis=1) != 1).any():
+        raise DatasetError(
+            f"{name} has {rows.shape[1]} columns, but not every row has one 1 and otherwise 0, as one-hot labels have.",
+            "Save one class id or name per image. If the columns are probabilities, save y.argmax(axis=1).", "array_shape",
+        )  # fmt: skip
+    return [int(column) for column in ones.argmax(axis=1)]
+
+
+def labels_beside(path: Path) -> Path | None:
+    """The .npy of labels beside one of as many images: labels.npy beside images.npy, y_test.npy beside x_test.npy.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    if path.suffix.lower() != ".npy" or column_among([path.stem], IMAGE_KEYS) is None:
+        return None
+    others = {each.stem: each for each in path.parent.iterdir() if each.suffix.lower() == ".npy" and each.is_file()}
+    of_split = [stem for stem in others if ("train" in stem.lower()) == ("train" in path.stem.lower())]
+    found = column_among(of_split, LABEL_KEYS)
+    if found is None:
+        return None
+    try:
+        return others[found] if len(open_npy(others[found])) == len(open_npy(path)) else None
+    except DatasetError:
+        return None
+
+
+def open_arrays(path: Path, files: Sequence[Path]) -> ArrayImages:
+    """The images, and perhaps the labels, in .npy files. Raises DatasetError."""
+    keys = keys_of([file.as_posix() for file in files])
+    return ArrayImages(path, {key: open_npy(file) for key, file in zip(keys, files, strict=True)}, files)
 
 
 def _choose_split(

@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 
 from dashboard.core.datasets import npy, parquet_images
-from dashboard.core.datasets.arrays import ArrayImages
+from dashboard.core.datasets.arrays import ArrayImages, labels_beside, open_arrays
 from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.cifar10_archive import has_batches
 from dashboard.core.datasets.cifar10_images import Cifar10Images
+from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.described import DescribedDataset
@@ -120,6 +121,13 @@ def _is_idx_zip(data: DataFiles) -> bool:
     return not any(map(is_image_name, names)) and any(map(is_idx_name, names))
 
 
+def _open_npy(data: DataFiles) -> Dataset:
+    files = data.files
+    if files == (data.path,) and data.use_labels_file and (labels := labels_beside(data.path)):
+        files = (data.path, labels)
+    return open_arrays(data.path, files)
+
+
 def _open_idx(data: DataFiles) -> Dataset:
     if data.files != (data.path,):
         return open_idx_files(data.path, data.files)
@@ -191,8 +199,10 @@ FORMATS = (
         suffixes=(".npy",),
         sign=Sign.FIRST_BYTES,
         sniff=_begins_with(npy.MAGIC),
-        open=lambda data: ArrayImages(data.path, {data.path.stem: npy.open_npy(data.path)}),
+        open=_open_npy,
         damaged=_begins_wrong("NumPy"),
+        shards=re.compile(rf"(^|/)({'|'.join((*IMAGE_KEYS, *LABEL_KEYS))})\.npy$", re.IGNORECASE),
+        pools=False,
         several=True,
     ),
     Format(

@@ -10,13 +10,14 @@ import struct
 import threading
 import weakref
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 import numpy as np
 
+from dashboard.core.datasets.image_files import is_junk
 from dashboard.core.datasets.zip_files import open_zip
 from dashboard.core.errors import DatasetError
 from dashboard.core.parsing import parsing, reason
@@ -102,9 +103,10 @@ def open_npz(path: Path) -> dict[str, StoredArray]:
     archive = open_zip(path)
     arrays: dict[str, StoredArray] = {}
     single: DatasetError | None = None
-    for member in array_members(archive):
+    members = array_members(archive)
+    for key, member in zip(keys_of([member.filename for member in members]), members, strict=True):
         try:
-            arrays[member.filename.removesuffix(".npy")] = _member(archive, member, path)
+            arrays[key] = _member(archive, member, path)
         except DatasetError as error:
             if error.code != "array_scalar":
                 raise
@@ -116,7 +118,16 @@ def open_npz(path: Path) -> dict[str, StoredArray]:
 
 def array_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The members with the suffix .npy."""
-    return [m for m in archive.infolist() if m.filename.endswith(".npy")]
+    return [m for m in archive.infolist() if m.filename.endswith(".npy") and not is_junk(m.filename)]
+
+
+def keys_of(names: Sequence[str]) -> list[str]:
+    """What the arrays in these files are called: the names without the suffix, and without a folder that holds all."""
+    folders = [PurePosixPath(name).parent.parts for name in names]
+    common = 0
+    while folders and all(len(each) > common and each[common] == folders[0][common] for each in folders):
+        common += 1
+    return ["/".join(PurePosixPath(name).parts[common:]).removesuffix(".npy") for name in names]
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> StoredArray:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dashboard.core.datasets import arrays, idx
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.described import read_description
 from dashboard.core.datasets.folder_files import is_pattern, pattern_root
 from dashboard.core.datasets.formats import FORMATS
-from dashboard.core.datasets.idx import labels_beside
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.errors import DatasetError
 
@@ -29,7 +29,7 @@ def content_state(path: Path) -> tuple[object, ...]:
         info = path.stat()
         if path.is_dir():
             return _folder_state(path)
-        labels = labels_beside(path)
+        labels = idx.labels_beside(path) or arrays.labels_beside(path)
         inner = read_description(path).files if path.name.endswith(DESCRIPTION) else (labels,) if labels else ()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error

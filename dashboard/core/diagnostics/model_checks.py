@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -14,10 +15,11 @@ from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.facts import ModelFacts
 from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.inference import Inference
+from dashboard.core.models.name_order import OtherNames, other_names
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.samples import kept_samples, read_samples
-from dashboard.core.models.scalings import better_scaling
-from dashboard.core.models.self_test import LabelledFile, judge, self_test
+from dashboard.core.models.scalings import better_scaling, try_others
+from dashboard.core.models.self_test import LabelledFile, SelfTest, clearly_better, judge, self_test
 from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.core.settings import ROOT
 from dashboard.core.shell import in_command, set_variable
@@ -27,6 +29,10 @@ ACCURACY = "Accuracy on samples"
 _TENSORFLOW = "TensorFlow is not usable"
 _FILE = "its file is damaged or missing"
 _LOAD = "it cannot be loaded"
+_FIX_BY_HAND = (
+    "No other input scaling mends it. Compare the order of class_names, and color, in its model.json with how the model was "
+    "trained; or make another version the active one: `python -m dashboard models use NAME@VERSION`."
+)
 _FIXES_OF_LOADING: dict[Code, str] = {
     "worker_unavailable": "No worker process can be started: see the checks of the workers.",
     "worker_hung": f"Allow more time, for example `{set_variable('DASHBOARD_TASK_S', 600)}`, or use a smaller model.",
@@ -159,7 +165,7 @@ def _shape(shape: tuple[int | None, ...]) -> str:
 
 
 def check_self_test(version: ModelVersion, inference: Inference, samples: Sequence[LabelledFile]) -> Check:
-    """Predicts the labelled samples. If many are wrong, tries whether another input scaling fixes this."""
+    """Predicts the labelled samples. If many are wrong, tries whether other class names or another scaling fix this."""
     if not samples:
         return _skipped(version, "self_test", "there are no sample images")
     if unknown := match_labels((s.label for s in samples), version.class_names).unknown:
@@ -169,7 +175,7 @@ def check_self_test(version: ModelVersion, inference: Inference, samples: Sequen
         found = self_test(version, samples, inference.predict)
         verdict = judge(found, version)
         may_be_better = verdict.status != "ok" or "original_file" in version.provenance  # ours were measured
-        better = better_scaling(version, samples, inference.predict, found) if may_be_better else None
+        tests = try_others(version, samples, inference.predict) if may_be_better else {}
     except DatasetError as error:
         return Check(check_id, "models", "warning", without_full_stop(error.message), error.fix)
     except DashboardError as error:
@@ -179,30 +185,55 @@ def check_self_test(version: ModelVersion, inference: Inference, samples: Sequen
         ("Most frequent answer", f"{found.answer}, {found.share:.0%}"),
         ("Input scaling", version.preprocessing.scaling_name),
     )
-    if verdict.status == "ok" and better is None:
-        return Check(check_id, "models", "ok", verdict.summary, "", details)
-    if better is None:
-        fix = (
-            "No other input scaling mends it. Compare the order of class_names, and color, in its model.json with how "
-            "the model was trained; or make another version the active one: `python -m dashboard models use NAME@VERSION`."
-        )
+    mine = version.preprocessing.scaling_name
+    names = other_names({mine: found, **tests}, mine) if may_be_better else None
+    better = better_scaling(tests, version, found)
+    if better and names and clearly_better(names.test, better[1]):
+        better = None
+    if names is None and better is None:
+        fix = "" if verdict.status == "ok" else _FIX_BY_HAND
         return Check(check_id, "models", verdict.status, verdict.summary, fix, details)
-    scaling, test = better
-    summary = f"{verdict.summary}; with the input scaling {scaling!r} it is right for {test.accuracy}"
     status = "warning" if verdict.status == "ok" else verdict.status
-    return Check(check_id, "models", status, summary, _fix_scaling(version, scaling), details)
+    summary = verdict.summary
+    if names:
+        summary += f"; {names}"
+    if better:
+        scaling, test = better
+        summary += f"; with the input scaling {scaling!r} it is right for {test.accuracy}"
+    return Check(check_id, "models", status, summary, _fix_answers(version, names, better), details)
 
 
-def _fix_scaling(version: ModelVersion, scaling: str) -> str:
-    known = SCALINGS[scaling]
-    values = f'"scale": {known.scale!r}, "mean": {list(known.mean)}, "std": {list(known.std)}'
-    if color := known.color or ("rgb" if version.preprocessing.color == "bgr" else None):
-        values += f', "color": "{color}"'
-    add = f"{_add_again(version)} --scale {in_command(scaling)}"
-    return (
-        f"The pixels are scaled wrongly. In {_shown(version.folder / 'model.json')}, under preprocessing, set {values}. "
-        f"Or add the model again with `{add}`."
-    )
+def _fix_answers(version: ModelVersion, names: OtherNames | None, better: tuple[str, SelfTest] | None) -> str:
+    """What to do if other class names or another scaling would be better, or if either would."""
+    both = names is not None and better is not None
+    parts = [
+        "Either the class names are in the wrong order or the pixels are scaled wrongly: ask how it was trained."
+    ] * both
+    if names:
+        parts.append("If it is the class names:" if both else "The class names are in the wrong order.")
+        parts.append(_set_again(version, names.scaling, names))
+    if better:
+        parts.append("If it is the scaling:" if both else "The pixels are scaled wrongly.")
+        parts.append(_set_again(version, better[0]))
+    return " ".join(parts)
+
+
+def _set_again(version: ModelVersion, scaling: str, names: OtherNames | None = None) -> str:
+    """How to give the version another scaling, and the class names in another order."""
+    record = _shown(version.folder / "model.json")
+    changes = []
+    if names:
+        changes.append("class_names to " + (json.dumps(names.names) if names.names else "their right order"))
+    if scaling != version.preprocessing.scaling_name:
+        known = SCALINGS[scaling]
+        values = f'"scale": {known.scale!r}, "mean": {list(known.mean)}, "std": {list(known.std)}'
+        if color := known.color or ("rgb" if version.preprocessing.color == "bgr" else None):
+            values += f', "color": "{color}"'
+        changes.append(f"{values} under preprocessing")
+    add = _add_again(version, names.option if names else None)
+    if scaling in SCALINGS:
+        add += f" --scale {in_command(scaling)}"
+    return f"In {record}, set {' and '.join(changes)}. Or add the model again with `{add}`."
 
 
 def _fix_shape(version: ModelVersion) -> str:
@@ -212,11 +243,11 @@ def _fix_shape(version: ModelVersion) -> str:
     )
 
 
-def _add_again(version: ModelVersion) -> str:
-    names = in_command(",".join(version.class_names))
+def _add_again(version: ModelVersion, names: str | None = None) -> str:
+    """The command that adds the version again, with the option that gives other class names."""
+    names = names or f"--class-names {in_command(','.join(version.class_names))}"
     return (
-        f"python -m dashboard models add {in_command(_shown(version.file))} --name {in_command(version.name)} "
-        f"--class-names {names}"
+        f"python -m dashboard models add {in_command(_shown(version.file))} --name {in_command(version.name)} {names}"
     )
 
 

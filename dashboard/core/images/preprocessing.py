@@ -47,6 +47,11 @@ SCALINGS: dict[str, Scaling] = {
 OTHER_NAMES = {"torch": "imagenet", "tf": "-1..1"}  # as keras.applications calls them
 
 
+def size_in_words(height: int, width: int) -> str:
+    """`32x32 pixels`, or `64x96 pixels (height x width)` where the order matters."""
+    return f"{height}x{width} pixels" + (" (height x width)" if height != width else "")
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How an image becomes a model's input: fit to height x width, then (pixel * scale - mean) / std."""

@@ -94,7 +94,8 @@ def add_model(
             order = ForeignModel(original, file.name, folder / WEIGHTS, new.input_size, new.color, limit, new.output)
             with Quarantine(order, worker_start_s) as quarantine:
                 facts = quarantine.inspect()
-                names = choose_class_names(new.class_names or taken.class_names, facts, file.name)
+                told = "you gave" if new.class_names else "the file with the names beside it has"
+                names = choose_class_names(new.class_names or taken.class_names, facts, file.name, told)
                 check_class_names(names or ())
                 height, width, _ = facts.input_shape
                 unscaled = Preprocessing(height, width, new.fit, facts.color)
@@ -181,15 +182,21 @@ def _assumed_names(tests: Mapping[str, SelfTest], what: str) -> tuple[str, ...]:
     )
 
 
-def choose_class_names(given: Sequence[str] | None, facts: ForeignModelFacts, what: str) -> tuple[str, ...] | None:
-    """One name per class; None if CIFAR-10's may be assumed. Raises ModelError."""
+def choose_class_names(
+    given: Sequence[str] | None, facts: ForeignModelFacts, what: str, told: str = "you gave"
+) -> tuple[str, ...] | None:
+    """One name per class; None if CIFAR-10's may be assumed. Raises ModelError.
+
+    Args:
+        told: where the names are from, for messages.
+    """
     wanted = 2 if facts.outputs == 1 else facts.outputs
     if given is None:
         if wanted == len(CLASS_NAMES) and facts.input_shape[2] == 3:
             return None
         raise ModelError(f"{what} has {wanted} classes, but their names are unknown.", HOW_TO_NAME, "class_names")
     if len(given) != wanted:
-        raise ModelError(f"{what} has {wanted} classes, but {len(given)} names were given.", HOW_TO_NAME, "class_names")
+        raise ModelError(f"{what} has {wanted} classes, but {told} {len(given)} names.", HOW_TO_NAME, "class_names")
     if wanted < 2:
         raise ModelError(f"{what} has only one class.", "A classifier needs at least two.", "class_names")
     return tuple(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -81,14 +82,14 @@ def take_model(given: Path, target: Path, read_names: bool = True) -> TakenModel
         return _take_from(_Folder(names, lambda name: (given / name).open("rb")), given.name, target, read_names)
     first = _first_bytes(given)
     if first.startswith(_HDF5):
-        return _take_file(given, target)
+        return _take_file(given, target, read_names)
     if first.startswith(_ZIP):
         with _opened_zip(given) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
             if _ARCHIVE & set(names):
                 for name in names:
                     _refuse_closed(archive, name, given.name)
-                return _take_file(given, target)
+                return _take_file(given, target, read_names)
             if any(PurePosixPath(name).name == "data.pkl" for name in names):
                 raise _other_kind(given.name, "a PyTorch model")
 
@@ -158,19 +159,33 @@ def _is_variable(name: str) -> bool:
 
 
 def _labels_beside(folder: _Folder) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The class names in the labels file of the folder, and a note. Raises ModelError if several say different names."""
+    found = {}
     for name in _LABELS:
         if name in folder.names:
             with folder.open(name) as file:
-                found = class_names_in(file.read(2**20), name)
-            return found, (
-                f"The class names are from {name}: {', '.join(found[:8])}{' ...' if len(found) > 8 else ''}.",
-            )
+                found[name] = class_names_in(file.read(2**20), name)
+    if len(set(found.values())) > 1:
+        raise ModelError(
+            f"Beside the model are several files with class names, and they differ: {', '.join(found)}.",
+            "Say which one is right: --class-names FILE, or --class-names a,b,c.", "class_names",
+        )  # fmt: skip
+    for name, names in found.items():
+        shown = f"{', '.join(names[:8])}{' ...' if len(names) > 8 else ''}"
+        return names, (f"The class names are from {name} beside the model: {shown}.",)
     return None, ()
 
 
-def _take_file(given: Path, target: Path) -> TakenModel:
+def _take_file(given: Path, target: Path, read_names: bool) -> TakenModel:
+    names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    if read_names:
+        here = given.parent
+        with contextlib.suppress(OSError):  # a folder that may not be listed
+            files = [path.name for path in here.iterdir() if path.name in _LABELS and path.is_file()]
+            names, notes = _labels_beside(_Folder(files, lambda name: (here / name).open("rb")))
     with given.open("rb") as source:
-        return TakenModel(*_copy(source, target, given.name), None)
+        return TakenModel(*_copy(source, target, given.name), names, notes)
 
 
 def _copy(source: IO[bytes], target: Path, what: str, before: int = 0) -> tuple[str, int]:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from dashboard.core.errors import ModelError
 from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, Preprocessing
-from dashboard.core.models.self_test import LabelledFile, Predict, SelfTest, judge, self_test
+from dashboard.core.models.name_order import OtherNames, other_names
+from dashboard.core.models.self_test import LabelledFile, Predict, SelfTest, best_of, clearly_better, judge, self_test
 from dashboard.core.models.version import ModelVersion
 
-CLEARLY = 0.05  # significance level of the one-sided sign test between two scalings
-# The same where the right one is probably among them: then another one seldom wins by chance.
+# Significance level where the right scaling is probably among them: then another one seldom wins by chance.
 _WINNER = 0.1
 _WIDTH = max(map(len, SCALINGS))
 
@@ -49,11 +49,10 @@ def try_others(version: ModelVersion, samples: Sequence[LabelledFile], predict: 
 
 
 def better_scaling(
-    version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict, found: SelfTest
+    tests: Mapping[str, SelfTest], version: ModelVersion, found: SelfTest
 ) -> tuple[str, SelfTest] | None:
-    """The best other scaling with its self-test, if it passes and is clearly better than `found`; else None."""
-    tests = try_others(version, samples, predict)
-    best = max(tests, key=lambda name: tests[name].right, default="")
+    """The best scaling with its self-test, if it passes and is clearly better than `found`; else None."""
+    best = best_of(tests)
     if best and clearly_better(tests[best], found) and judge(tests[best], version).status != "error":
         return best, tests[best]
     return None
@@ -72,16 +71,29 @@ def choose_scaling(
         what: the file, for messages.
 
     Raises:
-        ModelError: no scaling was given and nothing tells which one is right; code `scaling_unknown`.
+        ModelError: no scaling was given, and nothing tells which one is right (code `scaling_unknown`), or the samples
+            fit another order of the class names at least as well (code `class_names`).
     """
+    best = best_of(tests)
     if given is not None:
         given = OTHER_NAMES.get(given, given)
+        names = other_names(tests, given)
         warning = ""
-        if (best := _best(tests)) and best != given and clearly_better(tests[best], tests[given]):
+        if names:
+            warning = f"Warning: {names}; in the order that was given and with {given}, {tests[given].right} are."
+            if not clearly_better(names.test, tests[best]):
+                warning += f" But with {best} in the order that was given, {tests[best].right} are."
+            warning += (
+                f" If the names are in the wrong order, add the model again with {names.option} "
+                f"--scale {names.scaling}."
+            )
+        elif best and best != given and clearly_better(tests[best], tests[given]):
             warning = f"Warning: on the samples {best} is clearly better than {given}, which was requested."
-        return given, tuple(filter(None, (warning, *_about_tests(given, tests))))
+        return given, tuple(filter(None, (warning, *_about_tests(given, tests, names is not None))))
+    names = other_names(tests, told)
+    if names and (told is not None or clearly_better(names.test, tests[best]) or _winner(tests)):
+        raise _names_in_doubt(names, tests, what)
     if told is not None:
-        best = _best(tests)
         if best and best != told and told in tests and clearly_better(tests[best], tests[told]):
             why = f"{told_by} But on the samples {best} is clearly better, so it is used."
             return best, (why, *_about_tests(best, tests))
@@ -92,20 +104,39 @@ def choose_scaling(
     raise _unknown(told_by, tests, what)
 
 
-def _best(tests: Mapping[str, SelfTest]) -> str:
-    return max(tests, key=lambda name: tests[name].right, default="")
-
-
 def _winner(tests: Mapping[str, SelfTest]) -> str:
     """The scaling that is clearly better than every other and than guessing; "" if there is none."""
-    best = _best(tests)
+    best = best_of(tests)
     if not best or not tests[best].better_than_guessing():
         return ""
     return best if all(clearly_better(tests[best], tests[other], _WINNER) for other in tests if other != best) else ""
 
 
+def _names_in_doubt(names: OtherNames, tests: Mapping[str, SelfTest], what: str) -> ModelError:
+    best = best_of(tests)
+    scale = f"--scale {names.scaling}"
+    if clearly_better(names.test, tests[best]):
+        return ModelError(
+            f"The class names of {what} seem to be in the wrong order. {names}; in the order that was given, at most "
+            f"{tests[best].right} are, whatever the scaling.",
+            f"Give the class names in the order of the model's outputs: {names.option}. If they are right and the "
+            f"samples have the wrong labels, add {scale}.",
+            "class_names",
+        )  # fmt: skip
+    colours = ", which takes the colours in the order blue, green, red" if SCALINGS[best].color == "bgr" else ""
+    return ModelError(
+        f"Either the class names of {what} are in the wrong order, or it needs the scaling {best}{colours}. {names}; in "
+        f"the order that was given and with {best}, {tests[best].right} are.",
+        f"Look up how the model was trained. If the class names are right, add --scale {best}. If not, give them in the "
+        f"order of the model's outputs: {names.option} {scale}.",
+        "class_names",
+    )  # fmt: skip
+
+
 def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
+    folder = "Or give pictures of its classes to try them on, one folder per class: --samples FOLDER."
     if tests:
+        folder = "Or give more pictures of its classes to try them on: --samples FOLDER."
         total = next(iter(tests.values())).accuracy.n
         why += f", and none is clearly the best on {total} labelled samples ({_counts(tests)} right)"
     else:
@@ -114,7 +145,7 @@ def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
         f"The scaling of pixels that {what} needs is not known: {why}.",
         "Give the scaling that it was trained with:\n"
         + "".join(f"--scale {name:<{_WIDTH}}  {known.meaning}\n" for name, known in SCALINGS.items())
-        + "Or give pictures of its classes to try them on, one folder per class: --samples FOLDER.",
+        + folder,
         "scaling_unknown",
     )
 
@@ -123,23 +154,14 @@ def _counts(tests: Mapping[str, SelfTest]) -> str:
     return ", ".join(f"{name} {test.right}" for name, test in tests.items())
 
 
-def _about_tests(chosen: str, tests: Mapping[str, SelfTest]) -> tuple[str, ...]:
+def _about_tests(chosen: str, tests: Mapping[str, SelfTest], names_doubted: bool = False) -> tuple[str, ...]:
     if chosen not in tests:
         return ()
     right, total = tests[chosen].right, tests[chosen].accuracy.n
     notes = [f"Correct predictions on {total} labelled samples, by scaling: {_counts(tests)}."]
-    if 2 * right < total:
+    if 2 * right < total and not names_doubted:
         notes.append(
             f"Warning: with {chosen} the model predicts only {right} of {total} samples correctly. "
             "Check the order of the class names, the scaling and the colour order."
         )
     return tuple(notes)
-
-
-def clearly_better(a: SelfTest, b: SelfTest, level: float = CLEARLY) -> bool:
-    """True if `a` is significantly more often right than `b` on the same samples (one-sided sign test)."""
-    from scipy.stats import binomtest
-
-    only_a = sum(x and not y for x, y in zip(a.correct, b.correct, strict=True))
-    only_b = sum(y and not x for x, y in zip(a.correct, b.correct, strict=True))
-    return only_a > only_b and bool(binomtest(only_a, only_a + only_b, alternative="greater").pvalue < level)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.metrics.intervals import Proportion, proportion
+from dashboard.core.metrics.other_order import OtherOrder, other_order
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
+CLEARLY = 0.05  # significance level of the one-sided sign test between two self-tests
 SURPRISE = 0.01  # warn if a model of the stated accuracy would give such a poor result with a lower probability
+_BY_CHANCE = 0.05  # significance level of another order of the classes
 
 Predict = Callable[[ModelVersion, Sequence[bytes]], list[Prediction | Failure]]
 
@@ -35,6 +40,9 @@ class SelfTest:
     answer: str  # the most frequent predicted label
     share: float  # share of the samples with that predicted label, in (0, 1]
     classes: int  # number of different true labels
+    class_names: tuple[str, ...] = ()  # of the model
+    true: tuple[int, ...] = ()  # per sample, the class id of its label
+    predicted: tuple[int, ...] = ()  # per sample
 
     @property
     def right(self) -> int:
@@ -49,6 +57,17 @@ class SelfTest:
     def better_than_guessing(self) -> bool:
         """True if guessing among the labels of the samples would hardly be right as often."""
         return self.accuracy.low > 1 / max(2, self.classes)
+
+    def in_other_order(self) -> tuple[OtherOrder, SelfTest] | None:
+        """The order of the class names that fits the samples clearly better, and what would be right in it."""
+        k = len(self.class_names)
+        confusion = np.zeros((k, k), np.int64)
+        np.add.at(confusion, (list(self.true), list(self.predicted)), 1)
+        order = other_order(confusion)
+        if order is None or order.p_value >= _BY_CHANCE:
+            return None
+        right = tuple(order.place.get(a, a) == b for a, b in zip(self.true, self.predicted, strict=True))
+        return order, replace(self, correct=right, class_names=order.applied(self.class_names))
 
 
 @dataclass(frozen=True)
@@ -72,15 +91,31 @@ def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: P
     class_of = match_labels((s.label for s in samples), version.class_names).class_of
     answers = predict(version, [s.data for s in samples])
     pairs = [
-        (class_of[sample.label], version.class_names[answer.class_id])
+        (version.class_names.index(label), answer.class_id)
         for sample, answer in zip(samples, answers, strict=True)
-        if isinstance(answer, Prediction)
+        if isinstance(answer, Prediction) and (label := class_of[sample.label]) is not None
     ]
     if not pairs:
         raise DatasetError("None of the sample images can be read.", "Restore them with `git restore data/samples`.")
-    most, count = Counter(predicted for _, predicted in pairs).most_common(1)[0]
-    correct = tuple(true == predicted for true, predicted in pairs)
-    return SelfTest(correct, most, count / len(pairs), len({true for true, _ in pairs}))
+    true, predicted = zip(*pairs, strict=True)
+    most, count = Counter(predicted).most_common(1)[0]
+    correct = tuple(a == b for a, b in pairs)
+    names = version.class_names
+    return SelfTest(correct, names[most], count / len(pairs), len(set(true)), names, true, predicted)
+
+
+def best_of(tests: Mapping[str, SelfTest]) -> str:
+    """The name of the test with the most right answers, the first of several; "" if there are no tests."""
+    return max(tests, key=lambda name: tests[name].right, default="")
+
+
+def clearly_better(a: SelfTest, b: SelfTest, level: float = CLEARLY) -> bool:
+    """True if `a` is significantly more often right than `b` on the same samples (one-sided sign test)."""
+    from scipy.stats import binomtest
+
+    only_a = sum(x and not y for x, y in zip(a.correct, b.correct, strict=True))
+    only_b = sum(y and not x for x, y in zip(a.correct, b.correct, strict=True))
+    return only_a > only_b and bool(binomtest(only_a, only_a + only_b, alternative="greater").pvalue < level)
 
 
 def judge(test: SelfTest, version: ModelVersion) -> Verdict:

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dashboard.core.files import open_atomically
 from dashboard.core.runs.filtering import OWN_COLUMNS
-from dashboard.core.runs.rows import STORED, reading
+from dashboard.core.runs.rows import STORED, no_further, reading
 
 _FILE = "attributes.parquet"
+_GROUP_ROWS = 16384  # rows per group; one group is read to show one row
 _TAKEN = frozenset({*OWN_COLUMNS, *STORED.names})
 _OPERATORS = re.compile("[=!<>~]")
 
@@ -29,7 +31,7 @@ class AttributeFile:
         """Stores columns with one row for each image, in the order of `index`. Raises OSError."""
         with open_atomically(self._path, make_folder=False) as out:
             named = columns.rename_columns(attribute_names(columns.column_names))
-            pq.write_table(named, out, write_page_checksum=True)
+            pq.write_table(named, out, row_group_size=_GROUP_ROWS, write_page_checksum=True)
 
     @cached_property
     def names(self) -> Sequence[str]:
@@ -45,6 +47,21 @@ class AttributeFile:
         with reading(self._path):  # memory-mapped as the rows are, see there
             column = pq.read_table(self._path, columns=[name], memory_map=True, page_checksum_verification=True)[name]
             return column if len(index) == len(column) else column.take(index)
+
+    def take(self, index: np.ndarray) -> pa.Table:
+        """All columns at each `index` (n,), in any order. Raises OSError if the file is damaged."""
+        if not self.names:
+            return no_further(index)
+        with reading(self._path):
+            file = pq.ParquetFile(self._path, memory_map=True, page_checksum_verification=True)
+            sizes = np.array([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)], np.int64)
+            group_of = np.searchsorted(np.cumsum(sizes), index, side="right")
+            groups = np.unique(group_of)
+            read = np.zeros(len(sizes) + 1, np.int64)
+            read[groups] = sizes[groups]
+            before_in_file, before_in_read = np.cumsum(sizes) - sizes, np.cumsum(read) - read
+            places = index - before_in_file[group_of] + before_in_read[group_of]
+            return file.read_row_groups(groups.tolist()).take(pa.array(places))
 
 
 def attribute_names(names: Iterable[str]) -> list[str]:

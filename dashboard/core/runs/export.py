@@ -13,41 +13,60 @@ import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import how_to_write_again, open_atomically, write_atomically
+from dashboard.core.runs.rows import PROPERTY_FIELDS, SCORE_COLUMNS, STORED
 from dashboard.core.runs.run import Run
 
 EXPORT_COLUMNS = ("file", "true_label", "predicted_label", "confidence", "status", "reason")
+_MORE = ("index", *SCORE_COLUMNS, *(field.name for field in PROPERTY_FIELDS))
+_WHOLE = [field.name for field in STORED if field.name in _MORE and pa.types.is_integer(field.type)]
+_NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}  # whole numbers stay so beside missing ones
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def safe_for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
     """The table with an apostrophe before each text that a spreadsheet would read as a formula."""
 
-    def defuse(value: object) -> object:
-        return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
     def defuse_column(column: pd.Series) -> pd.Series:
         if isinstance(column.dtype, pd.CategoricalDtype):
-            return column.cat.rename_categories(defuse)
-        return column if pd.api.types.is_numeric_dtype(column) else column.map(defuse)
+            return column.cat.rename_categories(_defused)
+        return column if pd.api.types.is_numeric_dtype(column) else column.map(_defused)
 
     return table.apply(defuse_column)
 
 
+def _defused(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
 def write_csv(run: Run, out: IO[bytes]) -> None:
-    """Writes one row per image, with a column `p_CLASS` for the probability of each class; UTF-8 with byte order mark.
+    """Writes one row per image; UTF-8 with byte order mark.
+
+    After EXPORT_COLUMNS come a column `p_CLASS` for the probability of each class, the scores and the measured
+    properties, and the further columns of the dataset.
 
     Raises:
         OSError, ArrowException: the rows cannot be read or written.
     """
     names = [f"p_{name}" for name in run.manifest.class_names]
-    head = safe_for_spreadsheets(pd.DataFrame(columns=[*EXPORT_COLUMNS, *names]))
-    out.write(head.to_csv(index=False).encode("utf-8-sig"))
+    columns = [*EXPORT_COLUMNS, *names, *_MORE, *map(_defused, _further_names(run))]
+    out.write(pd.DataFrame(columns=columns).to_csv(index=False).encode("utf-8-sig"))
     blank = np.full(len(names), np.nan)
-    for rows in run.batches((*EXPORT_COLUMNS, "pred_probs")):
+    for rows in run.batches((*EXPORT_COLUMNS, "pred_probs", *_MORE)):
         probs = np.stack([blank if p is None else p for p in rows["pred_probs"]])
-        table = safe_for_spreadsheets(rows[list(EXPORT_COLUMNS)])
-        wide = pd.concat([table, pd.DataFrame(probs, columns=names, index=rows.index)], axis=1)
-        out.write(wide.to_csv(index=False, header=False).encode("utf-8"))
+        further = run.further_columns(rows["index"].to_numpy()).to_pandas(types_mapper=_NULLABLE.get)
+        parts = [
+            safe_for_spreadsheets(rows[list(EXPORT_COLUMNS)]),
+            pd.DataFrame(probs, columns=names, index=rows.index),
+            rows[list(_MORE)].astype(dict.fromkeys(_WHOLE, "Int64")),
+            safe_for_spreadsheets(further).set_axis(rows.index) if further.shape[1] else further,
+        ]
+        out.write(pd.concat(parts[: 4 if further.shape[1] else 3], axis=1).to_csv(index=False, header=False).encode())
+
+
+def _further_names(run: Run) -> list[str]:
+    """The names of the further columns, none of which is that of a probability."""
+    taken = {f"p_{name}" for name in run.manifest.class_names}
+    return [f"{name} (dataset)" if name in taken else name for name in run.further_names]
 
 
 def csv_bytes(run: Run) -> bytes:
@@ -66,7 +85,8 @@ def parquet_bytes(run: Run) -> bytes:
 
 
 def _write_parquet(run: Run, path: Path) -> None:
-    run.files.pack(path, run.table.index.to_numpy() if run.conditions else None)
+    positions = run.table.index.to_numpy() if run.conditions else None
+    run.files.pack(path, positions, lambda index: run.further_columns(index).rename_columns(_further_names(run)))
 
 
 def make_export_folder(folder: Path) -> None:

@@ -30,6 +30,7 @@ _DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., pa.ChunkedArray]]] = {
 }
 _MEASURED = frozenset({"aspect", *(field.name for field in PROPERTY_FIELDS)})
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?")
 TAG = "tag"
 OWN_COLUMNS = (*_STORED, *_DERIVED, TAG)  # those that every run has
 
@@ -102,9 +103,13 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
         return _numbers_hold(condition, values)
     if condition.operator == "~":
         return pc.match_substring(_text(values), condition.value, ignore_case=True)
+    if condition.operator in _COMPARE and _DATE.fullmatch(condition.value) and _are_dates(values):
+        in_order = pc.replace_substring(values, "T", " ")
+        return _COMPARE[condition.operator](in_order, condition.value.replace("T", " "))
     if condition.operator in _COMPARE:
         raise filter_error(
-            f"{condition.column} holds words, so {condition} cannot be compared.", "Use =, != or ~ (contains)."
+            f"{condition.column} holds words, so {condition} cannot be compared.",
+            "Use =, != or ~ (contains). Dates can be compared if all are written as 2026-01-31.",
         )
     texts = [condition.value] if _is_a_value(condition, values, source) else condition.alternatives
     if condition.column in _LABELS and (unknown := [text for text in texts if text not in source.class_names]):
@@ -112,6 +117,13 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
             f"{listed(unknown)} is not a class of this evaluation.", f"Its classes: {listed(source.class_names, 30)}."
         )
     return _equal(condition, _text(values), texts)
+
+
+def _are_dates(values: pa.ChunkedArray) -> bool:
+    """True if every text is a date as in ISO 8601, perhaps with a time; in this form, texts are in the order of time."""
+    return pa.types.is_string(values.type) and bool(
+        pc.all(pc.match_substring_regex(values, f"^({_DATE.pattern})$"), min_count=0).as_py()
+    )
 
 
 def _is_a_value(condition: Condition, values: pa.ChunkedArray, source: FilterSource) -> bool:

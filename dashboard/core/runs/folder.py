@@ -222,7 +222,8 @@ class RunFolder:
             files, table = self._rows(manifest, columns)
         except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
-        run = Run(manifest, table, files, self._evaluation(manifest), self.state(manifest))
+        measured, attributes = self._evaluation(manifest), AttributeFile(self.path)
+        run = Run(manifest, table, files, measured, self.state(manifest), attributes=attributes)
         return self.narrow(run, conditions) if conditions else run
 
     def narrow(self, run: Run, conditions: Filter) -> Run:

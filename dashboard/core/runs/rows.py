@@ -45,6 +45,13 @@ STORED = pa.schema([*SCHEMA, *SCORE_FIELDS, *PROPERTY_FIELDS])  # the same for e
 CLASS_NAMES = "class_names"  # metadata key of a packed file: class names in the order of `pred_probs`, as JSON
 _GROUP_ROWS = 16384  # rows per group of a packed file; one group is read to show one row
 
+Further = Callable[[np.ndarray], pa.Table]  # more columns, with a row for each `index` (n,)
+
+
+def no_further(index: np.ndarray) -> pa.Table:
+    """A table without columns."""
+    return pa.table({"": pa.nulls(len(index))}).select([])
+
 
 class RowFiles:
     """The Parquet files of a run. Read one after the other, they give its rows in the order of `index`.
@@ -122,27 +129,33 @@ class RowFiles:
             for start in range(done, len(places), _GROUP_ROWS):
                 yield packed.take(places[start : start + _GROUP_ROWS], columns)
 
-    def pack(self, target: Path, positions: np.ndarray | None = None) -> None:
+    def pack(self, target: Path, positions: np.ndarray | None = None, further: Further = no_further) -> None:
         """Writes all rows into one file, completely or not at all, with the class names as metadata.
 
         Args:
             positions: (n,) int, ascending. If given, only these rows are written.
+            further: gives more columns, with a row for each `index` (n,).
         """
         try:
-            self._pack(target, positions)
+            self._pack(target, positions, further)
         except FileNotFoundError:
             packed, places = self._replacement
-            packed.pack(target, places if positions is None else places[positions])
+            packed.pack(target, places if positions is None else places[positions], further)
 
-    def _pack(self, target: Path, positions: np.ndarray | None) -> None:
+    def _pack(self, target: Path, positions: np.ndarray | None, further: Further) -> None:
         waiting: list[pa.Table] = []
-        schema = STORED.with_metadata({CLASS_NAMES: json.dumps(list(self._class_names))})
+        own = further(np.empty(0, np.int64)).schema
+        schema = pa.schema([*STORED, *own]).with_metadata({CLASS_NAMES: json.dumps(list(self._class_names))})
         with (
             open_atomically(target, make_folder=False) as out,
             pq.ParquetWriter(out, schema, write_page_checksum=True) as writer,
         ):
             for rows in self._tables(positions):
-                waiting.append(complete(rows, self._class_names))
+                table = complete(rows, self._class_names)
+                more = further(table["index"].to_numpy())
+                for name in own.names:
+                    table = table.append_column(own.field(name), more[name])
+                waiting.append(table)
                 if sum(map(len, waiting)) >= _GROUP_ROWS:
                     writer.write_table(pa.concat_tables(waiting), row_group_size=_GROUP_ROWS)
                     waiting.clear()

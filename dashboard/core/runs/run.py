@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,10 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.answers import Answers, Probabilities
 from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
 from dashboard.core.metrics.scores import Score, scores
+from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import RunManifest, State
-from dashboard.core.runs.rows import RowFiles
+from dashboard.core.runs.rows import RowFiles, no_further
 
 _FOR_METRICS = ("confidence", "true_probability", "true_rank", "squared_error")  # in the order of `Probabilities`
 _AT_ONCE = 16_384  # rows
@@ -35,6 +36,7 @@ class Run:
     measured: Evaluation | None  # the stored metrics that a worker computed; None under a filter
     state: State | Literal["interrupted"]  # see `RunFolder.state`
     conditions: Filter = ()  # the filter that the rows of `table` passed
+    attributes: AttributeFile | None = None  # further columns of the dataset, see `further_columns`
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
@@ -52,6 +54,23 @@ class Run:
             return self.files.take(rows.index.to_numpy(), columns)
         except (OSError, pa.ArrowException) as error:
             raise damaged(self.manifest.run_id, error) from error
+
+    @property
+    def further_names(self) -> tuple[str, ...]:
+        """The names of the further columns of the dataset. Raises OSError if their file is damaged."""
+        return tuple(self.attributes.names) if self.attributes else ()
+
+    def further_columns(self, index: np.ndarray) -> pa.Table:
+        """The further columns of the dataset at each `index` (n,). Raises OSError if their file is damaged."""
+        return self.attributes.take(index) if self.attributes else no_further(index)
+
+    def further_detail(self, index: np.ndarray) -> list[dict[str, Any]]:
+        """The further columns at each `index` (n,), by name. Raises DatasetError when they cannot be read."""
+        try:
+            columns = self.further_columns(index)
+        except OSError as error:
+            raise damaged(self.manifest.run_id, error) from error
+        return columns.to_pylist() if columns.num_columns else [{} for _ in index]
 
     @cached_property
     def rows_key(self) -> str:

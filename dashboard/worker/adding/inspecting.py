@@ -17,7 +17,7 @@ import tensorflow as tf
 from dashboard.core.engine.run_task import is_out_of_memory
 from dashboard.core.engine.system import limit_memory
 from dashboard.core.errors import ModelError
-from dashboard.core.images.preprocessing import ColorMode, Preprocessing, normalize
+from dashboard.core.images.preprocessing import ColorMode, Preprocessing, normalize, size_in_words
 from dashboard.core.models.foreign import BATCH, ForeignModel, ForeignModelFacts
 from dashboard.core.models.scalings import scaled
 from dashboard.worker.adding.foreign_file import load_foreign, trained_with
@@ -132,7 +132,7 @@ def _input_shape(model: keras.Model, order: ForeignModel) -> tuple[int, int, int
         )  # fmt: skip
     if any(f not in (None, w) for f, w in zip((height, width), wanted, strict=True)):
         raise ModelError(
-            f"{what} takes {height}x{width} pixels, not {wanted[0]}x{wanted[1]}.",
+            f"{what} takes {height}x{width} pixels (height x width), not {wanted[0]}x{wanted[1]}.",
             "Leave out --input-size.",
             "input_size",
         )
@@ -175,8 +175,8 @@ def _probe_answers(model: keras.Model, inputs: np.ndarray, what: str) -> np.ndar
         raise
     except Exception as error:  # layers can raise any exception
         raise ModelError(
-            f"{what} fails on images of {size[0]}x{size[1]} pixels: {type(error).__name__}: {str(error)[:300]}",
-            "Give the size that it was trained with: --input-size HxW."
+            f"{what} fails on images of {size_in_words(*size[:2])}: {type(error).__name__}: {str(error)[:300]}",
+            "Give the size that it was trained with: --input-size HEIGHTxWIDTH."
             if None in model.inputs[0].shape[1:3]
             else "Call the model with pictures of this size where it was made, mend it, then save it again.",
             "model_unusable",

@@ -143,7 +143,7 @@ def test_37_a_label_for_each_image(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images=IMAGES, labels=LABELS[:4])
     error = refused(tmp_path / "x.npz")
     assert error.code == "label_count" and "4 labels for 5 images" in error.message
-    np.savez(tmp_path / "y.npz", images=IMAGES, labels=np.eye(5))
+    np.savez(tmp_path / "y.npz", images=IMAGES, labels=np.eye(5) * 0.9)
     assert "argmax" in refused(tmp_path / "y.npz").fix
 
 
@@ -250,3 +250,55 @@ def test_another_process_notices_another_number_of_images(tmp_path: Path) -> Non
     np.savez(path, images=IMAGES[:4], labels=LABELS[:4])
     with pytest.raises(DatasetError, match="was changed"):
         open_unchanged(path, samples)
+
+
+class TestTwoFiles:
+    """Images and labels in an .npy file each, which belong together by their names."""
+
+    def labels_of(self, path: Path) -> list[str | None]:
+        return [sample.label for sample in open_dataset(path).samples]
+
+    @pytest.mark.parametrize("names", [("images", "labels"), ("X_test", "y_test")])
+    def test_in_a_folder_in_a_zip_and_beside_each_other(self, names: tuple[str, str], tmp_path: Path) -> None:
+        folder, archive = tmp_path / "set", tmp_path / "set.zip"
+        folder.mkdir()
+        np.save(folder / f"{names[0]}.npy", IMAGES)
+        np.save(folder / f"{names[1]}.npy", LABELS)
+        np.save(folder / "embeddings.npy", np.zeros((5, 7)))
+        with zipfile.ZipFile(archive, "w") as packed:
+            for name in names:
+                packed.write(folder / f"{name}.npy", f"set/{name}.npy")
+                packed.writestr(f"__MACOSX/set/._{name}.npy", b"x")
+        for path in (folder, archive, folder / f"{names[0]}.npy"):
+            assert self.labels_of(path) == ["3", "5", "3", "0", "9"], path
+            assert np.array_equal(open_dataset(path).image(4), picture(4))
+
+    def test_other_labels_are_noticed(self, tmp_path: Path) -> None:
+        path = tmp_path / "images.npy"
+        np.save(path, IMAGES)
+        assert self.labels_of(path) == [None] * 5
+        np.save(tmp_path / "labels.npy", LABELS)
+        before = open_dataset(path).fingerprint
+        assert self.labels_of(path)[0] == "3"
+        np.save(tmp_path / "labels.npy", np.append(LABELS[:4], 1234567))
+        os.utime(tmp_path / "labels.npy", (1, 1))
+        assert self.labels_of(path)[4] == "1234567" and open_dataset(path).fingerprint != before
+
+    @pytest.mark.parametrize(("images", "labels"), [("images", LABELS[:4]), ("photos", LABELS), ("x_train", LABELS)])
+    def test_labels_of_other_images_are_left_alone(self, images: str, labels: np.ndarray, tmp_path: Path) -> None:
+        np.save(tmp_path / f"{images}.npy", IMAGES)
+        np.save(tmp_path / "y_test.npy", labels)
+        assert self.labels_of(tmp_path / f"{images}.npy") == [None] * 5
+
+
+@pytest.mark.parametrize("kind", [float, np.uint8, bool])
+def test_one_hot_labels(kind: type, tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", images=IMAGES, labels=np.eye(10)[LABELS].astype(kind))
+    assert [sample.label for sample in open_dataset(tmp_path / "set.npz").samples] == ["3", "5", "3", "0", "9"]
+
+
+@pytest.mark.parametrize("labels", [np.full((5, 4), 0.25), np.zeros((5, 4)), np.ones((5, 2)), np.full((5, 2), "cat")])
+def test_columns_that_are_not_one_hot(labels: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", images=IMAGES, labels=labels)
+    error = refused(tmp_path / "set.npz")
+    assert error.code == "array_shape" and "not every row has one 1" in error.message

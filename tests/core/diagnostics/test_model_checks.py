@@ -74,6 +74,28 @@ def test_a_wrong_scaling_is_named_with_the_step_that_mends_it(
     assert command.endswith("--name colour --class-names dark,red,green,blue --scale raw")
 
 
+def test_class_names_in_the_wrong_order_are_named_before_a_scaling(tmp_path: Path, inference: Inference) -> None:
+    """Red and blue are swapped, so that pixels in the order blue, green, red explain the samples as well."""
+    shifted = make_registry(tmp_path / "a", class_names=("red", "green", "blue", "dark"))
+    samples = make_samples(tmp_path / "samples", 8)
+    check = checked(shifted, inference, samples)["self_test"]
+    assert "The order of the classes looks shifted by one" in check.summary
+    assert check.fix.startswith("The class names are in the wrong order. ")
+    assert 'set class_names to ["dark", "red", "green", "blue"].' in check.fix
+    assert check.commands[0].endswith("--class-names dark,red,green,blue --scale raw") and len(check.commands) == 1
+    swapped = make_registry(tmp_path / "b", class_names=("dark", "blue", "green", "red"))
+    version = swapped.get("colour@1")
+    write_json(version.folder / RECORD, to_record(replace(version, provenance={"original_file": "m.h5"})))
+    check = checked(swapped, inference, samples)["self_test"]
+    assert (
+        "blue and red look swapped" in check.summary and "with the input scaling 'caffe' it is right" in check.summary
+    )
+    assert check.fix.startswith("Either the class names are in the wrong order or the pixels are scaled wrongly")
+    names, scaling = check.commands
+    assert names.endswith("--class-names dark,red,green,blue --scale raw")
+    assert scaling.endswith("--class-names dark,blue,green,red --scale caffe")
+
+
 class Answering:
     """Answers as many of the samples right as is said for the scaling of a version; the first samples are the wrong ones."""
 

@@ -51,7 +51,7 @@ def test_teachable_machine(pack: Any, folder: str, tmp_path: Path) -> None:
     assert found.class_names == ("cat", "sea horse")
     assert found.notes == (
         f"The model is {folder}keras_model.h5 in given.",
-        "The class names are from labels.txt: cat, sea horse.",
+        "The class names are from labels.txt beside the model: cat, sea horse.",
     )
 
 
@@ -125,6 +125,32 @@ def test_a_file_in_a_zip_that_unpacks_to_more_than_allowed(tmp_path: Path, monke
         archive.writestr("x/model.weights.h5", bytes(2**21))
     with pytest.raises(ModelError, match="larger than"):
         take_model(given, tmp_path / "taken")
+
+
+@pytest.mark.parametrize(
+    ("file", "data"), [("labels.txt", b"cat\ndog\n"), ("class_indices.json", b'{"dog": 1, "cat": 0}')]
+)
+@pytest.mark.parametrize("model", ["m.keras", "m.h5"])
+def test_class_names_beside_a_single_file(file: str, data: bytes, model: str, tmp_path: Path) -> None:
+    given = zipped(tmp_path / model, KERAS)
+    if model == "m.h5":
+        given.write_bytes(HDF5)
+    (tmp_path / file).write_bytes(data)
+    found, _ = taken(given, tmp_path)
+    assert found.class_names == ("cat", "dog")
+    assert found.notes == (f"The class names are from {file} beside the model: cat, dog.",)
+    assert take_model(given, tmp_path / "taken", read_names=False).class_names is None
+
+
+def test_several_files_of_class_names_must_agree(tmp_path: Path) -> None:
+    given = zipped(tmp_path / "m.keras", KERAS)
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    (tmp_path / "class_indices.json").write_text('{"cat": 0, "dog": 1}')
+    assert taken(given, tmp_path)[0].class_names == ("cat", "dog")
+    (tmp_path / "class_indices.json").write_text('{"cat": 1, "dog": 0}')
+    with pytest.raises(ModelError, match=r"they differ: labels\.txt, class_indices\.json") as caught:
+        take_model(given, tmp_path / "taken")
+    assert caught.value.code == "class_names" and "--class-names FILE" in caught.value.fix
 
 
 def test_a_labels_file_is_passed_over_if_the_names_are_known(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dashboard.core.files import portable_name
 from dashboard.core.images.preprocessing import SCALINGS, Preprocessing
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.samples import keep_samples, kept_samples, labelled_samples, read_samples
-from dashboard.core.models.scalings import better_scaling, choose_scaling, scaled
+from dashboard.core.models.scalings import better_scaling, choose_scaling, scaled, try_others
 from dashboard.core.models.self_test import LabelledFile, SelfTest, self_test
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import UndecidedError
@@ -29,7 +29,7 @@ def test_the_scaling_that_mends_a_blind_model_is_found(tmp_path: Path, samples: 
     files = read_samples(samples)
     found = self_test(version, files, inference.predict)
     assert (found.answer, found.share) == ("dark", 1.0)
-    better = better_scaling(version, files, inference.predict, found)
+    better = better_scaling(try_others(version, files, inference.predict), version, found)
     assert better is not None
     assert better[0] == "raw"
     assert better[1].accuracy.value == 1.0
@@ -47,7 +47,7 @@ def test_no_scaling_is_named_when_none_mends_it(tmp_path: Path, samples: Path, i
 
     found = self_test(version, files, predict)
     assert found.accuracy.value == 0
-    assert better_scaling(version, files, predict, found) is None
+    assert better_scaling(try_others(version, files, predict), version, found) is None
     assert len(tried) == 5  # itself and the four other scalings
 
 
@@ -106,6 +106,64 @@ class TestChoosingTheScaling:
         assert "predicts only 5 of 20 samples correctly" in notes
         assert self.choose("raw", None) == ("raw", "")
         assert self.choose("tf", None)[0] == "-1..1"
+
+
+def answers(names: tuple[str, ...], true: Sequence[int], predicted: Sequence[int]) -> SelfTest:
+    correct = tuple(a == b for a, b in zip(true, predicted, strict=True))
+    return SelfTest(correct, names[0], 0.5, len(set(true)), names, tuple(true), tuple(predicted))
+
+
+class TestClassNamesInTheWrongOrder:
+    """They are named before any scaling, and no scaling is taken where another order explains the samples as well."""
+
+    BRIGHT: ClassVar = ("bright", "dark")
+    TRUE: ClassVar = [0, 1] * 10
+
+    def tried(self, **predicted: list[int]) -> dict[str, SelfTest]:
+        names = {"scaled": "1/255", "raw": "raw", "caffe": "caffe"}
+        return {names[k]: answers(self.BRIGHT, self.TRUE, given) for k, given in predicted.items()}
+
+    def test_the_order_is_the_way_out(self) -> None:
+        tests = self.tried(scaled=[1, 0] * 10, raw=[0, 0, 1, 1] * 5)
+        for told in (None, "1/255"):
+            with pytest.raises(
+                ModelError, match=r"bright and dark look swapped: .* 20 of 20 labelled samples"
+            ) as refused:
+                choose_scaling(None, told, "so it is", tests, "m.keras")
+            assert refused.value.code == "class_names" and "at most 10 are" in refused.value.message
+            assert "--class-names dark,bright. If they are right" in refused.value.fix
+
+    def test_an_order_that_is_obeyed_is_warned_of_first(self) -> None:
+        tests = self.tried(scaled=[1, 0] * 10, raw=[0, 1, 0, 0] * 5)
+        chosen, (warning, *others) = choose_scaling("1/255", None, "", tests, "m.keras")
+        assert chosen == "1/255"
+        assert warning.startswith("Warning: bright and dark look swapped") and "raw" not in warning
+        assert warning.endswith("add the model again with --class-names dark,bright --scale 1/255.")
+        assert not [each for each in others if "Warning" in each]
+
+    def test_swapped_colours_are_not_taken_for_the_scaling(self) -> None:
+        tests = self.tried(scaled=[1, 0] * 10, raw=[0, 0] * 10, caffe=self.TRUE)
+        for told in (None, "1/255"):
+            with pytest.raises(
+                ModelError, match=r"^Either the class names .* or it needs the scaling caffe"
+            ) as refused:
+                choose_scaling(None, told, "so it is", tests, "m.keras")
+            assert "right, add --scale caffe. " in refused.value.fix
+            assert "--class-names dark,bright --scale 1/255" in refused.value.fix
+        assert choose_scaling("caffe", None, "", tests, "m.keras")[1][0].startswith("Correct predictions")
+        warning = choose_scaling("1/255", None, "", tests, "m.keras")[1][0]
+        assert "look swapped" in warning and "But with caffe in the order that was given, 20 are." in warning
+
+    def test_names_and_colours_that_are_both_swapped_speak_for_nothing(self) -> None:
+        tests = self.tried(scaled=self.TRUE, raw=[0, 0] * 10, caffe=[1, 0] * 10)
+        assert choose_scaling(None, None, "it is unknown", tests, "m.keras")[0] == "1/255"
+
+    def test_the_place_of_a_class_without_samples_is_not_guessed(self) -> None:
+        names = ("a", "b", "c", "d")
+        tests = {"raw": answers(names, [0, 1] * 10, [1, 2] * 10)}
+        with pytest.raises(ModelError, match="order of the classes looks shifted by one") as refused:
+            choose_scaling(None, None, "it is unknown", tests, "m.keras")
+        assert "--class-names a,b,c." in refused.value.fix
 
 
 def test_caffe_brings_its_order_of_channels() -> None:

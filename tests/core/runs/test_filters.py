@@ -21,7 +21,7 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA, VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from tests.compared_runs import write_run
-from tests.run_rows import manifest
+from tests.run_rows import manifest, ok, table_of
 
 CLASSES = ("cat", "dog", "sea lion", "a|b")
 N, PART = 240, 80
@@ -361,3 +361,18 @@ def test_a_bar_in_a_class_name_does_not_separate_two_values(tmp_path: Path) -> N
     assert found("true_label=c|d") == [2]
     assert found(str(any_of("true_label", ["a", "c|d"]))) == [0, 2]
     assert found(r"predicted_label=a|c\|d") == [0, 2]
+
+
+def test_dates_are_compared(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    days = ["2026-01-14", "2026-01-15", None, "2026-01-15T10:30", "2026-02-01 00:00:00.5", "2025-12-31"]
+    words = pa.table({"taken": days, "mixed": [*days[:5], "yesterday"]})
+    store.begin(manifest("run", n_images=6), words).release()
+    folder = store.folder("run")
+    folder.add_part(0, table_of([ok(i, "cat", "cat") for i in range(6)]))
+    assert passed(folder, "taken>=2026-01-15") == [1, 3, 4]
+    assert passed(folder, "taken<2026-01-15 11:00", "taken>2026-01-14") == [1, 3]
+    for wrong in ("taken>soon", "mixed>2026-01-15"):
+        with pytest.raises(DatasetError, match="holds words") as refused:
+            passed(folder, wrong)
+        assert "2026-01-31" in refused.value.fix

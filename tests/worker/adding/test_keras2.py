@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dashboard.core.errors import ModelError
 from dashboard.worker.adding.foreign_file import load_foreign
@@ -59,10 +60,19 @@ def test_saved_model_folders(name: str, tmp_path: Path) -> None:
     check(model, tmp_path / "saved")
 
 
-def test_a_saved_model_without_keras_layers(tmp_path: Path) -> None:
-    miniature(keras, "vgg16", nested=False).export(tmp_path / "exported", verbose=False)
-    with pytest.raises(ModelError, match="without a description of its Keras layers"):
+@pytest.mark.parametrize(
+    ("lib", "write"),
+    [
+        (keras, lambda model, path: model.export(path, verbose=False)),
+        (tf_keras, lambda model, path: model.export(path)),
+        (tf_keras, tf.saved_model.save),
+    ],
+)
+def test_a_saved_model_without_keras_layers(lib: Any, write: Any, tmp_path: Path) -> None:
+    write(small(lib, lib.layers.Flatten(), lib.layers.Dense(2)), str(tmp_path / "exported"))
+    with pytest.raises(ModelError, match="without its Keras layers") as refused:
         load_foreign(tmp_path / "exported", "exported")
+    assert refused.value.code == "model_format" and "In the code that made the model" in refused.value.fix
 
 
 def small(lib: Any, *layers: Any, size: int = 12) -> Any:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
 from dashboard.core.errors import listed
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.other_order import LEAST_MOVED, MOST_ORDERED, other_order
 from dashboard.core.metrics.percent import percent
 
-_CLEARLY = 3.0  # times as many images must fit the other order
-_LEAST_MOVED = 5  # images
-_MOST_ORDERED = 2000  # classes that occur: the best order of K takes memory for K^2 and time for K^3
 _LEAST_FOR_CHANCE = 100  # images
 _MOST_KAPPA = 0.25  # agreement beyond chance that wrong pixels may leave
 _MOST_KAPPA_AT_CHANCE = 0.2  # agreement beyond chance at the upper end of its interval: "slight" (Landis, Koch 1977)
@@ -24,92 +20,36 @@ _COLLAPSED, _THEIR_LABELS = 0.8, 0.6  # share of the predictions in a few classe
 
 def wrong_order(evidence: Evidence) -> Search:
     """Most errors vanish if the classes are put in another order."""
-    from scipy.stats import binom
-
-    if evidence.errors < _LEAST_MOVED:
+    if evidence.errors < LEAST_MOVED:
         return Search(1)
-    present = np.unique(np.concatenate([evidence.true, evidence.predicted]))
-    if len(present) > _MOST_ORDERED:
-        return Search()
     confusion, images, names = evidence.confusion, evidence.images, evidence.names
-    among = confusion[np.ix_(present, present)]
-    moved = [
-        [(int(present[a]), int(present[b])) for a, b in cycle]
-        for cycle in _cycles(_best_order(among))
-        if _fits_better(among, cycle)
-    ]
-    if not moved:
+    if np.count_nonzero(images + confusion.sum(axis=0)) > MOST_ORDERED:
+        return Search()
+    found = other_order(confusion)
+    if found is None:
         return Search(1)
-    place = {a: b for cycle in moved for a, b in cycle}
-    fits = sum(int(confusion[a, b]) for a, b in place.items())
-    kept = sum(int(confusion[a, a]) for a in place)
-    n = sum(int(images[a]) for a in place)
-    orders = len(names) ** 2  # that were looked for: each class could have been any other
-    p_value = min(1.0, orders * float(binom.sf(fits - 1, fits + kept, 0.5)))
-    share = proportion(fits, n)
-    steps = {(b - a) % len(names) for a, b in place.items() if images[a]}
+    place = found.place
+    share = proportion(found.fits, found.n)
     to = np.full(len(names), -1)
     to[list(place)] = list(place.values())
     rows = evidence.positions[(evidence.predicted == to[evidence.true]) & ~evidence.correct]
     where: tuple[str, ...] = ("correct=no",) if len(rows) == evidence.errors else ()
     if len(place) == 2:
         a, b = sorted(place)
-        what = f"{names[a]} and {names[b]} look swapped"
         if "|" not in names[a] + names[b]:
             both = f"{names[a]}|{names[b]}"
             where = (f"true_label={both}", f"predicted_label={both}", "correct=no")
-    elif len(steps) == 1:
-        (step,) = steps
-        back = len(names) - step
-        by = step if step <= back else back
-        what = f"The order of the classes looks shifted by {'one' if by == 1 else by}"
-    else:
-        what = f"The order of {len(place)} classes looks mixed up"
     examples = [f"{names[a]} is predicted as {names[b]}" for a, b in sorted(place.items()) if images[a]]
     finding = Finding(
         "wrong_order",
-        f"{what}: {fits:,} of {n:,} images would be right in the other order ({in_words(share)}), against {kept:,} now; "
-        f"{listed(examples, 2)}.",
-        share.value, share.low, share.high, n,
+        f"{found.in_words(names)}: {found.fits:,} of {found.n:,} images would be right in the other order "
+        f"({in_words(share)}), against {found.kept:,} now; {listed(examples, 2)}.",
+        share.value, share.low, share.high, found.n,
         "Compare the class names of the model with those of the dataset, and whether its labels count from 0 or 1 "
         "(`--labels-from`); then evaluate again.",
-        fits - kept, rows, where,
+        found.fits - found.kept, rows, where,
     )  # fmt: skip
-    return Search(1, [Candidate(finding, p_value)])
-
-
-def _best_order(confusion: np.ndarray) -> np.ndarray:
-    """(K,) for each label another class, such that as many predictions as possible agree."""
-    from scipy.optimize import linear_sum_assignment
-
-    settled = confusion * len(confusion) * 4 + np.eye(len(confusion), dtype=confusion.dtype)  # ties change nothing
-    return linear_sum_assignment(settled, maximize=True)[1]
-
-
-def _cycles(order: np.ndarray) -> Iterator[list[tuple[int, int]]]:
-    """The cycles of a permutation that move something, as pairs (class, its place)."""
-    left = {a for a, b in enumerate(order.tolist()) if a != b}
-    while left:
-        cycle, a = [], min(left)
-        while a in left:
-            left.remove(a)
-            cycle.append((a, int(order[a])))
-            a = int(order[a])
-        yield cycle
-
-
-def _fits_better(confusion: np.ndarray, cycle: list[tuple[int, int]]) -> bool:
-    """Every class of the cycle that has images, which are at least two, is predicted mostly as the next one."""
-    has_images = [(a, b) for a, b in cycle if confusion[a].sum()]
-    moved = sum(confusion[a, b] for a, b in has_images)
-    return (
-        len(has_images) > 1
-        and moved >= _LEAST_MOVED
-        and all(
-            confusion[a, b] == confusion[a].max() and confusion[a, b] >= _CLEARLY * confusion[a, a]
-            for a, b in has_images
-        )
-    )
+    return Search(1, [Candidate(finding, found.p_value)])
 
 
 def wrong_pixels(evidence: Evidence) -> Search:
@@ -152,7 +92,7 @@ def at_chance(evidence: Evidence) -> Search:
     if n < _LEAST_FOR_CHANCE or (evidence.images > 0).sum() < 2:
         return Search()
     chance, accuracy = _by_chance(evidence), proportion(n - evidence.errors, n)
-    if accuracy.low > chance or evidence.errors < _LEAST_MOVED or chance == 1:
+    if accuracy.low > chance or evidence.errors < LEAST_MOVED or chance == 1:
         return Search(1)
     kappa_high = (accuracy.high - chance) / (1 - chance)
     if kappa_high > _MOST_KAPPA_AT_CHANCE or _agrees_beyond_chance(evidence):

@@ -28,7 +28,7 @@ def read_config(folder: Path, what: str) -> dict[str, Any]:
     ):
         nodes = _nodes_of_metadata(folder) if (folder / _METADATA).is_file() else _nodes_of_graph(folder)
         for identifier, metadata in nodes:
-            if identifier in _KERAS_MODELS:
+            if identifier in _KERAS_MODELS and metadata:
                 record = _plain(json.loads(metadata))
                 if isinstance(record.get("model_config"), dict):
                     return dict(record["model_config"])
@@ -36,8 +36,9 @@ def read_config(folder: Path, what: str) -> dict[str, Any]:
                     return {"class_name": record["class_name"], "config": record["config"]}
                 break
     raise ModelError(
-        f"{what} is a TensorFlow SavedModel without a description of its Keras layers.",
-        'Load it where it was made and save the Keras model as one file: `model.save("x.keras")`, then add that file.',
+        f"{what} is a TensorFlow SavedModel without its Keras layers, as `model.export` and `tf.saved_model.save` write it.",
+        "The layers cannot be had from it again. In the code that made the model, save the model itself as one file, "
+        '`model.save("model.keras")`, then add that file. A folder that `model.save` of Keras 2 wrote can be added, too.',
         "model_format",
     )
 

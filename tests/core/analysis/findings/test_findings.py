@@ -14,6 +14,7 @@ from dashboard.core.analysis.findings import class_order
 from dashboard.core.analysis.findings.find import FALSE_DISCOVERIES, find_in, significance_limits
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.analysis.findings.rules import IDS, RULES
+from dashboard.core.metrics import other_order
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS, complete
@@ -340,11 +341,11 @@ def test_the_order_is_that_of_the_classes_that_occur(tmp_path: Path, monkeypatch
         pred_probs=np.eye(500)[predicted] * 0.85 + 0.15 / 500,
         names=[f"c{i}" for i in range(500)],
     )
-    best_order, sizes = class_order._best_order, []
-    monkeypatch.setattr(class_order, "_best_order", lambda counts: sizes.append(len(counts)) or best_order(counts))
+    best_order, sizes = other_order.best_order, []
+    monkeypatch.setattr(other_order, "best_order", lambda counts: sizes.append(len(counts)) or best_order(counts))
     first = found_in(run, tmp_path)[0]
     assert first.id == "wrong_order" and first.statement.startswith("c100 and c200 look swapped: 40 of 40")
-    monkeypatch.setattr(class_order, "_MOST_ORDERED", 2)
+    monkeypatch.setattr(class_order, "MOST_ORDERED", 2)
     assert "wrong_order" not in [finding.id for finding in found_in(run, tmp_path)]
     assert sizes == [3]
 
