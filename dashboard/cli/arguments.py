@@ -25,7 +25,13 @@ LabelsFrom = Annotated[
     typer.Option("--labels-from", min=0, max=1, help="Whether labels that are numbers count from 0 or from 1."),
 ]
 Split = Annotated[
-    str, typer.Option("--split", metavar="NAME", help="test, train, val or all; test when not given, if there is one.")
+    str,
+    typer.Option(
+        "--split",
+        metavar="NAME",
+        help="test, train, val or all; none if the folders of these names are classes. test when not given, if there is "
+        "one.",
+    ),
 ]
 ZipEncoding = Annotated[
     str,

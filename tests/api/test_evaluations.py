@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.settings import Settings
 from dashboard.services import Services
 
 V1 = "/api/v1"
@@ -144,11 +145,13 @@ def test_deleted_is_gone(client: TestClient, done: Any) -> None:
         assert "GET /api/v1/evaluations" in answer.json()["fix"] and "python" not in answer.json()["fix"]
 
 
-def test_a_dataset_of_this_server(client: TestClient) -> None:
+def test_a_dataset_of_this_server(client: TestClient, settings: Settings) -> None:
     done = finished(client, client.post(f"{V1}/evaluations", json={"dataset": "Sample images"}).json())
     assert done["result"]["n_images"] == 6
     unknown = client.post(f"{V1}/evaluations", json={"dataset": "/etc"})
-    assert unknown.status_code == 404 and "Sample images" in unknown.json()["fix"]
+    assert unknown.status_code == 404
+    for told in ("Sample images", "not a path", f"Put the dataset into {settings.datasets_dir}", "upload it"):
+        assert told in unknown.json()["fix"]
 
 
 def test_labels_that_are_no_classes_are_told_and_can_be_mapped(client: TestClient, make_zip: Files) -> None:
