@@ -50,7 +50,17 @@ Where = Annotated[
 Junit = Annotated[
     Path | None, typer.Option("--junit", metavar="FILE.xml", help="Also write the checks as JUnit XML, for CI systems.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+def _keep_for_json(chosen: bool) -> bool:
+    from dashboard.cli.output import keep_for_json  # not at the top: the help does not need it
+
+    return keep_for_json(chosen)
+
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.", callback=_keep_for_json)
+]
 
 ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; the active one when not given.")]
 Local = Annotated[

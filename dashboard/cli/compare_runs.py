@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Where
-from dashboard.cli.output import console, plain_text, print_json, run_column, say, stop
-from dashboard.cli.show_run import say_one_label
+from dashboard.cli.output import plain_text, print_json, run_column, say, show, stop
+from dashboard.cli.show_run import show_one_label
 from dashboard.core.analysis.comparison import Comparison, compare
 from dashboard.core.analysis.comparison_words import is_better, p_in_words, side_in_words, verdict
 from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
@@ -78,8 +78,8 @@ def _check(run_ids: list[str], where_b: list[str] | None, metric: str) -> None:
 
 def _show(comparison: Comparison) -> None:
     a, b, outcomes = comparison.a, comparison.b, comparison.outcomes
-    say(f"A: {side_in_words(a)} ({a.n:,} images)")
-    say(f"B: {side_in_words(b)} ({b.n:,} images)")
+    show(f"A: {side_in_words(a)} ({a.n:,} images)")
+    show(f"B: {side_in_words(b)} ({b.n:,} images)")
     for note in comparison.notes:
         say(note, "yellow")
     table = Table("metric", "A", "B", "difference", "95% interval", "better")
@@ -90,16 +90,16 @@ def _show(comparison: Comparison) -> None:
             table.add_row(
                 metric.title, *values, metric.difference(difference.value), interval, is_better(metric, difference)
             )
-    console.print(table)
-    say_one_label(comparison.differences)
+    show(table)
+    show_one_label(comparison.differences)
     if outcomes:
-        say(
+        show(
             f"Both right: {outcomes.both_right:,}, only A: {outcomes.only_a_right:,}, only B: "
             f"{outcomes.only_b_right:,}, both wrong: {outcomes.both_wrong:,}. "
             f"McNemar: {p_in_words(outcomes.mcnemar_p)}."
         )
-        say(f"Both predict the same class for {outcomes.same_class} of the images.")
-    say(verdict(comparison), "bold")
+        show(f"Both predict the same class for {outcomes.same_class} of the images.")
+    show(verdict(comparison), "bold")
 
 
 def _show_board(board: Leaderboard) -> None:
@@ -121,5 +121,5 @@ def _show_board(board: Leaderboard) -> None:
             behind,
             "yes" if each.may_be_best else "",
         )
-    console.print(table)
-    say(f"Over {board.n:,} images. Those that may be the best do not differ significantly from the first.")
+    show(table)
+    show(f"Over {board.n:,} images. Those that may be the best do not differ significantly from the first.")

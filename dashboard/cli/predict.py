@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
-from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image
+from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, show
 from dashboard.cli.recording import record, tell_of_lost_records
 from dashboard.core.errors import DashboardError, ImageError, WorkerError
 from dashboard.core.models.prediction import Failure
@@ -69,4 +69,4 @@ def _show(answers: Sequence[PredictionRecord | FailedImage]) -> None:
             table.add_row(plain_text(answer.file), problem, "")
         else:
             table.add_row(plain_text(answer.file), plain_text(label_in_words(answer)), f"{answer.confidence:.1%}")
-    console.print(table)
+    show(table)

@@ -32,7 +32,7 @@ from typer.testing import CliRunner
 
 from dashboard.cli import app as cli
 from dashboard.cli.app import app
-from dashboard.cli.output import console
+from dashboard.cli.output import answers, console
 from dashboard.core.datasets.cifar10_archive import FILE_NAME
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import WorkerError
@@ -97,7 +97,8 @@ def dashboard(*arguments: str | bytes | Path, data_dir: Path, **settings: str) -
         patch.dict(os.environ, environment_of(data_dir, settings), clear=True),
         patch.object(sys, "argv", command),
         patch.object(sys, "stdin", io.StringIO()),
-        patch.object(console, "_width", None),  # read COLUMNS now, not when the console was made
+        patch.object(answers, "_width", None),  # read COLUMNS now, not when the consoles were made
+        patch.object(console, "_width", None),
         redirect_stdout(out),
         redirect_stderr(err),
         pytest.raises(SystemExit) as ended,
@@ -189,7 +190,7 @@ def test_predict_doubts_a_picture_of_none_of_the_classes(folder: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     Image.fromarray(noise).save(folder / "noise.png")
     done = dashboard("predict", folder / "noise.png", FROG, data_dir=folder / "data")
-    lines = done.stderr.decode().splitlines()
+    lines = done.stdout.decode().splitlines()
     assert done.returncode == 0
     assert any("noise.png" in line and "but probably none of the classes" in line for line in lines)
     assert any(FROG.name in line and "frog" in line and "none of" not in line for line in lines)
@@ -401,7 +402,7 @@ def test_of_many_classes_the_worst_are_printed(tmp_path: Path) -> None:
     probs[labels, np.where(labels < 5, 99, labels)] = 0.901
     np.savez(tmp_path / "x.npz", pred_probs=probs, labels=labels)
     run_id = only_json(dashboard("import", tmp_path / "x.npz", "--json", data_dir=tmp_path))["run_id"]
-    told = dashboard("runs", "show", run_id, data_dir=tmp_path).stderr.decode()
+    told = dashboard("runs", "show", run_id, data_dir=tmp_path).stdout.decode()
     classes = told[: told.index("metric")]
     rows = [line.split("│")[1].strip() for line in classes.splitlines() if line.startswith("│")]
     assert len(rows) == 40 and set(rows[:6]) == {"0", "1", "2", "3", "4", "99"}
@@ -458,8 +459,8 @@ def test_models_marks_in_its_row_a_version_that_cannot_be_used(models: Path) -> 
     (models / "cifar10-resnet" / "1" / "model.keras").unlink()
     (models / "cifar10-resnet" / "2" / "model.keras").write_bytes(b"cut off")
     done = process("models", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models), COLUMNS="120")
-    told = done.stderr.decode()
-    rows = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in told.splitlines() if "│" in line]
+    table, told = done.stdout.decode(), done.stderr.decode()
+    rows = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in table.splitlines() if "│" in line]
     assert {row[1]: row[-1] for row in rows} == {"1": "missing", "2": "damaged", "3": "ok"}
     assert "cifar10-resnet@2: model.keras is cut off or damaged" in told
     assert "python -m dashboard models use cifar10-resnet@3" in told
@@ -507,7 +508,7 @@ def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny
         "models", "add", tiny_version.file, *arguments, data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models)
     )
     assert added.returncode == 0 and b"cifar10-resnet@2 stays active" in added.stderr
-    told = " ".join(added.stderr.decode().split())
+    told = " ".join(added.stdout.decode().split())
     assert (
         "It takes colour pictures (RGB) of 32x32 pixels, in the scaling 1/255. Its outputs for the 10 classes are taken as "
         "logits, and a softmax makes probabilities of them."
