@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -30,9 +31,11 @@ from PIL import Image
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from dashboard.api.predict import predict as api_predict
 from dashboard.cli import app as cli
 from dashboard.cli.app import app
 from dashboard.cli.output import answers, console
+from dashboard.cli.predict import predict
 from dashboard.core.datasets.cifar10_archive import FILE_NAME
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import WorkerError
@@ -151,12 +154,38 @@ def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) 
         str(FROG), str(folder / "broken.png"), f"{folder}/gr\ufffdn.png", str(folder / "nowhere.png"),
     ]  # fmt: skip
     for answer in (answers[0], answers[2]):
-        assert set(answer) == {"file", "predicted_label", "confidence", "pred_probs", "model", "doubt", "prediction_id"}
+        assert set(answer) == {
+            "file",
+            "predicted_label",
+            "confidence",
+            "pred_probs",
+            "model",
+            "doubt",
+            "prediction_id",
+            "top",
+            "sure",
+        }
         assert answer["doubt"]["msp"] == answer["confidence"] and answer["doubt"]["unknown"] in (True, False)
         assert answer["predicted_label"] == "frog" and answer["model"] == MODEL
         assert tuple(answer["pred_probs"]) == CLASS_NAMES
         assert answer["confidence"] == answer["pred_probs"]["frog"] == max(answer["pred_probs"].values())
         assert sum(answer["pred_probs"].values()) == pytest.approx(1)
+
+
+def test_predict_lists_as_many_classes_as_asked_and_says_what_is_sure(folder: Path) -> None:
+    command = ("predict", FROG, "--top-k", "2", "--threshold")
+    for threshold, sure in (("1", False), ("0.1", True)):
+        [answer] = only_json(dashboard(*command, threshold, "--json", data_dir=folder / "data"))
+        assert answer["top"][0]["label"] == "frog" and len(answer["top"]) == 2
+        assert answer["top"][0]["probability"] == answer["confidence"] < 1 and answer["sure"] is sure
+    table = dashboard(*command, "1", data_dir=folder / "data").stdout.decode()
+    [row] = [line for line in table.splitlines() if FROG.name in line]
+    assert [cell.strip() for cell in row.split("│")][4] == "no" and "frog " in row.split("│")[5]
+
+
+def test_predict_takes_what_the_api_takes() -> None:
+    of_the_api = set(signature(api_predict).parameters) - {"caller", "services", "request"}
+    assert of_the_api - {"explain", "target"} <= set(signature(predict).parameters)  # `explain` is a command of its own
 
 
 def test_predict_tells_why_a_file_failed_and_exits_with_1(predicted: Done) -> None:
