@@ -202,7 +202,7 @@ def test_the_table_of_runs(open_page: Open, dashboard: Services, runs: Path) -> 
     at = open_page("evaluate")
     table = table_with(at, "Verdict")
     assert table["Model"].tolist() == ["other@1", "near@1", "bad@1", "good@1"], "newest first"  # type: ignore[index]
-    assert table["Accuracy"].round(1).tolist() == [100, 98.3, 66.7, 100]  # type: ignore[index]
+    assert table["Accuracy"].round(3).tolist() == [1, 0.983, 0.667, 1]  # type: ignore[index]
     assert table["95% interval"].iloc[2] == "54.1-77.3"  # type: ignore[index]
     assert at.button(key="open-run").disabled and at.button(key="compare-runs").disabled
     assert "**4 earlier evaluations**" in text_of(at) and "found." not in text_of(at)
