@@ -12,7 +12,7 @@ from dashboard.ui.explain.picture_choice import choose_picture
 from dashboard.ui.explain.tabs import TABS
 from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.picture_address import RUN, Picture, picture_to_explain
-from dashboard.ui.sidebar import model_in_use
+from dashboard.ui.sidebar import classes_in_use, model_in_use
 from dashboard.ui.tab_title import name_tab
 from dashboard.ui.visitor import visitors_services
 
@@ -50,7 +50,7 @@ try:
             st.text(
                 "Where does the model look, and can the map be trusted? Eight methods, each tested on the picture itself."
             )
-            choose_picture(services.settings.samples_dir)
+            choose_picture(services.settings.samples_dir, classes_in_use())
 except DashboardError as error:
     show_error(error, f"{picture.name} cannot be explained." if picture else "There is nothing to explain.")
     show_ways_back(st.query_params.get(RUN))

@@ -10,7 +10,7 @@ from dashboard.ui.headline import THRESHOLD, THRESHOLD_KEY
 from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.predict.classes_line import show_classes
 from dashboard.ui.predict.picture_choice import choose_picture
-from dashboard.ui.sidebar import model_in_use
+from dashboard.ui.sidebar import classes_in_use, model_in_use
 from dashboard.ui.tab_title import name_tab
 from dashboard.ui.visitor import visitors_services
 
@@ -31,7 +31,7 @@ with st.sidebar:
         persist_state="session",
         help="Predict shows a warning when the model is less confident than this.",
     )
-if picture := choose_picture(services.settings.samples_dir):
+if picture := choose_picture(services.settings.samples_dir, classes_in_use()):
     from dashboard.ui.answering import first_answer  # only here, because the first view does not need it
 
     name_tab(picture[0], "Predict")

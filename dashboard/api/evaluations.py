@@ -23,10 +23,11 @@ from dashboard.api.receiving import BODY, Order, receive_order
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.datasets.described import describe
+from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.images import run_image
-from dashboard.core.runs.overview import overviews
+from dashboard.core.runs.overview import overview
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.reports.build import report_of
 from dashboard.reports.html_file import to_html
@@ -63,7 +64,8 @@ class Rows(Schema):
     total: int = Field(description="rows that pass the filter")
     class_names: list[str] = Field(description="the model's classes, in the order of `pred_probs`")
     rows: list[Row]
-    next: int | None = Field(description="the cursor of the next page; null after the last")
+    next_cursor: int | None = Field(description="`cursor` of the next page; null after the last")
+    next: int | None = Field(description="the same as `next_cursor`", json_schema_extra={"deprecated": True})
 
 
 class ListedEvaluation(RunSummary):
@@ -73,14 +75,16 @@ class ListedEvaluation(RunSummary):
 
 
 class Evaluations(Schema):
-    """All evaluations, the newest first."""
+    """All evaluations, or a page of them, the newest first."""
 
+    total: int = Field(description="of all pages")
     evaluations: list[ListedEvaluation]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null after the last")
 
 
 @router.post(
     "", status_code=202, response_model=EvaluationRecord, openapi_extra=BODY,
-    responses=answers(400, 401, 403, 404, 413, 422, 429, 503, 507),
+    responses=answers(400, 401, 403, 404, 413, 429, 503, 507),
 )  # fmt: skip
 async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request) -> Response:
     """Evaluates a model on a dataset: an uploaded file, or a dataset on this server by its name.
@@ -103,13 +107,30 @@ def _start(services: Services, order: Order) -> Job:
 
 
 @router.get("", responses=answers(401, 403, 429))
-def list_evaluations(caller: Annotated[Visitor, needs("evaluate")], services: Opened) -> Evaluations:
-    """All evaluations, the newest first."""
-    listed = [RunSummary.of(each) for each in overviews(services.runs)]
-    return Evaluations(evaluations=[ListedEvaluation(**dict(each), id=each.run_id) for each in listed])
+def list_evaluations(
+    caller: Annotated[Visitor, needs("evaluate")],
+    services: Opened,
+    cursor: Annotated[str, Query(max_length=100, description="`next_cursor` of the page before")] = "",
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="by default all")] = None,
+) -> Evaluations:
+    """All evaluations, the newest first; with `limit` page by page."""
+    manifests = services.runs.list()
+    ids = [each.run_id for each in manifests]
+    if cursor and cursor not in ids:
+        raise DashboardError(
+            f"There is no evaluation {cursor!r} to go on after.", "Begin again without `cursor`.", "cursor"
+        )
+    first = ids.index(cursor) + 1 if cursor else 0
+    after = first + limit if limit else len(ids)
+    page = [RunSummary.of(overview(services.runs.folder(each.run_id), each)) for each in manifests[first:after]]
+    return Evaluations(
+        total=len(ids),
+        evaluations=[ListedEvaluation(**dict(each), id=each.run_id) for each in page],
+        next_cursor=ids[after - 1] if after < len(ids) else None,
+    )
 
 
-@router.get("/{id}", responses=answers(401, 403, 404, 422, 429))
+@router.get("/{id}", responses=answers(401, 403, 404, 429))
 def show(
     caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId, where: Where = ()
 ) -> EvaluationRecord:
@@ -141,13 +162,13 @@ async def events(
     return EventSourceResponse(stream())
 
 
-@router.get("/{id}/rows", responses=answers(401, 403, 404, 409, 422, 429))
+@router.get("/{id}/rows", responses=answers(401, 403, 404, 409, 429))
 def rows(
     caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
     id: RunId,
     where: Where = (),
-    cursor: Annotated[int, Query(ge=-1, le=2**53, description="`next` of the page before")] = -1,
+    cursor: Annotated[int, Query(ge=-1, le=2**53, description="`next_cursor` of the page before")] = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Rows:
     """The images of an evaluation in the order of the dataset, page by page."""
@@ -160,12 +181,18 @@ def rows(
         for each, own in zip(page.to_dict("records"), further, strict=True)
     ]
     following = records[-1].index if len(left) > limit else None
-    return Rows(total=len(run.table), class_names=list(run.manifest.class_names), rows=records, next=following)
+    return Rows(
+        total=len(run.table),
+        class_names=list(run.manifest.class_names),
+        rows=records,
+        next_cursor=following,
+        next=following,
+    )
 
 
 @router.get(
     "/{id}/images/{n}", response_class=Response,
-    responses={**answers(401, 403, 404, 422, 429), 200: {"content": {"application/octet-stream": {}}}},
+    responses={**answers(401, 403, 404, 429), 200: {"content": {"application/octet-stream": {}}}},
 )  # fmt: skip
 def image(
     caller: Annotated[Visitor, needs("evaluate")],
@@ -186,7 +213,7 @@ def image(
 
 @router.get(
     "/{id}/report", response_class=Response,
-    responses={**answers(401, 403, 404, 409, 422, 429, 503), 200: {"content": {"text/html": {}, "text/markdown": {}}}},
+    responses={**answers(401, 403, 404, 409, 429, 503), 200: {"content": {"text/html": {}, "text/markdown": {}}}},
 )  # fmt: skip
 def report(
     caller: Annotated[Visitor, needs("evaluate")],

@@ -8,7 +8,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from pydantic import FailFast, Field, TypeAdapter
 from starlette.datastructures import UploadFile
 
@@ -55,6 +55,7 @@ BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["files"],
+                    "additionalProperties": False,
                     "properties": {
                         "files": {
                             "type": "array",
@@ -71,7 +72,10 @@ BODY: dict[str, Any] = {
 BODY["requestBody"]["content"]["application/json"]["schema"].pop("$defs", None)
 
 
-async def image_files(request: Request) -> list[ImageFile]:
+async def image_files(
+    request: Request,
+    name: Annotated[str, Query(max_length=255, description="of the image, if it is the body itself")] = "",
+) -> list[ImageFile]:
     """The image files of a request. Raises DashboardError or RequestValidationError."""
     most: int = request.app.state.get_services().settings.api_max_images
     kind = media_type(request.headers)
@@ -80,7 +84,7 @@ async def image_files(request: Request) -> list[ImageFile]:
     elif kind == "application/json":
         files = await asyncio.to_thread(_of_json, await request.body(), most)
     else:
-        files = [ImageFile(request.query_params.get("name") or "image", await request.body())]
+        files = [ImageFile(name or "image", await request.body())]
     if not files:
         raise DashboardError("The form has no file.", "Send the images as parts called `files`.", "request")
     if len(files) > most:
@@ -93,6 +97,11 @@ async def image_files(request: Request) -> list[ImageFile]:
 
 async def _of_form(request: Request, most: int) -> list[ImageFile]:
     async with form_of(request, most + 1) as form:
+        if texts := [name for name, part in form.multi_items() if not isinstance(part, UploadFile)]:
+            raise DashboardError(
+                f"The form has the text {texts[0]!r}, but only files are read from it.",
+                "Send the images as files called `files`, and everything else in the query.", "request",
+            )  # fmt: skip
         parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         return [ImageFile(part.filename or "image", await part.read()) for part in parts]
 

@@ -53,7 +53,7 @@ def list_models(caller: Annotated[Visitor, needs("predict")], services: Opened) 
     )
 
 
-@router.get("/{name}/{version}", responses=answers(401, 403, 404, 422, 429, 503))
+@router.get("/{name}/{version}", responses=answers(401, 403, 404, 429, 503))
 def show_model(caller: Annotated[Visitor, needs("predict")], services: Opened, name: Part, version: Part) -> ModelCard:
     """The card of a model version: its classes, its preprocessing, what was measured and how it was made."""
     found = services.registry.get(f"{name}@{version}")

@@ -20,22 +20,21 @@ from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import MapRequest
 from dashboard.core.history.answering import Answered
-from dashboard.core.history.entry import Entry, most_probable
+from dashboard.core.history.entry import Entry
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
 from dashboard.schemas.explanations import ExplanationRecord
-from dashboard.schemas.history import LabelProbability
-from dashboard.schemas.predictions import PredictionRecord, prediction_fields
+from dashboard.schemas.predictions import MOST_TOP_K, TOP_K, RankedPrediction, ranked_fields
 from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
 OVERLAY_SIDE = 512  # pixels
 router = APIRouter(tags=["predict"])
 Model = Annotated[str, Query(description="NAME or NAME@VERSION; by default the active version", max_length=200)]
-TopK = Annotated[int, Query(ge=1, le=1000, description="how many classes `top` lists")]
+TopK = Annotated[int, Query(ge=1, le=MOST_TOP_K, description="how many classes `top` lists")]
 
 
 class MapAnswer(ExplanationRecord):
@@ -44,11 +43,9 @@ class MapAnswer(ExplanationRecord):
     overlay_png: str = Field(description="the overlay as a PNG file in base64")
 
 
-class Answer(PredictionRecord):
+class Answer(RankedPrediction):
     """A model version's answer for one image of a request."""
 
-    top: list[LabelProbability] = Field(description="the most probable classes, first the predicted one")
-    sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
     explanations: list[MapAnswer] = Field(description="empty unless asked for")
     cached: bool = Field(description="true if the same image was answered before by the same model version")
 
@@ -60,14 +57,14 @@ class Predictions(Schema):
     seconds: float = Field(description="time from the arrival of the images to the answer")
 
 
-@router.post("/predict", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 422, 429, 503, 507))
+@router.post("/predict", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 429, 503, 507))
 async def predict(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,
     request: Request,
     images: Images,
     model: Model = "",
-    top_k: TopK = 3,
+    top_k: TopK = TOP_K,
     threshold: Annotated[
         float | None, Query(ge=0, le=1, description="the least confidence of an answer that counts as sure")
     ] = None,
@@ -104,7 +101,7 @@ async def predict(
     return Predictions(predictions=records, seconds=round(time.perf_counter() - started, 4))
 
 
-@router.post("/explain", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 422, 429, 503, 507))
+@router.post("/explain", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 429, 503, 507))
 async def explain(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,
@@ -121,7 +118,7 @@ async def explain(
         str, Query(description="the class to explain; by default the predicted one", max_length=200)
     ] = "",
     faithfulness: Annotated[bool, Query(description="also test whether each map is better than chance")] = False,
-    top_k: TopK = 3,
+    top_k: TopK = TOP_K,
 ) -> Predictions:
     """Where the model looks in each image: heatmaps by one or more methods."""
     started = time.perf_counter()
@@ -179,11 +176,8 @@ def _answer(
     maps: list[MapAnswer],
     answered: Answered,
 ) -> Answer:
-    top = most_probable(version.class_names, prediction.pred_probs, top_k)
     return Answer(
-        **prediction_fields(image.name, version, prediction, answered.prediction_id),
-        top=[LabelProbability(label=label, probability=probability) for label, probability in top],
-        sure=None if threshold is None else prediction.confidence >= threshold,
+        **ranked_fields(image.name, version, prediction, answered.prediction_id, top_k, threshold),
         explanations=maps,
         cached=answered.cached,
     )

@@ -40,7 +40,11 @@ class EvaluationOptions(Schema):
         {}, description="the class that a label means, or (no label); null leaves its images out"
     )
     labels: str = Field("", max_length=500, description="a labels file in the dataset, or `folders`")
-    split: str = Field("", max_length=100, description="the split to read, or `all`")
+    split: str = Field(
+        "",
+        max_length=100,
+        description="the split to read, or `all`; `none` if the folders called train or test are classes",
+    )
     zip_encoding: str = Field("", max_length=40, description="the encoding of the names in a ZIP")
     labels_from: int | None = Field(None, ge=0, le=1, description="whether labels that are numbers count from 0 or 1")
     no_cache: bool = Field(False, description="evaluate again, also if there is a result")
@@ -49,7 +53,10 @@ class EvaluationOptions(Schema):
 class OrderRecord(EvaluationOptions):
     """A dataset on this server to evaluate."""
 
-    dataset: str = Field(max_length=500, description="the name of a dataset on this server")
+    dataset: str = Field(
+        max_length=500,
+        description="the name of a dataset in the folder `datasets` of the data folder of this server, not a path",
+    )
 
 
 class UploadRecord(EvaluationOptions):
@@ -167,7 +174,8 @@ def _on_server(name: str, settings: Settings) -> Path:
             return entry.path
     raise DatasetError(
         f"There is no dataset {name!r} on this server.",
-        f"Known: {listed([each.title for each in known])}. Or upload it as the body.", "not_found",
+        f"`dataset` is a name, not a path. Known: {listed([each.title for each in known]) or 'none'}. Put the dataset into "
+        f"{settings.datasets_dir} on the server and give its name there, or upload it as the body.", "not_found",
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib import metadata
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
@@ -21,7 +21,8 @@ from dashboard.api.health import Readiness
 from dashboard.api.idempotency import Idempotency
 from dashboard.api.limits import BodyLimit, RateLimit
 from dashboard.api.measures import Measures, Measuring
-from dashboard.api.problems import tell_problems
+from dashboard.api.problems import answers, tell_problems
+from dashboard.api.queries import only_known
 from dashboard.core.settings import Settings
 from dashboard.services import open_services
 from dashboard.web.hosts import OwnHosts, own_names
@@ -33,6 +34,9 @@ _DESCRIPTION = """Predict images, explain predictions, and evaluate whole datase
 Errors are `application/problem+json` with a stable `code`, what happened, and what to do about it. Send a token as
 `Authorization: Bearer TOKEN` if the server asks for one; `python -m dashboard tokens create` makes it.
 """
+_ABOUT_QUERIES = (
+    "\nA query parameter that a route does not know is refused with 422, and the answer names those that it knows.\n"
+)
 
 
 def both(
@@ -49,9 +53,11 @@ def both(
         lambda: users_log_in() or get_services().password.may_be_set,
     )
     v1 = _app("Image classifier", get_services, settings, measures, readiness, anonymous_access)
+    v1.description += _ABOUT_QUERIES
     for module in (predict, evaluations, models, history, health):
-        v1.include_router(module.router)
+        v1.include_router(module.router, dependencies=[Depends(only_known)], responses=answers(422))
     v2 = _app("Open Inference Protocol", get_services, settings, measures, readiness, anonymous_access)
+    # without `only_known`: the protocol lets clients add parameters, as tritonclient does with `query_params`
     v2.include_router(inference_protocol.router)
     v2.add_api_route("/", inference_protocol.server)
     return {V1: v1, V2: v2}

@@ -1,4 +1,4 @@
-"""The command line, with the functions of the pages. JSON goes to standard output, all other text to standard error."""
+"""The command line, with the functions of the pages. Answers go to standard output, notes and errors to standard error."""
 
 from __future__ import annotations
 

@@ -25,7 +25,13 @@ LabelsFrom = Annotated[
     typer.Option("--labels-from", min=0, max=1, help="Whether labels that are numbers count from 0 or from 1."),
 ]
 Split = Annotated[
-    str, typer.Option("--split", metavar="NAME", help="test, train, val or all; test when not given, if there is one.")
+    str,
+    typer.Option(
+        "--split",
+        metavar="NAME",
+        help="test, train, val or all; none if the folders of these names are classes. test when not given, if there is "
+        "one.",
+    ),
 ]
 ZipEncoding = Annotated[
     str,
@@ -44,7 +50,17 @@ Where = Annotated[
 Junit = Annotated[
     Path | None, typer.Option("--junit", metavar="FILE.xml", help="Also write the checks as JUnit XML, for CI systems.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+def _keep_for_json(chosen: bool) -> bool:
+    from dashboard.cli.output import keep_for_json  # not at the top: the help does not need it
+
+    return keep_for_json(chosen)
+
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.", callback=_keep_for_json)
+]
 
 ModelRef = Annotated[str, typer.Option("--model", help="NAME or NAME@VERSION; the active one when not given.")]
 Local = Annotated[

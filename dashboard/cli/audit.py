@@ -8,7 +8,7 @@ import typer
 from rich.table import Column, Table
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import console, plain_text, print_json
+from dashboard.cli.output import plain_text, print_json, show
 from dashboard.cli.records import records
 from dashboard.schemas.audit import AuditRecord
 
@@ -28,4 +28,4 @@ def audit(
     for entry in found:
         texts = (entry.user, entry.action, entry.subject, entry.detail)
         table.add_row(f"{entry.time_utc:%Y-%m-%d %H:%M:%S}", *map(plain_text, texts))
-    console.print(table)
+    show(table)

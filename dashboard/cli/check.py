@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Junit, RunId
-from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.cli.output import plain_text, print_json, show, stop
 from dashboard.cli.records import file_error
 from dashboard.core.analysis.checks.applying import apply_checks, check_classes
 from dashboard.core.analysis.checks.check import Outcome
@@ -85,10 +85,10 @@ class Gate:
         for outcome in outcomes:
             result = plain_text("passed", "green") if outcome.passed else plain_text("FAILED", "red")
             table.add_row(plain_text(outcome.check.title), result, plain_text(outcome.message))
-        console.print(table)
+        show(table)
         failed = sum(not outcome.passed for outcome in outcomes)
         if failed:
-            say(f"{failed} of {counted(len(outcomes), 'check')} failed.", "bold red")
+            show(f"{failed} of {counted(len(outcomes), 'check')} failed.", "bold red")
         else:
-            say(f"{counted(len(outcomes), 'check')} passed.", "bold")
+            show(f"{counted(len(outcomes), 'check')} passed.", "bold")
         return not failed

@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Where
-from dashboard.cli.output import console, plain_text, print_json, run_column, say, stop
-from dashboard.cli.show_run import say_one_label
+from dashboard.cli.output import plain_text, print_json, run_column, say, show, stop
+from dashboard.cli.show_run import show_one_label
 from dashboard.core.analysis.comparison import Comparison, compare
 from dashboard.core.analysis.comparison_words import metric_rows, p_in_words, side_in_words, verdict
 from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
@@ -78,23 +78,23 @@ def _check(run_ids: list[str], where_b: list[str] | None, metric: str) -> None:
 
 def _show(comparison: Comparison) -> None:
     a, b, outcomes = comparison.a, comparison.b, comparison.outcomes
-    say(f"A: {side_in_words(a)} ({a.n:,} images)")
-    say(f"B: {side_in_words(b)} ({b.n:,} images)")
+    show(f"A: {side_in_words(a)} ({a.n:,} images)")
+    show(f"B: {side_in_words(b)} ({b.n:,} images)")
     for note in comparison.notes:
         say(note, "yellow")
     table = Table("metric", "A", "B", "B minus A", "95% interval", "better")
     for row in metric_rows(comparison):
         table.add_row(row.metric.title, row.a, row.b, row.difference, row.interval, row.better)
-    console.print(table)
-    say_one_label(comparison.differences)
+    show(table)
+    show_one_label(comparison.differences)
     if outcomes:
-        say(
+        show(
             f"Both right: {outcomes.both_right:,}, only A: {outcomes.only_a_right:,}, only B: "
             f"{outcomes.only_b_right:,}, both wrong: {outcomes.both_wrong:,}. "
             f"McNemar: {p_in_words(outcomes.mcnemar_p)}."
         )
-        say(f"Both predict the same class for {outcomes.same_class} of the images.")
-    say(verdict(comparison), "bold")
+        show(f"Both predict the same class for {outcomes.same_class} of the images.")
+    show(verdict(comparison), "bold")
 
 
 def _show_board(board: Leaderboard) -> None:
@@ -116,5 +116,5 @@ def _show_board(board: Leaderboard) -> None:
             behind,
             "yes" if each.may_be_best else "",
         )
-    console.print(table)
-    say(f"Over {board.n:,} images. Those that may be the best do not differ significantly from the first.")
+    show(table)
+    show(f"Over {board.n:,} images. Those that may be the best do not differ significantly from the first.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import print_json, progress, say, stop
+from dashboard.cli.output import print_json, progress, show, stop
 from dashboard.core.datasets import cifar10_archive
 from dashboard.core.errors import DashboardError
 from dashboard.core.settings import get_settings
@@ -30,4 +30,4 @@ def get_cifar10(as_json: AsJson = False) -> None:
         stop(error, as_json)
     if as_json:
         print_json(DownloadRecord(path=str(path)))
-    say(f"CIFAR-10 is at {path}. Evaluate its test set: python -m dashboard evaluate {path}")
+    show(f"CIFAR-10 is at {path}. Evaluate its test set: python -m dashboard evaluate {path}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import print_json, say
+from dashboard.cli.output import print_json, show
 from dashboard.cli.records import records
 from dashboard.core.database import maintaining
 from dashboard.core.errors import counted
@@ -24,9 +24,9 @@ def check(as_json: AsJson = False) -> None:
         rows, name = maintaining.check(opened.database), opened.database.address.name
     if as_json:
         print_json(DatabaseCheckRecord(database=name, rows=rows))
-    say(f"{name} is in order.")
+    show(f"{name} is in order.")
     for table, count in rows.items():
-        say(f"  {table.replace('_', ' ')}: {counted(count, 'row')}")
+        show(f"  {table.replace('_', ' ')}: {counted(count, 'row')}")
 
 
 @database_app.command("backup")
@@ -36,7 +36,7 @@ def backup(file: Annotated[Path, typer.Argument(help="A new file.")], as_json: A
         maintaining.back_up(opened.database, file)
     if as_json:
         print_json(DatabaseBackupRecord(file=str(file)))
-    say(f"Wrote {file}")
+    show(f"Wrote {file}")
 
 
 @database_app.command("restore")
@@ -47,4 +47,4 @@ def restore(file: Annotated[Path, typer.Argument(help="A backup.")], as_json: As
         kept = maintaining.restore(address, file)
     if as_json:
         print_json(DatabaseRestoreRecord(database=address.name, kept=str(kept) if kept else None))
-    say(f"Restored {address.name}" + (f"; the file that was there is now {kept}" if kept else ""))
+    show(f"Restored {address.name}" + (f"; the file that was there is now {kept}" if kept else ""))

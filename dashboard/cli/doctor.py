@@ -24,5 +24,5 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         print_json(ReportRecord.of(report))
     else:
-        typer.echo(report_as_text(report), err=True)  # not wrapped, because it contains commands to copy
+        typer.echo(report_as_text(report))  # not wrapped, because it contains commands to copy
     raise typer.Exit(1 if report.status == "error" else 0)

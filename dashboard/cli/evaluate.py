@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
 from dashboard.cli.arguments import AsJson, Junit, LabelMap, LabelsFrom, Local, ModelRef, Split, ZipEncoding, services
-from dashboard.cli.output import print_json, progress, say, stop
+from dashboard.cli.output import print_json, progress, say, show, stop
 from dashboard.cli.show_run import show_run
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
@@ -138,7 +138,7 @@ def evaluate(
         print_json(record)
     show_run(run)
     for path in written:
-        say(f"Wrote {path}")
+        show(f"Wrote {path}")
     passed = gate.show(outcomes) if gate else True
     raise typer.Exit(_verdict(run, least) if passed else 1)
 

@@ -14,7 +14,7 @@ import typer
 from rich.table import Column, Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
-from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, say
+from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, say, show
 from dashboard.cli.recording import record, tell_of_lost_records
 from dashboard.core.errors import DashboardError, ImageError, WorkerError, listed
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
@@ -153,13 +153,13 @@ def _say(answer: ExplainedRecord | FailedImage) -> None:
         say(answer.error.fix)
         return
     [found] = answer.explanations
-    say(
+    show(
         f"{label_in_words(answer)} ({percent(answer.confidence)}); evidence for {found.target_label} in {found.overlay}"
     )
     if found.empty:
-        say("The map is empty: this layer has no evidence for that class.", "yellow")
+        show("The map is empty: this layer has no evidence for that class.", "yellow")
     elif found.faithfulness:
-        say(found.faithfulness.sentence, "" if found.faithfulness.verdict == "better" else "yellow")
+        show(found.faithfulness.sentence, "" if found.faithfulness.verdict == "better" else "yellow")
 
 
 def _show(answers: Sequence[ExplainedRecord | FailedImage], with_tests: bool) -> None:
@@ -175,4 +175,4 @@ def _show(answers: Sequence[ExplainedRecord | FailedImage], with_tests: bool) ->
             test = found.faithfulness.sentence if found.faithfulness else "The map is empty." if found.empty else ""
             cells = [answer.file, label, found.method, found.target_label, found.overlay or "", test]
             table.add_row(*(plain_text(cell) for cell in cells[: len(columns)]))
-    console.print(table)
+    show(table)

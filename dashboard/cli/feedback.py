@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import console, plain_text, print_json, say
+from dashboard.cli.output import plain_text, print_json, say, show
 from dashboard.cli.records import file_error, records
 from dashboard.core.errors import counted
 from dashboard.core.feedback.exporting import write_labels, write_zip
@@ -45,10 +45,10 @@ def list_feedback(
             plain_text(f"{each.model_name}@{each.model_version}"),
             plain_text(each.note),
         )
-    console.print(table)
+    show(table)
     if accuracy:
         disputed = f" Users disagree about {accuracy.disputed:,}." if accuracy.disputed else ""
-        say(
+        show(
             f"Called right: {accuracy.right} of {counted(accuracy.right.n, 'prediction')}.{disputed} {accuracy.caution}"
         )
 
@@ -74,6 +74,6 @@ def export(
             raise file_error(out, error) from error
     if as_json:
         print_json(HistoryExportRecord(file=str(out), written=done.written, missing=done.missing))
-    say(f"Wrote {counted(done.written, 'image' if is_zip else 'row')} into {out}")
+    show(f"Wrote {counted(done.written, 'image' if is_zip else 'row')} into {out}")
     if done.missing:
         say(f"{counted(done.missing, 'image')} could not be written; not_exported.json in the file says which.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.cli.arguments import AsJson, RunId, Where
-from dashboard.cli.output import print_json, say, stop
+from dashboard.cli.output import print_json, say, show, stop
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -31,10 +31,10 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
     if by_answers(conditions):
         say("The filter chooses images by their answers, so only their files and labels are looked at.", "yellow")
     for number, finding in enumerate(findings, 1):
-        say(f"{number}. {finding.statement}", "bold")
-        say(f"   {finding.next_step}")
+        show(f"{number}. {finding.statement}", "bold")
+        show(f"   {finding.next_step}")
         if finding.where:
             options = " ".join(f"--where {in_command(condition)}" for condition in finding.where)
-            say(f"   Filter of these images: {options}")
+            show(f"   Filter of these images: {options}")
     if not findings:
-        say("Nothing stands out.")
+        show("Nothing stands out.")

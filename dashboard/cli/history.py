@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import console, plain_text, print_json, say
+from dashboard.cli.output import plain_text, print_json, say, show
 from dashboard.cli.records import file_error, moment, records
 from dashboard.core.errors import counted
 from dashboard.core.files import open_atomically
@@ -59,7 +59,7 @@ def list_predictions(
             percent(entry.confidence),
             plain_text(f"{entry.model_name}@{entry.model_version}"),
         )
-    console.print(table)
+    show(table)
     if page.note:
         say(page.note, "yellow")
     if page.next_cursor:
@@ -87,7 +87,7 @@ def export(
             raise file_error(out, error) from error
     if as_json:
         print_json(HistoryExportRecord(file=str(out), written=written, missing=0))
-    say(f"Wrote {counted(written, 'prediction')} into {out}")
+    show(f"Wrote {counted(written, 'prediction')} into {out}")
     if asked.left_out:
         say(asked.left_out, "yellow")
 
@@ -107,7 +107,7 @@ def delete(
         opened.note("history.deleted", f"before {end.isoformat()}", counted(deleted, "prediction"))
     if as_json:
         print_json(HistoryDeletionRecord(deleted=deleted))
-    say(f"Deleted {counted(deleted, 'prediction')}.")
+    show(f"Deleted {counted(deleted, 'prediction')}.")
 
 
 def _asked(

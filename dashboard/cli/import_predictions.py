@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from dashboard.cli.arguments import AsJson, LabelMap, LabelsFrom, services
-from dashboard.cli.output import print_json, progress, say, stop
-from dashboard.cli.show_run import say_figures
+from dashboard.cli.output import print_json, progress, say, show, stop
+from dashboard.cli.show_run import show_figures
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.labels.class_names import check_class_names, read_class_names
@@ -72,5 +72,5 @@ def _show(imported: Imported) -> None:
     if evaluation is None:
         say("There are no true labels. Give them with --labels to get the accuracy.", "yellow")
     else:
-        say_figures(evaluation)
-    say(f"Run {manifest.run_id}, {manifest.seconds:.1f} s")
+        show_figures(evaluation)
+    show(f"Run {manifest.run_id}, {manifest.seconds:.1f} s")

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, RunId, Where
-from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.cli.output import plain_text, print_json, show, stop
 from dashboard.cli.records import file_error
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.files import write_atomically
@@ -54,9 +54,9 @@ def show_label_issues(
             cells = (plain_text(row[name]) for name in ("file", "label", "suggested_label"))
             table.add_row(*cells, percent(row["confidence"]))
         if len(issues):
-            console.print(table)
-    say(f"{len(issues):,} of {counted(len(run.labelled), 'label')} may be wrong.", "bold")
+            show(table)
+    show(f"{len(issues):,} of {counted(len(run.labelled), 'label')} may be wrong.", "bold")
     if len(issues) > SHOWN and not as_json:
-        say(f"These are the {SHOWN} most doubtful; --json and --out give all.")
+        show(f"These are the {SHOWN} most doubtful; --json and --out give all.")
     if out:
-        say(f"Wrote {out}")
+        show(f"Wrote {out}")

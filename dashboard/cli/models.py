@@ -13,7 +13,7 @@ from rich.text import Text
 
 from dashboard.cli.arguments import AsJson, services
 from dashboard.cli.model_table import markdown_table
-from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.cli.output import console, plain_text, print_json, say, show, stop
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit, size_in_words
@@ -70,7 +70,7 @@ def _show_table(opened: Services) -> list[ModelError]:
         is_active = "yes" if v.ref == active else ""
         state = Text(in_a_word(fault), "red") if fault else "ok"
         table.add_row(plain_text(v.name), plain_text(v.version), is_active, *known, state)
-    console.print(table)
+    show(table)
     return faults
 
 
@@ -95,7 +95,7 @@ def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
         stop(error, as_json)
     if as_json:
         print_json(ModelRecord.of_version(version, active=known.active_ref() == version.ref))
-    say(f"{version.ref} is now active.")
+    show(f"{version.ref} is now active.")
     if settings.model:
         say(f"But DASHBOARD_MODEL={settings.model} is set and takes precedence.", "yellow")
 
@@ -171,8 +171,8 @@ def models_add(
         say(note, "yellow")
     if as_json:
         print_json(ModelRecord.of_version(version, is_active))
-    say(_what_was_found(version))
-    say(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {version.ref}")
+    show(_what_was_found(version))
+    show(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {version.ref}")
 
 
 def _what_was_found(version: ModelVersion) -> str:
@@ -215,14 +215,14 @@ def models_recalibrate(
     table.add_row("temperature", f"{found.temperature_before:.3f}", f"{found.temperature:.3f}")
     table.add_row("ECE", percent(found.before.ece, 2), percent(found.after.ece, 2))
     table.add_row("mean log loss", f"{found.before.nll:.4f}", f"{found.after.nll:.4f}")
-    console.print(table)
-    say(
+    show(table)
+    show(
         f"Fitted on {found.n_fit:,} labelled images, measured on {found.n_check:,} others. Predicted classes stay the same."
     )
     if note := BY_NAME["ece15"].chance_note(found.n_check):
-        say(f"The ECE has {note}.")
-    say(found.in_words(), "bold")
-    say(f"Added {done.version.ref}.")
+        show(f"The ECE has {note}.")
+    show(found.in_words(), "bold")
+    show(f"Added {done.version.ref}.")
 
 
 def _keep_active(opened: Services, active: str, added: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import print_json, say, stop
+from dashboard.cli.output import print_json, show, stop
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.runs.annotations import Annotations, Verdict
 from dashboard.core.runs.overview import overview
@@ -44,7 +44,7 @@ def note_run(
         stop(error, as_json)
     if as_json:
         print_json(RunSummary.of(found))
-    say(f"{run_id}: {found.annotations.verdict or 'no verdict'}. {found.annotations.note}")
+    show(f"{run_id}: {found.annotations.verdict or 'no verdict'}. {found.annotations.note}")
 
 
 def _verdict(text: str) -> Verdict:

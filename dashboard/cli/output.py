@@ -1,4 +1,4 @@
-"""How commands print: JSON goes to standard output, all text for people to standard error."""
+"""How commands print: answers go to standard output; progress, notes, warnings and errors to standard error."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column
+from rich.table import Column, Table
 from rich.text import Text
 
 from dashboard.core.errors import DashboardError, ImageError
@@ -25,9 +25,13 @@ from dashboard.schemas.schema import Schema
 
 _FILE_WIDTH = 160  # characters a line in a pipe or a file, which have no width of their own
 
-console = Console(
-    stderr=True, highlight=False, width=None if sys.stderr.isatty() or os.environ.get("COLUMNS") else _FILE_WIDTH
-)
+
+def _console(stream: TextIO) -> Console:
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else _FILE_WIDTH
+    return Console(stderr=stream is sys.stderr, highlight=False, width=width)
+
+
+answers, console = _console(sys.stdout), _console(sys.stderr)
 _WRONG_USAGE = frozenset({"checks", "filter"})  # codes: a file of checks or a condition that cannot be used
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -45,8 +49,19 @@ def plain_text(text: str | Path, style: str = "") -> Text:
     return Text(_CONTROL.sub(lambda found: repr(found[0])[1:-1], readable_name(str(text))), style=style)
 
 
+def keep_for_json(chosen: bool) -> bool:
+    """Keeps standard output for JSON, if that is chosen: `show` then prints to standard error. Gives the choice back."""
+    answers.stderr = chosen
+    return chosen
+
+
+def show(answer: str | Table, style: str = "") -> None:
+    """Prints what the command was asked for. Only the terminal wraps a text, as for `say`."""
+    answers.print(plain_text(answer, style) if isinstance(answer, str) else answer, soft_wrap=isinstance(answer, str))
+
+
 def say(text: str, style: str = "") -> None:
-    """Prints a text for people. Only the terminal wraps it, so that a copied command has no line break inside."""
+    """Prints a note, a warning or an error. Only the terminal wraps it, so that no line break is in a copied command."""
     console.print(plain_text(text, style), soft_wrap=True)
 
 

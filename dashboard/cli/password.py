@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dashboard.cli.output import say, stop
+from dashboard.cli.output import show, stop
 from dashboard.cli.records import records
 from dashboard.core.access.password import forget_password
 from dashboard.core.errors import DashboardError
@@ -24,7 +24,7 @@ def password(
         else:
             opened.password.set(_typed())
         opened.note("password.removed" if remove else "password.set", "pages")
-    say("The password was removed." if remove else "The password was set.")
+    show("The password was removed." if remove else "The password was set.")
 
 
 def _typed() -> str:

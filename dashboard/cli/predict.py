@@ -11,42 +11,53 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
-from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image
+from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, show
 from dashboard.cli.recording import record, tell_of_lost_records
 from dashboard.core.errors import DashboardError, ImageError, WorkerError
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
-from dashboard.schemas.predictions import PredictionRecord
+from dashboard.schemas.predictions import MOST_TOP_K, TOP_K, RankedPrediction
 from dashboard.services import Services
 
 
 def predict(
     images: Annotated[list[Path], typer.Argument(readable=False, help="Image files; - is one on standard input.")],
     model: ModelRef = "",
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST_TOP_K, help="How many of the most probable classes to list.", show_default=str(TOP_K)
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="The least confidence of an answer that counts as sure.")
+    ] = None,
     local: Local = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict the class of each image. Exits with 1 if an image could not be predicted."""
-    answers: list[PredictionRecord | FailedImage] = []
+    answers: list[RankedPrediction | FailedImage] = []
     try:
         with services(local=local) as opened, console.status("Predicting ..."):
             opened.engine.start()
             version = opened.registry.get(model)
             for path in images:
-                answers.append(_predict_one(opened, version, path))
-        if any(isinstance(answer, PredictionRecord) for answer in answers):
+                answers.append(_predict_one(opened, version, path, top_k or TOP_K, threshold))
+        if any(isinstance(answer, RankedPrediction) for answer in answers):
             tell_of_lost_records(opened.history)
     except DashboardError as error:
         answers += [FailedImage(file=str(path), error=ErrorRecord.of(error)) for path in images[len(answers) :]]
     if as_json:
         print_json(answers)
     else:
-        _show(answers)
+        _show(answers, with_top=top_k is not None, with_sure=threshold is not None)
     raise typer.Exit(1 if any(isinstance(answer, FailedImage) for answer in answers) else 0)
 
 
-def _predict_one(opened: Services, version: ModelVersion, path: Path) -> PredictionRecord | FailedImage:
+def _predict_one(
+    opened: Services, version: ModelVersion, path: Path, top_k: int, threshold: float | None
+) -> RankedPrediction | FailedImage:
     """Predicts one image. Raises DashboardError if no other image can be predicted either."""
     try:
         image, began = read_image(path), time.perf_counter()
@@ -58,15 +69,20 @@ def _predict_one(opened: Services, version: ModelVersion, path: Path) -> Predict
     if isinstance(answer, Failure):
         return FailedImage(file=str(path), error=ErrorRecord.of(answer))
     prediction_id = record(opened, version, answer, image, path, began)
-    return PredictionRecord.of(str(path), version, answer, prediction_id)
+    return RankedPrediction.of(str(path), version, answer, prediction_id, top_k, threshold)
 
 
-def _show(answers: Sequence[PredictionRecord | FailedImage]) -> None:
-    table = Table("file", "predicted", "confidence")
+def _show(answers: Sequence[RankedPrediction | FailedImage], with_top: bool, with_sure: bool) -> None:
+    titles = ("file", "predicted", "confidence", *(["sure"] if with_sure else ()), *(["top"] if with_top else ()))
+    table = Table(*titles)
     for answer in answers:
         if isinstance(answer, FailedImage):
             problem = plain_text(f"{answer.error.message} {answer.error.fix}", style="red")
-            table.add_row(plain_text(answer.file), problem, "")
+            table.add_row(plain_text(answer.file), problem)
         else:
-            table.add_row(plain_text(answer.file), plain_text(label_in_words(answer)), f"{answer.confidence:.1%}")
-    console.print(table)
+            top = ", ".join(f"{each.label} {each.probability:.1%}" for each in answer.top)
+            more = (["yes" if answer.sure else "no"] if with_sure else []) + ([plain_text(top)] if with_top else [])
+            table.add_row(
+                plain_text(answer.file), plain_text(label_in_words(answer)), f"{answer.confidence:.1%}", *more
+            )
+    show(table)

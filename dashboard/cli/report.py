@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dashboard.cli.arguments import AsJson, RunId, Where
-from dashboard.cli.output import print_json, say, stop
+from dashboard.cli.output import print_json, show, stop
 from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.filters import parse_filter
@@ -46,4 +46,4 @@ def report(
     if as_json:
         print_json(ExportRecord(run_id=run_id, files=[str(path) for path in written]))
     for path in written:
-        say(f"Wrote {path}")
+        show(f"Wrote {path}")

@@ -15,7 +15,7 @@ from dashboard.cli.compare_runs import compare_runs
 from dashboard.cli.findings import show_findings
 from dashboard.cli.label_issues import show_label_issues
 from dashboard.cli.note_run import note_run
-from dashboard.cli.output import console, plain_text, print_json, run_column, say, stop
+from dashboard.cli.output import plain_text, print_json, run_column, say, show, stop
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.cli.trust import show_guarantee, show_prediction_sets
 from dashboard.core.errors import DashboardError, DatasetError
@@ -73,7 +73,7 @@ def list_runs(
             run.state,
             plain_text(", ".join(filter(None, (run.annotations.verdict, run.note)))),
         )
-    console.print(table)
+    show(table)
     _say_damaged(damaged)
 
 
@@ -95,11 +95,11 @@ def _list_deleted(store: RunStore, as_json: bool) -> None:
             plain_text(run.run_id), plain_text(dataset), plain_text(model), run.deleted_utc[:16].replace("T", " "),
             str(run.days_left),
         )  # fmt: skip
-    console.print(table)
+    show(table)
 
 
 @runs_app.command("show")
-def show(run_id: RunId, where: Where = None, as_json: AsJson = False) -> None:
+def show_figures_of(run_id: RunId, where: Where = None, as_json: AsJson = False) -> None:
     """Show the figures of one evaluation, each with its 95% interval."""
     try:
         run = _store().folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
@@ -128,7 +128,7 @@ def export(
     if as_json:
         print_json(ExportRecord(run_id=run_id, files=[str(path) for path in written]))
     for path in written:
-        say(f"Wrote {path}")
+        show(f"Wrote {path}")
 
 
 @runs_app.command("delete")
@@ -151,7 +151,7 @@ def delete(
         stop(error, as_json)
     if as_json:
         print_json(DeletionRecord(deleted=run_ids))
-    say(f"Deleted {len(run_ids)}. For {DAYS_KEPT} days, `python -m dashboard runs restore RUN` brings a run back.")
+    show(f"Deleted {len(run_ids)}. For {DAYS_KEPT} days, `python -m dashboard runs restore RUN` brings a run back.")
 
 
 def _what_is_deleted(store: RunStore, run_id: str) -> str:
@@ -177,7 +177,7 @@ def restore(run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...")], 
         stop(error, as_json)
     if as_json:
         print_json(RestorationRecord(restored=run_ids))
-    say(f"Restored {len(run_ids)}.")
+    show(f"Restored {len(run_ids)}.")
 
 
 @runs_app.command("empty-bin")
@@ -192,7 +192,7 @@ def empty_bin(
     removed = store.bin.empty()
     if as_json:
         print_json(DeletionRecord(deleted=removed))
-    say(f"Removed {len(removed)}.")
+    show(f"Removed {len(removed)}.")
     if len(removed) < count:
         say(f"{count - len(removed)} could not be removed; see the log.", "yellow")
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from dashboard.cli.output import console, plain_text, say
+from dashboard.cli.output import plain_text, say, show
 from dashboard.core.errors import counted
 from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
 from dashboard.core.metrics.evaluation import Evaluation
@@ -34,14 +34,14 @@ def show_run(run: Run) -> None:
         for row in per_class.to_dict("records"):
             scores = (percent(row[name]) if row[name] == row[name] else "-" for name in ("precision", "recall", "f1"))
             table.add_row(plain_text(row["class"]), f"{row['images']:,}", *scores)
-        console.print(table)
+        show(table)
         if many:
-            say(
+            show(
                 f"The {CLASSES_SHOWN} of {len(evaluation.class_names):,} classes with the lowest F1; the page shows all."
             )
-        say_figures(evaluation)
+        show_figures(evaluation)
     if run.conditions:
-        say(f"Only images where {' and '.join(as_texts(run.conditions))}: {len(run.table):,}", "bold")
+        show(f"Only images where {' and '.join(as_texts(run.conditions))}: {len(run.table):,}", "bold")
     elif run.manifest.state != "finished":
         say(f"Not finished: {len(run.table):,} of {run.manifest.n_images:,} images.", "yellow")
     unknown = run.manifest.unknown_labels
@@ -57,7 +57,7 @@ def show_run(run: Run) -> None:
     if len(failed) > FAILURES_SHOWN:
         say(f"... {len(failed):,} images could not be evaluated; --json lists them all.", "yellow")
     m = run.manifest
-    say(f"Run {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}, {m.seconds:.1f} s")
+    show(f"Run {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}, {m.seconds:.1f} s")
 
 
 def show_scores(scores: Mapping[str, Score]) -> None:
@@ -69,18 +69,18 @@ def show_scores(scores: Mapping[str, Score]) -> None:
         if score := scores.get(metric.name):
             interval = metric.interval(score.low, score.high, score.n)
             table.add_row(metric.title, metric.text(score.value), interval, metric.explanation)
-    console.print(table)
-    say_one_label(scores)
+    show(table)
+    show_one_label(scores)
 
 
-def say_figures(evaluation: Evaluation) -> None:
+def show_figures(evaluation: Evaluation) -> None:
     """Prints accuracy and macro F1, as far as it says something, in one line."""
     macro_f1 = evaluation.meaningful_macro_f1
     besides = "" if macro_f1 is None else f", macro F1 {percent(macro_f1)}"
-    say(f"Accuracy {evaluation.accuracy}{besides}, {counted(evaluation.accuracy.n, 'image')}", "bold")
+    show(f"Accuracy {evaluation.accuracy}{besides}, {counted(evaluation.accuracy.n, 'image')}", "bold")
 
 
-def say_one_label(scores: Mapping[str, Score]) -> None:
+def show_one_label(scores: Mapping[str, Score]) -> None:
     """Explains the dashes in a table of metrics, if there are any."""
     if not all(score.is_meaningful for score in scores.values()):
-        say(ONE_LABEL)
+        show(ONE_LABEL)

@@ -8,7 +8,7 @@ import typer
 from rich.table import Column, Table
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import console, plain_text, print_json, say
+from dashboard.cli.output import plain_text, print_json, say, show
 from dashboard.cli.records import records, until
 from dashboard.core.access.tokens import SCOPES
 from dashboard.schemas.tokens import NewTokenRecord, TokenRecord
@@ -51,7 +51,7 @@ def list_tokens(as_json: AsJson = False) -> None:
     for token in tokens:
         times = (_minute(token.expires_utc), _minute(token.last_used_utc))
         table.add_row(plain_text(token.name), token.prefix, ", ".join(token.scopes), token.state, *times)
-    console.print(table)
+    show(table)
 
 
 @tokens_app.command("revoke")
@@ -65,7 +65,7 @@ def revoke(
         opened.note("token.revoked", revoked.token_id, revoked.name)
     if as_json:
         print_json(TokenRecord.of(revoked))
-    say(f"Revoked {revoked.name!r}.")
+    show(f"Revoked {revoked.name!r}.")
 
 
 def _minute(time_utc: str | None) -> str:

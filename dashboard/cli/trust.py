@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, RunId, Where
-from dashboard.cli.output import console, plain_text, print_json, say, stop
+from dashboard.cli.output import plain_text, print_json, show, stop
 from dashboard.core.errors import DashboardError, DatasetError, counted
 from dashboard.core.metrics.guarantee import guarantee_on_halves
 from dashboard.core.metrics.percent import percent, range_in_percent
@@ -44,7 +44,7 @@ def show_guarantee(
         stop(error, as_json)
     if as_json:
         print_json(GuaranteeRecord.of(run, found))
-    say(found.in_words(), "bold" if found.holds else "yellow")
+    show(found.in_words(), "bold" if found.holds else "yellow")
     if not found.holds:
         raise typer.Exit(1)
 
@@ -93,7 +93,7 @@ def show_prediction_sets(
         _print_sets(record)
     for each in (marginal, by_class):
         if not each.holds:
-            say(each.warning(), "yellow")
+            show(each.warning(), "yellow")
     if not (marginal.holds and by_class.holds):
         raise typer.Exit(1)
 
@@ -104,12 +104,12 @@ def _print_sets(record: PredictionSetsRecord) -> None:
     for one, other in both[:CLASSES_SHOWN]:
         shares = ("-" if each.coverage is None else percent(each.coverage) for each in (one, other))
         table.add_row(plain_text(one.label), f"{one.n_test:,}", *shares)
-    console.print(table)
+    show(table)
     if len(both) > CLASSES_SHOWN:
-        say(f"The first {CLASSES_SHOWN} of {len(both):,} classes; --json gives all.")
+        show(f"The first {CLASSES_SHOWN} of {len(both):,} classes; --json gives all.")
     for title, sets in (("One limit for all classes", record.marginal), ("A limit for each class", record.by_class)):
         low, high = sets.coverage_ci95
-        say(
+        show(
             f"{title}: {percent(sets.coverage)} ({range_in_percent(low, high)}) of the sets contain the true class. "
             f"A set has {sets.mean_size:.2f} classes on average, {percent(sets.single)} have one, {percent(sets.empty)} none.",
             "bold",
@@ -117,7 +117,7 @@ def _print_sets(record: PredictionSetsRecord) -> None:
     part = (
         f", a random part of {record.n_labelled:,}" if record.n_labelled > record.n_calibration + record.n_test else ""
     )
-    say(f"Limits from {counted(record.n_calibration, 'labelled image')}, measured on {record.n_test:,} others{part}.")
+    show(f"Limits from {counted(record.n_calibration, 'labelled image')}, measured on {record.n_test:,} others{part}.")
 
 
 def _load(run_id: str, where: list[str] | None) -> Run:

@@ -8,18 +8,12 @@ from pydantic import Field
 
 from dashboard.core.history.entry import Entry
 from dashboard.schemas.models import ModelName
+from dashboard.schemas.predictions import LabelProbability
 from dashboard.schemas.schema import Schema
 from dashboard.schemas.scores import ScoreRecord
 
 if TYPE_CHECKING:
     from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion
-
-
-class LabelProbability(Schema):
-    """A class and its probability."""
-
-    label: str
-    probability: float = Field(description="calibrated, in [0, 1]")
 
 
 class HistoryRecord(Schema):

@@ -6,10 +6,13 @@ from dataclasses import asdict
 
 from pydantic import Field
 
-from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.prediction import Prediction, most_probable
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.schema import Schema
+
+TOP_K = 3  # classes that an answer lists when nobody says how many
+MOST_TOP_K = 1000
 
 
 class DoubtRecord(Schema):
@@ -24,6 +27,13 @@ class DoubtRecord(Schema):
     )
 
 
+class LabelProbability(Schema):
+    """A class and its probability."""
+
+    label: str
+    probability: float = Field(description="calibrated, in [0, 1]")
+
+
 class PredictionRecord(Schema):
     """A model version's answer for one image."""
 
@@ -35,12 +45,47 @@ class PredictionRecord(Schema):
     doubt: DoubtRecord | None = Field(description="null if the version has no thresholds")
     prediction_id: str | None = Field(description="in the history, for feedback; null if it was not recorded")
 
+
+class RankedPrediction(PredictionRecord):
+    """A model version's answer for one image, with the most probable classes and whether it is sure."""
+
+    top: list[LabelProbability] = Field(description="the most probable classes, first the predicted one")
+    sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
+
     @classmethod
     def of(
-        cls, file: str, version: ModelVersion, prediction: Prediction, prediction_id: str | None = None
-    ) -> PredictionRecord:
-        """The record of a prediction."""
-        return cls(**prediction_fields(file, version, prediction, prediction_id))
+        cls,
+        file: str,
+        version: ModelVersion,
+        prediction: Prediction,
+        prediction_id: str | None,
+        top_k: int = TOP_K,
+        threshold: float | None = None,
+    ) -> RankedPrediction:
+        """The record of a prediction.
+
+        Args:
+            top_k: how many classes `top` lists.
+            threshold: the least confidence that counts as sure, in [0, 1].
+        """
+        return cls(**ranked_fields(file, version, prediction, prediction_id, top_k, threshold))
+
+
+def ranked_fields(
+    file: str,
+    version: ModelVersion,
+    prediction: Prediction,
+    prediction_id: str | None,
+    top_k: int,
+    threshold: float | None,
+) -> dict[str, object]:
+    """The fields of `RankedPrediction`."""
+    top = most_probable(version.class_names, prediction.pred_probs, top_k)
+    return {
+        **prediction_fields(file, version, prediction, prediction_id),
+        "top": [LabelProbability(label=label, probability=probability) for label, probability in top],
+        "sure": None if threshold is None else prediction.confidence >= threshold,
+    }
 
 
 def prediction_fields(

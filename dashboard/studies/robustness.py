@@ -54,9 +54,10 @@ def markdown(found: Robustness, says_trained: bool) -> str:
         if any(kind in found.corrupted for kind in kinds)
     ]
     clean = f"| none | | | | | | {_percent(found.clean.error)} | {_percent(found.clean.ece)} |"
+    interval = f"With {found.images:,} images, the 95% interval of an error by strength reaches up to {_percent(found.half_width)} points to either side."
     energies = "Mean energy, clean and by strength: " + ", ".join(f"{value:.2f}" for value in found.energies)
     unsaid = "" if says_trained else "\nIts model.json does not say which corruptions it was trained with."
-    return "\n".join([*head, clean, *rows, *summary, "", energies]) + unsaid
+    return "\n".join([*head, clean, *rows, *summary, "", interval, "", energies]) + unsaid
 
 
 def record(found: Robustness, says_trained: bool) -> dict[str, Any]:
@@ -64,11 +65,11 @@ def record(found: Robustness, says_trained: bool) -> dict[str, Any]:
     return {
         "images": found.images,
         "seed": found.seed,
-        "clean": _record(found.clean),
+        "clean": _record(found, found.clean),
         "corruptions": {
             kind: {
                 "trained": kind in found.trained if says_trained else None,
-                "strengths": [_record(one) for one in measured],
+                "strengths": [_record(found, one) for one in measured],
             }
             for kind, measured in found.corrupted.items()
         },
@@ -79,8 +80,9 @@ def record(found: Robustness, says_trained: bool) -> dict[str, Any]:
     }
 
 
-def _record(one: Measured) -> dict[str, float]:
-    return {"error": one.error, "ece": one.ece, "energy": one.energy}
+def _record(found: Robustness, one: Measured) -> dict[str, Any]:
+    interval = found.interval(one)
+    return {"error": one.error, "error_ci95": [interval.low, interval.high], "ece": one.ece, "energy": one.energy}
 
 
 def _percent(share: float) -> str:

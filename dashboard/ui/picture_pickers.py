@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.images.decoding import KINDS, MAX_FILE_BYTES, SUFFIXES, decode_image
 from dashboard.core.images.drawing import centred
+from dashboard.core.labels.matching import match_labels
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.errors import show_error
 from dashboard.ui.uploaded_files import content_of
@@ -23,9 +24,13 @@ _TILE = 96  # pixels of a sample in the file that the browser gets
 SHEET_KEY = "samples"
 
 
-def sample_files(samples_dir: Path) -> list[Path]:
-    """One sample per class, at most SAMPLES_SHOWN of them."""
-    by_class = [sorted(folder.glob("*.png")) for folder in sorted(samples_dir.glob("*/"))]
+def sample_files(samples_dir: Path, class_names: Sequence[str]) -> list[Path]:
+    """One sample for each of these classes, at most SAMPLES_SHOWN of them. Without classes: of whatever there is."""
+    folders = sorted(samples_dir.glob("*/"))
+    if class_names:
+        known = match_labels((folder.name for folder in folders), class_names).class_of
+        folders = [folder for folder in folders if folder.name in known]
+    by_class = [sorted(folder.glob("*.png")) for folder in folders]
     return [files[0] for files in by_class if files][:SAMPLES_SHOWN]
 
 

@@ -125,6 +125,14 @@ def model_in_use() -> ModelVersion:
     return version.fitting(fit) if fit in FIT_WORDS else version
 
 
+def classes_in_use() -> tuple[str, ...]:
+    """The classes of the version that is chosen in the sidebar; none when no version can be used."""
+    try:
+        return model_in_use().class_names
+    except ModelError:  # told elsewhere
+        return ()
+
+
 def another_can_be_used() -> bool:
     """True if the user can choose a version that is not known to be damaged."""
     services = resources.get_services()

@@ -39,9 +39,9 @@ def evaluate(api: httpx.Client, path: str) -> dict[str, Any]:
     while True:
         page = api.get(f"/evaluations/{run['id']}/rows", params=asked).raise_for_status().json()
         rows += page["rows"]
-        if page["next"] is None:
+        if page["next_cursor"] is None:
             break
-        asked["cursor"] = page["next"]
+        asked["cursor"] = page["next_cursor"]
     report = api.get(f"/evaluations/{run['id']}/report", params={"format": "html"}).raise_for_status().text
     return {**run, "rows": rows, "report": report}
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
 
 from dashboard.api.serving import V1, both, mounts
@@ -50,14 +51,21 @@ def test_nothing_answers_a_stranger_without_a_token(stranger: TestClient, opened
         assert response.json()["code"] == "token_missing" and response.headers["www-authenticate"] == "Bearer"
 
 
+def in_all_routers(found: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+    for route in found:
+        router = getattr(route, "original_router", None)  # newer versions of FastAPI include a router as one route
+        yield from in_all_routers(router.routes) if router else [route]
+
+
 def test_every_route_says_which_scope_it_needs(opened: Services, settings: Settings) -> None:
     for app in both(lambda: opened, settings).values():
         declared = {
             route.path: [each.call.scope for each in route.dependant.dependencies if hasattr(each.call, "scope")]  # type: ignore[union-attr]
-            for route in app.routes
+            for route in in_all_routers(app.routes)
             if isinstance(route, APIRoute) and route.include_in_schema
         }
         assert all(scopes or path in OPEN_TO_ALL for path, scopes in declared.items()), declared
+        assert declared.keys() == app.openapi()["paths"].keys()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.settings import Settings
 from dashboard.services import Services
 
 V1 = "/api/v1"
@@ -83,7 +84,8 @@ def test_rows_page_by_page(client: TestClient, done: Any) -> None:
     while True:
         params = {"limit": 4} | ({} if cursor is None else {"cursor": cursor})
         page = client.get(done["links"]["rows"], params=params).json()
-        rows, cursor, pages = rows + page["rows"], page["next"], pages + 1
+        rows, cursor, pages = rows + page["rows"], page["next_cursor"], pages + 1
+        assert page["next"] == cursor
         if cursor is None:
             break
     assert (pages, page["total"]) == (2, 6) and [each["index"] for each in rows] == [*range(6)]
@@ -95,6 +97,25 @@ def test_rows_page_by_page(client: TestClient, done: Any) -> None:
     assert CLASS_NAMES[np.argmax(good["pred_probs"])] == good["predicted_label"]
     wrong = client.get(done["links"]["rows"], params={"where": ["true_label=dog", "status=ok"]}).json()
     assert wrong["total"] == 2
+
+
+def test_evaluations_page_by_page(client: TestClient, done: Any, make_zip: Files) -> None:
+    other = make_zip({"cat": 1}, name="page.zip").read_bytes()
+    finished(client, client.post(f"{V1}/evaluations", content=other, headers=ZIP, params={"name": "page.zip"}).json())
+    every = client.get(f"{V1}/evaluations").json()
+    ids = [each["id"] for each in every["evaluations"]]
+    assert every["total"] == len(ids) >= 2 and every["next_cursor"] is None
+    found, params = [], {"limit": "1"}
+    while True:
+        page = client.get(f"{V1}/evaluations", params=params).json()
+        found += [each["id"] for each in page["evaluations"]]
+        assert page["total"] == len(ids)
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    assert found == ids
+    gone = client.get(f"{V1}/evaluations", params={"cursor": "gone"})
+    assert gone.status_code == 422 and gone.json()["code"] == "cursor"
 
 
 def test_the_file_of_an_image(client: TestClient, done: Any) -> None:
@@ -136,11 +157,13 @@ def test_deleted_is_gone(client: TestClient, done: Any) -> None:
         assert "GET /api/v1/evaluations" in answer.json()["fix"] and "python" not in answer.json()["fix"]
 
 
-def test_a_dataset_of_this_server(client: TestClient) -> None:
+def test_a_dataset_of_this_server(client: TestClient, settings: Settings) -> None:
     done = finished(client, client.post(f"{V1}/evaluations", json={"dataset": "Sample images"}).json())
     assert done["result"]["n_images"] == 6
     unknown = client.post(f"{V1}/evaluations", json={"dataset": "/etc"})
-    assert unknown.status_code == 404 and "Sample images" in unknown.json()["fix"]
+    assert unknown.status_code == 404
+    for told in ("Sample images", "not a path", f"Put the dataset into {settings.datasets_dir}", "upload it"):
+        assert told in unknown.json()["fix"]
 
 
 def test_labels_that_are_no_classes_are_told_and_can_be_mapped(client: TestClient, make_zip: Files) -> None:

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from dashboard.core.explanations.methods import METHODS
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import ModelVersion
-from dashboard.schemas.predictions import PredictionRecord
+from dashboard.schemas.predictions import RankedPrediction
 from dashboard.services import Services
 
 V1 = "/api/v1"
@@ -26,10 +26,11 @@ def test_the_answer_is_that_of_the_command_line(
     [found] = response.json()["predictions"]
     [answer] = opened.inference.predict(tiny_version, [image])
     assert isinstance(answer, Prediction)
-    expected = PredictionRecord.of("cat.png", tiny_version, answer, found["prediction_id"]).as_json()
+    expected = RankedPrediction.of("cat.png", tiny_version, answer, found["prediction_id"], 2).as_json()
     assert found["pred_probs"] == pytest.approx(expected.pop("pred_probs"), abs=1e-6)
     assert found["confidence"] == pytest.approx(expected.pop("confidence"), abs=1e-6)
     assert {name: found[name] for name in expected} == expected
+    assert expected["sure"] is None
     ranked = sorted(found["pred_probs"].items(), key=lambda each: -each[1])[:2]
     assert [(each["label"], each["probability"]) for each in found["top"]] == ranked
 

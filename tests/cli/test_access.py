@@ -27,7 +27,7 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(commands: Commands)
     assert shown.stdout.strip().startswith("cd_") and len(shown.stdout.split()) == 1
     [newer, older] = commands.json("tokens", "list")
     assert (newer["name"], older["name"]) == ("other", "camera") and "secret" not in older
-    listed = commands.run("tokens", "list").stderr
+    listed = commands.run("tokens", "list").stdout
     assert made["secret"] not in listed and made["prefix"] in listed and "camera" in listed
     assert commands.json("tokens", "revoke", "camera")["state"] == "revoked"
     assert commands.json("tokens", "revoke", "nobody", fails=True)["error"]["code"] == "token_unknown"
@@ -35,7 +35,7 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(commands: Commands)
     assert [act["action"] for act in acts] == ["token.revoked", "token.created", "token.created"]
     assert all(act["user"] for act in acts)  # the account of the operating system
     assert [act["action"] for act in commands.json("audit", "--before", acts[1]["audit_id"])] == ["token.created"]
-    assert "token.revoked" in commands.run("audit", "--most", "1").stderr
+    assert "token.revoked" in commands.run("audit", "--most", "1").stdout
 
 
 def test_the_password_is_read_from_standard_input(commands: Commands) -> None:

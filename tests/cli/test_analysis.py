@@ -58,7 +58,7 @@ def test_findings(data: Path) -> None:
     assert first["low"] < first["value"] < first["high"] and first["n"] > 200 and first["where"][0] == "true_label==cat"
     shown = json_of(data, "runs", "show", RUN, *(part for text in first["where"] for part in ("--where", text)))
     assert shown["n_evaluated"] == len(first["rows"]) == first["cost"] and first["rows"][0].endswith(".png")
-    text = command(data, "runs", "findings", RUN).stderr
+    text = command(data, "runs", "findings", RUN).stdout
     assert f"1. {first['statement']}" in text and f"   {first['next']}" in text and f"2. {second['statement']}" in text
     assert "--where true_label==cat --where predicted_label=dog" in text
 
@@ -67,7 +67,7 @@ def test_findings_under_a_filter(data: Path) -> None:
     (finding,) = json_of(data, "runs", "findings", RUN, "--where", "status=failed")
     assert finding["id"] == "unreadable" and len(finding["rows"]) == 40
     assert json_of(data, "runs", "findings", RUN, "--where", "true_label=frog") == []
-    assert command(data, "runs", "findings", RUN, "--where", "true_label=frog").stderr.strip() == "Nothing stands out."
+    assert command(data, "runs", "findings", RUN, "--where", "true_label=frog").stdout.strip() == "Nothing stands out."
     text = command(data, "runs", "findings", RUN, "--where", "correct=no").stderr
     assert text.startswith("The filter chooses images by their answers")
 
@@ -82,7 +82,7 @@ def test_label_issues(data: Path, tmp_path: Path) -> None:
     assert {row["label"] for row in table if "cat" in row["label"]} == {"'=cat"}  # no formula
     cats = json_of(data, "runs", "label-issues", RUN, "--where", "true_label==cat", "--where", "confidence>=0.9")
     assert len(cats) > 30 and {issue["label"] for issue in cats} == {"=cat"}
-    text = command(data, "runs", "label-issues", RUN).stderr
+    text = command(data, "runs", "label-issues", RUN).stdout
     assert f"{len(issues)} of 1,960 labels may be wrong." in text
 
 
@@ -111,7 +111,7 @@ def test_checks(limit: str, exit_code: int, data: Path, tmp_path: Path) -> None:
     assert (recall["check"], recall["line"], recall["passed"]) == (f"recall[=cat] >= {limit}", 1, exit_code == 0)
     assert recall["low"] < recall["value"] < recall["high"] and (failures["value"], failures["low"]) == (40, None)
     assert ElementTree.parse(junit).getroot().get("failures") == str(exit_code)
-    text = " ".join(re.split(r"[│\s]+", command(data, "runs", "check", RUN, file).stderr))  # a table wraps lines
+    text = " ".join(re.split(r"[│\s]+", command(data, "runs", "check", RUN, file).stdout))  # a table wraps lines
     assert recall["message"] in text and ("1 of 2 checks failed." if exit_code else "2 checks passed.") in text
 
 
@@ -141,5 +141,5 @@ def test_evaluate_with_checks(pool: WorkerPool, make_zip: MakeZip, tmp_path: Pat
         assert ElementTree.parse(junit).getroot().get("tests") == "2"
         file.write_text("- n >= 4\n")
         failed = command(tmp_path, *evaluate)
-        assert failed.exit_code == 1 and "1 of 1 check failed." in failed.stderr
+        assert failed.exit_code == 1 and "1 of 1 check failed." in failed.stdout
         assert command(tmp_path, "evaluate", pictures, "--junit", junit).exit_code == 2

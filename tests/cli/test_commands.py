@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -30,9 +31,11 @@ from PIL import Image
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from dashboard.api.predict import predict as api_predict
 from dashboard.cli import app as cli
 from dashboard.cli.app import app
-from dashboard.cli.output import console
+from dashboard.cli.output import answers, console
+from dashboard.cli.predict import predict
 from dashboard.core.datasets.cifar10_archive import FILE_NAME
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import WorkerError
@@ -97,7 +100,8 @@ def dashboard(*arguments: str | bytes | Path, data_dir: Path, **settings: str) -
         patch.dict(os.environ, environment_of(data_dir, settings), clear=True),
         patch.object(sys, "argv", command),
         patch.object(sys, "stdin", io.StringIO()),
-        patch.object(console, "_width", None),  # read COLUMNS now, not when the console was made
+        patch.object(answers, "_width", None),  # read COLUMNS now, not when the consoles were made
+        patch.object(console, "_width", None),
         redirect_stdout(out),
         redirect_stderr(err),
         pytest.raises(SystemExit) as ended,
@@ -150,12 +154,38 @@ def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) 
         str(FROG), str(folder / "broken.png"), f"{folder}/gr\ufffdn.png", str(folder / "nowhere.png"),
     ]  # fmt: skip
     for answer in (answers[0], answers[2]):
-        assert set(answer) == {"file", "predicted_label", "confidence", "pred_probs", "model", "doubt", "prediction_id"}
+        assert set(answer) == {
+            "file",
+            "predicted_label",
+            "confidence",
+            "pred_probs",
+            "model",
+            "doubt",
+            "prediction_id",
+            "top",
+            "sure",
+        }
         assert answer["doubt"]["msp"] == answer["confidence"] and answer["doubt"]["unknown"] in (True, False)
         assert answer["predicted_label"] == "frog" and answer["model"] == MODEL
         assert tuple(answer["pred_probs"]) == CLASS_NAMES
         assert answer["confidence"] == answer["pred_probs"]["frog"] == max(answer["pred_probs"].values())
         assert sum(answer["pred_probs"].values()) == pytest.approx(1)
+
+
+def test_predict_lists_as_many_classes_as_asked_and_says_what_is_sure(folder: Path) -> None:
+    command = ("predict", FROG, "--top-k", "2", "--threshold")
+    for threshold, sure in (("1", False), ("0.1", True)):
+        [answer] = only_json(dashboard(*command, threshold, "--json", data_dir=folder / "data"))
+        assert answer["top"][0]["label"] == "frog" and len(answer["top"]) == 2
+        assert answer["top"][0]["probability"] == answer["confidence"] < 1 and answer["sure"] is sure
+    table = dashboard(*command, "1", data_dir=folder / "data").stdout.decode()
+    [row] = [line for line in table.splitlines() if FROG.name in line]
+    assert [cell.strip() for cell in row.split("│")][4] == "no" and "frog " in row.split("│")[5]
+
+
+def test_predict_takes_what_the_api_takes() -> None:
+    of_the_api = set(signature(api_predict).parameters) - {"caller", "services", "request"}
+    assert of_the_api - {"explain", "target"} <= set(signature(predict).parameters)  # `explain` is a command of its own
 
 
 def test_predict_tells_why_a_file_failed_and_exits_with_1(predicted: Done) -> None:
@@ -189,7 +219,7 @@ def test_predict_doubts_a_picture_of_none_of_the_classes(folder: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     Image.fromarray(noise).save(folder / "noise.png")
     done = dashboard("predict", folder / "noise.png", FROG, data_dir=folder / "data")
-    lines = done.stderr.decode().splitlines()
+    lines = done.stdout.decode().splitlines()
     assert done.returncode == 0
     assert any("noise.png" in line and "but probably none of the classes" in line for line in lines)
     assert any(FROG.name in line and "frog" in line and "none of" not in line for line in lines)
@@ -401,7 +431,7 @@ def test_of_many_classes_the_worst_are_printed(tmp_path: Path) -> None:
     probs[labels, np.where(labels < 5, 99, labels)] = 0.901
     np.savez(tmp_path / "x.npz", pred_probs=probs, labels=labels)
     run_id = only_json(dashboard("import", tmp_path / "x.npz", "--json", data_dir=tmp_path))["run_id"]
-    told = dashboard("runs", "show", run_id, data_dir=tmp_path).stderr.decode()
+    told = dashboard("runs", "show", run_id, data_dir=tmp_path).stdout.decode()
     classes = told[: told.index("metric")]
     rows = [line.split("│")[1].strip() for line in classes.splitlines() if line.startswith("│")]
     assert len(rows) == 40 and set(rows[:6]) == {"0", "1", "2", "3", "4", "99"}
@@ -458,8 +488,8 @@ def test_models_marks_in_its_row_a_version_that_cannot_be_used(models: Path) -> 
     (models / "cifar10-resnet" / "1" / "model.keras").unlink()
     (models / "cifar10-resnet" / "2" / "model.keras").write_bytes(b"cut off")
     done = process("models", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models), COLUMNS="120")
-    told = done.stderr.decode()
-    rows = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in told.splitlines() if "│" in line]
+    table, told = done.stdout.decode(), done.stderr.decode()
+    rows = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in table.splitlines() if "│" in line]
     assert {row[1]: row[-1] for row in rows} == {"1": "missing", "2": "damaged", "3": "ok"}
     assert "cifar10-resnet@2: model.keras is cut off or damaged" in told
     assert "python -m dashboard models use cifar10-resnet@3" in told
@@ -507,7 +537,7 @@ def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny
         "models", "add", tiny_version.file, *arguments, data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models)
     )
     assert added.returncode == 0 and b"cifar10-resnet@2 stays active" in added.stderr
-    told = " ".join(added.stderr.decode().split())
+    told = " ".join(added.stdout.decode().split())
     assert (
         "It takes colour pictures (RGB) of 32x32 pixels, in the scaling 1/255. Its outputs for the 10 classes are taken as "
         "logits, and a softmax makes probabilities of them."

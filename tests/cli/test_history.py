@@ -42,7 +42,7 @@ def test_the_history_is_listed_in_pages(recorded: Commands) -> None:
     assert [each["user"] for each in rest["predictions"]] == ["[red]bob"] and rest["next_cursor"] is None
     found = recorded.json("history", "list", "--label", "dog", "--from", "2026-03-01", "--least-confidence", "0.5")
     assert [each["predicted_label"] for each in found["predictions"]] == ["dog"]
-    shown = recorded.run("history", "list", "--until", "2026-03-01T12:02").stderr
+    shown = recorded.run("history", "list", "--until", "2026-03-01T12:02").stdout
     assert "[red]bob" in shown and "1.png" in shown and "2.png" not in shown
     assert page["note"] == "" and "not searched" in recorded.json("history", "list", "--no-doubt")["note"]
     assert "not searched" in recorded.run("history", "list", "--image-sha256", "0" * 64).stderr
@@ -66,7 +66,7 @@ def test_feedback_is_listed_and_exported(recorded: Commands, tmp_path: Path) -> 
     told = recorded.json("feedback", "list")
     assert [each["true_label"] for each in told["feedback"]] == ["dog", "dog"]
     assert (told["accuracy"]["value"], told["accuracy"]["n"], told["disputed"]) == (0.5, 2, 0) and told["caution"]
-    shown = recorded.run("feedback", "list").stderr
+    shown = recorded.run("feedback", "list").stdout
     assert "clearly a dog" in shown and "50.0%" in shown and "catch their eye" in shown
     table, images = tmp_path / "labels.csv", tmp_path / "labels.zip"
     assert recorded.json("feedback", "export", "--out", str(table))["written"] == 2

@@ -1,8 +1,9 @@
-"""File names are printed as text; control characters in them have no effect."""
+"""Answers go to standard output and all else to standard error; control characters in names have no effect."""
 
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -10,6 +11,29 @@ import pytest
 
 from dashboard.cli.output import plain_text, read_image
 from dashboard.core.errors import ImageError
+from tests.cli.records import Commands
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("runs", "list"), ("runs", "list", "--deleted"), ("runs", "restore"), ("history", "list"), ("feedback", "list"),
+        ("tokens", "list"), ("audit",), ("models",), ("database", "check"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_the_answer_is_on_standard_output_and_with_json_nothing_else(
+    commands: Commands, command: tuple[str, ...]
+) -> None:
+    restores = command == ("runs", "restore")
+    arguments = (*command, "nothing") if restores else command
+    commands.run("database", "check")  # makes it
+    told, as_json = (commands.run(*arguments, *more, fails=restores) for more in ((), ("--json",)))
+    json.loads(as_json.stdout)
+    if restores:
+        assert told.stdout == "" and "There is no deleted run" in told.stderr
+    else:
+        assert told.stdout.strip() and told.stderr == ""
 
 
 def test_a_name_cannot_command_the_terminal_or_fake_a_line() -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+import typer
 
+from dashboard.api.receiving import UploadRecord
+from dashboard.cli.arguments import Split
+from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS
 from tests.conftest import ROOT, MakeZip, encoded, picture
 
 
@@ -17,6 +23,12 @@ def evaluate(data_dir: Path, *arguments: object) -> subprocess.CompletedProcess[
     command = [sys.executable, "-m", "dashboard", "evaluate", *map(str, arguments), "--local", "--json"]
     environment = {"DASHBOARD_DATA_DIR": str(data_dir), "PATH": "/usr/bin:/bin", "COLUMNS": "200"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_the_help_and_the_api_name_the_splits_that_are_none() -> None:
+    [option] = [each for each in get_args(Split) if isinstance(each, typer.models.OptionInfo)]
+    for told in (option.help, UploadRecord.model_fields["split"].description):
+        assert told and {ALL_SPLITS, NO_SPLITS} <= set(re.findall(r"\w+", told))
 
 
 def pictures(*names: str) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.core.evaluation.measuring import measure
 from dashboard.services import Services
+from dashboard.ui.evaluate.earlier_runs import ROW_PX, ROWS_SHOWN, _height
 from tests.compared_runs import probabilities, write_run
 from tests.evaluating import evaluate
 from tests.pages.conftest import ROOT, alts, text_of
@@ -204,10 +205,18 @@ def test_the_table_of_runs(open_page: Open, dashboard: Services, runs: Path) -> 
     assert table["Accuracy"].round(3).tolist() == [1, 0.983, 0.667, 1]  # type: ignore[index]
     assert table["95% interval"].iloc[2] == "54.1-77.3"  # type: ignore[index]
     assert at.button(key="open-run").disabled and at.button(key="compare-runs").disabled
+    assert "**4 earlier evaluations**" in text_of(at) and "found." not in text_of(at)
     at.text_input(key="search-runs").set_value("BAD zip").run()
+    assert "**4 earlier evaluations**" in text_of(at) and "1 evaluation found." in text_of(at)
     assert table_with(at, "Verdict")["Model"].tolist() == ["bad@1"]  # type: ignore[index]
     at.text_input(key="search-runs").set_value("nothing of it").run()
     assert "None of the 4 evaluations matches" in text_of(at)
+
+
+def test_a_table_that_goes_on_ends_in_the_middle_of_a_row() -> None:
+    heights = [(_height(rows) - 3) / ROW_PX - 1 for rows in (1, ROWS_SHOWN, ROWS_SHOWN + 1, 40)]
+    assert heights[:2] == [1, ROWS_SHOWN]
+    assert heights[2] == heights[3] and 0.3 < heights[2] - ROWS_SHOWN < 0.7
 
 
 def test_one_ticked_run_is_opened(open_page: Open, runs: Path) -> None:

@@ -406,6 +406,22 @@ def test_a_damaged_sample_leaves_the_others(open_page: Open, dashboard: Services
     assert samples_of(at) >= {"airplane", "truck"} and "cat" not in samples_of(at)
 
 
+@pytest.mark.usefixtures("own_models")
+def test_only_samples_of_the_models_classes_are_offered(open_page: Open, dashboard: Services) -> None:
+    make_registry(dashboard.settings.models_dir)
+    make_registry(dashboard.settings.models_dir, class_names=("Cat", "plane", "red", "blue"), name="some")
+    for page in ("predict", "explain"):
+        at = open_page(page)
+        at.selectbox(key="model").select("some@1").run()
+        assert samples_of(at) == {"cat", "airplane"} and "Take a sample" in text_of(at)
+        at.selectbox(key="model").select("colour@1").run()
+        assert not at.exception and not samples_of(at) and "Take a sample" not in text_of(at)
+    at = open_page("predict")
+    at.selectbox(key="model").select("colour@1").run()
+    at.file_uploader(key="upload").upload("my.png", encoded(picture(0))).run()
+    assert not at.exception and "Samples" not in [box.label for box in at.expander]
+
+
 @pytest.mark.parametrize(("stated", "shown"), [("94.75%", "not measured"), (0.9475, "94.8%")])
 @pytest.mark.usefixtures("own_models")
 def test_a_record_with_a_strange_accuracy_does_not_end_the_pages(

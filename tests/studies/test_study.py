@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +25,7 @@ from dashboard.studies import __main__ as command
 from dashboard.studies.robustness import labelled_images, markdown, record
 from dashboard.studies.study import MethodStudy
 from dashboard.worker.models.loading import load
-from tests.conftest import encoded, picture
+from tests.conftest import ROOT, encoded, picture
 
 
 @pytest.fixture
@@ -84,6 +87,8 @@ def test_the_command_on_robustness(labelled: Path, tiny_registry: Registry, monk
     record = json.loads(out)
     assert status == 0 and record["model"] == "tiny@1" and record["images"] == 7
     assert record["clean"]["error"] == pytest.approx(1 / 7), "one label of the seven pictures is wrong"
+    low, high = record["clean"]["error_ci95"]
+    assert (low, high) == pytest.approx((0.026, 0.513), abs=0.001), "Wilson's interval of 1 of 7"
     assert set(record["corruptions"]) == {"contrast", "gaussian noise"}
     errors = [one["error"] for kind in record["corruptions"].values() for one in kind["strengths"]]
     assert len(errors) == 10 and record["mean_error"] == pytest.approx(np.mean(errors))
@@ -92,7 +97,16 @@ def test_the_command_on_robustness(labelled: Path, tiny_registry: Registry, monk
     status, out, _ = run(*options, "--images", "3")
     assert status == 0 and "3 images of labelled.zip" in out and "| none | | | | | | " in out
     assert "| mean of all | " in out and "does not say which corruptions it was trained with" in out
+    assert "With 3 images, the 95% interval of an error by strength reaches up to " in out
     assert run(*options, "--kind", "frost")[0] == 2 and CliRunner().invoke(command.app, []).exit_code == 2
+
+
+def test_a_study_prints_no_warning_of_tensorflow(labelled: Path, tiny_registry: Registry, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dashboard.studies", "robustness", "--data", str(labelled), "--kind", "contrast"]
+    environment = {**os.environ, "DASHBOARD_MODELS_DIR": str(tiny_registry.root), "DASHBOARD_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0 and "| contrast | " in done.stdout, done.stderr
+    assert "AutoGraph" not in done.stderr and "WARNING:tensorflow" not in done.stderr
 
 
 def test_the_table_marks_what_was_trained_with() -> None:

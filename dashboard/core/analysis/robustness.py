@@ -9,6 +9,7 @@ import numpy as np
 
 from dashboard.core.images.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from dashboard.core.metrics.calibration import expected_calibration_error
+from dashboard.core.metrics.intervals import Proportion, proportion
 from dashboard.core.metrics.temperature import softmax
 from dashboard.core.models.familiarity import energy
 from dashboard.core.models.version import ModelVersion
@@ -36,6 +37,16 @@ class Robustness:
     clean: Measured
     corrupted: dict[str, tuple[Measured, ...]]  # by kind: one for each strength from 1 to 5
     trained: tuple[str, ...]  # the kinds of corruption that the model saw in its training
+
+    def interval(self, one: Measured) -> Proportion:
+        """The error of one set of pictures with its 95% Wilson interval."""
+        return proportion(round(one.error * self.images), self.images)
+
+    @property
+    def half_width(self) -> float:
+        """How far the 95% intervals of all errors reach to either side of them at most, in [0, 1]."""
+        every = [self.interval(one) for measured in ((self.clean,), *self.corrupted.values()) for one in measured]
+        return max(max(each.high - each.value, each.value - each.low) for each in every)
 
     def mean_error(self, kinds: Collection[str] | None = None) -> float:
         """The mean over all strengths of these kinds, or of all kinds. NaN if none of them was measured."""

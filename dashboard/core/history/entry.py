@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
 
-import numpy as np
-
 from dashboard.core.database.ids import new_id, now_utc
-from dashboard.core.models.prediction import Prediction
+from dashboard.core.models.prediction import Prediction, most_probable
 from dashboard.core.models.version import ModelVersion
 
 Source = Literal["page", "api", "command", "evaluation"]
@@ -78,12 +75,6 @@ class Entry:
             latency_ms=latency_ms,
             image=image,
         )
-
-
-def most_probable(class_names: Sequence[str], pred_probs: np.ndarray, most: int) -> tuple[tuple[str, float], ...]:
-    """Labels and probabilities of the most probable classes. The predicted class is the first one, also after a tie."""
-    order = (-pred_probs).argsort(kind="stable")[:most]
-    return tuple((class_names[k], float(pred_probs[k])) for k in order)
 
 
 @dataclass(frozen=True)

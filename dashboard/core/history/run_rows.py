@@ -19,8 +19,9 @@ from dashboard.core.database.ids import id_time
 from dashboard.core.datasets import Dataset
 from dashboard.core.datasets.unchanged import still_there
 from dashboard.core.errors import DashboardError, DatasetError
-from dashboard.core.history.entry import TOP, Entry, HistoryFilter, most_probable
+from dashboard.core.history.entry import TOP, Entry, HistoryFilter
 from dashboard.core.history.prediction_ids import id_in_run
+from dashboard.core.models.prediction import most_probable
 from dashboard.core.runs.images import dataset_of
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS

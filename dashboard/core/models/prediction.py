@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,12 @@ class Prediction:
     def confidence(self) -> float:
         """Probability of the predicted class, in [0, 1]."""
         return float(self.pred_probs.max())
+
+
+def most_probable(class_names: Sequence[str], pred_probs: np.ndarray, most: int) -> tuple[tuple[str, float], ...]:
+    """Labels and probabilities of the most probable classes. The predicted class is the first one, also after a tie."""
+    order = (-pred_probs).argsort(kind="stable")[:most]
+    return tuple((class_names[k], float(pred_probs[k])) for k in order)
 
 
 @dataclass(frozen=True)

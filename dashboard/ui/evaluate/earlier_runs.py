@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.core.access.visitor import Visitor
+from dashboard.core.errors import counted
 from dashboard.core.metrics.percent import range_in_percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.overview import RunOverview, overviews
@@ -34,7 +35,8 @@ def choose_earlier_run(services: Services) -> None:
 
 def _choose(services: Services, runs: Sequence[RunOverview]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Earlier evaluations**", help=_who_sees_them(services.runs.visitor), width="content")
+        title = counted(len(runs), "earlier evaluation")
+        st.markdown(f"**{title}**", help=_who_sees_them(services.runs.visitor), width="content")
         words = st.text_input(
             "Search",
             key=_SEARCH,
@@ -47,6 +49,8 @@ def _choose(services: Services, runs: Sequence[RunOverview]) -> None:
     if not found:
         st.caption(f"None of the {len(runs):,} evaluations matches. Try fewer words.")
         return
+    if len(found) < len(runs):
+        st.caption(f"{counted(len(found), 'evaluation')} found.")
     ticked = _show_table(found)
     _offer_actions(services, ticked)
 
@@ -64,7 +68,7 @@ def _show_table(runs: Sequence[RunOverview]) -> list[RunOverview]:
     state = st.dataframe(
         in_percents(safe_for_spreadsheets(_table(runs)), ["Accuracy"]),
         hide_index=True,
-        height=ROW_PX * (1 + min(len(runs), ROWS_SHOWN)) + 3,
+        height=_height(len(runs)),
         column_config={
             "Accuracy": st.column_config.NumberColumn(width="small"),
             "95% interval": st.column_config.TextColumn(width="small", help="Wilson's interval of the accuracy."),
@@ -77,6 +81,12 @@ def _show_table(runs: Sequence[RunOverview]) -> list[RunOverview]:
         alt="Evaluations with dataset, model, accuracy, images, date, state, verdict and note",
     )
     return [runs[row] for row in state["selection"]["rows"] if row < len(runs)]
+
+
+def _height(rows: int) -> int:
+    """Pixels of a table of so many rows. One that goes on ends in the middle of a row, so that it does not look complete."""
+    shown = rows if rows <= ROWS_SHOWN else ROWS_SHOWN + 0.5
+    return int(ROW_PX * (1 + shown)) + 3
 
 
 def _table(runs: Sequence[RunOverview]) -> pd.DataFrame:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.errors import DashboardError
-from dashboard.ui.sidebar import model_in_use
+from dashboard.ui.sidebar import classes_in_use
 from dashboard.ui.words import number_in_words, plain
 
 MOST_CHARACTERS = 160  # of all names together
@@ -15,9 +14,8 @@ SHOWN = 6  # if there are more
 
 def show_classes() -> None:
     """Names the classes of the model in use. A long list is shortened, with a way to see all."""
-    try:
-        names = model_in_use().class_names
-    except DashboardError:  # told elsewhere
+    names = classes_in_use()
+    if not names:
         return
     count = number_in_words(len(names)).capitalize()
     if sum(map(len, names)) <= MOST_CHARACTERS:

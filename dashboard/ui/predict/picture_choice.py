@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -10,29 +11,31 @@ from dashboard.ui.chosen_picture import CHOICES, CHOSEN, choose
 from dashboard.ui.picture_pickers import clicked_sample, sample_files, stored_picture, upload_picture
 
 
-def choose_picture(samples_dir: Path) -> tuple[str, bytes] | None:
-    """Name and content of the chosen picture; None if there is none yet."""
+def choose_picture(samples_dir: Path, class_names: Sequence[str]) -> tuple[str, bytes] | None:
+    """Name and content of the chosen picture; None if there is none yet. Offers samples of these classes, if there are any."""
     choices = st.session_state.get(CHOICES, 0)
     # another key empties the upload when a sample or a photo takes its place
     upload = upload_picture(f"upload-{choices}" if choices else "upload", _forget_chosen)
     picture: tuple[str, bytes] | None = upload or st.session_state.get(CHOSEN)
-    files = sample_files(samples_dir)
+    files = sample_files(samples_dir, class_names)
     # two places: the large samples leave their own at once, and not when the answer is complete
     before, after = st.empty(), st.empty()
     if picture is None:
         with before.container():
-            st.caption("No picture at hand? Take a sample.")
-            _offer_samples(files)
+            if files:
+                st.caption("No picture at hand? Take a sample.")
+                _offer_samples(files)
             _offer_camera("")
         return None
     # another key for another picture folds the samples and the camera again after each choice
     with after.container(horizontal=True, gap="small", key="other-pictures"):
-        samples = st.expander(
-            "Samples", icon=":material/photo_library:", on_change="rerun", key=f"samples-{choices}-{picture[0]}"
-        )
-        if samples.open:
-            with samples:
-                _offer_samples(files)
+        if files:
+            samples = st.expander(
+                "Samples", icon=":material/photo_library:", on_change="rerun", key=f"samples-{choices}-{picture[0]}"
+            )
+            if samples.open:
+                with samples:
+                    _offer_samples(files)
         _offer_camera(f"{choices}-{picture[0]}")
     return picture
 

@@ -55,6 +55,7 @@ class Taps:
         )
         self._gradients: dict[str, Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]] = {}
 
+    @tf.autograph.experimental.do_not_convert  # it has no control flow on tensors, and AutoGraph knows no `:=`
     def _run(self, inputs: tf.Tensor) -> _Pass:
         """Runs the model on inputs (N, H, W, C). The logits are (N, K) float32."""
         found = _Pass()
