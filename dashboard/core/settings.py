@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
@@ -94,8 +94,12 @@ class Settings(BaseSettings):
     api_requests_per_minute: int = Field(default=60_000, ge=1, description="requests of one client of the HTTP API")
     database_url: SecretStr = Field(
         default=SecretStr(""),
-        validation_alias=AliasChoices("DASHBOARD_DATABASE_URL", "DATABASE_URL"),
         description="postgresql://USER:PASSWORD@HOST/NAME; empty: dashboard.sqlite3 in the data folder",
+    )
+    usual_database_url: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="DATABASE_URL",
+        description="the same under the name that hosts of databases use; `database_url` goes before it",
     )
     database_lock_s: float = Field(default=5.0, gt=0, description="how long one try waits for a locked database")
     history_images: bool = Field(default=False, description="whether the history also keeps the predicted images")
@@ -218,5 +222,5 @@ def _told(where: Sequence[int | str], value: object, message: str) -> str:
 
 def unknown_settings() -> list[str]:
     """Names in the environment that look like settings but are none: perhaps they are misspelt."""
-    known = {f"DASHBOARD_{name.upper()}" for name in Settings.model_fields}
+    known = {f"DASHBOARD_{name.upper()}" for name, field in Settings.model_fields.items() if not field.validation_alias}
     return sorted(name for name in os.environ if name.startswith("DASHBOARD_") and name not in known)

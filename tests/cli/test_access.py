@@ -6,10 +6,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from dashboard.core.access.password import Password
 from dashboard.core.access.tokens import Tokens
 from dashboard.core.database.database import Database
 from dashboard.core.database.write_behind import WriteBehind
+from dashboard.core.shell import in_command
 from tests.cli.records import Commands
 from tests.postgres import settings_of
 
@@ -61,6 +64,25 @@ def test_a_backup_can_be_restored_after_damage(commands: Commands, tmp_path: Pat
     assert Path(restored["kept"]).read_bytes().startswith(b"damaged")
     assert [token["name"] for token in commands.json("tokens", "list")] == ["camera"]
     assert commands.json("database", "check")["rows"]["tokens"] == 1
+
+
+def test_a_backup_does_not_go_into_another_kind_of_database(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands.run("tokens", "create", "camera")
+    backup, other = tmp_path / "backup", tmp_path / "other file"
+    commands.run("database", "backup", str(backup))
+    other.write_bytes(b"PGDMP")
+    monkeypatch.setenv("DASHBOARD_DATABASE_URL", "postgresql://me:s3cret@example.com:5433/images")
+    into = "--host=example.com --port=5433 --username=me --dbname=images"
+    refused = commands.json("database", "restore", str(backup), fails=True)["error"]
+    assert "SQLite file. It cannot go into the PostgreSQL database 'images'" in refused["message"]
+    assert "remove DASHBOARD_DATABASE_URL" in refused["fix"] and f"{into} BACKUP`" in refused["fix"]
+    refused = commands.json("database", "restore", str(other), fails=True)["error"]
+    assert f"`pg_restore --clean --if-exists {into} {in_command(str(other))}`" in refused["fix"]
+    made = commands.json("database", "backup", str(tmp_path / "new"), fails=True)["error"]
+    assert f"`pg_dump --format=custom --file={tmp_path / 'new'} {into}`" in made["fix"]
+    assert "s3cret" not in str((refused, made))
 
 
 def test_a_restore_refuses_what_would_lose_something(commands: Commands, tmp_path: Path) -> None:
