@@ -37,6 +37,7 @@ from dashboard.ui.uploaded_files import UploadsOnDisk
 from dashboard.ui.visitor import users_log_in
 from dashboard.web.closed import Closed
 from dashboard.web.deep_links import deep_links, streamlit_html, told_where_the_server_is
+from dashboard.web.ending import RECORDS_S, ending_in_time
 from dashboard.web.headers import SafeHeaders, content_security_policy, inline_scripts
 from dashboard.web.hosts import OwnHosts, own_names
 from dashboard.web.login import Authenticator, Login
@@ -54,9 +55,10 @@ async def _lifespan(app: Any) -> AsyncIterator[None]:
     threading.Thread(target=_start_services, name="start", daemon=True).start()
     _say_where()
     giving_back = asyncio.create_task(give_back())
-    yield
+    with ending_in_time():
+        yield
     giving_back.cancel()
-    _services().close()
+    _services().close(RECORDS_S)
 
 
 def _services() -> Services:

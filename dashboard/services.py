@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -145,7 +146,9 @@ class Services:
         """Writes into the database, so that nobody has to wait for it."""
         from dashboard.core.database.write_behind import WriteBehind
 
-        return WriteBehind(self.database)
+        # these records, stored answers and uses of tokens, can be lost; the queue of the history says that the database is
+        # gone
+        return WriteBehind(self.database, log_level=logging.DEBUG)
 
     @property
     @_made_once
@@ -236,18 +239,27 @@ class Services:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Ends the workers, or leaves those of another process, and writes what waits for the database."""
+    def close(self, patience_s: float = 10.0) -> None:
+        """Ends the workers, or leaves those of another process, and writes what waits for the database.
+
+        Args:
+            patience_s: seconds to wait for a database that cannot be used, in all.
+        """
         self.offer.close()
         self.engine.close()
+        until = time.monotonic() + patience_s
+
+        def left_s() -> float:
+            return max(0.0, until - time.monotonic())
+
         with _MAKING:
             made = vars(self)
             if "history" in made:
-                self.history.close()
+                self.history.close(left_s())
             if "writer" in made:
-                self.writer.close()
+                self.writer.close(left_s())
             if "database" in made:
-                self.database.close()
+                self.database.close(left_s())
 
 
 def open_services(settings: Settings) -> Services:

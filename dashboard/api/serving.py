@@ -24,6 +24,7 @@ from dashboard.api.measures import Measures, Measuring
 from dashboard.api.problems import tell_problems
 from dashboard.core.settings import Settings
 from dashboard.services import open_services
+from dashboard.web.ending import RECORDS_S, ending_in_time
 from dashboard.web.hosts import OwnHosts, own_names
 from dashboard.web.lazy import AnyPathMount
 from dashboard.web.paths import V1, V2
@@ -117,8 +118,9 @@ def alone(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         threading.Thread(target=services.start, name="start", daemon=True).start()
-        yield
-        services.close()
+        with ending_in_time():
+            yield
+        services.close(RECORDS_S)
 
     hosts = own_names(False, settings.allowed_hosts)
     return Starlette(

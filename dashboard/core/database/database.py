@@ -103,14 +103,22 @@ class Database:
                 self.close()  # it is checked again before it is used again
             raise
 
-    def close(self) -> None:
-        """Closes all connections. The next use opens the database again."""
-        with self._opening:
+    def close(self, patience_s: float = -1) -> None:
+        """Closes all connections. The next use opens the database again.
+
+        Args:
+            patience_s: seconds to wait for a thread that opens the database; -1: without a limit.
+        """
+        if not self._opening.acquire(timeout=patience_s):
+            return
+        try:
             if self._engine is not None:
                 self._engine.dispose()
             if self._in_use is not None:
                 self._in_use.close()
             self._engine = self._in_use = self._opened_file = None
+        finally:
+            self._opening.release()
 
     def __del__(self) -> None:
         with suppress(Exception):  # Python may be shutting down
