@@ -12,9 +12,12 @@ from dashboard.core.access.password import Password
 from dashboard.core.access.tokens import Tokens
 from dashboard.core.database.database import Database
 from dashboard.core.database.write_behind import WriteBehind
+from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.shell import in_command
+from dashboard.services import services_of
 from tests.cli.records import Commands
 from tests.postgres import settings_of
+from tests.worker.hostile_worker import EVALUATING
 
 FILE = "dashboard.sqlite3"
 
@@ -85,6 +88,16 @@ def test_a_backup_does_not_go_into_another_kind_of_database(
     assert "s3cret" not in str((refused, made))
 
 
+def test_a_server_holds_its_database_from_its_start(commands: Commands, tmp_path: Path) -> None:
+    commands.run("tokens", "create", "camera")
+    backup = tmp_path / "backup"
+    commands.run("database", "backup", str(backup))
+    with services_of(settings_of(commands.data_dir), WorkerPool(1, command=EVALUATING, at_once=False)) as server:
+        server.start()
+        assert commands.json("database", "restore", str(backup), fails=True)["error"]["code"] == "database_locked"
+    assert commands.json("database", "restore", str(backup))["kept"]
+
+
 def test_a_restore_refuses_what_would_lose_something(commands: Commands, tmp_path: Path) -> None:
     commands.run("tokens", "create", "camera")
     file = commands.data_dir / FILE
@@ -102,4 +115,9 @@ def test_a_restore_refuses_what_would_lose_something(commands: Commands, tmp_pat
     in_use = commands.json("database", "restore", str(backup), fails=True)["error"]
     assert in_use["code"] == "database_locked" and "Stop the dashboard" in in_use["fix"]
     running.close()
+    running.hold()  # as a server does before it opens the file
+    in_use = commands.json("database", "restore", str(backup), fails=True)["error"]
+    assert in_use["code"] == "database_locked" and "Stop the dashboard" in in_use["fix"]
+    running.close()
     assert file.read_bytes() == before
+    assert commands.json("database", "restore", str(backup))["kept"]

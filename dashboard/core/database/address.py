@@ -67,6 +67,13 @@ def address_of(settings: Settings) -> Address:
     return file_address(settings.data_dir / FILE_NAME)
 
 
+def file_of(settings: Settings) -> Path | None:
+    """The SQLite file that the settings name; None for a PostgreSQL server. Raises as `address_of` does."""
+    if settings.database_url.get_secret_value().strip() or settings.usual_database_url.get_secret_value().strip():
+        return address_of(settings).file
+    return settings.data_dir / FILE_NAME  # without SQLAlchemy, whose import would delay the first page
+
+
 def file_address(path: Path) -> Address:
     """The address of an SQLite file, which need not exist."""
     from sqlalchemy import URL
