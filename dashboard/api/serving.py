@@ -24,10 +24,12 @@ from dashboard.api.measures import Measures, Measuring
 from dashboard.api.problems import tell_problems
 from dashboard.core.settings import Settings
 from dashboard.services import open_services
+from dashboard.web.access_log import AccessLog
 from dashboard.web.ending import RECORDS_S, ending_in_time
 from dashboard.web.hosts import OwnHosts, own_names
 from dashboard.web.lazy import AnyPathMount
 from dashboard.web.paths import V1, V2
+from dashboard.web.proxies import BehindProxies
 
 _DESCRIPTION = """Predict images, explain predictions, and evaluate whole datasets.
 
@@ -126,5 +128,9 @@ def alone(settings: Settings) -> Starlette:
     return Starlette(
         routes=mounts(both(lambda: services, settings)),
         lifespan=lifespan,
-        middleware=[Middleware(OwnHosts, hosts=hosts)],
+        middleware=[
+            Middleware(BehindProxies, trusted=settings.trusted_proxies),
+            Middleware(AccessLog),
+            Middleware(OwnHosts, hosts=hosts),
+        ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import sys
@@ -89,6 +90,15 @@ class Settings(BaseSettings):
         default=(),
         description="names that the served pages answer to, separated by commas; *.example.com for all of them",
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="addresses or networks of reverse proxies on other machines, separated by commas, whose "
+        "X-Forwarded-For says who asks; one on this machine is trusted anyway",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least that the log of a server tells"
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="form of the lines in the log of a server")
     api_max_body_mb: int = Field(default=64, ge=1, description="largest request of the HTTP API, except for datasets")
     api_max_images: int = Field(default=256, ge=1, description="images in one request of the HTTP API")
     api_requests_per_minute: int = Field(default=60_000, ge=1, description="requests of one client of the HTTP API")
@@ -126,6 +136,28 @@ class Settings(BaseSettings):
         if wrong := [name for name in names if not _HOST.fullmatch(name)]:
             raise ValueError(f"{wrong[0]!r} is not the name of a host; write it without http:// and without a port")
         return names
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, text: object) -> object:
+        """The addresses and networks in a list separated by commas."""
+        if not isinstance(text, str):
+            return text
+        names = _listed(text)
+        for name in names:
+            try:
+                network = ipaddress.ip_network(name)
+            except ValueError as error:
+                raise ValueError(f"{error}; write addresses such as 10.0.0.5 or networks such as 10.0.0.0/24") from None
+            if not network.prefixlen:
+                raise ValueError(f"{name} would let everybody name any address as their own; name the proxies only")
+        return names
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower_case(cls, text: object) -> object:
+        """The word in lower case."""
+        return text.lower() if isinstance(text, str) else text
 
     @field_validator("admins", mode="before")
     @classmethod
