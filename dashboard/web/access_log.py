@@ -63,7 +63,7 @@ def _write(scope: Scope, path: str, status: int, ms: float, own: str) -> None:
     visitor = scope.get("state", {}).get("visitor")
     fields = {
         "method": scope["method"],
-        "path": quote(path[:_LONGEST_PATH], safe="/@:"),  # without the query, which may hold a secret
+        "path": quote(path[:_LONGEST_PATH], safe="/@:", errors="replace"),  # without the query, which may hold a secret
         "status": status,
         "ms": round(ms, 1),
         "client": (scope.get("client") or ("",))[0],

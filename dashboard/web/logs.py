@@ -56,7 +56,7 @@ class _AsJson(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """An object with time, level, logger and message, the fields of an access, and the traceback."""
         told = {
-            "time": _time(record), "level": record.levelname, "logger": record.name, "message": record.getMessage(),
+            "time": _time(record), "level": record.levelname, "logger": record.name, "message": record.getMessage().strip(),
             **getattr(record, "fields", {}),
         }  # fmt: skip
         if trace := _traceback(self, record):

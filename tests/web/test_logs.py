@@ -51,7 +51,7 @@ def client() -> TestClient:
 
 def test_each_request_of_the_api_is_a_line(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("info", "text")
-    assert client.post("/api/v1/pre%0Adict?token=secret").status_code == 200
+    assert client.post("/api/v1/pre%1Bdict?token=secret").status_code == 200
     for path in ("/", "/static/js/index.js", "/_stcore/health"):
         client.get(path)
     client.get("/login")
@@ -62,7 +62,7 @@ def test_each_request_of_the_api_is_a_line(client: TestClient, capsys: pytest.Ca
     assert len(told) == len(lines) and {each["logger"] for each in lines} == {"dashboard.access"}
     assert [each["level"] for each in lines] == ["INFO", "INFO", "WARNING", "WARNING"]
     fields = r'(?P<ms>\d+\.\d) ms client=192\.0\.2\.7 user="token \\"camera\\"" request=[0-9a-f]{16}'
-    starts = ["POST /api/v1/pre%0Adict 200", "GET /login 200", "GET /v2/full 507", "GET /api/v1/broken 500"]
+    starts = ["POST /api/v1/pre%1Bdict 200", "GET /login 200", "GET /v2/full 507", "GET /api/v1/broken 500"]
     for each, start in zip(lines, starts, strict=True):
         assert re.fullmatch(f"{re.escape(start)} {fields}", each["message"]), each["message"]
 
