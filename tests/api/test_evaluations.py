@@ -150,6 +150,7 @@ def test_what_this_server_is_about_to_resume_waits(
         assert client.get(address).json()["state"] == "waiting"
         listed = client.get(f"{V1}/evaluations").json()["evaluations"]
         assert [each["state"] for each in listed if each["id"] == "stopped"] == ["waiting"]
+        assert client.post(f"{address}/cancel").json()["state"] == "cancelled"
     finally:
         opened.will_resume.clear()
 

@@ -54,7 +54,7 @@ class VisitorsJobs:
     def cancel(self, run_id: str) -> None:
         """Cancels a job; the finished chunks are kept. One of another process ends within a few seconds.
 
-        Raises as `go_on` does.
+        An interrupted run becomes cancelled, so that no server resumes it. Raises as `go_on` does.
         """
         job = self._runner.get(run_id)
         if job is None or not self.may_change(job):
@@ -65,8 +65,16 @@ class VisitorsJobs:
         folder = self._store.folder((job and job.found) or run_id)
         if job and not folder.path.is_dir():
             return  # the job ended before it had a run
-        if folder.state(folder.manifest()) == "running":
+        manifest = folder.manifest()
+        state = folder.state(manifest)
+        if state == "running":
             folder.ask_to_stop()
+        elif state == "interrupted":
+            owner = folder.own()
+            try:
+                folder.finish(manifest, "cancelled", manifest.seconds)
+            finally:
+                owner.release()
 
     def retry(self) -> None:
         """Resumes paused jobs now."""
