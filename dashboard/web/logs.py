@@ -48,7 +48,7 @@ class _AsText(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """`TIME LEVEL LOGGER: MESSAGE`, and a traceback below it. The message is one line, whatever is in it."""
         message = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in record.getMessage().strip())
-        line = f"{_time(record)} {record.levelname} {record.name}: {message}"
+        line = f"{_time(record)} {record.levelname} {_name(record)}: {message}"
         return f"{line}\n{trace}" if (trace := _traceback(self, record)) else line
 
 
@@ -56,7 +56,7 @@ class _AsJson(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """An object with time, level, logger and message, the fields of an access, and the traceback."""
         told = {
-            "time": _time(record), "level": record.levelname, "logger": record.name, "message": record.getMessage().strip(),
+            "time": _time(record), "level": record.levelname, "logger": _name(record), "message": record.getMessage().strip(),
             **getattr(record, "fields", {}),
         }  # fmt: skip
         if trace := _traceback(self, record):
@@ -66,6 +66,11 @@ class _AsJson(logging.Formatter):
 
 def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _name(record: logging.LogRecord) -> str:
+    """The logger; uvicorn's for everything is called `uvicorn.error`, which would alarm people."""
+    return "uvicorn" if record.name == "uvicorn.error" else record.name
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:

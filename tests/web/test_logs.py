@@ -105,5 +105,5 @@ def test_lines_of_a_lower_level_are_left_out_and_others_have_the_same_form(
     logging.getLogger("uvicorn.error").warning("Ended \x1b[31m")
     [line] = capsys.readouterr().err.splitlines()
     found = TEXT.fullmatch(line)
-    assert found and found["message"] == r"Ended \x1b[31m"
+    assert found and (found["logger"], found["message"]) == ("uvicorn", r"Ended \x1b[31m")
     assert not logging.getLogger("uvicorn.access").hasHandlers()
