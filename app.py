@@ -35,12 +35,16 @@ from dashboard.ui.memory import give_back, keep_few_arenas
 from dashboard.ui.navigation import ADDRESSES
 from dashboard.ui.uploaded_files import UploadsOnDisk
 from dashboard.ui.visitor import users_log_in
+from dashboard.web.access_log import AccessLog
 from dashboard.web.closed import Closed
 from dashboard.web.deep_links import deep_links, streamlit_html, told_where_the_server_is
+from dashboard.web.ending import RECORDS_S, ending_in_time
 from dashboard.web.headers import SafeHeaders, content_security_policy, inline_scripts
 from dashboard.web.hosts import OwnHosts, own_names
 from dashboard.web.login import Authenticator, Login
+from dashboard.web.logs import set_up_logs
 from dashboard.web.protected import Protected
+from dashboard.web.proxies import BehindProxies
 
 UNVISITED_S = 5.0  # seconds after which the workers start although no page has been opened
 DRAWING_S = 0.3  # seconds that a browser has to draw the first page before the workers start
@@ -50,13 +54,15 @@ keep_few_arenas()
 
 @asynccontextmanager
 async def _lifespan(app: Any) -> AsyncIterator[None]:
+    set_up_logs(settings.log_level, settings.log_format)  # again, for the loggers that Streamlit has made since
     # on a thread, because the browser loads Streamlit's own files meanwhile
     threading.Thread(target=_start_services, name="start", daemon=True).start()
     _say_where()
     giving_back = asyncio.create_task(give_back())
-    yield
+    with ending_in_time():
+        yield
     giving_back.cancel()
-    _services().close()
+    _services().close(RECORDS_S)
 
 
 def _services() -> Services:
@@ -84,6 +90,7 @@ def _start_services() -> None:
     from dashboard.ui.resources import get_services, page_served
 
     services = get_services()
+    services.hold_database()
     for version in services.registry.versions():
         services.health.fault(version)  # starts to read its file, so that the first page knows whether it is sound
     if page_served.wait(UNVISITED_S):
@@ -149,6 +156,7 @@ base = config.get_option("server.baseUrlPath")
 _refuse_to_start()
 page_html = told_where_the_server_is(streamlit_html(), base)
 settings = get_settings()
+set_up_logs(settings.log_level, settings.log_format)
 named_hosts = (*settings.allowed_hosts, *config.get_option("server.allowedHosts"))
 hosts = own_names(_is_local(), named_hosts)
 origins = config.get_option("server.corsAllowedOrigins") if config.get_option("server.enableCORS") else None
@@ -157,6 +165,8 @@ app = st.App(
     lifespan=_lifespan,
     routes=[*deep_links(ADDRESSES, page_html, base), *routes(_services, users_log_in)],
     middleware=[  # the first one sees a request first, and its answer last
+        Middleware(BehindProxies, trusted=settings.trusted_proxies),
+        Middleware(AccessLog, base=base),
         Middleware(SafeHeaders, policy=content_security_policy(inline_scripts(page_html))),
         Middleware(OwnHosts, hosts=hosts, origins=origins),
         Middleware(Closed),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import getpass
 import logging
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
@@ -77,6 +78,7 @@ class Services:
     offer: EngineServer  # of the workers, to the command line
     visitor: Visitor = OPERATOR  # who uses them
     shared: Services | None = None  # of all visitors; None: these are they
+    will_resume: threading.Event = field(default_factory=threading.Event)  # set until `start` takes up evaluations
 
     def seen_by(self, visitor: Visitor) -> Services:
         """The same services, but only with the evaluations that the visitor may see."""
@@ -145,7 +147,9 @@ class Services:
         """Writes into the database, so that nobody has to wait for it."""
         from dashboard.core.database.write_behind import WriteBehind
 
-        return WriteBehind(self.database)
+        # these records, stored answers and uses of tokens, can be lost; the queue of the history says that the database is
+        # gone
+        return WriteBehind(self.database, log_level=logging.DEBUG)
 
     @property
     @_made_once
@@ -220,15 +224,21 @@ class Services:
         except Exception as error:
             logging.getLogger(__name__).warning("The audit log lacks %s of %s: %s", action, subject, error)
 
+    def hold_database(self) -> None:
+        """Keeps `database restore` from replacing the database while this server runs. `start` does it, too."""
+        _optional("Marking the database as used", lambda: self.database.hold())
+
     def start(self) -> None:
         """Starts the workers, offers them to the command line and takes up interrupted evaluations.
 
         A server calls it once. Only the workers must start; what else fails is a warning in the log.
         """
+        self.hold_database()
         self.engine.start()
         _optional("Offering the workers to the command line", self.offer.start)
         _optional("Tidying the folder of evaluations", lambda: self.runs.tidy())
         _optional("Resuming interrupted evaluations", lambda: self.jobs.go_on_with_interrupted(self.registry))
+        self.will_resume.clear()
 
     def __enter__(self) -> Services:
         return self
@@ -236,23 +246,34 @@ class Services:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Ends the workers, or leaves those of another process, and writes what waits for the database."""
+    def close(self, patience_s: float = 10.0) -> None:
+        """Ends the workers, or leaves those of another process, and writes what waits for the database.
+
+        Args:
+            patience_s: seconds to wait for a database that cannot be used, in all.
+        """
         self.offer.close()
         self.engine.close()
+        until = time.monotonic() + patience_s
+
+        def left_s() -> float:
+            return max(0.0, until - time.monotonic())
+
         with _MAKING:
             made = vars(self)
             if "history" in made:
-                self.history.close()
+                self.history.close(left_s())
             if "writer" in made:
-                self.writer.close()
+                self.writer.close(left_s())
             if "database" in made:
-                self.database.close()
+                self.database.close(left_s())
 
 
 def open_services(settings: Settings) -> Services:
-    """The services of a dashboard. No worker process starts before the first task, or before `Services.start`."""
-    return services_of(settings, make_engine(settings, settings.workers, STAGGER_S))
+    """The services of a server, which calls `Services.start`. No worker starts before that, or before the first task."""
+    services = services_of(settings, make_engine(settings, settings.workers, STAGGER_S))
+    services.will_resume.set()
+    return services
 
 
 def open_for_command(settings: Settings, workers: int | None = None, local: bool = True) -> Services:

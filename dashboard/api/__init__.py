@@ -12,13 +12,16 @@ from starlette.routing import BaseRoute
 from dashboard.core.settings import get_settings
 from dashboard.services import Services
 from dashboard.web.lazy import LazyApp, lazy_mounts
+from dashboard.web.logs import set_up_logs
 from dashboard.web.paths import V1, V2
 
 
 def _alone() -> object:
     from dashboard.api.serving import alone
 
-    return alone(get_settings())
+    settings = get_settings()
+    set_up_logs(settings.log_level, settings.log_format)
+    return alone(settings)
 
 
 def routes(get_services: Callable[[], Services], users_log_in: Callable[[], bool]) -> list[BaseRoute]:

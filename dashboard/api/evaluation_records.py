@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from fastapi import Request
 from pydantic import Field
@@ -11,6 +12,8 @@ from dashboard.api.problems import fix_of, question_of
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.schemas.errors import ErrorRecord, QuestionRecord
 from dashboard.schemas.runs import ScoredRunRecord
@@ -36,7 +39,7 @@ class EvaluationRecord(Schema):
     state: str = Field(description="waiting, running, paused, finished, cancelled, failed or interrupted")
     model: str = Field(description="NAME@VERSION")
     dataset: str
-    progress: ProgressRecord | None = Field(description="null if no work is under way in this server")
+    progress: ProgressRecord | None = Field(description="null if no work on its images is under way")
     error: ErrorRecord | None = Field(description="why it failed or is paused")
     question: QuestionRecord | None = Field(
         description="what has to be decided first, if it failed for want of an answer"
@@ -47,23 +50,66 @@ class EvaluationRecord(Schema):
 
 def record_of(services: Services, run_id: str, request: Request, where: Sequence[str] = ()) -> EvaluationRecord:
     """The record of an evaluation. Raises DatasetError if there is none with this id."""
+    will_resume = services.will_resume.is_set()  # asked before the job, which may begin meanwhile
     job = services.jobs.get(run_id)
     if job and job.found:
         return record_of(services, job.found, request, where)
-    if job and job.state in ("waiting", "running", "paused", "failed"):
+    if job and _tells_all(job):
         return EvaluationRecord(
             id=run_id, run_id=run_id, state=job.state, model=job.model, dataset=job.dataset.name.removesuffix(".dataset.json"),
             progress=progress_of(job), error=_error(job.error), question=question_of(job.error), result=None,
             links=_links(request, run_id),
         )  # fmt: skip
-    run = services.runs.folder(run_id).load(VIEW_COLUMNS, parse_filter(list(where)))
+    folder = services.runs.folder(run_id)
+    run = folder.load(VIEW_COLUMNS, parse_filter(list(where)))
     failed = run.state == "failed" and run.manifest.message
     return EvaluationRecord(
-        id=run_id, run_id=run_id, state=run.state, model=run.manifest.model, dataset=run.manifest.dataset_name, progress=None,
+        id=run_id, run_id=run_id, state=state_of(run.state, run.manifest, will_resume), model=run.manifest.model,
+        dataset=run.manifest.dataset_name, progress=_stored_progress(folder) if run.state == "running" else None,
         error=ErrorRecord(code="error", message=run.manifest.message, fix="") if failed else None,
         question=None,
         result=ScoredRunRecord.of(run) if run.state in ("finished", "cancelled") else None,
         links=_links(request, run_id),
+    )  # fmt: skip
+
+
+def state_of(state: str, manifest: RunManifest, will_resume: bool) -> str:
+    """The state of a stored run: "waiting" if this server is about to resume it."""
+    return "waiting" if state == "interrupted" and will_resume and not manifest.imported else state
+
+
+def watched(services: Services, run_id: str) -> object:
+    """Another value whenever there is clearly more to tell about an evaluation; quicker than its record.
+
+    Raises DatasetError as `record_of` does.
+    """
+    will_resume = services.will_resume.is_set()
+    job = services.jobs.get(run_id)
+    if job and job.found:
+        return watched(services, job.found)
+    if job and _tells_all(job):
+        return job
+    folder = services.runs.folder(run_id)
+    return folder.state(folder.manifest()), folder.growth(), will_resume
+
+
+def _tells_all(job: Job) -> bool:
+    """True unless the stored run tells more than the job."""
+    never_began = job.progress is None and job.state == "cancelled"
+    return job.active or job.state == "failed" or never_began
+
+
+def _stored_progress(folder: RunFolder) -> ProgressRecord:
+    """How far another process is with a run, by the rows that it has stored."""
+    run = folder.load(("status",))
+    done, total = len(run.table), run.manifest.n_images
+    seconds = run.manifest.seconds
+    with suppress(FileNotFoundError):  # the parts are being packed
+        seconds += folder.seconds_until_last_part()
+    rate = done / seconds if seconds else 0.0
+    return ProgressRecord(
+        done=done, total=total, failed=len(run.failed), images_per_second=rate,
+        remaining_s=(total - done) / rate if rate else None,
     )  # fmt: skip
 
 

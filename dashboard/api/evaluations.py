@@ -17,13 +17,13 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from dashboard.api.access import needs
 from dashboard.api.context import Opened
-from dashboard.api.evaluation_records import EvaluationRecord, progress_of, record_of
+from dashboard.api.evaluation_records import EvaluationRecord, record_of, state_of, watched
 from dashboard.api.problems import answers
 from dashboard.api.receiving import BODY, Order, receive_order
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.datasets.described import describe
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.images import run_image
@@ -37,6 +37,7 @@ from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
 POLL_S = 0.5
+UNDER_WAY = ("waiting", "running", "paused")
 router = APIRouter(prefix="/evaluations", tags=["evaluations"])
 RunId = Annotated[str, Path(max_length=100)]
 Where = Annotated[Sequence[str], Query(description="conditions such as confidence<0.7; repeat it for several")]
@@ -122,10 +123,14 @@ def list_evaluations(
         )
     first = ids.index(cursor) + 1 if cursor else 0
     after = first + limit if limit else len(ids)
-    page = [RunSummary.of(overview(services.runs.folder(each.run_id), each)) for each in manifests[first:after]]
+    page = [overview(services.runs.folder(each.run_id), each) for each in manifests[first:after]]
+    resumes = services.will_resume.is_set()
+    listed = [
+        RunSummary.of(each).model_copy(update={"state": state_of(each.state, each.manifest, resumes)}) for each in page
+    ]
     return Evaluations(
         total=len(ids),
-        evaluations=[ListedEvaluation(**dict(each), id=each.run_id) for each in page],
+        evaluations=[ListedEvaluation(**dict(each), id=each.run_id) for each in listed],
         next_cursor=ids[after - 1] if after < len(ids) else None,
     )
 
@@ -148,14 +153,17 @@ async def events(
     async def stream() -> AsyncIterator[ServerSentEvent]:
         before = None
         while True:
-            job = services.jobs.get(id)
-            if job is None or not job.active:
-                record = await asyncio.to_thread(record_of, services, id, request)
-                yield ServerSentEvent(record.model_dump_json(), event="end")
+            try:
+                seen = await asyncio.to_thread(watched, services, id)
+                record = await asyncio.to_thread(record_of, services, id, request) if seen != before else None
+            except DatasetError:  # it was deleted meanwhile
                 return
-            if job != before:
-                before = job
-                said = {"state": job.state, "progress": progress.as_json() if (progress := progress_of(job)) else None}
+            before = seen
+            if record:
+                if record.state not in UNDER_WAY:
+                    yield ServerSentEvent(record.model_dump_json(), event="end")
+                    return
+                said = {"state": record.state, "progress": record.progress.as_json() if record.progress else None}
                 yield ServerSentEvent(json.dumps(said), event="progress")
             await asyncio.sleep(POLL_S)
 
@@ -237,9 +245,11 @@ def report(
 def cancel(
     caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId
 ) -> EvaluationRecord:
-    """Stops an evaluation; the images that are done are kept. Does nothing if it has ended."""
-    if services.jobs.get(id):
-        services.jobs.cancel(id)
+    """Stops an evaluation; the images that are done are kept. Does nothing if it has ended.
+
+    One of another process that uses the same data folder ends within a few seconds.
+    """
+    services.jobs.cancel(id)
     return record_of(services, id, request)
 
 

@@ -67,12 +67,15 @@ def metadata(
         "name": found.name,
         "versions": own,
         "platform": "keras",
-        "inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1]}],
+        "inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1]}],  # a client may send all that are listed here
         "outputs": [
             {"name": "pred_probs", "datatype": "FP32", "shape": [-1, n_classes]},
             {"name": "predicted_label", "datatype": "BYTES", "shape": [-1]},
         ],
-        "parameters": {"class_names": list(found.class_names)},
+        "parameters": {
+            "class_names": list(found.class_names),
+            "instead_of_inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, -1, -1, 3]}],
+        },
     }
 
 

@@ -19,6 +19,7 @@ from dashboard.core.models.prediction import Failure
 from dashboard.core.questions import Choice, UndecidedError
 from dashboard.schemas.errors import QuestionRecord
 from dashboard.schemas.schema import Schema
+from dashboard.web.access_log import request_id
 
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS = 10  # of a request, told in one answer
@@ -45,6 +46,7 @@ class Problem(Schema):
     code: str = Field(description="stable name of the kind of error, for programs")
     fix: str = Field(description="what to do about it; may be empty")
     question: QuestionRecord | None = Field(None, description="what has to be decided first; null if nothing has")
+    request_id: str = Field("", description="of the line in the log; `X-Request-ID` of the request or made for it")
 
 
 def status_of(error: DashboardError | Failure) -> int:
@@ -65,7 +67,7 @@ def problem(
     """The response."""
     record = Problem(
         type=f"urn:classifier-dashboard:{code}", title=HTTPStatus(status).phrase, status=status, detail=detail,
-        code=code, fix=fix, question=question,
+        code=code, fix=fix, question=question, request_id=request_id.get(),
     )  # fmt: skip
     return JSONResponse(record.as_json(), status, headers, MEDIA_TYPE)
 

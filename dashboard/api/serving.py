@@ -25,9 +25,12 @@ from dashboard.api.problems import answers, tell_problems
 from dashboard.api.queries import only_known
 from dashboard.core.settings import Settings
 from dashboard.services import open_services
+from dashboard.web.access_log import AccessLog
+from dashboard.web.ending import RECORDS_S, ending_in_time
 from dashboard.web.hosts import OwnHosts, own_names
 from dashboard.web.lazy import AnyPathMount
 from dashboard.web.paths import V1, V2
+from dashboard.web.proxies import BehindProxies
 
 _DESCRIPTION = """Predict images, explain predictions, and evaluate whole datasets.
 
@@ -123,12 +126,17 @@ def alone(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         threading.Thread(target=services.start, name="start", daemon=True).start()
-        yield
-        services.close()
+        with ending_in_time():
+            yield
+        services.close(RECORDS_S)
 
     hosts = own_names(False, settings.allowed_hosts)
     return Starlette(
         routes=mounts(both(lambda: services, settings)),
         lifespan=lifespan,
-        middleware=[Middleware(OwnHosts, hosts=hosts)],
+        middleware=[
+            Middleware(BehindProxies, trusted=settings.trusted_proxies),
+            Middleware(AccessLog),
+            Middleware(OwnHosts, hosts=hosts),
+        ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
@@ -89,13 +90,26 @@ class Settings(BaseSettings):
         default=(),
         description="names that the served pages answer to, separated by commas; *.example.com for all of them",
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="addresses or networks of reverse proxies on other machines, separated by commas, whose "
+        "X-Forwarded-For says who asks; one on this machine is trusted anyway",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least that the log of a server tells"
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="form of the lines in the log of a server")
     api_max_body_mb: int = Field(default=64, ge=1, description="largest request of the HTTP API, except for datasets")
     api_max_images: int = Field(default=256, ge=1, description="images in one request of the HTTP API")
     api_requests_per_minute: int = Field(default=60_000, ge=1, description="requests of one client of the HTTP API")
     database_url: SecretStr = Field(
         default=SecretStr(""),
-        validation_alias=AliasChoices("DASHBOARD_DATABASE_URL", "DATABASE_URL"),
         description="postgresql://USER:PASSWORD@HOST/NAME; empty: dashboard.sqlite3 in the data folder",
+    )
+    usual_database_url: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="DATABASE_URL",
+        description="the same under the name that hosts of databases use; `database_url` goes before it",
     )
     database_lock_s: float = Field(default=5.0, gt=0, description="how long one try waits for a locked database")
     history_images: bool = Field(default=False, description="whether the history also keeps the predicted images")
@@ -122,6 +136,28 @@ class Settings(BaseSettings):
         if wrong := [name for name in names if not _HOST.fullmatch(name)]:
             raise ValueError(f"{wrong[0]!r} is not the name of a host; write it without http:// and without a port")
         return names
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, text: object) -> object:
+        """The addresses and networks in a list separated by commas."""
+        if not isinstance(text, str):
+            return text
+        names = _listed(text)
+        for name in names:
+            try:
+                network = ipaddress.ip_network(name)
+            except ValueError as error:
+                raise ValueError(f"{error}; write addresses such as 10.0.0.5 or networks such as 10.0.0.0/24") from None
+            if not network.prefixlen:
+                raise ValueError(f"{name} would let everybody name any address as their own; name the proxies only")
+        return names
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower_case(cls, text: object) -> object:
+        """The word in lower case."""
+        return text.lower() if isinstance(text, str) else text
 
     @field_validator("admins", mode="before")
     @classmethod
@@ -218,5 +254,5 @@ def _told(where: Sequence[int | str], value: object, message: str) -> str:
 
 def unknown_settings() -> list[str]:
     """Names in the environment that look like settings but are none: perhaps they are misspelt."""
-    known = {f"DASHBOARD_{name.upper()}" for name in Settings.model_fields}
+    known = {f"DASHBOARD_{name.upper()}" for name, field in Settings.model_fields.items() if not field.validation_alias}
     return sorted(name for name in os.environ if name.startswith("DASHBOARD_") and name not in known)

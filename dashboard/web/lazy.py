@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import Receive, Scope, Send
 
 
@@ -29,11 +29,19 @@ class LazyApp:
 
 
 class AnyPathMount(Mount):
-    """Also for a path with an encoded line break, which the pattern of Mount leaves to other routes."""
+    """Also for what Mount leaves to other routes: the path itself without a slash, and an encoded line break below it."""
 
     def __init__(self, path: str, app: Any) -> None:
         super().__init__(path, app)
         self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """See Mount."""
+        if scope["type"] != "http" or scope["path"] != scope.get("root_path", "") + self.path:
+            return super().matches(scope)
+        root = {"path": f"{scope['path']}/"}
+        match, child_scope = super().matches({**scope, **root})
+        return match, {**child_scope, **root}
 
 
 def lazy_mounts(paths: Sequence[str], make: Callable[[], Mapping[str, Any]]) -> list[BaseRoute]:

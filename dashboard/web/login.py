@@ -15,10 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.web.hosts import names_host
 from dashboard.web.login_page import login_page, logout_page
-from dashboard.web.paths import has_own_rules, prefix_of
+from dashboard.web.paths import LOGIN, LOGOUT, has_own_rules, prefix_of
 from dashboard.web.refusing import POLICY_VIOLATION, refuse
 
-LOGIN, LOGOUT = "/login", "/logout"
 _LONGEST_FORM = 16_384  # bytes
 _NO_STORE = {"Cache-Control": "no-store"}
 _UNSAFE = re.compile(r"[\x00-\x20\\\x7f]")

@@ -14,8 +14,11 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from dashboard.core.evaluation.opening import begin_run
+from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.services import Services
 
@@ -150,6 +153,41 @@ def test_events_end_with_the_record(client: TestClient, done: Any) -> None:
     assert record["id"] == done["id"] and record["state"] == "finished"
 
 
+def test_an_evaluation_of_another_process_is_followed_to_its_end_and_can_be_stopped(
+    client: TestClient, opened: Services, tiny_version: ModelVersion, make_zip: Files
+) -> None:
+    run = begin_run(plan_run(make_zip({"cat": 9}), tiny_version), opened.runs, 5, "elsewhere")
+    told: list[str] = []
+    with client.stream("GET", f"{V1}/evaluations/elsewhere/events") as stream:
+        for line in stream.iter_lines():
+            told.append(line)
+            if line.startswith("data: ") and len([each for each in told if each.startswith("data: ")]) == 1:
+                assert client.post(f"{V1}/evaluations/elsewhere/cancel").json()["state"] == "running"
+                assert run.folder.is_asked_to_stop()
+                run.folder.finish(run.manifest, "cancelled", 1.0)
+                run.owner.release()
+    assert "event: progress" in told and told.count("event: end") == 1
+    first, last = (json.loads(line[6:]) for line in told if line.startswith("data: "))
+    assert first["state"] == "running" and first["progress"]["done"] == 0 and first["progress"]["total"] == 9
+    assert last["state"] == "cancelled" and last["id"] == "elsewhere"
+
+
+def test_what_this_server_is_about_to_resume_waits(
+    client: TestClient, opened: Services, tiny_version: ModelVersion, make_zip: Files
+) -> None:
+    begin_run(plan_run(make_zip({"dog": 9}), tiny_version), opened.runs, 5, "stopped").owner.release()
+    address = f"{V1}/evaluations/stopped"
+    assert client.get(address).json()["state"] == "interrupted"
+    opened.will_resume.set()
+    try:
+        assert client.get(address).json()["state"] == "waiting"
+        listed = client.get(f"{V1}/evaluations").json()["evaluations"]
+        assert [each["state"] for each in listed if each["id"] == "stopped"] == ["waiting"]
+        assert client.post(f"{address}/cancel").json()["state"] == "cancelled"
+    finally:
+        opened.will_resume.clear()
+
+
 def test_deleted_is_gone(client: TestClient, done: Any) -> None:
     assert client.delete(done["links"]["self"]).status_code == 204
     for answer in (client.get(done["links"]["self"]), client.delete(done["links"]["self"])):
@@ -170,6 +208,8 @@ def test_labels_that_are_no_classes_are_told_and_can_be_mapped(client: TestClien
     data = make_zip({"cat": 1, "hound": 2}, name="hounds.zip").read_bytes()
     failed = finished(client, client.post(f"{V1}/evaluations", content=data, headers=ZIP).json())
     assert failed["state"] == "failed" and failed["error"]["code"] == "labels_unknown"
+    assert "event: end" in client.get(failed["links"]["events"]).text
+    assert client.post(failed["links"]["cancel"]).json()["state"] == "failed"
     mapped = client.post(
         f"{V1}/evaluations", content=data, headers=ZIP, params={"label_map": json.dumps({"hound": "dog"})}
     ).json()

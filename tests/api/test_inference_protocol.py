@@ -128,7 +128,10 @@ def test_the_client_of_triton_predicts_unchanged(served: str, expected: np.ndarr
     triton = pytest.importorskip("tritonclient.http", reason="tritonclient is not installed")
     with triton.InferenceServerClient(served) as client:
         assert client.is_server_live() and client.is_model_ready("tiny")
-        assert client.get_model_metadata("tiny")["inputs"][0]["name"] == "image"
+        assert client.get_server_metadata()["name"] == "classifier-dashboard"
+        described = client.get_model_metadata("tiny")
+        assert [each["datatype"] for each in described["inputs"]] == ["BYTES"]
+        assert [each["datatype"] for each in described["parameters"]["instead_of_inputs"]] == ["UINT8"]
         pixels = triton.InferInput("image", [3, 32, 32, 3], "UINT8")
         pixels.set_data_from_numpy(np.stack(PICTURES))
         files = triton.InferInput("image", [3], "BYTES")

@@ -6,12 +6,18 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from dashboard.core.access.password import Password
 from dashboard.core.access.tokens import Tokens
 from dashboard.core.database.database import Database
 from dashboard.core.database.write_behind import WriteBehind
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.shell import in_command
+from dashboard.services import services_of
 from tests.cli.records import Commands
 from tests.postgres import settings_of
+from tests.worker.hostile_worker import EVALUATING
 
 FILE = "dashboard.sqlite3"
 
@@ -63,6 +69,35 @@ def test_a_backup_can_be_restored_after_damage(commands: Commands, tmp_path: Pat
     assert commands.json("database", "check")["rows"]["tokens"] == 1
 
 
+def test_a_backup_does_not_go_into_another_kind_of_database(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands.run("tokens", "create", "camera")
+    backup, other = tmp_path / "backup", tmp_path / "other file"
+    commands.run("database", "backup", str(backup))
+    other.write_bytes(b"PGDMP")
+    monkeypatch.setenv("DASHBOARD_DATABASE_URL", "postgresql://me:s3cret@example.com:5433/images")
+    into = "--host=example.com --port=5433 --username=me --dbname=images"
+    refused = commands.json("database", "restore", str(backup), fails=True)["error"]
+    assert "SQLite file. It cannot go into the PostgreSQL database 'images'" in refused["message"]
+    assert "remove DASHBOARD_DATABASE_URL" in refused["fix"] and f"{into} BACKUP`" in refused["fix"]
+    refused = commands.json("database", "restore", str(other), fails=True)["error"]
+    assert f"`pg_restore --clean --if-exists {into} {in_command(str(other))}`" in refused["fix"]
+    made = commands.json("database", "backup", str(tmp_path / "new"), fails=True)["error"]
+    assert f"`pg_dump --format=custom --file={tmp_path / 'new'} {into}`" in made["fix"]
+    assert "s3cret" not in str((refused, made))
+
+
+def test_a_server_holds_its_database_from_its_start(commands: Commands, tmp_path: Path) -> None:
+    commands.run("tokens", "create", "camera")
+    backup = tmp_path / "backup"
+    commands.run("database", "backup", str(backup))
+    with services_of(settings_of(commands.data_dir), WorkerPool(1, command=EVALUATING, at_once=False)) as server:
+        server.start()
+        assert commands.json("database", "restore", str(backup), fails=True)["error"]["code"] == "database_locked"
+    assert commands.json("database", "restore", str(backup))["kept"]
+
+
 def test_a_restore_refuses_what_would_lose_something(commands: Commands, tmp_path: Path) -> None:
     commands.run("tokens", "create", "camera")
     file = commands.data_dir / FILE
@@ -80,4 +115,9 @@ def test_a_restore_refuses_what_would_lose_something(commands: Commands, tmp_pat
     in_use = commands.json("database", "restore", str(backup), fails=True)["error"]
     assert in_use["code"] == "database_locked" and "Stop the dashboard" in in_use["fix"]
     running.close()
+    running.hold()  # as a server does before it opens the file
+    in_use = commands.json("database", "restore", str(backup), fails=True)["error"]
+    assert in_use["code"] == "database_locked" and "Stop the dashboard" in in_use["fix"]
+    running.close()
     assert file.read_bytes() == before
+    assert commands.json("database", "restore", str(backup))["kept"]

@@ -74,3 +74,24 @@ def test_host_names_are_a_list_without_schemes_and_ports(monkeypatch: pytest.Mon
         monkeypatch.setenv("DASHBOARD_ALLOWED_HOSTS", wrong)
         with pytest.raises(ValidationError, match="without http:// and without a port"):
             Settings(_env_file=None)  # type: ignore[call-arg]
+
+
+def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_TRUSTED_PROXIES", "10.0.0.5, 172.18.0.0/16,2001:DB8::/32")
+    assert Settings(_env_file=None).trusted_proxies == ("10.0.0.5", "172.18.0.0/16", "2001:db8::/32")  # type: ignore[call-arg]
+    for wrong in ("proxy", "10.0.0.1/8", "10.0.0.5:80", "0.0.0.0/0", "::/0", "*"):
+        monkeypatch.setenv("DASHBOARD_TRUSTED_PROXIES", wrong)
+        with pytest.raises(
+            DashboardError, match=r"DASHBOARD_TRUSTED_PROXIES is .*(write addresses|would let everybody)"
+        ):
+            get_settings.__wrapped__()
+
+
+def test_the_form_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_LOG_LEVEL", "WARNING")
+    monkeypatch.setenv("DASHBOARD_LOG_FORMAT", "json")
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    assert (settings.log_level, settings.log_format) == ("warning", "json")
+    monkeypatch.setenv("DASHBOARD_LOG_LEVEL", "loud")
+    with pytest.raises(DashboardError, match="DASHBOARD_LOG_LEVEL is 'loud'"):
+        get_settings.__wrapped__()

@@ -19,6 +19,7 @@ from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.settings import Settings
 from dashboard.web.login import Authenticator, Login, own_path
 from dashboard.web.protected import Protected
+from dashboard.web.proxies import BehindProxies
 
 RIGHT = "a long password"
 
@@ -91,6 +92,15 @@ def test_a_wrong_password_is_told_and_a_few_tries_are_enough(client: TestClient)
         assert "set-cookie" not in refused.headers
     refused = log_in(client)
     assert "5 wrong tries within a minute" in refused.text and "set-cookie" not in refused.headers
+
+
+def test_wrong_tries_behind_a_trusted_proxy_count_for_who_made_them(password: Password, tmp_path: Path) -> None:
+    behind = BehindProxies(served(password, tmp_path), ("10.0.0.5",))
+    proxy = TestClient(behind, base_url="http://localhost", follow_redirects=False, client=("10.0.0.5", 5000))
+    for invented in range(6):  # addresses before the last one do not count
+        refused = log_in(proxy, "wrong", **{"X-Forwarded-For": f"1.2.3.{invented}, 203.0.113.9"})
+    assert "Try again in" in refused.text
+    assert log_in(proxy, **{"X-Forwarded-For": "203.0.113.8"}).status_code == 303
 
 
 def test_a_new_password_ends_log_ins_and_open_connections(client: TestClient, password: Password) -> None:

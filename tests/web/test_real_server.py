@@ -76,6 +76,7 @@ def test_nothing_but_the_login_and_health_answers_without_a_cookie(tmp_path: Pat
             assert code == expected, (path, code, text)
         assert status(f"{server.url}/login")[0] == 200 and status(f"{server.url}/api/v1/live")[0] == 200
         assert status(f"{server.url}/api/v1/models")[0] == 401
+        assert status(f"{server.url}/v2")[0] == 200 and status(f"{server.url}/api/v1")[0] == 404
 
 
 @pytest.mark.parametrize(

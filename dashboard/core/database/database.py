@@ -35,6 +35,7 @@ class Database:
         self._engine: Engine | None = None
         self._opened_file: tuple[int, int] | None = None  # device and inode
         self._in_use: Mark | None = None
+        self._held: Mark | None = None
         self._failed: tuple[float, DatabaseError] | None = None
 
     @cached_property
@@ -100,11 +101,44 @@ class Database:
                 yield
         except DatabaseError as error:
             if error.code == "database_damaged":
-                self.close()  # it is checked again before it is used again
+                self._disconnect()  # it is checked again before it is used again
             raise
 
-    def close(self) -> None:
-        """Closes all connections. The next use opens the database again."""
+    def hold(self) -> None:
+        """Keeps others from replacing an SQLite file until `close`, although it may not be opened yet.
+
+        Raises:
+            DatabaseError: another process replaces the file just now.
+            OSError: nothing can be written beside the file.
+        """
+        from dashboard.core.database import faults
+        from dashboard.core.database.address import file_of
+
+        with self._opening:
+            if self._held is None and (file := file_of(self._settings)):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    self._held = mark_in_use(file, self._settings.database_lock_s)
+                except TimeoutError:
+                    raise faults.locked(self.address) from None
+
+    def close(self, patience_s: float = -1) -> None:
+        """Closes all connections. The next use opens the database again.
+
+        Args:
+            patience_s: seconds to wait for a thread that opens the database; -1: without a limit.
+        """
+        if not self._opening.acquire(timeout=patience_s):
+            return
+        try:
+            self._disconnect()
+            if self._held is not None:
+                self._held.close()
+                self._held = None
+        finally:
+            self._opening.release()
+
+    def _disconnect(self) -> None:
         with self._opening:
             if self._engine is not None:
                 self._engine.dispose()
@@ -122,11 +156,11 @@ class Database:
                 return self._engine
             if self._failed is not None and time.monotonic() < self._failed[0]:
                 raise self._failed[1].again()
-            self.close()  # the file was moved or replaced
+            self._disconnect()  # the file was moved or replaced
             try:
                 self._open()
             except DatabaseError as error:
-                self.close()
+                self._disconnect()
                 self._failed = time.monotonic() + _AGAIN_S, error
                 raise
             assert self._engine is not None

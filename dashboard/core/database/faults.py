@@ -57,14 +57,14 @@ def unavailable(address: Address, reason: str, error: OSError | None = None) -> 
     elif address.file:
         fix = f"Let the dashboard's user write in {address.file.parent}, and see that there is free space."
     else:
-        fix = "Start the server, and check host, user, password and database name in DATABASE_URL."
-    return DatabaseError(f"{address.name} cannot be used: {reason}.", f"{fix} Predictions go on meanwhile.")
+        fix = f"Start the server, and check host, user, password and database name in {address.variable}."
+    return DatabaseError(f"{address.as_subject} cannot be used: {reason}.", f"{fix} Predictions go on meanwhile.")
 
 
 def locked(address: Address) -> DatabaseError:
     """Another program holds the database."""
     return DatabaseError(
-        f"{address.name} is locked: another program has been writing to it for too long.",
+        f"{address.as_subject} is locked: another program has been writing to it for too long.",
         "Try again when that program has finished or is closed.",
         "database_locked",
     )

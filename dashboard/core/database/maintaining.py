@@ -13,9 +13,11 @@ from dashboard.core.database.database import Database
 from dashboard.core.database.file_locks import used_by_nobody, writer_lock
 from dashboard.core.errors import DashboardError, DatabaseError
 from dashboard.core.files import how_to_write_again
+from dashboard.core.shell import in_command
 
 _PAGES_AT_ONCE = 1024  # of a copy; other programs may write between two steps
 _LOCK_S = 10.0
+_BEGINS = b"SQLite format 3\0"  # every SQLite file, https://www.sqlite.org/fileformat.html
 
 
 def check(database: Database) -> dict[str, int]:
@@ -46,7 +48,12 @@ def back_up(database: Database, target: Path) -> None:
         DatabaseError: it is damaged, cannot be used, or is on a PostgreSQL server.
         DashboardError: the target exists or cannot be written.
     """
-    source = _file_of(database.address, f"pg_dump --format=custom --file={target} NAME")
+    source = database.address.file
+    if source is None:
+        raise _no_file(
+            database.address,
+            f"Use `pg_dump --format=custom --file={in_command(str(target))} {database.address.options}`.",
+        )
     if target.exists():
         raise DashboardError(f"{target} exists already.", "Name a new file.", "storage")
     if not target.parent.is_dir():
@@ -76,7 +83,8 @@ def restore(address: Address, backup: Path) -> Path | None:
         DatabaseError: the backup is damaged or of another program, or a process uses the database.
         DashboardError: a file cannot be written.
     """
-    file = _file_of(address, f"pg_restore --clean --dbname=NAME {backup}")
+    if (file := address.file) is None:
+        raise _not_for_postgresql(address, backup)
     _check_backup(backup)
     part = file.with_name(f".{file.name}.part")
     kept: Path | None = None
@@ -107,12 +115,28 @@ def restore(address: Address, backup: Path) -> Path | None:
     return kept
 
 
-def _file_of(address: Address, instead: str) -> Path:
-    if address.file is None:
-        raise DatabaseError(
-            f"{address.name} is not a file.", f"Use the programs of PostgreSQL, such as `{instead}`.", "database_url"
-        )
-    return address.file
+def _no_file(address: Address, fix: str) -> DatabaseError:
+    return DatabaseError(f"{address.as_subject} is not a file.", fix, "database_url")
+
+
+def _not_for_postgresql(address: Address, backup: Path) -> DatabaseError:
+    command = "pg_restore --clean --if-exists " + address.options
+    if not _is_sqlite(backup):
+        return _no_file(address, f"If pg_dump made the backup, use `{command} {in_command(str(backup))}`.")
+    return DatabaseError(
+        f"{backup} is a backup of an SQLite file. It cannot go into {address.name}.",
+        f"To use the backup, remove {address.variable} and restore it again: the dashboard then uses a file in the data "
+        f"folder. A backup that pg_dump made goes back with `{command} BACKUP`.",
+        "database_url",
+    )
+
+
+def _is_sqlite(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_BEGINS)) == _BEGINS
+    except OSError:
+        return False
 
 
 def _check_backup(backup: Path) -> None:

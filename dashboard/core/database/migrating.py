@@ -32,7 +32,7 @@ def migrate(connection: Connection, name: str) -> None:
 
     Args:
         connection: no other one may migrate meanwhile; for PostgreSQL, a lock is taken here.
-        name: of the database, in messages.
+        name: of the database, as the beginning of a message.
 
     Raises:
         DatabaseError: a newer program made the tables.

@@ -50,7 +50,7 @@ def open_engine(address: Address, lock_s: float) -> Engine:
                 ready = version_of(connection) == HEAD
             if not ready:
                 with engine.begin() as connection:
-                    migrate(connection, address.name)
+                    migrate(connection, address.as_subject)
     except BaseException:
         engine.dispose()
         raise
@@ -70,7 +70,7 @@ def _open_file(address: Address, file: Path, engine: Engine, lock_s: float) -> N
     with writer_lock(file, max(lock_s, _MIGRATION_S)), engine.connect() as connection:
         writing = connection.execution_options(**{WRITES: True})
         with writing.begin():
-            migrate(writing, address.name)
+            migrate(writing, address.as_subject)
 
 
 def _sqlite(address: Address, lock_s: float) -> Engine:

@@ -38,12 +38,16 @@ class _Item:
 class WriteBehind:
     """A queue of records, and the thread that writes them. Thread-safe."""
 
-    def __init__(self, database: Database, most: int = 50_000, most_bytes: int = 2**28) -> None:
+    def __init__(
+        self, database: Database, most: int = 50_000, most_bytes: int = 2**28, log_level: int = logging.WARNING
+    ) -> None:
         """
         Args:
             most: records in the queue.
             most_bytes: sum of the `size_bytes` of these records.
+            log_level: of the lines in the log that records wait or are lost.
         """
+        self._log_level = log_level
         self._database, self._most, self._most_bytes = database, most, most_bytes
         self._changed = threading.Condition()
         self._queue: deque[_Item] = deque()
@@ -110,9 +114,9 @@ class WriteBehind:
             self._queue.clear()
             self._changed.notify_all()
         if lost:
-            _LOG.warning(
-                "%s for the database could not be written and are lost. %s", counted(lost, "record"), self.last_error
-            )
+            are = "is" if lost == 1 else "are"
+            text = "%s for the database could not be written and %s lost. %s"
+            _LOG.log(self._log_level, text, counted(lost, "record"), are, self.last_error or "")
         return not lost
 
     def _is_hopeless(self) -> bool:
@@ -146,7 +150,7 @@ class WriteBehind:
                 self._write(batch)
             except (DatabaseError, DependencyError) as error:
                 if self.last_error is None:  # the first of several failures
-                    _LOG.warning("Records wait for the database. %s", error)
+                    _LOG.log(self._log_level, "Records wait for the database. %s", error)
                 with self._changed:
                     self.last_error = error
                     self._changed.notify_all()

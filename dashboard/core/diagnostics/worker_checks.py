@@ -8,12 +8,14 @@ import psutil
 
 from dashboard.core.diagnostics.checks import MIB, Check
 from dashboard.core.diagnostics.context import CheckContext, Step
-from dashboard.core.engine.contract import OUT_OF_MEMORY, Engine, WorkerStatus
+from dashboard.core.engine.contract import IMPORTING, OUT_OF_MEMORY, TOO_SLOW, Engine, WorkerStatus
 from dashboard.core.errors import counted
+from dashboard.core.settings import install_requirements
 from dashboard.core.shell import set_variable
 
 GROUP = "workers"
 LEAST_FREE_MIB = 500  # a worker with a small model takes about as much
+_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGXCPU")
 _FORGET_S = 600.0  # a worker whose predecessor died longer ago is no warning any more
 _FEWER = f"use fewer workers with `{set_variable('DASHBOARD_WORKERS', 1)}`, then restart the dashboard."
 
@@ -70,9 +72,9 @@ def check_worker(worker: WorkerStatus, tensorflow_works: bool) -> Check:
     if not tensorflow_works:
         return Check(check_id, GROUP, "skipped", f"{name} skipped: TensorFlow is not usable", "", details)
     if worker.state == "failed":
-        fix = f"Restart the dashboard. If the error persists: {_against(worker.fault)}"
+        fix = f"Restart the dashboard. If the error persists: {_against(worker)}"
         return Check(check_id, GROUP, "error", f"{name} does not start: it {worker.fault}", fix, details)
-    restarts = f"If restarts keep increasing: {_against(worker.fault)}"
+    restarts = f"If restarts keep increasing: {_against(worker)}"
     if worker.state == "died":
         return Check(check_id, GROUP, "error", f"{name} died and is being replaced", restarts, details)
     if worker.state == "starting" and worker.restarts:
@@ -105,11 +107,21 @@ def check_memory() -> Check:
     )
 
 
-def _against(fault: str) -> str:
-    """What to do about workers that end for this reason."""
+def _against(worker: WorkerStatus) -> str:
+    """What to do about workers that end as this one did."""
+    fault = worker.fault
     if OUT_OF_MEMORY in fault or _memory_is_short():
         return f"free some memory by ending other programs, or {_FEWER}"
-    return "look for the reason in the log of the server."
+    if fault.startswith(TOO_SLOW):
+        setting = "DASHBOARD_WORKER_START_S" if IMPORTING in fault else "DASHBOARD_TASK_S"
+        return f"allow more time with `{set_variable(setting, 300)}`, then restart the dashboard."
+    if any(signal in fault for signal in _FROM_OUTSIDE):
+        when = f" of {worker.died_utc}" if worker.died_utc else ""
+        return (
+            "the dashboard did not send this signal. A person, another program, a limit of a container or the system did. "
+            f"Look into the log of the system{when}, on Linux with `journalctl --dmesg --utc`."
+        )
+    return f"the worker's own program failed. Install its packages again with `{install_requirements('--force-reinstall')}`."
 
 
 def _memory_is_short() -> bool:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 ATTEMPTS = 2
 YIELDS_S = 2.0
 OUT_OF_MEMORY = "memory ran out"  # in the fault of a worker that the system killed for this reason
+TOO_SLOW = "did not answer within"  # begins the fault of a worker that was ended because it took too long
+IMPORTING = "importing TensorFlow"  # in the fault of a worker that ended while it started
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import psutil
 
-from dashboard.core.engine.contract import OUT_OF_MEMORY
+from dashboard.core.engine.contract import IMPORTING, OUT_OF_MEMORY, TOO_SLOW
 from dashboard.core.engine.system import PipeEnd, oom_kills, start_with_pipe
 from dashboard.core.engine.task_words import in_words
 from dashboard.core.engine.worker import WorkerDied
@@ -87,7 +87,7 @@ class WorkerProcess:
 
     def wait_until_ready(self, limit_s: float) -> None:
         """Waits until the worker has imported TensorFlow. Raises WorkerDied if it ends or takes too long."""
-        with self._limited(limit_s, "importing TensorFlow"):
+        with self._limited(limit_s, IMPORTING):
             self._pipe.recv()
 
     def run(self, task: str, args: tuple[Any, ...], limit_s: float) -> Any:
@@ -112,7 +112,7 @@ class WorkerProcess:
         try:
             yield
         except (EOFError, OSError) as error:  # OSError: the worker died in the middle of its answer
-            how = f"did not answer within {limit_s:.0f} s" if self._overran else self.how_it_ended()
+            how = f"{TOO_SLOW} {limit_s:.0f} s" if self._overran else self.how_it_ended()
             signal_name = None if self._overran else signal_in(self._returncode)
             raise WorkerDied(f"{how} while {doing}", self._begun, self._overran, signal_name) from error
         finally:

@@ -19,6 +19,9 @@ _WITHOUT_EFFECT_ON_ANSWERS = {
     "max_upload_mb",
     "fork",
     "allowed_hosts",
+    "trusted_proxies",
+    "log_level",
+    "log_format",
 }
 
 

@@ -159,9 +159,12 @@ class WorkerSlot:
             self._queue.put_back(task)
 
     def _bury(self, reason: str, state: str = "starting") -> None:
+        process = ""
         if self._worker:
+            process = f" (process {self._worker.pid})"
             self._worker.close()
         if not self._queue.closed:
-            logging.getLogger(__name__).warning("Worker %d %s.", self._number, reason)
+            # people count from 1, as on the page
+            logging.getLogger(__name__).warning("Worker %d%s %s.", self._number + 1, process, reason)
         self._worker, self._state, self._fault, self._died_utc = None, state, reason, utc_now()
         self._restarts += 1

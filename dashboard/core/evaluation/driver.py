@@ -28,7 +28,7 @@ def go_on(
     """Evaluates the remaining chunks of a run and returns its manifest.
 
     An image becomes a failed row if it cannot be read, its label is not a class of the model, or it kills its worker;
-    the evaluation continues. After KeyboardInterrupt the run is stored as cancelled.
+    the evaluation continues. After KeyboardInterrupt the run is stored as cancelled; another process can ask for that.
 
     Args:
         chunk_s: time limit for a chunk of full size, in seconds.
@@ -48,6 +48,8 @@ def go_on(
                     break
             work.settle(*inbox.get())
             on_progress(work.progress)
+            if not work.complete and work.is_asked_to_stop():
+                raise KeyboardInterrupt
         with contextlib.suppress(DashboardError):
             work.measure().result()
         return work.finish("finished")

@@ -34,7 +34,9 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.manifest import new_run_id
 from dashboard.core.runs.store import RunStore, storage_error
 
+_LOG = logging.getLogger(__name__)
 RETRY_S = 30.0  # between attempts to write to a full disk
+LOOK_S = 0.5  # between looks whether another process asks to stop a run
 
 
 class JobRunner:
@@ -106,7 +108,7 @@ class JobRunner:
             try:
                 resumed.append(self.go_on(run_id, registry))
             except Exception:  # one run must not keep the others from going on
-                logging.getLogger(__name__).warning("Run %s does not go on.", run_id, exc_info=True)
+                _LOG.warning("Run %s does not go on.", run_id, exc_info=True)
         return resumed
 
     def get(self, run_id: str) -> Job | None:
@@ -165,14 +167,16 @@ class JobRunner:
         while True:
             self._give_out()
             paused = any(job.state == "paused" for job in self.active())
+            left_s = max(0.0, self._retry_at - time.monotonic()) if paused else LOOK_S
             try:
-                call = self._inbox.get(timeout=max(0.0, self._retry_at - time.monotonic()) if paused else None)
+                call = self._inbox.get(timeout=min(left_s, LOOK_S) if self._works else None)
             except Empty:
-                call = self._retry_paused
+                call = self._retry_paused if left_s < LOOK_S else self._cancel_where_asked
             try:
                 call()
+                self._cancel_where_asked()
             except Exception:  # an error must not end the runner's thread
-                logging.getLogger(__name__).exception("A step of an evaluation failed.")
+                _LOG.exception("A step of an evaluation failed.")
 
     def _give_out(self) -> None:
         """Submits chunks of the runs in turn, as many as keep the workers busy."""
@@ -203,15 +207,18 @@ class JobRunner:
                 self._stop(run_id, "failed", self._told(error, run_id))
 
     def _begin(self, job: Job, work: EvaluationWork) -> None:
+        run_id = work.manifest.run_id
         if not self._jobs[job.run_id].active:  # cancelled meanwhile
+            if run_id == job.run_id:
+                self._update(run_id, progress=work.progress)
             self._end(work, "cancelled")
             return
-        run_id = work.manifest.run_id
         with self._lock:  # both changes under one lock, so that a reader of `found` also finds the job of that run
             if run_id != job.run_id:  # an interrupted run was resumed
                 self._jobs[job.run_id] = replace(job, state="finished", found=run_id)
             self._jobs[run_id] = Job(run_id, job.dataset, work.manifest.model, "running", user=work.manifest.user)
         self._works[run_id] = work
+        _LOG.info("Run %s begins: %s by %s.", run_id, work.manifest.dataset_name, work.manifest.model)
         with self._guarded(run_id):
             self._advance(run_id)
 
@@ -246,6 +253,11 @@ class JobRunner:
         if self._jobs[run_id].active and not (work and work.complete):
             self._stop(run_id, "cancelled")
 
+    def _cancel_where_asked(self) -> None:
+        for run_id, work in list(self._works.items()):
+            if work.is_asked_to_stop():
+                self._cancel(run_id)
+
     def _stop(self, run_id: str, state: Literal["cancelled", "failed"], error: DashboardError | None = None) -> None:
         if run_id in self._turns:
             self._turns.remove(run_id)
@@ -270,7 +282,7 @@ class JobRunner:
     ) -> None:
         with contextlib.suppress(OSError, DashboardError):  # if it cannot be written, the run can be resumed later
             work.finish(state, str(error or ""))
-            if (state == "cancelled" and not work.progress.done) or work.in_vain(error):
+            if work.in_vain(error):
                 self._store.discard(work.manifest.run_id)
         work.leave()
 
@@ -297,9 +309,11 @@ class JobRunner:
             return error
         if isinstance(error, OSError):
             return storage_error(self._store.root, error, run_id)
-        logging.getLogger(__name__).error("An evaluation stopped.", exc_info=error)
+        _LOG.error("An evaluation stopped.", exc_info=error)
         return DashboardError(f"The evaluation stopped: {type(error).__name__}: {error}.", "Please report this.")
 
     def _update(self, run_id: str, **changes: object) -> None:
         with self._lock:
-            self._jobs[run_id] = replace(self._jobs[run_id], **changes)  # type: ignore[arg-type]
+            job = self._jobs[run_id] = replace(self._jobs[run_id], **changes)  # type: ignore[arg-type]
+        if "state" in changes:
+            _LOG.info("Run %s is %s%s", run_id, job.state, f": {job.error}" if job.error else ".")

@@ -52,11 +52,29 @@ class VisitorsJobs:
         return self._store.visitor.may_change(job.user)
 
     def cancel(self, run_id: str) -> None:
-        """Cancels a job; the finished chunks are kept. Raises as `go_on` does."""
+        """Cancels a job; the finished chunks are kept. One of another process ends within a few seconds.
+
+        An interrupted run becomes cancelled, so that no server resumes it. Raises as `go_on` does.
+        """
         job = self._runner.get(run_id)
         if job is None or not self.may_change(job):
             self._store.folder(run_id).check_may_change()
-        self._runner.cancel(run_id)
+        if job and job.active:
+            self._runner.cancel(run_id)
+            return
+        folder = self._store.folder((job and job.found) or run_id)
+        if job and not folder.path.is_dir():
+            return  # the job ended before it had a run
+        manifest = folder.manifest()
+        state = folder.state(manifest)
+        if state == "running":
+            folder.ask_to_stop()
+        elif state == "interrupted":
+            owner = folder.own()
+            try:
+                folder.finish(manifest, "cancelled", manifest.seconds)
+            finally:
+                owner.release()
 
     def retry(self) -> None:
         """Resumes paused jobs now."""

@@ -135,6 +135,10 @@ class EvaluationWork:
             return not self._done and error.code in ("worker_failed", "worker_hung")
         return not self._done and isinstance(error, (ModelError, DependencyError))
 
+    def is_asked_to_stop(self) -> bool:
+        """True if another process asks to stop the run."""
+        return self._folder.is_asked_to_stop()
+
     @property
     def pending(self) -> int:
         """The number of submitted chunks that are not settled."""

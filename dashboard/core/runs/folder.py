@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError, DatasetError
-from dashboard.core.files import open_atomically, write_json
+from dashboard.core.files import how_to_write_again, open_atomically, write_json
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
 from dashboard.core.runs.attributes import AttributeFile
@@ -40,6 +40,7 @@ BIN, DAYS_KEPT = ".bin", 7  # the folder of deleted runs, see `bin`
 _EVALUATION = "evaluation.json"
 _PACKED = "rows.parquet"
 _THUMBNAILS = "thumbnails.npy"
+_STOP = "stop"
 _MANIFEST_TYPE = TypeAdapter(RunManifest)
 _EVALUATION_TYPE = TypeAdapter(Evaluation)
 T = TypeVar("T")
@@ -157,6 +158,28 @@ class RunFolder:
         if manifest.state == "running" and not self.is_owned():
             return "interrupted"
         return manifest.state
+
+    def ask_to_stop(self) -> None:
+        """Asks the process that works on the run, whichever it is, to stop it as cancelled.
+
+        Raises:
+            AccessError: the visitor may not change the run.
+            DatasetError: it cannot be written that the run shall stop, or there is no such run.
+        """
+        self.check_may_change()
+        try:
+            (self.path / _STOP).touch()
+        except OSError as error:
+            reason = f"The evaluation {self.run_id} cannot be stopped from here: {error.strerror or error}."
+            raise DatasetError(reason, f"{how_to_write_again(error)}.", "storage") from error
+
+    def is_asked_to_stop(self) -> bool:
+        """True if `ask_to_stop` was called since work on the run began."""
+        return (self.path / _STOP).exists()
+
+    def forget_stop(self) -> None:
+        """For the process that begins to work on the run. Raises OSError."""
+        (self.path / _STOP).unlink(missing_ok=True)
 
     def add_part(self, part: int, rows: pa.Table) -> None:
         """Writes the rows of chunk number `part`. Writing a part again replaces it.

@@ -262,6 +262,18 @@ def test_a_url_that_cannot_be_used_is_told_without_its_password(url: str) -> Non
     assert error.__suppress_context__ or error.__context__ is None
 
 
+@pytest.mark.parametrize("variable", ["DASHBOARD_DATABASE_URL", "DATABASE_URL"])
+def test_the_setting_that_is_wrong_is_the_one_that_is_named(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DASHBOARD_DATABASE_URL", raising=False)
+    monkeypatch.setenv("DATABASE_URL", "mysql://x/y")
+    monkeypatch.setenv(variable, "mysql://x/y")  # both: the one with DASHBOARD_ counts
+    with pytest.raises(DatabaseError) as caught:
+        _ = Database(Settings(_env_file=None, data_dir=tmp_path)).address  # type: ignore[call-arg]
+    assert caught.value.message.startswith(f"{variable} names") and caught.value.fix.startswith(f"Set {variable} to")
+
+
 def test_a_server_that_cannot_be_reached_is_told_without_its_password(postgres: Postgres, tmp_path: Path) -> None:
     wrong = [
         re.sub(r":\d+/", ":1/", postgres.url()),  # nothing listens there

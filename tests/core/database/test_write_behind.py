@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from dashboard.core.database.database import Database
 from dashboard.core.database.write_behind import WriteBehind
 from dashboard.core.settings import Settings
+from dashboard.services import open_services
 from tests.conftest import ROOT
 from tests.postgres import Postgres, settings_of, waited_for
 
@@ -99,6 +100,22 @@ def test_what_finds_no_place_is_counted(sqlite_settings: Settings, caplog: pytes
         "10 records for the database could not"
     )
     database.close()
+
+
+def test_only_the_history_tells_the_log_and_closing_waits_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = SecretStr("postgresql://me:secret@127.0.0.1:1/db")  # nothing listens there
+    services = open_services(settings_of(tmp_path, database_url=url))
+    for writer in (services.history._writer, services.writer):
+        writer.put(write, "a")
+        assert waited_for(lambda writer=writer: writer.last_error)
+    began = time.monotonic()
+    services.close(0.5)
+    assert time.monotonic() - began < 1.5
+    waits, lost = caplog.messages
+    assert waits.startswith("Records wait for the database. The PostgreSQL database 'db' on 127.0.0.1:1 cannot be used")
+    assert lost.startswith("1 record for the database could not be written and is lost. The PostgreSQL database")
 
 
 def test_a_record_that_the_database_refuses_does_not_hold_up_the_others(

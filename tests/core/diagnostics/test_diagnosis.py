@@ -226,6 +226,22 @@ def test_memory_is_named_only_if_it_may_be_the_cause(
         assert ("memory" in f"{check.summary} {check.fix}") == is_named
 
 
+@pytest.mark.parametrize(
+    ("fault", "fix"),
+    [
+        ("was killed by SIGKILL while idle", "log of the system of 2026-11-29T10:00:00+00:00"),
+        ("was killed by SIGSEGV while predicting", "pip install --force-reinstall"),
+        ("exited with code 3 (ImportError: numpy) while idle", "pip install --force-reinstall"),
+        ("did not answer within 120 s while predicting", "DASHBOARD_TASK_S"),
+        ("did not answer within 120 s while importing TensorFlow", "DASHBOARD_WORKER_START_S"),
+    ],
+)
+def test_each_end_of_a_worker_has_a_way_out_of_its_own(fault: str, fix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**34))
+    worker = WorkerStatus(0, "died", 1, 1, 1, 0, fault, "2026-11-29T10:00:00+00:00")
+    assert fix in check_worker(worker, tensorflow_works=True).fix
+
+
 def test_where_psutil_fails_the_checks_say_so(monkeypatch: pytest.MonkeyPatch, pool: WorkerPool) -> None:
     def refuse() -> None:
         raise FileNotFoundError(2, "No such file or directory", "/proc/meminfo")

@@ -103,7 +103,7 @@ def test_an_idle_worker_that_is_killed_is_replaced(one: WorkerPool, caplog: pyte
     until(lambda: one.workers()[0].state == "idle" and one.workers()[0].pid != pid, "a new worker")
     [now] = one.workers()
     assert (now.restarts, now.fault) == (1, "was killed by SIGKILL while idle") and now.died_utc
-    assert "Worker 0 was killed by SIGKILL while idle." in caplog.messages
+    assert f"Worker 1 (process {pid}) was killed by SIGKILL while idle." in caplog.messages
     assert pid_of(one) != pid
 
 

@@ -18,7 +18,9 @@ import pytest
 from dashboard.core.datasets import open_dataset
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError, ModelError, WorkerError
-from dashboard.core.evaluation.opening import take_up_run
+from dashboard.core.evaluation.driver import go_on
+from dashboard.core.evaluation.opening import begin_run, take_up_run
+from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.labels.class_names import LEAVE_OUT, OTHERS
 from dashboard.core.models.inference import Inference
@@ -115,6 +117,16 @@ def test_a_model_that_cannot_be_used_leaves_no_run(
     with pytest.raises(ModelError, match="checksum"):
         evaluate(make_zip(), replace(tiny_version, sha256="0" * 64), pool, store)
     assert store.list() == []
+
+
+def test_a_run_stops_when_another_process_asks_for_it(
+    fast: WorkerPool, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    run = begin_run(plan_run(make_zip({"cat": 60}), tiny_version), store, 5, "run")
+    with pytest.raises(KeyboardInterrupt):
+        go_on(run, fast, 20, lambda progress: store.folder("run").ask_to_stop())
+    stopped = store.folder("run").load()
+    assert stopped.state == "cancelled" and 0 < len(stopped.table) < 60
 
 
 def test_cancel_keeps_what_is_done(

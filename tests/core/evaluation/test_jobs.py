@@ -17,6 +17,7 @@ from dashboard.core.evaluation.job import Job
 from dashboard.core.evaluation.jobs import JobRunner
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.evaluation.visitors_jobs import VisitorsJobs
 from dashboard.core.evaluation.work import EvaluationWork
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
@@ -107,14 +108,34 @@ def test_a_cancelled_job_keeps_what_is_done_and_can_be_taken_up(
     assert_frame_equal(store.folder(started.run_id).load().table, other)
 
 
-def test_a_job_that_is_cancelled_before_it_began_leaves_nothing(
+def test_a_job_that_is_cancelled_before_its_first_image_stays_as_cancelled(
     runner: JobRunner, store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
 ) -> None:
-    job = runner.start(make_zip({"cat": 5}), tiny_version)
+    path = make_zip({"cat": 5})
+    job = runner.start(path, tiny_version)
     runner.cancel(job.run_id)
-    assert wait(runner, job).state in ("cancelled", "finished")
-    until(lambda: not any(store.folder(m.run_id).is_owned() for m in store.list()))
-    assert all(m.state == "finished" for m in store.list())
+    assert wait(runner, job).state == "cancelled"
+    until(lambda: store.list() and not store.folder(job.run_id).is_owned())
+    run = store.folder(job.run_id).load()
+    assert run.state == "cancelled" and run.table.empty
+    again = wait(runner, runner.start(path, tiny_version))
+    assert again.found == job.run_id and wait(runner, job).state == "finished"
+
+
+def test_another_process_can_stop_a_run(
+    runner: JobRunner, store: RunStore, tiny_registry: Registry, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    job = runner.start(make_zip({"cat": 400}), tiny_version)
+    wait(runner, job, lambda job: job.progress is not None and job.progress.done > 0)
+    nothing_here = JobRunner(runner._engine, store, 5, TASK_S)
+    VisitorsJobs(nothing_here, store).cancel(job.run_id)
+    stopped = wait(runner, job)
+    assert stopped.state == "cancelled" == store.folder(job.run_id).manifest().state
+    assert stopped.progress is not None and 0 < stopped.progress.done < 400
+    resumed = runner.go_on(job.run_id, tiny_registry)
+    wait(runner, resumed, lambda job: job.progress is not None and job.progress.done > stopped.progress.done)
+    runner.cancel(job.run_id)
+    wait(runner, job)
 
 
 def test_the_same_dataset_and_model_are_not_evaluated_twice(
