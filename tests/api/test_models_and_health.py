@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from dashboard.api import health
 from dashboard.api.health import Readiness
 from dashboard.api.serving import both, mounts
-from dashboard.core.errors import DashboardError, ModelError
+from dashboard.core.errors import DashboardError, DatasetError, ModelError
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.self_test import judge
 from dashboard.core.models.version import ModelVersion
@@ -75,9 +75,28 @@ def test_a_failed_self_test_is_not_repeated_with_every_request(
     assert len(tests) == 1
 
 
-def test_not_ready_is_503_whatever_the_reason(opened: Services, settings: Settings) -> None:
+def test_a_server_whose_setting_names_no_model_is_not_ready_and_says_why(
+    opened: Services, settings: Settings, image: bytes
+) -> None:
     unknown = replace(opened, registry=Registry(settings.models_dir, "nope"))
-    with TestClient(Starlette(routes=mounts(both(lambda: unknown, settings))), base_url="http://localhost") as client:
+    anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
+    with TestClient(Starlette(routes=mounts(both(lambda: unknown, anyone))), base_url="http://localhost") as client:
+        assert client.get(f"{V1}/ready").status_code == client.get("/v2/health/ready").status_code == 503
+        refused = client.post(f"{V1}/predict", content=image, headers={"Content-Type": "image/png"})
+        assert refused.status_code == 503 and refused.json()["code"] == "active_unknown"
+        assert "DASHBOARD_MODEL" in refused.json()["detail"] and "DASHBOARD_MODEL" in refused.json()["fix"]
+        named = client.post(f"{V1}/predict?model=tiny", content=image, headers={"Content-Type": "image/png"})
+        assert named.status_code == 200
+
+
+def test_not_ready_is_503_whatever_the_reason(
+    opened: Services, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> str:
+        raise DatasetError("None of the sample images can be read.")
+
+    monkeypatch.setattr(Readiness, "_self_test", unreadable)
+    with TestClient(Starlette(routes=mounts(both(lambda: opened, settings))), base_url="http://localhost") as client:
         assert client.get(f"{V1}/ready").status_code == client.get("/v2/health/ready").status_code == 503
 
 

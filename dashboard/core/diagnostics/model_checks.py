@@ -18,7 +18,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.samples import kept_samples, read_samples
 from dashboard.core.models.scalings import better_scaling
 from dashboard.core.models.self_test import LabelledFile, judge, self_test
-from dashboard.core.models.version import BrokenVersion, ModelVersion
+from dashboard.core.models.version import BrokenVersion, ModelVersion, how_to_activate
 from dashboard.core.settings import ROOT
 from dashboard.core.shell import in_command, set_variable
 
@@ -184,7 +184,7 @@ def check_self_test(version: ModelVersion, inference: Inference, samples: Sequen
     if better is None:
         fix = (
             "No other input scaling mends it. Compare the order of class_names, and color, in its model.json with how "
-            "the model was trained; or make another version the active one: `python -m dashboard models use NAME@VERSION`."
+            f"the model was trained; or use another version. {how_to_activate('NAME@VERSION')}"
         )
         return Check(check_id, "models", verdict.status, verdict.summary, fix, details)
     scaling, test = better
