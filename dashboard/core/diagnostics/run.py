@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from dashboard.core.clock import utc_now
 from dashboard.core.diagnostics.checks import Check, Report
-from dashboard.core.diagnostics.context import TENSORFLOW, CheckContext, Step
+from dashboard.core.diagnostics.context import NEEDED, CheckContext, Step
 from dashboard.core.diagnostics.groups import GROUPS
 from dashboard.core.errors import BrokenVersionError, DashboardError
 from dashboard.core.models.registry import Registry
@@ -52,8 +52,8 @@ class Diagnosing:
     def report(self) -> Report:
         """The report so far."""
         checks = [check for step in self._steps for check in self._shown(step)]
-        tensorflow = self._done.get(TENSORFLOW)
-        off = f"New predictions are off: {tensorflow.summary}" if tensorflow and tensorflow.status == "error" else ""
+        failed = (self._done[needed].summary for needed in NEEDED if self._context.failed(needed))
+        off = next((f"New predictions are off: {summary}" for summary in failed), "")
         active, active_off = _active_model(self._context.registry, checks)
         return Report(tuple(checks), utc_now(), off or active_off, active)
 
