@@ -164,6 +164,14 @@ class Cancelled(DashboardError):
     default_code: Code = "cancelled"
 
 
+def cannot_import(error: ImportError) -> DependencyError:
+    """The error for a package that is missing or broken."""
+    return DependencyError(
+        f"A package that is needed cannot be imported: {error}.".replace("..", "."),
+        "`python -m dashboard doctor` says which one it is and how to mend it.",
+    )
+
+
 def listed(names: Sequence[str], most: int = 8) -> str:
     """The first few names, each cut to 80 characters, and the number of the others."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

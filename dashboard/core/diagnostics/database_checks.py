@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.diagnostics.checks import MIB, Check, without_full_stop
 from dashboard.core.diagnostics.context import CheckContext, Records, Step
-from dashboard.core.errors import DashboardError, counted
+from dashboard.core.errors import DashboardError, DependencyError, counted
 
 if TYPE_CHECKING:
     from dashboard.core.database.database import Database
@@ -43,6 +43,9 @@ def check_database(context: CheckContext) -> Check:
         else:
             with closing(Database(context.settings)) as database:
                 _read_and_write(database)
+    except DependencyError as error:
+        fix = "Mend what the checks of the packages say. Predictions go on meanwhile."
+        return Check("storage.database", "storage", "error", without_full_stop(error.message), fix)
     except DashboardError as error:
         return Check("storage.database", "storage", "error", without_full_stop(error.message), error.fix)
     return Check("storage.database", "storage", "ok", "The database can be read and written")

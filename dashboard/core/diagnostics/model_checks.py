@@ -27,6 +27,7 @@ ACCURACY = "Accuracy on samples"
 _TENSORFLOW = "TensorFlow is not usable"
 _FILE = "its file is damaged or missing"
 _LOAD = "it cannot be loaded"
+_SEE_PACKAGES = "A package cannot be imported: mend what the checks of the packages say."
 _FIXES_OF_LOADING: dict[Code, str] = {
     "worker_unavailable": "No worker process can be started: see the checks of the workers.",
     "worker_hung": f"Allow more time, for example `{set_variable('DASHBOARD_TASK_S', 600)}`, or use a smaller model.",
@@ -173,7 +174,8 @@ def check_self_test(version: ModelVersion, inference: Inference, samples: Sequen
     except DatasetError as error:
         return Check(check_id, "models", "warning", without_full_stop(error.message), error.fix)
     except DashboardError as error:
-        return Check(check_id, "models", "error", without_full_stop(error.message), error.fix)
+        fix = error.fix or (_SEE_PACKAGES if "ImportError" in error.message else "")
+        return Check(check_id, "models", "error", without_full_stop(error.message), fix)
     details = (
         (ACCURACY, f"{found.accuracy} of {found.accuracy.n}"),
         ("Most frequent answer", f"{found.answer}, {found.share:.0%}"),

@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dashboard.core.clock import utc_now
 from dashboard.core.diagnostics.checks import Check, Report
 from dashboard.core.diagnostics.context import NEEDED, CheckContext, Step
 from dashboard.core.diagnostics.groups import GROUPS
 from dashboard.core.errors import BrokenVersionError, DashboardError
-from dashboard.core.models.registry import Registry
+
+if TYPE_CHECKING:  # otherwise a report could not be made while NumPy is broken
+    from dashboard.core.models.registry import Registry
 
 _THREADS = 3  # for the checks that need no worker; most of them read files
 
