@@ -100,11 +100,11 @@ class Registry:
             what = f"The setting DASHBOARD_MODEL names {ref!r}, and there is no such model."
             fix = f"Set DASHBOARD_MODEL to one of the known versions, or remove it, then restart the dashboard. They are: {self._known()}."
             return ModelError(what, fix, "active_unknown")
-        return self._not_in_file(f"it names {ref!r}, and there is no such model")
+        return self._not_in_file(f"names {ref!r}, and there is no such model")
 
     def _not_in_file(self, why: str) -> ModelError:
         return ModelError(
-            f"Which model is active is not known: {self._choice} does not say it: {why}.",
+            f"Which model is active is not known, because {self._choice} {why}.",
             f"Choose one with `python -m dashboard models use NAME`. Known versions: {self._known()}.",
             "active_unknown",
         )
@@ -130,11 +130,11 @@ class Registry:
         except FileNotFoundError:
             return ""
         except OSError as error:
-            raise self._not_in_file(f"it cannot be read ({error.strerror or error})") from error
+            raise self._not_in_file(f"cannot be read ({error.strerror or error})") from error
         except Exception as error:
-            raise self._not_in_file("it is damaged") from error
+            raise self._not_in_file("is damaged") from error
         if not named:
-            raise self._not_in_file("it names none")
+            raise self._not_in_file("names none")
         return named
 
     def activate(self, ref: str) -> ModelVersion:

@@ -105,7 +105,7 @@ def test_a_choice_that_cannot_be_read_is_not_replaced_by_another(tmp_path: Path,
     add(tmp_path, "pets", "1")
     registry = Registry(tmp_path)
     (tmp_path / "active.json").write_text(content)
-    with pytest.raises(ModelError, match=r"Which model is active is not known: .*active\.json") as caught:
+    with pytest.raises(ModelError, match=r"Which model is active is not known, because .*active\.json") as caught:
         registry.get()
     assert caught.value.code == "active_unknown" and "models use NAME`. Known versions: pets@1" in caught.value.fix
     assert registry.get("pets").ref == "pets@1" and registry.active_ref() == ""
