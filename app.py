@@ -29,7 +29,7 @@ from dashboard.core.access.protection import Protection
 from dashboard.core.access.reach import is_loopback
 from dashboard.core.access.visitor import with_password
 from dashboard.core.errors import AccessError, DashboardError
-from dashboard.core.settings import PACKAGE, get_settings, unknown_settings
+from dashboard.core.settings import PACKAGE, get_settings, no_such_setting, unknown_settings
 from dashboard.services import Services
 from dashboard.ui.memory import give_back, keep_few_arenas
 from dashboard.ui.navigation import ADDRESSES
@@ -74,7 +74,7 @@ def _services() -> Services:
 def _say_where() -> None:
     """Prints the address of the dashboard, when the server has its port."""
     for name in unknown_settings():
-        print(f"\n  {name} is no setting of the dashboard. The README lists the settings.")
+        print(f"\n  {no_such_setting(name)}")
     address = config.get_option("server.address")
     print(f"\n  The dashboard is at {get_url(get_display_address(address or 'localhost'))}")
     if len(hosts) > len(named_hosts):

@@ -156,7 +156,7 @@ def test_the_pages_open_and_tell_the_same_cause(missing: Environment) -> None:
     for name in ("predict", "evaluate", "diagnostics"):
         assert "TensorFlow is not installed" in pages[name]["text"], name
         assert "pip install -r requirements.txt" in pages[name]["text"], name
-    assert "Predictions are off" in pages["diagnostics"]["text"]
+    assert "New predictions are off" in pages["diagnostics"]["text"]
     assert "Predicted class" not in pages["predict"]["metrics"]
 
 

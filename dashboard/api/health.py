@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from copy import copy
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field
 
 from dashboard.api.context import Opened
-from dashboard.api.problems import answers
-from dashboard.core.errors import ModelError
+from dashboard.api.problems import answers, problem_of
+from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.samples import kept_samples, read_samples
 from dashboard.core.models.self_test import judge, self_test
@@ -22,6 +24,7 @@ from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
 TESTED_AGAIN_S = 300.0
+FAILURE_TESTED_AGAIN_S = 5.0  # anyone may ask, and each test costs a worker some time
 router = APIRouter(tags=["health"])
 
 
@@ -42,12 +45,15 @@ class Ready(Schema):
 @dataclass(frozen=True)
 class _Tested:
     key: object
-    at_s: float
-    sentence: str
+    until_s: float
+    found: str | DashboardError  # a sentence, or why it failed
 
 
 class Readiness:
-    """The self-test of the active version, done again when the version changes and every few minutes."""
+    """The self-test of the active version, done again when the version changes and every few minutes.
+
+    Whether its file is as model.json describes is asked every time, which reads the file only if it has changed.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,13 +63,27 @@ class Readiness:
         """Raises DashboardError if the active model cannot predict, or fails the self-test."""
         version = services.registry.active()
         with self._lock:
-            last = self._last
-            if last is None or last.key != version.answers_key or time.monotonic() - last.at_s > TESTED_AGAIN_S:
-                last = _Tested(version.answers_key, time.monotonic(), self._test(services, version))
-                self._last = last
-        return Ready(model=version.ref, self_test=last.sentence)
+            found: str | DashboardError = services.health.check(version) or self._tested(services, version)
+        if isinstance(found, DashboardError):
+            raise copy(found)  # the traceback of an error that is raised again and again would grow
+        return Ready(model=version.ref, self_test=found)
 
-    def _test(self, services: Services, version: ModelVersion) -> str:
+    def _tested(self, services: Services, version: ModelVersion) -> str | DashboardError:
+        last = self._last
+        if last is None or last.key != version.answers_key or time.monotonic() > last.until_s:
+            found, again_s = self._test(services, version), TESTED_AGAIN_S
+            if isinstance(found, DashboardError):
+                again_s = FAILURE_TESTED_AGAIN_S
+            self._last = last = _Tested(version.answers_key, time.monotonic() + again_s, found)
+        return last.found
+
+    def _test(self, services: Services, version: ModelVersion) -> str | DashboardError:
+        try:
+            return self._self_test(services, version)
+        except DashboardError as error:
+            return error
+
+    def _self_test(self, services: Services, version: ModelVersion) -> str:
         samples = kept_samples(version.folder) or read_samples(services.settings.samples_dir)
         if not samples or match_labels((each.label for each in samples), version.class_names).unknown:
             services.inference.describe(version)  # loads the model
@@ -80,11 +100,15 @@ async def live() -> Live:
     return Live()
 
 
-@router.get("/ready", responses=answers(503))
-async def ready(request: Request, services: Opened) -> Ready:
+@router.get("/ready", responses={**answers(503), 200: {"model": Ready}})
+async def ready(request: Request, services: Opened) -> Response:
     """Whether the active model is loaded and passes its self-test on the sample images; 503 until then."""
     readiness: Readiness = request.app.state.readiness
-    return await asyncio.to_thread(readiness.check, services)
+    try:
+        found = await asyncio.to_thread(readiness.check, services)
+    except DashboardError as error:  # whatever it is: 503 tells a load balancer to ask another server
+        return problem_of(error, 503)
+    return JSONResponse(found.as_json())
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

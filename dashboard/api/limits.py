@@ -19,6 +19,7 @@ from dashboard.api.problems import problem
 
 PATIENCE_S = 60.0  # for a body of any size
 LEAST_BYTES_PER_S = 10_000.0  # beyond that time
+UNLIMITED = frozenset({"/live", "/ready", "/metrics", "/health/live", "/health/ready"})  # load balancers poll them
 
 
 class _BodyRefusedError(Exception):
@@ -96,7 +97,10 @@ def _too_slow() -> Response:
 
 
 class RateLimit:
-    """Refuses the requests of a client, by its token or address, beyond some number a minute."""
+    """Refuses the requests of a client, by its token or address, beyond some number a minute.
+
+    Requests to the paths in `UNLIMITED` are always let through, and do not count.
+    """
 
     def __init__(self, app: ASGIApp, per_minute: int) -> None:
         self._app = app
@@ -105,7 +109,8 @@ class RateLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, see ASGI."""
-        if scope["type"] != "http":
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if scope["type"] != "http" or path in UNLIMITED:
             await self._app(scope, receive, send)
             return
         client = Headers(scope=scope).get("authorization") or (scope.get("client") or ("",))[0]

@@ -72,9 +72,9 @@ def problem(
     return JSONResponse(record.as_json(), status, headers, MEDIA_TYPE)
 
 
-def problem_of(error: DashboardError | Failure) -> JSONResponse:
-    """The response that tells a known error."""
-    status = status_of(error)
+def problem_of(error: DashboardError | Failure, status: int = 0) -> JSONResponse:
+    """The response that tells a known error. `status`: instead of the one that errors with its code have."""
+    status = status or status_of(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
     return problem(status, error.code, error.message, fix_of(error), question_of(error), headers)
 

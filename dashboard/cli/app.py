@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from dashboard.cli.lazy import LazyCommand, lazily
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, cannot_import
 from dashboard.core.shell import print_anything
 
 # the name of each command, its module and name there, and the first paragraph of its help
@@ -55,13 +55,15 @@ for command, module, function, first_paragraph in COMMANDS:
 
 
 def main() -> None:
-    """Runs the command line. Also reports the errors that no command handles: of settings, permissions and disks."""
+    """Runs the command line. Also reports the errors that no command handles: of settings, packages, permissions and disks."""
     print_anything()
     try:
         try:
             app(prog_name="python -m dashboard" if Path(sys.argv[0]).suffix == ".py" else "classifier-dashboard")
         except DashboardError as error:
             _stop(error)
+        except ImportError as error:
+            _stop(cannot_import(error))
         except OSError as error:
             from dashboard.core.files import how_to_write_again  # not at the top: the help does not need it
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dashboard.core.engine.launching import forks, template
 from dashboard.core.engine.socket_path import socket_path
 from dashboard.core.settings import get_settings
-from dashboard.services import Services, open_for_command
+
+if TYPE_CHECKING:
+    from dashboard.services import Services
 
 LabelMap = Annotated[
     list[str] | None,
@@ -78,4 +80,6 @@ def prepare_workers() -> None:
 
 def services(workers: int | None = 1, local: bool = True) -> Services:
     """The services of a command, see `open_for_command`."""
+    from dashboard.services import open_for_command  # not at the top: doctor must start even if NumPy is broken
+
     return open_for_command(get_settings(), workers, local)

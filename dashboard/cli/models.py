@@ -14,7 +14,7 @@ from rich.text import Text
 from dashboard.cli.arguments import AsJson, services
 from dashboard.cli.model_table import markdown_table
 from dashboard.cli.output import console, plain_text, print_json, say, show, stop
-from dashboard.core.errors import DashboardError, ModelError
+from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
 from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit, size_in_words
 from dashboard.core.labels.class_names import read_class_names
@@ -22,6 +22,7 @@ from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.adding import NewModel, add_model, read_input_size
 from dashboard.core.models.health import in_a_word
+from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.schemas.models import ModelRecord, RecalibrationRecord
 from dashboard.services import Services
@@ -51,8 +52,20 @@ def models(
         print_json([ModelRecord.of_version(version, version.ref == active) for version in versions])
     else:
         faults = _show_table(opened)
+    if not active:
+        faults = [*faults, *_why_none_is_active(known)]
     for fault in faults:
         say(str(fault), "red")
+
+
+def _why_none_is_active(known: Registry) -> list[ModelError]:
+    try:
+        known.active()
+    except BrokenVersionError:  # it is listed
+        return []
+    except ModelError as error:
+        return [error]
+    return []
 
 
 def _show_table(opened: Services) -> list[ModelError]:

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -20,8 +20,10 @@ from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.files import readable_name
 from dashboard.core.shell import in_command
 from dashboard.schemas.errors import ErrorAnswer
-from dashboard.schemas.predictions import PredictionRecord
 from dashboard.schemas.schema import Schema
+
+if TYPE_CHECKING:  # an error must be told even if NumPy is broken
+    from dashboard.schemas.predictions import PredictionRecord
 
 _FILE_WIDTH = 160  # characters a line in a pipe or a file, which have no width of their own
 

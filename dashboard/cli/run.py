@@ -31,7 +31,7 @@ def run(
     ] = None,
 ) -> None:
     """Serve the dashboard. Ctrl-C ends it."""
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    command = [sys.executable, "-m", "dashboard.cli.streamlit_run", "run", str(ROOT / "app.py")]
     if port:
         command += ["--server.port", str(port)]
     if host:

@@ -39,7 +39,7 @@ Code = Literal[
     # Parquet and TFRecord files
     "parquet", "parquet_columns", "record", "tfrecord", "tfrecord_compressed", "tfrecord_features",
     # a model and its model.json
-    "model_unusable", "scaling_unknown", "several_outputs", "multi_label", "bad_scaling", "class_names", "custom_layer", "input_size", "model_changed", "model_damaged", "model_format",
+    "active_unknown", "model_unusable", "scaling_unknown", "several_outputs", "multi_label", "bad_scaling", "class_names", "custom_layer", "input_size", "model_changed", "model_damaged", "model_format",
     "model_kills_worker", "model_memory", "model_missing", "model_record", "model_refused",
     "model_shape", "model_subclassed", "model_unknown", "model_unreadable", "model_weights_only", "not_finite",
     "other_network",
@@ -162,6 +162,14 @@ class Cancelled(DashboardError):
     """The user stopped the work."""
 
     default_code: Code = "cancelled"
+
+
+def cannot_import(error: ImportError) -> DependencyError:
+    """The error for a package that is missing or broken."""
+    return DependencyError(
+        f"A package that is needed cannot be imported: {error}.".replace("..", "."),
+        "`python -m dashboard doctor` says which one it is and how to mend it.",
+    )
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

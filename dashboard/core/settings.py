@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import ipaddress
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.shell import in_command
@@ -253,6 +255,23 @@ def _told(where: Sequence[int | str], value: object, message: str) -> str:
 
 
 def unknown_settings() -> list[str]:
-    """Names in the environment that look like settings but are none: perhaps they are misspelt."""
-    known = {f"DASHBOARD_{name.upper()}" for name, field in Settings.model_fields.items() if not field.validation_alias}
-    return sorted(name for name in os.environ if name.startswith("DASHBOARD_") and name not in known)
+    """Names in the environment and in .env that look like settings but are none: perhaps they are misspelt."""
+    with contextlib.suppress(OSError, ValueError):  # a file that cannot be read has no names
+        in_file = [name.upper() for name in DotEnvSettingsSource(Settings).env_vars]
+        return _unknown((*os.environ, *in_file))
+    return _unknown(os.environ)
+
+
+def _unknown(names: Iterable[str]) -> list[str]:
+    return sorted({name for name in names if name.upper().startswith("DASHBOARD_") and name.upper() not in _names()})
+
+
+def no_such_setting(name: str) -> str:
+    """Says that a name is no setting, and which one may be meant."""
+    meant = difflib.get_close_matches(name.upper(), _names(), 1)
+    perhaps = f"Did you mean {meant[0]}?" if meant else "The README lists the settings."
+    return f"{name} is no setting of the dashboard. {perhaps}"
+
+
+def _names() -> list[str]:
+    return [f"DASHBOARD_{name.upper()}" for name, field in Settings.model_fields.items() if not field.validation_alias]

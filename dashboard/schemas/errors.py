@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.models.prediction import Failure
 from dashboard.core.questions import Question, UndecidedError
 from dashboard.schemas.schema import Schema
+
+if TYPE_CHECKING:  # an error must be told even if NumPy is broken
+    from dashboard.core.models.prediction import Failure
 
 
 class ErrorRecord(Schema):

@@ -11,6 +11,12 @@ from dashboard.ui.sidebar import another_can_be_used, fault_of_model
 def show_model_banner() -> None:
     """Says why the chosen model cannot be used and how to mend it. Shows nothing if it can be used."""
     if fault := fault_of_model():
+        title = "Nothing new can be computed with the chosen model."
+        if unknown := fault.code == "active_unknown":
+            title = "No model is chosen."
+        if another_can_be_used():
+            title += (
+                " Choose one in the sidebar." if unknown else " Choose another one in the sidebar, or mend this one."
+            )
         with st.container(key="model-banner"):
-            way_out = " Choose another one in the sidebar, or mend this one." if another_can_be_used() else ""
-            show_error(fault, f"The chosen model cannot be used.{way_out}")
+            show_error(fault, title)

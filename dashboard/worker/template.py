@@ -121,11 +121,13 @@ def _prepare_and_watch(prepare: Callable[[], None], control: socket.socket) -> N
 
     watching = threading.Thread(target=watch)
     watching.start()
-    prepare()
-    os.write(stop_writer, b".")
-    watching.join()
-    os.close(stop_reader)
-    os.close(stop_writer)
+    try:
+        prepare()
+    finally:  # otherwise a process whose import fails would wait for its thread
+        os.write(stop_writer, b".")
+        watching.join()
+        os.close(stop_reader)
+        os.close(stop_writer)
 
 
 def release_code() -> None:

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from dashboard.api import health
 from dashboard.api.health import Readiness
-from dashboard.core.errors import DashboardError
+from dashboard.api.serving import both, mounts
+from dashboard.core.errors import DashboardError, DatasetError, ModelError
 from dashboard.core.models.registry import Registry
+from dashboard.core.models.self_test import judge
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.settings import Settings
 from dashboard.services import Services
+from tests.core.colour_model import make_registry, make_samples
 
 V1 = "/api/v1"
 
@@ -35,6 +42,76 @@ def test_not_ready_without_a_model(opened: Services, tmp_path_factory: pytest.Te
     empty = replace(opened, registry=Registry(tmp_path_factory.mktemp("none")))
     with pytest.raises(DashboardError, match="There is no model"):
         Readiness().check(empty)
+
+
+def test_not_ready_as_soon_as_the_file_is_damaged_and_ready_once_it_is_mended(
+    opened: Services, settings: Settings, tmp_path: Path
+) -> None:
+    registry = make_registry(tmp_path / "models")
+    make_samples(tmp_path / "samples-data" / "samples")
+    own = settings.model_copy(update={"data_dir": tmp_path / "samples-data", "models_dir": registry.root})
+    services, readiness = replace(opened, registry=registry, settings=own), Readiness()
+    assert readiness.check(services).model == "colour@1"
+    file = registry.active().file
+    whole = file.read_bytes()
+    with file.open("r+b") as damaged:
+        damaged.seek(len(whole) // 2)
+        damaged.write(bytes(byte ^ 1 for byte in whole[len(whole) // 2 :][:4]))
+    with pytest.raises(ModelError, match="checksum"):
+        readiness.check(services)
+    file.write_bytes(whole)
+    assert readiness.check(services).model == "colour@1"
+
+
+def test_a_failed_self_test_is_not_repeated_with_every_request(
+    opened: Services, tiny_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests: list[object] = []
+    monkeypatch.setattr(health, "judge", lambda *found: tests.append(found) or judge(*found))
+    readiness = Readiness()
+    for _ in range(3):
+        with pytest.raises(DashboardError, match="tiny@1"):
+            readiness.check(opened)
+    assert len(tests) == 1
+
+
+def test_a_server_whose_setting_names_no_model_is_not_ready_and_says_why(
+    opened: Services, settings: Settings, image: bytes
+) -> None:
+    unknown = replace(opened, registry=Registry(settings.models_dir, "nope"))
+    anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
+    with TestClient(Starlette(routes=mounts(both(lambda: unknown, anyone))), base_url="http://localhost") as client:
+        assert client.get(f"{V1}/ready").status_code == client.get("/v2/health/ready").status_code == 503
+        refused = client.post(f"{V1}/predict", content=image, headers={"Content-Type": "image/png"})
+        assert refused.status_code == 503 and refused.json()["code"] == "active_unknown"
+        assert "DASHBOARD_MODEL" in refused.json()["detail"] and "DASHBOARD_MODEL" in refused.json()["fix"]
+        named = client.post(f"{V1}/predict?model=tiny", content=image, headers={"Content-Type": "image/png"})
+        assert named.status_code == 200
+
+
+def test_not_ready_is_503_whatever_the_reason(
+    opened: Services, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> str:
+        raise DatasetError("None of the sample images can be read.")
+
+    monkeypatch.setattr(Readiness, "_self_test", unreadable)
+    with TestClient(Starlette(routes=mounts(both(lambda: opened, settings))), base_url="http://localhost") as client:
+        assert client.get(f"{V1}/ready").status_code == client.get("/v2/health/ready").status_code == 503
+
+
+def test_polls_of_load_balancers_are_never_too_many_and_take_nothing_from_others(
+    opened: Services, settings: Settings
+) -> None:
+    few = settings.model_copy(update={"api_requests_per_minute": 3})
+    with TestClient(Starlette(routes=mounts(both(lambda: opened, few))), base_url="http://localhost") as client:
+        for prefix, polled, other in (
+            (V1, ("/live", "/ready", "/metrics"), "/models"), ("/v2", ("/health/live", "/health/ready"), "/models/tiny")
+        ):  # fmt: skip
+            for _ in range(2):
+                assert {client.get(prefix + path).status_code for path in polled} <= {200, 503}
+            assert [client.get(prefix + other).status_code == 429 for _ in range(4)] == [False, False, False, True]
+            assert {client.get(prefix + path).status_code for path in polled} <= {200, 503}
 
 
 def test_metrics_count_requests_and_predictions(client: TestClient, image: bytes) -> None:

@@ -151,7 +151,7 @@ def test_a_failing_check_carries_its_command(services: Services) -> None:
 def test_a_broken_model_leads_the_page(services: Services) -> None:
     make_registry(services.settings.models_dir).get().file.unlink()
     at = opened()
-    assert at.error[0].value.startswith("**Predictions are off")
+    assert at.error[0].value.startswith("**colour@1 is off")
     assert "colour@1: model.keras is missing" in text_of(at)
     assert {metric.label: metric.value for metric in at.metric}["Accuracy on samples"] == "Not tested"
 
@@ -181,7 +181,7 @@ def test_a_changed_model_is_checked_again(services: Services) -> None:
     assert not at.error
     registry.get().file.unlink()
     at.run()  # it checks by itself
-    assert opened().error[0].value.startswith("**Predictions are off")
+    assert opened().error[0].value.startswith("**colour@1 is off")
 
 
 def test_the_report_can_be_copied_and_downloaded(services: Services) -> None:

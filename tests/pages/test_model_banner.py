@@ -89,6 +89,16 @@ def test_a_missing_file_is_marked_and_no_accuracy_is_praised(open_page: Open, ow
     assert "model.keras is missing" in text_of(at).replace("\\", "")
 
 
+def test_a_choice_that_cannot_be_read_is_told_and_one_can_choose(open_page: Open, own_models: Path) -> None:
+    (own_models / "active.json").write_text('{"mo')
+    at = open_page("predict")
+    assert not at.exception and at.selectbox(key="model").value is None
+    assert at.error[0].value.startswith("No model is chosen")
+    assert "Which model is active is not known" in text_of(at)
+    at = chosen(at)
+    assert at.selectbox(key="model").value == REF and not at.error
+
+
 def test_pages_that_need_no_model_say_nothing(open_page: Open, folder: Path) -> None:
     truncate(folder)
     at = chosen(open_page("compare"))

@@ -41,7 +41,9 @@ class Report:
 
     checks: tuple[Check, ...]
     created_utc: str  # ISO 8601
-    predictions_off: str = ""  # why nothing can be predicted; "" when something can
+    off: str = (
+        ""  # what is off and why, such as "pets@1 is off: model.keras is missing"; "" when the active model predicts
+    )
     active_model: str = ""  # NAME@VERSION, "" when there is none
 
     @property
@@ -53,8 +55,8 @@ class Report:
     @property
     def headline(self) -> str:
         """One line: does it work, and if not, why."""
-        if self.predictions_off:
-            return f"Predictions are off: {without_full_stop(self.predictions_off)}"
+        if self.off:
+            return without_full_stop(self.off)
         if errors := [check for check in self.checks if check.status == "error"]:
             first = errors[0].summary.partition("; ")[0]  # only the first sentence; the check shows the rest
             return f"{counted(len(errors), 'error')}{', the first' if len(errors) > 1 else ''}: {first}"

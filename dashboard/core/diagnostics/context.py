@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # otherwise the checks of packages would import NumPy, which 
     from dashboard.core.models.registry import Registry
     from dashboard.core.settings import Settings
 
-TENSORFLOW = "tensorflow"  # id of the check
+CLUSTER, TENSORFLOW = NEEDED = "cluster", "tensorflow"  # ids of checks; without these, nothing new can be computed
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class CheckContext:
 
     @property
     def tensorflow_works(self) -> bool:
-        """False after its check failed; checks that need it are then skipped."""
-        return not self.failed(TENSORFLOW)
+        """False after its check failed, or that of the cluster; checks that need it are then skipped."""
+        return not any(map(self.failed, NEEDED))
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import TYPE_CHECKING
 
+from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.diagnostics.checks import MIB, Check, without_full_stop
 from dashboard.core.diagnostics.context import CheckContext, Records, Step
-from dashboard.core.errors import DashboardError, counted
+from dashboard.core.errors import DashboardError, DependencyError, counted
+
+if TYPE_CHECKING:
+    from dashboard.core.database.database import Database
+
+_TRIED_BYTES = 2**16  # more than the last page of the file may have room for
 
 
 def steps(context: CheckContext) -> list[Step]:
@@ -27,19 +34,37 @@ def steps(context: CheckContext) -> list[Step]:
 
 
 def check_database(context: CheckContext) -> Check:
-    """Reads from the database of this process, or opens it for the check."""
+    """Reads from the database of this process, or opens it for the check, and writes a row that is deleted again."""
     from dashboard.core.database.database import Database
 
     try:
         if context.records is not None:
-            with context.records().database.reading():
-                pass
+            _read_and_write(context.records().database)
         else:
-            with closing(Database(context.settings)) as database, database.reading():
-                pass
+            with closing(Database(context.settings)) as database:
+                _read_and_write(database)
+    except DependencyError as error:
+        fix = "Mend what the checks of the packages say. Predictions go on meanwhile."
+        return Check("storage.database", "storage", "error", without_full_stop(error.message), fix)
     except DashboardError as error:
         return Check("storage.database", "storage", "error", without_full_stop(error.message), error.fix)
-    return Check("storage.database", "storage", "ok", "The database can be used")
+    return Check("storage.database", "storage", "ok", "The database can be read and written")
+
+
+def _read_and_write(database: Database) -> None:
+    """Raises DashboardError if one of both fails. A full disk shows only in a change that is kept."""
+    with database.reading():
+        pass
+    from dashboard.core.database.tables import cached_answers
+
+    key, value, now = new_id(now_utc()), bytes(_TRIED_BYTES), now_utc()  # no answer has such a short key
+    row = {"answer_key": key, "value": value, "value_sha256": "", "size_bytes": len(value), "used_utc": now}
+    for statement in (
+        cached_answers.insert().values(row),
+        cached_answers.delete().where(cached_answers.c.answer_key == key),
+    ):
+        with database.writing() as connection:
+            connection.execute(statement)
 
 
 def check_records(records: Records) -> Check:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dashboard.core.background import BackgroundTask
 from dashboard.core.clock import utc_now
 from dashboard.core.diagnostics.checks import Check, Report
-from dashboard.core.diagnostics.context import TENSORFLOW, CheckContext, Records
+from dashboard.core.diagnostics.context import NEEDED, CheckContext, Records
 from dashboard.core.diagnostics.groups import GROUPS
 from dashboard.core.diagnostics.run import Diagnosing
 from dashboard.core.diagnostics.worker_checks import check_workers
@@ -77,8 +77,7 @@ class Diagnosis:
         report = running.report() if running else self._report
         if report is None:
             return None
-        tensorflow = report.check(TENSORFLOW)
-        works = not (tensorflow and tensorflow.status == "error")
+        works = not any((check := report.check(needed)) and check.status == "error" for needed in NEEDED)
         return report.with_group("workers", check_workers(self._context.engine, works))
 
     def why_again(self) -> str:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 
-from dashboard.core.diagnostics import (
-    database_checks,
-    model_checks,
-    package_checks,
-    storage_checks,
-    tensorflow_checks,
-    worker_checks,
-)
 from dashboard.core.diagnostics.context import CheckContext, Step
 
 
@@ -25,11 +18,21 @@ class CheckGroup:
     steps: Callable[[CheckContext], Iterable[Step]]
 
 
+def _of(*files: str) -> Callable[[CheckContext], list[Step]]:
+    """The steps in these files, which are imported late: if that fails, it is a failed check of the group."""
+
+    def steps(context: CheckContext) -> list[Step]:
+        return [step for file in files for step in import_module(f"dashboard.core.diagnostics.{file}").steps(context)]
+
+    return steps
+
+
 # the order in which they are shown; steps on a worker also run in this order
 GROUPS = (
-    CheckGroup("packages", "Python and packages", package_checks.steps),
-    CheckGroup("tensorflow", "TensorFlow", tensorflow_checks.steps),
-    CheckGroup("models", "Models", model_checks.steps),
-    CheckGroup("workers", "Workers", worker_checks.steps),
-    CheckGroup("storage", "Storage", lambda context: [*storage_checks.steps(context), *database_checks.steps(context)]),
+    CheckGroup("packages", "Python and packages", _of("package_checks")),
+    CheckGroup("tensorflow", "TensorFlow", _of("tensorflow_checks")),
+    CheckGroup("models", "Models", _of("model_checks")),
+    CheckGroup("workers", "Workers", _of("worker_checks")),
+    CheckGroup("storage", "Storage", _of("storage_checks", "database_checks")),
+    CheckGroup("settings", "Settings", _of("settings_checks")),
 )

@@ -20,7 +20,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.samples import kept_samples, read_samples
 from dashboard.core.models.scalings import better_scaling, try_others
 from dashboard.core.models.self_test import LabelledFile, SelfTest, clearly_better, judge, self_test
-from dashboard.core.models.version import BrokenVersion, ModelVersion
+from dashboard.core.models.version import BrokenVersion, ModelVersion, how_to_activate
 from dashboard.core.settings import ROOT
 from dashboard.core.shell import in_command, set_variable
 
@@ -29,9 +29,10 @@ ACCURACY = "Accuracy on samples"
 _TENSORFLOW = "TensorFlow is not usable"
 _FILE = "its file is damaged or missing"
 _LOAD = "it cannot be loaded"
+_SEE_PACKAGES = "A package cannot be imported: mend what the checks of the packages say."
 _FIX_BY_HAND = (
     "No other input scaling mends it. Compare the order of class_names, and color, in its model.json with how the model was "
-    "trained; or make another version the active one: `python -m dashboard models use NAME@VERSION`."
+    "trained; or use another version."
 )
 _FIXES_OF_LOADING: dict[Code, str] = {
     "worker_unavailable": "No worker process can be started: see the checks of the workers.",
@@ -179,7 +180,8 @@ def check_self_test(version: ModelVersion, inference: Inference, samples: Sequen
     except DatasetError as error:
         return Check(check_id, "models", "warning", without_full_stop(error.message), error.fix)
     except DashboardError as error:
-        return Check(check_id, "models", "error", without_full_stop(error.message), error.fix)
+        fix = error.fix or (_SEE_PACKAGES if "ImportError" in error.message else "")
+        return Check(check_id, "models", "error", without_full_stop(error.message), fix)
     details = (
         (ACCURACY, f"{found.accuracy} of {found.accuracy.n}"),
         ("Most frequent answer", f"{found.answer}, {found.share:.0%}"),
@@ -191,7 +193,7 @@ def check_self_test(version: ModelVersion, inference: Inference, samples: Sequen
     if better and names and clearly_better(names.test, better[1]):
         better = None
     if names is None and better is None:
-        fix = "" if verdict.status == "ok" else _FIX_BY_HAND
+        fix = "" if verdict.status == "ok" else f"{_FIX_BY_HAND} {how_to_activate('NAME@VERSION')}"
         return Check(check_id, "models", verdict.status, verdict.summary, fix, details)
     status = "warning" if verdict.status == "ok" else verdict.status
     summary = verdict.summary

@@ -1,4 +1,4 @@
-"""Compares installed packages with the requirements. Reads only metadata: a broken package is never imported."""
+"""Compares installed packages with the requirements by their metadata, and tries in another process to import them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from dashboard.core.diagnostics.checks import Check, Status
+from dashboard.core.clock import utc_now
+from dashboard.core.diagnostics.checks import Check, Report, Status
 from dashboard.core.diagnostics.context import CheckContext, Step
+from dashboard.core.diagnostics.imports import Imported, try_imports
 from dashboard.core.settings import ROOT, install_requirements, pip_command
 
 REQUIREMENTS = ROOT / "requirements.txt"
@@ -32,6 +34,14 @@ SAME_FOLDER: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+MODULES = {
+    "argon2-cffi": "argon2", "opencv-python-headless": "cv2", "pillow": "PIL", "protobuf": "google.protobuf",
+    "pyyaml": "yaml", "scikit-learn": "sklearn", "vl-convert-python": "vl_convert",
+}  # fmt: skip  # what is imported of a distribution, where it has another name
+_BY_WORKERS = ("tensorflow", "keras")  # which say what is wrong with them
+_LONGEST = 300  # characters of a fault
+
+
 @dataclass(frozen=True)
 class Installed:
     """One installed distribution according to its metadata."""
@@ -43,14 +53,32 @@ class Installed:
 
 def steps(context: CheckContext) -> list[Step]:
     """One step for all packages of this environment: it reads their metadata once."""
-    return [
-        Step(
-            "packages",
-            "packages",
-            "the installed packages",
-            lambda _: check_packages(read_requirements(), installed_packages()),
-        )
-    ]
+    return [Step("packages", "packages", "the installed packages", lambda _: check_all())]
+
+
+def check_all() -> list[Check]:
+    """Checks Python and all packages: what is installed, and what can be imported. Takes seconds."""
+    requirements, installed = read_requirements(), installed_packages()
+    checks = check_packages(requirements, installed)
+    present = [r for r in requirements if _module(r) not in _BY_WORKERS and _found(r, installed)]
+    imported = try_imports([_module(requirement) for requirement in present])
+    broken: dict[str, Check] = {}
+    for requirement, each in zip(present, imported, strict=True):
+        package = _found(requirement, installed)
+        shadow = _shadow(package.name, each.origin) if package else None
+        if package and (each.fault or shadow):
+            broken[_check_id(requirement)] = check_import(requirement, package, each, shadow)
+    return [broken.get(check.id, check) for check in checks]
+
+
+def only_packages(error: ImportError) -> Report:
+    """The report when nothing but the packages can be checked, because `error` stops the program."""
+    checks = check_all()
+    if not any(check.status == "error" for check in checks):
+        fix = f"Install everything anew with `{install_requirements('--force-reinstall')}`."
+        checks.append(Check("imports", "packages", "error", f"The dashboard cannot be imported: {error}", fix))
+    first = next(check for check in checks if check.status == "error")
+    return Report(tuple(checks), utc_now(), f"The dashboard is off: {first.summary}")
 
 
 def installed_packages() -> dict[str, Installed]:
@@ -100,9 +128,9 @@ def check_python(version: str) -> Check:
 
 def _check_requirement(requirement: Requirement, installed: Mapping[str, Installed]) -> Check:
     name = canonicalize_name(requirement.name)
-    check_id, wanted = f"package.{name}", _bounds(requirement.specifier)
+    check_id, wanted = _check_id(requirement), _bounds(requirement.specifier)
     fix = f"Run `{install_requirements()}`, then restart the dashboard."
-    package = installed.get(name) or _stand_in(name, installed)
+    package = _found(requirement, installed)
     if package is None:
         return Check(check_id, "packages", "error", f"{name} is not installed ({wanted} is required)", fix)
     if _fits(package.version, requirement.specifier):
@@ -115,6 +143,54 @@ def _check_requirement(requirement: Requirement, installed: Mapping[str, Install
     status: Status = "error" if too_old else "warning"
     summary = f"{package.name} {package.version} is installed, but {wanted} is required"
     return Check(check_id, "packages", status, summary, fix)
+
+
+def _check_id(requirement: Requirement) -> str:
+    return f"package.{canonicalize_name(requirement.name)}"
+
+
+def _found(requirement: Requirement, installed: Mapping[str, Installed]) -> Installed | None:
+    name = canonicalize_name(requirement.name)
+    return installed.get(name) or _stand_in(name, installed)
+
+
+def _module(requirement: Requirement) -> str:
+    """What Python imports of a requirement."""
+    name = canonicalize_name(requirement.name)
+    return MODULES.get(name, name.replace("-", "_"))
+
+
+def _shadow(package: str, origin: str) -> Path | None:
+    """The file or folder of somebody else that Python imports in place of an installed package; None if there is none."""
+    if not origin or not Path(origin).is_absolute():
+        return None
+    distribution = metadata.distribution(package)
+    found = Path(origin)
+    if found.is_relative_to(str(distribution.locate_file(""))) or distribution.read_text("direct_url.json"):
+        return None  # the latter: it may be installed from a folder
+    return found.parent if found.stem == "__init__" else found
+
+
+def check_import(requirement: Requirement, package: Installed, found: Imported, shadow: Path | None) -> Check:
+    """The check of an installed package that cannot be imported, or is shadowed."""
+    check_id, name = _check_id(requirement), f"{package.name} {package.version}"
+    if shadow:
+        summary = f"Python imports {shadow} in place of the package {package.name}"
+        summary += f": {found.fault[:_LONGEST]}" if found.fault else ""
+        fix = "Rename or remove it, or take its folder out of PYTHONPATH, then restart the dashboard."
+        return Check(check_id, "packages", "error" if found.fault else "warning", summary, fix)
+    if found.cause != found.module:
+        return Check(check_id, "packages", "skipped", f"{name} cannot be imported, because {found.cause} cannot")
+    summary = f"{name} is installed, but cannot be imported: {found.fault[:_LONGEST]}"
+    if "cannot open shared object file" in found.fault and package.name in SAME_FOLDER["cv2"]:
+        headless = pip_command(f'install --force-reinstall "{requirement}"')
+        fix = (
+            "This build needs a library of the screen. Install the one that does not: "
+            f"`{pip_command(f'uninstall -y {package.name}')}`, then `{headless}`, then restart the dashboard."
+        )
+        return Check(check_id, "packages", "error", summary, fix)
+    again = pip_command(f'install --force-reinstall "{requirement}"')
+    return Check(check_id, "packages", "error", summary, f"Install it anew with `{again}`, then restart the dashboard.")
 
 
 def _bounds(specifier: SpecifierSet) -> str:

@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dashboard.core.clock import utc_now
 from dashboard.core.diagnostics.checks import Check, Report
-from dashboard.core.diagnostics.context import TENSORFLOW, CheckContext, Step
+from dashboard.core.diagnostics.context import NEEDED, CheckContext, Step
 from dashboard.core.diagnostics.groups import GROUPS
-from dashboard.core.errors import DashboardError
-from dashboard.core.models.registry import Registry
+from dashboard.core.errors import BrokenVersionError, DashboardError
+
+if TYPE_CHECKING:  # otherwise a report could not be made while NumPy is broken
+    from dashboard.core.models.registry import Registry
 
 _THREADS = 3  # for the checks that need no worker; most of them read files
 
@@ -52,10 +55,10 @@ class Diagnosing:
     def report(self) -> Report:
         """The report so far."""
         checks = [check for step in self._steps for check in self._shown(step)]
-        tensorflow = self._done.get(TENSORFLOW)
-        fault = tensorflow.summary if tensorflow and tensorflow.status == "error" else ""
-        active, active_fault = _active_model(self._context.registry, checks)
-        return Report(tuple(checks), utc_now(), fault or active_fault, active)
+        failed = (self._done[needed].summary for needed in NEEDED if self._context.failed(needed))
+        off = next((f"New predictions are off: {summary}" for summary in failed), "")
+        active, active_off = _active_model(self._context.registry, checks)
+        return Report(tuple(checks), utc_now(), off or active_off, active)
 
     def _shown(self, step: Step) -> list[Check]:
         made = self._made[step.id]
@@ -106,12 +109,16 @@ def _of_step(step: Step, earlier: Report | None, steps: Sequence[Step]) -> list[
 
 
 def _active_model(registry: Registry, checks: Sequence[Check]) -> tuple[str, str]:
-    """The active version, and why it cannot predict; "" if it can."""
+    """The active version, and what is off if it cannot predict; "" if it can."""
     try:
         ref = registry.active().ref
+    except BrokenVersionError as error:
+        ref, _, why = error.message.partition(": ")
+        return "", f"{ref} is off: {why}"
     except DashboardError as error:
-        return "", error.message
+        what = "Predictions" if error.code == "model_missing" else "Predictions without a named model"
+        return "", f"{what} are off: {error.message}"
     except Exception:  # it has a failed check
         return "", ""
     of_it = (c for c in checks if c.id in (f"model.{ref}.file", f"model.{ref}.load") and c.status == "error")
-    return ref, next((check.summary for check in of_it), "")
+    return ref, next((f"{ref} is off: {check.summary.removeprefix(f'{ref}: ')}" for check in of_it), "")

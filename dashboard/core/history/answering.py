@@ -32,7 +32,11 @@ class Answered:
 
 
 class Answering:
-    """Predicts for the API, the pages and the command line. Thread-safe."""
+    """Predicts for the API, the pages and the command line. Thread-safe.
+
+    Stored answers are given even while the file of the version is damaged: they were computed with the file that
+    model.json describes, whose checksum is part of their key.
+    """
 
     def __init__(self, inference: Inference, history: History, cache: AnswerCache) -> None:
         self._inference, self._history, self._cache = inference, history, cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
 import tempfile
@@ -63,33 +62,55 @@ class Registry:
         if not ref:
             return self.active()
         name, _, version = ref.partition("@")
-        found = [v for v in self.entries() if v.name == name and version in ("", v.version)]
-        for candidate in found:
-            if isinstance(candidate, ModelVersion):
-                return candidate
-            if version:
-                raise candidate.error
-        if found and isinstance(found[0], BrokenVersion):
-            raise found[0].error
-        known = ", ".join(v.ref for v in self.versions()) or "none"
-        raise ModelError(f"There is no model {ref!r}.", f"Known versions: {known}.", "model_unknown")
+        found = next((v for v in self.entries() if v.name == name and version in ("", v.version)), None)
+        if found is None:
+            raise ModelError(f"There is no model {ref!r}.", f"Known versions: {self._known()}.", "model_unknown")
+        return _usable(found)
 
     def active(self) -> ModelVersion:
-        """The active version: from the setting, else from models/active.json, else the first usable one."""
+        """The version that the setting names, else models/active.json, else the newest version of the first name.
+
+        No other version stands in for it, so that nobody gets the answers of another model without a word. This is also
+        so for an older version of the same name, which may be another network.
+
+        Raises:
+            ModelError: the version does not exist or is broken, or active.json cannot be read.
+        """
         ref = self._default or self._active_in_file()
         if ref:
-            return self.get(ref)
-        versions = self.versions()
-        if versions:
-            return versions[0]
-        broken = self.broken()
-        if broken:
-            raise broken[0].error
-        raise ModelError(
-            f"There is no model in {self.root}.",
-            "Train one with `python -m dashboard.training`, or add one with `python -m dashboard models add FILE --name NAME`.",
-            "model_missing",
+            try:
+                return self.get(ref)
+            except ModelError as error:
+                if error.code == "model_unknown":
+                    raise self._no_such_choice(ref) from error
+                raise
+        if first := next(iter(self.entries()), None):
+            return _usable(first)
+        train = "Train one with `python -m dashboard.training`, or add one with `python -m dashboard models add FILE --name NAME`."
+        if not self.root.is_dir():
+            raise ModelError(
+                f"There is no model in {self.root}: there is no such folder.",
+                f"If your models are in another folder, set DASHBOARD_MODELS_DIR to it. {train}",
+                "model_missing",
+            )
+        raise ModelError(f"There is no model in {self.root}.", train, "model_missing")
+
+    def _no_such_choice(self, ref: str) -> ModelError:
+        if self._default:
+            what = f"The setting DASHBOARD_MODEL names {ref!r}, and there is no such model."
+            fix = f"Set DASHBOARD_MODEL to one of the known versions, or remove it, then restart the dashboard. They are: {self._known()}."
+            return ModelError(what, fix, "active_unknown")
+        return self._not_in_file(f"names {ref!r}, and there is no such model")
+
+    def _not_in_file(self, why: str) -> ModelError:
+        return ModelError(
+            f"Which model is active is not known, because {self._choice} {why}.",
+            f"Choose one with `python -m dashboard models use NAME`. Known versions: {self._known()}.",
+            "active_unknown",
         )
+
+    def _known(self) -> str:
+        return ", ".join(v.ref for v in self.versions()) or "none"
 
     def active_ref(self) -> str:
         """NAME@VERSION of the active version; "" if there is none or it cannot be used."""
@@ -98,19 +119,28 @@ class Registry:
         except ModelError:
             return ""
 
+    @property
+    def _choice(self) -> Path:
+        return self.root / "active.json"
+
     def _active_in_file(self) -> str:
+        """What active.json names; "" if there is no such file. Raises ModelError if it names nothing."""
         try:
-            return _ACTIVE.validate_json((self.root / "active.json").read_bytes())["model"]
+            named = _ACTIVE.validate_json(self._choice.read_bytes())["model"]
         except FileNotFoundError:
             return ""
+        except OSError as error:
+            raise self._not_in_file(f"cannot be read ({error.strerror or error})") from error
         except Exception as error:
-            logging.getLogger(__name__).warning("active.json does not say which model is in use: %s", error)
-            return ""
+            raise self._not_in_file("is damaged") from error
+        if not named:
+            raise self._not_in_file("names none")
+        return named
 
     def activate(self, ref: str) -> ModelVersion:
         """Makes `ref` the active version."""
         version = self.get(ref)
-        write_json(self.root / "active.json", {"model": version.ref})
+        write_json(self._choice, {"model": version.ref})
         return version
 
     def next_version(self, name: str) -> str:
@@ -167,6 +197,12 @@ def not_written(registry: Registry, error: OSError) -> ModelError:
         f"The model cannot be written to {registry.root}: {error.strerror or error}.",
         f"{how_to_write_again(error)}.", "storage",
     )  # fmt: skip
+
+
+def _usable(entry: ModelVersion | BrokenVersion) -> ModelVersion:
+    if isinstance(entry, BrokenVersion):
+        raise entry.error
+    return entry
 
 
 def _folders_in(folder: Path) -> list[Path]:

@@ -18,8 +18,8 @@ from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.parsing import reason
-from dashboard.core.settings import INSTALLED, ROOT, pip_command
-from dashboard.core.shell import in_command
+from dashboard.core.settings import INSTALLED, ROOT, get_settings, pip_command
+from dashboard.core.shell import in_command, set_variable
 
 Output = Literal["logits", "probabilities"]
 
@@ -144,7 +144,7 @@ def read_version(folder: Path) -> ModelVersion | BrokenVersion:
             name, version, BrokenVersionError(f"{name}@{version}: {error.message}", error.fix, error.code)
         )
     except OSError as error:
-        fault = f"{name}@{version} cannot be opened: {error.strerror}."
+        fault = f"{name}@{version}: it cannot be opened: {error.strerror}."
         return BrokenVersion(
             name,
             version,
@@ -185,11 +185,16 @@ def how_to_restore(folder: Path) -> str:
         else:
             restore += f" If it came with the project: `git restore {in_command(str(folder.relative_to(ROOT)))}`."
     if other := _sound_version(folder):
-        restore += (
-            f" Or use another version, such as {other}: choose it in the sidebar, or make it the active one with "
-            f"`python -m dashboard models use {in_command(other)}`."
-        )
+        restore += f" Or use another version, such as {other}. {how_to_activate(other)}"
     return restore
+
+
+def how_to_activate(ref: str) -> str:
+    """What to do so that this version, NAME@VERSION, is the active one."""
+    if named := get_settings().model:
+        set_it = set_variable("DASHBOARD_MODEL", in_command(ref))
+        return f"The setting DASHBOARD_MODEL={named} says which one is active: `{set_it}`, then restart the dashboard."
+    return f"Make it the active one with `python -m dashboard models use {in_command(ref)}`."
 
 
 def _sound_version(but: Path) -> str:

@@ -12,7 +12,7 @@ NOW = "2026-01-02T03:04:05+00:00"
 
 
 def report(*checks: Check, off: str = "") -> Report:
-    return Report(checks, NOW, predictions_off=off)
+    return Report(checks, NOW, off=off)
 
 
 def test_the_light_is_that_of_the_worst_check() -> None:
@@ -29,8 +29,8 @@ def test_headlines() -> None:
     assert report(ERROR, ERROR).headline == "2 errors, the first: m@1 is cut off"
     long = Check("e", "models", "error", "it guesses; more about that")
     assert report(long).headline == "1 error: it guesses"
-    off = report(ERROR, off="TensorFlow is not installed.")
-    assert off.headline == "Predictions are off: TensorFlow is not installed"
+    off = report(ERROR, off="New predictions are off: TensorFlow is not installed.")
+    assert off.headline == "New predictions are off: TensorFlow is not installed"
 
 
 def test_commands_are_what_a_shell_takes() -> None:

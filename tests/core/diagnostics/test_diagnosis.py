@@ -37,7 +37,7 @@ def test_all_that_works(settings: Settings, inference: Inference, pool: WorkerPo
     said: list[str] = []
     report = run_checks(settings, inference, make_registry(settings.models_dir), pool, said.append)
     assert [c.summary for c in report.checks if c.status == "error"] == []
-    assert report.predictions_off == ""
+    assert report.off == ""
     assert report.active_model == "colour@1"
     ids = [check.id for check in report.checks]
     assert len(ids) == len(set(ids))
@@ -58,15 +58,13 @@ def test_tensorflow_is_described_as_its_worker_found_it(inference: Inference) ->
     assert float(check.detail("Import took").removesuffix(" s")) > 0
 
 
-def test_a_broken_active_model_turns_predictions_off(
-    settings: Settings, inference: Inference, pool: WorkerPool
-) -> None:
+def test_a_broken_active_model_is_off(settings: Settings, inference: Inference, pool: WorkerPool) -> None:
     registry = make_registry(settings.models_dir)
     file = registry.get("colour@1").file
     file.write_bytes(file.read_bytes()[:1000])
     report = run_checks(settings, inference, registry, pool)
     assert report.status == "error"
-    assert report.headline.startswith("Predictions are off: colour@1: model.keras is cut off")
+    assert report.headline.startswith("colour@1 is off: model.keras is cut off")
 
 
 def test_a_broken_model_beside_a_sound_one_leaves_predictions_on(
@@ -74,9 +72,9 @@ def test_a_broken_model_beside_a_sound_one_leaves_predictions_on(
 ) -> None:
     make_registry(settings.models_dir, name="broken").get("broken@1").file.unlink()
     make_registry(settings.models_dir)
-    report = run_checks(settings, inference, Registry(settings.models_dir), pool)
+    report = run_checks(settings, inference, Registry(settings.models_dir, "colour"), pool)
     assert report.status == "error"
-    assert report.predictions_off == ""
+    assert report.off == ""
     assert report.headline == "1 error: broken@1: model.keras is missing"
 
 
@@ -91,6 +89,18 @@ def test_the_active_model_is_named_before_others(settings: Settings, inference: 
 def test_no_model_turns_predictions_off(settings: Settings, inference: Inference, pool: WorkerPool) -> None:
     report = run_checks(settings, inference, Registry(settings.models_dir), pool)
     assert report.headline.startswith("Predictions are off: There is no model in")
+
+
+def test_a_choice_that_cannot_be_read_is_off_and_has_a_fix(
+    settings: Settings, inference: Inference, pool: WorkerPool
+) -> None:
+    registry = make_registry(settings.models_dir)
+    (settings.models_dir / "active.json").write_text('{"mo')
+    report = run_checks(settings, inference, registry, pool)
+    assert report.headline.startswith("Predictions without a named model are off: Which model is active is not known")
+    check = report.check("model.active")
+    assert check and check.status == "error" and "python -m dashboard models use NAME" in check.commands
+    assert "colour@1" in check.fix
 
 
 class BrokenTensorFlow(Inference):

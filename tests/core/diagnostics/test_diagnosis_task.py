@@ -124,7 +124,7 @@ def test_what_was_found_in_a_file_is_forgotten_when_it_changes(
     ended(task)
     assert status(task, "model.colour@1.load") == "skipped"
     report = task.report()
-    assert report is not None and report.headline.startswith("Predictions are off: colour@1: model.keras is cut off")
+    assert report is not None and report.headline.startswith("colour@1 is off: model.keras is cut off")
 
 
 def test_a_killed_worker_is_seen_at_once_and_checked_again(

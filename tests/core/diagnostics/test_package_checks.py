@@ -1,6 +1,9 @@
+import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,10 +11,13 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from dashboard.core.diagnostics.checks import Check
+from dashboard.core.diagnostics.imports import Imported, try_imports
 from dashboard.core.diagnostics.package_checks import (
+    MODULES,
     PYTHON,
     ROOT,
     Installed,
+    check_import,
     check_packages,
     check_python,
     installed_packages,
@@ -142,3 +148,88 @@ def test_the_command_is_for_the_interpreter_that_runs() -> None:
     command = pip_command("list")
     python = command.removesuffix(" -m pip list")
     assert (ROOT / python).samefile(sys.executable)
+
+
+def test_every_requirement_is_imported_by_its_name() -> None:
+    tried = try_imports(
+        [
+            MODULES.get(r.name, r.name.replace("-", "_"))
+            for r in read_requirements()
+            if r.name not in ("tensorflow", "keras")
+        ]
+    )
+    assert [(each.module, each.fault) for each in tried if each.fault] == []
+
+
+def test_imports_that_fail_name_the_package_that_is_at_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in {
+        "good_one": "print('hello')", "raises_one": "raise ImportError('it is broken')", "dies_one": "import os; os._exit(3)",
+        "needs_one": "try:\n    import raises_one\nexcept ImportError:\n    raise ImportError('no raises_one')",
+    }.items():  # fmt: skip
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = try_imports(["raises_one", "needs_one", "dies_one", "good_one", "absent_one"])
+    assert [(each.fault, each.cause) for each in found] == [
+        ("ImportError: it is broken", "raises_one"), ("ImportError: no raises_one", "raises_one"),
+        ("its import ended the process with code 3", "dies_one"), ("", "good_one"),
+        ("ModuleNotFoundError: No module named 'absent_one'", "absent_one"),
+    ]  # fmt: skip
+    assert found[3].origin == str(tmp_path / "good_one.py")
+
+
+def test_an_import_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "waits_one.py").write_text("input_never_comes = __import__('threading').Event().wait()")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "takes longer than 1 s" in try_imports(["waits_one"], 1.0)[0].fault
+
+
+def test_each_way_to_be_broken_has_its_fix() -> None:
+    wanted, package = Requirement("opencv-python-headless>=4.13,<6"), Installed("opencv-python", "4.13")
+    lacks = Imported("cv2", "", "ImportError: libGL.so.1: cannot open shared object file: No such file", "cv2")
+    check = check_import(wanted, package, lacks, None)
+    remove, again = check.commands
+    assert remove.endswith("uninstall -y opencv-python") and again.endswith(
+        '--force-reinstall "opencv-python-headless<6,>=4.13"'
+    )
+    shadowed = check_import(wanted, package, lacks, Path("/home/me/cv2.py"))
+    assert "Python imports /home/me/cv2.py in place of the package opencv-python" in shadowed.summary
+    assert "PYTHONPATH" in shadowed.fix and shadowed.status == "error" and "pip" not in shadowed.fix
+    other = check_import(wanted, package, Imported("cv2", "", "ImportError: x", "numpy"), None)
+    assert other.status == "skipped" and "because numpy cannot" in other.summary
+    plain = check_import(wanted, package, Imported("cv2", "", "ImportError: x", "cv2"), None)
+    assert plain.status == "error" and "--force-reinstall" in plain.commands[0]
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command of the dashboard with a package of this name that cannot be imported."""
+
+    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "fake" / name).mkdir(parents=True)
+        (tmp_path / "fake" / name / "__init__.py").write_text("raise ImportError('it is broken')")
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "fake"), "DASHBOARD_DATA_DIR": str(tmp_path)}
+        command = [sys.executable, "-m", "dashboard", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+Fake = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.parametrize("name", ["numpy", "pyarrow"])
+def test_doctor_names_a_package_without_which_nothing_starts(name: str, fake: Fake) -> None:
+    done = fake(name, "doctor", "--json")
+    errors = [check for check in json.loads(done.stdout)["checks"] if check["status"] == "error"]
+    assert done.returncode == 1 and [check["id"] for check in errors] == [f"package.{name}"]
+    assert f"in place of the package {name}" in errors[0]["summary"] and "PYTHONPATH" in errors[0]["fix"]
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [("streamlit", "run --port 8975"), ("numpy", "run --port 8975"), ("numpy", "models"), ("cleanlab", "runs label-issues x")]
+)  # fmt: skip
+def test_commands_end_with_a_sentence_if_a_package_is_broken(name: str, command: str, fake: Fake) -> None:
+    done = fake(name, *command.split())
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    if name != "cleanlab":  # there is no such run
+        assert "cannot be imported: it is broken" in done.stderr and "doctor" in done.stderr

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from dashboard.core.engine.worker import WorkerDied
 from dashboard.core.errors import WorkerError
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
+from dashboard.worker.template import _prepare_and_watch
 from tests.benchmarks.forks import answers_of
 from tests.conftest import encoded, picture
 from tests.core.engine.test_pool import nothing_is_left_after_a_kill, pid_of, result, runs, until
@@ -254,3 +257,14 @@ def test_a_template_that_was_begun_early_is_the_one_that_forks(template: Templat
     template.begin()
     assert template.processes()[0] == early
     pool.close()
+
+
+def test_a_template_whose_imports_fail_ends_at_once() -> None:
+    def fail() -> None:
+        raise ImportError("a package is broken")
+
+    ours, theirs = socket.socketpair()
+    threads = threading.active_count()
+    with ours, theirs, pytest.raises(ImportError):
+        _prepare_and_watch(fail, theirs)
+    assert threading.active_count() == threads

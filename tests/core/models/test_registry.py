@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.errors import ModelError
+from dashboard.core.errors import BrokenVersionError, ModelError
 from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.models import version as version_module
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.registry import Registry, check_name
-from dashboard.core.models.version import ModelVersion, to_record
+from dashboard.core.models.version import ModelVersion, how_to_activate, to_record
+from dashboard.core.settings import Settings
 from tests.conftest import ROOT
 
 RECORD = {
@@ -63,12 +65,17 @@ def test_thresholds_and_precision_survive_the_record(tmp_path: Path) -> None:
     assert Registry(tmp_path).get("pets@1") == version
 
 
-def test_get_by_name_takes_the_newest_usable_one(tmp_path: Path) -> None:
+def test_no_version_stands_in_for_a_broken_one(tmp_path: Path) -> None:
+    add(tmp_path, "zebras", "1")
     add(tmp_path, "pets", "1")
-    (add(tmp_path, "pets", "2") / "model.keras").unlink()
-    assert Registry(tmp_path).get("pets").version == "1"
-    with pytest.raises(ModelError, match=r"pets@2: model.keras is missing"):
-        Registry(tmp_path).get("pets@2")
+    weights = add(tmp_path, "pets", "2") / "model.keras"
+    registry = Registry(tmp_path)
+    assert registry.get().ref == registry.get("pets").ref == "pets@2"
+    weights.unlink()
+    for ref in ("pets@2", "pets", ""):
+        with pytest.raises(BrokenVersionError, match=r"pets@2: model.keras is missing"):
+            registry.get(ref)
+    assert registry.activate("pets@1").ref == registry.get().ref == "pets@1"
 
 
 @pytest.mark.parametrize("ref", ["dogs", "pets@7", "../pets@1", "pets@../1", "pets/1", "@1", "@", "pets@1@1"])
@@ -91,8 +98,35 @@ def test_the_active_version(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         registry.activate("pets@9")
     assert registry.get().ref == "pets@1"
-    (tmp_path / "active.json").write_text("{")
-    assert registry.get().ref == "pets@2"
+
+
+@pytest.mark.parametrize("content", ["{", '{"mo', "{}", "[]", '{"model": 3}', '{"model": ""}', '{"model": "gone"}', ""])
+def test_a_choice_that_cannot_be_read_is_not_replaced_by_another(tmp_path: Path, content: str) -> None:
+    add(tmp_path, "pets", "1")
+    registry = Registry(tmp_path)
+    (tmp_path / "active.json").write_text(content)
+    with pytest.raises(ModelError, match=r"Which model is active is not known, because .*active\.json") as caught:
+        registry.get()
+    assert caught.value.code == "active_unknown" and "models use NAME`. Known versions: pets@1" in caught.value.fix
+    assert registry.get("pets").ref == "pets@1" and registry.active_ref() == ""
+    assert registry.activate("pets").ref == registry.get().ref == "pets@1"
+
+
+def test_a_setting_that_names_no_model_is_named(tmp_path: Path) -> None:
+    add(tmp_path, "pets", "1")
+    with pytest.raises(ModelError, match="DASHBOARD_MODEL names 'nope'") as caught:
+        Registry(tmp_path, default="nope").get()
+    assert caught.value.code == "active_unknown"
+    assert "Set DASHBOARD_MODEL" in caught.value.fix and "pets@1" in caught.value.fix
+    with pytest.raises(ModelError, match=r"nowhere: there is no such folder") as caught:
+        Registry(tmp_path / "nowhere").get()
+    assert "DASHBOARD_MODELS_DIR" in caught.value.fix
+
+
+def test_where_the_setting_decides_the_way_out_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(version_module, "get_settings", lambda: Settings(model="pets@2"))
+    assert "DASHBOARD_MODEL=pets@2 says" in how_to_activate("pets@1") and "models use" not in how_to_activate("pets@1")
+    assert "`export DASHBOARD_MODEL=pets@1`" in how_to_activate("pets@1")
 
 
 def test_a_broken_version_names_one_that_works(tmp_path: Path) -> None:
@@ -104,7 +138,7 @@ def test_a_broken_version_names_one_that_works(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     assert registry.broken()[0].error.fix.endswith("with `python -m dashboard models use pets@1`.")
     (tmp_path / "pets" / "1" / "model.keras").write_bytes(b"damaged, too")
-    assert "such as cars@9: choose it in the sidebar" in registry.broken()[0].error.fix
+    assert "such as cars@9. Make it the active one with `" in registry.broken()[0].error.fix
     shutil.rmtree(tmp_path / "cars")
     assert "models use" not in registry.broken()[0].error.fix
 
@@ -203,7 +237,7 @@ def test_a_version_that_cannot_be_opened_is_broken_and_the_others_are_not(tmp_pa
     weights.unlink()
     weights.symlink_to("x" * 300)  # the target's name is too long
     registry = Registry(tmp_path)
-    assert registry.active().ref == "pets@1" and [broken.ref for broken in registry.broken()] == ["pets@2"]
+    assert registry.get("pets@1").ref == "pets@1" and [broken.ref for broken in registry.broken()] == ["pets@2"]
 
 
 @pytest.mark.parametrize("stated", ["0.95", -1, 2, None, float("nan")])
