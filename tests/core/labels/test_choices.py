@@ -53,8 +53,6 @@ def test_a_word_that_only_shares_letters_with_a_class_is_no_hint(label: str) -> 
 
 
 def test_the_suggestions_are_the_hints_that_are_classes() -> None:
-    choices = label_choices(
-        {"cat": 1, "cats": 2, "hors": 3, "Lehrer": 4, "n02110341": 5}, CLASS_NAMES[1:5] + ("horse",)
-    )
+    choices = label_choices({"cat": 1, "cats": 2, "hors": 3, "Lehrer": 4, "n02110341": 5}, (*CLASS_NAMES[1:5], "horse"))
     assert choices.suggestions == {"cats": "cat", "hors": "horse"}, "both cat and cats: perhaps two classes"
     assert {choice.label for choice in choices.unmatched} == {"cats", "hors", "Lehrer", "n02110341"}
