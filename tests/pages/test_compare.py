@@ -163,7 +163,9 @@ def test_why_two_cannot_be_compared_is_said_with_a_fix(
     at = opened(open_page("compare"), **address)
     assert told in text_of(at) and "These evaluations cannot be compared" in text_of(at)
     if "other" in address.values():
-        assert any("python -m dashboard evaluate" in str(code.value) for code in at.code)
+        assert [str(code.value).startswith("python -m dashboard evaluate") for code in at.code] == [True]
+        assert text_of(at).count("python -m dashboard") == 1
+        assert any(each.proto.label.startswith("Open A") for each in at.get("page_link"))
 
 
 def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboard: Services) -> None:
