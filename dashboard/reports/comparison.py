@@ -7,7 +7,7 @@ from dashboard.charts.palette import MOST_CLASSES, OF_MANY
 from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
 from dashboard.core.analysis.comparison_words import is_better, side_in_words, verdict
 from dashboard.core.metrics.confusion import confused_classes
-from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
+from dashboard.core.metrics.definitions import METRICS, ONE_LABEL, chance_notes
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Chart, Column, Section, Table
@@ -40,7 +40,7 @@ def _differences(found: Comparison) -> Table:
         if (difference := found.differences.get(metric.name)) is None:
             continue
         a, b = (metric.text(side.scores[metric.name].value) for side in (found.a, found.b))
-        interval = metric.difference_interval(difference.low, difference.high, min(found.a.n, found.b.n))
+        interval = metric.difference_bounds(difference.low, difference.high)
         better = is_better(metric, difference) or ("unclear" if difference.is_meaningful else "-")
         rows.append((metric.title, a, b, metric.difference(difference.value), interval, better))
     columns = (
@@ -54,6 +54,8 @@ def _differences(found: Comparison) -> Table:
     )
     if not all(score.is_meaningful for score in found.differences.values()):
         note += f" {ONE_LABEL}"
+    if few := chance_notes(dict.fromkeys(found.differences, min(found.a.n, found.b.n))):
+        note += f" {few}"
     return Table(columns, tuple(rows), "All metrics", note)
 
 

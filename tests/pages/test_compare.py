@@ -74,6 +74,7 @@ def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, r
     assert headline(at).endswith("p < 0.0001.")
     assert (at.query_params["a"], at.query_params["b"]) == ("bad", "good")
     table = table_with(at, "B minus A")
+    assert list(table)[:4] == ["Metric", "B minus A", "95% interval", "Better"], "a narrow screen shows these"
     accuracy = table[table["Metric"] == "Accuracy"].iloc[0]  # type: ignore[index]
     assert (accuracy["B minus A"], accuracy["Better"]) == ("+33.3", "B")
     shown = {metric.label: metric.value for metric in at.metric}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.metrics.definitions import Definition
-from dashboard.core.metrics.percent import percent, rounded
+from dashboard.core.metrics.percent import decimals_apart, percent, rounded
 from dashboard.core.metrics.scores import Score
 
 
@@ -13,7 +13,9 @@ def verdict(comparison: Comparison) -> str:
     a, b = (side.scores["accuracy"].value for side in (comparison.a, comparison.b))
     difference, outcomes = comparison.differences["accuracy"], comparison.outcomes
     better, worse, value, other, sign = ("B", "A", b, a, 1) if difference.value >= 0 else ("A", "B", a, b, -1)
-    low, high = sorted(rounded(100 * sign * bound, 1) for bound in (difference.low, difference.high))
+    bounds = sorted(100 * sign * bound for bound in (difference.low, difference.high))
+    decimals = max(decimals_apart(bound, 0, 1) for bound in bounds)  # which tell whether they contain 0
+    low, high = (rounded(bound, decimals) for bound in bounds)
     figures = f"difference {rounded(100 * abs(difference.value), 1)} points ({low} to {high})"
     if outcomes:
         figures += f", {p_in_words(outcomes.mcnemar_p)}"

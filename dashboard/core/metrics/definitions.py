@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dashboard.core.errors import listed_and
 from dashboard.core.metrics.percent import decimals_apart, percent, rounded
 
 _LEAST_PER_BIN = 10  # images on average, for a calibration error
@@ -35,19 +37,34 @@ class Definition:
         """How many decimals `text` needs so that the value and a limit read differently, unless they are equal."""
         return decimals_apart(100 * value, 100 * limit, 1) if self.percent else decimals_apart(value, limit, 3)
 
-    def difference(self, value: float) -> str:
-        """A difference of two values, with its sign; "-" for NaN."""
+    def difference(self, value: float, decimals: int = 0) -> str:
+        """A difference of two values, with its sign; "-" for NaN.
+
+        Args:
+            decimals: 0 for one in percentage points, or else three.
+        """
         if math.isnan(value):
             return "-"
-        return f"{rounded(100 * value, 1):+f}" if self.percent else f"{rounded(value, 3):+f}"
+        return f"{rounded(100 * value, decimals or 1):+f}" if self.percent else f"{rounded(value, decimals or 3):+f}"
 
     def interval(self, low: float, high: float, n: int) -> str:
         """An interval of values from n images, with `chance_note`; "-" for NaN."""
-        return "-" if math.isnan(low) else f"{self.text(low)} to {self.text(high)}{self._in_brackets(n)}"
+        return f"{self.bounds(low, high)}{'' if math.isnan(low) else self._in_brackets(n)}"
+
+    def bounds(self, low: float, high: float) -> str:
+        """An interval of values without a note; "-" for NaN."""
+        return "-" if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
 
     def difference_interval(self, low: float, high: float, n: int) -> str:
         """An interval of differences, with `chance_note` for n images; "-" for NaN."""
-        return "-" if math.isnan(low) else f"{self.difference(low)} to {self.difference(high)}{self._in_brackets(n)}"
+        return f"{self.difference_bounds(low, high)}{'' if math.isnan(low) else self._in_brackets(n)}"
+
+    def difference_bounds(self, low: float, high: float) -> str:
+        """An interval of differences without a note, with the decimals that tell whether it contains 0; "-" for NaN."""
+        if math.isnan(low):
+            return "-"
+        decimals = max(self.decimals_apart(bound, 0) for bound in (low, high))
+        return f"{self.difference(low, decimals)} to {self.difference(high, decimals)}"
 
     def chance_note(self, n: int) -> str:
         """Why the value from n images says little; "" if it does say something.
@@ -122,5 +139,20 @@ METRICS = (
     ),
     _error("aurc", "AURC", "Mean error rate when only the most confident images count, over all coverages."),
 )  # fmt: skip
+
+
+def chance_notes(images: Mapping[str, int]) -> str:
+    """A sentence about the metrics that say little with so few images; "" if there are none.
+
+    Args:
+        images: the number of images by the name of the metric.
+    """
+    titles: dict[str, list[str]] = {}
+    for metric in METRICS:
+        if metric.name in images and (note := metric.chance_note(images[metric.name])):
+            titles.setdefault(note, []).append(metric.title)
+    return " ".join(f"{listed_and(each)}: {note}." for note, each in titles.items())
+
+
 BY_NAME = {metric.name: metric for metric in METRICS}
 ONE_LABEL = "A dash stands for a metric that says nothing, because all images have the same label."

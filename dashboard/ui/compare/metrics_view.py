@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.analysis.comparison_words import is_better
-from dashboard.core.metrics.definitions import METRICS, ONE_LABEL, Definition
+from dashboard.core.metrics.definitions import METRICS, ONE_LABEL, Definition, chance_notes
 from dashboard.core.metrics.scores import Score
 from dashboard.ui.words import WHAT_METRICS_ARE
 
@@ -21,9 +21,9 @@ def show_metrics(comparison: Comparison) -> None:
             rows.append(
                 {
                     "Metric": metric.title,
+                    **_difference(metric, difference),  # first, since a narrow screen shows only the first columns
                     "A": _with_interval(metric, a),
                     "B": _with_interval(metric, b),
-                    **_difference(metric, difference, min(a.n, b.n)),
                 }
             )
     table = pd.DataFrame(rows)
@@ -34,23 +34,25 @@ def show_metrics(comparison: Comparison) -> None:
         height=35 * (len(table) + 1) + 3,
         column_config={
             "B minus A": st.column_config.TextColumn(help="In percentage points, or as it is for other metrics."),
-            "95% interval": st.column_config.TextColumn(width="medium", help="Of the difference, by the bootstrap."),
+            "95% interval": st.column_config.TextColumn(help="Of the difference, by the bootstrap."),
             "Better": st.column_config.TextColumn(help="Unclear if the interval contains 0."),
         },
         alt="Metrics of both evaluations with 95% intervals, and their differences",
     )
     if not all(score.is_meaningful for score in comparison.differences.values()):
         st.caption(ONE_LABEL)
+    if few := chance_notes(dict.fromkeys(comparison.differences, min(comparison.a.n, comparison.b.n))):
+        st.caption(few)
     _show_speed(comparison)
 
 
-def _difference(metric: Definition, difference: Score, n: int) -> dict[str, str]:
-    """The cells of a row about the difference; each side has at least n images."""
+def _difference(metric: Definition, difference: Score) -> dict[str, str]:
+    """The cells of a row about the difference."""
     if not difference.is_meaningful:
         return {"B minus A": "-", "95% interval": "-", "Better": "-"}
     return {
         "B minus A": metric.difference(difference.value),
-        "95% interval": metric.difference_interval(difference.low, difference.high, n),
+        "95% interval": metric.difference_bounds(difference.low, difference.high),
         "Better": is_better(metric, difference) or "unclear",
     }
 
