@@ -8,10 +8,9 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.runs.overview import overviews
 from dashboard.ui.compare.choice import choose
 from dashboard.ui.compare.comparison_view import show_comparison
-from dashboard.ui.compare.empty_view import show_nothing_to_compare
+from dashboard.ui.compare.empty_view import show_nothing_to_compare, show_why_not
 from dashboard.ui.compare.leaderboard_view import choose_metric, show_leaderboard
 from dashboard.ui.compare.worked_out import comparison_of, leaderboard_of
-from dashboard.ui.errors import show_error
 from dashboard.ui.set_aside_runs import show_damaged_runs
 from dashboard.ui.visitor import visitors_services
 
@@ -29,4 +28,4 @@ try:
     else:
         show_comparison(services, comparison_of(services, choice))
 except DashboardError as error:
-    show_error(error, "These evaluations cannot be compared.")
+    show_why_not(error, choice)

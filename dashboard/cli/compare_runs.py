@@ -11,7 +11,7 @@ from dashboard.cli.arguments import AsJson, Where
 from dashboard.cli.output import plain_text, print_json, run_column, say, show, stop
 from dashboard.cli.show_run import show_one_label
 from dashboard.core.analysis.comparison import Comparison, compare
-from dashboard.core.analysis.comparison_words import metric_rows, p_in_words, side_in_words, verdict
+from dashboard.core.analysis.comparison_words import few_images, metric_rows, p_in_words, side_in_words, verdict
 from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.metrics.definitions import BY_NAME
@@ -87,6 +87,8 @@ def _show(comparison: Comparison) -> None:
         table.add_row(row.metric.title, row.a, row.b, row.difference, row.interval, row.better)
     show(table)
     show_one_label(comparison.differences)
+    if few := few_images(comparison):
+        show(few)
     if outcomes:
         show(
             f"Both right: {outcomes.both_right:,}, only A: {outcomes.only_a_right:,}, only B: "

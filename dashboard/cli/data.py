@@ -9,6 +9,7 @@ from dashboard.cli.output import print_json, progress, show, stop
 from dashboard.core.datasets import cifar10_archive
 from dashboard.core.errors import DashboardError
 from dashboard.core.settings import get_settings
+from dashboard.core.shell import in_command
 from dashboard.schemas.downloads import DownloadRecord
 
 data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")
@@ -30,4 +31,4 @@ def get_cifar10(as_json: AsJson = False) -> None:
         stop(error, as_json)
     if as_json:
         print_json(DownloadRecord(path=str(path)))
-    show(f"CIFAR-10 is at {path}. Evaluate its test set: python -m dashboard evaluate {path}")
+    show(f"CIFAR-10 is at {path}. Evaluate its test set: python -m dashboard evaluate {in_command(str(path))}")

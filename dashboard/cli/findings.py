@@ -31,7 +31,7 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
     if by_answers(conditions):
         say("The filter chooses images by their answers, so only their files and labels are looked at.", "yellow")
     for number, finding in enumerate(findings, 1):
-        show(f"{number}. {finding.statement}", "bold")
+        show(f"{number}) {finding.statement}", "bold")
         show(f"   {finding.next_step}")
         if finding.where:
             options = " ".join(f"--where {in_command(condition)}" for condition in finding.where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.charts.confusion_difference import confusion_difference_chart
 from dashboard.charts.palette import MOST_CLASSES, OF_MANY
 from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
-from dashboard.core.analysis.comparison_words import metric_rows, side_in_words, verdict
+from dashboard.core.analysis.comparison_words import few_images, metric_rows, side_in_words, verdict
 from dashboard.core.metrics.confusion import confused_classes
 from dashboard.core.metrics.definitions import ONE_LABEL
 from dashboard.core.metrics.intervals import proportion
@@ -47,6 +47,8 @@ def _differences(found: Comparison) -> Table:
     )
     if not all(score.is_meaningful for score in found.differences.values()):
         note += f" {ONE_LABEL}"
+    if few := few_images(found):
+        note += f" {few}"
     return Table(columns, tuple(rows), "All metrics", note)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from dashboard.core.errors import counted
 from dashboard.core.metrics.confusion import confused_pairs
-from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
+from dashboard.core.metrics.definitions import METRICS, ONE_LABEL, chance_notes
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Column, Section, Table
@@ -41,7 +41,7 @@ def metrics_section(run: Run) -> Section:
     if not scores:
         return Section("metrics", "Predicted classes", tables=(_predicted(run),))
     rows = tuple(
-        (metric.title, metric.text(score.value), metric.interval(score.low, score.high, score.n), f"{score.n:,}",
+        (metric.title, metric.text(score.value), metric.bounds(score.low, score.high), f"{score.n:,}",
          metric.explanation)
         for metric in METRICS
         if (score := scores.get(metric.name))
@@ -53,6 +53,8 @@ def metrics_section(run: Run) -> Section:
     note = "The intervals are Wilson's for shares of images, and bootstrap intervals for the others."
     if not all(score.is_meaningful for score in scores.values()):
         note += f" {ONE_LABEL}"
+    if few := chance_notes({name: score.n for name, score in scores.items()}):
+        note += f" {few}"
     return Section("metrics", "Metrics", tables=(Table(columns, rows, note=note),))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import counted
+from dashboard.core.runs.filters import in_words, parse_filter
 from dashboard.reports.document import Item, Section
 
 _LONGEST = 200  # characters of a condition; one that names many images says nothing to a reader
@@ -27,5 +28,5 @@ def findings_section(findings: Sequence[Finding] | None) -> Section:
 def _item(finding: Finding) -> Item:
     lines = [finding.next_step]
     if finding.where and not any(len(condition) > _LONGEST for condition in finding.where):
-        lines.append(f"{counted(len(finding.rows), 'image')}: {' and '.join(finding.where)}")
+        lines.append(f"{counted(len(finding.rows), 'image')}: {in_words(parse_filter(finding.where))}")
     return Item(finding.statement, tuple(filter(None, lines)))

@@ -49,7 +49,7 @@ def _section(section: Section) -> Iterator[str]:
     for paragraph in section.text:
         yield from (plain(paragraph), "")
     for number, item in enumerate(section.items, 1):
-        yield f"{number}. **{inline(item.statement)}**"
+        yield f"{number}) **{inline(item.statement)}**"
         yield from (f"   {plain(line)}" for line in item.lines)
     if section.items:
         yield ""

@@ -9,6 +9,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.images.drawing import encode_png
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.images import RunPictures
+from dashboard.core.runs.left_out import in_kinds
 from dashboard.core.runs.run import Run, mistakes_first
 from dashboard.core.runs.store import RunStore
 from dashboard.reports.document import Column, Picture, Section, Table
@@ -52,7 +53,7 @@ def files_section(run: Run) -> Section | None:
     rows = tuple((str(row["file"]), str(row["reason"])) for row in some.to_dict("records"))
     note = f"The first {MOST_FILES} of {len(run.failed):,}." if len(run.failed) > MOST_FILES else ""
     table = Table((Column("File", wide=True), Column("Reason", wide=True)), rows, note=note)
-    return Section("files", f"Not evaluated ({len(run.failed):,})", tables=(table,))
+    return Section("files", f"Not evaluated ({len(run.failed):,})", (f"{in_kinds(run)}.",), tables=(table,))
 
 
 def _picture(texts: tuple[str, str, str, str], tile: np.ndarray) -> Picture:

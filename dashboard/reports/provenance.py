@@ -9,6 +9,7 @@ from importlib import metadata
 
 from dashboard.core.errors import listed
 from dashboard.core.runs.annotations import Annotations
+from dashboard.core.runs.evaluate_again import evaluate_again
 from dashboard.core.runs.filters import as_texts, in_words
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
@@ -71,15 +72,13 @@ def again(run: Run, compared: Run | None) -> Section:
     m = run.manifest
     commands, text = [], []
     if not m.imported:
-        renamed = [f"{name}={meant}" for name, meant in m.label_map if name != meant]
-        if len(renamed) > _LABELS_NAMED:
-            renamed = ["FILE.json"]
-            text.append("FILE.json holds what the labels mean; report.json has it as label_map.")
-        meanings = [option for each in renamed for option in ("--map", each)]
-        commands.append(_command("evaluate", m.dataset, "--model", m.model, *meanings))
+        command, note = evaluate_again(m)
+        commands.append(command)
+        text += [note] if note else []
     where = [option for text in as_texts(run.conditions) for option in ("--where", text)]
     other = ["--compare", compared.manifest.run_id] if compared else []
-    commands.append(_command("report", m.run_id, *other, *where, "--out", "report.html"))
+    report = ["python", "-m", "dashboard", "report", m.run_id, *other, *where, "--out", "report.html"]
+    commands.append(" ".join(map(in_command, report)))
     if len(commands) > 1:
         text.insert(0, "The first command evaluates again, the last one writes this report.")
     text.append(f"Packages where this report was made: {', '.join(versions())}.")
@@ -115,7 +114,3 @@ def utc(iso: str) -> str:
 
 def _slug(name: str) -> str:
     return re.sub(r"[^\w.]+", "-", name)[:_MOST_OF_NAME].strip("-.")
-
-
-def _command(*arguments: str) -> str:
-    return " ".join(map(in_command, ["python", "-m", "dashboard", *arguments]))

@@ -14,7 +14,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 
 _POLL_SECONDS = 0.5
-_ASKED_WITHIN_S = 10.0  # after a click, Streamlit asks for the file
+_ASKED_WITHIN_S = 5.0  # after a click, Streamlit asks for the file
 
 
 @dataclass
@@ -44,6 +44,27 @@ def offer_file(
     Args:
         make: makes the contents; may raise DashboardError. It runs outside of the script and cannot use Streamlit.
         reasons: where to show why the file could not be made.
+    """
+    with st.container(width="content"):  # a fragment would take a share of the row
+        _offer(title, make, file_name, mime, key, reasons, icon, type, disabled, help)
+
+
+@st.fragment
+def _offer(
+    title: str,
+    make: Callable[[], bytes | str],
+    file_name: str,
+    mime: str,
+    key: str,
+    reasons: DeltaGenerator,
+    icon: str,
+    type: Literal["primary", "secondary", "tertiary"],
+    disabled: bool,
+    help: str | None,
+) -> None:
+    """The button as a fragment: a run of the whole page would forget the files that other buttons can still make.
+
+    Streamlit gives each button's file a new id in each run. A browser that does not know the new ones yet asks for an old one.
     """
     state_key = f"making-{key}"
     clicked: _Making | None = st.session_state.get(state_key)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 from dashboard.core.errors import DashboardError, DatasetError, ImageError, commands_in
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.words import plain
+
+_COMMAND_AT_END = re.compile(r": `[^`]+`\.$")  # it stands below the text
 
 
 def show_error(error: DashboardError, title: str) -> None:
@@ -15,7 +19,7 @@ def show_error(error: DashboardError, title: str) -> None:
         st.error(plain(title), icon=":material/error:")
         st.text(error.message)
         if error.fix:
-            st.text(error.fix.replace("`", ""))
+            st.text(_COMMAND_AT_END.sub(":", error.fix).replace("`", ""))
             for command in commands_in(error.fix):
                 st.code(command, language="bash")
         if not isinstance(error, (ImageError, DatasetError)):

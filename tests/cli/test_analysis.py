@@ -59,7 +59,7 @@ def test_findings(data: Path) -> None:
     shown = json_of(data, "runs", "show", RUN, *(part for text in first["where"] for part in ("--where", text)))
     assert shown["n_evaluated"] == len(first["rows"]) == first["cost"] and first["rows"][0].endswith(".png")
     text = command(data, "runs", "findings", RUN).stdout
-    assert f"1. {first['statement']}" in text and f"   {first['next']}" in text and f"2. {second['statement']}" in text
+    assert f"1) {first['statement']}" in text and f"   {first['next']}" in text and f"2) {second['statement']}" in text
     assert "--where true_label==cat --where predicted_label=dog" in text
 
 

@@ -88,9 +88,14 @@ def test_it_prints_on_white_in_the_dark_too(browser, report: Path) -> None:
 def test_the_page_makes_it(page, browser, samples: Path, tmp_path: Path, make_zip) -> None:
     evaluate(page, make_zip({"cat": 4, "dog": 4}, name="two pets.zip"))
     page.get_by_role("radio", name="Report").click()
-    with page.expect_download() as download:
-        page.locator(".st-key-download-html button").click()
-    assert re.match(r"two_pets-cifar10-resnet-\d+-20", download.value.suggested_filename)
+    made = {
+        suffix: page.expect_download(lambda each, suffix=suffix: each.suggested_filename.endswith(suffix))
+        for suffix in ("html", "csv", "json")
+    }
+    with made["html"] as download, made["csv"], made["json"]:
+        for suffix in made:  # one at once after the other, while the first is made
+            page.locator(f".st-key-download-{suffix} button").click()
+    assert re.match(r"two-pets-cifar10-resnet-\d+-20", download.value.suggested_filename)
     path = tmp_path / "report.html"
     download.value.save_as(path)
     opened = Opened(browser, path, "light", 1440)

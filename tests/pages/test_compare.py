@@ -75,6 +75,7 @@ def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, r
     assert headline(at).endswith("p < 0.0001.")
     assert (at.query_params["a"], at.query_params["b"]) == ("bad", "good")
     table = table_with(at, "B minus A")
+    assert list(table)[:4] == ["Metric", "B minus A", "95% interval", "Better"], "a narrow screen shows these"
     accuracy = table[table["Metric"] == "Accuracy"].iloc[0]  # type: ignore[index]
     assert (accuracy["B minus A"], accuracy["Better"]) == ("+33.3", "B")
     shown = {metric.label: metric.value for metric in at.metric}
@@ -164,7 +165,9 @@ def test_why_two_cannot_be_compared_is_said_with_a_fix(
     at = opened(open_page("compare"), **address)
     assert told in text_of(at) and "These evaluations cannot be compared" in text_of(at)
     if "other" in address.values():
-        assert any("python -m dashboard evaluate" in str(code.value) for code in at.code)
+        assert [str(code.value).startswith("python -m dashboard evaluate") for code in at.code] == [True]
+        assert text_of(at).count("python -m dashboard") == 1
+        assert any(each.proto.label.startswith("Open A") for each in at.get("page_link"))
 
 
 def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboard: Services) -> None:

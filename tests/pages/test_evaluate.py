@@ -168,6 +168,26 @@ def test_what_labels_mean_is_asked_before_anything_starts(
     assert table["true_label"].dropna().tolist() == ["cat", "cat", "dog"]
 
 
+def test_suggestions_fill_the_table_and_keep_what_was_chosen(open_page: Open, make_zip: MakeZip) -> None:
+    at = open_page("evaluate")
+    path = make_zip({"dog": 1, "dogs": 1, "hors": 1, "Lehrer": 1})
+    at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
+    editor = at.data_editor[0]
+    assert dict(zip(editor.value["label"], editor.value["hint"], strict=True)) == {
+        "Lehrer": "",
+        "dogs": "dog",
+        "hors": "horse",
+    }
+    at.session_state[editor.key] = {"edited_rows": {0: {"meaning": "cat"}}, "added_rows": [], "deleted_rows": []}
+    at.run()
+    suggest = next(button for button in at.button if button.label == "Use the suggestions")
+    suggest.click().run()
+    assert at.data_editor[0].value["meaning"].tolist() == ["cat", "dog", "horse"]
+    assert not at.button(key="evaluate-mapped").disabled
+    assert "Use the suggestions" not in {button.label for button in at.button}
+    at.button(key="discard-dataset").click().run()
+
+
 def test_pictures_in_one_folder_are_predicted_and_nothing_starts_while_they_are_left_out(
     open_page: Open, dashboard: Services, make_zip: MakeZip
 ) -> None:

@@ -18,6 +18,7 @@ from tests.conftest import MakeZip
 from tests.evaluating import evaluate
 from tests.pages.conftest import ROOT, sheet, show_evaluation, text_of
 from tests.pages.test_evaluate import Open, metrics, open_run, view
+from tests.simulated_runs import clean
 
 
 @pytest.fixture
@@ -182,6 +183,15 @@ def test_images_of_a_dataset_that_is_gone_are_not_exported(open_page: Open, run:
     at.run()
     disabled, why = export(at)
     assert disabled and "no longer on the server" in why
+
+
+def test_the_tiles_doubt_the_labels_that_the_view_of_labels_names(open_page: Open, dashboard: Services) -> None:
+    stored = clean(1, n=300).store(dashboard.runs.root / "20260101-000000-abcdabcd")
+    at = open_run(open_page, stored.manifest())
+    issues = {item["index"] for item in sheet(view(at, "Labels"))}
+    mistakes = sheet(view(at, "Images"))
+    assert issues == {item["index"] for item in mistakes if item["note"].endswith("?")}
+    assert 0 < len(issues) < len(mistakes)
 
 
 def test_each_picture_says_what_it_is_and_doubt_is_more_than_a_colour(open_page: Open, run: RunManifest) -> None:

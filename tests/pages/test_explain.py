@@ -471,14 +471,19 @@ def test_next_and_previous_go_through_the_filtered_images(open_page: Open, run: 
     assert "2 of 5: all images" in text_of(at)
 
 
-@pytest.mark.parametrize(("confidence", "words"), [(0.2, "Labelled dog: differs"), (0.99, "the model is very sure")])
-def test_a_label_is_no_truth(
-    page: AppTest, run: RunManifest, monkeypatch: pytest.MonkeyPatch, confidence: float, words: str
+def test_a_label_is_doubtful_where_the_view_of_labels_says_so(
+    page: AppTest, run: RunManifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Prediction, "confidence", property(lambda self: confidence))
+    monkeypatch.setattr(Prediction, "confidence", property(lambda self: 0.99))
     of_run(page, run.run_id, 3)
     [badge] = [m.value for m in page.markdown if "Labelled dog" in m.value]
-    assert words in badge and ("orange" if confidence > 0.9 else "red") in badge
+    assert "Labelled dog: differs" in badge and "red" in badge and "may be wrong" not in badge
+
+    [issues] = page.session_state["label-issues"].values()
+    issues.loc[3, "index"] = 3
+    page.run()
+    [badge] = [m.value for m in page.markdown if "Labelled dog" in m.value]
+    assert "the label may be wrong" in badge and "orange" in badge
 
 
 def test_it_leads_back_to_the_evaluation(page: AppTest, run: RunManifest) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dashboard.core.analysis.comparison import Comparison, Side
-from dashboard.core.metrics.definitions import BY_NAME, METRICS, Definition
+from dashboard.core.metrics.definitions import BY_NAME, METRICS, Definition, chance_notes
 from dashboard.core.metrics.scores import Score
 
 
@@ -16,8 +16,8 @@ def verdict(comparison: Comparison) -> str:
     difference, outcomes = comparison.differences["accuracy"], comparison.outcomes
     better, worse, value, other = ("B", "A", b, a) if difference.value >= 0 else ("A", "B", a, b)
     metric = BY_NAME["accuracy"]
-    decimals = metric.decimals(a, b)
-    interval = metric.difference_interval(difference.low, difference.high, difference.n, decimals)
+    decimals = max(metric.decimals(a, b), metric.difference_decimals(difference.low, difference.high))
+    interval = metric.difference_bounds(difference.low, difference.high, decimals)
     figures = f"B minus A is {metric.difference(difference.value, decimals)} points ({interval})"
     if outcomes:
         figures += f", {p_in_words(outcomes.mcnemar_p)}"
@@ -42,18 +42,22 @@ class MetricRow:
 
 def metric_rows(comparison: Comparison) -> Iterator[MetricRow]:
     """A row for each metric that is defined for both sides."""
-    n = min(comparison.a.n, comparison.b.n)
     for metric in METRICS:
         if (difference := comparison.differences.get(metric.name)) is None:
             continue
         a, b = (side.scores[metric.name].value for side in (comparison.a, comparison.b))
-        decimals = metric.decimals(a, b)
+        decimals = max(metric.decimals(a, b), metric.difference_decimals(difference.low, difference.high))
         yield MetricRow(
             metric, decimals, metric.text(a, decimals), metric.text(b, decimals),
             metric.difference(difference.value, decimals),
-            metric.difference_interval(difference.low, difference.high, n, decimals),
+            metric.difference_bounds(difference.low, difference.high, decimals),
             is_better(metric, difference) or ("unclear" if difference.is_meaningful else "-"),
         )  # fmt: skip
+
+
+def few_images(comparison: Comparison) -> str:
+    """A sentence about the metrics that say little with so few images; "" if there are none."""
+    return chance_notes(dict.fromkeys(comparison.differences, min(comparison.a.n, comparison.b.n)))
 
 
 def p_in_words(p: float) -> str:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dashboard.core.errors import DatasetError, counted
+from dashboard.core.runs.evaluate_again import evaluate_again
 from dashboard.core.runs.run import Run, damaged
-from dashboard.core.shell import in_command
 
 _TAILS = ("", r"^.*?([^/]*/[^/]*)$", r"^.*/([^/]*)$")  # the whole path, its last two parts, its last part
 _BY_FILE = "Images are matched by file name, because the datasets are not the same file."
@@ -183,6 +183,6 @@ def _nothing_shared(a: Run, b: Run, why: str) -> DatasetError:
     if a.manifest.imported or b.manifest.imported:
         fix = "Import the predictions with a column of file names, the same ones as in the other evaluation."
     else:
-        path, model = in_command(a.manifest.dataset), in_command(b.manifest.model)
-        fix = f"Evaluate both on the same images: `python -m dashboard evaluate {path} --model {model}`."
+        command, note = evaluate_again(a.manifest, b.manifest.model, b.manifest.class_names)
+        fix = f"{note} Evaluate both on the same images: `{command}`.".strip()
     return not_comparable(f"{names} share no image: {why}", fix)

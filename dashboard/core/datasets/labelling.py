@@ -15,9 +15,10 @@ from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.table_rows import LabelsTable
-from dashboard.core.errors import DatasetError, ImageError, listed
+from dashboard.core.errors import DatasetError, ImageError, counted, listed
 from dashboard.core.images.decoding import SUFFIXES
 
+NO_SUCH_IMAGE = "names this file, but the dataset has no such image."  # behind the name of a table
 _DOCUMENTS = frozenset(
     [
         ".txt",
@@ -166,8 +167,15 @@ def by_labels_file(
     if repeated:
         notes.append(f"Named more than once in {table.name}: {listed(repeated)}.")
     if extra:
-        rows_without = listed([file for file, _ in extra])
-        notes.append(f"Named in {table.name}, but not exactly one image of the dataset: {rows_without}.")
+        missing = [file for file, _ in extra if not find(file)]
+        several = [file for file, _ in extra if find(file)]
+        if missing:
+            is_missing = (
+                f"{counted(len(missing), 'file')} named in {table.name} {'is' if len(missing) == 1 else 'are'} missing"
+            )
+            notes.append(f"{is_missing}: {listed(missing)}.")
+        if several:
+            notes.append(f"Named in {table.name}, but several images are called so: {listed(several)}.")
     all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
     samples = SampleList(all_names, chain(labels, (label for _, label in extra)))
     row_of = np.full(len(samples), -1)
@@ -250,7 +258,7 @@ def _no_single_image(table_name: str, file: str, found: int) -> ImageError:
             "ambiguous",
         )
     return ImageError(
-        f"{table_name} names this file, but the dataset has no such image.",
+        f"{table_name} {NO_SUCH_IMAGE}",
         "Add the image, or remove its row.",
         "missing",
     )

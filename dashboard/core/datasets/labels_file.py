@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,7 +28,7 @@ from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
 from dashboard.core.errors import DatasetError
-from dashboard.core.labels.text_encoding import decode_text, where_not_utf8
+from dashboard.core.labels.text_encoding import SAVE_AS_UTF8, decode_text, where_not_utf8
 from dashboard.core.parsing import parsing, reason
 from dashboard.core.shell import in_command
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
+_MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
 
 def read_labels_file(
@@ -55,31 +58,31 @@ def read_labels_file(
         raise refused(
             name, f"it is larger than {MAX_LABELS_BYTES // 2**20} MB", "Keep only the columns of file names and labels."
         )
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix, encoding = PurePosixPath(name).suffix.lower(), ""
     with parsing(partial(_refused, name)):
         if suffix == ".parquet":
             table = _from_parquet(name, data)
         elif suffix in (".json", ".jsonl"):
             table = _from_json(name, json_value(data, suffix))
         else:
-            table = _from_csv(name, read_csv(data), stems)
+            table, encoding = _from_text(name, data, stems)
     if again is None or table.used is None:
         return table
-    return replace(table, attributes=partial(_read_attributes, again, name, frozenset(table.used)))
+    return replace(table, attributes=partial(_read_attributes, again, name, frozenset(table.used), encoding))
 
 
 def _refused(name: str, error: Exception) -> DatasetError:
     if isinstance(error, UnicodeDecodeError):
         return refused(
             name, f"it is not UTF-8 text ({where_not_utf8(error)}), and its encoding is not known",
-            "Save it as UTF-8 (in Excel: CSV UTF-8; in Notepad: Save as), or convert it: "
+            f"Save it as UTF-8. {SAVE_AS_UTF8} In Notepad, choose it at \"Save as\". Or convert it: "
             f"`iconv -f WINDOWS-1252 -t UTF-8 {in_command(PurePosixPath(name).name)} > utf8.csv` for Western Europe.",
         )  # fmt: skip
     why = f"a record in it lacks {error}" if isinstance(error, KeyError) else reason(error)
     return refused(name, why, "Save or export it again.")
 
 
-def _read_attributes(again: Callable[[], bytes], name: str, used: frozenset[int | str]) -> Attributes:
+def _read_attributes(again: Callable[[], bytes], name: str, used: frozenset[int | str], encoding: str) -> Attributes:
     """The attributes of a table. Raises DatasetError or ImageError if it cannot be read again."""
     suffix = PurePosixPath(name).suffix.lower()
     with parsing(partial(_refused, name)):
@@ -89,7 +92,7 @@ def _read_attributes(again: Callable[[], bytes], name: str, used: frozenset[int 
         elif suffix in (".json", ".jsonl"):
             columns = _json_columns(json_value(data, suffix), used)
         else:
-            columns = _csv_columns(read_csv(data), used)
+            columns = _csv_columns(read_csv(data, encoding), used)
         return attributes_of(name, columns)
 
 
@@ -112,9 +115,13 @@ def _csv_column(cells: pd.Series) -> pa.ChunkedArray:
     return from_text(column.cast(pa.string()))
 
 
-def read_csv(data: bytes) -> pd.DataFrame:
-    """The cells of a CSV as text; a header is the first row. May raise any exception."""
-    text = decode_text(data)
+def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
+    """The cells of a CSV as text; a header is the first row. May raise any exception.
+
+    Args:
+        encoding: "" for what `decode_text` reads.
+    """
+    text = data.decode(encoding) if encoding else decode_text(data)
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
         raise ValueError("it is empty")
@@ -189,6 +196,48 @@ def _from_json(name: str, value: object) -> LabelsTable:
         raise _no_columns(name, columns)
     files, labels = ([record.get(column) for record in value] for column in (file, label))
     return rows_of(name, files, labels, used=_used(columns, file, label))
+
+
+def _from_text(name: str, data: bytes, stems: Collection[str]) -> tuple[LabelsTable, str]:
+    """The rows of a CSV, and its encoding if it is another one than `decode_text` reads, else "".
+
+    Excel saves in the encoding of the country. It is certain enough where it does not matter for files and labels, or
+    where their names are right in one encoding only: in that, they name images.
+    """
+    try:
+        return _from_csv(name, read_csv(data), stems), ""
+    except UnicodeDecodeError:
+        found = _in_other_encodings(name, data, stems) if len(data) <= _MOST_GUESSED_BYTES else {}
+        if not found:
+            raise
+    encoding, table = next(iter(found.items()))
+    note = f"{name} is not UTF-8. It is read as {encoding}, {_why_certain(table)}."
+    return replace(table, notes=(*table.notes, note)), encoding
+
+
+def _in_other_encodings(name: str, data: bytes, stems: Collection[str]) -> dict[str, LabelsTable]:
+    """The encodings in which most files name images, the likeliest first; none if files or labels differ among them."""
+    from dashboard.core.datasets.encoding_guess import decodings  # only few tables need it
+
+    known = {unicodedata.normalize("NFC", stem) for stem in stems}
+    named: dict[str, int] = {}
+    tables: dict[str, LabelsTable] = {}
+    for encoding in decodings([data]):
+        with contextlib.suppress(Exception):  # whatever pandas says about a text in a wrong encoding
+            table = _from_csv(name, read_csv(data, encoding), stems)
+            beyond = [file_stem(file) for file in table.files if not file.isascii()]
+            named[encoding] = sum(unicodedata.normalize("NFC", stem) in known for stem in beyond)
+            if named[encoding] or not beyond:
+                tables[encoding] = table
+    most = max((named[encoding] for encoding in tables), default=0)
+    best = {encoding: table for encoding, table in tables.items() if named[encoding] == most}
+    return best if len({(table.files, table.labels) for table in best.values()}) == 1 else {}
+
+
+def _why_certain(table: LabelsTable) -> str:
+    if all(text.isascii() for text in (*table.files, *filter(None, table.labels))):
+        return "which matters for its other columns only"
+    return "in which its file names are those of images"
 
 
 def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsTable:

@@ -71,7 +71,7 @@ def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> 
                     shutil.copyfileobj(file, to, _BLOCK_BYTES)
 
     first = Path(files[0][0].replace("\\", "/")).stem[:50]  # a name that the user knows
-    file_name = plain_name(f"{first}_and_{len(files) - 1}_more.zip")
+    file_name = plain_name(f"{first} and {len(files) - 1} more.zip")
     return _keep(write, file_name, f"{len(files)} files", [file for _, file in files], settings)
 
 
@@ -139,7 +139,7 @@ def _unlike(name: str, taken: set[str]) -> str:
 
 
 def plain_name(name: str) -> str:
-    """A file name that is safe on any file system, similar to `name` and with its suffix."""
+    """A file name that is safe on any file system, similar to `name` and with its suffix. It may have spaces."""
     path = Path(name.replace("\\", "/"))
-    stem = re.sub(r"[^\w.-]+", "_", path.stem)[:80].strip("._") or "dataset"
+    stem = re.sub(r"[^\w .()-]+", "_", re.sub(r"\s+", " ", path.stem))[:80].strip("._ ") or "dataset"
     return portable_name(stem + re.sub(r"[^\w.]", "", path.suffix)[:10])

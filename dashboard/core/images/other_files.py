@@ -15,7 +15,7 @@ _RAW = ".dng .nef .nrw .arw .sr2 .srf .orf .rw2 .raf .pef .srw .x3f .raw .crw .3
 _DRAWING = f"{_EXPORT}, in the size that you want; `rsvg-convert a.svg -o a.png` does it."
 _GIT_LFS = "In the repository that it comes from, run `git lfs pull`, and copy it again."
 _MOVIE = "Save the frames that you want as images; `ffmpeg -i a.mp4 -vf fps=1 a-%04d.png` saves one per second."
-_PACKED = "Give the archive itself as the dataset, or unpack it."
+_PACKED = "Use the pictures in it: unpack it, or save them from the document as PNG or JPEG."
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ _KINDS = (
     _Kind("a 7-Zip archive", _PACKED, (b"7z\xbc\xaf\x27\x1c",)),
     _Kind("compressed with gzip", "Unpack it with gunzip or 7-Zip.", (b"\x1f\x8b",)),
     _Kind("a tar archive", _PACKED, (b"ustar",), 257),
-    _Kind("a NumPy array", "Give it as the dataset, or save its pictures as PNG files.", (b"\x93NUMPY",)),
+    _Kind("a NumPy array", "Save its pictures as PNG files. An array of many pictures is itself a dataset for Batch evaluation.", (b"\x93NUMPY",)),
     _Kind("an HDF5 file", "Save its pictures as PNG files.", (b"\x89HDF\r\n\x1a\n",)),
     _Kind("a film", _MOVIE, suffixes=".mp4 .mov .avi .mkv .webm .m4v", begins=(b"\x1a\x45\xdf\xa3", b"\0\0\1\xba", b"\0\0\1\xb3")),
     _Kind("a film", _MOVIE, (b"AVI ",), 8),
     _Kind("a film", _MOVIE, (b"ftypisom", b"ftypiso2", b"ftypmp4", b"ftypqt  ", b"ftypM4V", b"ftypavc1", b"ftyp3gp"), 4),
-    _Kind("a sound", "Take it out of the dataset.", (b"ID3", b"OggS", b"fLaC")),
+    _Kind("a sound", "Choose an image instead; a dataset goes without this file.", (b"ID3", b"OggS", b"fLaC")),
     _Kind("what macOS keeps beside a file (AppleDouble)", "Copy the file whose name is the same without `._`.",
           (b"\0\5\x16\7",)),
     _Kind("a pointer of Git LFS: the image itself was not fetched", _GIT_LFS,

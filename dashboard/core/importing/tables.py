@@ -28,6 +28,7 @@ from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predictions_file import Piece, piece_rows
+from dashboard.core.labels.text_encoding import SAVE_AS_UTF8
 from dashboard.core.parsing import parsing, reason
 from dashboard.core.runs.rows import CLASS_NAMES
 
@@ -146,7 +147,7 @@ class TablePredictions:
     def _refused(self, error: Exception) -> DatasetError:
         if isinstance(error, UnicodeDecodeError):
             return DatasetError(
-                f"{self._path.name} is not UTF-8 text.", "Save it as UTF-8 (in Excel: CSV UTF-8).", "predictions"
+                f"{self._path.name} is not UTF-8 text.", f"Save it as UTF-8. {SAVE_AS_UTF8}", "predictions"
             )
         return DatasetError(
             f"{self._path.name} cannot be read: {reason(error)}.", "Save or export it again.", "predictions"

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
-from dashboard.core.labels.matching import match_labels
+from dashboard.core.labels.matching import likely_class, match_labels
 from dashboard.core.labels.synsets import synset_name
 from dashboard.core.questions import Question
 
-_ALIKE = 0.6  # in [0, 1], of `difflib`; less is no hint
+_ALIKE = 0.86  # in [0, 1], of `difflib`; less is no hint: a word of four letters may lack one, but not have another
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,18 @@ class LabelChoices:
 
     unmatched: tuple[LabelChoice, ...]  # match no class, those with the most images first
     matched: tuple[LabelChoice, ...]
+    class_names: tuple[str, ...]  # of the model
     question: Question | None = None  # where class ids begin, if that is not certain
 
     @property
     def undecided(self) -> bool:
         """True if the user has to say something before the dataset can be evaluated."""
         return bool(self.unmatched or self.question)
+
+    @property
+    def suggestions(self) -> dict[str, str]:
+        """Label -> class, for the labels that match none and whose hint is a class."""
+        return {choice.label: choice.hint for choice in self.unmatched if choice.hint in self.class_names}
 
     @property
     def images_unmatched(self) -> int:
@@ -73,6 +79,7 @@ def label_choices(counts: Mapping[str, int], class_names: Sequence[str], first_i
     return LabelChoices(
         tuple(LabelChoice(label, counts[label], "", _hint(label, class_names)) for label in unmatched),
         tuple(LabelChoice(label, counts[label], meanings[label]) for label in sorted(meanings)),
+        tuple(class_names),
         mapping.question,
     )
 
@@ -100,7 +107,7 @@ def meanings_for(class_names: Sequence[str]) -> list[str]:
 
 
 def _hint(label: str, class_names: Sequence[str]) -> str:
-    if name := synset_name(label):
+    if name := likely_class(label, class_names) or synset_name(label):
         return name
     spelled = {name.casefold(): name for name in class_names}
     alike = difflib.get_close_matches(label.casefold(), list(spelled), 1, _ALIKE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.errors import DatasetError, listed
@@ -17,6 +17,7 @@ from dashboard.core.labels.synsets import match_synsets
 from dashboard.core.questions import Advice, Choice, Question
 
 _NEGATIVE = re.compile(r"\s*-\s*[0-9.]+\s*")
+_SHORTEST = 3  # letters of a word that is looked for behind a plural: "as" and "bus" are none
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,9 @@ def match_labels(
 ) -> LabelMapping:
     """Matches labels with classes: exactly; else ignoring case, white space, `-` and `_`; else by CIFAR-10's aliases.
 
-    A label that fits none so is matched without the number before its name (001.Airplane), or by its names in WordNet
-    (n02084071), see `match_synsets`.
+    A label that fits none so is matched without the number before its name (001.Airplane), as the plural of a class
+    (Cats), or by its names in WordNet (n02084071), see `match_synsets`. The first two only if no other label has that
+    class.
 
     Aliases work in both directions: `plane` in the dataset matches `airplane` in the model, and the reverse. A label
     that fits two classes stays unknown. If all labels are numbers, -1 means "no label". The numbers are class ids if
@@ -85,9 +87,11 @@ def match_labels(
             class_of[name] = match
         else:
             unknown.append(name)
-    numbered = _without_numbers(unknown, class_of, called)
-    synsets = match_synsets([name for name in unknown if name not in numbered], class_names, called.by_own_names)
-    class_of |= numbered | synsets.class_of
+    numbered = _alone(unknown, class_of, called.without_number)
+    plurals = _alone([name for name in unknown if name not in numbered], class_of | numbered, called.of_plural)
+    others = [name for name in unknown if name not in numbered | plurals]
+    synsets = match_synsets(others, class_names, called.by_own_names)
+    class_of |= numbered | plurals | synsets.class_of
     unknown = [name for name in unknown if name not in class_of]
     if OTHERS in label_map and OTHERS not in wanted:
         label_map = {n: m for n, m in label_map.items() if n != OTHERS} | dict.fromkeys(unknown, label_map[OTHERS])
@@ -97,14 +101,17 @@ def match_labels(
     respelled = {
         name: meant
         for name in wanted
-        if (meant := called(name)) not in (None, name, "") and label_map.get(name, meant) == meant
+        if (meant := called(name) or called.of_plural(name)) not in (None, name, "") and class_of.get(name) == meant
     }
     notes = tuple(
         filter(None, (_about_spelling(respelled), ids.note, about_numbers(sorted(numbered.items())), synsets.note))
     )
     if absent:
         notes = (*notes, f"The label {NO_ID} means that there is no label.")
-    notes = (*notes, *_as_chosen({name: meant for name, meant in label_map.items() if meant != called(name)}))
+    notes = (
+        *notes,
+        *_as_chosen({name: meant for name, meant in label_map.items() if meant != respelled.get(name, name)}),
+    )
     return LabelMapping(class_of, tuple(unknown), left_out, notes, ids.question if unknown else None)
 
 
@@ -130,6 +137,16 @@ class _Classes:
         found = self._by_key.get(_key(name)) or self._by_meaning.get(_meaning(name)) or self._by_part.get(_key(name))
         return found or (self._class_of_bare[bare] if bare else None)
 
+    def without_number(self, name: str) -> str | None:
+        """The class of a label such as 001.Airplane."""
+        bare = bare_name(name)
+        return (self(bare) or self.of_plural(bare)) if bare else None
+
+    def of_plural(self, name: str) -> str | None:
+        """The class of which the name is the plural in English, if it is exactly one: Horses, buses, Puppies."""
+        found = {meant for word in _singulars(_key(name)) if len(word) >= _SHORTEST and (meant := self(word))}
+        return found.pop() if len(found) == 1 else None
+
 
 def _parts(class_names: Sequence[str]) -> dict[str, str]:
     """Key -> class, for classes that are called by several names, such as `tench, Tinca tinca` in ImageNet."""
@@ -138,9 +155,26 @@ def _parts(class_names: Sequence[str]) -> dict[str, str]:
     return {key: name for key, name in pairs if key and often[key] == 1}
 
 
-def _without_numbers(names: Sequence[str], taken: Mapping[str, str | None], called: _Classes) -> dict[str, str]:
-    """Labels such as 001.Airplane with their classes, as far as no two labels have the same class."""
-    found = {name: meant for name in names if (bare := bare_name(name)) and (meant := called(bare))}
+def likely_class(label: str, class_names: Sequence[str]) -> str:
+    """The class that the label means by its number or as a plural, were it the only one with that class; "" if none."""
+    called = _Classes(class_names)
+    return called.without_number(label) or called.of_plural(label) or ""
+
+
+def spelled_differently(class_of: Mapping[str, str]) -> list[str]:
+    """`Plane is read as airplane` for each label that does not look like its class: more or other spaces are not seen."""
+    return [
+        f"{label[:40].strip()} is read as {meant[:40]}"
+        for label, meant in sorted(class_of.items())
+        if unicodedata.normalize("NFC", " ".join(label.split())) != unicodedata.normalize("NFC", meant)
+    ]
+
+
+def _alone(
+    names: Sequence[str], taken: Mapping[str, str | None], class_by: Callable[[str], str | None]
+) -> dict[str, str]:
+    """Labels with their classes, as far as no two labels have the same class."""
+    found = {name: meant for name in names if (meant := class_by(name))}
     often = Counter([*found.values(), *taken.values()])
     return {name: meant for name, meant in found.items() if often[meant] == 1}
 
@@ -160,7 +194,7 @@ def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_n
 
 def _about_spelling(class_of: Mapping[str, str]) -> str:
     """Says which labels are spelled unlike their class, or are another word for it."""
-    pairs = [f"{label} is read as {meant}" for label, meant in sorted(class_of.items())]
+    pairs = spelled_differently(class_of)
     return f"Labels that are spelled differently: {listed(pairs)}." if pairs else ""
 
 
@@ -171,7 +205,7 @@ def _as_chosen(label_map: Mapping[str, str]) -> tuple[str, ...]:
         labels_of.setdefault(meant, []).append(label)
     said = []
     for meant, labels in labels_of.items():
-        verb = {LEAVE_OUT: "left out", NO_LABEL: "used as no label"}.get(meant, f"used as {meant}")
+        verb = {LEAVE_OUT: "left out", NO_LABEL: "predicted, but not compared"}.get(meant, f"used as {meant}")
         said.append(f"{listed(labels)} {'is' if len(labels) == 1 else 'are'} {verb}")
     return (f"As chosen, {'; '.join(said)}.",) if said else ()
 
@@ -186,6 +220,18 @@ def _key(name: str) -> str:
     if _NEGATIVE.fullmatch(name):  # keeps the minus: -1 is not 1
         return name
     return "".join(c for c in unicodedata.normalize("NFC", name).casefold() if c not in " _-")  # macOS writes NFD
+
+
+def _singulars(key: str) -> Iterator[str]:
+    """The words of which a word may be the plural."""
+    if key.endswith("s") and not key.endswith("ss"):
+        yield key[:-1]
+    if key.endswith(("ses", "xes", "zes", "ches", "shes", "oes")):
+        yield key[:-2]
+    if key.endswith("ies"):
+        yield f"{key[:-3]}y"
+    if key.endswith("ves"):
+        yield from (f"{key[:-3]}f", f"{key[:-3]}fe")
 
 
 def _meaning(name: str) -> str:

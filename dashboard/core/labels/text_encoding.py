@@ -8,6 +8,7 @@ _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip  # the mark of UTF-32 begins like the one of UTF-16
+SAVE_AS_UTF8 = 'In Excel, save it as "CSV UTF-8 (comma delimited)".'
 _FIRST_BYTES = 8  # of the names of columns, which are likely ASCII
 
 
@@ -20,11 +21,12 @@ def decode_text(data: bytes) -> str:
 
 
 def where_not_utf8(error: UnicodeDecodeError) -> str:
-    """The place of the first bytes that are not UTF-8: `line 2, near 'k\\xe4se'`."""
+    """The place of the first bytes that are not UTF-8: `line 2, near 'k\N{REPLACEMENT CHARACTER}se'`."""
     line_start = error.object.rfind(b"\n", 0, error.start) + 1
     near = bytes(error.object[max(line_start, error.start - 10) : error.start + 10]).splitlines()[0]
+    shown = "".join(c if c.isprintable() else " " for c in near.decode("ascii", "replace"))
     line = error.object.count(b"\n", 0, error.start) + 1
-    return f"line {line:,}, near {near.decode('ascii', 'backslashreplace')!r}".replace("\\\\", "\\")
+    return f"line {line:,}, near '{shown}'"
 
 
 def _utf16_without_mark(data: bytes) -> str | None:

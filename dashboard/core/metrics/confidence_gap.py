@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.core.metrics.definitions import BY_NAME
-from dashboard.core.metrics.percent import percent, rounded
+from dashboard.core.metrics.percent import decimals_apart, percent, rounded
 from dashboard.core.metrics.scores import Score
 
 _Z = 1.96
@@ -31,24 +31,29 @@ class ConfidenceGap:
         return self.confidence - self.accuracy
 
     def in_words(self, ece: Score) -> str:
-        """One sentence on the calibration.
+        """The verdict on the calibration, with its interval, in one or two sentences.
 
         Args:
             ece: the expected calibration error of the same images. It tells whether single bins are off although the mean
                 is right.
         """
         means = f"the mean confidence is {percent(self.confidence)} and the accuracy {percent(self.accuracy)}"
-        if self.low > 0:
-            return f"Overconfident: {means}, so the confidence is too high by {_points(self.gap)} on average."
-        if self.high < 0:
-            return f"Underconfident: {means}, so the confidence is too low by {_points(self.gap)} on average."
-        if ece.low > _SMALL:
-            note = BY_NAME["ece15"].chance_note(ece.n)
+        if self.low > 0 or self.high < 0:
+            word, side = ("Over", "high") if self.low > 0 else ("Under", "low")
+            interval = " to ".join(map(_points, sorted((abs(self.low), abs(self.high)))))
+            return (
+                f"{word}confident: {means}, so the confidence is too {side} by {_counted(abs(self.gap))} on average "
+                f"(95% interval {interval})."
+            )
+        if ece.low > _SMALL and not BY_NAME["ece15"].chance_note(ece.n):
             return (
                 "The confidence is too high for some images and too low for others. "
-                f"On average it is off by {_points(ece.value)}{f' ({note})' if note else ''}."
+                f"On average it is off by {_counted(ece.value)} (95% interval {_points(ece.low)} to {_points(ece.high)})."
             )
-        return f"Confidence and accuracy agree, as far as {self.n:,} images can show: {means}."
+        return (
+            f"Confidence and accuracy agree, as far as {self.n:,} images can show: {means}. The difference may be chance "
+            f"(95% interval in points: {_points(self.low)} to {_points(self.high)})."
+        )
 
 
 def confidence_gap(confidence: np.ndarray, correct: np.ndarray) -> ConfidenceGap:
@@ -64,6 +69,11 @@ def confidence_gap(confidence: np.ndarray, correct: np.ndarray) -> ConfidenceGap
     return ConfidenceGap(float(confidence.mean()), float(np.mean(correct)), mean - half, mean + half, len(gaps))
 
 
-def _points(value: float) -> str:
-    text = f"{rounded(100 * abs(value), 1):f}"
+def _points(share: float) -> str:
+    """In points, with as many decimals as it takes to tell it from 0."""
+    return f"{rounded(100 * share, decimals_apart(100 * share, 0, 1)):f}"
+
+
+def _counted(share: float) -> str:
+    text = _points(share)
     return f"{text} point{'' if text == '1.0' else 's'}"

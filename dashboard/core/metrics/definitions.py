@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dashboard.core.errors import listed_and
 from dashboard.core.metrics.percent import decimals_apart, percent, rounded
 
 _LEAST_PER_BIN = 10  # images on average, for a calibration error
@@ -39,7 +41,14 @@ class Definition:
         """How many decimals `text` gives to the one of these values that needs most: 99.97% needs two, not to read 100%."""
         if not self.percent:
             return 3
-        return max((decimals_apart(100 * value, 100, 1) for value in values if value < 1), default=1)
+        return min(3, max((decimals_apart(100 * value, 100, 1) for value in values if value < 1), default=1))
+
+    def difference_decimals(self, low: float, high: float) -> int:
+        """How many decimals, up to three more than usual, tell whether an interval of differences contains 0."""
+        least = 1 if self.percent else 3
+        if math.isnan(low):
+            return least
+        return min(max(self.decimals_apart(bound, 0) for bound in (low, high)), least + 3)
 
     def difference(self, value: float, decimals: int | None = None) -> str:
         """A difference of two values, with its sign, in points if in percent; "-" for NaN."""
@@ -49,13 +58,22 @@ class Definition:
 
     def interval(self, low: float, high: float, n: int) -> str:
         """An interval of values from n images, with `chance_note`; "-" for NaN."""
-        return "-" if math.isnan(low) else f"{self.text(low)} to {self.text(high)}{self._in_brackets(n)}"
+        return f"{self.bounds(low, high)}{'' if math.isnan(low) else self._in_brackets(n)}"
+
+    def bounds(self, low: float, high: float) -> str:
+        """An interval of values without a note; "-" for NaN."""
+        return "-" if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
 
     def difference_interval(self, low: float, high: float, n: int, decimals: int | None = None) -> str:
         """An interval of differences, with `chance_note` for n images; "-" for NaN."""
+        return f"{self.difference_bounds(low, high, decimals)}{'' if math.isnan(low) else self._in_brackets(n)}"
+
+    def difference_bounds(self, low: float, high: float, decimals: int | None = None) -> str:
+        """An interval of differences without a note, with the decimals that tell whether it contains 0; "-" for NaN."""
         if math.isnan(low):
             return "-"
-        return f"{self.difference(low, decimals)} to {self.difference(high, decimals)}{self._in_brackets(n)}"
+        decimals = decimals or self.difference_decimals(low, high)
+        return f"{self.difference(low, decimals)} to {self.difference(high, decimals)}"
 
     def chance_note(self, n: int) -> str:
         """Why the value from n images says little; "" if it does say something.
@@ -130,5 +148,20 @@ METRICS = (
     ),
     _error("aurc", "AURC", "Mean error rate when only the most confident images count, over all coverages."),
 )  # fmt: skip
+
+
+def chance_notes(images: Mapping[str, int]) -> str:
+    """A sentence about the metrics that say little with so few images; "" if there are none.
+
+    Args:
+        images: the number of images by the name of the metric.
+    """
+    titles: dict[str, list[str]] = {}
+    for metric in METRICS:
+        if metric.name in images and (note := metric.chance_note(images[metric.name])):
+            titles.setdefault(note, []).append(metric.title)
+    return " ".join(f"{listed_and(each)}: {note}." for note, each in titles.items())
+
+
 BY_NAME = {metric.name: metric for metric in METRICS}
 ONE_LABEL = "A dash stands for a metric that says nothing, because all images have the same label."

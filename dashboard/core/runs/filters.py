@@ -94,6 +94,8 @@ def _words(condition: Condition) -> str:
         return f"{'not ' * (operator == '!=')}{_SAID[column]} {value}"
     if str(condition) == "status=ok":
         return "all images"
+    if str(condition) == "status=failed":
+        return "not evaluated"
     if column == "correct" and operator == "=" and value in _RIGHT:
         return _RIGHT[value]
     if operator == "=" and not value:

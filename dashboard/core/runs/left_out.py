@@ -1,10 +1,14 @@
-"""Images without a prediction because of their label: the user left the label out, or it is no class of the model."""
+"""Rows without a prediction that are no damaged images.
+
+The user left their label out, their label is no class of the model, or they only stand in a table of labels.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from dashboard.core.datasets.labelling import NO_SUCH_IMAGE
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 
@@ -29,6 +33,26 @@ def left_out_by_choice(run: Run) -> np.ndarray:
 def left_out_by_label(run: Run) -> np.ndarray:
     """(N,) bool for the rows of `Run.failed`: their label is left out or not a class. Raises DatasetError."""
     return _with_label(run, run.manifest.left_out.union(run.manifest.unknown_labels))
+
+
+def without_image(run: Run) -> np.ndarray:
+    """(N,) bool for the rows of `Run.failed`: a table names a file that the dataset does not have. Raises DatasetError."""
+    if run.failed.empty:
+        return np.zeros(0, bool)
+    stated = run.detail(run.failed, ["reason"])["reason"].astype(str)
+    return stated.str.contains(NO_SUCH_IMAGE, regex=False).to_numpy(bool)
+
+
+def in_kinds(run: Run) -> str:
+    """`1 could not be read, 10 left out by choice`: why rows have no prediction. Raises DatasetError."""
+    chosen, by_label, missing = left_out_by_choice(run), left_out_by_label(run), without_image(run)
+    counts = {
+        "could not be read": int((~by_label & ~missing).sum()),
+        "of a label that is not a class": int((by_label & ~chosen).sum()),
+        "left out by choice": int(chosen.sum()),
+        "missing, but named in a table": int(missing.sum()),
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 def _with_label(run: Run, labels: frozenset[str]) -> np.ndarray:

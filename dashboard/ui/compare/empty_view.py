@@ -1,10 +1,14 @@
-"""What the page says before two evaluations are chosen."""
+"""What the page says where there is no comparison."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.core.errors import DashboardError
+from dashboard.ui.compare.choice import Choice
+from dashboard.ui.errors import show_error
 from dashboard.ui.navigation import PAGES
+from dashboard.ui.picture_address import RUN
 
 
 def show_nothing_to_compare(evaluations: int) -> None:
@@ -15,3 +19,15 @@ def show_nothing_to_compare(evaluations: int) -> None:
     )
     if not evaluations:
         st.page_link(PAGES / "evaluate.py", label="Evaluate a dataset first", icon=":material/dataset:")
+
+
+def show_why_not(error: DashboardError, choice: Choice) -> None:
+    """Says why the evaluations cannot be compared, and leads to the one whose dataset can be evaluated again."""
+    show_error(error, "These evaluations cannot be compared.")
+    if error.code == "not_comparable" and choice.a:
+        st.page_link(
+            PAGES / "evaluate.py",
+            label="Open A, to evaluate its images again with the other model (see Actions there)",
+            icon=":material/dataset:",
+            query_params={RUN: choice.a},
+        )

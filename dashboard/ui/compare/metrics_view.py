@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.core.analysis.comparison import Comparison, Side
-from dashboard.core.analysis.comparison_words import MetricRow, metric_rows
+from dashboard.core.analysis.comparison_words import MetricRow, few_images, metric_rows
 from dashboard.core.metrics.definitions import ONE_LABEL
 from dashboard.ui.words import WHAT_METRICS_ARE
 
@@ -16,11 +16,12 @@ def show_metrics(comparison: Comparison) -> None:
     table = pd.DataFrame(
         {
             "Metric": row.metric.title,
-            "A": _with_interval(row, comparison.a),
-            "B": _with_interval(row, comparison.b),
+            # before both sides, since a narrow screen shows only the first columns
             "B minus A": row.difference,
             "95% interval": row.interval,
             "Better": row.better,
+            "A": _with_interval(row, comparison.a),
+            "B": _with_interval(row, comparison.b),
         }
         for row in metric_rows(comparison)
     )
@@ -31,13 +32,15 @@ def show_metrics(comparison: Comparison) -> None:
         height=35 * (len(table) + 1) + 3,
         column_config={
             "B minus A": st.column_config.TextColumn(help="In percentage points, or as it is for other metrics."),
-            "95% interval": st.column_config.TextColumn(width="medium", help="Of the difference, by the bootstrap."),
+            "95% interval": st.column_config.TextColumn(help="Of the difference, by the bootstrap."),
             "Better": st.column_config.TextColumn(help="Unclear if the interval contains 0."),
         },
         alt="Metrics of both evaluations with 95% intervals, and their differences",
     )
     if not all(score.is_meaningful for score in comparison.differences.values()):
         st.caption(ONE_LABEL)
+    if few := few_images(comparison):
+        st.caption(few)
     _show_speed(comparison)
 
 

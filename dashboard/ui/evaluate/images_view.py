@@ -17,6 +17,7 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Order, Run, ordered
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem
+from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.chosen_images import ALL, MISTAKES, cell, choose_images, chosen_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
@@ -25,7 +26,6 @@ from dashboard.ui.session import filtered_run
 from dashboard.ui.words import labels_in_words
 
 ROWS_OF_IMPORTED = 200
-SURE = 0.9  # confidence from which a prediction that differs from the label makes the label doubtful
 _COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
 _MOST_CELLS = 200
 _ORDERS: dict[Order, str] = {
@@ -95,8 +95,8 @@ def _choose(run: Run, conditions: Filter, count: int) -> None:
         format_func=titles.__getitem__,
         key=key,
         on_change=lambda: choose_images(run_id, st.session_state[key]),
-        help="Or click a cell, a row of a table, a bar or a finding. A label with a question mark is doubtful: the model is very "
-        "sure of another class.",
+        help="Or click a cell, a row of a table, a bar or a finding. A label with a question mark may be wrong: the "
+        "view Labels says why.",
         width="stretch",
     )
 
@@ -115,19 +115,24 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
             show_error(error, "The images of this run are no longer on the server.")
         else:
             st.text(error.message)
-    shown = show_sheet_page(services, run, pictures, rows, _item, "&".join((*as_texts(chosen_images(run)), order)))
+    doubtful = doubtful_labels(services, run)
+
+    def item(row: dict[Hashable, Any]) -> SheetItem:
+        return _item(row, int(str(row["index"])) in doubtful)
+
+    shown = show_sheet_page(services, run, pictures, rows, item, "&".join((*as_texts(chosen_images(run)), order)))
     with st.expander("File names", expanded=pictures is None):
         st.dataframe(
             safe_for_spreadsheets(shown[_COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"
         )
 
 
-def _item(row: dict[Hashable, Any]) -> SheetItem:
+def _item(row: dict[Hashable, Any], doubtful: bool) -> SheetItem:
     label, predicted, confidence = row["true_label"], str(row["predicted_label"]), float(str(row["confidence"]))
     text = f"{predicted} {percent(confidence)}"
     if not isinstance(label, str):
         return SheetItem(int(str(row["index"])), text, "", "", labels_in_words(row))
-    tone = "" if label == predicted else "doubt" if confidence >= SURE else "wrong"
+    tone = "" if label == predicted else "doubt" if doubtful else "wrong"
     return SheetItem(int(str(row["index"])), text, f"labelled {label}", tone, labels_in_words(row))  # type: ignore[arg-type]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -10,10 +11,11 @@ import streamlit as st
 from dashboard.core.errors import counted, listed
 from dashboard.core.labels.choices import Decision, LabelChoice, LabelChoices, decide, meanings_for
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
+from dashboard.core.labels.matching import spelled_differently
 from dashboard.ui.words import plain
 
 ROWS_SHOWN = 12
-_OTHERS = {"": "Not decided yet", LEAVE_OUT: "Leave their images out", NO_LABEL: "Predict, but do not compare"}
+_IN_WORDS = {"": "Not decided yet", LEAVE_OUT: "Leave the images out", NO_LABEL: "Predict, but do not compare"}
 
 
 def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], key: str) -> Decision:
@@ -22,21 +24,27 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
     others = ""
     if choices.unmatched:
         st.warning(_summary(choices, model), icon=":material/label:")
-        meanings |= _table(choices.unmatched, class_names, key, "What each label that matches no class means")
+        taken: dict[str, str] = st.session_state.get(f"{key}-suggested", {})
+        rows = [replace(choice, meaning=taken.get(choice.label, "")) for choice in choices.unmatched]
+        table_key = f"{key}-suggested-table" if taken else key
+        meanings |= _table(rows, class_names, table_key, "What each label that matches no class means")
+        if choices.suggestions and not taken:
+            st.button(
+                "Use the suggestions", key=f"{key}-suggest", icon=":material/check:", on_click=_use_suggestions,
+                args=(key, choices.suggestions | {label: meant for label, meant in meanings.items() if meant}),
+            )  # fmt: skip
         others = (
             st.selectbox(
                 "Labels without a choice",
-                list(_OTHERS),
-                format_func=lambda meaning: _OTHERS[meaning],
+                list(_IN_WORDS),
+                format_func=_IN_WORDS.__getitem__,
                 key=f"{key}-others",
                 width=360,
             )
             or ""
         )
     if choices.matched:
-        if respelled := [
-            f"{c.label[:40]} is read as {c.meaning[:40]}" for c in choices.matched if c.label != c.meaning
-        ]:
+        if respelled := spelled_differently({choice.label: choice.meaning for choice in choices.matched}):
             st.caption(plain(f"Matched automatically: {listed(respelled)}. Change this below if it is wrong."))
         images = sum(choice.images for choice in choices.matched)
         title = f"{len(choices.matched):,} labels match ({images:,} images)"
@@ -54,6 +62,11 @@ def _summary(choices: LabelChoices, model: str) -> str:
     if len(unmatched) == 1:
         return f'"{plain(unmatched[0].label[:80])}" ({images}) is not a class of {plain(model)}. Choose its class, or leave its images out.'
     return f"{len(unmatched):,} labels ({images}) are not classes of {plain(model)}. Choose a class for each, or leave their images out."
+
+
+def _use_suggestions(key: str, meanings: dict[str, str]) -> None:
+    """Fills the table of unmatched labels, which gets another key, since Streamlit keeps the old one as it was."""
+    st.session_state[f"{key}-suggested"] = meanings
 
 
 def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str, alt: str) -> dict[str, str | None]:
@@ -79,7 +92,8 @@ def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str,
             "meaning": st.column_config.SelectboxColumn(
                 "Class",
                 options=meanings_for(class_names),
-                help="A class of the model. Images without a label are predicted, but not compared.",
+                format_func=lambda meaning: _IN_WORDS.get(str(meaning), str(meaning)),
+                help="A class of the model, or what is done with the images instead.",
             ),
         },
     )

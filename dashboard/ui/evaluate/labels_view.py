@@ -15,10 +15,10 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem
+from dashboard.ui.doubtful_labels import label_issues_of
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.selection import selected_images
 from dashboard.ui.evaluate.sheet_page import show_sheet_page
-from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import in_percents
 
 _COLUMNS = {"file": "File", "label": "Label", "suggested_label": "Suggested label", "confidence": "Confidence"}
@@ -31,9 +31,8 @@ def show_labels(services: Services, run: Run) -> None:
         help="Images for which the model is more confident of another class than it usually is for images of that class "
         "(confident learning, by cleanlab). This only works on images that the model was not trained on.",
     )
-    key = (rows_key(run), run.manifest.state)
     try:
-        issues = remembered("label-issues", key, "Comparing labels ...", lambda: services.analysis.label_issues(run))
+        issues = label_issues_of(services, run)
     except DashboardError as error:
         show_error(error, "The labels could not be compared.")
         return

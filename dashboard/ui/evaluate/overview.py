@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.core.errors import counted
 from dashboard.core.metrics.percent import percent, range_in_percent
+from dashboard.core.runs.left_out import in_kinds
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
+from dashboard.ui.evaluate.chosen_images import choose_images
 from dashboard.ui.evaluate.confusion_view import show_confusion, show_pairs
 from dashboard.ui.evaluate.findings_view import show_findings
 from dashboard.ui.evaluate.images_view import show_image_list, show_images
@@ -42,8 +45,10 @@ def show_overview(services: Services, run: Run) -> None:
             "Not evaluated",
             f"{len(run.failed):,}",
             width=170,
-            help="Unreadable files, and images whose label is not a class or was left out. The view Files lists them with the reason.",
+            help="Unreadable files, files that only a table names, and images whose label is not a class or was left out. The view Files lists them with the reason.",
         )
+    if not run.failed.empty:
+        st.caption(f"Not evaluated: {in_kinds(run)}.")
     if evaluation:
         more = st.expander(
             "All metrics with their 95% intervals", key=f"metrics-{run.manifest.run_id}", on_change="rerun"
@@ -56,8 +61,14 @@ def show_overview(services: Services, run: Run) -> None:
         unlabelled = len(run.evaluated) - len(run.labelled)
         if unlabelled:
             st.caption(
-                f"The figures come from the {len(run.labelled):,} images with a label, of {len(run.evaluated):,}. "
-                "The condition true_label= shows the others."
+                f"The figures come from the {len(run.labelled):,} images with a label, of {len(run.evaluated):,}."
+            )
+            st.button(
+                f"Show the {counted(unlabelled, 'image')} without a label",
+                key="show-unlabelled",
+                type="tertiary",
+                on_click=choose_images,
+                args=(run.manifest.run_id, ["status=ok", "true_label="]),
             )
         left, right = st.columns([7, 5], gap="large")
         with left:

@@ -13,18 +13,19 @@ from dashboard.core.images.drawing import fit_side
 from dashboard.core.models.facts import stages
 from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
+from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.explain.neighbours import show_neighbours
 from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.headline import show_headline
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import RUN, TARGET_KEY, Picture, forget_picture
 from dashboard.ui.question import Look, Question, choose_opacity, made_maps
+from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_WORDS
 from dashboard.ui.thumbnails import on_page
 from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
 
 SIDE = 256  # pixels of the small picture
-SURE = 0.9  # confidence from which a prediction that differs from the label makes the label doubtful
 METHOD_KEY, LAYERS_METHOD_KEY = "explain-method", "explain-layers-method"
 
 
@@ -52,7 +53,7 @@ def show_head(services: Services, picture: Picture, answer: Answer) -> None:
         st.text(picture.name)
         show_headline(answer)
         if picture.from_run:
-            _show_label(picture.from_run, answer)
+            _show_label(services, picture.from_run, answer)
         _ask_for_feedback(services, picture.from_run, answer)
         temperature = answer.version.temperature
         st.caption(
@@ -126,19 +127,19 @@ def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
     st.warning(told, icon=":material/info:")
 
 
-def _show_label(image: RunImage, answer: Answer) -> None:
+def _show_label(services: Services, image: RunImage, answer: Answer) -> None:
     """Shows the label that the evaluation's dataset gives the picture. The model may know better: a label is no truth."""
     if image.true_label is None:
         return
     label = plain(image.true_label)
     if image.true_label == answer.predicted_label:
         st.badge(f"Labelled {label}: the same", icon=":material/check:", color="green")
-    elif answer.prediction.confidence >= SURE:
+    elif image.index in doubtful_labels(services, stored_run(services, image.run_id)):
         st.badge(
-            f"Labelled {label}: differs, and the model is very sure",
+            f"Labelled {label}: differs, and the label may be wrong",
             icon=":material/help:",
             color="orange",
-            help="Either the model makes a confident mistake, or the label is wrong. Look at the picture.",
+            help="The model is more confident of another class than it usually is for images of that class. Look at the picture.",
         )
     else:
         st.badge(f"Labelled {label}: differs", icon=":material/close:", color="red")

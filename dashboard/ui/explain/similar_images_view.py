@@ -17,8 +17,8 @@ from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
+from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.errors import show_error
-from dashboard.ui.explain.head import SURE
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import turn_to_run_image
 from dashboard.ui.question import Look, Question
@@ -123,13 +123,13 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
         return
     st.text(summary(found))
     found = found.assign(file=run.detail(found, ["file"])["file"])
-    pictures = RunPictures(services.runs, run.manifest)
+    pictures, doubtful = RunPictures(services.runs, run.manifest), doubtful_labels(services, run)
     with st.container(horizontal=True, gap="small", key="similar"):
         for row in found.to_dict("records"):
             with st.container(width=TILE + 24, gap=None):
                 picture_of_row = pictures.image(row["index"], row["file"], (TILE, TILE))
                 st.image(tile(picture_of_row), width=TILE, alt=labels_in_words(row))
-                st.caption(_words(row))
+                st.caption(_words(row, int(row["index"]) in doubtful))
                 st.button(
                     "Explain",
                     key=f"explain-{row['index']}",
@@ -147,7 +147,7 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
         )
 
 
-def _words(row: dict[Hashable, Any]) -> str:
+def _words(row: dict[Hashable, Any], doubtful: bool) -> str:
     """The label, the predicted class if it differs, and the similarity."""
     label, predicted = row["true_label"], str(row["predicted_label"])
     if not isinstance(label, str):
@@ -155,7 +155,6 @@ def _words(row: dict[Hashable, Any]) -> str:
     elif label == predicted:
         words = f":green[:material/check:] labelled {plain(label)}"
     else:
-        doubted = float(row["confidence"]) >= SURE  # the model may be right
-        sign = ":orange[:material/help:]" if doubted else ":red[:material/close:]"
+        sign = ":orange[:material/help:]" if doubtful else ":red[:material/close:]"
         words = f"{sign} labelled {plain(label)}, predicted as {plain(predicted)}"
     return f"{words}  \nsimilarity {row['similarity']:.2f}"

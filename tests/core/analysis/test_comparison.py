@@ -13,7 +13,8 @@ from sklearn import metrics as sk
 from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
 from dashboard.core.analysis.comparison_words import is_better, metric_rows, p_in_words, verdict
 from dashboard.core.analysis.leaderboard import leaderboard
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, commands_in
+from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.folder import RunFolder
@@ -253,11 +254,15 @@ def test_other_images_are_refused_with_a_command(tmp_path: Path, a: RunFolder) -
     files = [f"other/{i}.jpg" for i in range(10)]
     b = write_run(
         tmp_path, "b", LABELS, probabilities(BY_B, 3), NAMES, files,
-        dataset_sha256="b", model="pets@2", dataset="/x y.zip",
+        dataset_sha256="b", model="pets@2", dataset="/x y.zip", unknown_labels=("ant",),
+        label_map=(("Cats", "cat"), ("fish", "fish"), ("my hound", "dog"), ("zebra", LEAVE_OUT), ("rest", NO_LABEL)),
     )  # fmt: skip
     with pytest.raises(DatasetError, match="share no image: no file name") as caught:
         compare(load(b), load(a))
-    assert "`python -m dashboard evaluate '/x y.zip' --model pets@1`" in caught.value.fix
+    assert commands_in(caught.value.fix) == (
+        "python -m dashboard evaluate '/x y.zip' --model pets@1 --map ant= --map 'my hound=dog' --map zebra= "
+        "--map 'rest=(no label)'",
+    ), "what was chosen for b, but nothing that the classes tell by themselves"
 
 
 def test_the_order_of_the_classes_does_not_matter(tmp_path: Path, a: RunFolder) -> None:

@@ -96,7 +96,7 @@ def test_an_image_without_a_row_stays_unlabelled_and_a_row_without_an_image_fail
     dataset = labelled("labels.csv", "file,label\na.png,cat\nb.png,\ngone.png,dog\n")
     assert labels(dataset) == {"a.png": "cat", "b.png": None, "c.png": None, "gone.png": "dog"}
     notes = " ".join(dataset.notes)
-    assert "not compared: b.png, c.png" in notes and "not exactly one image of the dataset: gone.png" in notes
+    assert "not compared: b.png, c.png" in notes and "1 file named in labels.csv is missing: gone.png." in notes
     with pytest.raises(ImageError, match=r"labels\.csv names this file, but the dataset has no such image") as caught:
         dataset.image(3)
     assert caught.value.code == "missing"

@@ -58,13 +58,13 @@ def test_an_upload_lies_under_the_hash_of_its_content(settings: Settings) -> Non
     data = bytes(range(256)) * 100
     path = keep_upload(io.BytesIO(data), "my pets.zip", settings)
     assert path.read_bytes() == data
-    assert path == settings.uploads_dir / hashlib.sha256(data).hexdigest()[:16] / "my_pets.zip"
+    assert path == settings.uploads_dir / hashlib.sha256(data).hexdigest()[:16] / "my pets.zip"
 
 
 @pytest.mark.parametrize("name", ["my photos.tar", "my photos.tar.gz", "my photos.tgz", "MY.PHOTOS.TAR.GZ"])
 def test_a_tar_keeps_all_of_its_suffix(settings: Settings, name: str) -> None:
     path = keep_upload(io.BytesIO(b"x"), name, settings)
-    assert path.name == name.replace(" ", "_") and is_whole(name)
+    assert path.name == name and is_whole(name)
 
 
 def test_the_same_upload_twice_is_stored_once(settings: Settings) -> None:
@@ -91,10 +91,10 @@ def test_a_name_cannot_leave_the_folder(settings: Settings) -> None:
 @pytest.mark.parametrize(
     "name, safe",
     [
-        ("pets.zip", "pets.zip"), ("my pets (1).zip", "my_pets_1.zip"), ("C:\\Users\\me\\pets.zip", "pets.zip"),
-        ("Käfer 小.zip", "Käfer_小.zip"), ("...zip", "dataset.zip"), ("", "dataset"), ("/", "dataset"),
-        ("<img src=x onerror=alert(1)>.zip", "img_src_x_onerror_alert_1.zip"), ("a" * 300 + ".zip", "a" * 80 + ".zip"),
-        ("x.zi/p", "p"), ("line\nbreak.zip", "line_break.zip"), ("aux.zip", "_aux.zip"), ("x.pn\u202eg", "x.png"),
+        ("pets.zip", "pets.zip"), ("my pets (1).zip", "my pets (1).zip"), ("C:\\Users\\me\\pets.zip", "pets.zip"),
+        ("Käfer 小.zip", "Käfer 小.zip"), ("...zip", "dataset.zip"), ("", "dataset"), ("/", "dataset"),
+        ("<img src=x onerror=alert(1)>.zip", "img src_x onerror_alert(1).zip"), ("a" * 300 + ".zip", "a" * 80 + ".zip"),
+        ("x.zi/p", "p"), ("line\nbreak.zip", "line break.zip"), ("aux.zip", "_aux.zip"), ("x.pn\u202eg", "x.png"),
     ],
 )  # fmt: skip
 def test_plain_names(name: str, safe: str) -> None:

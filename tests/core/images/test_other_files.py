@@ -109,3 +109,9 @@ def test_a_zip_whose_name_is_the_one_of_an_image_is_no_image() -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.png", encoded(picture(1)))
     assert "a ZIP archive" in refused(buffer.getvalue()).message
+
+
+def test_what_to_do_with_an_archive_is_said_for_one_picture_and_for_a_dataset() -> None:
+    assert refused(b"PK\3\4" + bytes(90)).fix == (
+        "Use the pictures in it: unpack it, or save them from the document as PNG or JPEG."
+    )

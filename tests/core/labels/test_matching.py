@@ -26,9 +26,30 @@ def test_names_that_certainly_mean_a_class(name: str, meant: str) -> None:
     assert mapping.class_of == {name: meant} and mapping.unknown == ()
 
 
-@pytest.mark.parametrize("name", ["cats", "bus", "", " ", "10", "-1", "1.0", "catdog", "автомобиль"])
+@pytest.mark.parametrize("name", ["as", "bus", "", " ", "10", "-1", "1.0", "catdog", "автомобиль"])
 def test_names_that_are_not_guessed(name: str) -> None:
     assert match_labels([name], CLASS_NAMES).unknown == (name,)
+
+
+@pytest.mark.parametrize(
+    "name, meant",
+    [("CATS", "cat"), ("Horses", "horse"), ("cars", "automobile"), ("001.Frogs", "frog"), ("puppies", "dog")],
+)
+def test_the_plural_of_one_class_means_it(name: str, meant: str) -> None:
+    assert match_labels([name], CLASS_NAMES).class_of == {name: meant}
+
+
+def test_plurals_are_not_guessed_where_they_may_mean_something_else() -> None:
+    assert match_labels(["cat", "cats"], CLASS_NAMES).unknown == ("cats",)
+    assert match_labels(["buses", "boxes"], ["bus", "box", "boxe"]).class_of == {"buses": "bus"}
+    assert match_labels(["leaves", "knives"], ["leaf", "knife"]).class_of == {"leaves": "leaf", "knives": "knife"}
+
+
+def test_only_a_spelling_that_one_can_see_is_told() -> None:
+    assert match_labels(["deer ", "Cats"], CLASS_NAMES).notes == (
+        "Labels that are spelled differently: Cats is read as cat.",
+    )
+    assert match_labels(["deer "], CLASS_NAMES).notes == ()
 
 
 def test_unknown_names_are_sorted_and_named_once() -> None:

@@ -40,10 +40,30 @@ def test_other_encodings_are_not_guessed_and_the_way_out_works(tmp_path: Path) -
     data = "file,label\na.png,cat\nb.png,käse\n".encode("cp1252")
     with pytest.raises(DatasetError) as caught:
         read_labels_file(data, "set/my labels.csv", {"a", "b"})
-    assert "line 3, near 'b.png,k\\xe4se'" in caught.value.message
+    assert "line 3, near 'b.png,k�se'" in caught.value.message
+    assert 'In Excel, save it as "CSV UTF-8 (comma delimited)".' in caught.value.fix
     (tmp_path / "my labels.csv").write_bytes(data)
     subprocess.run(caught.value.fix.split("`")[1], shell=True, cwd=tmp_path, check=True)
     assert decode_text((tmp_path / "utf8.csv").read_bytes()).endswith("b.png,käse\n")
+
+
+def test_the_encoding_matters_not_for_files_and_labels_in_ascii() -> None:
+    data = "file;label;Schüler\r\na.png;cat;Jörg\r\nb.png;dog;Anna\r\n".encode("cp1252")
+    table = read_labels_file(data, "liste.csv", {"a", "b"}, lambda: data)
+    assert (table.files, table.labels) == (("a.png", "b.png"), ("cat", "dog")) and table.attributes
+    assert table.notes == ("liste.csv is not UTF-8. It is read as cp1252, which matters for its other columns only.",)
+    assert table.attributes().columns.to_pydict() == {"Schüler": ["Jörg", "Anna"]}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "cp1251"])
+def test_the_encoding_is_certain_in_which_the_files_name_images(encoding: str) -> None:
+    word = "Schüler" if encoding != "cp1251" else "Ученик"
+    data = f"file,label\n{word}_1.png,cat\n{word}_2.png,{word}\nnicht da {word}.png,dog\n".encode(encoding)
+    table = read_labels_file(data, "liste.csv", {f"{word}_1", f"{word}_2"})
+    assert table.labels == ("cat", word, "dog") and table.files[0] == f"{word}_1.png"
+    assert table.notes[0].endswith("in which its file names are those of images.")
+    with pytest.raises(DatasetError, match="its encoding is not known"):
+        read_labels_file(data, "liste.csv", {"1", "2"})
 
 
 def test_zeros_in_other_text_do_not_make_it_utf_16() -> None:

@@ -45,3 +45,11 @@ def test_a_calibration_error_from_few_images_says_so() -> None:
 def test_as_many_decimals_as_it_takes_to_tell_two_values_apart() -> None:
     assert [decimals_apart(95.95, 96, 1), decimals_apart(95.9996, 96, 1), decimals_apart(3, 4, 1)] == [2, 4, 1]
     assert decimals_apart(96, 96 - 2**-40, 1) == 1 and same(0.1 + 0.2, 0.3) and not same(0.3, 0.3001)
+
+
+def test_an_interval_of_differences_shows_whether_it_contains_0() -> None:
+    aurc, top3 = BY_NAME["aurc"], BY_NAME["top3"]
+    assert aurc.difference_bounds(0.0004, 0.0093) == "+0.0004 to +0.0093"
+    assert top3.difference_bounds(-0.013, 0.0003) == "-1.30 to +0.03"
+    assert top3.difference_bounds(-0.013, 0.0) == "-1.3 to +0.0", "it contains 0 exactly"
+    assert aurc.difference_bounds(-0.002, 0.009) == "-0.002 to +0.009"

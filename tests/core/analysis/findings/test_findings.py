@@ -17,6 +17,7 @@ from dashboard.core.analysis.findings.rules import IDS, RULES
 from dashboard.core.metrics import other_order
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.left_out import in_kinds
 from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS, complete
 from tests.core.analysis.findings.faults import (
     CAT,
@@ -106,6 +107,17 @@ def test_a_calibration_error_from_few_images_says_so(tmp_path: Path) -> None:
     few, many = (found_in(run.take(np.arange(n)), tmp_path / str(n)) for n in (149, 2000))
     note = "; fewer than 10 images per bin: mostly chance)."
     assert [each.statement.endswith(note) for each in (*few, *many) if each.id == "overconfident"] == [True, False]
+
+
+def test_a_file_that_only_a_table_names_is_no_image(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest(n_images=42))
+    named = replace(failed(41), reason="liste.csv names this file, but the dataset has no such image. Add the image.")
+    folder.add_part(0, table_of([*(ok(i, "cat", "cat") for i in range(40)), failed(40), named]))
+    (finding,) = find_in(folder)
+    assert finding.statement.startswith("1 of 41 images could not be evaluated") and finding.rows.tolist() == [40]
+    assert finding.statement.endswith("Besides, 1 file named in a table is missing.")
+    assert in_kinds(folder.load()) == "1 could not be read, 1 missing, but named in a table"
 
 
 Z_AND_UNKNOWN: dict[str, object] = {"label_map": (("z", "(leave out)"), ("cat", "cat")), "unknown_labels": ("ant",)}

@@ -1,0 +1,40 @@
+"""The command that evaluates the dataset of a run again, with what the user chose then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
+from dashboard.core.labels.matching import match_labels
+from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.shell import in_command
+
+_MOST_MEANINGS = 20  # that stand in the command
+
+
+def evaluate_again(manifest: RunManifest, model: str = "", class_names: Sequence[str] = ()) -> tuple[str, str]:
+    """The command, and a sentence that one needs to use it; "" if none is needed.
+
+    How the dataset is read, such as its split, needs no option: the path of the run leads to a description that says so.
+
+    Args:
+        model: NAME@VERSION; that of the run if it is "".
+        class_names: of this model. Meanings that are none of its classes are left out.
+    """
+    chosen = _chosen(manifest, class_names or manifest.class_names)
+    meanings = [f"{label}={'' if meant == LEAVE_OUT else meant}" for label, meant in chosen.items()]
+    note = ""
+    if len(meanings) > _MOST_MEANINGS:
+        meanings = ["FILE.json"]
+        note = "FILE.json holds what the labels mean; report.json has it as label_map."
+    words = ["evaluate", manifest.dataset, "--model", model or manifest.model]
+    words += [word for meaning in meanings for word in ("--map", meaning)]
+    return " ".join(map(in_command, ["python", "-m", "dashboard", *words])), note
+
+
+def _chosen(manifest: RunManifest, class_names: Sequence[str]) -> dict[str, str]:
+    """What the labels mean that these classes do not tell by themselves."""
+    labels = dict.fromkeys(manifest.unknown_labels, LEAVE_OUT) | dict(manifest.label_map)
+    told = match_labels(labels, class_names).label_map()
+    possible = {*class_names, LEAVE_OUT, NO_LABEL}
+    return {label: meant for label, meant in labels.items() if meant in possible and told.get(label) != meant}

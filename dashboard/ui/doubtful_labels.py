@@ -1,0 +1,36 @@
+"""The images whose label may be wrong: one rule for all pages, that of `label_issues`."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from dashboard.core.errors import DashboardError
+from dashboard.core.runs.run import Run
+from dashboard.services import Services
+from dashboard.ui.session import is_remembered, remembered, rows_key
+
+_SHELF = "label-issues"
+_MOST_VALUES = 4_000_000  # probabilities of a run that are compared within a second
+
+
+def label_issues_of(services: Services, run: Run) -> pd.DataFrame:
+    """See `label_issues`. Raises WorkerError if no worker can do it; DatasetError if the run cannot be read."""
+    return remembered(_SHELF, _key(run), "Comparing labels ...", lambda: services.analysis.label_issues(run))
+
+
+def doubtful_labels(services: Services, run: Run) -> frozenset[int]:
+    """The `index` of each image of the run whose label may be wrong.
+
+    None is, while the run goes on, if nobody can tell, and if it takes long and nobody has asked for it yet.
+    """
+    values = len(run.labelled) * len(run.manifest.class_names)
+    if run.manifest.state == "running" or (values > _MOST_VALUES and not is_remembered(_SHELF, _key(run))):
+        return frozenset()
+    try:
+        return frozenset(map(int, label_issues_of(services, run)["index"]))
+    except DashboardError:
+        return frozenset()
+
+
+def _key(run: Run) -> tuple[object, ...]:
+    return rows_key(run), run.manifest.state
