@@ -81,7 +81,8 @@ def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, r
     shown = {metric.label: metric.value for metric in at.metric}
     assert (shown["Both right"], shown["Only A right"], shown["Only B right"]) == ("40", "0", "20")
     ece = table[table["Metric"] == "Calibration error (ECE)"].iloc[0]  # type: ignore[index]
-    assert ece["95% interval"].endswith(" (fewer than 10 images per bin: mostly chance)")
+    assert ece["95% interval"] == "+5.0 to +25.0"
+    assert "Fewer than 10 images per bin: mostly chance (Calibration error (ECE);" in text_of(at)
     assert "A 30 images per second (2.0 s)" in text_of(at)
 
 

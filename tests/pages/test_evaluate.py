@@ -105,7 +105,7 @@ def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZ
     [failed] = [d.value for d in at.dataframe if list(d.value.columns) == ["file", "reason"]]
     assert sorted(failed["file"]) == ["cat/broken.png", "unicorn/0.png", "unicorn/1.png"]
     assert "Its label 'unicorn' was left out." in failed["reason"].tolist()
-    assert list(dashboard.settings.uploads_dir.glob("*/my_pets.zip"))
+    assert list(dashboard.settings.uploads_dir.glob("*/my pets.zip"))
 
 
 def test_a_compressed_tar_and_the_files_of_mnist_are_uploaded_as_a_zip_is(

@@ -58,7 +58,7 @@ def test_the_tables_hold_the_figures(store: RunStore) -> None:
         section(told, "metrics")
         .tables[0]
         .note.endswith(
-            "Calibration error (ECE), ECE, equal-mass bins and ECE, 10 bins: fewer than 10 images per bin: mostly chance."
+            "Fewer than 10 images per bin: mostly chance (Calibration error (ECE); ECE, equal-mass bins; ECE, 10 bins)."
         )
     )
     assert rows(told, "metrics")["Balanced accuracy"][0] == "75.0%"

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dashboard.core.errors import listed_and
 from dashboard.core.metrics.percent import decimals_apart, percent, rounded
 
 _LEAST_PER_BIN = 10  # images on average, for a calibration error
@@ -160,7 +159,7 @@ def chance_notes(images: Mapping[str, int]) -> str:
     for metric in METRICS:
         if metric.name in images and (note := metric.chance_note(images[metric.name])):
             titles.setdefault(note, []).append(metric.title)
-    return " ".join(f"{listed_and(each)}: {note}." for note, each in titles.items())
+    return " ".join(f"{note[:1].upper()}{note[1:]} ({'; '.join(each)})." for note, each in titles.items())
 
 
 BY_NAME = {metric.name: metric for metric in METRICS}
