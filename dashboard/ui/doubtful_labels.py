@@ -21,7 +21,7 @@ def label_issues_of(services: Services, run: Run) -> pd.DataFrame:
 def doubtful_labels(services: Services, run: Run) -> frozenset[int]:
     """The `index` of each image of the run whose label may be wrong.
 
-    None is, while the run goes on, if nobody can tell, and if it takes long and nobody has asked for it yet.
+    Empty while the run goes on, if no worker can compare the labels, and for a large run until its view Labels was opened.
     """
     values = len(run.labelled) * len(run.manifest.class_names)
     if run.manifest.state == "running" or (values > _MOST_VALUES and not is_remembered(_SHELF, _key(run))):
