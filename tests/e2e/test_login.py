@@ -101,7 +101,7 @@ def test_each_user_sees_their_own(browser, users: Users) -> None:
             page.get_by_role("button", name="Right", exact=True).click()
             page.get_by_text("You said that this is right").wait_for()
             page.get_by_role("link", name="History").click()
-            page.get_by_text("Select a row to open its image").wait_for()
+            page.get_by_text("to open its image again").wait_for()
             page.get_by_role("radio", name="Feedback").click()
             page.get_by_text("Select a row to delete its feedback").wait_for()
             page.get_by_role("button", name="Log out").click()
@@ -121,4 +121,4 @@ def test_an_address_that_the_provider_did_not_verify_makes_nobody_an_admin(brows
     with opened(browser, users.server) as page:
         log_in(page, users, sub="eve", email=ADMIN, email_verified=True)
         page.get_by_role("link", name="History").click()
-        page.get_by_text("Select a row to open its image").wait_for()
+        page.get_by_text("to open its image again").wait_for()

@@ -116,7 +116,7 @@ def test_a_compressed_tar_and_the_files_of_mnist_are_uploaded_as_a_zip_is(
     at.file_uploader(key="zip-0").upload("my photos.tar.gz", tar(tmp_path / "a.tar.gz", photos).read_bytes()).run()
     until(at, lambda at: at.metric)
     assert not at.exception and metrics(at)["Evaluated"] == "3"
-    assert list(dashboard.settings.uploads_dir.glob("*/my_photos.tar.gz"))
+    assert list(dashboard.settings.uploads_dir.glob("*/my photos.tar.gz"))
     at = open_page("evaluate")
     for name, data in packed(split("t10k")).items():
         at.file_uploader(key="zip-0").upload(name, data)
