@@ -14,7 +14,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 
 _POLL_SECONDS = 0.5
-_ASKED_WITHIN_S = 5.0  # after a click, Streamlit asks for the file
+_ASKED_WITHIN_S = 10.0  # after a click, Streamlit asks for the file
 
 
 @dataclass

@@ -121,7 +121,7 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     assert metric(page, "Evaluated") == "160"
     assert metric(page, "Not evaluated") == "1"
     accuracy = metric(page, "Accuracy")
-    assert page.title() == f"my_pictures.zip, {accuracy}"
+    assert page.title() == f"my pictures.zip, {accuracy}"
     cell = page.locator(f"{CELLS}[aria-label*='Label: airplane'][aria-label*='Predicted class: airplane']")
     count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
     cell.click(force=True)  # the number lies on top and lets the click through

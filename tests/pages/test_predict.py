@@ -239,7 +239,7 @@ def test_a_model_that_is_set_but_missing_is_not_replaced_silently(
     at = open_page("predict")
     click_sample(at, "frog")
     assert not at.exception and not at.metric
-    assert "There is no model 'nonesuch'" in text_of(at)
+    assert "names 'nonesuch', and there is no such model" in text_of(at)
     at.selectbox(key="model").select(OURS).run()
     assert metric(at) == "frog"
 
@@ -377,7 +377,7 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
     file.write_text(json.dumps({**json.loads(file.read_text()), "class_names": names}))
     page.selectbox(key="model").select("tiny@1").run()
     page.slider(key="threshold").set_value(100).run()
-    click_sample(page, "frog")
+    page.file_uploader(key="upload").upload("a.png", encoded(picture(1))).run()
     assert not page.exception and page.header
     read_as_markdown = [
         page.header[0].value,
@@ -442,7 +442,7 @@ def test_a_long_class_name_is_shown_whole(page: AppTest, dashboard: Services) ->
     changed["class_names"] = [f"{name} {i}" for i in range(len(changed["class_names"]))]
     record.write_text(json.dumps(changed))
     page.selectbox(key="model").select("tiny@1").run()
-    click_sample(page, "frog")
+    page.file_uploader(key="upload").upload("a.png", encoded(picture(1))).run()
     assert not page.exception and not page.metric and [h for h in page.header if "American" in h.value]
 
 
