@@ -131,6 +131,7 @@ def test_when_all_works_one_line_says_so_and_the_rest_is_folded(services: Servic
         "Models",
         "Workers",
         "Storage",
+        "Settings",
     ]
     assert {metric.label: metric.value for metric in at.metric}["Accuracy on samples"] == "100.0%"
     assert at.metric[1].value.endswith(" ms")

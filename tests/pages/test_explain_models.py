@@ -88,7 +88,7 @@ def test_a_model_without_a_convolution_is_explained_by_its_pixels(page: AppTest,
     make_registry(dashboard.settings.models_dir)
     page.run()
     page.selectbox(key="model").select("colour@1").run()
-    click_sample(page, "frog")
+    page.file_uploader(key="explain-upload").upload("a.png", encoded(picture(1))).run()
     assert not page.exception and "no layer with a grid" in page.info[0].value.replace("\\", "")
     page.button(key="slow-methods").click().run()
     assert len([alt for alt in alts(page) if " heatmap for " in alt]) == len(
@@ -110,7 +110,8 @@ def test_names_of_classes_are_never_markup(page: AppTest, dashboard: Services) -
     names = [f"**{c}** ![x](http://example.org/{c}.png)" for c in "abcdefghij"]
     file = dashboard.settings.models_dir / "tiny" / "1" / "model.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "class_names": names}))
-    click_sample(page, "frog")
+    page.run()
+    page.file_uploader(key="explain-upload").upload("a.png", encoded(picture(1))).run()
     for name in ("Methods", "One map", "Layers", "Two classes"):
         page.session_state["explain-tab"] = name
         page.run()
