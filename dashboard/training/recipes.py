@@ -139,6 +139,9 @@ RECIPES = {
         _ROBUST,
         replace(
             _ROBUST,
+            epochs=40,
+            shown_share=0.35,
+            noisy_share=0.25,
             name="cifar10-small-robust",
             widths=(32, 80, 192),
             cutout=0,
