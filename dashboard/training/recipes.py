@@ -55,6 +55,7 @@ class Recipe:
     teacher_weight: float = 0.9  # weight of the teachers in the targets; the true label has the rest
     clean_answers: bool = False  # the teachers answer once, for the undistorted images, not for what the student sees
     blended: bool = False  # the published weights may lie between those of the start and the trained ones
+    most_corrupted_error: float = 0.14  # of blended weights on corrupted images, up to which the clean ones decide
     holdout: int = 2500  # training images that are held out for calibration and thresholds
     seed: int = 20
 
@@ -143,6 +144,7 @@ RECIPES = {
             shown_share=0.35,
             noisy_share=0.25,
             name="cifar10-small-robust",
+            most_corrupted_error=0.18,
             widths=(32, 80, 192),
             cutout=0,
             weight_decay=0.0125,
