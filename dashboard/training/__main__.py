@@ -136,6 +136,7 @@ def train(recipe: Recipe, args: Options) -> Path:
             normalize(views.of(recipe.epochs)[0], preprocessing),
             data.images[held],
             data.labels[held],
+            recipe.most_corrupted_error,
         )
         model.set_weights(trial.get_weights())
     version = publish(

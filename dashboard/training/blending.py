@@ -16,8 +16,6 @@ from dashboard.core.images.corruptions import NINE
 SHARES = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2)
 BATCH = 256
 CORRUPTED = 200  # images that are corrupted to choose the share
-ROBUST = 0.14  # error on corrupted images up to which the accuracy on clean images decides
-TOLERANCE = 0.002  # of the accuracy on clean images, below that of the start
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,12 @@ def blend_best(
     seen: np.ndarray,
     images: np.ndarray,
     labels: np.ndarray,
+    most_corrupted_error: float,
 ) -> tuple[Tried, ...]:
     """Blends the trained model with its start, by the share that serves best on held-out images.
 
-    That is the one that is most accurate on clean images among those whose error on corrupted images is at most `ROBUST`.
-    If there is none, it is the one with the least error on corrupted images among those that are as accurate on clean
-    images as the start, within `TOLERANCE`; else the one that is most accurate on clean images.
+    That is the one that is most accurate on clean images among those whose error on corrupted images is at most
+    `most_corrupted_error`; if there is none, the one with the least error on corrupted images.
 
     Args:
         model: has the weights of the end; it gets the chosen ones.
@@ -67,6 +65,7 @@ def blend_best(
         seen: see `settle`.
         images: (N, S, S, 3) uint8 that were not trained on.
         labels: (N,) class ids.
+        most_corrupted_error: in [0, 1].
 
     Returns:
         The chosen share, then what else was tried, with the start (share 0) as the last.
@@ -83,13 +82,12 @@ def blend_best(
         print(
             f"{share:.0%} of the new weights: {accuracy:.2%} right, {tried[-1].corrupted_error:.2%} wrong if corrupted"
         )
-    new, old = tried[:-1], tried[-1]
-    as_good = [one for one in new if one.clean_accuracy >= old.clean_accuracy - TOLERANCE]
-    robust = [one for one in as_good if one.corrupted_error <= ROBUST]
-    if as_good and not robust:
-        best = min(as_good, key=lambda one: one.corrupted_error)
+    new = tried[:-1]
+    robust = [one for one in new if one.corrupted_error <= most_corrupted_error]
+    if robust:
+        best = max(robust, key=lambda one: one.clean_accuracy)
     else:
-        best = max(robust or new, key=lambda one: one.clean_accuracy)
+        best = min(new, key=lambda one: one.corrupted_error)
     blend(model, start, end, best.share)
     settle(model, seen)
     return (best, *(one for one in tried if one is not best))

@@ -55,6 +55,7 @@ class Recipe:
     teacher_weight: float = 0.9  # weight of the teachers in the targets; the true label has the rest
     clean_answers: bool = False  # the teachers answer once, for the undistorted images, not for what the student sees
     blended: bool = False  # the published weights may lie between those of the start and the trained ones
+    most_corrupted_error: float = 0.14  # of blended weights on corrupted images, up to which the clean ones decide
     holdout: int = 2500  # training images that are held out for calibration and thresholds
     seed: int = 20
 
@@ -99,20 +100,20 @@ _TAUGHT = Recipe(
 _ROBUST = Recipe(
     "cifar10-resnet-robust",
     widths=(64, 160, 320),
-    epochs=24,
+    epochs=30,
     batch_size=256,
-    peak_lr=0.03,
+    peak_lr=0.05,
     easy_kept=1.0,
-    shown_share=0.35,
+    shown_share=0.5,
     weight_decay=0.006,
     small_share=0.0,
     photo_share=0.0,
     all_share=0.25,
     chained_share=0.4,
     resampled_share=0.15,
-    noisy_share=0.4,
+    noisy_share=0.3,
     most_noise=0.15,
-    teachers=("cifar10-resnet",),
+    teachers=("cifar10-resnet@7", "cifar10-resnet@8"),
     teacher_weight=0.7,
     clean_answers=True,
     blended=True,
@@ -139,7 +140,11 @@ RECIPES = {
         _ROBUST,
         replace(
             _ROBUST,
+            epochs=40,
+            shown_share=0.35,
+            noisy_share=0.25,
             name="cifar10-small-robust",
+            most_corrupted_error=0.18,
             widths=(32, 80, 192),
             cutout=0,
             weight_decay=0.0125,
