@@ -84,10 +84,8 @@ def blend_best(
         )
     new = tried[:-1]
     robust = [one for one in new if one.corrupted_error <= most_corrupted_error]
-    if robust:
-        best = max(robust, key=lambda one: one.clean_accuracy)
-    else:
-        best = min(new, key=lambda one: one.corrupted_error)
+    least_corrupted = min(new, key=lambda one: one.corrupted_error)
+    best = max(robust, key=lambda one: one.clean_accuracy, default=least_corrupted)
     blend(model, start, end, best.share)
     settle(model, seen)
     return (best, *(one for one in tried if one is not best))

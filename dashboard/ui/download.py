@@ -26,6 +26,11 @@ class _Making:
     done: bool = False
     error: DashboardError | None = None
 
+    @property
+    def forgotten(self) -> bool:
+        """True if the file was not asked for in time, so it never will be."""
+        return not self.begun and time.monotonic() > self.clicked + _ASKED_WITHIN_S
+
 
 def offer_file(
     title: str,
@@ -99,8 +104,14 @@ def _offer(
 @st.fragment(run_every=_POLL_SECONDS)
 def _wait(clicked: _Making) -> None:
     """Runs the page again as soon as the file is made, or could not be made."""
-    if not clicked.begun and time.monotonic() > clicked.clicked + _ASKED_WITHIN_S:
+    if clicked.forgotten and not clicked.done:
         # the page was run again just when it was clicked, and Streamlit has forgotten that button
         clicked.done, clicked.error = True, DashboardError("The page changed just when you clicked.", "Click again.")
-    if clicked.done:
+    if clicked.done and _none_is_made():
         st.rerun()
+
+
+def _none_is_made() -> bool:
+    """Whether the page can be run again without making Streamlit forget a file that was clicked."""
+    all_clicked = [each for each in st.session_state.values() if isinstance(each, _Making)]
+    return all(each.done or each.forgotten for each in all_clicked)

@@ -37,7 +37,7 @@ def test_the_statistics_become_those_of_the_images_seen() -> None:
     assert mean == pytest.approx([3, -1], abs=0.3) and variance == pytest.approx([1, 4], rel=0.3)
 
 
-def check_choice(wrong_if_clean: dict[float, int], chosen: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def check_choice(wrong_if_clean: dict[float, int], most: float, chosen: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Corrupted images are answered the better, the more of the new weights there is."""
     monkeypatch.setattr(blending, "NINE", ("brightness", "contrast"))
     made = model(1)
@@ -48,7 +48,7 @@ def check_choice(wrong_if_clean: dict[float, int], chosen: float, monkeypatch: p
         wrong = wrong_if_clean.get(share, 0) if clean else round(40 - 20 * share)
         return np.eye(2)[(np.arange(40) < wrong).astype(int)]
 
-    tried = blend_best(made, predict, [np.array([[0.0]])], np.zeros((2, 1)), IMAGES, LABELS)
+    tried = blend_best(made, predict, [np.array([[0.0]])], np.zeros((2, 1)), IMAGES, LABELS, most)
     assert tried[0].share == chosen == share_of(made)
     assert [one.share for one in tried[1:]] == [*(s for s in SHARES if s != chosen), 0.0]
     assert tried[0].clean_accuracy == pytest.approx(1 - wrong_if_clean.get(chosen, 0) / 40)
@@ -56,20 +56,15 @@ def check_choice(wrong_if_clean: dict[float, int], chosen: float, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("wrong_if_clean", "chosen"),
+    ("wrong_if_clean", "most", "chosen"),
     [
-        ({}, 1.0),
-        ({1.0: 1, 0.8: 1}, 0.6),  # one of 40 is more than the tolerance
-        ({**dict.fromkeys(SHARES, 2), 0.4: 1}, 0.4),
+        ({1.0: 2, 0.8: 1}, 0.36, 0.6),
+        ({1.0: 2, 0.8: 1}, 0.31, 0.8),
+        ({1.0: 2, 0.8: 1}, 0.26, 1.0),
+        ({1.0: 2}, 0.2, 1.0),  # none is robust enough
     ],
 )
-def test_the_most_robust_share_is_chosen_among_those_that_are_as_good_on_clean_images(
-    wrong_if_clean: dict[float, int], chosen: float, monkeypatch: pytest.MonkeyPatch
+def test_of_shares_that_are_robust_enough_the_most_accurate_one_is_chosen(
+    wrong_if_clean: dict[float, int], most: float, chosen: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_choice(wrong_if_clean, chosen, monkeypatch)
-
-
-def test_of_shares_that_are_robust_enough_the_most_accurate_one_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blending, "ROBUST", 0.75)
-    monkeypatch.setattr(blending, "TOLERANCE", 0.1)
-    check_choice({1.0: 2, 0.8: 1}, 0.6, monkeypatch)
+    check_choice(wrong_if_clean, most, chosen, monkeypatch)

@@ -96,8 +96,8 @@ def test_the_command_line_on_a_console_of_few_letters(
     told = [each.communicate(timeout=280) for each in running]
     assert [each.returncode for each in running] == [0, 0, 1, 0], told
     assert json.loads(told[0][0])[0]["file"].endswith("\u732b \u20ac.png")
-    assert "5 images" in told[1][1]
-    assert "on the CPU" in told[2][1] and "Worker 1 is ready" in told[2][1]  # 1: the tiny model knows nothing
+    assert "5 images" in told[1][0]
+    assert "on the CPU" in told[2][0] and "Worker 1 is ready" in told[2][0]  # 1: the tiny model knows nothing
     assert "cannot limit the memory" in told[3][1]
 
 
