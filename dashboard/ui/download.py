@@ -13,7 +13,8 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 3.0  # each run of a fragment lets Streamlit delete files that the browser has not fetched yet
+_PATIENCE_S = 3.0  # that a click waits until the browser has asked for the file
 _ASKED_WITHIN_S = 10.0  # after a click, Streamlit asks for the file
 
 
@@ -88,6 +89,9 @@ def _offer(
     def remember() -> None:
         next_click.clicked = time.monotonic()
         st.session_state[state_key] = next_click
+        # the run that follows makes Streamlit forget the file that the browser is about to ask for
+        while not next_click.begun and time.monotonic() < next_click.clicked + _PATIENCE_S:
+            time.sleep(0.02)
 
     st.download_button(
         title, made, file_name, mime, key=key, icon=icon, type=type, disabled=disabled, help=help, on_click=remember
