@@ -35,7 +35,7 @@ from tests.e2e.dashboard_server import free_port
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SAMPLES = sorted((ROOT / "data" / "samples").glob("*/*.png"))
 CATS = [file for file in SAMPLES if file.parent.name == "cat"]
-OURS = ("cifar10-resnet/8", "cifar10-small/2")
+OURS = ("cifar10-resnet/8", "cifar10-small/3")
 CLI = "python -m dashboard "
 PORT = "localhost:8501"
 LANGUAGES = {"sh", "python", "powershell", "yaml"}

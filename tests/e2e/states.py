@@ -46,7 +46,7 @@ def _tab(name: str) -> Callable[[object], None]:
 
 
 _COMPARED = "/compare?a={run}&b={other}"
-_AGAINST = "cifar10-resnet@8 against cifar10-small@2, {dataset}, Compare"
+_AGAINST = "cifar10-resnet@8 against cifar10-small@3, {dataset}, Compare"
 
 STATES = (
     State("predict", "/", "No picture at hand", "Predict - Classifier dashboard"),
