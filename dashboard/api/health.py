@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from copy import copy
 from dataclasses import dataclass
@@ -56,14 +55,17 @@ class Readiness:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._turn = asyncio.Lock()
         self._last: _Tested | None = None
 
-    def check(self, services: Services) -> Ready:
+    async def check(self, services: Services) -> Ready:
         """Raises DashboardError if the active model cannot predict, or fails the self-test."""
+        async with self._turn:  # who waits for the test of another request holds no thread
+            return await asyncio.to_thread(self._check, services)
+
+    def _check(self, services: Services) -> Ready:
         version = services.registry.active()
-        with self._lock:
-            found: str | DashboardError = services.health.check(version) or self._tested(services, version)
+        found: str | DashboardError = services.health.check(version) or self._tested(services, version)
         if isinstance(found, DashboardError):
             raise copy(found)  # the traceback of an error that is raised again and again would grow
         return Ready(model=version.ref, self_test=found)
@@ -105,7 +107,7 @@ async def ready(request: Request, services: Opened) -> Response:
     """Whether the active model is loaded and passes its self-test on the sample images; 503 until then."""
     readiness: Readiness = request.app.state.readiness
     try:
-        found = await asyncio.to_thread(readiness.check, services)
+        found = await readiness.check(services)
     except DashboardError as error:  # whatever it is: 503 tells a load balancer to ask another server
         return problem_of(error, 503)
     return JSONResponse(found.as_json())

@@ -48,7 +48,7 @@ async def ready(request: Request, services: Opened) -> Response:
     """Whether the active model can predict."""
     readiness: Readiness = request.app.state.readiness
     try:
-        await asyncio.to_thread(readiness.check, services)
+        await readiness.check(services)
     except DashboardError as error:
         return JSONResponse({"ready": False, "error": str(error)}, 503)
     return JSONResponse({"ready": True})

@@ -14,6 +14,7 @@ from dashboard.cli.arguments import AsJson, Local, ModelRef, services
 from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, show
 from dashboard.cli.recording import record, tell_of_lost_records
 from dashboard.core.errors import DashboardError, ImageError, WorkerError
+from dashboard.core.metrics.percent import percent
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
@@ -80,9 +81,9 @@ def _show(answers: Sequence[RankedPrediction | FailedImage], with_top: bool, wit
             problem = plain_text(f"{answer.error.message} {answer.error.fix}", style="red")
             table.add_row(plain_text(answer.file), problem)
         else:
-            top = ", ".join(f"{each.label} {each.probability:.1%}" for each in answer.top)
+            top = ", ".join(f"{each.label} {percent(each.probability)}" for each in answer.top)
             more = (["yes" if answer.sure else "no"] if with_sure else []) + ([plain_text(top)] if with_top else [])
             table.add_row(
-                plain_text(answer.file), plain_text(label_in_words(answer)), f"{answer.confidence:.1%}", *more
+                plain_text(answer.file), plain_text(label_in_words(answer)), percent(answer.confidence), *more
             )
     show(table)

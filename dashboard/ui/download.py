@@ -15,6 +15,7 @@ from dashboard.ui.errors import show_error
 
 _POLL_SECONDS = 3.0  # each run of a fragment lets Streamlit delete files that the browser has not fetched yet
 _PATIENCE_S = 3.0  # that a click waits until the browser has asked for the file
+_FETCHED_WITHIN_S = 2.0  # after it is made, the browser gets the file
 _ASKED_WITHIN_S = 10.0  # after a click, Streamlit asks for the file
 
 
@@ -24,13 +25,23 @@ class _Making:
 
     clicked: float = 0.0  # when, in seconds of the monotonic clock
     begun: bool = False
-    done: bool = False
+    ended: float = 0.0  # when
     error: DashboardError | None = None
+    told: bool = False  # the page was run again
+
+    @property
+    def done(self) -> bool:
+        """True if the file is made, or cannot be made."""
+        return bool(self.ended)
 
     @property
     def forgotten(self) -> bool:
         """True if the file was not asked for in time, so it never will be."""
         return not self.begun and time.monotonic() > self.clicked + _ASKED_WITHIN_S
+
+    def fail(self, error: DashboardError) -> None:
+        """Ends it without a file."""
+        self.error, self.ended = error, time.monotonic()
 
 
 def offer_file(
@@ -84,7 +95,7 @@ def _offer(
             next_click.error = error
             raise
         finally:
-            next_click.done = True
+            next_click.ended = time.monotonic()
 
     def remember() -> None:
         next_click.clicked = time.monotonic()
@@ -97,8 +108,9 @@ def _offer(
         title, made, file_name, mime, key=key, icon=icon, type=type, disabled=disabled, help=help, on_click=remember
     )
     if clicked and not clicked.done and disabled:  # since the click: Streamlit may never ask for the file then
-        clicked.done, clicked.error = True, DashboardError(help or "It cannot be made any more.")
-    if clicked and not clicked.done:
+        clicked.fail(DashboardError(help or "It cannot be made any more."))
+        clicked.told = True
+    if clicked and not clicked.told:
         _wait(clicked)
     elif clicked and clicked.error:
         with reasons:
@@ -110,8 +122,10 @@ def _wait(clicked: _Making) -> None:
     """Runs the page again as soon as the file is made, or could not be made."""
     if clicked.forgotten and not clicked.done:
         # the page was run again just when it was clicked, and Streamlit has forgotten that button
-        clicked.done, clicked.error = True, DashboardError("The page changed just when you clicked.", "Click again.")
-    if clicked.done and _none_is_made():
+        clicked.fail(DashboardError("The page changed just when you clicked.", "Click again."))
+    fetched = clicked.error or time.monotonic() > clicked.ended + _FETCHED_WITHIN_S
+    if clicked.done and fetched and _none_is_made():
+        clicked.told = True
         st.rerun()
 
 

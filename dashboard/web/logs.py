@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from datetime import datetime, timezone
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 OURS = "dashboard"
 _OTHERS = ("uvicorn", "streamlit")  # they write lines of their own form, unless they are stopped
@@ -16,13 +16,14 @@ def set_up_logs(level: str, form: str) -> None:
     """Makes every logger of this process write to standard error in one form. May be called again.
 
     Args:
-        level: debug, info, warning or error: the least that the dashboard itself writes.
+        level: debug, info, warning or error: the least that is written.
         form: text or json.
     """
     root = logging.getLogger()
     for handler in [each for each in root.handlers if isinstance(each, _StandardError)]:
         root.removeHandler(handler)
     handler = _StandardError()
+    handler.setLevel(level.upper())
     handler.setFormatter(_AsJson() if form == "json" else _AsText())
     root.addHandler(handler)
     logging.getLogger(OURS).setLevel(level.upper())
@@ -33,7 +34,13 @@ def set_up_logs(level: str, form: str) -> None:
     logging.getLogger("uvicorn.access").propagate = False  # there is an access log of our own
 
 
-class _StandardError(logging.StreamHandler[TextIO]):
+if TYPE_CHECKING:
+    _Handler = logging.StreamHandler[TextIO]
+else:
+    _Handler = logging.StreamHandler  # Python 3.10 cannot subscript it
+
+
+class _StandardError(_Handler):
     """Also after standard error was replaced."""
 
     def __init__(self) -> None:

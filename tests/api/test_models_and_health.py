@@ -17,6 +17,7 @@ from dashboard.core.models.self_test import judge
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.services import Services
+from tests.asynchronous import run_async
 from tests.core.colour_model import make_registry, make_samples
 
 V1 = "/api/v1"
@@ -41,7 +42,7 @@ def test_live_and_ready(client: TestClient) -> None:
 def test_not_ready_without_a_model(opened: Services, tmp_path_factory: pytest.TempPathFactory) -> None:
     empty = replace(opened, registry=Registry(tmp_path_factory.mktemp("none")))
     with pytest.raises(DashboardError, match="There is no model"):
-        Readiness().check(empty)
+        run_async(Readiness().check(empty))
 
 
 def test_not_ready_as_soon_as_the_file_is_damaged_and_ready_once_it_is_mended(
@@ -51,16 +52,16 @@ def test_not_ready_as_soon_as_the_file_is_damaged_and_ready_once_it_is_mended(
     make_samples(tmp_path / "samples-data" / "samples")
     own = settings.model_copy(update={"data_dir": tmp_path / "samples-data", "models_dir": registry.root})
     services, readiness = replace(opened, registry=registry, settings=own), Readiness()
-    assert readiness.check(services).model == "colour@1"
+    assert run_async(readiness.check(services)).model == "colour@1"
     file = registry.active().file
     whole = file.read_bytes()
     with file.open("r+b") as damaged:
         damaged.seek(len(whole) // 2)
         damaged.write(bytes(byte ^ 1 for byte in whole[len(whole) // 2 :][:4]))
     with pytest.raises(ModelError, match="checksum"):
-        readiness.check(services)
+        run_async(readiness.check(services))
     file.write_bytes(whole)
-    assert readiness.check(services).model == "colour@1"
+    assert run_async(readiness.check(services)).model == "colour@1"
 
 
 def test_a_failed_self_test_is_not_repeated_with_every_request(
@@ -71,7 +72,7 @@ def test_a_failed_self_test_is_not_repeated_with_every_request(
     readiness = Readiness()
     for _ in range(3):
         with pytest.raises(DashboardError, match="tiny@1"):
-            readiness.check(opened)
+            run_async(readiness.check(opened))
     assert len(tests) == 1
 
 

@@ -136,14 +136,19 @@ def labels_beside(path: Path) -> Path | None:
     if path.suffix.lower() != ".npy" or column_among([path.stem], IMAGE_KEYS) is None:
         return None
     others = {each.stem: each for each in path.parent.iterdir() if each.suffix.lower() == ".npy" and each.is_file()}
-    of_split = [stem for stem in others if ("train" in stem.lower()) == ("train" in path.stem.lower())]
-    found = column_among(of_split, LABEL_KEYS)
+    of_split = [stem for stem in others if _split_of(stem) == _split_of(path.stem)]
+    of_any = [stem for stem in others if _split_of(stem) in (_split_of(path.stem), "")]  # labels.npy beside x_test.npy
+    found = column_among(of_split, LABEL_KEYS) or column_among(of_any, LABEL_KEYS)
     if found is None:
         return None
     try:
         return others[found] if len(open_npy(others[found])) == len(open_npy(path)) else None
     except DatasetError:
         return None
+
+
+def _split_of(stem: str) -> str:
+    return next((split for split in ("train", "test", "val") if split in stem.lower()), "")
 
 
 def open_arrays(path: Path, files: Sequence[Path]) -> ArrayImages:

@@ -127,7 +127,8 @@ def keys_of(names: Sequence[str]) -> list[str]:
     common = 0
     while folders and all(len(each) > common and each[common] == folders[0][common] for each in folders):
         common += 1
-    return ["/".join(PurePosixPath(name).parts[common:]).removesuffix(".npy") for name in names]
+    within = ["/".join(PurePosixPath(name).parts[common:]) for name in names]
+    return [name[: -len(".npy")] if name.lower().endswith(".npy") else name for name in within]
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> StoredArray:

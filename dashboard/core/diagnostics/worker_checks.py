@@ -114,7 +114,9 @@ def _against(worker: WorkerStatus) -> str:
         return f"free some memory by ending other programs, or {_FEWER}"
     if fault.startswith(TOO_SLOW):
         setting = "DASHBOARD_WORKER_START_S" if IMPORTING in fault else "DASHBOARD_TASK_S"
-        return f"allow more time with `{set_variable(setting, 300)}`, then restart the dashboard."
+        allowed = float(fault.removeprefix(TOO_SLOW).split()[0])
+        more = max(300, round(2 * allowed))
+        return f"allow more time with `{set_variable(setting, more)}`, then restart the dashboard."
     if any(signal in fault for signal in _FROM_OUTSIDE):
         when = f" of {worker.died_utc}" if worker.died_utc else ""
         return (

@@ -148,6 +148,7 @@ def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVers
     """
     owner = folder.own()
     try:
+        folder.forget_stop()  # a wish to stop that comes from now on is meant for this work
         manifest = folder.manifest()
         if manifest.state == "finished":
             owner.release()
@@ -166,7 +167,6 @@ def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVers
             )
         remove_unfinished(folder.path)  # of the process that was killed
         folder.forget_evaluation()  # the stored metrics cover only the rows so far
-        folder.forget_stop()
         running = folder.finish(manifest, "running", spent)
         return OpenRun(folder, running, dataset, version, owner, spent, taken_up=True)
     except BaseException:

@@ -65,14 +65,16 @@ class VisitorsJobs:
         folder = self._store.folder((job and job.found) or run_id)
         if job and not folder.path.is_dir():
             return  # the job ended before it had a run
-        manifest = folder.manifest()
-        state = folder.state(manifest)
+        state = folder.state(folder.manifest())
         if state == "running":
             folder.ask_to_stop()
         elif state == "interrupted":
+            folder.check_may_change()  # the job may belong to somebody else than the run that it found
             owner = folder.own()
             try:
-                folder.finish(manifest, "cancelled", manifest.seconds)
+                manifest = folder.manifest()  # again: meanwhile the run may have gone on and ended
+                if manifest.state == "running":
+                    folder.finish(manifest, "cancelled", manifest.seconds)
             finally:
                 owner.release()
 

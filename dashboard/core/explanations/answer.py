@@ -14,7 +14,7 @@ from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.images.decoding import DecodedImage, decode_image
 from dashboard.core.images.model_input import enough_pixels, read_model_input
-from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.images.preprocessing import Preprocessing, size_in_words
 from dashboard.core.models.familiarity import Doubt
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Failure, Prediction
@@ -103,8 +103,9 @@ def _notes_on_size(picture: np.ndarray, recipe: Preprocessing) -> Iterator[str]:
     """What was done to a picture (H, W, 3) that is much smaller than the model input, or has quite another shape."""
     height, width = picture.shape[:2]
     across, down = width / recipe.width, height / recipe.height
-    if min(across, down) <= _SMALL:
-        yield f"The picture has only {width}x{height} pixels, fewer than the {recipe.width}x{recipe.height} of the model's input."
+    if max(across, down) <= 1 and min(across, down) <= _SMALL:
+        seen = size_in_words(recipe.height, recipe.width)
+        yield f"The picture has only {size_in_words(height, width)}, fewer than the model's input: {seen}."
     if max(across, down) >= _STRETCHED * min(across, down) and recipe.fit == "stretch":
         longer, shorter = ("width", "height") if across > down else ("height", "width")
         yield (

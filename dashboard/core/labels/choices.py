@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
-from dashboard.core.labels.matching import likely_class, match_labels
+from dashboard.core.labels.matching import likely_classes, match_labels
 from dashboard.core.labels.synsets import synset_name
 from dashboard.core.questions import Question
 
@@ -76,8 +76,12 @@ def label_choices(counts: Mapping[str, int], class_names: Sequence[str], first_i
     mapping = match_labels(counts, class_names, first_id=first_id)
     meanings = mapping.label_map()
     unmatched = sorted(mapping.unknown, key=lambda label: (-counts[label], label))
+    likely = likely_classes(unmatched, class_names)
     return LabelChoices(
-        tuple(LabelChoice(label, counts[label], "", _hint(label, class_names)) for label in unmatched),
+        tuple(
+            LabelChoice(label, counts[label], "", _hint(label, likely.get(label, ""), class_names))
+            for label in unmatched
+        ),
         tuple(LabelChoice(label, counts[label], meanings[label]) for label in sorted(meanings)),
         tuple(class_names),
         mapping.question,
@@ -106,8 +110,8 @@ def meanings_for(class_names: Sequence[str]) -> list[str]:
     return [*class_names, NO_LABEL, LEAVE_OUT]
 
 
-def _hint(label: str, class_names: Sequence[str]) -> str:
-    if name := likely_class(label, class_names) or synset_name(label):
+def _hint(label: str, likely: str, class_names: Sequence[str]) -> str:
+    if name := likely or synset_name(label):
         return name
     spelled = {name.casefold(): name for name in class_names}
     alike = difflib.get_close_matches(label.casefold(), list(spelled), 1, _ALIKE)

@@ -17,7 +17,7 @@ from dashboard.core.labels.synsets import match_synsets
 from dashboard.core.questions import Advice, Choice, Question
 
 _NEGATIVE = re.compile(r"\s*-\s*[0-9.]+\s*")
-_SHORTEST = 3  # letters of a word that is looked for behind a plural: "as" and "bus" are none
+_SHORTEST = 3  # letters of a singular: "bus" is not the plural of "bu"
 
 
 @dataclass(frozen=True)
@@ -155,10 +155,10 @@ def _parts(class_names: Sequence[str]) -> dict[str, str]:
     return {key: name for key, name in pairs if key and often[key] == 1}
 
 
-def likely_class(label: str, class_names: Sequence[str]) -> str:
-    """The class that the label means by its number or as a plural, were it the only one with that class; "" if none."""
+def likely_classes(labels: Iterable[str], class_names: Sequence[str]) -> dict[str, str]:
+    """The class of each label that means one by its number or as a plural, were it the only one with that class."""
     called = _Classes(class_names)
-    return called.without_number(label) or called.of_plural(label) or ""
+    return {label: meant for label in labels if (meant := called.without_number(label) or called.of_plural(label))}
 
 
 def spelled_differently(class_of: Mapping[str, str]) -> list[str]:

@@ -50,10 +50,10 @@ class ConfidenceGap:
                 "The confidence is too high for some images and too low for others. "
                 f"On average it is off by {_counted(ece.value)} (95% interval {_points(ece.low)} to {_points(ece.high)})."
             )
-        return (
-            f"Confidence and accuracy agree, as far as {self.n:,} images can show: {means}. The difference may be chance "
-            f"(95% interval in points: {_points(self.low)} to {_points(self.high)})."
-        )
+        agree = f"Confidence and accuracy agree, as far as {self.n:,} images can show: {means}."
+        if self.low == self.high:
+            return agree
+        return f"{agree} The difference may be chance (95% interval in points: {_points(self.low)} to {_points(self.high)})."
 
 
 def confidence_gap(confidence: np.ndarray, correct: np.ndarray) -> ConfidenceGap:

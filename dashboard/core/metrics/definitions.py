@@ -63,9 +63,9 @@ class Definition:
         """An interval of values without a note; "-" for NaN."""
         return "-" if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
 
-    def difference_interval(self, low: float, high: float, n: int, decimals: int | None = None) -> str:
+    def difference_interval(self, low: float, high: float, n: int) -> str:
         """An interval of differences, with `chance_note` for n images; "-" for NaN."""
-        return f"{self.difference_bounds(low, high, decimals)}{'' if math.isnan(low) else self._in_brackets(n)}"
+        return f"{self.difference_bounds(low, high)}{'' if math.isnan(low) else self._in_brackets(n)}"
 
     def difference_bounds(self, low: float, high: float, decimals: int | None = None) -> str:
         """An interval of differences without a note, with the decimals that tell whether it contains 0; "-" for NaN."""

@@ -104,8 +104,11 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
     if condition.operator == "~":
         return pc.match_substring(_text(values), condition.value, ignore_case=True)
     if condition.operator in _COMPARE and _DATE.fullmatch(condition.value) and _are_dates(values):
-        in_order = pc.replace_substring(values, "T", " ")
-        return _COMPARE[condition.operator](in_order, condition.value.replace("T", " "))
+        value = condition.value.replace("T", " ")
+        in_order = pc.utf8_slice_codeunits(
+            pc.replace_substring(values, "T", " "), 0, len(value)
+        )  # no more exact than it
+        return _COMPARE[condition.operator](in_order, value)
     if condition.operator in _COMPARE:
         raise filter_error(
             f"{condition.column} holds words, so {condition} cannot be compared.",

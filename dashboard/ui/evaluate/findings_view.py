@@ -44,7 +44,7 @@ def show_findings(services: Services, run: Run) -> None:
 def _show(run: Run, number: int, finding: Finding) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"finding-{number}"):
         with st.container(width="stretch", gap=None):
-            st.markdown(f"{number}) {plain(finding.statement)}")
+            st.markdown(f"{number}\\) {plain(finding.statement)}")
             st.caption(plain(finding.next_step.replace("`", "")))
         if finding.id == "unreadable":
             st.button("Show the files", key=f"show-finding-{number}", on_click=_show_files)

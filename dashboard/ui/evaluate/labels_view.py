@@ -21,6 +21,7 @@ from dashboard.ui.evaluate.selection import selected_images
 from dashboard.ui.evaluate.sheet_page import show_sheet_page
 from dashboard.ui.words import in_percents
 
+_MOST_ROWS = 10_000  # of the table
 _COLUMNS = {"file": "File", "label": "Label", "suggested_label": "Suggested label", "confidence": "Confidence"}
 
 
@@ -52,8 +53,11 @@ def show_labels(services: Services, run: Run) -> None:
     if pictures:
         show_sheet_page(services, run, pictures, issues, _item, "labels")
     _offer_csv(run, issues)
+    shown = issues.head(_MOST_ROWS)
+    if len(shown) < len(issues):
+        st.caption(f"The table has the first {len(shown):,}. The CSV file has all {len(issues):,}.")
     st.dataframe(
-        in_percents(safe_for_spreadsheets(issues[[*_COLUMNS]]), ["confidence"]),
+        in_percents(safe_for_spreadsheets(shown[[*_COLUMNS]]), ["confidence"]),
         hide_index=True,
         key="label-issues-table",
         alt="Files whose label may be wrong, with the suggested label",

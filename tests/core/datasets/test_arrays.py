@@ -273,6 +273,22 @@ class TestTwoFiles:
             assert self.labels_of(path) == ["3", "5", "3", "0", "9"], path
             assert np.array_equal(open_dataset(path).image(4), picture(4))
 
+    def test_each_split_has_its_own_labels(self, tmp_path: Path) -> None:
+        for name, labels in (("labels", LABELS[::-1]), ("y_test", LABELS)):
+            np.save(tmp_path / f"{name}.npy", labels)
+        for name in ("images", "x_test"):
+            np.save(tmp_path / f"{name}.npy", IMAGES)
+        assert self.labels_of(tmp_path / "x_test.npy") == ["3", "5", "3", "0", "9"]
+        assert self.labels_of(tmp_path / "images.npy") == ["9", "0", "3", "5", "3"]
+        (tmp_path / "y_test.npy").unlink()
+        assert self.labels_of(tmp_path / "x_test.npy") == ["9", "0", "3", "5", "3"]
+
+    def test_names_in_capitals(self, tmp_path: Path) -> None:
+        for name, array in (("IMAGES", IMAGES), ("LABELS", LABELS)):
+            np.save(tmp_path / f"{name}.npy", array)
+            (tmp_path / f"{name}.npy").rename(tmp_path / f"{name}.NPY")
+        assert self.labels_of(tmp_path / "IMAGES.NPY") == ["3", "5", "3", "0", "9"]
+
     def test_other_labels_are_noticed(self, tmp_path: Path) -> None:
         path = tmp_path / "images.npy"
         np.save(path, IMAGES)

@@ -78,7 +78,12 @@ def test_a_small_picture_is_not_resampled(
 
 @pytest.mark.parametrize(
     "width, height, words",
-    [(8, 8, ("only 8x8 pixels",)), (320, 20, ("the width of the picture was reduced 16 times more",)), (64, 40, ())],
+    [
+        (8, 8, ("only 8x8 pixels",)),
+        (90, 30, ("the width of the picture",)),
+        (320, 20, ("the width of the picture was reduced 16 times more",)),
+        (64, 40, ()),
+    ],
 )
 def test_small_and_squeezed_pictures_are_told(
     inference: Inference, explainer: Explainer, tiny_version: ModelVersion, width: int, height: int, words: tuple[str]

@@ -371,6 +371,7 @@ def test_dates_are_compared(tmp_path: Path) -> None:
     folder = store.folder("run")
     folder.add_part(0, table_of([ok(i, "cat", "cat") for i in range(6)]))
     assert passed(folder, "taken>=2026-01-15") == [1, 3, 4]
+    assert passed(folder, "taken<=2026-01-15") == [0, 1, 3, 5]  # a time of that day, too
     assert passed(folder, "taken<2026-01-15 11:00", "taken>2026-01-14") == [1, 3]
     for wrong in ("taken>soon", "mixed>2026-01-15"):
         with pytest.raises(DatasetError, match="holds words") as refused:

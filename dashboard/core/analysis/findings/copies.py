@@ -47,7 +47,8 @@ def conflicting_labels(evidence: Evidence) -> Search:
     finding = Finding(
         "conflicting_labels",
         f"{images} more than once with different labels ({len(rows):,} of {counted(share.n, 'row')}: {in_words(share)}), "
-        f"so at least {counted(wrong, 'label')} must be wrong{_example(evidence, given[0].index.to_numpy())}.",
+        f"so at least {counted(wrong, 'label')} must be wrong. For example, these are one image: "
+        f"{_example(evidence, given[0].index.to_numpy())}.",
         share.value, share.low, share.high, share.n,
         "Decide which label is right, and keep each image once.",
         float(wrong), rows,
@@ -59,6 +60,4 @@ def _example(evidence: Evidence, positions: np.ndarray) -> str:
     """The files of one image with their labels: one file for each of its first labels."""
     rows = evidence.run.evaluated.loc[positions].drop_duplicates("true_label")[:_LABELS_NAMED]
     files = evidence.run.detail(rows, ["file"])["file"]
-    return (
-        f", such as {listed_and([f'{file} ({label})' for file, label in zip(files, rows['true_label'], strict=True)])}"
-    )
+    return listed_and([f"{file} ({label})" for file, label in zip(files, rows["true_label"], strict=True)])

@@ -72,8 +72,11 @@ def _off_both_ways(evidence: Evidence, gap: float) -> Candidate | None:
         return None
     # exact for each bin; chance makes the number of right answers vary less if the confidences in a bin differ
     expected = sure / np.maximum(images, 1)
-    tails = np.minimum(binom.cdf(right, images, expected), binom.sf(right - 1, images, expected))
-    p_value = min(1.0, 2 * int((images > 0).sum()) * float(tails[images > 0].min()))
+    some = images > 0
+    too_few, too_many = binom.cdf(right, images, expected)[some], binom.sf(right - 1, images, expected)[some]
+    p_value = min(1.0, 2 * int(some.sum()) * float(max(too_few.min(), too_many.min())))  # both must be shown
+    if p_value > _CERTAIN:
+        return None
     worst = int(np.abs(sure - right).argmax())
     low, high = (f"{edge:.2f}" for edge in (_UPPER[worst - 1] if worst else 0, _UPPER[worst]))
     inside, over = bin_of == worst, bool(sure[worst] > right[worst])

@@ -117,7 +117,7 @@ def test_a_file_that_only_a_table_names_is_no_image(tmp_path: Path) -> None:
     (finding,) = find_in(folder)
     assert finding.statement.startswith("1 of 41 images could not be evaluated") and finding.rows.tolist() == [40]
     assert finding.statement.endswith("Besides, 1 file named in a table is missing.")
-    assert in_kinds(folder.load()) == "1 could not be read, 1 missing, but named in a table"
+    assert in_kinds(folder.load()) == "1 could not be read or have no certain label, 1 missing, but named in a table"
 
 
 Z_AND_UNKNOWN: dict[str, object] = {"label_map": (("z", "(leave out)"), ("cat", "cat")), "unknown_labels": ("ant",)}
@@ -183,6 +183,18 @@ def test_underconfidence_is_told_from_overconfidence(tmp_path: Path) -> None:
     assert finding.id == "underconfident" and finding.where[0] == "correct=yes"
 
 
+def test_confidence_that_is_too_high_in_one_range_is_not_said_to_be_too_low_elsewhere(tmp_path: Path) -> None:
+    """Of answers with a confidence of 97%, 80% are right; the others are as sure as they should be."""
+    rng = np.random.default_rng(1)
+    confidence, n = np.tile([0.6, 0.97], 1000), 2000
+    right = rng.random(n) < np.tile([0.6, 0.8], 1000)
+    true = rng.integers(0, 3, n)
+    predicted = np.where(right, true, (true + rng.integers(1, 3, n)) % 3)
+    probs = np.where(np.eye(3, dtype=bool)[predicted], confidence[:, None], (1 - confidence[:, None]) / 2)
+    folder = replace(clean(1, n, 3), true=true, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
+    assert [finding.id for finding in find_in(folder)] == ["overconfident"]
+
+
 def test_confidence_that_is_right_on_average_only(tmp_path: Path) -> None:
     """Of answers with a confidence of 60%, 45% are right, and of those with 85%, all."""
     rng = np.random.default_rng(1)
@@ -224,7 +236,9 @@ def test_the_same_image_with_two_labels(tmp_path: Path) -> None:
     finding = findings["conflicting_labels"]
     assert finding.cost == 8 and sorted(finding.rows) == [*range(8), *range(2000, 2008)]
     first, second = (NAMES[label] for label in (true[0], true[2000]))
-    assert finding.statement.endswith(f"must be wrong, such as 0.png ({first}) and 2000.png ({second}).")
+    assert finding.statement.endswith(
+        f"must be wrong. For example, these are one image: 0.png ({first}) and 2000.png ({second})."
+    )
 
 
 def test_images_that_no_condition_describes_are_filtered_by_their_number(tmp_path: Path) -> None:
