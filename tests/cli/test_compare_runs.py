@@ -50,7 +50,7 @@ def test_two_runs_as_a_table(data: Path) -> None:
     told = done.stdout.decode()
     assert done.returncode == 0
     assert "No significant difference: B 90.0%, A 80.0%; B minus A is +10.0 points" in told
-    assert "fewer than 10 images" in " ".join(told.split())
+    assert "Fewer than 10 images" in " ".join(told.split())
     assert "+10.0" in told and "only A: 1, only B: 2" in told and "A: pets-a@1 on pets.zip (10 images)" in told
 
 
