@@ -61,8 +61,8 @@ def models(
 def _why_none_is_active(known: Registry) -> list[ModelError]:
     try:
         known.active()
-    except BrokenVersionError:  # it is listed
-        return []
+    except BrokenVersionError:
+        pass  # it is listed
     except ModelError as error:
         return [error]
     return []

@@ -25,7 +25,7 @@ class _Making:
 
     clicked: float = 0.0  # when, in seconds of the monotonic clock
     begun: bool = False
-    ended: float = 0.0  # when
+    ended: float = 0.0  # when; 0 until then
     error: DashboardError | None = None
     told: bool = False  # the page was run again
 
@@ -37,7 +37,7 @@ class _Making:
     @property
     def forgotten(self) -> bool:
         """True if the file was not asked for in time, so it never will be."""
-        return not self.begun and time.monotonic() > self.clicked + _ASKED_WITHIN_S
+        return not (self.begun or self.done) and time.monotonic() > self.clicked + _ASKED_WITHIN_S
 
     def fail(self, error: DashboardError) -> None:
         """Ends it without a file."""
@@ -62,74 +62,61 @@ def offer_file(
         make: makes the contents; may raise DashboardError. It runs outside of the script and cannot use Streamlit.
         reasons: where to show why the file could not be made.
     """
+
+    # Streamlit gives each button's file a new id in each run. A browser that does not know the new ones yet asks for an old
+    # one. So a click runs only this fragment: a run of the whole page would forget the files of the other buttons.
+    @st.fragment
+    def offer() -> None:
+        state_key = f"making-{key}"
+        clicked: _Making | None = st.session_state.get(state_key)
+        next_click = _Making()
+
+        def made() -> bytes | str:
+            next_click.begun = True
+            try:
+                return make()
+            except DashboardError as error:
+                next_click.error = error
+                raise
+            finally:
+                next_click.ended = time.monotonic()
+
+        def remember() -> None:
+            next_click.clicked = time.monotonic()
+            st.session_state[state_key] = next_click
+            # the run that follows makes Streamlit forget the file that the browser is about to ask for
+            while not next_click.begun and time.monotonic() < next_click.clicked + _PATIENCE_S:
+                time.sleep(0.02)
+
+        st.download_button(
+            title, made, file_name, mime, key=key, icon=icon, type=type, disabled=disabled, help=help, on_click=remember
+        )
+        if clicked and not clicked.done and disabled:  # since the click: Streamlit may never ask for the file then
+            clicked.fail(DashboardError(help or "It cannot be made any more."))
+            clicked.told = True
+        if clicked and not clicked.told:
+            _wait(clicked)
+        elif clicked and clicked.error:
+            with reasons:
+                show_error(clicked.error, f"{title}: the file could not be made.")
+
     with st.container(width="content"):  # a fragment would take a share of the row
-        _offer(title, make, file_name, mime, key, reasons, icon, type, disabled, help)
-
-
-@st.fragment
-def _offer(
-    title: str,
-    make: Callable[[], bytes | str],
-    file_name: str,
-    mime: str,
-    key: str,
-    reasons: DeltaGenerator,
-    icon: str,
-    type: Literal["primary", "secondary", "tertiary"],
-    disabled: bool,
-    help: str | None,
-) -> None:
-    """The button as a fragment: a run of the whole page would forget the files that other buttons can still make.
-
-    Streamlit gives each button's file a new id in each run. A browser that does not know the new ones yet asks for an old one.
-    """
-    state_key = f"making-{key}"
-    clicked: _Making | None = st.session_state.get(state_key)
-    next_click = _Making()
-
-    def made() -> bytes | str:
-        next_click.begun = True
-        try:
-            return make()
-        except DashboardError as error:
-            next_click.error = error
-            raise
-        finally:
-            next_click.ended = time.monotonic()
-
-    def remember() -> None:
-        next_click.clicked = time.monotonic()
-        st.session_state[state_key] = next_click
-        # the run that follows makes Streamlit forget the file that the browser is about to ask for
-        while not next_click.begun and time.monotonic() < next_click.clicked + _PATIENCE_S:
-            time.sleep(0.02)
-
-    st.download_button(
-        title, made, file_name, mime, key=key, icon=icon, type=type, disabled=disabled, help=help, on_click=remember
-    )
-    if clicked and not clicked.done and disabled:  # since the click: Streamlit may never ask for the file then
-        clicked.fail(DashboardError(help or "It cannot be made any more."))
-        clicked.told = True
-    if clicked and not clicked.told:
-        _wait(clicked)
-    elif clicked and clicked.error:
-        with reasons:
-            show_error(clicked.error, f"{title}: the file could not be made.")
+        offer()
 
 
 @st.fragment(run_every=_POLL_SECONDS)
 def _wait(clicked: _Making) -> None:
     """Runs the page again as soon as the file is made, or could not be made."""
-    if clicked.forgotten and not clicked.done:
+    if clicked.forgotten:
         # the page was run again just when it was clicked, and Streamlit has forgotten that button
         clicked.fail(DashboardError("The page changed just when you clicked.", "Click again."))
     fetched = clicked.error or time.monotonic() > clicked.ended + _FETCHED_WITHIN_S
-    if clicked.done and fetched and _none_is_made():
+    if clicked.done and fetched and _all_are_made():
         clicked.told = True
         st.rerun()
 
 
-def _none_is_made() -> bool:
+def _all_are_made() -> bool:
     """Whether the page can be run again without making Streamlit forget a file that was clicked."""
     all_clicked = [each for each in st.session_state.values() if isinstance(each, _Making)]
     return all(each.done or each.forgotten for each in all_clicked)

@@ -14,27 +14,25 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.words import plain
 
 if TYPE_CHECKING:
+    from dashboard.core.explanations.answer import Answer
     from dashboard.core.feedback.opinion import Opinion
 
 UNKNOWN = "I do not know"
 _SAID, _ERROR, _OPEN = "feedback-said", "feedback-error", "feedback-open"  # in the session
 
 
-def ask_for_feedback(
-    services: Services, prediction_id: str, label: str, class_names: Sequence[str], unknown: bool = False
-) -> None:
-    """Asks about a prediction of the history or of an evaluation. What the reader said in this session is shown and can be changed.
+def ask_for_feedback(services: Services, answer: Answer, prediction_id: str) -> None:
+    """Asks whether an answer is right. What the reader said in this session is shown and can be changed.
 
     Args:
-        label: the predicted class.
-        unknown: the picture probably shows none of the classes, so this is one of the buttons.
+        prediction_id: of this prediction in the history or in an evaluation; "" if it was not recorded.
     """
-    if not prediction_id:  # it was not recorded
+    if not prediction_id:
         return
     said: Opinion | None = st.session_state.get(_SAID, {}).get(prediction_id)
     is_open = st.session_state.get(_OPEN) == prediction_id
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="feedback"):
-        st.markdown(plain(in_words(said)) if said else f"Is {plain(label)} right?", width="content")
+        st.markdown(plain(in_words(said)) if said else f"Is {plain(answer.predicted_label)} right?", width="content")
         if said and not is_open:
             st.button("Change", key="feedback-change", type="tertiary", on_click=_forget, args=(prediction_id,))
         else:
@@ -52,13 +50,13 @@ def ask_for_feedback(
                 on_click=_open,
                 args=(prediction_id,),
             )
-            if unknown:
+            if answer.unknown:
                 st.button(
                     NONE_OF_THESE.capitalize(), key="feedback-none", icon=":material/question_mark:",
                     on_click=_give, args=(services, prediction_id, False, NONE_OF_THESE),
                 )  # fmt: skip
     if is_open:
-        _ask_what_is_true(services, prediction_id, label, class_names)
+        _ask_what_is_true(services, prediction_id, answer)
     if error := st.session_state.pop(_ERROR, None):
         show_error(error, "The feedback was not stored.")
 
@@ -84,9 +82,9 @@ def chosen_label(key: str) -> str | None:
     return None if label == UNKNOWN else str(label)
 
 
-def _ask_what_is_true(services: Services, prediction_id: str, predicted: str, class_names: Sequence[str]) -> None:
+def _ask_what_is_true(services: Services, prediction_id: str, answer: Answer) -> None:
     with st.form("feedback-form", border=True):
-        choose_true_label(class_names, predicted, "feedback-label")
+        choose_true_label(answer.version.class_names, answer.predicted_label, "feedback-label")
         st.text_input("Note (optional)", key="feedback-note", max_chars=2000)
         st.form_submit_button("Save", key="feedback-save", on_click=_give, args=(services, prediction_id, False))
 

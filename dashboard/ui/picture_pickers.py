@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,16 @@ def sample_files(samples_dir: Path, class_names: Sequence[str]) -> list[Path]:
     """One sample for each of these classes, at most SAMPLES_SHOWN of them. Without classes: of whatever there is."""
     folders = sorted(samples_dir.glob("*/"))
     if class_names:
-        known = match_labels((folder.name for folder in folders), class_names).class_of
+        known = _known(tuple(folder.name for folder in folders), tuple(class_names))
         folders = [folder for folder in folders if folder.name in known]
     by_class = [sorted(folder.glob("*.png")) for folder in folders]
     return [files[0] for files in by_class if files][:SAMPLES_SHOWN]
+
+
+@lru_cache(maxsize=32)
+def _known(labels: tuple[str, ...], class_names: tuple[str, ...]) -> frozenset[str]:
+    """The labels that match a class. Kept, because a page asks in each run, and many classes take time."""
+    return frozenset(match_labels(labels, class_names).class_of)
 
 
 def upload_picture(key: str, on_change: Callable[[], None] | None = None) -> tuple[str, bytes] | None:

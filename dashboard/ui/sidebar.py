@@ -47,7 +47,7 @@ def choose_model() -> None:
         "Model",
         list(faults),
         format_func=lambda ref: ref + _mark(faults.get(ref)),
-        # without a choice; else not None, with which the user could clear the choice
+        # None only if nothing can be chosen for the user: with None, the choice could be cleared
         index=None if chosen is None else list(faults).index(chosen),
         key=MODEL_KEY,
         persist_state="session",

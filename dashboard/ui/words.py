@@ -6,17 +6,19 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 import streamlit as st
-from pandas.io.formats.style import Styler
 
 from dashboard.core.errors import counted
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.models.facts import ConvLayer
+
+if TYPE_CHECKING:  # most texts need no tables
+    import pandas as pd
+    from pandas.io.formats.style import Styler
 
 NOT_YOURS = "Only the one who started this evaluation and admins may change it."
 WHAT_METRICS_ARE = "\n".join(f"- **{metric.title}**: {metric.explanation}" for metric in METRICS)

@@ -41,9 +41,7 @@ class Report:
 
     checks: tuple[Check, ...]
     created_utc: str  # ISO 8601
-    off: str = (
-        ""  # what is off and why, such as "pets@1 is off: model.keras is missing"; "" when the active model predicts
-    )
+    off: str = ""  # what is off and why: "pets@1 is off: model.keras is missing"; "" when the active model predicts
     active_model: str = ""  # NAME@VERSION, "" when there is none
 
     @property

@@ -52,6 +52,11 @@ class Answer:
         return self.version.familiarity.doubts(self.prediction.logits, self.prediction.pred_probs)
 
     @property
+    def unknown(self) -> bool:
+        """True if the picture probably shows none of the classes."""
+        return self.doubt is not None and self.doubt.unknown
+
+    @property
     def is_model_input(self) -> bool:
         """True if the picture is exactly the model's input: nothing was resized."""
         return np.array_equal(self.picture, self.model_input)

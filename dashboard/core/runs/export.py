@@ -58,9 +58,10 @@ def write_csv(run: Run, out: IO[bytes]) -> None:
             safe_for_spreadsheets(rows[list(EXPORT_COLUMNS)]),
             pd.DataFrame(probs, columns=names, index=rows.index),
             rows[list(_MORE)].astype(dict.fromkeys(_WHOLE, "Int64")),
-            safe_for_spreadsheets(further).set_axis(rows.index) if further.shape[1] else further,
         ]
-        out.write(pd.concat(parts[: 4 if further.shape[1] else 3], axis=1).to_csv(index=False, header=False).encode())
+        if further.shape[1]:
+            parts.append(safe_for_spreadsheets(further).set_axis(rows.index))
+        out.write(pd.concat(parts, axis=1).to_csv(index=False, header=False).encode())
 
 
 def _further_names(run: Run) -> list[str]:

@@ -105,9 +105,8 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
         return pc.match_substring(_text(values), condition.value, ignore_case=True)
     if condition.operator in _COMPARE and _DATE.fullmatch(condition.value) and _are_dates(values):
         value = condition.value.replace("T", " ")
-        in_order = pc.utf8_slice_codeunits(
-            pc.replace_substring(values, "T", " "), 0, len(value)
-        )  # no more exact than it
+        # no more exact than the condition: an hour of a day is not after that day
+        in_order = pc.utf8_slice_codeunits(pc.replace_substring(values, "T", " "), 0, len(value))
         return _COMPARE[condition.operator](in_order, value)
     if condition.operator in _COMPARE:
         raise filter_error(

@@ -164,7 +164,7 @@ class RunFolder:
 
         Raises:
             AccessError: the visitor may not change the run.
-            DatasetError: it cannot be written that the run shall stop, or there is no such run.
+            DatasetError: the request cannot be stored, or there is no such run.
         """
         self.check_may_change()
         try:

@@ -89,13 +89,12 @@ def show_summary(question: Question, place: DeltaGenerator) -> None:
 
 def _ask_for_feedback(services: Services, image: RunImage | None, answer: Answer) -> None:
     """Asks whether the prediction is right: for an image of an evaluation, that of the evaluation, if it is the same."""
-    subject, doubt = answer.prediction_id, answer.doubt
+    subject = answer.prediction_id
     if image:
         if (image.model, image.predicted_label) != (answer.version.ref, answer.predicted_label):
             return
         subject = id_in_run(image.run_id, image.index)
-    unknown = bool(doubt and doubt.unknown)
-    ask_for_feedback(services, subject, answer.predicted_label, answer.version.class_names, unknown)
+    ask_for_feedback(services, answer, subject)
 
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:

@@ -20,8 +20,7 @@ def show_picture(services: Services, first: Answer, data: bytes) -> None:
     result, pictures = st.columns([2, 3], gap="large")
     with result:
         show_answer(first)
-        unknown = bool(first.doubt and first.doubt.unknown)
-        ask_for_feedback(services, first.prediction_id, first.predicted_label, first.version.class_names, unknown)
+        ask_for_feedback(services, first, first.prediction_id)
     with pictures:
         answer = answer_with_chosen_map(services, first, data)
         below_map = show_pictures(answer, first, data)

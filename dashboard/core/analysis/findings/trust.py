@@ -64,9 +64,8 @@ def _off_both_ways(evidence: Evidence, gap: float) -> Candidate | None:
         np.bincount(bin_of, weights, len(_UPPER))
         for weights in (None, confidence, evidence.correct, confidence * (1 - confidence))
     )
-    by_chance = (
-        float(np.sqrt(2 * spread / math.pi).sum()) / n
-    )  # the mean of |x| is sqrt(2 / pi) for a standard normal x
+    # the mean of |x| is sqrt(2 / pi) for a standard normal x
+    by_chance = float(np.sqrt(2 * spread / math.pi).sum()) / n
     ece = evidence.run.scores["ece15"]
     if ece.value - max(by_chance, gap) < _LEAST_GAP:
         return None

@@ -183,27 +183,28 @@ def test_underconfidence_is_told_from_overconfidence(tmp_path: Path) -> None:
     assert finding.id == "underconfident" and finding.where[0] == "correct=yes"
 
 
-def test_confidence_that_is_too_high_in_one_range_is_not_said_to_be_too_low_elsewhere(tmp_path: Path) -> None:
-    """Of answers with a confidence of 97%, 80% are right; the others are as sure as they should be."""
+def two_confidences(
+    confidences: tuple[float, float], accuracies: tuple[float, float], place: Path
+) -> tuple[RunFolder, np.ndarray]:
+    """A run of 2,000 answers that have two confidences in turn, and which of them are right, (2000,) bool."""
     rng = np.random.default_rng(1)
-    confidence, n = np.tile([0.6, 0.97], 1000), 2000
-    right = rng.random(n) < np.tile([0.6, 0.8], 1000)
+    confidence, n = np.tile(confidences, 1000), 2000
+    right = rng.random(n) < np.tile(accuracies, 1000)
     true = rng.integers(0, 3, n)
     predicted = np.where(right, true, (true + rng.integers(1, 3, n)) % 3)
     probs = np.where(np.eye(3, dtype=bool)[predicted], confidence[:, None], (1 - confidence[:, None]) / 2)
-    folder = replace(clean(1, n, 3), true=true, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
+    return replace(clean(1, n, 3), true=true, pred_probs=probs).store(place / "20260101-000000-abc"), right
+
+
+def test_confidence_that_is_too_high_in_one_range_is_not_said_to_be_too_low_elsewhere(tmp_path: Path) -> None:
+    """Of answers with a confidence of 97%, 80% are right; the others are as sure as they should be."""
+    folder, _ = two_confidences((0.6, 0.97), (0.6, 0.8), tmp_path)
     assert [finding.id for finding in find_in(folder)] == ["overconfident"]
 
 
 def test_confidence_that_is_right_on_average_only(tmp_path: Path) -> None:
     """Of answers with a confidence of 60%, 45% are right, and of those with 85%, all."""
-    rng = np.random.default_rng(1)
-    confidence, n = np.tile([0.6, 0.85], 1000), 2000
-    right = rng.random(n) < np.tile([0.45, 1.0], 1000)
-    true = rng.integers(0, 3, n)
-    predicted = np.where(right, true, (true + rng.integers(1, 3, n)) % 3)
-    probs = np.where(np.eye(3, dtype=bool)[predicted], confidence[:, None], (1 - confidence[:, None]) / 2)
-    folder = replace(clean(1, n, 3), true=true, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
+    folder, right = two_confidences((0.6, 0.85), (0.45, 1.0), tmp_path)
     (finding,) = find_in(folder)
     assert finding.id == "miscalibrated" and finding.value == pytest.approx(0.15, abs=0.01)
     assert finding.statement.startswith(
