@@ -112,7 +112,7 @@ def served(opened: Services, settings: Settings) -> Iterator[str]:
 
     app = Starlette(routes=mounts(both(lambda: opened, settings)))
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     end = time.monotonic() + 30

@@ -28,11 +28,13 @@ TEXT = re.compile(
 
 @pytest.fixture(autouse=True)
 def logs_as_before() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("dashboard")
-    handlers, level = [*root.handlers], ours.level
+    loggers = [logging.getLogger(name) for name in (None, "dashboard", "uvicorn.error", "uvicorn.access")]
+    before = [(each, [*each.handlers], each.propagate, each.level) for each in loggers]
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # as the server sets it, unless it is told another one
     yield
-    root.handlers, ours.level = handlers, level
-    ours.setLevel(level)
+    for logger, handlers, propagate, level in before:
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 def answer(request: Request) -> PlainTextResponse:
@@ -99,10 +101,11 @@ def test_lines_as_json(client: TestClient, capsys: pytest.CaptureFixture[str]) -
 def test_lines_of_a_lower_level_are_left_out_and_others_have_the_same_form(
     client: TestClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logging.getLogger("uvicorn.error").addHandler(logging.StreamHandler())
+    server = logging.getLogger("uvicorn.error")
+    server.addHandler(logging.StreamHandler())
     set_up_logs("warning", "text")
     client.get("/api/v1/models")
-    logging.getLogger("uvicorn.error").warning("Ended \x1b[31m")
+    server.warning("Ended \x1b[31m")
     [line] = capsys.readouterr().err.splitlines()
     found = TEXT.fullmatch(line)
     assert found and (found["logger"], found["message"]) == ("uvicorn", r"Ended \x1b[31m")
