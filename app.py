@@ -74,7 +74,7 @@ def _services() -> Services:
 def _say_where() -> None:
     """Prints the address of the dashboard, when the server has its port."""
     for name in unknown_settings():
-        print(f"\n  {no_such_setting(name)}")
+        print(f"\n  {' '.join(no_such_setting(name))}")
     address = config.get_option("server.address")
     print(f"\n  The dashboard is at {get_url(get_display_address(address or 'localhost'))}")
     if len(hosts) > len(named_hosts):

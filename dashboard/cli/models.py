@@ -43,7 +43,7 @@ def models(
         return
     opened = services()
     known = opened.registry
-    active = known.active_ref()
+    active, why_none = _active(known)
     versions = known.versions()
     faults: list[ModelError] = [broken.error for broken in known.broken()]
     if markdown:
@@ -51,26 +51,23 @@ def models(
     elif as_json:
         print_json([ModelRecord.of_version(version, version.ref == active) for version in versions])
     else:
-        faults = _show_table(opened)
-    if not active:
-        faults = [*faults, *_why_none_is_active(known)]
-    for fault in faults:
+        faults = _show_table(opened, active)
+    for fault in (*faults, *why_none):
         say(str(fault), "red")
 
 
-def _why_none_is_active(known: Registry) -> list[ModelError]:
+def _active(known: Registry) -> tuple[str, list[ModelError]]:
+    """NAME@VERSION of the active version, also if it is broken; "" if there is none, with the reason."""
     try:
-        known.active()
-    except BrokenVersionError:
-        pass  # it is listed
+        return known.active().ref, []
+    except BrokenVersionError as error:
+        return error.ref, []  # the reason is listed with the version
     except ModelError as error:
-        return [error]
-    return []
+        return "", [error]
 
 
-def _show_table(opened: Services) -> list[ModelError]:
+def _show_table(opened: Services, active: str) -> list[ModelError]:
     """Prints all versions. Gives what is wrong with those that cannot be used."""
-    active = opened.registry.active_ref()
     table = Table("model", "version", "active", "input", "classes", "accuracy", "state")
     faults = []
     for v in opened.registry.entries():

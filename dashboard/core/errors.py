@@ -111,7 +111,11 @@ class ModelError(DashboardError):
 
 
 class BrokenVersionError(ModelError):
-    """The folder of a model version cannot be used."""
+    """The folder of a model version cannot be used. `ref` is NAME@VERSION, and `reason` is the message without it."""
+
+    def __init__(self, ref: str, reason: str, fix: str = "", code: Code | None = None) -> None:
+        super().__init__(f"{ref}: {reason}", fix, code)
+        self.ref, self.reason = ref, reason
 
 
 class DependencyError(DashboardError):

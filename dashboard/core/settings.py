@@ -266,11 +266,11 @@ def _unknown(names: Iterable[str]) -> list[str]:
     return sorted({name for name in names if name.upper().startswith("DASHBOARD_") and name.upper() not in _names()})
 
 
-def no_such_setting(name: str) -> str:
-    """Says that a name is no setting, and which one may be meant."""
+def no_such_setting(name: str) -> tuple[str, str]:
+    """Two sentences: that a name is no setting, and which one may be meant."""
     meant = difflib.get_close_matches(name.upper(), _names(), 1)
     perhaps = f"Did you mean {meant[0]}?" if meant else "The README lists the settings."
-    return f"{name} is no setting of the dashboard. {perhaps}"
+    return f"{name} is no setting of the dashboard.", perhaps
 
 
 def _names() -> list[str]:

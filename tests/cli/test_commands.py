@@ -487,10 +487,12 @@ def test_models_marks_in_its_row_a_version_that_cannot_be_used(models: Path) -> 
     shutil.copytree(models / "cifar10-resnet" / "1", models / "cifar10-resnet" / "3")
     (models / "cifar10-resnet" / "1" / "model.keras").unlink()
     (models / "cifar10-resnet" / "2" / "model.keras").write_bytes(b"cut off")
+    (models / "active.json").write_text('{"model": "cifar10-resnet@1"}')
     done = process("models", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models), COLUMNS="120")
     table, told = done.stdout.decode(), done.stderr.decode()
     rows = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in table.splitlines() if "│" in line]
     assert {row[1]: row[-1] for row in rows} == {"1": "missing", "2": "damaged", "3": "ok"}
+    assert {row[1]: row[2] for row in rows} == {"1": "yes", "2": "", "3": ""}
     assert "cifar10-resnet@2: model.keras is cut off or damaged" in told
     assert "python -m dashboard models use cifar10-resnet@3" in told
 

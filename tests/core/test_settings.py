@@ -65,14 +65,14 @@ def test_names_that_are_no_settings_are_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("DASHBOARD_WORKRES", "3")
     monkeypatch.setenv("DASHBOARD_DATABASE_URL", "")
     assert unknown_settings() == ["DASHBOARD_WORKRES"]
-    assert no_such_setting("DASHBOARD_WORKRES").endswith("Did you mean DASHBOARD_WORKERS?")
+    assert no_such_setting("DASHBOARD_WORKRES")[1] == "Did you mean DASHBOARD_WORKERS?"
 
 
 def test_names_in_the_file_of_settings_that_are_none_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text("DASHBOARD_MODLE=a\nDASHBOARD_WORKERS=1\nOTHER=2\n")
     monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
     assert unknown_settings() == ["DASHBOARD_MODLE"]
-    assert no_such_setting("DASHBOARD_MODLE").endswith("Did you mean DASHBOARD_MODEL?")
+    assert no_such_setting("DASHBOARD_MODLE")[1] == "Did you mean DASHBOARD_MODEL?"
 
 
 def test_host_names_are_a_list_without_schemes_and_ports(monkeypatch: pytest.MonkeyPatch) -> None:

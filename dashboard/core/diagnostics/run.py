@@ -113,8 +113,7 @@ def _active_model(registry: Registry, checks: Sequence[Check]) -> tuple[str, str
     try:
         ref = registry.active().ref
     except BrokenVersionError as error:
-        ref, _, why = error.message.partition(": ")
-        return "", f"{ref} is off: {why}"
+        return "", f"{error.ref} is off: {error.reason}"
     except DashboardError as error:
         what = "Predictions" if error.code == "model_missing" else "Predictions without a named model"
         return "", f"{what} are off: {error.message}"

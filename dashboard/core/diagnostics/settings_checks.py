@@ -18,7 +18,7 @@ def check_settings() -> list[Check]:
     """A warning for each name in the environment and in .env that begins like a setting but is none."""
     checks = []
     for name in unknown_settings():
-        summary, _, perhaps = no_such_setting(name).partition(". ")
+        summary, perhaps = no_such_setting(name)
         fix = f"{perhaps} Rename it or remove it, then restart the dashboard."
-        checks.append(Check(f"setting.{name}", GROUP, "warning", summary, fix))
+        checks.append(Check(f"setting.{name}", GROUP, "warning", summary.removesuffix("."), fix))
     return checks or [Check(GROUP, GROUP, "ok", "Every name that begins with DASHBOARD_ is a setting")]

@@ -140,16 +140,11 @@ def read_version(folder: Path) -> ModelVersion | BrokenVersion:
     try:
         return _parse(folder)
     except DashboardError as error:
-        return BrokenVersion(
-            name, version, BrokenVersionError(f"{name}@{version}: {error.message}", error.fix, error.code)
-        )
+        reason, fix, code = error.message, error.fix, error.code
     except OSError as error:
-        fault = f"{name}@{version}: it cannot be opened: {error.strerror}."
-        return BrokenVersion(
-            name,
-            version,
-            BrokenVersionError(fault, "Give the user of this process permission to read it.", "model_unreadable"),
-        )
+        reason, code = f"it cannot be opened: {error.strerror}.", "model_unreadable"
+        fix = "Give the user of this process permission to read it."
+    return BrokenVersion(name, version, BrokenVersionError(f"{name}@{version}", reason, fix, code))
 
 
 def _parse(folder: Path) -> ModelVersion:
