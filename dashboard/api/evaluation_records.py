@@ -25,8 +25,8 @@ class ProgressRecord(Schema):
     """How far an evaluation is."""
 
     done: int = Field(description="images")
-    total: int
-    failed: int
+    total: int = Field(description="images")
+    failed: int = Field(description="images without a prediction so far, also those whose label was left out by choice")
     images_per_second: float
     remaining_s: float | None = Field(description="null before the first images are done")
 
