@@ -234,8 +234,7 @@ def report(
     """A report: one HTML file that needs no network, or Markdown with a model card."""
     folder = services.runs.folder(id)
     run = folder.load(VIEW_COLUMNS, parse_filter(list(where)))
-    other = services.runs.folder(compare).load(VIEW_COLUMNS) if compare else None
-    document = report_of(run, services.runs, find_of(run, folder), other)
+    document = report_of(run, services.runs, find_of(run, folder), compare)
     text = to_html(document) if format == "html" else to_markdown(document)
     headers = {"Content-Disposition": f"attachment; filename=report.{format}", "X-Content-Type-Options": "nosniff"}
     return Response(text, media_type="text/html" if format == "html" else "text/markdown", headers=headers)

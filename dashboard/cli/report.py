@@ -39,8 +39,9 @@ def report(
     try:
         folder = store.folder(run_id)
         run = folder.load(VIEW_COLUMNS, parse_filter(where or ()))
-        other = store.folder(compare).load(VIEW_COLUMNS) if compare else None
-        written = write_report(run, store, find_of(run, folder), out, lambda: ScoredRunRecord.of(run).to_text(), other)
+        written = write_report(
+            run, store, find_of(run, folder), out, lambda: ScoredRunRecord.of(run).to_text(), compare
+        )
     except DashboardError as error:
         stop(error, as_json)
     if as_json:

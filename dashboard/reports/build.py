@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.runs.filters import in_words
+from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from dashboard.reports.classes import classes_section, confusion_section
@@ -23,7 +24,7 @@ def report_of(
     run: Run,
     store: RunStore,
     findings: Sequence[Finding] | None,
-    other: Run | None = None,
+    compare: str = "",
     made: datetime | None = None,
 ) -> Document:
     """The report about a run, or about the rows of it that its filter let pass.
@@ -31,13 +32,14 @@ def report_of(
     Args:
         run: loaded with at least `VIEW_COLUMNS`.
         findings: about the run, see `find`; None if they could not be made.
-        other: a run to compare it with.
+        compare: the id of a run to compare it with; the filter of the run holds for it, too.
         made: the time that the report states, with a time zone; None for now.
 
     Raises:
         DatasetError: rows cannot be read, or the two runs cannot be compared.
     """
     m = run.manifest
+    other = store.folder(compare).load(VIEW_COLUMNS, run.conditions) if compare else None
     made = made or datetime.now(timezone.utc)
     annotations = store.folder(m.run_id).annotations()
     return Document(

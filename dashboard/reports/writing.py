@@ -25,7 +25,7 @@ def write_report(
     findings: Sequence[Finding],
     out: Path,
     report_json: Callable[[], str],
-    other: Run | None = None,
+    compare: str = "",
 ) -> list[Path]:
     """Writes the report about a run and returns the paths of what was written. Each file is complete or absent.
 
@@ -34,7 +34,7 @@ def write_report(
         out: a file that ends in .html or .md; or a folder, which then gets both and report.json, rows.csv and
             rows.parquet.
         report_json: gives the content of report.json.
-        other: a run to compare it with.
+        compare: as in `report_of`.
 
     Raises:
         DatasetError: the name has another ending, nothing can be written there, or rows cannot be read.
@@ -47,7 +47,7 @@ def write_report(
             "Name a file that ends in .html or .md, or a folder.",
             "bad_name",
         )
-    report = report_of(run, store, findings, other)
+    report = report_of(run, store, findings, compare)
     if not is_folder:
         return [_write(out, _WRITERS[out.suffix.lower()](report))]
     make_export_folder(out)

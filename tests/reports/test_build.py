@@ -78,7 +78,7 @@ def test_a_metric_of_several_labels_is_a_dash_for_images_of_one_label(store: Run
     run = pets(store)
     cats = store.folder(run.manifest.run_id).load(VIEW_COLUMNS, parse_filter(["true_label=cat"]))
     other = pets(store, run_id="other")
-    told = report_of(cats, store, (), store.folder("other").load(VIEW_COLUMNS, parse_filter(["true_label=cat"])))
+    told = report_of(cats, store, (), "other")
     assert other.scores["mcc"].is_meaningful and rows(told, "metrics")["Macro F1"][:2] == ("-", "-")
     assert rows(told, "comparison")["Macro F1"] == ("-",) * 5
     for name in ("metrics", "comparison"):
@@ -174,7 +174,7 @@ def test_a_comparison_states_every_difference(store: RunStore) -> None:
         run_id="20251231-000000-abc", model="pets@0", created_utc="2025-12-31T00:00:00+00:00",
     )  # fmt: skip
     run = store_run(store, [ok(0, "cat", "cat"), ok(1, "cat", "dog"), ok(2, "dog", "dog"), ok(3, "dog", "dog")])
-    told = report_of(run, store, (), earlier)
+    told = report_of(run, store, (), earlier.manifest.run_id)
     found = section(told, "comparison")
     assert "B 75.0%, A 50.0%; B minus A is +25.0 points" in found.text[0] and "p = 1." in found.text[0]
     assert found.text[1].startswith("A is pets@0 on pets.zip, of 31 Dec 2025, 00:00 UTC. B is this evaluation: pets@1")
@@ -186,11 +186,20 @@ def test_a_comparison_states_every_difference(store: RunStore) -> None:
     )
 
 
+def test_the_filter_holds_for_both_runs_of_a_comparison(store: RunStore) -> None:
+    store_run(store, [ok(0, "cat", "cat"), ok(1, "dog", "cat")], run_id="other", model="pets@0")
+    run = store_run(store, [ok(0, "cat", "dog"), ok(1, "dog", "dog")])
+    filtered = store.folder(run.manifest.run_id).load(VIEW_COLUMNS, parse_filter(["predicted_label=dog"]))
+    with pytest.raises(DatasetError) as refused:  # the other run predicts a dog for no image
+        report_of(filtered, store, (), "other")
+    assert refused.value.code == "not_comparable"
+
+
 def test_runs_that_share_nothing_are_not_compared(store: RunStore) -> None:
     elsewhere = [replace(ok(0, "cat", "cat"), file="elsewhere.png")]
     other = store_run(store, elsewhere, run_id="20251231-000000-abc", dataset_sha256="e")
     with pytest.raises(DatasetError) as refused:
-        report_of(pets(store), store, (), other)
+        report_of(pets(store), store, (), other.manifest.run_id)
     assert refused.value.code == "not_comparable"
 
 

@@ -10,7 +10,6 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import WorkerError
 from dashboard.core.runs.export import csv_bytes, parquet_bytes
-from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.reports.build import report_of
 from dashboard.reports.document import Document
@@ -36,8 +35,7 @@ def show_report(services: Services, run: Run) -> None:
 
     def written(write: Callable[[Document], str]) -> Callable[[], str]:
         def make() -> str:  # runs when the button is clicked, outside of the script
-            compared = services.runs.folder(other).load(VIEW_COLUMNS) if other else None
-            return write(report_of(run, services.runs, _findings(services, run), compared))
+            return write(report_of(run, services.runs, _findings(services, run), other))
 
         return make
 
