@@ -47,7 +47,6 @@ class Answer(RankedPrediction):
     """A model version's answer for one image of a request."""
 
     explanations: list[MapAnswer] = Field(description="empty unless asked for")
-    cached: bool = Field(description="true if the same image was answered before by the same model version")
 
 
 class Predictions(Schema):

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
 from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, show
-from dashboard.cli.recording import record, tell_of_lost_records
+from dashboard.cli.recording import tell_of_lost_records
 from dashboard.core.errors import DashboardError, ImageError, WorkerError
+from dashboard.core.files import readable_name
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
 from dashboard.schemas.predictions import MOST_TOP_K, TOP_K, RankedPrediction
 from dashboard.services import Services
+
+if TYPE_CHECKING:
+    from dashboard.core.history.answering import Answered
+
+_AT_ONCE = 64  # images that are read before the first answer is waited for
 
 
 def predict(
@@ -43,8 +49,11 @@ def predict(
         with services(local=local) as opened, console.status("Predicting ..."):
             opened.engine.start()
             version = opened.registry.get(model)
-            for path in images:
-                answers.append(_predict_one(opened, version, path, top_k or TOP_K, threshold))
+            for start in range(0, len(images), _AT_ONCE):
+                paths = images[start : start + _AT_ONCE]
+                asked = [_ask(opened, version, path) for path in paths]  # so that workers predict them together
+                for path, coming in zip(paths, asked, strict=True):
+                    answers.append(_answer(version, path, coming, top_k or TOP_K, threshold))
         if any(isinstance(answer, RankedPrediction) for answer in answers):
             tell_of_lost_records(opened.history)
     except DashboardError as error:
@@ -56,21 +65,31 @@ def predict(
     raise typer.Exit(1 if any(isinstance(answer, FailedImage) for answer in answers) else 0)
 
 
-def _predict_one(
-    opened: Services, version: ModelVersion, path: Path, top_k: int, threshold: float | None
-) -> RankedPrediction | FailedImage:
-    """Predicts one image. Raises DashboardError if no other image can be predicted either."""
+def _ask(opened: Services, version: ModelVersion, path: Path) -> Future[list[Answered]]:
+    """The answer for one image, as soon as it is there."""
     try:
-        image, began = read_image(path), time.perf_counter()
-        [answer] = opened.inference.predict(version, [image])
+        image = read_image(path)
+    except ImageError as error:
+        unread: Future[list[Answered]] = Future()
+        unread.set_exception(error)
+        return unread
+    name = readable_name(str(path))
+    return opened.answering.predict_later(version, [image], "command", opened.visitor.called, [name])
+
+
+def _answer(
+    version: ModelVersion, path: Path, coming: Future[list[Answered]], top_k: int, threshold: float | None
+) -> RankedPrediction | FailedImage:
+    """The record of one answer. Raises DashboardError if no other image can be predicted either."""
+    try:
+        [found] = coming.result()
     except (ImageError, WorkerError) as error:
         if error.code == "worker_unavailable":
             raise
         return FailedImage(file=str(path), error=ErrorRecord.of(error))
-    if isinstance(answer, Failure):
-        return FailedImage(file=str(path), error=ErrorRecord.of(answer))
-    prediction_id = record(opened, version, answer, image, path, began)
-    return RankedPrediction.of(str(path), version, answer, prediction_id, top_k, threshold)
+    if isinstance(found.answer, Failure):
+        return FailedImage(file=str(path), error=ErrorRecord.of(found.answer))
+    return RankedPrediction.of(str(path), version, found.answer, found.prediction_id, found.cached, top_k, threshold)
 
 
 def _show(answers: Sequence[RankedPrediction | FailedImage], with_top: bool, with_sure: bool) -> None:

@@ -51,6 +51,7 @@ class RankedPrediction(PredictionRecord):
 
     top: list[LabelProbability] = Field(description="the most probable classes, first the predicted one")
     sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
+    cached: bool = Field(description="true if the same image was answered before by the same model version")
 
     @classmethod
     def of(
@@ -59,16 +60,18 @@ class RankedPrediction(PredictionRecord):
         version: ModelVersion,
         prediction: Prediction,
         prediction_id: str | None,
+        cached: bool,
         top_k: int = TOP_K,
         threshold: float | None = None,
     ) -> RankedPrediction:
         """The record of a prediction.
 
         Args:
+            cached: see the field.
             top_k: how many classes `top` lists.
             threshold: the least confidence that counts as sure, in [0, 1].
         """
-        return cls(**ranked_fields(file, version, prediction, prediction_id, top_k, threshold))
+        return cls(**ranked_fields(file, version, prediction, prediction_id, top_k, threshold), cached=cached)
 
 
 def ranked_fields(
@@ -79,7 +82,7 @@ def ranked_fields(
     top_k: int,
     threshold: float | None,
 ) -> dict[str, object]:
-    """The fields of `RankedPrediction`."""
+    """The fields of `RankedPrediction` but for `cached`."""
     top = most_probable(version.class_names, prediction.pred_probs, top_k)
     return {
         **prediction_fields(file, version, prediction, prediction_id),

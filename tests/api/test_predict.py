@@ -26,7 +26,7 @@ def test_the_answer_is_that_of_the_command_line(
     [found] = response.json()["predictions"]
     [answer] = opened.inference.predict(tiny_version, [image])
     assert isinstance(answer, Prediction)
-    expected = RankedPrediction.of("cat.png", tiny_version, answer, found["prediction_id"], 2).as_json()
+    expected = RankedPrediction.of("cat.png", tiny_version, answer, found["prediction_id"], False, 2).as_json()
     assert found["pred_probs"] == pytest.approx(expected.pop("pred_probs"), abs=1e-6)
     assert found["confidence"] == pytest.approx(expected.pop("confidence"), abs=1e-6)
     assert {name: found[name] for name in expected} == expected

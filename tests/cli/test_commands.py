@@ -15,7 +15,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import partial
@@ -164,6 +164,7 @@ def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) 
             "prediction_id",
             "top",
             "sure",
+            "cached",
         }
         assert answer["doubt"]["msp"] == answer["confidence"] and answer["doubt"]["unknown"] in (True, False)
         assert answer["predicted_label"] == "frog" and answer["model"] == MODEL
@@ -181,6 +182,14 @@ def test_predict_lists_as_many_classes_as_asked_and_says_what_is_sure(folder: Pa
     table = dashboard(*command, "1", data_dir=folder / "data").stdout.decode()
     [row] = [line for line in table.splitlines() if FROG.name in line]
     assert [cell.strip() for cell in row.split("│")][4] == "no" and "frog " in row.split("│")[5]
+
+
+def test_predict_says_that_an_answer_was_stored(folder: Path) -> None:
+    image = (folder / "stored.png").resolve()
+    Image.open(FROG).rotate(180).save(image)
+    first, again = (only_json(dashboard("predict", image, "--json", data_dir=folder / "data"))[0] for _ in range(2))
+    assert (first["cached"], again["cached"]) == (False, True)
+    assert again["pred_probs"] == first["pred_probs"] and again["prediction_id"] != first["prediction_id"]
 
 
 def test_predict_takes_what_the_api_takes() -> None:
@@ -684,12 +693,15 @@ def test_a_picture_that_ends_its_worker_does_not_spoil_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Inference:
-        def predict(self, version: ModelVersion, files: list[bytes]) -> list[Failure]:
+        def predict_later(self, version: ModelVersion, files: list[bytes]) -> Future[list[Failure]]:
+            asked: Future[list[Failure]] = Future()
             if files == [b"deadly"]:
-                raise WorkerError("Its worker ended.", "Leave it out.", "worker_lost")
-            if files == [b"last"]:
-                raise WorkerError("No worker can be started.", "Look at Diagnostics.", "worker_unavailable")
-            return [Failure("format", "It is no image.")]
+                asked.set_exception(WorkerError("Its worker ended.", "Leave it out.", "worker_lost"))
+            elif files == [b"last"]:
+                asked.set_exception(WorkerError("No worker can start.", "Look at Diagnostics.", "worker_unavailable"))
+            else:
+                asked.set_result([Failure("format", "It is no image.")])
+            return asked
 
     idle = WorkerPool(1, command=("/bin/true",), at_once=False)
     opened = replace(services_of(Settings(), idle), inference=Inference())  # type: ignore[arg-type]

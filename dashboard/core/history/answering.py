@@ -32,7 +32,7 @@ class Answered:
 
 
 class Answering:
-    """Predicts for the API, the pages and the command line. Thread-safe.
+    """Predicts for the API and the command line. Thread-safe.
 
     Stored answers are given even while the file of the version is damaged: they were computed with the file that
     model.json describes, whose checksum is part of their key.
@@ -41,20 +41,16 @@ class Answering:
     def __init__(self, inference: Inference, history: History, cache: AnswerCache) -> None:
         self._inference, self._history, self._cache = inference, history, cache
 
-    def predict(
+    def predict_later(
         self, version: ModelVersion, images: Sequence[bytes], source: Source, user: str = "", files: Sequence[str] = ()
-    ) -> list[Answered]:
-        """One answer per image file, each recorded. Raises DependencyError, ModelError, WorkerError.
+    ) -> Future[list[Answered]]:
+        """One answer per image file, each recorded, as soon as they are there.
+
+        Only the search for stored answers is waited for. The result may be DependencyError, ModelError or WorkerError.
 
         Args:
             files: the names of the images, for the history; none or one each.
         """
-        return self.predict_later(version, images, source, user, files).result()
-
-    def predict_later(
-        self, version: ModelVersion, images: Sequence[bytes], source: Source, user: str = "", files: Sequence[str] = ()
-    ) -> Future[list[Answered]]:
-        """The answers of `predict`, as soon as they are there. Only the search for stored answers is waited for."""
         began = time.perf_counter()
         question = {"kind": "prediction", "precision": precision_of(version)}
         hashes = [hashlib.sha256(image).hexdigest() for image in images]

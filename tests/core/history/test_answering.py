@@ -30,11 +30,11 @@ def test_the_second_answer_is_the_first_one_and_both_are_recorded(
 ) -> None:  # fmt: skip
     answering = Answering(inference, history, AnswerCache(database, writer, limit_mb=1))
     images, names = [png(0), b"no image", png(1)], ["a.png", "b.png", "c.png"]
-    first = answering.predict(tiny_version, images, "api", "ann", names)
+    first = answering.predict_later(tiny_version, images, "api", "ann", names).result()
     assert [each.cached for each in first] == [False] * 3
     assert isinstance(first[1].answer, Failure) and first[1].prediction_id is None
     assert writer.flush(10) and history.flush(10)
-    again = answering.predict(tiny_version, [png(1), png(2), png(0)], "page")
+    again = answering.predict_later(tiny_version, [png(1), png(2), png(0)], "page").result()
     assert [each.cached for each in again] == [True, False, True]
     for one, other in ((first[0], again[2]), (first[2], again[0])):
         assert isinstance(one.answer, Prediction) and isinstance(other.answer, Prediction)
