@@ -34,7 +34,7 @@ def _console(stream: TextIO) -> Console:
 
 
 answers, console = _console(sys.stdout), _console(sys.stderr)
-_WRONG_USAGE = frozenset({"checks", "filter"})  # codes: a file of checks or a condition that cannot be used
+_WRONG_USAGE = frozenset({"checks", "filter", "cursor", "scope_unknown"})  # codes: an argument that cannot be used
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 

@@ -43,7 +43,7 @@ def report(
             run, store, find_of(run, folder), out, lambda: ScoredRunRecord.of(run).to_text(), compare
         )
     except DashboardError as error:
-        stop(error, as_json)
+        stop(error, as_json, wrong_usage=error.code == "bad_name")
     if as_json:
         print_json(ExportRecord(run_id=run_id, files=[str(path) for path in written]))
     for path in written:

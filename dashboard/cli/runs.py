@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,10 +26,12 @@ from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import DamagedRun, RunStore
 from dashboard.core.settings import get_settings
+from dashboard.schemas.errors import ErrorRecord
 from dashboard.schemas.runs import (
     DeletedRunRecord,
     DeletionRecord,
     ExportRecord,
+    FailedRun,
     RestorationRecord,
     RunSummary,
     ScoredRunRecord,
@@ -140,18 +142,44 @@ def delete(
     """Delete evaluations; they can be restored for 7 days. Their datasets stay."""
     store = _store()
     try:
-        for run_id in run_ids:
+        for run_id in dict.fromkeys(run_ids):
             say(f"{run_id}: {_what_is_deleted(store, run_id)}")
-        if not yes and not typer.confirm(f"Delete {len(run_ids)} evaluation(s)?", err=True):
+        if not yes and not typer.confirm(f"Delete {len(set(run_ids))} evaluation(s)?", err=True):
             raise typer.Exit(1)
         with services() as opened:
-            for run_id in run_ids:
-                opened.runs.delete(run_id)
+            deleted, failed = _each(run_ids, opened.runs.delete)
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json(DeletionRecord(deleted=run_ids))
-    show(f"Deleted {len(run_ids)}. For {DAYS_KEPT} days, `python -m dashboard runs restore RUN` brings a run back.")
+        print_json(DeletionRecord(deleted=deleted, failed=failed))
+    show(f"Deleted {len(deleted)}. For {DAYS_KEPT} days, `python -m dashboard runs restore RUN` brings a run back.")
+    _end_if_failed(failed)
+
+
+def _each(run_ids: Sequence[str], change: Callable[[str], None]) -> tuple[list[str], list[FailedRun]]:
+    """Changes each run once: the ids of those that were changed, and why the others were not.
+
+    Raises:
+        DashboardError: the first reason, if no run was changed.
+    """
+    done, failed, reasons = [], [], []
+    for run_id in dict.fromkeys(run_ids):
+        try:
+            change(run_id)
+            done.append(run_id)
+        except DashboardError as error:
+            failed.append(FailedRun(run_id=run_id, error=ErrorRecord.of(error)))
+            reasons.append(error)
+    if reasons and not done:
+        raise reasons[0]
+    return done, failed
+
+
+def _end_if_failed(failed: Sequence[FailedRun]) -> None:
+    for each in failed:
+        say(f"{each.run_id}: {each.error.message} {each.error.fix}", "red")
+    if failed:
+        raise typer.Exit(1)
 
 
 def _what_is_deleted(store: RunStore, run_id: str) -> str:
@@ -171,13 +199,13 @@ def restore(run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...")], 
     """Bring deleted evaluations back."""
     try:
         with services() as opened:
-            for run_id in run_ids:
-                opened.runs.restore(run_id)
+            restored, failed = _each(run_ids, opened.runs.restore)
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json(RestorationRecord(restored=run_ids))
-    show(f"Restored {len(run_ids)}.")
+        print_json(RestorationRecord(restored=restored, failed=failed))
+    show(f"Restored {len(restored)}.")
+    _end_if_failed(failed)
 
 
 @runs_app.command("empty-bin")
@@ -185,13 +213,13 @@ def empty_bin(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False, as_json: AsJson = False
 ) -> None:
     """Remove all deleted evaluations for good, which frees their space."""
-    store = _store()
-    count = len(store.bin.list())
+    count = len(_store().bin.list())
     if count and not yes and not typer.confirm(f"Remove {count} deleted evaluation(s) for good?", err=True):
         raise typer.Exit(1)
-    removed = store.bin.empty()
+    with services() as opened:
+        removed = opened.runs.empty_bin()
     if as_json:
-        print_json(DeletionRecord(deleted=removed))
+        print_json(DeletionRecord(deleted=list(removed), failed=[]))
     show(f"Removed {len(removed)}.")
     if len(removed) < count:
         say(f"{count - len(removed)} could not be removed; see the log.", "yellow")

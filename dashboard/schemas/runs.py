@@ -14,6 +14,7 @@ from dashboard.core.runs.left_out import failures
 from dashboard.core.runs.overview import RunOverview
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import DamagedRun
+from dashboard.schemas.errors import ErrorRecord
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.schema import Schema
 from dashboard.schemas.scores import ScoreRecord
@@ -204,10 +205,18 @@ class DeletedRunRecord(Schema):
         )  # fmt: skip
 
 
+class FailedRun(Schema):
+    """A run that could not be changed."""
+
+    run_id: str
+    error: ErrorRecord
+
+
 class RestorationRecord(Schema):
     """Runs that were restored."""
 
     restored: list[str] = Field(description="run ids")
+    failed: list[FailedRun]
 
 
 class ImportRecord(Figures):
@@ -250,6 +259,7 @@ class DeletionRecord(Schema):
     """Runs that were deleted."""
 
     deleted: list[str] = Field(description="run ids")
+    failed: list[FailedRun]
 
 
 def figures(evaluation: Evaluation | None) -> dict[str, object]:

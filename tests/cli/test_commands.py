@@ -388,7 +388,7 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     asked = process("runs", "delete", "begun", data_dir=data)  # nobody answers the question
     assert asked.returncode == 1 and (data / "runs" / "begun").exists()
     deleted = dashboard("runs", "delete", "begun", "--yes", "--json", data_dir=data)
-    assert only_json(deleted) == {"deleted": ["begun"]} and not (data / "runs" / "begun").exists()
+    assert only_json(deleted) == {"deleted": ["begun"], "failed": []} and not (data / "runs" / "begun").exists()
 
 
 def test_two_commands_at_once_are_one_evaluation(folder: Path, tmp_path: Path) -> None:

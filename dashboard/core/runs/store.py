@@ -215,6 +215,13 @@ class RunStore:
         self.bin.restore(run_id)
         self._note("evaluation.restored", run_id)
 
+    def empty_bin(self) -> Sequence[str]:
+        """Removes all deleted runs for good, see `Bin.empty`."""
+        removed = self.bin.empty()
+        for run_id in removed:
+            self._note("evaluation.removed", run_id)
+        return removed
+
     def discard(self, run_id: str) -> None:
         """Removes a run in which nothing is worth keeping, at once. Raises DatasetError as `delete` does, and OSError."""
         folder = self._any_folder(run_id)

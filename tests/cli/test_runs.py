@@ -1,0 +1,49 @@
+"""The commands about stored evaluations that need no worker."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.runs.store import RunStore
+from tests.cli.records import Commands
+from tests.reports.made_runs import store_run
+from tests.run_rows import ok
+
+
+@pytest.fixture
+def store(commands: Commands) -> RunStore:
+    """Two runs, r-a and r-b."""
+    store = RunStore(commands.data_dir / "runs")
+    for run_id in ("r-a", "r-b"):
+        store_run(store, [ok(0, "cat", "cat")], run_id=run_id)
+    return store
+
+
+def test_one_that_cannot_be_restored_does_not_spoil_the_others(commands: Commands, store: RunStore) -> None:
+    assert commands.json("runs", "delete", "r-a", "r-b", "r-a", "--yes") == {"deleted": ["r-a", "r-b"], "failed": []}
+    done = commands.json("runs", "restore", "r-a", "nope", "r-b", fails=True)
+    assert done["restored"] == ["r-a", "r-b"] and [each.run_id for each in store.list()] == ["r-b", "r-a"]
+    [failed] = done["failed"]
+    assert failed["run_id"] == "nope" and failed["error"]["code"] == "run_unknown"
+    assert "runs list --deleted" in commands.run("runs", "restore", "nope", fails=True).stderr
+    assert commands.json("runs", "restore", "nope", fails=True)["error"]["code"] == "run_unknown"
+
+
+def test_who_removes_evaluations_for_good_is_in_the_audit_log(commands: Commands, store: RunStore) -> None:
+    commands.run("runs", "delete", "r-a", "--yes")
+    assert commands.json("runs", "empty-bin", "--yes") == {"deleted": ["r-a"], "failed": []}
+    acts = [(act["action"], act["subject"]) for act in commands.json("audit")]
+    assert acts == [("evaluation.removed", "r-a"), ("evaluation.deleted", "r-a")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "r-a", "--out", "report.txt"), ("runs", "note", "r-a", "--verdict", "bad"),
+        ("tokens", "create", "camera", "--scope", "nope"), ("history", "list", "--cursor", "zz"),
+        ("runs", "show", "r-a", "--where", "nonsense"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_exits_with_2(commands: Commands, store: RunStore, arguments: tuple[str, ...]) -> None:
+    done = commands.run(*arguments, fails=True)
+    assert done.exit_code == 2, done.output
