@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
-from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS
+from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from tests.run_rows import manifest
 
@@ -32,6 +32,7 @@ def write_run(
     names: Sequence[str],
     files: Sequence[str] | None = None,
     failed: Sequence[int] = (),
+    content: np.ndarray | None = None,
     **fields: object,
 ) -> RunFolder:
     """Stores a run of N rows.
@@ -39,6 +40,7 @@ def write_run(
     Args:
         files: N names; pictures called after their number when not given.
         failed: the rows without a prediction.
+        content: (N, 7) the measured properties of the images, see `PROPERTY_FIELDS`.
         fields: of the manifest.
     """
     n, names = len(probs), tuple(names)
@@ -56,7 +58,11 @@ def write_run(
         "status": pa.array(np.where(without, "failed", "ok")),
         "reason": pa.array([""] * n),
     }
-    folder.add_part(0, pa.table(columns, schema=SCHEMA))
+    rows = pa.table(columns, schema=SCHEMA)
+    for place, field in enumerate(PROPERTY_FIELDS if content is not None else ()):
+        assert content is not None
+        rows = rows.append_column(field, pa.array(content[:, place]).cast(field.type))
+    folder.add_part(0, rows)
     return folder
 
 

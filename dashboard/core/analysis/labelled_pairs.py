@@ -70,7 +70,7 @@ def labelled_pairs(a: Run, b: Run) -> LabelledPairs:
     kept = labelled & (true_a == true_b)
     notes = [
         *same.notes,
-        *_left_out(len(a.table), len(b.table), answered, labelled, kept),
+        *_left_out(len(a.table), len(b.table), bool(a.conditions or b.conditions), answered, labelled, kept),
         *_other_classes(a, b),
     ]
     if not kept.any():
@@ -94,10 +94,15 @@ def _answers(run: Run, places: np.ndarray, names: tuple[str, ...]) -> Answers:
     return replace(found, true_ids=ids[found.true_ids], predicted_ids=ids[found.predicted_ids], n_classes=len(names))
 
 
-def _left_out(n_a: int, n_b: int, answered: np.ndarray, labelled: np.ndarray, kept: np.ndarray) -> list[str]:
+def _left_out(
+    n_a: int, n_b: int, filtered: bool, answered: np.ndarray, labelled: np.ndarray, kept: np.ndarray
+) -> list[str]:
     n = len(kept)
+    alone = "{} in only one of the two and left out."
+    if filtered:
+        alone = "{} left out: only in one of the two, or the conditions let only one of the two answers pass."
     counts = (
-        (n_a + n_b - 2 * n, "{} in only one of the two and left out."),
+        (n_a + n_b - 2 * n, alone),
         (n - int(answered.sum()), "{} left out, because one of the two has no prediction."),
         (int((answered & ~labelled).sum()), "{} left out, because one of the two has no label."),
         (int((labelled & ~kept).sum()), "{} left out, because their labels differ between the two."),

@@ -12,9 +12,12 @@ import pyarrow.compute as pc
 
 from dashboard.core.errors import DatasetError, counted
 from dashboard.core.runs.evaluate_again import evaluate_again
+from dashboard.core.runs.rows import PROPERTY_FIELDS
 from dashboard.core.runs.run import Run, damaged
 
 _TAILS = ("", r"^.*?([^/]*/[^/]*)$", r"^.*/([^/]*)$")  # the whole path, its last two parts, its last part
+_LIGHT = [i for i, field in enumerate(PROPERTY_FIELDS) if field.name in ("brightness", "contrast")]
+_MOST_COMPRESSED = 0.02  # change of brightness or contrast by compression, in their units
 _BY_FILE = "Images are matched by file name, because the datasets are not the same file."
 
 
@@ -31,8 +34,9 @@ def same_images(a: Run, b: Run) -> SameImages:
     """The rows of `a` and `b` that are about the same image.
 
     The same dataset is matched by position. Otherwise, images are the same if they have the same path inside their
-    dataset, or if no path is the same, the same end of it. If the images of one have no file names, such as those of an
-    array, rows are matched by their number, provided that both have as many rows and all labels agree.
+    dataset, or if no path is the same, the same end of it. The rest is matched by content: all measured properties are
+    equal. A note says if images of the same name look different. If the images of one have no file names, such as those
+    of an array, rows are matched by their number, provided that both have as many rows and all labels agree.
 
     What is the same is decided on all rows of both, so a filter leaves pairs out but makes no others.
 
@@ -69,8 +73,17 @@ def _equal_indices(a: Run, b: Run) -> tuple[np.ndarray, np.ndarray]:
 
 def _by_file(a: Run, b: Run, names_a: pa.Array, names_b: pa.Array) -> SameImages:
     positions_a, positions_b, notes = _same_names(names_a, names_b)
+    content_a, content_b = _content(a), _content(b)
+    different = _look_different(content_a[positions_a], content_b[positions_b])
+    if different:
+        of = f"{different:,} of {counted(len(positions_a), 'image')}"
+        notes = (f"They may be different pictures: {of} with the same name differ in size or brightness.", *notes)
+    more_a, more_b = _same_content(content_a, content_b, positions_a, positions_b)
+    if len(more_a):
+        notes = (*notes, f"Matched by content: {counted(len(more_a), 'image')} with other names.")
+        positions_a, positions_b = np.append(positions_a, more_a), np.append(positions_b, more_b)
     if not len(positions_a):
-        raise _nothing_shared(a, b, "no file name of one occurs in the other.")
+        raise _nothing_shared(a, b, "no file name and no content of one occurs in the other.")
     places_a, places_b = _places(a, len(names_a))[positions_a], _places(b, len(names_b))[positions_b]
     kept = (places_a >= 0) & (places_b >= 0)
     return SameImages(places_a[kept], places_b[kept], notes)
@@ -85,22 +98,58 @@ def _same_names(names_a: pa.Array, names_b: pa.Array) -> tuple[np.ndarray, np.nd
         codes = pa.concat_arrays(ends).dictionary_encode()
         ids = codes.indices.to_numpy()
         ids_a, ids_b, k = ids[: len(names_a)], ids[len(names_a) :], len(codes.dictionary)
-        often_a, often_b = np.bincount(ids_a, minlength=k), np.bincount(ids_b, minlength=k)
-        once = (often_a == 1) & (often_b == 1)
-        place_in_b = np.empty(k, np.int64)
-        place_in_b[ids_b] = np.arange(len(ids_b))
-        places_a = np.flatnonzero(once[ids_a])
+        places_a, places_b, repeated = _once_in_both(ids_a, ids_b, k)
         if len(places_a):
             notes = [_BY_FILE]
             if tail:
                 notes = ["Images are matched by the ends of their paths, because no whole path is in both datasets."]
-            repeated = int(((often_a > 0) & (often_b > 0) & ~once).sum())
             if repeated:
                 notes.append(
                     f"Left out: {counted(repeated, 'file name')} that {'is' if repeated == 1 else 'are'} not unique."
                 )
-            return places_a, place_in_b[ids_a[places_a]], tuple(notes)
+            return places_a, places_b, tuple(notes)
     return np.empty(0, np.int64), np.empty(0, np.int64), ()
+
+
+def _once_in_both(ids_a: np.ndarray, ids_b: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """The places of ids from 0 to k-1 that occur once in each, in the order of `ids_a`; how many others are in both."""
+    often_a, often_b = np.bincount(ids_a, minlength=k), np.bincount(ids_b, minlength=k)
+    once = (often_a == 1) & (often_b == 1)
+    place_in_b = np.empty(k, np.int64)
+    place_in_b[ids_b] = np.arange(len(ids_b))
+    places_a = np.flatnonzero(once[ids_a])
+    return places_a, place_in_b[ids_a[places_a]], int(((often_a > 0) & (often_b > 0) & ~once).sum())
+
+
+def _content(run: Run) -> np.ndarray:
+    """(N, 7) float64: the measured properties of all images, see `PROPERTY_FIELDS`; NaN where they are unknown."""
+    try:
+        table = run.files.arrow([field.name for field in PROPERTY_FIELDS])
+    except (OSError, pa.ArrowException) as error:
+        raise damaged(run.manifest.run_id, error) from error
+    return np.column_stack([pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False) for column in table.columns])
+
+
+def _look_different(a: np.ndarray, b: np.ndarray) -> int:
+    """How many of these pairs, (N, 7) each, are of another size, brightness or contrast, so that no compression explains it."""
+    known = ~np.isnan(a).any(axis=1) & ~np.isnan(b).any(axis=1)
+    other_size = (a[:, :2] != b[:, :2]).any(axis=1)
+    other_light = (np.abs(a[:, _LIGHT] - b[:, _LIGHT]) > _MOST_COMPRESSED).any(axis=1)
+    return int((known & (other_size | other_light)).sum())
+
+
+def _same_content(
+    a: np.ndarray, b: np.ndarray, matched_a: np.ndarray, matched_b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The positions of those images of `a` and `b` (N, 7) that are not matched yet and have equal properties, once in each."""
+    left = [
+        np.setdiff1d(np.flatnonzero(~np.isnan(each).any(axis=1)), matched)
+        for each, matched in ((a, matched_a), (b, matched_b))
+    ]
+    _, ids = np.unique(np.concatenate([a[left[0]], b[left[1]]]), axis=0, return_inverse=True)
+    ids = ids.reshape(-1)
+    places_a, places_b, _ = _once_in_both(ids[: len(left[0])], ids[len(left[0]) :], len(ids))
+    return left[0][places_a], left[1][places_b]
 
 
 def _places(run: Run, n: int) -> np.ndarray:
@@ -166,7 +215,8 @@ def _files(run: Run) -> _Files:
         table = run.files.arrow(["file", "index"])
     except (OSError, pa.ArrowException) as error:
         raise damaged(run.manifest.run_id, error) from error
-    return _Files(table["file"].combine_chunks(), table["index"].combine_chunks())
+    # macOS writes letters with accents in another Unicode form
+    return _Files(pc.utf8_normalize(table["file"], "NFC").combine_chunks(), table["index"].combine_chunks())
 
 
 def _are_numbers(file: pa.Array, index: pa.Array) -> bool:
@@ -182,6 +232,8 @@ def _nothing_shared(a: Run, b: Run, why: str) -> DatasetError:
     names = f"{a.manifest.dataset_name} ({a.manifest.model}) and {b.manifest.dataset_name} ({b.manifest.model})"
     if a.manifest.imported or b.manifest.imported:
         fix = "Import the predictions with a column of file names, the same ones as in the other evaluation."
+    elif a.manifest.model == b.manifest.model:
+        fix = "Compare evaluations that have images in common, such as two models on one dataset."
     else:
         command, note = evaluate_again(a.manifest, b.manifest.model, b.manifest.class_names)
         fix = f"{note} Evaluate both on the same images: `{command}`.".strip()

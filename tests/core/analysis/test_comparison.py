@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,6 +158,57 @@ def test_ends_of_paths_match_if_no_whole_path_does(tmp_path: Path) -> None:
     c = run("c", ["1.png", "0.png", "7.png"])  # 0.png is twice in a
     with pytest.raises(DatasetError, match="the same label"):
         compare(load(a), load(c))  # only 1.png, with another label
+
+
+def pictures(seed: int, n: int = 10) -> np.ndarray:
+    """Measured properties (n, 7) of pictures of one size."""
+    measured = np.random.default_rng(seed).uniform(0.1, 0.9, (n, 7))
+    return np.column_stack([np.full((n, 2), 32), np.arange(2000, 2000 + n), measured[:, 3:]])
+
+
+def test_different_pictures_of_the_same_names_are_told(tmp_path: Path) -> None:
+    def run(name: str, content: np.ndarray) -> RunFolder:
+        probs = probabilities(BY_B, 3)
+        return write_run(tmp_path, name, LABELS, probs, NAMES, content=content, dataset_sha256=name)
+
+    first, compressed = pictures(1), pictures(1)
+    compressed[:, 2:5] += [500, 0.004, -0.004]
+    a = load(run("a", first))
+    told = "They may be different pictures: 9 of 10 images with the same name differ in size or brightness."
+    others = pictures(2)
+    others[4] = first[4]
+    assert compare(a, load(run("b", others))).notes[0] == told
+    assert "different" not in " ".join(compare(a, load(run("c", compressed))).notes)
+    larger = first * [2, 2, 1, 1, 1, 1, 1]
+    assert "10 of 10 images" in compare(a, load(run("d", larger))).notes[0]
+
+
+def test_renamed_images_are_matched_by_their_content(tmp_path: Path) -> None:
+    def run(name: str, files: list[str], content: np.ndarray) -> RunFolder:
+        return write_run(
+            tmp_path, name, LABELS, probabilities(BY_B, 3), NAMES, files, content=content, dataset_sha256=name
+        )
+
+    content, files = pictures(1), [f"cat/{i}.png" for i in range(10)]
+    content[9] = content[8]  # the same picture twice, so that it cannot be told which is which
+    a = load(run("a", files, content))
+    renamed = compare(a, load(run("b", [f"dog/new-{i}.png" for i in range(10)], content)))
+    assert renamed.n == 8 and renamed.notes[0] == "Matched by content: 8 images with other names."
+    assert "4 images are in only one of the two and left out." in renamed.notes
+    partly = compare(a, load(run("c", [*files[:7], *(f"dog/{i}.png" for i in (7, 8, 9))], content)))
+    assert partly.n == 8 and "Matched by content: 1 image with other names." in partly.notes
+    with pytest.raises(DatasetError, match="no file name and no content") as refused:
+        compare(a, load(run("d", [f"{i}.jpg" for i in range(10)], pictures(2))))
+    assert "images in common" in refused.value.fix
+
+
+def test_names_in_another_unicode_form_are_the_same(tmp_path: Path) -> None:
+    names = [unicodedata.normalize(form, "pétit.png") for form in ("NFC", "NFD")]
+    runs = [
+        load(write_run(tmp_path, form, ["cat"], probabilities([0], 3), NAMES, [name], dataset_sha256=form))
+        for form, name in zip("ab", names, strict=True)
+    ]
+    assert compare(*runs).n == 1
 
 
 def test_repeated_file_names_are_left_out(tmp_path: Path) -> None:
