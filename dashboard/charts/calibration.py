@@ -58,7 +58,10 @@ def equal_mass_chart(bins: pd.DataFrame, dark: bool) -> alt.LayerChart:
 
 
 def bin_counts_chart(bins: pd.DataFrame, dark: bool) -> alt.Chart:
-    """The number of images in each bin of equal width, to be shown below `reliability_chart`."""
+    """The number of images in each bin of equal width, to be shown below `reliability_chart`.
+
+    Its scale is that of square roots, because nearly all images are often in one bin.
+    """
     most = int(bins["images"].max())
     scale = alt.Scale(type="sqrt", domain=[0, most], nice=False)
     return (
@@ -67,7 +70,10 @@ def bin_counts_chart(bins: pd.DataFrame, dark: bool) -> alt.Chart:
         .encode(
             x=alt.X("low:Q", scale=_unit(), title=None, axis=alt.Axis(labels=False, ticks=False)),
             x2="high:Q",
-            y=alt.Y("images:Q", scale=scale, title="Images", axis=_wide(format=",d", values=[0, most])),
+            y=alt.Y(
+                "images:Q", scale=scale, title=["Images", "(square root)"],
+                axis=_wide(format=",d", values=sorted({0, most // 4, most})),
+            ),
             y2=alt.datum(0),
             tooltip=[alt.Tooltip("images:Q", title="Images", format=",")],
         )

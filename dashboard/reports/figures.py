@@ -22,15 +22,20 @@ def verdict_of(run: Run) -> str:
         return f"{counted(n, 'image')} got a prediction. None has a label, so how many are right is not known."
     a = evaluation.accuracy
     said = (
-        f"{percent(a.value)} of {counted(a.n, 'image')} are classified as they are labelled "
+        f"{percent(a.value)} of {counted(a.n, 'image')} {'is' if a.n == 1 else 'are'} predicted as labelled "
         f"(95% interval {percent(a.low)} to {percent(a.high)})."
     )
     pairs = confused_pairs(evaluation.confusion, evaluation.class_names)
     if pairs.empty:
         return f"{said} There are no mistakes."
     most = pairs.iloc[0]
+    if most["count"] == 1 and len(pairs) > 1:
+        return f"{said} There are {len(pairs):,} mistakes, each between another pair of classes."
+    which = "The most frequent mistake"
+    if len(pairs) == 1:
+        which = "The only mistake" if most["count"] == 1 else "All mistakes"
     return (
-        f"{said} The most frequent mistake: {most['count']:,} of {counted(most['of'], 'image')} labelled "
+        f"{said} {which}: {most['count']:,} of {counted(most['of'], 'image')} labelled "
         f"{most['true_label']} {'is' if most['count'] == 1 else 'are'} predicted as {most['predicted_label']}."
     )
 

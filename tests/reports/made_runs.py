@@ -76,4 +76,6 @@ def confused(store: RunStore, names: Sequence[str], **changes: object) -> Run:
 
 def report(store: RunStore, run: Run, other: Run | None = None) -> Document:
     """The report about a run with its findings."""
-    return report_of(run, store, find_of(run, store.folder(run.manifest.run_id)), other)
+    return report_of(
+        run, store, find_of(run, store.folder(run.manifest.run_id)), other.manifest.run_id if other else ""
+    )

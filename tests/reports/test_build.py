@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -37,7 +38,7 @@ def test_it_begins_with_the_result_and_says_where_the_figures_come_from(store: R
     told = report_of(run, store, (), made=NOW)
     assert told.title == "pets@1 on pets.zip"
     assert told.verdict == (
-        "75.0% of 4 images are classified as they are labelled (95% interval 30.1% to 95.4%). The most frequent mistake: "
+        "75.0% of 4 images are predicted as labelled (95% interval 30.1% to 95.4%). The only mistake: "
         "1 of 2 images labelled dog is predicted as cat."
     )  # the interval: Wilson's for 3 of 4
     facts = {fact.name: fact.value for fact in told.facts}
@@ -72,6 +73,20 @@ def test_the_tables_hold_the_figures(store: RunStore) -> None:
     assert rows(told, "confidence")["80%"] == ("0", "0.0%", "-")
     assert rows(told, "mistakes") == {"dog/3.png": ("dog", "cat", "75.0%")}
     assert rows(told, "files") == {"cat/5.png": ("It is damaged.",)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([ok(0, "dog", "cat"), ok(1, "cat", "dog")], "are predicted as labelled (95% interval 0.0% to 65.8%). There are 2 mistakes, each"),
+        ([ok(0, "dog", "cat"), ok(1, "dog", "cat")], "All mistakes: 2 of 2 images labelled dog are predicted as cat."),
+        ([ok(0, "cat", "cat")], "100.0% of 1 image is predicted as labelled (95% interval 20.7% to 100.0%). There are no"),
+    ],
+)  # fmt: skip
+def test_the_first_sentence_calls_nothing_frequent_that_happened_once(
+    store: RunStore, rows: Sequence[Row], said: str
+) -> None:
+    assert said in report_of(store_run(store, rows), store, ()).verdict
 
 
 def test_a_metric_of_several_labels_is_a_dash_for_images_of_one_label(store: RunStore) -> None:

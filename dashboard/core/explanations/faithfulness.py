@@ -137,7 +137,7 @@ def judge(own: MapScores, randoms: Sequence[MapScores], centred: MapScores, empt
     A map that scores no higher than the mean of the random maps fails. One between this mean and the limit is unclear.
     """
     scores = np.array([random.score for random in randoms])
-    limit = prediction_limit(scores)
+    limit = min(1.0, prediction_limit(scores))  # no score is higher than 1
     verdict: Verdict
     if empty:
         verdict = "empty"

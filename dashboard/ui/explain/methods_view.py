@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.core.datasets.uploads import plain_name
 from dashboard.core.errors import DashboardError
+from dashboard.core.explanations.faithfulness import RANDOM_MAPS
 from dashboard.core.explanations.map_files import maps_zip
 from dashboard.core.explanations.methods import METHODS, Method
 from dashboard.core.explanations.overlay import overlay
@@ -36,8 +37,9 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
     missing = [method for method in slow if not is_made(question, method.name)]
     st.caption(
         "Score: insertion minus deletion. It is high when the probability of "
-        f"{plain(question.target)} depends on the pixels that the map marks. A map that can be trusted scores higher than "
-        "random maps and than the picture's centre."
+        f"{plain(question.target)} depends on the pixels that the map marks. A map that can be trusted scores higher than the "
+        f"picture's centre and than a limit for random maps, which is estimated from {RANDOM_MAPS} of them. Close to the limit, "
+        "the verdict is partly luck."
     )
     row = st.container(horizontal=True, key="maps-actions")
     button, reasons, waiting = row.empty(), st.container(), st.empty()

@@ -23,6 +23,8 @@ from dashboard.ui.thumbnails import LARGE_SIDE, SMALL_SIDE
 from dashboard.ui.verdict import show_verdict
 from dashboard.ui.words import plain
 
+_ALIKE_FROM = 0.5  # rank correlation from which two maps look almost the same
+
 
 def show_one_map(services: Services, question: Question, look: Look) -> None:
     """Shows one large map and the curves that test it."""
@@ -110,7 +112,8 @@ def _show_scores(faithfulness: Faithfulness) -> None:
 
     rows = [(THIS_MAP, faithfulness.map), (RANDOM, faithfulness.random), (GAUSSIAN, faithfulness.gaussian)]
     st.caption(
-        f"95% of random maps score below {faithfulness.random_limit:.2f}; the table and the curves show their mean.",
+        f"{len(faithfulness.random_scores)} random maps were drawn. By their scores, 95% of random maps stay below "
+        f"{faithfulness.random_limit:.2f}. The table and the curves show their mean.",
     )
     table = pd.DataFrame(
         [(name, s.score, s.insertion_auc, s.deletion_auc, 100 * s.average_drop) for name, s in rows],
@@ -160,6 +163,12 @@ def _show_randomization(services: Services, question: Question, method: Method, 
         if result.passed:
             st.badge("Yes", icon=":material/check_circle:", color="green")
             st.text("With shuffled weights the map changes: it shows something that the model has learnt.")
+        elif result.spearman < _ALIKE_FROM:
+            st.badge("Partly", icon=":material/warning:", color="orange")
+            st.text(
+                "With shuffled weights the map is still similar: it shows in part the picture or the network's structure, not what the "
+                "model has learnt."
+            )
         else:
             st.badge("Hardly", icon=":material/warning:", color="orange")
             st.text(
@@ -167,5 +176,6 @@ def _show_randomization(services: Services, question: Question, method: Method, 
                 "model has learnt."
             )
         st.caption(
-            f"Mean rank correlation with the maps of shuffled networks (Spearman): {result.spearman:.2f}. Below {PASSES_BELOW} the maps differ; 1 means the same map."
+            f"Mean rank correlation with the maps of several shuffled networks (Spearman): {result.spearman:.2f}. Below {PASSES_BELOW} "
+            "the maps differ; 1 means the same map. The picture shows the map of one of these networks."
         )
