@@ -71,7 +71,10 @@ def _become(
 
 
 def _fork_orphan(work: Callable[[], None]) -> int:
-    """Forks a process that does `work` and whose parent ends at once, so that the server becomes its parent."""
+    """Forks a process that does `work` and whose parent ends at once, so that the server becomes its parent.
+
+    Returns its process id; 0 if the system starts no process, which is then in the log. Raises OSError.
+    """
     reader, writer = os.pipe()
     if parent := os.fork():
         os.close(writer)
@@ -79,10 +82,10 @@ def _fork_orphan(work: Callable[[], None]) -> int:
         os.close(reader)
         os.waitpid(parent, 0)
         return pid
-    if pid := os.fork():
-        os.write(writer, pid.to_bytes(4, "big"))
-        os._exit(0)
     try:
+        if pid := os.fork():
+            os.write(writer, pid.to_bytes(4, "big"))
+            os._exit(0)
         os.close(reader)
         os.close(writer)
         work()

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from dashboard.core.datasets.file_names import is_image_name, suffix_of
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.labelling import is_image_name, suffix_of
 from dashboard.core.datasets.labels_file import file_stem
 from dashboard.core.errors import counted, listed
 from dashboard.core.labels.class_ids import NO_ID, are_numbers

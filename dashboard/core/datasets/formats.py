@@ -19,6 +19,7 @@ from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.described import DescribedDataset
+from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.folder_files import FolderFiles
 from dashboard.core.datasets.idx import (
     begins_like_idx,
@@ -28,7 +29,6 @@ from dashboard.core.datasets.idx import (
 )
 from dashboard.core.datasets.idx_names import NAME, is_idx_name
 from dashboard.core.datasets.image_files import ImageFiles
-from dashboard.core.datasets.labelling import is_image_name
 from dashboard.core.datasets.parquet_images import ParquetImages
 from dashboard.core.datasets.tar_files import TarFiles, first_names, incomplete_tar
 from dashboard.core.datasets.tfrecord import begins_like_tfrecord

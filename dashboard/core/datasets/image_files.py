@@ -12,9 +12,10 @@ import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
+from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelled_files import FilesReader
-from dashboard.core.datasets.labelling import IsImage, is_image_name, no_images
+from dashboard.core.datasets.labelling import IsImage, no_images
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_elsewhere
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.datasets.sample_list import SampleList

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -13,10 +12,11 @@ import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
+from dashboard.core.datasets.file_names import folder_of, is_image_name, suffix_of
+from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError, counted, listed
-from dashboard.core.images.decoding import SUFFIXES
 
 NO_SUCH_IMAGE = "names this file, but the dataset has no such image."  # behind the name of a table
 _DOCUMENTS = frozenset(
@@ -55,11 +55,6 @@ class Labelling:
     faults: dict[int, ImageError] = field(default_factory=dict)  # index of a sample -> why it cannot be evaluated
     notes: tuple[str, ...] = ()
     attributes: Callable[[], Attributes | None] = lambda: None  # reads those of the samples
-
-
-def is_image_name(name: str) -> bool:
-    """True if the suffix is the one of an image file."""
-    return suffix_of(name) in SUFFIXES
 
 
 def is_document(name: str) -> bool:
@@ -124,21 +119,24 @@ def by_labels_file(
     Raises:
         DatasetError: no row matches an image.
     """
-    find = Finder([*names, *elsewhere] if elsewhere else names, table.name.rpartition("/")[0])
+    find, folder = Finder([*names, *elsewhere] if elsewhere else names), folder_of(table.name)
     labels: list[str | None] = [None] * len(names)
     faults: dict[int, ImageError] = {}
     extra: list[tuple[str, str | None]] = []
     extra_rows: list[int] = []
+    missing: list[str] = []
+    several: list[str] = []
     rows_of: dict[int, list[int]] = defaultdict(list)
     for row, file in enumerate(table.files):
-        found = find(file)
+        found = find(file, folder)
         if len(found) == 1:
-            if found[0] < len(names):
-                rows_of[found[0]].append(row)
+            if (position := int(found[0])) < len(names):
+                rows_of[position].append(row)
             continue
         faults[len(names) + len(extra)] = _no_single_image(table.name, file, len(found))
         extra.append((file, table.labels[row]))
         extra_rows.append(row)
+        (several if len(found) else missing).append(file)
     repeated = []
     for i, rows in rows_of.items():
         given = list(dict.fromkeys(label for row in rows if (label := table.labels[row]) is not None))
@@ -166,16 +164,13 @@ def by_labels_file(
         notes.append(f"{what} no label in {table.name}, so predicted but not compared: {listed(without)}.")
     if repeated:
         notes.append(f"Named more than once in {table.name}: {listed(repeated)}.")
-    if extra:
-        missing = [file for file, _ in extra if not find(file)]
-        several = [file for file, _ in extra if find(file)]
-        if missing:
-            is_missing = (
-                f"{counted(len(missing), 'file')} named in {table.name} {'is' if len(missing) == 1 else 'are'} missing"
-            )
-            notes.append(f"{is_missing}: {listed(missing)}.")
-        if several:
-            notes.append(f"Named in {table.name}, but several images are called so: {listed(several)}.")
+    if missing:
+        is_missing = (
+            f"{counted(len(missing), 'file')} named in {table.name} {'is' if len(missing) == 1 else 'are'} missing"
+        )
+        notes.append(f"{is_missing}: {listed(missing)}.")
+    if several:
+        notes.append(f"Named in {table.name}, but several images are called so: {listed(several)}.")
     all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
     samples = SampleList(all_names, chain(labels, (label for _, label in extra)))
     row_of = np.full(len(samples), -1)
@@ -204,43 +199,6 @@ def in_order(names: Sequence[str], table_name: str, labels: Sequence[str | None]
     return Labelling(SampleList(names, labels), notes=(f"Labels are taken from {table_name}.",))
 
 
-class Finder:
-    """Finds the images that a row may mean: by path, else by file name, else by file name without suffix."""
-
-    def __init__(self, names: Sequence[str], folder: str) -> None:
-        self._names, self._folder = names, folder
-        self._by_path = self._places(normal_name(name) for name in names)
-        last = [normal_name(name).rpartition("/")[2] for name in names]
-        self._by_name = self._places(last)
-        self._by_stem = self._places(name.rpartition(".")[0] if is_image_name(name) else "" for name in last)
-
-    @staticmethod
-    def _places(keys: Iterable[str]) -> dict[str, list[int]]:
-        places: dict[str, list[int]] = {}
-        for i, key in enumerate(keys):
-            places.setdefault(key, []).append(i)
-        return places
-
-    def __call__(self, file: str) -> list[int]:
-        """The positions of the images that `file` may mean."""
-        path = normal_name(file)
-        if not path:
-            return []
-        for key in (f"{self._folder}/{path}" if self._folder else path, path):
-            if found := self._by_path.get(key):
-                return found
-        same_name = self._by_name.get(path.rpartition("/")[2]) or self._by_stem.get(path.rpartition("/")[2], [])
-        return [i for i in same_name if _ends_alike(self._names[i], path)]
-
-
-def _ends_alike(name: str, path: str) -> bool:
-    """True if one path is the end of the other, compared folder by folder. `path` may lack the suffix."""
-    name = normal_name(name)
-    return any(
-        f"/{one}".endswith(f"/{path}") or f"/{path}".endswith(f"/{one}") for one in (name, name[: name.rfind(".")])
-    )
-
-
 def no_images(dataset_name: str, reason: ImageError | None = None) -> DatasetError:
     """The error for a dataset without images, and the reason why a picture in it is none."""
     if reason:
@@ -262,15 +220,3 @@ def _no_single_image(table_name: str, file: str, found: int) -> ImageError:
         "Add the image, or remove its row.",
         "missing",
     )
-
-
-def normal_name(name: str) -> str:
-    """The name in a standard spelling: composed accents, forward slashes, no `./` or `/` at the beginning."""
-    composed = unicodedata.normalize("NFC", name)  # macOS writes é as e and an accent
-    return composed.replace("\\", "/").removeprefix("./").lstrip("/")
-
-
-def suffix_of(name: str) -> str:
-    """The lower-case suffix of a file, with its dot; "" if it has none."""
-    dot = name.rfind(".")
-    return name[dot:].lower() if dot > name.rfind("/") + 1 else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dashboard.core.datasets.choices import NO_SPLITS, NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.contract import Dataset, unreadable
+from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.folder_files import (
     FolderFiles,
     check_readable_name,
@@ -18,7 +19,6 @@ from dashboard.core.datasets.folder_files import (
 )
 from dashboard.core.datasets.formats import FORMATS, KINDS, DataFiles
 from dashboard.core.datasets.image_files import ImageFiles
-from dashboard.core.datasets.labelling import is_image_name
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
 from dashboard.core.datasets.shards import open_shards
 from dashboard.core.datasets.split_choice import no_splits

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import FOLDERS
-from dashboard.core.datasets.labelling import normal_name
+from dashboard.core.datasets.file_names import normal_name
 from dashboard.core.datasets.tables import Table, without_templates
 from dashboard.core.errors import DatasetError
 from dashboard.core.questions import Answer, Question, UndecidedError

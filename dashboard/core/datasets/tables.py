@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.labelling import Finder, suffix_of
+from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
@@ -111,17 +112,21 @@ def read_tables(source: FileSource, positions: Sequence[int], images: Sequence[s
 
     Together they may have MAX_LABELS_BYTES. A table that does not fit beside those before it is not read and says so.
     """
+    if not positions:
+        return {}
+    stems, find = {file_stem(image) for image in images}, Finder(images)
     left, tables = MAX_LABELS_BYTES, {}
     for position in positions:
-        tables[position], n_bytes = _read_table(source, position, images, left)
+        tables[position], n_bytes = _read_table(source, position, images, stems, find, left)
         left -= n_bytes
     return tables
 
 
-def _read_table(source: FileSource, position: int, images: Sequence[str], most: int) -> tuple[Table, int]:
+def _read_table(
+    source: FileSource, position: int, images: Sequence[str], stems: Collection[str], find: Finder, most: int
+) -> tuple[Table, int]:
     """The table and how many of `most` bytes it takes, which is 0 if it is not kept."""
     name = source.names[position]
-    stems = {file_stem(image) for image in images}
     try:
         data = source.read(position, most + 1)
         if len(data) > most and most < MAX_LABELS_BYTES:
@@ -131,15 +136,15 @@ def _read_table(source: FileSource, position: int, images: Sequence[str], most: 
         return Table(name, None, 0, 0, 0, fault=DatasetError(f"{name}: {error.message}", error.advice, error.code)), 0
     except DatasetError as error:
         return Table(name, None, 0, 0, 0, fault=error), 0
-    find = Finder(images, name.rpartition("/")[0])
+    beside = folder_of(name)
     matched, labelled, differs = 0, set(), False
     for row, file in enumerate(content.files):
-        if len(found := find(file)) == 1:
+        if len(found := find(file, beside)) == 1:
             matched += 1
             label = content.labels[row]
             if label is not None or row in content.faults:
-                labelled.add(found[0])
-                folder = images[found[0]].rpartition("/")[0].rpartition("/")[2]
+                labelled.add(image := int(found[0]))
+                folder = images[image].rpartition("/")[0].rpartition("/")[2]
                 differs = differs or label is None or label.casefold() != folder.casefold()
     fault = None if matched else _names_none(content, len(images))
     return Table(name, content, len(content.files), matched, len(labelled), differs, fault), len(data)

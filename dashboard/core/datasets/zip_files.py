@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.image_files import is_junk, joint_fingerprint
-from dashboard.core.datasets.labelling import is_image_name
 from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.datasets.zip_names import read_names
 from dashboard.core.errors import DatasetError, ImageError

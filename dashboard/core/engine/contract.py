@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from dashboard.core.errors import Cancelled
+
 ATTEMPTS = 2
 YIELDS_S = 2.0
 OUT_OF_MEMORY = "memory ran out"  # in the fault of a worker that the system killed for this reason
@@ -64,3 +66,8 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Ends all workers. Tasks that wait or run fail with Cancelled."""
+
+
+def was_closed(error: BaseException | None) -> bool:
+    """True if a task failed because its engine was closed, so that it can be done by another engine."""
+    return isinstance(error, Cancelled) or getattr(error, "code", "") == "engine_closed"

@@ -8,11 +8,14 @@ from concurrent.futures import Future
 from functools import partial
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
+from queue import SimpleQueue
 
-from dashboard.core.engine.contract import Engine
-from dashboard.core.engine.socket_path import fingerprint, socket_path
-from dashboard.core.errors import DashboardError, WorkerError
+from dashboard.core.engine.contract import Engine, was_closed
+from dashboard.core.engine.socket_path import fingerprint, hang_up, socket_path
+from dashboard.core.errors import WorkerError
 from dashboard.core.settings import Settings
+
+_Answer = tuple[int, Future[object]]  # the number that the command gave the task
 
 
 class EngineServer:
@@ -23,6 +26,9 @@ class EngineServer:
         self._engine, self._settings = engine, settings
         self._fingerprint = ""
         self._listener: Listener | None = None
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+        self._closed = False
 
     def start(self) -> None:
         """Listens, unless another dashboard does so for the same data folder, or there is no safe place for a socket."""
@@ -36,46 +42,79 @@ class EngineServer:
             threading.Thread(target=self._accept, args=(self._listener,), name="engine-server", daemon=True).start()
 
     def close(self) -> None:
-        """Takes no more connections."""
+        """Takes no more connections and ends all there are, so that each command goes on with workers of its own."""
         if self._listener:
             with contextlib.suppress(OSError):
                 self._listener.close()
+        with self._lock:
+            self._closed = True
+            for connection in self._connections:
+                hang_up(connection)
 
     def _accept(self, listener: Listener) -> None:
         with contextlib.suppress(OSError):  # closed
             while True:
-                threading.Thread(target=self._serve, args=(listener.accept(),), daemon=True).start()
+                threading.Thread(target=self._keep, args=(listener.accept(),), name="command", daemon=True).start()
+
+    def _keep(self, connection: Connection) -> None:
+        """Serves one command until it closes its connection or this server is closed."""
+        with self._lock:
+            self._connections.add(connection)
+            if self._closed:
+                hang_up(connection)
+        try:
+            with contextlib.suppress(EOFError, OSError):
+                self._serve(connection)
+        finally:
+            with self._lock:
+                self._connections.remove(connection)
+                connection.close()
 
     def _serve(self, connection: Connection) -> None:
-        """Serves one command until it closes its connection."""
+        """Serves one command. Raises EOFError or OSError when the connection ends."""
+        fits = connection.recv() == self._fingerprint
+        connection.send(self._engine.size if fits else 0)
+        if not fits:
+            return
         waiting: set[Future[object]] = set()
-        sending = threading.Lock()
+        answers: SimpleQueue[_Answer | None] = SimpleQueue()
+        sender = threading.Thread(target=_send, args=(connection, answers), name="command-answers", daemon=True)
+        sender.start()
 
-        def answer(number: int, future: Future[object]) -> None:
+        def done(number: int, future: Future[object]) -> None:
+            # only queued: this is a worker's thread, and sending waits for a command that is stopped
             waiting.discard(future)
-            if not future.cancelled():
-                with contextlib.suppress(OSError), sending:  # the command may have ended
-                    connection.send((number, *_outcome(future)))
+            answers.put((number, future))
 
-        with connection, contextlib.suppress(EOFError, OSError):
-            fits = connection.recv() == self._fingerprint
-            connection.send(self._engine.size if fits else 0)
-            while fits:
+        try:
+            while True:
                 number, task, args, options = connection.recv()
-                future = self._engine.submit(task, *args, **options)
+                try:
+                    future = self._engine.submit(task, *args, **options)
+                except WorkerError:  # the engine is closed
+                    return
                 waiting.add(future)
-                future.add_done_callback(partial(answer, number))
-        for future in list(waiting):
-            future.cancel()
+                future.add_done_callback(partial(done, number))
+        finally:
+            for future in list(waiting):
+                future.cancel()
+            hang_up(connection)  # the sender may wait for a command that does not read
+            answers.put(None)
+            sender.join()
 
 
-def _outcome(future: Future[object]) -> tuple[bool, object]:
-    try:
-        return True, future.result()
-    except DashboardError as error:
-        return False, error
-    except BaseException as error:  # Cancelled, when the engine is closed
-        return False, WorkerError(str(error), "Restart the dashboard.", "engine_closed")
+def _send(connection: Connection, answers: SimpleQueue[_Answer | None]) -> None:
+    """Sends answers until there is None. Ends the connection if the engine was closed: the command has own workers."""
+    with contextlib.suppress(OSError):  # the command has ended
+        while answer := answers.get():
+            number, future = answer
+            if future.cancelled():
+                continue
+            error = future.exception()
+            if was_closed(error):
+                break
+            connection.send((number, error is None, error or future.result()))
+    hang_up(connection)
 
 
 def _answers(path: Path) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,7 +11,7 @@ from multiprocessing.connection import Client, Connection
 from typing import Any
 
 from dashboard.core.engine.contract import ATTEMPTS, Engine, WorkerStatus
-from dashboard.core.engine.socket_path import fingerprint, socket_path
+from dashboard.core.engine.socket_path import fingerprint, hang_up, socket_path
 from dashboard.core.engine.system import PipeEnd
 from dashboard.core.settings import Settings
 
@@ -70,8 +68,7 @@ class RemoteEngine:
         """Leaves the dashboard, which forgets the tasks that wait."""
         with self._lock:
             self._closed = True
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as whole:
-                whole.shutdown(socket.SHUT_RDWR)  # `close` alone has no effect while `_receive` reads
+            hang_up(self._connection)
             if self._own:
                 self._own.close()
 

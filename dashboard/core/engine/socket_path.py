@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import socket
 import stat
 import sys
 import tempfile
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+from dashboard.core.engine.system import PipeEnd
 from dashboard.core.settings import PACKAGE, Settings
 
 _WITHOUT_EFFECT_ON_ANSWERS = {
@@ -45,3 +49,9 @@ def fingerprint(settings: Settings) -> str:
     changed = max(file.stat().st_mtime_ns for file in PACKAGE.rglob("*.py"))
     shared = settings.model_dump_json(exclude=_WITHOUT_EFFECT_ON_ANSWERS)
     return hashlib.sha256(f"{PACKAGE} {changed} {sys.executable} {sys.version} {shared}".encode()).hexdigest()
+
+
+def hang_up(connection: PipeEnd | Connection) -> None:
+    """Ends a connection for both sides, also while other threads read or write; `close` alone would not wake them."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as whole:
+        whole.shutdown(socket.SHUT_RDWR)

@@ -190,20 +190,30 @@ class Template:
         ours, theirs = socket.socketpair()
         ours.settimeout(FORK_S)
         with theirs:
-            self._spare = _Process(ours, _ask(active, "template", theirs, self._log, environment))
+            try:
+                self._spare = _Process(ours, _ask(active, "template", theirs, self._log, environment))
+            except BaseException:
+                ours.close()
+                raise
 
 
 def _ask(
     template: _Process, kind: str, pipe: PipeEnd | socket.socket, log: IO[bytes], environment: Mapping[str, str]
 ) -> psutil.Process:
-    """Lets the template fork a process of this kind. Raises OSError or EOFError if the template is dead."""
+    """Lets the template fork a process of this kind. Raises OSError or EOFError if the template is dead or cannot fork."""
     if sys.platform == "win32":
         raise NotSafeToFork("Windows has no forks")
     message = pickle.dumps((kind, dict(environment)))
     header = len(message).to_bytes(4, "big")
     socket.send_fds(template.control, [header], [pipe.fileno(), log.fileno()])
     template.control.sendall(message)
-    return psutil.Process(_receive(template.control))
+    pid = _receive(template.control)
+    if not pid:
+        raise ChildProcessError("the template cannot fork")
+    try:
+        return psutil.Process(pid)
+    except psutil.Error as error:
+        raise ChildProcessError(f"process {pid} has ended") from error
 
 
 def _receive(control: socket.socket) -> int:

@@ -115,7 +115,7 @@ class WorkerSlot:
             if self._queue.closed:  # `close` may have come before the worker was assigned
                 self._worker.kill()
             self._worker.wait_until_ready(self._start_s)
-        except (WorkerDied, OSError) as error:
+        except Exception as error:  # whatever it is, the next start may succeed; RuntimeError: no more threads
             death = error if isinstance(error, WorkerDied) else WorkerDied(f"cannot be started ({error})")
             self._bury(str(death), "failed")
             return death

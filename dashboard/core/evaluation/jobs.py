@@ -19,8 +19,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-from dashboard.core.engine.contract import Engine
-from dashboard.core.errors import Cancelled, DashboardError
+from dashboard.core.engine.contract import Engine, was_closed
+from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.chunks import Chunk
 from dashboard.core.evaluation.driver import CHUNKS_AHEAD
 from dashboard.core.evaluation.job import Job, JobState
@@ -201,7 +201,7 @@ class JobRunner:
         except Exception as error:
             if isinstance(error, OSError) and disk_is_full(error):
                 self._pause(run_id, error)
-            elif isinstance(error, Cancelled) or getattr(error, "code", "") == "engine_closed":
+            elif was_closed(error):
                 self._works.pop(run_id).leave()  # the server shuts down; the next one resumes the run
             else:
                 self._stop(run_id, "failed", self._told(error, run_id))

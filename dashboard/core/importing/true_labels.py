@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among
+from dashboard.core.datasets.file_names import normal_name
 from dashboard.core.datasets.label_value import as_label
-from dashboard.core.datasets.labelling import normal_name
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, read_csv, read_labels_file
 from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.errors import DatasetError, listed

@@ -221,7 +221,7 @@ class RunFolder:
 
     def has_rows(self) -> bool:
         """True if there are files of rows, even if they are damaged."""
-        return self.is_packed() or bool(self._part_paths())
+        return bool(self._part_paths()) or self.is_packed()  # in this order, see `_rows`
 
     def is_packed(self) -> bool:
         """True if all rows are in one file."""
@@ -245,7 +245,7 @@ class RunFolder:
             files, table = self._rows(manifest, columns)
         except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
-        measured, attributes = self._evaluation(manifest), AttributeFile(self.path)
+        measured, attributes = self._evaluation(manifest, table), AttributeFile(self.path)
         run = Run(manifest, table, files, measured, self.state(manifest), attributes=attributes)
         return self.narrow(run, conditions) if conditions else run
 
@@ -321,18 +321,21 @@ class RunFolder:
             logging.getLogger(__name__).warning("The thumbnails of run %s are damaged: %s", self.run_id, error)
             return None
 
-    def _evaluation(self, manifest: RunManifest) -> Evaluation | None:
-        """The stored metrics; None if the reader of the run must compute them."""
+    def _evaluation(self, manifest: RunManifest, table: pd.DataFrame) -> Evaluation | None:
+        """The stored metrics; None if they are not known to be of these rows, so that the reader computes them."""
+        if not {"status", "true_label"} <= {*table}:
+            return None
+        labelled = (table["status"] == "ok") & table["true_label"].notna()
         with contextlib.suppress(OSError, DatasetError):
             found = self._read(_EVALUATION, _EVALUATION_TYPE)
-            if found.class_names == tuple(manifest.class_names) and found.confusion.sum() <= manifest.n_images:
-                return found  # else they belong to another run
+            if found.class_names == tuple(manifest.class_names) and found.confusion.sum() == labelled.sum():
+                return found  # else they belong to another run, or to the rows before the run went on
         return None
 
     def _rows(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
-        packed = self.path / _PACKED
-        names = manifest.class_names
-        files = RowFiles([packed], names) if packed.exists() else RowFiles(self._part_paths(), names, packed)
+        packed, names = self.path / _PACKED, manifest.class_names
+        parts = self._part_paths()  # before looking for the packed file: they are removed once it is there
+        files = RowFiles([packed], names) if packed.exists() else RowFiles(parts, names, packed)
         try:
             table = files.read(columns)
             if "index" in table:

@@ -55,7 +55,8 @@ def overview(folder: RunFolder, manifest: RunManifest) -> RunOverview:
         annotations = folder.annotations()
     except DatasetError as error:
         fault = f"{error.message} {error.fix}"
-    return RunOverview(manifest, folder.state(manifest), _accuracy(folder, manifest.n_images), annotations, fault)
+    measured = None if manifest.state == "running" else _accuracy(folder, manifest.n_images)
+    return RunOverview(manifest, folder.state(manifest), measured, annotations, fault)
 
 
 def _accuracy(folder: RunFolder, n_images: int) -> Proportion | None:

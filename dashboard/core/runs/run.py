@@ -33,7 +33,7 @@ class Run:
     manifest: RunManifest
     table: pd.DataFrame  # the requested columns in the order of `index`; indexed by position, see `RowFiles`
     files: RowFiles
-    measured: Evaluation | None  # the stored metrics that a worker computed; None under a filter
+    measured: Evaluation | None  # the stored metrics that a worker computed for these rows; None under a filter
     state: State | Literal["interrupted"]  # see `RunFolder.state`
     conditions: Filter = ()  # the filter that the rows of `table` passed
     attributes: AttributeFile | None = None  # further columns of the dataset, see `further_columns`

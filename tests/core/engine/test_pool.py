@@ -18,7 +18,7 @@ import pytest
 
 from dashboard.core.engine import pool as pool_module
 from dashboard.core.engine.pool import WorkerPool
-from dashboard.core.engine.process import ROOT
+from dashboard.core.engine.process import ROOT, WorkerProcess, interpreter
 from dashboard.core.engine.task_words import in_words
 from dashboard.core.errors import Cancelled, ImageError, WorkerError
 from tests.worker.hostile_worker import COMMAND
@@ -390,3 +390,20 @@ def runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # nobody may be there to collect an orphan
     except psutil.NoSuchProcess:
         return False
+
+
+def test_any_error_of_a_start_leads_to_another_start() -> None:
+    begun: list[WorkerProcess] = []
+
+    def start() -> WorkerProcess:
+        worker = WorkerProcess(interpreter(COMMAND), 1)
+        begun.append(worker)
+        if len(begun) == 1:
+            worker.close()
+            raise RuntimeError("can't start new thread")
+        return worker
+
+    pool = WorkerPool(1, worker=start)
+    assert result(pool.submit("add", 2, 3)) == 5
+    assert pool.workers()[0].fault == "cannot be started (can't start new thread)"
+    pool.close()

@@ -8,7 +8,9 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from multiprocessing.connection import Client
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,54 @@ def test_when_the_dashboard_is_killed_own_workers_do_what_is_left(settings: Sett
     assert result(engine.submit("add", 1, 2)) == 3 and engine.size == 1
     engine.close()
     assert connect(settings, make_own) is None, "nobody listens on the socket that was left behind"
+
+
+def test_a_command_that_is_stopped_does_not_keep_the_workers(pool: WorkerPool, settings: Settings) -> None:
+    server = listening(pool, settings)
+    with Client(str(socket_path(settings)), "AF_UNIX") as stopped:
+        stopped.send(fingerprint(settings))
+        assert stopped.recv() == pool.size
+        for number in range(2 * pool.size):
+            large = bytes(3 * 2**20)  # more than a socket holds
+            stopped.send((number, "add", (large, b""), {}))
+        until(lambda: sum(worker.tasks_done for worker in pool.workers()) == 2 * pool.size, "the answers")
+        assert result(pool.submit("add", 2, 3)) == 5
+        server.close()
+    names = {"command", "command-answers"}
+    until(lambda: not names & {thread.name for thread in threading.enumerate()}, "the threads of the connection to end")
+
+
+def test_own_workers_do_what_is_ordered_after_the_workers_of_the_dashboard_ended(
+    pool: WorkerPool, settings: Settings
+) -> None:
+    server = listening(pool, settings)
+    own = WorkerPool(1, task_s=20, command=COMMAND, at_once=False)
+    engine = connect(settings, lambda: own)
+    assert engine
+    pool.close()
+    assert result(engine.submit("pid")) == own.workers()[0].pid
+    engine.close()
+    server.close()
+
+
+@pytest.mark.parametrize("only_workers", [False, True], ids=["dashboard", "workers"])
+def test_when_the_dashboard_ends_own_workers_do_what_is_left(
+    pool: WorkerPool, settings: Settings, only_workers: bool
+) -> None:
+    server = listening(pool, settings)
+    own = WorkerPool(1, task_s=20, command=COMMAND, at_once=False)
+    engine = connect(settings, lambda: own)
+    assert engine
+    left = [engine.submit("sleep", 0.5) for _ in range(pool.size)]
+    until(lambda: {worker.state for worker in pool.workers()} == {"busy"}, "the tasks to begin")
+    left.append(engine.submit("pid"))
+    if not only_workers:
+        server.close()
+    pool.close()
+    assert [result(each) for each in left] == ["slept", "slept", own.workers()[0].pid]
+    assert result(engine.submit("add", 1, 2)) == 3 and engine.size == 1
+    engine.close()
+    server.close()
 
 
 def test_a_dashboard_takes_the_place_of_one_that_was_killed_and_not_of_one_that_runs(

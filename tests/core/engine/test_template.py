@@ -182,6 +182,28 @@ def test_a_template_that_cannot_start_tells_why(command: tuple[str, ...], limit_
     template.close()
 
 
+def test_tasks_do_not_wait_for_workers_that_the_template_cannot_fork(template: Template) -> None:
+    limited = (
+        "import os\n"
+        "from dashboard.worker.template import main\n"
+        "template, fork = os.getpid(), os.fork\n"
+        "def fork_once():\n"
+        "    if os.getpid() != template:\n"
+        "        raise BlockingIOError('too many processes')\n"
+        "    return fork()\n"
+        "os.fork = fork_once\n"
+        "main(lambda: None, print)\n"
+    )
+    template._command = (sys.executable, "-c", limited)
+    pool = WorkerPool(1)
+    with pytest.raises(WorkerError, match=r"was not started, .*BlockingIOError: too many processes"):
+        result(pool.submit("add", 2, 3))
+    template._command = COMMAND
+    until(lambda: pool.workers()[0].state == "idle", "a worker")
+    assert result(pool.submit("add", 2, 3)) == 5
+    pool.close()
+
+
 def test_workers_start_as_interpreters_where_the_template_has_several_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

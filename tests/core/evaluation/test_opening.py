@@ -71,9 +71,9 @@ def test_metrics_of_the_rows_so_far_go_when_a_run_goes_on(
     store.folder("run").keep_evaluation(
         evaluate_labels(np.array([0]), np.array([1]), tiny_version.class_names, np.ones(1))
     )
-    assert store.folder("run").load().evaluation() is not None
+    assert store.folder("run").evaluation_file.exists()
     taken_up = take_up_run("run", store, tiny_registry)
-    assert isinstance(taken_up, OpenRun) and store.folder("run").load().evaluation() is None
+    assert isinstance(taken_up, OpenRun) and not store.folder("run").evaluation_file.exists()
     taken_up.owner.release()
 
 

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import astuple
+from collections.abc import Sequence
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.measuring import measure
+from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import Part, RunFolder
@@ -139,6 +141,22 @@ def test_a_run_that_was_loaded_before_it_was_packed_stays_readable(
     )
 
 
+@pytest.mark.parametrize("listed_first", [False, True])
+def test_a_run_that_is_packed_while_it_is_read_has_all_its_rows(folder: RunFolder, listed_first: bool) -> None:
+    class PackedMeanwhile(RunFolder):
+        def _part_paths(self) -> Sequence[Path]:
+            before = super()._part_paths()
+            measure(folder)
+            return before if listed_first else super()._part_paths()
+
+    folder.save(manifest(n_images=2))
+    for part in range(2):
+        folder.add_part(part, table_of([ok(part, "cat", "cat")]))
+    read = PackedMeanwhile(folder.path)
+    assert read.has_rows() and len(read.load().table) == 2
+    assert folder.is_packed() and not folder.parts()
+
+
 def test_rows_that_are_gone_are_an_error(folder: RunFolder) -> None:
     folder.save(manifest())
     folder.add_part(0, table_of([ok(0, "cat", "cat")]))
@@ -153,6 +171,30 @@ def test_a_run_with_missing_rows_is_measured_but_not_packed(folder: RunFolder) -
     folder.add_part(0, table_of([ok(0, "cat", "cat")]))
     measure(folder)
     assert not folder.is_packed() and folder.load().measured is not None
+
+
+def test_metrics_of_fewer_rows_than_there_are_now_are_not_used(folder: RunFolder) -> None:
+    folder.save(manifest(n_images=4))
+    folder.add_part(0, table_of([ok(0, "cat", "cat"), failed(1)]))
+    measure(folder)
+    folder.add_part(1, table_of([ok(2, None, "cat"), ok(3, "dog", "cat")]))
+    run = folder.load()
+    assert run.measured is None and (found := run.evaluation()) and found.accuracy == proportion(1, 2)
+    assert folder.load(["index"]).measured is None
+    measure(folder)
+    assert (measured := folder.load(VIEW_COLUMNS).measured) and measured.accuracy == proportion(1, 2)
+
+
+def test_metrics_of_a_run_that_went_on_while_it_was_measured_are_not_kept(folder: RunFolder) -> None:
+    class GoesOn(RunFolder):
+        def keep_evaluation(self, evaluation: Evaluation) -> None:
+            self.add_part(1, table_of([ok(1, "dog", "cat")]))
+            super().keep_evaluation(evaluation)
+
+    folder.save(manifest(n_images=2))
+    folder.add_part(0, table_of([ok(0, "cat", "cat")]))
+    measure(GoesOn(folder.path))
+    assert not folder.evaluation_file.exists()
 
 
 def test_a_part_that_was_cut_off_is_to_be_done_again(folder: RunFolder) -> None:
@@ -232,7 +274,11 @@ TODAY = ROOT / "tests" / "data" / "run"  # files of the version of November 2026
 
 @pytest.fixture
 def written_before(tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(TODAY, tmp_path / "runs" / "20261128-101500-0a1b2c3d")))
+    folder = RunFolder(Path(shutil.copytree(TODAY, tmp_path / "runs" / "20261128-101500-0a1b2c3d")))
+    labels = [("cat", "cat"), ("cat", "dog"), ("dog", "dog"), ("dog", "dog")]
+    rows = [replace(ok(i, true, predicted), pred_probs=[0.5, 0.4, 0.1]) for i, (true, predicted) in enumerate(labels)]
+    folder.add_part(0, table_of(rows))
+    return folder
 
 
 def test_a_manifest_written_before_is_read_and_written_as_it_was(written_before: RunFolder) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,12 @@ def test_metrics_of_another_run_are_not_shown(store: RunStore) -> None:
     file = store.folder("run-2").evaluation_file
     file.write_text(file.read_text().replace('"n": 4', '"n": 4000'))
     os.utime(file, ns=(3, 3))
+    assert overviews(store)[0].accuracy is None
+
+
+def test_metrics_of_the_rows_before_a_run_went_on_are_not_shown(store: RunStore) -> None:
+    folder = store.folder("run-2")
+    folder.save(replace(folder.manifest(), state="running"))
     assert overviews(store)[0].accuracy is None
 
 
