@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.core.errors import counted
 from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.percent import decimals_apart, percent, rounded
 from dashboard.core.metrics.scores import Score
 
@@ -17,7 +19,10 @@ _SMALL = 0.01  # an ECE below this is not worth a remark
 
 @dataclass(frozen=True)
 class ConfidenceGap:
-    """The mean confidence minus the accuracy, with its 95% interval from the normal approximation."""
+    """The mean confidence minus the accuracy, with its 95% interval.
+
+    The interval is that of the normal approximation, or if all answers are right or all are wrong, Wilson's for the accuracy.
+    """
 
     confidence: float  # mean, in [0, 1]
     accuracy: float
@@ -50,9 +55,7 @@ class ConfidenceGap:
                 "The confidence is too high for some images and too low for others. "
                 f"On average it is off by {_counted(ece.value)} (95% interval {_points(ece.low)} to {_points(ece.high)})."
             )
-        agree = f"Confidence and accuracy agree, as far as {self.n:,} images can show: {means}."
-        if self.low == self.high:
-            return agree
+        agree = f"Confidence and accuracy agree, as far as {counted(self.n, 'image')} can show: {means}."
         return f"{agree} The difference may be chance (95% interval in points: {_points(self.low)} to {_points(self.high)})."
 
 
@@ -65,8 +68,11 @@ def confidence_gap(confidence: np.ndarray, correct: np.ndarray) -> ConfidenceGap
     """
     gaps = confidence - correct
     half = _Z * float(gaps.std()) / math.sqrt(len(gaps))
-    mean = float(gaps.mean())
-    return ConfidenceGap(float(confidence.mean()), float(np.mean(correct)), mean - half, mean + half, len(gaps))
+    mean, sure = float(gaps.mean()), float(confidence.mean())
+    accuracy = proportion(int(np.sum(correct)), len(gaps))
+    if accuracy.value in (0, 1):
+        return ConfidenceGap(sure, accuracy.value, sure - accuracy.high, sure - accuracy.low, len(gaps))
+    return ConfidenceGap(sure, accuracy.value, mean - half, mean + half, len(gaps))
 
 
 def _points(share: float) -> str:

@@ -112,7 +112,9 @@ METRICS = (
         of_several_labels=True,
     ),
     Definition(
-        "macro_f1", "Macro F1", "Mean F1 of the classes, each class counts equally.", of_several_labels=True
+        "macro_f1", "Macro F1",
+        "Mean F1 of the classes, each class counts equally; one that is predicted but has no images counts as 0.",
+        of_several_labels=True,
     ),
     Definition(
         "weighted_f1", "Weighted F1", "Mean F1 of the classes, weighted by their number of images.",

@@ -2,7 +2,9 @@
 
 Shares (accuracy, top-k) have Wilson's interval. All others, and all differences, have a bootstrap interval: images are
 drawn with replacement, and both evaluations of a pair see the same draw (Efron, Tibshirani: An introduction to the
-bootstrap, 1993, chapter 13).
+bootstrap, 1993, chapter 13). If every draw gives the same, such as without any mistake, a bootstrap interval would have no
+width. Then metrics of labels have the interval of the accuracy, differences of shares have that of Newcombe (1998,
+method 10 without correlation), and others have none.
 """
 
 from __future__ import annotations
@@ -15,14 +17,18 @@ import numpy as np
 
 from dashboard.core.metrics.answers import Answers
 from dashboard.core.metrics.definitions import BY_NAME, METRICS
-from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.intervals import Proportion, proportion
 from dashboard.core.metrics.weighted import SHARES, WeightedMetrics
 
 RESAMPLES = 1000
 MOST_RESAMPLED = 10_000  # of more images, a random part is resampled, and the interval made narrower in proportion
 _BLOCK = 1_000_000  # weights in memory at once
+_NO_WIDTH = 1e-12  # differences of resamples that are rounding errors
 _LIMITS = (2.5, 97.5)  # percent
-_UPWARD = ("ece15", "ece15_equal_mass", "ece10")  # too large on average, because they sum absolute differences
+_BIASED = (
+    "ece15", "ece15_equal_mass", "ece10",  # too large on average, because they sum absolute differences
+    "macro_f1", "weighted_f1",  # of resamples, which lack some images of a class, too small on average
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Score:
     """A metric, or a difference of metrics, with its 95% interval.
 
     The three are NaN if all images have the same label and the metric needs several, so that nobody takes them for figures.
+    The interval is NaN if nothing can be said about it.
     """
 
     value: float
@@ -91,7 +98,14 @@ def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
     for name in values_a:
         if name in values_b:
             value = values_b[name] - values_a[name]
-            found[name] = Score(value, *_interval("", value, drawn_b[name] - drawn_a[name]), n)
+            drawn = drawn_b[name] - drawn_a[name]
+            if name in SHARES and not _varies(drawn):
+                share_a, share_b = _share(values_a[name], len(a)), _share(values_b[name], len(b))
+                down = math.hypot(share_b.value - share_b.low, share_a.high - share_a.value)
+                up = math.hypot(share_b.high - share_b.value, share_a.value - share_a.low)
+                found[name] = Score(value, value - down, value + up, n)
+            else:
+                found[name] = Score(value, *_interval("", value, drawn), n)
     return Compared(
         _meaningful(of_a.scores(values_a, drawn_a), len(a), a),
         _meaningful(of_b.scores(values_b, drawn_b), len(b), b),
@@ -164,18 +178,32 @@ class _Resamples:
         found, n = {}, self._n
         for name, value in values.items():
             if name in SHARES:
-                share = proportion(round(value * n), n)
+                share = _share(value, n)
                 found[name] = Score(value, share.low, share.high, n)
+            elif not BY_NAME[name].of_confidence and not _varies(drawn[name]):
+                share = _share(values["accuracy"], n)
+                found[name] = Score(value, min(value, share.low), max(value, share.high), n)
             else:
                 found[name] = Score(value, *_interval(name, value, drawn[name]), n)
         return found
 
 
+def _share(value: float, n: int) -> Proportion:
+    return proportion(round(value * n), n)
+
+
+def _varies(drawn: np.ndarray) -> bool:
+    return bool(np.nanmax(drawn, initial=-np.inf) - np.nanmin(drawn, initial=np.inf) > _NO_WIDTH)
+
+
 def _interval(name: str, value: float, drawn: np.ndarray) -> tuple[float, float]:
-    """The 95% interval of a metric from how far it is away in each resample."""
+    """The 95% interval of a metric from how far it is away in each resample; NaN if it is equally far in all of them."""
+    if not _varies(drawn):
+        return math.nan, math.nan
     drawn = drawn[~np.isnan(drawn)]
-    if name in _UPWARD:  # each resample adds the bias once more, so its mean estimates the bias of the value
-        half, bias = 1.96 * float(drawn.std()), max(0.0, float(drawn.mean()))
-        return max(0.0, value - bias - half), value + half
+    if name in _BIASED:  # each resample adds the bias once more, so its mean estimates the bias of the value
+        half, bias = 1.96 * float(drawn.std()), float(drawn.mean())
+        low, high = value - half - max(0.0, bias), value + half - min(0.0, bias)
+        return max(BY_NAME[name].least, low), min(BY_NAME[name].most, high)
     down, up = np.percentile(drawn, _LIMITS)
     return value + float(down), value + float(up)
