@@ -14,6 +14,7 @@ from dashboard.core.analysis.checks.figures import class_figure
 from dashboard.core.analysis.checks.junit import junit_xml
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.reading import parse_checks
+from dashboard.core.analysis.findings.find import find_in
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.metrics.intervals import proportion
@@ -21,7 +22,7 @@ from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
-from tests.core.analysis.findings.faults import unreadable
+from tests.core.analysis.findings.faults import never_predicted, unreadable
 from tests.run_rows import Row, failed, manifest, ok, table_of
 from tests.simulated_runs import Simulated, clean
 
@@ -211,6 +212,19 @@ def test_findings(tmp_path: Path) -> None:
     assert not outcome.passed and outcome.message.startswith("40 of 2,000 images could not be evaluated")
     assert outcome_of(store, "findings <= 1").passed
     assert outcome_of(store, "{no finding: unreadable, where: status=ok}").passed
+
+
+def test_checks_look_at_all_findings_not_only_at_those_that_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.core.analysis.findings.find.MOST", 1)
+    replace(never_predicted(1), failed=np.arange(2000) == 7).store(tmp_path / NOW)
+    store = RunStore(tmp_path)
+    assert [finding.id for finding in find_in(store.folder(NOW))] == ["never_predicted"]
+    outcome = outcome_of(store, "no finding: unreadable")
+    assert not outcome.passed and outcome.message.startswith("1 of 2,000 images could not be evaluated")
+    outcome = outcome_of(store, "findings <= 1")
+    assert not outcome.passed and outcome.value is not None and outcome.value >= 2
 
 
 def test_images_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> None:
