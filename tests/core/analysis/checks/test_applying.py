@@ -268,6 +268,7 @@ def answers(right: list[bool], first: int = 0) -> list[Row]:
         ([True] * 30, [True] * 30, True),  # the same
         ([True] * 24 + [False] * 6, [True] * 30, False),  # p = 2 / 2^6
         ([True] * 29 + [False], [True] * 30, True),  # one image is chance
+        ([True] * 26 + [False] * 4, [True] * 30, True),  # p = 2 / 2^4
         ([True] * 30, [True] * 24 + [False] * 6, True),  # better
         ([True] * 15 + [False] * 15, [False] * 15 + [True] * 15, True),  # other images, as many
     ],
