@@ -18,6 +18,7 @@ from dashboard.core.engine.engine_server import EngineServer
 from dashboard.core.engine.from_settings import make_engine
 from dashboard.core.engine.pool import STAGGER_S
 from dashboard.core.engine.remote_engine import connect
+from dashboard.core.errors import DashboardError
 from dashboard.core.images.kept_pictures import KeptPictures
 from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.inference import Inference
@@ -229,7 +230,7 @@ class Services:
         _optional("Marking the database as used", lambda: self.database.hold())
 
     def start(self) -> None:
-        """Starts the workers, offers them to the command line and takes up interrupted evaluations.
+        """Starts the workers, offers them to the command line, takes up interrupted evaluations and deletes old records.
 
         A server calls it once. Only the workers must start; what else fails is a warning in the log.
         """
@@ -239,6 +240,7 @@ class Services:
         _optional("Tidying the folder of evaluations", lambda: self.runs.tidy())
         _optional("Resuming interrupted evaluations", lambda: self.jobs.go_on_with_interrupted(self.registry))
         self.will_resume.clear()
+        _optional("Deleting old predictions", lambda: self.history.tidy())
 
     def __enter__(self) -> Services:
         return self
@@ -316,6 +318,8 @@ def _optional(what: str, work: Callable[[], object]) -> None:
     """Does something without which the dashboard can serve."""
     try:
         work()
+    except DashboardError as error:
+        logging.getLogger(__name__).warning("%s failed. The dashboard starts without it. %s", what, error)
     except Exception:
         logging.getLogger(__name__).warning("%s failed. The dashboard starts without it.", what, exc_info=True)
 

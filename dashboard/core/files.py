@@ -12,10 +12,11 @@ import re
 import tempfile
 import threading
 import time
+import unicodedata
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 from pydantic import ValidationError
@@ -25,6 +26,7 @@ _DENIED = {errno.EACCES, errno.EPERM}
 _UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 
 _BLOCK_BYTES = 2**20
+_LONGEST_STEM = 200  # bytes; most systems allow 255 for the whole name
 _TRIES, _PAUSE_S = 40, 0.025  # a second, to rename to a file that somebody reads
 _POLL_S = 0.01  # between two tries to lock a file
 
@@ -47,6 +49,26 @@ def portable_name(name: str) -> str:
 def is_reserved(name: str) -> bool:
     """True if Windows takes the name for a device, such as `con` or `aux.txt`."""
     return _RESERVED.fullmatch(name) is not None
+
+
+def free_member(label: str, file: str, number: int, taken: set[str]) -> str:
+    """A name LABEL/NAME for an image in a ZIP. Every system can unpack it, and no other image has it.
+
+    Args:
+        file: the path of the image, of which the last part is NAME.
+        number: the first of the numbers that are tried if NAME is taken.
+        taken: the other names as Windows and macOS compare them, without regard to case. The new one is added.
+    """
+    folder = portable_name(label).lstrip(". ") or "_"
+    name = PurePosixPath(portable_name(file.rpartition("/")[2]) or "image")
+    stem = name.stem.encode("utf-8", "ignore")[:_LONGEST_STEM].decode("utf-8", "ignore")
+    suffix = name.suffix or ".png"
+    member = f"{folder}/{stem}{suffix}"
+    while (key := unicodedata.normalize("NFC", member).casefold()) in taken:
+        member = f"{folder}/{stem}-{number}{suffix}"
+        number += 1
+    taken.add(key)
+    return member
 
 
 def rename(new: Path, path: Path) -> None:

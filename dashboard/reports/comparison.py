@@ -41,7 +41,8 @@ def _differences(found: Comparison) -> Table:
         Column("Better"),
     )  # fmt: skip
     note = (
-        "Differences are B minus A, of percentages in points. The intervals come from paired bootstrap samples."
+        "Differences are B minus A, of percentages in points. The intervals come from paired bootstrap samples. "
+        "McNemar's test decides which accuracy is better, and the interval decides about the other metrics."
         if found.outcomes
         else "Differences are B minus A, of percentages in points. The intervals are bootstrap intervals."
     )

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.database.database import Database
+from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.feedback.feedback import Feedback
 from dashboard.core.history.history import History
 from dashboard.core.runs.store import RunStore
+from dashboard.services import services_of
 from tests.cli.records import Commands
 from tests.conftest import encoded, picture
 from tests.postgres import settings_of
 from tests.recorded import at, entry
+from tests.worker.hostile_worker import EVALUATING
 
 
 @pytest.fixture
@@ -49,6 +52,13 @@ def test_the_history_is_listed_in_pages(recorded: Commands) -> None:
     assert recorded.json("history", "list", "--cursor", "x", fails=True)["error"]["code"] == "cursor"
     recorded.run("history", "list", "--source", "nowhere", fails=True)
     recorded.run("history", "list", "--from", "yesterday", fails=True)
+
+
+def test_a_server_deletes_old_predictions_when_it_starts(recorded: Commands) -> None:
+    settings = settings_of(recorded.data_dir, history_days=30)
+    with services_of(settings, WorkerPool(1, command=EVALUATING, at_once=False)) as server:
+        server.start()
+        assert [each.file for each in server.history.walk()] == ["=now.png"]
 
 
 def test_the_history_is_exported_and_deleted(recorded: Commands, tmp_path: Path) -> None:

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.files import how_to_write_again, portable_name, sha256_of, write_atomically, write_json
+from dashboard.core.files import (
+    free_member,
+    how_to_write_again,
+    portable_name,
+    sha256_of,
+    write_atomically,
+    write_json,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,3 +93,32 @@ def test_names_that_windows_allows_too(name: str, portable: str) -> None:
 )  # fmt: skip
 def test_the_way_out_of_a_failed_write_fits_its_reason(code: int, fix: str) -> None:
     assert fix in how_to_write_again(OSError(code, "x"))
+
+
+@pytest.mark.parametrize("label", ["a/b", "..", "con: 1", "<img>", "aux", "nul.", "a. "])
+def test_a_label_is_no_path(label: str) -> None:
+    member = free_member(label, "x/../1.png", 0, set())
+    assert member.count("/") == 1 and ".." not in member and not {*member} & {*'<>:"\\|?*'}
+    folder = member.partition("/")[0]
+    assert folder == portable_name(folder)
+
+
+def test_a_name_in_a_zip_is_free_on_every_system() -> None:
+    taken: set[str] = set()
+    made = [
+        free_member(label, file, 2, taken)
+        for label, file in (
+            ("cat", "a/1.png"), ("cat", "b/1-2.PNG"), ("cat", "c/1.png"), ("CAT", "1.png"), ("cat", "\u00e4.png"),
+            ("cat", "a\u0308.png"), ("cat", ""), ("cat", "image"),
+        )
+    ]  # fmt: skip
+    assert made == [
+        "cat/1.png", "cat/1-2.PNG", "cat/1-3.png", "CAT/1-4.png", "cat/\u00e4.png", "cat/a\u0308-2.png", "cat/image.png",
+        "cat/image-2.png",
+    ]  # fmt: skip
+
+
+def test_a_long_name_in_a_zip_is_cut_to_what_every_system_can_unpack() -> None:
+    taken: set[str] = set()
+    names = [free_member("cat", "\u00e4" * 300 + ".jpeg", i, taken).partition("/")[2] for i in range(2)]
+    assert names[0] != names[1] and all(len(name.encode()) < 255 and name.endswith(".jpeg") for name in names)

@@ -14,7 +14,7 @@ from dashboard.core.metrics.answers import Answers
 from dashboard.core.metrics.bin_table import bin_table
 from dashboard.core.metrics.calibration import reliability
 from dashboard.core.metrics.intervals import Proportion, proportion
-from dashboard.core.metrics.paired import kappa, mcnemar_p
+from dashboard.core.metrics.paired import SIGNIFICANT, kappa, mcnemar_p
 from dashboard.core.metrics.scores import Score, compared
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import RunManifest
@@ -86,12 +86,14 @@ class Comparison:
             return self.b.confusion - self.a.confusion
         return _shares(self.b.confusion) - _shares(self.a.confusion)
 
-    @property
-    def accuracy_differs(self) -> bool:
-        """True if the accuracies differ significantly at the 5% level: by McNemar's test, or by the interval."""
-        if self.outcomes:
-            return self.outcomes.mcnemar_p < 0.05
-        difference = self.differences["accuracy"]
+    def differs(self, name: str) -> bool:
+        """True if a metric, given by its name, differs significantly at the 5% level.
+
+        McNemar's test decides about the accuracies of two runs, the interval of the difference about all else.
+        """
+        if name == "accuracy" and self.outcomes:
+            return self.outcomes.mcnemar_p < SIGNIFICANT
+        difference = self.differences[name]
         return difference.low > 0 or difference.high < 0
 
 

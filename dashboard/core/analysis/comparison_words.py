@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.metrics.definitions import BY_NAME, METRICS, Definition, chance_notes
-from dashboard.core.metrics.scores import Score
 
 
 def verdict(comparison: Comparison) -> str:
@@ -22,7 +21,7 @@ def verdict(comparison: Comparison) -> str:
     if outcomes:
         figures += f", {p_in_words(outcomes.mcnemar_p)}"
     value_text, other_text = metric.text(value, decimals), metric.text(other, decimals)
-    if comparison.accuracy_differs:
+    if comparison.differs("accuracy"):
         return f"{better} is right more often: {value_text} against {other_text} for {worse}; {figures}."
     return f"No significant difference: {better} {value_text}, {worse} {other_text}; {figures}."
 
@@ -37,7 +36,7 @@ class MetricRow:
     b: str
     difference: str  # B minus A, with its sign; "-" if it says nothing
     interval: str  # of the difference
-    better: str  # "A", "B", "unclear" or "-"
+    better: str  # "A", "B", "unclear" if they do not differ significantly, or "-" if the difference says nothing
 
 
 def metric_rows(comparison: Comparison) -> Iterator[MetricRow]:
@@ -51,7 +50,7 @@ def metric_rows(comparison: Comparison) -> Iterator[MetricRow]:
             metric, decimals, metric.text(a, decimals), metric.text(b, decimals),
             metric.difference(difference.value, decimals),
             metric.difference_bounds(difference.low, difference.high, decimals),
-            is_better(metric, difference) or ("unclear" if difference.is_meaningful else "-"),
+            _better(comparison, metric),
         )  # fmt: skip
 
 
@@ -71,8 +70,11 @@ def side_in_words(side: Side) -> str:
     return f"{side.manifest.model} on {side.manifest.dataset_name}" + (f", {where}" if where else "")
 
 
-def is_better(metric: Definition, difference: Score) -> str:
-    """ "A" or "B", whichever is better by this metric; "" if the interval of the difference contains 0 or says nothing."""
-    if not difference.is_meaningful or difference.low <= 0 <= difference.high:
-        return ""
+def _better(comparison: Comparison, metric: Definition) -> str:
+    """What `MetricRow.better` says."""
+    difference = comparison.differences[metric.name]
+    if not difference.is_meaningful:
+        return "-"
+    if not comparison.differs(metric.name):
+        return "unclear"
     return "B" if (difference.value > 0) == metric.higher_is_better else "A"

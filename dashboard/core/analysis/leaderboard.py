@@ -13,13 +13,11 @@ from dashboard.core.analysis.labelled_pairs import LabelledPairs, labelled_pairs
 from dashboard.core.analysis.same_images import not_comparable
 from dashboard.core.metrics.answers import Answers
 from dashboard.core.metrics.definitions import BY_NAME
-from dashboard.core.metrics.paired import holm, mcnemar_p
+from dashboard.core.metrics.paired import SIGNIFICANT, holm, mcnemar_p
 from dashboard.core.metrics.scores import Score, compared, says_nothing
 from dashboard.core.metrics.weighted import WeightedMetrics
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
-
-SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)

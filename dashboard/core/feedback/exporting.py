@@ -8,12 +8,11 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import IO
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.feedback.opinion import Opinion
-from dashboard.core.files import portable_name
+from dashboard.core.files import free_member
 from dashboard.core.history.history import History
 
 COLUMNS = ("file", "sha256", "label", "predicted_label", "confidence", "model", "user", "time_utc", "note")
@@ -44,6 +43,7 @@ def write_zip(opinions: Iterable[Opinion], history: History, out: IO[bytes]) -> 
         DashboardError: no image is at hand.
     """
     missing: dict[str, str] = {}
+    taken: set[str] = set()
     written = 0
     with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
         for opinion in labelled(opinions):
@@ -51,7 +51,7 @@ def write_zip(opinions: Iterable[Opinion], history: History, out: IO[bytes]) -> 
             if image is None:
                 missing[opinion.file or opinion.subject] = "The image is not kept, or its dataset is gone or changed."
                 continue
-            archive.writestr(_member(opinion, written), image)
+            archive.writestr(free_member(opinion.true_label or "", opinion.file, written, taken), image)
             written += 1
         if missing:
             archive.writestr("not_exported.json", json.dumps(missing, ensure_ascii=False, indent=2))
@@ -82,10 +82,3 @@ def write_labels(opinions: Iterable[Opinion], out: IO[bytes]) -> Exported:
     table.to_csv(text, index=False, quoting=csv.QUOTE_MINIMAL)
     out.write(text.getvalue().encode("utf-8-sig"))
     return Exported(len(rows), 0)
-
-
-def _member(opinion: Opinion, number: int) -> str:
-    """A name in the ZIP that no other image has and that every system can unpack."""
-    folder = portable_name(opinion.true_label or "").lstrip(". ") or "_"
-    name = PurePosixPath(portable_name(opinion.file.rpartition("/")[2]) or "image")
-    return f"{folder}/{name.stem[:80]}-{number}{name.suffix or '.png'}"

@@ -154,13 +154,31 @@ class History:
         """
         return storing.delete_before(self._database, moment)
 
+    def tidy(self) -> None:
+        """Deletes all predictions and images that are older than the settings say, as recording does once an hour.
+
+        A server does it when it starts, because it may record nothing for a long time.
+        """
+        file = self._database.address.file
+        if file is not None and not file.exists():
+            return  # so that a server without a history needs no database
+        while not self._is_tidy():
+            with self._database.writing() as connection:
+                self._tidy_some(connection)
+
+    def _is_tidy(self) -> bool:
+        return self._tidied is not None and time.monotonic() <= self._tidied + _TIDY_EACH_S
+
+    def _tidy_some(self, connection: Connection) -> None:
+        if storing.tidy(connection, now_utc(), self._settings.history_days, self._settings.history_image_days):
+            self._tidied = time.monotonic()
+
     def _store(self, connection: Connection, entries: Sequence[Entry]) -> None:
         keeps_images = self._settings.history_images
         write = storing.write_entries_and_images if keeps_images else storing.write_entries
         write(connection, entries)
-        if self._tidied is None or time.monotonic() > self._tidied + _TIDY_EACH_S:
-            storing.tidy(connection, now_utc(), self._settings.history_days, self._settings.history_image_days)
-            self._tidied = time.monotonic()
+        if not self._is_tidy():
+            self._tidy_some(connection)
 
     def _walk(self, asked: HistoryFilter, cursor: str | None, at_once: int) -> Iterator[tuple[str, Entry]]:
         """Predictions with their cursors. A run is one block, after the stored predictions of the same millisecond."""

@@ -68,12 +68,18 @@ def delete_before(database: Database, moment: datetime) -> int:
         deleted += some
 
 
-def tidy(connection: Connection, now_utc: datetime, days: int, image_days: int) -> None:
-    """Deletes some of the predictions and images that are older than so many days; 0 days: none."""
-    if days and _delete_some(connection, now_utc - timedelta(days=days)):
+def tidy(connection: Connection, now_utc: datetime, days: int, image_days: int) -> bool:
+    """Deletes predictions and images that are older than so many days; 0 days: none.
+
+    Returns False if older predictions may be left. Then it should be called again, in a transaction of its own.
+    """
+    if days:
+        if _delete_some(connection, now_utc - timedelta(days=days)) == _DELETED_AT_ONCE:
+            return False
         _delete_images(connection, None)
     if image_days:
         _delete_images(connection, now_utc - timedelta(days=image_days))
+    return True
 
 
 def _delete_some(connection: Connection, moment: datetime) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+SIGNIFICANT = 0.05  # a smaller p-value is significant
+
 
 def mcnemar_p(only_a_right: int, only_b_right: int) -> float:
     """The p-value of the exact, two-sided McNemar test (McNemar 1947): are A and B right equally often?

@@ -44,14 +44,6 @@ class RiskCoverage:
         """Share of the accepted images with a wrong prediction, in [0, 1]."""
         return self.errors / self.accepted
 
-    @property
-    def aurc(self) -> float:
-        """Area under the risk-coverage curve, in [0, 1]: the mean risk at the confidence of each image.
-
-        Lower is better. Geifman, Uziel, El-Yaniv, arXiv 1805.08206, section 2.
-        """
-        return float((self.risk * np.diff(self.accepted, prepend=0)).sum() / self.n)
-
     def at(self, threshold: float) -> Accepted:
         """Coverage and accuracy at any threshold."""
         position = int(np.searchsorted(-self.thresholds, -threshold, side="right")) - 1
@@ -80,8 +72,3 @@ def risk_coverage(confidence: np.ndarray, correct: np.ndarray) -> RiskCoverage:
         ValueError: see `counts_at_thresholds`.
     """
     return RiskCoverage(*counts_at_thresholds(confidence, ~np.asarray(correct, bool)))
-
-
-def aurc(confidence: np.ndarray, correct: np.ndarray) -> float:
-    """The `RiskCoverage.aurc` of predictions; see `risk_coverage`."""
-    return risk_coverage(confidence, correct).aurc

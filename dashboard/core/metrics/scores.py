@@ -71,11 +71,6 @@ def scores(answers: Answers) -> dict[str, Score]:
     return _meaningful(resamples.scores(*resamples.values(answers)), n, answers)
 
 
-def differences(a: Answers, b: Answers) -> dict[str, Score]:
-    """`b` minus `a` for each metric that is defined for both; see `compared`."""
-    return compared(a, b).differences
-
-
 def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
     """The metrics of both with their intervals, and their differences.
 

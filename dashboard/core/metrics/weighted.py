@@ -47,7 +47,9 @@ class WeightedMetrics:
             "ece15_equal_mass": _indicators(equal_mass_bin(given.confidence, 15), 15, gap),
             "ece10": _indicators(equal_width_bin(given.confidence, 10), 10, gap),
         }
-        self._surest_first = np.argsort(given.confidence, kind="stable")[::-1]
+        levels, level = np.unique(-given.confidence, return_inverse=True)  # the distinct confidences, the surest first
+        self._accepted = _indicators(level, len(levels))
+        self._errors = _indicators(level, len(levels), 1 - self._correct)
 
     def values(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Each metric as (B,), for weights (B, N). A metric that is not defined is NaN.
@@ -79,14 +81,14 @@ class WeightedMetrics:
         }
 
     def _aurc(self, weights: np.ndarray, total: np.ndarray) -> np.ndarray:
-        """Area under the risk-coverage curve (Geifman, El-Yaniv, arXiv 1705.08500, section 2), for each resample."""
-        ordered = weights[:, self._surest_first]
-        wrong = ordered * (1 - self._correct[self._surest_first])
-        np.cumsum(wrong, axis=1, out=wrong)
-        covered = np.cumsum(ordered, axis=1)
-        np.maximum(covered, 1, out=covered)
-        risk = np.divide(wrong, covered, out=wrong)
-        return np.einsum("ij,ij->i", risk, ordered) / total
+        """Area under the risk-coverage curve (Geifman, El-Yaniv, arXiv 1705.08500, section 2), for each resample.
+
+        Images of equal confidence are accepted together, so their order does not matter.
+        """
+        accepted = _sums(self._accepted, weights)
+        covered = np.maximum(np.cumsum(accepted, axis=1), 1)
+        risk = np.cumsum(_sums(self._errors, weights), axis=1) / covered
+        return np.asarray(np.einsum("ij,ij->i", risk, accepted) / total)
 
 
 def _indicators(group: np.ndarray, groups: int, values: np.ndarray | None = None) -> csr_array:

@@ -16,7 +16,7 @@ from dashboard.core.models.registry import Registry, not_written
 from dashboard.core.models.samples import copy_samples
 from dashboard.core.models.version import RECORD, WEIGHTS, ModelVersion, to_record
 
-_DEPEND_ON_TEMPERATURE = ("ece15", "auroc")  # beginnings of the names of figures in model.json
+_DEPEND_ON_TEMPERATURE = ("ece10", "ece15", "log_loss", "brier", "aurc", "auroc")  # parts of the names of figures
 
 
 def store_recalibrated(
@@ -65,5 +65,5 @@ def _independent_of_temperature(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: _independent_of_temperature(value) if isinstance(value, dict) else value
         for name, value in metrics.items()
-        if not name.startswith(_DEPEND_ON_TEMPERATURE)
+        if not any(part in name for part in _DEPEND_ON_TEMPERATURE)
     }

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import IO
 
 from dashboard.core.datasets.unchanged import still_there
 from dashboard.core.errors import ImageError
-from dashboard.core.files import portable_name
+from dashboard.core.files import free_member
 from dashboard.core.runs.images import dataset_of
 from dashboard.core.runs.run import Run
 
@@ -48,21 +47,7 @@ def write_class_folders(run: Run, indices: Sequence[int], out: IO[bytes]) -> Non
             if written > MOST_EXPORTED_BYTES:
                 missing[file] = f"The ZIP already holds {MOST_EXPORTED_BYTES / 2**20:,.0f} MiB. Export it separately."
                 continue
-            archive.writestr(
-                _member(label if isinstance(label, str) else NO_LABEL_FOLDER, file, int(index), taken), data
-            )
+            folder = label if isinstance(label, str) else NO_LABEL_FOLDER
+            archive.writestr(free_member(folder, file, int(index), taken), data)
         if missing:
             archive.writestr("not_exported.json", json.dumps(missing, ensure_ascii=False, indent=2))
-
-
-def _member(label: str, file: str, index: int, taken: set[str]) -> str:
-    """A name in the ZIP that no other image has and that every system can unpack."""
-    folder = portable_name(label).lstrip(". ") or "_"
-    name = PurePosixPath(portable_name(file.rpartition("/")[2]) or "image")
-    if not name.suffix:
-        name = PurePosixPath(f"{name}.png")
-    member = f"{folder}/{name}"
-    if member.casefold() in taken:
-        member = f"{folder}/{name.stem}-{index}{name.suffix}"
-    taken.add(member.casefold())
-    return member

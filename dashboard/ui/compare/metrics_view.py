@@ -33,7 +33,10 @@ def show_metrics(comparison: Comparison) -> None:
         column_config={
             "B minus A": st.column_config.TextColumn(help="In percentage points, or as it is for other metrics."),
             "95% interval": st.column_config.TextColumn(help="Of the difference, by the bootstrap."),
-            "Better": st.column_config.TextColumn(help="Unclear if the interval contains 0."),
+            "Better": st.column_config.TextColumn(
+                help="Unclear if the difference is not significant. For the accuracy of two evaluations, McNemar's test "
+                "decides this. Otherwise, the interval of the difference contains 0."
+            ),
         },
         alt="Metrics of both evaluations with 95% intervals, and their differences",
     )

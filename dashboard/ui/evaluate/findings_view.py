@@ -17,7 +17,7 @@ from dashboard.ui.words import plain
 
 
 def show_findings(services: Services, run: Run) -> None:
-    """Shows the findings about these rows, in the order of `find`."""
+    """Shows the findings about these rows, in the order of `find_in`."""
     if run.manifest.state == "running":
         return
     st.markdown(

@@ -25,9 +25,13 @@ RECORD: dict[str, Any] = {
     "temperature": 1.5,
     "sha256": "m",
     "familiarity": {"kept": 0.95, "max_energy": -5.0, "min_msp": 0.5, "decides": "msp"},
-    "metrics": {"accuracy": 0.9, "n": 100, "ece15": 0.02, "seen": {"accuracy": 0.8, "ece15_raw": 0.1}, "auroc": {}},
+    "metrics": {
+        "accuracy": 0.9, "n": 100, "ece15": 0.02, "seen": {"accuracy": 0.8, "ece15_raw": 0.1}, "auroc": {},
+        "robustness": {"mean_error": 0.3, "mean_ece15": 0.1, "mean_energy_by_strength": [-5.0, -4.0]},
+        "log_loss": 0.4, "brier": 0.2, "aurc": 0.01, "ece10_held_out": 0.02,
+    },
     "provenance": {"original_file": "pets.keras"},
-}
+}  # fmt: skip
 
 
 ONLY_ONE_HALF_IS_OFF = np.where(np.isin(np.arange(1000), halves(1000)[0]), 10.0, 1.5)[:, None]
@@ -79,7 +83,8 @@ def test_a_better_temperature_becomes_the_next_version(registry: Registry, tmp_p
     assert (new.folder / "model.keras").read_bytes() == b"weights" and new.sha256 == old.sha256
     assert (new.folder / "samples" / "cat" / "0").read_bytes() == b"picture"
     assert (new.class_names, new.preprocessing) == (old.class_names, old.preprocessing)
-    assert new.metrics == {"accuracy": 0.9, "n": 100, "seen": {"accuracy": 0.8}}
+    of_energies = {"mean_error": 0.3, "mean_energy_by_strength": [-5.0, -4.0]}  # which are those of the logits
+    assert new.metrics == {"accuracy": 0.9, "n": 100, "seen": {"accuracy": 0.8}, "robustness": of_energies}
     assert new.provenance["original_file"] == "pets.keras"
     note = new.provenance["recalibrated"]
     assert (note["from"], note["from_temperature"], note["run"]) == ("pets@1", 1.5, RUN)

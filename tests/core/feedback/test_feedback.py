@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -122,6 +123,18 @@ def test_what_was_exported_can_be_evaluated(
     run = runs.folder(evaluate(path, tiny_version, pool, runs).run_id).load()
     assert run.state == "finished" and len(run.evaluated) == 4
     assert sorted(run.labelled["true_label"]) == ["cat", "dog", "dog", "frog"]
+
+
+def test_no_exported_image_takes_the_name_of_another_one(feedback: Feedback, history: History) -> None:
+    for i, file in enumerate(("1.png", "1-1.png", "1.PNG", "")):
+        feedback.give(history.record(entry(bytes([i]), file=file)), False, "dog")
+    assert history.flush(10)
+    out = io.BytesIO()
+    assert write_zip(feedback.settled(), history, out).written == 4
+    with zipfile.ZipFile(out) as archive:
+        names = archive.namelist()
+        assert len({name.casefold() for name in names}) == 4 and "dog/image.png" in names
+        assert {archive.read(name) for name in names} == {bytes([i]) for i in range(4)}
 
 
 def test_without_images_there_are_the_labels(feedback: Feedback, history: History) -> None:

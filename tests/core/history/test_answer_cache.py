@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from dashboard.core.database.database import Database
 from dashboard.core.database.write_behind import WriteBehind
+from dashboard.core.history import answer_cache
 from dashboard.core.history.answer_cache import AnswerCache, answer_keys
 from dashboard.core.history.stored_form import StoredForm
 from dashboard.core.models.prediction import Prediction
@@ -61,6 +62,32 @@ def test_every_part_of_the_question_is_in_the_key() -> None:
     assert len(set(keys)) == len(keys)
     other_facts = replace(VERSION, metrics={"accuracy": 0.5}, folder=Path("/elsewhere"))
     assert _key(other_facts, "a" * 64, dict(reversed(asked.items()))) == keys[0]
+
+
+@pytest.mark.parametrize(
+    "package", ["tensorflow", "keras", "numpy", "pillow", "pillow-heif", "opencv-python-headless", "scipy"]
+)
+def test_another_version_of_a_package_that_computes_answers_has_other_keys(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _key(VERSION, "a" * 64, {})
+    other = tmp_path / f"{package.replace('-', '_')}-999.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 999\n")
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        answer_cache._versions.cache_clear()
+        assert _key(VERSION, "a" * 64, {}) != before
+    answer_cache._versions.cache_clear()
+    assert _key(VERSION, "a" * 64, {}) == before
+
+
+def test_a_package_that_is_missing_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(answer_cache, "_COMPUTE", ("numpy", "no-such-package"))
+        answer_cache._versions.cache_clear()
+        assert _key(VERSION, "a" * 64, {})
+    answer_cache._versions.cache_clear()
 
 
 def test_a_damaged_answer_is_not_used(cache: AnswerCache, writer: WriteBehind, database: Database) -> None:

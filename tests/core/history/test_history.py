@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from dashboard.core.database.database import Database
 from dashboard.core.database.ids import now_utc
 from dashboard.core.errors import DashboardError, DatabaseError
+from dashboard.core.history import storing
 from dashboard.core.history.entry import Entry, HistoryFilter
 from dashboard.core.history.exporting import write_csv, write_json_lines
 from dashboard.core.history.history import History
@@ -170,6 +172,39 @@ def test_what_is_too_old_is_deleted(database: Database, runs: RunStore, settings
     assert again.image(again.get(kept)) == b"new" and again.image(again.get(without_image)) is None
     assert again.delete_before(old + timedelta(seconds=1)) == 1 and found(again) == [newest, kept]
     again.close()
+
+
+@pytest.fixture
+def with_old_ones(database: Database, runs: RunStore, settings: Settings) -> Iterator[History]:
+    """A history that keeps predictions for 30 days, with seven that are older; three are deleted in one transaction."""
+    history = History(database, lambda: runs, settings)
+    recorded(history, *(entry(time_utc=now_utc() - timedelta(days=40)) for _ in range(7)))
+    history.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storing, "_DELETED_AT_ONCE", 3)
+        history = History(database, lambda: runs, settings.model_copy(update={"history_days": 30}))
+        yield history
+        history.close()
+
+
+def test_old_predictions_are_deleted_faster_than_new_ones_are_recorded(with_old_ones: History) -> None:
+    left = [with_old_ones.count()]
+    new = []
+    for _ in range(3):
+        new += recorded(with_old_ones, entry())
+        left.append(with_old_ones.count() - len(new))
+    assert left == [7, 4, 1, 0] and sorted(found(with_old_ones)) == sorted(new)
+
+
+def test_all_old_predictions_can_be_deleted_without_recording_one(with_old_ones: History) -> None:
+    with_old_ones.tidy()
+    assert with_old_ones.count() == 0
+
+
+def test_tidying_makes_no_database(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    History(Database(settings), lambda: RunStore(settings.runs_dir), settings).tidy()
+    assert not [*tmp_path.rglob("*.sqlite3")]
 
 
 def test_exports_hold_every_prediction_and_no_formulas(history: History) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from dashboard.core.metrics import scores as module
 from dashboard.core.metrics.answers import Answers, answers_of
 from dashboard.core.metrics.calibration import equal_mass_reliability
 from dashboard.core.metrics.definitions import METRICS
-from dashboard.core.metrics.scores import MOST_RESAMPLED, Score, compared, differences, scores
+from dashboard.core.metrics.scores import MOST_RESAMPLED, Score, compared, scores
 from dashboard.core.metrics.weighted import WeightedMetrics
 
 ORACLE = Path(__file__).resolve().parents[4] / "shared" / "oracles"
@@ -90,6 +91,24 @@ def test_equal_confidences_share_a_bin_of_equal_mass_whatever_their_order() -> N
         assert found == pytest.approx(expected, abs=1e-12)
 
 
+def test_images_of_equal_confidence_are_accepted_together_in_any_order() -> None:
+    """By hand: three images of confidence 0.9, one of them wrong, and a right one of confidence 0.6."""
+    probs, labels = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.6, 0.4]]), np.array([0, 0, 1, 0])
+    for order in itertools.permutations(range(4)):
+        found = scores(answers_of(probs[[*order]], labels[[*order]]))["aurc"].value
+        assert found == pytest.approx((3 * 1 / 3 + 1 / 4) / 4)
+
+
+def test_a_resample_is_scored_as_if_it_were_the_images() -> None:
+    """Also where several images have the same confidence."""
+    probs, labels = simulated(300, 7, k=3, strength=1.0)
+    answers = answers_of(np.round(probs, 1), labels)
+    drawn = np.random.default_rng(7).integers(300, size=(4, 300))
+    weights = np.stack([np.bincount(each, minlength=300) for each in drawn]).astype(float)
+    expected = [WeightedMetrics(answers.take(each)).values(np.ones((1, 300)))["aurc"][0] for each in drawn]
+    assert WeightedMetrics(answers).values(weights)["aurc"] == pytest.approx(expected, abs=1e-12)
+
+
 def test_ranks_of_equal_probabilities_follow_the_class_ids() -> None:
     probs = np.array([[0.4, 0.4, 0.2], [0.4, 0.4, 0.2], [0.2, 0.2, 0.6]])
     answers = answers_of(probs, np.array([0, 1, 1]))
@@ -154,7 +173,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say(monkeypatch: pytest.Monk
 
 def test_two_equal_evaluations_do_not_differ() -> None:
     answers = answers_of(*simulated(400, 8))
-    for name, difference in differences(answers, answers).items():
+    for name, difference in compared(answers, answers).differences.items():
         assert (difference.value, difference.low, difference.high) == (0, 0, 0), name
 
 
@@ -163,7 +182,7 @@ def test_a_difference_is_paired() -> None:
     probs, labels = simulated(1000, 9)
     better = probs * 0.8 + 0.2 * np.eye(10)[labels]
     a, b = answers_of(probs, labels), answers_of(better, labels)
-    found = differences(a, b)["log_loss"]
+    found = compared(a, b).differences["log_loss"]
     losses = [-np.log(each[np.arange(1000), labels]) for each in (probs, better)]
     paired = (losses[1] - losses[0]).std() / np.sqrt(1000)
     assert found.value == pytest.approx((losses[1] - losses[0]).mean())
@@ -172,7 +191,7 @@ def test_a_difference_is_paired() -> None:
 
 def test_answers_about_different_images_are_refused() -> None:
     with pytest.raises(ValueError, match="3 and 2 answers"):
-        differences(answers_of(*simulated(3, 1)), answers_of(*simulated(2, 1)))
+        compared(answers_of(*simulated(3, 1)), answers_of(*simulated(2, 1)))
 
 
 def test_metrics_that_need_several_labels_have_no_figures_where_only_one_occurs() -> None:
@@ -188,4 +207,5 @@ def test_metrics_that_need_several_labels_have_no_figures_where_only_one_occurs(
     assert empty(scores(one)) == needs_several and empty(scores(both)) == set()
     two = compared(one, both)
     assert (empty(two.a), empty(two.b), empty(two.differences)) == (needs_several, set(), needs_several)
-    assert empty(differences(both, one)) == needs_several and empty(differences(both, both)) == set()
+    assert empty(compared(both, one).differences) == needs_several
+    assert empty(compared(both, both).differences) == set()

@@ -11,7 +11,7 @@ from dashboard.core.analysis.checks.figures import class_figure
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.sentences import OF_A_CLASS
 from dashboard.core.analysis.comparison_words import p_in_words
-from dashboard.core.analysis.findings.find import by_answers, find_in
+from dashboard.core.analysis.findings.find import by_answers, find_all
 from dashboard.core.analysis.findings.finding import Finding, in_words
 from dashboard.core.analysis.findings.rules import WITHOUT_LABELS
 from dashboard.core.errors import DatasetError, counted, listed
@@ -62,13 +62,13 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
 
     @cache
     def findings_under(where: tuple[str, ...]) -> list[Finding]:
-        conditions = parse_filter(where)
-        if by_answers(conditions):
+        run = run_under(where)
+        if by_answers(run.conditions):
             raise DatasetError(
                 "Images that were chosen by their answers have no findings, so this check could not fail.",
                 "Choose the images by something else, such as their label or a property.",
             )
-        return find_in(folder, conditions)
+        return find_all(run, folder)
 
     def outcome(check: Check) -> Outcome:
         if check.subset and check.subset not in subsets:

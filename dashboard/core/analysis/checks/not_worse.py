@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboard.core.analysis.comparison import compare
+from dashboard.core.metrics.paired import SIGNIFICANT
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.run import Run
-
-SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,8 @@ class Difference:
 
     @property
     def is_worse(self) -> bool:
-        """The run is significantly less accurate."""
-        return self.only_now < self.only_before and (self.score.high < 0 or self.p_value < SIGNIFICANT)
+        """The run is significantly less accurate, by McNemar's test as in every comparison of two runs."""
+        return self.only_now < self.only_before and self.p_value < SIGNIFICANT
 
 
 def accuracy_difference(run: Run, earlier: Run) -> Difference:

@@ -16,7 +16,7 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import SCORE_COLUMNS, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 
-MOST = 10  # findings
+MOST = 10  # findings that are shown
 MOST_OF_A_RULE = 3
 MOST_BY_NUMBER = 300  # images that a filter names one by one; an address of the page would be too long for more
 # Expected share of findings that are due to chance. It is small, because images are seldom independent of each other
@@ -28,7 +28,7 @@ _OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", *SCORE_COLUMN
 
 
 def find_in(folder: RunFolder, conditions: Filter = ()) -> list[Finding]:
-    """The findings of a stored run, or of those of its rows that a filter lets pass.
+    """The first `MOST` findings of a stored run, or of those of its rows that a filter lets pass.
 
     Raises:
         DatasetError: there is no such run, it is damaged, or the filter cannot be used.
@@ -37,14 +37,19 @@ def find_in(folder: RunFolder, conditions: Filter = ()) -> list[Finding]:
 
 
 def find_of(run: Run, folder: RunFolder) -> list[Finding]:
-    """The findings of a run that was loaded from this folder. Raises DatasetError as `find_in` does."""
+    """The first `MOST` findings of a run that was loaded from this folder. Raises DatasetError as `find_in` does."""
+    return find_all(run, folder)[:MOST]
+
+
+def find_all(run: Run, folder: RunFolder) -> list[Finding]:
+    """All findings of a run that was loaded from this folder, see `find`. Raises DatasetError as `find_in` does."""
     source = folder.filter_source(run.files)
     attributes = pa.table({name: source.read_attribute(name) for name in source.attributes})
     return find(run, folder.thumbnails(), attributes)
 
 
 def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | None = None) -> list[Finding]:
-    """At most `MOST` findings, those that cost most images first.
+    """The findings, those that cost most images first.
 
     Before them stand those about labels or classes that are certainly wrong, behind them classes whose mistakes are mostly
     doubtful labels.
@@ -77,7 +82,7 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     about_labels = [finding.rows for finding in kept if finding.id in ABOUT_LABELS]
     doubtful = np.concatenate([*about_labels, np.array([], int)])
     kept = [replace(each, next_step=_LABELS_FIRST) if _is_due_to(doubtful, each) else each for each in kept]
-    ranked = sorted(kept, key=lambda each: (each.id not in FIRST, each.next_step == _LABELS_FIRST, -each.cost))[:MOST]
+    ranked = sorted(kept, key=lambda each: (each.id not in FIRST, each.next_step == _LABELS_FIRST, -each.cost))
     own = tuple(as_texts(run.conditions))
     conditions = [finding.where or _by_number(run, finding) for finding in ranked]
     return [

@@ -14,6 +14,7 @@ from dashboard.core.analysis.checks.figures import class_figure
 from dashboard.core.analysis.checks.junit import junit_xml
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.reading import parse_checks
+from dashboard.core.analysis.findings.find import find_in
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.metrics.intervals import proportion
@@ -21,7 +22,7 @@ from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
-from tests.core.analysis.findings.faults import unreadable
+from tests.core.analysis.findings.faults import never_predicted, unreadable
 from tests.run_rows import Row, failed, manifest, ok, table_of
 from tests.simulated_runs import Simulated, clean
 
@@ -213,6 +214,19 @@ def test_findings(tmp_path: Path) -> None:
     assert outcome_of(store, "{no finding: unreadable, where: status=ok}").passed
 
 
+def test_checks_look_at_all_findings_not_only_at_those_that_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.core.analysis.findings.find.MOST", 1)
+    replace(never_predicted(1), failed=np.arange(2000) == 7).store(tmp_path / NOW)
+    store = RunStore(tmp_path)
+    assert [finding.id for finding in find_in(store.folder(NOW))] == ["never_predicted"]
+    outcome = outcome_of(store, "no finding: unreadable")
+    assert not outcome.passed and outcome.message.startswith("1 of 2,000 images could not be evaluated")
+    outcome = outcome_of(store, "findings <= 1")
+    assert not outcome.passed and outcome.value is not None and outcome.value >= 2
+
+
 def test_images_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> None:
     out = [replace(failed(i), reason="Its label 'z' was left out.") for i in range(20, 30)]
     unknown = replace(failed(30), reason="Its label 'ant' is not a class of pets@1.")
@@ -254,6 +268,7 @@ def answers(right: list[bool], first: int = 0) -> list[Row]:
         ([True] * 30, [True] * 30, True),  # the same
         ([True] * 24 + [False] * 6, [True] * 30, False),  # p = 2 / 2^6
         ([True] * 29 + [False], [True] * 30, True),  # one image is chance
+        ([True] * 26 + [False] * 4, [True] * 30, True),  # p = 2 / 2^4
         ([True] * 30, [True] * 24 + [False] * 6, True),  # better
         ([True] * 15 + [False] * 15, [False] * 15 + [True] * 15, True),  # other images, as many
     ],
