@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard.core.analysis.comparison import Comparison, Outcomes
 from dashboard.core.datasets import is_there
 from dashboard.core.errors import DashboardError
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
@@ -111,7 +112,7 @@ def _item(row: dict[Any, Any]) -> SheetItem:
 
 
 def _share(confidence: float) -> str:
-    return "" if pd.isna(confidence) else f" {confidence:.0%}"
+    return "" if pd.isna(confidence) else f" {percent(confidence)}"
 
 
 def _show_files(run: Run, rows: pd.DataFrame, position: str) -> None:
