@@ -9,18 +9,16 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.history.feedback_view import show_feedback
 from dashboard.ui.history.predictions_view import show_predictions
 from dashboard.ui.history.state_view import show_state
+from dashboard.ui.one_at_a_time import choose_one
 from dashboard.ui.visitor import visitors_services
 
 services = visitors_services()
 
 st.title("History", anchor=False)
-PARTS = {"Predictions": show_predictions, "Feedback": show_feedback}
-part = st.segmented_control(
-    "Part", list(PARTS), default=None if "part" in st.session_state else "Predictions", required=True, key="part",
-    label_visibility="collapsed", bind="query-params", persist_state="session",
-)  # fmt: skip
+LISTS = {"Predictions": show_predictions, "Feedback": show_feedback}
+shown = choose_one("List", LISTS, key="list")
 try:
     show_state(services)
-    PARTS.get(str(part), show_predictions)(services)
+    LISTS[shown](services)
 except DashboardError as error:
     show_error(error, "The history cannot be shown.")

@@ -237,6 +237,17 @@ def what_is_shown_has_words_for_those_who_do_not_see_it(root: Path) -> Iterator[
     yield from (f"{file}: {name} without alt" for file, name, keywords in shown(root) if "alt" not in keywords)
 
 
+def no_two_files_use_the_same_widget_key(root: Path) -> Iterator[str]:
+    """Streamlit keeps values by key: a page would get the value that was chosen on another one."""
+    files: dict[str, set[str]] = {}
+    for path in sources(root, "dashboard/ui", "pages"):
+        calls = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))
+        for keyword in (keyword for call in calls for keyword in call.keywords if keyword.arg == "key"):
+            if isinstance(keyword.value, ast.Constant):
+                files.setdefault(str(keyword.value.value), set()).add(str(path.relative_to(root)))
+    yield from (f"{key}: {', '.join(sorted(used))}" for key, used in files.items() if len(used) > 1)
+
+
 def posix_only_in_its_place(root: Path) -> Iterator[str]:
     """Two modules ask which system this is; what only POSIX has is imported inside functions."""
     for path in sources(root, "dashboard", "pages"):
@@ -268,6 +279,10 @@ PLANTED: dict[Rule, dict[str, str]] = {
         "dashboard/ui/x.py": "import os\nif os.name == 'nt':\n    pass\n",
     },
     names_of_modules_say_something: {"dashboard/core/runs/queue.py": ""},
+    no_two_files_use_the_same_widget_key: {
+        "pages/x.py": "st.toggle('X', key='x')\n",
+        "dashboard/ui/evaluate/x.py": "choose_one('X', NAMES, key='x')\n",
+    },
     what_is_shown_has_words_for_those_who_do_not_see_it: {"dashboard/ui/evaluate/deep/x.py": "st.dataframe(table)\n"},
 }
 

@@ -90,9 +90,12 @@ def list_feedback(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     before: Annotated[str, Query(max_length=64, description="only feedback before the one with this id")] = "",
 ) -> FeedbackSummary:
-    """What users said, the newest first, and the share of predictions that they called right."""
+    """What users said, the newest first, and the share of predictions that they called right.
+
+    A token without the scope `admin` gets its own feedback and the share of that.
+    """
     opinions = services.feedback.opinions(limit, before, user=caller.sees_only, model=model)
-    return FeedbackSummary.of_all(services.feedback.accuracy(model), opinions)
+    return FeedbackSummary.of_all(services.feedback.accuracy(model, caller.sees_only), opinions)
 
 
 def _class_names(services: Services, about: Entry) -> tuple[str, ...] | None:

@@ -52,4 +52,4 @@ def rest_of_bars(pred_probs: np.ndarray) -> str:
     if len(pred_probs) <= MOST_CLASSES:
         return ""
     rest = np.sort(pred_probs)[:-OF_MANY]
-    return f"And {len(rest):,} more, together {rest.sum():.1%}."
+    return f"And {len(rest):,} more, together {percent(rest.sum())}."

@@ -11,7 +11,14 @@ from dashboard.cli.arguments import AsJson, Where
 from dashboard.cli.output import plain_text, print_json, run_column, say, show, stop
 from dashboard.cli.show_run import show_one_label
 from dashboard.core.analysis.comparison import Comparison, compare
-from dashboard.core.analysis.comparison_words import few_images, metric_rows, p_in_words, side_in_words, verdict
+from dashboard.core.analysis.comparison_words import (
+    behind_in_words,
+    few_images,
+    metric_rows,
+    p_in_words,
+    side_in_words,
+    verdict,
+)
 from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.metrics.definitions import BY_NAME
@@ -105,17 +112,13 @@ def _show_board(board: Leaderboard) -> None:
         say(note, "yellow")
     table = Table(run_column(), "model", metric.title, "95% interval", "difference to the best", "may be the best")
     for each in board.ranked:
-        score, difference = each.scores[board.metric], each.difference
-        behind = ""
-        if difference:
-            behind = metric.difference(difference.value)
-            behind += f" ({metric.difference_interval(difference.low, difference.high, difference.n)})"
+        score = each.scores[board.metric]
         table.add_row(
             each.manifest.run_id,
             plain_text(each.manifest.model),
             metric.text(score.value),
             metric.interval(score.low, score.high, score.n),
-            behind,
+            behind_in_words(metric, each.difference),
             "yes" if each.may_be_best else "",
         )
     show(table)

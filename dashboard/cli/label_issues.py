@@ -14,7 +14,6 @@ from dashboard.cli.records import file_error
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.files import write_atomically
 from dashboard.core.metrics.percent import percent
-from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
@@ -34,14 +33,14 @@ def show_label_issues(
 
     They are found by cleanlab. The model must not have been trained on these images.
     """
-    from dashboard.core.analysis.label_issues import label_issues
+    from dashboard.core.analysis.label_issues import issues_csv, label_issues
 
     try:
         run = RunStore(get_settings().runs_dir).folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
         issues = label_issues(run)
         if out:
             try:
-                write_atomically(out, safe_for_spreadsheets(issues).to_csv(index=False).encode("utf-8-sig"))
+                write_atomically(out, issues_csv(issues))
             except OSError as error:
                 raise file_error(out, error) from error
     except DashboardError as error:

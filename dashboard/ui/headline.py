@@ -31,7 +31,7 @@ def show_headline(answer: Answer) -> None:
         st.header(f"Probably {of}", anchor=False, icon=":material/question_mark:", help=figures)
         st.markdown(f"Closest: **{label}**, {percent(confidence)}")
         st.caption(
-            f"This picture is less familiar to the model than {known.kept:.0%} of the pictures of these classes."
+            f"This picture is less familiar to the model than {percent(known.kept, 0)} of the pictures of these classes."
         )
     elif confidence < threshold:
         second = names[int(probs.argsort()[-2])]
@@ -58,6 +58,6 @@ def _figures(doubt: Doubt, known: Familiarity) -> str:
         "Two scores tell whether the picture shows any of the classes. "
         f"Energy: {doubt.energy:.2f}, doubtful above {known.max_energy:.2f}. "
         f"Highest probability: {percent(doubt.msp)}, doubtful below {percent(known.min_msp)}. "
-        f"Each accepts {known.kept:.0%} of held-out pictures of the classes. "
+        f"Each accepts {percent(known.kept, 0)} of held-out pictures of the classes. "
         f"The {'energy' if known.decides == 'energy' else 'probability'} decides, because it separated other pictures better."
     )

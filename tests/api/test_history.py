@@ -85,3 +85,5 @@ def test_a_user_sees_only_own_predictions(stranger: TestClient, opened: Services
     order = {"prediction_id": answer["prediction_id"], "is_right": True}
     assert stranger.post(f"{V1}/feedback", headers=headers["bob"], json=order).status_code == 403
     assert stranger.post(f"{V1}/feedback", headers=headers["ann"], json=order).status_code == 201
+    told = {name: stranger.get(f"{V1}/feedback", headers=header).json() for name, header in headers.items()}
+    assert told["ann"]["accuracy"]["n"] == 1 and told["bob"]["accuracy"] is None and told["bob"]["feedback"] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from dashboard.core.evaluation.measuring import measure
 from dashboard.services import Services
 from dashboard.ui.evaluate.earlier_runs import ROW_PX, ROWS_SHOWN, _height
 from tests.compared_runs import probabilities, write_run
+from tests.conftest import encoded, picture
 from tests.evaluating import evaluate
-from tests.pages.conftest import ROOT, alts, text_of
+from tests.pages.conftest import ROOT, alts, sheet, text_of
 
 Open = Callable[[str], AppTest]
 NAMES = ("cat", "dog")
@@ -122,6 +124,35 @@ def test_a_cell_of_the_confusion_matrix_gives_its_images(open_page: Open, runs: 
     assert "Only by A" not in text_of(at), "the choice is one of the comparison"
 
 
+def test_each_cell_begins_at_its_first_page_and_confidence_is_not_rounded_to_certainty(
+    open_page: Open, dashboard: Services, tmp_path: Path
+) -> None:
+    names, n = ("cat", "dog", "eel"), 90
+    with zipfile.ZipFile(tmp_path / "cats.zip", "w") as archive:
+        for i in range(n):
+            archive.writestr(f"pictures/{i:03d}.png", encoded(picture(0)))
+    for run_id, predicted in (("a", [1] * 45 + [2] * 45), ("b", [0] * n)):
+        probs = probabilities(predicted, 3, 0.9962)
+        dataset = str(tmp_path / "cats.zip")
+        write_run(
+            dashboard.settings.runs_dir, run_id, ["cat"] * n, probs, names, dataset=dataset, dataset_sha256="same"
+        )
+    at = open_page("compare")
+    at.session_state["compare-tab"] = "Confusion matrix"
+
+    def first_of(cell: tuple[str, str], **where: str | list[str]) -> dict[str, object]:
+        at.session_state["compare-cell-a-b"] = cell
+        opened(at, a="a", b="b", **where)
+        return dict(sheet(at)[0])
+
+    assert (first_of(("cat", "dog"))["index"], first_of(("cat", "dog"))["text"]) == (0, "A: dog 99.6%")
+    [page] = [key for key in at.session_state._state.filtered_state if key.startswith("compare-page-")]
+    at.session_state[page] = 2
+    assert first_of(("cat", "dog"))["index"] == 40
+    assert first_of(("cat", "eel"))["index"] == 45
+    assert first_of(("cat", "dog"), where=["confidence<0.999"])["index"] == 0
+
+
 def test_one_run_under_two_filters(open_page: Open, runs: Path) -> None:
     at = opened(open_page("compare"), a="bad", b="bad", where=["true_label=cat"], where_b=["true_label=dog"])
     assert headline(at).startswith("B is right more often: 100.0% against 33.3% for A") and " p " not in headline(at)
@@ -149,6 +180,9 @@ def test_more_than_two_are_ranked(open_page: Open, runs: Path) -> None:
     assert table["May be the best"].tolist() == ["yes", "yes", "no"]  # type: ignore[index]
     at.selectbox(key="rank-by").select("log_loss").run()
     assert not at.exception and "is first by Log loss" in headline(at)
+    at.selectbox(key="rank-by").select("ece15").run()
+    differences = table_with(at, "Place")["Difference to the best"].tolist()  # type: ignore[index]
+    assert differences[0] == "" and all("mostly chance" in each for each in differences[1:])
 
 
 @pytest.mark.parametrize(

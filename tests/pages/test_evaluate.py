@@ -280,6 +280,24 @@ def test_an_array_without_labels(open_page: Open) -> None:
     assert metrics(at) == {"Evaluated": "3", "Not evaluated": "0"} and "predicted, but not compared" in text_of(at)
 
 
+def test_a_view_that_the_next_run_does_not_have_is_left_for_the_overview(
+    open_page: Open, dashboard: Services, tmp_path: Path
+) -> None:
+    runs = []
+    for name, table in (
+        ("labelled", "file,label,p_cat,p_dog\na,cat,0.9,0.1\n"),
+        ("not", "file,p_cat,p_dog\na,0.9,0.1\n"),
+    ):
+        (tmp_path / f"{name}.csv").write_text(table)
+        runs.append(import_predictions(ImportRequest(tmp_path / f"{name}.csv"), dashboard.runs).manifest)
+    labelled, unlabelled = runs
+    at = view(open_run(open_page, labelled), "Classes")
+    for run in (unlabelled, labelled):
+        show_evaluation(at, run.run_id)
+        assert not at.exception and metrics(at)["Evaluated"] == "1"
+        assert at.segmented_control(key="view").value == "Overview"
+
+
 def test_an_array_that_is_no_images_is_refused_at_once(open_page: Open) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.zeros((2, 3, 8, 8), np.uint8))

@@ -15,7 +15,7 @@ from dashboard.core.metrics.guarantee import guarantee_on_halves
 from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.temperature import softmax
 from dashboard.services import Services
-from tests.pages.conftest import text_of
+from tests.pages.conftest import ROOT, text_of
 from tests.run_rows import Row, manifest, table_of
 
 Open = Callable[[str], AppTest]
@@ -266,3 +266,18 @@ def _images(at: AppTest) -> str:
     """What the box says about the images that are shown."""
     box = next(each for each in at.selectbox if each.label == "Images")
     return str(box.format_func(box.value))
+
+
+def test_the_part_is_still_open_after_a_look_at_the_history(show: Show) -> None:
+    at = show(*predictions(), part="Curves")
+    for page in ("history", "evaluate"):
+        at.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
+        assert not at.exception
+    at.segmented_control(key="view").set_value("Confidence").run()
+    assert not at.exception and at.segmented_control(key="part").value == "Curves"
+
+
+@pytest.mark.parametrize("part", ["Feedback", ""])
+def test_a_part_that_does_not_exist_in_the_address_opens_the_first(show: Show, part: str) -> None:
+    at = show(*predictions(), part=part)
+    assert "Calibration error (ECE)" in metrics(at)

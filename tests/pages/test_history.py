@@ -120,7 +120,7 @@ def test_feedback_is_listed_with_its_accuracy_and_its_bias(open_page: Open, dash
     at = open_page("history")
     assert sorted(str(row["feedback"]) for row in table_of(at)) == ["right", "wrong: dog"]
     at = open_page("predict")
-    at.query_params["part"] = "Feedback"
+    at.query_params["list"] = "Feedback"
     at = at.switch_page(HISTORY).run()
     assert not at.exception and [m.value for m in at.metric] == ["50.0%"]
     assert "not the accuracy on all images" in text_of(at) and table_of(at)[0]["note"] == "'=1+1"

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.core.access.visitor import Visitor
+from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.services import Services
-from tests.pages.conftest import show_evaluation, text_of
+from tests.pages.conftest import ROOT, show_evaluation, text_of
+from tests.recorded import entry
 from tests.run_rows import manifest
 
 
@@ -31,3 +32,17 @@ def test_a_user_sees_own_evaluations_and_those_of_nobody(
     monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("ann@x.org"))
     at = show_evaluation(open_page("evaluate"), "r-bob")
     assert "There is no run" in text_of(at) and not at.exception
+
+
+def test_a_user_sees_own_feedback_and_its_share(
+    open_page: Callable[[str], AppTest], dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, (user, is_right) in enumerate((("ann@x.org", True), ("root@x.org", False))):
+        dashboard.feedback.give(dashboard.history.record(entry(bytes([number]))), is_right, user=user)
+    for who, share in ((Visitor("ann@x.org"), "100.0%"), (Visitor("bob@x.org"), None), (OPERATOR, "50.0%")):
+        monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda who=who: who)
+        at = open_page("predict")
+        at.query_params["list"] = "Feedback"
+        at = at.switch_page(str(ROOT / "pages" / "history.py")).run()
+        assert not at.exception and [each.value for each in at.metric] == ([share] if share else [])
+        assert ("You did not say yet" in text_of(at)) == (share is None)

@@ -54,6 +54,14 @@ def metric_rows(comparison: Comparison) -> Iterator[MetricRow]:
         )  # fmt: skip
 
 
+def behind_in_words(metric: Definition, difference: Score | None) -> str:
+    """The difference of a run to the best by this metric, with its 95% interval; "" for the best, which has none."""
+    if difference is None:
+        return ""
+    interval = metric.difference_interval(difference.low, difference.high, difference.n)
+    return f"{metric.difference(difference.value)} ({interval})"
+
+
 def few_images(comparison: Comparison) -> str:
     """A sentence about the metrics that say little with so few images; "" if there are none."""
     return chance_notes(dict.fromkeys(comparison.differences, min(comparison.a.n, comparison.b.n)))

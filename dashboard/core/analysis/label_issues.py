@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run, damaged
 
 COLUMNS = ("index", "file", "label", "suggested_label", "confidence", "score", "rank")
@@ -44,6 +45,11 @@ def label_issues(run: Run) -> pd.DataFrame:
     found = run.detail(run.table.loc[positions], wanted).sort_values("true_probability", kind="stable")
     columns = dict(zip(wanted, COLUMNS, strict=False))
     return found.rename(columns=columns).assign(rank=np.arange(1, len(found) + 1))
+
+
+def issues_csv(issues: pd.DataFrame) -> bytes:
+    """A CSV file with the columns `COLUMNS` of rows that `label_issues` found; UTF-8 with byte order mark."""
+    return safe_for_spreadsheets(issues[[*COLUMNS]]).to_csv(index=False).encode("utf-8-sig")
 
 
 def _issues(run: Run) -> np.ndarray:

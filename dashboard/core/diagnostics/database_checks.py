@@ -9,6 +9,7 @@ from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.diagnostics.checks import MIB, Check, without_full_stop
 from dashboard.core.diagnostics.context import CheckContext, Records, Step
 from dashboard.core.errors import DashboardError, DependencyError, counted
+from dashboard.core.metrics.percent import percent
 
 if TYPE_CHECKING:
     from dashboard.core.database.database import Database
@@ -85,7 +86,7 @@ def check_answers(records: Records) -> Check:
     """How often a stored answer was used, and how large all of them are."""
     figures = records.answers.figures
     asked = figures.hits + figures.misses
-    used = f"{figures.hits / asked:.0%} of {asked:,} questions" if asked else "no question yet"
+    used = f"{percent(figures.hits / asked, 0)} of {asked:,} questions" if asked else "no question yet"
     try:
         size = records.answers.size_bytes()
     except DashboardError as error:

@@ -12,6 +12,7 @@ from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.errors import BrokenVersionError, Code, DashboardError, DatasetError, ModelError, WorkerError
 from dashboard.core.images.preprocessing import SCALINGS
 from dashboard.core.labels.matching import match_labels
+from dashboard.core.metrics.percent import percent
 from dashboard.core.models.facts import ModelFacts
 from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.inference import Inference
@@ -184,7 +185,7 @@ def check_self_test(version: ModelVersion, inference: Inference, samples: Sequen
         return Check(check_id, "models", "error", without_full_stop(error.message), fix)
     details = (
         (ACCURACY, f"{found.accuracy} of {found.accuracy.n}"),
-        ("Most frequent answer", f"{found.answer}, {found.share:.0%}"),
+        ("Most frequent answer", f"{found.answer}, {percent(found.share, 0)}"),
         ("Input scaling", version.preprocessing.scaling_name),
     )
     mine = version.preprocessing.scaling_name

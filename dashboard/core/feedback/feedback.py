@@ -113,22 +113,32 @@ class Feedback:
         with self._database.writing() as connection:
             return int(connection.execute(said).rowcount)
 
-    def settled(self, model: str | None = None) -> list[Opinion]:
-        """The last word on each prediction, whoever said it, the newest first."""
-        from dashboard.core.database.tables import feedback
+    def settled(self, model: str | None = None, user: str | None = None) -> list[Opinion]:
+        """The last word on each prediction, the newest first.
 
-        return self._last_words((feedback.c.subject,), of_model(feedback, model), None)
+        Args:
+            user: whose words count; None: those of everybody.
+        """
+        return [said[0] for said in self._by_prediction(model, user)]
 
-    def accuracy(self, model: str | None = None) -> FeedbackAccuracy | None:
-        """The share of right predictions among those with feedback; None if there is none."""
-        settled = self.settled(model)
-        if not settled:
+    def accuracy(self, model: str | None = None, user: str | None = None) -> FeedbackAccuracy | None:
+        """The share of right predictions among those with feedback; None if there is none.
+
+        Args:
+            user: whose feedback counts; None: that of everybody.
+        """
+        said = self._by_prediction(model, user)
+        if not said:
             return None
-        verdicts: dict[str, set[bool]] = {}
-        for opinion in self.opinions(None, model=model):
-            verdicts.setdefault(opinion.subject, set()).add(opinion.is_right)
-        disputed = sum(len(each) > 1 for each in verdicts.values())
-        return FeedbackAccuracy(proportion(sum(each.is_right for each in settled), len(settled)), disputed)
+        disputed = sum(len({each.is_right for each in words}) > 1 for words in said)
+        return FeedbackAccuracy(proportion(sum(words[0].is_right for words in said), len(said)), disputed)
+
+    def _by_prediction(self, model: str | None, user: str | None) -> list[list[Opinion]]:
+        """The last words of the users on each prediction, the newest first."""
+        said: dict[str, list[Opinion]] = {}
+        for opinion in self.opinions(None, user=user, model=model):
+            said.setdefault(opinion.subject, []).append(opinion)
+        return list(said.values())
 
     def _last_words(self, by: tuple[Any, ...], asked: list[ColumnElement[bool]], most: int | None) -> list[Opinion]:
         from sqlalchemy import func, select

@@ -71,10 +71,3 @@ def probabilities_of(pred_probs: np.ndarray, true_ids: np.ndarray) -> Probabilit
         rank_of_label=np.where(known, before.sum(axis=1) + 1, 0),
         squared_error=np.where(known, np.maximum(squared, 0), np.nan),
     )
-
-
-def answers_of(pred_probs: np.ndarray, true_ids: np.ndarray) -> Answers:
-    """The answers for probabilities (N, K) and labels (N,) in [0, K)."""
-    return Answers(
-        np.asarray(true_ids), pred_probs.argmax(axis=1), pred_probs.shape[1], probabilities_of(pred_probs, true_ids)
-    )

@@ -127,7 +127,7 @@ def judge(test: SelfTest, version: ModelVersion) -> Verdict:
     chance, stated = 1 / len(version.class_names), version.accuracy
     surprising = stated is not None and _chance_of_at_most(test.right, n, stated) < SURPRISE
     if test.accuracy.low <= chance:
-        mostly = f"it predicts {test.answer!r} for {test.share:.0%} of them"
+        mostly = f"it predicts {test.answer!r} for {percent(test.share, 0)} of them"
         if surprising or test.accuracy.value <= chance:
             return Verdict("error", f"{version.ref} {right}, no better than guessing; {mostly}")
         return Verdict("warning", f"{version.ref} {right}, too few to rule out guessing; {mostly}")

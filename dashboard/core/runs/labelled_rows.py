@@ -18,12 +18,7 @@ class LabelledRows:
 
     values: np.ndarray  # (N, K) probabilities or logits
     labels: np.ndarray  # (N,) true class ids
-    of: int  # number of all labelled rows, >= N
-
-    @property
-    def are_a_part(self) -> bool:
-        """True if the run has more labelled rows."""
-        return len(self.labels) < self.of
+    of: int  # number of all labelled rows; more than N if these are a part
 
 
 def labelled_rows(run: Run, column: str = "pred_probs", most_numbers: int = MOST_NUMBERS) -> LabelledRows:

@@ -12,7 +12,9 @@ import streamlit as st
 from dashboard.core.analysis.comparison import Comparison, Outcomes
 from dashboard.core.datasets import is_there
 from dashboard.core.errors import DashboardError
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
@@ -31,8 +33,8 @@ def show_changes(services: Services, comparison: Comparison, outcomes: Outcomes)
     show_side_by_side(
         services,
         comparison,
-        ImageList("only-a", "Only A is right", outcomes.rows_only_a_right),
-        ImageList("only-b", "Only B is right", outcomes.rows_only_b_right),
+        ImageList("Only A is right", outcomes.rows_only_a_right),
+        ImageList("Only B is right", outcomes.rows_only_b_right),
     )
 
 
@@ -40,8 +42,7 @@ def show_changes(services: Services, comparison: Comparison, outcomes: Outcomes)
 class ImageList:
     """Images that the two answer differently."""
 
-    key: str
-    title: str
+    title: str  # tells the lists of a comparison apart
     rows: pd.DataFrame  # see `LabelledPairs.rows`
 
 
@@ -57,10 +58,12 @@ def show_side_by_side(services: Services, comparison: Comparison, left: ImageLis
             if images.rows.empty:
                 st.caption("None.")
             else:
-                _show_images(services, a, b, images)
+                about = "&".join((*as_texts(comparison.a.conditions), images.title))  # B has the same conditions
+                _show_images(services, a, b, images, about)
 
 
-def _show_images(services: Services, a: Run, b: Run, listed: ImageList) -> None:
+def _show_images(services: Services, a: Run, b: Run, listed: ImageList, about: str) -> None:
+    """Shows a page of the images. `about` identifies the list, so that each list remembers its own page."""
     rows = listed.rows
     found = _pictures(services, a, b)
     if isinstance(found, DashboardError):
@@ -68,7 +71,7 @@ def _show_images(services: Services, a: Run, b: Run, listed: ImageList) -> None:
         _show_files(b, rows.head(FILES_SHOWN), "position_b")
         return
     images, run, position = found
-    key = f"{listed.key}-{a.manifest.run_id}-{b.manifest.run_id}"
+    key = f"{a.manifest.run_id}-{b.manifest.run_id}-{about}"
     pages, page_key = -(-len(rows) // IMAGES_A_PAGE), f"compare-page-{key}"
     page = min(st.session_state.get(page_key, 1), pages)
     if page_key in st.session_state:
@@ -111,7 +114,7 @@ def _item(row: dict[Any, Any]) -> SheetItem:
 
 
 def _share(confidence: float) -> str:
-    return "" if pd.isna(confidence) else f" {confidence:.0%}"
+    return "" if pd.isna(confidence) else f" {percent(confidence)}"
 
 
 def _show_files(run: Run, rows: pd.DataFrame, position: str) -> None:

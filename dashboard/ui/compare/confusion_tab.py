@@ -58,6 +58,6 @@ def _show_cell(services: Services, comparison: Comparison, outcomes: Outcomes, t
     show_side_by_side(
         services,
         comparison,
-        ImageList("cell-a", f"Only by A: {what}", only_a),
-        ImageList("cell-b", f"Only by B: {what}", only_b),
+        ImageList(f"Only by A: {what}", only_a),
+        ImageList(f"Only by B: {what}", only_b),
     )

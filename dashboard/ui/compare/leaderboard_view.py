@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.analysis.comparison_words import p_in_words
+from dashboard.core.analysis.comparison_words import behind_in_words, p_in_words
 from dashboard.core.analysis.leaderboard import Leaderboard
 from dashboard.core.errors import counted
 from dashboard.core.metrics.definitions import BY_NAME, METRICS
@@ -41,19 +41,16 @@ def show_leaderboard(board: Leaderboard) -> None:
     st.caption(plain(" ".join((f"Compared over {board.n:,} images with a label.", *board.notes))))
     rows = []
     for place, each in enumerate(board.ranked, start=1):
-        score, difference = each.scores[metric.name], each.difference
+        score = each.scores[metric.name]
         row = {
             "Place": place,
             "Model": each.manifest.model,
             "Dataset": each.manifest.dataset_name,
             metric.title: metric.text(score.value),
             "95% interval": metric.interval(score.low, score.high, score.n),
-            "Difference to the best": "",
+            "Difference to the best": behind_in_words(metric, each.difference),
             "May be the best": "yes" if each.may_be_best else "no",
         }
-        if difference:
-            low, high = metric.difference(difference.low), metric.difference(difference.high)
-            row["Difference to the best"] = f"{metric.difference(difference.value)} ({low} to {high})"
         if board.metric == "accuracy":
             row["McNemar's test"] = "" if each.p is None else p_in_words(each.p)
         rows.append(row)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import streamlit as st
-
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.confidence_acceptance import show_acceptance, show_slider
@@ -14,6 +12,7 @@ from dashboard.ui.evaluate.confidence_curves import show_curves
 from dashboard.ui.evaluate.confidence_sets import show_prediction_sets
 from dashboard.ui.evaluate.confidence_temperature import show_temperature
 from dashboard.ui.evaluate.images_view import show_images
+from dashboard.ui.one_at_a_time import choose_one
 
 _PARTS: Mapping[str, Callable[[Services, Run], None]] = {
     "Calibration": show_calibration,
@@ -27,9 +26,5 @@ _PARTS: Mapping[str, Callable[[Services, Run], None]] = {
 def show_confidence(services: Services, run: Run) -> None:
     """Shows the threshold and what it accepts, the chosen part, and the chosen images. The run has labelled rows."""
     show_slider(run)
-    part = st.segmented_control(
-        "Part", list(_PARTS), default="Calibration", required=True, key="part", label_visibility="collapsed",
-        bind="query-params", persist_state="session",
-    )  # fmt: skip
-    _PARTS[str(part)](services, run)
+    _PARTS[choose_one("Part", _PARTS, key="part")](services, run)
     show_images(services, run)

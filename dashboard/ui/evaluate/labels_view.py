@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard.core.analysis.label_issues import issues_csv
 from dashboard.core.errors import DashboardError
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
@@ -76,10 +77,9 @@ def _item(row: dict[Hashable, Any]) -> SheetItem:
 def _offer_csv(run: Run, issues: pd.DataFrame) -> None:
     ticked = issues[issues["index"].isin(selected_images(run.manifest.run_id))]
     chosen = issues if ticked.empty else ticked
-    columns = ["file", "label", "suggested_label", "confidence", "score"]
     st.download_button(
         f"All {len(issues):,} as CSV" if ticked.empty else f"The {len(ticked):,} selected as CSV",
-        lambda: safe_for_spreadsheets(chosen[columns]).to_csv(index=False).encode("utf-8-sig"),
+        lambda: issues_csv(chosen),
         f"{run.manifest.dataset_name}-label-issues.csv",
         "text/csv",
         key="download-label-issues",

@@ -18,6 +18,7 @@ from dashboard.ui.evaluate.images_view import show_images
 from dashboard.ui.evaluate.labels_view import show_labels
 from dashboard.ui.evaluate.overview import show_overview
 from dashboard.ui.evaluate.report_view import show_report
+from dashboard.ui.one_at_a_time import choose_one
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,4 @@ VIEWS = (
 def show_view(services: Services, run: Run) -> None:
     """Shows the view that the reader chose, and a control to choose another."""
     shown = {view.name: view for view in VIEWS if view.is_shown(run)}
-    name = st.segmented_control(
-        "View", list(shown), default=None if VIEW in st.session_state else "Overview", required=True, key=VIEW, label_visibility="collapsed",
-        bind="query-params", persist_state="session",
-    )  # fmt: skip
-    shown.get(str(name), VIEWS[0]).draw(services, run)
+    shown[choose_one("View", shown, key=VIEW)].draw(services, run)

@@ -30,11 +30,11 @@ def show_feedback(services: Services) -> None:
     """Shows it. Raises DatabaseError or DependencyError if the database cannot be used."""
     if error := st.session_state.pop(_ERROR, None):
         show_error(error, "The feedback was not deleted.")
-    accuracy = services.feedback.accuracy()
-    if accuracy is None:
-        st.info(
-            "Nobody said yet whether a prediction is right. Predict asks below each answer.", icon=":material/reviews:"
-        )
+    only = services.visitor.sees_only
+    opinions, accuracy = services.feedback.opinions(SHOWN, user=only), services.feedback.accuracy(user=only)
+    if accuracy is None or not opinions:
+        nobody = "Nobody said yet" if only is None else "You did not say yet"
+        st.info(f"{nobody} whether a prediction is right. Predict asks below each answer.", icon=":material/reviews:")
         return
     disputed = f" Users disagree about {accuracy.disputed:,}." if accuracy.disputed else ""
     right = accuracy.right
@@ -43,7 +43,6 @@ def show_feedback(services: Services) -> None:
         f"95% interval {in_percent(right.low)} to {in_percent(right.high)}%, from {counted(right.n, 'prediction')}."
         f"{disputed} {accuracy.caution}"
     )
-    opinions = services.feedback.opinions(SHOWN, user=services.visitor.sees_only)
     chosen = _show_list(opinions)
     if len(opinions) == SHOWN:
         st.caption(f"The newest {SHOWN} are listed; the exports have all.")
@@ -95,9 +94,7 @@ def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:
 
 
 def _last_words(services: Services) -> list[Opinion]:
-    """The last word on each prediction, or the last of the one user whose feedback may be seen."""
-    only = services.visitor.sees_only
-    return services.feedback.settled() if only is None else services.feedback.opinions(None, user=only)
+    return services.feedback.settled(user=services.visitor.sees_only)
 
 
 def _withdraw(services: Services, opinion: Opinion) -> None:

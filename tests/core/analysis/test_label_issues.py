@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dashboard.core.analysis import label_issues as module
-from dashboard.core.analysis.label_issues import COLUMNS, label_issues
+from dashboard.core.analysis.label_issues import COLUMNS, issues_csv, label_issues
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
@@ -112,3 +113,8 @@ def test_the_reference_predictions(shared_dir: Path, tmp_path: Path) -> None:
     imported = import_predictions(ImportRequest(next(files), NAMES, next(files), "oracle", {}, None), store)
     issues = label_issues(store.folder(imported.manifest.run_id).load(VIEW_COLUMNS))
     assert len(issues) == 284 and issues["index"].head(3).tolist() == [3828, 2405, 6753]
+
+
+def test_the_csv_file_has_all_columns_and_no_formulas() -> None:
+    issues = pd.DataFrame([[3, "=a.png", "cat", "dog", 0.9, 0.05, 1]], columns=[*COLUMNS], index=[7])
+    assert issues_csv(issues).decode("utf-8-sig").splitlines() == [",".join(COLUMNS), "3,'=a.png,cat,dog,0.9,0.05,1"]

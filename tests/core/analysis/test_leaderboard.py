@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard.core.analysis.comparison_words import behind_in_words
 from dashboard.core.analysis.leaderboard import leaderboard
 from dashboard.core.errors import DatasetError
+from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.paired import mcnemar_p
+from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.run import Run
 from tests.compared_runs import load, probabilities, write_run
 
@@ -83,3 +86,11 @@ def test_nothing_in_common(tmp_path: Path) -> None:
     ]  # fmt: skip
     with pytest.raises(DatasetError, match="in all of these"):
         leaderboard([a, *halves])
+
+
+def test_the_words_about_the_best_agree_with_the_mark() -> None:
+    accuracy, ece = BY_NAME["accuracy"], BY_NAME["ece15"]
+    assert behind_in_words(accuracy, None) == ""
+    assert behind_in_words(accuracy, Score(-0.005, -0.0104, -0.00002, 900)) == "-0.5 (-1.040 to -0.002)"
+    assert behind_in_words(accuracy, Score(*[np.nan] * 3, 900)) == "- (-)"
+    assert behind_in_words(ece, Score(0.1, -0.1, 0.3, 60)).endswith("(fewer than 10 images per bin: mostly chance))")

@@ -58,6 +58,9 @@ def test_the_accuracy_has_its_interval_and_a_caution(feedback: Feedback, history
     for i, each in enumerate(ids):
         feedback.give(each, i < 8, user="ann")
     feedback.give(ids[9], True, user="bob")
+    own = feedback.accuracy("pets", "bob")
+    assert own and (own.right.value, own.right.n, own.disputed) == (1.0, 1, 0)
+    assert feedback.accuracy(user="eve") is None and [each.user for each in feedback.settled(user="bob")] == ["bob"]
     found = feedback.accuracy("pets")
     assert found and (found.right.value, found.right.n, found.disputed) == (0.9, 10, 1)
     assert found.right.low == pytest.approx(0.5958, abs=1e-4) and found.right.high == pytest.approx(0.9821, abs=1e-4)

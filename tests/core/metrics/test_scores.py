@@ -12,7 +12,7 @@ from scipy.stats import binomtest, bootstrap
 from sklearn import metrics as sk
 
 from dashboard.core.metrics import scores as module
-from dashboard.core.metrics.answers import Answers, answers_of
+from dashboard.core.metrics.answers import Answers, probabilities_of
 from dashboard.core.metrics.calibration import equal_mass_reliability
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.scores import MOST_RESAMPLED, Score, compared, scores
@@ -31,6 +31,12 @@ def simulated(
     logits[np.arange(n), labels] += strength
     probs = np.exp(logits * sharpness)
     return probs / probs.sum(axis=1, keepdims=True), labels
+
+
+def answers_of(pred_probs: np.ndarray, true_ids: np.ndarray) -> Answers:
+    """The answers for probabilities (N, K) and labels (N,) in [0, K)."""
+    k = pred_probs.shape[1]
+    return Answers(true_ids, pred_probs.argmax(axis=1), k, probabilities_of(pred_probs, true_ids))
 
 
 REFERENCE: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
