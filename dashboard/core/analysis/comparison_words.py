@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.metrics.definitions import BY_NAME, METRICS, Definition, chance_notes
+from dashboard.core.metrics.scores import Score
 
 
 def verdict(comparison: Comparison) -> str:

@@ -3,8 +3,9 @@
 Shares (accuracy, top-k) have Wilson's interval. All others, and all differences, have a bootstrap interval: images are
 drawn with replacement, and both evaluations of a pair see the same draw (Efron, Tibshirani: An introduction to the
 bootstrap, 1993, chapter 13). If every draw gives the same, such as without any mistake, a bootstrap interval would have no
-width. Then metrics of labels have the interval of the accuracy, differences of shares have that of Newcombe (1998,
-method 10 without correlation), and others have none.
+width. Then metrics of labels have the interval of the accuracy, differences of shares have that of Newcombe (Improved
+confidence intervals for the difference between binomial proportions based on paired data, 1998, method 10), and others
+have none.
 """
 
 from __future__ import annotations
@@ -95,10 +96,8 @@ def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
             value = values_b[name] - values_a[name]
             drawn = drawn_b[name] - drawn_a[name]
             if name in SHARES and not _varies(drawn):
-                share_a, share_b = _share(values_a[name], len(a)), _share(values_b[name], len(b))
-                down = math.hypot(share_b.value - share_b.low, share_a.high - share_a.value)
-                up = math.hypot(share_b.high - share_b.value, share_a.value - share_a.low)
-                found[name] = Score(value, value - down, value + up, n)
+                low, high = _newcombe(_share(values_a[name], len(a)), _share(values_b[name], len(b)))
+                found[name] = Score(value, low, high, n)
             else:
                 found[name] = Score(value, *_interval("", value, drawn), n)
     return Compared(
@@ -187,8 +186,22 @@ def _share(value: float, n: int) -> Proportion:
     return proportion(round(value * n), n)
 
 
+def _newcombe(a: Proportion, b: Proportion) -> tuple[float, float]:
+    """The interval of b - a, for pairs that are all alike: equal, or one way round."""
+    alike = float(a.value == b.value and 0 < a.value < 1)  # the correlation
+
+    def reach(of_b: float, of_a: float) -> float:
+        return math.sqrt((of_b - of_a) ** 2 + 2 * (1 - alike) * of_b * of_a)
+
+    difference = b.value - a.value
+    down, up = reach(b.value - b.low, a.high - a.value), reach(b.high - b.value, a.value - a.low)
+    return difference - down, difference + up
+
+
 def _varies(drawn: np.ndarray) -> bool:
-    return bool(np.nanmax(drawn, initial=-np.inf) - np.nanmin(drawn, initial=np.inf) > _NO_WIDTH)
+    """Whether more than a few resamples are different."""
+    low, high = np.percentile(drawn[~np.isnan(drawn)], _LIMITS)
+    return bool(high - low > _NO_WIDTH)
 
 
 def _interval(name: str, value: float, drawn: np.ndarray) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from dashboard.core.metrics.answers import Answers, probabilities_of
 from dashboard.core.metrics.calibration import equal_mass_reliability
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.scores import MOST_RESAMPLED, Score, compared, scores
-from dashboard.core.metrics.weighted import WeightedMetrics
+from dashboard.core.metrics.weighted import SHARES, WeightedMetrics
 
 ORACLE = Path(__file__).resolve().parents[4] / "shared" / "oracles"
 
@@ -134,7 +135,8 @@ def test_no_images_have_no_metrics_and_one_image_has_those_that_are_defined() ->
     assert scores(answers_of(probs[:0], labels[:0])) == {}
     one = scores(answers_of(np.array([[0.9, 0.1]]), np.array([0])))
     assert one["accuracy"].value == 1 and not one["cohen_kappa"].is_meaningful
-    assert all(np.isfinite([s.value, s.low, s.high]).all() for s in one.values() if s.is_meaningful)
+    assert all(np.isfinite([one[name].low, one[name].high]).all() for name in SHARES)
+    assert math.isnan(one["log_loss"].low) and one["log_loss"].value == pytest.approx(-math.log(0.9))
 
 
 def test_shares_have_the_interval_of_wilson() -> None:
@@ -180,7 +182,42 @@ def test_intervals_cover_the_truth_as_often_as_they_say(monkeypatch: pytest.Monk
 def test_two_equal_evaluations_do_not_differ() -> None:
     answers = answers_of(*simulated(400, 8))
     for name, difference in compared(answers, answers).differences.items():
-        assert (difference.value, difference.low, difference.high) == (0, 0, 0), name
+        assert difference.value == 0, name
+        if name in SHARES:
+            assert -0.02 < difference.low < 0 < difference.high < 0.02, name
+        else:
+            assert math.isnan(difference.low) and math.isnan(difference.high), name
+
+
+def test_no_mistake_among_few_images_is_no_proof() -> None:
+    answers = answers_of(np.array([[0.9, 0.1]] * 4 + [[0.1, 0.9]] * 4), np.array([0] * 4 + [1] * 4))
+    found = scores(answers)
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "mcc", "cohen_kappa"):
+        low = binomtest(8, 8).proportion_ci(method="wilson").low
+        assert (found[name].value, found[name].low, found[name].high) == pytest.approx((1, low, 1)), name
+    assert found["log_loss"].value == pytest.approx(-np.log(0.9)) and math.isnan(found["log_loss"].low)
+    wrong = answers_of(np.array([[0.1, 0.9]] * 4 + [[0.9, 0.1]] * 4), np.array([0] * 4 + [1] * 4))
+    difference = compared(answers, wrong).differences["accuracy"]
+    assert (difference.value, difference.low) == (-1, -1) and -0.6 < difference.high < -0.5
+
+
+def test_the_interval_of_equal_pairs_is_that_of_newcombe() -> None:
+    """Method 10 by hand: 90 pairs of 100 are right in both, none in one only."""
+    answers = answers_of(np.array([[0.9, 0.1]] * 90 + [[0.1, 0.9]] * 10), np.array([0] * 95 + [1] * 5))
+    share = binomtest(95, 100).proportion_ci(method="wilson")
+    reach = abs((0.95 - share.low) - (share.high - 0.95))  # their correlation is 1
+    found = compared(answers, answers).differences["accuracy"]
+    assert (found.low, found.high) == pytest.approx((-reach, reach))
+
+
+def test_macro_f1_lies_in_its_interval_also_with_few_images_of_each_class() -> None:
+    rng = np.random.default_rng(9)
+    labels = np.repeat(np.arange(100), 3)
+    probs = rng.dirichlet(np.full(100, 0.1), 300)
+    probs[np.arange(300), labels] += rng.random(300)
+    found = scores(answers_of(probs / probs.sum(axis=1, keepdims=True), labels))
+    for name in ("macro_f1", "weighted_f1"):
+        assert found[name].low < found[name].value < found[name].high, name
 
 
 def test_a_difference_is_paired() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -156,15 +157,18 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
         return Outcome(check, False, f"{_name(demand)} is not defined for these images.")
     if not score.is_meaningful:
         return Outcome(check, False, f"{_name(demand)} says nothing, because all images have the same label.")
+    if math.isnan(score.low) and demand.part != "value":
+        return Outcome(
+            check, False, f"{_name(demand)} has no interval, because these images are too few or too much alike."
+        )
     value = {"value": score.value, "low": score.low, "high": score.high}[demand.part]
     definition = BY_NAME.get(metric, _ACCURACY)  # recall, precision and f1 of a class are shares too
     text = partial(definition.text, decimals=definition.decimals_apart(value, demand.limit))
     part = {"value": "is", "low": "has the lower limit", "high": "has the upper limit"}[demand.part]
-    message = (
-        f"{_name(demand)} {part} {text(value)} (95% interval {text(score.low)} to {text(score.high)}, "
-        f"{counted(score.n, 'image')})."
-    )
-    return Outcome(check, _holds(value, demand), message, value, score.low, score.high, score.n)
+    interval = "" if math.isnan(score.low) else f"95% interval {text(score.low)} to {text(score.high)}, "
+    message = f"{_name(demand)} {part} {text(value)} ({interval}{counted(score.n, 'image')})."
+    low, high = (None if math.isnan(each) else each for each in (score.low, score.high))
+    return Outcome(check, _holds(value, demand), message, value, low, high, score.n)
 
 
 def _failed(check: Check, demand: Comparison, run: Run) -> Outcome:
