@@ -52,6 +52,7 @@ def needs(scope: Scope) -> Any:
             return OPERATOR
         services: Services = request.app.state.get_services()
         token = services.tokens.check(credentials and credentials.credentials, scope)
+        request.state.token_id = token.token_id
         caller = Visitor(f"token {token.name}", token.allows("admin"))
         request.state.visitor = caller
         return caller
