@@ -85,7 +85,7 @@ class Evaluations(Schema):
 
 @router.post(
     "", status_code=202, response_model=EvaluationRecord, openapi_extra=BODY,
-    responses=answers(400, 401, 403, 404, 413, 429, 503, 507),
+    responses=answers(400, 404, 507),
 )  # fmt: skip
 async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request) -> Response:
     """Evaluates a model on a dataset: an uploaded file, or a dataset on this server by its name.
@@ -107,7 +107,7 @@ def _start(services: Services, order: Order) -> Job:
     )
 
 
-@router.get("", responses=answers(401, 403, 429))
+@router.get("")
 def list_evaluations(
     caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
@@ -135,7 +135,7 @@ def list_evaluations(
     )
 
 
-@router.get("/{id}", responses=answers(401, 403, 404, 429))
+@router.get("/{id}", responses=answers(404))
 def show(
     caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId, where: Where = ()
 ) -> EvaluationRecord:
@@ -143,7 +143,10 @@ def show(
     return record_of(services, id, request, where)
 
 
-@router.get("/{id}/events", response_class=EventSourceResponse, responses=answers(401, 403, 404, 429))
+@router.get(
+    "/{id}/events", response_class=EventSourceResponse,
+    responses={**answers(404), 200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)  # fmt: skip
 async def events(
     caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId
 ) -> EventSourceResponse:
@@ -170,7 +173,7 @@ async def events(
     return EventSourceResponse(stream())
 
 
-@router.get("/{id}/rows", responses=answers(401, 403, 404, 409, 429))
+@router.get("/{id}/rows", responses=answers(404))
 def rows(
     caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
@@ -200,7 +203,7 @@ def rows(
 
 @router.get(
     "/{id}/images/{n}", response_class=Response,
-    responses={**answers(401, 403, 404, 429), 200: {"content": {"application/octet-stream": {}}}},
+    responses={**answers(404), 200: {"content": {"application/octet-stream": {}}}},
 )  # fmt: skip
 def image(
     caller: Annotated[Visitor, needs("evaluate")],
@@ -221,7 +224,7 @@ def image(
 
 @router.get(
     "/{id}/report", response_class=Response,
-    responses={**answers(401, 403, 404, 409, 429, 503), 200: {"content": {"text/html": {}, "text/markdown": {}}}},
+    responses={**answers(404), 200: {"content": {"text/html": {}, "text/markdown": {}}}},
 )  # fmt: skip
 def report(
     caller: Annotated[Visitor, needs("evaluate")],
@@ -241,7 +244,7 @@ def report(
     return Response(text, media_type="text/html" if format == "html" else "text/markdown", headers=headers)
 
 
-@router.post("/{id}/cancel", responses=answers(401, 403, 404, 429))
+@router.post("/{id}/cancel", responses=answers(404, 507))
 def cancel(
     caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId
 ) -> EvaluationRecord:
@@ -253,7 +256,7 @@ def cancel(
     return record_of(services, id, request)
 
 
-@router.delete("/{id}", status_code=204, responses=answers(401, 403, 404, 409, 429))
+@router.delete("/{id}", status_code=204, responses=answers(404, 409))
 def delete(caller: Annotated[Visitor, needs("evaluate")], services: Opened, id: RunId) -> None:
     """Deletes an evaluation; its dataset stays."""
     services.runs.folder(id).manifest()

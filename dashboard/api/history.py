@@ -41,7 +41,7 @@ class FeedbackOrder(Schema):
     note: str = Field("", max_length=2000)
 
 
-@router.get("/history", responses=answers(401, 403, 429, 503))
+@router.get("/history")
 def history(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,
@@ -69,7 +69,7 @@ def history(
     return HistoryPage(predictions=records, next_cursor=page.next_cursor, note=page.note)
 
 
-@router.post("/feedback", status_code=201, responses=answers(401, 403, 404, 429, 503))
+@router.post("/feedback", status_code=201, responses=answers(400, 404))
 def give_feedback(
     caller: Annotated[Visitor, needs("predict")], services: Opened, order: FeedbackOrder
 ) -> FeedbackRecord:
@@ -82,7 +82,7 @@ def give_feedback(
     return FeedbackRecord.of(given)
 
 
-@router.get("/feedback", responses=answers(401, 403, 429, 503))
+@router.get("/feedback")
 def list_feedback(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,

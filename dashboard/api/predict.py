@@ -57,7 +57,7 @@ class Predictions(Schema):
     seconds: float = Field(description="time from the arrival of the images to the answer")
 
 
-@router.post("/predict", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 429, 503, 507))
+@router.post("/predict", openapi_extra=BODY, responses=answers(400, 404, 507))
 async def predict(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,
@@ -101,7 +101,7 @@ async def predict(
     return Predictions(predictions=records, seconds=round(time.perf_counter() - started, 4))
 
 
-@router.post("/explain", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 429, 503, 507))
+@router.post("/explain", openapi_extra=BODY, responses=answers(400, 404, 507))
 async def explain(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,
