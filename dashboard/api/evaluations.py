@@ -27,8 +27,10 @@ from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.images import run_image
+from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.overview import overview
 from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import DamagedRun
 from dashboard.reports.build import report_of
 from dashboard.reports.html_file import to_html
 from dashboard.reports.markdown_file import to_markdown
@@ -114,25 +116,36 @@ def list_evaluations(
     cursor: Annotated[str, Query(max_length=100, description="`next_cursor` of the page before")] = "",
     limit: Annotated[int | None, Query(ge=1, le=1000, description="by default all")] = None,
 ) -> Evaluations:
-    """All evaluations, the newest first; with `limit` page by page."""
-    manifests = services.runs.list()
-    ids = [each.run_id for each in manifests]
+    """All evaluations, the newest first; with `limit` page by page. Damaged ones are listed for admins."""
+    stored = services.runs.read()
+    every: list[RunManifest | DamagedRun] = [*stored.manifests, *stored.damaged]
+    runs = sorted(every, key=_listed_at, reverse=True)
+    ids = [each.run_id for each in runs]
     if cursor and cursor not in ids:
         raise DashboardError(
             f"There is no evaluation {cursor!r} to go on after.", "Begin again without `cursor`.", "cursor"
         )
     first = ids.index(cursor) + 1 if cursor else 0
     after = first + limit if limit else len(ids)
-    page = [overview(services.runs.folder(each.run_id), each) for each in manifests[first:after]]
-    resumes = services.will_resume.is_set()
-    listed = [
-        RunSummary.of(each).model_copy(update={"state": state_of(each.state, each.manifest, resumes)}) for each in page
-    ]
     return Evaluations(
         total=len(ids),
-        evaluations=[ListedEvaluation(**dict(each), id=each.run_id) for each in listed],
+        evaluations=[_listed(services, each) for each in runs[first:after]],
         next_cursor=ids[after - 1] if after < len(ids) else None,
     )
+
+
+def _listed_at(run: RunManifest | DamagedRun) -> str:
+    return run.changed_utc if isinstance(run, DamagedRun) else run.created_utc
+
+
+def _listed(services: Services, run: RunManifest | DamagedRun) -> ListedEvaluation:
+    if isinstance(run, DamagedRun):
+        summary = RunSummary.of_damaged(run)
+    else:
+        found = overview(services.runs.folder(run.run_id), run)
+        state = state_of(found.state, run, services.will_resume.is_set())
+        summary = RunSummary.of(found).model_copy(update={"state": state})
+    return ListedEvaluation(**dict(summary), id=run.run_id)
 
 
 @router.get("/{id}", responses=answers(404))
@@ -258,8 +271,8 @@ def cancel(
 
 @router.delete("/{id}", status_code=204, responses=answers(404, 409))
 def delete(caller: Annotated[Visitor, needs("evaluate")], services: Opened, id: RunId) -> None:
-    """Deletes an evaluation; its dataset stays."""
-    services.runs.folder(id).manifest()
+    """Deletes an evaluation, also a damaged one; its dataset stays."""
+    services.runs.folder(id).check_exists()
     services.runs.delete(id)
 
 
