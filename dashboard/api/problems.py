@@ -31,7 +31,7 @@ _STATUS = {
     "not_found": 404, "run_unknown": 404, "image_unknown": 404, "model_unknown": 404, "no_images_kept": 404,
     "missing": 404, "prediction_unknown": 404, "feedback": 422, "cursor": 422, "run_in_use": 409, "run_unfinished": 409,
     "too_large": 413, "too_many_pixels": 413, "upload_too_large": 413,
-    "request": 422, "method_unknown": 422, "layer_unknown": 422, "no_conv_layer": 422, "choice": 422, "filter": 422,
+    "request": 422, "method_unknown": 422, "layer_unknown": 422, "no_conv_layer": 422, "map_not_finite": 422, "choice": 422, "filter": 422,
     "storage": 507,
 }  # fmt: skip
 

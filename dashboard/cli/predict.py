@@ -11,13 +11,13 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
-from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, show
+from dashboard.cli.output import console, failed_image, label_in_words, plain_text, print_json, read_image, show
 from dashboard.cli.recording import record, tell_of_lost_records
-from dashboard.core.errors import DashboardError, ImageError, WorkerError
+from dashboard.core.errors import DashboardError, concerns_one_image
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
-from dashboard.schemas.errors import ErrorRecord, FailedImage
+from dashboard.schemas.errors import FailedImage
 from dashboard.schemas.predictions import MOST_TOP_K, TOP_K, RankedPrediction
 from dashboard.services import Services
 
@@ -47,8 +47,8 @@ def predict(
                 answers.append(_predict_one(opened, version, path, top_k or TOP_K, threshold))
         if any(isinstance(answer, RankedPrediction) for answer in answers):
             tell_of_lost_records(opened.history)
-    except DashboardError as error:
-        answers += [FailedImage(file=str(path), error=ErrorRecord.of(error)) for path in images[len(answers) :]]
+    except (DashboardError, OSError) as error:
+        answers += [failed_image(path, error) for path in images[len(answers) :]]
     if as_json:
         print_json(answers)
     else:
@@ -63,12 +63,12 @@ def _predict_one(
     try:
         image, began = read_image(path), time.perf_counter()
         [answer] = opened.inference.predict(version, [image])
-    except (ImageError, WorkerError) as error:
-        if error.code == "worker_unavailable":
+    except DashboardError as error:
+        if not concerns_one_image(error):
             raise
-        return FailedImage(file=str(path), error=ErrorRecord.of(error))
+        return failed_image(path, error)
     if isinstance(answer, Failure):
-        return FailedImage(file=str(path), error=ErrorRecord.of(answer))
+        return failed_image(path, answer)
     prediction_id = record(opened, version, answer, image, path, began)
     return RankedPrediction.of(str(path), version, answer, prediction_id, top_k, threshold)
 
