@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ from dashboard.core.errors import AccessError
 from dashboard.services import Services
 from dashboard.web.hosts import names_host
 
+Access = Callable[[Request, Any], Visitor]  # a request and its credentials; raises AccessError
 _BEARER = HTTPBearer(auto_error=False, description="made by `python -m dashboard tokens create`")
 
 
@@ -48,16 +50,22 @@ def needs(scope: Scope) -> Any:
     def check(request: Request, credentials: Any = Depends(_BEARER)) -> Visitor:  # noqa: B008 - as FastAPI wants it
         if credentials is None and request.app.state.anonymous_access.is_allowed(request):
             _check_origin(request)
-            request.state.visitor = OPERATOR
-            return OPERATOR
-        services: Services = request.app.state.get_services()
-        token = services.tokens.check(credentials and credentials.credentials, scope)
-        caller = Visitor(f"token {token.name}", token.allows("admin"))
-        request.state.visitor = caller
+            caller = OPERATOR
+        else:
+            services: Services = request.app.state.get_services()
+            token = services.tokens.check(credentials and credentials.credentials, scope)
+            request.state.token_id = token.token_id
+            caller = Visitor(f"token {token.name}", token.allows("admin"))
+        request.state.visitor, request.state.access = caller, check
         return caller
 
     check.scope = scope  # type: ignore[attr-defined]  # a test asks every route for it
     return Depends(check)
+
+
+async def check_again(access: Access, request: Request) -> None:
+    """Raises AccessError if the caller of a request may not do any more what another with this `access` did."""
+    await asyncio.to_thread(access, request, await _BEARER(request))
 
 
 def _check_origin(request: Request) -> None:

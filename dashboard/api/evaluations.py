@@ -27,8 +27,10 @@ from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.images import run_image
+from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.overview import overview
 from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import DamagedRun
 from dashboard.reports.build import report_of
 from dashboard.reports.html_file import to_html
 from dashboard.reports.markdown_file import to_markdown
@@ -85,7 +87,7 @@ class Evaluations(Schema):
 
 @router.post(
     "", status_code=202, response_model=EvaluationRecord, openapi_extra=BODY,
-    responses=answers(400, 401, 403, 404, 413, 429, 503, 507),
+    responses=answers(400, 404, 507),
 )  # fmt: skip
 async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request) -> Response:
     """Evaluates a model on a dataset: an uploaded file, or a dataset on this server by its name.
@@ -107,35 +109,46 @@ def _start(services: Services, order: Order) -> Job:
     )
 
 
-@router.get("", responses=answers(401, 403, 429))
+@router.get("")
 def list_evaluations(
     caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
     cursor: Annotated[str, Query(max_length=100, description="`next_cursor` of the page before")] = "",
     limit: Annotated[int | None, Query(ge=1, le=1000, description="by default all")] = None,
 ) -> Evaluations:
-    """All evaluations, the newest first; with `limit` page by page."""
-    manifests = services.runs.list()
-    ids = [each.run_id for each in manifests]
+    """All evaluations, the newest first; with `limit` page by page. Damaged ones are listed for admins."""
+    stored = services.runs.read()
+    every: list[RunManifest | DamagedRun] = [*stored.manifests, *stored.damaged]
+    runs = sorted(every, key=_listed_at, reverse=True)
+    ids = [each.run_id for each in runs]
     if cursor and cursor not in ids:
         raise DashboardError(
             f"There is no evaluation {cursor!r} to go on after.", "Begin again without `cursor`.", "cursor"
         )
     first = ids.index(cursor) + 1 if cursor else 0
     after = first + limit if limit else len(ids)
-    page = [overview(services.runs.folder(each.run_id), each) for each in manifests[first:after]]
-    resumes = services.will_resume.is_set()
-    listed = [
-        RunSummary.of(each).model_copy(update={"state": state_of(each.state, each.manifest, resumes)}) for each in page
-    ]
     return Evaluations(
         total=len(ids),
-        evaluations=[ListedEvaluation(**dict(each), id=each.run_id) for each in listed],
+        evaluations=[_listed(services, each) for each in runs[first:after]],
         next_cursor=ids[after - 1] if after < len(ids) else None,
     )
 
 
-@router.get("/{id}", responses=answers(401, 403, 404, 429))
+def _listed_at(run: RunManifest | DamagedRun) -> str:
+    return run.changed_utc if isinstance(run, DamagedRun) else run.created_utc
+
+
+def _listed(services: Services, run: RunManifest | DamagedRun) -> ListedEvaluation:
+    if isinstance(run, DamagedRun):
+        summary = RunSummary.of_damaged(run)
+    else:
+        found = overview(services.runs.folder(run.run_id), run)
+        state = state_of(found.state, run, services.will_resume.is_set())
+        summary = RunSummary.of(found).model_copy(update={"state": state})
+    return ListedEvaluation(**dict(summary), id=run.run_id)
+
+
+@router.get("/{id}", responses=answers(404))
 def show(
     caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId, where: Where = ()
 ) -> EvaluationRecord:
@@ -143,7 +156,10 @@ def show(
     return record_of(services, id, request, where)
 
 
-@router.get("/{id}/events", response_class=EventSourceResponse, responses=answers(401, 403, 404, 429))
+@router.get(
+    "/{id}/events", response_class=EventSourceResponse,
+    responses={**answers(404), 200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)  # fmt: skip
 async def events(
     caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId
 ) -> EventSourceResponse:
@@ -170,7 +186,7 @@ async def events(
     return EventSourceResponse(stream())
 
 
-@router.get("/{id}/rows", responses=answers(401, 403, 404, 409, 429))
+@router.get("/{id}/rows", responses=answers(404))
 def rows(
     caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
@@ -200,7 +216,7 @@ def rows(
 
 @router.get(
     "/{id}/images/{n}", response_class=Response,
-    responses={**answers(401, 403, 404, 429), 200: {"content": {"application/octet-stream": {}}}},
+    responses={**answers(404), 200: {"content": {"application/octet-stream": {}}}},
 )  # fmt: skip
 def image(
     caller: Annotated[Visitor, needs("evaluate")],
@@ -221,7 +237,7 @@ def image(
 
 @router.get(
     "/{id}/report", response_class=Response,
-    responses={**answers(401, 403, 404, 409, 429, 503), 200: {"content": {"text/html": {}, "text/markdown": {}}}},
+    responses={**answers(404), 200: {"content": {"text/html": {}, "text/markdown": {}}}},
 )  # fmt: skip
 def report(
     caller: Annotated[Visitor, needs("evaluate")],
@@ -240,7 +256,7 @@ def report(
     return Response(text, media_type="text/html" if format == "html" else "text/markdown", headers=headers)
 
 
-@router.post("/{id}/cancel", responses=answers(401, 403, 404, 429))
+@router.post("/{id}/cancel", responses=answers(404, 507))
 def cancel(
     caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request, id: RunId
 ) -> EvaluationRecord:
@@ -252,10 +268,10 @@ def cancel(
     return record_of(services, id, request)
 
 
-@router.delete("/{id}", status_code=204, responses=answers(401, 403, 404, 409, 429))
+@router.delete("/{id}", status_code=204, responses=answers(404, 409))
 def delete(caller: Annotated[Visitor, needs("evaluate")], services: Opened, id: RunId) -> None:
-    """Deletes an evaluation; its dataset stays."""
-    services.runs.folder(id).manifest()
+    """Deletes an evaluation, also a damaged one; its dataset stays."""
+    services.runs.folder(id).check_exists()
     services.runs.delete(id)
 
 

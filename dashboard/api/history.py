@@ -41,7 +41,7 @@ class FeedbackOrder(Schema):
     note: str = Field("", max_length=2000)
 
 
-@router.get("/history", responses=answers(401, 403, 429, 503))
+@router.get("/history")
 def history(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,
@@ -69,20 +69,23 @@ def history(
     return HistoryPage(predictions=records, next_cursor=page.next_cursor, note=page.note)
 
 
-@router.post("/feedback", status_code=201, responses=answers(401, 403, 404, 429, 503))
+@router.post("/feedback", status_code=201, responses=answers(400, 404))
 def give_feedback(
     caller: Annotated[Visitor, needs("predict")], services: Opened, order: FeedbackOrder
 ) -> FeedbackRecord:
-    """Says whether a prediction is right. Your last word on a prediction counts."""
+    """Says whether a prediction is right: one of your own, or of an evaluation that you may see. Your last word counts."""
+    if place := place_in_run(order.prediction_id):
+        services.runs.folder(place[0])  # raises unless the caller may see the evaluation
     about = services.history.get(order.prediction_id)
-    _check_own(caller, about.user)
+    if not place:
+        _check_own(caller, about.user)
     if order.true_label and not order.is_right:
         _check_class(order.true_label, _class_names(services, about))
     given = services.feedback.give(order.prediction_id, order.is_right, order.true_label, caller.name, order.note)
     return FeedbackRecord.of(given)
 
 
-@router.get("/feedback", responses=answers(401, 403, 429, 503))
+@router.get("/feedback")
 def list_feedback(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,

@@ -15,6 +15,7 @@ from starlette.datastructures import UploadFile
 from dashboard.api.forms import form_of
 from dashboard.api.json_bodies import read_json
 from dashboard.api.media_types import media_type
+from dashboard.api.openapi import schema_of
 from dashboard.core.errors import DashboardError
 from dashboard.schemas.schema import Schema
 
@@ -48,9 +49,7 @@ BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {
-                "schema": EncodedImages.model_json_schema(ref_template="#/components/schemas/{model}")
-            },
+            "application/json": {"schema": schema_of(EncodedImages)},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -69,7 +68,6 @@ BODY: dict[str, Any] = {
         },
     }
 }
-BODY["requestBody"]["content"]["application/json"]["schema"].pop("$defs", None)
 
 
 async def image_files(

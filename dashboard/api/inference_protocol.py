@@ -20,6 +20,8 @@ from fastapi.responses import JSONResponse
 from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.health import Readiness
+from dashboard.api.inference_records import ANSWER, LENGTH, READINESS, REQUEST
+from dashboard.api.problems import answers
 from dashboard.api.tensors import files_of, parameters_of, wrong
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DashboardError, ImageError
@@ -27,7 +29,6 @@ from dashboard.core.files import parse_json
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
-LENGTH = "Inference-Header-Content-Length"
 router = APIRouter(tags=["Open Inference Protocol"])
 Part = Annotated[str, Path(max_length=100)]
 
@@ -43,7 +44,7 @@ async def live() -> dict[str, bool]:
     return {"live": True}
 
 
-@router.get("/health/ready")
+@router.get("/health/ready", responses={200: READINESS, 503: READINESS})
 async def ready(request: Request, services: Opened) -> Response:
     """Whether the active model can predict."""
     readiness: Readiness = request.app.state.readiness
@@ -54,8 +55,8 @@ async def ready(request: Request, services: Opened) -> Response:
     return JSONResponse({"ready": True})
 
 
-@router.get("/models/{name}")
-@router.get("/models/{name}/versions/{version}", operation_id="version_metadata")
+@router.get("/models/{name}", responses=answers(404))
+@router.get("/models/{name}/versions/{version}", operation_id="version_metadata", responses=answers(404))
 def metadata(
     caller: Annotated[Visitor, needs("predict")], services: Opened, name: Part, version: str = ""
 ) -> dict[str, Any]:
@@ -79,8 +80,8 @@ def metadata(
     }
 
 
-@router.get("/models/{name}/ready")
-@router.get("/models/{name}/versions/{version}/ready", operation_id="version_ready")
+@router.get("/models/{name}/ready", responses=answers(404))
+@router.get("/models/{name}/versions/{version}/ready", operation_id="version_ready", responses=answers(404))
 async def model_ready(
     caller: Annotated[Visitor, needs("predict")], services: Opened, name: Part, version: str = ""
 ) -> Response:
@@ -90,8 +91,11 @@ async def model_ready(
     return JSONResponse({"name": found.name, "ready": True})
 
 
-@router.post("/models/{name}/infer")
-@router.post("/models/{name}/versions/{version}/infer", operation_id="version_infer")
+@router.post("/models/{name}/infer", openapi_extra=REQUEST, responses={**answers(404), 200: ANSWER})
+@router.post(
+    "/models/{name}/versions/{version}/infer", operation_id="version_infer", openapi_extra=REQUEST,
+    responses={**answers(404), 200: ANSWER},
+)  # fmt: skip
 async def infer(
     caller: Annotated[Visitor, needs("predict")], services: Opened, request: Request, name: Part, version: str = ""
 ) -> Response:

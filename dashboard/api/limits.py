@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 from limits import RateLimitItemPerMinute
@@ -19,6 +20,7 @@ from dashboard.api.problems import problem
 
 PATIENCE_S = 60.0  # for a body of any size
 LEAST_BYTES_PER_S = 10_000.0  # beyond that time
+MOST_TOKENS = 10_000  # that are known to be good
 UNLIMITED = frozenset({"/live", "/ready", "/metrics", "/health/live", "/health/ready"})  # load balancers poll them
 
 
@@ -97,15 +99,17 @@ def _too_slow() -> Response:
 
 
 class RateLimit:
-    """Refuses the requests of a client, by its token or address, beyond some number a minute.
+    """Refuses the requests of a client beyond some number a minute.
 
-    Requests to the paths in `UNLIMITED` are always let through, and do not count.
+    The requests with one token count together once the token was accepted. All others count by the address that they
+    come from: anyone can invent tokens. Requests to the paths in `UNLIMITED` are always let through, and do not count.
     """
 
     def __init__(self, app: ASGIApp, per_minute: int) -> None:
         self._app = app
         self._rate = RateLimitItemPerMinute(per_minute)
         self._limiter: RateLimiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._accepted: OrderedDict[str, str] = OrderedDict()  # by the hash of the header: the id of its token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, see ASGI."""
@@ -113,12 +117,33 @@ class RateLimit:
         if scope["type"] != "http" or path in UNLIMITED:
             await self._app(scope, receive, send)
             return
-        client = Headers(scope=scope).get("authorization") or (scope.get("client") or ("",))[0]
-        client = hashlib.sha256(client.encode()).hexdigest()  # a header may be long, and this is kept
-        if not self._limiter.hit(self._rate, client):
+        given = hashlib.sha256(Headers(scope=scope).get("authorization", "").encode()).hexdigest()
+        known, address = self._accepted.get(given), (scope.get("client") or ("",))[0]
+        if not self._limiter.hit(self._rate, *(("token", known) if known else ("address", address))):
             await problem(
                 429, "too_many_requests", f"More than {self._rate.amount:,} requests a minute.",
                 "Send several images in one request, or wait.", headers={"Retry-After": "60"},
             )(scope, receive, send)  # fmt: skip
             return
-        await self._app(scope, receive, send)
+        state = scope.setdefault("state", {})  # `api.access.needs` puts the token there that it accepts
+
+        async def noticed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                accepted = state.get("token_id")
+                if accepted and not known:
+                    self._limiter.hit(self._rate, "address", address, cost=-1)  # others at this address may use it
+                    self._limiter.hit(self._rate, "token", accepted)
+                self._note(given, accepted, message["status"])
+            await send(message)
+
+        await self._app(scope, receive, noticed)
+
+    def _note(self, given: str, accepted: str | None, status: int) -> None:
+        """Keeps what is known of the header with this hash, now that a request with it is answered."""
+        if accepted:
+            self._accepted[given] = accepted
+            self._accepted.move_to_end(given)
+            if len(self._accepted) > MOST_TOKENS:
+                self._accepted.popitem(last=False)
+        elif status == 401:
+            self._accepted.pop(given, None)

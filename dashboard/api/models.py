@@ -42,7 +42,7 @@ class ModelCard(ModelRecord):
     record: dict[str, Any] = Field(description="the content of model.json")
 
 
-@router.get("", responses=answers(401, 403, 429))
+@router.get("")
 def list_models(caller: Annotated[Visitor, needs("predict")], services: Opened) -> Models:
     """The model versions, sorted by name, the newest of each first."""
     known = services.registry
@@ -53,7 +53,7 @@ def list_models(caller: Annotated[Visitor, needs("predict")], services: Opened) 
     )
 
 
-@router.get("/{name}/{version}", responses=answers(401, 403, 404, 429, 503))
+@router.get("/{name}/{version}", responses=answers(404))
 def show_model(caller: Annotated[Visitor, needs("predict")], services: Opened, name: Part, version: Part) -> ModelCard:
     """The card of a model version: its classes, its preprocessing, what was measured and how it was made."""
     found = services.registry.get(f"{name}@{version}")

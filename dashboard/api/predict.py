@@ -15,7 +15,7 @@ from dashboard.api.context import Opened
 from dashboard.api.images import BODY, ImageFile, Images
 from dashboard.api.problems import answers
 from dashboard.core.access.visitor import Visitor
-from dashboard.core.errors import DashboardError, ImageError, listed
+from dashboard.core.errors import DashboardError, ImageError, concerns_one_image, listed
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import MapRequest
@@ -56,7 +56,7 @@ class Predictions(Schema):
     seconds: float = Field(description="time from the arrival of the images to the answer")
 
 
-@router.post("/predict", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 429, 503, 507))
+@router.post("/predict", openapi_extra=BODY, responses=answers(400, 404, 507))
 async def predict(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,
@@ -75,7 +75,7 @@ async def predict(
     """The class of each image.
 
     Send one image file as the body, several as parts of a form called `files`, or JSON with base64. If one of several
-    images cannot be read, its place has the error, and the others are answered.
+    images cannot be read or explained, its place has the error, and the others are answered.
     """
     started = time.perf_counter()
     version = await asyncio.to_thread(services.registry.get, model)
@@ -95,12 +95,16 @@ async def predict(
         maps: list[MapAnswer] = []
         if explain:
             asked = MapRequest((explain,), target=target or None)
-            _, maps = await asyncio.to_thread(_explain_one, services, version, image, asked)
+            try:
+                _, maps = await asyncio.to_thread(_explain_one, services, version, image, asked)
+            except DashboardError as error:
+                records.append(_failed(image, error, images))
+                continue
         records.append(_answer(version, image, each.answer, top_k, threshold, maps, each))
     return Predictions(predictions=records, seconds=round(time.perf_counter() - started, 4))
 
 
-@router.post("/explain", openapi_extra=BODY, responses=answers(400, 401, 403, 404, 413, 429, 503, 507))
+@router.post("/explain", openapi_extra=BODY, responses=answers(400, 404, 507))
 async def explain(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,
@@ -128,10 +132,8 @@ async def explain(
     for image in images:
         try:
             prediction, maps = await asyncio.to_thread(_explain_one, services, version, image, request)
-        except ImageError as error:
-            if len(images) == 1:
-                raise
-            records.append(FailedImage(file=image.name, error=ErrorRecord.of(error)))
+        except DashboardError as error:
+            records.append(_failed(image, error, images))
             continue
         latency_ms = (time.perf_counter() - started) * 1000
         entry = Entry.of(version, prediction, image.data, "api", caller.name, image.name, latency_ms)
@@ -151,6 +153,13 @@ def _check(version: ModelVersion, methods: list[str], target: str) -> None:
         raise DashboardError(
             f"{target!r} is not a class of {version.ref}.", f"One of: {listed(version.class_names, 20)}.", "choice"
         )
+
+
+def _failed(image: ImageFile, error: DashboardError, images: list[ImageFile]) -> FailedImage:
+    """The answer for one of several images. Raises the error if it is the only one, or if no other can be answered."""
+    if len(images) == 1 or not concerns_one_image(error):
+        raise error
+    return FailedImage(file=image.name, error=ErrorRecord.of(error))
 
 
 def _explain_one(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import Field, computed_field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard.core.errors import DashboardError, DatasetError, ImageError
 from dashboard.core.models.prediction import Failure
@@ -23,13 +25,13 @@ from dashboard.web.access_log import request_id
 
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS = 10  # of a request, told in one answer
-_SEE_DOCS = "See the description of the API at /api/v1/docs."
+PROBLEM = "Problem"  # the name of its schema in the OpenAPI documents
 _STATUS = {
     "token_missing": 401, "token_unknown": 401, "token_expired": 401, "token_revoked": 401, "scope_missing": 403, "not_yours": 403,
     "not_found": 404, "run_unknown": 404, "image_unknown": 404, "model_unknown": 404, "no_images_kept": 404,
     "missing": 404, "prediction_unknown": 404, "feedback": 422, "cursor": 422, "run_in_use": 409, "run_unfinished": 409,
     "too_large": 413, "too_many_pixels": 413, "upload_too_large": 413,
-    "request": 422, "method_unknown": 422, "layer_unknown": 422, "no_conv_layer": 422, "choice": 422, "filter": 422,
+    "request": 422, "method_unknown": 422, "layer_unknown": 422, "no_conv_layer": 422, "map_not_finite": 422, "choice": 422, "filter": 422,
     "storage": 507,
 }  # fmt: skip
 
@@ -49,6 +51,31 @@ class Problem(Schema):
     request_id: str = Field("", description="of the line in the log; `X-Request-ID` of the request or made for it")
 
 
+class ProblemOfProtocol(Problem):
+    """Why a request failed, also for clients of the Open Inference Protocol."""
+
+    @computed_field(description="`detail` and `fix`, where the protocol has them")  # type: ignore[prop-decorator]
+    @property
+    def error(self) -> str:
+        """See the description of the field."""
+        return f"{self.detail} {self.fix}".strip()
+
+
+_kind: ContextVar[type[Problem]] = ContextVar("kind of problem", default=Problem)
+
+
+class ProblemKind:
+    """Middleware that sets the kind of the problems that an app answers with."""
+
+    def __init__(self, app: ASGIApp, kind: type[Problem]) -> None:
+        self._app, self._of_app = app, kind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on."""
+        _kind.set(self._of_app)
+        await self._app(scope, receive, send)
+
+
 def status_of(error: DashboardError | Failure) -> int:
     """The HTTP status of an error."""
     if error.code in _STATUS:
@@ -65,7 +92,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """The response."""
-    record = Problem(
+    record = _kind.get()(
         type=f"urn:classifier-dashboard:{code}", title=HTTPStatus(status).phrase, status=status, detail=detail,
         code=code, fix=fix, question=question, request_id=request_id.get(),
     )  # fmt: skip
@@ -113,7 +140,7 @@ def tell_problems(app: FastAPI) -> None:
         faults = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in found[:MOST_FAULTS]]
         if len(found) > MOST_FAULTS:
             faults.append(f"and {len(found) - MOST_FAULTS:,} more")
-        return problem(422, "request", "; ".join(faults), _SEE_DOCS)
+        return problem(422, "request", "; ".join(faults), _see_docs(request))
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
@@ -123,10 +150,14 @@ def tell_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = HTTPStatus(error.status_code).name.lower()
-        return problem(error.status_code, code, str(error.detail), _SEE_DOCS, headers=error.headers)
+        return problem(error.status_code, code, str(error.detail), _see_docs(request), headers=error.headers)
+
+
+def _see_docs(request: Request) -> str:
+    return f"See the description of the API at {request.scope.get('root_path', '')}/docs."
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The description of problems for the OpenAPI document."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {each: {"description": HTTPStatus(each).phrase, "content": content, "model": Problem} for each in statuses}
+    """The description of problems for the OpenAPI document. `api.openapi` adds those of every route."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
+    return {each: {"description": HTTPStatus(each).phrase, "content": content} for each in statuses}

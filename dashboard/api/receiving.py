@@ -16,6 +16,7 @@ from starlette.datastructures import UploadFile
 from dashboard.api.forms import form_of
 from dashboard.api.json_bodies import invalid, read_json
 from dashboard.api.media_types import media_type
+from dashboard.api.openapi import schema_of
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
 from dashboard.core.datasets.library import library
@@ -104,7 +105,7 @@ BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": OrderRecord.model_json_schema()},
+            "application/json": {"schema": schema_of(OrderRecord)},
             "application/zip": {"schema": {"type": "string", "contentMediaType": "application/zip"}},
             "application/octet-stream": {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}},
             "multipart/form-data": {

@@ -21,7 +21,8 @@ from dashboard.api.health import Readiness
 from dashboard.api.idempotency import Idempotency
 from dashboard.api.limits import BodyLimit, RateLimit
 from dashboard.api.measures import Measures, Measuring
-from dashboard.api.problems import answers, tell_problems
+from dashboard.api.openapi import describe
+from dashboard.api.problems import Problem, ProblemKind, ProblemOfProtocol, answers, tell_problems
 from dashboard.api.queries import only_known
 from dashboard.core.settings import Settings
 from dashboard.services import open_services
@@ -55,11 +56,13 @@ def both(
         settings.allow_anyone_who_reaches_this_server_to_use_it,
         lambda: users_log_in() or get_services().password.may_be_set,
     )
-    v1 = _app("Image classifier", get_services, settings, measures, readiness, anonymous_access)
+    v1 = _app("Image classifier", Problem, get_services, settings, measures, readiness, anonymous_access)
     v1.description += _ABOUT_QUERIES
     for module in (predict, evaluations, models, history, health):
         v1.include_router(module.router, dependencies=[Depends(only_known)], responses=answers(422))
-    v2 = _app("Open Inference Protocol", get_services, settings, measures, readiness, anonymous_access)
+    v2 = _app(
+        "Open Inference Protocol", ProblemOfProtocol, get_services, settings, measures, readiness, anonymous_access
+    )
     # without `only_known`: the protocol lets clients add parameters, as tritonclient does with `query_params`
     v2.include_router(inference_protocol.router)
     v2.add_api_route("/", inference_protocol.server)
@@ -68,6 +71,7 @@ def both(
 
 def _app(
     title: str,
+    kind: type[Problem],
     get_services: GetServices,
     settings: Settings,
     measures: Measures,
@@ -88,6 +92,7 @@ def _app(
         description=_DESCRIPTION,
         generate_unique_id_function=_name_of,
         middleware=[
+            Middleware(ProblemKind, kind=kind),
             Middleware(Measuring, measures=measures),
             Middleware(RateLimit, per_minute=settings.api_requests_per_minute),
             Middleware(BodyLimit, most_bytes=most_bytes),
@@ -97,6 +102,7 @@ def _app(
     app.state.get_services, app.state.measures, app.state.readiness = get_services, measures, readiness
     app.state.anonymous_access = anonymous_access
     tell_problems(app)
+    describe(app, kind)
     add_docs(app)
     return app
 

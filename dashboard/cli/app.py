@@ -65,12 +65,9 @@ def main() -> None:
         except ImportError as error:
             _stop(cannot_import(error))
         except OSError as error:
-            from dashboard.core.files import how_to_write_again  # not at the top: the help does not need it
+            from dashboard.core.files import refused  # not at the top: the help does not need it
 
-            denied = isinstance(error, PermissionError)
-            way_out = "Give this user permission to read and write there" if denied else how_to_write_again(error)
-            what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
-            _stop(DashboardError(what, f"{way_out}.", "permission" if denied else "system"))
+            _stop(refused(error))
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
 

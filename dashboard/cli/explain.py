@@ -14,17 +14,17 @@ import typer
 from rich.table import Column, Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
-from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, say, show
+from dashboard.cli.output import console, failed_image, label_in_words, plain_text, print_json, read_image, say, show
 from dashboard.cli.recording import record, tell_of_lost_records
-from dashboard.core.errors import DashboardError, ImageError, WorkerError, listed
+from dashboard.core.errors import DashboardError, concerns_one_image, listed
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
 from dashboard.core.explanations.overlay import overlay
-from dashboard.core.explanations.records import MapRequest
+from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.version import ModelVersion
-from dashboard.schemas.errors import ErrorRecord, FailedImage
+from dashboard.schemas.errors import FailedImage
 from dashboard.schemas.explanations import ExplainedRecord, ExplanationRecord
 from dashboard.services import Services
 
@@ -101,8 +101,8 @@ def explain(
                     answers.append(_explain_one(opened, version, path, files[path], request))
         if any(isinstance(answer, ExplainedRecord) for answer in answers):
             tell_of_lost_records(opened.history)
-    except DashboardError as error:
-        answers += [FailedImage(file=str(path), error=ErrorRecord.of(error)) for path in images[len(answers) :]]
+    except (DashboardError, OSError) as error:
+        answers += [failed_image(path, error) for path in images[len(answers) :]]
     if as_json:
         print_json(answers)
     if to_file:
@@ -120,19 +120,28 @@ def _explain_one(
         data, began = read_image(path), time.perf_counter()
         found = opened.explainer.explain_all(version, data, request)
         pixels = enlarge(read_model_input(data, version.preprocessing), OVERLAY_SIDE)
-    except (ImageError, WorkerError) as error:
-        if error.code == "worker_unavailable":
+        prediction_id = record(opened, version, found[0].prediction, data, path, began)
+        records = [_write(version, each, pixels, files) for each in found]
+    except OSError as error:
+        return failed_image(path, error)
+    except DashboardError as error:
+        if not concerns_one_image(error):
             raise
-        return FailedImage(file=str(path), error=ErrorRecord.of(error))
-    prediction_id = record(opened, version, found[0].prediction, data, path, began)
-    records = []
-    for explanation in found:
-        picture, array = files.of(explanation.method)
-        picture.write_bytes(encode_png(overlay(pixels, explanation.heatmap)))
-        if array:
-            np.save(array, explanation.heatmap, allow_pickle=False)
-        records.append(ExplanationRecord.of(version, explanation, str(picture), None if array is None else str(array)))
+        return failed_image(path, error)
     return ExplainedRecord.of_maps(str(path), version, found[0].prediction, records, prediction_id)
+
+
+def _write(version: ModelVersion, explanation: Explanation, pixels: np.ndarray, files: Files) -> ExplanationRecord:
+    """Writes the files of one map. Raises OSError.
+
+    Args:
+        pixels: what the model sees, enlarged (H, W, 3), uint8.
+    """
+    picture, array = files.of(explanation.method)
+    picture.write_bytes(encode_png(overlay(pixels, explanation.heatmap)))
+    if array:
+        np.save(array, explanation.heatmap, allow_pickle=False)
+    return ExplanationRecord.of(version, explanation, str(picture), None if array is None else str(array))
 
 
 def _files_in(folder: Path, images: Sequence[Path]) -> dict[Path, Files]:

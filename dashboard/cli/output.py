@@ -17,12 +17,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dashboard.core.errors import DashboardError, ImageError
-from dashboard.core.files import readable_name
+from dashboard.core.files import readable_name, refused
 from dashboard.core.shell import in_command
-from dashboard.schemas.errors import ErrorAnswer
+from dashboard.schemas.errors import ErrorAnswer, ErrorRecord, FailedImage
 from dashboard.schemas.schema import Schema
 
 if TYPE_CHECKING:  # an error must be told even if NumPy is broken
+    from dashboard.core.models.prediction import Failure
     from dashboard.schemas.predictions import PredictionRecord
 
 _FILE_WIDTH = 160  # characters a line in a pipe or a file, which have no width of their own
@@ -92,6 +93,12 @@ def read_image(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"It cannot be opened: {error.strerror}.", "Check the path.", "unreadable") from error
+
+
+def failed_image(path: Path, error: DashboardError | Failure | OSError) -> FailedImage:
+    """The answer for an image that could not be predicted or explained, or whose files could not be written."""
+    known = refused(error) if isinstance(error, OSError) else error
+    return FailedImage(file=str(path), error=ErrorRecord.of(known))
 
 
 def stop(error: DashboardError, as_json: bool, wrong_usage: bool = False) -> NoReturn:

@@ -11,14 +11,14 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Local, ModelRef, services
-from dashboard.cli.output import console, label_in_words, plain_text, print_json, read_image, show
+from dashboard.cli.output import console, failed_image, label_in_words, plain_text, print_json, read_image, show
 from dashboard.cli.recording import tell_of_lost_records
-from dashboard.core.errors import DashboardError, ImageError, WorkerError
+from dashboard.core.errors import DashboardError, ImageError, concerns_one_image
 from dashboard.core.files import readable_name
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.version import ModelVersion
-from dashboard.schemas.errors import ErrorRecord, FailedImage
+from dashboard.schemas.errors import FailedImage
 from dashboard.schemas.predictions import MOST_TOP_K, TOP_K, RankedPrediction
 from dashboard.services import Services
 
@@ -56,8 +56,8 @@ def predict(
                     answers.append(_answer(version, path, coming, top_k or TOP_K, threshold))
         if any(isinstance(answer, RankedPrediction) for answer in answers):
             tell_of_lost_records(opened.history)
-    except DashboardError as error:
-        answers += [FailedImage(file=str(path), error=ErrorRecord.of(error)) for path in images[len(answers) :]]
+    except (DashboardError, OSError) as error:
+        answers += [failed_image(path, error) for path in images[len(answers) :]]
     if as_json:
         print_json(answers)
     else:
@@ -83,12 +83,12 @@ def _answer(
     """The record of one answer. Raises DashboardError if no other image can be predicted either."""
     try:
         [found] = coming.result()
-    except (ImageError, WorkerError) as error:
-        if error.code == "worker_unavailable":
+    except DashboardError as error:
+        if not concerns_one_image(error):
             raise
-        return FailedImage(file=str(path), error=ErrorRecord.of(error))
+        return failed_image(path, error)
     if isinstance(found.answer, Failure):
-        return FailedImage(file=str(path), error=ErrorRecord.of(found.answer))
+        return failed_image(path, found.answer)
     return RankedPrediction.of(str(path), version, found.answer, found.prediction_id, found.cached, top_k, threshold)
 
 

@@ -185,11 +185,10 @@ def _end_if_failed(failed: Sequence[FailedRun]) -> None:
 def _what_is_deleted(store: RunStore, run_id: str) -> str:
     """A line about a run. Raises DatasetError if there is none."""
     folder = store.folder(run_id)
+    folder.check_exists()
     try:
         m = folder.manifest()
     except DatasetError:
-        if not folder.path.is_dir():
-            raise
         return "a damaged run"
     return f"{m.dataset_name}, {m.model}, {m.n_images:,} images"
 

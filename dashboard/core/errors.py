@@ -168,6 +168,16 @@ class Cancelled(DashboardError):
     default_code: Code = "cancelled"
 
 
+def concerns_one_image(error: DashboardError) -> bool:
+    """True for an error about one of several images, so that the others may be answered all the same.
+
+    The image cannot be read, its heatmap is not finite, or its worker died or took too long over it.
+    """
+    if isinstance(error, WorkerError):
+        return error.code not in ("worker_unavailable", "engine_closed")
+    return isinstance(error, ImageError) or error.code == "map_not_finite"
+
+
 def cannot_import(error: ImportError) -> DependencyError:
     """The error for a package that is missing or broken."""
     return DependencyError(

@@ -21,6 +21,8 @@ from typing import IO, Any, Literal
 
 from pydantic import ValidationError
 
+from dashboard.core.errors import DashboardError
+
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM}
 _UNFINISHED = ".unfinished"  # ends the name of a file that is being written
@@ -218,6 +220,14 @@ def how_to_write_again(error: OSError) -> str:
     if error.errno in _DENIED:
         return "Give the dashboard's user permission to write there"
     return "Check the path and the disk"
+
+
+def refused(error: OSError) -> DashboardError:
+    """The error that tells what the operating system refused."""
+    denied = isinstance(error, PermissionError)
+    way_out = "Give this user permission to read and write there" if denied else how_to_write_again(error)
+    what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
+    return DashboardError(what, f"{way_out}.", "permission" if denied else "system")
 
 
 def first_fault(error: ValidationError) -> str:

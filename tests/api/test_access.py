@@ -94,6 +94,37 @@ def test_tokens_that_no_longer_work(stranger: TestClient, opened: Services) -> N
         assert (response.status_code, response.json()["code"]) == (401, "token_unknown")
 
 
+def test_an_answer_is_not_given_again_to_who_may_not_have_it_any_more(
+    stranger: TestClient, opened: Services, image: bytes
+) -> None:
+    token, secret = opened.tokens.create("leaver", ["predict"])
+    headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "once", "Content-Type": "image/png"}
+
+    def ask() -> tuple[int, str]:
+        response = stranger.post(f"{V1}/predict", headers=headers, content=image)
+        return response.status_code, response.text
+
+    first = ask()
+    assert first[0] == 200 and ask() == first
+    opened.tokens.revoke(token.token_id)
+    status, text = ask()
+    assert status == 401 and "token_revoked" in text
+
+
+def test_once_the_pages_need_a_log_in_answers_are_not_given_again_without_a_token(
+    opened: Services, settings: Settings, image: bytes
+) -> None:
+    anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
+    log_in: list[bool] = []
+    app = Starlette(routes=mounts(both(lambda: opened, anyone, lambda: bool(log_in))))
+    client = TestClient(app, base_url="http://localhost")
+    headers = {"Idempotency-Key": "nobody", "Content-Type": "image/png"}
+    asked = [client.post(f"{V1}/predict", headers=headers, content=image)]
+    log_in.append(True)
+    asked.append(client.post(f"{V1}/predict", headers=headers, content=image))
+    assert [each.status_code for each in asked] == [200, 401]
+
+
 def test_a_page_of_another_server_cannot_use_the_browser_of_this_machine(here: TestClient) -> None:
     for origin, status in (
         ("http://evil.example", 401),

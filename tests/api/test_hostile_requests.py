@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import tempfile
 import time
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from dashboard.api.body_digest import BodyDigest
-from dashboard.api.idempotency import Idempotency
+from dashboard.api.idempotency import MOST_BYTES, Idempotency
 from dashboard.api.limits import BodyLimit
 from tests.asynchronous import run_async
 from tests.conftest import encoded, picture
@@ -108,26 +110,69 @@ def scope(key: str, **headers: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_kept_answers_take_a_bounded_space() -> None:
-    async def reads(scope: Any, receive: Any, send: Any) -> None:
-        await receive()
-        await PlainTextResponse("x" * 1000)(scope, receive, send)
-
-    app = Idempotency(reads, most_bytes=10_000)
+def answers_of(app: Idempotency, keys: Sequence[str]) -> list[tuple[int, bytes]]:
+    """Status and body of the answers to requests with these keys, one after the other."""
+    sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: object) -> None:
-        pass
+    async def send(message: Any) -> None:
+        sent.append(message)
 
     async def ask_all() -> None:
-        for n in range(50):
-            await app(scope(str(n)), receive, send)
+        for key in keys:
+            await app(scope(key), receive, send)
 
     run_async(ask_all())
-    assert len(app._kept) == 10 and app._bytes == 10_000
-    assert list(app._kept)[-1][1] == "49"  # the oldest are forgotten
+    return [(start["status"], body["body"]) for start, body in zip(sent[::2], sent[1::2], strict=True)]
+
+
+class Counting:
+    """An app whose answers have some size and count its requests."""
+
+    def __init__(self, size: int, status: int = 200) -> None:
+        self.size, self.status, self.done = size, status, 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        self.done += 1
+        scope["state"]["access"] = lambda request, credentials: None
+        await PlainTextResponse(f"{self.done}".ljust(self.size), self.status)(scope, receive, send)
+
+
+def test_kept_answers_take_a_bounded_space_and_nothing_is_done_twice() -> None:
+    work = Counting(1000)
+    app = Idempotency(work, most_bytes=10_000)
+    keys = [str(n) for n in range(50)]
+    first = answers_of(app, keys)
+    assert len(app._answers) == 10 and app._bytes == 10_000 and len(app._first) == 50
+    again = answers_of(app, keys)
+    assert again[40:] == first[40:] and work.done == 50  # the oldest answers are given up, but not their keys
+    assert {status for status, _ in again[:40]} == {409} and b"newer ones" in again[0][1]
+
+
+@pytest.mark.parametrize("size", [300_000, MOST_BYTES])
+def test_a_large_answer_is_given_again(size: int) -> None:
+    work = Counting(size)
+    first, again = answers_of(Idempotency(work), ["k", "k"])
+    assert first == again and first[0] == 200 and len(first[1]) == size and work.done == 1
+
+
+def test_a_request_whose_answer_is_too_large_to_be_kept_is_not_done_twice() -> None:
+    work = Counting(MOST_BYTES + 1)
+    app = Idempotency(work)
+    (first, _), (status, body) = answers_of(app, ["k", "k"])
+    assert (first, status, work.done, app._bytes) == (200, 409, 1, 0)
+    problem = json.loads(body)
+    assert "too large to be kept" in problem["detail"] and "new key" in problem["fix"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 503])
+def test_what_was_refused_for_now_is_tried_again(status: int) -> None:
+    work = Counting(10, status)
+    answers_of(Idempotency(work), ["k", "k"])
+    assert work.done == 2
 
 
 def test_a_body_that_comes_too_slowly_is_given_up_but_a_long_answer_is_not() -> None:

@@ -148,3 +148,7 @@ def test_the_client_of_triton_predicts_unchanged(served: str, expected: np.ndarr
                 ]
                 assert len(labels) == 3
         np.testing.assert_allclose(client.infer("tiny", [pixels]).as_numpy("pred_probs"), expected, atol=1e-5)
+        with pytest.raises(triton.InferenceServerException, match="nope") as unknown:
+            client.infer("nope", [pixels])
+        assert unknown.value.status() == "404" and "decoding" not in unknown.value.message()
+        assert "Known versions: tiny@1" in unknown.value.message()

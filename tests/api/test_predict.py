@@ -8,11 +8,15 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from dashboard.core.errors import DashboardError, ModelError, WorkerError
 from dashboard.core.explanations.methods import METHODS
+from dashboard.core.explanations.records import Explanation, MapRequest
+from dashboard.core.history.stored_explainer import StoredExplainer
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.predictions import RankedPrediction
 from dashboard.services import Services
+from tests.conftest import encoded, picture
 
 V1 = "/api/v1"
 PNG = {"Content-Type": "image/png"}
@@ -118,6 +122,48 @@ def test_maps_have_values_and_a_picture(client: TestClient, image: bytes) -> Non
 def test_every_method_can_be_asked_for(client: TestClient, image: bytes) -> None:
     response = client.post(f"{V1}/explain", content=image, headers=PNG, params={"method": [*METHODS]})
     assert [each["method"] for each in response.json()["predictions"][0]["explanations"]] == [*METHODS]
+
+
+@pytest.mark.parametrize(
+    ("error", "alone"),
+    [
+        (ModelError("The map is not finite.", "Choose occlusion.", "map_not_finite"), 422),
+        (WorkerError("Its worker ended.", "Leave it out.", "worker_lost"), 503),
+    ],
+)
+@pytest.mark.parametrize("path", ["/explain", "/predict?explain=grad-cam"])
+def test_one_image_of_several_that_cannot_be_explained_leaves_the_others(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, error: DashboardError, alone: int, path: str
+) -> None:
+    files = [encoded(picture(seed)) for seed in range(60, 63)]
+    explain_with(monkeypatch, {files[1]: error})
+    response = client.post(f"{V1}{path}", files=[("files", (f"{n}.png", file)) for n, file in enumerate(files)])
+    first, failed, last = response.json()["predictions"]
+    assert response.status_code == 200 and first["explanations"] and last["explanations"]
+    assert (failed["file"], failed["error"]["code"]) == ("1.png", error.code)
+    assert client.post(f"{V1}{path}", content=files[1], headers=PNG).status_code == alone
+
+
+@pytest.mark.parametrize("path", ["/explain", "/predict?explain=grad-cam"])
+def test_an_error_about_every_image_is_told_once(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    files = [encoded(picture(seed)) for seed in range(63, 65)]
+    explain_with(monkeypatch, {files[0]: WorkerError("No worker starts.", code="worker_unavailable")})
+    response = client.post(f"{V1}{path}", files=[("files", (f"{n}.png", file)) for n, file in enumerate(files)])
+    assert (response.status_code, response.json()["code"]) == (503, "worker_unavailable")
+
+
+def explain_with(monkeypatch: pytest.MonkeyPatch, errors: dict[bytes, DashboardError]) -> None:
+    """Makes the explainer raise these errors for these image files."""
+    explain_all = StoredExplainer.explain_all
+
+    def raising(own: StoredExplainer, version: ModelVersion, file: bytes, request: MapRequest) -> list[Explanation]:
+        if file in errors:
+            raise errors[file]
+        return explain_all(own, version, file, request)
+
+    monkeypatch.setattr(StoredExplainer, "explain_all", raising)
 
 
 def test_the_same_key_answers_once(client: TestClient, image: bytes) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 from dashboard.api.serving import V1, both, mounts
 from dashboard.core.settings import Settings
 from dashboard.services import Services
-from tests.run_rows import manifest
+from tests.run_rows import manifest, ok, table_of
 
 
 @pytest.fixture
@@ -48,6 +49,44 @@ def test_a_token_sees_its_own_evaluations_and_those_of_nobody(stranger: TestClie
         ("token root", "evaluation.deleted", "r-bob"),
         ("token ann", "evaluation.deleted", "r-ann"),
     ]
+
+
+def test_a_token_says_what_is_right_of_every_evaluation_that_it_may_see(stranger: TestClient, opened: Services) -> None:
+    carl = header(opened, "carl", "predict")
+    for run_id, user in (("f-carl", "token carl"), ("f-dora", "token dora"), ("f-none", "")):
+        owner = opened.runs.begin(manifest(run_id=run_id, user=user, n_images=1))
+        opened.runs.folder(run_id).add_part(0, table_of([ok(0, "cat", "cat")]))
+        owner.release()
+    answers = {
+        run_id: stranger.post(f"{V1}/feedback", headers=carl, json={"prediction_id": f"{run_id}:0", "is_right": True})
+        for run_id in ("f-carl", "f-none", "f-dora", "f-nothing")
+    }
+    assert [each.status_code for each in answers.values()] == [201, 201, 404, 404]
+    assert answers["f-dora"].json()["code"] == "run_unknown"
+
+
+def test_a_damaged_evaluation_is_listed_for_admins_who_can_delete_it(stranger: TestClient, opened: Services) -> None:
+    ann, admin = header(opened, "ann d"), header(opened, "root d", "admin")
+    opened.runs.begin(manifest(run_id="d-old", created_utc="2020-01-01T00:00:00+00:00")).release()
+    opened.runs.begin(manifest(run_id="d-bad", user="token ann d")).release()
+    (opened.runs.root / "d-bad" / "manifest.json").write_text("{}")
+
+    def listed(who: dict[str, str], **params: str) -> list[dict[str, Any]]:
+        page = stranger.get(f"{V1}/evaluations", headers=who, params=params).json()
+        assert page["total"] == len(stranger.get(f"{V1}/evaluations", headers=who).json()["evaluations"])
+        return [each for each in page["evaluations"] if each["id"].startswith("d-")]
+
+    bad, old = listed(admin)
+    assert (bad["id"], bad["run_id"], bad["state"], old["id"]) == ("d-bad", "d-bad", "damaged", "d-old")
+    assert "manifest.json" in bad["message"] and bad["created_utc"] > old["created_utc"]
+    assert listed(admin, cursor="d-bad") == [old]
+    assert [each["id"] for each in listed(ann)] == ["d-old"]  # nobody knows that it is hers
+    address = f"{V1}/evaluations/d-bad"
+    assert stranger.get(address, headers=admin).json()["code"] == "run_damaged"
+    assert stranger.delete(address, headers=ann).status_code == 404
+    assert stranger.delete(address, headers=admin).status_code == 204
+    assert [each["id"] for each in listed(admin)] == ["d-old"]
+    assert stranger.delete(address, headers=admin).json()["code"] == "run_unknown"
 
 
 def test_once_the_pages_need_a_log_in_this_machine_needs_a_token_too(opened: Services, settings: Settings) -> None:

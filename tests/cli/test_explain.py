@@ -1,12 +1,26 @@
-"""The names of the files that `python -m dashboard explain` writes."""
+"""What `python -m dashboard explain` does when something fails, and the names of the files that it writes."""
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from dashboard.cli.app import app
 from dashboard.cli.explain import _files_in
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.errors import DashboardError, ModelError, WorkerError
+from dashboard.core.explanations.records import Explanation, MapRequest
+from dashboard.core.history.stored_explainer import StoredExplainer
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.settings import Settings
+from dashboard.services import services_of
+from tests.conftest import encoded, picture
 
 
 @pytest.mark.parametrize(
@@ -23,3 +37,67 @@ def test_no_two_images_have_one_name(images: list[str], names: list[str]) -> Non
     found = _files_in(Path("out"), [Path(image) for image in images])
     stems = [files.stem.name for files in found.values()]
     assert stems == names and len(set(stems)) == len(found)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    found = [tmp_path / f"{n}.png" for n in range(4)]
+    for seed, path in enumerate(found):
+        path.write_bytes(encoded(picture(seed)))
+    return found
+
+
+@pytest.fixture
+def with_tiny_model(tmp_path: Path, tiny_registry: Registry, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(data_dir=tmp_path / "data", models_dir=tiny_registry.root, model="tiny@1")
+    opened = services_of(settings, pool)
+    monkeypatch.setattr("dashboard.cli.explain.services", lambda local: nullcontext(opened))
+
+
+def explained(*arguments: object) -> tuple[int, list[Any]]:
+    done = CliRunner().invoke(app, ["explain", "--json", *map(str, arguments)])
+    return done.exit_code, json.loads(done.stdout)
+
+
+def codes(answers: list[Any]) -> list[str]:
+    return [answer["error"]["code"] if "error" in answer else "" for answer in answers]
+
+
+@pytest.mark.usefixtures("with_tiny_model")
+def test_an_image_that_cannot_be_explained_does_not_spoil_the_others(
+    pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[DashboardError | None] = [
+        ModelError("The map is not finite.", "Choose occlusion.", "map_not_finite"), None,
+        WorkerError("No worker can be started.", "Look at Diagnostics.", "worker_unavailable"), None,
+    ]  # fmt: skip
+    by_file = {path.read_bytes(): error for path, error in zip(pictures, errors, strict=True)}
+    explain_all = StoredExplainer.explain_all
+
+    def raising(own: StoredExplainer, version: ModelVersion, file: bytes, request: MapRequest) -> list[Explanation]:
+        if error := by_file[file]:
+            raise error
+        return explain_all(own, version, file, request)
+
+    monkeypatch.setattr(StoredExplainer, "explain_all", raising)
+    status, answers = explained(*pictures, "--out", tmp_path / "maps")
+    assert status == 1 and [answer["file"] for answer in answers] == [*map(str, pictures)]
+    assert codes(answers) == ["map_not_finite", "", "worker_unavailable", "worker_unavailable"]
+
+
+@pytest.mark.usefixtures("with_tiny_model")
+def test_a_folder_that_cannot_be_made_is_told_for_every_image(pictures: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "maps"
+    status, answers = explained(*pictures[:2], "--out", out)
+    assert status == 1 and codes(answers) == ["system"] * 2
+    assert str(out) in answers[0]["error"]["message"] and answers[0]["error"]["fix"]
+
+
+@pytest.mark.usefixtures("with_tiny_model")
+def test_a_file_that_cannot_be_written_does_not_spoil_the_others(pictures: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "maps" / "1-grad-cam.png").mkdir(parents=True)  # in the place of an overlay
+    status, answers = explained(*pictures[:3], "--out", tmp_path / "maps")
+    assert status == 1 and codes(answers) == ["", "system", ""]
+    alone = explained(pictures[0], "--out", tmp_path / "nowhere" / "map.png")
+    assert alone[0] == 1 and codes(alone[1]) == ["system"]

@@ -80,12 +80,17 @@ class RunFolder:
         try:
             manifest = self._read(MANIFEST, _MANIFEST_TYPE)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise self.deleted() or unknown_run(self.run_id) from error
+            raise self.unknown() from error
         except OSError as error:
             raise damaged(self.run_id, f"{MANIFEST}: {error.strerror or error}") from error
         if manifest.run_id != self.run_id:  # else deleting the one would delete the other
             raise damaged(self.run_id, f"{MANIFEST}.run_id: it is {manifest.run_id!r}, unlike the name of the folder")
         return manifest
+
+    def check_exists(self) -> None:
+        """Raises DatasetError with the code `run_unknown` if there is no such run, not even a damaged one."""
+        if not self.path.is_dir():
+            raise self.unknown()
 
     def save(self, manifest: RunManifest) -> None:
         """Writes the manifest. Raises OSError."""
@@ -117,6 +122,10 @@ class RunFolder:
                     "run_unknown",
                 )
         return None
+
+    def unknown(self) -> DatasetError:
+        """The error for a run that is not there, or that the visitor may not see."""
+        return self.deleted() or unknown_run(self.run_id)
 
     def check_may_change(self) -> None:
         """Raises AccessError unless the visitor may change the run, or DatasetError if it may not even be seen."""

@@ -20,7 +20,7 @@ from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.folder import MANIFEST, RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
-from dashboard.core.runs.run import HOW_TO_LIST, unknown_run
+from dashboard.core.runs.run import HOW_TO_LIST
 
 _BEGINNING = ".beginning.lock"
 _ABANDONED_S = 86_400  # a folder without a manifest and without rows that is older belongs to a killed process
@@ -68,7 +68,7 @@ class RunStore:
         """
         folder = self._any_folder(run_id)
         if not folder.may_see():
-            raise folder.deleted() or unknown_run(run_id)
+            raise folder.unknown()
         return folder
 
     def _any_folder(self, run_id: str) -> RunFolder:
