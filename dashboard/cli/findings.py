@@ -19,12 +19,13 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
     Lists at most ten findings, and only those that are unlikely to be chance.
     """
     from dashboard.core.analysis.findings.find import by_answers, find_in
+    from dashboard.core.analysis.findings.finding import nothing_found
 
     try:
         folder, conditions = RunStore(get_settings().runs_dir).folder(run_id), parse_filter(where or ())
-        findings = find_in(folder, conditions)
+        findings, run = find_in(folder, conditions), folder.load(VIEW_COLUMNS, conditions)
         if as_json:
-            print_json(FindingRecord.of_each(findings, folder.load(VIEW_COLUMNS, conditions)))
+            print_json(FindingRecord.of_each(findings, run))
             return
     except DashboardError as error:
         stop(error, as_json)
@@ -37,4 +38,4 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
             options = " ".join(f"--where {in_command(condition)}" for condition in finding.where)
             show(f"   Filter of these images: {options}")
     if not findings:
-        show("Nothing stands out.")
+        show(nothing_found(len(run.labelled)))

@@ -57,7 +57,7 @@ def _sections(
     run: Run, store: RunStore, findings: Sequence[Finding] | None, other: Run | None
 ) -> Iterator[Section | None]:
     evaluation = run.evaluation()
-    yield findings_section(findings)
+    yield findings_section(run, findings)
     yield metrics_section(run)
     if other:
         yield comparison_section(run, other)

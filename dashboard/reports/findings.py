@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.analysis.findings.finding import Finding, nothing_found
 from dashboard.core.errors import counted
 from dashboard.core.runs.filters import in_words, parse_filter
+from dashboard.core.runs.run import Run
 from dashboard.reports.document import Item, Section
 
 _LONGEST = 200  # characters of a condition; one that names many images says nothing to a reader
 
 
-def findings_section(findings: Sequence[Finding] | None) -> Section:
+def findings_section(run: Run, findings: Sequence[Finding] | None) -> Section:
     """The findings about a run, or why there are none.
 
     Args:
         findings: None if they could not be made.
     """
     items = tuple(_item(finding) for finding in findings or ())
-    text = () if items else ("Nothing stands out: no group of images differs by more than chance would explain.",)
+    text = () if items else (nothing_found(len(run.labelled)),)
     if findings is None:
         text = ("The findings could not be made. The figures below do not depend on them.",)
     return Section("findings", "Findings", text, items=items)

@@ -177,7 +177,9 @@ def test_findings_come_first_with_what_to_do_and_where(store: RunStore) -> None:
     assert "30 images: labelled cat, predicted as dog" in pair.lines
 
 
-@pytest.mark.parametrize(("findings", "said"), [((), "Nothing stands out"), (None, "could not be made")])
+@pytest.mark.parametrize(
+    ("findings", "said"), [((), "Nothing stands out, but 4 labelled images can"), (None, "could not be made")]
+)
 def test_without_findings_it_says_so(store: RunStore, findings: tuple[()] | None, said: str) -> None:
     first = report_of(pets(store), store, findings).sections[0]
     assert first.id == "findings" and said in first.text[0] and not first.items
