@@ -88,7 +88,8 @@ class RunRecord(Figures):
     confusion: ConfusionRecord | None
     notes: list[str] = Field(description="how the dataset was read and what was decided, in sentences")
     label_map: dict[str, str] = Field(
-        description="the class that each label of the dataset means, or (no label) or (leave out)"
+        description="the class that each label of the dataset means, or (no label) or (leave out); "
+        "a label with / at its end is the path of a folder"
     )
     seconds: float = Field(description="time spent on the run")
     images_per_second: float | None

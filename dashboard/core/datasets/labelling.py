@@ -75,7 +75,7 @@ def by_folder(names: Sequence[str], markers: Collection[str] = (), is_image: IsI
         markers: folders, as paths, that are no classes.
     """
     class_in = ClassFolders(markers)
-    samples = SampleList(names, (class_in(name) if is_image(name) else None for name in names))
+    samples = SampleList(names, (class_in(name) if is_image(name) else None for name in names), from_folders=True)
     loose = [names[i] for i in samples.unlabelled if is_image(names[i])]
     if not loose:
         return Labelling(samples)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -79,10 +80,14 @@ class NumberedNames(Sequence[str]):
 class SampleList(Sequence[Sample]):
     """The samples of a dataset. Each `Sample` is created on access."""
 
-    def __init__(self, names: Sequence[str], labels: Iterable[str | None]) -> None:
-        """Takes one label per name. Raises ValueError when there are more or fewer."""
+    def __init__(self, names: Sequence[str], labels: Iterable[str | None], from_folders: bool = False) -> None:
+        """Takes one label per name. Raises ValueError when there are more or fewer.
+
+        Args:
+            from_folders: the labels are names of folders in the names of the samples.
+        """
         ids: dict[str, int] = {}
-        self._names = names
+        self._names, self.from_folders = names, from_folders
         self._codes = np.fromiter(
             (-1 if label is None else ids.setdefault(label, len(ids)) for label in labels), np.int32
         )
@@ -105,10 +110,15 @@ class SampleList(Sequence[Sample]):
         """Number of samples per label, in the order of `labels`."""
         return np.bincount(self._codes[self._codes >= 0], minlength=len(self.labels))
 
+    def labelled_by_path(self, folders: Container[str]) -> SampleList:
+        """The same samples; the labelled ones in these folders, such as `cat/hard/`, have this path as their label."""
+        labels = (folder if s.label is not None and (folder := folder_of(s.name)) in folders else s.label for s in self)
+        return SampleList(self._names, labels, self.from_folders)
+
     def renamed(self, new: Mapping[str, str]) -> SampleList:
         """The same samples with other labels. `new` gives different labels different names; others stay."""
         copy = SampleList.__new__(SampleList)
-        copy._names, copy._codes = self._names, self._codes
+        copy._names, copy._codes, copy.from_folders = self._names, self._codes, self.from_folders
         copy.labels = tuple(new.get(label, label) for label in self.labels)
         return copy
 
@@ -125,6 +135,11 @@ class SampleList(Sequence[Sample]):
         index = _checked(index, len(self))
         code = int(self._codes[index])
         return Sample(index, self._names[index], None if code < 0 else self.labels[code])
+
+
+def folder_of(name: str) -> str:
+    """The path of the folder that holds a file, with composed accents and a slash at its end; "" at the top level."""
+    return unicodedata.normalize("NFC", name[: name.rfind("/") + 1])
 
 
 def distinct_labels(samples: SampleList) -> tuple[str, ...]:

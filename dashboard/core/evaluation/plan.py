@@ -12,6 +12,7 @@ from dashboard.core.datasets import Dataset, distinct_labels, label_counts
 from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import DatasetError, counted, listed
+from dashboard.core.evaluation.class_folders import in_class_folders
 from dashboard.core.labels.class_ids import uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
@@ -51,12 +52,13 @@ def plan_run(
     """
     dataset, fingerprint = open_with_fingerprint(path)
     check_splits_are_no_classes(dataset, version)
-    mapping = match_labels(distinct_labels(dataset.samples), version.class_names, label_map, first_id)
+    samples = in_class_folders(dataset.samples, version.class_names, label_map, first_id)
+    mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id)
     if mapping.question:
         raise UndecidedError(
             f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", mapping.question, "labels_uncertain"
         )
-    counts = label_counts(dataset.samples)
+    counts = label_counts(samples)
     if counts and not mapping.class_of:
         raise _no_class(dataset, mapping, version)
     if mapping.unknown:

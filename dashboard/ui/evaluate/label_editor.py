@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.core.errors import counted, listed
 from dashboard.core.labels.choices import Decision, LabelChoice, LabelChoices, decide, meanings_for
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
-from dashboard.core.labels.matching import spelled_differently
+from dashboard.core.labels.match_notes import spelled_differently
 from dashboard.ui.words import plain
 
 ROWS_SHOWN = 12
