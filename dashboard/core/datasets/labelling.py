@@ -96,7 +96,7 @@ class ClassFolders:
         self._known: dict[str, str | None] = {}
 
     def __call__(self, name: str) -> str | None:
-        """The name of the folder that holds a file; None at the top level, and directly below a split."""
+        """The name of the folder that holds a file, with composed accents; None at the top level, and directly below a split."""
         folder = name[: max(name.rfind("/"), 0)]
         if folder not in self._known:
             self._known[folder] = self.class_of(folder)
@@ -110,7 +110,7 @@ class ClassFolders:
             while folder in self._markers:
                 folder = folder.rpartition("/")[0]
         parts = [part for part in folder.split("/") if part not in ("", ".")]
-        return parts[-1] if parts and parts[-1] != ".." else None
+        return unicodedata.normalize("NFC", parts[-1]) if parts and parts[-1] != ".." else None
 
 
 def by_labels_file(

@@ -17,7 +17,7 @@ class Sample:
 
     index: int  # position in Dataset.samples, and the argument of Dataset.image
     name: str  # path inside the dataset
-    label: str | None  # as the dataset spells it; None if the dataset gives none
+    label: str | None  # as the dataset spells it, with composed accents; None if the dataset gives none
 
 
 class PackedNames(Sequence[str]):
@@ -86,11 +86,16 @@ class SampleList(Sequence[Sample]):
         Args:
             from_folders: the labels are names of folders in the names of the samples.
         """
+        codes: dict[str, int] = {}
         ids: dict[str, int] = {}
+
+        def code_of(label: str) -> int:
+            if label not in codes:
+                codes[label] = ids.setdefault(unicodedata.normalize("NFC", label), len(ids))
+            return codes[label]
+
         self._names, self.from_folders = names, from_folders
-        self._codes = np.fromiter(
-            (-1 if label is None else ids.setdefault(label, len(ids)) for label in labels), np.int32
-        )
+        self._codes = np.fromiter((-1 if label is None else code_of(label) for label in labels), np.int32)
         self.labels = tuple(ids)  # the distinct labels
         if len(self._codes) != len(names):
             raise ValueError(f"{len(names)} names with {len(self._codes)} labels")
@@ -119,7 +124,7 @@ class SampleList(Sequence[Sample]):
         """The same samples with other labels. `new` gives different labels different names; others stay."""
         copy = SampleList.__new__(SampleList)
         copy._names, copy._codes, copy.from_folders = self._names, self._codes, self.from_folders
-        copy.labels = tuple(new.get(label, label) for label in self.labels)
+        copy.labels = tuple(unicodedata.normalize("NFC", new.get(label, label)) for label in self.labels)
         return copy
 
     def __len__(self) -> int:

@@ -17,6 +17,7 @@ from dashboard.core.labels.class_ids import uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.labels.synsets import synset_name
+from dashboard.core.labels.why_unknown import why_unknown
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import Advice, Choice, Part, Question, UndecidedError, meaning
@@ -87,8 +88,9 @@ def unknown_labels(
     each = listed([f"{_named(label)} ({counted(counts[label], 'image')})" for label in unknown])
     what = "1 label is not a class" if len(unknown) == 1 else f"{len(unknown):,} labels are not classes"
     first = unknown[0]
+    message = f"{what} of {version.ref}: {each}; together {lost:,} of {total:,} labelled images."
     return DatasetError(
-        f"{what} of {version.ref}: {each}; together {lost:,} of {total:,} labelled images.",
+        " ".join((message, *why_unknown(mapping, version.class_names))),
         Advice(
             "Say what each means: ", meaning(first, "CLASS"),
             f" with one of its classes ({listed(version.class_names, 20)}), ", meaning(first, ""),
@@ -116,7 +118,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
     counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
     message = f"None of the labels ({listed([_named(label) for label in labels])}) is a class of {version.ref}."
     return DatasetError(
-        " ".join((*dataset.notes, message)) + counting,
+        " ".join((*dataset.notes, message, *why_unknown(mapping, version.class_names))) + counting,
         Advice(
             f"Name the folders after its classes ({listed(version.class_names, 20)}), or choose a class for each label (",
             meaning("LABEL", "CLASS"), "). To predict without comparing, use ", meaning(OTHERS, NO_LABEL), ".",

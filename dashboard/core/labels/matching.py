@@ -65,7 +65,7 @@ def match_labels(
             `first_id`; code `label_map`.
     """
     wanted = sorted(set(names))
-    label_map = label_map or {}
+    label_map = _as_spelled(label_map or {}, wanted, class_names)
     _check_label_map(label_map, wanted, class_names)
     open_names = [name for name in wanted if name not in label_map]
     given = [name for name in open_names if name != NO_ID]
@@ -102,11 +102,9 @@ def match_labels(
         unknown = []
     class_of |= {n: None if meant == NO_LABEL else meant for n, meant in label_map.items() if meant != LEAVE_OUT}
     left_out = tuple(name for name in wanted if label_map.get(name) == LEAVE_OUT)
-    respelled = {
-        name: meant
-        for name in wanted
-        if (meant := called(name) or called.of_plural(name)) not in (None, name, "") and class_of.get(name) == meant
-    }
+    alike = {name: meant for name in wanted if (meant := called(name))}
+    alike |= _alone([name for name in wanted if name not in alike], alike, called.of_plural)
+    respelled = {name: meant for name, meant in alike.items() if name != meant and class_of.get(name) == meant}
     said = (about_spelling(respelled), about_folders(above), ids.note, about_numbers(sorted(numbered.items())))
     about_absent = f"The label {NO_ID} means that there is no label." if absent else ""
     by_itself = respelled | above
@@ -181,6 +179,17 @@ def _alone(
     found = {name: meant for name in names if (meant := class_by(name))}
     often = Counter([*found.values(), *taken.values()])
     return {name: meant for name, meant in found.items() if often[meant] == 1}
+
+
+def _as_spelled(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
+    """The label map with labels as in `names` and classes as in `class_names`, where only the form of accents differs."""
+    label_of = {unicodedata.normalize("NFC", name): name for name in names}
+    class_of = {unicodedata.normalize("NFC", name): name for name in class_names}
+    return {
+        label if label in names else label_of.get(unicodedata.normalize("NFC", label), label):
+        meant if meant in class_names else class_of.get(unicodedata.normalize("NFC", meant), meant)
+        for label, meant in label_map.items()
+    }  # fmt: skip
 
 
 def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> None:

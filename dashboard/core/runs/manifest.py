@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -78,10 +79,17 @@ class RunManifest:
 
     @cached_property
     def class_of(self) -> dict[str, str | None]:
-        """The class of each evaluated label, or None if its images are predicted but not compared."""
-        return {name: None if meant == NO_LABEL else meant for name, meant in self.label_map if meant != LEAVE_OUT}
+        """The class of each evaluated label, with composed accents as datasets give it; None if it is not compared."""
+        return {
+            unicodedata.normalize("NFC", name): None if meant == NO_LABEL else meant
+            for name, meant in self.label_map
+            if meant != LEAVE_OUT
+        }
 
     @cached_property
     def left_out(self) -> frozenset[str]:
         """The labels whose images are left out, as the user chose."""
-        return frozenset(name for name, meant in self.label_map if meant == LEAVE_OUT)
+        names = [name for name, meant in self.label_map if meant == LEAVE_OUT]
+        return frozenset(
+            (*names, *(unicodedata.normalize("NFC", name) for name in names))
+        )  # rows of old runs have both

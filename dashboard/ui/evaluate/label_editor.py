@@ -24,6 +24,8 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
     others = ""
     if choices.unmatched:
         st.warning(_summary(choices, model), icon=":material/label:")
+        if choices.reasons:
+            st.caption(plain(" ".join(choices.reasons)))
         taken: dict[str, str] = st.session_state.get(f"{key}-suggested", {})
         rows = [replace(choice, meaning=taken.get(choice.label, "")) for choice in choices.unmatched]
         table_key = f"{key}-suggested-table" if taken else key
