@@ -18,7 +18,8 @@ from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError, counted, listed
 from dashboard.core.images.decoding import SUFFIXES
 
-NO_SUCH_IMAGE = "names this file, but the dataset has no such image."  # behind the name of a table
+NO_IMAGE_OF_ITS_OWN = "names this file, but "  # behind the name of a table
+NO_SUCH_IMAGE = f"{NO_IMAGE_OF_ITS_OWN}the dataset has no such image."
 _DOCUMENTS = frozenset(
     [
         ".txt",
@@ -177,7 +178,7 @@ def by_labels_file(
         if several:
             notes.append(f"Named in {table.name}, but several images are called so: {listed(several)}.")
     all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
-    samples = SampleList(all_names, chain(labels, (label for _, label in extra)))
+    samples = SampleList(all_names, chain(labels, (label for _, label in extra)), n_without_image=len(extra))
     row_of = np.full(len(samples), -1)
     row_of[list(rows_of)] = [rows[0] for rows in rows_of.values()]
     row_of[len(names) :] = extra_rows
@@ -253,7 +254,7 @@ def no_images(dataset_name: str, reason: ImageError | None = None) -> DatasetErr
 def _no_single_image(table_name: str, file: str, found: int) -> ImageError:
     if found:
         return ImageError(
-            f"{table_name} names this file, but {found} images have this name.",
+            f"{table_name} {NO_IMAGE_OF_ITS_OWN}{found} images have this name.",
             "Write the whole path in the row.",
             "ambiguous",
         )

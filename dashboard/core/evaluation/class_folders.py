@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dashboard.core.datasets.sample_list import SampleList, folder_of
+from dashboard.core.datasets.sample_list import SampleList
 from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.labels.matching import classes_above, likely_classes, match_labels
 from dashboard.core.labels.synsets import synset_name
@@ -35,7 +35,7 @@ def in_class_folders(
     mapping = match_labels(samples.labels, class_names, given, first_id)
     likely = likely_classes(mapping.unknown, class_names)
     unknown = {label for label in mapping.unknown if label not in likely and not synset_name(label)}
-    folders = {folder_of(sample.name) for sample in samples if sample.label in unknown} if unknown else set()
+    folders = samples.folders_with(unknown) if unknown else set()
     found = classes_above((f for f in folders if f.rstrip("/").rpartition("/")[2] in unknown), class_names)
     if mapping.question and len(set(found.values())) < 2:
         found = {}
