@@ -52,10 +52,10 @@ def show_run(run: Run) -> None:
     failed = failures(run)
     for row in run.detail(failed.head(FAILURES_SHOWN), ["file", "reason"]).to_dict("records"):
         say(f"{row['file']}: {row['reason']}", "yellow")
+    if len(failed) > FAILURES_SHOWN:
+        say(f"... {len(failed) - FAILURES_SHOWN:,} more; --json lists them all.", "yellow")
     if left_out := len(run.failed) - len(failed):
         say(f"{counted(left_out, 'image')} left out by choice.", "yellow")
-    if len(failed) > FAILURES_SHOWN:
-        say(f"... {len(failed):,} images could not be evaluated; --json lists them all.", "yellow")
     m = run.manifest
     show(f"Run {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}, {m.seconds:.1f} s")
 
