@@ -180,7 +180,8 @@ def _evaluate(opened: Services, run: OpenRun) -> RunManifest:
 
 def _show_progress(bar: Bar, task: TaskID, p: Progress) -> None:
     rate = f"{p.images_per_second:,.0f} images/s"
-    bar.update(task, description="Evaluating", completed=p.done, total=p.total, rate=rate)
+    done, total = p.images
+    bar.update(task, description="Evaluating", completed=done, total=total, rate=rate)
 
 
 def _verdict(run: Run, least: float | None) -> int:

@@ -71,7 +71,7 @@ def list_runs(
             plain_text(m.dataset_name),
             plain_text(m.model),
             str(run.accuracy or "-"),
-            f"{m.n_images:,}",
+            f"{m.n_real_images:,}",
             run.state,
             plain_text(", ".join(filter(None, (run.annotations.verdict, run.note)))),
         )
@@ -190,7 +190,7 @@ def _what_is_deleted(store: RunStore, run_id: str) -> str:
         m = folder.manifest()
     except DatasetError:
         return "a damaged run"
-    return f"{m.dataset_name}, {m.model}, {m.n_images:,} images"
+    return f"{m.dataset_name}, {m.model}, {m.n_real_images:,} images"
 
 
 @runs_app.command("restore")

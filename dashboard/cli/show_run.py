@@ -13,7 +13,7 @@ from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.metrics.percent import percent
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import as_texts
-from dashboard.core.runs.left_out import failures
+from dashboard.core.runs.left_out import failures, image_count
 from dashboard.core.runs.run import Run
 
 FAILURES_SHOWN = 10
@@ -41,9 +41,9 @@ def show_run(run: Run) -> None:
             )
         show_figures(evaluation)
     if run.conditions:
-        show(f"Only images where {' and '.join(as_texts(run.conditions))}: {len(run.table):,}", "bold")
+        show(f"Only images where {' and '.join(as_texts(run.conditions))}: {image_count(run):,}", "bold")
     elif run.manifest.state != "finished":
-        say(f"Not finished: {len(run.table):,} of {run.manifest.n_images:,} images.", "yellow")
+        say(f"Not finished: {image_count(run):,} of {run.manifest.n_real_images:,} images.", "yellow")
     unknown = run.manifest.unknown_labels
     for name in unknown[:FAILURES_SHOWN]:
         say(f"The label {name!r} is not a class of {run.manifest.model}. Its images were left out.", "yellow")
@@ -52,10 +52,10 @@ def show_run(run: Run) -> None:
     failed = failures(run)
     for row in run.detail(failed.head(FAILURES_SHOWN), ["file", "reason"]).to_dict("records"):
         say(f"{row['file']}: {row['reason']}", "yellow")
+    if len(failed) > FAILURES_SHOWN:
+        say(f"... {len(failed) - FAILURES_SHOWN:,} more; --json lists them all.", "yellow")
     if left_out := len(run.failed) - len(failed):
         say(f"{counted(left_out, 'image')} left out by choice.", "yellow")
-    if len(failed) > FAILURES_SHOWN:
-        say(f"... {len(failed):,} images could not be evaluated; --json lists them all.", "yellow")
     m = run.manifest
     show(f"Run {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}, {m.seconds:.1f} s")
 

@@ -7,10 +7,11 @@ import re
 from datetime import datetime, timezone
 from importlib import metadata
 
-from dashboard.core.errors import listed
+from dashboard.core.errors import counted, listed
 from dashboard.core.runs.annotations import Annotations
 from dashboard.core.runs.evaluate_again import evaluate_again
 from dashboard.core.runs.filters import as_texts, in_words
+from dashboard.core.runs.left_out import image_count
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.core.shell import in_command
@@ -32,11 +33,13 @@ def facts_of(run: Run, annotations: Annotations, made: datetime) -> tuple[Fact, 
         made: when the report was made, with a time zone.
     """
     m = run.manifest
-    images = f"{m.n_images:,}"
+    images = f"{m.n_real_images:,}"
     if run.conditions:
-        images = f"{len(run.table):,} of {m.n_images:,}"
+        images = f"{image_count(run):,} of {images}"
     elif run.state != "finished":
-        images = f"{len(run.table):,} of {m.n_images:,} (not finished: {run.state})"
+        images = f"{image_count(run):,} of {images} (not finished: {run.state})"
+    elif m.n_without_image:
+        images += f", and {counted(m.n_without_image, 'row')} of a table without an image"
     seconds = f", took {m.seconds:,.0f} s" if m.seconds >= 1 and not m.imported else ""
     found = [
         Fact("Dataset", m.dataset_name),

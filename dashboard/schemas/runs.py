@@ -77,7 +77,8 @@ class RunRecord(Figures):
     run_id: str
     state: str = Field(description="running, finished, cancelled, failed or interrupted")
     model: ModelName
-    n_images: int = Field(description="number of images in the dataset")
+    n_images: int = Field(description="number of images in the dataset, and of rows without an image")
+    n_without_image: int = Field(description="of n_images: rows of a table of labels that match no single image")
     n_evaluated: int = Field(description="number of images with a prediction")
     n_failed: int = Field(
         description="number of images without a prediction, but for those that were left out by choice"
@@ -89,7 +90,8 @@ class RunRecord(Figures):
     confusion: ConfusionRecord | None
     notes: list[str] = Field(description="how the dataset was read and what was decided, in sentences")
     label_map: dict[str, str] = Field(
-        description="the class that each label of the dataset means, or (no label) or (leave out)"
+        description="the class that each label of the dataset means, or (no label) or (leave out); "
+        "a label with / at its end is the path of a folder"
     )
     seconds: float = Field(description="time spent on the run")
     images_per_second: float | None
@@ -105,6 +107,7 @@ class RunRecord(Figures):
             state=run.state,
             model=ModelName.parse(manifest.model),
             n_images=manifest.n_images,
+            n_without_image=manifest.n_without_image,
             n_evaluated=len(run.evaluated),
             n_failed=len(failed),
             failed=[FailedRow(file=f, reason=r) for f, r in zip(failed["file"], failed["reason"], strict=True)],
@@ -152,6 +155,7 @@ class RunSummary(Schema):
     dataset: str = Field(description="path on the server")
     model: ModelName
     n_images: int
+    n_without_image: int = Field(description="of n_images: rows of a table of labels that match no single image")
     seconds: float
     message: str = Field(description="why it failed, or what is damaged; may be empty")
     accuracy: ScoreRecord | None = Field(description="with its 95% Wilson interval; null if it is not known")
@@ -169,6 +173,7 @@ class RunSummary(Schema):
             dataset=manifest.dataset,
             model=ModelName.parse(manifest.model),
             n_images=manifest.n_images,
+            n_without_image=manifest.n_without_image,
             seconds=manifest.seconds,
             message=manifest.message or run.annotations_fault,
             accuracy=run.accuracy and ScoreRecord.of(run.accuracy),
@@ -181,7 +186,7 @@ class RunSummary(Schema):
         """A damaged run in the list: all fields keep their types, so that programs which read the list go on working."""
         return cls(
             run_id=run.run_id, created_utc=run.changed_utc, state="damaged", dataset="", model=ModelName.parse(""),
-            n_images=0, seconds=0.0, message=run.reason, accuracy=None, verdict="", note="",
+            n_images=0, n_without_image=0, seconds=0.0, message=run.reason, accuracy=None, verdict="", note="",
         )  # fmt: skip
 
 

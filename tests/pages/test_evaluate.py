@@ -420,6 +420,18 @@ def test_a_dataset_evaluated_before_is_shown_at_once(open_page: Open, dashboard:
     assert "Evaluated before" not in text_of(at) and len(dashboard.runs.list()) == 2
 
 
+def test_what_a_folder_means_is_kept_when_its_dataset_is_evaluated_again(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    dataset, tiny = make_zip({"cat": 1, "cat/hard": 1, "dog/hard": 1}), dashboard.registry.get("tiny")
+    run = evaluate(dataset, tiny, dashboard.engine, dashboard.runs, label_map={"cat/hard/": "dog"})
+    at = open_run(open_page, run)
+    at.button(key="again").click().run()
+    until(at, lambda at: at.metric and at.query_params["run"] != run.run_id)
+    assert [dict(m.label_map) for m in dashboard.runs.list()] == [dict(run.label_map)] * 2
+    assert dict(run.label_map) == {"cat": "cat", "cat/hard/": "dog", "dog/hard/": "dog"}
+
+
 def test_an_interrupted_run_of_the_chosen_dataset_goes_on_and_the_page_follows_it(
     open_page: Open, dashboard: Services
 ) -> None:

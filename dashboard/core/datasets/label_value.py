@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class SeveralLabels(ValueError):
 
 
 def as_label(value: object) -> str | None:
-    """A label as text: 3, 3.0, "3.0", [3] and "[3]" become "3"; None if empty or missing.
+    """A label as text, with composed accents: 3, 3.0, "3.0", [3] and "[3]" become "3"; None if empty or missing.
 
     Raises:
         SeveralLabels: the value is a list of several labels.
@@ -41,7 +42,7 @@ def as_label(value: object) -> str | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ValueError(f"{str(value)[:60]!r} is not a label: a name or a whole number is needed")
-    text = str(value).strip()
+    text = unicodedata.normalize("NFC", str(value).strip())
     text.encode()  # raises for half characters, which JSON may hold and UTF-8 cannot store
     if text.startswith("[") and text.endswith("]") and (items := _items(text)) is not None:
         return _only_label(items)

@@ -142,7 +142,11 @@ class FilesReader:
         return LabelledFiles(
             JoinedFiles([part.source for part in parts], firsts),
             Labelling(
-                SampleList(PackedNames(chain.from_iterable(each.names for each in samples)), labels),
+                SampleList(
+                    PackedNames(chain.from_iterable(each.names for each in samples)),
+                    labels,
+                    n_without_image=sum(each.n_without_image for each in samples),
+                ),
                 faults,
                 tuple(dict.fromkeys(note for part in parts for note in part.labelling.notes)),
                 lambda: joined([part.labelling.attributes() for part in parts], list(map(len, samples))),

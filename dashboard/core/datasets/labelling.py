@@ -18,7 +18,8 @@ from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError, counted, listed
 
-NO_SUCH_IMAGE = "names this file, but the dataset has no such image."  # behind the name of a table
+NO_IMAGE_OF_ITS_OWN = "names this file, but "  # behind the name of a table
+NO_SUCH_IMAGE = f"{NO_IMAGE_OF_ITS_OWN}the dataset has no such image."
 _DOCUMENTS = frozenset(
     [
         ".txt",
@@ -70,7 +71,7 @@ def by_folder(names: Sequence[str], markers: Collection[str] = (), is_image: IsI
         markers: folders, as paths, that are no classes.
     """
     class_in = ClassFolders(markers)
-    samples = SampleList(names, (class_in(name) if is_image(name) else None for name in names))
+    samples = SampleList(names, (class_in(name) if is_image(name) else None for name in names), from_folders=True)
     loose = [names[i] for i in samples.unlabelled if is_image(names[i])]
     if not loose:
         return Labelling(samples)
@@ -91,7 +92,7 @@ class ClassFolders:
         self._known: dict[str, str | None] = {}
 
     def __call__(self, name: str) -> str | None:
-        """The name of the folder that holds a file; None at the top level, and directly below a split."""
+        """The name of the folder that holds a file, with composed accents; None at the top level, and directly below a split."""
         folder = name[: max(name.rfind("/"), 0)]
         if folder not in self._known:
             self._known[folder] = self.class_of(folder)
@@ -105,7 +106,7 @@ class ClassFolders:
             while folder in self._markers:
                 folder = folder.rpartition("/")[0]
         parts = [part for part in folder.split("/") if part not in ("", ".")]
-        return parts[-1] if parts and parts[-1] != ".." else None
+        return unicodedata.normalize("NFC", parts[-1]) if parts and parts[-1] != ".." else None
 
 
 def by_labels_file(
@@ -172,7 +173,7 @@ def by_labels_file(
     if several:
         notes.append(f"Named in {table.name}, but several images are called so: {listed(several)}.")
     all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
-    samples = SampleList(all_names, chain(labels, (label for _, label in extra)))
+    samples = SampleList(all_names, chain(labels, (label for _, label in extra)), n_without_image=len(extra))
     row_of = np.full(len(samples), -1)
     row_of[list(rows_of)] = [rows[0] for rows in rows_of.values()]
     row_of[len(names) :] = extra_rows
@@ -211,7 +212,7 @@ def no_images(dataset_name: str, reason: ImageError | None = None) -> DatasetErr
 def _no_single_image(table_name: str, file: str, found: int) -> ImageError:
     if found:
         return ImageError(
-            f"{table_name} names this file, but {found} images have this name.",
+            f"{table_name} {NO_IMAGE_OF_ITS_OWN}{found} images have this name.",
             "Write the whole path in the row.",
             "ambiguous",
         )

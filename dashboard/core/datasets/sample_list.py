@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -16,7 +17,7 @@ class Sample:
 
     index: int  # position in Dataset.samples, and the argument of Dataset.image
     name: str  # path inside the dataset
-    label: str | None  # as the dataset spells it; None if the dataset gives none
+    label: str | None  # as the dataset spells it, with composed accents; None if the dataset gives none
 
 
 class PackedNames(Sequence[str]):
@@ -79,13 +80,29 @@ class NumberedNames(Sequence[str]):
 class SampleList(Sequence[Sample]):
     """The samples of a dataset. Each `Sample` is created on access."""
 
-    def __init__(self, names: Sequence[str], labels: Iterable[str | None]) -> None:
-        """Takes one label per name. Raises ValueError when there are more or fewer."""
+    def __init__(
+        self,
+        names: Sequence[str],
+        labels: Iterable[str | None],
+        from_folders: bool = False,
+        n_without_image: int = 0,
+    ) -> None:
+        """Takes one label per name. Raises ValueError when there are more or fewer.
+
+        Args:
+            from_folders: the labels are names of folders in the names of the samples.
+            n_without_image: how many of the samples are rows of a table that match no single image.
+        """
+        codes: dict[str, int] = {}
         ids: dict[str, int] = {}
-        self._names = names
-        self._codes = np.fromiter(
-            (-1 if label is None else ids.setdefault(label, len(ids)) for label in labels), np.int32
-        )
+
+        def code_of(label: str) -> int:
+            if label not in codes:
+                codes[label] = ids.setdefault(unicodedata.normalize("NFC", label), len(ids))
+            return codes[label]
+
+        self._names, self.from_folders, self.n_without_image = names, from_folders, n_without_image
+        self._codes = np.fromiter((-1 if label is None else code_of(label) for label in labels), np.int32)
         self.labels = tuple(ids)  # the distinct labels
         if len(self._codes) != len(names):
             raise ValueError(f"{len(names)} names with {len(self._codes)} labels")
@@ -105,11 +122,26 @@ class SampleList(Sequence[Sample]):
         """Number of samples per label, in the order of `labels`."""
         return np.bincount(self._codes[self._codes >= 0], minlength=len(self.labels))
 
+    def folders_with(self, labels: Container[str]) -> set[str]:
+        """The paths of the folders that hold samples with these labels, see `folder_of`."""
+        codes = {code for code, label in enumerate(self.labels) if label in labels}
+        return {folder_of(name) for name, code in zip(self._names, self._codes.tolist(), strict=True) if code in codes}
+
+    def labelled_by_path(self, folders: Container[str]) -> SampleList:
+        """The same samples; the labelled ones in these folders, such as `cat/hard/`, have this path as their label."""
+        names = (*self.labels, None)  # None is the label with the code -1
+        labels = (
+            folder if code >= 0 and (folder := folder_of(name)) in folders else names[code]
+            for name, code in zip(self._names, self._codes.tolist(), strict=True)
+        )
+        return SampleList(self._names, labels, self.from_folders, self.n_without_image)
+
     def renamed(self, new: Mapping[str, str]) -> SampleList:
         """The same samples with other labels. `new` gives different labels different names; others stay."""
         copy = SampleList.__new__(SampleList)
         copy._names, copy._codes = self._names, self._codes
-        copy.labels = tuple(new.get(label, label) for label in self.labels)
+        copy.from_folders, copy.n_without_image = self.from_folders, self.n_without_image
+        copy.labels = tuple(unicodedata.normalize("NFC", new.get(label, label)) for label in self.labels)
         return copy
 
     def __len__(self) -> int:
@@ -125,6 +157,11 @@ class SampleList(Sequence[Sample]):
         index = _checked(index, len(self))
         code = int(self._codes[index])
         return Sample(index, self._names[index], None if code < 0 else self.labels[code])
+
+
+def folder_of(name: str) -> str:
+    """The path of the folder that holds a file, with composed accents and a slash at its end; "" at the top level."""
+    return unicodedata.normalize("NFC", name[: name.rfind("/") + 1])
 
 
 def distinct_labels(samples: SampleList) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from dashboard.core.datasets import Dataset, label_counts, open_dataset
 from dashboard.core.datasets.choices import CHOICE_TOPICS, Choices
 from dashboard.core.errors import DatasetError
+from dashboard.core.evaluation.class_folders import in_class_folders
 from dashboard.core.evaluation.plan import check_splits_are_no_classes
 from dashboard.core.labels.choices import LabelChoices, label_choices
 from dashboard.core.models.version import ModelVersion
@@ -57,7 +58,7 @@ def ask(
             dropped = {"labels"} if choices.labels else CHOICE_TOPICS  # a table depends on the split
             return ask(path, version, {t: a for t, a in answers.items() if t not in dropped}, earlier)
         raise
-    counts = label_counts(dataset.samples)
+    counts = label_counts(in_class_folders(dataset.samples, version.class_names))
     labels = label_choices(counts, version.class_names)
     questions = dataset.questions
     if labels.question:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from dashboard.core.datasets import Sample
+from dashboard.core.datasets.sample_list import folder_of
 from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.runs.left_out import why_left_out
 from dashboard.core.runs.manifest import RunManifest
@@ -16,7 +17,14 @@ from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA
 
 def known(samples: Sequence[Sample], manifest: RunManifest) -> list[Sample]:
     """The samples that the model predicts: their label means a class of the model, or they have no label."""
-    return [s for s in samples if s.label is None or s.label in manifest.class_of]
+    return [s for s in samples if (label := _label_of(s, manifest)) is None or label in manifest.class_of]
+
+
+def _label_of(sample: Sample, manifest: RunManifest) -> str | None:
+    """The label of a sample: the path of its folder, if the label map says what this folder means."""
+    folder = folder_of(sample.name)
+    is_mapped = sample.label is not None and folder and (folder in manifest.class_of or folder in manifest.left_out)
+    return folder if is_mapped else sample.label
 
 
 def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunManifest) -> pa.Table:
@@ -26,11 +34,12 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
         answers: the worker's answers for `known(samples, manifest)`.
     """
     n, n_classes = len(samples), len(manifest.class_names)
-    is_known = [s.label is None or s.label in manifest.class_of for s in samples]
+    given = [_label_of(s, manifest) for s in samples]
+    is_known = [label is None or label in manifest.class_of for label in given]
     places = np.flatnonzero(is_known)
     ok = np.zeros(n, bool)
     ok[places[answers.places]] = True
-    reasons = ["" if k else why_left_out(str(s.label), manifest) for s, k in zip(samples, is_known, strict=True)]
+    reasons = ["" if k else why_left_out(str(label), manifest) for label, k in zip(given, is_known, strict=True)]
     for place, failure in answers.failures.items():
         reasons[places[place]] = f"{failure.message} {failure.fix}".strip()
     labels, confidence = np.full(n, None, object), np.full(n, np.nan)
@@ -40,7 +49,7 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
         [
             pa.array([s.index for s in samples], pa.int64()),
             pa.array([s.name for s in samples], pa.string()),
-            pa.array([None if s.label is None else manifest.class_of.get(s.label) for s in samples], pa.string()),
+            pa.array([None if label is None else manifest.class_of.get(label) for label in given], pa.string()),
             pa.array(labels, pa.string()),
             pa.array(confidence, pa.float64(), from_pandas=True),
             _vectors(ok, answers.pred_probs.astype(np.float64), n_classes),

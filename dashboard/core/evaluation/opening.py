@@ -116,6 +116,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         model_sha256=plan.version.sha256,
         class_names=plan.version.class_names,
         n_images=len(plan.dataset.samples),
+        n_without_image=plan.dataset.samples.n_without_image,
         fit=plan.version.preprocessing.fit,
         unknown_labels=plan.mapping.unknown,
         label_map=tuple(plan.mapping.label_map().items()),

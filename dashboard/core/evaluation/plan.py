@@ -12,10 +12,12 @@ from dashboard.core.datasets import Dataset, distinct_labels, label_counts
 from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import DatasetError, counted, listed
+from dashboard.core.evaluation.class_folders import in_class_folders
 from dashboard.core.labels.class_ids import uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.labels.synsets import synset_name
+from dashboard.core.labels.why_unknown import why_unknown
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import Advice, Choice, Part, Question, UndecidedError, meaning
@@ -51,12 +53,13 @@ def plan_run(
     """
     dataset, fingerprint = open_with_fingerprint(path)
     check_splits_are_no_classes(dataset, version)
-    mapping = match_labels(distinct_labels(dataset.samples), version.class_names, label_map, first_id)
+    samples = in_class_folders(dataset.samples, version.class_names, label_map, first_id)
+    mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id)
     if mapping.question:
         raise UndecidedError(
             f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", mapping.question, "labels_uncertain"
         )
-    counts = label_counts(dataset.samples)
+    counts = label_counts(samples)
     if counts and not mapping.class_of:
         raise _no_class(dataset, mapping, version)
     if mapping.unknown:
@@ -85,8 +88,9 @@ def unknown_labels(
     each = listed([f"{_named(label)} ({counted(counts[label], 'image')})" for label in unknown])
     what = "1 label is not a class" if len(unknown) == 1 else f"{len(unknown):,} labels are not classes"
     first = unknown[0]
+    message = f"{what} of {version.ref}: {each}; together {lost:,} of {total:,} labelled images."
     return DatasetError(
-        f"{what} of {version.ref}: {each}; together {lost:,} of {total:,} labelled images.",
+        " ".join((message, *why_unknown(mapping, version.class_names))),
         Advice(
             "Say what each means: ", meaning(first, "CLASS"),
             f" with one of its classes ({listed(version.class_names, 20)}), ", meaning(first, ""),
@@ -114,7 +118,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
     counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
     message = f"None of the labels ({listed([_named(label) for label in labels])}) is a class of {version.ref}."
     return DatasetError(
-        " ".join((*dataset.notes, message)) + counting,
+        " ".join((*dataset.notes, message, *why_unknown(mapping, version.class_names))) + counting,
         Advice(
             f"Name the folders after its classes ({listed(version.class_names, 20)}), or choose a class for each label (",
             meaning("LABEL", "CLASS"), "). To predict without comparing, use ", meaning(OTHERS, NO_LABEL), ".",

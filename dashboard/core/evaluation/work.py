@@ -41,6 +41,13 @@ class Progress:
     failed: int
     seconds: float  # since the start or the resumption
     before: int = 0  # done before the resumption
+    n_without_image: int = 0  # of `total`: rows of a table without an image; most of them are the last
+
+    @property
+    def images(self) -> tuple[int, int]:
+        """How many images are done, and how many there are, without rows of a table that have none."""
+        total = max(0, self.total - self.n_without_image)
+        return min(self.done, total), total
 
     @property
     def images_per_second(self) -> float:
@@ -122,7 +129,8 @@ class EvaluationWork:
     def progress(self) -> Progress:
         """The progress, counting stored rows only."""
         seconds = time.perf_counter() - self._start
-        return Progress(self._done, self._total, self._failed, seconds, self._before)
+        without = self.manifest.n_without_image
+        return Progress(self._done, self._total, self._failed, seconds, self._before, without)
 
     @property
     def complete(self) -> bool:

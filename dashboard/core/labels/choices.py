@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.core.labels.matching import likely_classes, match_labels
 from dashboard.core.labels.synsets import synset_name
+from dashboard.core.labels.why_unknown import why_unknown
 from dashboard.core.questions import Question
 
 _ALIKE = 0.86  # in [0, 1], of `difflib`; less is no hint: a word of four letters may lack one, but not have another
@@ -32,6 +33,7 @@ class LabelChoices:
     matched: tuple[LabelChoice, ...]
     class_names: tuple[str, ...]  # of the model
     question: Question | None = None  # where class ids begin, if that is not certain
+    reasons: tuple[str, ...] = ()  # why unmatched labels that look like classes are not read as these, in sentences
 
     @property
     def undecided(self) -> bool:
@@ -85,6 +87,7 @@ def label_choices(counts: Mapping[str, int], class_names: Sequence[str], first_i
         tuple(LabelChoice(label, counts[label], meanings[label]) for label in sorted(meanings)),
         tuple(class_names),
         mapping.question,
+        why_unknown(mapping, class_names),
     )
 
 

@@ -12,6 +12,7 @@ from dashboard.core.errors import DatasetError, listed
 from dashboard.core.labels import cifar10
 from dashboard.core.labels.class_ids import NO_ID, ClassIds, are_numbers, read_class_ids
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, OTHERS
+from dashboard.core.labels.match_notes import about_folders, about_spelling, as_chosen
 from dashboard.core.labels.numbered_names import about_numbers, bare_name
 from dashboard.core.labels.synsets import match_synsets
 from dashboard.core.questions import Advice, Choice, Question
@@ -49,7 +50,8 @@ def match_labels(
     class.
 
     Aliases work in both directions: `plane` in the dataset matches `airplane` in the model, and the reverse. A label
-    that fits two classes stays unknown. If all labels are numbers, -1 means "no label". The numbers are class ids if
+    that fits two classes stays unknown. A label that is the path of a folder (cat/hard/) is matched by the names in the
+    path, see `classes_above`. If all labels are numbers, -1 means "no label". The numbers are class ids if
     all of them are valid ids and none is the name of a class, see `read_class_ids`.
 
     Args:
@@ -63,7 +65,7 @@ def match_labels(
             `first_id`; code `label_map`.
     """
     wanted = sorted(set(names))
-    label_map = label_map or {}
+    label_map = _as_spelled(label_map or {}, wanted, class_names)
     _check_label_map(label_map, wanted, class_names)
     open_names = [name for name in wanted if name not in label_map]
     given = [name for name in open_names if name != NO_ID]
@@ -91,27 +93,23 @@ def match_labels(
     plurals = _alone([name for name in unknown if name not in numbered], class_of | numbered, called.of_plural)
     others = [name for name in unknown if name not in numbered | plurals]
     synsets = match_synsets(others, class_names, called.by_own_names)
-    class_of |= numbered | plurals | synsets.class_of
+    above = classes_above((name for name in wanted if name.endswith("/")), class_names)
+    above = {name: meant for name, meant in above.items() if label_map.get(name, meant) == meant}
+    class_of |= numbered | plurals | synsets.class_of | above
     unknown = [name for name in unknown if name not in class_of]
     if OTHERS in label_map and OTHERS not in wanted:
         label_map = {n: m for n, m in label_map.items() if n != OTHERS} | dict.fromkeys(unknown, label_map[OTHERS])
         unknown = []
     class_of |= {n: None if meant == NO_LABEL else meant for n, meant in label_map.items() if meant != LEAVE_OUT}
     left_out = tuple(name for name in wanted if label_map.get(name) == LEAVE_OUT)
-    respelled = {
-        name: meant
-        for name in wanted
-        if (meant := called(name) or called.of_plural(name)) not in (None, name, "") and class_of.get(name) == meant
-    }
-    notes = tuple(
-        filter(None, (_about_spelling(respelled), ids.note, about_numbers(sorted(numbered.items())), synsets.note))
-    )
-    if absent:
-        notes = (*notes, f"The label {NO_ID} means that there is no label.")
-    notes = (
-        *notes,
-        *_as_chosen({name: meant for name, meant in label_map.items() if meant != respelled.get(name, name)}),
-    )
+    alike = {name: meant for name in wanted if (meant := called(name))}
+    alike |= _alone([name for name in wanted if name not in alike], alike, called.of_plural)
+    respelled = {name: meant for name, meant in alike.items() if name != meant and class_of.get(name) == meant}
+    said = (about_spelling(respelled), about_folders(above), ids.note, about_numbers(sorted(numbered.items())))
+    about_absent = f"The label {NO_ID} means that there is no label." if absent else ""
+    by_itself = respelled | above
+    chosen = as_chosen({name: meant for name, meant in label_map.items() if meant != by_itself.get(name, name)})
+    notes = tuple(filter(None, (*said, synsets.note, about_absent, chosen)))
     return LabelMapping(class_of, tuple(unknown), left_out, notes, ids.question if unknown else None)
 
 
@@ -161,13 +159,17 @@ def likely_classes(labels: Iterable[str], class_names: Sequence[str]) -> dict[st
     return {label: meant for label in labels if (meant := called.without_number(label) or called.of_plural(label))}
 
 
-def spelled_differently(class_of: Mapping[str, str]) -> list[str]:
-    """`Plane is read as airplane` for each label that does not look like its class: more or other spaces are not seen."""
-    return [
-        f"{label[:40].strip()} is read as {meant[:40]}"
-        for label, meant in sorted(class_of.items())
-        if unicodedata.normalize("NFC", " ".join(label.split())) != unicodedata.normalize("NFC", meant)
-    ]
+def classes_above(folders: Iterable[str], class_names: Sequence[str]) -> dict[str, str]:
+    """The class of each folder that lies in folders of exactly one class.
+
+    Args:
+        folders: paths such as `cat/hard/`. Class ids in them are no names, since they may also number other things.
+    """
+    parts = {folder: folder.rstrip("/").split("/")[:-1] for folder in folders}
+    names = {part for each in parts.values() for part in each if part in class_names or not are_numbers([part])}
+    class_of = match_labels(names, class_names).class_of if names else {}
+    found = {folder: {class_of[part] for part in each if part in class_of} for folder, each in parts.items()}
+    return {folder: meant for folder, each in found.items() if len(each) == 1 and (meant := each.pop())}
 
 
 def _alone(
@@ -177,6 +179,17 @@ def _alone(
     found = {name: meant for name in names if (meant := class_by(name))}
     often = Counter([*found.values(), *taken.values()])
     return {name: meant for name, meant in found.items() if often[meant] == 1}
+
+
+def _as_spelled(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
+    """The label map with labels as in `names` and classes as in `class_names`, where only the form of accents differs."""
+    label_of = {unicodedata.normalize("NFC", name): name for name in names}
+    class_of = {unicodedata.normalize("NFC", name): name for name in class_names}
+    return {
+        label if label in names else label_of.get(unicodedata.normalize("NFC", label), label):
+        meant if meant in class_names else class_of.get(unicodedata.normalize("NFC", meant), meant)
+        for label, meant in label_map.items()
+    }  # fmt: skip
 
 
 def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> None:
@@ -190,24 +203,6 @@ def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_n
                 f"{label!r} cannot mean {meant!r}: the model has no such class.",
                 f"Its classes: {listed(class_names, 20)}.", "label_map",
             )  # fmt: skip
-
-
-def _about_spelling(class_of: Mapping[str, str]) -> str:
-    """Says which labels are spelled unlike their class, or are another word for it."""
-    pairs = spelled_differently(class_of)
-    return f"Labels that are spelled differently: {listed(pairs)}." if pairs else ""
-
-
-def _as_chosen(label_map: Mapping[str, str]) -> tuple[str, ...]:
-    """Says what the user chose."""
-    labels_of: dict[str, list[str]] = {}
-    for label, meant in sorted(label_map.items()):
-        labels_of.setdefault(meant, []).append(label)
-    said = []
-    for meant, labels in labels_of.items():
-        verb = {LEAVE_OUT: "left out", NO_LABEL: "predicted, but not compared"}.get(meant, f"used as {meant}")
-        said.append(f"{listed(labels)} {'is' if len(labels) == 1 else 'are'} {verb}")
-    return (f"As chosen, {'; '.join(said)}.",) if said else ()
 
 
 def _only_ones(class_names: Sequence[str], key_of: Callable[[str], str]) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Literal
 
@@ -24,7 +25,7 @@ _STORED = (
     "index", "file", *_LABELS, "confidence", "status", *SCORE_COLUMNS, *(field.name for field in PROPERTY_FIELDS),
 )  # fmt: skip
 _DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., pa.ChunkedArray]]] = {
-    "correct": (_LABELS, lambda true, predicted: pc.equal(_text(true), _text(predicted))),
+    "correct": (_LABELS, lambda true, predicted: pc.equal(_cast(true), _cast(predicted))),
     "loss": (("true_probability",), lambda p: pc.negate(pc.ln(_clipped(p)))),  # infinite if the probability is 0
     "aspect": (("width", "height"), lambda width, height: pc.divide(pc.cast(width, pa.float64()), height)),
 }
@@ -75,6 +76,8 @@ def range_of(column: str, source: FilterSource) -> tuple[float, float] | None:
 def passing(conditions: Filter, source: FilterSource) -> np.ndarray:
     """(N,) bool: the rows for which every condition holds. A missing value satisfies only `COLUMN=`.
 
+    Texts are equal if they look so: é is é, whether it is stored as one character or as e and an accent.
+
     Raises:
         DatasetError: a condition names an unknown column, an unknown class or tag, or does not fit its column.
     """
@@ -85,6 +88,7 @@ def passing(conditions: Filter, source: FilterSource) -> np.ndarray:
 def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
     if condition.column == TAG:
         return _tagged(condition, source)
+    condition = replace(condition, value=unicodedata.normalize("NFC", condition.value))
     values = _values(condition.column, source)
     if not condition.value and condition.operator in ("=", "!="):
         missing = pc.is_null(values)
@@ -114,7 +118,7 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
             "Use =, != or ~ (contains). Dates can be compared if all are written as 2026-01-31.",
         )
     texts = [condition.value] if _is_a_value(condition, values, source) else condition.alternatives
-    if condition.column in _LABELS and (unknown := [text for text in texts if text not in source.class_names]):
+    if condition.column in _LABELS and (unknown := [text for text in texts if text not in _composed(source)]):
         raise filter_error(
             f"{listed(unknown)} is not a class of this evaluation.", f"Its classes: {listed(source.class_names, 30)}."
         )
@@ -131,7 +135,7 @@ def _are_dates(values: pa.ChunkedArray) -> bool:
 def _is_a_value(condition: Condition, values: pa.ChunkedArray, source: FilterSource) -> bool:
     """True if the whole text is a value of the column, so that a bar in it does not separate two values."""
     if condition.column in _LABELS:
-        return condition.value in source.class_names
+        return condition.value in _composed(source)
     return bool(pc.any(pc.equal(_text(values), condition.value)).as_py())
 
 
@@ -198,8 +202,20 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def _cast(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.cast(values, pa.string())
+
+
+def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values as text with composed accents."""
+    text = _cast(values)
+    is_ascii = pc.all(pc.string_is_ascii(text), min_count=0).as_py()  # then there is nothing to compose
+    return text if is_ascii else pc.utf8_normalize(text, form="NFC")
+
+
+def _composed(source: FilterSource) -> list[str]:
+    """The names of the classes with composed accents."""
+    return [unicodedata.normalize("NFC", name) for name in source.class_names]
 
 
 def _number(text: str, condition: Condition) -> float:

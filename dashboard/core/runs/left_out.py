@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dashboard.core.datasets.labelling import NO_SUCH_IMAGE
+from dashboard.core.datasets.labelling import NO_IMAGE_OF_ITS_OWN, NO_SUCH_IMAGE
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 
@@ -37,10 +37,21 @@ def left_out_by_label(run: Run) -> np.ndarray:
 
 def without_image(run: Run) -> np.ndarray:
     """(N,) bool for the rows of `Run.failed`: a table names a file that the dataset does not have. Raises DatasetError."""
+    return _stating(run, NO_SUCH_IMAGE)
+
+
+def image_count(run: Run) -> int:
+    """The number of rows of `Run.table` that are images, not only rows of a table of labels. Raises DatasetError."""
+    without = _stating(run, NO_IMAGE_OF_ITS_OWN).sum() if run.manifest.n_without_image else 0
+    return len(run.table) - int(without)
+
+
+def _stating(run: Run, reason: str) -> np.ndarray:
+    """(N,) bool for the rows of `Run.failed`: their reason contains this text. Raises DatasetError."""
     if run.failed.empty:
         return np.zeros(0, bool)
     stated = run.detail(run.failed, ["reason"])["reason"].astype(str)
-    return stated.str.contains(NO_SUCH_IMAGE, regex=False).to_numpy(bool)
+    return stated.str.contains(reason, regex=False).to_numpy(bool)
 
 
 def in_kinds(run: Run) -> str:

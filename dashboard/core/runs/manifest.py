@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -58,7 +59,7 @@ class RunManifest:
     model: str  # NAME@VERSION
     model_sha256: str
     class_names: Annotated[tuple[str, ...], AfterValidator(_are_classes)]
-    n_images: _Count
+    n_images: _Count  # number of rows, also of those without an image
     fit: Fit | None = None  # how pictures were fitted to the model input; None: as the model version says
     unknown_labels: tuple[str, ...] = ()  # labels of the dataset that are not classes of the model
     label_map: tuple[tuple[str, str], ...] = ()  # meaning of the other labels; `match_labels` accepts it as a dict
@@ -69,7 +70,13 @@ class RunManifest:
     state: State = "running"  # "running" may also be interrupted, see `RunFolder.state`
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)] = 0.0  # evaluation time
     message: str = ""  # why the run failed
+    n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no single image
     user: str = ""  # who started it, see `core.access.visitor`; "" if unknown
+
+    @property
+    def n_real_images(self) -> int:
+        """The number of images, without the rows of a table that have none."""
+        return max(0, self.n_images - self.n_without_image)
 
     @property
     def dataset_name(self) -> str:
@@ -78,10 +85,17 @@ class RunManifest:
 
     @cached_property
     def class_of(self) -> dict[str, str | None]:
-        """The class of each evaluated label, or None if its images are predicted but not compared."""
-        return {name: None if meant == NO_LABEL else meant for name, meant in self.label_map if meant != LEAVE_OUT}
+        """The class of each evaluated label, with composed accents as datasets give it; None if it is not compared."""
+        return {
+            unicodedata.normalize("NFC", name): None if meant == NO_LABEL else meant
+            for name, meant in self.label_map
+            if meant != LEAVE_OUT
+        }
 
     @cached_property
     def left_out(self) -> frozenset[str]:
         """The labels whose images are left out, as the user chose."""
-        return frozenset(name for name, meant in self.label_map if meant == LEAVE_OUT)
+        names = [name for name, meant in self.label_map if meant == LEAVE_OUT]
+        return frozenset(
+            (*names, *(unicodedata.normalize("NFC", name) for name in names))
+        )  # rows of old runs have both

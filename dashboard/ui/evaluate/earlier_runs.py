@@ -97,7 +97,7 @@ def _table(runs: Sequence[RunOverview]) -> pd.DataFrame:
             "Model": [run.manifest.model for run in runs],
             "Accuracy": pd.array([share.value if share else None for share in shares], "Float64"),
             "95% interval": [range_in_percent(s.low, s.high) if s else "" for s in shares],
-            "Images": [run.manifest.n_images for run in runs],
+            "Images": [run.manifest.n_real_images for run in runs],
             "Date": [local_time(run.manifest.created_utc) for run in runs],
             "State": [run.state for run in runs],
             "Verdict": [run.annotations.verdict for run in runs],

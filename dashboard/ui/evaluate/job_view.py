@@ -75,7 +75,8 @@ def _in_words(services: Services, job: Job) -> str:
         return reading if ready else "Starting TensorFlow, about 5 seconds ..."
     left = f", about {duration(p.remaining_s)} left" if p.remaining_s is not None else ""
     rate = f", {p.images_per_second:,.0f} per second" if p.done > p.before else ""
-    return f"{p.done:,} of {p.total:,} images{rate}{left}"
+    done, total = p.images
+    return f"{done:,} of {total:,} images{rate}{left}"
 
 
 @st.fragment(run_every=OTHERS_POLL_S)

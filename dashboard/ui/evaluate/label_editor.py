@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.core.errors import counted, listed
 from dashboard.core.labels.choices import Decision, LabelChoice, LabelChoices, decide, meanings_for
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
-from dashboard.core.labels.matching import spelled_differently
+from dashboard.core.labels.match_notes import spelled_differently
 from dashboard.ui.words import plain
 
 ROWS_SHOWN = 12
@@ -24,6 +24,8 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
     others = ""
     if choices.unmatched:
         st.warning(_summary(choices, model), icon=":material/label:")
+        if choices.reasons:
+            st.caption(plain(" ".join(choices.reasons)))
         taken: dict[str, str] = st.session_state.get(f"{key}-suggested", {})
         rows = [replace(choice, meaning=taken.get(choice.label, "")) for choice in choices.unmatched]
         table_key = f"{key}-suggested-table" if taken else key

@@ -61,9 +61,13 @@ def _model_in_use() -> str:
 def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:
     """The label map of the run if the labels and the classes are still the same, else None: the user is asked again."""
     with contextlib.suppress(DashboardError):  # the start will show the error
-        same = set(dict(manifest.label_map)) == set(distinct_labels(open_dataset(Path(manifest.dataset)).samples))
+        label_map = dict(manifest.label_map)
+        samples = open_dataset(Path(manifest.dataset)).samples
+        if any(label.endswith("/") for label in label_map):
+            samples = samples.labelled_by_path(label_map)
+        same = set(label_map) == set(distinct_labels(samples))
         if same and model_in_use().class_names == manifest.class_names:
-            return dict(manifest.label_map)
+            return label_map
     return None
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.metrics.percent import percent
+from dashboard.core.runs.left_out import image_count
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
@@ -34,7 +35,9 @@ def show_run(services: Services, run: Run) -> None:
         st.button("Clear the filter", key="clear-filter", on_click=set_filter, args=(run_id, []))
         return
     if conditions:
-        st.caption(f"{len(filtered.table):,} of {len(run.table):,} images pass the filter. All figures are about them.")
+        st.caption(
+            f"{image_count(filtered):,} of {image_count(run):,} images pass the filter. All figures are about them."
+        )
     if filtered.table.empty:
         st.info("No image passes the filter.", icon=":material/filter_alt_off:")
         return
@@ -55,7 +58,7 @@ def _say_what_is_missing(run: Run) -> None:
     manifest = run.manifest
     if manifest.state != "finished":
         st.warning(
-            f"Not finished: {len(run.table):,} of {manifest.n_images:,} images are done.",
+            f"Not finished: {image_count(run):,} of {manifest.n_real_images:,} images are done.",
             icon=":material/info:",
         )
         if manifest.message:

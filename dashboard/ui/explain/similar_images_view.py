@@ -34,7 +34,7 @@ def show_similar_images(services: Services, question: Question, look: Look) -> N
     """Shows the choice of an evaluation, and its images that are most similar to the picture."""
     version = question.answer.version
     titles = {
-        m.run_id: f"{m.dataset_name}, {local_time(m.created_utc)}, {m.n_images:,} images"
+        m.run_id: f"{m.dataset_name}, {local_time(m.created_utc)}, {m.n_real_images:,} images"
         for m in services.runs.list()
         if m.state == "finished" and m.model_sha256 == version.sha256 and m.model == version.ref
     }

@@ -27,6 +27,12 @@ def test_samples() -> None:
         SampleList(["a", "b"], [None])
 
 
+def test_labels_that_differ_in_the_form_of_accents_only_are_one() -> None:
+    samples = SampleList("abc", ["caf\u00e9", "cafe\u0301", "1"])
+    assert label_counts(samples) == {"caf\u00e9": 2, "1": 1}
+    assert samples.renamed({"1": "the\u0301"}).labels == ("caf\u00e9", "th\u00e9")
+
+
 def test_a_million_samples_are_small() -> None:
     samples = SampleList(NumberedNames(1_000_000, "row"), (str(i % 10) for i in range(1_000_000)))
     assert samples[999_999] == Sample(999_999, "row 999999", "9")

@@ -44,6 +44,23 @@ def test_ids_that_do_not_fit_are_told_how_they_count(tmp_path: Path, tiny_versio
         plan_run(path, tiny_version)
 
 
+def test_accents_that_are_stored_in_two_ways_are_one_question(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    path = make_zip({"chaper\u00f3n": 1, "chapero\u0301n": 2, "dog": 1})
+    with pytest.raises(DatasetError, match=r"1 label is not a class .*: chaper\u00f3n \(3 images\)"):
+        plan_run(path, tiny_version)
+    plan = plan_run(path, tiny_version, {"chapero\u0301n": "cat"})
+    assert plan.mapping.class_of == {"chaper\u00f3n": "cat", "dog": "dog"}
+
+
+def test_a_label_that_looks_like_a_class_is_asked_with_the_reason(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    with pytest.raises(DatasetError, match="CATS is not read as cat, because Cat is there, too"):
+        plan_run(make_zip({"Cat": 1, "CATS": 1}), tiny_version)
+    with pytest.raises(DatasetError, match=r"None of the labels .* CYRILLIC SMALL LETTER O"):
+        plan_run(make_zip({"d\u043eg": 1}), tiny_version)
+
+
 def test_a_run_keeps_how_its_pictures_were_made_to_fit(
     store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
 ) -> None:

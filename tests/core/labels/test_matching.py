@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
 import pytest
 
@@ -43,6 +45,21 @@ def test_plurals_are_not_guessed_where_they_may_mean_something_else() -> None:
     assert match_labels(["cat", "cats"], CLASS_NAMES).unknown == ("cats",)
     assert match_labels(["buses", "boxes"], ["bus", "box", "boxe"]).class_of == {"buses": "bus"}
     assert match_labels(["leaves", "knives"], ["leaf", "knife"]).class_of == {"leaves": "leaf", "knives": "knife"}
+
+
+def test_a_plural_that_the_user_chose_is_told_as_chosen() -> None:
+    assert match_labels(["cat", "CATS"], CLASS_NAMES, {"CATS": "cat"}).notes == ("As chosen, CATS is used as cat.",)
+    alone = match_labels(["CATS"], CLASS_NAMES, {"CATS": "cat"})
+    assert alone.notes == match_labels(["CATS"], CLASS_NAMES).notes
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_are_compared_however_they_are_stored(form: Literal["NFC", "NFD"]) -> None:
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    label, given = normalize(form, "chaperón"), normalize(other, "chaperón")
+    names = [normalize(form, "café"), "tea"]
+    mapping = match_labels([label, normalize(other, "café")], names, {given: normalize(other, "café")})
+    assert mapping.class_of == {label: names[0], normalize(other, "café"): names[0]}
 
 
 def test_only_a_spelling_that_one_can_see_is_told() -> None:

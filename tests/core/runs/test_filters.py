@@ -154,6 +154,16 @@ def test_texts(run: RunFolder, column: str) -> None:
         assert passed(run, f"{column}~{part}") == np.flatnonzero(found).tolist(), part
 
 
+def test_accents_are_compared_however_they_are_stored(tmp_path: Path) -> None:
+    ways, cafe = ("e\u0301", "\u00e9"), "cafe\u0301"
+    files = [f"p{way}tit.png" for way in ways]
+    folder = write_run(tmp_path, "run", [cafe, cafe], np.array([[0.9, 0.1]] * 2), (cafe, "tea"), files)
+    for way in ways:
+        assert passed(folder, f"file~P{way.upper()}TIT") == passed(folder, f"file=p{way}tit.png") == [0, 1]
+        assert passed(folder, f"true_label=caf{way}") == [0, 1]
+        assert passed(folder, f"predicted_label!=tea|caf{way}") == []
+
+
 @pytest.mark.parametrize("column", FLAGS)
 @pytest.mark.parametrize("yes, no", [("yes", "no"), ("true", "False"), ("YES", "No")])
 def test_yes_and_no(run: RunFolder, column: str, yes: str, no: str) -> None:

@@ -1,0 +1,87 @@
+"""Images whose own folder is no class, but lies in one."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.datasets.sample_list import SampleList, label_counts
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.errors import DatasetError
+from dashboard.core.evaluation.asking import ask
+from dashboard.core.evaluation.class_folders import in_class_folders
+from dashboard.core.evaluation.driver import go_on
+from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run
+from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.labels.cifar10 import CLASS_NAMES
+from dashboard.core.models.registry import Registry
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.evaluate_again import evaluate_again
+from dashboard.core.runs.store import RunStore
+from tests.conftest import MakeZip
+
+
+def labels(*folders: str, label_map: dict[str, str] | None = None, first_id: int | None = None) -> dict[str, int]:
+    """The labels of one image in each folder, if each is labelled with the name of its folder at first."""
+    samples = SampleList([f"{f}/0.png" for f in folders], [f.rpartition("/")[2] for f in folders], from_folders=True)
+    return label_counts(in_class_folders(samples, CLASS_NAMES, label_map, first_id))
+
+
+def test_the_folder_above_gives_the_class() -> None:
+    assert [*labels("cat", "cat/hard", "a/Trucks/session1/left")] == ["cat", "cat/hard/", "a/Trucks/session1/left/"]
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("zoo/hard",), ("cat/dog/hard",), ("dog/CATS", "cat"), ("cat/puppy",),
+        ("dog/n02330245",), ("bird/1", "bird/2"), ("hard",),
+    ],
+)  # fmt: skip
+def test_the_own_folder_stays_the_label(folders: tuple[str, ...]) -> None:
+    """Where no class or several lie above, or where the folder itself is a class or may mean one."""
+    assert [*labels(*folders)] == [folder.rpartition("/")[2] for folder in folders]
+
+
+def test_numbers_in_several_classes_are_no_class_ids() -> None:
+    assert [*labels("cat/1", "dog/1", "dog/2")] == ["cat/1/", "dog/1/", "dog/2/"]
+    assert [*labels("cat/1", "dog/1", "dog/2", first_id=1)] == ["1", "2"]
+
+
+def test_what_the_user_says_about_a_folder_holds() -> None:
+    assert [*labels("cat/hard", "dog/hard", label_map={"hard": "cat"})] == ["hard"]
+    assert [*labels("zoo/hard", "dog", label_map={"zoo/hard/": "cat"})] == ["zoo/hard/", "dog"]
+
+
+def test_labels_from_a_table_stay() -> None:
+    samples = SampleList(["cat/hard/0.png"], ["hard"])
+    assert in_class_folders(samples, CLASS_NAMES) is samples
+
+
+def test_a_run_over_such_folders(
+    fast: WorkerPool, store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
+) -> None:
+    """Also when it is resumed, where another folder of the same name is left out with all unknown labels."""
+    path = make_zip({"cat": 1, "cat/hard": 1, "dog/hard": 1, "zoo/hard": 1})
+    with pytest.raises(DatasetError, match=r"1 label is not a class.*: hard \(1 image\)"):
+        plan_run(path, tiny_version)
+    plan = plan_run(path, tiny_version, {"*": "(leave out)"})
+    begun = begin_run(plan, store, 1, "run")
+    begun.owner.release()
+    assert "have the class of the folder above: cat/hard/ is cat, dog/hard/ is dog." in " ".join(begun.manifest.notes)
+    resumed = take_up_run("run", store, tiny_registry)
+    assert isinstance(resumed, OpenRun)
+    go_on(resumed, fast, 20)
+    rows = store.folder("run").load().table
+    assert dict(zip(rows["file"], rows["true_label"].astype(object), strict=True)) | {"zoo/hard/0.png": None} == {
+        "cat/0.png": "cat", "cat/hard/0.png": "cat", "dog/hard/0.png": "dog", "zoo/hard/0.png": None,
+    }  # fmt: skip
+    assert rows["status"].tolist().count("failed") == 1
+    assert "--map hard=" in evaluate_again(begun.manifest)[0] and "dog/hard" not in evaluate_again(begun.manifest)[0]
+
+
+def test_a_folder_that_lies_in_a_class_needs_no_user(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    asked = ask(make_zip({"cat/session1": 1, "dog/session1": 2}), tiny_version, {})
+    assert asked.labels and not asked.needs_the_user
+    assert [(c.label, c.images, c.meaning) for c in asked.labels.matched] == [
+        ("cat/session1/", 1, "cat"), ("dog/session1/", 2, "dog"),
+    ]  # fmt: skip

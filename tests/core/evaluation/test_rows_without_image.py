@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.evaluation.work import Progress
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.annotations import Annotations
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.left_out import image_count, in_kinds
+from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import RunStore
+from dashboard.reports.provenance import facts_of
+from dashboard.schemas.runs import RunRecord
+from tests.conftest import MakeZip
+from tests.evaluating import evaluate
+
+TABLE = b"file,label\na/0.png,cat\na/1.png,dog\nb/0.png,dog\n0.png,cat\nnowhere.png,cat\n"
+
+
+def test_rows_of_a_table_without_an_image_are_no_images(
+    fast: WorkerPool, store: RunStore, make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    """One names no image, one names two."""
+    seen: list[Progress] = []
+    path = make_zip({"a": 2, "b": 1}, extra={"labels.csv": TABLE})
+    manifest = evaluate(path, tiny_version, fast, store, on_progress=seen.append)
+    assert (manifest.n_images, manifest.n_without_image, manifest.n_real_images) == (5, 2, 3)
+    assert (seen[-1].done, seen[-1].images) == (5, (3, 3))
+    folder = store.folder(manifest.run_id)
+    run, some = folder.load(VIEW_COLUMNS), folder.load(VIEW_COLUMNS, parse_filter(["file~0"]))
+    assert (image_count(run), image_count(some)) == (3, 2)
+    assert in_kinds(run) == "1 could not be read or have no certain label, 1 missing, but named in a table"
+    made = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    said = [{f.name: f.value for f in facts_of(each, Annotations(), made)}["Images"] for each in (run, some)]
+    assert said == ["3, and 2 rows of a table without an image", "2 of 3"]
+    record = RunRecord.of(run)
+    assert (record.n_images, record.n_without_image, record.n_failed) == (5, 2, 2)
