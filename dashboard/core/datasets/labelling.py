@@ -6,7 +6,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 
 import numpy as np
@@ -205,7 +205,10 @@ def in_order(names: Sequence[str], table_name: str, labels: Sequence[str | None]
 
 
 class Finder:
-    """Finds the images that a row may mean: by path, else by file name, else by file name without suffix."""
+    """Finds the images that a row may mean: by path, else by file name, else by file name without suffix.
+
+    Upper and lower case matter only where an image is found with them.
+    """
 
     def __init__(self, names: Sequence[str], folder: str) -> None:
         self._names, self._folder = names, folder
@@ -230,7 +233,20 @@ class Finder:
             if found := self._by_path.get(key):
                 return found
         same_name = self._by_name.get(path.rpartition("/")[2]) or self._by_stem.get(path.rpartition("/")[2], [])
-        return [i for i in same_name if _ends_alike(self._names[i], path)]
+        if found := [i for i in same_name if _ends_alike(self._names[i], path)]:
+            return found
+        in_any_case = self._by_plain_stem.get(_plain_stem(path), [])
+        return [i for i in in_any_case if _ends_alike(self._names[i].casefold(), path.casefold())]
+
+    @cached_property
+    def _by_plain_stem(self) -> dict[str, list[int]]:
+        return self._places(map(_plain_stem, self._names))
+
+
+def _plain_stem(name: str) -> str:
+    """The file name in lower case, without the suffix of an image."""
+    last = normal_name(name).casefold().rpartition("/")[2]
+    return last.rpartition(".")[0] if is_image_name(last) else last
 
 
 def _ends_alike(name: str, path: str) -> bool:
