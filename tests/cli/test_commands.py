@@ -456,8 +456,8 @@ def test_import_says_what_the_figures_are_about(tmp_path: Path) -> None:
     assert [record[name] for name in counts] == [6, 3, 2, 3, 1, 2]
     assert "2 of 3 images labelled" in told and "1 image has no label in x.csv" in told
     assert "1 row has no prediction." in told and "2 rows have no label that is a class." in told
-    shown = dashboard("runs", "show", record["run_id"], data_dir=tmp_path).stdout.decode()
-    assert "2 of 3 images labelled" in shown and "1 image has no label in x.csv" in shown
+    shown = dashboard("runs", "show", record["run_id"], data_dir=tmp_path)
+    assert "2 of 3 images labelled" in shown.stdout.decode() and "1 image has no label" in shown.stderr.decode()
     of_site = only_json(dashboard("runs", "show", record["run_id"], "--where", "site=A", "--json", data_dir=tmp_path))
     assert (of_site["n_evaluated"], of_site["n_labelled"]) == (2, 1)
 

@@ -179,6 +179,7 @@ def _manifest(request: ImportRequest, opened: _Opened) -> RunManifest:
         label_map=tuple(opened.mapping.label_map().items()),
         notes=opened.notes,
         imported=True,
+        labels=str(request.labels.absolute()) if request.labels else "",
     )
 
 
