@@ -64,13 +64,13 @@ class RunManifest:
     label_map: tuple[tuple[str, str], ...] = ()  # meaning of the other labels; `match_labels` accepts it as a dict
     notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
     imported: bool = False  # True: predictions of another program, `dataset` is their file, there are no images
-    labels: str = ""  # path of the file of true labels of imported predictions; "" if there is none
     chunk_size: Annotated[int, Field(ge=1, le=10**6)] = CHUNK_SIZE  # images per part
     key: str = ""  # equal for runs that give the same answers, see `run_key`; "" if unknown
     state: State = "running"  # "running" may also be interrupted, see `RunFolder.state`
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)] = 0.0  # evaluation time
     message: str = ""  # why the run failed
     user: str = ""  # who started it, see `core.access.visitor`; "" if unknown
+    labels: str = ""  # path of the file of true labels of imported predictions; "" if there is none
 
     @property
     def dataset_name(self) -> str:

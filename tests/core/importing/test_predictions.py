@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.importing import predictions_file
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.questions import UndecidedError
+from dashboard.core.runs.evaluate_again import import_again
 from dashboard.core.runs.export import csv_bytes
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.store import RunStore
@@ -500,6 +502,17 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, store: RunStore) -> 
     imported = import_file(tmp_path / "x.npz", store)
     assert imported.evaluation is not None and imported.evaluation.accuracy.value == 0.1
     assert psutil.Process().memory_info().rss - before < 250 * 2**20
+
+
+def test_the_run_knows_what_it_was_made_of(tmp_path: Path, store: RunStore) -> None:
+    np.savez(tmp_path / "x.npz", pred_probs=np.eye(3)[[0, 1]])
+    np.save(tmp_path / "y.npy", np.array([1, 2]))
+    request = ImportRequest(tmp_path / "x.npz", ("a", "b", "c"), tmp_path / "y.npy", first_id=1)
+    command, note = import_again(import_predictions(request, store).manifest)
+    assert not note and shlex.split(command)[3:] == [
+        "import", str(tmp_path / "x.npz"), "--labels", str(tmp_path / "y.npy"), "--class-names", "a,b,c", "--name", "x",
+        "--map", "1=a", "--map", "2=b",
+    ]  # fmt: skip
 
 
 def test_class_ids_that_may_count_from_one_are_asked_about(tmp_path: Path, store: RunStore) -> None:
