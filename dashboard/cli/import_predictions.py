@@ -25,7 +25,10 @@ def import_command(
         Path | None, typer.Option(help="True labels: .npy, CSV, JSON or Parquet, in the same order or by file name.")
     ] = None,
     class_names: Annotated[
-        str, typer.Option(help="In the order of the probabilities: a,b,c or a text file with one per line.")
+        str,
+        typer.Option(
+            help="In the order of the probabilities: a,b,c or a text file with one per line. If each row has one probability: both classes, that of the probability last."
+        ),
     ] = "",
     model: Annotated[str, typer.Option(help="Use the class names of this model: NAME or NAME@VERSION.")] = "",
     name: Annotated[str, typer.Option(help="Name of the model or program that made the predictions.")] = "",
@@ -65,12 +68,13 @@ def _show(imported: Imported) -> None:
     manifest, evaluation = imported.manifest, imported.evaluation
     for note in manifest.notes:
         say(note)
-    if imported.n_failed:
-        say(f"{imported.n_failed:,} rows have no prediction, or a label that is not a class.", "yellow")
+    for count, what in ((imported.n_without_prediction, "prediction"), (imported.n_no_class, "label that is a class")):
+        if count:
+            say(f"{counted(count, 'row')} {'has' if count == 1 else 'have'} no {what}.", "yellow")
     if imported.n_left_out:
         say(f"{counted(imported.n_left_out, 'row')} left out by choice.", "yellow")
     if evaluation is None:
         say("There are no true labels. Give them with --labels to get the accuracy.", "yellow")
     else:
-        show_figures(evaluation)
+        show_figures(evaluation, imported.n_evaluated)
     show(f"Run {manifest.run_id}, {manifest.seconds:.1f} s")

@@ -39,7 +39,7 @@ def show_run(run: Run) -> None:
             show(
                 f"The {CLASSES_SHOWN} of {len(evaluation.class_names):,} classes with the lowest F1; the page shows all."
             )
-        show_figures(evaluation)
+        show_figures(evaluation, len(run.evaluated))
     if run.conditions:
         show(f"Only images where {' and '.join(as_texts(run.conditions))}: {image_count(run):,}", "bold")
     elif run.manifest.state != "finished":
@@ -73,11 +73,16 @@ def show_scores(scores: Mapping[str, Score]) -> None:
     show_one_label(scores)
 
 
-def show_figures(evaluation: Evaluation) -> None:
-    """Prints accuracy and macro F1, as far as it says something, in one line."""
-    macro_f1 = evaluation.meaningful_macro_f1
+def show_figures(evaluation: Evaluation, n_evaluated: int) -> None:
+    """Prints accuracy and macro F1, as far as it says something, in one line.
+
+    Args:
+        n_evaluated: the number of images with a prediction, also of those without a label.
+    """
+    n, macro_f1 = evaluation.accuracy.n, evaluation.meaningful_macro_f1
+    images = counted(n, "image") if n == n_evaluated else f"{n:,} of {counted(n_evaluated, 'image')} labelled"
     besides = "" if macro_f1 is None else f", macro F1 {percent(macro_f1)}"
-    show(f"Accuracy {evaluation.accuracy}{besides}, {counted(evaluation.accuracy.n, 'image')}", "bold")
+    show(f"Accuracy {evaluation.accuracy}{besides}, {images}", "bold")
 
 
 def show_one_label(scores: Mapping[str, Score]) -> None:

@@ -9,7 +9,7 @@ from importlib import metadata
 
 from dashboard.core.errors import counted, listed
 from dashboard.core.runs.annotations import Annotations
-from dashboard.core.runs.evaluate_again import evaluate_again
+from dashboard.core.runs.evaluate_again import evaluate_again, import_again
 from dashboard.core.runs.filters import as_texts, in_words
 from dashboard.core.runs.left_out import image_count
 from dashboard.core.runs.manifest import RunManifest
@@ -73,19 +73,18 @@ def reading_of(manifest: RunManifest) -> Section | None:
 def again(run: Run, compared: Run | None) -> Section:
     """The commands that give the same figures again, and the versions of the packages."""
     m = run.manifest
-    commands, text = [], []
-    if not m.imported:
-        command, note = evaluate_again(m)
-        commands.append(command)
-        text += [note] if note else []
+    command, note = import_again(m) if m.imported else evaluate_again(m)
+    does = "imports the predictions" if m.imported else "evaluates"
     where = [option for text in as_texts(run.conditions) for option in ("--where", text)]
     other = ["--compare", compared.manifest.run_id] if compared else []
     report = ["python", "-m", "dashboard", "report", m.run_id, *other, *where, "--out", "report.html"]
-    commands.append(" ".join(map(in_command, report)))
-    if len(commands) > 1:
-        text.insert(0, "The first command evaluates again, the last one writes this report.")
-    text.append(f"Packages where this report was made: {', '.join(versions())}.")
-    return Section("again", "How to get these figures again", tuple(text), commands=tuple(commands))
+    text = (
+        f"The first command {does} again, the last one writes this report.",
+        *([note] if note else []),
+        f"Packages where this report was made: {', '.join(versions())}.",
+    )
+    commands = (command, " ".join(map(in_command, report)))
+    return Section("again", "How to get these figures again", text, commands=commands)
 
 
 def versions() -> list[str]:

@@ -80,6 +80,7 @@ class RunRecord(Figures):
     n_images: int = Field(description="number of images in the dataset, and of rows without an image")
     n_without_image: int = Field(description="of n_images: rows of a table of labels that match no single image")
     n_evaluated: int = Field(description="number of images with a prediction")
+    n_labelled: int = Field(description="number of images with a prediction and a label, which the figures are over")
     n_failed: int = Field(
         description="number of images without a prediction, but for those that were left out by choice"
     )
@@ -109,6 +110,7 @@ class RunRecord(Figures):
             n_images=manifest.n_images,
             n_without_image=manifest.n_without_image,
             n_evaluated=len(run.evaluated),
+            n_labelled=len(run.labelled),
             n_failed=len(failed),
             failed=[FailedRow(file=f, reason=r) for f, r in zip(failed["file"], failed["reason"], strict=True)],
             n_left_out=len(run.failed) - len(failed),
@@ -230,7 +232,11 @@ class ImportRecord(Figures):
     run_id: str
     model: str = Field(description="what made the predictions")
     n_images: int
+    n_evaluated: int = Field(description="number of rows with a prediction, whose label is a class or missing")
+    n_labelled: int = Field(description="number of them with a label, which the figures are over")
     n_failed: int = Field(description="number of rows without a prediction, or with a label that is not a class")
+    n_without_prediction: int
+    n_no_class: int = Field(description="number of rows with a prediction, but a label that is not a class")
     n_left_out: int = Field(description="number of rows whose label the user chose to leave out")
     label_map: dict[str, str] = Field(description="the class that each label means, or (no label) or (leave out)")
     unknown_labels: list[str] = Field(description="labels that are not mapped to any class")
@@ -244,7 +250,11 @@ class ImportRecord(Figures):
             run_id=manifest.run_id,
             model=manifest.model,
             n_images=manifest.n_images,
+            n_evaluated=imported.n_evaluated,
+            n_labelled=imported.evaluation.accuracy.n if imported.evaluation else 0,
             n_failed=imported.n_failed,
+            n_without_prediction=imported.n_without_prediction,
+            n_no_class=imported.n_no_class,
             n_left_out=imported.n_left_out,
             label_map=dict(manifest.label_map),
             **figures(imported.evaluation),

@@ -309,7 +309,7 @@ def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
     record = only_json(evaluated)
     assert evaluated.returncode == 0
     assert set(record) == {
-        "run_id", "state", "model", "n_images", "n_without_image", "n_evaluated", "n_failed", "failed", "n_left_out", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
+        "run_id", "state", "model", "n_images", "n_without_image", "n_evaluated", "n_labelled", "n_failed", "failed", "n_left_out", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
         "classes", "confusion", "seconds", "images_per_second", "notes", "label_map",
     }  # fmt: skip
     assert record["model"] == MODEL and record["state"] == "finished"
@@ -445,6 +445,31 @@ def test_of_many_classes_the_worst_are_printed(tmp_path: Path) -> None:
     rows = [line.split("│")[1].strip() for line in classes.splitlines() if line.startswith("│")]
     assert len(rows) == 40 and set(rows[:6]) == {"0", "1", "2", "3", "4", "99"}
     assert "The 40 of 100 classes with the lowest F1" in told
+
+
+def test_import_says_what_the_figures_are_about(tmp_path: Path) -> None:
+    rows = ("a,cat,0.9,0.1,A", "b,dog,0.2,0.8,B", "c,,0.5,0.5,A", "d,cat,,,A", "e,ant,0.5,0.5,A", "f,ant,0.5,0.5,A")
+    (tmp_path / "x.csv").write_text("\n".join(["file,label,p_cat,p_dog,site", *rows]))
+    done = dashboard("import", tmp_path / "x.csv", "--json", data_dir=tmp_path)
+    record, told = only_json(done), done.stderr.decode()
+    counts = ("n_images", "n_evaluated", "n_labelled", "n_failed", "n_without_prediction", "n_no_class")
+    assert [record[name] for name in counts] == [6, 3, 2, 3, 1, 2]
+    assert "2 of 3 images labelled" in told and "1 image has no label in x.csv" in told
+    assert "1 row has no prediction." in told and "2 rows have no label that is a class." in told
+    shown = dashboard("runs", "show", record["run_id"], data_dir=tmp_path)
+    assert "2 of 3 images labelled" in shown.stdout.decode() and "1 image has no label" in shown.stderr.decode()
+    of_site = only_json(dashboard("runs", "show", record["run_id"], "--where", "site=A", "--json", data_dir=tmp_path))
+    assert (of_site["n_evaluated"], of_site["n_labelled"]) == (2, 1)
+
+
+def test_import_takes_one_probability_per_row(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("file,label,p_defect\na,ok,0.1\nb,defect,0.8\n")
+    refused = only_json(dashboard("import", tmp_path / "x.csv", "--json", data_dir=tmp_path))["error"]
+    assert refused["code"] == "class_names" and "`--class-names other,defect`" in refused["fix"]
+    done = dashboard("import", tmp_path / "x.csv", "--class-names", "ok,defect", "--json", data_dir=tmp_path)
+    assert (
+        only_json(done)["accuracy"] == 1 and "that of defect; that of ok is 1 minus it" in only_json(done)["notes"][0]
+    )
 
 
 def test_import_refuses_logits_in_words(tmp_path: Path) -> None:

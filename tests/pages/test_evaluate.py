@@ -638,7 +638,7 @@ def test_of_a_partly_labelled_dataset_the_rest_can_be_seen(
     labels = b"file,label\n" + b"".join(b"%d.png,cat\n" % i for i in range(3))
     dataset = make_zip({}, extra={"labels.csv": labels, **{f"{i}.png": encoded(picture(i)) for i in range(5)}})
     at = open_run(open_page, evaluate(dataset, dashboard.registry.get("tiny"), dashboard.engine, dashboard.runs))
-    assert "come from the 3 images with a label, of 5" in text_of(at)
+    assert metrics(at)["Labelled"] == "3 of 5"
     assert "Confusion matrix" in text_of(at) and "nothing to compare" not in text_of(at)
     at.multiselect(key=f"filter-{at.session_state['run_id']}").set_value(["true_label="]).run()
     assert not at.exception and len(sheet(at)) == 2 and "Confusion matrix" not in text_of(at)
@@ -691,7 +691,7 @@ def test_dropped_predictions_become_a_run(open_page: Open, dashboard: Services) 
     at = open_page("evaluate")
     at.file_uploader(key="zip-0").set_value(files).run()
     at.button(key="evaluate-files").click().run()
-    assert not at.exception and "4 rows with probabilities of 10 classes, true labels from labels" in text_of(at)
+    assert not at.exception and "4 rows with probabilities of 10 classes, with true labels from labels" in text_of(at)
     assert "cifar10-resnet" in at.selectbox(key="predictions-names").value and not dashboard.runs.list()
     at.button(key="import-predictions").click().run()
     assert not at.exception and metrics(at)["Accuracy"] == "75.0%"
@@ -711,6 +711,39 @@ def test_labels_of_dropped_predictions_are_asked_about(open_page: Open, dashboar
     at.button(key="import-predictions").click().run()
     [manifest] = dashboard.runs.list()
     assert metrics(at)["Accuracy"] == "100.0%" and manifest.class_of["hound"] == "dog"
+
+
+def test_labels_of_dropped_predictions_are_counted_as_they_are_matched(open_page: Open, dashboard: Services) -> None:
+    table = b"file,p_cat,p_dog,site\na.png,0.9,0.1,A\nb.png,0.2,0.8,B\nc.png,0.2,0.8,B\n"
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").set_value([("x.csv", table, ""), ("y.csv", b"file,label\nz,cat\n", "")]).run()
+    at.button(key="evaluate-files").click().run()
+    assert "names no file of the predictions" in text_of(at) and at.button(key="import-predictions").disabled
+    at.button(key="discard-predictions").click().run()
+    labels = b"file,label\nphotos/A,cat\nb.PNG,dog\nz.png,ant\n"
+    at.file_uploader(key="zip-1").set_value([("x.csv", table, ""), ("y.csv", labels, "")]).run()
+    at.button(key="evaluate-files").click().run()
+    assert "3 rows with probabilities of 2 classes, 2 of them with true labels from y" in text_of(at)
+    assert "2 labels match (2 images)" in [each.label for each in at.expander]
+    at.button(key="import-predictions").click().run()
+    assert metrics(at)["Labelled"] == "2 of 3" and "1 image has no label in y" in text_of(at)
+    [manifest] = dashboard.runs.list()
+    assert dashboard.runs.folder(manifest.run_id).load().further_names == ("site",)
+
+
+def test_one_dropped_probability_per_row_is_asked_about(open_page: Open, dashboard: Services) -> None:
+    at = open_page("evaluate")
+    table = b"file,label,p_defect\na,ok,0.1\nb,defect,0.8\n"
+    at.file_uploader(key="zip-0").set_value([("sigmoid.csv", table, "")]).run()
+    at.button(key="evaluate-files").click().run()
+    at.button_group(key="predictions-kind").set_value("Predictions of another program").run()
+    assert "2 rows with the probability of one of two classes, with true labels" in text_of(at)
+    editor = at.data_editor[0]
+    at.session_state[editor.key] = {"edited_rows": {0: {"meaning": "not defect"}}, "added_rows": [], "deleted_rows": []}
+    at.run()
+    at.button(key="import-predictions").click().run()
+    [manifest] = dashboard.runs.list()
+    assert metrics(at)["Accuracy"] == "100.0%" and manifest.class_names == ("not defect", "defect")
 
 
 def test_files_that_may_be_predictions_or_images_are_asked_about(open_page: Open, dashboard: Services) -> None:

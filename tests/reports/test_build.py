@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -9,6 +10,7 @@ from datetime import datetime, timezone
 import pytest
 
 from dashboard.core.errors import DatasetError
+from dashboard.core.runs.evaluate_again import import_again
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
@@ -145,14 +147,29 @@ def test_it_obeys_the_filter_and_says_so(store: RunStore) -> None:
 
 
 def test_the_commands_can_be_pasted_whatever_the_names_are(store: RunStore) -> None:
-    import shlex
-
     evaluate, told = map(shlex.split, section(report_of(hostile(store), store, ()), "again").commands)
     assert evaluate == [
         "python", "-m", "dashboard", "evaluate", "/data/<img src=x onerror=alert(1)>.zip", "--model",
         "</script><script>alert(2)</script>@1", "--map", "</script><script>alert(2)</script>=<img src=x onerror=alert(1)>",
     ]  # fmt: skip
     assert told[3] == "report"
+
+
+def test_imported_predictions_are_imported_again(store: RunStore) -> None:
+    run = pets(store, imported=True, dataset="/data/it's.csv", labels="/data/truth.csv", label_map=(("puss", "cat"),))
+    again = section(report_of(run, store, ()), "again")
+    command, told = map(shlex.split, again.commands)
+    assert command == [
+        "python", "-m", "dashboard", "import", "/data/it's.csv", "--labels", "/data/truth.csv",
+        "--class-names", "cat,dog", "--name", "pets@1", "--map", "puss=cat",
+    ]  # fmt: skip
+    assert told[3] == "report" and again.text[0].startswith("The first command imports the predictions again")
+
+
+def test_class_names_that_fit_into_no_command_come_from_a_file() -> None:
+    for names in (("cat, wild", "dog"), tuple(map(str, range(21)))):
+        command, note = import_again(manifest(class_names=names, imported=True, unknown_labels=()))
+        assert "--class-names NAMES.txt" in command and note.startswith("NAMES.txt holds the names of the classes")
 
 
 def test_without_labels_it_tells_what_was_predicted(store: RunStore) -> None:

@@ -14,6 +14,7 @@ LABEL_COLUMNS = (
     "label_name", "class_name", "true_label", "label", "labels", "class", "category", "target", "y", "class_id",
 )  # fmt: skip  # text first, since numbers may be in another order than the model's classes
 PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "p", "arr_0")
+ONE_PROB_NAMES = (*PROBS_NAMES, "prob", "probability", "score", "y_score")  # of one of two classes
 PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # followed by the name of a class
 REASON_COLUMNS = ("reason",)  # why a row has no prediction
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -16,11 +17,13 @@ _AFTER_SLASH = chr(ord("/") + 1)
 class Finder:
     """Finds the images that a row may mean: by path, else by the end of the path, else by that without suffix.
 
-    Folders may be missing at the beginning of the row's path, or of the image's path.
+    Folders may be missing at the beginning of the row's path, or of the image's path. Upper and lower case matter only
+    where an image is found with them.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         """Takes the names of all images. Needs one string for each, and finds by binary search."""
+        self._names = names
         paths = [normal_name(name) for name in names]
         keys = [_backwards(path) for path in paths]
         order = sorted(range(len(keys)), key=keys.__getitem__)
@@ -34,6 +37,16 @@ class Finder:
         Args:
             folder: the folder of the table that names the file, in the spelling of `normal_name`; "" at the top level.
         """
+        found = self._in_this_case(file, folder)
+        if len(found) or not file:
+            return found
+        return self._in_any_case._in_this_case(file.casefold(), folder.casefold())
+
+    @cached_property
+    def _in_any_case(self) -> Finder:
+        return Finder([name.casefold() for name in self._names])
+
+    def _in_this_case(self, file: str, folder: str) -> np.ndarray:
         path = normal_name(file)
         if not path or path.endswith("/"):
             return self._positions[:0]

@@ -92,7 +92,7 @@ def _read_attributes(again: Callable[[], bytes], name: str, used: frozenset[int 
         elif suffix in (".json", ".jsonl"):
             columns = _json_columns(json_value(data, suffix), used)
         else:
-            columns = _csv_columns(read_csv(data, encoding), used)
+            columns = csv_columns(read_csv(data, encoding), used)
         return attributes_of(name, columns)
 
 
@@ -102,7 +102,8 @@ def _json_columns(records: Any, used: Collection[int | str]) -> Columns:
             yield name, partial(from_values, [record.get(name) for record in records])
 
 
-def _csv_columns(cells: pd.DataFrame, used: Collection[int | str]) -> Columns:
+def csv_columns(cells: pd.DataFrame, used: Collection[int | str]) -> Columns:
+    """The columns of `read_csv`, besides those at the positions in use."""
     rows = cells.iloc[1:]
     for i, name in enumerate(cells.iloc[0]):
         if i not in used:

@@ -13,31 +13,42 @@ from dashboard.core.importing.predictions_file import Piece, piece_rows
 
 
 class ArrayPredictions:
-    """Predictions in an array (N, K) of probabilities, with an array (N,) of labels or None."""
+    """Predictions in an array of probabilities, with an array (N,) of labels or None.
+
+    The array has the shape (N, K). For two classes, (N,) or (N, 1) with the probability of one of them will do.
+    """
 
     class_names: tuple[str, ...] | None = None
 
     def __init__(self, probs: StoredArray, labels: StoredArray | None) -> None:
         header = probs.header
-        if len(header.shape) != 2 or header.shape[1] < 2 or header.dtype.kind not in "fiu":
+        if not 1 <= len(header.shape) <= 2 or header.shape[1:] == (0,) or header.dtype.kind not in "fiu":
             raise DatasetError(
                 f"{probs.name} has the shape {header.shape} of {header.dtype}; probabilities (N, classes) are needed.",
                 "Save one row per image with the probability of each class.", "predictions",
             )  # fmt: skip
         self._probs = probs
-        self.n_rows, self.n_classes = header.shape
+        self.n_rows, self.n_classes = (*header.shape, 1)[:2]
         self._labels = read_labels(labels, self.n_rows) if labels else None
 
     def labels(self) -> Iterator[str | None]:
         """See `PredictionsFile`."""
         yield from self._labels or ()
 
+    def files(self) -> Iterator[str]:
+        """See `PredictionsFile`."""
+        yield from ()
+
+    def attributes(self) -> None:
+        """See `PredictionsFile`."""
+
     def pieces(self) -> Iterator[Piece]:
         """See `PredictionsFile`."""
         start = 0
         try:
             for probs in self._probs.pieces(piece_rows(self.n_classes)):
-                if not np.isfinite(values := probs.astype(np.float64)).all():
+                values = probs.astype(np.float64).reshape(len(probs), self.n_classes)
+                if not np.isfinite(values).all():
                     row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
                     raise DatasetError(
                         f"{self._probs.name}: row {start + row} holds NaN or infinity.",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -21,12 +22,13 @@ from dashboard.core.datasets.uploads import keep_part
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.opening import open_predictions
 from dashboard.core.importing.rows import SUM_TOLERANCE
-from dashboard.core.importing.true_labels import read_given_labels
+from dashboard.core.importing.true_labels import place, read_given_labels
 from dashboard.core.settings import Settings
 
 _SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".json", ".jsonl")
 _TABLES = (".csv", ".tsv")
 _ONE_HOT = "its numbers are all 0 or 1, as in a table of true labels"
+_ONE_COLUMN = "only one of its columns may hold probabilities, as in a table of labels"
 _ROWS_LOOKED_AT = 4096
 
 
@@ -38,7 +40,7 @@ class DroppedPredictions:
     labels: Path | None  # true labels, in another file
     n_rows: int
     class_names: tuple[str, ...] | None  # in the file of predictions
-    n_classes: int
+    n_classes: int  # 1: the probability of one of two classes
     unsure: str = ""  # why the files may be a dataset instead; "" if they certainly hold predictions
 
     def as_dataset(self, settings: Settings) -> Path:
@@ -46,12 +48,15 @@ class DroppedPredictions:
         labels = Choices(labels=str(self.labels)) if self.labels else NOTHING_CHOSEN
         return describe(self.predictions, labels, settings.described_dir)
 
+    @cached_property
     def label_counts(self) -> dict[str, int]:
-        """The number of rows with each true label; {} without labels. Raises DatasetError."""
+        """The number of predictions with each true label; {} without labels. Raises DatasetError."""
+        opened = open_predictions(self.predictions, self.class_names)
         if self.labels:
-            labels = read_given_labels(self.labels, self.n_rows).labels
+            placed = place(read_given_labels(self.labels, self.n_rows), opened)
+            labels: Iterable[str | None] = placed.labels(placed.rows)
         else:
-            labels = list(open_predictions(self.predictions, self.class_names).labels())
+            labels = opened.labels()
         return dict(Counter(label for label in labels if label is not None))
 
     def possible_names(self, model: str, of_model: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -61,10 +66,14 @@ class DroppedPredictions:
             model: the model in use, NAME@VERSION.
             of_model: its class names.
         """
-        if self.class_names:
+        if self.class_names and self.n_classes > 1:
             return {"the file": self.class_names}
-        numbers = {"numbers from 0": tuple(map(str, range(self.n_classes)))}
-        return {model: tuple(of_model), **numbers} if len(of_model) == self.n_classes else numbers
+        count = max(2, self.n_classes)
+        possible = {model: tuple(of_model)} if len(of_model) == count else {}
+        if self.class_names:
+            [name] = self.class_names
+            return {**possible, "the file": (f"not {name}", name)}
+        return {**possible, "numbers from 0": tuple(map(str, range(count)))}
 
 
 def keep_predictions(
@@ -133,25 +142,33 @@ def _doubt_of_table(path: Path, class_names: Sequence[str]) -> str | None:
         opened = open_predictions(path, class_names)
     except DatasetError:
         return None
-    if opened.n_classes < 2:
+    if not opened.n_classes:
         return None
     if path.suffix.lower() == ".parquet":
         schema = open_parquet(path).schema_arrow
         pictures = [f.name for f in schema if pa.types.is_binary(f.type) or pa.types.is_struct(f.type)]
         return f"it also holds {', '.join(pictures)}, which may be images" if pictures else ""
-    first = next(iter(opened.pieces()), None)
+    first = next(opened.pieces(), None)
     probs = np.empty((0, 2)) if first is None else first.pred_probs
+    if opened.n_classes == 1:
+        known = probs[~np.isnan(probs)]
+        return _ONE_COLUMN if _within_bounds(known) and not np.isin(known, (0, 1)).all() else None
     return _ONE_HOT if np.isin(probs, (0, 1)).all() else ""
 
 
 def _are_probabilities(array: StoredArray) -> bool:
-    """True for an array (N, K) whose rows sum to 1, as far as looked at."""
+    """True for an array (N, K) whose rows sum to 1, or (N,) or (N, 1) of numbers between 0 and 1, as far as looked at."""
     shape = array.header.shape
-    if len(shape) != 2 or shape[1] < 2 or not shape[0] or array.header.dtype.kind not in "fiu":
+    if not 1 <= len(shape) <= 2 or not shape[0] or array.header.dtype.kind not in "fiu":
         return False
     try:
         rows = array.rows(0, _ROWS_LOOKED_AT).astype(np.float64)
     except OSError as error:
         raise DatasetError(f"{array.name} cannot be read: {error}.", "Copy the file again.", "array_damaged") from error
-    inside = (rows >= -SUM_TOLERANCE) & (rows <= 1 + SUM_TOLERANCE)
-    return bool(inside.all() and (np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
+    if shape[1:] in ((), (1,)):
+        return _within_bounds(rows) and not np.isin(rows, (0, 1)).all()  # else they are labels
+    return _within_bounds(rows) and bool((np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
+
+
+def _within_bounds(probs: np.ndarray) -> bool:
+    return bool(((probs >= -SUM_TOLERANCE) & (probs <= 1 + SUM_TOLERANCE)).all())

@@ -6,16 +6,21 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+
 from dashboard.core.clock import utc_now
+from dashboard.core.datasets.attributes import Attributes, attributes_of
 from dashboard.core.datasets.folder_files import check_readable_name
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of
+from dashboard.core.importing.classes import which_classes
 from dashboard.core.importing.opening import open_predictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.rows import LEFT_OUT, Tally, as_table, check_rows
-from dashboard.core.importing.true_labels import GivenLabels, read_given_labels, with_labels
+from dashboard.core.importing.true_labels import PlacedLabels, place, read_given_labels, with_labels
 from dashboard.core.labels.class_ids import uncertain_start
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.matching import LabelMapping, match_labels
@@ -44,8 +49,15 @@ class Imported:
 
     manifest: RunManifest
     evaluation: Evaluation | None  # None if no row has both a prediction and a label
-    n_failed: int  # rows without a prediction or with a label that is not a class
-    n_left_out: int  # rows whose label the user left out
+    n_evaluated: int  # rows with a prediction, whose label is a class or missing
+    n_without_prediction: int
+    n_no_class: int  # rows with a prediction and a label that is not a class
+    n_left_out: int  # rows with a prediction whose label the user left out
+
+    @property
+    def n_failed(self) -> int:
+        """Rows without a prediction or with a label that is not a class."""
+        return self.n_without_prediction + self.n_no_class
 
 
 @dataclass(frozen=True)
@@ -54,8 +66,10 @@ class _Opened:
 
     predictions: PredictionsFile
     class_names: tuple[str, ...]
-    given: GivenLabels | None  # labels from a separate file
+    order: tuple[int, ...]  # see `check_rows`
+    placed: PlacedLabels | None  # labels from a separate file
     mapping: LabelMapping
+    attributes: Attributes | None
     notes: tuple[str, ...]
 
 
@@ -75,15 +89,18 @@ def import_predictions(
     opened = _open(request)
     manifest = _manifest(request, opened)
     try:
-        owner = store.begin(manifest)
+        owner = store.begin(manifest, opened.attributes and opened.attributes.columns)
     except OSError as error:
         raise storage_error(store.root, error) from error
     folder = store.folder(manifest.run_id)
     try:
         tally = _store_rows(opened, folder, request.path.name, on_progress)
+        labels = request.labels or request.path
+        notes = [tally.without_label(labels.name)]
         if repeated := tally.n_repeated:
-            note = f"{repeated:,} rows repeat the file name of an earlier row."
-            manifest = replace(manifest, notes=(*manifest.notes, note))
+            repeat = "row repeats" if repeated == 1 else "rows repeat"
+            notes.append(f"{repeated:,} {repeat} the file name of an earlier row.")
+        manifest = replace(manifest, notes=(*manifest.notes, *filter(None, notes)))
         evaluation = tally.evaluation(opened.class_names)
         if evaluation:
             folder.keep_evaluation(evaluation)
@@ -95,7 +112,7 @@ def import_predictions(
             raise storage_error(store.root, error) from error
         raise
     owner.release()
-    return Imported(manifest, evaluation, tally.n_failed, tally.n_left_out)
+    return Imported(manifest, evaluation, tally.n_evaluated, tally.n_absent, tally.n_no_class, tally.n_left_out)
 
 
 def _open(request: ImportRequest) -> _Opened:
@@ -106,15 +123,16 @@ def _open(request: ImportRequest) -> _Opened:
     predictions = open_predictions(path, request.class_names)
     if not predictions.n_rows:
         raise DatasetError(f"{path.name} holds no predictions.", "Save or export it again.", "predictions")
-    if predictions.n_classes < 2:
+    if not predictions.n_classes:
         raise DatasetError(
             f"{path.name} holds no probabilities of two or more classes.", "Save or export it again.", "predictions"
         )
-    names, notes = _class_names(predictions, request.class_names, path.name)
+    names, order, notes = which_classes(predictions, request.class_names, path.name)
     if fault := class_names_fault(names):
         raise DatasetError(f"{path.name}: the class names {fault}.", "Rename the columns.", "class_names")
-    given = read_given_labels(labels, predictions.n_rows) if labels else None
-    distinct = {label for label in (given.labels if given else predictions.labels()) if label is not None}
+    placed = place(read_given_labels(labels, predictions.n_rows), predictions) if labels else None
+    found = placed.labels(placed.rows) if placed else predictions.labels()
+    distinct = {label for label in found if label is not None}
     mapping = match_labels(distinct, names, request.label_map, request.first_id)
     if mapping.question:
         raise UndecidedError(uncertain_start(mapping.unknown), mapping.question, "labels_uncertain")
@@ -123,7 +141,27 @@ def _open(request: ImportRequest) -> _Opened:
             f"None of the labels ({', '.join(sorted(distinct)[:8])}) is one of the classes ({', '.join(names[:8])}).",
             "Give --class-names in the order of the probabilities.", "labels_unknown",
         )  # fmt: skip
-    return _Opened(predictions, names, given, mapping, (*notes, *(given.notes if given else ()), *mapping.notes))
+    attributes = _attributes(path.name, predictions, placed)
+    notes += (*placed.given.notes, *placed.notes) if placed else ()
+    notes += (*mapping.notes, *(attributes.notes if attributes else ()))
+    kept = attributes if attributes and attributes.columns.num_columns else None
+    return _Opened(predictions, names, order, placed, mapping, kept, notes)
+
+
+def _attributes(name: str, predictions: PredictionsFile, placed: PlacedLabels | None) -> Attributes | None:
+    """The further columns of the predictions and of their labels; None if there are none. Raises DatasetError."""
+    own, beside = predictions.attributes(), placed.attributes() if placed else None
+    if not own or not placed or not beside:
+        return own or beside
+    columns = [
+        each for part in (own, beside) for each in zip(part.columns.column_names, part.columns.columns, strict=True)
+    ]
+    both = attributes_of(f"{name} and {placed.given.name}", [(n, partial(_same, c)) for n, c in columns])
+    return Attributes(both.columns, (*own.notes, *beside.notes, *both.notes))
+
+
+def _same(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column
 
 
 def _manifest(request: ImportRequest, opened: _Opened) -> RunManifest:
@@ -141,19 +179,18 @@ def _manifest(request: ImportRequest, opened: _Opened) -> RunManifest:
         label_map=tuple(opened.mapping.label_map().items()),
         notes=opened.notes,
         imported=True,
+        labels=str(request.labels.absolute()) if request.labels else "",
     )
 
 
 def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Callable[[int, int], None]) -> Tally:
     """Stores the rows piece by piece and counts them. Raises DatasetError at a row that cannot be used, and OSError."""
     predictions, names = opened.predictions, opened.class_names
-    columns = predictions.class_names or names
-    order = [columns.index(name) for name in names]  # for each class: the column of its probabilities
     ids = {label: -1 if meant is None else names.index(meant) for label, meant in opened.mapping.class_of.items()}
     ids |= dict.fromkeys(opened.mapping.left_out, LEFT_OUT)
     tally, done = Tally(), 0
-    for part, piece in enumerate(with_labels(predictions, opened.given)):
-        rows = check_rows(replace(piece, pred_probs=piece.pred_probs[:, order]), done, ids, source)
+    for part, piece in enumerate(with_labels(predictions, opened.placed)):
+        rows = check_rows(piece, opened.order, done, ids, source)
         folder.add_part(part, as_table(rows, names))
         tally.add(rows)
         done += len(rows.failed)
@@ -165,28 +202,6 @@ def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Ca
             "predictions",
         )
     return tally
-
-
-def _class_names(
-    predictions: PredictionsFile, given: Sequence[str] | None, file: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the classes, and a note if they are only numbers."""
-    if given is not None:
-        if len(given) != predictions.n_classes:
-            raise DatasetError(
-                f"{file} has {predictions.n_classes} probabilities per row, but {len(given)} class names were given.",
-                "Give one class name per probability, in the same order.", "class_names",
-            )  # fmt: skip
-        if predictions.class_names and set(given) != set(predictions.class_names):
-            raise DatasetError(
-                f"{file} has other class names: {', '.join(predictions.class_names[:8])}.",
-                "Give the same class names, or leave them out.", "class_names",
-            )  # fmt: skip
-        return tuple(given), ()
-    if predictions.class_names:
-        return predictions.class_names, ()
-    numbers = tuple(map(str, range(predictions.n_classes)))
-    return numbers, ("The classes have no names, so they are numbered from 0.",)
 
 
 def _digest(path: Path, labels: Path | None) -> str:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from dashboard.core.datasets.attributes import Attributes
+
 PIECE_ROWS, PIECE_NUMBERS = 65_536, 4_000_000  # limits for one piece, which is in memory as a whole
 
 
@@ -29,8 +31,8 @@ def piece_rows(n_classes: int) -> int:
 class PredictionsFile(Protocol):
     """A file of predictions. See `open_predictions`."""
 
-    class_names: tuple[str, ...] | None  # from the file, such as the names of its columns
-    n_classes: int
+    class_names: tuple[str, ...] | None  # (K,) from the file, such as the names of its columns
+    n_classes: int  # K; 1: the file has only the probability of one of two classes
     n_rows: int
 
     def pieces(self) -> Iterator[Piece]:
@@ -38,3 +40,9 @@ class PredictionsFile(Protocol):
 
     def labels(self) -> Iterator[str | None]:
         """All labels in order; nothing if the file has none. Raises DatasetError."""
+
+    def files(self) -> Iterator[str]:
+        """The names of the images in order; nothing if the file has none. Raises DatasetError."""
+
+    def attributes(self) -> Attributes | None:
+        """The further columns, one row for each prediction; None if the file has none. Raises DatasetError."""

@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.importing.predictions_file import Piece
 from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
 from dashboard.core.runs.rows import SCHEMA
 
 LEFT_OUT, _NO_CLASS = -3, -2  # instead of a class id: the user left the label out; the label is not a class
 SUM_TOLERANCE = 1e-3  # allowed error of a row's sum, since files hold rounded probabilities
+_ALL, _ROUNDED = 100, 1.0  # percent; allowed error of a sum of percentages
+_NAMES_KEPT, _VALUES_SHOWN = 8, 6
 _EXACT = 1e-6  # error of a row's sum in float32
 
 
@@ -29,6 +31,8 @@ class Rows:
     predicted: np.ndarray  # (n,) int32 class ids
     failed: np.ndarray  # (n,) bool: there are no probabilities, or the label is left out or not a class
     left_out: np.ndarray  # (n,) bool: there are probabilities, but the label is left out
+    absent: np.ndarray  # (n,) bool: there are no probabilities
+    unlabelled: np.ndarray  # (n,) bool: there are probabilities, but no label
     reasons: Sequence[str]  # why each row failed; "" if it did not
     files: Sequence[str] | None  # None if the file of predictions names none
 
@@ -37,11 +41,17 @@ class Rows:
         """(n,) bool: True for rows with both a prediction and a label."""
         return ~self.failed & (self.true >= 0)
 
+    def name(self, i: int) -> str:
+        """The name of the image in row `i` of these rows."""
+        return self.files[i] if self.files else f"row {self.first + i}"
 
-def check_rows(piece: Piece, first: int, ids: Mapping[str, int], source: str) -> Rows:
+
+def check_rows(piece: Piece, order: Sequence[int], first: int, ids: Mapping[str, int], source: str) -> Rows:
     """Checks a piece and returns its rows, with probabilities in [0, 1].
 
     Args:
+        order: for each class, the column of its probabilities in the piece. In a piece with one column, 0 stands for
+            the column, and 1 for 1 minus it.
         first: number of the piece's first row in the run.
         ids: label -> class id; -1 if the label means "no label", or LEFT_OUT. Other labels are not classes.
         source: name of the file of predictions, for messages.
@@ -52,17 +62,20 @@ def check_rows(piece: Piece, first: int, ids: Mapping[str, int], source: str) ->
     probs, n = piece.pred_probs, len(piece.pred_probs)
     absent = np.isnan(probs).all(axis=1)
     _check_probabilities(probs[~absent], first + np.flatnonzero(~absent), source)
-    probs = _within_bounds(probs)
+    if probs.shape[1] == 1:
+        probs = np.hstack([probs, 1 - probs])
+    probs = _within_bounds(probs[:, order])
     labels = piece.labels or [None] * n
     true = np.fromiter((-1 if label is None else ids.get(label, _NO_CLASS) for label in labels), np.int32, n)
     failed, left_out = absent | (true <= _NO_CLASS), ~absent & (true == LEFT_OUT)
+    unlabelled = ~absent & np.fromiter((label is None for label in labels), bool, n)
     reasons = [""] * n
     for i in np.flatnonzero(failed).tolist():
         given = piece.reasons[i] if piece.reasons else ""
         why = "was left out" if left_out[i] else "is not a class"
         reasons[i] = (given or "The row has no probabilities.") if absent[i] else f"Its label {labels[i]!r} {why}."
     predicted = np.where(absent, 0, np.where(np.isnan(probs), -1, probs).argmax(axis=1)).astype(np.int32)
-    return Rows(first, probs, true, predicted, failed, left_out, reasons, piece.files)
+    return Rows(first, probs, true, predicted, failed, left_out, absent, unlabelled, reasons, piece.files)
 
 
 def as_table(rows: Rows, class_names: Sequence[str]) -> pa.Table:
@@ -73,7 +86,7 @@ def as_table(rows: Rows, class_names: Sequence[str]) -> pa.Table:
     confidence = np.where(failed, 0.0, rows.pred_probs.max(axis=1))
     columns = {
         "index": pa.array(rows.first + np.arange(n)),
-        "file": pa.array(rows.files or [f"row {rows.first + i}" for i in range(n)], pa.string()),
+        "file": pa.array([rows.name(i) for i in range(n)], pa.string()),
         "true_label": vocabulary.take(pa.array(rows.true, mask=rows.true < 0)),
         "predicted_label": vocabulary.take(pa.array(rows.predicted, mask=failed)),
         "confidence": pa.array(confidence, pa.float64(), mask=failed),
@@ -89,7 +102,8 @@ class Tally:
     """Collects what the metrics of the whole run need, so that the probabilities need not stay in memory."""
 
     def __init__(self) -> None:
-        self.n_failed = self.n_left_out = 0
+        self.n_evaluated = self.n_left_out = self.n_absent = self.n_no_class = self.n_unlabelled = 0
+        self._unlabelled: list[str] = []  # the names of the first of them
         self._true: list[np.ndarray] = []  # class ids of the rows with both a prediction and a label
         self._predicted: list[np.ndarray] = []
         self._confidence: list[np.ndarray] = []
@@ -102,9 +116,31 @@ class Tally:
         self._predicted.append(rows.predicted[compared])
         self._confidence.append(rows.pred_probs[compared].max(axis=1))
         self.n_left_out += int(rows.left_out.sum())
-        self.n_failed += int((rows.failed & ~rows.left_out).sum())
+        self.n_evaluated += int((~rows.failed).sum())
+        self.n_absent += int(rows.absent.sum())
+        self.n_no_class += int((rows.failed & ~rows.absent & ~rows.left_out).sum())
+        self.n_unlabelled += int(rows.unlabelled.sum())
+        self._unlabelled += map(
+            rows.name, np.flatnonzero(rows.unlabelled)[: _NAMES_KEPT - len(self._unlabelled)].tolist()
+        )
         if rows.files:
             self._files.append(pd.util.hash_array(np.array(rows.files, object)))
+
+    def without_label(self, source: str) -> str:
+        """A sentence that names rows without a label; "" if there are none, or no row is compared.
+
+        Args:
+            source: name of the file of labels.
+        """
+        n = self.n_unlabelled
+        if not n or not any(map(len, self._true)):
+            return ""
+        more = f" and {n - _NAMES_KEPT:,} more" if n > _NAMES_KEPT else ""
+        has = "has" if n == 1 else "have"
+        return (
+            f"{counted(n, 'image')} {has} no label in {source}, so predicted but not compared: "
+            f"{listed(self._unlabelled)}{more}."
+        )
 
     @property
     def n_repeated(self) -> int:
@@ -133,17 +169,34 @@ def _within_bounds(probs: np.ndarray) -> np.ndarray:
 
 
 def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str) -> None:
-    """Raises DatasetError for the first row that is not a probability distribution."""
+    """Raises DatasetError for the first row that is not a probability distribution, or the probability of one class."""
     finite = np.isfinite(probs).all(axis=1)
     inside = ((probs >= -SUM_TOLERANCE) & (probs <= 1 + SUM_TOLERANCE)).all(axis=1)
-    sums = probs.sum(axis=1)
-    whole = np.abs(sums - 1) <= SUM_TOLERANCE
-    for good, what, fix in (
-        (finite, "holds NaN or infinity", "Save numbers from 0 to 1."),
-        (inside, "holds numbers outside 0 to 1", "Save probabilities, the softmax of logits."),
-        (whole, "does not sum to 1", "Save probabilities of classes that exclude each other."),
+    whole = np.abs(probs.sum(axis=1) - 1) <= SUM_TOLERANCE if probs.shape[1] > 1 else inside
+    for good, what in (
+        (finite, "holds NaN or infinity"),
+        (inside, "holds numbers outside 0 to 1"),
+        (whole, "does not sum to 1"),
     ):
         if not good.all():
             at = int(np.flatnonzero(~good)[0])
-            values = ", ".join(f"{value:.3g}" for value in probs[at, :6])
-            raise DatasetError(f"{source}: row {rows[at]} {what} ({values} ...).", fix, "pred_probs")
+            values = ", ".join(f"{value:.3g}" for value in probs[at, :_VALUES_SHOWN])
+            more = " ..." if probs.shape[1] > _VALUES_SHOWN else ""
+            raise DatasetError(
+                f"{source}: row {rows[at]} {what} ({values}{more}).", _what_to_save(probs[at]), "pred_probs"
+            )
+
+
+def _what_to_save(row: np.ndarray) -> str:
+    """What to do about a row (K,) that is not a probability distribution."""
+    low, high, total = float(row.min()), float(row.max()), float(row.sum())
+    squash = "softmax" if len(row) > 1 else "sigmoid"
+    if not np.isfinite(total):
+        return "Save numbers from 0 to 1."
+    if low < -SUM_TOLERANCE or high > _ALL + _ROUNDED:
+        return f"Save probabilities, the {squash} of logits."
+    if len(row) > 1 and abs(total - _ALL) <= _ROUNDED:
+        return "These look like percentages: divide them by 100."
+    if high > 1 + SUM_TOLERANCE:
+        return f"Save probabilities: divide by 100 if these are percentages, take the {squash} if these are logits."
+    return "Save probabilities of classes that exclude each other."

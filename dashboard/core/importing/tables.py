@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,9 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dashboard.core.datasets.attributes import (
+    MOST_COLUMNS,
+    Attributes,
+    Columns,
+    attributes_of,
+    from_text,
+    parquet_columns,
+)
 from dashboard.core.datasets.columns import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
+    ONE_PROB_NAMES,
     PROBS_NAMES,
     PROBS_PREFIXES,
     REASON_COLUMNS,
@@ -30,9 +40,12 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predictions_file import Piece, piece_rows
 from dashboard.core.labels.text_encoding import SAVE_AS_UTF8
 from dashboard.core.parsing import parsing, reason
-from dashboard.core.runs.rows import CLASS_NAMES
+from dashboard.core.runs.rows import CLASS_NAMES, COLUMNS, SCORE_COLUMNS
+from dashboard.core.shell import in_command
 
 _FIRST_ROWS = 64
+_MOST_IN_EXAMPLE = 12  # columns
+_EXPORTED = frozenset({"true_label", "predicted_label", "confidence", "status"})  # all of them: an export of a run
 _NAME_THE_COLUMNS = (
     "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 )
@@ -40,12 +53,16 @@ T = TypeVar("T")
 
 
 class TablePredictions:
-    """Predictions in CSV or Parquet, with one column per class or, in Parquet, one column of lists."""
+    """Predictions in CSV or Parquet, with one column per class or, in Parquet, one column of lists.
+
+    For two classes, one column with the probability of one of them will do.
+    """
 
     def __init__(self, path: Path, class_names: Sequence[str] | None) -> None:
         self._path = path
         with parsing(self._refused):
             columns, self.n_rows = self._describe()
+            self._columns = columns
             self._label = column_among(columns, LABEL_COLUMNS)
             self._file = column_among(columns, FILE_COLUMNS)
             self._reason = column_among(columns, REASON_COLUMNS)
@@ -54,7 +71,12 @@ class TablePredictions:
                 self._probs, self.class_names = [self._list], _own_class_names(path)
                 self.n_classes = _list_length(path, self._list)
             else:
-                self._probs, self.class_names = _probability_columns(columns, class_names, path.name)
+                known = {self._label, self._file, self._reason}
+                others = [column for column in columns if column not in known]
+                found = _probability_columns(others, class_names)
+                if found is None:
+                    raise self._which_columns(others)
+                self._probs, self.class_names = found
                 self.n_classes = len(self._probs)
 
     def _describe(self) -> tuple[list[str], int]:
@@ -75,6 +97,19 @@ class TablePredictions:
                 rows += bool(cells)
             return columns, rows
 
+    def _which_columns(self, others: Sequence[str]) -> DatasetError:
+        """The error for a table in which no column is known to hold probabilities."""
+        likely: list[str] = []
+        self._probs, self.n_classes = [], len(others)
+        with contextlib.suppress(Exception):  # then there is no better example
+            values = next(self._frames(others)).apply(pd.to_numeric, errors="coerce")
+            likely = [column for column in others if values[column].between(0, 1).all()]
+        example = in_command(",".join(likely) if 2 <= len(likely) <= _MOST_IN_EXAMPLE else "cat,dog")
+        return DatasetError(
+            f"{self._path.name} does not say which columns are probabilities; it has {', '.join(self._columns[:12])}.",
+            f"{_NAME_THE_COLUMNS} Or say which columns hold them: `--class-names {example}`.", "predictions",
+        )  # fmt: skip
+
     def _frames(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         if self._path.suffix.lower() == ".parquet":
             file = open_parquet(self._path)
@@ -83,7 +118,7 @@ class TablePredictions:
             return
         yield from self._csv(columns, {c: np.float64 if c in self._probs else str for c in columns})
 
-    def _csv(self, columns: Sequence[str], types: Mapping[str, type]) -> Iterator[pd.DataFrame]:
+    def _csv(self, columns: Sequence[str] | Sequence[int], types: Mapping[str, type] | type) -> Iterator[pd.DataFrame]:
         with pd.read_csv(
             self._path, sep=self._separator, encoding="utf-8-sig", usecols=list(columns),
             chunksize=piece_rows(self.n_classes), dtype=types, keep_default_na=False, index_col=False,  # False: lines may end with a separator
@@ -97,6 +132,30 @@ class TablePredictions:
             frames = self._frames([self._label])
             yield from self._guarded(as_label(value) for frame in frames for value in frame[self._label])
 
+    def files(self) -> Iterator[str]:
+        """See `PredictionsFile`."""
+        if self._file:
+            yield from self._guarded(file for frame in self._frames([self._file]) for file in self._files(frame))
+
+    def attributes(self) -> Attributes | None:
+        """See `PredictionsFile`."""
+        used = {column for column in (*self._probs, self._label, self._file, self._reason) if column}
+        if set(self._columns) >= _EXPORTED:
+            used |= {*COLUMNS, *SCORE_COLUMNS}
+        with parsing(self._refused):
+            if self._path.suffix.lower() == ".parquet":
+                return attributes_of(self._path.name, parquet_columns([self._path], used))
+            return attributes_of(self._path.name, self._csv_columns(used))
+
+    def _csv_columns(self, used: Collection[str]) -> Columns:
+        places = [i for i, column in enumerate(self._columns) if column not in used]
+        for start in range(0, len(places), MOST_COLUMNS):  # the others are mostly not asked for
+            group = places[start : start + MOST_COLUMNS]
+            tables = [pa.Table.from_pandas(frame, preserve_index=False) for frame in self._csv(group, str)]
+            for at, place in enumerate(group):
+                cells = pa.chunked_array([c for table in tables for c in table.column(at).cast(pa.string()).chunks])
+                yield self._columns[place].strip(), partial(from_text, cells)
+
     def pieces(self) -> Iterator[Piece]:
         """See `PredictionsFile`."""
         others = [column for column in (self._label, self._file, self._reason) if column]
@@ -106,9 +165,12 @@ class TablePredictions:
         return Piece(
             self._matrix(frame),
             list(map(as_label, frame[self._label])) if self._label else None,
-            frame[self._file].astype(object).fillna("").astype(str).tolist() if self._file else None,
+            self._files(frame) if self._file else None,
             frame[self._reason].fillna("").astype(str).tolist() if self._reason else None,
         )
+
+    def _files(self, frame: pd.DataFrame) -> list[str]:
+        return frame[self._file].astype(object).fillna("").astype(str).tolist()
 
     def _matrix(self, frame: pd.DataFrame) -> np.ndarray:
         if not self._list:
@@ -178,16 +240,21 @@ def _own_class_names(path: Path) -> tuple[str, ...] | None:
 
 
 def _probability_columns(
-    columns: Sequence[str], class_names: Sequence[str] | None, name: str
-) -> tuple[list[str], tuple[str, ...]]:
-    """The columns of probabilities and the names of their classes."""
-    for prefix in PROBS_PREFIXES:
-        found = [column for column in columns if column.startswith(prefix) and len(column) > len(prefix)]
+    columns: Sequence[str], class_names: Sequence[str] | None
+) -> tuple[list[str], tuple[str, ...] | None] | None:
+    """The columns of probabilities and the names of their classes; None if no column is known to hold any.
+
+    The names are None for a single column that does not say its class.
+    """
+    prefixed = [(p, [c for c in columns if c.startswith(p) and len(c) > len(p)]) for p in PROBS_PREFIXES]
+    for prefix, found in prefixed:
         if len(found) >= 2:
             return found, tuple(column.removeprefix(prefix) for column in found)
-    if class_names and set(class_names) <= set(columns):
-        return list(class_names), tuple(class_names)
-    raise DatasetError(
-        f"{name} does not say which columns are probabilities; it has {', '.join(columns[:12])}.",
-        _NAME_THE_COLUMNS, "predictions",
-    )  # fmt: skip
+    wanted = class_names or ()
+    if (named := [name for name in wanted if name in columns]) and len(wanted) in (len(named), 2):
+        return named, tuple(named)
+    for prefix, found in prefixed:
+        if found:
+            return found, (found[0].removeprefix(prefix),)
+    one = column_among(columns, ONE_PROB_NAMES)
+    return ([one], None) if one else None

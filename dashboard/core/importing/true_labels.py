@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from dashboard.core.datasets.arrays import read_labels
+from dashboard.core.datasets.attributes import Attributes, attributes_of
 from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among
-from dashboard.core.datasets.file_names import normal_name
+from dashboard.core.datasets.file_names import is_image_name, normal_name
+from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_value import as_label
-from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, MAX_LABELS_BYTES, read_csv, read_labels_file
+from dashboard.core.datasets.labels_file import (
+    LABELS_SUFFIXES,
+    MAX_LABELS_BYTES,
+    csv_columns,
+    read_csv,
+    read_labels_file,
+)
 from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.predictions_file import Piece, PredictionsFile
@@ -25,15 +35,7 @@ class GivenLabels:
     labels: Sequence[str | None]
     files: Sequence[str] | None
     notes: tuple[str, ...]
-
-    @cached_property
-    def by_file(self) -> dict[str, str | None]:
-        """The label of each file, by `normal_name` of the file. Raises DatasetError when a file has two labels."""
-        found: dict[str, str | None] = {}
-        for file, label in zip(self.files or (), self.labels, strict=True):
-            if (before := found.setdefault(normal_name(file), label)) != label:
-                raise DatasetError(f"{file} has two labels: {before}, {label}.", "Keep one row for it.", "labels_file")
-        return found
+    attributes: Callable[[], Attributes] | None = None  # reads the further columns; None if there are none
 
     def check_count(self, n_rows: int) -> None:
         """Raises DatasetError unless there is exactly one label per row."""
@@ -45,6 +47,26 @@ class GivenLabels:
             )
 
 
+@dataclass(frozen=True)
+class PlacedLabels:
+    """Labels, and which of them each prediction has."""
+
+    given: GivenLabels
+    rows: np.ndarray  # (N,) int64: for each prediction, the row of its label; -1 if it has none
+    notes: tuple[str, ...] = ()
+
+    def labels(self, rows: np.ndarray) -> list[str | None]:
+        """The labels in these rows of the labels file."""
+        return [None if row < 0 else self.given.labels[row] for row in rows]
+
+    def attributes(self) -> Attributes | None:
+        """The further columns of the labels file, one row for each prediction. Raises DatasetError."""
+        if self.given.attributes is None:
+            return None
+        found = self.given.attributes()
+        return found.at(self.rows) if found.columns.num_columns else found
+
+
 def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
     """Reads the labels in the file at `path` (.npy, .npz, CSV, JSON, Parquet).
 
@@ -54,10 +76,9 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
     suffix = path.suffix.lower()
     if not path.is_file():
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found")
-    files: Sequence[str] | None = None
-    notes: tuple[str, ...] = (f"Labels are taken from {path.name}.",)
+    notes = (f"Labels are taken from {path.name}.",)
     if suffix == ".npy":
-        labels: Sequence[str | None] = read_labels(open_npy(path), n_rows)
+        given = GivenLabels(path.name, read_labels(open_npy(path), n_rows), None, notes)
     elif suffix == ".npz":
         arrays = open_npz(path)
         key = column_among(list(arrays), LABEL_KEYS) or (next(iter(arrays)) if len(arrays) == 1 else None)
@@ -66,31 +87,28 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
                 f"{path.name} does not say which array holds labels; it has {', '.join(arrays)}.",
                 "Save it with np.savez(file, labels=...).", "labels_file",
             )  # fmt: skip
-        labels = read_labels(arrays[key], n_rows)
+        given = GivenLabels(path.name, read_labels(arrays[key], n_rows), None, notes)
     elif suffix in LABELS_SUFFIXES:
-        labels, files, notes = _from_table(path, notes)
+        given = _from_table(path, notes)
     else:
         raise DatasetError(
             f"{path.name} is not a file of labels.", "Give a CSV, JSON, Parquet, .npy or .npz file.", "labels_file"
         )
-    given = GivenLabels(path.name, labels, files, notes)
-    if files is None:
+    if given.files is None:
         given.check_count(n_rows)
     return given
 
 
-def _from_table(
-    path: Path, notes: tuple[str, ...]
-) -> tuple[Sequence[str | None], Sequence[str] | None, tuple[str, ...]]:
-    """Labels, file names if there are any, and `notes` with those about the rows."""
+def _from_table(path: Path, notes: tuple[str, ...]) -> GivenLabels:
+    """The labels in a table, with `notes` and those about its rows."""
     with path.open("rb") as file:
         data = file.read(MAX_LABELS_BYTES + 1)
     try:
-        table = read_labels_file(data, path.name, ())
+        table = read_labels_file(data, path.name, (), lambda: data)
         if table.faults:
             uncertain = listed([table.files[row] for row in sorted(table.faults)])
             notes = (*notes, f"Without exactly one label in {path.name}, so not compared: {uncertain}.")
-        return table.labels, table.files, (*notes, *table.notes)
+        return GivenLabels(path.name, table.labels, table.files, (*notes, *table.notes), table.attributes)
     except DatasetError:
         if path.suffix.lower() not in (".csv", ".tsv"):
             raise
@@ -102,33 +120,71 @@ def _from_table(
         column = column_among(header, LABEL_COLUMNS)
         if cells is None or column is None:
             raise
-        return [as_label(cell) for cell in cells.iloc[1:][header.index(column)]], None, notes
+        at = header.index(column)
+        labels = [as_label(cell) for cell in cells.iloc[1:][at]]
+        others = list(csv_columns(cells, {at}))
+        return GivenLabels(
+            path.name, labels, None, notes, partial(attributes_of, path.name, others) if others else None
+        )
 
 
-def with_labels(predictions: PredictionsFile, given: GivenLabels | None) -> Iterator[Piece]:
-    """The pieces of a file of predictions. Given labels replace the labels in the file.
+def place(given: GivenLabels, predictions: PredictionsFile) -> PlacedLabels:
+    """Finds the label of each prediction: by the name of its file as in a table beside images, else by its row.
 
     Raises:
-        DatasetError: the labels match none of the rows, or their number is not the number of rows.
+        DatasetError: the labels are for none of the files, a file has two of them, or their number is not the number of
+            rows.
     """
-    first = named = 0
+    number_of: dict[str, int] = {}
+    files = (normal_name(file) for file in (predictions.files() if given.files else ()))
+    numbers = np.fromiter((number_of.setdefault(file, len(number_of)) for file in files), np.int64)
+    if given.files is None or not len(numbers):
+        given.check_count(predictions.n_rows)
+        return PlacedLabels(given, np.arange(predictions.n_rows))
+    names = list(number_of)
+    find, places, ambiguous = Finder(names), np.full(len(names), -1), []
+    for row, file in enumerate(given.files):
+        found = find(file)
+        found = found if len(found) else _without_suffix(file, names, find)
+        if len(found) > 1:
+            ambiguous.append(file)
+        elif len(found):
+            before, label = int(places[found[0]]), given.labels[row]
+            if before < 0 or given.labels[before] is None:
+                places[found[0]] = row
+            elif label not in (None, given.labels[before]):
+                raise DatasetError(
+                    f"{file} has two labels: {given.labels[before]}, {label}.", "Keep one row for it.", "labels_file"
+                )
+    if (places < 0).all() and ambiguous:
+        raise DatasetError(
+            f"{given.name} names files like {ambiguous[0][:80]!r}, and several predictions are for files called so.",
+            "Write whole paths in both.", "labels_file",
+        )  # fmt: skip
+    if (places < 0).all():
+        raise DatasetError(
+            f"{given.name} names no file of the predictions. It names files like {given.files[0][:80]!r}, "
+            f"the predictions like {names[0][:80]!r}.",
+            "Use the same file names in both.", "labels_file",
+        )  # fmt: skip
+    note = f"Named in {given.name}, but several predictions are for files called so: {listed(ambiguous)}."
+    return PlacedLabels(given, places[numbers], (note,) if ambiguous else ())
+
+
+def _without_suffix(file: str, names: Sequence[str], find: Finder) -> np.ndarray:
+    """The positions of the names without a suffix that `file` may mean."""
+    stem = file.rpartition(".")[0]
+    found = find(stem if is_image_name(file) else "")
+    return found[np.array([not is_image_name(names[i]) for i in found], bool)]
+
+
+def with_labels(predictions: PredictionsFile, placed: PlacedLabels | None) -> Iterator[Piece]:
+    """The pieces of a file of predictions. Placed labels replace the labels in the file. Raises DatasetError."""
+    first = 0
     for piece in predictions.pieces():
-        if given:
-            last = first + len(piece.pred_probs)
-            if given.files and piece.files:
-                keys = [normal_name(file) for file in piece.files]
-                labels = [given.by_file.get(key) for key in keys]
-                named += sum(key in given.by_file for key in keys)
-                if last == predictions.n_rows and not named:
-                    raise DatasetError(
-                        f"{given.name} names no file of the predictions. It names files like {given.files[0][:80]!r}, "
-                        f"the predictions like {piece.files[0][:80]!r}.",
-                        "Use the same file names in both.", "labels_file",
-                    )  # fmt: skip
-                files: Sequence[str] | None = piece.files
-            else:
-                given.check_count(predictions.n_rows)
-                labels = list(given.labels[first:last])
-                files = piece.files or (given.files and given.files[first:last])
-            piece, first = replace(piece, labels=labels, files=files), last
+        if placed:
+            rows = placed.rows[first : first + len(piece.pred_probs)]
+            files = piece.files or (placed.given.files and [placed.given.files[row] for row in rows])
+            piece = replace(piece, labels=placed.labels(rows), files=files)
+        first += len(piece.pred_probs)
         yield piece

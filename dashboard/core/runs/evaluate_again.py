@@ -1,4 +1,4 @@
-"""The command that evaluates the dataset of a run again, with what the user chose then."""
+"""The command that evaluates the dataset of a run again, or imports its predictions, with what the user chose then."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.shell import in_command
 
 _MOST_MEANINGS = 20  # that stand in the command
+_MOST_NAMES = 20  # of classes
 
 
 def evaluate_again(manifest: RunManifest, model: str = "", class_names: Sequence[str] = ()) -> tuple[str, str]:
@@ -21,15 +22,35 @@ def evaluate_again(manifest: RunManifest, model: str = "", class_names: Sequence
         model: NAME@VERSION; that of the run if it is "".
         class_names: of this model. Meanings that are none of its classes are left out.
     """
-    chosen = _chosen(manifest, class_names or manifest.class_names)
+    meanings, note = _meanings(manifest, class_names or manifest.class_names)
+    return _command("evaluate", manifest.dataset, "--model", model or manifest.model, *meanings), note
+
+
+def import_again(manifest: RunManifest) -> tuple[str, str]:
+    """As `evaluate_again`, for a run of imported predictions."""
+    names = ",".join(manifest.class_names)
+    meanings, note = _meanings(manifest, manifest.class_names)
+    if len(manifest.class_names) > _MOST_NAMES or any("," in name for name in manifest.class_names):
+        names = "NAMES.txt"
+        note = f"NAMES.txt holds the names of the classes in the order of the probabilities, one a line. {note}".strip()
+    words = ["--labels", manifest.labels] if manifest.labels else []
+    words += ["--class-names", names, "--name", manifest.model, *meanings]
+    return _command("import", manifest.dataset, *words), note
+
+
+def _command(*words: str) -> str:
+    return " ".join(map(in_command, ["python", "-m", "dashboard", *words]))
+
+
+def _meanings(manifest: RunManifest, class_names: Sequence[str]) -> tuple[list[str], str]:
+    """The options that say what the labels mean, and a sentence that one needs to use them."""
+    chosen = _chosen(manifest, class_names)
     meanings = [f"{label}={'' if meant == LEAVE_OUT else meant}" for label, meant in chosen.items()]
     note = ""
     if len(meanings) > _MOST_MEANINGS:
         meanings = ["FILE.json"]
         note = "FILE.json holds what the labels mean; report.json has it as label_map."
-    words = ["evaluate", manifest.dataset, "--model", model or manifest.model]
-    words += [word for meaning in meanings for word in ("--map", meaning)]
-    return " ".join(map(in_command, ["python", "-m", "dashboard", *words])), note
+    return [word for meaning in meanings for word in ("--map", meaning)], note
 
 
 def _chosen(manifest: RunManifest, class_names: Sequence[str]) -> dict[str, str]:

@@ -57,8 +57,9 @@ def _stating(run: Run, reason: str) -> np.ndarray:
 def in_kinds(run: Run) -> str:
     """`1 could not be read or have no certain label, 10 left out by choice`: why rows have no prediction. Raises DatasetError."""
     chosen, by_label, missing = left_out_by_choice(run), left_out_by_label(run), without_image(run)
+    otherwise = "without a prediction" if run.manifest.imported else "could not be read or have no certain label"
     counts = {
-        "could not be read or have no certain label": int((~by_label & ~missing).sum()),
+        otherwise: int((~by_label & ~missing).sum()),
         "of a label that is not a class": int((by_label & ~chosen).sum()),
         "left out by choice": int(chosen.sum()),
         "missing, but named in a table": int(missing.sum()),

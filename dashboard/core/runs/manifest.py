@@ -72,6 +72,7 @@ class RunManifest:
     message: str = ""  # why the run failed
     n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no single image
     user: str = ""  # who started it, see `core.access.visitor`; "" if unknown
+    labels: str = ""  # path of the file of true labels of imported predictions; "" if there is none
 
     @property
     def n_real_images(self) -> int:

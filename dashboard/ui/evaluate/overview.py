@@ -33,6 +33,13 @@ def show_overview(services: Services, run: Run) -> None:
                 help=f"With its 95% Wilson interval, from {a.n:,} images.",
             )
             macro_f1 = evaluation.meaningful_macro_f1
+            if a.n < len(run.evaluated):
+                st.metric(
+                    "Labelled",
+                    f"{a.n:,} of {len(run.evaluated):,}",
+                    width=190,
+                    help="All figures are about the images that have a label and a prediction.",
+                )
             st.metric(
                 "Macro F1",
                 "-" if macro_f1 is None else percent(macro_f1),
@@ -60,9 +67,6 @@ def show_overview(services: Services, run: Run) -> None:
     if evaluation:
         unlabelled = len(run.evaluated) - len(run.labelled)
         if unlabelled:
-            st.caption(
-                f"The figures come from the {len(run.labelled):,} images with a label, of {len(run.evaluated):,}."
-            )
             st.button(
                 f"Show the {counted(unlabelled, 'image')} without a label",
                 key="show-unlabelled",

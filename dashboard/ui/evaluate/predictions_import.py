@@ -19,6 +19,7 @@ from dashboard.ui.sidebar import model_in_use
 from dashboard.ui.words import plain
 
 _DROPPED = "predictions-dropped"  # in the session
+_NOT_IMPORTED = "The predictions were not imported."
 _PREDICTIONS, _DATASET = "Predictions of another program", "A dataset of images"
 
 
@@ -47,27 +48,45 @@ def offer_import(services: Services, dropped: DroppedPredictions) -> Path | None
             return dropped.as_dataset(services.settings)
         if kind is None:
             return None
-    with_labels = (
-        f"true labels from {dropped.labels.name}" if dropped.labels else "true labels only if the file has them"
-    )
-    st.caption(
-        plain(
-            f"These are predictions: {dropped.n_rows:,} rows with probabilities of {dropped.n_classes:,} classes, "
-            f"{with_labels}. They become an evaluation without images."
-        )
-    )
+    request: ImportRequest | None = None
     try:
+        st.caption(plain(_what_they_are(dropped)))
         version = model_in_use()
         possible = dropped.possible_names(version.ref, version.class_names)
         source = st.selectbox("Names of the classes from", list(possible), key="predictions-names", width=360)
-        _import(services, dropped, possible[source or next(iter(possible))])
+        request = _asked_for(dropped, possible[source or next(iter(possible))])
     except DashboardError as error:
-        show_error(error, "The predictions were not imported.")
+        show_error(error, _NOT_IMPORTED)
+    with st.container(horizontal=True):
+        go = st.button("Import", key="import-predictions", type="primary", disabled=request is None)
+        if st.button("Discard", key="discard-predictions"):
+            st.session_state.pop(_DROPPED)
+            st.rerun()
+    if go and request:
+        _import(services, request)
     return None
 
 
-def _import(services: Services, dropped: DroppedPredictions, names: tuple[str, ...]) -> None:
-    counts = dropped.label_counts()
+def _what_they_are(dropped: DroppedPredictions) -> str:
+    """Raises DatasetError when the labels cannot be used."""
+    labelled = sum(dropped.label_counts.values())
+    from_file = f" from {dropped.labels.name}" if dropped.labels else ""
+    if not labelled:
+        labels = "without true labels"
+    elif labelled == dropped.n_rows:
+        labels = f"with true labels{from_file}"
+    else:
+        labels = f"{labelled:,} of them with true labels{from_file}"
+    what = "the probability of one of two" if dropped.n_classes == 1 else f"probabilities of {dropped.n_classes:,}"
+    return (
+        f"These are predictions: {dropped.n_rows:,} rows with {what} classes, {labels}. "
+        "They become an evaluation without images."
+    )
+
+
+def _asked_for(dropped: DroppedPredictions, names: tuple[str, ...]) -> ImportRequest | None:
+    """Asks what the labels mean. Returns None as long as the user has not said so; raises DatasetError."""
+    counts = dropped.label_counts
     choices = label_choices(counts, names)
     first_id: int | None = None
     decision: Decision = NOTHING_DECIDED
@@ -77,17 +96,19 @@ def _import(services: Services, dropped: DroppedPredictions, names: tuple[str, .
         choices = label_choices(counts, names, first_id)
     if not choices.question:
         decision = edit_labels(choices, "these predictions", names, f"predictions-labels-{hash(names)}-{first_id}")
-    with st.container(horizontal=True):
-        go = st.button("Import", key="import-predictions", type="primary", disabled=not decision.complete)
-        if st.button("Discard", key="discard-predictions"):
-            st.session_state.pop(_DROPPED)
-            st.rerun()
-    if go:
+    if not decision.complete:
+        return None
+    return ImportRequest(dropped.predictions, names, dropped.labels, label_map=decision.label_map, first_id=first_id)
+
+
+def _import(services: Services, request: ImportRequest) -> None:
+    """Stores the predictions as a run and shows it."""
+    try:
         with st.spinner("Importing ..."):
-            request = ImportRequest(
-                dropped.predictions, names, dropped.labels, label_map=decision.label_map, first_id=first_id
-            )
             imported = import_predictions(request, services.runs)
-        st.session_state.pop(_DROPPED)
-        show(imported.manifest.run_id)
-        st.rerun()
+    except DashboardError as error:
+        show_error(error, _NOT_IMPORTED)
+        return
+    st.session_state.pop(_DROPPED)
+    show(imported.manifest.run_id)
+    st.rerun()

@@ -71,6 +71,14 @@ def test_every_way_to_write_labels(labelled, name: str, content: bytes | str) ->
     assert f"Labels are taken from {name}." in dataset.notes
 
 
+def test_upper_and_lower_case_of_file_names_matter_only_where_they_tell_images_apart(labelled) -> None:
+    images = ("a.png", "b.PNG", "c.png", "C.png")
+    dataset = labelled("labels.csv", "file,label\nIMG/A.PNG,cat\nB.png,dog\nC.png,cat\nc.PNG,dog\n", images)
+    assert labels(dataset) == {"a.png": "cat", "b.PNG": "dog", "c.png": None, "C.png": "cat", "c.PNG": "dog"}
+    with pytest.raises(ImageError, match="2 images have this name"):
+        dataset.image(4)
+
+
 @pytest.mark.parametrize("at", ["0labels.csv", "b.csv", "z/labels.csv"])
 def test_images_keep_their_pixels_wherever_the_labels_file_lies(labelled, at: str) -> None:
     dataset = labelled(at, "file,label\n" + "".join(f"{n},{v}\n" for n, v in ALL.items()))

@@ -31,7 +31,7 @@ def test_an_array_of_probabilities_with_its_labels(tmp_path: Path) -> None:
         found = recognise(order, CLASS_NAMES)
         assert found and (found.predictions, found.labels) == (probs, labels)
         assert (found.n_rows, found.n_classes, found.unsure) == (2, 2, "")
-        assert found.label_counts() == {"0": 1, "1": 1}
+        assert found.label_counts == {"0": 1, "1": 1}
     assert list(found.possible_names("m@1", ("a", "b"))) == ["m@1", "numbers from 0"]
     assert list(found.possible_names("m@1", ("a", "b", "c"))) == ["numbers from 0"]
 
@@ -48,13 +48,26 @@ def test_other_arrays_are_no_predictions(tmp_path: Path, array: np.ndarray) -> N
 def test_tables_of_probabilities(tmp_path: Path) -> None:
     (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\n")
     found = recognise([tmp_path / "theirs.csv"], CLASS_NAMES)
-    assert found and found.class_names == ("cat", "dog") and not found.unsure and found.label_counts() == {"cat": 1}
+    assert found and found.class_names == ("cat", "dog") and not found.unsure and found.label_counts == {"cat": 1}
     (tmp_path / "labels.csv").write_text("file,label\na.png,cat\n")
     assert recognise([tmp_path / "labels.csv"], CLASS_NAMES) is None
     (tmp_path / "onehot.csv").write_text("image,cat,dog\na,1.0,0.0\nb,0.0,1.0\n")
     found = recognise([tmp_path / "onehot.csv"], ("cat", "dog"))
     assert found and found.unsure == "its numbers are all 0 or 1, as in a table of true labels"
     assert found.possible_names("m@1", ("x", "y")) == {"the file": ("cat", "dog")}
+
+
+def test_one_probability_per_row(tmp_path: Path) -> None:
+    (tmp_path / "theirs.csv").write_text("file,label,p_dog\na.png,cat,0.1\nb.png,dog,\n")
+    found = recognise([tmp_path / "theirs.csv"], CLASS_NAMES)
+    assert found and found.n_classes == 1 and found.unsure.startswith("only one of its columns may hold probabilities")
+    assert found.possible_names("m@1", CLASS_NAMES) == {"the file": ("not dog", "dog")}
+    (tmp_path / "labels.csv").write_text("file,label,p_value\na.png,cat,7\nb.png,dog,0.5\n")
+    assert recognise([tmp_path / "labels.csv"], CLASS_NAMES) is None
+    for array in (np.array([0.1, 0.9]), np.array([[0.1], [0.9]])):
+        found = recognise([saved(tmp_path / "x.npy", array)], CLASS_NAMES)
+        assert found and (found.n_rows, found.n_classes, found.unsure) == (2, 1, "")
+        assert list(found.possible_names("m@1", ("a", "b"))) == ["m@1", "numbers from 0"]
 
 
 def test_a_parquet_file_of_images_and_probabilities_is_asked_about(tmp_path: Path) -> None:
@@ -106,4 +119,4 @@ def test_real_predictions(shared_dir: Path) -> None:
     if not probs.exists():
         pytest.skip(f"{probs} is not there")
     found = recognise([probs, probs.with_name("cifar10_test_labels.npy")], CLASS_NAMES)
-    assert found and found.n_rows == 10_000 and not found.unsure and set(found.label_counts().values()) == {1000}
+    assert found and found.n_rows == 10_000 and not found.unsure and set(found.label_counts.values()) == {1000}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.core.analysis.label_issues import label_issues
+from dashboard.core.datasets.attributes import MOST_COLUMNS
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing import predictions_file
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.questions import UndecidedError
+from dashboard.core.runs.evaluate_again import import_again
 from dashboard.core.runs.export import csv_bytes
+from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.store import RunStore
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.5, 0.25, 0.25]])
@@ -156,6 +160,132 @@ def test_many_classes_come_in_smaller_pieces(tmp_path: Path, store: RunStore, mo
     assert seen == 3 * [(2, 4), (4, 4)]
 
 
+@pytest.mark.parametrize(
+    "in_predictions, in_labels",
+    [("d/{}.png", "{}"), ("{}.png", "photos/{}.PNG"), ("d/{}.png", "D/{}.png"), ("{}", "d/{}.png")],
+)
+def test_file_names_are_matched_as_in_a_table_beside_images(
+    tmp_path: Path, store: RunStore, in_predictions: str, in_labels: str
+) -> None:
+    """Without folder or suffix, or in another case."""
+    rows = table().drop(columns="label").assign(file=[in_predictions.format(i) for i in range(4)])
+    rows.to_csv(tmp_path / "x.csv", index=False)
+    truth = {in_labels.format(i): label for i, label in enumerate(LABELS)}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    check(import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.json"), store)
+
+
+def test_labels_for_files_that_may_be_several_are_told(tmp_path: Path, store: RunStore) -> None:
+    rows = table().drop(columns="label").assign(file=["a/0.png", "b/0.png", "1.png", "1.png"])
+    rows.to_csv(tmp_path / "x.csv", index=False)
+    (tmp_path / "truth.json").write_text(json.dumps({"0.png": "cat"}))
+    assert (
+        "several predictions are for files called so"
+        in refused(tmp_path / "x.csv", store, labels=tmp_path / "truth.json").message
+    )
+    (tmp_path / "truth.json").write_text(json.dumps({"0.png": "cat", "1.png": "dog"}))
+    imported = import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.json")
+    assert store.folder(imported.manifest.run_id).load().table["true_label"].tolist()[2:] == ["dog", "dog"]
+    assert imported.manifest.notes[1:] == (
+        "Named in truth.json, but several predictions are for files called so: 0.png.",
+        "2 images have no label in truth.json, so predicted but not compared: a/0.png, b/0.png.",
+        "1 row repeats the file name of an earlier row.",
+    )
+
+
+def test_rows_without_a_label_are_told(tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictions_file, "PIECE_ROWS", 3)
+    rows = pd.concat([table()] * 5, ignore_index=True)
+    rows["file"] = [f"{i}.png" for i in range(20)]
+    rows.loc[2:11, "label"] = None
+    rows.to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.n_evaluated == 20 and imported.evaluation is not None and imported.evaluation.accuracy.n == 10
+    named = ", ".join(f"{i}.png" for i in range(2, 10))
+    assert imported.manifest.notes == (
+        f"10 images have no label in x.csv, so predicted but not compared: {named} and 2 more.",
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_further_columns_are_attributes(tmp_path: Path, store: RunStore, kind: str) -> None:
+    """Those of the predictions and those of the labels."""
+    rows = table().drop(columns="label").assign(site=["A", "B", "A", "B"], age=[3, 40, 5, 60])
+    rows.to_csv(tmp_path / "x.csv", index=False) if kind == "csv" else rows.to_parquet(tmp_path / "x.parquet")
+    truth = [{"file": f"{i}.png", "label": LABELS[i], "camera": f"c{i}", "site": "Z"} for i in (3, 2, 0)]
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    imported = import_file(tmp_path / f"x.{kind}", store, labels=tmp_path / "truth.json")
+    folder = store.folder(imported.manifest.run_id)
+    assert folder.load().further_columns(np.arange(4)).to_pydict() == {
+        "site": ["A", "B", "A", "B"], "age": [3, 40, 5, 60], "camera": ["c0", None, "c2", "c3"],
+        "site (2)": ["Z", None, "Z", "Z"],
+    }  # fmt: skip
+    assert folder.load(conditions=parse_filter(["site=A", "age>3"])).table.index.tolist() == [2]
+    (tmp_path / "order.csv").write_text("label,camera\n" + "".join(f"{label},k\n" for label in LABELS))
+    np.save(tmp_path / "p.npy", PROBS)
+    imported = import_file(tmp_path / "p.npy", store, NAMES, tmp_path / "order.csv")
+    assert store.folder(imported.manifest.run_id).load().further_names == ("camera",)
+
+
+def test_not_all_of_very_many_columns_are_kept(tmp_path: Path, store: RunStore) -> None:
+    more = pd.DataFrame({f"c{i}": [i] * 4 for i in range(MOST_COLUMNS + 1)})
+    pd.concat([table(), more], axis=1).to_csv(tmp_path / "x.csv", index=False)
+    (tmp_path / "truth.json").write_text(json.dumps([{"file": "0.png", "label": "cat", "camera": 1}]))
+    for labels in (None, tmp_path / "truth.json"):
+        imported = import_file(tmp_path / "x.csv", store, labels=labels)
+        assert len(store.folder(imported.manifest.run_id).load().further_names) == MOST_COLUMNS
+        assert f"all after the first {MOST_COLUMNS}." in " ".join(imported.manifest.notes)
+
+
+@pytest.mark.parametrize(
+    "column, names, order",
+    [("p_dog", ("cat", "dog"), (1, 0)), ("p_dog", ("dog", "cat"), (0, 1)), ("score", ("cat", "dog"), (1, 0)),
+     ("dog", ("cat", "dog"), (1, 0)), ("p_it", ("cat", "dog"), (1, 0)), (None, ("cat", "dog"), (1, 0))],
+)  # fmt: skip
+def test_one_probability_per_row_is_that_of_the_second_class(
+    tmp_path: Path, store: RunStore, column: str | None, names: tuple[str, str], order: tuple[int, int]
+) -> None:
+    """Unless its column names the first one. Without the names of both classes, it is told what to add."""
+    sure = np.array([0.1, 0.75, np.nan])
+    if column:
+        path = tmp_path / "x.csv"
+        pd.DataFrame({"file": ["a", "b", "c"], column: sure}).to_csv(path, index=False)
+    else:
+        path = tmp_path / "x.npy"
+        np.save(path, sure[:2])
+        np.save(tmp_path / "y.npy", sure[:2, None])
+        import_file(tmp_path / "y.npy", store, names)
+        store.delete(store.list()[0].run_id)
+    error = refused(path, store) if column != "dog" else refused(path, store, class_names=("dog",))
+    assert "--class-names" in error.fix and (column == "dog" or "one probability per row" in error.message)
+    imported = import_file(path, store, names)
+    run = store.folder(imported.manifest.run_id).load()
+    expected = np.column_stack([sure, 1 - sure])[:2, order]
+    assert np.allclose(np.stack(list(run.evaluated["pred_probs"])), expected) and len(run.evaluated) == 2
+    assert run.evaluated["predicted_label"].tolist() == ["cat", "dog"]
+    assert imported.manifest.class_names == names and "1 minus it" in imported.manifest.notes[0]
+
+
+def test_columns_that_are_no_known_ones_can_be_named(tmp_path: Path, store: RunStore) -> None:
+    table(prefix="").assign(age=[30, 40, 50, 60]).to_csv(tmp_path / "x.csv", index=False)
+    assert "`--class-names cat,dog,frog`" in refused(tmp_path / "x.csv", store).fix
+
+
+@pytest.mark.parametrize(
+    "row, fix",
+    [
+        ([65.6, 34.4, 0.0], "These look like percentages: divide them by 100."),
+        ([33.0, 33.0, 33.0], "These look like percentages: divide them by 100."),
+        ([2.0, 0.5, 1.0], "divide by 100 if these are percentages, take the softmax if these are logits"),
+        ([2.0, -1.0, 0.0], "Save probabilities, the softmax of logits."),
+        ([65.6], "divide by 100 if these are percentages, take the sigmoid if these are logits"),
+    ],
+)
+def test_percentages_and_logits_are_told_apart(tmp_path: Path, store: RunStore, row: list[float], fix: str) -> None:
+    np.save(tmp_path / "x.npy", np.array([row]))
+    assert fix in refused(tmp_path / "x.npy", store, class_names=("a", "b") if len(row) == 1 else None).fix
+
+
 def test_files_that_are_named_twice_are_counted(
     tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +306,8 @@ def test_rows_without_a_prediction_or_with_an_unknown_label_are_failed(tmp_path:
     run = store.folder(imported.manifest.run_id).load()
     assert run.table["status"].tolist() == ["ok", "failed", "failed", "ok"]
     assert run.failed["reason"].tolist() == ["It is damaged.", "Its label 'zebra' is not a class."]
-    assert imported.n_failed == 2 and imported.manifest.unknown_labels == ("zebra",)
+    assert (imported.n_failed, imported.n_without_prediction, imported.n_no_class) == (2, 1, 1)
+    assert imported.manifest.unknown_labels == ("zebra",)
     assert imported.evaluation is not None and imported.evaluation.accuracy.n == 1
 
 
@@ -245,8 +376,8 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
     for name, content in contents.items():
         (tmp_path / name).write_text(content)
         assert name in refused(tmp_path / name, store).message
-    np.save(tmp_path / "flat.npy", PROBS[:, 0])
-    assert "(N, classes) are needed" in refused(tmp_path / "flat.npy", store).message
+    np.save(tmp_path / "cube.npy", PROBS[:, :, None])
+    assert "(N, classes) are needed" in refused(tmp_path / "cube.npy", store).message
     np.savez(tmp_path / "keys.npz", foo=PROBS, bar=LABELS)
     assert "it has foo, bar" in refused(tmp_path / "keys.npz", store).message
 
@@ -300,11 +431,11 @@ def test_labels_that_are_for_other_rows(tmp_path: Path, store: RunStore) -> None
         error = refused(tmp_path / "p.npy", store, labels=tmp_path / "labels.csv")
         assert f"{count} labels for 4 predictions" in error.message
     table().drop(columns="label").to_csv(tmp_path / "x.csv", index=False)
-    pd.DataFrame({"file": [f"images/{i}.png" for i in range(4)], "label": LABELS}).to_csv(
+    pd.DataFrame({"file": [f"images/x{i}.png" for i in range(4)], "label": LABELS}).to_csv(
         tmp_path / "labels.csv", index=False
     )
     error = refused(tmp_path / "x.csv", store, labels=tmp_path / "labels.csv")
-    assert "names no file of the predictions" in error.message and "'images/0.png'" in error.message
+    assert "names no file of the predictions" in error.message and "'images/x0.png'" in error.message
 
 
 def test_tables_that_pandas_or_arrow_write(tmp_path: Path, store: RunStore) -> None:
@@ -360,6 +491,7 @@ def test_the_exported_parquet_brings_its_class_names(tmp_path: Path, store: RunS
     store.folder(first.manifest.run_id).load().files.pack(tmp_path / "again.parquet")
     again = import_file(tmp_path / "again.parquet", store)
     assert again.manifest.class_names == NAMES
+    assert store.folder(again.manifest.run_id).load().further_names == ()
     check(again, store)
 
 
@@ -370,6 +502,17 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, store: RunStore) -> 
     imported = import_file(tmp_path / "x.npz", store)
     assert imported.evaluation is not None and imported.evaluation.accuracy.value == 0.1
     assert psutil.Process().memory_info().rss - before < 250 * 2**20
+
+
+def test_the_run_knows_what_it_was_made_of(tmp_path: Path, store: RunStore) -> None:
+    np.savez(tmp_path / "x.npz", pred_probs=np.eye(3)[[0, 1]])
+    np.save(tmp_path / "y.npy", np.array([1, 2]))
+    request = ImportRequest(tmp_path / "x.npz", ("a", "b", "c"), tmp_path / "y.npy", first_id=1)
+    command, note = import_again(import_predictions(request, store).manifest)
+    assert not note and shlex.split(command)[3:] == [
+        "import", str(tmp_path / "x.npz"), "--labels", str(tmp_path / "y.npy"), "--class-names", "a,b,c", "--name", "x",
+        "--map", "1=a", "--map", "2=b",
+    ]  # fmt: skip
 
 
 def test_class_ids_that_may_count_from_one_are_asked_about(tmp_path: Path, store: RunStore) -> None:

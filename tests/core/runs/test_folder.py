@@ -303,8 +303,8 @@ def test_a_manifest_written_before_is_read_and_written_as_it_was(written_before:
     )
     written_before.save(found)
     before = (TODAY / "manifest.json").read_bytes()
-    with_user = before.removesuffix(b"\n}\n") + b',\n  "user": ""\n}\n'  # evaluations have users since December 2026
-    assert (written_before.path / "manifest.json").read_bytes() == with_user
+    since_december = b',\n  "user": "",\n  "labels": ""\n}\n'  # fields since December 2026
+    assert (written_before.path / "manifest.json").read_bytes() == before.removesuffix(b"\n}\n") + since_december
 
 
 def test_metrics_written_before_are_read_and_written_as_they_were(written_before: RunFolder) -> None:

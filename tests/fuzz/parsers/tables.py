@@ -132,7 +132,10 @@ def _predictions(name: str) -> Callable[[bytes, Path], Content]:
 
 def _predictions_table() -> pa.Table:
     columns = {f"p_{name}": _PROBS[:, i] for i, name in enumerate(_NAMES)}
-    return pa.table({"file": [f"{i}.png" for i in range(4)], "label": ["cat", "dog", "ant", None], **columns})
+    further = {"site": ["A", "B", None, "A"], "age": [3, 5, 8, 13]}
+    return pa.table(
+        {"file": [f"{i}.png" for i in range(4)], "label": ["cat", "dog", "ant", None], **columns, **further}
+    )
 
 
 def _predictions_csv() -> list[bytes]:
@@ -168,5 +171,5 @@ PARSERS: Sequence[Parser] = (
     Parser("predictions-npy", lambda: [npy(_PROBS)], _predictions("p.npy"), (npy_header, npy_header)),
     Parser("predictions-npz", _predictions_npz, _predictions("p.npz"), (zip_members((raw, npy_header)),),
            covered=lambda seed: (0, len(seed))),
-    Parser("predictions-labels", lambda: [b"label\ncat\ndog\nant\nant\n"], _given_labels, (text, text)),
+    Parser("predictions-labels", lambda: [b"label,site\ncat,A\ndog,B\nant,A\nant,\n"], _given_labels, (text, text)),
 )  # fmt: skip

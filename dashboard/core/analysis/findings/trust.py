@@ -42,6 +42,7 @@ def miscalibrated(evidence: Evidence) -> Search:
         f"The model is {'over' if over else 'under'}confident: its mean confidence is {percent(sure)}, but {percent(right)} of its "
         f"answers are right ({figures}{f'; {note}' if note else ''}).",
         ece.value, ece.low, ece.high, n,
+        "Calibrate the model where it was made before you rely on its confidence." if evidence.run.manifest.imported else
         "Fit the temperature of the model on part of these images before you rely on its confidence.",
         abs(gap) * n * (1.0 if over else 0.5),  # doubt costs less than false certainty
         evidence.positions[rows],

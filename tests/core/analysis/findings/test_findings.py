@@ -109,6 +109,20 @@ def test_a_calibration_error_from_few_images_says_so(tmp_path: Path) -> None:
     assert [each.statement.endswith(note) for each in (*few, *many) if each.id == "overconfident"] == [True, False]
 
 
+def test_a_temperature_is_advised_only_where_there_is_a_model(tmp_path: Path) -> None:
+    for imported in (False, True):
+        folder = overconfident(1).store(tmp_path / f"20260101-000000-ab{imported:d}", imported=imported)
+        [step] = [finding.next_step for finding in find_in(folder) if finding.id == "overconfident"]
+        assert ("temperature" in step) is not imported and "before you rely on its confidence" in step
+
+
+def test_rows_of_imported_predictions_without_a_prediction_are_called_so(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest(n_images=41, imported=True))
+    folder.add_part(0, table_of([*(ok(i, "cat", "cat") for i in range(40)), failed(40)]))
+    assert in_kinds(folder.load()) == "1 without a prediction"
+
+
 def test_a_file_that_only_a_table_names_is_no_image(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "20260101-000000-abc")
     folder.save(manifest(n_images=42))

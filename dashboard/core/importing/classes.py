@@ -1,0 +1,61 @@
+"""The classes of the predictions of another program, and which column holds the probabilities of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboard.core.errors import DatasetError, counted
+from dashboard.core.importing.predictions_file import PredictionsFile
+from dashboard.core.shell import in_command
+
+
+def which_classes(
+    predictions: PredictionsFile, given: Sequence[str] | None, file: str
+) -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...]]:
+    """The names of the classes, for each the column of its probabilities (see `check_rows`), and notes.
+
+    Args:
+        given: the class names that the user gave in the order of the probabilities; None if none.
+        file: name of the file of predictions, for messages.
+
+    Raises:
+        DatasetError: the names do not fit, or are missing for the probability of one of two classes.
+    """
+    if predictions.n_classes == 1:
+        return _two_classes(predictions, given, file)
+    own = predictions.class_names
+    if given is None:
+        numbers = tuple(map(str, range(predictions.n_classes)))
+        notes = () if own else ("The classes have no names, so they are numbered from 0.",)
+        return own or numbers, tuple(range(predictions.n_classes)), notes
+    if len(given) != predictions.n_classes:
+        raise DatasetError(
+            f"{file} has {predictions.n_classes} probabilities per row, but {len(given)} class names were given.",
+            "Give one class name per probability, in the same order.", "class_names",
+        )  # fmt: skip
+    if own and set(given) != set(own):
+        raise DatasetError(
+            f"{file} has other class names: {', '.join(own[:8])}.",
+            "Give the same class names, or leave them out.", "class_names",
+        )  # fmt: skip
+    columns = own or tuple(given)
+    return tuple(given), tuple(columns.index(name) for name in given), ()
+
+
+def _two_classes(
+    predictions: PredictionsFile, given: Sequence[str] | None, file: str
+) -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...]]:
+    """As `which_classes`, for a file with the probability of one of two classes: the one it names, else the second."""
+    if given is None or len(given) != 2:
+        own = predictions.class_names[0] if predictions.class_names else ""
+        names = in_command(f"other,{own}" if own else "no,yes")
+        but = f", but {counted(len(given), 'class name')} {'was' if len(given) == 1 else 'were'} given" if given else ""
+        raise DatasetError(
+            f"{file} has one probability per row{f', of {own}' if own else ''}{but}.",
+            f"If there are two classes, name both, the class of this probability last: `--class-names {names}`. "
+            "Otherwise save one row per image with the probability of each class.", "class_names",
+        )  # fmt: skip
+    named = (predictions.class_names or given[1:])[0]
+    at = given.index(named) if named in given else 1
+    note = f"{file} has one probability per row. It is taken as that of {given[at]}; that of {given[1 - at]} is 1 minus it."
+    return tuple(given), (1, 0) if at else (0, 1), (note,)
