@@ -92,4 +92,4 @@ def test_the_command_line_lists_the_others_and_the_damaged_run(store: RunStore, 
     assert runs("restore", "bad").returncode == 0 and (store.root / "bad").is_dir()
     assert b"There is no deleted run" in runs("restore", "bad").stderr
     assert runs("delete", "bad", "--yes").returncode == 0
-    assert json.loads(runs("empty-bin", "--yes", "--json").stdout) ["deleted"] == ["bad"] and store.bin.list() == []
+    assert json.loads(runs("empty-bin", "--yes", "--json").stdout)["deleted"] == ["bad"] and store.bin.list() == []
