@@ -71,6 +71,7 @@ class HistoryExportRecord(Schema):
     file: str
     written: int = Field(description="number of predictions, images or rows")
     missing: int = Field(description="number of images that are not at hand")
+    disputed: int = Field(0, description="of feedback: number of images left out because users disagree about them")
 
 
 class HistoryDeletionRecord(Schema):
@@ -120,7 +121,10 @@ class FeedbackSummary(Schema):
     accuracy: ScoreRecord | None = Field(
         description="share called right, with its 95% Wilson interval; null: no feedback"
     )
-    disputed: int = Field(description="number of predictions about which users disagree; the last word counts")
+    disputed: int = Field(
+        description="number of predictions of images about which users disagree, also across predictions of the same "
+        "image; the last word on each prediction counts, and exports leave these images out"
+    )
     caution: str = Field(description="what the accuracy does not say")
     feedback: list[FeedbackRecord] = Field(description="the last word of each user on each prediction, newest first")
 

@@ -6,12 +6,13 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.feedback.disputes import disputed_images, image_of
 from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.files import portable_name
 from dashboard.core.history.history import History
@@ -25,28 +26,44 @@ class Exported:
 
     written: int  # images or rows
     missing: int  # images that are not at hand
+    disputed: int  # images about which users disagree; they are left out
 
 
-def labelled(opinions: Iterable[Opinion]) -> Iterator[Opinion]:
-    """The opinions with a true label, at most one for each image: the first. So the newest should come first."""
-    seen: set[str] = set()
+def labelled(opinions: Sequence[Opinion]) -> list[Opinion]:
+    """One opinion for each image with a true label about which nobody disagrees: the first that says one."""
+    disputed = disputed_images(opinions)
+    found: dict[str, Opinion] = {}
     for opinion in opinions:
-        image = opinion.image_sha256 or opinion.subject
-        if opinion.true_label is not None and image not in seen:
-            seen.add(image)
-            yield opinion
+        if opinion.true_label is not None and image_of(opinion) not in disputed:
+            found.setdefault(image_of(opinion), opinion)
+    return list(found.values())
 
 
-def write_zip(opinions: Iterable[Opinion], history: History, out: IO[bytes]) -> Exported:
+def why_no_images(opinions: Sequence[Opinion], history: History) -> str:
+    """Why `write_zip` could write no image, in a sentence; "" if it probably can. No image is read."""
+    usable = labelled(opinions)
+    if not usable:
+        return _nothing_said(opinions)
+    at_hand = history.has_one_of((each.subject, each.image_sha256) for each in usable)
+    return "" if at_hand else "None of the images with feedback is at hand."
+
+
+def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> Exported:
     """Writes the images as LABEL/NAME, a dataset that can be evaluated. `not_exported.json` lists those not at hand.
 
+    Args:
+        opinions: the last word of each user on each prediction, the newest first.
+
     Raises:
-        DashboardError: no image is at hand.
+        DashboardError: no image has a true label that all agree on, or no such image is at hand.
     """
+    usable = labelled(opinions)
+    if not usable:
+        raise DashboardError(_nothing_said(opinions), "Say which predictions are right, then export again.", "feedback")
     missing: dict[str, str] = {}
     written = 0
     with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
-        for opinion in labelled(opinions):
+        for opinion in usable:
             image = history.image_of(opinion.subject, opinion.file, opinion.image_sha256)
             if image is None:
                 missing[opinion.file or opinion.subject] = "The image is not kept, or its dataset is gone or changed."
@@ -61,11 +78,15 @@ def write_zip(opinions: Iterable[Opinion], history: History, out: IO[bytes]) -> 
             "Export the labels as a .csv file; to keep the images of later predictions, set DASHBOARD_HISTORY_IMAGES=true.",
             "no_images_kept",
         )
-    return Exported(written, len(missing))
+    return Exported(written, len(missing), len(disputed_images(opinions)))
 
 
-def write_labels(opinions: Iterable[Opinion], out: IO[bytes]) -> Exported:
-    """Writes a table with the file name, the image's SHA-256 and the true label; UTF-8 with byte order mark."""
+def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
+    """Writes a table with the file name, the image's SHA-256 and the true label; UTF-8 with byte order mark.
+
+    Args:
+        opinions: as for `write_zip`.
+    """
     import pandas as pd
 
     from dashboard.core.runs.export import safe_for_spreadsheets
@@ -81,7 +102,13 @@ def write_labels(opinions: Iterable[Opinion], out: IO[bytes]) -> Exported:
     text = io.StringIO(newline="")
     table.to_csv(text, index=False, quoting=csv.QUOTE_MINIMAL)
     out.write(text.getvalue().encode("utf-8-sig"))
-    return Exported(len(rows), 0)
+    return Exported(len(rows), 0, len(disputed_images(opinions)))
+
+
+def _nothing_said(opinions: Sequence[Opinion]) -> str:
+    if disputed_images(opinions):
+        return "Users disagree about all images whose true label was said."
+    return "Nobody said yet what the true label of an image is."
 
 
 def _member(opinion: Opinion, number: int) -> str:

@@ -9,6 +9,7 @@ from dashboard.core.database.database import Database
 from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.database.text import storable
 from dashboard.core.errors import DashboardError
+from dashboard.core.feedback.disputes import disputed_images, image_of
 from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion
 from dashboard.core.history.conditions import of_model
 from dashboard.core.history.history import History
@@ -124,10 +125,8 @@ class Feedback:
         settled = self.settled(model)
         if not settled:
             return None
-        verdicts: dict[str, set[bool]] = {}
-        for opinion in self.opinions(None, model=model):
-            verdicts.setdefault(opinion.subject, set()).add(opinion.is_right)
-        disputed = sum(len(each) > 1 for each in verdicts.values())
+        images = disputed_images(self.opinions(None, model=model))
+        disputed = sum(image_of(each) in images for each in settled)
         return FeedbackAccuracy(proportion(sum(each.is_right for each in settled), len(settled)), disputed)
 
     def _last_words(self, by: tuple[Any, ...], asked: list[ColumnElement[bool]], most: int | None) -> list[Opinion]:

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from dashboard.core.database.ids import id_time
-from dashboard.core.datasets import Dataset
+from dashboard.core.datasets import Dataset, is_there
 from dashboard.core.datasets.unchanged import still_there
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.history.entry import TOP, Entry, HistoryFilter
@@ -133,6 +134,13 @@ def image_of(store: RunStore, run_id: str, index: int, file: str) -> bytes | Non
         if still_there(dataset, index, file):
             return dataset.file(index)
     return None
+
+
+def has_dataset(store: RunStore, run_id: str) -> bool:
+    """Whether the dataset of a run is where it was. It is not opened."""
+    with suppress(DashboardError, OSError):
+        return is_there(Path(store.folder(run_id).manifest().dataset))
+    return False
 
 
 def _fits(rows: RunRows, asked: HistoryFilter) -> bool:
