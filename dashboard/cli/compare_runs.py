@@ -14,7 +14,9 @@ from dashboard.core.analysis.comparison import Comparison, compare
 from dashboard.core.analysis.comparison_words import few_images, metric_rows, p_in_words, side_in_words, verdict
 from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
 from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.models.registry import Registry
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
@@ -104,6 +106,7 @@ def _show_board(board: Leaderboard) -> None:
     for note in board.notes:
         say(note, "yellow")
     table = Table(run_column(), "model", metric.title, "95% interval", "difference to the best", "may be the best")
+    names = ModelNames(Registry.of(get_settings()))
     for each in board.ranked:
         score, difference = each.scores[board.metric], each.difference
         behind = ""
@@ -112,7 +115,7 @@ def _show_board(board: Leaderboard) -> None:
             behind += f" ({metric.difference_interval(difference.low, difference.high, difference.n)})"
         table.add_row(
             each.manifest.run_id,
-            plain_text(each.manifest.model),
+            plain_text(names.of(each.manifest)),
             metric.text(score.value),
             metric.interval(score.low, score.high, score.n),
             behind,

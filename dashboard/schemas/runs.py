@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from dashboard.core.images.preprocessing import Fit
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.bin import DeletedRun
 from dashboard.core.runs.filters import as_texts
@@ -21,6 +22,9 @@ from dashboard.schemas.scores import ScoreRecord
 
 if TYPE_CHECKING:
     from dashboard.core.importing.predictions import Imported
+
+
+FIT_OF_RUN = "how pictures of another shape were made to fit the model's input; null if unknown or imported"
 
 
 class FailedRow(Schema):
@@ -77,6 +81,7 @@ class RunRecord(Figures):
     run_id: str
     state: str = Field(description="running, finished, cancelled, failed or interrupted")
     model: ModelName
+    fit: Fit | None = Field(description=FIT_OF_RUN)
     n_images: int = Field(description="number of images in the dataset")
     n_evaluated: int = Field(description="number of images with a prediction")
     n_failed: int = Field(
@@ -104,6 +109,7 @@ class RunRecord(Figures):
             run_id=manifest.run_id,
             state=run.state,
             model=ModelName.parse(manifest.model),
+            fit=manifest.fit,
             n_images=manifest.n_images,
             n_evaluated=len(run.evaluated),
             n_failed=len(failed),
@@ -151,6 +157,7 @@ class RunSummary(Schema):
     )
     dataset: str = Field(description="path on the server")
     model: ModelName
+    fit: Fit | None = Field(description=FIT_OF_RUN)
     n_images: int
     seconds: float
     message: str = Field(description="why it failed, or what is damaged; may be empty")
@@ -168,6 +175,7 @@ class RunSummary(Schema):
             state=run.state,
             dataset=manifest.dataset,
             model=ModelName.parse(manifest.model),
+            fit=manifest.fit,
             n_images=manifest.n_images,
             seconds=manifest.seconds,
             message=manifest.message or run.annotations_fault,
@@ -181,7 +189,7 @@ class RunSummary(Schema):
         """A damaged run in the list: all fields keep their types, so that programs which read the list go on working."""
         return cls(
             run_id=run.run_id, created_utc=run.changed_utc, state="damaged", dataset="", model=ModelName.parse(""),
-            n_images=0, seconds=0.0, message=run.reason, accuracy=None, verdict="", note="",
+            fit=None, n_images=0, seconds=0.0, message=run.reason, accuracy=None, verdict="", note="",
         )  # fmt: skip
 
 
