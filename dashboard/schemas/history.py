@@ -30,7 +30,9 @@ class HistoryRecord(Schema):
     predicted_label: str
     confidence: float = Field(description="calibrated probability of the predicted class, in [0, 1]")
     top3: list[LabelProbability]
-    doubt: bool | None = Field(description="true if the image probably shows none of the classes; null if not known")
+    doubt: bool | None = Field(
+        description="true if the image probably shows none of the classes; null if not known, such as for a version without thresholds"
+    )
     doubt_energy: float | None
     doubt_msp: float | None
     latency_ms: float | None = Field(description="how long the user waited; null if not measured")

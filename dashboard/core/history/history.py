@@ -17,6 +17,7 @@ from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.history import storing
 from dashboard.core.history.entry import Entry, HistoryFilter, Page
 from dashboard.core.history.prediction_ids import place_in_run
+from dashboard.core.models.registry import Registry
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -41,6 +42,7 @@ class History:
             runs: gives the store of the evaluations. It is asked late, since it needs pandas.
         """
         self._database, self._runs, self._settings = database, runs, settings
+        self._registry = Registry.of(settings)
         self._writer = WriteBehind(database)
         self._tidied: float | None = None  # when old records were last deleted
 
@@ -224,7 +226,7 @@ class History:
 
         with self._database.reading() as connection:
             users = {row.run_id: row.user for row in connection.execute(run_users.select())}
-        return runs_asked_for(self._runs(), users, asked)
+        return runs_asked_for(self._runs(), self._registry, users, asked)
 
     def _of_run(self, run_id: str, index: int) -> Entry | None:
         from dashboard.core.database.tables import run_users
@@ -232,7 +234,7 @@ class History:
 
         row = self._one(run_users.select().where(run_users.c.run_id == run_id[:64]))
         try:
-            return one_row(self._runs(), run_id, index, row.user if row else "")
+            return one_row(self._runs(), self._registry, run_id, index, row.user if row else "")
         except DatasetError:
             return None
 
