@@ -80,4 +80,5 @@ def export(
     if done.missing:
         say(f"{counted(done.missing, 'image')} could not be written; not_exported.json in the file says which.")
     if done.disputed:
-        say(f"{counted(done.disputed, 'image')} left out, because users disagree about the true label.")
+        are = "is" if done.disputed == 1 else "are"
+        say(f"{counted(done.disputed, 'image')} {are} left out, because users disagree about the true label.")

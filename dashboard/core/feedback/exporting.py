@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.feedback.disputes import disputed_images, image_of
+from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
 from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.files import portable_name
 from dashboard.core.history.history import History
@@ -30,13 +30,23 @@ class Exported:
 
 
 def labelled(opinions: Sequence[Opinion]) -> list[Opinion]:
-    """One opinion for each image with a true label about which nobody disagrees: the first that says one."""
-    disputed = disputed_images(opinions)
+    """One opinion for each image with a true label about which nobody disagrees: the newest that says one.
+
+    Args:
+        opinions: the last word of each user on each prediction, the newest first.
+    """
+    words = words_on_images(opinions)
+    disputed = disputed_images(words)
     found: dict[str, Opinion] = {}
-    for opinion in opinions:
-        if opinion.true_label is not None and image_of(opinion) not in disputed:
-            found.setdefault(image_of(opinion), opinion)
+    for word in words:
+        if word.true_label is not None and image_of(word) not in disputed:
+            found.setdefault(image_of(word), word)
     return list(found.values())
+
+
+def count_disputed(opinions: Sequence[Opinion]) -> int:
+    """The number of images that exports leave out, because users disagree about them. Opinions as for `labelled`."""
+    return len(disputed_images(words_on_images(opinions)))
 
 
 def why_no_images(opinions: Sequence[Opinion], history: History) -> str:
@@ -52,14 +62,16 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
     """Writes the images as LABEL/NAME, a dataset that can be evaluated. `not_exported.json` lists those not at hand.
 
     Args:
-        opinions: the last word of each user on each prediction, the newest first.
+        opinions: as for `labelled`.
 
     Raises:
         DashboardError: no image has a true label that all agree on, or no such image is at hand.
     """
     usable = labelled(opinions)
     if not usable:
-        raise DashboardError(_nothing_said(opinions), "Say which predictions are right, then export again.", "feedback")
+        raise DashboardError(
+            _nothing_said(opinions), "Say which predictions are right, then export again.", "no_images_kept"
+        )
     missing: dict[str, str] = {}
     written = 0
     with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
@@ -78,14 +90,14 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
             "Export the labels as a .csv file; to keep the images of later predictions, set DASHBOARD_HISTORY_IMAGES=true.",
             "no_images_kept",
         )
-    return Exported(written, len(missing), len(disputed_images(opinions)))
+    return Exported(written, len(missing), count_disputed(opinions))
 
 
 def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
     """Writes a table with the file name, the image's SHA-256 and the true label; UTF-8 with byte order mark.
 
     Args:
-        opinions: as for `write_zip`.
+        opinions: as for `labelled`.
     """
     import pandas as pd
 
@@ -102,11 +114,11 @@ def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
     text = io.StringIO(newline="")
     table.to_csv(text, index=False, quoting=csv.QUOTE_MINIMAL)
     out.write(text.getvalue().encode("utf-8-sig"))
-    return Exported(len(rows), 0, len(disputed_images(opinions)))
+    return Exported(len(rows), 0, count_disputed(opinions))
 
 
 def _nothing_said(opinions: Sequence[Opinion]) -> str:
-    if disputed_images(opinions):
+    if count_disputed(opinions):
         return "Users disagree about all images whose true label was said."
     return "Nobody said yet what the true label of an image is."
 

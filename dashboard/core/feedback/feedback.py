@@ -9,7 +9,7 @@ from dashboard.core.database.database import Database
 from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.database.text import storable
 from dashboard.core.errors import DashboardError
-from dashboard.core.feedback.disputes import disputed_images, image_of
+from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
 from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion
 from dashboard.core.history.conditions import of_model
 from dashboard.core.history.history import History
@@ -125,7 +125,7 @@ class Feedback:
         settled = self.settled(model)
         if not settled:
             return None
-        images = disputed_images(self.opinions(None, model=model))
+        images = disputed_images(words_on_images(self.opinions(None, model=model)))
         disputed = sum(image_of(each) in images for each in settled)
         return FeedbackAccuracy(proportion(sum(each.is_right for each in settled), len(settled)), disputed)
 

@@ -76,8 +76,7 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
 
 
 def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:
-    from dashboard.core.feedback.disputes import disputed_images
-    from dashboard.core.feedback.exporting import why_no_images, write_labels, write_zip
+    from dashboard.core.feedback.exporting import count_disputed, why_no_images, write_labels, write_zip
 
     def as_zip() -> bytes:
         out = io.BytesIO()
@@ -90,7 +89,7 @@ def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:
         return out.getvalue()
 
     words = _last_words(services)
-    why_not, left_out = why_no_images(words, services.history), len(disputed_images(words))
+    why_not, left_out = why_no_images(words, services.history), count_disputed(words)
     offer_file(
         "Class folders (ZIP)", as_zip, "feedback.zip", "application/zip", "feedback-zip", reasons,
         icon=":material/folder_zip:", disabled=bool(why_not),
@@ -102,7 +101,7 @@ def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:
         reasons.caption(f"Class folders cannot be exported. {why_not}{how}")
     if left_out:
         reasons.caption(
-            f"{counted(left_out, 'image')} left out of the exports, because users disagree about the true label."
+            f"{counted(left_out, 'image')} {'is' if left_out == 1 else 'are'} left out of the exports, because users disagree about the true label."
         )
 
 

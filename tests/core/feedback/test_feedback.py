@@ -94,6 +94,8 @@ def test_a_user_may_think_again_about_an_image(feedback: Feedback, history: Hist
     found = feedback.accuracy()
     assert found and found.disputed == 0
     assert [each.true_label for each in labelled(feedback.opinions(None))] == ["cat"]
+    feedback.give(history.record(entry(b"1")), False, user="ann")  # the true label is not known after all
+    assert labelled(feedback.opinions(None)) == []
 
 
 def test_it_is_known_without_reading_an_image_that_none_can_be_exported(
