@@ -19,12 +19,12 @@ services = visitors_services()
 st.title("Compare")
 show_damaged_runs(services)
 runs = overviews(services.runs)
-choice = choose(runs)
+choice = choose(services, runs)
 try:
     if not choice.a or not choice.b:
         show_nothing_to_compare(len(runs))
     elif len(choice.run_ids) > 2:
-        show_leaderboard(leaderboard_of(services, choice, choose_metric()))
+        show_leaderboard(services, leaderboard_of(services, choice, choose_metric()))
     else:
         show_comparison(services, comparison_of(services, choice))
 except DashboardError as error:

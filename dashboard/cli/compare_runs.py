@@ -21,7 +21,9 @@ from dashboard.core.analysis.comparison_words import (
 )
 from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
 from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.models.registry import Registry
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
@@ -111,11 +113,12 @@ def _show_board(board: Leaderboard) -> None:
     for note in board.notes:
         say(note, "yellow")
     table = Table(run_column(), "model", metric.title, "95% interval", "difference to the best", "may be the best")
+    names = ModelNames(Registry.of(get_settings()))
     for each in board.ranked:
         score = each.scores[board.metric]
         table.add_row(
             each.manifest.run_id,
-            plain_text(each.manifest.model),
+            plain_text(names.of(each.manifest)),
             metric.text(score.value),
             metric.interval(score.low, score.high, score.n),
             behind_in_words(metric, each.difference),

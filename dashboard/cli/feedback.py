@@ -65,15 +65,20 @@ def export(
     if out.suffix.lower() not in (".zip", ".csv"):
         raise typer.BadParameter("End the name with .zip or .csv.", param_hint="--out")
     with records(as_json) as opened:
-        settled = opened.feedback.settled(model or None)
+        opinions = opened.feedback.opinions(None, model=model or None)
         try:
             with open_atomically(out) as file:
                 is_zip = out.suffix.lower() == ".zip"
-                done = write_zip(settled, opened.history, file) if is_zip else write_labels(settled, file)
+                done = write_zip(opinions, opened.history, file) if is_zip else write_labels(opinions, file)
         except OSError as error:
             raise file_error(out, error) from error
     if as_json:
-        print_json(HistoryExportRecord(file=str(out), written=done.written, missing=done.missing))
+        print_json(
+            HistoryExportRecord(file=str(out), written=done.written, missing=done.missing, disputed=done.disputed)
+        )
     show(f"Wrote {counted(done.written, 'image' if is_zip else 'row')} into {out}")
     if done.missing:
         say(f"{counted(done.missing, 'image')} could not be written; not_exported.json in the file says which.")
+    if done.disputed:
+        are = "is" if done.disputed == 1 else "are"
+        say(f"{counted(done.disputed, 'image')} {are} left out, because users disagree about the true label.")

@@ -19,6 +19,8 @@ from dashboard.cli.output import plain_text, print_json, run_column, say, show, 
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.cli.trust import show_guarantee, show_prediction_sets
 from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.evaluation.model_names import ModelNames
+from dashboard.core.models.registry import Registry
 from dashboard.core.runs.export import export_run
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import DAYS_KEPT
@@ -64,12 +66,13 @@ def list_runs(
         return
     titles = ("dataset", "model", "accuracy", "images", "state", "verdict, note")
     table = Table(run_column(), *(Column(title, overflow="fold") for title in titles))
+    names = ModelNames(Registry.of(get_settings()))
     for run in runs:
         m = run.manifest
         table.add_row(
             m.run_id,
             plain_text(m.dataset_name),
-            plain_text(m.model),
+            plain_text(names.of(m)),
             str(run.accuracy or "-"),
             f"{m.n_real_images:,}",
             run.state,

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from importlib import metadata
 
 from dashboard.core.errors import counted, listed
+from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.core.runs.annotations import Annotations
 from dashboard.core.runs.evaluate_again import evaluate_again, import_again
 from dashboard.core.runs.filters import as_texts, in_words
@@ -48,7 +49,7 @@ def facts_of(run: Run, annotations: Annotations, made: datetime) -> tuple[Fact, 
         Fact("Filter", in_words(run.conditions) if run.conditions else ""),
         Fact("Model", m.model),
         Fact("Model SHA-256", m.model_sha256, is_code=True),
-        Fact("Pictures are fitted by", m.fit or ""),
+        Fact("If a picture has another shape", FIT_NAMES[m.fit] if m.fit else ""),
         Fact("Imported" if m.imported else "Evaluated", utc(m.created_utc) + seconds),
         Fact("Status", annotations.verdict),
         Fact("Note", annotations.note),

@@ -10,8 +10,10 @@ from pydantic import Field
 from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.analysis.comparison_words import verdict
 from dashboard.core.analysis.leaderboard import Leaderboard
+from dashboard.core.images.preprocessing import Fit
 from dashboard.core.runs.filters import as_texts
 from dashboard.schemas.models import ModelName
+from dashboard.schemas.runs import FIT_OF_RUN
 from dashboard.schemas.schema import Schema
 from dashboard.schemas.scores import ScoreRecord
 
@@ -21,6 +23,7 @@ class SideRecord(Schema):
 
     run_id: str
     model: ModelName
+    fit: Fit | None = Field(description=FIT_OF_RUN)
     dataset: str = Field(description="path on the server")
     where: list[str] = Field(description="the conditions of its filter")
     n: int = Field(description="number of compared images")
@@ -33,6 +36,7 @@ class SideRecord(Schema):
         return cls(
             run_id=side.manifest.run_id,
             model=ModelName.parse(side.manifest.model),
+            fit=side.manifest.fit,
             dataset=side.manifest.dataset,
             where=as_texts(side.conditions),
             n=side.n,
@@ -65,7 +69,7 @@ class ComparisonRecord(Schema):
     both_wrong: int | None
     agreement: AgreementRecord | None
     verdict: str = Field(description="the result in one sentence")
-    notes: list[str] = Field(description="which images are compared, in sentences")
+    notes: list[str] = Field(description="which images are compared, and what else differs, in sentences")
     run_a: SideRecord
     run_b: SideRecord
 
@@ -100,6 +104,7 @@ class RankedRecord(Schema):
 
     run_id: str
     model: ModelName
+    fit: Fit | None = Field(description=FIT_OF_RUN)
     metrics: dict[str, ScoreRecord] = Field(description="by name")
     difference: ScoreRecord | None = Field(description="of the metric, this one minus the best; null for the best")
     mcnemar_p: float | None = Field(description="against the best, corrected by Holm; null unless accuracy ranks")
@@ -121,6 +126,7 @@ class LeaderboardRecord(Schema):
             RankedRecord(
                 run_id=each.manifest.run_id,
                 model=ModelName.parse(each.manifest.model),
+                fit=each.manifest.fit,
                 metrics=ScoreRecord.of_each(each.scores),
                 difference=each.difference and ScoreRecord.of(each.difference),
                 mcnemar_p=each.p,

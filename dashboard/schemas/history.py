@@ -30,7 +30,9 @@ class HistoryRecord(Schema):
     predicted_label: str
     confidence: float = Field(description="calibrated probability of the predicted class, in [0, 1]")
     top3: list[LabelProbability]
-    doubt: bool | None = Field(description="true if the image probably shows none of the classes; null if not known")
+    doubt: bool | None = Field(
+        description="true if the image probably shows none of the classes; null if not known, such as for a version without thresholds"
+    )
     doubt_energy: float | None
     doubt_msp: float | None
     latency_ms: float | None = Field(description="how long the user waited; null if not measured")
@@ -71,6 +73,7 @@ class HistoryExportRecord(Schema):
     file: str
     written: int = Field(description="number of predictions, images or rows")
     missing: int = Field(description="number of images that are not at hand")
+    disputed: int = Field(0, description="of feedback: number of images left out because users disagree about them")
 
 
 class HistoryDeletionRecord(Schema):
@@ -120,7 +123,10 @@ class FeedbackSummary(Schema):
     accuracy: ScoreRecord | None = Field(
         description="share called right, with its 95% Wilson interval; null: no feedback"
     )
-    disputed: int = Field(description="number of predictions about which users disagree; the last word counts")
+    disputed: int = Field(
+        description="number of predictions of images about which users disagree, also across predictions of the same "
+        "image; the last word on each prediction counts, and exports leave these images out"
+    )
     caution: str = Field(description="what the accuracy does not say")
     feedback: list[FeedbackRecord] = Field(description="the last word of each user on each prediction, newest first")
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from pydantic import Field
 
+from dashboard.core.images.preprocessing import Fit
 from dashboard.core.models.prediction import Prediction, most_probable
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.models import ModelName
@@ -42,6 +43,7 @@ class PredictionRecord(Schema):
     confidence: float = Field(description="calibrated probability of the predicted class, in [0, 1]")
     pred_probs: dict[str, float] = Field(description="calibrated probability of each class; they sum to 1")
     model: ModelName
+    fit: Fit = Field(description="how a picture of another shape is made to fit the model's input")
     doubt: DoubtRecord | None = Field(description="null if the version has no thresholds")
     prediction_id: str | None = Field(description="in the history, for feedback; null if it was not recorded")
 
@@ -102,6 +104,7 @@ def prediction_fields(
         "confidence": prediction.confidence,
         "pred_probs": dict(zip(version.class_names, prediction.pred_probs.tolist(), strict=True)),
         "model": ModelName.of(version),
+        "fit": version.preprocessing.fit,
         "doubt": DoubtRecord(**asdict(doubt)) if doubt else None,
         "prediction_id": prediction_id or None,
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from dashboard.core.images.preprocessing import Fit
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.bin import DeletedRun
 from dashboard.core.runs.filters import as_texts
@@ -21,6 +22,9 @@ from dashboard.schemas.scores import ScoreRecord
 
 if TYPE_CHECKING:
     from dashboard.core.importing.predictions import Imported
+
+
+FIT_OF_RUN = "how pictures of another shape were made to fit the model's input; null if unknown or imported"
 
 
 class FailedRow(Schema):
@@ -77,6 +81,7 @@ class RunRecord(Figures):
     run_id: str
     state: str = Field(description="running, finished, cancelled, failed or interrupted")
     model: ModelName
+    fit: Fit | None = Field(description=FIT_OF_RUN)
     n_images: int = Field(description="number of images in the dataset, and of rows without an image")
     n_without_image: int = Field(description="of n_images: rows of a table of labels that match no single image")
     n_evaluated: int = Field(description="number of images with a prediction")
@@ -107,6 +112,7 @@ class RunRecord(Figures):
             run_id=manifest.run_id,
             state=run.state,
             model=ModelName.parse(manifest.model),
+            fit=manifest.fit,
             n_images=manifest.n_images,
             n_without_image=manifest.n_without_image,
             n_evaluated=len(run.evaluated),
@@ -156,6 +162,7 @@ class RunSummary(Schema):
     )
     dataset: str = Field(description="path on the server")
     model: ModelName
+    fit: Fit | None = Field(description=FIT_OF_RUN)
     n_images: int
     n_without_image: int = Field(description="of n_images: rows of a table of labels that match no single image")
     seconds: float
@@ -174,6 +181,7 @@ class RunSummary(Schema):
             state=run.state,
             dataset=manifest.dataset,
             model=ModelName.parse(manifest.model),
+            fit=manifest.fit,
             n_images=manifest.n_images,
             n_without_image=manifest.n_without_image,
             seconds=manifest.seconds,
@@ -188,7 +196,7 @@ class RunSummary(Schema):
         """A damaged run in the list: all fields keep their types, so that programs which read the list go on working."""
         return cls(
             run_id=run.run_id, created_utc=run.changed_utc, state="damaged", dataset="", model=ModelName.parse(""),
-            n_images=0, n_without_image=0, seconds=0.0, message=run.reason, accuracy=None, verdict="", note="",
+            fit=None, n_images=0, n_without_image=0, seconds=0.0, message=run.reason, accuracy=None, verdict="", note="",
         )  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.feedback.opinion import NONE_OF_THESE
+from dashboard.core.history.prediction_ids import place_in_run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.words import plain
@@ -18,23 +20,25 @@ if TYPE_CHECKING:
     from dashboard.core.feedback.opinion import Opinion
 
 UNKNOWN = "I do not know"
-_SAID, _ERROR, _OPEN = "feedback-said", "feedback-error", "feedback-open"  # in the session
+_SAID, _ERROR, _OPEN, _AGAIN = "feedback-said", "feedback-error", "feedback-open", "feedback-again"  # in the session
 
 
 def ask_for_feedback(services: Services, answer: Answer, prediction_id: str) -> None:
-    """Asks whether an answer is right. What the reader said in this session is shown and can be changed.
+    """Asks whether an answer is right. What the reader said already is shown and can be changed.
 
     Args:
         prediction_id: of this prediction in the history or in an evaluation; "" if it was not recorded.
     """
     if not prediction_id:
         return
-    said: Opinion | None = st.session_state.get(_SAID, {}).get(prediction_id)
+    said = _said(services, prediction_id)
+    if said and st.session_state.get(_AGAIN) == said.feedback_id:
+        said = None
     is_open = st.session_state.get(_OPEN) == prediction_id
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="feedback"):
         st.markdown(plain(in_words(said)) if said else f"Is {plain(answer.predicted_label)} right?", width="content")
         if said and not is_open:
-            st.button("Change", key="feedback-change", type="tertiary", on_click=_forget, args=(prediction_id,))
+            st.button("Change", key="feedback-change", type="tertiary", on_click=_ask_again, args=(said.feedback_id,))
         else:
             st.button(
                 "Right",
@@ -89,6 +93,19 @@ def _ask_what_is_true(services: Services, prediction_id: str, answer: Answer) ->
         st.form_submit_button("Save", key="feedback-save", on_click=_give, args=(services, prediction_id, False))
 
 
+def _said(services: Services, prediction_id: str) -> Opinion | None:
+    """The reader's last word: on an image of an evaluation from anywhere, else of this session.
+
+    So an answer of Predict never waits for the database.
+    """
+    if place_in_run(prediction_id):
+        with suppress(DashboardError):  # giving feedback says what is wrong with the database
+            found = services.feedback.opinions(1, user=services.visitor.called, subject=prediction_id)
+            return found[0] if found else None
+    said: Opinion | None = st.session_state.get(_SAID, {}).get(prediction_id)
+    return said
+
+
 def _give(services: Services, prediction_id: str, is_right: bool, true_label: str | None = None) -> None:
     """Stores what the reader said: with this true label, else the one in the form if it is open."""
     in_form = not is_right and true_label is None
@@ -107,6 +124,6 @@ def _open(prediction_id: str) -> None:
     st.session_state[_OPEN] = prediction_id
 
 
-def _forget(prediction_id: str) -> None:
-    """Asks again. What was said stays stored until the reader says something else."""
-    st.session_state[_SAID].pop(prediction_id, None)
+def _ask_again(feedback_id: str) -> None:
+    """What was said stays stored until the reader says something else."""
+    st.session_state[_AGAIN] = feedback_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.errors import DashboardError, DatasetError, counted
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.files import how_to_write_again
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
@@ -37,9 +38,12 @@ def show_deleted_runs(services: Services) -> None:
             )
     if deleted:
         with st.expander(counted(len(deleted), "deleted evaluation"), icon=":material/delete:"):
+            names = ModelNames(services.registry)
             for place, run in enumerate(deleted):
                 m = run.manifest
-                what = f"{m.dataset_name}, {m.model}, {local_time(m.created_utc)}" if m else f"{run.run_id}, damaged"
+                what = (
+                    f"{m.dataset_name}, {names.of(m)}, {local_time(m.created_utc)}" if m else f"{run.run_id}, damaged"
+                )
                 with st.container(horizontal=True, vertical_alignment="center"):
                     st.text(f"{what}: {counted(run.days_left, 'day')} left")
                     st.button(

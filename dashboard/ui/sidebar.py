@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.core.errors import DashboardError, ModelError
-from dashboard.core.images.preprocessing import Fit, Preprocessing
+from dashboard.core.images.preprocessing import FIT_NAMES, Fit, Preprocessing
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.health import FAULTS, OTHER_FAULT, in_a_word
 from dashboard.core.models.version import BrokenVersion, ModelVersion
@@ -18,7 +18,6 @@ MODEL_KEY = "model"
 FIT_KEY = "fit"
 MAP_LAYER_KEY, EXPLAIN_LAYER_KEY = "layer", "explain-layer"
 AS_TRAINED = "as-trained"
-FIT_WORDS: dict[str, str] = {"stretch": "Stretch", "center-crop": "Crop the centre", "pad": "Pad with black"}
 
 
 def choose_model() -> None:
@@ -110,8 +109,8 @@ def choose_fit(recipe: Preprocessing) -> None:
     of_version: Fit = recipe.fit
     st.selectbox(
         "If the picture is not square" if recipe.height == recipe.width else "If the picture has another shape",
-        [AS_TRAINED, *FIT_WORDS],
-        format_func=lambda fit: f"{FIT_WORDS[of_version]}, as trained" if fit == AS_TRAINED else FIT_WORDS[fit],
+        [AS_TRAINED, *FIT_NAMES],
+        format_func=lambda fit: f"{FIT_NAMES[of_version]}, as trained" if fit == AS_TRAINED else FIT_NAMES[fit],
         key=FIT_KEY,
         persist_state="session",
         help="How a picture with other proportions than the model's input is made to fit.",
@@ -122,7 +121,7 @@ def model_in_use() -> ModelVersion:
     """The version and the fit that are chosen in the sidebar. Raises ModelError when no version can be used."""
     version = resources.get_services().registry.get(st.session_state.get(MODEL_KEY) or "")
     fit = st.session_state.get(FIT_KEY)
-    return version.fitting(fit) if fit in FIT_WORDS else version
+    return version.fitting(fit) if fit in FIT_NAMES else version
 
 
 def classes_in_use() -> tuple[str, ...]:

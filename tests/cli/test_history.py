@@ -81,4 +81,5 @@ def test_feedback_is_listed_and_exported(recorded: Commands, tmp_path: Path) -> 
     table, images = tmp_path / "labels.csv", tmp_path / "labels.zip"
     assert recorded.json("feedback", "export", "--out", str(table))["written"] == 2
     assert recorded.json("feedback", "export", "--out", str(images))["written"] == 2
+    assert recorded.json("feedback", "export", "--out", str(table))["disputed"] == 0
     recorded.run("feedback", "export", "--out", str(tmp_path / "labels.txt"), fails=True)

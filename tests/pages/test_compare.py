@@ -88,6 +88,24 @@ def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, r
     assert "A 30 images per second (2.0 s)" in text_of(at)
 
 
+def test_evaluations_of_one_model_are_told_apart_by_their_fit(open_page: Open, dashboard: Services, runs: Path) -> None:
+    fields = {"model": "tiny@1", "dataset": str(runs / "near.zip"), "dataset_sha256": "same"}
+    for fit in ("stretch", "center-crop"):  # the first is the model's own
+        write_run(runs, fit, LABELS, probabilities(RIGHT, 2), NAMES, fit=fit, **fields)
+    at = opened(open_page("compare"), a="stretch", b="center-crop")
+    options = at.selectbox(key="compare-a").options
+    assert {option.partition(" on ")[0] for option in options} >= {"tiny@1", "tiny@1 (Crop the centre)"}
+    assert "A “Stretch”, B “Crop the centre”" in text_of(at)
+    ranked = table_with(opened(at, a="stretch", b="center-crop", more=["near"]), "Place")
+    assert set(ranked["Model"]) == {"tiny@1", "tiny@1 (Crop the centre)", "near@1"}  # type: ignore[index]
+    at = open_page("evaluate")
+    assert "tiny@1 (Crop the centre)" in set(table_with(at, "Dataset")["Model"])  # type: ignore[index]
+    at.text_input(key="search-runs").input("crop the").run()
+    assert len(table_with(at, "Dataset")) == 1  # type: ignore[arg-type]
+    at.query_params["run"] = "center-crop"
+    assert "near.zip, tiny@1 (Crop the centre)," in text_of(at.run())
+
+
 def test_the_address_says_what_to_compare(open_page: Open, runs: Path) -> None:
     at = opened(open_page("compare"), a="good", b="near")
     assert headline(at).startswith("No significant difference: A 100.0%, B 98.3%; B minus A is -1.7 points")

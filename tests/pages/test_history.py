@@ -126,6 +126,19 @@ def test_feedback_is_listed_with_its_accuracy_and_its_bias(open_page: Open, dash
     assert "not the accuracy on all images" in text_of(at) and table_of(at)[0]["note"] == "'=1+1"
 
 
+def test_what_cannot_be_exported_is_told_beside_the_button(open_page: Open, dashboard: Services) -> None:
+    add(dashboard, 2, image=b"the same image")
+    first, second = dashboard.history.query().entries
+    dashboard.feedback.give(first.prediction_id, True)
+    at = open_page("predict")
+    at.query_params["part"] = "Feedback"
+    at = at.switch_page(HISTORY).run()
+    assert at.get("download_button")[0].proto.disabled and "DASHBOARD_HISTORY_IMAGES" in text_of(at)
+    dashboard.feedback.give(second.prediction_id, False)
+    at.run()
+    assert "Users disagree about 2." in text_of(at) and "1 image is left out of the exports" in text_of(at)
+
+
 def test_withdrawn_feedback_is_gone_and_the_audit_log_can_say_so(dashboard: Services) -> None:
     add(dashboard, 1)
     [made] = dashboard.history.query().entries

@@ -35,7 +35,7 @@ def rows(told: Document, name: str) -> dict[str, tuple[str, ...]]:
 
 
 def test_it_begins_with_the_result_and_says_where_the_figures_come_from(store: RunStore) -> None:
-    run = pets(store, seconds=61.0, notes=("Folders are labels.",))
+    run = pets(store, seconds=61.0, fit="center-crop", notes=("Folders are labels.",))
     store.folder(run.manifest.run_id).annotate(lambda found: found.__class__(note="For the board.", verdict="accepted"))
     told = report_of(run, store, (), made=NOW)
     assert told.title == "pets@1 on pets.zip"
@@ -44,6 +44,7 @@ def test_it_begins_with_the_result_and_says_where_the_figures_come_from(store: R
         "1 of 2 images labelled dog is predicted as cat."
     )  # the interval: Wilson's for 3 of 4
     facts = {fact.name: fact.value for fact in told.facts}
+    assert facts["If a picture has another shape"] == "Crop the centre"
     assert facts["Dataset SHA-256"] == "d" and facts["Model SHA-256"] == "m" and facts["Images"] == "6"
     assert (
         facts["Evaluated"] == "01 Jan 2026, 00:00 UTC, took 61 s" and facts["Report made"] == "03 Feb 2026, 04:05 UTC"

@@ -26,6 +26,7 @@ def test_the_download_tells_what_was_found(
     record = json.loads(text)
     assert "Käfer.png" in text
     assert record["file"] == "Käfer.png" and record["model"] == {"name": "tiny", "version": "1"}
+    assert record["fit"] == tiny_version.preprocessing.fit
     assert list(record["pred_probs"]) == list(tiny_version.class_names)
     assert sum(record["pred_probs"].values()) == pytest.approx(1)
     assert record["confidence"] == record["pred_probs"][record["predicted_label"]]

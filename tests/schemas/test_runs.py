@@ -5,9 +5,19 @@ from pathlib import Path
 
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.overview import overview
 from dashboard.core.runs.rows import VIEW_COLUMNS
-from dashboard.schemas.runs import ScoredRunRecord
+from dashboard.schemas.runs import RunSummary, ScoredRunRecord
 from tests.run_rows import manifest, ok, table_of
+
+
+def test_the_fit_stands_in_the_json(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest(n_images=1, state="finished", fit="pad"))
+    folder.add_part(0, table_of([ok(0, "cat", "cat")]))
+    run = folder.load(VIEW_COLUMNS)
+    assert json.loads(ScoredRunRecord.of(run).to_text())["fit"] == "pad"
+    assert json.loads(RunSummary.of(overview(folder, run.manifest)).to_text())["fit"] == "pad"
 
 
 def test_the_figures_of_each_class_stand_in_the_json(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from dashboard.core.analysis.labelled_pairs import LabelledPairs, labelled_pairs
 from dashboard.core.analysis.same_images import not_comparable
+from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.core.metrics.answers import Answers
 from dashboard.core.metrics.bin_table import bin_table
 from dashboard.core.metrics.calibration import reliability
@@ -77,7 +79,7 @@ class Comparison:
     class_names: tuple[str, ...]  # of both
     differences: dict[str, Score]  # b minus a, of each metric that is defined for both
     outcomes: Outcomes | None  # None if it is one run under two filters
-    notes: tuple[str, ...]  # which images are compared, in sentences
+    notes: tuple[str, ...]  # which images are compared, and what else differs, in sentences
 
     @cached_property
     def confusion_difference(self) -> np.ndarray:
@@ -115,7 +117,16 @@ def compare(a: Run, b: Run) -> Comparison:
     pairs = labelled_pairs(a, b)
     found = compared(pairs.a, pairs.b)
     side_a, side_b = _side(a, pairs.a, found.a), _side(b, pairs.b, found.b)
-    return Comparison(side_a, side_b, len(pairs), pairs.class_names, found.differences, _outcomes(pairs), pairs.notes)
+    notes = (*pairs.notes, *_other_fit(a.manifest, b.manifest))
+    return Comparison(side_a, side_b, len(pairs), pairs.class_names, found.differences, _outcomes(pairs), notes)
+
+
+def _other_fit(a: RunManifest, b: RunManifest) -> Iterator[str]:
+    if a.fit and b.fit and a.fit != b.fit:
+        yield (
+            "Pictures that do not have the shape of the model's input are made to fit in two ways, which changes answers: "
+            f"A “{FIT_NAMES[a.fit]}”, B “{FIT_NAMES[b.fit]}”."
+        )
 
 
 def _outcomes(pairs: LabelledPairs) -> Outcomes:

@@ -65,12 +65,12 @@ def labelled_pairs(a: Run, b: Run) -> LabelledPairs:
     places = (same.places_a, same.places_b)
     true_a, true_b = (label_ids(run, "true_label", names)[at] for run, at in zip((a, b), places, strict=True))
     predicted = [label_ids(run, "predicted_label", names)[at] for run, at in zip((a, b), places, strict=True)]
-    answered = (predicted[0] >= 0) & (predicted[1] >= 0)
-    labelled = answered & (true_a >= 0) & (true_b >= 0)
-    kept = labelled & (true_a == true_b)
+    predictions = (predicted[0] >= 0).astype(int) + (predicted[1] >= 0)
+    labels = (true_a >= 0).astype(int) + (true_b >= 0)
+    kept = (predictions == 2) & (labels == 2) & (true_a == true_b)
     notes = [
         *same.notes,
-        *_left_out(len(a.table), len(b.table), bool(a.conditions or b.conditions), answered, labelled, kept),
+        *_left_out(len(a.table), len(b.table), bool(a.conditions or b.conditions), predictions, labels, kept),
         *_other_classes(a, b),
     ]
     if not kept.any():
@@ -95,17 +95,25 @@ def _answers(run: Run, places: np.ndarray, names: tuple[str, ...]) -> Answers:
 
 
 def _left_out(
-    n_a: int, n_b: int, filtered: bool, answered: np.ndarray, labelled: np.ndarray, kept: np.ndarray
+    n_a: int, n_b: int, filtered: bool, predictions: np.ndarray, labels: np.ndarray, kept: np.ndarray
 ) -> list[str]:
-    n = len(kept)
+    """What is left out and why, in sentences.
+
+    Args:
+        filtered: whether one of the two has conditions.
+        predictions, labels: (N,) int, how many of the two runs have one for the image.
+    """
+    n, answered = len(kept), predictions == 2
     alone = "{} in only one of the two and left out."
     if filtered:
         alone = "{} left out: only in one of the two, or the conditions let only one of the two answers pass."
     counts = (
         (n_a + n_b - 2 * n, alone),
-        (n - int(answered.sum()), "{} left out, because one of the two has no prediction."),
-        (int((answered & ~labelled).sum()), "{} left out, because one of the two has no label."),
-        (int((labelled & ~kept).sum()), "{} left out, because their labels differ between the two."),
+        (int((predictions == 0).sum()), "{} left out, because neither of the two has a prediction."),
+        (int((predictions == 1).sum()), "{} left out, because one of the two has no prediction."),
+        (int((answered & (labels == 0)).sum()), "{} left out, because neither of the two has a label."),
+        (int((answered & (labels == 1)).sum()), "{} left out, because one of the two has no label."),
+        (int((answered & (labels == 2) & ~kept).sum()), "{} left out, because their labels differ between the two."),
     )
     return [
         text.format(f"{counted(count, 'image')} {'is' if count == 1 else 'are'}") for count, text in counts if count

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from dashboard.core.errors import DatasetError, ModelError
+from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.recalibration import Refit, refit
 from dashboard.core.models.recalibrating import store_recalibrated
@@ -78,8 +79,8 @@ def check_model(run: Run, version: ModelVersion) -> None:
         fault = f"Run {m.run_id} is of {m.model}, not of {version.ref}."
     elif m.model_sha256 != version.sha256:
         fault = f"Run {m.run_id} is of other weights: {version.ref} has changed since."
-    elif m.fit not in (None, version.preprocessing.fit):
-        fault = f"Run {m.run_id} fits pictures by {m.fit}, but {version.ref} fits them by {version.preprocessing.fit}."
+    elif m.fit is not None and m.fit != version.preprocessing.fit:
+        fault = f"Run {m.run_id} makes pictures fit by “{FIT_NAMES[m.fit]}”, but {version.ref} by “{FIT_NAMES[version.preprocessing.fit]}”."
     elif run.state != "finished":
         raise ModelError(
             f"Run {m.run_id} is not finished ({run.state}).",

@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
 from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.files import free_member
 from dashboard.core.history.history import History
@@ -24,29 +25,57 @@ class Exported:
 
     written: int  # images or rows
     missing: int  # images that are not at hand
+    disputed: int  # images about which users disagree; they are left out
 
 
-def labelled(opinions: Iterable[Opinion]) -> Iterator[Opinion]:
-    """The opinions with a true label, at most one for each image: the first. So the newest should come first."""
-    seen: set[str] = set()
-    for opinion in opinions:
-        image = opinion.image_sha256 or opinion.subject
-        if opinion.true_label is not None and image not in seen:
-            seen.add(image)
-            yield opinion
+def labelled(opinions: Sequence[Opinion]) -> list[Opinion]:
+    """One opinion for each image with a true label about which nobody disagrees: the newest that says one.
+
+    Args:
+        opinions: the last word of each user on each prediction, the newest first.
+    """
+    words = words_on_images(opinions)
+    disputed = disputed_images(words)
+    found: dict[str, Opinion] = {}
+    for word in words:
+        if word.true_label is not None and image_of(word) not in disputed:
+            found.setdefault(image_of(word), word)
+    return list(found.values())
 
 
-def write_zip(opinions: Iterable[Opinion], history: History, out: IO[bytes]) -> Exported:
+def count_disputed(opinions: Sequence[Opinion]) -> int:
+    """The number of images that exports leave out, because users disagree about them. Opinions as for `labelled`."""
+    return len(disputed_images(words_on_images(opinions)))
+
+
+def why_no_images(opinions: Sequence[Opinion], history: History) -> str:
+    """Why `write_zip` could write no image, in a sentence; "" if it probably can. No image is read."""
+    usable = labelled(opinions)
+    if not usable:
+        return _nothing_said(opinions)
+    at_hand = history.has_one_of((each.subject, each.image_sha256) for each in usable)
+    return "" if at_hand else "None of the images with feedback is at hand."
+
+
+def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> Exported:
     """Writes the images as LABEL/NAME, a dataset that can be evaluated. `not_exported.json` lists those not at hand.
 
+    Args:
+        opinions: as for `labelled`.
+
     Raises:
-        DashboardError: no image is at hand.
+        DashboardError: no image has a true label that all agree on, or no such image is at hand.
     """
+    usable = labelled(opinions)
+    if not usable:
+        raise DashboardError(
+            _nothing_said(opinions), "Say which predictions are right, then export again.", "no_images_kept"
+        )
     missing: dict[str, str] = {}
     taken: set[str] = set()
     written = 0
     with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
-        for opinion in labelled(opinions):
+        for opinion in usable:
             image = history.image_of(opinion.subject, opinion.file, opinion.image_sha256)
             if image is None:
                 missing[opinion.file or opinion.subject] = "The image is not kept, or its dataset is gone or changed."
@@ -61,11 +90,15 @@ def write_zip(opinions: Iterable[Opinion], history: History, out: IO[bytes]) -> 
             "Export the labels as a .csv file; to keep the images of later predictions, set DASHBOARD_HISTORY_IMAGES=true.",
             "no_images_kept",
         )
-    return Exported(written, len(missing))
+    return Exported(written, len(missing), count_disputed(opinions))
 
 
-def write_labels(opinions: Iterable[Opinion], out: IO[bytes]) -> Exported:
-    """Writes a table with the file name, the image's SHA-256 and the true label; UTF-8 with byte order mark."""
+def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
+    """Writes a table with the file name, the image's SHA-256 and the true label; UTF-8 with byte order mark.
+
+    Args:
+        opinions: as for `labelled`.
+    """
     import pandas as pd
 
     from dashboard.core.runs.export import safe_for_spreadsheets
@@ -81,4 +114,10 @@ def write_labels(opinions: Iterable[Opinion], out: IO[bytes]) -> Exported:
     text = io.StringIO(newline="")
     table.to_csv(text, index=False, quoting=csv.QUOTE_MINIMAL)
     out.write(text.getvalue().encode("utf-8-sig"))
-    return Exported(len(rows), 0)
+    return Exported(len(rows), 0, count_disputed(opinions))
+
+
+def _nothing_said(opinions: Sequence[Opinion]) -> str:
+    if count_disputed(opinions):
+        return "Users disagree about all images whose true label was said."
+    return "Nobody said yet what the true label of an image is."

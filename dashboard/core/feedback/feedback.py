@@ -9,6 +9,7 @@ from dashboard.core.database.database import Database
 from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.database.text import storable
 from dashboard.core.errors import DashboardError
+from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
 from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion
 from dashboard.core.history.conditions import of_model
 from dashboard.core.history.history import History
@@ -113,32 +114,21 @@ class Feedback:
         with self._database.writing() as connection:
             return int(connection.execute(said).rowcount)
 
-    def settled(self, model: str | None = None, user: str | None = None) -> list[Opinion]:
-        """The last word on each prediction, the newest first.
-
-        Args:
-            user: whose words count; None: those of everybody.
-        """
-        return [said[0] for said in self._by_prediction(model, user)]
-
     def accuracy(self, model: str | None = None, user: str | None = None) -> FeedbackAccuracy | None:
         """The share of right predictions among those with feedback; None if there is none.
+
+        The last word on each prediction counts.
 
         Args:
             user: whose feedback counts; None: that of everybody.
         """
-        said = self._by_prediction(model, user)
-        if not said:
+        words = self.opinions(None, user=user, model=model)
+        if not words:
             return None
-        disputed = sum(len({each.is_right for each in words}) > 1 for words in said)
-        return FeedbackAccuracy(proportion(sum(words[0].is_right for words in said), len(said)), disputed)
-
-    def _by_prediction(self, model: str | None, user: str | None) -> list[list[Opinion]]:
-        """The last words of the users on each prediction, the newest first."""
-        said: dict[str, list[Opinion]] = {}
-        for opinion in self.opinions(None, user=user, model=model):
-            said.setdefault(opinion.subject, []).append(opinion)
-        return list(said.values())
+        last = {word.subject: word for word in reversed(words)}.values()
+        images = disputed_images(words_on_images(words))
+        disputed = sum(image_of(word) in images for word in last)
+        return FeedbackAccuracy(proportion(sum(word.is_right for word in last), len(last)), disputed)
 
     def _last_words(self, by: tuple[Any, ...], asked: list[ColumnElement[bool]], most: int | None) -> list[Opinion]:
         from sqlalchemy import func, select

@@ -39,5 +39,5 @@ class FeedbackAccuracy:
     """The share of predictions that were called right, of those that somebody spoke about."""
 
     right: Proportion  # with its 95% Wilson interval
-    disputed: int  # predictions about which users disagree; the last word counts
+    disputed: int  # predictions of images about which users disagree; the last word on each prediction counts
     caution: str = BIASED

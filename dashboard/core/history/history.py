@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -17,6 +17,7 @@ from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.history import storing
 from dashboard.core.history.entry import Entry, HistoryFilter, Page
 from dashboard.core.history.prediction_ids import place_in_run
+from dashboard.core.models.registry import Registry
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -41,6 +42,7 @@ class History:
             runs: gives the store of the evaluations. It is asked late, since it needs pandas.
         """
         self._database, self._runs, self._settings = database, runs, settings
+        self._registry = Registry.of(settings)
         self._writer = WriteBehind(database)
         self._tidied: float | None = None  # when old records were last deleted
 
@@ -118,6 +120,32 @@ class History:
             return image_of(self._runs(), *place, file)
         row = self._one(images.select().where(images.c.image_sha256 == image_sha256))
         return None if row is None else bytes(row.data)
+
+    def has_one_of(self, predictions: Iterable[tuple[str, str]]) -> bool:
+        """Whether the image of one of these predictions is probably at hand: it is kept, or its dataset is there.
+
+        Args:
+            predictions: the id of each, and the hash of its image.
+        """
+        from sqlalchemy import select
+
+        from dashboard.core.database.tables import images
+        from dashboard.core.history.run_rows import has_dataset
+
+        hashes, run_ids = set(), set()
+        for prediction_id, image_sha256 in predictions:
+            if place := place_in_run(prediction_id):
+                run_ids.add(place[0])
+            else:
+                hashes.add(image_sha256)
+        if any(has_dataset(self._runs(), run_id) for run_id in run_ids):
+            return True
+        waiting = iter(hashes)
+        while some := list(islice(waiting, _AT_ONCE)):
+            asked = select(images.c.image_sha256).where(images.c.image_sha256.in_(some)).limit(1)
+            if self._one(asked) is not None:
+                return True
+        return False
 
     def query(self, asked: HistoryFilter = _ALL, limit: int = 50, cursor: str | None = None) -> Page:
         """Predictions that pass a filter, the newest first. Those that are added meanwhile do not move the pages.
@@ -216,7 +244,7 @@ class History:
 
         with self._database.reading() as connection:
             users = {row.run_id: row.user for row in connection.execute(run_users.select())}
-        return runs_asked_for(self._runs(), users, asked)
+        return runs_asked_for(self._runs(), self._registry, users, asked)
 
     def _of_run(self, run_id: str, index: int) -> Entry | None:
         from dashboard.core.database.tables import run_users
@@ -224,7 +252,7 @@ class History:
 
         row = self._one(run_users.select().where(run_users.c.run_id == run_id[:64]))
         try:
-            return one_row(self._runs(), run_id, index, row.user if row else "")
+            return one_row(self._runs(), self._registry, run_id, index, row.user if row else "")
         except DatasetError:
             return None
 

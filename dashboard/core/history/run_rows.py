@@ -1,7 +1,8 @@
 """The predictions of evaluations, read from the rows of their runs. They are not stored a second time.
 
 A million rows would take some 400 MB in the database and tell nothing that the run does not. Only who started a run is
-stored. The hash of an image is computed when it is shown, as long as the dataset still has the image.
+stored. The hash of an image is computed when it is shown, as long as the dataset still has the image. So is the doubt, as
+long as the version that made the run is still there.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from dashboard.core.database.ids import id_time
-from dashboard.core.datasets import Dataset
+from dashboard.core.datasets import Dataset, is_there
 from dashboard.core.datasets.unchanged import still_there
-from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.errors import DashboardError, DatasetError, ModelError
+from dashboard.core.evaluation.opening import version_of_run
 from dashboard.core.history.entry import TOP, Entry, HistoryFilter
 from dashboard.core.history.prediction_ids import id_in_run
+from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.prediction import most_probable
+from dashboard.core.models.registry import Registry
 from dashboard.core.runs.images import dataset_of
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -36,6 +41,7 @@ class RunRows:
     """The predictions of one run that pass a filter."""
 
     store: RunStore
+    registry: Registry
     manifest: RunManifest
     user: str
     asked: HistoryFilter
@@ -58,17 +64,18 @@ class RunRows:
         run, rows = self._passing()
         if below is not None:
             rows = rows[rows["index"] < below]
-        dataset = self._dataset()
+        dataset, familiarity = self._dataset(), self._familiarity()
         if run is None:
             return
+        columns = ["file", "pred_probs", *(["logits"] if familiarity else [])]
         for end in range(len(rows), 0, -_AT_ONCE):
             some = rows.iloc[max(0, end - _AT_ONCE) : end]
             try:
-                details = run.detail(some, ["file", "pred_probs"])
+                details = run.detail(some, columns)
             except DatasetError:
                 return
             for place in reversed(some.index):
-                yield self._entry(some.loc[place], details.loc[place], dataset)
+                yield self._entry(some.loc[place], details.loc[place], dataset, familiarity)
 
     def _passing(self) -> tuple[Run | None, pd.DataFrame]:
         asked = self.asked
@@ -90,10 +97,21 @@ class RunRows:
             return dataset_of(self.manifest)
         return None
 
-    def _entry(self, row: pd.Series, detail: pd.Series, dataset: Dataset | None) -> Entry:
+    def _familiarity(self) -> Familiarity | None:
+        """The thresholds of the version; None if it has none, or is not what made the run any more."""
+        with suppress(ModelError):
+            return version_of_run(self.registry, self.manifest).familiarity
+        return None
+
+    def _entry(
+        self, row: pd.Series, detail: pd.Series, dataset: Dataset | None, familiarity: Familiarity | None
+    ) -> Entry:
         m, index = self.manifest, int(row["index"])
         name, _, version = m.model.partition("@")
-        probs = detail["pred_probs"]
+        probs, logits = detail["pred_probs"], detail.get("logits")
+        doubt = None
+        if familiarity and probs is not None and logits is not None:
+            doubt = familiarity.doubts(np.asarray(logits), np.asarray(probs))
         return Entry(
             prediction_id=id_in_run(m.run_id, index),
             time_utc=_time(m),
@@ -107,21 +125,26 @@ class RunRows:
             label=str(row["predicted_label"]),
             confidence=float(row["confidence"]),
             top3=() if probs is None else most_probable(m.class_names, np.asarray(probs), TOP),
+            doubt=doubt.unknown if doubt else None,
+            doubt_energy=doubt.energy if doubt else None,
+            doubt_msp=doubt.msp if doubt else None,
         )
 
 
-def runs_asked_for(store: RunStore, users: Mapping[str, str], asked: HistoryFilter) -> list[RunRows]:
+def runs_asked_for(
+    store: RunStore, registry: Registry, users: Mapping[str, str], asked: HistoryFilter
+) -> list[RunRows]:
     """The runs that may hold predictions that pass the filter, the newest first."""
     if asked.source not in (None, "evaluation") or asked.left_out:
         return []
-    found = [RunRows(store, m, users.get(m.run_id, ""), asked) for m in store.list() if not m.imported]
+    found = [RunRows(store, registry, m, users.get(m.run_id, ""), asked) for m in store.list() if not m.imported]
     fitting = [rows for rows in found if _fits(rows, asked)]
     return sorted(fitting, key=lambda rows: (rows.time, rows.manifest.run_id), reverse=True)
 
 
-def one_row(store: RunStore, run_id: str, index: int, user: str = "") -> Entry | None:
+def one_row(store: RunStore, registry: Registry, run_id: str, index: int, user: str = "") -> Entry | None:
     """The prediction of an image of a run; None if there is none. Raises DatasetError if the run does not exist."""
-    rows = RunRows(store, store.folder(run_id).manifest(), user, HistoryFilter())
+    rows = RunRows(store, registry, store.folder(run_id).manifest(), user, HistoryFilter())
     found = next(rows.newest_first(below=index + 1), None)
     return found if found and found.prediction_id == id_in_run(run_id, index) else None
 
@@ -133,6 +156,13 @@ def image_of(store: RunStore, run_id: str, index: int, file: str) -> bytes | Non
         if still_there(dataset, index, file):
             return dataset.file(index)
     return None
+
+
+def has_dataset(store: RunStore, run_id: str) -> bool:
+    """Whether the dataset of a run is where it was. It is not opened."""
+    with suppress(DashboardError, OSError):
+        return is_there(Path(store.folder(run_id).manifest().dataset))
+    return False
 
 
 def _fits(rows: RunRows, asked: HistoryFilter) -> bool:

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from dashboard.core.errors import ModelError
 
 Fit = Literal["stretch", "center-crop", "pad"]
+FIT_NAMES: dict[Fit, str] = {"stretch": "Stretch", "center-crop": "Crop the centre", "pad": "Pad with black"}
 ColorMode = Literal["rgb", "bgr", "grayscale"]
 Side = Annotated[int, Field(strict=True)]  # in pixels; strict: text is not converted to a number
 

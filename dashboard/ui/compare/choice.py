@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.filters import EXAMPLES
 from dashboard.core.runs.overview import RunOverview
+from dashboard.services import Services
 from dashboard.ui.compare_address import MORE, WHERE, WHERE_B, A, B
 from dashboard.ui.words import local_time, told_apart
 
@@ -36,9 +38,10 @@ class Choice:
         return (*first, *(run_id for run_id in dict.fromkeys(self.more) if run_id not in first))
 
 
-def choose(runs: Sequence[RunOverview]) -> Choice:
+def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
     """Shows the boxes and returns what is chosen. At first, that is what the address names."""
-    titles = told_apart({run.manifest.run_id: _title(run) for run in runs})
+    names = ModelNames(services.registry)
+    titles = told_apart({run.manifest.run_id: _title(run, names) for run in runs})
     _take_from_address()
     unknown = {run_id for key in (A, B) if (run_id := st.session_state.get(_KEYS[key])) and run_id not in titles}
     titles |= {run_id: f"{run_id} (there is no such evaluation)" for run_id in unknown}
@@ -78,10 +81,10 @@ def choose(runs: Sequence[RunOverview]) -> Choice:
     return choice
 
 
-def _title(run: RunOverview) -> str:
+def _title(run: RunOverview, names: ModelNames) -> str:
     manifest = run.manifest
     accuracy = f", {percent(run.accuracy.value)}" if run.accuracy else ""
-    return f"{manifest.model} on {manifest.dataset_name}{accuracy}, {local_time(manifest.created_utc)}"
+    return f"{names.of(manifest)} on {manifest.dataset_name}{accuracy}, {local_time(manifest.created_utc)}"
 
 
 def _choose_conditions(key: str, label: str, runs: Sequence[RunOverview], run_id: str | None) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ import streamlit as st
 from dashboard.core.analysis.comparison_words import behind_in_words, p_in_words
 from dashboard.core.analysis.leaderboard import Leaderboard
 from dashboard.core.errors import counted
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.metrics.definitions import BY_NAME, METRICS
 from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.services import Services
 from dashboard.ui.words import plain
 
 
@@ -27,14 +29,15 @@ def choose_metric() -> str:
     )
 
 
-def show_leaderboard(board: Leaderboard) -> None:
+def show_leaderboard(services: Services, board: Leaderboard) -> None:
     """Shows the best in one sentence, and all in a table."""
+    names = ModelNames(services.registry)
     metric, best = BY_NAME[board.metric], board.ranked[0]
     beside = sum(each.may_be_best for each in board.ranked) - 1
     rest = f"{counted(beside, 'other')} may be just as good." if beside else "All others are worse."
     st.header(
         plain(
-            f"{best.manifest.model} is first by {metric.title}, {metric.text(best.scores[metric.name].value)}. {rest}"
+            f"{names.of(best.manifest)} is first by {metric.title}, {metric.text(best.scores[metric.name].value)}. {rest}"
         ),
         anchor=False,
     )
@@ -44,7 +47,7 @@ def show_leaderboard(board: Leaderboard) -> None:
         score = each.scores[metric.name]
         row = {
             "Place": place,
-            "Model": each.manifest.model,
+            "Model": names.of(each.manifest),
             "Dataset": each.manifest.dataset_name,
             metric.title: metric.text(score.value),
             "95% interval": metric.interval(score.low, score.high, score.n),

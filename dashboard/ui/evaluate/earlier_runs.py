@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import counted
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.metrics.percent import range_in_percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.overview import RunOverview, overviews
@@ -45,13 +46,14 @@ def _choose(services: Services, runs: Sequence[RunOverview]) -> None:
             persist_state="session",
             width=360,
         )
-    found = [run for run in runs if _matches(run, words)]
+    names = ModelNames(services.registry)
+    found = [run for run in runs if _matches(run, names.of(run.manifest), words)]
     if not found:
         st.caption(f"None of the {len(runs):,} evaluations matches. Try fewer words.")
         return
     if len(found) < len(runs):
         st.caption(f"{counted(len(found), 'evaluation')} found.")
-    ticked = _show_table(found)
+    ticked = _show_table(found, names)
     _offer_actions(services, ticked)
 
 
@@ -61,12 +63,12 @@ def _who_sees_them(visitor: Visitor) -> str:
     return "Those of all users." if visitor.is_admin else "Yours, and those that were started by nobody in particular."
 
 
-def _show_table(runs: Sequence[RunOverview]) -> list[RunOverview]:
+def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverview]:
     """Shows the runs and returns those that are ticked."""
     # another key forgets the ticks, which are positions in the table
     key = f"runs-{st.session_state.get(_OPENED, 0)}-{hash(tuple(run.manifest.run_id for run in runs))}"
     state = st.dataframe(
-        in_percents(safe_for_spreadsheets(_table(runs)), ["Accuracy"]),
+        in_percents(safe_for_spreadsheets(_table(runs, names)), ["Accuracy"]),
         hide_index=True,
         height=_height(len(runs)),
         column_config={
@@ -89,12 +91,12 @@ def _height(rows: int) -> int:
     return int(ROW_PX * (1 + shown)) + 3
 
 
-def _table(runs: Sequence[RunOverview]) -> pd.DataFrame:
+def _table(runs: Sequence[RunOverview], names: ModelNames) -> pd.DataFrame:
     shares = [run.accuracy for run in runs]
     return pd.DataFrame(
         {
             "Dataset": [run.manifest.dataset_name for run in runs],
-            "Model": [run.manifest.model for run in runs],
+            "Model": [names.of(run.manifest) for run in runs],
             "Accuracy": pd.array([share.value if share else None for share in shares], "Float64"),
             "95% interval": [range_in_percent(s.low, s.high) if s else "" for s in shares],
             "Images": [run.manifest.n_real_images for run in runs],
@@ -106,12 +108,10 @@ def _table(runs: Sequence[RunOverview]) -> pd.DataFrame:
     )
 
 
-def _matches(run: RunOverview, words: str) -> bool:
+def _matches(run: RunOverview, model: str, words: str) -> bool:
     """True if every word occurs in what the table shows as text."""
     manifest = run.manifest
-    text = " ".join(
-        (manifest.dataset_name, manifest.model, manifest.run_id, run.state, run.annotations.verdict, run.note)
-    )
+    text = " ".join((manifest.dataset_name, model, manifest.run_id, run.state, run.annotations.verdict, run.note))
     return all(word in text.lower() for word in words.lower().split())
 
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.runs.annotations import Annotations, Verdict
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
@@ -43,7 +44,8 @@ def ask_for_note(services: Services, manifest: RunManifest) -> None:
 
 @st.dialog("Note and verdict")
 def _ask(services: Services, manifest: RunManifest, key: str) -> None:
-    st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
+    model = ModelNames(services.registry).of(manifest)
+    st.text(f"{manifest.dataset_name}, {model}, {local_time(manifest.created_utc)}")
     try:
         noted = services.runs.folder(manifest.run_id).annotations()
     except DashboardError as error:

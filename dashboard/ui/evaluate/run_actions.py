@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.core.datasets import distinct_labels, is_there, open_dataset
 from dashboard.core.errors import DashboardError
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.runs.folder import DAYS_KEPT
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
@@ -74,7 +75,8 @@ def _label_map_again(manifest: RunManifest) -> dict[str, str] | None:
 @st.dialog("Delete this evaluation?")
 def _confirm_deletion(services: Services, manifest: RunManifest) -> None:
     """Asks for confirmation, since the run is deleted for everybody who sees it."""
-    st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}")
+    model = ModelNames(services.registry).of(manifest)
+    st.text(f"{manifest.dataset_name}, {model}, {local_time(manifest.created_utc)}")
     st.caption(
         f"This deletes its metrics and predictions for everybody who sees them. They can be restored for {DAYS_KEPT} days. "
         "The dataset stays."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.left_out import image_count
 from dashboard.core.runs.run import Run
@@ -48,7 +49,8 @@ def say_what_it_is(services: Services, run: Run) -> None:
     """Shows the dataset, the model and the date of a run, and what people noted about it."""
     manifest = run.manifest
     took = f", took {duration(manifest.seconds)}" if manifest.state != "running" else ""
-    st.text(f"{manifest.dataset_name}, {manifest.model}, {local_time(manifest.created_utc)}{took}")
+    model = ModelNames(services.registry).of(manifest)
+    st.text(f"{manifest.dataset_name}, {model}, {local_time(manifest.created_utc)}{took}")
     show_note(services, manifest.run_id)
     evaluation = run.evaluation()
     name_tab(manifest.dataset_name, percent(evaluation.accuracy.value) if evaluation else "")

@@ -10,6 +10,7 @@ from dashboard.core.explanations.answer import Answer
 from dashboard.core.explanations.methods import METHODS, Method
 from dashboard.core.history.prediction_ids import id_in_run
 from dashboard.core.images.drawing import fit_side
+from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.core.models.facts import stages
 from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
@@ -21,7 +22,7 @@ from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import RUN, TARGET_KEY, Picture, forget_picture
 from dashboard.ui.question import Look, Question, choose_opacity, made_maps
 from dashboard.ui.session import stored_run
-from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_WORDS
+from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 from dashboard.ui.thumbnails import on_page
 from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
 
@@ -113,8 +114,8 @@ def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
         )
     elif answer.has_other_shape and image.fit and image.fit != fit:
         told = (
-            f"The evaluation made the picture fit in another way (“{FIT_WORDS[image.fit]}”) and predicted {said}. The answer "
-            f"and the maps here use “{FIT_WORDS[fit]}”, which is chosen in the sidebar."
+            f"The evaluation made the picture fit in another way (“{FIT_NAMES[image.fit]}”) and predicted {said}. The answer "
+            f"and the maps here use “{FIT_NAMES[fit]}”, which is chosen in the sidebar."
         )
     elif image.predicted_label not in (None, answer.predicted_label):
         told = (

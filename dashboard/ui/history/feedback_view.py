@@ -16,6 +16,7 @@ from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
+from dashboard.ui.history.predictions_view import HOW_TO_KEEP_IMAGES
 from dashboard.ui.history.table import choose_row
 from dashboard.ui.words import plain
 
@@ -74,7 +75,7 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
 
 
 def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:
-    from dashboard.core.feedback.exporting import write_labels, write_zip
+    from dashboard.core.feedback.exporting import count_disputed, why_no_images, write_labels, write_zip
 
     def as_zip() -> bytes:
         out = io.BytesIO()
@@ -86,15 +87,26 @@ def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:
         write_labels(_last_words(services), out)
         return out.getvalue()
 
+    words = _last_words(services)
+    why_not, left_out = why_no_images(words, services.history), count_disputed(words)
     offer_file(
         "Class folders (ZIP)", as_zip, "feedback.zip", "application/zip", "feedback-zip", reasons,
-        icon=":material/folder_zip:", help="The images that are at hand, one folder for each true label.",
+        icon=":material/folder_zip:", disabled=bool(why_not),
+        help="The images that are at hand, one folder for each true label.",
     )  # fmt: skip
     offer_file("Labels (CSV)", as_csv, "feedback.csv", "text/csv", "feedback-csv", reasons)
+    if why_not:
+        how = "" if services.settings.history_images else f" {HOW_TO_KEEP_IMAGES}"
+        reasons.caption(f"Class folders cannot be exported. {why_not}{how}")
+    if left_out:
+        reasons.caption(
+            f"{counted(left_out, 'image')} {'is' if left_out == 1 else 'are'} left out of the exports, because users disagree about the true label."
+        )
 
 
 def _last_words(services: Services) -> list[Opinion]:
-    return services.feedback.settled(user=services.visitor.sees_only)
+    """The last word of each user on each prediction, or of the one user whose feedback may be seen."""
+    return services.feedback.opinions(None, user=services.visitor.sees_only)
 
 
 def _withdraw(services: Services, opinion: Opinion) -> None:

@@ -19,6 +19,10 @@ from dashboard.ui.history.table import show_table
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import open_run_image
 
+HOW_TO_KEEP_IMAGES = (
+    "To keep the images of later predictions, set the environment variable DASHBOARD_HISTORY_IMAGES to true and start the "
+    "dashboard again."
+)
 A_PAGE = 25
 _CURSORS = "history-cursors"  # in the session: the filter, and the cursors of the pages up to the one that is shown
 
@@ -49,10 +53,7 @@ def _say_what_is_kept(services: Services) -> None:
         days = settings.history_image_days
         st.caption(f"{kept}Images are kept for {counted(days, 'day')} at most." if days else f"{kept}Images are kept.")
         return
-    st.caption(
-        f"{kept}Single images are not kept, only their names and results. To keep those of later predictions, set the "
-        "environment variable DASHBOARD_HISTORY_IMAGES to true and start the dashboard again."
-    )
+    st.caption(f"{kept}Single images are not kept, only their names and results. {HOW_TO_KEEP_IMAGES}")
 
 
 def _say_that_nothing_is_there(only: str | None, asked: HistoryFilter, page: int) -> None:

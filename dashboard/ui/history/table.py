@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", Entry, Opinion)
 _SIDE = 64  # pixels of a small picture
-_DOUBT = {True: "probably none of the classes", False: "no", None: "not known"}
+_DOUBT = {True: "none of them?", False: "no", None: "not known"}
 
 
 def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
@@ -56,6 +56,7 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         columns={
             "image": config.ImageColumn("Image", width="small"),
             "confidence": config.NumberColumn("Confidence"),
+            "doubt": config.TextColumn("Doubt", help="Whether the image probably shows none of the model's classes."),
         },
         shares=["confidence"],
         row_height=_SIDE if any(pictures) else None,

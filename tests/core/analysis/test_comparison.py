@@ -124,6 +124,24 @@ def test_rows_without_label_or_prediction_in_one_run_are_left_out(tmp_path: Path
     assert found.a.scores["accuracy"].value == pytest.approx(np.mean([TRUE[i] == BY_A[i] for i in kept]))
 
 
+def test_what_neither_run_has_is_told_as_such(tmp_path: Path) -> None:
+    labels = [None, *LABELS[1:]]
+    a, b = (write_run(tmp_path, name, labels, probabilities(BY_A, 3), NAMES, failed=[4, 5]) for name in "ab")
+    assert compare(load(a), load(b)).notes == (
+        "2 images are left out, because neither of the two has a prediction.",
+        "1 image is left out, because neither of the two has a label.",
+    )
+
+
+def test_another_fit_is_named_as_a_cause(tmp_path: Path, a: RunFolder) -> None:
+    crop, pad = (
+        write_run(tmp_path, fit, LABELS, probabilities(BY_B, 3), NAMES, fit=fit) for fit in ("center-crop", "pad")
+    )
+    assert compare(load(crop), load(crop)).notes == compare(load(a), load(crop)).notes == ()
+    [note] = compare(load(crop), load(pad)).notes
+    assert note.endswith("A “Crop the centre”, B “Pad with black”.")
+
+
 def test_files_are_matched_by_name_in_any_order(tmp_path: Path, a: RunFolder) -> None:
     order = [7, 3, 9, 0, 1, 2, 4, 5, 6, 8]
     files = [f"pictures/{i:03d}.png" for i in order]

@@ -14,7 +14,7 @@ from dashboard.core.database.database import Database
 from dashboard.core.datasets import open_dataset
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError
-from dashboard.core.feedback.exporting import write_labels, write_zip
+from dashboard.core.feedback.exporting import Exported, labelled, why_no_images, write_labels, write_zip
 from dashboard.core.feedback.feedback import Feedback
 from dashboard.core.history.history import History
 from dashboard.core.models.version import ModelVersion
@@ -49,7 +49,7 @@ def test_the_last_word_of_each_user_counts(feedback: Feedback, history: History)
     assert (first.true_label, second.true_label, second.note) == ("cat", "dog", "a dog")
     assert feedback.opinions() == [third, second] and feedback.opinions(user="ann") == [second]
     assert feedback.opinions(is_right=False) == [second] and feedback.opinions(before=third.feedback_id) == [second]
-    assert feedback.settled() == [third] and feedback.opinions(model="pets@2") == []
+    assert feedback.opinions(model="pets@2") == []
 
 
 def test_the_accuracy_has_its_interval_and_a_caution(feedback: Feedback, history: History) -> None:
@@ -60,11 +60,66 @@ def test_the_accuracy_has_its_interval_and_a_caution(feedback: Feedback, history
     feedback.give(ids[9], True, user="bob")
     own = feedback.accuracy("pets", "bob")
     assert own and (own.right.value, own.right.n, own.disputed) == (1.0, 1, 0)
-    assert feedback.accuracy(user="eve") is None and [each.user for each in feedback.settled(user="bob")] == ["bob"]
+    assert feedback.accuracy(user="eve") is None and [each.user for each in feedback.opinions(None, user="bob")] == [
+        "bob"
+    ]
     found = feedback.accuracy("pets")
     assert found and (found.right.value, found.right.n, found.disputed) == (0.9, 10, 1)
     assert found.right.low == pytest.approx(0.5958, abs=1e-4) and found.right.high == pytest.approx(0.9821, abs=1e-4)
     assert "catch their eye" in found.caution
+
+
+@pytest.mark.parametrize(("one", "other"), [("", ""), ("ann", "bob")])
+def test_opposite_words_on_one_image_are_disputed_and_not_exported(
+    feedback: Feedback, history: History, png: Callable[..., bytes], one: str, other: str
+) -> None:
+    feedback.give(history.record(entry(png(1))), False, user=one)
+    feedback.give(history.record(entry(png(1))), True, user=other)
+    agreed = history.record(entry(png(2), file="agreed.png"))
+    feedback.give(agreed, True, user=one)
+    assert history.flush(10)
+    found = feedback.accuracy()
+    assert found and (found.right.n, found.disputed) == (3, 2)
+    words, table = feedback.opinions(None), io.BytesIO()
+    assert write_labels(words, table) == Exported(written=1, missing=0, disputed=1)
+    assert [row["file"] for row in csv.DictReader(io.StringIO(table.getvalue().decode("utf-8-sig")))] == ["agreed.png"]
+    assert write_zip(words, history, io.BytesIO()) == Exported(written=1, missing=0, disputed=1)
+
+
+def test_two_true_labels_of_one_image_are_disputed(feedback: Feedback, history: History) -> None:
+    image = history.record(entry(b"1"))
+    feedback.give(image, False, "dog", user="ann")
+    feedback.give(image, False, "frog", user="bob")
+    with pytest.raises(DashboardError, match="Users disagree about all images"):
+        write_zip(feedback.opinions(None), history, io.BytesIO())
+
+
+def test_a_user_may_think_again_about_an_image(feedback: Feedback, history: History) -> None:
+    feedback.give(history.record(entry(b"1")), False, "dog", user="ann")
+    feedback.give(history.record(entry(b"1")), True, user="ann")
+    found = feedback.accuracy()
+    assert found and found.disputed == 0
+    assert [each.true_label for each in labelled(feedback.opinions(None))] == ["cat"]
+    feedback.give(history.record(entry(b"1")), False, user="ann")  # the true label is not known after all
+    assert labelled(feedback.opinions(None)) == []
+
+
+def test_it_is_known_without_reading_an_image_that_none_can_be_exported(
+    feedback: Feedback, history: History, runs: RunStore, tmp_path: Path
+) -> None:
+    own = history.record(entry(b"1"))
+    feedback.give(own, False)
+    assert "Nobody said" in why_no_images(feedback.opinions(None), history)
+    feedback.give(own, True)
+    assert history.flush(10) and why_no_images(feedback.opinions(None), history) == ""
+    with history._database.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM images")
+    assert "at hand" in why_no_images(feedback.opinions(None), history)
+    dataset = pets_zip(tmp_path / "pets.zip")
+    feedback.give(f"{stored_run(runs, dataset, at(5)).run_id}:0", True)
+    assert why_no_images(feedback.opinions(None), history) == ""
+    dataset.unlink()
+    assert "at hand" in why_no_images(feedback.opinions(None), history)
 
 
 def test_what_contradicts_itself_or_is_about_nothing_is_refused(feedback: Feedback, history: History) -> None:
@@ -97,7 +152,7 @@ def test_the_images_become_a_dataset_with_the_true_labels(
     own = history.record(entry(png(8), file="../../dir/=1.png"))
     feedback.give(own, False, "dog")
     again = history.record(entry(png(8)))
-    feedback.give(again, True)  # the same image, later called a cat
+    feedback.give(again, False, "dog", user="ann")  # the same image, called the same
     gone = history.record(entry(png(9)))
     feedback.give(gone, True)
     assert history.flush(10)
@@ -106,12 +161,12 @@ def test_the_images_become_a_dataset_with_the_true_labels(
         connection.exec_driver_sql(f"DELETE FROM images WHERE image_sha256 = '{sha256}'")
     path = tmp_path / "labelled.zip"
     with path.open("wb") as file:
-        done = write_zip(feedback.settled(), history, file)
+        done = write_zip(feedback.opinions(None), history, file)
     assert (done.written, done.missing) == (3, 1)
     dataset = open_dataset(path)
     labels = {dataset.file(sample.index): sample.label for sample in dataset.samples if sample.label}
-    assert len(labels) == 3 and labels[png(8)] == "cat"
-    assert sorted(labels.values()) == ["cat", "cat", "dog"]
+    assert len(labels) == 3 and labels[png(8)] == "dog"
+    assert sorted(labels.values()) == ["cat", "dog", "dog"]
 
 
 def test_what_was_exported_can_be_evaluated(
@@ -122,7 +177,7 @@ def test_what_was_exported_can_be_evaluated(
         feedback.give(history.record(entry(png(i), file=f"{i}.png")), true_label == "cat", true_label)
     path = tmp_path / "labelled.zip"
     with path.open("wb") as file:
-        assert write_zip(feedback.settled(), history, file).written == 4
+        assert write_zip(feedback.opinions(None), history, file).written == 4
     run = runs.folder(evaluate(path, tiny_version, pool, runs).run_id).load()
     assert run.state == "finished" and len(run.evaluated) == 4
     assert sorted(run.labelled["true_label"]) == ["cat", "dog", "dog", "frog"]
@@ -133,7 +188,7 @@ def test_no_exported_image_takes_the_name_of_another_one(feedback: Feedback, his
         feedback.give(history.record(entry(bytes([i]), file=file)), False, "dog")
     assert history.flush(10)
     out = io.BytesIO()
-    assert write_zip(feedback.settled(), history, out).written == 4
+    assert write_zip(feedback.opinions(None), history, out).written == 4
     with zipfile.ZipFile(out) as archive:
         names = archive.namelist()
         assert len({name.casefold() for name in names}) == 4 and "dog/image.png" in names
@@ -144,12 +199,12 @@ def test_without_images_there_are_the_labels(feedback: Feedback, history: Histor
     own = history.record(entry(b"image", file="=1.png"))
     feedback.give(own, False, "=dog", note="@note")
     out = io.BytesIO()
-    assert write_labels(feedback.settled(), out).written == 1
+    assert write_labels(feedback.opinions(None), out).written == 1
     [row] = csv.DictReader(io.StringIO(out.getvalue().decode("utf-8-sig")))
     assert (row["file"], row["label"], row["note"], row["model"]) == ("'=1.png", "'=dog", "'@note", "pets@1")
     assert len(row["sha256"]) == 64
     with history._database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM images")
     with pytest.raises(DashboardError) as caught:
-        write_zip(feedback.settled(), history, io.BytesIO())
+        write_zip(feedback.opinions(None), history, io.BytesIO())
     assert caught.value.code == "no_images_kept" and ".csv" in caught.value.fix

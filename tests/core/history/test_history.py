@@ -150,6 +150,27 @@ def test_the_predictions_of_an_evaluation_are_those_of_its_run(
     assert gone.label == "cat" and gone.image_sha256 == "" and history.image(gone) is None
 
 
+def test_the_doubt_about_an_image_of_an_evaluation_is_computed_if_the_version_is_there(
+    database: Database, runs: RunStore, settings: Settings, tmp_path: Path
+) -> None:
+    history = History(database, lambda: runs, settings.model_copy(update={"models_dir": tmp_path / "models"}))
+    run_id = stored_run(runs, pets_zip(tmp_path / "pets.zip"), at(5)).run_id  # all logits are 1 and -1
+    assert history.get(f"{run_id}:2").doubt is None
+    folder = tmp_path / "models" / "pets" / "1"
+    folder.mkdir(parents=True)
+    (folder / "model.keras").write_bytes(b"weights")
+    for sha256, doubts in (("m", True), ("another", None)):
+        record = {
+            "class_names": ["cat", "dog"], "preprocessing": {"height": 8, "width": 8}, "output": "logits",
+            "temperature": 1.0, "sha256": sha256,
+            "familiarity": {"kept": 0.95, "max_energy": -5.0, "min_msp": 0.5, "decides": "energy"},
+        }  # fmt: skip
+        (folder / "model.json").write_text(json.dumps(record))
+        found = history.get(f"{run_id}:2")
+        assert found.doubt is doubts and found.doubt_msp == (0.75 if doubts else None)
+    history.close()
+
+
 def test_images_are_kept_only_when_wished_and_each_once(database: Database, runs: RunStore, settings: Settings) -> None:
     history = History(database, lambda: runs, settings.model_copy(update={"history_images": True}))
     ids = recorded(history, entry(b"same"), entry(b"same"), entry(b"other"))

@@ -12,6 +12,7 @@ from dashboard.core.metrics.intervals import proportion
 from dashboard.core.runs.left_out import left_out_by_label, without_image
 
 _LONGEST_REASON = 160  # characters
+_REASONS_NAMED = 3
 
 
 def unreadable(evidence: Evidence) -> Search:
@@ -22,15 +23,14 @@ def unreadable(evidence: Evidence) -> Search:
     failed, n = run.failed[~others], len(run.table) - int(others.sum())
     if failed.empty:
         return Search()
-    reasons = run.detail(failed, ["reason"])["reason"].fillna("").value_counts()
-    reason, times = str(reasons.index[0]).strip()[:_LONGEST_REASON], int(reasons.iloc[0])
+    told = run.detail(failed, ["reason"])["reason"].fillna("").str.strip().str.rstrip(".")
+    reasons = told.value_counts(sort=False).sort_values(ascending=False, kind="stable")  # else ties change places
     share = proportion(len(failed), n)
     statement = f"{len(failed):,} of {counted(n, 'image')} could not be evaluated ({in_words(share)})"
     if len(failed) == 1:
         statement = f"{statement}, {run.detail(failed, ['file'])['file'].iloc[0]}"
-    if reason:
-        often = "" if times == len(failed) else f", most often ({counted(times, 'time')}) for this reason"
-        statement = f"{statement}{often}: {reason.rstrip('.')}"
+    if reasons.index[0] or len(reasons) > 1:
+        statement += f": {_in_words(reasons)}"
     if count := int(missing.sum()):
         statement += f". Besides, {counted(count, 'file')} named in a table {'is' if count == 1 else 'are'} missing"
     finding = Finding(
@@ -38,6 +38,20 @@ def unreadable(evidence: Evidence) -> Search:
         "Repair or replace these files, and evaluate again.", len(failed), failed.index.to_numpy(), _where(run.failed, others),
     )  # fmt: skip
     return Search(1, [Candidate(finding)])
+
+
+def _in_words(reasons: pd.Series) -> str:
+    """The most frequent reasons with their counts, from counts by reason, the highest first."""
+    texts = [str(reason)[:_LONGEST_REASON].rstrip(".") or "no reason is known" for reason in reasons.index]
+    if len(texts) == 1:
+        return texts[0]
+    named = [
+        f"{text} ({counted(int(count), 'image')})"
+        for text, count in zip(texts[:_REASONS_NAMED], reasons.iloc[:_REASONS_NAMED], strict=True)
+    ]
+    if rest := int(reasons.iloc[_REASONS_NAMED:].sum()):
+        named.append(f"other reasons ({counted(rest, 'image')})")
+    return "; ".join(named)
 
 
 def _where(failed: pd.DataFrame, others: np.ndarray) -> tuple[str, ...]:

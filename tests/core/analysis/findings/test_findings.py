@@ -94,6 +94,20 @@ def test_the_sentences_are_plain_and_give_the_figures(tmp_path: Path) -> None:
     assert (finding.n, finding.rows.tolist(), finding.where) == (43, [40, 41, 42], ("status=failed",))
 
 
+def test_each_of_the_frequent_reasons_is_named_with_its_count(tmp_path: Path) -> None:
+    def statement(*reasons: str) -> str:
+        bad = [replace(failed(40 + i), reason=reason) for i, reason in enumerate(reasons)]
+        folder = RunFolder(tmp_path / str(len(reasons)) / "20260101-000000-abc")
+        folder.save(manifest(n_images=40 + len(bad)))
+        folder.add_part(0, table_of([*(ok(i, "cat", "cat") for i in range(40)), *bad]))
+        (finding,) = find_in(folder)
+        return finding.statement
+
+    assert statement("It is empty.", "It is damaged.").endswith(": It is empty (1 image); It is damaged (1 image).")
+    many = statement("It is empty.", "b.", "It is empty.", "c.", "d.", "")
+    assert many.endswith(": It is empty (2 images); b (1 image); c (1 image); other reasons (2 images).")
+
+
 def test_one_predicted_class_has_several_possible_causes_and_a_step_for_each(tmp_path: Path) -> None:
     finding = next(each for each in found_in(wrong_pixels(1), tmp_path) if each.id == "wrong_pixels")
     assert finding.statement.endswith(
