@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.ui.address import enter_page
 from dashboard.ui.errors import show_error
+from dashboard.ui.explain_choices import take_over_choices
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.resources import get_services, page_served
 from dashboard.ui.sidebar import choose_model
@@ -47,6 +48,8 @@ if not logged_in:
     page_served.set()
     st.stop()
 enter_page(page.url_path)
+if page.url_path == "explain":
+    take_over_choices()
 with st.sidebar:
     choose_model()
     show_visitor()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,13 @@ from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.runs.images import RunImage, run_image
 from dashboard.services import Services
 from dashboard.ui import resources
+from dashboard.ui.address import set_address, whole_address
+from dashboard.ui.explain_choices import CLASS, TARGET_KEY, choices_in_address, model_and_fit
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
-TARGET_KEY = "explain-target"  # the class whose evidence the maps show
 _KEPT = "picture-to-explain"  # (key in the address, picture)
 _LIST = "list-of-run-images"  # (run, index of each image of the list that an image was chosen from)
 _IN_RUN = "run-image-to-explain"  # query parameters that name an image of an evaluation
@@ -36,7 +37,7 @@ def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> 
     """Opens the Explain page with this picture, and with this class and layer if the model has them."""
     keep_picture(name, data)
     st.session_state[TARGET_KEY], st.session_state[EXPLAIN_LAYER_KEY] = target, layer
-    st.switch_page(PAGES / "explain.py")
+    st.switch_page(PAGES / "explain.py", query_params={PICTURE: st.session_state[_KEPT][0]})
 
 
 def open_run_image(run_id: str, index: int, among: Sequence[int] | np.ndarray = ()) -> None:
@@ -46,6 +47,7 @@ def open_run_image(run_id: str, index: int, among: Sequence[int] | np.ndarray = 
         among: the `index` of each image of the list that it was chosen from, in the order of the list.
     """
     st.session_state[_LIST] = run_id, np.asarray(among, np.int64)
+    st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
     st.switch_page(PAGES / "explain.py", query_params={RUN: run_id, IMAGE: str(index)})
 
 
@@ -57,7 +59,8 @@ def list_around(image: RunImage) -> np.ndarray | None:
 
 def turn_to_run_image(run_id: str, index: int) -> None:
     """Turns the Explain page to another image of an evaluation."""
-    st.query_params.from_dict({RUN: run_id, IMAGE: str(index)})
+    st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
+    set_address({**whole_address(), RUN: run_id, IMAGE: str(index), PICTURE: "", CLASS: ""})
 
 
 def picture_to_explain(services: Services) -> Picture | None:
@@ -67,14 +70,13 @@ def picture_to_explain(services: Services) -> Picture | None:
         DatasetError, ImageError: the address names a picture that does not exist.
     """
     if not {RUN, IMAGE, PICTURE} & set(st.query_params) and _IN_RUN in st.session_state:
-        st.query_params.from_dict(st.session_state[_IN_RUN])  # the user comes back from another page
+        set_address(st.session_state[_IN_RUN])  # the user comes back from another page
     if RUN not in st.query_params and IMAGE not in st.query_params:
         st.session_state.pop(_IN_RUN, None)
         return _kept_picture()
-    if st.query_params.to_dict() != st.session_state.get(_IN_RUN):
-        st.session_state[_IN_RUN] = st.query_params.to_dict()
-        st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
     run_id, index = st.query_params.get(RUN, ""), st.query_params.get(IMAGE, "")
+    st.session_state[_IN_RUN] = {RUN: run_id, IMAGE: index}
+    _put_in_address(st.session_state[_IN_RUN])
     if not index.isdecimal():
         raise DatasetError(
             f"{index!r} is not the number of an image.", "Choose one on Batch evaluation.", "image_unknown"
@@ -101,8 +103,13 @@ def _kept_picture() -> Picture | None:
         picture = Picture(*found)
         st.session_state[_KEPT] = key, picture
     if key:
-        st.query_params[PICTURE] = key
+        _put_in_address({PICTURE: key})
     return picture
+
+
+def _put_in_address(picture: Mapping[str, str | Sequence[str]]) -> None:
+    """Puts these parameters into the address, with the choices that hold for every picture."""
+    set_address({**picture, **model_and_fit(), **choices_in_address()})
 
 
 def forget_picture() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui import picture_address
+from dashboard.ui.words import plain
 from tests.conftest import MakeZip, encoded, picture
 from tests.evaluating import evaluate
 from tests.pages.conftest import alts, click_sample, samples_of, sheet, show_evaluation, text_of
@@ -78,6 +79,13 @@ def run(dashboard: Services, make_zip: MakeZip) -> RunManifest:
 def of_run(at: AppTest, run_id: str, image: object) -> AppTest:
     at.query_params["run"], at.query_params["image"] = run_id, str(image)
     return at.run()
+
+
+def open_link(open_page: Open, parameters: Mapping[str, object]) -> AppTest:
+    """The page in a new session, opened at an address with these query parameters."""
+    at = open_page("predict")
+    at.query_params.update(parameters)
+    return at.switch_page("../pages/explain.py").run()
 
 
 def embed(dashboard: Services, run: RunManifest) -> None:
@@ -512,3 +520,37 @@ def test_a_dataset_that_has_other_labels_now_is_asked_about_again(
     make_zip({"cat": 3, "unicorn": 2})  # in its place
     at.button(key="again").click().run()
     assert not at.exception and '"unicorn" (2 images) is not a class of' in text_of(at)
+
+
+def test_the_address_says_what_is_chosen_and_a_link_shows_it_again(open_page: Open, frog: AppTest) -> None:
+    assert set(frog.query_params) == {"picture"}
+    frog.selectbox(key="fit").select("pad").run()
+    frog.selectbox(key="explain-target").select("truck").run()
+    frog.selectbox(key="explain-layer").select("conv_a").run()
+    view(frog, "One map").selectbox(key="explain-method").select("hires-cam").run()
+    chosen = {"fit": "pad", "class": "truck", "layer": "conv_a", "method": "hires-cam", "tab": "One map"}
+    assert {name: value for name, value in frog.query_params.items() if name != "picture"} == chosen
+    opened = open_link(open_page, frog.query_params)
+    assert not opened.exception and maps(opened) == maps(frog) == [
+        "HiResCAM heatmap for truck over the picture; point at a cell for its value"
+    ]
+    assert opened.query_params == frog.query_params
+    assert {opened.selectbox(key=key).value for key in ("fit", "explain-layer")} == {"pad", "conv_a"}
+    view(opened, "Layers")
+    assert alts(opened)[-1] == "HiResCAM heatmap for truck from layer conv_b"
+    assert opened.query_params["method"] == "hires-cam"
+    view(opened, "Methods")
+    opened.selectbox(key="fit").select("as-trained").run()
+    opened.selectbox(key="explain-target").select("the predicted class").run()
+    opened.selectbox(key="explain-layer").select("conv_b").run()
+    assert set(opened.query_params) == {"picture"}
+
+
+def test_a_link_that_names_what_the_model_does_not_have_says_so(open_page: Open, frog: AppTest) -> None:
+    link = {"class": "unicorn", "layer": "conv_z", "method": "x", "tab": "y", "fit": "z"}
+    opened = open_link(open_page, {**frog.query_params, **link})
+    assert not opened.exception and len(maps(opened)) == len(INSTANT)
+    assert [toast.value for toast in opened.toast] == [
+        f"The model has no {what}. The default is shown." for what in ("class unicorn", plain("layer conv_z"))
+    ]
+    assert set(opened.query_params) == {"picture"}

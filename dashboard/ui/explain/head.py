@@ -15,10 +15,11 @@ from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
 from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.explain.neighbours import show_neighbours
+from dashboard.ui.explain_choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY
 from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.headline import show_headline
 from dashboard.ui.navigation import PAGES
-from dashboard.ui.picture_address import RUN, TARGET_KEY, Picture, forget_picture
+from dashboard.ui.picture_address import RUN, Picture, forget_picture
 from dashboard.ui.question import Look, Question, choose_opacity, made_maps
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_WORDS
@@ -26,7 +27,6 @@ from dashboard.ui.thumbnails import on_page
 from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
 
 SIDE = 256  # pixels of the small picture
-METHOD_KEY, LAYERS_METHOD_KEY = "explain-method", "explain-layers-method"
 
 
 def show_ways_back(run_id: str | None) -> None:
@@ -151,8 +151,10 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
         all_layers: the open tab shows all layers, so the choice of a layer is disabled.
     """
     choices = [PREDICTED_CLASS, *answer.version.class_names]
-    if st.session_state.get(TARGET_KEY) not in choices:
+    if (wanted := st.session_state.get(TARGET_KEY)) not in choices:
         st.session_state[TARGET_KEY] = PREDICTED_CLASS
+        if wanted:
+            _say_that_it_is_unknown("class", wanted)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="question"):
         chosen = str(
             st.selectbox(
@@ -185,8 +187,10 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
     default = explanation.layer.name
     offered = {layer.name for layer in (*stages(explanation.layers), explanation.layer)}
     layers = {layer.name: layer for layer in explanation.layers if layer.name in offered}
-    if st.session_state.get(EXPLAIN_LAYER_KEY) not in layers:
+    if (wanted := st.session_state.get(EXPLAIN_LAYER_KEY)) not in layers:
         st.session_state[EXPLAIN_LAYER_KEY] = default
+        if wanted:
+            _say_that_it_is_unknown("layer", wanted)
     names, called = list(layers), layer_names(list(layers.values()))
     chosen = str(
         st.selectbox(
@@ -204,15 +208,32 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
     return None if chosen == default else chosen
 
 
+def _say_that_it_is_unknown(what: str, wanted: str) -> None:
+    """Says that the model lacks what was chosen for another model, or what a link names."""
+    st.toast(f"The model has no {what} {plain(wanted)}. The default is shown.", icon=":material/info:")
+
+
+def _methods(question: Question, only_layers: bool) -> tuple[dict[str, Method], str]:
+    """The methods that can be used, by name, and the name of the chosen one; "" if there is none."""
+    methods = {method.name: method for method in question.methods if method.uses_layer or not only_layers}
+    wanted = [st.session_state.get(key) for key in (LAYERS_METHOD_KEY, METHOD_KEY)[not only_layers :]]
+    return methods, next((name for name in [*wanted, *methods] if name in methods), "")
+
+
+def method_for_address(question: Question, only_layers: bool) -> str:
+    """Name of the chosen method; "" if it is the first one, which is the default."""
+    methods, chosen = _methods(question, only_layers)
+    return "" if chosen == next(iter(methods), "") else chosen
+
+
 def choose_method(question: Question, only_layers: bool = False) -> Method | None:
     """Shows the choice of a method, which the tabs share. Returns None if no method can be used."""
-    methods = {method.name: method for method in question.methods if method.uses_layer or not only_layers}
+    methods, chosen = _methods(question, only_layers)
     if not methods:
         return None
     key = LAYERS_METHOD_KEY if only_layers else METHOD_KEY
-    if st.session_state.get(key) not in methods:
-        wanted = str(st.session_state.get(METHOD_KEY))
-        st.session_state[key] = wanted if wanted in methods else next(iter(methods))
+    if st.session_state.get(key) != chosen:
+        st.session_state[key] = chosen
     names = list(methods)
     name = str(
         st.selectbox(
