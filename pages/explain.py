@@ -7,12 +7,12 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.ui.answering import first_answer
 from dashboard.ui.errors import show_error
-from dashboard.ui.explain.head import choose_question, method_for_address, show_head, show_summary, show_ways_back
+from dashboard.ui.explain.head import choose_question, method_for_address, show_head, show_summary, show_ways_on
 from dashboard.ui.explain.picture_choice import choose_picture
 from dashboard.ui.explain.tabs import TABS
 from dashboard.ui.explain_choices import TAB_KEY, put_choices_in_address
 from dashboard.ui.model_banner import show_model_banner
-from dashboard.ui.picture_address import RUN, Picture, picture_to_explain
+from dashboard.ui.picture_address import Picture, picture_to_explain
 from dashboard.ui.sidebar import classes_in_use, model_in_use
 from dashboard.ui.tab_title import name_tab
 from dashboard.ui.visitor import visitors_services
@@ -22,6 +22,7 @@ services = visitors_services()
 
 def show(picture: Picture) -> None:
     """The answer, then the tabs; only the open one is worked out."""
+    show_ways_on(services)
     answer = first_answer(services, model_in_use(), picture.name, picture.data)
     show_head(services, picture, answer)
     summary = st.empty()
@@ -61,5 +62,6 @@ try:
             )
             choose_picture(services.settings.samples_dir, classes_in_use())
 except DashboardError as error:
+    if picture is None:
+        show_ways_on(services)
     show_error(error, f"{picture.name} cannot be explained." if picture else "There is nothing to explain.")
-    show_ways_back(st.query_params.get(RUN))

@@ -8,6 +8,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 from dashboard.ui.headline import THRESHOLD, THRESHOLD_KEY
 from dashboard.ui.model_banner import show_model_banner
+from dashboard.ui.picture_address import keep_predicted
 from dashboard.ui.predict.classes_line import show_classes
 from dashboard.ui.predict.picture_choice import choose_picture
 from dashboard.ui.sidebar import classes_in_use, model_in_use
@@ -35,6 +36,7 @@ if picture := choose_picture(services.settings.samples_dir, classes_in_use()):
     from dashboard.ui.answering import first_answer  # only here, because the first view does not need it
 
     name_tab(picture[0], "Predict")
+    keep_predicted(*picture)
     try:
         answer = first_answer(services, model_in_use(), *picture)
         from dashboard.ui.predict.picture_view import show_picture

@@ -20,6 +20,7 @@ from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
 _KEPT = "picture-to-explain"  # (key in the address, picture)
+_PREDICTED = "picture-predicted"  # key of the picture that Predict showed last
 _LIST = "list-of-run-images"  # (run, index of each image of the list that an image was chosen from)
 _IN_RUN = "run-image-to-explain"  # query parameters that name an image of an evaluation
 
@@ -51,16 +52,22 @@ def open_run_image(run_id: str, index: int, among: Sequence[int] | np.ndarray = 
     st.switch_page(PAGES / "explain.py", query_params={RUN: run_id, IMAGE: str(index)})
 
 
-def list_around(image: RunImage) -> np.ndarray | None:
+def list_around(run_id: str, index: int) -> np.ndarray | None:
     """The `index` of each image of the list that this one was chosen from; None if it was not chosen from a list."""
-    run_id, indices = st.session_state.get(_LIST, ("", ()))
-    return indices if run_id == image.run_id and image.index in indices else None
+    of_run, indices = st.session_state.get(_LIST, ("", ()))
+    return indices if of_run == run_id and index in indices else None
 
 
 def turn_to_run_image(run_id: str, index: int) -> None:
     """Turns the Explain page to another image of an evaluation."""
     st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
     set_address({**whole_address(), RUN: run_id, IMAGE: str(index), PICTURE: "", CLASS: ""})
+
+
+def run_image_in_address() -> tuple[str, int | None]:
+    """The id of the evaluation that the address names, "" for none, and the index of its image, if that is a number."""
+    index = st.query_params.get(IMAGE, "")
+    return st.query_params.get(RUN, ""), int(index) if index.isdecimal() else None
 
 
 def picture_to_explain(services: Services) -> Picture | None:
@@ -74,14 +81,16 @@ def picture_to_explain(services: Services) -> Picture | None:
     if RUN not in st.query_params and IMAGE not in st.query_params:
         st.session_state.pop(_IN_RUN, None)
         return _kept_picture()
-    run_id, index = st.query_params.get(RUN, ""), st.query_params.get(IMAGE, "")
-    st.session_state[_IN_RUN] = {RUN: run_id, IMAGE: index}
+    st.session_state[_IN_RUN] = {name: st.query_params.get(name, "") for name in (RUN, IMAGE)}
     _put_in_address(st.session_state[_IN_RUN])
-    if not index.isdecimal():
+    run_id, index = run_image_in_address()
+    if index is None:
         raise DatasetError(
-            f"{index!r} is not the number of an image.", "Choose one on Batch evaluation.", "image_unknown"
+            f"{st.query_params.get(IMAGE, '')!r} is not the number of an image.",
+            "Choose one on Batch evaluation.",
+            "image_unknown",
         )
-    image = run_image(stored_run(services, run_id), int(index))
+    image = run_image(stored_run(services, run_id), index)
     return Picture(image.name, image.data, image)
 
 
@@ -90,6 +99,14 @@ def keep_picture(name: str, data: bytes) -> None:
     st.session_state[_KEPT] = resources.get_services().pictures.keep(name, data), Picture(name, data)
     st.session_state[TARGET_KEY] = None
     st.session_state.pop(_IN_RUN, None)
+
+
+def keep_predicted(name: str, data: bytes) -> None:
+    """Makes Explain show this picture, which Predict shows, unless Explain was given another one since."""
+    key = resources.get_services().pictures.keep(name, data)
+    if st.session_state.get(_PREDICTED) != key:
+        st.session_state[_PREDICTED] = key
+        keep_picture(name, data)
 
 
 def _kept_picture() -> Picture | None:

@@ -554,3 +554,32 @@ def test_a_link_that_names_what_the_model_does_not_have_says_so(open_page: Open,
         f"The model has no {what}. The default is shown." for what in ("class unicorn", plain("layer conv_z"))
     ]
     assert set(opened.query_params) == {"picture"}
+
+
+def test_an_image_that_cannot_be_read_does_not_end_the_way(
+    page: AppTest, dashboard: Services, make_zip: MakeZip
+) -> None:
+    dataset = make_zip({"cat": 2, "ship": 1}, extra={"dog/text.png": b"hello"})
+    run = evaluate(dataset, dashboard.registry.get(TINY), dashboard.engine, dashboard.runs)
+    table = dashboard.runs.folder(run.run_id).load().table
+    [unreadable] = table.loc[table["status"] == "failed", "index"]
+    of_run(page, run.run_id, unreadable)
+    assert not page.exception and "is text, not an image" in text_of(page)
+    assert f"{unreadable + 1} of 4: all images" in text_of(page)
+    page.button(key="previous-image").click().run()
+    assert not page.exception and maps(page) and page.query_params["image"] == str(unreadable - 1)
+
+
+def test_it_shows_the_picture_that_was_predicted_last(frog: AppTest) -> None:
+    frog.switch_page("../pages/predict.py")
+    frog.query_params.clear()
+    frog.run()
+    click_sample(frog, "ship")
+    predicted = Path(frog.session_state["chosen-picture"][0]).name
+    frog.switch_page("../pages/explain.py").run()
+    assert not frog.exception and predicted in [text.value for text in frog.text]
+    click_another = frog.button(key="another").click().run()
+    click_sample(click_another, "frog")
+    for page in ("predict", "explain"):  # Predict shows the older picture again
+        frog.switch_page(f"../pages/{page}.py").run()
+    assert predicted not in [text.value for text in frog.text]

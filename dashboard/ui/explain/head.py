@@ -19,7 +19,7 @@ from dashboard.ui.explain_choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_K
 from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.headline import show_headline
 from dashboard.ui.navigation import PAGES
-from dashboard.ui.picture_address import RUN, Picture, forget_picture
+from dashboard.ui.picture_address import RUN, Picture, forget_picture, run_image_in_address
 from dashboard.ui.question import Look, Question, choose_opacity, made_maps
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_WORDS
@@ -29,24 +29,24 @@ from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
 SIDE = 256  # pixels of the small picture
 
 
-def show_ways_back(run_id: str | None) -> None:
-    """Shows the ways back: to another picture, and to the evaluation that this picture belongs to."""
-    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
-    if run_id:
-        st.page_link(
-            PAGES / "evaluate.py",
-            label="Back to evaluation",
-            icon=":material/dataset:",
-            query_params={RUN: run_id},
-        )
+def show_ways_on(services: Services) -> None:
+    """Shows the ways to another picture, to the evaluation that the picture belongs to, and to its next image."""
+    run_id, index = run_image_in_address()
+    with st.container(horizontal=True, vertical_alignment="center", key="ways-on"):
+        st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
+        if run_id:
+            st.page_link(
+                PAGES / "evaluate.py",
+                label="Back to evaluation",
+                icon=":material/dataset:",
+                query_params={RUN: run_id},
+            )
+            if index is not None:
+                show_neighbours(services, run_id, index)
 
 
 def show_head(services: Services, picture: Picture, answer: Answer) -> None:
     """Shows the picture and the answer that all maps below belong to."""
-    with st.container(horizontal=True, vertical_alignment="center", key="ways-back"):
-        show_ways_back(picture.from_run.run_id if picture.from_run else None)
-        if picture.from_run:
-            show_neighbours(services, picture.from_run)
     small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
     small.image(on_page(fit_side(answer.picture, SIDE)), width="stretch", alt="The picture")
     with words, st.container(width=440, gap="xsmall"):
