@@ -13,13 +13,16 @@ from dashboard.core.runs.images import RunImage, run_image
 from dashboard.services import Services
 from dashboard.ui import resources
 from dashboard.ui.address import set_address, whole_address
+from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, WHERE
 from dashboard.ui.explain_choices import CLASS, TARGET_KEY, choices_in_address, model_and_fit
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
+_OF_LIST = (WHERE, SHOW, SORT, IN_VIEW)  # query parameters about the list that an image was chosen from
 _KEPT = "picture-to-explain"  # (key in the address, picture)
+_MOST_DIGITS = 18  # of an index that tables can hold
 _PREDICTED = "picture-predicted"  # key of the picture that Predict showed last
 _LIST = "list-of-run-images"  # (run, index of each image of the list that an image was chosen from)
 _IN_RUN = "run-image-to-explain"  # query parameters that name an image of an evaluation
@@ -41,15 +44,21 @@ def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> 
     st.switch_page(PAGES / "explain.py", query_params={PICTURE: st.session_state[_KEPT][0]})
 
 
-def open_run_image(run_id: str, index: int, among: Sequence[int] | np.ndarray = ()) -> None:
+def open_run_image(
+    run_id: str,
+    index: int,
+    among: Sequence[int] | np.ndarray = (),
+    list_parameters: Mapping[str, str | Sequence[str]] | None = None,
+) -> None:
     """Opens the Explain page with an image of an evaluation.
 
     Args:
         among: the `index` of each image of the list that it was chosen from, in the order of the list.
+        list_parameters: what the address says about the list, as far as it can: WHERE, SHOW, SORT and IN_VIEW.
     """
     st.session_state[_LIST] = run_id, np.asarray(among, np.int64)
     st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
-    st.switch_page(PAGES / "explain.py", query_params={RUN: run_id, IMAGE: str(index)})
+    st.switch_page(PAGES / "explain.py", query_params={RUN: run_id, IMAGE: str(index), **(list_parameters or {})})
 
 
 def list_around(run_id: str, index: int) -> np.ndarray | None:
@@ -61,13 +70,16 @@ def list_around(run_id: str, index: int) -> np.ndarray | None:
 def turn_to_run_image(run_id: str, index: int) -> None:
     """Turns the Explain page to another image of an evaluation."""
     st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
-    set_address({**whole_address(), RUN: run_id, IMAGE: str(index), PICTURE: "", CLASS: ""})
+    stays = whole_address()
+    if stays.get(RUN) != [run_id]:
+        stays = {name: values for name, values in stays.items() if name not in _OF_LIST}
+    set_address({**stays, RUN: run_id, IMAGE: str(index), PICTURE: "", CLASS: ""})
 
 
 def run_image_in_address() -> tuple[str, int | None]:
     """The id of the evaluation that the address names, "" for none, and the index of its image, if that is a number."""
     index = st.query_params.get(IMAGE, "")
-    return st.query_params.get(RUN, ""), int(index) if index.isdecimal() else None
+    return st.query_params.get(RUN, ""), int(index) if index.isdecimal() and len(index) < _MOST_DIGITS else None
 
 
 def picture_to_explain(services: Services) -> Picture | None:
@@ -81,7 +93,7 @@ def picture_to_explain(services: Services) -> Picture | None:
     if RUN not in st.query_params and IMAGE not in st.query_params:
         st.session_state.pop(_IN_RUN, None)
         return _kept_picture()
-    st.session_state[_IN_RUN] = {name: st.query_params.get(name, "") for name in (RUN, IMAGE)}
+    st.session_state[_IN_RUN] = {name: st.query_params.get_all(name) for name in (RUN, IMAGE, *_OF_LIST)}
     _put_in_address(st.session_state[_IN_RUN])
     run_id, index = run_image_in_address()
     if index is None:

@@ -24,7 +24,7 @@ from dashboard.ui import picture_address
 from dashboard.ui.words import plain
 from tests.conftest import MakeZip, encoded, picture
 from tests.evaluating import evaluate
-from tests.pages.conftest import alts, click_sample, samples_of, sheet, show_evaluation, text_of
+from tests.pages.conftest import alts, click_in_sheet, click_sample, samples_of, sheet, show_evaluation, text_of
 
 Open = Callable[[str], AppTest]
 TINY = "tiny@1"
@@ -583,3 +583,29 @@ def test_it_shows_the_picture_that_was_predicted_last(frog: AppTest) -> None:
     for page in ("predict", "explain"):  # Predict shows the older picture again
         frog.switch_page(f"../pages/{page}.py").run()
     assert predicted not in [text.value for text in frog.text]
+
+
+def position(at: AppTest) -> str:
+    return next(c.value for c in at.caption if re.match(r"[\d,]+ of [\d,]+: ", c.value))
+
+
+def test_the_address_holds_the_list_and_the_view_to_return_to(open_page: Open, run: RunManifest) -> None:
+    at = open_page("evaluate")
+    at.query_params.update({"run": run.run_id, "where": "true_label=cat", "show": "status=ok"})
+    at.run()
+    at.session_state["view"] = "Images"
+    at.run()
+    at.selectbox(key="image-order").select("least confident").run()
+    listed = [item["index"] for item in sheet(at)]
+    click_in_sheet(at, listed[1])
+    assert not at.exception and position(at) == "2 of 3: labelled cat"
+    reloaded = open_link(open_page, at.query_params)
+    assert position(reloaded) == position(at)
+    reloaded.button(key="next-image").click().run()
+    assert reloaded.query_params == {**at.query_params, "image": str(listed[2])}
+    [link] = [each.proto for each in reloaded.get("page_link") if each.proto.label == "Back to evaluation"]
+    assert link.query_string == f"run={run.run_id}&where=true_label%3Dcat&show=status%3Dok&view=Images"
+
+    at.switch_page("../pages/evaluate.py").run()  # Back comes to Batch evaluation with the address of Explain
+    assert not at.exception and [item["index"] for item in sheet(at)] == listed
+    assert at.query_params == {"run": run.run_id, "where": "true_label=cat", "show": "status=ok", "view": "Images"}

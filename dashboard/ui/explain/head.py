@@ -14,6 +14,7 @@ from dashboard.core.models.facts import stages
 from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
 from dashboard.ui.doubtful_labels import doubtful_labels
+from dashboard.ui.evaluation_address import IN_VIEW, SHOW, VIEW, WHERE
 from dashboard.ui.explain.neighbours import show_neighbours
 from dashboard.ui.explain_choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY
 from dashboard.ui.feedback_form import ask_for_feedback
@@ -35,11 +36,12 @@ def show_ways_on(services: Services) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="ways-on"):
         st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
         if run_id:
+            there = {name: st.query_params.get_all(of) for name, of in ((WHERE, WHERE), (SHOW, SHOW), (VIEW, IN_VIEW))}
             st.page_link(
                 PAGES / "evaluate.py",
                 label="Back to evaluation",
                 icon=":material/dataset:",
-                query_params={RUN: run_id},
+                query_params={RUN: run_id, **there},
             )
             if index is not None:
                 show_neighbours(services, run_id, index)

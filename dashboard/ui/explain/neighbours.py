@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from typing import cast, get_args
+
 import numpy as np
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.runs.filters import in_words, parse_filter
+from dashboard.core.runs.filters import Filter, in_words, parse_filter
+from dashboard.core.runs.run import Order, ordered
 from dashboard.services import Services
 from dashboard.ui.address import kept_texts
-from dashboard.ui.filter_bar import WHERE
+from dashboard.ui.evaluation_address import SHOW, SORT, WHERE
 from dashboard.ui.picture_address import IMAGE, list_around, turn_to_run_image
 from dashboard.ui.session import filtered_run, stored_run
 from dashboard.ui.words import plain
-
-_SHOW = "show"  # in the address of Batch evaluation: which of the filtered images its gallery shows
 
 
 def show_neighbours(services: Services, run_id: str, index: int) -> None:
@@ -61,16 +62,27 @@ def _position(indices: np.ndarray, index: int) -> int:
 def _images(services: Services, run_id: str, index: int) -> tuple[np.ndarray, str]:
     """The `index` of each image to go through, (N,), and which images these are in words.
 
-    It is the list from which the image was chosen. If there was none, the address says what was shown. That counts only if
-    the image is among it, because one can also come from elsewhere.
+    It is the list from which the image was chosen. After a reload, it is the list that the address names. If there is none,
+    it is what Batch evaluation showed. That counts only if the image is among it, because one can also come from elsewhere.
     """
+    where, show = (st.query_params.get_all(parameter) for parameter in (WHERE, SHOW))
+    order = st.query_params.get(SORT, "")
     if (listed := list_around(run_id, index)) is not None:
-        return listed, "as in the list"
-    run = stored_run(services, run_id)
-    filtered = parse_filter(kept_texts(WHERE, run_id))
-    shown = parse_filter(kept_texts(_SHOW, run_id))
-    for conditions in ((*filtered, *shown), filtered, ()):
-        indices = np.sort(filtered_run(services, run, conditions).table["index"].to_numpy())
+        return listed, _in_words(parse_filter([*where, *show])) if order else "as in the list"
+    if not where and not show:
+        where, show = kept_texts(WHERE, run_id), kept_texts(SHOW, run_id)
+    run, filtered = stored_run(services, run_id), parse_filter(where)
+    for conditions in ((*filtered, *parse_filter(show)), filtered, ()):
+        some = filtered_run(services, run, conditions)
+        known = order in get_args(Order) and conditions
+        indices = (
+            ordered(some, cast(Order, order))["index"].to_numpy() if known else np.sort(some.table["index"].to_numpy())
+        )
         if index in indices:
             break
-    return indices, plain(in_words(conditions))
+    return indices, _in_words(conditions)
+
+
+def _in_words(conditions: Filter) -> str:
+    """The conditions in words, without the one of the gallery of all images."""
+    return plain(in_words(tuple(condition for condition in conditions if str(condition) != "status=ok")))
