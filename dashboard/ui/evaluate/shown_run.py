@@ -21,6 +21,11 @@ def show(run_id: str) -> None:
     st.session_state[_RUN_ID] = st.query_params[_RUN] = run_id
 
 
+def forget_unknown() -> None:
+    """Forgets a run that does not exist. The address still names it, until the reader goes on."""
+    st.session_state.pop(_RUN_ID, None)
+
+
 def show_none() -> None:
     """Makes the page show no run."""
     st.session_state.pop(_RUN_ID, None)
