@@ -50,7 +50,11 @@ def show_ways_on(services: Services) -> None:
 def show_head(services: Services, picture: Picture, answer: Answer) -> None:
     """Shows the picture and the answer that all maps below belong to."""
     small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
-    small.image(on_page(fit_side(answer.picture, SIDE)), width="stretch", alt="The picture")
+    with small.container(key="small-picture"):
+        st.html(
+            f"<style>.st-key-small-picture [data-testid=stImageContainer] img:not([style*=max-height]) {{ max-height: {SIDE}px }}</style>"
+        )
+        st.image(on_page(fit_side(answer.picture, SIDE)), width="stretch", alt="The picture")
     with words, st.container(width=440, gap="xsmall"):
         st.text(picture.name)
         show_headline(answer)
@@ -70,8 +74,8 @@ def show_head(services: Services, picture: Picture, answer: Answer) -> None:
         _warn_of_another_answer(picture.from_run, answer)
     fit = answer.version.preprocessing.fit
     if answer.has_other_shape and not answer.map_covers_picture:
-        sees = "sees the picture between black bars" if fit == "pad" else "may see only a part of the picture"
-        st.caption(f"The model {sees}. The maps cover what it sees.")
+        between = "The model sees the picture between black bars. " if fit == "pad" else ""
+        st.caption(f"{between}The maps cover what the model sees.")
     if answer.explanation is None:
         st.info(
             f"{plain(answer.explanation_fault)} Methods that need no layer still work.",
