@@ -36,9 +36,9 @@ if picture := choose_picture(services.settings.samples_dir, classes_in_use()):
     from dashboard.ui.answering import first_answer  # only here, because the first view does not need it
 
     name_tab(picture[0], "Predict")
-    keep_predicted(*picture)
     try:
         answer = first_answer(services, model_in_use(), *picture)
+        keep_predicted(*picture)
         from dashboard.ui.predict.picture_view import show_picture
 
         show_picture(services, answer, picture[1])
