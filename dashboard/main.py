@@ -9,14 +9,17 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.ui.address import enter_page
 from dashboard.ui.errors import show_error
+from dashboard.ui.explain_choices import take_over_choices
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.resources import get_services, page_served
 from dashboard.ui.sidebar import choose_model
+from dashboard.ui.thumbnails import PICTURES_FIT
 from dashboard.ui.visitor import has_to_log_in, show_visitor
 
 st.set_page_config(page_icon=str(Path(__file__).parent / "ui" / "icon.png"), layout="wide")
 # Streamlit writes white on a primary button in the dark theme too, whose primary colour has to be light for other texts
 st.html("<style>[data-testid=stBaseButton-primary] { color: light-dark(#ffffff, #0b1016) }</style>")
+st.html(f"<style>{PICTURES_FIT}</style>")
 TITLES = {  # by address; the first page is the start
     "predict": "Predict", "explain": "Explain", "evaluate": "Batch evaluation", "compare": "Compare",
     "history": "History", "diagnostics": "Diagnostics",
@@ -47,6 +50,8 @@ if not logged_in:
     page_served.set()
     st.stop()
 enter_page(page.url_path)
+if page.url_path == "explain":
+    take_over_choices()
 with st.sidebar:
     choose_model()
     show_visitor()

@@ -7,11 +7,12 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.ui.answering import first_answer
 from dashboard.ui.errors import show_error
-from dashboard.ui.explain.head import choose_question, show_head, show_summary, show_ways_back
+from dashboard.ui.explain.head import choose_question, method_for_address, show_head, show_summary, show_ways_on
 from dashboard.ui.explain.picture_choice import choose_picture
 from dashboard.ui.explain.tabs import TABS
+from dashboard.ui.explain_choices import TAB_KEY, put_choices_in_address
 from dashboard.ui.model_banner import show_model_banner
-from dashboard.ui.picture_address import RUN, Picture, picture_to_explain
+from dashboard.ui.picture_address import Picture, picture_to_explain
 from dashboard.ui.sidebar import classes_in_use, model_in_use
 from dashboard.ui.tab_title import name_tab
 from dashboard.ui.visitor import visitors_services
@@ -21,14 +22,23 @@ services = visitors_services()
 
 def show(picture: Picture) -> None:
     """The answer, then the tabs; only the open one is worked out."""
+    show_ways_on(services)
     answer = first_answer(services, model_in_use(), picture.name, picture.data)
     show_head(services, picture, answer)
     summary = st.empty()
     summary.skeleton(40)  # the sentence needs the maps, which are made below
-    open_title = st.session_state.get("explain-tab")
-    all_layers = any(tab.all_layers for tab in TABS if tab.title == open_title)
-    question, look = choose_question(picture, answer, all_layers)
-    places = st.tabs([tab.title for tab in TABS], key="explain-tab", on_change="rerun")
+    open_tab = next((tab for tab in TABS if tab.title == st.session_state.get(TAB_KEY)), TABS[0])
+    if open_tab == TABS[0]:  # a link may name a tab that does not exist
+        st.session_state.pop(TAB_KEY, None)
+    question, look = choose_question(picture, answer, open_tab.all_layers)
+    method = method_for_address(question, open_tab.all_layers) if open_tab.one_method else ""
+    put_choices_in_address(
+        target="" if question.target == answer.predicted_label else question.target,
+        layer=question.layer or "",
+        method=method,
+        tab="" if open_tab == TABS[0] else open_tab.title,
+    )
+    places = st.tabs([tab.title for tab in TABS], key=TAB_KEY, on_change="rerun")
     for tab, place in zip(TABS, places, strict=True):
         if place.open:
             with place:
@@ -52,5 +62,6 @@ try:
             )
             choose_picture(services.settings.samples_dir, classes_in_use())
 except DashboardError as error:
+    if picture is None:
+        show_ways_on(services)
     show_error(error, f"{picture.name} cannot be explained." if picture else "There is nothing to explain.")
-    show_ways_back(st.query_params.get(RUN))

@@ -8,6 +8,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 from dashboard.ui.headline import THRESHOLD, THRESHOLD_KEY
 from dashboard.ui.model_banner import show_model_banner
+from dashboard.ui.picture_address import keep_predicted
 from dashboard.ui.predict.classes_line import show_classes
 from dashboard.ui.predict.picture_choice import choose_picture
 from dashboard.ui.sidebar import classes_in_use, model_in_use
@@ -37,6 +38,7 @@ if picture := choose_picture(services.settings.samples_dir, classes_in_use()):
     name_tab(picture[0], "Predict")
     try:
         answer = first_answer(services, model_in_use(), *picture)
+        keep_predicted(*picture)
         from dashboard.ui.predict.picture_view import show_picture
 
         show_picture(services, answer, picture[1])

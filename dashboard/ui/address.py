@@ -1,10 +1,11 @@
-"""Lists of texts in the address of a page, which the session keeps for when the reader comes back."""
+"""What the address of a page holds, and the lists of texts that the session keeps for when the reader comes back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _PAGE, _ENTERED = "page-shown", "page-entered"  # in the session
 
@@ -31,6 +32,32 @@ def enter_page(name: str) -> None:
     """Notes whether this run of the script opens another page than the one before. The entry script calls it."""
     st.session_state[_ENTERED] = st.session_state.get(_PAGE) != name
     st.session_state[_PAGE] = name
+
+
+def page_entered() -> bool:
+    """True in the first run of the script after another page, or after the page was loaded."""
+    return bool(st.session_state.get(_ENTERED))
+
+
+def went_in_history() -> bool:
+    """True if the reader came to this address with the browser's Back or Forward."""
+    context = get_script_run_ctx()  # Streamlit does not tell it elsewhere
+    return context is not None and context.is_history_navigation
+
+
+def whole_address() -> dict[str, list[str]]:
+    """All query parameters, each with all its values."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def set_address(parameters: Mapping[str, str | Sequence[str]]) -> None:
+    """Replaces all query parameters; one without a value is left out.
+
+    They change together, so that the browser's history gets one entry, and none if they are what they were.
+    """
+    wanted = {name: [value] if isinstance(value, str) else list(value) for name, value in parameters.items() if value}
+    if wanted != whole_address():
+        st.query_params.from_dict(wanted)
 
 
 def put_in_address(parameter: str, owner: str, texts: Sequence[str]) -> None:

@@ -18,7 +18,9 @@ def show_error(error: DashboardError, title: str) -> None:
     with st.container(border=True):
         st.error(plain(title), icon=":material/error:")
         st.text(error.message)
-        if error.fix:
+        if error.code == "run_unknown":  # its fix names a command, which readers of a page may not have
+            st.page_link(PAGES / "evaluate.py", label="All evaluations", icon=":material/dataset:")
+        elif error.fix:
             st.text(_COMMAND_AT_END.sub(":", error.fix).replace("`", ""))
             for command in commands_in(error.fix):
                 st.code(command, language="bash")

@@ -15,9 +15,9 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.run import Run
 from dashboard.ui.address import put_in_address, texts_in_address
 from dashboard.ui.errors import show_error
+from dashboard.ui.evaluation_address import WHERE
 from dashboard.ui.words import NOT_YOURS, plain
 
-WHERE = "where"  # in the address
 _MOST_SUGGESTED = 40  # classes
 _NAMES = {
     "true_label": "Label", "predicted_label": "Predicted class", "correct": "Right or wrong", "confidence": "Confidence",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,18 @@ from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.runs.images import RunImage, run_image
 from dashboard.services import Services
 from dashboard.ui import resources
+from dashboard.ui.address import set_address, whole_address
+from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, WHERE
+from dashboard.ui.explain_choices import CLASS, TARGET_KEY, choices_in_address, model_and_fit
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
-TARGET_KEY = "explain-target"  # the class whose evidence the maps show
+_OF_LIST = (WHERE, SHOW, SORT, IN_VIEW)  # query parameters about the list that an image was chosen from
 _KEPT = "picture-to-explain"  # (key in the address, picture)
+_MOST_DIGITS = 18  # of an index that tables can hold
+_PREDICTED = "picture-predicted"  # key of the picture that Predict showed last
 _LIST = "list-of-run-images"  # (run, index of each image of the list that an image was chosen from)
 _IN_RUN = "run-image-to-explain"  # query parameters that name an image of an evaluation
 
@@ -36,28 +41,45 @@ def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> 
     """Opens the Explain page with this picture, and with this class and layer if the model has them."""
     keep_picture(name, data)
     st.session_state[TARGET_KEY], st.session_state[EXPLAIN_LAYER_KEY] = target, layer
-    st.switch_page(PAGES / "explain.py")
+    st.switch_page(PAGES / "explain.py", query_params={PICTURE: st.session_state[_KEPT][0]})
 
 
-def open_run_image(run_id: str, index: int, among: Sequence[int] | np.ndarray = ()) -> None:
+def open_run_image(
+    run_id: str,
+    index: int,
+    among: Sequence[int] | np.ndarray = (),
+    list_parameters: Mapping[str, str | Sequence[str]] | None = None,
+) -> None:
     """Opens the Explain page with an image of an evaluation.
 
     Args:
         among: the `index` of each image of the list that it was chosen from, in the order of the list.
+        list_parameters: what the address says about the list, as far as it can: WHERE, SHOW, SORT and IN_VIEW.
     """
     st.session_state[_LIST] = run_id, np.asarray(among, np.int64)
-    st.switch_page(PAGES / "explain.py", query_params={RUN: run_id, IMAGE: str(index)})
+    st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
+    st.switch_page(PAGES / "explain.py", query_params={RUN: run_id, IMAGE: str(index), **(list_parameters or {})})
 
 
-def list_around(image: RunImage) -> np.ndarray | None:
+def list_around(run_id: str, index: int) -> np.ndarray | None:
     """The `index` of each image of the list that this one was chosen from; None if it was not chosen from a list."""
-    run_id, indices = st.session_state.get(_LIST, ("", ()))
-    return indices if run_id == image.run_id and image.index in indices else None
+    of_run, indices = st.session_state.get(_LIST, ("", ()))
+    return indices if of_run == run_id and index in indices else None
 
 
 def turn_to_run_image(run_id: str, index: int) -> None:
     """Turns the Explain page to another image of an evaluation."""
-    st.query_params.from_dict({RUN: run_id, IMAGE: str(index)})
+    st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
+    stays = whole_address()
+    if stays.get(RUN) != [run_id]:
+        stays = {name: values for name, values in stays.items() if name not in _OF_LIST}
+    set_address({**stays, RUN: run_id, IMAGE: str(index), PICTURE: "", CLASS: ""})
+
+
+def run_image_in_address() -> tuple[str, int | None]:
+    """The id of the evaluation that the address names, "" for none, and the index of its image, if that is a number."""
+    index = st.query_params.get(IMAGE, "")
+    return st.query_params.get(RUN, ""), int(index) if index.isdecimal() and len(index) < _MOST_DIGITS else None
 
 
 def picture_to_explain(services: Services) -> Picture | None:
@@ -67,19 +89,20 @@ def picture_to_explain(services: Services) -> Picture | None:
         DatasetError, ImageError: the address names a picture that does not exist.
     """
     if not {RUN, IMAGE, PICTURE} & set(st.query_params) and _IN_RUN in st.session_state:
-        st.query_params.from_dict(st.session_state[_IN_RUN])  # the user comes back from another page
+        set_address(st.session_state[_IN_RUN])  # the user comes back from another page
     if RUN not in st.query_params and IMAGE not in st.query_params:
         st.session_state.pop(_IN_RUN, None)
         return _kept_picture()
-    if st.query_params.to_dict() != st.session_state.get(_IN_RUN):
-        st.session_state[_IN_RUN] = st.query_params.to_dict()
-        st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
-    run_id, index = st.query_params.get(RUN, ""), st.query_params.get(IMAGE, "")
-    if not index.isdecimal():
+    st.session_state[_IN_RUN] = {name: st.query_params.get_all(name) for name in (RUN, IMAGE, *_OF_LIST)}
+    _put_in_address(st.session_state[_IN_RUN])
+    run_id, index = run_image_in_address()
+    if index is None:
         raise DatasetError(
-            f"{index!r} is not the number of an image.", "Choose one on Batch evaluation.", "image_unknown"
+            f"{st.query_params.get(IMAGE, '')!r} is not the number of an image.",
+            "Choose one on Batch evaluation.",
+            "image_unknown",
         )
-    image = run_image(stored_run(services, run_id), int(index))
+    image = run_image(stored_run(services, run_id), index)
     return Picture(image.name, image.data, image)
 
 
@@ -88,6 +111,14 @@ def keep_picture(name: str, data: bytes) -> None:
     st.session_state[_KEPT] = resources.get_services().pictures.keep(name, data), Picture(name, data)
     st.session_state[TARGET_KEY] = None
     st.session_state.pop(_IN_RUN, None)
+
+
+def keep_predicted(name: str, data: bytes) -> None:
+    """Makes Explain show this picture, which Predict shows, unless Explain was given another one since."""
+    key = resources.get_services().pictures.keep(name, data)
+    if st.session_state.get(_PREDICTED) != key:
+        st.session_state[_PREDICTED] = key
+        keep_picture(name, data)
 
 
 def _kept_picture() -> Picture | None:
@@ -101,8 +132,13 @@ def _kept_picture() -> Picture | None:
         picture = Picture(*found)
         st.session_state[_KEPT] = key, picture
     if key:
-        st.query_params[PICTURE] = key
+        _put_in_address({PICTURE: key})
     return picture
+
+
+def _put_in_address(picture: Mapping[str, str | Sequence[str]]) -> None:
+    """Puts these parameters into the address, with the choices that hold for every picture."""
+    set_address({**picture, **model_and_fit(), **choices_in_address()})
 
 
 def forget_picture() -> None:

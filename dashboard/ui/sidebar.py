@@ -38,8 +38,8 @@ def choose_model() -> None:
             chosen = services.registry.active().ref
         except DashboardError as error:  # do not silently use another version instead
             not_chosen = error.message
-    elif chosen not in by_ref:  # it was removed, and another one is not used instead
-        faults[chosen] = ModelError(f"There is no model {chosen!r} any more.", code="model_unknown")
+    elif chosen not in by_ref:  # a link names it, or it was removed: another one is not used instead
+        faults[chosen] = ModelError(f"There is no model {chosen!r}.", code="model_unknown")
     if st.session_state.get(MODEL_KEY) != chosen:
         st.session_state[MODEL_KEY] = chosen
     st.selectbox(
@@ -52,7 +52,7 @@ def choose_model() -> None:
         persist_state="session",
         placeholder="Choose one",
         help="For new predictions and evaluations. An evaluation keeps the model that made it.",
-        on_change=_forget_layers,
+        on_change=forget_layers,
     )
     if chosen is None:
         st.caption(plain(not_chosen))
@@ -98,7 +98,7 @@ def _accuracy(version: ModelVersion) -> str:
     return f"Accuracy {percent(version.accuracy)} on its test images" if version.accuracy else "Accuracy not measured"
 
 
-def _forget_layers() -> None:
+def forget_layers() -> None:
     """Forgets the chosen layers: another model may have a layer of the same name at another depth."""
     for key in (MAP_LAYER_KEY, EXPLAIN_LAYER_KEY):
         st.session_state.pop(key, None)

@@ -10,6 +10,12 @@ from dashboard.core.images.drawing import enlarge, with_edge
 
 TILE = 96  # pixels of a thumbnail's side
 SMALL_SIDE, LARGE_SIDE = 320, 512  # pixels of the longer side of a small and of a large picture
+# A tall picture that fills the width of its place would be much higher than the screen. On the whole screen, Streamlit sets
+# a maximum of its own.
+PICTURES_FIT = (
+    f"[data-testid=stImageContainer] img:not([style*=max-height]) {{ max-height: min({LARGE_SIDE}px, 80vh); object-fit: contain; "
+    "object-position: left top }"
+)
 
 
 def tile(picture: np.ndarray | None) -> np.ndarray:
@@ -29,7 +35,7 @@ def show_wide(place: DeltaGenerator, picture: np.ndarray, key: str, caption: str
     """
     height, width = picture.shape[:2]
     with place.container(key=key):
-        st.html(f"<style>.st-key-{key} img {{ aspect-ratio: {width} / {height} }}</style>")
+        st.html(f"<style>.st-key-{key} img {{ aspect-ratio: {width} / {height}; object-position: top }}</style>")
         st.image(picture, caption=caption, width="stretch", alt=alt)
 
 

@@ -99,3 +99,35 @@ def test_predict_leads_to_it_and_nothing_overflows_on_a_phone(page) -> None:
         page.wait_for_timeout(500)
         widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert widths[0] <= widths[1], view
+
+
+def test_back_in_the_browser_finds_the_work_again(page, upside_down: Path) -> None:
+    page.goto("/")
+    click_sample(page, "frog")
+    page.get_by_role("button", name="Explain further").click()
+    page.get_by_alt_text("HiResCAM heatmap for frog", exact=False).wait_for()
+    page.wait_for_selector(IDLE)
+    page.get_by_role("combobox", name="Evidence for").fill("truck")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**class=truck**")
+    page.go_back()
+    page.get_by_alt_text("HiResCAM heatmap for frog", exact=False).wait_for()
+    page.wait_for_selector(IDLE)
+    page.go_back()
+    page.locator("[data-testid=stMetricValue]").get_by_text("frog").wait_for()
+
+    page.goto("/evaluate")
+    page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(upside_down)
+    page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
+    page.wait_for_selector(IDLE)
+    page.get_by_role("radio", name="Images").click()
+    page.wait_for_url("**view=Images**")
+    page.wait_for_selector(IDLE)
+    gallery = page.url
+    page.locator(".sheet .picture").first.click()
+    page.get_by_alt_text("Grad-CAM heatmap for", exact=False).wait_for()
+    page.wait_for_selector(IDLE)
+    page.go_back()
+    page.locator(".sheet .picture").first.wait_for()
+    expect(page.get_by_role("radio", name="Images")).to_be_checked()
+    assert "view=Images" in page.url and page.url.startswith(gallery.split("view=")[0])

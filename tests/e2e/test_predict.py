@@ -127,3 +127,21 @@ def test_pictures_one_after_another_have_the_map_of_the_last_layer(page, samples
         page.get_by_text(picture.name).wait_for()
         page.wait_for_timeout(3000)  # the answer comes, and its map is tested
         assert page.get_by_role("combobox", name="Layer").input_value() == "last layer (4x4)"
+
+
+def test_a_tall_picture_leaves_room_for_the_rest(page, tmp_path: Path) -> None:
+    Image.linear_gradient("L").resize((200, 4000)).convert("RGB").save(tmp_path / "tall.png")
+    heights = "images => images.map(image => image.getBoundingClientRect().height)"
+    for width in (1440, 420):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto("/")
+        page.locator(UPLOAD).set_input_files(tmp_path / "tall.png")
+        page.get_by_alt_text("Grad-CAM heatmap for", exact=False).wait_for()
+        page.wait_for_selector(IDLE)
+        found = page.locator("[data-testid=stMain] [data-testid=stImage] img").evaluate_all(heights)
+        assert len(found) == 3 and 100 < max(found) <= 512, found
+        page.get_by_role("button", name="Explain further").click()
+        page.get_by_alt_text("HiResCAM heatmap for", exact=False).wait_for()
+        page.wait_for_selector(IDLE)
+        found = page.locator("[data-testid=stMain] [data-testid=stImage] img").evaluate_all(heights)
+        assert len(found) >= 5 and found[0] <= 256 and 100 < max(found) <= 512, found

@@ -121,9 +121,13 @@ def click_sample(at: AppTest, name: str) -> AppTest:
         [folded] = [key for key in at.session_state._state.filtered_state if key.startswith("samples-")]
         at.session_state[folded] = True
         at.run()
+    return click_in_sheet(at, next(item["index"] for item in sheet(at) if item["text"] == name))
+
+
+def click_in_sheet(at: AppTest, index: int) -> AppTest:
+    """Clicks the picture with this index in the contact sheet, as a browser does."""
     [component] = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
     items = json.loads(component.json)["items"]
-    index = next(item["index"] for item in items if item["text"] == name)
     told = {"selected": [], "among": [item["index"] for item in items], "sent": 1, "opened": index, "judged": []}
     states = at._tree.get_widget_states()
     payload = json.dumps([{"event": "told", "value": told}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui import picture_address
+from dashboard.ui.words import plain
 from tests.conftest import MakeZip, encoded, picture
 from tests.evaluating import evaluate
-from tests.pages.conftest import alts, click_sample, samples_of, sheet, show_evaluation, text_of
+from tests.pages.conftest import alts, click_in_sheet, click_sample, samples_of, sheet, show_evaluation, text_of
 
 Open = Callable[[str], AppTest]
 TINY = "tiny@1"
@@ -78,6 +79,13 @@ def run(dashboard: Services, make_zip: MakeZip) -> RunManifest:
 def of_run(at: AppTest, run_id: str, image: object) -> AppTest:
     at.query_params["run"], at.query_params["image"] = run_id, str(image)
     return at.run()
+
+
+def open_link(open_page: Open, parameters: Mapping[str, object]) -> AppTest:
+    """The page in a new session, opened at an address with these query parameters."""
+    at = open_page("predict")
+    at.query_params.update(parameters)
+    return at.switch_page("../pages/explain.py").run()
 
 
 def embed(dashboard: Services, run: RunManifest) -> None:
@@ -532,3 +540,92 @@ def test_a_dataset_that_has_other_labels_now_is_asked_about_again(
     make_zip({"cat": 3, "unicorn": 2})  # in its place
     at.button(key="again").click().run()
     assert not at.exception and '"unicorn" (2 images) is not a class of' in text_of(at)
+
+
+def test_the_address_says_what_is_chosen_and_a_link_shows_it_again(open_page: Open, frog: AppTest) -> None:
+    assert set(frog.query_params) == {"picture"}
+    frog.selectbox(key="fit").select("pad").run()
+    frog.selectbox(key="explain-target").select("truck").run()
+    frog.selectbox(key="explain-layer").select("conv_a").run()
+    view(frog, "One map").selectbox(key="explain-method").select("hires-cam").run()
+    chosen = {"fit": "pad", "class": "truck", "layer": "conv_a", "method": "hires-cam", "tab": "One map"}
+    assert {name: value for name, value in frog.query_params.items() if name != "picture"} == chosen
+    opened = open_link(open_page, frog.query_params)
+    assert not opened.exception and maps(opened) == maps(frog) == [
+        "HiResCAM heatmap for truck over the picture; point at a cell for its value"
+    ]
+    assert opened.query_params == frog.query_params
+    assert {opened.selectbox(key=key).value for key in ("fit", "explain-layer")} == {"pad", "conv_a"}
+    view(opened, "Layers")
+    assert alts(opened)[-1] == "HiResCAM heatmap for truck from layer conv_b"
+    assert opened.query_params["method"] == "hires-cam"
+    view(opened, "Methods")
+    opened.selectbox(key="fit").select("as-trained").run()
+    opened.selectbox(key="explain-target").select("the predicted class").run()
+    opened.selectbox(key="explain-layer").select("conv_b").run()
+    assert set(opened.query_params) == {"picture"}
+
+
+def test_a_link_that_names_what_the_model_does_not_have_says_so(open_page: Open, frog: AppTest) -> None:
+    link = {"class": "unicorn", "layer": "conv_z", "method": "x", "tab": "y", "fit": "z"}
+    opened = open_link(open_page, {**frog.query_params, **link})
+    assert not opened.exception and len(maps(opened)) == len(INSTANT)
+    assert [toast.value for toast in opened.toast] == [
+        f"The model has no {what}. The default is shown." for what in ("class unicorn", plain("layer conv_z"))
+    ]
+    assert set(opened.query_params) == {"picture"}
+
+
+def test_an_image_that_cannot_be_read_does_not_end_the_way(
+    page: AppTest, dashboard: Services, make_zip: MakeZip
+) -> None:
+    dataset = make_zip({"cat": 2, "ship": 1}, extra={"dog/text.png": b"hello"})
+    run = evaluate(dataset, dashboard.registry.get(TINY), dashboard.engine, dashboard.runs)
+    table = dashboard.runs.folder(run.run_id).load().table
+    [unreadable] = table.loc[table["status"] == "failed", "index"]
+    of_run(page, run.run_id, unreadable)
+    assert not page.exception and "is text, not an image" in text_of(page)
+    assert f"{unreadable + 1} of 4: all images" in text_of(page)
+    page.button(key="previous-image").click().run()
+    assert not page.exception and maps(page) and page.query_params["image"] == str(unreadable - 1)
+
+
+def test_it_shows_the_picture_that_was_predicted_last(frog: AppTest) -> None:
+    frog.switch_page("../pages/predict.py")
+    frog.query_params.clear()
+    frog.run()
+    click_sample(frog, "ship")
+    predicted = Path(frog.session_state["chosen-picture"][0]).name
+    frog.switch_page("../pages/explain.py").run()
+    assert not frog.exception and predicted in [text.value for text in frog.text]
+    click_another = frog.button(key="another").click().run()
+    click_sample(click_another, "frog")
+    for page in ("predict", "explain"):  # Predict shows the older picture again
+        frog.switch_page(f"../pages/{page}.py").run()
+    assert predicted not in [text.value for text in frog.text]
+
+
+def position(at: AppTest) -> str:
+    return next(c.value for c in at.caption if re.match(r"[\d,]+ of [\d,]+: ", c.value))
+
+
+def test_the_address_holds_the_list_and_the_view_to_return_to(open_page: Open, run: RunManifest) -> None:
+    at = open_page("evaluate")
+    at.query_params.update({"run": run.run_id, "where": "true_label=cat", "show": "status=ok"})
+    at.run()
+    at.session_state["view"] = "Images"
+    at.run()
+    at.selectbox(key="image-order").select("least confident").run()
+    listed = [item["index"] for item in sheet(at)]
+    click_in_sheet(at, listed[1])
+    assert not at.exception and position(at) == "2 of 3: labelled cat"
+    reloaded = open_link(open_page, at.query_params)
+    assert position(reloaded) == position(at)
+    reloaded.button(key="next-image").click().run()
+    assert reloaded.query_params == {**at.query_params, "image": str(listed[2])}
+    [link] = [each.proto for each in reloaded.get("page_link") if each.proto.label == "Back to evaluation"]
+    assert link.query_string == f"run={run.run_id}&where=true_label%3Dcat&show=status%3Dok&view=Images"
+
+    at.switch_page("../pages/evaluate.py").run()  # Back comes to Batch evaluation with the address of Explain
+    assert not at.exception and [item["index"] for item in sheet(at)] == listed
+    assert at.query_params == {"run": run.run_id, "where": "true_label=cat", "show": "status=ok", "view": "Images"}

@@ -52,6 +52,23 @@ def test_the_maps_of_another_model_than_the_evaluation_say_so(
     assert "The evaluation used tiny@1" in warning.value.replace("\\", "")
 
 
+def test_an_address_names_the_model_and_an_unknown_one_is_not_replaced(
+    page: AppTest, open_page: Open, dashboard: Services
+) -> None:
+    make_registry(dashboard.settings.models_dir)
+    page.run()
+    page.selectbox(key="model").select("colour@1").run()
+    page.file_uploader(key="explain-upload").upload("a.png", encoded(picture(1))).run()
+    assert page.query_params["model"] == "colour@1"
+    for model in ("colour@1", "**nope**@1"):
+        at = open_page("predict")
+        at.query_params.update({**page.query_params, "model": model})
+        at.switch_page("../pages/explain.py").run()
+        assert not at.exception and at.selectbox(key="model").value == at.query_params["model"] == model
+        assert ("There is no model" in text_of(at)) is (model != "colour@1")
+    assert not at.metric and "**nope" not in "".join(m.value for m in (*at.markdown, *at.caption))
+
+
 def test_a_model_file_that_was_exchanged_under_its_version_is_told(
     page: AppTest, dashboard: Services, run: RunManifest
 ) -> None:

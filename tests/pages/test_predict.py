@@ -453,3 +453,21 @@ def test_a_setting_that_cannot_be_used_is_told_on_the_page(monkeypatch: pytest.M
     monkeypatch.setattr("dashboard.ui.resources.get_services", refuse)
     at = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60).run()
     assert not at.exception and "DASHBOARD_WORKERS is '0'." in text_of(at)
+
+
+def test_an_address_can_name_a_picture_that_is_still_kept(page: AppTest, dashboard: Services) -> None:
+    click_sample(page, "frog")
+    page.button(key="explain-further").click().run()
+    assert set(page.query_params) >= {"picture"}
+    for _ in range(2):  # after the browser's Back from Explain, and in a new session
+        page.switch_page("../pages/predict.py").run()
+        assert not page.exception and metric(page) == "frog" and set(page.query_params) == {"picture"}
+        key = page.query_params["picture"]
+        page = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60)
+        page.query_params["picture"] = key
+    click_sample(page.run(), "ship")
+    assert metric(page) == "ship" and not page.query_params
+    page.switch_page("../pages/explain.py").run()
+    page.query_params["picture"] = "0" * 32
+    page.switch_page("../pages/predict.py").run()
+    assert not page.exception and "no longer stored" in text_of(page) and not page.query_params

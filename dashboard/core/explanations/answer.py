@@ -22,6 +22,7 @@ from dashboard.core.models.version import ModelVersion
 
 DISPLAY_SIDE = 1024  # pixels; a picture with a longer side is shown reduced to this
 _SMALL = 0.5  # share of a side of the model input up to which a picture is called small
+_LEAST_UNSEEN = 0.01  # share of a cropped picture from which it is told
 _STRETCHED = 3  # ratio of the scales of both sides from which a picture is called squeezed
 
 
@@ -105,12 +106,15 @@ def ask(inference: Inference, explainer: Explainer, version: ModelVersion, name:
 
 
 def _notes_on_size(picture: np.ndarray, recipe: Preprocessing) -> Iterator[str]:
-    """What was done to a picture (H, W, 3) that is much smaller than the model input, or has quite another shape."""
+    """What was done to a picture (H, W, 3) that is much smaller than the model input, or has another shape."""
     height, width = picture.shape[:2]
     across, down = width / recipe.width, height / recipe.height
     if max(across, down) <= 1 and min(across, down) <= _SMALL:
         seen = size_in_words(recipe.height, recipe.width)
         yield f"The picture has only {size_in_words(height, width)}, fewer than the model's input: {seen}."
+    unseen = 1 - min(across, down) / max(across, down)
+    if recipe.fit == "center-crop" and unseen >= _LEAST_UNSEEN:
+        yield f"To fit the model, the picture was cropped to its centre: {unseen:.0%} of it is not seen."
     if max(across, down) >= _STRETCHED * min(across, down) and recipe.fit == "stretch":
         longer, shorter = ("width", "height") if across > down else ("height", "width")
         yield (

@@ -9,9 +9,8 @@ import streamlit as st
 from dashboard.core.runs.filters import Condition, Filter, as_texts, parse_filter
 from dashboard.core.runs.run import Run
 from dashboard.ui.address import put_in_address, texts_in_address
+from dashboard.ui.evaluation_address import SHOW
 
-SHOW = "show"  # in the address
-VIEW = "view"  # in the address: which view of the evaluation is open
 _CLEARED = "cleared-selections"  # in the session, by run: how often the selection of each chart and table was cleared
 MISTAKES: Filter = (Condition("correct", "=", "no"),)
 ALL: Filter = (Condition("status", "=", "ok"),)

@@ -16,7 +16,7 @@ from dashboard.ui.evaluate.dataset_upload import NOT_EVALUATED
 from dashboard.ui.evaluate.job_view import follow_run
 from dashboard.ui.evaluate.run_actions import offer_actions
 from dashboard.ui.evaluate.run_view import say_what_it_is, show_run
-from dashboard.ui.evaluate.shown_run import was_evaluated_before
+from dashboard.ui.evaluate.shown_run import forget_unknown, was_evaluated_before
 from dashboard.ui.session import state_of_run, stored_run
 from dashboard.ui.words import local_time
 
@@ -55,4 +55,6 @@ def _show_stored(services: Services, run_id: str) -> None:
             follow_run(services, run_id, shown, time.monotonic())
         show_run(services, run)
     except DashboardError as fault:
+        if fault.code == "run_unknown":
+            forget_unknown()
         show_error(fault, "This evaluation cannot be shown.")

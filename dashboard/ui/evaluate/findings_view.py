@@ -11,7 +11,8 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
-from dashboard.ui.evaluate.chosen_images import VIEW, choose_images
+from dashboard.ui.evaluate.chosen_images import choose_images
+from dashboard.ui.evaluation_address import VIEW
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import plain
 

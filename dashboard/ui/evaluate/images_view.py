@@ -22,6 +22,7 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.chosen_images import ALL, MISTAKES, cell, choose_images, chosen_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
 from dashboard.ui.evaluate.sheet_page import show_sheet_page
+from dashboard.ui.evaluation_address import SHOW, SORT
 from dashboard.ui.session import filtered_run
 from dashboard.ui.words import labels_in_words
 
@@ -120,7 +121,9 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
     def item(row: dict[Hashable, Any]) -> SheetItem:
         return _item(row, int(str(row["index"])) in doubtful)
 
-    shown = show_sheet_page(services, run, pictures, rows, item, "&".join((*as_texts(chosen_images(run)), order)))
+    texts = as_texts(chosen_images(run))
+    parameters = {SHOW: texts, SORT: order}
+    shown = show_sheet_page(services, run, pictures, rows, item, "&".join((*texts, order)), parameters)
     with st.expander("File names", expanded=pictures is None):
         st.dataframe(
             safe_for_spreadsheets(shown[_COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"

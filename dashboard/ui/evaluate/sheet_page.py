@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.evaluate.selection import offer_selection, select, selected_images
 from dashboard.ui.evaluate.sheet_feedback import judge, verdicts
+from dashboard.ui.evaluation_address import IN_VIEW, VIEW, WHERE
 from dashboard.ui.picture_address import open_run_image
 
 A_PAGE = 60
@@ -45,6 +46,7 @@ def show_sheet_page(
     rows: pd.DataFrame,
     item: Callable[[dict[Hashable, Any]], SheetItem],
     about: str,
+    parameters: Mapping[str, str | Sequence[str]] | None = None,
 ) -> pd.DataFrame:
     """Shows one page of these rows, and returns the rows of the page with their column `file`.
 
@@ -53,12 +55,15 @@ def show_sheet_page(
         rows: with the column `index`, and indexed by position as `Run.table` is.
         item: what stands below the picture of a row, which then has a column `file`, too.
         about: see `_page_of`.
+        parameters: how an address names this list, besides the filter; None if it cannot.
     """
     shown, pages, key = _page_of(run, rows, about)
     shown = shown.assign(file=run.detail(shown, ["file"])["file"])
     if pictures:
         offer_selection(services, run, rows, shown)
-        _show_tiles(services, run, pictures, shown, item, f"sheet-{key}-{st.session_state.get(key, 1)}", rows)
+        _show_tiles(
+            services, run, pictures, shown, item, f"sheet-{key}-{st.session_state.get(key, 1)}", rows, parameters
+        )
     if pages > 1:
         st.pagination(pages, key=key, persist_state="session")
     return shown
@@ -72,6 +77,7 @@ def _show_tiles(
     item: Callable[[dict[Hashable, Any]], SheetItem],
     key: str,
     rows: pd.DataFrame,
+    parameters: Mapping[str, str | Sequence[str]] | None,
 ) -> None:
     run_id = run.manifest.run_id
     tiles, readable = pictures.tiles(shown["index"].tolist(), shown["file"].tolist(), _SIDE)
@@ -95,6 +101,8 @@ def _show_tiles(
         on_judge=partial(judge, services, run_id),
     )
     if opened is not None:
-        open_run_image(run_id, opened, rows["index"].to_numpy())
+        where, view = as_texts(run.conditions), str(st.session_state.get(VIEW) or "")
+        in_address = {WHERE: where, IN_VIEW: view, **(parameters or {})}
+        open_run_image(run_id, opened, rows["index"].to_numpy(), in_address)
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")

@@ -6,8 +6,9 @@ import streamlit as st
 
 from dashboard.core.evaluation.job import Job
 from dashboard.services import Services
-from dashboard.ui.evaluate.chosen_images import SHOW
-from dashboard.ui.filter_bar import WHERE
+from dashboard.ui.address import kept_texts, page_entered, set_address, whole_address
+from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, VIEW, WHERE
+from dashboard.ui.picture_address import IMAGE
 
 _RUN = "run"  # in the address
 _RUN_ID, _EVALUATED_BEFORE = "run_id", "evaluated_before"  # in the session
@@ -18,6 +19,11 @@ def show(run_id: str) -> None:
     if st.query_params.get(_RUN, run_id) != run_id:
         _forget_images()
     st.session_state[_RUN_ID] = st.query_params[_RUN] = run_id
+
+
+def forget_unknown() -> None:
+    """Forgets a run that does not exist. The address still names it, until the reader goes on."""
+    st.session_state.pop(_RUN_ID, None)
 
 
 def show_none() -> None:
@@ -31,6 +37,22 @@ def _forget_images() -> None:
     """Removes from the address which images are shown. The view stays, since its widgets own it there."""
     for parameter in (WHERE, SHOW):
         st.query_params.pop(parameter, None)
+
+
+def return_from_explain() -> None:
+    """Opens the view that the reader left when he opened an image, after the browser's Back.
+
+    Streamlit puts the address of Explain into the browser's history also as one of this page.
+    """
+    address = whole_address()
+    if not page_entered() or address.pop(IMAGE, None) is None:
+        return
+    run_id, view = st.query_params.get(_RUN, ""), address.pop(IN_VIEW, [])
+    address.pop(SORT, None)
+    for parameter in (WHERE, SHOW):
+        address.setdefault(parameter, kept_texts(parameter, run_id))
+    set_address({**address, VIEW: view})
+    st.rerun()  # a widget takes its value from the address only at the begin of a run
 
 
 def shown_run(services: Services) -> tuple[str, Job | None]:

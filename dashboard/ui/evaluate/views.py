@@ -10,7 +10,6 @@ import streamlit as st
 from dashboard.core.runs.left_out import left_out_by_choice
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.evaluate.chosen_images import VIEW
 from dashboard.ui.evaluate.classes_view import show_classes
 from dashboard.ui.evaluate.confidence_view import show_confidence
 from dashboard.ui.evaluate.failures_tab import show_failures
@@ -18,6 +17,7 @@ from dashboard.ui.evaluate.images_view import show_images
 from dashboard.ui.evaluate.labels_view import show_labels
 from dashboard.ui.evaluate.overview import show_overview
 from dashboard.ui.evaluate.report_view import show_report
+from dashboard.ui.evaluation_address import VIEW
 from dashboard.ui.one_at_a_time import choose_one
 
 

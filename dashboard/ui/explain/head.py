@@ -15,11 +15,13 @@ from dashboard.core.models.facts import stages
 from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
 from dashboard.ui.doubtful_labels import doubtful_labels
+from dashboard.ui.evaluation_address import IN_VIEW, SHOW, VIEW, WHERE
 from dashboard.ui.explain.neighbours import show_neighbours
+from dashboard.ui.explain_choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY
 from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.headline import show_headline
 from dashboard.ui.navigation import PAGES
-from dashboard.ui.picture_address import RUN, TARGET_KEY, Picture, forget_picture
+from dashboard.ui.picture_address import RUN, Picture, forget_picture, run_image_in_address
 from dashboard.ui.question import Look, Question, choose_opacity, made_maps
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
@@ -27,29 +29,33 @@ from dashboard.ui.thumbnails import on_page
 from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
 
 SIDE = 256  # pixels of the small picture
-METHOD_KEY, LAYERS_METHOD_KEY = "explain-method", "explain-layers-method"
 
 
-def show_ways_back(run_id: str | None) -> None:
-    """Shows the ways back: to another picture, and to the evaluation that this picture belongs to."""
-    st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
-    if run_id:
-        st.page_link(
-            PAGES / "evaluate.py",
-            label="Back to evaluation",
-            icon=":material/dataset:",
-            query_params={RUN: run_id},
-        )
+def show_ways_on(services: Services) -> None:
+    """Shows the ways to another picture, to the evaluation that the picture belongs to, and to its next image."""
+    run_id, index = run_image_in_address()
+    with st.container(horizontal=True, vertical_alignment="center", key="ways-on"):
+        st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
+        if run_id:
+            there = {name: st.query_params.get_all(of) for name, of in ((WHERE, WHERE), (SHOW, SHOW), (VIEW, IN_VIEW))}
+            st.page_link(
+                PAGES / "evaluate.py",
+                label="Back to evaluation",
+                icon=":material/dataset:",
+                query_params={RUN: run_id, **there},
+            )
+            if index is not None:
+                show_neighbours(services, run_id, index)
 
 
 def show_head(services: Services, picture: Picture, answer: Answer) -> None:
     """Shows the picture and the answer that all maps below belong to."""
-    with st.container(horizontal=True, vertical_alignment="center", key="ways-back"):
-        show_ways_back(picture.from_run.run_id if picture.from_run else None)
-        if picture.from_run:
-            show_neighbours(services, picture.from_run)
     small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
-    small.image(on_page(fit_side(answer.picture, SIDE)), width="stretch", alt="The picture")
+    with small.container(key="small-picture"):
+        st.html(
+            f"<style>.st-key-small-picture [data-testid=stImageContainer] img:not([style*=max-height]) {{ max-height: {SIDE}px }}</style>"
+        )
+        st.image(on_page(fit_side(answer.picture, SIDE)), width="stretch", alt="The picture")
     with words, st.container(width=440, gap="xsmall"):
         st.text(picture.name)
         show_headline(answer)
@@ -69,8 +75,8 @@ def show_head(services: Services, picture: Picture, answer: Answer) -> None:
         _warn_of_another_answer(picture.from_run, answer)
     fit = answer.version.preprocessing.fit
     if answer.has_other_shape and not answer.map_covers_picture:
-        sees = "sees the picture between black bars" if fit == "pad" else "may see only a part of the picture"
-        st.caption(f"The model {sees}. The maps cover what it sees.")
+        between = "The model sees the picture between black bars. " if fit == "pad" else ""
+        st.caption(f"{between}The maps cover what the model sees.")
     if answer.explanation is None:
         st.info(
             f"{plain(answer.explanation_fault)} Methods that need no layer still work.",
@@ -152,8 +158,10 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
         all_layers: the open tab shows all layers, so the choice of a layer is disabled.
     """
     choices = [PREDICTED_CLASS, *answer.version.class_names]
-    if st.session_state.get(TARGET_KEY) not in choices:
+    if (wanted := st.session_state.get(TARGET_KEY)) not in choices:
         st.session_state[TARGET_KEY] = PREDICTED_CLASS
+        if wanted:
+            _say_that_it_is_unknown("class", wanted)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="question"):
         chosen = str(
             st.selectbox(
@@ -186,8 +194,10 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
     default = explanation.layer.name
     offered = {layer.name for layer in (*stages(explanation.layers), explanation.layer)}
     layers = {layer.name: layer for layer in explanation.layers if layer.name in offered}
-    if st.session_state.get(EXPLAIN_LAYER_KEY) not in layers:
+    if (wanted := st.session_state.get(EXPLAIN_LAYER_KEY)) not in layers:
         st.session_state[EXPLAIN_LAYER_KEY] = default
+        if wanted:
+            _say_that_it_is_unknown("layer", wanted)
     names, called = list(layers), layer_names(list(layers.values()))
     chosen = str(
         st.selectbox(
@@ -205,15 +215,32 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
     return None if chosen == default else chosen
 
 
+def _say_that_it_is_unknown(what: str, wanted: str) -> None:
+    """Says that the model lacks what was chosen for another model, or what a link names."""
+    st.toast(f"The model has no {what} {plain(wanted)}. The default is shown.", icon=":material/info:")
+
+
+def _methods(question: Question, only_layers: bool) -> tuple[dict[str, Method], str]:
+    """The methods that can be used, by name, and the name of the chosen one; "" if there is none."""
+    methods = {method.name: method for method in question.methods if method.uses_layer or not only_layers}
+    wanted = [st.session_state.get(key) for key in (LAYERS_METHOD_KEY, METHOD_KEY)[not only_layers :]]
+    return methods, next((name for name in [*wanted, *methods] if name in methods), "")
+
+
+def method_for_address(question: Question, only_layers: bool) -> str:
+    """Name of the chosen method; "" if it is the first one, which is the default."""
+    methods, chosen = _methods(question, only_layers)
+    return "" if chosen == next(iter(methods), "") else chosen
+
+
 def choose_method(question: Question, only_layers: bool = False) -> Method | None:
     """Shows the choice of a method, which the tabs share. Returns None if no method can be used."""
-    methods = {method.name: method for method in question.methods if method.uses_layer or not only_layers}
+    methods, chosen = _methods(question, only_layers)
     if not methods:
         return None
     key = LAYERS_METHOD_KEY if only_layers else METHOD_KEY
-    if st.session_state.get(key) not in methods:
-        wanted = str(st.session_state.get(METHOD_KEY))
-        st.session_state[key] = wanted if wanted in methods else next(iter(methods))
+    if st.session_state.get(key) != chosen:
+        st.session_state[key] = chosen
     names = list(methods)
     name = str(
         st.selectbox(

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from typing import cast, get_args
+
 import numpy as np
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.runs.filters import in_words, parse_filter
-from dashboard.core.runs.images import RunImage
+from dashboard.core.runs.filters import Filter, in_words, parse_filter
+from dashboard.core.runs.run import Order, ordered
 from dashboard.services import Services
 from dashboard.ui.address import kept_texts
-from dashboard.ui.filter_bar import WHERE
+from dashboard.ui.evaluation_address import SHOW, SORT, WHERE
 from dashboard.ui.picture_address import IMAGE, list_around, turn_to_run_image
 from dashboard.ui.session import filtered_run, stored_run
 from dashboard.ui.words import plain
 
-_SHOW = "show"  # in the address of Batch evaluation: which of the filtered images its gallery shows
 
+def show_neighbours(services: Services, run_id: str, index: int) -> None:
+    """Shows the buttons, and which images they lead through: those that the evaluation's filter and gallery show.
 
-def show_neighbours(services: Services, image: RunImage) -> None:
-    """Shows the buttons, and which images they lead through: those that the evaluation's filter and gallery show."""
+    Shows nothing if the evaluation has no image of this index.
+    """
     try:
-        indices, which = _images(services, image)
-    except DashboardError:  # the filter cannot be used: Batch evaluation says why
+        indices, which = _images(services, run_id, index)
+    except DashboardError:  # told elsewhere: there is no such evaluation, or its filter cannot be used
         return
-    at = _position(indices, image.index)
+    if index not in indices:
+        return
+    at = _position(indices, index)
     for title, icon, key, last, step in (
         ("Previous", ":material/chevron_left:", "P", 0, -1),
         ("Next", ":material/chevron_right:", "N", len(indices) - 1, 1),
@@ -36,7 +41,7 @@ def show_neighbours(services: Services, image: RunImage) -> None:
             shortcut=key,
             disabled=at == last,
             on_click=_step,
-            args=(image.run_id, indices, step),
+            args=(run_id, indices, step),
         )
     st.caption(f"{at + 1:,} of {len(indices):,}: {which}", width="content")
 
@@ -54,19 +59,30 @@ def _position(indices: np.ndarray, index: int) -> int:
     return int(np.flatnonzero(indices == index)[0])
 
 
-def _images(services: Services, image: RunImage) -> tuple[np.ndarray, str]:
+def _images(services: Services, run_id: str, index: int) -> tuple[np.ndarray, str]:
     """The `index` of each image to go through, (N,), and which images these are in words.
 
-    It is the list from which the image was chosen. If there was none, the address says what was shown. That counts only if
-    the image is among it, because one can also come from elsewhere.
+    It is the list from which the image was chosen. After a reload, it is the list that the address names. If there is none,
+    it is what Batch evaluation showed. That counts only if the image is among it, because one can also come from elsewhere.
     """
-    if (listed := list_around(image)) is not None:
-        return listed, "as in the list"
-    run = stored_run(services, image.run_id)
-    filtered = parse_filter(kept_texts(WHERE, image.run_id))
-    shown = parse_filter(kept_texts(_SHOW, image.run_id))
-    for conditions in ((*filtered, *shown), filtered, ()):
-        indices = np.sort(filtered_run(services, run, conditions).table["index"].to_numpy())
-        if image.index in indices:
-            return indices, plain(in_words(conditions))
-    return np.array([image.index]), "all images"
+    where, show = (st.query_params.get_all(parameter) for parameter in (WHERE, SHOW))
+    order = st.query_params.get(SORT, "")
+    if (listed := list_around(run_id, index)) is not None:
+        return listed, _in_words(parse_filter([*where, *show])) if order else "as in the list"
+    if not where and not show:
+        where, show = kept_texts(WHERE, run_id), kept_texts(SHOW, run_id)
+    run, filtered = stored_run(services, run_id), parse_filter(where)
+    for conditions in ((*filtered, *parse_filter(show)), filtered, ()):
+        some = filtered_run(services, run, conditions)
+        known = order in get_args(Order) and conditions
+        indices = (
+            ordered(some, cast(Order, order))["index"].to_numpy() if known else np.sort(some.table["index"].to_numpy())
+        )
+        if index in indices:
+            break
+    return indices, _in_words(conditions)
+
+
+def _in_words(conditions: Filter) -> str:
+    """The conditions in words, without the one of the gallery of all images."""
+    return plain(in_words(tuple(condition for condition in conditions if str(condition) != "status=ok")))

@@ -21,12 +21,13 @@ class Tab:
     title: str
     show: Callable[[Services, Question, Look], None]  # called only while the tab is open
     all_layers: bool = False  # it shows every layer, so no layer can be chosen
+    one_method: bool = True  # a method is chosen in it
 
 
 TABS = (
-    Tab("Methods", show_methods),
+    Tab("Methods", show_methods, one_method=False),
     Tab("One map", show_one_map),
     Tab("Layers", show_layers, all_layers=True),
     Tab("Two classes", show_two_classes),
-    Tab("Most similar images", show_similar_images),
+    Tab("Most similar images", show_similar_images, one_method=False),
 )

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.ui.chosen_picture import CHOICES, CHOSEN, choose
+from dashboard.ui.chosen_picture import CHOICES, CHOSEN, choose, forget, take_over_picture
 from dashboard.ui.picture_pickers import clicked_sample, sample_files, stored_picture, upload_picture
 
 
 def choose_picture(samples_dir: Path, class_names: Sequence[str]) -> tuple[str, bytes] | None:
     """Name and content of the chosen picture; None if there is none yet. Offers samples of these classes, if there are any."""
+    take_over_picture()
     choices = st.session_state.get(CHOICES, 0)
     # another key empties the upload when a sample or a photo takes its place
-    upload = upload_picture(f"upload-{choices}" if choices else "upload", _forget_chosen)
+    upload = upload_picture(f"upload-{choices}" if choices else "upload", forget)
     picture: tuple[str, bytes] | None = upload or st.session_state.get(CHOSEN)
     files = sample_files(samples_dir, class_names)
     # two places: the large samples leave their own at once, and not when the answer is complete
@@ -54,8 +55,3 @@ def _offer_camera(instead_of: str) -> None:
             if shot and (picture := stored_picture(shot, "camera.jpg")):
                 choose(*picture)
                 st.rerun()
-
-
-def _forget_chosen() -> None:
-    """Forgets the sample or photo, so that it does not come back when the upload is removed."""
-    st.session_state.pop(CHOSEN, None)

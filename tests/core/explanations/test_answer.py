@@ -92,6 +92,17 @@ def test_small_and_squeezed_pictures_are_told(
     assert len(notes) == len(words) and all(word in note for word, note in zip(words, notes, strict=True))
 
 
+@pytest.mark.parametrize(
+    "height, words", [(30, ["90% of it is not seen"]), (200, ["33% of it is not seen"]), (300, [])]
+)
+def test_how_much_is_cut_off_is_told(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion, height: int, words: list[str]
+) -> None:
+    version = tiny_version.fitting("center-crop")
+    notes = ask(inference, explainer, version, "a.png", encoded(picture(1, 300, height))).notes
+    assert [note.split(": ")[1].rstrip(".") for note in notes] == words
+
+
 def test_a_model_without_a_convolution_still_answers(
     inference: Inference, explainer: Explainer, colour_version: ModelVersion
 ) -> None:

@@ -1,0 +1,9 @@
+"""How the addresses of Batch evaluation and Explain name the images that are shown, and the view that shows them."""
+
+from __future__ import annotations
+
+WHERE = "where"  # the conditions of the filter
+SHOW = "show"  # which of the filtered images the gallery shows: conditions
+VIEW = "view"  # which view of the evaluation is open
+SORT = "sort"  # on Explain: the order of the gallery
+IN_VIEW = "in_view"  # on Explain: the view to return to. Streamlit lets only a widget of Batch evaluation set VIEW.
