@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.ui import resources
 from dashboard.ui.address import page_entered, set_address, went_in_history, whole_address
-from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_KEY, FIT_WORDS, MODEL_KEY, forget_layers
+from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_KEY, MODEL_KEY, forget_layers
 
 MODEL, FIT, CLASS, LAYER, METHOD, TAB = "model", "fit", "class", "layer", "method", "tab"  # query parameters
 TARGET_KEY, METHOD_KEY, TAB_KEY = "explain-target", "explain-method", "explain-tab"  # in the session
@@ -26,7 +27,7 @@ def take_over_choices() -> None:
     if not page_entered() and not back:
         return  # the address may be older than a choice that the reader has just made
     named = {name: st.query_params[name] for name in _KEYS if st.query_params.get(name)}
-    if named.get(FIT) not in FIT_WORDS:
+    if named.get(FIT) not in FIT_NAMES:
         named.pop(FIT, None)
     if MODEL in named and named[MODEL] != st.session_state.get(MODEL_KEY):
         forget_layers()
@@ -46,7 +47,7 @@ def model_and_fit() -> dict[str, str]:
         default = resources.get_services().registry.active().ref
     except DashboardError:  # there is no default
         default = ""
-    return {MODEL: "" if model == default else model, FIT: fit if fit in FIT_WORDS else ""}
+    return {MODEL: "" if model == default else model, FIT: fit if fit in FIT_NAMES else ""}
 
 
 def put_choices_in_address(target: str, layer: str, method: str, tab: str) -> None:

@@ -94,7 +94,7 @@ def test_more_than_two_are_ranked(data: Path) -> None:
 @pytest.mark.parametrize(
     "arguments, exit_code, told",
     [
-        (("a", "x"), 1, "share no image: no file name of one occurs in the other"),
+        (("a", "x"), 1, "share no image: no file name and no content of one occurs"),
         (("a",), 2, "A comparison needs at least two"),
         (("a", "nothing"), 1, "There is no run 'nothing'"),
         (("a", "b", "c", "--where-b", "true_label=cat"), 2, "--where-b is for two evaluations"),
@@ -136,6 +136,6 @@ def test_notes_and_verdicts_are_set_listed_and_removed(data: Path) -> None:
     removed = answer(dashboard("runs", "note", "a", "--note", "", "--verdict", "", "--json", data_dir=data))
     assert (removed["note"], removed["verdict"]) == ("", "")
     wrong = dashboard("runs", "note", "a", "--verdict", "good", "--json", data_dir=data)
-    assert wrong.returncode == 1 and "accepted" in json.loads(wrong.stdout)["error"]["fix"]
+    assert wrong.returncode == 2 and "accepted" in json.loads(wrong.stdout)["error"]["fix"]
     assert dashboard("runs", "note", "nothing", "--note", "x", data_dir=data).returncode == 1
     assert not (data / "runs" / "nothing").exists()
