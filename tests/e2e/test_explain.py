@@ -65,6 +65,7 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     assert f"Evidence for {predicted}" in tip.inner_text()
 
     page.get_by_role("tab", name="Methods").click()
+    page.wait_for_function("() => !location.search.includes('tab=')")
     first = page.url
     page.locator("h1").click()
     page.keyboard.press("n")  # the next image, in place of the button
