@@ -131,7 +131,7 @@ def test_what_cannot_be_exported_is_told_beside_the_button(open_page: Open, dash
     first, second = dashboard.history.query().entries
     dashboard.feedback.give(first.prediction_id, True)
     at = open_page("predict")
-    at.query_params["part"] = "Feedback"
+    at.query_params["list"] = "Feedback"
     at = at.switch_page(HISTORY).run()
     assert at.get("download_button")[0].proto.disabled and "DASHBOARD_HISTORY_IMAGES" in text_of(at)
     dashboard.feedback.give(second.prediction_id, False)
