@@ -102,7 +102,8 @@ def _tells_all(job: Job) -> bool:
 def _stored_progress(folder: RunFolder) -> ProgressRecord:
     """How far another process is with a run, by the rows that it has stored."""
     run = folder.load(("status",))
-    done, total = len(run.table), run.manifest.n_images
+    total = run.manifest.n_real_images
+    done = min(len(run.table), total)
     seconds = run.manifest.seconds
     with suppress(FileNotFoundError):  # the parts are being packed
         seconds += folder.seconds_until_last_part()
@@ -122,7 +123,11 @@ def progress_of(job: Job) -> ProgressRecord | None:
     if (p := job.progress) is None:
         return None
     return ProgressRecord(
-        done=p.done, total=p.total, failed=p.failed, images_per_second=p.images_per_second, remaining_s=p.remaining_s
+        done=p.images[0],
+        total=p.images[1],
+        failed=p.failed,
+        images_per_second=p.images_per_second,
+        remaining_s=p.remaining_s,
     )
 
 

@@ -25,6 +25,7 @@ from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.job import Job
+from dashboard.core.files import how_to_write_again
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.images import run_image
 from dashboard.core.runs.manifest import RunManifest
@@ -268,11 +269,15 @@ def cancel(
     return record_of(services, id, request)
 
 
-@router.delete("/{id}", status_code=204, responses=answers(404, 409))
+@router.delete("/{id}", status_code=204, responses=answers(404, 409, 507))
 def delete(caller: Annotated[Visitor, needs("evaluate")], services: Opened, id: RunId) -> None:
     """Deletes an evaluation, also a damaged one; its dataset stays."""
     services.runs.folder(id).check_exists()
-    services.runs.delete(id)
+    try:
+        services.runs.delete(id)
+    except OSError as error:
+        what = f"The evaluation cannot be deleted: {error.strerror or error}."
+        raise DatasetError(what, f"{how_to_write_again(error)}.", "storage") from error
 
 
 def _plain(value: object) -> object:

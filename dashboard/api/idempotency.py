@@ -95,7 +95,9 @@ class Idempotency:
             return
         first = self._first[key] = _First(path)
         state = scope.setdefault("state", {})  # `api.access.needs` says there who may do this
-        answer, digest, read = _Answer(), BodyDigest(headers), False
+        answer, digest = _Answer(), BodyDigest(headers)
+        # without a body, a route need not ask for it
+        read = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
 
         async def digested() -> Message:
             nonlocal read

@@ -57,7 +57,7 @@ class ProblemOfProtocol(Problem):
     @computed_field(description="`detail` and `fix`, where the protocol has them")  # type: ignore[prop-decorator]
     @property
     def error(self) -> str:
-        """See the description of the field."""
+        """`detail` and `fix` in one text."""
         return f"{self.detail} {self.fix}".strip()
 
 

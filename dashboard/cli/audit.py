@@ -18,7 +18,7 @@ def audit(
     before: Annotated[str, typer.Option(metavar="ID", help="Only those before the one with this id.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List who logged in, made tokens, and deleted or restored evaluations; the newest first."""
+    """List who logged in, made tokens, and deleted, restored or removed evaluations; the newest first."""
     with records(as_json) as opened:
         found = opened.audit.list(most, before)
     if as_json:

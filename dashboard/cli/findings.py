@@ -18,8 +18,7 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
 
     Lists at most ten findings, and only those that are unlikely to be chance.
     """
-    from dashboard.core.analysis.findings.find import by_answers, find_in
-    from dashboard.core.analysis.findings.finding import nothing_found
+    from dashboard.core.analysis.findings.find import by_answers, find_in, nothing_found
 
     try:
         folder, conditions = RunStore(get_settings().runs_dir).folder(run_id), parse_filter(where or ())
@@ -29,7 +28,7 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
             return
     except DashboardError as error:
         stop(error, as_json)
-    if by_answers(conditions):
+    if findings and by_answers(conditions):
         say("The filter chooses images by their answers, so only their files and labels are looked at.", "yellow")
     for number, finding in enumerate(findings, 1):
         show(f"{number}) {finding.statement}", "bold")
@@ -38,4 +37,4 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
             options = " ".join(f"--where {in_command(condition)}" for condition in finding.where)
             show(f"   Filter of these images: {options}")
     if not findings:
-        show(nothing_found(len(run.labelled)))
+        show(nothing_found(run))

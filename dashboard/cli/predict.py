@@ -25,7 +25,7 @@ from dashboard.services import Services
 if TYPE_CHECKING:
     from dashboard.core.history.answering import Answered
 
-_AT_ONCE = 64  # images that are read before the first answer is waited for
+_AT_ONCE = 16  # images that are read before the first answer is waited for
 
 
 def predict(

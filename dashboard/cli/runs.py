@@ -20,6 +20,7 @@ from dashboard.cli.show_run import show_run, show_scores
 from dashboard.cli.trust import show_guarantee, show_prediction_sets
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.model_names import ModelNames
+from dashboard.core.files import refused
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.export import export_run
 from dashboard.core.runs.filters import parse_filter
@@ -93,9 +94,10 @@ def _list_deleted(store: RunStore, as_json: bool) -> None:
         print_json([DeletedRunRecord.of(run) for run in found])
         return
     table = Table(run_column(), "dataset", "model", "deleted (UTC)", "days left")
+    names = ModelNames(Registry.of(get_settings()))
     for run in found:
         m = run.manifest
-        dataset, model = (m.dataset_name, m.model) if m else ("damaged", "")
+        dataset, model = (m.dataset_name, names.of(m)) if m else ("damaged", "")
         table.add_row(
             plain_text(run.run_id), plain_text(dataset), plain_text(model), run.deleted_utc[:16].replace("T", " "),
             str(run.days_left),
@@ -142,7 +144,10 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete evaluations; they can be restored for 7 days. Their datasets stay."""
+    """Delete evaluations; they can be restored for 7 days. Their datasets stay.
+
+    If one of them is not known, none is deleted.
+    """
     store = _store()
     try:
         for run_id in dict.fromkeys(run_ids):
@@ -170,7 +175,8 @@ def _each(run_ids: Sequence[str], change: Callable[[str], None]) -> tuple[list[s
         try:
             change(run_id)
             done.append(run_id)
-        except DashboardError as error:
+        except (DashboardError, OSError) as fault:
+            error = refused(fault) if isinstance(fault, OSError) else fault
             failed.append(FailedRun(run_id=run_id, error=ErrorRecord.of(error)))
             reasons.append(error)
     if reasons and not done:
@@ -193,7 +199,7 @@ def _what_is_deleted(store: RunStore, run_id: str) -> str:
         m = folder.manifest()
     except DatasetError:
         return "a damaged run"
-    return f"{m.dataset_name}, {m.model}, {m.n_real_images:,} images"
+    return f"{m.dataset_name}, {ModelNames(Registry.of(get_settings())).of(m)}, {m.n_real_images:,} images"
 
 
 @runs_app.command("restore")

@@ -30,7 +30,7 @@ def verdict_of(run: Run) -> str:
         return f"{said} There are no mistakes."
     most = pairs.iloc[0]
     if most["count"] == 1 and len(pairs) > 1:
-        return f"{said} There are {len(pairs):,} mistakes, each between another pair of classes."
+        return f"{said} There are {len(pairs):,} mistakes, no two of the same kind."
     which = "The most frequent mistake"
     if len(pairs) == 1:
         which = "The only mistake" if most["count"] == 1 else "All mistakes"

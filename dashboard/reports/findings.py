@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.core.analysis.findings.finding import Finding, nothing_found
+from dashboard.core.analysis.findings.find import nothing_found
+from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import counted
 from dashboard.core.runs.filters import in_words, parse_filter
 from dashboard.core.runs.run import Run
@@ -20,7 +21,7 @@ def findings_section(run: Run, findings: Sequence[Finding] | None) -> Section:
         findings: None if they could not be made.
     """
     items = tuple(_item(finding) for finding in findings or ())
-    text = () if items else (nothing_found(len(run.labelled)),)
+    text = () if items else (nothing_found(run),)
     if findings is None:
         text = ("The findings could not be made. The figures below do not depend on them.",)
     return Section("findings", "Findings", text, items=items)

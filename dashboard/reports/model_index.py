@@ -5,6 +5,7 @@ Its format: https://github.com/huggingface/hub-docs/blob/main/modelcard.md (sect
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from dashboard.core.metrics.definitions import METRICS
@@ -46,9 +47,10 @@ def yaml_block(report: Document) -> str:
 def _metric(name: str, title: str, report: Document) -> dict[str, Any]:
     score = report.scores[name]
     hub_name, arguments = _ON_THE_HUB.get(name, (name, {}))
+    interval = {} if math.isnan(score.low) else {"ci95": [round(score.low, 6), round(score.high, 6)]}
     return {
         "type": hub_name,
         "value": round(score.value, 6),
         "name": title,
-        "args": {**arguments, "ci95": [round(score.low, 6), round(score.high, 6)], "n": score.n},
+        "args": {**arguments, **interval, "n": score.n},
     }

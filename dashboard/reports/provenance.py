@@ -40,7 +40,7 @@ def facts_of(run: Run, annotations: Annotations, made: datetime) -> tuple[Fact, 
     elif run.state != "finished":
         images = f"{image_count(run):,} of {images} (not finished: {run.state})"
     elif m.n_without_image:
-        images += f", and {counted(m.n_without_image, 'row')} of a table without an image"
+        images += f", and {counted(m.n_without_image, 'row')} of a table that match no image"
     seconds = f", took {m.seconds:,.0f} s" if m.seconds >= 1 and not m.imported else ""
     found = [
         Fact("Dataset", m.dataset_name),

@@ -15,7 +15,8 @@ from dashboard.schemas.schema import Schema
 class ScoreRecord(Schema):
     """A metric, or a difference of metrics, with its 95% interval.
 
-    The three are null if the metric needs several labels and all images have the same.
+    The three are null if the metric needs several labels and all images have the same. `low` and `high` are also null if there
+    is no interval, such as that of the AURC without any mistake.
     """
 
     value: float | None

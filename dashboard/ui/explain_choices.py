@@ -21,9 +21,9 @@ _KEYS = {
 def take_over_choices() -> None:
     """Chooses what the address of Explain names. Call it before the sidebar is drawn.
 
-    After the browser's Back or Forward, what the address does not name gets its default.
+    After the browser's Back or Forward, what the address does not name gets its default, unless the address is empty.
     """
-    back = went_in_history()
+    back = went_in_history() and bool(st.query_params)
     if not page_entered() and not back:
         return  # the address may be older than a choice that the reader has just made
     named = {name: st.query_params[name] for name in _KEYS if st.query_params.get(name)}

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
+from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.store import RunStore
 from tests.cli.records import Commands
 from tests.reports.made_runs import store_run
@@ -27,6 +32,21 @@ def test_one_that_cannot_be_restored_does_not_spoil_the_others(commands: Command
     assert failed["run_id"] == "nope" and failed["error"]["code"] == "run_unknown"
     assert "runs list --deleted" in commands.run("runs", "restore", "nope", fails=True).stderr
     assert commands.json("runs", "restore", "nope", fails=True)["error"]["code"] == "run_unknown"
+
+
+def test_a_run_that_the_system_refuses_to_move_does_not_spoil_the_others(
+    commands: Commands, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Bin.add
+
+    def refuse(self: Bin, folder: Path) -> None:
+        if folder.name == "r-a":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        add(self, folder)
+
+    monkeypatch.setattr(Bin, "add", refuse)
+    done = commands.json("runs", "delete", "r-a", "r-b", "--yes", fails=True)
+    assert done["deleted"] == ["r-b"] and done["failed"][0]["error"]["code"] == "permission"
 
 
 def test_who_removes_evaluations_for_good_is_in_the_audit_log(commands: Commands, store: RunStore) -> None:

@@ -81,7 +81,7 @@ def test_the_tables_hold_the_figures(store: RunStore) -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([ok(0, "dog", "cat"), ok(1, "cat", "dog")], "are predicted as labelled (95% interval 0.0% to 65.8%). There are 2 mistakes, each"),
+        ([ok(0, "dog", "cat"), ok(1, "cat", "dog")], "are predicted as labelled (95% interval 0.0% to 65.8%). There are 2 mistakes, no two"),
         ([ok(0, "dog", "cat"), ok(1, "dog", "cat")], "All mistakes: 2 of 2 images labelled dog are predicted as cat."),
         ([ok(0, "cat", "cat")], "100.0% of 1 image is predicted as labelled (95% interval 20.7% to 100.0%). There are no"),
     ],

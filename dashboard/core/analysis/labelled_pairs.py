@@ -106,7 +106,7 @@ def _left_out(
     n, answered = len(kept), predictions == 2
     alone = "{} in only one of the two and left out."
     if filtered:
-        alone = "{} left out: only in one of the two, or the conditions let only one of the two answers pass."
+        alone = "{} left out: in only one of the two evaluations, or kept by the filter in only one."
     counts = (
         (n_a + n_b - 2 * n, alone),
         (int((predictions == 0).sum()), "{} left out, because neither of the two has a prediction."),

@@ -39,7 +39,7 @@ class Ranked:
             return True
         if self.p is not None:
             return self.p >= SIGNIFICANT
-        return self.difference.low <= 0 <= self.difference.high
+        return not (self.difference.low > 0 or self.difference.high < 0)
 
 
 @dataclass(frozen=True)

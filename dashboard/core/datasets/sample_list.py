@@ -123,15 +123,17 @@ class SampleList(Sequence[Sample]):
         return np.bincount(self._codes[self._codes >= 0], minlength=len(self.labels))
 
     def folders_with(self, labels: Container[str]) -> set[str]:
-        """The paths of the folders that hold samples with these labels, see `folder_of`."""
+        """The paths of the folders that hold samples with these labels, see `folder_label`."""
         codes = {code for code, label in enumerate(self.labels) if label in labels}
-        return {folder_of(name) for name, code in zip(self._names, self._codes.tolist(), strict=True) if code in codes}
+        return {
+            folder_label(name) for name, code in zip(self._names, self._codes.tolist(), strict=True) if code in codes
+        }
 
     def labelled_by_path(self, folders: Container[str]) -> SampleList:
         """The same samples; the labelled ones in these folders, such as `cat/hard/`, have this path as their label."""
         names = (*self.labels, None)  # None is the label with the code -1
         labels = (
-            folder if code >= 0 and (folder := folder_of(name)) in folders else names[code]
+            folder if code >= 0 and (folder := folder_label(name)) in folders else names[code]
             for name, code in zip(self._names, self._codes.tolist(), strict=True)
         )
         return SampleList(self._names, labels, self.from_folders, self.n_without_image)
@@ -159,7 +161,7 @@ class SampleList(Sequence[Sample]):
         return Sample(index, self._names[index], None if code < 0 else self.labels[code])
 
 
-def folder_of(name: str) -> str:
+def folder_label(name: str) -> str:
     """The path of the folder that holds a file, with composed accents and a slash at its end; "" at the top level."""
     return unicodedata.normalize("NFC", name[: name.rfind("/") + 1])
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from dashboard.core.datasets import Sample
-from dashboard.core.datasets.sample_list import folder_of
+from dashboard.core.datasets.sample_list import folder_label
 from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.runs.left_out import why_left_out
 from dashboard.core.runs.manifest import RunManifest
@@ -22,7 +22,7 @@ def known(samples: Sequence[Sample], manifest: RunManifest) -> list[Sample]:
 
 def _label_of(sample: Sample, manifest: RunManifest) -> str | None:
     """The label of a sample: the path of its folder, if the label map says what this folder means."""
-    folder = folder_of(sample.name)
+    folder = folder_label(sample.name)
     is_mapped = sample.label is not None and folder and (folder in manifest.class_of or folder in manifest.left_out)
     return folder if is_mapped else sample.label
 

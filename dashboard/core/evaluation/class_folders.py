@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from dashboard.core.datasets.sample_list import SampleList
@@ -30,8 +31,9 @@ def in_class_folders(
     """
     if not samples.from_folders:
         return samples
-    label_map = label_map or {}
-    given = {label: meant for label, meant in label_map.items() if label in samples.labels}
+    label_map = {unicodedata.normalize("NFC", label): meant for label, meant in (label_map or {}).items()}
+    known = set(samples.labels)
+    given = {label: meant for label, meant in label_map.items() if label in known}
     mapping = match_labels(samples.labels, class_names, given, first_id)
     likely = likely_classes(mapping.unknown, class_names)
     unknown = {label for label in mapping.unknown if label not in likely and not synset_name(label)}

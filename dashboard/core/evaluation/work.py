@@ -34,7 +34,7 @@ SHORTEST_LIMIT_S = 30.0  # even for a small chunk, since a new worker loads the 
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of an evaluation, in images."""
+    """The progress of an evaluation, in rows: images, and rows of a table without an image."""
 
     done: int
     total: int

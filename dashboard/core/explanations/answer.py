@@ -15,6 +15,7 @@ from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.images.decoding import DecodedImage, decode_image
 from dashboard.core.images.model_input import enough_pixels, read_model_input
 from dashboard.core.images.preprocessing import Preprocessing, size_in_words
+from dashboard.core.metrics.percent import percent
 from dashboard.core.models.familiarity import Doubt
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Failure, Prediction
@@ -114,7 +115,7 @@ def _notes_on_size(picture: np.ndarray, recipe: Preprocessing) -> Iterator[str]:
         yield f"The picture has only {size_in_words(height, width)}, fewer than the model's input: {seen}."
     unseen = 1 - min(across, down) / max(across, down)
     if recipe.fit == "center-crop" and unseen >= _LEAST_UNSEEN:
-        yield f"To fit the model, the picture was cropped to its centre: {unseen:.0%} of it is not seen."
+        yield f"To fit the model, the picture was cropped to its centre: {percent(unseen)} of it is not seen."
     if max(across, down) >= _STRETCHED * min(across, down) and recipe.fit == "stretch":
         longer, shorter = ("width", "height") if across > down else ("height", "width")
         yield (

@@ -12,7 +12,8 @@ from dashboard.core.models.facts import ConvLayer
 from dashboard.core.models.prediction import Prediction
 
 Verdict = Literal["better", "mixed", "unsure", "chance", "unmoved", "empty"]
-PASSES_BELOW = 0.2  # rank correlation with maps of shuffled weights; from this value on, the maps count as alike
+PASSES_BELOW = 0.2  # rank correlation with maps of shuffled weights; below, the maps differ
+ALIKE_FROM = 0.5  # the same; from here on, the maps look almost the same
 
 
 @dataclass(frozen=True)

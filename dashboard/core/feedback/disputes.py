@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from dashboard.core.feedback.opinion import Opinion
 
@@ -13,14 +14,16 @@ def image_of(opinion: Opinion) -> str:
     return opinion.image_sha256 or opinion.subject
 
 
-def words_on_images(opinions: Iterable[Opinion]) -> list[Opinion]:
+def words_on_images(opinions: Sequence[Opinion]) -> list[Opinion]:
     """The newest word of each user on each image. Words without a name may be of different users, so all of them stay.
 
     Args:
         opinions: the last word of each user on each prediction, the newest first.
     """
+    hashes = {each.subject: each.image_sha256 for each in opinions if each.image_sha256}
     newest: dict[tuple[str, str], Opinion] = {}
-    for opinion in opinions:
+    for given in opinions:
+        opinion = replace(given, image_sha256=hashes.get(given.subject, ""))  # not known while the dataset was away
         newest.setdefault((image_of(opinion), opinion.user or opinion.subject), opinion)
     return list(newest.values())
 

@@ -16,6 +16,7 @@ from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.files import free_member
 from dashboard.core.history.history import History
 
+NOT_AT_HAND = "None of the images with feedback is at hand."
 COLUMNS = ("file", "sha256", "label", "predicted_label", "confidence", "model", "user", "time_utc", "note")
 
 
@@ -54,7 +55,7 @@ def why_no_images(opinions: Sequence[Opinion], history: History) -> str:
     if not usable:
         return _nothing_said(opinions)
     at_hand = history.has_one_of((each.subject, each.image_sha256) for each in usable)
-    return "" if at_hand else "None of the images with feedback is at hand."
+    return "" if at_hand else NOT_AT_HAND
 
 
 def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> Exported:
@@ -86,7 +87,7 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
             archive.writestr("not_exported.json", json.dumps(missing, ensure_ascii=False, indent=2))
     if not written:
         raise DashboardError(
-            "None of the images with feedback is at hand.",
+            NOT_AT_HAND,
             "Export the labels as a .csv file; to keep the images of later predictions, set DASHBOARD_HISTORY_IMAGES=true.",
             "no_images_kept",
         )
@@ -120,4 +121,4 @@ def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
 def _nothing_said(opinions: Sequence[Opinion]) -> str:
     if count_disputed(opinions):
         return "Users disagree about all images whose true label was said."
-    return "Nobody said yet what the true label of an image is."
+    return "No feedback names a true label yet."

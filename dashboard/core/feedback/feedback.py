@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dashboard.core.database.database import Database
@@ -122,13 +122,7 @@ class Feedback:
         Args:
             user: whose feedback counts; None: that of everybody.
         """
-        words = self.opinions(None, user=user, model=model)
-        if not words:
-            return None
-        last = {word.subject: word for word in reversed(words)}.values()
-        images = disputed_images(words_on_images(words))
-        disputed = sum(image_of(word) in images for word in last)
-        return FeedbackAccuracy(proportion(sum(word.is_right for word in last), len(last)), disputed)
+        return accuracy_of(self.opinions(None, user=user, model=model))
 
     def _last_words(self, by: tuple[Any, ...], asked: list[ColumnElement[bool]], most: int | None) -> list[Opinion]:
         from sqlalchemy import func, select
@@ -140,6 +134,20 @@ class Feedback:
         with self._database.reading() as connection:
             rows = connection.execute(newest_first.order_by(feedback.c.feedback_id.desc()).limit(most)).all()
         return [Opinion(**row._mapping) for row in rows]
+
+
+def accuracy_of(words: Sequence[Opinion]) -> FeedbackAccuracy | None:
+    """The share of right predictions, by the last word on each; None without any word.
+
+    Args:
+        words: the last word of each user on each prediction, the newest first.
+    """
+    if not words:
+        return None
+    last = {word.subject: word for word in reversed(words)}.values()
+    images = disputed_images(words_on_images(words))
+    disputed = sum(image_of(word) in images for word in last)
+    return FeedbackAccuracy(proportion(sum(word.is_right for word in last), len(last)), disputed)
 
 
 def _contradiction(why: str) -> DashboardError:

@@ -254,7 +254,8 @@ def _probability_columns(
     if (named := [name for name in wanted if name in columns]) and len(wanted) in (len(named), 2):
         return named, tuple(named)
     for prefix, found in prefixed:
-        if found:
+        if found and (not wanted or found[0].removeprefix(prefix) in wanted):
             return found, (found[0].removeprefix(prefix),)
-    one = column_among(columns, ONE_PROB_NAMES)
-    return ([one], None) if one else None
+    if one := column_among(columns, ONE_PROB_NAMES):
+        return [one], None
+    return next(((found, (found[0].removeprefix(prefix),)) for prefix, found in prefixed if found), None)

@@ -185,20 +185,22 @@ def _as_spelled(label_map: Mapping[str, str], names: Sequence[str], class_names:
     """The label map with labels as in `names` and classes as in `class_names`, where only the form of accents differs."""
     label_of = {unicodedata.normalize("NFC", name): name for name in names}
     class_of = {unicodedata.normalize("NFC", name): name for name in class_names}
+    labels, classes = set(names), set(class_names)
     return {
-        label if label in names else label_of.get(unicodedata.normalize("NFC", label), label):
-        meant if meant in class_names else class_of.get(unicodedata.normalize("NFC", meant), meant)
+        label if label in labels else label_of.get(unicodedata.normalize("NFC", label), label):
+        meant if meant in classes else class_of.get(unicodedata.normalize("NFC", meant), meant)
         for label, meant in label_map.items()
     }  # fmt: skip
 
 
 def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> None:
+    labels, meanings = {*names, OTHERS}, {*class_names, LEAVE_OUT, NO_LABEL}
     for label, meant in label_map.items():
-        if label not in names and label != OTHERS:
+        if label not in labels:
             raise DatasetError(
                 f"{label!r} is not a label of the dataset.", f"Its labels: {listed(names, 20)}.", "label_map"
             )
-        if meant not in (*class_names, LEAVE_OUT, NO_LABEL):
+        if meant not in meanings:
             raise DatasetError(
                 f"{label!r} cannot mean {meant!r}: the model has no such class.",
                 f"Its classes: {listed(class_names, 20)}.", "label_map",

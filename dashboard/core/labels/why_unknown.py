@@ -20,7 +20,9 @@ def why_unknown(mapping: LabelMapping, class_names: Sequence[str]) -> tuple[str,
     for label in mapping.unknown:
         meant = likely.get(label, "")
         if others := [other for other in labels_of.get(meant, ()) if other != label]:
-            said.append(f"{label[:60]} is not read as {meant}, because {others[0][:60]} is there, too.")
+            said.append(
+                f"{label[:60]} is not read as {meant}, because the dataset also has the label {others[0][:60]}."
+            )
         elif strange := _strange_character(label, class_names):
             name = unicodedata.name(strange, f"U+{ord(strange):04X}")
             said.append(f"{label[:60]} contains the character {name}, which no class name has.")
@@ -28,7 +30,7 @@ def why_unknown(mapping: LabelMapping, class_names: Sequence[str]) -> tuple[str,
 
 
 def _strange_character(label: str, class_names: Sequence[str]) -> str:
-    """The first character that is invisible, or a letter in a script that no class name has; "" if all letters are."""
+    """The first character that is invisible, or a letter in a script that no class name has; "" if there is none."""
     known = {_script(c) for name in class_names for c in name if c.isalpha()}
     letters = [c for c in label if c.isalpha()]
     if not any(_script(c) in known for c in letters):

@@ -187,8 +187,12 @@ def _share(value: float, n: int) -> Proportion:
 
 
 def _newcombe(a: Proportion, b: Proportion) -> tuple[float, float]:
-    """The interval of b - a, for pairs that are all alike: equal, or one way round."""
-    alike = float(a.value == b.value and 0 < a.value < 1)  # the correlation
+    """The interval of b - a, for pairs that are all alike (equal, or one way round), or all but very few."""
+    spread = math.sqrt(a.value * (1 - a.value) * b.value * (1 - b.value))
+    both, neither = min(a.value, b.value), 1 - max(a.value, b.value)  # shares of the pairs
+    alike = (
+        max(0.0, both * neither - 0.5 / a.n) / spread if spread else 0.0
+    )  # the correlation, corrected for continuity
 
     def reach(of_b: float, of_a: float) -> float:
         return math.sqrt((of_b - of_a) ** 2 + 2 * (1 - alike) * of_b * of_a)

@@ -55,7 +55,7 @@ class RunStore:
         """Everybody shares the folders; what is seen of them depends on the visitor.
 
         Args:
-            note: called after a run was deleted or restored, for the audit log.
+            note: called after a run was deleted, restored or removed for good, for the audit log.
         """
         self.root, self.bin, self.visitor = root, Bin(root, visitor), visitor
         self._note = note

@@ -58,7 +58,9 @@ def show_side_by_side(services: Services, comparison: Comparison, left: ImageLis
             if images.rows.empty:
                 st.caption("None.")
             else:
-                about = "&".join((*as_texts(comparison.a.conditions), images.title))  # B has the same conditions
+                about = "&".join(
+                    (*as_texts(comparison.a.conditions), images.title)
+                )  # two different runs have the same ones
                 _show_images(services, a, b, images, about)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -52,6 +54,8 @@ def _with_interval(row: MetricRow, side: Side) -> str:
     if not score.is_meaningful:
         return "-"
     value, low, high = (row.metric.text(each, row.decimals) for each in (score.value, score.low, score.high))
+    if math.isnan(score.low):
+        return value
     return f"{value} ({low.removesuffix('%')}-{high.removesuffix('%')})"
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from dashboard.charts.risk_coverage import risk_coverage_chart
 from dashboard.core.metrics.guarantee import Guarantee, guarantee_on_halves
 from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
+from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import choose_images, labelled_only
@@ -98,9 +101,13 @@ def show_acceptance(services: Services, run: Run) -> None:
 def _show_aurc(run: Run) -> None:
     score = remembered("scores", rows_key(run), "Computing intervals ...", lambda: run.scores)["aurc"]
     st.caption(
-        f"Area under the curve (AURC): {score.value:.4f} ({score.low:.4f}-{score.high:.4f}), lower is better. It is the "
+        f"Area under the curve (AURC): {score.value:.4f} ({_aurc_interval(score)}), lower is better. It is the "
         "mean error rate over all coverages."
     )
+
+
+def _aurc_interval(score: Score) -> str:
+    return "no interval" if math.isnan(score.low) else f"{score.low:.4f}-{score.high:.4f}"
 
 
 def _show_guarantee(run: Run) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.core.analysis.findings.finding import Finding, nothing_found
+from dashboard.core.analysis.findings.find import nothing_found
+from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
@@ -35,7 +36,7 @@ def show_findings(services: Services, run: Run) -> None:
         show_error(error, "The findings could not be computed.")
         return
     if not findings:
-        st.caption(nothing_found(len(run.labelled)))
+        st.caption(nothing_found(run))
         return
     with st.container(border=True, key="findings"):
         for number, finding in enumerate(findings, start=1):

@@ -33,13 +33,6 @@ def show_overview(services: Services, run: Run) -> None:
                 help=f"With its 95% Wilson interval, from {a.n:,} images.",
             )
             macro_f1 = evaluation.meaningful_macro_f1
-            if a.n < len(run.evaluated):
-                st.metric(
-                    "Labelled",
-                    f"{a.n:,} of {len(run.evaluated):,}",
-                    width=190,
-                    help="All figures are about the images that have a label and a prediction.",
-                )
             st.metric(
                 "Macro F1",
                 "-" if macro_f1 is None else percent(macro_f1),
@@ -47,6 +40,13 @@ def show_overview(services: Services, run: Run) -> None:
                 help="Mean F1 of the classes that occur as labels or predictions, with equal weights. It says nothing "
                 "about images of one label only.",
             )
+            if a.n < len(run.evaluated):
+                st.metric(
+                    "Labelled",
+                    f"{a.n:,} of {len(run.evaluated):,}",
+                    width=190,
+                    help="Accuracy and the other metrics are about these images.",
+                )
         st.metric("Evaluated", f"{len(run.evaluated):,}", width=150, help="Images with a prediction.")
         st.metric(
             "Not evaluated",

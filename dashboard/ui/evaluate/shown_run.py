@@ -40,7 +40,7 @@ def _forget_images() -> None:
 
 
 def return_from_explain() -> None:
-    """Opens the view that the reader left when he opened an image, after the browser's Back.
+    """Opens the view that the reader left before opening an image, after the browser's Back.
 
     Streamlit puts the address of Explain into the browser's history also as one of this page.
     """

@@ -62,13 +62,13 @@ def _position(indices: np.ndarray, index: int) -> int:
 def _images(services: Services, run_id: str, index: int) -> tuple[np.ndarray, str]:
     """The `index` of each image to go through, (N,), and which images these are in words.
 
-    It is the list from which the image was chosen. After a reload, it is the list that the address names. If there is none,
-    it is what Batch evaluation showed. That counts only if the image is among it, because one can also come from elsewhere.
+    It is the list that the address names, else the one from which the image was chosen. If there is none, it is what Batch
+    evaluation showed. That counts only if the image is among it, because one can also come from elsewhere.
     """
     where, show = (st.query_params.get_all(parameter) for parameter in (WHERE, SHOW))
     order = st.query_params.get(SORT, "")
-    if (listed := list_around(run_id, index)) is not None:
-        return listed, _in_words(parse_filter([*where, *show])) if order else "as in the list"
+    if not order and (listed := list_around(run_id, index)) is not None:
+        return listed, "as in the list"
     if not where and not show:
         where, show = kept_texts(WHERE, run_id), kept_texts(SHOW, run_id)
     run, filtered = stored_run(services, run_id), parse_filter(where)

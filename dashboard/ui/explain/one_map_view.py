@@ -13,7 +13,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.explanations.map_files import map_png
 from dashboard.core.explanations.methods import Method
 from dashboard.core.explanations.overlay import overlay
-from dashboard.core.explanations.records import PASSES_BELOW, Explanation, Faithfulness
+from dashboard.core.explanations.records import ALIKE_FROM, PASSES_BELOW, Explanation, Faithfulness
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
@@ -22,8 +22,6 @@ from dashboard.ui.question import Look, Question, base_picture, explanations, is
 from dashboard.ui.thumbnails import LARGE_SIDE, SMALL_SIDE
 from dashboard.ui.verdict import show_verdict
 from dashboard.ui.words import plain
-
-_ALIKE_FROM = 0.5  # rank correlation from which two maps look almost the same
 
 
 def show_one_map(services: Services, question: Question, look: Look) -> None:
@@ -163,11 +161,10 @@ def _show_randomization(services: Services, question: Question, method: Method, 
         if result.passed:
             st.badge("Yes", icon=":material/check_circle:", color="green")
             st.text("With shuffled weights the map changes: it shows something that the model has learnt.")
-        elif result.spearman < _ALIKE_FROM:
+        elif result.spearman < ALIKE_FROM:
             st.badge("Partly", icon=":material/warning:", color="orange")
             st.text(
-                "With shuffled weights the map is still similar: it shows in part the picture or the network's structure, not what the "
-                "model has learnt."
+                "With shuffled weights the map changes only in part: some of it shows the picture or the network's structure."
             )
         else:
             st.badge("Hardly", icon=":material/warning:", color="orange")
@@ -177,5 +174,5 @@ def _show_randomization(services: Services, question: Question, method: Method, 
             )
         st.caption(
             f"Mean rank correlation with the maps of several shuffled networks (Spearman): {result.spearman:.2f}. Below {PASSES_BELOW} "
-            "the maps differ; 1 means the same map. The picture shows the map of one of these networks."
+            f"the maps differ, from {ALIKE_FROM} on they look almost the same. The picture shows the map of one of these networks."
         )

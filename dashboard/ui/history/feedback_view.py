@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.core.errors import DashboardError, counted
+from dashboard.core.feedback.feedback import accuracy_of
 from dashboard.core.metrics.percent import in_percent, percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
@@ -31,25 +32,26 @@ def show_feedback(services: Services) -> None:
     """Shows it. Raises DatabaseError or DependencyError if the database cannot be used."""
     if error := st.session_state.pop(_ERROR, None):
         show_error(error, "The feedback was not deleted.")
-    only = services.visitor.sees_only
-    opinions, accuracy = services.feedback.opinions(SHOWN, user=only), services.feedback.accuracy(user=only)
-    if accuracy is None or not opinions:
-        nobody = "Nobody said yet" if only is None else "You did not say yet"
+    words = _last_words(services)
+    if (accuracy := accuracy_of(words)) is None:
+        nobody = "Nobody has said yet" if services.visitor.sees_only is None else "You have not said yet"
         st.info(f"{nobody} whether a prediction is right. Predict asks below each answer.", icon=":material/reviews:")
         return
-    disputed = f" Users disagree about {accuracy.disputed:,}." if accuracy.disputed else ""
+    disputed = ""
+    if accuracy.disputed:
+        disputed = f" Users disagree about the images of {counted(accuracy.disputed, 'prediction')}."
     right = accuracy.right
     st.metric("Called right", percent(right.value))
     st.caption(
         f"95% interval {in_percent(right.low)} to {in_percent(right.high)}%, from {counted(right.n, 'prediction')}."
         f"{disputed} {accuracy.caution}"
     )
-    chosen = _show_list(opinions)
-    if len(opinions) == SHOWN:
+    chosen = _show_list(words[:SHOWN])
+    if len(words) > SHOWN:
         st.caption(f"The newest {SHOWN} are listed; the exports have all.")
     row, reasons = st.container(horizontal=True), st.container()
     with row:
-        _offer_exports(services, reasons)
+        _offer_exports(services, words, reasons)
         if chosen:
             st.button(
                 "Delete the selected feedback", key="withdraw", icon=":material/delete:",
@@ -74,8 +76,14 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
     return choose_row(opinions, safe_for_spreadsheets(texts), key, "Feedback, the newest first")
 
 
-def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:
-    from dashboard.core.feedback.exporting import count_disputed, why_no_images, write_labels, write_zip
+def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaGenerator) -> None:
+    from dashboard.core.feedback.exporting import (
+        NOT_AT_HAND,
+        count_disputed,
+        why_no_images,
+        write_labels,
+        write_zip,
+    )
 
     def as_zip() -> bytes:
         out = io.BytesIO()
@@ -87,7 +95,6 @@ def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:
         write_labels(_last_words(services), out)
         return out.getvalue()
 
-    words = _last_words(services)
     why_not, left_out = why_no_images(words, services.history), count_disputed(words)
     offer_file(
         "Class folders (ZIP)", as_zip, "feedback.zip", "application/zip", "feedback-zip", reasons,
@@ -96,7 +103,8 @@ def _offer_exports(services: Services, reasons: DeltaGenerator) -> None:
     )  # fmt: skip
     offer_file("Labels (CSV)", as_csv, "feedback.csv", "text/csv", "feedback-csv", reasons)
     if why_not:
-        how = "" if services.settings.history_images else f" {HOW_TO_KEEP_IMAGES}"
+        may_help = why_not == NOT_AT_HAND and not services.settings.history_images
+        how = f" {HOW_TO_KEEP_IMAGES}" if may_help else ""
         reasons.caption(f"Class folders cannot be exported. {why_not}{how}")
     if left_out:
         reasons.caption(

@@ -56,6 +56,11 @@ def test_another_metric_ranks_by_its_own_direction(tmp_path: Path) -> None:
     assert leaderboard(runs).ranked[1].may_be_best
 
 
+def test_equal_answers_may_both_be_best(tmp_path: Path) -> None:
+    board = leaderboard([run(tmp_path, "one", range(20)), run(tmp_path, "copy", range(20), 0.5)], "macro_f1")
+    assert [each.may_be_best for each in board.ranked] == [True, True]
+
+
 def test_only_images_of_all_runs_count(tmp_path: Path) -> None:
     a, c = run(tmp_path, "a", range(20)), run(tmp_path, "c", range(30))
     part = slice(10, 200)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from dashboard.core.datasets.sample_list import SampleList, label_counts
@@ -50,6 +52,8 @@ def test_numbers_in_several_classes_are_no_class_ids() -> None:
 def test_what_the_user_says_about_a_folder_holds() -> None:
     assert [*labels("cat/hard", "dog/hard", label_map={"hard": "cat"})] == ["hard"]
     assert [*labels("zoo/hard", "dog", label_map={"zoo/hard/": "cat"})] == ["zoo/hard/", "dog"]
+    decomposed = unicodedata.normalize("NFD", "\u00e9")
+    assert [*labels("cat/\u00e9", "dog/\u00e9", label_map={decomposed: "cat"})] == ["\u00e9"]
 
 
 def test_labels_from_a_table_stay() -> None:

@@ -33,6 +33,6 @@ def test_rows_of_a_table_without_an_image_are_no_images(
     assert in_kinds(run) == "1 could not be read or have no certain label, 1 missing, but named in a table"
     made = datetime(2026, 1, 1, tzinfo=timezone.utc)
     said = [{f.name: f.value for f in facts_of(each, Annotations(), made)}["Images"] for each in (run, some)]
-    assert said == ["3, and 2 rows of a table without an image", "2 of 3"]
+    assert said == ["3, and 2 rows of a table that match no image", "2 of 3"]
     record = RunRecord.of(run)
     assert (record.n_images, record.n_without_image, record.n_failed) == (5, 2, 2)

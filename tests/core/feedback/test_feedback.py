@@ -6,6 +6,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from dashboard.core.database.database import Database
 from dashboard.core.datasets import open_dataset
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError
-from dashboard.core.feedback.exporting import Exported, labelled, why_no_images, write_labels, write_zip
+from dashboard.core.feedback.exporting import Exported, count_disputed, labelled, why_no_images, write_labels, write_zip
 from dashboard.core.feedback.feedback import Feedback
 from dashboard.core.history.history import History
 from dashboard.core.models.version import ModelVersion
@@ -94,6 +95,14 @@ def test_two_true_labels_of_one_image_are_disputed(feedback: Feedback, history: 
         write_zip(feedback.opinions(None), history, io.BytesIO())
 
 
+def test_an_image_is_the_same_while_its_hash_is_not_known(feedback: Feedback, history: History) -> None:
+    image = history.record(entry(b"1"))
+    feedback.give(image, True, user="ann")
+    feedback.give(image, False, "dog", user="bob")
+    words = [replace(word, image_sha256="" if word.user == "bob" else "s") for word in feedback.opinions(None)]
+    assert count_disputed(words) == 1 and labelled(words) == []
+
+
 def test_a_user_may_think_again_about_an_image(feedback: Feedback, history: History) -> None:
     feedback.give(history.record(entry(b"1")), False, "dog", user="ann")
     feedback.give(history.record(entry(b"1")), True, user="ann")
@@ -109,7 +118,7 @@ def test_it_is_known_without_reading_an_image_that_none_can_be_exported(
 ) -> None:
     own = history.record(entry(b"1"))
     feedback.give(own, False)
-    assert "Nobody said" in why_no_images(feedback.opinions(None), history)
+    assert "No feedback names" in why_no_images(feedback.opinions(None), history)
     feedback.give(own, True)
     assert history.flush(10) and why_no_images(feedback.opinions(None), history) == ""
     with history._database.writing() as connection:

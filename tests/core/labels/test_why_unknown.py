@@ -11,10 +11,10 @@ def reasons(*labels: str) -> tuple[str, ...]:
 
 
 def test_a_plural_is_not_read_where_another_label_has_its_class() -> None:
-    assert reasons("Cat", "CATS") == ("CATS is not read as cat, because Cat is there, too.",)
+    assert reasons("Cat", "CATS") == ("CATS is not read as cat, because the dataset also has the label Cat.",)
     assert reasons("Dogs", "DOGS") == (
-        "DOGS is not read as dog, because Dogs is there, too.",
-        "Dogs is not read as dog, because DOGS is there, too.",
+        "DOGS is not read as dog, because the dataset also has the label Dogs.",
+        "Dogs is not read as dog, because the dataset also has the label DOGS.",
     )
 
 

@@ -202,10 +202,12 @@ def test_no_mistake_among_few_images_is_no_proof() -> None:
 
 
 def test_the_interval_of_equal_pairs_is_that_of_newcombe() -> None:
-    """Method 10 by hand: 90 pairs of 100 are right in both, none in one only."""
+    """Method 10 by hand: 95 pairs of 100 are right in both, 5 in neither."""
     answers = answers_of(np.array([[0.9, 0.1]] * 90 + [[0.1, 0.9]] * 10), np.array([0] * 95 + [1] * 5))
     share = binomtest(95, 100).proportion_ci(method="wilson")
-    reach = abs((0.95 - share.low) - (share.high - 0.95))  # their correlation is 1
+    alike = (95 * 5 - 50) / (95 * 5)  # phi, corrected for continuity
+    down, up = 0.95 - share.low, share.high - 0.95
+    reach = math.sqrt(down**2 - 2 * alike * down * up + up**2)
     found = compared(answers, answers).differences["accuracy"]
     assert (found.low, found.high) == pytest.approx((-reach, reach))
 

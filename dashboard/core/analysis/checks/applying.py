@@ -159,7 +159,7 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
         return Outcome(check, False, f"{_name(demand)} says nothing, because all images have the same label.")
     if math.isnan(score.low) and demand.part != "value":
         return Outcome(
-            check, False, f"{_name(demand)} has no interval, because these images are too few or too much alike."
+            check, False, f"{_name(demand)} has no interval: it is the same in every random sample of these images."
         )
     value = {"value": score.value, "low": score.low, "high": score.high}[demand.part]
     definition = BY_NAME.get(metric, _ACCURACY)  # recall, precision and f1 of a class are shares too

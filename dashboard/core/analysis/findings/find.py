@@ -11,6 +11,7 @@ import pyarrow as pa
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding
 from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES
+from dashboard.core.errors import counted
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import SCORE_COLUMNS, VIEW_COLUMNS
@@ -23,6 +24,7 @@ MOST_BY_NUMBER = 300  # images that a filter names one by one; an address of the
 # (frames of a film, copies), which makes chance look significant more often than tests assume.
 FALSE_DISCOVERIES = 0.0005
 _MOST_OF_ITS_IMAGES = 0.5
+_FEW = 100  # labelled images; fewer show large differences only
 _LABELS_FIRST = "Check the labels first: most of these images are also in a finding about wrong labels."
 _OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", *SCORE_COLUMNS)
 
@@ -138,3 +140,18 @@ def _of_rule(candidates: Sequence[Candidate], explained_by: Sequence[str], kept:
         if explained < _MOST_OF_ITS_IMAGES and len(found) < MOST_OF_A_RULE:
             found.append(finding)
     return found
+
+
+def nothing_found(run: Run) -> str:
+    """What to say if there is no finding about a run."""
+    labelled = len(run.labelled)
+    if by_answers(run.conditions):
+        return (
+            "Nothing stands out in the files and labels. Mistakes were not looked for, because the filter chooses images by "
+            "their answers."
+        )
+    if not labelled:
+        return "Nothing stands out. No image has a label, so mistakes were not looked for."
+    if labelled < _FEW:
+        return f"Nothing stands out, but {counted(labelled, 'labelled image')} can only show large differences."
+    return "Nothing stands out: no group of images differs by more than chance would explain. Smaller differences may still be real."

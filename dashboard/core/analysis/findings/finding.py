@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dashboard.core.errors import counted
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.metrics.percent import in_percent, percent
-
-_FEW = 100  # labelled images; fewer show large differences only
 
 
 @dataclass(frozen=True)
@@ -51,12 +48,3 @@ def in_words(share: Proportion, decimals: int = 1) -> str:
     """`6.4%, 3.8 to 10.6`: a share and its 95% interval in percent."""
     low, high = (in_percent(bound, decimals) for bound in (share.low, share.high))
     return f"{percent(share.value, decimals)}, {low} to {high}"
-
-
-def nothing_found(n_labelled: int) -> str:
-    """What to say if there is no finding about a run with this many labelled images."""
-    if not n_labelled:
-        return "Nothing stands out. No image has a label, so mistakes were not looked for."
-    if n_labelled < _FEW:
-        return f"Nothing stands out, but {counted(n_labelled, 'labelled image')} can only show large differences."
-    return "Nothing stands out: no difference passed its test, which allows for how many were tried. Weaker ones may be real."

@@ -33,7 +33,9 @@ def miscalibrated(evidence: Evidence) -> Search:
         return Search(2)
     ece, over = evidence.run.scores["ece15"], gap > 0
     note = BY_NAME["ece15"].chance_note(n)
-    figures = f"calibration error {percent(ece.value)}, {in_percent(ece.low)} to {in_percent(ece.high)}"
+    figures = f"calibration error {percent(ece.value)}"
+    if not math.isnan(ece.low):
+        figures += f", {in_percent(ece.low)} to {in_percent(ece.high)}"
     line = f"{sure:.2f}"
     surer = confidence >= float(line)
     rows = ~evidence.correct & surer if over else evidence.correct & ~surer
