@@ -152,6 +152,18 @@ def test_kept_answers_take_a_bounded_space_and_nothing_is_done_twice() -> None:
     assert {status for status, _ in again[:40]} == {409} and b"newer ones" in again[0][1]
 
 
+def test_a_request_without_a_body_whose_route_asks_for_none_is_done_once() -> None:
+    done = []
+
+    async def cancel(scope: Any, receive: Any, send: Any) -> None:
+        done.append(scope["path"])
+        scope["state"]["access"] = lambda request, credentials: None
+        await PlainTextResponse("cancelled")(scope, receive, send)
+
+    first, again = answers_of(Idempotency(cancel), ["k", "k"])
+    assert first == again and len(done) == 1
+
+
 @pytest.mark.parametrize("size", [300_000, MOST_BYTES])
 def test_a_large_answer_is_given_again(size: int) -> None:
     work = Counting(size)
