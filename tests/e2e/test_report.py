@@ -99,6 +99,6 @@ def test_the_page_makes_it(page, browser, samples: Path, tmp_path: Path, make_zi
     path = tmp_path / "report.html"
     download.value.save_as(path)
     opened = Opened(browser, path, "light", 1440)
-    assert "of 8 images are classified" in opened.page.locator(".verdict").inner_text()
+    assert "of 8 images are predicted as labelled" in opened.page.locator(".verdict").inner_text()
     assert opened.said == [] and opened.requests_beyond(path) == []
     opened.context.close()
