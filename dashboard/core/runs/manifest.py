@@ -70,9 +70,9 @@ class RunManifest:
     state: State = "running"  # "running" may also be interrupted, see `RunFolder.state`
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)] = 0.0  # evaluation time
     message: str = ""  # why the run failed
-    n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no single image
     user: str = ""  # who started it, see `core.access.visitor`; "" if unknown
     labels: str = ""  # path of the file of true labels of imported predictions; "" if there is none
+    n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no single image
 
     @property
     def n_real_images(self) -> int:
