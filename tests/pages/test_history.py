@@ -136,7 +136,9 @@ def test_what_cannot_be_exported_is_told_beside_the_button(open_page: Open, dash
     assert at.get("download_button")[0].proto.disabled and "DASHBOARD_HISTORY_IMAGES" in text_of(at)
     dashboard.feedback.give(second.prediction_id, False)
     at.run()
-    assert "Users disagree about the images of 2 predictions." in text_of(at) and "1 image is left out of the exports" in text_of(at)
+    assert "Users disagree about the images of 2 predictions." in text_of(
+        at
+    ) and "1 image is left out of the exports" in text_of(at)
 
 
 def test_withdrawn_feedback_is_gone_and_the_audit_log_can_say_so(dashboard: Services) -> None:

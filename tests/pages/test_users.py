@@ -45,4 +45,4 @@ def test_a_user_sees_own_feedback_and_its_share(
         at.query_params["list"] = "Feedback"
         at = at.switch_page(str(ROOT / "pages" / "history.py")).run()
         assert not at.exception and [each.value for each in at.metric] == ([share] if share else [])
-        assert ("You did not say yet" in text_of(at)) == (share is None)
+        assert ("You have not said yet" in text_of(at)) == (share is None)

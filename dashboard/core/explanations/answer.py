@@ -115,7 +115,7 @@ def _notes_on_size(picture: np.ndarray, recipe: Preprocessing) -> Iterator[str]:
         yield f"The picture has only {size_in_words(height, width)}, fewer than the model's input: {seen}."
     unseen = 1 - min(across, down) / max(across, down)
     if recipe.fit == "center-crop" and unseen >= _LEAST_UNSEEN:
-        yield f"To fit the model, the picture was cropped to its centre: {percent(unseen)} of it is not seen."
+        yield f"To fit the model, the picture was cropped to its centre: {percent(unseen, 0)} of it is not seen."
     if max(across, down) >= _STRETCHED * min(across, down) and recipe.fit == "stretch":
         longer, shorter = ("width", "height") if across > down else ("height", "width")
         yield (
