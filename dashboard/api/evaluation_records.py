@@ -122,12 +122,9 @@ def progress_of(job: Job) -> ProgressRecord | None:
     """The record of a job's progress; None before it has begun."""
     if (p := job.progress) is None:
         return None
+    done, total = p.images
     return ProgressRecord(
-        done=p.images[0],
-        total=p.images[1],
-        failed=p.failed,
-        images_per_second=p.images_per_second,
-        remaining_s=p.remaining_s,
+        done=done, total=total, failed=p.failed, images_per_second=p.images_per_second, remaining_s=p.remaining_s
     )
 
 

@@ -18,11 +18,12 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
 
     Lists at most ten findings, and only those that are unlikely to be chance.
     """
-    from dashboard.core.analysis.findings.find import by_answers, find_in, nothing_found
+    from dashboard.core.analysis.findings.find import by_answers, find_of, nothing_found
 
     try:
         folder, conditions = RunStore(get_settings().runs_dir).folder(run_id), parse_filter(where or ())
-        findings, run = find_in(folder, conditions), folder.load(VIEW_COLUMNS, conditions)
+        run = folder.load(VIEW_COLUMNS, conditions)
+        findings = find_of(run, folder)
         if as_json:
             print_json(FindingRecord.of_each(findings, run))
             return

@@ -67,7 +67,7 @@ def list_runs(
         return
     titles = ("dataset", "model", "accuracy", "images", "state", "verdict, note")
     table = Table(run_column(), *(Column(title, overflow="fold") for title in titles))
-    names = ModelNames(Registry.of(get_settings()))
+    names = _model_names()
     for run in runs:
         m = run.manifest
         table.add_row(
@@ -94,7 +94,7 @@ def _list_deleted(store: RunStore, as_json: bool) -> None:
         print_json([DeletedRunRecord.of(run) for run in found])
         return
     table = Table(run_column(), "dataset", "model", "deleted (UTC)", "days left")
-    names = ModelNames(Registry.of(get_settings()))
+    names = _model_names()
     for run in found:
         m = run.manifest
         dataset, model = (m.dataset_name, names.of(m)) if m else ("damaged", "")
@@ -148,10 +148,10 @@ def delete(
 
     If one of them is not known, none is deleted.
     """
-    store = _store()
+    store, names = _store(), _model_names()
     try:
         for run_id in dict.fromkeys(run_ids):
-            say(f"{run_id}: {_what_is_deleted(store, run_id)}")
+            say(f"{run_id}: {_what_is_deleted(store, names, run_id)}")
         if not yes and not typer.confirm(f"Delete {len(set(run_ids))} evaluation(s)?", err=True):
             raise typer.Exit(1)
         with services() as opened:
@@ -170,18 +170,19 @@ def _each(run_ids: Sequence[str], change: Callable[[str], None]) -> tuple[list[s
     Raises:
         DashboardError: the first reason, if no run was changed.
     """
-    done, failed, reasons = [], [], []
+    done: list[str] = []
+    failed: dict[str, DashboardError] = {}
     for run_id in dict.fromkeys(run_ids):
         try:
             change(run_id)
             done.append(run_id)
-        except (DashboardError, OSError) as fault:
-            error = refused(fault) if isinstance(fault, OSError) else fault
-            failed.append(FailedRun(run_id=run_id, error=ErrorRecord.of(error)))
-            reasons.append(error)
-    if reasons and not done:
-        raise reasons[0]
-    return done, failed
+        except DashboardError as error:
+            failed[run_id] = error
+        except OSError as error:
+            failed[run_id] = refused(error)
+    if failed and not done:
+        raise next(iter(failed.values()))
+    return done, [FailedRun(run_id=run_id, error=ErrorRecord.of(error)) for run_id, error in failed.items()]
 
 
 def _end_if_failed(failed: Sequence[FailedRun]) -> None:
@@ -191,7 +192,7 @@ def _end_if_failed(failed: Sequence[FailedRun]) -> None:
         raise typer.Exit(1)
 
 
-def _what_is_deleted(store: RunStore, run_id: str) -> str:
+def _what_is_deleted(store: RunStore, names: ModelNames, run_id: str) -> str:
     """A line about a run. Raises DatasetError if there is none."""
     folder = store.folder(run_id)
     folder.check_exists()
@@ -199,7 +200,7 @@ def _what_is_deleted(store: RunStore, run_id: str) -> str:
         m = folder.manifest()
     except DatasetError:
         return "a damaged run"
-    return f"{m.dataset_name}, {ModelNames(Registry.of(get_settings())).of(m)}, {m.n_real_images:,} images"
+    return f"{m.dataset_name}, {names.of(m)}, {m.n_real_images:,} images"
 
 
 @runs_app.command("restore")
@@ -236,3 +237,7 @@ def empty_bin(
 
 def _store() -> RunStore:
     return RunStore(get_settings().runs_dir)
+
+
+def _model_names() -> ModelNames:
+    return ModelNames(Registry.of(get_settings()))

@@ -5,7 +5,6 @@ Its format: https://github.com/huggingface/hub-docs/blob/main/modelcard.md (sect
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from dashboard.core.metrics.definitions import METRICS
@@ -47,7 +46,7 @@ def yaml_block(report: Document) -> str:
 def _metric(name: str, title: str, report: Document) -> dict[str, Any]:
     score = report.scores[name]
     hub_name, arguments = _ON_THE_HUB.get(name, (name, {}))
-    interval = {} if math.isnan(score.low) else {"ci95": [round(score.low, 6), round(score.high, 6)]}
+    interval = {"ci95": [round(score.low, 6), round(score.high, 6)]} if score.has_interval else {}
     return {
         "type": hub_name,
         "value": round(score.value, 6),

@@ -39,12 +39,16 @@ def page(open_page: Open) -> AppTest:
     return at
 
 
-def test_the_maps_of_another_model_than_the_evaluation_say_so(
-    page: AppTest, dashboard: Services, run: RunManifest
-) -> None:
+def choose_another_model(page: AppTest, dashboard: Services) -> None:
     make_registry(dashboard.settings.models_dir)
     page.run()
     page.selectbox(key="model").select("colour@1").run()
+
+
+def test_the_maps_of_another_model_than_the_evaluation_say_so(
+    page: AppTest, dashboard: Services, run: RunManifest
+) -> None:
+    choose_another_model(page, dashboard)
     page.query_params["run"], page.query_params["image"] = run.run_id, "0"
     page.run()
     assert not page.exception
@@ -55,9 +59,7 @@ def test_the_maps_of_another_model_than_the_evaluation_say_so(
 def test_an_address_names_the_model_and_an_unknown_one_is_not_replaced(
     page: AppTest, open_page: Open, dashboard: Services
 ) -> None:
-    make_registry(dashboard.settings.models_dir)
-    page.run()
-    page.selectbox(key="model").select("colour@1").run()
+    choose_another_model(page, dashboard)
     page.file_uploader(key="explain-upload").upload("a.png", encoded(picture(1))).run()
     assert page.query_params["model"] == "colour@1"
     for model in ("colour@1", "**nope**@1"):
@@ -102,9 +104,7 @@ def test_another_way_to_make_pictures_fit_is_told_where_it_matters(
 
 
 def test_a_model_without_a_convolution_is_explained_by_its_pixels(page: AppTest, dashboard: Services) -> None:
-    make_registry(dashboard.settings.models_dir)
-    page.run()
-    page.selectbox(key="model").select("colour@1").run()
+    choose_another_model(page, dashboard)
     page.file_uploader(key="explain-upload").upload("a.png", encoded(picture(1))).run()
     assert not page.exception and "no layer with a grid" in page.info[0].value.replace("\\", "")
     page.button(key="slow-methods").click().run()

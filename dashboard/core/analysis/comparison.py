@@ -95,8 +95,7 @@ class Comparison:
         """
         if name == "accuracy" and self.outcomes:
             return self.outcomes.mcnemar_p < SIGNIFICANT
-        difference = self.differences[name]
-        return difference.low > 0 or difference.high < 0
+        return self.differences[name].excludes_zero
 
 
 def compare(a: Run, b: Run) -> Comparison:

@@ -39,7 +39,7 @@ class Ranked:
             return True
         if self.p is not None:
             return self.p >= SIGNIFICANT
-        return not (self.difference.low > 0 or self.difference.high < 0)
+        return not self.difference.excludes_zero
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.diagnostics.checks import Check
+from dashboard.core.diagnostics.checks import Check, without_full_stop
 from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.settings import no_such_setting, unknown_settings
 
@@ -20,5 +20,5 @@ def check_settings() -> list[Check]:
     for name in unknown_settings():
         summary, perhaps = no_such_setting(name)
         fix = f"{perhaps} Rename it or remove it, then restart the dashboard."
-        checks.append(Check(f"setting.{name}", GROUP, "warning", summary.removesuffix("."), fix))
+        checks.append(Check(f"setting.{name}", GROUP, "warning", without_full_stop(summary), fix))
     return checks or [Check(GROUP, GROUP, "ok", "Every name that begins with DASHBOARD_ is a setting")]

@@ -8,7 +8,7 @@ from dashboard.core.runs.manifest import RunManifest
 
 
 class ModelNames:
-    """The names of models of runs, by the versions that were there when it was made."""
+    """Names the models of runs. It knows the versions that the registry had when it was made."""
 
     def __init__(self, registry: Registry) -> None:
         self._own_fits = {version.ref: version.preprocessing.fit for version in registry.versions()}
@@ -16,7 +16,7 @@ class ModelNames:
     def of(self, manifest: RunManifest) -> str:
         """NAME@VERSION, and how pictures were made to fit unless that is the version's own way.
 
-        Of a version that is gone, its own way is not known, so that of the run is named.
+        If the version is gone, its own way is not known. Then the way of the run is named.
         """
         if manifest.fit is None or manifest.fit == self._own_fits.get(manifest.model):
             return manifest.model

@@ -46,7 +46,7 @@ class Answering:
     ) -> Future[list[Answered]]:
         """One answer per image file, each recorded, as soon as they are there.
 
-        Only the search for stored answers is waited for. The result may be DependencyError, ModelError or WorkerError.
+        Only the search for stored answers is waited for. The future fails with DependencyError, ModelError or WorkerError.
 
         Args:
             files: the names of the images, for the history; none or one each.

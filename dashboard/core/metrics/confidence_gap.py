@@ -67,12 +67,12 @@ def confidence_gap(confidence: np.ndarray, correct: np.ndarray) -> ConfidenceGap
         correct: (N,) bool.
     """
     gaps = confidence - correct
-    half = _Z * float(gaps.std()) / math.sqrt(len(gaps))
-    mean, sure = float(gaps.mean()), float(confidence.mean())
-    accuracy = proportion(int(np.sum(correct)), len(gaps))
+    mean, half = float(gaps.mean()), _Z * float(gaps.std()) / math.sqrt(len(gaps))
+    low, high = mean - half, mean + half
+    sure, accuracy = float(confidence.mean()), proportion(int(np.sum(correct)), len(gaps))
     if accuracy.value in (0, 1):
-        return ConfidenceGap(sure, accuracy.value, sure - accuracy.high, sure - accuracy.low, len(gaps))
-    return ConfidenceGap(sure, accuracy.value, mean - half, mean + half, len(gaps))
+        low, high = sure - accuracy.high, sure - accuracy.low
+    return ConfidenceGap(sure, accuracy.value, low, high, len(gaps))
 
 
 def _points(share: float) -> str:

@@ -50,6 +50,16 @@ class Score:
         """It is a figure."""
         return not math.isnan(self.value)
 
+    @property
+    def has_interval(self) -> bool:
+        """Something can be said about the interval."""
+        return not math.isnan(self.low)
+
+    @property
+    def excludes_zero(self) -> bool:
+        """The interval lies on one side of 0, so that a difference is significant."""
+        return self.low > 0 or self.high < 0
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -190,9 +200,8 @@ def _newcombe(a: Proportion, b: Proportion) -> tuple[float, float]:
     """The interval of b - a, for pairs that are all alike (equal, or one way round), or all but very few."""
     spread = math.sqrt(a.value * (1 - a.value) * b.value * (1 - b.value))
     both, neither = min(a.value, b.value), 1 - max(a.value, b.value)  # shares of the pairs
-    alike = (
-        max(0.0, both * neither - 0.5 / a.n) / spread if spread else 0.0
-    )  # the correlation, corrected for continuity
+    # the correlation of the pairs, corrected for continuity
+    alike = max(0.0, both * neither - 0.5 / a.n) / spread if spread else 0.0
 
     def reach(of_b: float, of_a: float) -> float:
         return math.sqrt((of_b - of_a) ** 2 + 2 * (1 - alike) * of_b * of_a)

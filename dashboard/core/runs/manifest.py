@@ -97,6 +97,5 @@ class RunManifest:
     def left_out(self) -> frozenset[str]:
         """The labels whose images are left out, as the user chose."""
         names = [name for name, meant in self.label_map if meant == LEAVE_OUT]
-        return frozenset(
-            (*names, *(unicodedata.normalize("NFC", name) for name in names))
-        )  # rows of old runs have both
+        # rows of old runs have both forms
+        return frozenset((*names, *(unicodedata.normalize("NFC", name) for name in names)))

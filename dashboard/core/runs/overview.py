@@ -65,7 +65,7 @@ def _accuracy(folder: RunFolder, n_images: int) -> Proportion | None:
         found = _accuracy_in(path, path.stat().st_mtime_ns)
     except OSError:
         return None
-    return found if found and found.n <= n_images else None  # more than a bound would need the rows
+    return found if found and found.n <= n_images else None  # an exact check would need the rows
 
 
 @lru_cache(maxsize=4096)

@@ -58,9 +58,8 @@ def show_side_by_side(services: Services, comparison: Comparison, left: ImageLis
             if images.rows.empty:
                 st.caption("None.")
             else:
-                about = "&".join(
-                    (*as_texts(comparison.a.conditions), images.title)
-                )  # two different runs have the same ones
+                # two different runs have the same conditions
+                about = "&".join((*as_texts(comparison.a.conditions), images.title))
                 _show_images(services, a, b, images, about)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 import streamlit as st
 
@@ -54,7 +52,7 @@ def _with_interval(row: MetricRow, side: Side) -> str:
     if not score.is_meaningful:
         return "-"
     value, low, high = (row.metric.text(each, row.decimals) for each in (score.value, score.low, score.high))
-    if math.isnan(score.low):
+    if not score.has_interval:
         return value
     return f"{value} ({low.removesuffix('%')}-{high.removesuffix('%')})"
 

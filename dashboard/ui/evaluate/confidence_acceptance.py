@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import streamlit as st
 
 from dashboard.charts.risk_coverage import risk_coverage_chart
@@ -107,7 +105,7 @@ def _show_aurc(run: Run) -> None:
 
 
 def _aurc_interval(score: Score) -> str:
-    return "no interval" if math.isnan(score.low) else f"{score.low:.4f}-{score.high:.4f}"
+    return f"{score.low:.4f}-{score.high:.4f}" if score.has_interval else "no interval"
 
 
 def _show_guarantee(run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,7 @@ def show_calibration(services: Services, run: Run) -> None:
 
 def _show_score(name: str, score: Score) -> None:
     metric = BY_NAME[name]
-    interval = "no interval" if math.isnan(score.low) else f"{range_in_percent(score.low, score.high)}%"
+    interval = f"{range_in_percent(score.low, score.high)}%" if score.has_interval else "no interval"
     st.metric(
         metric.title, metric.text(score.value), interval, delta_color="off",
         delta_arrow="off", help=f"{metric.explanation} With its 95% bootstrap interval.", width=180,

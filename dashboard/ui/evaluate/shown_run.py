@@ -52,7 +52,7 @@ def return_from_explain() -> None:
     for parameter in (WHERE, SHOW):
         address.setdefault(parameter, kept_texts(parameter, run_id))
     set_address({**address, VIEW: view})
-    st.rerun()  # a widget takes its value from the address only at the begin of a run
+    st.rerun()  # a widget takes its value from the address only at the beginning of a run
 
 
 def shown_run(services: Services) -> tuple[str, Job | None]:

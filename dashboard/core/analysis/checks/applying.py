@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -157,7 +156,7 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
         return Outcome(check, False, f"{_name(demand)} is not defined for these images.")
     if not score.is_meaningful:
         return Outcome(check, False, f"{_name(demand)} says nothing, because all images have the same label.")
-    if math.isnan(score.low) and demand.part != "value":
+    if not score.has_interval and demand.part != "value":
         return Outcome(
             check, False, f"{_name(demand)} has no interval: it is the same in every random sample of these images."
         )
@@ -165,9 +164,9 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
     definition = BY_NAME.get(metric, _ACCURACY)  # recall, precision and f1 of a class are shares too
     text = partial(definition.text, decimals=definition.decimals_apart(value, demand.limit))
     part = {"value": "is", "low": "has the lower limit", "high": "has the upper limit"}[demand.part]
-    interval = "" if math.isnan(score.low) else f"95% interval {text(score.low)} to {text(score.high)}, "
+    interval = f"95% interval {text(score.low)} to {text(score.high)}, " if score.has_interval else ""
     message = f"{_name(demand)} {part} {text(value)} ({interval}{counted(score.n, 'image')})."
-    low, high = (None if math.isnan(each) else each for each in (score.low, score.high))
+    low, high = (score.low, score.high) if score.has_interval else (None, None)
     return Outcome(check, _holds(value, demand), message, value, low, high, score.n)
 
 

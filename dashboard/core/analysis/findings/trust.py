@@ -34,7 +34,7 @@ def miscalibrated(evidence: Evidence) -> Search:
     ece, over = evidence.run.scores["ece15"], gap > 0
     note = BY_NAME["ece15"].chance_note(n)
     figures = f"calibration error {percent(ece.value)}"
-    if not math.isnan(ece.low):
+    if ece.has_interval:
         figures += f", {in_percent(ece.low)} to {in_percent(ece.high)}"
     line = f"{sure:.2f}"
     surer = confidence >= float(line)
