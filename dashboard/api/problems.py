@@ -37,6 +37,7 @@ _STATUS = {
 
 _FIX = {  # instead of a command
     "run_unknown": "`GET /api/v1/evaluations` lists the evaluations.",
+    "image_unknown": "`GET /api/v1/evaluations/ID/rows` lists the images, each with its `index`.",
     "run_damaged": "Delete the evaluation (`DELETE /api/v1/evaluations/ID`), then evaluate the dataset again.",
 }
 

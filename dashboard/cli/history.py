@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import plain_text, print_json, say, show
+from dashboard.cli.output import ask, plain_text, print_json, say, show
 from dashboard.cli.records import file_error, moment, records
 from dashboard.core.errors import counted
 from dashboard.core.evaluation.model_names import ModelNames
@@ -102,8 +102,8 @@ def delete(
     """Delete predictions that were made before. Those of evaluations stay until the evaluation is deleted."""
     end = moment(before)
     with records(as_json) as opened:
-        if not yes and not typer.confirm(f"Delete all predictions before {end:%Y-%m-%d %H:%M} permanently?", err=True):
-            raise typer.Exit(1)
+        if not yes:
+            ask(f"Delete all predictions before {end:%Y-%m-%d %H:%M} permanently?", as_json)
         deleted = opened.history.delete_before(end)
         opened.note("history.deleted", f"before {end.isoformat()}", counted(deleted, "prediction"))
     if as_json:

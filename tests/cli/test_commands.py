@@ -387,8 +387,9 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     assert only_json(shown) == only_json(resumed) | {name: only_json(shown)[name] for name in ("metrics", "where")}
     done = dashboard("runs", "export", "begun", "--out", tmp_path / "out", data_dir=data)
     assert done.returncode == 0 and len(list((tmp_path / "out").iterdir())) == 3
-    asked = process("runs", "delete", "begun", data_dir=data)  # nobody answers the question
-    assert asked.returncode == 1 and (data / "runs" / "begun").exists()
+    asked = process("runs", "delete", "begun", "--json", data_dir=data)  # nobody answers the question
+    assert asked.returncode == 1 and only_json(asked)["error"]["code"] == "cancelled" and b"Delete 1" in asked.stderr
+    assert (data / "runs" / "begun").exists()
     deleted = dashboard("runs", "delete", "begun", "--yes", "--json", data_dir=data)
     assert only_json(deleted) == {"deleted": ["begun"], "failed": []} and not (data / "runs" / "begun").exists()
 

@@ -63,6 +63,14 @@ def test_wrong_usage_is_an_error_document_with_json(commands: Commands, argument
     assert commands.run(*command).stdout.strip()
 
 
+@pytest.mark.parametrize("typed", ["", "n\n"], ids=["nobody answers", "no"])
+def test_a_question_that_is_not_answered_with_yes_is_an_error(commands: Commands, typed: str) -> None:
+    asked = ("history", "delete", "--before", "2026-01-01")
+    done = commands.run(*asked, typed=typed, fails=True)
+    assert done.exit_code == 1 and "Nothing was done" in done.stderr and "add --yes" in done.stderr
+    assert commands.json(*asked, "--yes") == {"deleted": 0}
+
+
 @pytest.mark.parametrize("arguments", [("--json", "--markdown"), ("--json", "use", "cifar10-small")], ids=" ".join)
 def test_json_of_models_is_not_passed_over(commands: Commands, arguments: tuple[str, ...]) -> None:
     done = commands.run("models", *arguments, fails=True)
