@@ -41,6 +41,7 @@ class AnonymousAccess:
         return not self._listens_beyond(server[1])
 
 
+@cache  # so that a router and its routes name the same dependency, which FastAPI then asks once for a request
 def needs(scope: Scope) -> Any:
     """A dependency that gives the caller: a visitor named "token NAME", or OPERATOR if no token is needed.
 

@@ -19,6 +19,7 @@ from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.evaluation_records import EvaluationRecord, record_of, state_of, watched
 from dashboard.api.problems import answers
+from dashboard.api.queries import KNOWN_QUERY
 from dashboard.api.receiving import BODY, Order, receive_order
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.analysis.findings.find import find_of
@@ -41,7 +42,7 @@ from dashboard.services import Services
 
 POLL_S = 0.5
 UNDER_WAY = ("waiting", "running", "paused")
-router = APIRouter(prefix="/evaluations", tags=["evaluations"])
+router = APIRouter(prefix="/evaluations", tags=["evaluations"], dependencies=[needs("evaluate"), KNOWN_QUERY])
 RunId = Annotated[str, Path(max_length=100)]
 Where = Annotated[Sequence[str], Query(description="conditions such as confidence<0.7; repeat it for several")]
 
@@ -103,7 +104,7 @@ async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened,
 
 
 def _start(services: Services, order: Order) -> Job:
-    version = services.registry.get(order.model)
+    version = services.registry.get(order.model).fitting(order.fit)
     dataset = describe(order.dataset, order.choices, services.settings.described_dir)
     return services.jobs.start(
         dataset, version, order.label_map, use_stored=not order.no_cache, first_id=order.first_id
@@ -117,7 +118,7 @@ def list_evaluations(
     cursor: Annotated[str, Query(max_length=100, description="`next_cursor` of the page before")] = "",
     limit: Annotated[int | None, Query(ge=1, le=1000, description="by default all")] = None,
 ) -> Evaluations:
-    """All evaluations, the newest first; with `limit` page by page. Damaged ones are listed for admins."""
+    """All evaluations, the newest first; with `limit` page by page. Damaged ones are listed for their owners and for admins."""
     stored = services.runs.read()
     every: list[RunManifest | DamagedRun] = [*stored.manifests, *stored.damaged]
     runs = sorted(every, key=_listed_at, reverse=True)

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from dashboard.api.context import Opened
 from dashboard.api.problems import answers, problem_of
+from dashboard.api.queries import KNOWN_QUERY
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.samples import kept_samples, read_samples
@@ -24,7 +25,7 @@ from dashboard.services import Services
 
 TESTED_AGAIN_S = 300.0
 FAILURE_TESTED_AGAIN_S = 5.0  # anyone may ask, and each test costs a worker some time
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[KNOWN_QUERY])
 
 
 class Live(Schema):

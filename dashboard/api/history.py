@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from pydantic import Field
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field, TypeAdapter
 
 from dashboard.api.access import needs
 from dashboard.api.context import Opened
+from dashboard.api.json_bodies import read_json
+from dashboard.api.openapi import schema_of
 from dashboard.api.problems import answers
+from dashboard.api.queries import KNOWN_QUERY
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import AccessError, DashboardError, ModelError, listed
 from dashboard.core.feedback.opinion import NONE_OF_THESE
@@ -20,7 +23,7 @@ from dashboard.schemas.history import FeedbackRecord, FeedbackSummary, HistoryPa
 from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
-router = APIRouter(tags=["history"])
+router = APIRouter(tags=["history"], dependencies=[needs("predict"), KNOWN_QUERY])
 Text = Annotated[str | None, Query(max_length=200)]
 Share = Annotated[float | None, Query(ge=0, le=1)]
 Moment = Annotated[datetime | None, Query(description="UTC, unless it says otherwise")]
@@ -39,6 +42,18 @@ class FeedbackOrder(Schema):
         description=f"of a wrong prediction, if it is known: a class of the model, or `{NONE_OF_THESE}`",
     )
     note: str = Field("", max_length=2000)
+
+
+_ORDER = TypeAdapter(FeedbackOrder)
+_MOST_COMMAS = 10_000  # of an order whose texts consist of them
+BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(FeedbackOrder)}}}
+}
+
+
+async def _order(request: Request) -> FeedbackOrder:
+    """The body; FastAPI itself would read it before it asks who may send it. Raises as `read_json` does."""
+    return read_json(_ORDER, await request.body(), _MOST_COMMAS)
 
 
 @router.get("/history")
@@ -69,9 +84,9 @@ def history(
     return HistoryPage(predictions=records, next_cursor=page.next_cursor, note=page.note)
 
 
-@router.post("/feedback", status_code=201, responses=answers(400, 404))
+@router.post("/feedback", status_code=201, openapi_extra=BODY, responses=answers(400, 404))
 def give_feedback(
-    caller: Annotated[Visitor, needs("predict")], services: Opened, order: FeedbackOrder
+    caller: Annotated[Visitor, needs("predict")], services: Opened, order: Annotated[FeedbackOrder, Depends(_order)]
 ) -> FeedbackRecord:
     """Says whether a prediction is right: one of your own, or of an evaluation that you may see. Your last word counts."""
     if place := place_in_run(order.prediction_id):

@@ -10,6 +10,7 @@ from pydantic import Field
 from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.problems import answers
+from dashboard.api.queries import KNOWN_QUERY
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DashboardError
 from dashboard.core.models.registry import Registry
@@ -18,7 +19,7 @@ from dashboard.schemas.errors import ErrorRecord
 from dashboard.schemas.models import ModelRecord
 from dashboard.schemas.schema import Schema
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], dependencies=[needs("predict"), KNOWN_QUERY])
 Part = Annotated[str, Path(max_length=100)]
 
 

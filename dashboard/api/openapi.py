@@ -54,6 +54,7 @@ def _definitions(part: Any) -> dict[str, Any]:
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[int]:
     """The statuses of the problems that do not depend on what a route does."""
+    yield 500  # an error that nobody expects
     if path not in UNLIMITED:
         yield 429
     if "security" in operation:  # no token, not its scope, or the tokens cannot be read

@@ -14,6 +14,7 @@ from dashboard.api.access import needs
 from dashboard.api.context import Opened
 from dashboard.api.images import BODY, ImageFile, Images
 from dashboard.api.problems import answers
+from dashboard.api.queries import KNOWN_QUERY
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DashboardError, ImageError, concerns_one_image, listed
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
@@ -23,6 +24,7 @@ from dashboard.core.history.answering import Answered
 from dashboard.core.history.entry import Entry
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
+from dashboard.core.images.preprocessing import Fit
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
@@ -32,8 +34,15 @@ from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
 OVERLAY_SIDE = 512  # pixels
-router = APIRouter(tags=["predict"])
+router = APIRouter(tags=["predict"], dependencies=[needs("predict"), KNOWN_QUERY])
 Model = Annotated[str, Query(description="NAME or NAME@VERSION; by default the active version", max_length=200)]
+FitQuery = Annotated[
+    Fit | None,
+    Query(
+        description="how a picture with other proportions than the model's input is made to fit; by default as the model was "
+        "trained"
+    ),
+]
 TopK = Annotated[int, Query(ge=1, le=MOST_TOP_K, description="how many classes `top` lists")]
 
 
@@ -63,6 +72,7 @@ async def predict(
     request: Request,
     images: Images,
     model: Model = "",
+    fit: FitQuery = None,
     top_k: TopK = TOP_K,
     threshold: Annotated[
         float | None, Query(ge=0, le=1, description="the least confidence of an answer that counts as sure")
@@ -78,9 +88,14 @@ async def predict(
     images cannot be read or explained, its place has the error, and the others are answered.
     """
     started = time.perf_counter()
-    version = await asyncio.to_thread(services.registry.get, model)
+    version = (await asyncio.to_thread(services.registry.get, model)).fitting(fit)
     if explain:
         _check(version, [explain], target)
+    elif target:
+        raise DashboardError(
+            "`target` is the class to explain, but `explain` names no method.",
+            f"Add `explain` with one of: {', '.join(METHODS)}; or leave `target` out.", "request",
+        )  # fmt: skip
     names, data = [each.name for each in images], [each.data for each in images]
     coming = await asyncio.to_thread(services.answering.predict_later, version, data, "api", caller.name, names)
     found = await asyncio.wrap_future(coming)
@@ -110,6 +125,7 @@ async def explain(
     services: Opened,
     images: Images,
     model: Model = "",
+    fit: FitQuery = None,
     method: Annotated[
         list[str], Query(description=f"repeat it for several: {', '.join(METHODS)}", max_length=len(METHODS))
     ] = [DEFAULT_METHOD],  # noqa: B006 - FastAPI copies it
@@ -125,7 +141,7 @@ async def explain(
 ) -> Predictions:
     """Where the model looks in each image: heatmaps by one or more methods."""
     started = time.perf_counter()
-    version = await asyncio.to_thread(services.registry.get, model)
+    version = (await asyncio.to_thread(services.registry.get, model)).fitting(fit)
     _check(version, method, target)
     request = MapRequest(tuple(dict.fromkeys(method)), layer or None, target or None, faithfulness)
     records: list[Answer | FailedImage] = []

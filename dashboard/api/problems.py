@@ -35,7 +35,11 @@ _STATUS = {
     "storage": 507,
 }  # fmt: skip
 
-_FIX = {"run_unknown": "`GET /api/v1/evaluations` lists the evaluations."}  # instead of a command
+_FIX = {  # instead of a command
+    "run_unknown": "`GET /api/v1/evaluations` lists the evaluations.",
+    "image_unknown": "`GET /api/v1/evaluations/ID/rows` lists the images, each with its `index`.",
+    "run_damaged": "Delete the evaluation (`DELETE /api/v1/evaluations/ID`), then evaluate the dataset again.",
+}
 
 
 class Problem(Schema):
@@ -146,6 +150,15 @@ def tell_problems(app: FastAPI) -> None:
     async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
         # nobody reads it, but without an answer the server logs the departure as a fault of its own
         return problem(400, "client_gone", "The client left before it had sent everything.", "Send it again.")
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        # Starlette raises the error again after the answer, so that the server logs its traceback
+        return problem(
+            500, "internal_server_error", "The server met an error that it does not expect.",
+            "Try again. If it fails again, tell the operator of this server: its log has the traceback next to the line with "
+            "the id of this request.",
+        )  # fmt: skip
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
@@ -22,6 +22,9 @@ def only_known(request: Request) -> None:
         raise DashboardError(
             f"Unknown query parameter: {listed(quoted, _MOST_TOLD)}.", _way_out(unknown, known), "request"
         )
+
+
+KNOWN_QUERY = Depends(only_known)  # a router names it after `needs`, so that access is asked for first
 
 
 def known_parameters(route: APIRoute) -> list[str]:

@@ -22,6 +22,7 @@ from dashboard.core.datasets.labels_elsewhere import is_elsewhere
 from dashboard.core.datasets.library import library
 from dashboard.core.datasets.uploads import keep_upload, keep_uploads, not_stored
 from dashboard.core.errors import DashboardError, DatasetError, listed
+from dashboard.core.images.preprocessing import Fit
 from dashboard.core.labels.class_names import LEAVE_OUT
 from dashboard.core.settings import Settings
 from dashboard.schemas.schema import Schema
@@ -37,6 +38,11 @@ class EvaluationOptions(Schema):
     """How to evaluate a dataset, and how to read it."""
 
     model: str = Field("", max_length=200, description="NAME or NAME@VERSION; by default the active version")
+    fit: Fit | None = Field(
+        None,
+        description="how a picture with other proportions than the model's input is made to fit; by default as the model "
+        "was trained",
+    )
     label_map: dict[str, str | None] = Field(
         {}, description="the class that a label means, or (no label); null leaves its images out"
     )
@@ -72,6 +78,7 @@ class Order:
 
     dataset: Path
     model: str
+    fit: Fit | None
     label_map: Mapping[str, str]
     choices: Choices
     first_id: int | None  # the number of the first class, if the labels are class ids
@@ -165,7 +172,7 @@ def _order(dataset: Path, record: EvaluationOptions) -> Order:
         )
     meant = {label: LEAVE_OUT if to is None else to for label, to in record.label_map.items()}
     choices = Choices(record.labels, record.split, record.zip_encoding)
-    return Order(dataset, record.model, meant, choices, record.labels_from, record.no_cache)
+    return Order(dataset, record.model, record.fit, meant, choices, record.labels_from, record.no_cache)
 
 
 def _on_server(name: str, settings: Settings) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib import metadata
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
@@ -23,7 +23,6 @@ from dashboard.api.limits import BodyLimit, RateLimit
 from dashboard.api.measures import Measures, Measuring
 from dashboard.api.openapi import describe
 from dashboard.api.problems import Problem, ProblemKind, ProblemOfProtocol, answers, tell_problems
-from dashboard.api.queries import only_known
 from dashboard.core.settings import Settings
 from dashboard.services import open_services
 from dashboard.web.access_log import AccessLog
@@ -59,11 +58,11 @@ def both(
     v1 = _app("Image classifier", Problem, get_services, settings, measures, readiness, anonymous_access)
     v1.description += _ABOUT_QUERIES
     for module in (predict, evaluations, models, history, health):
-        v1.include_router(module.router, dependencies=[Depends(only_known)], responses=answers(422))
+        v1.include_router(module.router, responses=answers(422))
     v2 = _app(
         "Open Inference Protocol", ProblemOfProtocol, get_services, settings, measures, readiness, anonymous_access
     )
-    # without `only_known`: the protocol lets clients add parameters, as tritonclient does with `query_params`
+    # without `KNOWN_QUERY`: the protocol lets clients add parameters, as tritonclient does with `query_params`
     v2.include_router(inference_protocol.router)
     v2.add_api_route("/", inference_protocol.server)
     return {V1: v1, V2: v2}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from dashboard.cli.lazy import LazyCommand, lazily
 from dashboard.core.errors import DashboardError, cannot_import
@@ -48,7 +52,45 @@ COMMANDS = (
 )  # fmt: skip
 NEED_WORKERS = ("predict", "explain", "evaluate")
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+_AS_JSON = "dashboard.json"  # in the context of a command
+_UsageError: type[Any] = typer.BadParameter.__mro__[1]  # of click, which newer versions of typer bring along themselves
+
+
+class _Commands(TyperGroup):
+    """All commands. With --json, wrong usage is also told on standard output, in JSON."""
+
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **options: Any) -> Any:
+        """The context of all commands."""
+        as_json = "--json" in args
+        with _telling_wrong_usage(as_json):
+            context = super().make_context(info_name, args, *more, **options)
+            context.meta[_AS_JSON] = as_json
+            return context
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command that the arguments name."""
+        with _telling_wrong_usage(ctx.meta[_AS_JSON]):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _telling_wrong_usage(as_json: bool) -> Iterator[None]:
+    try:
+        yield
+    except _UsageError as error:  # typer tells it on standard error, and exits with 2
+        if as_json:
+            from dashboard.cli.output import print_json  # not at the top: the help does not need it
+            from dashboard.schemas.errors import ErrorAnswer
+
+            command = error.ctx.command_path if error.ctx else "python -m dashboard"
+            told = DashboardError(error.format_message(), f"See `{command} --help`.", "usage")
+            print_json(ErrorAnswer.of(told))
+        raise
+
+
+app = typer.Typer(
+    cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 for command, module, function, first_paragraph in COMMANDS:
     load = lazily(f"dashboard.cli.{module}", function, command in NEED_WORKERS)
     app.command(command, cls=LazyCommand, help=first_paragraph)(load)

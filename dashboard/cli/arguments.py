@@ -39,6 +39,26 @@ ZipEncoding = Annotated[
     str,
     typer.Option("--zip-encoding", metavar="NAME", help="Encoding of the file names in a ZIP, such as gbk or cp437."),
 ]
+
+
+def _known_fit(fit: str | None) -> str | None:
+    from dashboard.core.images.preprocessing import FIT_NAMES  # not at the top: it needs NumPy, see `services`
+
+    if fit is not None and fit not in FIT_NAMES:
+        raise typer.BadParameter(f"one of: {', '.join(FIT_NAMES)}")
+    return fit
+
+
+FitChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--fit",
+        metavar="FIT",
+        help="How a picture with other proportions than the model's input is made to fit: stretch, center-crop or pad; as "
+        "the model was trained when not given.",
+        callback=_known_fit,
+    ),
+]
 RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
 Where = Annotated[
     list[str] | None,

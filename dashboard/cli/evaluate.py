@@ -5,13 +5,24 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
-from dashboard.cli.arguments import AsJson, Junit, LabelMap, LabelsFrom, Local, ModelRef, Split, ZipEncoding, services
+from dashboard.cli.arguments import (
+    AsJson,
+    FitChoice,
+    Junit,
+    LabelMap,
+    LabelsFrom,
+    Local,
+    ModelRef,
+    Split,
+    ZipEncoding,
+    services,
+)
 from dashboard.cli.output import print_json, progress, say, show, stop
 from dashboard.cli.show_run import show_run
 from dashboard.core.datasets.choices import Choices
@@ -35,6 +46,7 @@ from dashboard.services import Services
 
 if TYPE_CHECKING:
     from dashboard.cli.check import Gate
+    from dashboard.core.images.preprocessing import Fit
 
 _POLL_S = 0.5
 
@@ -57,6 +69,7 @@ def evaluate(
         typer.Argument(help=f"{either([each.title for each in OFFERED])}; or {FOLDERS}."),
     ] = None,
     model: ModelRef = "",
+    fit: FitChoice = None,
     labels: Annotated[
         str,
         typer.Option(
@@ -101,10 +114,10 @@ def evaluate(
     least = read_share(min_accuracy) if min_accuracy else None
     if (dataset is None) == (not resume):
         raise typer.BadParameter("give either a dataset or --resume RUN_ID")
-    if resume and (model or no_cache or labels or label_map or split or zip_encoding or labels_from is not None):
+    if resume and (model or fit or no_cache or labels or label_map or split or zip_encoding or labels_from is not None):
         raise typer.BadParameter(
-            "a resumed run keeps its model, split and labels: leave out --model, --labels, --split, --zip-encoding, "
-            "--labels-from, --map and --no-cache"
+            "a resumed run keeps its model, fit, split and labels: leave out --model, --fit, --labels, --split, "
+            "--zip-encoding, --labels-from, --map and --no-cache"
         )
     if junit and not checks:
         raise typer.BadParameter("--junit needs --checks")
@@ -120,7 +133,7 @@ def evaluate(
             assert dataset is not None
             chosen = Choices(labels_choice(dataset, labels), split, zip_encoding)
             path = describe(dataset, chosen, opened.settings.described_dir)
-            version = opened.registry.get(model)
+            version = opened.registry.get(model).fitting(cast("Fit | None", fit))
             if gate:
                 gate.check_classes(version.class_names)
             plan = plan_run(path, version, read_label_map(label_map or ()), labels_from)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 import typer
 from rich.table import Column, Table
 
-from dashboard.cli.arguments import AsJson, Local, ModelRef, services
+from dashboard.cli.arguments import AsJson, FitChoice, Local, ModelRef, services
 from dashboard.cli.output import console, failed_image, label_in_words, plain_text, print_json, read_image, say, show
 from dashboard.cli.recording import record, tell_of_lost_records
 from dashboard.core.errors import DashboardError, concerns_one_image, listed
@@ -22,6 +22,7 @@ from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
+from dashboard.core.images.preprocessing import Fit
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import FailedImage
@@ -73,6 +74,7 @@ def explain(
         bool, typer.Option("--faithfulness", help="Also test whether each map is better than chance.")
     ] = False,
     model: ModelRef = "",
+    fit: FitChoice = None,
     local: Local = False,
     as_json: AsJson = False,
 ) -> None:
@@ -90,7 +92,7 @@ def explain(
     try:
         with services(local=local) as opened:
             opened.engine.start()
-            version = opened.registry.get(model)
+            version = opened.registry.get(model).fitting(cast("Fit | None", fit))
             if target is not None and target not in version.class_names:
                 raise typer.BadParameter(f"one of: {listed(version.class_names, 20)}", param_hint="--target")
             if not to_file:

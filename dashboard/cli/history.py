@@ -9,9 +9,10 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import plain_text, print_json, say, show
+from dashboard.cli.output import ask, plain_text, print_json, say, show
 from dashboard.cli.records import file_error, moment, records
 from dashboard.core.errors import counted
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.files import open_atomically
 from dashboard.core.history.entry import SOURCES, HistoryFilter, Source
 from dashboard.core.metrics.percent import percent
@@ -42,7 +43,7 @@ def list_predictions(
     """List predictions, the newest first."""
     asked = _asked(from_, until, source, user, model, label, least, most, doubt, image_sha256)
     with records(as_json) as opened:
-        page = opened.history.query(asked, limit, cursor or None)
+        page, names = opened.history.query(asked, limit, cursor or None), ModelNames(opened.registry)
     if as_json:
         entries = [HistoryRecord.of(entry) for entry in page.entries]
         print_json(HistoryPage(predictions=entries, next_cursor=page.next_cursor, note=page.note))
@@ -57,7 +58,7 @@ def list_predictions(
             plain_text(entry.file),
             plain_text(entry.label + unknown),
             percent(entry.confidence),
-            plain_text(f"{entry.model_name}@{entry.model_version}"),
+            plain_text(names.fitted(f"{entry.model_name}@{entry.model_version}", entry.fit)),
         )
     show(table)
     if page.note:
@@ -101,8 +102,8 @@ def delete(
     """Delete predictions that were made before. Those of evaluations stay until the evaluation is deleted."""
     end = moment(before)
     with records(as_json) as opened:
-        if not yes and not typer.confirm(f"Delete all predictions before {end:%Y-%m-%d %H:%M} permanently?", err=True):
-            raise typer.Exit(1)
+        if not yes:
+            ask(f"Delete all predictions before {end:%Y-%m-%d %H:%M} permanently?", as_json)
         deleted = opened.history.delete_before(end)
         opened.note("history.deleted", f"before {end.isoformat()}", counted(deleted, "prediction"))
     if as_json:

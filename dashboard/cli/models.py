@@ -24,7 +24,7 @@ from dashboard.core.models.adding import NewModel, add_model, read_input_size
 from dashboard.core.models.health import in_a_word
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import BrokenVersion, ModelVersion
-from dashboard.schemas.models import ModelRecord, RecalibrationRecord
+from dashboard.schemas.models import ListedModel, ModelRecord, RecalibrationRecord
 from dashboard.services import Services
 
 models_app = typer.Typer(invoke_without_command=True, help="List, add and choose model versions.")
@@ -40,19 +40,28 @@ def models(
 ) -> None:
     """List the model versions."""
     if context.invoked_subcommand:
+        if as_json or markdown:
+            raise typer.BadParameter(f"write options after {context.invoked_subcommand!r}, not before it")
         return
+    if as_json and markdown:
+        raise typer.BadParameter("give either --json or --markdown, not both")
     opened = services()
     known = opened.registry
     active, why_none = _active(known)
-    versions = known.versions()
-    faults: list[ModelError] = [broken.error for broken in known.broken()]
+    faults: list[tuple[ModelVersion | BrokenVersion, ModelError | None]]
     if markdown:
         _print_markdown(opened)
-    elif as_json:
-        print_json([ModelRecord.of_version(version, version.ref == active) for version in versions])
+        faults = [(broken, broken.error) for broken in known.broken()]
     else:
-        faults = _show_table(opened, active)
-    for fault in (*faults, *why_none):
+        faults = [
+            (each, each.error if isinstance(each, BrokenVersion) else opened.health.check(each))
+            for each in known.entries()
+        ]
+        if as_json:
+            print_json([ListedModel.of_entry(each, each.ref == active, fault) for each, fault in faults])
+        else:
+            _show_table(faults, active)
+    for fault in (*(fault for _, fault in faults if fault), *why_none):
         say(str(fault), "red")
 
 
@@ -66,13 +75,10 @@ def _active(known: Registry) -> tuple[str, list[ModelError]]:
         return "", [error]
 
 
-def _show_table(opened: Services, active: str) -> list[ModelError]:
-    """Prints all versions. Gives what is wrong with those that cannot be used."""
+def _show_table(versions: Sequence[tuple[ModelVersion | BrokenVersion, ModelError | None]], active: str) -> None:
+    """Prints all versions, with what is wrong with those that cannot be used."""
     table = Table("model", "version", "active", "input", "classes", "accuracy", "state")
-    faults = []
-    for v in opened.registry.entries():
-        fault = v.error if isinstance(v, BrokenVersion) else opened.health.check(v)
-        faults += [fault] if fault else []
+    for v, fault in versions:
         known = ["", "", ""]
         if isinstance(v, ModelVersion):
             accuracy = percent(v.accuracy) if v.accuracy else "not measured"
@@ -81,7 +87,6 @@ def _show_table(opened: Services, active: str) -> list[ModelError]:
         state = Text(in_a_word(fault), "red") if fault else "ok"
         table.add_row(plain_text(v.name), plain_text(v.version), is_active, *known, state)
     show(table)
-    return faults
 
 
 def _print_markdown(opened: Services) -> None:

@@ -111,6 +111,17 @@ def stop(error: DashboardError, as_json: bool, wrong_usage: bool = False) -> NoR
     raise typer.Exit(2 if wrong_usage or error.code in _WRONG_USAGE else 1)
 
 
+def ask(question: str, as_json: bool) -> None:
+    """Asks on standard error. Ends the command with 1 unless the answer is yes."""
+    try:
+        if typer.confirm(question, err=True):
+            return
+    except typer.Abort:  # nobody can answer
+        say("")  # which ends the line of the question
+    unanswered = "Nothing was done, because the question was not answered with yes."
+    stop(DashboardError(unanswered, "Answer y, or add --yes.", "cancelled"), as_json)
+
+
 def progress() -> Progress:
     """A progress bar with a `rate` field."""
     return Progress(

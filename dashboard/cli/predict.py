@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.table import Table
 
-from dashboard.cli.arguments import AsJson, Local, ModelRef, services
+from dashboard.cli.arguments import AsJson, FitChoice, Local, ModelRef, services
 from dashboard.cli.output import console, failed_image, label_in_words, plain_text, print_json, read_image, show
 from dashboard.cli.recording import tell_of_lost_records
 from dashboard.core.errors import DashboardError, ImageError, concerns_one_image
@@ -24,6 +24,7 @@ from dashboard.services import Services
 
 if TYPE_CHECKING:
     from dashboard.core.history.answering import Answered
+    from dashboard.core.images.preprocessing import Fit
 
 _AT_ONCE = 16  # images that are read before the first answer is waited for
 
@@ -31,6 +32,7 @@ _AT_ONCE = 16  # images that are read before the first answer is waited for
 def predict(
     images: Annotated[list[Path], typer.Argument(readable=False, help="Image files; - is one on standard input.")],
     model: ModelRef = "",
+    fit: FitChoice = None,
     top_k: Annotated[
         int | None,
         typer.Option(
@@ -48,7 +50,7 @@ def predict(
     try:
         with services(local=local) as opened, console.status("Predicting ..."):
             opened.engine.start()
-            version = opened.registry.get(model)
+            version = opened.registry.get(model).fitting(cast("Fit | None", fit))
             for start in range(0, len(images), _AT_ONCE):
                 paths = images[start : start + _AT_ONCE]
                 asked = [_ask(opened, version, path) for path in paths]  # so that workers predict them together

@@ -15,7 +15,7 @@ from dashboard.cli.compare_runs import compare_runs
 from dashboard.cli.findings import show_findings
 from dashboard.cli.label_issues import show_label_issues
 from dashboard.cli.note_run import note_run
-from dashboard.cli.output import plain_text, print_json, run_column, say, show, stop
+from dashboard.cli.output import ask, plain_text, print_json, run_column, say, show, stop
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.cli.trust import show_guarantee, show_prediction_sets
 from dashboard.core.errors import DashboardError, DatasetError
@@ -152,8 +152,8 @@ def delete(
     try:
         for run_id in dict.fromkeys(run_ids):
             say(f"{run_id}: {_what_is_deleted(store, names, run_id)}")
-        if not yes and not typer.confirm(f"Delete {len(set(run_ids))} evaluation(s)?", err=True):
-            raise typer.Exit(1)
+        if not yes:
+            ask(f"Delete {len(set(run_ids))} evaluation(s)?", as_json)
         with services() as opened:
             deleted, failed = _each(run_ids, opened.runs.delete)
     except DashboardError as error:
@@ -223,8 +223,8 @@ def empty_bin(
 ) -> None:
     """Remove all deleted evaluations for good, which frees their space."""
     count = len(_store().bin.list())
-    if count and not yes and not typer.confirm(f"Remove {count} deleted evaluation(s) for good?", err=True):
-        raise typer.Exit(1)
+    if count and not yes:
+        ask(f"Remove {count} deleted evaluation(s) for good?", as_json)
     with services() as opened:
         removed = opened.runs.empty_bin()
     if as_json:

@@ -14,6 +14,8 @@ Code = Literal[
     "error", "cancelled", "permission", "system", "storage", "settings",
     # a request of the HTTP API
     "request",
+    # arguments of a command
+    "usage",
     # workers
     "engine_closed", "out_of_memory", "task_failed", "worker_failed", "worker_hung", "worker_lost", "worker_unavailable",
     # TensorFlow and other packages

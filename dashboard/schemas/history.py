@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from dashboard.core.history.entry import Entry
+from dashboard.core.images.preprocessing import Fit
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.predictions import LabelProbability
 from dashboard.schemas.schema import Schema
@@ -36,6 +37,9 @@ class HistoryRecord(Schema):
     doubt_energy: float | None
     doubt_msp: float | None
     latency_ms: float | None = Field(description="how long the user waited; null if not measured")
+    fit: Fit | None = Field(
+        description="how a picture of another shape was made to fit the model's input; null if not known"
+    )
 
     @classmethod
     def of(cls, entry: Entry) -> HistoryRecord:
@@ -56,6 +60,7 @@ class HistoryRecord(Schema):
             doubt_energy=entry.doubt_energy,
             doubt_msp=entry.doubt_msp,
             latency_ms=entry.latency_ms,
+            fit=entry.fit,
         )
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from dashboard.core.models.version import ModelVersion
+from dashboard.core.errors import ModelError
+from dashboard.core.models.version import BrokenVersion, ModelVersion
+from dashboard.schemas.errors import ErrorRecord
 from dashboard.schemas.schema import Schema
 from dashboard.schemas.scores import ScoreRecord
 
@@ -54,6 +56,26 @@ class ModelRecord(ModelName):
             preprocessing=asdict(version.preprocessing),
             metrics=version.metrics,
         )
+
+
+class ListedModel(ModelRecord):
+    """A model version in the list of all, also one that cannot be used."""
+
+    error: ErrorRecord | None = Field(
+        description="why it cannot be used; null if it can. If its model.json cannot be read, its input, classes and figures "
+        "are empty"
+    )
+
+    @classmethod
+    def of_entry(cls, version: ModelVersion | BrokenVersion, active: bool, fault: ModelError | None) -> ListedModel:
+        """The record of a version, with what is wrong with it."""
+        error = ErrorRecord.of(fault) if fault else None
+        if isinstance(version, ModelVersion):
+            return cls(**dict(ModelRecord.of_version(version, active)), error=error)
+        return cls(
+            name=version.name, version=version.version, active=active, input_shape=[], class_names=[], preprocessing={},
+            metrics={}, error=error,
+        )  # fmt: skip
 
 
 class CalibrationRecord(Schema):

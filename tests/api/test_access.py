@@ -51,6 +51,18 @@ def test_nothing_answers_a_stranger_without_a_token(stranger: TestClient, opened
         assert response.json()["code"] == "token_missing" and response.headers["www-authenticate"] == "Bearer"
 
 
+def test_a_stranger_is_refused_before_the_request_is_looked_at(
+    stranger: TestClient, opened: Services, settings: Settings
+) -> None:
+    for method, mount, path in routes(opened, settings):
+        if path not in OPEN_TO_ALL:
+            address = mount + path.replace("{n}", "x").replace("{", "").replace("}", "")
+            response = stranger.request(
+                method, address, params={"bogus": "1", "limit": "x"}, content=b"{", headers={"Content-Type": "application/json"}
+            )  # fmt: skip
+            assert response.status_code == 401, (method, mount, path, response.text)
+
+
 def in_all_routers(found: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
     for route in found:
         router = getattr(route, "original_router", None)  # newer versions of FastAPI include a router as one route

@@ -127,7 +127,8 @@ def test_the_file_of_an_image(client: TestClient, done: Any) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     with Image.open(io.BytesIO(response.content)) as picture:
         assert picture.size == (32, 32)
-    assert client.get(f"{done['links']['self']}/images/99").json()["code"] == "image_unknown"
+    unknown = client.get(f"{done['links']['self']}/images/99").json()
+    assert unknown["code"] == "image_unknown" and "/rows` lists the images" in unknown["fix"]
 
 
 def test_feedback_on_an_image_names_a_class_of_the_evaluation(client: TestClient, done: Any) -> None:

@@ -70,10 +70,18 @@ def test_labels_that_are_no_classes_and_names_in_an_unknown_encoding(client: Tes
     assert (result["metrics"]["accuracy"]["n"], result["n_failed"], result["n_left_out"]) == (1, 0, 1)
 
 
+def test_the_fit_of_an_order_is_used_and_has_a_result_of_its_own(client: TestClient, make_zip: Files) -> None:
+    data = make_zip({"cat": 1, "dog": 1}).read_bytes()
+    own, padded = (ended(client, data, params=said) for said in ({}, {"fit": "pad"}))
+    assert (own["result"]["fit"], padded["result"]["fit"]) == ("stretch", "pad") and own["id"] != padded["id"]
+    form = client.post(f"{V1}/evaluations", files={"file": ("p.zip", data)}, data={"fit": "pad"}).json()
+    assert finished(client, form)["id"] == padded["id"]
+
+
 @pytest.mark.parametrize(
     "said",
     [
-        {"data": {"label_from": "1"}}, {"data": {"labels_from": "2"}}, {"data": {"dataset": "Sample images"}},
+        {"data": {"label_from": "1"}}, {"data": {"labels_from": "2"}}, {"data": {"fit": "squeeze"}}, {"data": {"dataset": "Sample images"}},
         {"data": {"label_map": "x"}}, {"params": {"dataset": "Sample images"}}, {"params": {"labels_from": "x"}},
     ],
 )  # fmt: skip

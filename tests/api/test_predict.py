@@ -39,6 +39,24 @@ def test_the_answer_is_that_of_the_command_line(
     assert [(each["label"], each["probability"]) for each in found["top"]] == ranked
 
 
+def test_the_fit_is_used_told_and_kept(client: TestClient, opened: Services) -> None:
+    wide = np.zeros((32, 96, 3), np.uint8)
+    wide[:, 32:64] = picture(5)
+    itself, stretched = (
+        client.post(f"{V1}/predict", content=encoded(each), headers=PNG).json() for each in (picture(5), wide)
+    )
+    for path in ("predict", "explain"):
+        response = client.post(f"{V1}/{path}", params={"fit": "center-crop"}, content=encoded(wide), headers=PNG)
+        [cropped] = response.json()["predictions"]
+        assert cropped["fit"] == "center-crop"
+        assert cropped["pred_probs"] == pytest.approx(itself["predictions"][0]["pred_probs"], abs=1e-5)
+        assert opened.history.flush(10)
+        kept = client.get(f"{V1}/history", params={"limit": 1}).json()["predictions"]
+        assert [(each["prediction_id"], each["fit"]) for each in kept] == [(cropped["prediction_id"], "center-crop")]
+    assert stretched["predictions"][0]["fit"] == "stretch"
+    assert client.post(f"{V1}/predict", params={"fit": "squeeze"}, content=b"x", headers=PNG).status_code == 422
+
+
 def test_the_same_images_in_a_form_in_json_and_alone(client: TestClient, image: bytes) -> None:
     alone = client.post(f"{V1}/predict", content=image, headers=PNG).json()["predictions"][0]
     form = client.post(f"{V1}/predict", files=[("files", ("a.png", image)), ("files", ("b.png", image))])
@@ -67,6 +85,7 @@ def test_one_bad_image_of_several_leaves_the_others(client: TestClient, image: b
         (b"[" * 100_000, {"Content-Type": "application/json"}, {}, 422, "request"),
         (b"x", PNG, {"model": "nothing"}, 404, "model_unknown"),
         (b"x", PNG, {"explain": "x-ray"}, 422, "method_unknown"),
+        (b"x", PNG, {"target": "cat"}, 422, "request"),
         (b"x", PNG, {"top_k": 0}, 422, "request"),
         (b"x", PNG, {"threshold": 1.5}, 422, "request"),
         (b"x", PNG, {"explain": "grad-cam", "target": "sofa"}, 422, "choice"),

@@ -65,26 +65,35 @@ def test_a_token_says_what_is_right_of_every_evaluation_that_it_may_see(stranger
     assert answers["f-dora"].json()["code"] == "run_unknown"
 
 
-def test_a_damaged_evaluation_is_listed_for_admins_who_can_delete_it(stranger: TestClient, opened: Services) -> None:
-    ann, admin = header(opened, "ann d"), header(opened, "root d", "admin")
+def test_a_damaged_evaluation_is_for_its_owner_and_admins_who_can_delete_it(
+    stranger: TestClient, opened: Services
+) -> None:
+    ann, bob, admin = header(opened, "ann d"), header(opened, "bob d"), header(opened, "root d", "admin")
     opened.runs.begin(manifest(run_id="d-old", created_utc="2020-01-01T00:00:00+00:00")).release()
     opened.runs.begin(manifest(run_id="d-bad", user="token ann d")).release()
-    (opened.runs.root / "d-bad" / "manifest.json").write_text("{}")
+    opened.runs.begin(manifest(run_id="d-nobody", user="")).release()
+    for run_id in ("d-bad", "d-nobody"):
+        (opened.runs.root / run_id / "manifest.json").write_text("{}")
 
     def listed(who: dict[str, str], **params: str) -> list[dict[str, Any]]:
         page = stranger.get(f"{V1}/evaluations", headers=who, params=params).json()
         assert page["total"] == len(stranger.get(f"{V1}/evaluations", headers=who).json()["evaluations"])
         return [each for each in page["evaluations"] if each["id"].startswith("d-")]
 
+    assert {each["id"] for each in listed(admin)} == {"d-bad", "d-nobody", "d-old"}
+    assert stranger.delete(f"{V1}/evaluations/d-nobody", headers=ann).status_code == 404
+    assert stranger.delete(f"{V1}/evaluations/d-nobody", headers=admin).status_code == 204
     bad, old = listed(admin)
+    assert listed(ann) == [bad, old] and [each["id"] for each in listed(bob)] == ["d-old"]
     assert (bad["id"], bad["run_id"], bad["state"], old["id"]) == ("d-bad", "d-bad", "damaged", "d-old")
     assert "manifest.json" in bad["message"] and bad["created_utc"] > old["created_utc"]
     assert listed(admin, cursor="d-bad") == [old]
-    assert [each["id"] for each in listed(ann)] == ["d-old"]  # nobody knows that it is hers
     address = f"{V1}/evaluations/d-bad"
-    assert stranger.get(address, headers=admin).json()["code"] == "run_damaged"
-    assert stranger.delete(address, headers=ann).status_code == 404
-    assert stranger.delete(address, headers=admin).status_code == 204
+    for who in (ann, admin):
+        refused = stranger.get(address, headers=who).json()
+        assert refused["code"] == "run_damaged" and "`DELETE /api/v1/evaluations/ID`" in refused["fix"]
+    assert stranger.delete(address, headers=bob).status_code == 404
+    assert stranger.delete(address, headers=ann).status_code == 204
     assert [each["id"] for each in listed(admin)] == ["d-old"]
     assert stranger.delete(address, headers=admin).json()["code"] == "run_unknown"
 

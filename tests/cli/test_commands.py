@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -386,8 +387,9 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     assert only_json(shown) == only_json(resumed) | {name: only_json(shown)[name] for name in ("metrics", "where")}
     done = dashboard("runs", "export", "begun", "--out", tmp_path / "out", data_dir=data)
     assert done.returncode == 0 and len(list((tmp_path / "out").iterdir())) == 3
-    asked = process("runs", "delete", "begun", data_dir=data)  # nobody answers the question
-    assert asked.returncode == 1 and (data / "runs" / "begun").exists()
+    asked = process("runs", "delete", "begun", "--json", data_dir=data)  # nobody answers the question
+    assert asked.returncode == 1 and only_json(asked)["error"]["code"] == "cancelled" and b"Delete 1" in asked.stderr
+    assert (data / "runs" / "begun").exists()
     deleted = dashboard("runs", "delete", "begun", "--yes", "--json", data_dir=data)
     assert only_json(deleted) == {"deleted": ["begun"], "failed": []} and not (data / "runs" / "begun").exists()
 
@@ -419,6 +421,37 @@ def test_evaluate_a_pattern_with_labels_elsewhere_and_a_map(folder: Path) -> Non
     manifest = json.loads((folder / "data" / "runs" / record["run_id"] / "manifest.json").read_text())
     assert dict(manifest["label_map"]) == {"croaker": "frog", "ship": "ship", "zebra": "(leave out)"}
     assert "Labels are taken from truth.csv." in manifest["notes"]
+
+
+def test_a_fit_gives_its_own_answers_and_is_told(folder: Path) -> None:
+    data = folder / "data"
+    wide = np.zeros((32, 96, 3), np.uint8)
+    wide[:, 32:64] = np.asarray(Image.open(FROG).convert("RGB"))
+    (folder / "wide" / "frog").mkdir(parents=True)
+    Image.fromarray(wide).save(folder / "wide" / "frog" / "1.png")
+    as_trained, cropped, named = (
+        only_json(dashboard("evaluate", folder / "wide", *fit, "--json", data_dir=data))
+        for fit in ((), ("--fit", "center-crop"), ("--fit", "stretch"))
+    )
+    assert (as_trained["fit"], cropped["fit"]) == ("stretch", "center-crop")
+    assert named["run_id"] == as_trained["run_id"] != cropped["run_id"], "the stored result of the same fit"
+    image, crop = folder / "wide" / "frog" / "1.png", ("--fit", "center-crop", "--json")
+    [predicted] = only_json(dashboard("predict", image, *crop, data_dir=data))
+    [explained] = only_json(dashboard("explain", image, "--out", folder / "wide.png", *crop, data_dir=data))
+    [itself] = only_json(dashboard("predict", FROG, "--json", data_dir=data))
+    for answer in (predicted, explained):
+        assert answer["fit"] == "center-crop"
+        assert answer["confidence"] == pytest.approx(itself["confidence"], abs=1e-4), "the middle is the frog"
+    kept = only_json(dashboard("history", "list", "--model", OURS.ref, "--limit", "3", "--json", data_dir=data))
+    assert [each["fit"] for each in kept["predictions"]] == ["stretch", "center-crop", "center-crop"]
+    resumed = dashboard("evaluate", "--resume", cropped["run_id"], "--fit", "pad", data_dir=data)
+    assert resumed.returncode == 2 and b"--fit" in resumed.stderr
+    report = folder / "wide.md"
+    assert dashboard("report", cropped["run_id"], "--out", report, data_dir=data).returncode == 0
+    [again] = [line for line in report.read_text().splitlines() if line.startswith("python -m dashboard evaluate")]
+    words = shlex.split(again)[3:]
+    assert "--fit" in words
+    assert only_json(dashboard(*words, "--json", data_dir=data))["run_id"] == cropped["run_id"]
 
 
 def test_import_makes_a_run(folder: Path, tmp_path: Path) -> None:
@@ -500,8 +533,10 @@ def test_models_lists_what_each_version_takes_and_gives(folder: Path) -> None:
     done = process("models", "--json", data_dir=folder)
     [record] = [version for version in only_json(done) if version["name"] == "cifar10-resnet"]
     assert done.returncode == 0
-    assert set(record) == {"name", "version", "active", "input_shape", "class_names", "preprocessing", "metrics"}
-    assert record["active"] is True and record["input_shape"] == [32, 32, 3]
+    assert set(record) == {
+        "name", "version", "active", "input_shape", "class_names", "preprocessing", "metrics", "error",
+    }  # fmt: skip
+    assert record["error"] is None and record["active"] is True and record["input_shape"] == [32, 32, 3]
     assert tuple(record["class_names"]) == CLASS_NAMES
     assert record["preprocessing"]["height"] == 32 and record["metrics"]["accuracy"] > 0.9
 
@@ -530,6 +565,13 @@ def test_models_marks_in_its_row_a_version_that_cannot_be_used(models: Path) -> 
     assert {row[1]: row[2] for row in rows} == {"1": "yes", "2": "", "3": ""}
     assert "cifar10-resnet@2: model.keras is cut off or damaged" in told
     assert "python -m dashboard models use cifar10-resnet@3" in told
+    as_json = dashboard("models", "--json", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models))
+    good, damaged, missing = only_json(as_json)
+    assert as_json.returncode == done.returncode and as_json.stderr.decode().split() == told.split()
+    assert (good["version"], good["error"], good["active"]) == ("3", None, False)
+    assert (damaged["version"], damaged["error"]["code"], damaged["active"]) == ("2", "checksum", False)
+    assert (missing["name"], missing["version"], missing["active"]) == ("cifar10-resnet", "1", True)
+    assert missing["error"]["code"] == "model_missing" and missing["error"]["fix"] and missing["class_names"] == []
 
 
 @pytest.fixture

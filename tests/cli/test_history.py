@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -28,7 +29,9 @@ def recorded(commands: Commands) -> Commands:
     database = Database(settings)
     history = History(database, lambda: RunStore(settings.runs_dir), settings)
     for i in range(3):
-        history.record(entry(encoded(picture(i)), time_utc=at(i), file=f"{i}.png", user="ann" if i else "[red]bob"))
+        history.record(
+            entry(encoded(picture(i)), time_utc=at(i), file=f"{i}.png", user="ann" if i else "[red]bob", fit="pad")
+        )
     newest = entry(b"image", 0.0, 9.0, 0.0, file="=now.png", time_utc=datetime.now(timezone.utc))
     feedback = Feedback(database, history)
     feedback.give(history.record(newest), True, user="ann")
@@ -46,6 +49,7 @@ def test_the_history_is_listed_in_pages(recorded: Commands) -> None:
     found = recorded.json("history", "list", "--label", "dog", "--from", "2026-03-01", "--least-confidence", "0.5")
     assert [each["predicted_label"] for each in found["predictions"]] == ["dog"]
     shown = recorded.run("history", "list", "--until", "2026-03-01T12:02").stdout
+    assert "pets@1 (Pad with black)" in shown and page["predictions"][1]["fit"] == "pad"
     assert "[red]bob" in shown and "1.png" in shown and "2.png" not in shown
     assert page["note"] == "" and "not searched" in recorded.json("history", "list", "--no-doubt")["note"]
     assert "not searched" in recorded.run("history", "list", "--image-sha256", "0" * 64).stderr
@@ -66,7 +70,9 @@ def test_the_history_is_exported_and_deleted(recorded: Commands, tmp_path: Path)
     assert recorded.json("history", "export", "--out", str(table))["written"] == 4
     rows = list(csv.DictReader(io.StringIO(table.read_text("utf-8-sig"))))
     assert [row["file"] for row in rows] == ["'=now.png", "2.png", "1.png", "0.png"]
+    assert [row["fit"] for row in rows] == ["stretch", "pad", "pad", "pad"]
     assert recorded.json("history", "export", "--out", str(lines), "--label", "dog")["written"] == 1
+    assert json.loads(lines.read_text())["fit"] == "stretch"
     recorded.run("history", "export", "--out", str(tmp_path / "history.xls"), fails=True)
     assert recorded.json("history", "delete", "--before", "2026-03-01T12:02", "--yes") == {"deleted": 2}
     assert len(recorded.json("history", "list")["predictions"]) == 2

@@ -36,6 +36,47 @@ def test_the_answer_is_on_standard_output_and_with_json_nothing_else(
         assert told.stdout.strip() and told.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("evaluate", "--fit", "squeeze", "photos.zip"), "one of: stretch, center-crop, pad"),
+        (("predict",), "Missing argument"),
+        (("predict", "a.png", "--threshold", "7"), "--threshold"),
+        (("predict", "a.png", "--tresh", "1"), "--tresh"),
+        (("history", "list", "--from", "yesterday"), "no date"),
+        (("runs", "guarantee", "RUN", "--max-error", "2"), "not between 0 and 1"),
+        (("runs", "lost"), "lost"),
+        (("models", "--no"), "--no"),
+        (("evaluat",), "evaluat"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_wrong_usage_is_an_error_document_with_json(commands: Commands, arguments: tuple[str, ...], told: str) -> None:
+    plain, as_json = (commands.run(*arguments, *more, fails=True) for more in ((), ("--json",)))
+    assert plain.exit_code == as_json.exit_code == 2 and plain.stdout == ""
+    document = json.loads(as_json.stdout)
+    assert (
+        document["question"] is None and document["error"]["code"] == "usage" and told in document["error"]["message"]
+    )
+    assert document["error"]["fix"].endswith("--help`.") and "Usage: " in plain.stderr and "Usage: " in as_json.stderr
+    command = document["error"]["fix"].split("`")[1].split()[1:]  # without the name of the program
+    assert commands.run(*command).stdout.strip()
+
+
+@pytest.mark.parametrize("typed", ["", "n\n"], ids=["nobody answers", "no"])
+def test_a_question_that_is_not_answered_with_yes_is_an_error(commands: Commands, typed: str) -> None:
+    asked = ("history", "delete", "--before", "2026-01-01")
+    done = commands.run(*asked, typed=typed, fails=True)
+    assert done.exit_code == 1 and "Nothing was done" in done.stderr and "add --yes" in done.stderr
+    assert commands.json(*asked, "--yes") == {"deleted": 0}
+
+
+@pytest.mark.parametrize("arguments", [("--json", "--markdown"), ("--json", "use", "cifar10-small")], ids=" ".join)
+def test_json_of_models_is_not_passed_over(commands: Commands, arguments: tuple[str, ...]) -> None:
+    done = commands.run("models", *arguments, fails=True)
+    assert done.exit_code == 2 and json.loads(done.stdout)["error"]["code"] == "usage"
+
+
 def test_a_name_cannot_command_the_terminal_or_fake_a_line() -> None:
     assert plain_text("\x1b[31mred\x1b[0m.png").plain == r"\x1b[31mred\x1b[0m.png"
     assert plain_text("a\nOK b.png").plain == r"a\nOK b.png"

@@ -24,7 +24,7 @@ from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
-from tests.conftest import MakeZip, encoded, picture
+from tests.conftest import ROOT, MakeZip, encoded, picture
 from tests.evaluating import evaluate
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-cluster.txt")
@@ -140,3 +140,13 @@ def test_a_cluster_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch)
         assert caught.value.code == "worker_unavailable"
     finally:
         pool.close()
+
+
+def test_a_cluster_that_does_not_answer_is_told_soon_and_in_one_line_of_ours() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    program = f"from dashboard.core.engine.ray_worker import RayWorker\nRayWorker({address!r})"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stderr.splitlines()[-1].startswith(f"OSError: the Ray cluster at {address} does not answer: Conn")
+    assert "GCS" not in done.stderr and "WARNING" not in done.stderr and done.stdout == ""

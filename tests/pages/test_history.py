@@ -81,6 +81,14 @@ def test_predictions_are_turned_page_by_page(open_page: Open, dashboard: Service
     assert len(table_of(at)) == 25
 
 
+def test_another_way_to_make_pictures_fit_stands_beside_the_model(open_page: Open, dashboard: Services) -> None:
+    active = dashboard.registry.active()
+    for fit in (active.preprocessing.fit, "pad"):
+        add(dashboard, 1, model_name=active.name, model_version=active.version, fit=fit)
+    shown = [row["model"] for row in table_of(open_page("history"))]
+    assert shown == [f"{active.ref} (Pad with black)", active.ref]
+
+
 def test_a_filter_in_the_address_is_used(open_page: Open, dashboard: Services) -> None:
     add(dashboard, 1, user="ann")
     add(dashboard, 2, user="bob", label="=dog", source="api")

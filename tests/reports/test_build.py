@@ -147,6 +147,12 @@ def test_it_obeys_the_filter_and_says_so(store: RunStore) -> None:
     )
 
 
+def test_the_first_command_makes_pictures_fit_as_the_run_did(store: RunStore) -> None:
+    run = pets(store, fit="center-crop")
+    first = section(report_of(run, store, ()), "again").commands[0]
+    assert f"--model {run.manifest.model} --fit center-crop" in first
+
+
 def test_the_commands_can_be_pasted_whatever_the_names_are(store: RunStore) -> None:
     evaluate, told = map(shlex.split, section(report_of(hostile(store), store, ()), "again").commands)
     assert evaluate == [

@@ -235,6 +235,6 @@ def _nothing_shared(a: Run, b: Run, why: str) -> DatasetError:
     elif a.manifest.model == b.manifest.model:
         fix = "Compare evaluations that have images in common, such as two models on one dataset."
     else:
-        command, note = evaluate_again(a.manifest, b.manifest.model, b.manifest.class_names)
+        command, note = evaluate_again(a.manifest, b.manifest)
         fix = f"{note} Evaluate both on the same images: `{command}`.".strip()
     return not_comparable(f"{names} share no image: {why}", fix)

@@ -72,6 +72,7 @@ predictions = Table(
     Column("doubt_energy", Float),
     Column("doubt_msp", Float),
     Column("latency_ms", Float),  # null if not measured
+    Column("fit", String(16)),  # how the picture was fitted to the model's input; null if not known
 )  # fmt: skip
 
 images = Table(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
+import socket
 import threading
 from typing import Any
 
@@ -23,6 +25,7 @@ ENVIRONMENT = {
     "DASHBOARD_PRECISION": "float32",  # see `precision.serves_in_bfloat16`
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
+ANSWER_S = 5.0  # seconds within which the cluster must accept a connection
 _CONNECTING = threading.Lock()
 
 
@@ -54,12 +57,24 @@ def _connect(address: str) -> Any:
     with _CONNECTING:
         if not ray.is_initialized():
             try:
+                _check_that_it_listens(address)
                 # the code travels along, so that every node runs what the server runs
                 environment = {"py_modules": [str(PACKAGE)], "env_vars": ENVIRONMENT}
-                ray.init(address=address, namespace="dashboard", log_to_driver=False, runtime_env=environment)
+                ray.init(
+                    address=address, namespace="dashboard", log_to_driver=False, logging_level=logging.ERROR,
+                    runtime_env=environment,
+                )  # fmt: skip
             except Exception as error:  # ConnectionError, RuntimeError and others, depending on Ray's version
-                raise OSError(f"the Ray cluster at {address} does not answer: {str(error)[:200]}") from error
+                reason = getattr(error, "strerror", None) or str(error)[:200]
+                raise OSError(f"the Ray cluster at {address} does not answer: {reason}") from error
     return ray
+
+
+def _check_that_it_listens(address: str) -> None:
+    """Raises OSError unless something listens at HOST:PORT. Ray would ask for minutes, and print a warning each time."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
 
 
 class RayWorker:

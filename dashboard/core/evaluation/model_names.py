@@ -1,23 +1,29 @@
-"""What people read as the model of a run. The same model gives other answers if pictures are made to fit in another way."""
+"""What people read as the model of a run or a prediction. The same model gives other answers if pictures are made to fit in another way."""
 
 from __future__ import annotations
 
-from dashboard.core.images.preprocessing import FIT_NAMES
+from dashboard.core.images.preprocessing import FIT_NAMES, Fit
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.manifest import RunManifest
 
 
 class ModelNames:
-    """Names the models of runs. It knows the versions that the registry had when it was made."""
+    """Names the models of runs and predictions. It knows the versions that the registry had when it was made."""
 
     def __init__(self, registry: Registry) -> None:
         self._own_fits = {version.ref: version.preprocessing.fit for version in registry.versions()}
 
     def of(self, manifest: RunManifest) -> str:
+        """The name of the model of a run, see `fitted`."""
+        return self.fitted(manifest.model, manifest.fit)
+
+    def fitted(self, model: str, fit: Fit | None) -> str:
         """NAME@VERSION, and how pictures were made to fit unless that is the version's own way.
 
-        If the version is gone, its own way is not known. Then the way of the run is named.
+        If the version is gone, its own way is not known. Then the way that was used is named.
+
+        Args:
+            model: NAME@VERSION.
+            fit: None if not known.
         """
-        if manifest.fit is None or manifest.fit == self._own_fits.get(manifest.model):
-            return manifest.model
-        return f"{manifest.model} ({FIT_NAMES[manifest.fit]})"
+        return model if fit is None or fit == self._own_fits.get(model) else f"{model} ({FIT_NAMES[fit]})"

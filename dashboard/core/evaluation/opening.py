@@ -191,15 +191,11 @@ def version_of_run(registry: Registry, manifest: RunManifest) -> ModelVersion:
         raise ModelError(
             f"The file of {manifest.model} was changed after this evaluation.", "Evaluate the dataset again."
         )
-    return _fitted(version, manifest)
-
-
-def _fitted(version: ModelVersion, manifest: RunManifest) -> ModelVersion:
-    return version.fitting(manifest.fit) if manifest.fit else version
+    return version.fitting(manifest.fit)
 
 
 def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion, Dataset]:
-    version = _fitted(registry.get(manifest.model), manifest)
+    version = registry.get(manifest.model).fitting(manifest.fit)
     was_changed = changed(manifest.dataset_name, "before its evaluation was finished.", FROM_THE_START)
     dataset = open_with_content(Path(manifest.dataset), manifest.dataset_sha256, was_changed)
     if run_key(manifest.dataset_sha256, version, dict(manifest.label_map)) != manifest.key:

@@ -44,8 +44,9 @@ def recalibrate(registry: Registry, version: ModelVersion, store: RunStore, run_
             f"Keep {version.ref}, or try an evaluation of more labelled images.", "temperature_not_better",
         )  # fmt: skip
     new = store_recalibrated(
-        registry, version, round(found.temperature, 4), logits[halves(len(labels))[0]], {"run": run_id, **asdict(found)}
-    )
+        registry, version, round(found.temperature, 4), f"{found.n_fit:,} labelled images of the evaluation {run_id}",
+        logits[halves(len(labels))[0]], {"run": run_id, **asdict(found)},
+    )  # fmt: skip
     return Recalibrated(new, found)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from dashboard.core.database.ids import new_id, now_utc
+from dashboard.core.images.preprocessing import Fit
 from dashboard.core.models.prediction import Prediction, most_probable
 from dashboard.core.models.version import ModelVersion
 
@@ -35,6 +36,7 @@ class Entry:
     doubt_energy: float | None = None  # see `models.familiarity.Doubt`
     doubt_msp: float | None = None
     latency_ms: float | None = None  # None if not measured
+    fit: Fit | None = None  # how the picture was fitted to the model's input; None if not known
     image: bytes | None = field(default=None, repr=False)  # the image file, of an entry that is to be recorded
 
     @classmethod
@@ -73,6 +75,7 @@ class Entry:
             doubt_energy=doubt.energy if doubt else None,
             doubt_msp=doubt.msp if doubt else None,
             latency_ms=latency_ms,
+            fit=version.preprocessing.fit,
             image=image,
         )
 

@@ -15,7 +15,7 @@ _AT_ONCE = 1000
 COLUMNS = (
     "prediction_id", "time_utc", "source", "user", "file", "model_name", "model_version", "model_sha256", "image_sha256",
     "label", "confidence", "label_1", "probability_1", "label_2", "probability_2", "label_3", "probability_3",
-    "doubt", "doubt_energy", "doubt_msp", "latency_ms",
+    "doubt", "doubt_energy", "doubt_msp", "latency_ms", "fit",
 )  # fmt: skip
 
 

@@ -128,6 +128,7 @@ class RunRows:
             doubt=doubt.unknown if doubt else None,
             doubt_energy=doubt.energy if doubt else None,
             doubt_msp=doubt.msp if doubt else None,
+            fit=m.fit,
         )
 
 

@@ -20,17 +20,19 @@ _DEPEND_ON_TEMPERATURE = ("ece10", "ece15", "log_loss", "brier", "aurc", "auroc"
 
 
 def store_recalibrated(
-    registry: Registry, version: ModelVersion, temperature: float, logits: np.ndarray, measured: Mapping[str, Any]
-) -> ModelVersion:
+    registry: Registry, version: ModelVersion, temperature: float, calibrated_on: str, logits: np.ndarray,
+    measured: Mapping[str, Any],
+) -> ModelVersion:  # fmt: skip
     """Adds a version with the same weights and another temperature. The registry gets all of it or nothing.
 
     Predicted classes and accuracy stay the same. Figures that depend on the temperature are left out of model.json.
 
     Args:
         temperature: the new one, > 0.
+        calibrated_on: the images that it was fitted on, in words, for the provenance in model.json.
         logits: (N, K) of images of the model's classes. The threshold on confidence below which a picture is doubted is
             set on them, so that the same share of images stays above it.
-        measured: on which images the temperature was fitted and what it changed, for the provenance in model.json.
+        measured: what the temperature changed, for the provenance, too.
 
     Raises:
         ModelError: the version cannot be written.
@@ -46,6 +48,7 @@ def store_recalibrated(
         metrics=_independent_of_temperature(version.metrics),
         provenance={
             **version.provenance,
+            "calibrated_on": calibrated_on,
             "recalibrated": {
                 "from": version.ref, "from_temperature": version.temperature, "utc": utc_now(), **measured,
             },

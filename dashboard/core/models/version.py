@@ -86,9 +86,9 @@ class ModelVersion:
             self.ref, self.sha256, self.preprocessing, self.output, self.temperature, self.bfloat16, self.class_names
         )  # fmt: skip
 
-    def fitting(self, fit: Fit) -> ModelVersion:
+    def fitting(self, fit: Fit | None) -> ModelVersion:
         """The same version, but with another way of fitting images of other proportions."""
-        return replace(self, preprocessing=replace(self.preprocessing, fit=fit))
+        return replace(self, preprocessing=replace(self.preprocessing, fit=fit)) if fit else self
 
 
 @dataclass(frozen=True)

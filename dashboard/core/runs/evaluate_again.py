@@ -13,17 +13,19 @@ _MOST_MEANINGS = 20  # that stand in the command
 _MOST_NAMES = 20  # of classes
 
 
-def evaluate_again(manifest: RunManifest, model: str = "", class_names: Sequence[str] = ()) -> tuple[str, str]:
+def evaluate_again(manifest: RunManifest, by: RunManifest | None = None) -> tuple[str, str]:
     """The command, and a sentence that one needs to use it; "" if none is needed.
 
     How the dataset is read, such as its split, needs no option: the path of the run leads to a description that says so.
 
     Args:
-        model: NAME@VERSION; that of the run if it is "".
-        class_names: of this model. Meanings that are none of its classes are left out.
+        by: the run whose model and fit are used; the same run if it is None. Meanings that are none of its classes are left
+            out.
     """
-    meanings, note = _meanings(manifest, class_names or manifest.class_names)
-    return _command("evaluate", manifest.dataset, "--model", model or manifest.model, *meanings), note
+    by = by or manifest
+    fit = ["--fit", by.fit] if by.fit else []
+    meanings, note = _meanings(manifest, by.class_names)
+    return _command("evaluate", manifest.dataset, "--model", by.model, *fit, *meanings), note
 
 
 def import_again(manifest: RunManifest) -> tuple[str, str]:

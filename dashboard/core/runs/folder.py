@@ -13,13 +13,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError, DatasetError
@@ -41,8 +41,10 @@ _EVALUATION = "evaluation.json"
 _PACKED = "rows.parquet"
 _THUMBNAILS = "thumbnails.npy"
 _STOP = "stop"
+_USER = "user.json"
 _MANIFEST_TYPE = TypeAdapter(RunManifest)
 _EVALUATION_TYPE = TypeAdapter(Evaluation)
+_USER_TYPE = TypeAdapter(Annotated[str, Field(min_length=1)])
 T = TypeVar("T")
 
 
@@ -103,8 +105,16 @@ class RunFolder:
         self._write(MANIFEST, _MANIFEST_TYPE, finished)
         return finished
 
+    def keep_user(self, user: str) -> None:
+        """Writes who starts the run, so that they can also delete it when its manifest is damaged. Raises OSError.
+
+        Args:
+            user: not "".
+        """
+        self._write(_USER, _USER_TYPE, user)
+
     def may_see(self) -> bool:
-        """True if the visitor may see the run. A damaged one is for admins only, since its owner is not known."""
+        """True if the visitor may see the run. One with a damaged manifest is for its owner and for admins."""
         return self._allows(self._visitor.may_see)
 
     def may_change(self) -> bool:
@@ -144,7 +154,9 @@ class RunFolder:
             return True
         try:
             return may(self.manifest().user)
-        except DatasetError:
+        except DatasetError:  # no such run, or a damaged manifest
+            with contextlib.suppress(OSError, DatasetError):
+                return may(self._read(_USER, _USER_TYPE))
             return False
 
     def own(self) -> RunOwner:

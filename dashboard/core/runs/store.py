@@ -93,7 +93,7 @@ class RunStore:
                 if self.visitor.may_see(manifest.user):
                     manifests.append(manifest)
             except DatasetError as error:
-                if not self.visitor.is_admin:  # nobody knows whose it is
+                if not folder.may_see():
                     continue
                 if error.code == "run_damaged" or (folder.has_rows() and not folder.is_owned()):
                     reason = error.message if error.code == "run_damaged" else f"{MANIFEST} is missing."
@@ -179,6 +179,8 @@ class RunStore:
         folder.path.mkdir(parents=True)
         owner = folder.own()  # before the manifest makes the run visible
         try:
+            if manifest.user:
+                folder.keep_user(manifest.user)
             if attributes is not None:
                 folder.keep_attributes(attributes)
             folder.save(manifest)

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.core.errors import DashboardError, ImageError
+from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.history.entry import Entry
 from dashboard.core.images.decoding import decode_image
@@ -32,11 +33,12 @@ _DOUBT = {True: "none of them?", False: "no", None: "not known"}
 def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
     """Shows predictions, and gives the one that the reader selected. Raises DatabaseError."""
     feedback = services.feedback.last_words([entry.prediction_id for entry in entries])
+    names = ModelNames(services.registry)
     texts = pd.DataFrame(
         [
             (
                 each.file, each.label, _verdict(feedback.get(each.prediction_id)), _DOUBT[each.doubt],
-                f"{each.model_name}@{each.model_version}", each.source, each.user,
+                names.fitted(f"{each.model_name}@{each.model_version}", each.fit), each.source, each.user,
             )
             for each in entries
         ],

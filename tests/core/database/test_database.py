@@ -17,15 +17,19 @@ from alembic.runtime.migration import MigrationContext
 from pydantic import SecretStr
 from sqlalchemy import Connection, inspect, text
 
+from dashboard.core.database import migrating
 from dashboard.core.database.address import file_address, read_address
 from dashboard.core.database.database import Database
 from dashboard.core.database.faults import as_database_error
 from dashboard.core.database.migrating import HEAD, do_steps, scripts, version_of
 from dashboard.core.database.tables import audit_log, metadata
 from dashboard.core.errors import DatabaseError
+from dashboard.core.history.history import History
+from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
 from tests.conftest import ROOT
 from tests.postgres import PASSWORD, Postgres, settings_of
+from tests.recorded import entry
 
 FILE = "dashboard.sqlite3"
 
@@ -64,6 +68,34 @@ def test_the_steps_make_the_tables_that_the_program_uses(database: Database) -> 
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
         assert structure(connection) == new and version_of(connection) == HEAD
     assert scripts().get_current_head() == HEAD
+
+
+def test_predictions_from_before_their_fit_was_kept_are_still_there(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = Database(settings)
+    with old.writing() as connection:
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE dashboard_version"))
+        monkeypatch.setattr(migrating, "HEAD", "0001")
+        do_steps(connection, None, "test")
+        monkeypatch.undo()
+        assert "fit" not in {each["name"] for each in inspect(connection).get_columns("predictions")}
+        connection.execute(text(
+            "INSERT INTO predictions (prediction_id, time_utc, source, \"user\", file, model_name, model_version, "
+            "model_sha256, image_sha256, label, confidence, top3) VALUES (:id, '2026-01-01 00:00:00', 'api', '', '', 'pets', "
+            "'1', '', '', 'cat', 0.5, '[]')"
+        ), {"id": "0" * 32})  # fmt: skip
+    old.close()
+    database = Database(settings)
+    history = History(database, lambda: RunStore(settings.runs_dir), settings)
+    new = history.record(entry(fit="pad"))
+    assert history.flush(10)
+    assert [(each.prediction_id, each.fit) for each in history.walk()] == [(new, "pad"), ("0" * 32, None)]
+    with database.reading() as connection:
+        assert version_of(connection) == HEAD
+    assert history.close(2)
+    database.close()
 
 
 def test_what_was_written_is_there_when_it_is_opened_again(settings: Settings) -> None:

@@ -30,7 +30,7 @@ RECORD: dict[str, Any] = {
         "robustness": {"mean_error": 0.3, "mean_ece15": 0.1, "mean_energy_by_strength": [-5.0, -4.0]},
         "log_loss": 0.4, "brier": 0.2, "aurc": 0.01, "ece10_held_out": 0.02,
     },
-    "provenance": {"original_file": "pets.keras"},
+    "provenance": {"original_file": "pets.keras", "calibrated_on": "1,000 training images"},
 }  # fmt: skip
 
 
@@ -86,6 +86,8 @@ def test_a_better_temperature_becomes_the_next_version(registry: Registry, tmp_p
     of_energies = {"mean_error": 0.3, "mean_energy_by_strength": [-5.0, -4.0]}  # which are those of the logits
     assert new.metrics == {"accuracy": 0.9, "n": 100, "seen": {"accuracy": 0.8}, "robustness": of_energies}
     assert new.provenance["original_file"] == "pets.keras"
+    assert new.provenance["calibrated_on"] == f"500 labelled images of the evaluation {RUN}"
+    assert old.provenance["calibrated_on"] == "1,000 training images"
     note = new.provenance["recalibrated"]
     assert (note["from"], note["from_temperature"], note["run"]) == ("pets@1", 1.5, RUN)
     assert (note["n_fit"], note["n_check"]) == (500, 500) and note["after"]["nll"] == done.refit.after.nll

@@ -49,6 +49,7 @@ def test_everything_about_a_prediction_is_kept(history: History) -> None:
     assert kept.label == "cat" and kept.confidence == pytest.approx(0.6652, abs=1e-4)
     assert [label for label, _ in kept.top3] == ["cat", "dog", "=ant"]
     assert sum(probability for _, probability in kept.top3) == pytest.approx(1)
+    assert kept.fit == "stretch"
     assert kept.doubt is False and kept.doubt_msp == kept.confidence and kept.doubt_energy is not None
     assert abs(kept.time_utc - made.time_utc) < timedelta(milliseconds=1) and kept.time_utc.tzinfo is not None
     assert history.image(kept) is None
@@ -138,6 +139,7 @@ def test_the_predictions_of_an_evaluation_are_those_of_its_run(
         "cat",
         0.75,
     )
+    assert kept.fit is None, "the run does not say it"
     assert (kept.model_name, kept.model_version, kept.model_sha256, kept.time_utc) == ("pets", "1", "m", at(5))
     image = history.image(kept)
     assert image and kept.image_sha256 == hashlib.sha256(image).hexdigest()

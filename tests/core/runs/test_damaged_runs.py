@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DatasetError
 from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.store import RunStore
@@ -52,6 +53,30 @@ def test_anything_but_a_manifest_is_damage(store: RunStore, text: str | bytes) -
     assert [run.run_id for run in store.damaged()] == ["bad"] and len(overviews(store)) == 1
     store.delete("bad")
     assert store.damaged() == [] and [run.run_id for run in store.bin.list()] == ["bad"]
+
+
+def test_its_owner_can_delete_and_restore_it_and_no_other_user(store: RunStore) -> None:
+    ann, bob = (RunStore(store.root, Visitor(name)) for name in ("ann", "bob"))
+    store.begin(manifest("hers", user="ann")).release()
+    (store.root / "hers" / "manifest.json").write_text("{}")
+    assert [run.run_id for run in ann.damaged()] == ["hers"] and bob.damaged() == []
+    with pytest.raises(DatasetError) as caught:
+        bob.delete("hers")
+    assert caught.value.code == "run_unknown"
+    ann.delete("hers")
+    assert bob.bin.list() == [] and [run.run_id for run in ann.bin.list()] == ["hers"]
+    ann.restore("hers")
+    for text in ('"ann', "5", '""', "", '["ann"]'):
+        (store.root / "hers" / "user.json").write_text(text)
+        assert ann.damaged() == RunStore(store.root, Visitor("")).damaged() == []
+    assert [run.run_id for run in store.damaged()] == ["hers"]
+
+
+def test_what_the_manifest_says_counts_as_long_as_it_can_be_read(store: RunStore) -> None:
+    store.begin(manifest("hers", user="ann")).release()
+    (store.root / "hers" / "user.json").write_text('"bob"')
+    with pytest.raises(DatasetError):
+        RunStore(store.root, Visitor("bob")).delete("hers")
 
 
 def test_rows_without_a_manifest_are_a_damaged_run_and_an_empty_folder_is_none(store: RunStore) -> None:
