@@ -14,7 +14,7 @@ from rich.text import Text
 from dashboard.cli.arguments import AsJson, services
 from dashboard.cli.model_table import markdown_table
 from dashboard.cli.output import console, plain_text, print_json, say, show, stop
-from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
+from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError, listed
 from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit, size_in_words
 from dashboard.core.labels.class_names import read_class_names
@@ -197,9 +197,11 @@ def _what_was_found(version: ModelVersion) -> str:
     outputs = "as logits, and a softmax makes probabilities of them"
     if version.output == "probabilities":
         outputs = "as probabilities"
+    fitted = {"stretch": "stretched to it", "center-crop": "cropped", "pad": "padded with black"}[recipe.fit]
     return (
-        f"It takes {color} of {size_in_words(recipe.height, recipe.width)}, in the scaling {recipe.scaling_name}. Its outputs for "
-        f"the {len(version.class_names):,} classes are taken {outputs}."
+        f"It takes {color} of {size_in_words(recipe.height, recipe.width)}, in the scaling {recipe.scaling_name}. A picture of "
+        f"another shape is {fitted}. Its outputs for the {len(version.class_names):,} classes, in the order "
+        f"{listed(version.class_names)}, are taken {outputs}."
     )
 
 

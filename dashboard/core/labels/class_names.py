@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashboard.core.errors import ModelError
+from dashboard.core.errors import ModelError, listed
 from dashboard.core.labels.names_file import NAMES_SUFFIXES, counts_up, read_names_file
 from dashboard.core.parsing import parsing, reason
 
@@ -65,7 +66,9 @@ def check_class_names(given: Sequence[str]) -> None:
 
 def class_names_fault(names: Sequence[str]) -> str:
     """What is wrong with the class names of a model; "" if nothing is wrong."""
-    if len(set(names)) < len(names) or not all(name.strip() for name in names):
-        return "must be different and not empty"
+    if not all(name.strip() for name in names):
+        return "must not be empty"
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        return f"must be different; these occur more than once: {listed([repr(name) for name in twice])}"
     reserved = [name for name in (LEAVE_OUT, NO_LABEL) if name in names]
     return f"must not include {reserved[0]!r}, which has a special meaning here" if reserved else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -89,7 +90,11 @@ def _from_json(value: Any) -> NumberedNames:
         # Keras' imagenet_class_index.json has ["n01440764", "tench"] for each number
         last = {key: each[-1] if isinstance(each, list) and each else each for key, each in value.items()}
         if all(key.isdecimal() and isinstance(each, str) for key, each in last.items()):
-            return _numbered((int(key), each) for key, each in last.items())
+            times = Counter(last.values())  # two birds and machines of ImageNet are called "crane"
+            return _numbered(
+                (int(key), f"{each} ({value[key][0]})" if times[each] > 1 and isinstance(value[key], list) else each)
+                for key, each in last.items()
+            )
     raise ValueError("it is neither a list of names nor an object of names and numbers")
 
 

@@ -112,7 +112,7 @@ def add_model(
             if not served.conv_layers:
                 methods = ", ".join(pixel_methods) or "such as occlusion"
                 notes.append(
-                    "The model has no layer whose numbers form a grid over the picture. "
+                    "The model has no layer whose numbers form a grid over the whole picture. "
                     f"Only methods that need no layer can explain it ({methods})."
                 )
             provenance = {

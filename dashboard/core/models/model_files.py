@@ -25,6 +25,10 @@ _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _ARCHIVE = {"config.json", "model.weights.h5"}  # the members of a .keras file
 _LABELS = ("labels.txt", "class_names.txt", "classes.txt", "class_indices.json")
 _HOW_TO_SAVE = 'Save the whole Keras model as one file, `model.save("x.keras")`, then add that file.'
+HOW_TO_JOIN = (
+    "Build the model by its code, or from its model.json with `keras.models.model_from_json`, and load its weights into it "
+    '(`model.load_weights`). Save it with `model.save("x.keras")`, then add that file.'
+)
 _ELSEWHERE = (
     "Add the Keras model that it was made from. Or evaluate it where it runs and add its predictions: "
     "python -m dashboard import PREDICTIONS."
@@ -86,7 +90,7 @@ def take_model(given: Path, target: Path, read_names: bool = True) -> TakenModel
     if first.startswith(_ZIP):
         with _opened_zip(given) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
-            if _ARCHIVE & set(names):
+            if "config.json" in names:
                 for name in names:
                     _refuse_closed(archive, name, given.name)
                 return _take_file(given, target, read_names)
@@ -105,7 +109,17 @@ def take_model(given: Path, target: Path, read_names: bool = True) -> TakenModel
     if kind := _OTHER_KINDS.get(given.suffix.lower()):
         raise _other_kind(given.name, kind)
     if given.suffix.lower() == ".json":
-        raise ModelError(f"{given.name} describes a model, but holds no weights.", _HOW_TO_SAVE, "model_format")
+        raise ModelError(f"{given.name} describes a model, but holds no weights.", HOW_TO_JOIN, "model_format")
+    if first == b"version ":
+        raise ModelError(
+            f"{given.name} is only a pointer of Git LFS to the file.", "Fetch the file: `git lfs pull`.", "model_format"
+        )
+    if first.lower().startswith((b"<!doctyp", b"<html")):
+        raise ModelError(
+            f"{given.name} is a web page, perhaps in place of a failed download.",
+            "Download the model again.",
+            "model_format",
+        )
     raise ModelError(f"{given.name} is neither a .keras nor an .h5 file.", _HOW_TO_SAVE, "model_format")
 
 
@@ -114,7 +128,8 @@ def _take_from(folder: _Folder, what: str, target: Path, read_names: bool) -> Ta
     kept = [name for name in folder.names if not is_junk(name)]
     models = [name for name in kept if name.lower().endswith(_MODEL_SUFFIXES) and not name.endswith("model.weights.h5")]
     saved = [str(PurePosixPath(name).parent) for name in kept if PurePosixPath(name).name == "saved_model.pb"]
-    unpacked = [str(PurePosixPath(name).parent) for name in kept if PurePosixPath(name).name == "model.weights.h5"]
+    ends = [str(PurePosixPath(name).parent) for name in kept if PurePosixPath(name).name == "model.weights.h5"]
+    unpacked = [folder for folder in ends if str(PurePosixPath(folder, "config.json")) in kept]
     found = [*models, *saved, *unpacked]
     if len(found) > 1:
         raise ModelError(
@@ -124,9 +139,12 @@ def _take_from(folder: _Folder, what: str, target: Path, read_names: bool) -> Ta
         )
     if not found:
         weights = any(name.endswith((".index", ".ckpt", ".weights.h5")) for name in kept)
-        browser = any(PurePosixPath(name).name == "model.json" for name in kept)
+        browser = any(PurePosixPath(name).name == "model.json" for name in kept) and not weights
         kind = "a TensorFlow.js model" if browser else "weights only" if weights else "no model"
-        raise ModelError(f"{what} holds {kind}, not a Keras model with its weights.", _HOW_TO_SAVE, "model_format")
+        raise ModelError(
+            f"{what} holds {kind}; what is needed is a Keras model with its weights.",
+            HOW_TO_JOIN if weights else _HOW_TO_SAVE, "model_format",
+        )  # fmt: skip
     here = folder.below(str(PurePosixPath(found[0]).parent) if models else found[0])
     names, notes = _labels_beside(here) if read_names else (None, ())
     if models:

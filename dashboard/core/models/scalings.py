@@ -78,7 +78,12 @@ def choose_scaling(
     if given is not None:
         given = OTHER_NAMES.get(given, given)
         names = other_names(tests, given)
-        warning = ""
+        warning = doubt = ""
+        if told not in (None, given) and not (told in tests and clearly_better(tests[given], tests[told])):
+            doubt = (
+                f"Warning: {told_by} That asks for the scaling {told}, but {given} was requested, so the answers may be "
+                f"wrong. Unless you know that it was trained so, add it again with --scale {told}."
+            )
         if names:
             warning = f"Warning: {names}; in the order that was given and with {given}, {tests[given].right} are."
             if not clearly_better(names.test, tests[best]):
@@ -89,7 +94,7 @@ def choose_scaling(
             )
         elif best and best != given and clearly_better(tests[best], tests[given]):
             warning = f"Warning: on the samples {best} is clearly better than {given}, which was requested."
-        return given, tuple(filter(None, (warning, *_about_tests(given, tests, names is not None))))
+        return given, tuple(filter(None, (doubt, warning, *_about_tests(given, tests, names is not None))))
     names = other_names(tests, told)
     if names and (told is not None or clearly_better(names.test, tests[best]) or _winner(tests)):
         raise _names_in_doubt(names, tests, what)

@@ -105,18 +105,30 @@ def _input_shape(model: keras.Model, order: ForeignModel) -> tuple[int, int, int
         raise ModelError(f"{what} has {len(inputs)} inputs.", "Save a model with one input, an image.", "model_shape")
     shape = tuple(inputs[0].shape[1:])
     if len(shape) != 3:
+        fix = "Add a model that takes images; gray images need a channel axis too."
+        if len(shape) == 1:
+            fix = (
+                "If these numbers are the pixels of an image, row by row, say of which shape it is, for example "
+                "`keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), model])`, then save that model."
+            )
         raise ModelError(
             f"{what} is not an image model: its input shape is {shape}, not (height, width, channels).",
-            "Add a model that takes images; gray images need a channel axis too.", "model_shape",
+            fix, "model_shape",
         )  # fmt: skip
     height, width, channels = shape
     if channels is None:
         channels = 1 if order.color == "grayscale" else 3
     if channels not in (1, 3):
-        first = " The model seems to expect channels first." if height in (1, 3) else ""
+        first, fix = "", "Save a model that takes (height, width, 1) or (height, width, 3)."
+        if height in (1, 3):
+            first = " The model seems to expect channels first."
+            fix = (
+                "Put a layer before it that turns the axes, then save that model: `keras.Sequential([keras.Input("
+                f"{(width, channels, height)}), keras.layers.Permute((3, 1, 2)), model])`."
+            )
         raise ModelError(
             f"{what} has the input shape {shape}: {channels} channels, not 1 (gray) or 3 (colour).{first}",
-            "Save a model that takes (height, width, 1) or (height, width, 3).", "model_shape",
+            fix, "model_shape",
         )  # fmt: skip
     if (order.color == "grayscale") != (channels == 1) and order.color is not None:
         raise ModelError(

@@ -15,6 +15,10 @@ from dashboard.worker.models.taps import Taps, is_squashing, last_operation
 SUM_TOLERANCE = 1e-3  # outputs whose sum is closer to 1 than this count as probabilities
 _SAME_ANSWER = 0.02  # difference of two probabilities that half precision may cause
 _SAME_RATIO = 0.02  # the same for the logarithm of the ratio of two probabilities
+_OF_REGRESSION = {
+    "mse", "mae", "mape", "msle", "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error", "huber", "huber_loss", "log_cosh", "logcosh",
+}  # fmt: skip
 _LEAST_SHARE = 0.01  # of the largest probability
 
 
@@ -46,9 +50,12 @@ def count_outputs(model: keras.Model, what: str) -> int:
     """The number of classes, or 1. Raises ModelError if the output is not one row of numbers per image."""
     shape = tuple(model.outputs[0].shape[1:])
     if len(shape) != 1 or shape[0] is None:
+        fix = "End the model with a Dense layer with one unit per class."
+        if shape[:-1] == (1, 1):
+            fix = "Put `keras.layers.Flatten()` before its last softmax, then save it again."
         raise ModelError(
             f"{what} is not a classifier: its output shape per image is {shape}, not one row of numbers.",
-            "End the model with a Dense layer with one unit per class.", "model_shape",
+            fix, "model_shape",
         )  # fmt: skip
     return int(shape[0])
 
@@ -72,14 +79,23 @@ def kind_of_output(
             raise ModelError(
                 f"{what} answers for each of its {outputs} classes by itself (sigmoid), so several may be right at the "
                 "same time. This dashboard is for models whose classes exclude each other.",
-                "If exactly one class is right for each picture, end the model with a softmax, then save it again.",
+                "If exactly one class is right for each picture, end the model with a softmax "
+                "(`model.layers[-1].activation = keras.activations.softmax`), then save it again.",
                 "multi_label",
             )
         return "probabilities", (
-            f"Its last layer is a sigmoid, but it was trained with {loss}: exactly one of its classes is right.",
+            f"Its last layer is a sigmoid, but it was trained with {loss}: exactly one of its classes is right. So its "
+            "outputs are divided by their sum.",
         )
     if activation == "sigmoid":
         return "probabilities", ("One output: a value near 0 means the first class name, near 1 the second.",)
+    if activation not in ("softmax", "sigmoid") and loss in _OF_REGRESSION:
+        raise ModelError(
+            f"{what} was trained with {loss} and gives numbers without a softmax or sigmoid: that is a regression, and "
+            "its outputs say nothing about the probabilities of classes.",
+            "End a classifier with a softmax, or with one sigmoid unit for two classes, and train it with a crossentropy.",
+            "model_shape",
+        )  # fmt: skip
     if outputs == 1:
         if activation == "linear":
             return "logits", ("One output: a value below 0 means the first class name, above 0 the second.",)

@@ -15,6 +15,7 @@ import h5py  # type: ignore[import-untyped]
 from packaging.version import Version
 
 from dashboard.core.errors import ModelError
+from dashboard.core.models.model_files import HOW_TO_JOIN
 from dashboard.core.parsing import parsing, reason
 from dashboard.worker.models.archive import (
     MAX_CONFIG_BYTES,
@@ -135,7 +136,7 @@ def hdf5_config(opened: h5py.File, what: str) -> Any:
     """The config of the model in an `.h5` file. Raises ModelError, or what `parsing` turns into one."""
     text = opened.attrs.get("model_config")
     if text is None:
-        raise ModelError(f"{what} contains weights only and no model.", HOW_TO_SAVE, "model_weights_only")
+        raise ModelError(f"{what} contains weights only and no model.", HOW_TO_JOIN, "model_weights_only")
     if len(text) > MAX_CONFIG_BYTES:
         raise ModelError(f"{what} was refused: its config is too large.", HOW_TO_SAVE, "model_refused")
     return json.loads(text)

@@ -99,6 +99,11 @@ def check_config(config: Any, what: str) -> None:
         if isinstance(name, str):
             _check_class(name, module, node, what)
         allowed = isinstance(module, str) and (_MODULES.fullmatch(module) or (module, name) in _OF_APPLICATIONS)
+        if module == "keras.quantizers" and "class_name" in node:
+            raise ModelError(
+                f"{what} was quantized ({name}), and quantized models are not read.",
+                "Add the model as it was before `quantize`.", "model_format",
+            )  # fmt: skip
         if isinstance(module, str) and "class_name" in node and not allowed:
             raise _refused(what, f"it uses {name} from {module}, which is not an allowed module")
 
@@ -114,7 +119,8 @@ def _check_class(name: str, module: Any, node: dict[str, Any], what: str) -> Non
             "custom_layer",
         )
     if name in _REFUSED_CLASSES:
-        raise _refused(what, f"it contains a {name}, which can run any code")
+        where = f"its layer {layer!r} is" if (layer := _name_of(node)) else "it contains"
+        raise _refused(what, f"{where} a {name}, which can run any code", without_code(name))
     if _is_foreign(name, module):
         raise custom_layer(what, name, _name_of(node))
 
@@ -130,6 +136,15 @@ def _name_of(node: dict[str, Any]) -> str:
     config = node.get("config")
     name = node.get("name", "")
     return str(config.get("name", name) if isinstance(config, dict) else name)
+
+
+def without_code(class_name: str) -> str:
+    """How to have a model without a layer of this class, which runs code of the file."""
+    return (
+        f"Build the model with layers of Keras instead of the {class_name} (for pixels Rescaling or Normalization), give it "
+        "the weights (`new.set_weights(old.get_weights())`), and save it. Or evaluate it where its code is and add its "
+        "predictions: python -m dashboard import PREDICTIONS."
+    )
 
 
 def custom_layer(what: str, class_name: str, name: str) -> ModelError:

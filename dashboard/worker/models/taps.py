@@ -20,6 +20,8 @@ from dashboard.core.models.facts import ConvLayer, stages
 from dashboard.worker.models.forward import call_layer, first_argument, run_layers
 
 _SQUASHING = ("softmax", "sigmoid")
+_SPATIAL = ("Conv", "Pool", "UpSampling", "Resiz")  # in the names of layers and operations whose output is a grid
+_CROPPING = ("CenterCrop", "Cropping2D", "GetItem")
 
 
 @dataclass
@@ -29,7 +31,10 @@ class _Pass:
     # path of a layer -> its output: a grid (N, h, w, c), or the tokens (N, h * w, c) of a transformer
     activations: dict[str, tf.Tensor] = field(default_factory=dict)
     grids: dict[str, tuple[int, int]] = field(default_factory=dict)  # path of a layer -> (h, w)
+    channels_first: set[str] = field(default_factory=set)  # paths of layers whose grid is (N, c, h, w)
     bare: set[str] = field(default_factory=set)  # paths of layers whose activation function comes later
+    is_channels_first: bool = False  # at this point of the pass
+    is_cropped: bool = False  # from here on, grids lie over a part of the picture only
     embedding: Any = None  # input of the last layer with a kernel
     logits: Any = None  # (N, K) float32
 
@@ -66,11 +71,15 @@ class Taps:
             if layer is self._last and self._to_logits:
                 return self._to_logits(first_argument(args, kwargs))
             output = call_layer(layer, args, kwargs)
+            if not found.activations and _crops(layer, first_argument(args, kwargs), output):
+                found.is_cropped = True
             seen_convolution = bool(found.activations) or "Conv" in type(layer).__name__
             framed = isinstance(layer, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))  # only move their input
-            if seen_convolution and not framed and (grid := _grid_of(output, found)):
+            if seen_convolution and not framed and not found.is_cropped and (grid := _grid_of(layer, output, found)):
                 found.activations.pop(path, None)  # if a layer is used several times, the last use counts
                 found.activations[path], found.grids[path] = output, grid
+                if found.is_channels_first and len(output.shape) == 4:
+                    found.channels_first.add(path)
                 if _is_bare(layer):
                     found.bare.add(path)
             return output
@@ -78,6 +87,8 @@ class Taps:
         logits = tf.cast(run_layers(self._model, inputs, visit), tf.float32)
         if logits.shape[-1] == 1:  # one unit: class 1 against class 0
             logits = tf.concat([-logits / 2, logits / 2], axis=-1)
+        elif self._to_logits and _squashed_by(self._last) == "sigmoid":  # the softmax divides sigmoids by their sum
+            logits = tf.math.log_sigmoid(logits)
         found.logits = logits
         return found
 
@@ -85,7 +96,8 @@ class Taps:
     def conv_layers(self) -> tuple[ConvLayer, ...]:
         """The layers from the first convolution on whose output is a grid of at least 2x2, in the order of the forward pass.
 
-        The tokens of a transformer count too, if there is one for each place of a grid.
+        The tokens of a transformer count too, if there is one for each place of a grid. Grids over a cropped picture do
+        not count: their maps would be laid over the whole one.
         """
         found: list[ConvLayer] = []
 
@@ -93,7 +105,8 @@ class Taps:
             run = self._run(inputs)
             for path, tensor in run.activations.items():
                 if min(run.grids[path]) > 1:
-                    found.append(ConvLayer(path, run.grids[path], int(tensor.shape[-1]), path not in run.bare))
+                    channels = int(tensor.shape[1 if path in run.channels_first else -1])
+                    found.append(ConvLayer(path, run.grids[path], channels, path not in run.bare))
             return run.logits
 
         tf.function(look, autograph=False).get_concrete_function(self._signature[0])  # traces: nothing is computed
@@ -150,6 +163,8 @@ class Taps:
                 target = tf.gather(found.logits, target_class, axis=1, batch_dims=1)
             activations = found.activations[path]
             gradients = tape.gradient(target, activations, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            if path in found.channels_first:
+                activations, gradients = (tf.transpose(t, (0, 2, 3, 1)) for t in (activations, gradients))
             shape = (-1, *found.grids[path], activations.shape[-1])
             in_grid = (tf.reshape(tf.cast(t, tf.float32), shape) for t in (activations, gradients))
             return (found.logits, *in_grid)
@@ -186,12 +201,28 @@ class Taps:
         return run
 
 
-def _grid_of(output: Any, found: _Pass) -> tuple[int, int] | None:
-    """The height and width of a layer's output, also of tokens that are a grid, row by row; None if it has none."""
+def _crops(layer: Any, before: Any, after: Any) -> bool:
+    """True if the layer cuts the sides off a picture. `before` and `after` are what it gets and gives."""
+    if type(layer).__name__ not in _CROPPING or not isinstance(before, tf.Tensor) or not isinstance(after, tf.Tensor):
+        return False
+    return len(before.shape) == len(after.shape) == 4 and before.shape[1:3] != after.shape[1:3]
+
+
+def _grid_of(layer: Any, output: Any, found: _Pass) -> tuple[int, int] | None:
+    """The height and width of a layer's output, also of tokens that are a grid, row by row; None if it has none.
+
+    Four axes alone are no grid, because the heads of an attention have them too: the layer must be a convolution or the
+    like, or the grid must be as large as an earlier one.
+    """
     if not isinstance(output, tf.Tensor) or None in output.shape[1:]:
         return None
+    is_spatial = any(part in type(layer).__name__ for part in _SPATIAL)
+    if is_spatial and hasattr(layer, "data_format"):
+        found.is_channels_first = layer.data_format == "channels_first"
     if len(output.shape) == 4:
-        return (int(output.shape[1]), int(output.shape[2]))
+        height, width = output.shape[2:] if found.is_channels_first else output.shape[1:3]
+        grid = (int(height), int(width))
+        return grid if is_spatial or grid in found.grids.values() else None
     before = found.grids[next(reversed(found.grids))] if found.grids else None
     if len(output.shape) == 3 and before and output.shape[1] == before[0] * before[1]:
         return before
@@ -212,8 +243,15 @@ def is_squashing(layer: Any) -> bool:
     return isinstance(layer, keras.Operation) and type(layer).__name__.lower() in _SQUASHING
 
 
+def _squashed_by(layer: Any) -> str:
+    """The name of the layer itself if it is only a softmax or sigmoid, else of its activation; "" without one."""
+    if is_squashing(layer):
+        return type(layer).__name__.lower()
+    return str(getattr(getattr(layer, "activation", None), "__name__", ""))
+
+
 def _squashes(layer: Any) -> bool:
-    return is_squashing(layer) or getattr(getattr(layer, "activation", None), "__name__", "") in _SQUASHING
+    return _squashed_by(layer) in _SQUASHING
 
 
 def _without_squashing(layer: Any) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.errors import ModelError
-from dashboard.core.labels.class_names import class_names_in, read_class_names
+from dashboard.core.labels.class_names import check_class_names, class_names_in, read_class_names
 
 ABC = ("cat", "dog", "sea horse")
 
@@ -66,6 +66,16 @@ def test_other_content_is_refused(name: str, data: bytes, said: str) -> None:
     with pytest.raises(ModelError, match=said) as refused:
         class_names_in(data, name)
     assert refused.value.code == "class_names" and "one name per line" in refused.value.fix
+
+
+def test_names_that_imagenet_gives_twice_are_told_apart_by_their_ids() -> None:
+    data = b'{"0": ["n02012849", "crane"], "1": ["n01440764", "tench"], "2": ["n03126707", "crane"]}'
+    assert class_names_in(data, "imagenet_class_index.json") == ("crane (n02012849)", "tench", "crane (n03126707)")
+
+
+def test_names_that_occur_twice_are_named() -> None:
+    with pytest.raises(ModelError, match="occur more than once: 'crane'"):
+        check_class_names(("crane", "tench", "crane"))
 
 
 def test_arguments(tmp_path: Path) -> None:

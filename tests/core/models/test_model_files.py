@@ -90,6 +90,8 @@ def test_a_keras_file_is_copied_as_it_is(tmp_path: Path) -> None:
         ("m.json", b'{"class_name": "Sequential"}', "holds no weights"),
         ("m.keras", b"hello", "neither a .keras nor an .h5 file"),
         ("m.keras", b"", "is empty"),
+        ("m.keras", b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        ("m.keras", b"<!DOCTYPE html><title>Not found</title>", "a web page"),
         ("m.keras", b"PK\x03\x04cut off", "damaged or cut off"),
     ],
 )
@@ -104,6 +106,7 @@ def test_files_that_are_no_keras_models(name: str, data: bytes, said: str, tmp_p
         ({"archive/data.pkl": b"x", "archive/version": b"3"}, "a PyTorch model"),
         ({"model.json": b"{}", "group1-shard1of1.bin": b"x"}, "a TensorFlow.js model"),
         ({"model.index": b"x", "model.data-00000-of-00001": b"x"}, "weights only"),
+        ({"model.json": b"{}", "model.weights.h5": HDF5}, "weights only"),
         ({"cat/1.png": b"x"}, "no model"),
         ({"a.h5": HDF5, "b.h5": HDF5}, "several models: a.h5, b.h5"),
     ],

@@ -105,7 +105,16 @@ class TestChoosingTheScaling:
         assert "Warning: on the samples raw is clearly better" in notes
         assert "predicts only 5 of 20 samples correctly" in notes
         assert self.choose("raw", None) == ("raw", "")
+        assert self.choose("raw", "raw") == ("raw", "")
         assert self.choose("tf", None)[0] == "-1..1"
+
+    def test_an_order_against_the_model_s_own_layers_is_warned_of_without_samples(self) -> None:
+        """Scaling in the model and outside of it is the usual mistake."""
+        chosen, notes = self.choose("1/255", "raw")
+        assert chosen == "1/255"
+        assert "Warning: The model scales pixels itself. That asks for the scaling raw" in notes
+        assert "--scale raw" in notes
+        assert "That asks" not in self.choose("1/255", "raw", scaled=18, raw=5)[1], "the samples say that it is right"
 
 
 def answers(names: tuple[str, ...], true: Sequence[int], predicted: Sequence[int]) -> SelfTest:

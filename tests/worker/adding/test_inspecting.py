@@ -272,6 +272,60 @@ def test_a_sigmoid_for_several_classes_needs_a_loss_that_excludes(suffix: str, t
         assert facts.output == "probabilities" and "categorical_crossentropy" in " ".join(facts.notes)
 
 
+def test_sigmoids_of_classes_that_exclude_each_other_are_divided_by_their_sum(tmp_path: Path) -> None:
+    model = small((16, 16, 3), dense(3, "sigmoid"))
+    model.layers[-1].bias.assign([2.0, -1.0, 0.0])
+    model.compile("adam", "categorical_crossentropy")
+    facts = tried(model, tmp_path)
+    image = picture(0, 16, 16)
+    own = np.asarray(model(image[None] / np.float32(255)))[0]
+    prediction = served(facts, tmp_path, ("a", "b", "c"), image, 1 / 255)
+    np.testing.assert_allclose(prediction.pred_probs, own / own.sum(), atol=1e-5)
+
+
+@pytest.mark.parametrize("units", [1, 4])
+@pytest.mark.parametrize("loss", ["mse", keras.losses.Huber()])
+def test_a_regression_is_no_classifier(units: int, loss: Any, tmp_path: Path) -> None:
+    model = small((16, 16, 3), dense(units, None))
+    model.compile("adam", loss)
+    assert "regression" in refused("model_shape", model, tmp_path).message
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    assert tried(model, tmp_path).output == "logits"
+
+
+def test_the_way_out_of_other_input_shapes_works(tmp_path: Path) -> None:
+    k = keras.layers
+    flat = keras.Sequential([keras.Input((784,)), k.Dense(3, "softmax")])
+    way_out = refused("model_shape", flat, tmp_path).fix
+    wrapped = keras.Sequential([keras.Input((28, 28, 1)), k.Flatten(), flat])
+    assert "`keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), model])`" in way_out
+    assert tried(wrapped, tmp_path).input_shape == (28, 28, 1)
+    (tmp_path / WEIGHTS).unlink()
+    pixels = keras.Input((3, 16, 24))
+    x = k.Conv2D(4, 3, data_format="channels_first")(pixels)
+    x = k.GlobalAveragePooling2D(data_format="channels_first")(x)
+    first = keras.Model(pixels, k.Dense(3, "softmax")(x))
+    way_out = refused("model_shape", first, tmp_path).fix
+    assert "keras.Input((16, 24, 3)), keras.layers.Permute((3, 1, 2)), model])" in way_out
+    wrapped = keras.Sequential([keras.Input((16, 24, 3)), k.Permute((3, 1, 2)), first])
+    assert tried(wrapped, tmp_path).input_shape == (16, 24, 3)
+
+
+def test_a_classifier_with_a_map_of_one_place_is_told_to_flatten(tmp_path: Path) -> None:
+    k = keras.layers
+    pixels = keras.Input((16, 16, 3))
+    x = k.GlobalAveragePooling2D(keepdims=True)(k.Conv2D(3, 3)(pixels))
+    assert "Flatten" in refused("model_shape", keras.Model(pixels, k.Softmax()(x)), tmp_path).fix
+    assert tried(keras.Model(pixels, k.Softmax()(k.Flatten()(x))), tmp_path).output == "probabilities"
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method:UserWarning")
+def test_a_quantized_model_is_named(tmp_path: Path) -> None:
+    model = small((16, 16, 3), [*dense(8, "relu"), *dense(3, "softmax")])
+    model.quantize("int8")
+    assert "before `quantize`" in refused("model_format", model, tmp_path).fix
+
+
 def test_teachable_machine_is_recognised_by_its_layers() -> None:
     k = keras.layers
 

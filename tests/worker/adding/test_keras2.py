@@ -95,6 +95,7 @@ def layers_of_keras_2() -> dict[str, list[Any]]:
         "normalization": [k.Normalization(mean=[0.1, 0.2, 0.3], variance=[0.5, 1, 2]), k.Conv2D(4, 3), *end],
         "augmented": [k.RandomFlip(), k.RandomRotation(0.1), k.RandomZoom(0.1), k.GaussianNoise(0.1), k.Conv2D(4, 3), k.Dropout(0.2), *end],
         "transposed": [k.Conv2DTranspose(4, 3), k.UpSampling2D(2), k.Cropping2D(1), k.ZeroPadding2D(((0, 1), (1, 0))), k.Flatten(), k.Dense(3)],
+        "dropped": [k.Conv2D(6, 3), k.SpatialDropout2D(0.2), k.GaussianDropout(0.2), k.AlphaDropout(0.1), k.RandomContrast(0.1), *end],
         "grouped": [k.Conv2D(6, 3), k.Conv2D(6, 3, groups=3), k.PReLU(shared_axes=[1, 2]), *end],
     }  # fmt: skip
 
@@ -105,6 +106,13 @@ def test_layers_of_keras_2(what: str, suffix: str, tmp_path: Path) -> None:
     model = small(tf_keras, *layers_of_keras_2()[what])
     model.save(tmp_path / f"m.{suffix}")
     check(model, tmp_path / f"m.{suffix}")
+
+
+@pytest.mark.parametrize("layer", [keras.layers.SpatialDropout2D(0.2), keras.layers.RandomContrast(0.1)])
+def test_layers_of_keras_3_in_an_h5_file(layer: Any, tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((16, 16, 3)), layer, keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
+    model.save(tmp_path / "m.h5")
+    check(model, tmp_path / "m.h5")
 
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])

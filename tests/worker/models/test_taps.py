@@ -393,7 +393,10 @@ def test_a_head_made_with_an_operation(squash: Callable[..., keras.KerasTensor])
     model = keras.Model(inputs, squash(logits))
     x = np.random.default_rng(0).random((2, 8, 8, 3)).astype(np.float32)
     found = Taps(model, "probabilities").logits(tf.constant(x)).numpy()
-    np.testing.assert_allclose(found, keras.Model(inputs, logits).predict(x, verbose=0), atol=1e-5)
+    wanted = keras.Model(inputs, logits).predict(x, verbose=0)
+    if squash is keras.activations.sigmoid:  # a softmax of the logarithms is sigmoids divided by their sum
+        wanted = np.log(1 / (1 + np.exp(-wanted)))
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
     with pytest.raises(ModelError, match="gives probabilities"):
         Taps(model, "logits")
 
@@ -475,6 +478,65 @@ def test_the_tokens_of_a_transformer_are_a_grid() -> None:
     assert np.allclose(activations, tf.reshape(a, (2, 6, 6, 8)), atol=1e-5)
     assert np.allclose(gradients, tf.reshape(tape.gradient(chosen, a), (2, 6, 6, 8)), atol=1e-5)
     assert np.abs(gradients).max() > 1e-3
+
+
+def test_the_heads_of_an_attention_are_no_grid() -> None:
+    """They have four axes like a grid: picture, head, token and number."""
+    inputs = keras.Input((24, 24, 3))
+    tokens = layers.Reshape((36, 8), name="tokens")(layers.Conv2D(8, 4, strides=4, name="patches")(inputs))
+    heads = [
+        keras.ops.transpose(keras.ops.reshape(layers.Dense(8, name=n)(tokens), (-1, 36, 2, 4)), (0, 2, 1, 3))
+        for n in "qkv"
+    ]
+    weights = keras.ops.softmax(keras.ops.matmul(heads[0], keras.ops.transpose(heads[1], (0, 1, 3, 2))))
+    x = keras.ops.transpose(keras.ops.matmul(weights, heads[2]), (0, 2, 1, 3))
+    x = layers.Add(name="attended")([tokens, layers.Dense(8, name="mixed")(keras.ops.reshape(x, (-1, 36, 8)))])
+    taps = Taps(
+        keras.Model(inputs, layers.Dense(K, activation="softmax")(layers.GlobalAveragePooling1D()(x))), "probabilities"
+    )
+    assert {layer.grid for layer in taps.conv_layers} == {(6, 6)}
+    assert {"patches", "tokens", "q", "k", "v", "mixed", "attended"} <= {layer.name for layer in taps.conv_layers}
+
+
+def test_channels_first_inside_a_model() -> None:
+    """The grid, and the maps, are those of the same model with channels last. One number of channels is that of rows."""
+
+    def built(first: bool) -> keras.Model:
+        where = {"data_format": "channels_first" if first else "channels_last"}
+        x = inputs = keras.Input((12, 8, 3))
+        if first:
+            x = layers.Permute((3, 1, 2))(x)
+        x = layers.Conv2D(12, 3, padding="same", name="a", **where)(x)
+        x = layers.ReLU(name="b")(x)
+        x = layers.MaxPooling2D(name="c", **where)(x)
+        x = layers.BatchNormalization(axis=1 if first else -1, name="d")(x)
+        x = layers.GlobalMaxPooling2D(**where)(x)
+        return keras.Model(inputs, layers.Dense(K, activation="softmax")(x))
+
+    last, first = built(False), built(True)
+    scramble(last)
+    first.set_weights(last.get_weights())
+    wanted, found = Taps(last, "probabilities"), Taps(first, "probabilities")
+    assert found.conv_layers == wanted.conv_layers and [layer.name for layer in wanted.conv_layers] == list("abcd")
+    x = tf.constant(np.random.default_rng(0).random((2, 12, 8, 3)).astype(np.float32))
+    for layer in wanted.conv_layers:
+        for a, b in zip(*(t.gradients(x, tf.constant([1, 0]), layer) for t in (wanted, found)), strict=True):
+            assert np.allclose(a, b, atol=1e-5) and np.ptp(a) > 1e-4
+
+
+@pytest.mark.parametrize("crop", [layers.CenterCrop(8, 8), layers.Cropping2D(2), lambda x: x[:, 2:-2, 2:-2]])
+def test_a_grid_over_a_part_of_the_picture_gives_no_map(crop: Callable[..., keras.KerasTensor]) -> None:
+    """It would be laid over the whole picture."""
+    inputs = keras.Input((12, 12, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(crop(layers.Rescaling(1 / 255)(inputs))))
+    assert Taps(keras.Model(inputs, layers.Dense(K, activation="softmax")(x)), "probabilities").conv_layers == ()
+
+
+def test_colours_in_another_order_are_no_cropped_picture() -> None:
+    inputs = keras.Input((12, 12, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name="a")(inputs[..., ::-1]))
+    taps = Taps(keras.Model(inputs, layers.Dense(K, activation="softmax")(x)), "probabilities")
+    assert [layer.name for layer in taps.conv_layers] == ["a"]
 
 
 def test_tokens_that_are_no_grid_give_no_map() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from dashboard.core.errors import ModelError
-from dashboard.worker.models.archive import custom_layer
+from dashboard.worker.models.archive import custom_layer, without_code
 from dashboard.worker.models.loading import OF_CONVNEXT
 
 # Layers that run code from the file, or that no classifier of images needs.
@@ -48,18 +48,17 @@ def make_layer(class_name: str, config: dict[str, Any], what: str) -> keras.Laye
     if class_name in _REFUSED:
         raise ModelError(
             f"{what} was refused: its layer {name!r} is a {class_name}, which can run any code.",
-            f"Only add model files from people you trust. Replace the {class_name} by layers of Keras, for example "
-            "Rescaling, then save the model again.", "model_refused",
+            without_code(class_name), "model_refused",
         )  # fmt: skip
     if layer_class is None:
         raise custom_layer(what, class_name, name)
-    wanted: dict[str, Any] = {"name": new_name(name), "trainable": config.get("trainable", True)}
+    wanted: dict[str, Any] = {"name": new_name(name)}
     if (dtype := _dtype(config.get("dtype"))) is not None:
         wanted["dtype"] = dtype
     accepted = inspect.signature(layer_class.__init__).parameters
     for key, value in config.items():
         key = _NEW_NAMES.get((class_name, key), key)
-        if key in wanted or key == "dtype" or key.endswith(_ENDS_LEFT_OUT):
+        if key in wanted or key in ("dtype", "trainable") or key.endswith(_ENDS_LEFT_OUT):
             continue
         if key in accepted:
             wanted[key] = _value(class_name, key, value, what, name)
@@ -70,7 +69,9 @@ def make_layer(class_name: str, config: dict[str, Any], what: str) -> keras.Laye
                 "Build the model without it, then save it again.", "model_unreadable",
             )  # fmt: skip
     try:
-        return layer_class(**wanted)
+        layer = layer_class(**wanted)
+        layer.trainable = config.get("trainable", True)  # not every layer takes it as an argument
+        return layer
     except Exception as error:  # a layer can raise any exception
         raise ModelError(
             f"{what} cannot be converted: its layer {name!r} ({class_name}) is not accepted by Keras "
@@ -129,4 +130,5 @@ def _dtype(value: Any) -> str | None:
 
 
 def _is_neutral(key: str, value: Any) -> bool:
-    return key in _LEFT_OUT or value in (None, False, [], {}) or (key == "groups" and value == 1)
+    usual = (key, value) in (("groups", 1), ("data_format", "channels_last"))
+    return key in _LEFT_OUT or value in (None, False, [], {}) or usual
