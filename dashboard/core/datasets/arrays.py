@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.datasets.array_splits import ArraysOfSplit, arrays_by_split
-from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
+from dashboard.core.datasets.class_map import ClassMap, names_of_numbers
+from dashboard.core.datasets.columns import CLASS_NAMES_KEYS, IMAGE_KEYS, LABEL_KEYS, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.npy import StoredArray, keys_of, open_npy
@@ -19,6 +20,7 @@ from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import MAX_PIXELS, DecodedImage
 from dashboard.core.images.drawing import encode_png
+from dashboard.core.labels.names_file import NumberedNames as NamesOfNumbers
 from dashboard.core.questions import Question
 
 NO_LABELS = "The file holds no labels, so the images are predicted, but not compared."
@@ -31,6 +33,7 @@ class ArrayImages:
 
     questions: tuple[Question, ...] = ()
     split = ""  # the one in use, if there are several
+    names_files: tuple[Path, ...] = ()  # say what the labels mean that are numbers, see `give_names`
 
     def __init__(
         self, path: Path, arrays: Mapping[str, StoredArray], files: Sequence[Path] = (), split: str = ""
@@ -58,13 +61,15 @@ class ArrayImages:
         self.notes: tuple[str, ...] = (
             (f"Images are read from {self._images.name}, labels from {labels.name}.",) if labels else (NO_LABELS,)
         )
+        names, notes = names_of_numbers(self.samples.labels, _class_names(arrays))
+        self.samples, self.notes = self.samples.renamed(names), (*self.notes, *notes)
         if choice:
             self.questions, self.notes, self.split = (choice.question,), (choice.note, *self.notes), choice.splits[0]
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the files, and the split if there are several."""
-        parts = [*map(sha256_of, self._files), *filter(None, [self.split])]
+        parts = [*map(sha256_of, (*self._files, *self.names_files)), *filter(None, [self.split])]
         return joint_fingerprint(*parts) if len(parts) > 1 else parts[0]
 
     def attributes(self) -> None:
@@ -125,6 +130,23 @@ def _columns_of_ones(rows: np.ndarray, name: str) -> list[int]:
             "Save one class id or name per image. If the columns are probabilities, save y.argmax(axis=1).", "array_shape",
         )  # fmt: skip
     return [int(column) for column in ones.argmax(axis=1)]
+
+
+def _class_names(arrays: Mapping[str, StoredArray]) -> list[ClassMap]:
+    """The array that lists the names of the classes, if there is one."""
+    found = column_among(list(arrays), CLASS_NAMES_KEYS)
+    if found is None:
+        return []
+    names, header = arrays[found], arrays[found].header
+    if len(header.shape) != 1 or header.dtype.kind not in "US" or header.shape[0] > _ROWS:
+        return []
+    try:
+        values = [as_label(value) for piece in names.pieces(_ROWS) for value in piece.tolist()]
+    except (OSError, ValueError):
+        return []
+    listed = {number: value for number, value in enumerate(values) if value is not None}
+    whole = len(set(listed.values())) == len(values)
+    return [ClassMap(names.name, NamesOfNumbers(listed, is_list=True))] if whole else []
 
 
 def labels_beside(path: Path) -> Path | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from dashboard.core.datasets.attributes import joined
 from dashboard.core.datasets.choices import NO_SPLITS, Choices
+from dashboard.core.datasets.class_files import class_file_positions, read_class_files
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import (
@@ -177,10 +178,15 @@ class FilesReader:
                 self._name, list(tables.values()), self._choices.labels, required, named, outside_names
             )
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
+        by_files = self._use_tables and not choice.table and not choice.question
+        classes = class_file_positions(self._names, positions.tolist()) if by_files else []
+        kept = np.setdiff1d(kept, classes) if classes else kept
         ignored = [i for i in kept[~self._is_image[kept]].tolist() if is_document(self._names[i])]
         kept = np.setdiff1d(kept, ignored)
         source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
         table = self._given or (choice.table and choice.table.content)
+        if classes:
+            table = read_class_files(self._source, classes)
         labelling = (
             self._by_table(source.names, table, kept) if table else by_folder(source.names, markers, self._names_image)
         )

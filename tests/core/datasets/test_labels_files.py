@@ -138,7 +138,11 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
     [
         ("labels.csv", "", "empty"),
         ("labels.csv", "file,label\n", "no rows"),
-        ("labels.csv", "one,two,three\na.png,x,y\n", "no columns of file names and labels"),
+        ("labels.csv", "one,two,three\na.png,x,y\n", "not certain which of its columns holds the labels"),
+        ("labels.csv", "a\tb\tc\nx\ty\tz\n", "no columns of file names and labels"),
+        ("labels.csv", "# made in 2024\nfile,label\na.png,cat\n", "its line 2 has 2 cells, but its first line has 1"),
+        ("labels.csv", b"PK\3\4 an Excel file", "workbook"),
+        ("labels.xlsx", b"PK\3\4 an Excel file", "workbook"),
         ("labels.csv", "foo,bar\nx,y\n", "'foo', 'bar'"),
         ("labels.csv", 'file,label\na.png,cat\n"b.png,dog,1,2\n', "labels file"),
         ("labels.csv", "file,label\na.png,käse\n".encode("latin-1"), "UTF-8"),
