@@ -13,7 +13,7 @@ from typing import IO
 from dashboard.core.errors import DashboardError
 from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
 from dashboard.core.feedback.opinion import Opinion
-from dashboard.core.files import free_member
+from dashboard.core.files import LABELS_MEMBER, LabelFolders
 from dashboard.core.history.history import History
 
 NOT_AT_HAND = "None of the images with feedback is at hand."
@@ -59,7 +59,7 @@ def why_no_images(opinions: Sequence[Opinion], history: History) -> str:
 
 
 def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> Exported:
-    """Writes the images as LABEL/NAME, a dataset that can be evaluated. `not_exported.json` lists those not at hand.
+    """Writes the images as LABEL/NAME, a dataset that can be evaluated; with LABELS_MEMBER if a folder cannot be called so. `not_exported.json` lists those not at hand.
 
     Args:
         opinions: as for `labelled`.
@@ -73,7 +73,7 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
             _nothing_said(opinions), "Say which predictions are right, then export again.", "no_images_kept"
         )
     missing: dict[str, str] = {}
-    taken: set[str] = set()
+    folders = LabelFolders()
     written = 0
     with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
         for opinion in usable:
@@ -81,8 +81,10 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
             if image is None:
                 missing[opinion.file or opinion.subject] = "The image is not kept, or its dataset is gone or changed."
                 continue
-            archive.writestr(free_member(opinion.true_label or "", opinion.file, written, taken), image)
+            archive.writestr(folders.member(opinion.true_label, opinion.file, written), image)
             written += 1
+        if labels := folders.labels:
+            archive.writestr(LABELS_MEMBER, labels)
         if missing:
             archive.writestr("not_exported.json", json.dumps(missing, ensure_ascii=False, indent=2))
     if not written:

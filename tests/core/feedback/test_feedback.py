@@ -87,6 +87,20 @@ def test_opposite_words_on_one_image_are_disputed_and_not_exported(
     assert write_zip(words, history, io.BytesIO()) == Exported(written=1, missing=0, disputed=1)
 
 
+def test_the_exported_folders_are_a_dataset_with_the_same_labels(
+    feedback: Feedback, history: History, png: Callable[..., bytes], tmp_path: Path
+) -> None:
+    labels = {"1.png": "a/b", "2.png": "a:b", "3.png": "A_B"}
+    for i, (file, label) in enumerate(labels.items()):
+        feedback.give(history.record(entry(png(i), file=file)), False, label)
+    assert history.flush(10)
+    with (tmp_path / "feedback.zip").open("wb") as out:
+        write_zip(feedback.opinions(None), history, out)
+    samples = open_dataset(tmp_path / "feedback.zip").samples
+    assert {sample.name.rpartition("/")[2]: sample.label for sample in samples} == labels
+    assert len({sample.name.partition("/")[0].casefold() for sample in samples}) == 3
+
+
 def test_two_true_labels_of_one_image_are_disputed(feedback: Feedback, history: History) -> None:
     image = history.record(entry(b"1"))
     feedback.give(image, False, "dog", user="ann")
