@@ -215,7 +215,8 @@ def _check_images(images: StoredArray) -> None:
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in _CHANNELS) or 0 in shape:
         raise DatasetError(
             f"{what}; images (N, height, width, channels) with 1 or 3 channels are needed.",
-            "For a single image, save x[None].", "array_shape",
+            f"Save x[..., :{shape[3] - 1}], without transparency." if len(shape) == 4 and shape[3] in (2, 4) else "For a single image, save x[None].",
+            "array_shape",
         )  # fmt: skip
     if len(shape) == 3 and shape[2] in _CHANNELS:
         raise DatasetError(

@@ -71,6 +71,8 @@ def give_names(dataset: Numbered, source: FileSource, positions: Sequence[int], 
 
 def _may_be_map(name: str) -> bool:
     suffix = suffix_of(name)
+    if name[name.rfind("/") + 1 :].lower() == "readme.md":
+        return True
     return suffix in (".json", ".yaml", ".yml") or (
         suffix in NAMES_SUFFIXES and bool(_TEXT_STEMS.search(file_stem(name)))
     )

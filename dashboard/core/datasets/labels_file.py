@@ -55,6 +55,7 @@ _SEPARATOR_LINE = re.compile(r"\s*sep=([,;\t|])[\r\n]+", re.IGNORECASE)  # tells
 _LONGER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
 _SPLITS = re.compile(r"(un)?assigned|train(ing)?|val(id(ation)?)?|test(ing)?", re.IGNORECASE)
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
+_PREDICTED = re.compile(r"(y_?)?pred(icted|iction)?s?([ _-].*)?|prob(ability)?|conf(idence)?|score", re.IGNORECASE)
 _WORKBOOK_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # a CSV that is an .xlsx or .xls file in truth
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
@@ -296,6 +297,7 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     elif len(named) == 1 and not headless:
         [file] = named
     if file is not None and label is not None:
+        _check_only_one(name, header, rows, label)
         at = header.index(label)
         notes = _about_columns(name, header, rows, label)
         return rows_of(name, rows[file].tolist(), rows[at].tolist(), notes, used=_used(header, file, at))
@@ -306,12 +308,28 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     if len(others) != 1 or len(named) != 1:
         raise _no_columns(name, header, file is not None)
     [column], [at] = named, others
+    if not headless and _PREDICTED.fullmatch(header[at].strip()):
+        raise refused(
+            name, f"its column {header[at].strip()} seems to hold predictions, and it has no column of true labels",
+            "Give a table with a column `label`; or, if these are the true labels, call the column so.",
+        )  # fmt: skip
     what = "no header" if headless else "a header without known names"
     is_label = "the other one" if len(header) == 2 else f"column {at + 1}"
     note = f"{name} has {what}: its {_ORDINALS[column]} column names images, {is_label} is used as the label."
     rows = cells if headless else rows
     splits = [_about_splits(name, f"column {i + 1}", rows[i]) for i in range(len(header)) if i not in (column, at)]
     return rows_of(name, rows[column].tolist(), rows[at].tolist(), (note, *filter(None, splits)))
+
+
+def _check_only_one(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> None:
+    """Raises DatasetError if another column is called like the one of the labels, and says something else."""
+    first, *others = [i for i, column in enumerate(header) if column == label]
+    if any((rows[i] != rows[first]).any() for i in others):
+        raise refused(
+            name,
+            f"two of its columns are called {label.strip()}, and they differ",
+            "Keep the one with the true labels.",
+        )
 
 
 def _about_columns(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from dashboard.core.labels.names_file import NAMES_SUFFIXES
 _watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # folder -> watched paths, their times and sizes
 
 _MOST_WATCHED = 16
+_WATCHED = LABELS_SUFFIXES | NAMES_SUFFIXES | {".md"}  # README.md of Hugging Face may name the classes
 _SHARD = re.compile("|".join(each.shards.pattern for each in FORMATS if each.shards), re.IGNORECASE)
 
 
@@ -57,7 +58,7 @@ def _folders_and_tables(folder: Path) -> Iterator[str]:
 
 
 def _is_table(name: str) -> bool:
-    return name[name.rfind(".") :] in LABELS_SUFFIXES | NAMES_SUFFIXES or bool(_SHARD.search(name))
+    return name[name.rfind(".") :] in _WATCHED or bool(_SHARD.search(name))
 
 
 def _times(paths: Sequence[str]) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -49,6 +49,7 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
     Text has one name per line, perhaps with its number before or after it ("0 cat"). JSON is a list of names, or an
     object from names to numbers or from numbers to names, such as class_indices.json or the config of a model of
     Hugging Face; or a list of objects with id and name, as in COCO. YAML holds the same as JSON, such as YOLO's data.yaml.
+    The README.md and dataset_infos.json of Hugging Face have the names of a column of class ids.
     CSV has a column of names, and perhaps one of numbers.
 
     Raises:
@@ -59,7 +60,12 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
     if suffix == ".json":
         return _from_json(parse_json(text))
     if suffix in (".yaml", ".yml"):
-        return _from_json(_yaml_value(text))
+        value = _yaml(text)
+        if not isinstance(value, dict) or not any(isinstance(value.get(key), (dict, list)) for key in _NAMES_IN_JSON):
+            raise ValueError("it has no list `names`, so it may hold settings")
+        return _from_json(value)
+    if suffix == ".md":
+        return _only_class_labels(_yaml(_front_matter(text)))
     if suffix in (".csv", ".tsv"):
         return _from_table(
             list(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else _separator(text)))
@@ -67,16 +73,43 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
     return _from_lines([line.strip() for line in text.splitlines() if line.strip()])
 
 
-def _yaml_value(text: str) -> dict[str, Any]:
-    """The content of a YAML file that names classes, and not just settings of a training."""
+def _yaml(text: str) -> Any:
     if len(text) > _LONGEST_YAML:
         raise ValueError(f"it is longer than {_LONGEST_YAML // 1000} thousand characters")
     import yaml  # only few datasets have such a file
 
-    value = yaml.safe_load(text)
-    if not isinstance(value, dict) or not any(isinstance(value.get(key), (dict, list)) for key in _NAMES_IN_JSON):
-        raise ValueError("it has no list `names`")
-    return value
+    return yaml.safe_load(text)
+
+
+def _only_class_labels(value: Any) -> NumberedNames:
+    found = list(_class_labels(value))
+    if not found or any(names != found[0] for names in found):
+        raise ValueError("it has several columns of class ids" if found else "it has no names of classes")
+    return NumberedNames(found[0])
+
+
+def _front_matter(text: str) -> str:
+    """The YAML at the beginning of a README.md of Hugging Face. Raises ValueError if there is none."""
+    _, start, rest = text.partition("---\n")
+    matter, end, _ = rest.partition("\n---")
+    if not (text.startswith("---") and start and end):
+        raise ValueError("it has no YAML at its beginning")
+    return matter
+
+
+def _class_labels(value: Any) -> Iterator[dict[int, str]]:
+    """The names of each column of class ids that Hugging Face's description of a dataset has."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _class_labels(each)
+    if isinstance(value, dict):
+        label = value if value.get("_type") == "ClassLabel" else value.get("class_label")
+        if isinstance(label, dict) and isinstance(names := label.get("names"), (list, dict)):
+            numbered = enumerate(names) if isinstance(names, list) else names.items()
+            yield {int(number): str(name) for number, name in numbered}
+            return
+        for each in value.values():
+            yield from _class_labels(each)
 
 
 def counts_up(numbers: Collection[int]) -> bool:
@@ -112,6 +145,8 @@ def _from_json(value: Any) -> NumberedNames:
         if not all(isinstance(each.get("id"), int) and isinstance(each.get("name"), str) for each in value):
             raise ValueError("its objects have no id and name")
         return _numbered((each["id"], each["name"]) for each in value)
+    if isinstance(value, dict) and next(_class_labels(value), None):
+        return _only_class_labels(value)
     if isinstance(value, dict) and value and "annotations" not in value:
         known = [key for key in value if _NAME_OF_NUMBER.fullmatch(str(key))]
         for key in (*known, *_NAMES_IN_JSON):

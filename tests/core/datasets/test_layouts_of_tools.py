@@ -139,11 +139,37 @@ def test_files_of_classes_label_the_images_beside_them(make_zip: MakeZip) -> Non
         ("config.json", json.dumps({"label2id": {"dog": 0, "cat": 1}})),
         ("info.json", json.dumps({"categories": [{"id": 1, "name": "cat"}, {"id": 0, "name": "dog"}]})),
         ("classes.txt", "dog\ncat\nhorse\n"),
+        (
+            "README.md",
+            "---\ndataset_info:\n  features:\n  - name: label\n    dtype:\n      class_label:\n        names: {'0': dog, '1': cat}\n---\n# Pets\n",
+        ),
+        (
+            "dataset_infos.json",
+            json.dumps({"default": {"features": {"label": {"names": ["dog", "cat"], "_type": "ClassLabel"}}}}),
+        ),
     ],
 )
 def test_the_names_of_numbers_come_with_the_dataset(make_zip: MakeZip, name: str, content: str) -> None:
     table = "file,label\n" + "".join(f"{file},{NUMBERS[label]}\n" for file, label in ALL.items())
     assert labels(opened(make_zip, {"labels.csv": table, name: content})) == ALL
+
+
+def test_several_columns_of_class_ids_name_no_numbers(make_zip: MakeZip) -> None:
+    table = "file,label\n" + "".join(f"{file},{NUMBERS[label]}\n" for file, label in ALL.items())
+    fine, coarse = ({"names": names, "_type": "ClassLabel"} for names in (["dog", "cat"], ["pet", "wild"]))
+    content = json.dumps({"features": {"fine": fine, "coarse": coarse}})
+    assert set(labels(opened(make_zip, {"labels.csv": table, "dataset_info.json": content})).values()) == {"0", "1"}
+
+
+def test_copies_that_programs_leave_behind_are_no_images(make_zip: MakeZip) -> None:
+    copies = (
+        "cat/.ipynb_checkpoints/1-checkpoint.png",
+        "cat/@eaDir/1.png/thumb.png",
+        "__MACOSX/cat/2.png",
+        "cat/Icon\r",
+    )
+    path = make_zip({"cat": 1}, extra={name: encoded(picture(1)) for name in copies})
+    assert [sample.label for sample in open_dataset(path).samples] == ["cat"]
 
 
 @pytest.mark.parametrize(
